@@ -1,0 +1,49 @@
+# Two commands matter: `make run` and `make test`. Both prepare .venv from the locked, hashed dependencies.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: .venv/run ## start everything; with no Slack tokens, a whole local workspace to try it in
+	@$(BIN)/tocsin run
+
+test: .venv/test ## run every test, the browser ones too (they need Chromium)
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+check: .venv/test ## format, lint, types and the fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+
+format: .venv/test ## rewrite the files as the formatter wants them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## pin the dependencies anew, with hashes and without any index's address (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra test pyproject.toml -o requirements-test.lock
+
+clean: ## remove what was installed; the data folder stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+
+.venv/made:
+	@test -n "$(PYTHON)" || { echo "Tocsin needs Python 3.11, 3.12 or 3.13; none was found. Debian 12 or newer: apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks the venv module. Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: .venv/made requirements.lock pyproject.toml
+	@echo "Installing the locked dependencies into .venv ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test: .venv/run requirements-test.lock
+	@$(PIP) install --require-hashes -r requirements-test.lock
+	@touch $@

@@ -1,0 +1,170 @@
+"""The working copy of one decision: it gathers what an event changes, notes and causes."""
+
+from datetime import datetime
+from typing import Any
+
+from escalation import checkpoints
+from escalation.company import Roster
+from escalation.effects import (
+    BookmarkLink,
+    Effect,
+    Invite,
+    OpenRoom,
+    PinCard,
+    Place,
+    PostCard,
+    Refresh,
+    Say,
+    SetTopic,
+    Tell,
+)
+from escalation.incident import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind, Incident
+from escalation.naming import room_name, topic
+from escalation.values import PersonId
+
+
+class Change:
+    """What one event does to one incident at one instant."""
+
+    def __init__(self, incident: Incident, now: datetime, roster: Roster) -> None:
+        self.before = incident
+        self.incident = incident
+        self.now = now
+        self.roster = roster
+
+    def set(self, **fields: Any) -> None:
+        """Replace fields of the incident."""
+        self.incident = self.incident.model_copy(update=fields)
+
+    def seen(self) -> None:
+        """Something that a reader can see has changed: the incident turns to its next face, and the cards follow."""
+        self.set(face=self.before.face + 1)
+
+    def note(self, kind: EntryKind, **fields: Any) -> Entry:
+        """Write a line of the timeline."""
+        entry = Entry(n=len(self.incident.timeline) + 1, at=self.now, kind=kind, **fields)
+        self.set(timeline=(*self.incident.timeline, entry))
+        self.seen()
+        return entry
+
+    def number(self) -> int:
+        """A number that this incident never used before."""
+        self.set(made=self.incident.made + 1)
+        return self.incident.made
+
+    # Effects -----------------------------------------------------------------------------------------------------
+
+    def cause(self, kind: type[Any], lane: str = "", *, after: str = "", **fields: Any) -> Effect:
+        """Add an effect. Those of one lane go out in the order in which they were caused."""
+        made = f"{self.incident.id}-{self.number()}"
+        effect: Effect = kind(id=made, at=self.now, after=after or self.incident.lanes.get(lane, ""), **fields)
+        if lane:
+            self.set(lanes={**self.incident.lanes, lane: effect.id})
+        self.set(effects=(*self.incident.effects, effect))
+        return effect
+
+    def replace_effect(self, effect: Effect) -> None:
+        """Add an effect whose id is fixed: a newer one takes the older one's place."""
+        self.set(effects=(*(e for e in self.incident.effects if e.id != effect.id), effect))
+
+    def drop_effects(self, *ids: str) -> None:
+        self.set(effects=tuple(e for e in self.incident.effects if e.id not in ids))
+
+    def say(self, entry: Entry, *places: Place, broadcast: bool = False) -> None:
+        """Tell a timeline entry in the thread, and in the room if there is (or will be) one.
+
+        The thread of a private incident is in its room: there, what is for the room is shown in both at once.
+        """
+        if self.incident.private:
+            self.cause(Say, "thread", entry=entry.n, place=Place.THREAD, broadcast=broadcast or Place.ROOM in places)
+            return
+        for place in places or (Place.THREAD,):
+            if place is Place.THREAD:
+                self.cause(Say, "thread", entry=entry.n, place=place, broadcast=broadcast)
+            elif self.has_room():
+                self.cause(Say, "room", entry=entry.n, place=place)
+
+    def say_everywhere(self, entry: Entry, *, broadcast: bool = False) -> None:
+        self.say(entry, Place.THREAD, Place.ROOM, broadcast=broadcast)
+
+    def tell(self, person: PersonId, entry: Entry) -> None:
+        self.cause(Tell, entry=entry.n, person=person)
+
+    # Room --------------------------------------------------------------------------------------------------------
+
+    def has_room(self) -> bool:
+        """Whether a room is open, or on its way."""
+        return bool(self.incident.room and not self.incident.room.lost) or any(
+            isinstance(e, OpenRoom) for e in self.incident.effects
+        )
+
+    def open_room(self, invited: tuple[PersonId, ...]) -> None:
+        """A war room with everything in it. In a private one the card's thread lives there too."""
+        private = self.incident.private
+        name = room_name(self.incident, private)
+        opened = self.cause(OpenRoom, "room", name=name, private=private)
+        self.invite(invited)
+        card = self.cause(PostCard, "room", place="room")
+        self.cause(PinCard, after=card.id)
+        self.refresh_topic(after=opened.id)
+        if self.incident.meeting_url:
+            self.cause(BookmarkLink, after=opened.id, title="Meeting", url=self.incident.meeting_url)
+        if private:
+            self.set(lanes={**self.incident.lanes, "thread": card.id})
+
+    def invite(self, people: tuple[PersonId, ...]) -> None:
+        if people and self.has_room():
+            self.cause(Invite, "room", people=tuple(dict.fromkeys(people)))
+
+    def refresh_topic(self, after: str = "") -> None:
+        topic = f"{self.incident.id}-topic-{self.incident.round}-{len(self.incident.old_rooms)}"
+        waiting = self.incident.effect(topic)
+        after = after or (waiting.after if waiting else "")
+        self.replace_effect(SetTopic(id=topic, at=self.now, after=after, face=self.incident.face))
+
+    # Checkpoints -------------------------------------------------------------------------------------------------
+
+    def arm(self, kind: CheckpointKind, due: datetime, about: str = "") -> None:
+        checkpoint = Checkpoint(id=f"{kind}-{self.number()}", kind=kind, due=due, about=about)
+        self.set(checkpoints=(*self.incident.checkpoints, checkpoint))
+
+    def disarm(self, *kinds: CheckpointKind) -> None:
+        self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.kind not in kinds))
+
+    def remove(self, checkpoint: Checkpoint) -> None:
+        self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id != checkpoint.id))
+
+    def prune(self) -> None:
+        """Forget the checkpoints that have become moot."""
+        left = tuple(c for c in self.incident.checkpoints if not checkpoints.moot(c, self.incident))
+        if len(left) != len(self.incident.checkpoints):
+            self.set(checkpoints=left)
+
+    # The end -----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> Incident:
+        """If readers can see a difference, every living copy of the card is brought up to date."""
+        self.prune()
+        if self.incident.face != self.before.face:
+            for copy in self.incident.copies:
+                if not copy.final:
+                    self.refresh(copy.id)
+        if self.incident.room and not self.incident.room.lost and topic(self.incident) != topic(self.before):
+            self.refresh_topic()
+        return self.incident
+
+    def refresh(self, copy_id: str) -> None:
+        self.replace_effect(Refresh(id=f"{copy_id}-refresh", at=self.now, copy_id=copy_id, face=self.incident.face))
+
+    def finalise(self, *copy_ids: str, redact: bool = False) -> None:
+        """These copies are brought up to date once more, without buttons, and then left alone."""
+        kept = tuple(
+            c.model_copy(update={"final": True, "redacted": redact or c.redacted}) if c.id in copy_ids else c
+            for c in self.incident.copies
+        )
+        self.set(copies=kept)
+        for copy_id in copy_ids:
+            self.refresh(copy_id)
+
+    def public_copies(self) -> tuple[str, ...]:
+        return tuple(c.id for c in self.incident.copies if c.kind is not CopyKind.DIRECT and not c.redacted)

@@ -1,0 +1,112 @@
+"""What is to be done outside once an event was committed. An effect carries ids; its words are made at delivery.
+
+`after` names the effect that must have gone out before (the order of a thread); `at` is when it was decided, so that
+lateness can be measured. Ids are deterministic, so a doubled job finds the same effect or none.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from escalation.values import Frozen, PersonId
+
+
+class Place(StrEnum):
+    """`thread`: under the card. `room`: the war room itself."""
+
+    THREAD = "thread"
+    ROOM = "room"
+
+
+class _Effect(Frozen):
+    id: str
+    at: datetime
+    after: str = ""
+
+
+class SendPage(_Effect):
+    """A direct message to the paged person: the card, its buttons and why you. `nth` counts repeats."""
+
+    kind: Literal["page"] = "page"
+    page: int
+    nth: int = 1
+
+
+class PostCard(_Effect):
+    """The card, in the incidents channel or in the war room."""
+
+    kind: Literal["card"] = "card"
+    place: Literal["channel", "room"]
+
+
+class OpenRoom(_Effect):
+    """Create the war room; `name` is the wish, delivery appends a number when it is taken."""
+
+    kind: Literal["open_room"] = "open_room"
+    name: str
+    private: bool
+
+
+class Invite(_Effect):
+    """Invite people to the war room."""
+
+    kind: Literal["invite"] = "invite"
+    people: tuple[PersonId, ...]
+
+
+class SetTopic(_Effect):
+    """Bring the topic of a room up to date. `face` is the one to show; `neutral` hides an incident that moved."""
+
+    kind: Literal["topic"] = "topic"
+    channel: str = ""
+    face: int = 0
+    neutral: bool = False
+
+
+class PinCard(_Effect):
+    """Pin the room's card."""
+
+    kind: Literal["pin"] = "pin"
+
+
+class BookmarkLink(_Effect):
+    """Bookmark the meeting link in the room."""
+
+    kind: Literal["bookmark"] = "bookmark"
+    title: str
+    url: str
+
+
+class Say(_Effect):
+    """Tell a timeline entry in the thread or in the room; `broadcast` shows a thread message in the channel too."""
+
+    kind: Literal["say"] = "say"
+    entry: int
+    place: Place
+    channel: str = ""
+    broadcast: bool = False
+
+
+class Tell(_Effect):
+    """Tell a timeline entry to one person directly, without paging."""
+
+    kind: Literal["tell"] = "tell"
+    entry: int
+    person: PersonId
+
+
+class Refresh(_Effect):
+    """Bring one posted card up to date: at least to `face`."""
+
+    kind: Literal["refresh"] = "refresh"
+    copy_id: str
+    face: int
+
+
+Effect = Annotated[
+    SendPage | PostCard | OpenRoom | Invite | SetTopic | PinCard | BookmarkLink | Say | Tell | Refresh,
+    Field(discriminator="kind"),
+]
+OPTIONAL = (SetTopic, PinCard, BookmarkLink, Invite)

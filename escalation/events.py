@@ -1,0 +1,207 @@
+"""What can happen to an incident, and the moves that people may make.
+
+Every event says why in its own fields; `key` makes a doubled submit of one modal harmless.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from escalation.incident import Facts, Room, Status
+from escalation.policy import Severity, SeverityPolicy
+from escalation.values import Frozen, PersonId
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3000)]
+Needed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=3000)]
+
+
+class Move(StrEnum):
+    """What a person may do to an incident. The transition table has a column for each."""
+
+    ACKNOWLEDGE = "acknowledge"
+    ROOT_CAUSE = "root_cause"
+    START_FIX = "start_fix"
+    FIX_APPLIED = "fix_applied"
+    FIX_FAILED = "fix_failed"
+    UPDATE = "update"
+    SEVERITY = "severity"
+    ESCALATE = "escalate"
+    PAGE = "page"
+    SECURITY = "security"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    CANCEL = "cancel"
+
+
+class _Move(Frozen):
+    """Something a person did: `by` is their member id."""
+
+    by: PersonId
+    key: str = ""
+
+
+class Terms(Frozen):
+    """What the configuration adds to a declaration: frozen into the incident."""
+
+    policy: SeverityPolicy
+    speed: float = 1.0
+    meeting_url: str = ""
+
+
+class Declare(Frozen):
+    """An incident is born."""
+
+    kind: Literal["declare"] = "declare"
+    by: PersonId
+    key: str = ""
+    facts: Facts
+    terms: Terms
+
+
+class Acknowledge(_Move):
+    kind: Literal[Move.ACKNOWLEDGE] = Move.ACKNOWLEDGE
+
+
+class RootCause(_Move):
+    kind: Literal[Move.ROOT_CAUSE] = Move.ROOT_CAUSE
+    cause: Needed
+
+
+class StartFix(_Move):
+    kind: Literal[Move.START_FIX] = Move.START_FIX
+    text: Words = ""
+
+
+class FixApplied(_Move):
+    kind: Literal[Move.FIX_APPLIED] = Move.FIX_APPLIED
+    text: Words = ""
+
+
+class FixFailed(_Move):
+    kind: Literal[Move.FIX_FAILED] = Move.FIX_FAILED
+    text: Words = ""
+
+
+class PostUpdate(_Move):
+    """A progress update. `status` may move the incident along; `next_in` promises the next one (None: the cadence)."""
+
+    kind: Literal[Move.UPDATE] = Move.UPDATE
+    progress: Needed
+    next_steps: Words = ""
+    eta: Words = ""
+    impact: Words = ""
+    status: Status | None = None
+    next_in: timedelta | None = None
+
+
+class ChangeSeverity(_Move):
+    kind: Literal[Move.SEVERITY] = Move.SEVERITY
+    policy: SeverityPolicy
+    why: Needed
+
+    @property
+    def severity(self) -> Severity:
+        return self.policy.severity
+
+
+class Escalate(_Move):
+    """Page the next tier. `seen` lists the tiers that the clicked card showed as paged; None from a typed command."""
+
+    kind: Literal[Move.ESCALATE] = Move.ESCALATE
+    seen: tuple[int, ...] | None = None
+    why: Words = ""
+
+
+class PagePeople(_Move):
+    """Page people by name, or the holders of a role."""
+
+    kind: Literal[Move.PAGE] = Move.PAGE
+    people: tuple[PersonId, ...] = ()
+    role: str = ""
+    why: Words = ""
+
+
+class MarkSecurity(_Move):
+    kind: Literal[Move.SECURITY] = Move.SECURITY
+    why: Words = ""
+
+
+class Resolve(_Move):
+    kind: Literal[Move.RESOLVE] = Move.RESOLVE
+    summary: Needed
+    resolution: Needed
+    verification: Words = ""
+    final_impact: Words = ""
+    data_loss: bool = False
+    next_steps: Words = ""
+
+
+class Reopen(_Move):
+    kind: Literal[Move.REOPEN] = Move.REOPEN
+    why: Words = ""
+
+
+class Cancel(_Move):
+    """A false alarm, or a duplicate of another incident."""
+
+    kind: Literal[Move.CANCEL] = Move.CANCEL
+    why: Words = ""
+    duplicate_of: str = ""
+
+
+class CheckpointDue(Frozen):
+    """The alarm clock rang. Which checkpoint rang is for the log: whatever is due now fires, in order."""
+
+    kind: Literal["checkpoint_due"] = "checkpoint_due"
+    checkpoint: str
+
+
+class Delivered(Frozen):
+    """An effect went out. `channel` and `ts` say where the message stands; `face` is what a card shows."""
+
+    kind: Literal["delivered"] = "delivered"
+    effect: str
+    channel: str = ""
+    ts: str = ""
+    face: int = 0
+    person: PersonId = ""
+
+
+class RoomOpened(Frozen):
+    kind: Literal["room_opened"] = "room_opened"
+    effect: str
+    room: Room
+
+
+class PersonRefused(Frozen):
+    """A page cannot reach its person (left, deactivated, cannot be messaged): climb at once."""
+
+    kind: Literal["person_refused"] = "person_refused"
+    effect: str
+    why: str
+
+
+class Dropped(Frozen):
+    """An effect will not happen, for good (an optional feature that the workspace lacks, an archived room)."""
+
+    kind: Literal["dropped"] = "dropped"
+    effect: str
+    why: str
+    room_lost: bool = False
+
+
+class Trouble(Frozen):
+    """An effect is refused because of us (token, scope, archived channel): it is retried, and people see it."""
+
+    kind: Literal["trouble"] = "trouble"
+    effect: str
+    why: str
+
+
+MoveEvent = (
+    Acknowledge | RootCause | StartFix | FixApplied | FixFailed | PostUpdate | ChangeSeverity | Escalate | PagePeople
+    | MarkSecurity | Resolve | Reopen | Cancel
+)  # fmt: skip
+OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Trouble

@@ -1,0 +1,144 @@
+"""What the outside answered to an effect: where its message stands, or why it could not be carried out."""
+
+from escalation import paging
+from escalation.change import Change
+from escalation.effects import OPTIONAL, Effect, OpenRoom, PostCard, Refresh, SendPage, SetTopic
+from escalation.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
+from escalation.incident import Copy, CopyKind, EntryKind, PageState
+
+
+def delivered(change: Change, event: Delivered) -> None:
+    effect = change.incident.effect(event.effect)
+    if effect is None:
+        _late(change, event)
+        return
+    match effect:
+        case Refresh():
+            _refreshed(change, effect, event)
+            return
+        case SetTopic() if effect.face > event.face:
+            change.replace_effect(effect.model_copy(update={"at": change.now}))
+            return
+        case SendPage():
+            _page_arrived(change, effect, event)
+        case PostCard():
+            kind = CopyKind.ROOM if effect.place == "room" else CopyKind.CHANNEL
+            _posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
+    _done(change, effect)
+
+
+def _done(change: Change, effect: Effect) -> None:
+    change.drop_effects(effect.id)
+    if effect.id in change.incident.troubles:
+        change.set(troubles={k: v for k, v in change.incident.troubles.items() if k != effect.id})
+        change.seen()
+
+
+def _posted(change: Change, copy: Copy) -> None:
+    change.set(copies=(*change.incident.copies, copy))
+    if copy.face < change.incident.face:
+        change.refresh(copy.id)
+
+
+def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
+    page = change.incident.page(effect.page)
+    if event.person and event.person != page.person:  # found only now: from here on the page is that member's
+        page = page.model_copy(update={"person": event.person})
+        paging.set_page(change, page)
+    older = (c.id for c in change.incident.copies if c.person == page.person and not c.final)
+    change.finalise(*older)
+    _posted(
+        change,
+        Copy(
+            id=effect.id,
+            kind=CopyKind.DIRECT,
+            channel=event.channel,
+            ts=event.ts,
+            face=event.face,
+            person=page.person,
+            page=page.n,
+        ),
+    )
+
+
+def _refreshed(change: Change, effect: Refresh, event: Delivered) -> None:
+    """The copy shows `event.face` now. If the incident moved on meanwhile, the effect stays, renewed."""
+    copies = change.incident.copies
+    change.set(copies=tuple(c.model_copy(update={"face": event.face}) if c.id == effect.copy_id else c for c in copies))
+    if event.face < effect.face:
+        change.replace_effect(effect.model_copy(update={"at": change.now}))
+    else:
+        change.drop_effects(effect.id)
+
+
+def _late(change: Change, event: Delivered) -> None:
+    """A message that went out although it was called off: in public, about what is private now. Redact it."""
+    incident = change.incident
+    card = event.ts and event.face and not event.person and incident.copy_of(event.effect) is None
+    at_home = incident.room and event.channel == incident.room.channel
+    if not (incident.private and card) or at_home:
+        return
+    copy = Copy(
+        id=event.effect, kind=CopyKind.CHANNEL, channel=event.channel, ts=event.ts, face=0, redacted=True, final=True
+    )
+    change.set(copies=(*incident.copies, copy))
+    change.refresh(copy.id)
+
+
+def room_opened(change: Change, event: RoomOpened) -> None:
+    effect = change.incident.effect(event.effect)
+    if effect is None:
+        if change.incident.private and not event.room.private:  # opened while the incident became private
+            change.set(old_rooms=(*change.incident.old_rooms, event.room))
+            change.cause(SetTopic, channel=event.room.channel, neutral=True)
+        return
+    change.set(room=event.room)
+    _done(change, effect)
+    change.note(EntryKind.ROOM_OPENED, fields={"channel": event.room.channel, "name": event.room.name})
+
+
+def person_refused(change: Change, event: PersonRefused) -> None:
+    effect = change.incident.effect(event.effect)
+    if effect is None:
+        return
+    _done(change, effect)
+    if isinstance(effect, SendPage) and change.incident.page(effect.page).state is PageState.OPEN:
+        paging.climb_past(change, change.incident.page(effect.page), event.why)
+
+
+def dropped(change: Change, event: Dropped) -> None:
+    effect = change.incident.effect(event.effect)
+    if effect is None:
+        return
+    _done(change, effect)
+    room = change.incident.room
+    if event.room_lost and room and not room.lost:
+        change.set(room=room.model_copy(update={"lost": True}))
+        entry = change.note(EntryKind.ROOM_LOST, why=event.why, fields={"name": room.name})
+        if change.incident.private:
+            _move_to_new_room(change)
+        change.say(entry)
+
+
+def _move_to_new_room(change: Change) -> None:
+    """A private incident has no other home: archived rooms are final, so it gets a new one."""
+    lost = change.incident.room
+    gone = {c.id for c in change.incident.copies if c.kind is CopyKind.ROOM}
+    change.set(
+        copies=tuple(c for c in change.incident.copies if c.id not in gone),
+        effects=tuple(e for e in change.incident.effects if not (isinstance(e, Refresh) and e.copy_id in gone)),
+        old_rooms=(*change.incident.old_rooms, *((lost,) if lost else ())),
+        room=None,
+        lanes={},
+    )
+    change.open_room(tuple(sorted(change.incident.people())))
+
+
+def trouble(change: Change, event: Trouble) -> None:
+    """Refused because of us: said once for each reason, and retried."""
+    effect = change.incident.effect(event.effect)
+    if effect is None or isinstance(effect, OPTIONAL) or change.incident.troubles.get(event.effect) == event.why:
+        return
+    what = "the war room" if isinstance(effect, OpenRoom) else effect.kind
+    change.set(troubles={**change.incident.troubles, event.effect: event.why})
+    change.note(EntryKind.TROUBLE, why=event.why, fields={"what": what})

@@ -1,0 +1,153 @@
+"""Climbing the ladder: whom to page now, and what to do about a rung on which nobody stands."""
+
+from escalation.change import Change
+from escalation.checkpoints import holders
+from escalation.effects import SendPage
+from escalation.incident import Checkpoint, CheckpointKind, EntryKind, Incident, Page, PageState
+from escalation.values import PersonId
+
+
+def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()) -> bool:
+    """Page everybody on a tier. An empty one is skipped aloud and the next is paged now; False when nobody is left.
+
+    `skip` leaves out who knows already (whoever pressed the button, whoever is in): their tier is not an empty one.
+    """
+    policy = change.incident.policy
+    if tier > len(policy.tiers):
+        _nobody_left(change, why)
+        return False
+    change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
+    found = holders(change.incident, change.roster, tier)
+    people = tuple(p for p in found if p not in skip)
+    name = policy.tiers[tier - 1].name
+    if found and not people:
+        return True
+    if not people:
+        fields = {"tier": str(tier), "name": name}
+        change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
+        return page_tier(change, tier + 1, f"{why}, and tier {tier} ({name}) has nobody to page", by, skip)
+    _page(change, people, tier, why, by, _empty_roles(change, tier))
+    return True
+
+
+def page_people(change: Change, people: tuple[PersonId, ...], why: str, by: PersonId = "", role: str = "") -> None:
+    """Page people by name: tier 0."""
+    _page(change, people, 0, why, by, (), role)
+
+
+def _page(
+    change: Change,
+    people: tuple[PersonId, ...],
+    tier: int,
+    why: str,
+    by: PersonId,
+    empty_roles: tuple[str, ...],
+    role: str = "",
+) -> None:
+    incident = change.incident
+    name = incident.policy.tiers[tier - 1].name if tier else ""
+    fields = {
+        "tier": str(tier),
+        "name": name,
+        "empty_roles": ", ".join(incident.policy.role_name(r) for r in empty_roles),
+    }
+    entry = change.note(EntryKind.PAGED, why=why, by=by, people=people, fields=fields)
+    for person in people:
+        send_page(change, person, tier, why, role or role_of(change, person, tier))
+    change.invite(people)
+    change.say_everywhere(entry)
+
+
+def send_page(change: Change, person: PersonId, tier: int, why: str, role: str) -> None:
+    """One person's page; an older open page of theirs is replaced, so that nobody is paged twice over."""
+    pages = tuple(
+        p.model_copy(update={"state": PageState.REPLACED}) if p.person == person and p.state is PageState.OPEN else p
+        for p in change.incident.pages
+    )
+    page = Page(n=len(pages) + 1, tier=tier, person=person, role=role, why=why, at=change.now)
+    change.set(pages=(*pages, page))
+    change.cause(SendPage, page=page.n)
+    arm_repeat(change, page)
+
+
+def arm_repeat(change: Change, page: Page) -> None:
+    repeat = change.incident.policy.repeat_pages
+    if repeat and page.sent <= repeat.times:
+        change.arm(CheckpointKind.REPEAT, change.now + change.incident.scaled(repeat.every), str(page.n))
+
+
+def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
+    """Send the pages that nobody answered once more: one line in the thread for all of them."""
+    numbers = [int(c.about) for c in fired]
+    pages = {n: change.incident.page(n).model_copy(update={"sent": change.incident.page(n).sent + 1}) for n in numbers}
+    change.set(pages=tuple(pages.get(p.n, p) for p in change.incident.pages))
+    for page in pages.values():
+        change.cause(SendPage, page=page.n, nth=page.sent)
+        arm_repeat(change, page)
+    people = tuple(p.person for p in pages.values())
+    change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not answered"))
+
+
+def answer_pages(change: Change, person: PersonId) -> bool:
+    """Whatever a person does to an incident answers the page that they have; True if there was one."""
+    page = change.incident.open_page_of(person)
+    if page is None:
+        return False
+    set_page(change, page.model_copy(update={"state": PageState.ANSWERED}))
+    return True
+
+
+def set_page(change: Change, page: Page) -> None:
+    change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
+    change.seen()
+
+
+def climb_past(change: Change, page: Page, why: str) -> None:
+    """A page was refused because of its person: its tier counts as climbed, and the next one is paged at once."""
+    set_page(change, page.model_copy(update={"state": PageState.REFUSED}))
+    entry = change.note(EntryKind.REFUSED, people=(page.person,), why=why, fields={"tier": str(page.tier)})
+    change.say_everywhere(entry)
+    following = page.tier + 1
+    if page.tier and following not in change.incident.tiers_paged and not _last_rung_holds(change.incident, page.tier):
+        page_tier(change, following, "a page of the tier before could not reach its person")
+
+
+def _last_rung_holds(incident: Incident, tier: int) -> bool:
+    """Whether there is nowhere to climb, but somebody else on the top tier was reached."""
+    reached = (PageState.OPEN, PageState.ANSWERED)
+    return tier == len(incident.policy.tiers) and any(p.tier == tier and p.state in reached for p in incident.pages)
+
+
+def next_tier(incident: Incident) -> int | None:
+    """The tier that Escalate pages: the next unpaged above the highest paged, else one left out below, else None."""
+    unpaged = [t for t in range(1, len(incident.policy.tiers) + 1) if t not in incident.tiers_paged]
+    highest = max(incident.tiers_paged, default=0)
+    return next((t for t in unpaged if t > highest), unpaged[0] if unpaged else None)
+
+
+def next_tier_for(change: Change, person: PersonId) -> int | None:
+    """The same for somebody who presses the button: a tier that is only they themselves counts as paged."""
+    while (tier := next_tier(change.incident)) is not None:
+        if set(holders(change.incident, change.roster, tier)) != {person}:
+            return tier
+        change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
+    return None
+
+
+def role_of(change: Change, person: PersonId, tier: int) -> str:
+    """Why this person: the roles of the tier that they hold, by the policy's names."""
+    if not tier:
+        return ""
+    policy = change.incident.policy
+    roles = policy.tiers[tier - 1].roles_for(change.incident.facts.security)
+    return ", ".join(policy.role_name(r) for r in roles if person in change.roster.of(r))
+
+
+def _empty_roles(change: Change, tier: int) -> tuple[str, ...]:
+    roles = change.incident.policy.tiers[tier - 1].roles_for(change.incident.facts.security)
+    return tuple(r for r in roles if not change.roster.of(r))
+
+
+def _nobody_left(change: Change, why: str) -> None:
+    change.set(nobody_left=True)
+    change.say_everywhere(change.note(EntryKind.NOBODY_LEFT, why=why))

@@ -1,0 +1,97 @@
+"""Policies and durations: what is accepted, what is refused and in which words."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from story import kars
+
+from escalation.policy import Policy, Severity
+from escalation.values import format_duration, parse_duration, spoken_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("15m", 900), ("2h", 7200), ("1h30m", 5400), ("1 h 30 m", 5400), ("2d", 172800), ("1w", 604800)],
+)
+def test_durations_as_people_write_them(text: str, seconds: int) -> None:
+    """A number and a unit, one or several."""
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "15x", "15m later", "-5m", "0m", "9999d", "1.5h", None, 15])
+def test_what_is_not_a_duration_is_refused(text: Any) -> None:
+    """The error says how to write one."""
+    with pytest.raises(ValueError, match="is not (a duration|between)"):
+        parse_duration(text)
+
+
+@given(st.integers(min_value=1, max_value=366 * 86400))
+def test_durations_survive_being_written(seconds: int) -> None:
+    """Reading what was written gives the same length."""
+    length = timedelta(seconds=seconds)
+    assert parse_duration(format_duration(length)) == length
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 seconds"), (1, "1 second"), (900, "15 minutes"), (5400, "1 hour 30 minutes"), (90061, "1 day 1 hour")],
+)
+def test_durations_as_they_are_said(seconds: int, words: str) -> None:
+    """Two units at the most."""
+    assert spoken_duration(timedelta(seconds=seconds)) == words
+
+
+def broken(**changed: Any) -> dict[str, Any]:
+    """A small valid policy with one part changed."""
+    p0 = {
+        "name": "Critical",
+        "definition": "All is down.",
+        "acknowledge_within": "15m",
+        "resolve_within": "2h",
+        "monitor_for": "30m",
+        "tiers": [{"name": "First", "roles": ["on_call"]}],
+    }
+    roles = changed.pop("roles", {"on_call": "on call"})
+    return {"name": "ours", "title": "Ours", "roles": roles, "severities": {"P0": p0 | changed}}
+
+
+CHECKPOINT = {"id": "late", "after": "15m", "unless": "acknowledged", "page": [{"tier": 1}], "why": "late"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"at_once": [2]}, "pages tier 2, but there are tiers 1 to 1"),
+        ({"on_fix_failed": [0]}, "pages tier 0"),
+        ({"checkpoints": [CHECKPOINT | {"page": [{"tier": 3}]}]}, "checkpoint late pages tier 3"),
+        ({"checkpoints": [CHECKPOINT, CHECKPOINT]}, "two checkpoints are called late"),
+        ({"checkpoints": [CHECKPOINT | {"unless": "happy"}]}, "acknowledged"),
+        ({"checkpoints": [CHECKPOINT | {"after": "soon"}]}, "'soon' is not a duration"),
+        ({"tiers": []}, "at least 1 item"),
+        ({"tiers": [{"name": "First", "roles": ["boss"]}]}, "boss, which `roles` does not list"),
+        ({"colour": "red"}, "Extra inputs are not permitted"),
+        ({"roles": {"On Call": "x"}}, "pattern"),
+    ],
+)
+def test_what_is_wrong_with_a_policy_is_said(changed: dict[str, Any], words: str) -> None:
+    """A policy that could not work is refused at start."""
+    with pytest.raises(ValidationError, match=words):
+        Policy.model_validate(broken(**changed))
+
+
+def test_a_frozen_copy_stands_alone() -> None:
+    """A severity's policy knows its own name and what the roles are called."""
+    p0 = kars().severities[Severity.P0]
+    assert p0.severity is Severity.P0
+    assert p0.role_name("on_call") == "on-call engineer"
+    assert p0.role_name("unheard_of") == "unheard of"
+
+
+def test_the_shipped_policy_has_all_four_severities_with_their_definitions() -> None:
+    """The modal shows each with its definition and examples."""
+    assert list(kars().severities) == list(Severity)
+    assert all(p.definition and p.examples for p in kars().severities.values())
