@@ -9,6 +9,8 @@ from escalation.incident import Checkpoint, CheckpointKind, Incident, PageState,
 from escalation.policy import SeverityPolicy, TierPage, Unless
 from escalation.values import PersonId
 
+People = tuple[PersonId, ...]
+
 # When several fall due at one instant: the policy first (its page replaces a repeat), reminders last.
 _ORDER = list(CheckpointKind)
 
@@ -76,13 +78,14 @@ def due(incident: Incident, now: datetime) -> tuple[Checkpoint, ...]:
 
 @dataclass(frozen=True)
 class Upcoming:
-    """One thing that will happen unless something changes: when, why, which tier, whom."""
+    """One thing that will happen unless something changes: when, why, unless which fact, which tier, whom."""
 
     due: datetime
     kind: CheckpointKind
     why: str
+    unless: Unless | None = None
     tiers: tuple[int, ...] = ()
-    people: tuple[PersonId, ...] = ()
+    people: People = ()
 
 
 def upcoming(incident: Incident, roster_at: Callable[[datetime], Roster]) -> tuple[Upcoming, ...]:
@@ -92,18 +95,18 @@ def upcoming(incident: Incident, roster_at: Callable[[datetime], Roster]) -> tup
 
 
 def _foretold(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:
-    def what(why: str, tiers: tuple[int, ...] = (), people: tuple[PersonId, ...] = ()) -> Upcoming:
-        return Upcoming(checkpoint.due, checkpoint.kind, why, tiers, people)
+    def what(why: str, unless: Unless | None = None, tiers: tuple[int, ...] = (), people: People = ()) -> Upcoming:
+        return Upcoming(checkpoint.due, checkpoint.kind, why, unless, tiers, people)
 
     match checkpoint.kind:
         case CheckpointKind.POLICY:
             plan = incident.policy.checkpoint(checkpoint.about)
             tiers = tuple(reached(incident, roster, t) for t in tiers_left(incident, plan.page))
             found = tuple(dict.fromkeys(t for t in tiers if t))
-            return what(plan.why, found, tuple(p for t in found for p in holders(incident, roster, t)))
+            return what(plan.why, plan.unless, found, tuple(p for t in found for p in holders(incident, roster, t)))
         case CheckpointKind.REPEAT:
             page = incident.page(int(checkpoint.about))
-            return what("the page was not answered", (page.tier,), (page.person,))
+            return what("the page was not answered", tiers=(page.tier,), people=(page.person,))
         case CheckpointKind.UPDATE:
             return what("a progress update is due")
         case CheckpointKind.SILENCE:

@@ -24,7 +24,7 @@ def why_you(incident: Incident, page_n: int) -> Lines:
     return (
         line(Strong(f"{MARKS[incident.severity]} You are paged"), *role, tier, "."),
         line("Why: ", page.why, "."),
-        line("Acknowledge to say that you are on it. Whatever you do on this incident answers this page."),
+        line("Acknowledge if you are on it."),
     )
 
 

@@ -135,7 +135,7 @@ def test_a_new_page_takes_the_place_of_the_repeat() -> None:
     assert [p.state for p in story.incident.pages if p.person == "UONCALL"] == [PageState.REPLACED, PageState.OPEN]
 
 
-# Escalate --------------------------------------------------------------------------------------------------------------
+# Escalate ------------------------------------------------------------------------------------------------------------
 
 
 def test_escalate_climbs_one_unpaged_tier_at_a_time() -> None:
@@ -176,7 +176,7 @@ def test_whoever_escalates_is_not_paged_by_it() -> None:
     assert [t for _, t in story.tiers()] == [1, 2, 4]
 
 
-# Nobody there ------------------------------------------------------------------------------------------------------------
+# Nobody there --------------------------------------------------------------------------------------------------------
 
 
 def test_an_empty_tier_is_skipped_at_once() -> None:

@@ -25,7 +25,7 @@ def test_durations_as_people_write_them(text: str, seconds: int) -> None:
 @pytest.mark.parametrize("text", ["", "15", "m", "15x", "15m later", "-5m", "0m", "9999d", "1.5h", None, 15])
 def test_what_is_not_a_duration_is_refused(text: Any) -> None:
     """The error says how to write one."""
-    with pytest.raises(ValueError, match="is not (a duration|between)"):
+    with pytest.raises(ValueError, match=r"is not (a duration|between)"):
         parse_duration(text)
 
 

@@ -1,0 +1,82 @@
+// The left side: who acts, who else was paged, and the channels.
+import { avatar, h, icon, menu } from "./dom.js";
+
+const badge = (count) => count > 0 && h("span", { class: "count", "aria-label": `${count} unread` }, String(count));
+const calls = (channel) => (channel.type === "dm" ? channel.unread : channel.mentions);
+const acting = (state) => state.users.filter((user) => !user.is_bot && !user.deleted);
+
+/** Redraw all of it. `waiting` = {user id: unread messages from the app}; `go(changes)` navigates. */
+export function draw(state, at, waiting, go) {
+  document.getElementById("team").textContent = state.team.name;
+  drawSwitcher(state, at, waiting, go);
+  drawWaiting(state, at, waiting, go);
+  const elsewhere = state.channels.some((channel) => channel.id !== at.c && calls(channel));
+  document.getElementById("to-sidebar").classList.toggle("dot", elsewhere || !document.getElementById("waiting").hidden);
+  drawChannels(state, at, go);
+}
+
+function drawSwitcher(state, at, waiting, go) {
+  const me = state.users.find((user) => user.id === at.as);
+  const button = document.getElementById("switcher");
+  button.dataset.acting = at.as;
+  const words = [h("small", {}, "Acting as: "), h("b", {}, me.real_name), h("small", { class: "title" }, me.title)];
+  button.replaceChildren(avatar(me), h("span", { class: "grow" }, words), icon("down"));
+  button.onclick = () => menu(button, "Act as", acting(state).map((user) => ({
+    label: user.real_name, hint: user.is_guest ? `${user.title} · guest` : user.title, before: avatar(user), after: badge(waiting[user.id]),
+    current: user.id === at.as, dataset: { user: user.id }, run: () => go({ as: user.id, c: placeFor(state, at) }),
+  })));
+}
+
+// A direct message belongs to one person: whoever comes next looks at their own.
+const placeFor = (state, at) => (state.channels.some((channel) => channel.id === at.c && channel.type !== "dm") ? at.c : "app");
+
+function drawWaiting(state, at, waiting, go) {
+  const others = acting(state).filter((user) => user.id !== at.as && waiting[user.id]);
+  const strip = document.getElementById("waiting");
+  strip.hidden = !others.length;
+  strip.replaceChildren(h("small", {}, `${state.app.name} also wrote to`), h("div", {}, others.map((user) =>
+    h("button", {
+      type: "button", title: `Act as ${user.real_name}`, "aria-label": `Act as ${user.real_name}, ${waiting[user.id]} unread`,
+      dataset: { waiting: user.id }, onclick: () => go({ as: user.id, c: "app" }),
+    }, avatar(user), badge(waiting[user.id])))));
+}
+
+function drawChannels(state, at, go) {
+  const box = document.getElementById("channels");
+  const focused = box.contains(document.activeElement) && document.activeElement.dataset.channel;
+  const rooms = state.channels.filter((channel) => channel.type !== "dm").sort((a, b) => a.name.localeCompare(b.name));
+  const direct = state.channels.filter((channel) => channel.type === "dm" && channel.user !== state.app.bot_user_id);
+  const app = state.channels.find((channel) => channel.type === "dm" && channel.user === state.app.bot_user_id)
+    ?? { id: "app", type: "dm", user: state.app.bot_user_id, unread: 0 };
+  const item = (channel) => entry(channel, state, channel.id === at.c, () => go({ c: channel.id }));
+  const group = (title, items) => items.length > 0
+    && h("section", {}, h("h3", {}, title), h("ul", {}, items.map((node) => h("li", {}, node))));
+  box.replaceChildren(...[
+    group("Channels", rooms.filter((c) => !c.is_archived && c.is_member).map(item)),
+    group("Direct messages", direct.map(item)),
+    group("Apps", [item(app)]),
+    group("Other channels", rooms.filter((c) => !c.is_archived && !c.is_member).map(item)),
+    group("Archived", rooms.filter((c) => c.is_archived).map(item)),
+  ].filter(Boolean));
+  if (focused) box.querySelector(`[data-channel="${CSS.escape(focused)}"]`)?.focus();
+}
+
+const userOf = (channel, state) => state.users.find((user) => user.id === channel.user);
+
+/** What stands before a channel's name: #, a lock, or whom the direct message is with. */
+export function mark(channel, state) {
+  if (channel.type === "dm") return avatar(userOf(channel, state));
+  return icon(channel.is_archived ? "archive" : channel.type === "private" ? "lock" : "hash");
+}
+
+export function title(channel, state) {
+  if (channel.user === state.app.bot_user_id) return state.app.name;
+  return channel.type === "dm" ? (userOf(channel, state)?.real_name ?? channel.name) : channel.name;
+}
+
+function entry(channel, state, current, open) {
+  return h("button", {
+    type: "button", class: channel.unread ? "unread" : "", "aria-current": current ? "page" : undefined, onclick: open,
+    dataset: { channel: channel.id, channelName: title(channel, state) },
+  }, mark(channel, state), h("span", { class: "grow" }, title(channel, state)), badge(calls(channel)));
+}

@@ -1,0 +1,452 @@
+"""Cards, pages and thread messages: what they say, which buttons they carry, and that Slack takes them."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from incidents import RESOLVE, UPDATE, ahead, at, declared, in_status, policy, roster, told_by, with_entry
+from jsonschema import Draft202012Validator
+from story import Story
+
+from bot import blocks
+from bot.controls import LABELS, offered
+from bot.message import Message
+from bot.mrkdwn import DAY, moment
+from bot.press import MORE, Press
+from escalation.events import (
+    Acknowledge,
+    Cancel,
+    ChangeSeverity,
+    Escalate,
+    FixApplied,
+    PostUpdate,
+    Resolve,
+    RootCause,
+    Trouble,
+)
+from escalation.incident import Entry, EntryKind, Facts, Incident, Status
+from escalation.moves import Refused
+from escalation.policy import Severity
+from escalation.transitions import legal_moves
+from escalation.words import Person, line
+
+SCHEMA = Path(__file__).parents[2] / "shared" / "slack" / "blockkit.schema.json"
+OUTSIDE_TOKEN = re.compile(r"<[!@#](?!date\^)|UEVIL99>")
+
+
+@cache
+def _validators() -> tuple[Draft202012Validator, Draft202012Validator] | None:
+    if not SCHEMA.exists():
+        return None
+    schema = json.loads(SCHEMA.read_text())
+    home = {"$schema": schema["$schema"], "$defs": schema["$defs"], "$ref": "#/$defs/home_view"}
+    return Draft202012Validator(schema), Draft202012Validator(home)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every string in a message that people read."""
+    if isinstance(value, dict):
+        if isinstance(value.get("text"), str):
+            yield value["text"]
+        yield from (t for inner in value.values() for t in texts(inner))
+    elif isinstance(value, list):
+        yield from (t for inner in value for t in texts(inner))
+
+
+def words(message: Message) -> str:
+    return "\n".join((message.text, *texts(message.blocks)))
+
+
+def valid(message: Message) -> Message:
+    """Slack would take it: its schema, and the limits that the schema does not know."""
+    ids = [b["block_id"] for b in message.blocks]
+    assert len(ids) == len(set(ids))
+    assert 0 < len(message.blocks) <= 50
+    assert 0 < len(message.text) <= 3000
+    assert sum(len(t) for t in texts(message.blocks)) < 11_000
+    assert all(t.strip() for t in texts(message.blocks))
+    if validators := _validators():
+        assert not list(validators[0].iter_errors(message.blocks))
+    return message
+
+
+def pressed(message: Message) -> list[Press]:
+    """Every press that a message offers, from its buttons and its menu."""
+    elements = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+    values = [e["value"] for e in elements if e["type"] == "button"]
+    values += [o["value"] for e in elements if e["action_id"] == MORE for o in e["options"]]
+    return [Press.decode(value) for value in values]
+
+
+def buttons(message: Message) -> list[str]:
+    """The labels of the visible buttons."""
+    rows = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+    return [str(e["text"]["text"]) for e in rows if e["type"] == "button"]
+
+
+def every_message(incident: Incident) -> Iterator[Message]:
+    yield blocks.card(incident, ahead(incident))
+    yield blocks.card(incident, ahead(incident), "UONCALL")
+    yield blocks.card(incident, ahead(incident), buttons=False)
+    yield blocks.redacted(incident)
+    yield blocks.listing([incident])
+    yield from (blocks.page(incident, page.n, ahead(incident)) for page in incident.pages)
+    for entry in incident.timeline:
+        yield blocks.said(incident, entry)
+        yield blocks.told(incident, entry)
+
+
+# Slack takes them -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("security", [False, True])
+@pytest.mark.parametrize("severity", Severity)
+def test_every_status_renders(status: Status, security: bool, severity: Severity) -> None:
+    """Card, copies, pages, lists and every timeline entry of an incident in each status are valid."""
+    incident = in_status(status, severity=severity, security=security)
+    for message in every_message(incident):
+        valid(message)
+
+
+@pytest.mark.parametrize("kind", EntryKind)
+def test_every_kind_of_entry_is_said(kind: EntryKind) -> None:
+    """Each line of the timeline can be told in the thread and to a person."""
+    incident = with_entry(kind)
+    entry = incident.latest(kind)
+    assert entry is not None
+    valid(blocks.said(incident, entry))
+    assert incident.id in valid(blocks.told(incident, entry)).text
+
+
+LONG = st.sampled_from(["x", "& ", "<!channel>", "<@UEVIL99>", "🚨", "line\n", "*_~`"]).map(lambda s: (s * 5000)[:5000])
+SHORT = st.text(max_size=60)
+NASTY = st.one_of(SHORT, LONG, st.just("<!channel> <@UEVIL99> <#CEVIL99|x> & <https://evil.example|here>\x00\x1b"))
+FIELD = NASTY.map(lambda s: s[:3000])
+NEEDED = FIELD.filter(lambda s: s.strip())
+TITLE = NASTY.map(lambda s: s[:200]).filter(bool)
+PERSON = st.one_of(st.sampled_from(["UONCALL", "dana", "<!here>"]), st.text(max_size=80))
+
+
+@given(
+    facts=st.builds(
+        Facts,
+        title=TITLE,
+        impact=FIELD,
+        description=FIELD,
+        service=NASTY,
+        public_wording=NASTY,
+        source_link=st.one_of(NASTY, st.just("https://x.example/a|b<!here>")),
+    ),
+    said=st.tuples(NEEDED, FIELD, FIELD, NEEDED, FIELD, NEEDED),
+    by=PERSON,
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_text_from_outside_breaks_nothing(facts: Facts, said: tuple[str, ...], by: str) -> None:
+    """Whatever people write, Slack takes the message, and nothing of it mentions anybody."""
+    story = Story(roster=roster(on_call=(by,)), by=by)
+    story.incident = story.incident.model_copy(update={"facts": facts, "meeting_url": facts.source_link})
+    cause, eta, impact, progress, steps, needed = said
+    story.do(RootCause(by=by, cause=cause))
+    story.do(PostUpdate(by=by, progress=progress, next_steps=steps, eta=eta, impact=impact))
+    story.do(FixApplied(by=by, text=impact))
+    story.do(Trouble(effect=story.incident.effects[0].id, why=needed))
+    check_escaped(story.incident)
+    closing = Resolve(by=by, summary=needed, resolution=cause, verification=eta, final_impact=impact, next_steps=steps)
+    check_escaped(story.do(closing).incident)
+
+
+def check_escaped(incident: Incident) -> None:
+    known = {p for people in roster().holders.values() for p in people} | incident.people()
+    mine = re.compile("|".join(f"<@{re.escape(p)}>" for p in known if re.fullmatch(r"[UW][A-Z0-9]{2,}", p)) or "$^")
+    for message in every_message(incident):
+        assert not OUTSIDE_TOKEN.search(mine.sub("", words(valid(message))))
+        assert "<!channel" not in words(message)
+    assert len(blocks.topic(incident)) <= 250
+    assert "<" not in blocks.topic(incident)
+
+
+@given(FIELD, FIELD)
+@settings(max_examples=10, deadline=None)
+def test_a_cancellation_breaks_nothing(why: str, other: str) -> None:
+    """Neither its reason nor the id of its duplicate."""
+    check_escaped(told_by(Cancel(by="UONCALL", why=why, duplicate_of=other)))
+
+
+# Buttons ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("security", [False, True])
+def test_each_legal_move_is_reachable_exactly_once(status: Status, security: bool) -> None:
+    """As a button or in the menu; only what would certainly be refused is left away."""
+    incident = in_status(status, security=security)
+    found = pressed(valid(blocks.card(incident, ahead(incident))))
+    refused = {"acknowledge"} if incident.acknowledgement else set()
+    refused |= {"security"} if security else set()
+    assert sorted(p.move for p in found) == sorted(set(legal_moves(incident)) - refused)
+    assert all(p.incident == incident.id and p.seen == incident.tiers_paged for p in found)
+
+
+@pytest.mark.parametrize(
+    ("status", "first"),
+    [
+        (Status.INVESTIGATING, ["Acknowledge", "Root cause found", "Start fix", "Post update", "Escalate"]),
+        (Status.IDENTIFIED, ["Start fix", "Fix applied", "Post update", "Escalate"]),
+        (Status.FIXING, ["Fix applied", "Fix did not hold", "Post update", "Escalate"]),
+        (Status.MONITORING, ["Resolve", "Fix did not hold", "Post update", "Page someone"]),
+        (Status.RESOLVED, ["Reopen"]),
+        (Status.CANCELLED, ["Reopen"]),
+    ],
+)
+def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> None:
+    """At three in the morning the next move is where the thumb is."""
+    assert buttons(blocks.card(in_status(status), ()))[: len(first)] == first
+
+
+def test_every_button_that_is_offered_is_accepted() -> None:
+    """What the card offers to somebody who was not paged is legal for them at once, Escalate and Acknowledge too."""
+    story = Story()
+    for move, event in ((Acknowledge, Acknowledge(by="UGUEST1")), (Escalate, Escalate(by="UGUEST1", seen=(1,)))):
+        assert event.kind in offered(story.incident), move
+        story.do(event)
+
+
+def test_acknowledge_leaves_the_card_and_stays_on_the_copies_of_open_pages() -> None:
+    """Acknowledging answers for everybody on the card, and for each person on their own page."""
+    incident = told_by(Acknowledge(by="UONCALL"))
+    assert "Acknowledge" in buttons(blocks.card(declared(), ()))
+    assert "Acknowledge" not in buttons(blocks.card(incident, ()))
+    assert "Acknowledge" not in buttons(blocks.card(incident, (), "UONCALL"))
+    assert "Acknowledge" in buttons(blocks.card(incident, (), "UDEVOPS"))
+
+
+def test_escalate_names_whom_it_pages_and_goes_when_nobody_is_left() -> None:
+    """The dialog names the next tier; when every tier was paged there is nothing to press."""
+    story = Story()
+    row = next(b for b in blocks.card(story.incident, ()).blocks if b["type"] == "actions")
+    escalate = next(e for e in row["elements"] if e["action_id"] == "escalate")
+    assert escalate["confirm"]["text"]["text"] == "Page tier 2 (On call and backup) now?"
+    for _ in range(3):
+        story.do(Escalate(by="UONCALL"))
+    assert "escalate" not in [p.move for p in pressed(blocks.card(story.incident, ()))]
+    assert "Page someone" in buttons(blocks.card(story.incident, ()))
+    with pytest.raises(Refused):
+        story.do(Escalate(by="UONCALL"))
+
+
+def test_a_final_copy_has_no_buttons() -> None:
+    """Dead buttons are taken away."""
+    assert pressed(blocks.card(declared(), (), "UONCALL", buttons=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [
+        (EntryKind.UPDATE_DUE, ["Post update"]),
+        (EntryKind.SILENCE, ["Post update"]),
+        (EntryKind.MONITORED, ["Resolve", "Fix did not hold"]),
+        (EntryKind.NOBODY_LEFT, ["Page someone"]),
+        (EntryKind.PAGED, []),
+    ],
+)
+def test_what_asks_for_something_has_the_button_for_it(kind: EntryKind, labels: list[str]) -> None:
+    """A reminder can be answered where it stands."""
+    incident = with_entry(kind)
+    entry = incident.latest(kind)
+    assert entry is not None
+    assert buttons(blocks.said(incident, entry)) == labels
+    assert buttons(blocks.told(incident, entry)) == labels
+
+
+def test_labels_are_those_of_the_interface() -> None:
+    """People are told these names elsewhere."""
+    assert set(LABELS.values()) >= {
+        "Acknowledge",
+        "Root cause found",
+        "Fix did not hold",
+        "False alarm",
+        "Page someone",
+    }
+
+
+# What a card says -------------------------------------------------------------------------------------------------
+
+
+def clock(minutes: float) -> str:
+    return moment(at(minutes))
+
+
+def shown(incident: Incident, names: dict[str, str] | None = None) -> str:
+    return words(blocks.card(incident, ahead(incident), names=names or {}))
+
+
+def test_a_card_says_what_is_wrong_and_who_has_it() -> None:
+    """Severity, id, title, status, impact, assigned, since when, targets, flags, service, reporter, call."""
+    said = shown(declared(service="checkout", outage=True, description="HTTP 500 everywhere"))
+    for part in (
+        "🚨 P0 Critical · Investigating",
+        "*Checkout is down*",
+        "*Impact:* Nobody can pay",
+        "INC-20241218-001",
+        f"*Nobody has acknowledged.* Target: {clock(15)}",
+        "*Assigned:* nobody yet · paged, no answer yet: <@UONCALL> <@UDEVOPS> <@UBACKEND>",
+        f"*Resolve by:* {clock(120)}",
+        "Outage for customers",
+        "*Service:* checkout",
+        "*Description:* HTTP 500 everywhere",
+        "by <@UREPORTER> (manual)",
+        "<https://meet.example/abc|join the call>",
+        "*War room:* being opened",
+    ):
+        assert part in said
+
+
+def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
+    """The next climb of the ladder is always among what is shown, by name: a mention would notify now."""
+    names = {"UONCALL": "Dana <3", "UBACKUP": "Omar", "UMANAGER": "Erik"}
+    said = shown(declared(), names)
+    assert f"{clock(15)} if nobody acknowledges → " in said
+    assert "→ tier 2 (On call and backup): Dana &lt;3, Omar" in said
+    assert "if the page stays unanswered → again: Dana &lt;3, <@UDEVOPS>, <@UBACKEND>" in said
+    assert "no root cause is found → tier 3 (Engineering manager): Erik" in shown(
+        told_by(Acknowledge(by="UCTO")), names
+    )
+    assert "<@UMANAGER>" not in said
+
+
+@pytest.mark.parametrize(
+    ("incident", "part"),
+    [
+        (told_by(Acknowledge(by="UONCALL"), until=3), f"*Acknowledged* by <@UONCALL> at {clock(3)} (in time)"),
+        (told_by(Acknowledge(by="UONCALL"), until=20), f"(*late*, target was {clock(15)})"),
+        (told_by(UPDATE, until=3), "*ETA:* 20 minutes"),
+        (told_by(UPDATE, until=3), "*Root cause:* ✅ Database issue identified ⏳ Deploying"),
+        (in_status(Status.MONITORING), "Escalation rests while the fix is watched."),
+        (in_status(Status.MONITORING), "the fix was watched long enough → asks <@UONCALL> whether it held"),
+        (in_status(Status.RESOLVED), f"*Resolved* by <@UONCALL> at {clock(5)} after 5 minutes (in time)"),
+        (in_status(Status.RESOLVED), "*Summary:* The pool was exhausted."),
+        (in_status(Status.CANCELLED), "*Cancelled: false alarm*, by <@UONCALL>"),
+        (told_by(Cancel(by="UONCALL", duplicate_of="INC-20241218-009")), "*Cancelled: duplicate of INC-20241218-009*"),
+        (with_entry(EntryKind.TROUBLE), "*Not delivered yet:* the token was revoked. It is being retried."),
+        (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
+        (with_entry(EntryKind.ROOM_OPENED), "*War room:* <#CROOM1>"),
+        (declared(speed=60.0), "Clocks run 60x faster"),
+        (declared("P3"), "Nothing: no checkpoint is ahead."),
+        (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 2"),
+    ],
+)  # fmt: skip
+def test_a_card_says(incident: Incident, part: str) -> None:
+    """Each state has its words."""
+    assert part in shown(incident)
+
+
+def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:
+    """Instants are Slack date tokens, or durations that are over."""
+    for status in Status:
+        assert not re.search(r"\bago\b|\bin \d+ (second|minute|hour)|\{ago\}", shown(in_status(status)))
+
+
+def test_a_page_says_why_you_first() -> None:
+    """On the lock screen and in the message: that you are paged, for what and why."""
+    message = blocks.page(declared(), 1, ())
+    assert message.text == "🚨 You are paged: P0 Checkout is down. Why: a P0 was declared. (INC-20241218-001)"
+    first = message.blocks[0]["text"]["text"]
+    assert first.startswith("*🚨 You are paged* as *on-call engineer* (tier 1, Responders).\nWhy: a P0 was declared.")
+    assert "Acknowledge" in buttons(message)
+
+
+def test_a_redacted_card_says_nothing_of_the_incident() -> None:
+    """Only that it moved."""
+    facts: dict[str, Any] = dict.fromkeys(
+        ("title", "description", "impact", "service", "public_wording", "source_link"), "MARKER"
+    )
+    assert "MARKER" not in json.dumps(blocks.redacted(declared(**facts)).__dict__)
+    assert "moved" in blocks.redacted(declared()).text
+
+
+def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
+    """The card stays readable; the thread has it all."""
+    incident = declared(description="word " * 590)
+    assert len(shown(incident)) < 3500
+    said = valid(blocks.said(incident, incident.timeline[0]))
+    assert words(said).count("word") >= 590
+
+
+# The source document's three templates ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("incident", "kind", "fields"),
+    [
+        (
+            declared(),
+            EntryKind.DECLARED,
+            ("P0 INCIDENT - CRITICAL", "Incident ID", "Time", "Severity", "Impact", "Description", "Status", "Assigned",
+             "War room", "Updates will be provided every 30 minutes", "Do not reply"),
+        ),
+        (
+            told_by(UPDATE, until=30),
+            EntryKind.UPDATE,
+            ("P0 INCIDENT UPDATE - INC-20241218-001", "Time", "30 minutes elapsed", "Status", "ROOT CAUSE IDENTIFIED",
+             "Progress", "Next steps", "ETA to resolution", "Impact", "Next update", "or when resolved"),
+        ),
+        (
+            told_by(RESOLVE, until=45),
+            EntryKind.RESOLVED,
+            ("P0 INCIDENT RESOLVED - INC-20241218-001", "Resolution time", "Duration", "45 minutes", "Severity",
+             "Summary", "Resolution", "Verification", "Impact", "Next steps", "Post-incident review", "Thank you"),
+        ),
+    ],
+)  # fmt: skip
+def test_the_templates_have_all_their_fields(incident: Incident, kind: EntryKind, fields: tuple[str, ...]) -> None:
+    """Initial alert, progress update and resolution notice, field by field."""
+    entry: Entry | None = incident.latest(kind)
+    assert entry is not None
+    said = words(blocks.said(incident, entry))
+    assert [f for f in fields if f not in said] == []
+
+
+def test_several_lines_begin_under_their_label() -> None:
+    """A list of what was done reads as a list."""
+    incident = told_by(UPDATE, until=30)
+    entry = incident.latest(EntryKind.UPDATE)
+    assert entry is not None
+    assert "*Progress:* \n✅ Database issue identified\n⏳ Deploying" in words(blocks.said(incident, entry))
+
+
+# Lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_home_shows_first_what_waits_for_its_reader() -> None:
+    """Then the rest by severity, and who is on call; Slack's schema takes it, empty or crowded."""
+    other = declared("P0").model_copy(update={"id": "INC-20241218-002"})
+    mine = declared("P3").model_copy(update={"id": "INC-20241218-001"})
+    view = blocks.home([other, mine], [line("Primary: ", Person("UONCALL"))], "UONCALL")
+    bodies = list(texts(view["blocks"]))
+    assert "You are paged" in bodies[1] + bodies[2]
+    many = [declared().model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
+    for built in (view, blocks.home([], [], "UONCALL"), blocks.home(many, [], "UONCALL")):
+        if validators := _validators():
+            assert not list(validators[1].iter_errors(built))
+
+
+def test_a_list_holds_as_many_as_a_message_does() -> None:
+    """The rest is counted."""
+    many = [declared(title="&" * 200).model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
+    assert "more" in words(valid(blocks.listing(many)))
+    assert "No open incidents" in valid(blocks.listing([])).text
+
+
+def test_a_changed_severity_shows_on_the_card() -> None:
+    """Its clocks and tiers are the new policy's."""
+    lower = ChangeSeverity(by="UONCALL", policy=policy().severities[Severity.P1], why="Less bad")
+    incident = told_by(lower, until=10)
+    assert "🟠 P1 High · Investigating" in shown(incident)
+    assert incident.clock_from == at(0)
