@@ -74,9 +74,10 @@ def _refreshed(change: Change, effect: Refresh, event: Delivered) -> None:
 def _late(change: Change, event: Delivered) -> None:
     """A message that went out although it was called off: in public, about what is private now. Redact it."""
     incident = change.incident
-    card = event.ts and event.face and not event.person and incident.copy_of(event.effect) is None
+    card = event.ts and event.face and not event.person
+    known = any((c.channel, c.ts) == (event.channel, event.ts) for c in incident.copies)
     at_home = incident.room and event.channel == incident.room.channel
-    if not (incident.private and card) or at_home:
+    if not (incident.private and card) or known or at_home:
         return
     copy = Copy(
         id=event.effect, kind=CopyKind.CHANNEL, channel=event.channel, ts=event.ts, face=0, redacted=True, final=True

@@ -1,0 +1,67 @@
+"""What Tocsin answers to the one who asked. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from bot.blocks import listing, render
+from bot.cards import summary
+from bot.kit import TEXT
+from bot.message import Block, Message
+from bot.mrkdwn import cut, escape
+from escalation.checkpoints import Upcoming
+from escalation.incident import Incident
+from escalation.templates import tell
+from escalation.words import Line, Time, line, people
+
+HELP = """\
+*`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open.
+`/incident declare [title]` opens the form
+`/incident list` · `show [ID]` · `oncall`
+`/incident ack [ID]` you are on it
+`/incident root-cause [ID] [cause]` · `fix [ID]` · `fix applied [ID]` · `fix-failed [ID] [what you see]`
+`/incident update [ID] [progress]`
+`/incident severity [ID] P1 [why]` · `escalate [ID] [why]` · `page [ID] @person or role [why]`
+`/incident security [ID] [why]` makes it private
+`/incident resolve [ID]` · `reopen [ID]` · `cancel [ID] [why, or duplicate of INC-…]`"""
+
+
+def done(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:
+    """What came of a move: the headlines of the story after entry `since`, and what fires next."""
+    entries = incident.timeline[since:] or incident.timeline[-1:]
+    headlines = [render(tell(incident, entry)[0]) for entry in entries]
+    return _short(summary(incident), *headlines, *map(render, following(ahead)))
+
+
+def declared(incident: Incident, ahead: Sequence[Upcoming]) -> Message:
+    """That an incident was declared, whom that pages, and what fires next."""
+    paged = line("Paged now: ", *people(tuple(dict.fromkeys(p.person for p in incident.pages))), ".")
+    return _short(f"Declared: {summary(incident)}", render(paged), *map(render, following(ahead)))
+
+
+def following(ahead: Sequence[Upcoming]) -> Iterable[Line]:
+    """What fires next, and whom that pages."""
+    for first in ahead[:1]:
+        together = [u for u in ahead if (u.due, u.why) == (first.due, first.why)]
+        paged = tuple(dict.fromkeys(p for u in together for p in u.people))
+        whom = (": pages ", *people(paged)) if paged else ""
+        yield line("Next: ", Time(first.due), ", unless things change", *whom, f" ({first.why}).")
+
+
+def help_and_open(incidents: Sequence[Incident]) -> Message:
+    """The commands, then the open incidents."""
+    below = listing(incidents)
+    return Message(text=HELP, blocks=[*_sections(HELP), *below.blocks])
+
+
+def which_one(command: str, candidates: Sequence[Incident]) -> Message:
+    """A list to choose from."""
+    head = f"Which one? Say `/incident {escape(command)} ID`:"
+    return _short(head, *(f"• `{i.id}` {escape(f'{i.severity} {i.status}: {i.facts.title}')}" for i in candidates))
+
+
+def _short(*lines: str) -> Message:
+    text = cut("\n".join(lines), TEXT)
+    return Message(text=text, blocks=_sections(text))
+
+
+def _sections(text: str) -> list[Block]:
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]

@@ -1,0 +1,43 @@
+"""Presses on a card. Acknowledged first; what needs words opens its modal, the rest is done at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck
+
+from bot.door import Door, visitor
+from bot.moving import Moving
+from bot.press import Press
+from bot.reply import Reply, answering
+from escalation.events import Acknowledge, Escalate, FixApplied, Move, MoveEvent, StartFix
+
+# A click carries what it saw: on an old card, Escalate climbs no second tier.
+AT_ONCE: dict[Move, Callable[[str, str, Press], MoveEvent]] = {
+    Move.ACKNOWLEDGE: lambda by, key, press: Acknowledge(by=by, key=key),
+    Move.START_FIX: lambda by, key, press: StartFix(by=by, key=key),
+    Move.FIX_APPLIED: lambda by, key, press: FixApplied(by=by, key=key),
+    Move.ESCALATE: lambda by, key, press: Escalate(by=by, key=key, seen=press.seen),
+}
+
+
+class Buttons:
+    """One listener for every move's button and for the menu that holds the rest of them."""
+
+    def __init__(self, door: Door, moving: Moving) -> None:
+        self._door = door
+        self._moving = moving
+
+    async def on_press(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        await ack()
+        press = Press.decode(action.get("value") or action["selected_option"]["value"])
+        who, reply = visitor(body), Reply.to(self._door.client, body)
+        async with answering(reply):
+            if press.move in AT_ONCE:
+                event = AT_ONCE[press.move](who.id, body["trigger_id"], press)
+                await self._moving.make(who, press.incident, event)
+            else:
+                await self._moving.open(press.move, who, press.incident, body, reply)
+
+    async def on_other(self, ack: AsyncAck) -> None:
+        """A button that is only a link."""
+        await ack()

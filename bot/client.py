@@ -1,0 +1,58 @@
+"""Slack's Web API from the bot's side: one session for the whole process."""
+
+import os
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+
+CALL_WITHIN = 10.0  # seconds; what people wait for has limits of its own
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+UNREACHABLE = (SlackApiError, aiohttp.ClientError, TimeoutError)  # everything that a call may end with
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
+def session() -> aiohttp.ClientSession:
+    """To be closed by whoever opened it. It reads no proxies from the environment; Slack's SDK does that itself."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_WITHIN), trust_env=False)
+
+
+def hasty(token: str, base_url: str, shared: aiohttp.ClientSession) -> AsyncWebClient:
+    """For what somebody waits for: nothing is repeated, because a message would come twice and a trigger expires."""
+    return _client(token, base_url, shared, [])
+
+
+def patient(token: str, base_url: str, shared: aiohttp.ClientSession) -> AsyncWebClient:
+    """For reading in the background: it waits as long as Slack asks, and repeats what a broken connection lost."""
+    rates = AsyncRateLimitErrorRetryHandler(max_retry_count=20)
+    return _client(token, base_url, shared, [rates, AsyncConnectionErrorRetryHandler(max_retry_count=2)])
+
+
+def _client(
+    token: str, base_url: str, shared: aiohttp.ClientSession, handlers: list[AsyncRetryHandler]
+) -> AsyncWebClient:
+    return AsyncWebClient(
+        token=token, base_url=base_url, session=shared, timeout=int(CALL_WITHIN), retry_handlers=handlers
+    )
+
+
+def forget_proxies_for(base_url: str) -> None:
+    """Slack's SDK would send even calls to this machine through the environment's proxies."""
+    if urlsplit(base_url).hostname in LOOPBACK:
+        for name in PROXIES:
+            os.environ.pop(name, None)
+
+
+def said_by_slack(error: Exception) -> str:
+    """Slack's word for what went wrong (`invalid_auth`), or the kind of the error when Slack said nothing."""
+    response = getattr(error, "response", None)
+    answer = getattr(response, "data", response)
+    if isinstance(answer, dict) and "error" in answer:
+        return str(answer["error"])
+    return type(error).__name__

@@ -1,0 +1,131 @@
+"""Whether Tocsin can work, and its numbers for Prometheus. Read from Redis at each request; no words of incidents."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis import Redis
+from redis.exceptions import RedisError
+
+from escalation.policy import Severity
+from escalation.store import ALARMS, Store
+
+NEEDED = ("ticker", "sweep", "urgent", "normal")
+QUEUES = ("urgent", "normal")
+METRICS = "tocsin:metrics"
+STALE = 30.0  # seconds since the last sign of life; the keys themselves live for ten
+_FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
+
+
+def alive(redis: Redis) -> dict[str, int]:
+    """Part -> how many processes gave a sign of life lately (`tocsin:alive:{part}:{host}:{pid}`, epoch seconds)."""
+    keys = [str(key, "utf-8") for key in redis.scan_iter("tocsin:alive:*", count=500)]
+    now = redis.time()[0]
+    found: dict[str, int] = {}
+    for key, seen in zip(keys, redis.mget(keys) if keys else [], strict=True):
+        if seen is not None and now - float(seen) < STALE:
+            part = key.split(":")[2]
+            found[part] = found.get(part, 0) + 1
+    return found
+
+
+def problems(redis: Redis, slack_connected: bool) -> list[str]:
+    """Why work cannot be done now; empty when it can."""
+    found = [] if slack_connected else ["Slack is not connected"]
+    try:
+        parts = alive(redis)
+    except RedisError as error:
+        return [*found, f"Redis cannot be reached ({type(error).__name__})"]
+    missing = [part for part in NEEDED if part not in parts]
+    return [*found, *(f"no worker runs the part {part}: start `tocsin worker`" for part in missing)]
+
+
+def exposition(store: Store, slack_connected: Callable[[], bool]) -> bytes:
+    """Everything in Prometheus's text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Numbers(store, slack_connected))
+    return generate_latest(registry)
+
+
+class _Numbers(Collector):
+    def __init__(self, store: Store, slack_connected: Callable[[], bool]) -> None:
+        self._store = store
+        self._slack_connected = slack_connected
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("tocsin_slack_connected", "1 while Slack can reach us", float(self._slack_connected()))
+        try:
+            found = [*_incidents(self._store), *_waiting(self._store.redis), *_counted(self._store.redis)]
+        except RedisError:
+            found = []
+        yield GaugeMetricFamily("tocsin_redis_up", "1 while Redis answers", float(bool(found)))
+        yield from found
+
+
+def _incidents(store: Store) -> Iterator[Metric]:
+    open_now = [i.severity for i in store.open_incidents()]
+    family = GaugeMetricFamily("tocsin_open_incidents", "Open incidents, private ones included", labels=["severity"])
+    for severity in Severity:
+        family.add_metric([severity.value], open_now.count(severity))
+    yield family
+
+
+def _waiting(redis: Redis) -> Iterator[Metric]:
+    now = _now(redis)
+    yield GaugeMetricFamily(
+        "tocsin_alarms_overdue",
+        "What should have happened more than a second ago",
+        redis.zcount(ALARMS, "-inf", now - 1),
+    )
+    queues = GaugeMetricFamily("tocsin_queue_length", "Jobs waiting", labels=["queue"])
+    for queue in QUEUES:
+        queues.add_metric([queue], float(redis.llen(f"rq:queue:{queue}")))
+    yield queues
+    workers = GaugeMetricFamily("tocsin_processes_alive", "Processes seen lately", labels=["part"])
+    for part, count in sorted(alive(redis).items()):
+        workers.add_metric([part], count)
+    yield workers
+
+
+def _now(redis: Redis) -> float:
+    seconds, micros = redis.time()
+    return float(seconds) + float(micros) / 1e6
+
+
+def _counted(redis: Redis) -> Iterator[Metric]:
+    """What the workers count in the hash `tocsin:metrics`: `name|label=value,label=value` -> number."""
+    families: dict[str, Metric] = {}
+    raw: dict[Any, Any] = redis.hgetall(METRICS)
+    for field, value in sorted(((str(f, "utf-8"), float(v)) for f, v in raw.items()), key=_place):
+        match = _FIELD.fullmatch(field)
+        if match:
+            name, kind = _family(match[1])
+            family = families.setdefault(name, Metric(f"tocsin_{name}", f"Counted by the workers: {name}", kind))
+            family.add_sample(f"tocsin_{match[1]}", _labels(match[2] or ""), value)
+    yield from families.values()
+
+
+def _place(counted: tuple[str, float]) -> tuple[str, float]:
+    """By name and labels, a histogram's buckets by their bounds."""
+    stem, _, bound = counted[0].partition("le=")
+    return (stem, float(bound)) if bound else (stem, 0.0)
+
+
+def _family(sample: str) -> tuple[str, str]:
+    """A sample's name without its suffix, and the kind that the suffix tells."""
+    for suffix, kind in (
+        ("_total", "counter"),
+        ("_bucket", "histogram"),
+        ("_sum", "histogram"),
+        ("_count", "histogram"),
+    ):
+        if sample.endswith(suffix):
+            return sample.removesuffix(suffix), kind
+    return sample, "gauge"
+
+
+def _labels(text: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)

@@ -1,0 +1,26 @@
+"""The slip of paper that a modal carries with it, in its private metadata. Only we read and write it."""
+
+import json
+import uuid
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class Slip:
+    """`key` makes a doubled submit harmless; `response_url` is where an answer to the person may go (30 minutes).
+
+    `status` is what the modal showed; `link` leads to the message that an incident is declared from.
+    """
+
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    incident: str = ""
+    status: str = ""
+    response_url: str = ""
+    link: str = ""
+
+    def encode(self) -> str:
+        return json.dumps({name: value for name, value in asdict(self).items() if value})
+
+    @classmethod
+    def decode(cls, metadata: str) -> "Slip":
+        return cls(**json.loads(metadata))

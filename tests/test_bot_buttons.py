@@ -1,0 +1,207 @@
+"""Buttons on cards, in channels and in direct messages: pressed by the right ones, too late, and by others."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from running import Json, Office, calls, control, eventually, open_office, user
+from slack_sdk import WebClient
+
+from bot.press import Press
+from escalation.effects import SendPage
+from escalation.events import Acknowledge, Cancel, FixApplied, Move, StartFix
+from escalation.incident import Incident, Status
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    with open_office() as opened:
+        yield opened
+
+
+def press(office: Office, message: Json, move: Move, by: str = "dana") -> Json:
+    """Press a move on a posted card, be it a button or an entry of the menu."""
+    rows = [e for b in message["message"]["blocks"] for e in b.get("elements", []) if b["type"] == "actions"]
+    visible = any(e.get("action_id") == move for e in rows)
+    shown = {**message["message"], "ts": message["ts"]}
+    if visible:
+        return office.person(by).press(shown, move.value, message["channel"])
+    return office.person(by).press(shown, "more", message["channel"], option=f"{move}|")
+
+
+@pytest.mark.parametrize(
+    ("move", "status"),
+    [
+        (Move.ACKNOWLEDGE, Status.INVESTIGATING),
+        (Move.START_FIX, Status.FIXING),
+        (Move.FIX_APPLIED, Status.MONITORING),
+        (Move.ESCALATE, Status.INVESTIGATING),
+    ],
+)
+def test_what_needs_no_words_is_done_at_once(office: Office, move: Move, status: Status) -> None:
+    """The click is acknowledged, and recorded under the name of the one who clicked."""
+    card = office.post_card(office.declare())
+    before = office.incident()
+    assert press(office, card, move) == {"ok": True}
+    after = eventually(lambda: office.incident() if office.incident().stamp != before.stamp else None)
+    assert after.status is status
+    assert after.timeline[len(before.timeline)].by == user("dana")
+
+
+@pytest.mark.parametrize(
+    ("move", "title"),
+    [
+        (Move.ROOT_CAUSE, "Root cause found"),
+        (Move.FIX_FAILED, "The fix did not hold"),
+        (Move.UPDATE, "Post an update"),
+        (Move.SEVERITY, "Change the severity"),
+        (Move.PAGE, "Page someone"),
+        (Move.SECURITY, "Mark as security"),
+        (Move.RESOLVE, "Resolve the incident"),
+        (Move.CANCEL, "Cancel the incident"),
+        (Move.REOPEN, "Reopen the incident"),
+    ],
+)
+def test_what_needs_words_opens_its_form(office: Office, move: Move, title: str) -> None:
+    """Nothing changes until the form is submitted."""
+    incident = office.declare()
+    if move is Move.FIX_FAILED:
+        incident = office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+    if move is Move.REOPEN:
+        incident = office.world.desk.handle(incident.id, Cancel(by=user("omar")))
+    press(office, office.post_card(incident), move)
+    view = office.person("dana").modal(title)
+    assert incident.id in str(view["blocks"])
+    assert office.incident().stamp == incident.stamp
+
+
+def test_a_form_from_a_button_is_submitted_in_silence(office: Office) -> None:
+    """The card shows what came of it; nobody needs to be told twice."""
+    press(office, office.post_card(office.declare()), Move.ROOT_CAUSE)
+    assert office.person("dana").submit(office.person("dana").modal(), cause="A disk") == {"ok": True}
+    assert office.incident().status is Status.IDENTIFIED
+    assert not office.person("dana").whispers()
+
+
+# Too late --------------------------------------------------------------------------------------------------------
+
+
+def test_two_people_press_escalate_on_one_card(office: Office) -> None:
+    """One tier is climbed; the second is told when that was, and only they are."""
+    card = office.post_card(office.declare())
+    press(office, card, Move.ESCALATE, by="dana")
+    eventually(lambda: office.incident().tiers_paged == (1, 2))
+    press(office, card, Move.ESCALATE, by="omar")
+    office.person("omar").told("It was escalated already")
+    assert office.incident().tiers_paged == (1, 2)
+    assert not office.person("dana").whispers()
+
+
+@pytest.mark.parametrize(
+    ("done", "move", "words"),
+    [
+        (Acknowledge(by=user("omar")), Move.ACKNOWLEDGE, f"<@{user('omar')}> acknowledged it already"),
+        (StartFix(by=user("omar")), Move.START_FIX, "A fix is under way already"),
+        (FixApplied(by=user("omar")), Move.FIX_APPLIED, "applied already"),
+        (Cancel(by=user("omar")), Move.ESCALATE, "It is cancelled: reopen it first."),
+        (Cancel(by=user("omar")), Move.UPDATE, "It is cancelled: reopen it first."),
+    ],
+)
+def test_an_old_card_is_answered_kindly(office: Office, done: object, move: Move, words: str) -> None:
+    """Whoever presses a button that is not legal any more is told why, and nothing changes."""
+    incident = office.declare()
+    card = office.post_card(incident)
+    after = office.world.desk.handle(incident.id, done)  # type: ignore[arg-type]
+    press(office, card, move)
+    office.person("dana").told(words)
+    assert office.incident().stamp == after.stamp
+
+
+def test_a_redelivered_click_counts_once(office: Office) -> None:
+    card = office.post_card(office.declare())
+    press(office, card, Move.START_FIX)
+    eventually(lambda: office.incident().status is Status.FIXING)
+    control(office.workspace, "redeliver", n=1)
+    press(office, card, Move.ACKNOWLEDGE, by="omar")
+    office.person("omar").told("acknowledged it already")
+    assert not office.person("dana").whispers()
+
+
+def test_an_incident_that_is_gone_is_told(office: Office) -> None:
+    """A card of another database, say."""
+    lost = office.declare().model_copy(update={"id": "INC-20200101-001"})
+    press(office, office.post_card(lost), Move.ACKNOWLEDGE)
+    office.person("dana").told("There is no incident INC-20200101-001.")
+
+
+def test_an_expired_trigger_is_told(office: Office) -> None:
+    card = office.post_card(office.declare())
+    control(office.workspace, "faults", method="views.open", kind="error", error="expired_trigger_id", times=1)
+    press(office, card, Move.UPDATE)
+    office.person("dana").told("Slack did not wait for the form")
+
+
+# Direct messages -------------------------------------------------------------------------------------------------
+
+
+def paged(office: Office) -> tuple[Incident, Json]:
+    """Mei's page."""
+    incident = office.declare()
+    return incident, office.post_card(incident, person="mei")
+
+
+def test_a_page_is_acknowledged_from_the_direct_message(office: Office) -> None:
+    """Her page is answered, the others' pages stay open."""
+    incident, message = paged(office)
+    press(office, message, Move.ACKNOWLEDGE, by="mei")
+    after = eventually(lambda: office.incident() if office.incident().acknowledgement else None)
+    assert after.open_page_of(user("mei")) is None
+    assert after.open_page_of(user("lena")) is not None
+    assert [e for e in incident.effects if isinstance(e, SendPage)]
+
+
+def test_a_refusal_in_a_direct_message_is_said_there(office: Office) -> None:
+    incident, message = paged(office)
+    office.world.desk.handle(incident.id, Cancel(by=user("dana")))
+    press(office, message, Move.ACKNOWLEDGE, by="mei")
+    told = eventually(lambda: [m for m in office.person("mei").messages("tocsin") if m.get("ephemeral")])
+    assert "It is cancelled" in told[0]["text"]
+
+
+# Odd payloads ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("", "unpack"), ("nonsense", "unpack"), ("acknowledge|INC", "unpack"), ("explode|INC-1|", "not a valid Move")],
+)
+def test_a_value_that_is_not_ours_is_no_press(value: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Press.decode(value)
+
+
+def test_presses_survive_the_way_to_slack_and_back(office: Office) -> None:
+    """And stay under the 150 characters of an option's value."""
+    incident = office.declare()
+    for move in Move:
+        seen = replace(Press.of(move, incident), seen=tuple(range(1, 21)))
+        assert Press.decode(seen.encode()) == seen
+        assert len(seen.encode()) <= 150
+
+
+def test_a_link_is_acknowledged(office: Office) -> None:
+    """Slack reports clicks on link buttons too, and shows a warning when nobody takes them."""
+    slack = WebClient(office.workspace.bot_token, base_url=office.workspace.api_url)
+    channel = office.person("dana").channel("general")
+    slack.conversations_join(channel=channel)
+    button = {
+        "type": "button",
+        "action_id": "elsewhere",
+        "url": "https://x.example",
+        "text": {"type": "plain_text", "text": "x"},
+    }
+    blocks = [{"type": "actions", "block_id": "b", "elements": [button]}]
+    posted = slack.chat_postMessage(channel=channel, text="x", blocks=blocks)
+    shown = {**posted["message"], "ts": posted["ts"]}
+    assert office.person("dana").press(shown, "elsewhere", channel) == {"ok": True}
+    assert not calls(office.workspace, "views.open")

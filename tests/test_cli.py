@@ -1,0 +1,299 @@
+"""The command line, as a terminal sees it: what it prints, and its exit codes."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from click.testing import CliRunner, Result
+from incidents import declared, told_by
+
+from escalation.company import Directory
+from escalation.events import Acknowledge, Resolve
+from escalation.incident import Incident
+from escalation.store import Store
+from tocsin import embedded
+from tocsin.cli import main
+from tocsin.settings import Environment
+
+CONFIG = """\
+policy: kars
+people: {dana: {slack: U0DANA0001}, omar: {email: omar@example.com}}
+roles: {on_call: rotation primary, backup: rotation primary next, devops_lead: dana}
+rotations: {primary: {people: [dana, omar], handover: Monday 00:00}}
+timezone: Europe/Berlin
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder that is being served, as by a running instance."""
+    folder = tmp_path_factory.mktemp("cli")
+    embedded.start(folder)
+    yield folder
+    redis.Redis.from_url(embedded.url(folder)).shutdown(nosave=True)
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty folder and an environment without our variables."""
+    for name in Environment.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def store(data: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store, found through TOCSIN_DATA."""
+    monkeypatch.setenv("TOCSIN_DATA", str(data))
+    client = redis.Redis.from_url(embedded.url(data))
+    client.flushall()
+    found = Store(client, lambda *_: None)
+    found.save_directory(Directory(names={"UREPORTER": "Paula Weiss", "UONCALL": "Dana Ruiz"}))
+    return found
+
+
+def keep(store: Store, incident: Incident) -> str:
+    """Commit a finished incident under the day's next number."""
+    return store.declare("20241218", "", lambda new_id: incident.model_copy(update={"id": new_id})).id
+
+
+def tocsin(*arguments: str, answers: str | None = None) -> Result:
+    return CliRunner().invoke(main, arguments, input=answers)
+
+
+def resolved() -> Incident:
+    return told_by(
+        Acknowledge(by="UONCALL"),
+        Resolve(by="UONCALL", summary="A *bad* <deploy>", resolution="Rolled back"),
+        title="Payments | fail",
+    )
+
+
+def test_list_shows_open_incidents(store: Store) -> None:
+    """One line each, tabs in a pipe; closed ones only when asked for."""
+    keep(store, declared(title="Checkout is down"))
+    keep(store, resolved())
+    lines = tocsin("list").output.splitlines()
+    assert lines[0].split("\t") == ["ID", "SEVERITY", "STATUS", "SINCE", "ACKNOWLEDGED", "TITLE"]
+    assert lines[1].split("\t") == [
+        "INC-20241218-001", "P0", "investigating", "2024-12-18 15:30:00", "", "Checkout is down",
+    ]  # fmt: skip
+    assert len(lines) == 2
+    everything = tocsin("list", "--all").output
+    assert "Dana Ruiz\tPayments | fail" in everything
+
+
+def test_list_says_when_there_is_nothing(store: Store) -> None:
+    """An empty list is a sentence; for scripts it is an empty list."""
+    assert tocsin("list").output == "No open incidents.\n"
+    assert json.loads(tocsin("list", "--json").output) == []
+
+
+def test_list_as_json(store: Store) -> None:
+    """The fields that scripts want."""
+    keep(store, declared(title="Checkout is down", service="checkout"))
+    [found] = json.loads(tocsin("list", "--json").output)
+    assert found == {
+        "id": "INC-20241218-001",
+        "severity": "P0",
+        "status": "investigating",
+        "private": False,
+        "declared_at": "2024-12-18T15:30:00+00:00",
+        "acknowledged": False,
+        "title": "Checkout is down",
+        "service": "checkout",
+    }
+
+
+def test_show_tells_what_fires_next_and_what_happened(store: Store) -> None:
+    """Headline, checkpoints to come with their people, timeline; ids in any case."""
+    keep(store, declared(title="Checkout is down"))
+    said = tocsin("show", "inc-20241218-001").output
+    assert said.startswith("INC-20241218-001  P0 Critical  investigating  Checkout is down\n")
+    assert "15:45:00 UTC  nobody acknowledged within 15 minutes → " in said
+    assert "2024-12-18 15:30:00  🚨 P0 INCIDENT - CRITICAL" in said
+    assert "Declared by: @Paula Weiss" in said
+
+
+def test_show_as_json_has_no_machinery(store: Store) -> None:
+    """Facts, pages, timeline and what fires next; nothing of effects, copies and keys."""
+    keep(store, declared(title="Checkout is down"))
+    found = json.loads(tocsin("show", "INC-20241218-001", "--json").output)
+    assert found["facts"]["title"] == "Checkout is down"
+    assert found["next"][0]["due"].startswith("2024-12-18T15:")
+    assert found["timeline"][0]["kind"] == "declared"
+    assert not {"effects", "copies", "keys", "stamp"} & set(found)
+
+
+def test_export_is_a_document_in_which_words_stay_words(store: Store) -> None:
+    """Markdown: facts and timeline; people's words format nothing."""
+    keep(store, resolved())
+    said = tocsin("export", "INC-20241218-001").output
+    assert said.startswith("# INC-20241218-001: Payments \\| fail\n")
+    assert "- **Status:** resolved" in said
+    assert "A \\*bad\\* \\<deploy\\>" in said
+    assert "\n## Timeline (UTC)\n" in said
+
+
+@pytest.mark.parametrize("arguments", [("--format", "json"), ("--json",)])
+def test_export_as_json(store: Store, arguments: tuple[str, ...]) -> None:
+    """The same facts, for scripts."""
+    keep(store, resolved())
+    found = json.loads(tocsin("export", "INC-20241218-001", *arguments).output)
+    assert found["resolution"]["resolution"] == "Rolled back"
+
+
+def test_a_private_incident_has_no_words_here(store: Store) -> None:
+    """Only its members see it: lists name it, nothing shows or exports it."""
+    keep(store, declared(title="Stolen keys", service="vault", security=True))
+    assert "private incident" in tocsin("list").output
+    for command in (["list"], ["list", "--all"], ["list", "--json"]):
+        said = tocsin(*command).output
+        assert "Stolen" not in said
+        assert "vault" not in said
+    for command in (["show"], ["show", "--json"], ["export"], ["export", "--json"]):
+        result = tocsin(*command[:1], "INC-20241218-001", *command[1:])
+        assert result.exit_code == 1
+        assert "is a private incident: only its members see it" in result.output
+        assert "Stolen" not in result.output
+
+
+def test_an_unknown_incident_is_named(store: Store) -> None:
+    """With a hint where to look."""
+    result = tocsin("show", "INC-20241218-404")
+    assert (result.exit_code, result.output) == (
+        1, "There is no incident INC-20241218-404. `tocsin list --all` shows the latest.\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [["list"], ["show", "INC-20241218-001"], ["export", "INC-20241218-001"]])
+def test_without_a_running_instance_the_way_out_is_told(command: list[str], tmp_path: Path) -> None:
+    """Nothing runs on this folder."""
+    result = tocsin(*command)
+    assert result.exit_code == 1
+    assert f"No Tocsin runs on {tmp_path / 'data'}, and REDIS_URL is not set." in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_redis_that_is_away_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback, no password."""
+    monkeypatch.setenv("REDIS_URL", "redis://:hush-hush@127.0.0.1:1/0")
+    result = tocsin("list")
+    assert result.exit_code == 1
+    assert "Redis does not answer" in result.output
+    assert "hush" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("at", "on_call", "backup"),
+    [
+        ("2026-11-23T00:00:00+00:00", "dana", "omar"),
+        ("2026-11-22T23:59:59+00:00", "omar", "dana"),
+        # Berlin is an hour ahead of UTC in winter: half past midnight there is still Sunday here.
+        ("2026-11-23T00:30", "omar", "dana"),
+    ],
+)
+def test_oncall_at_an_instant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, on_call: str, backup: str
+) -> None:
+    """Either side of a handover; a time without an offset is the company's own."""
+    (tmp_path / "c.yml").write_text(CONFIG)
+    monkeypatch.setenv("TOCSIN_CONFIG", "c.yml")
+    found = json.loads(tocsin("oncall", "--at", at, "--json").output)
+    assert found["roles"]["on_call"] == [on_call]
+    assert found["roles"]["backup"] == [backup]
+    assert found["rotations"]["primary"]["on_call"] == on_call
+    assert found["rotations"]["primary"]["next"] == backup
+
+
+def test_oncall_as_text(tmp_path: Path) -> None:
+    """Roles, and the next handover; `check` and `oncall` need no tokens and no server."""
+    (tmp_path / ".env").write_text("TOCSIN_CONFIG=c.yml\n")
+    (tmp_path / "c.yml").write_text(CONFIG)
+    said = tocsin("oncall", "--at", "2026-11-22T12:00").output
+    assert "devops_lead\tdana" in said
+    assert "Rotation primary: omar until Monday 2026-11-23 00:00 UTC, then dana." in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["oncall", "--at", "noon"], ["nonsense"], ["show"], ["list", "--nonsense"], ["export", "X", "--format", "pdf"]],
+)
+def test_a_wrong_command_line_is_2(arguments: list[str]) -> None:
+    """Exit code 2 is for the command line itself."""
+    assert tocsin(*arguments).exit_code == 2
+
+
+def test_check_of_a_good_file(tmp_path: Path) -> None:
+    """Exit 0; roles with nobody are warnings."""
+    (tmp_path / "c.yml").write_text(CONFIG)
+    result = tocsin("check", "c.yml")
+    assert result.exit_code == 0
+    assert "c.yml:3: warning: nobody is CTO" in result.output
+    assert result.output.endswith("c.yml is fine.\n")
+
+
+def test_check_of_a_wrong_file(tmp_path: Path) -> None:
+    """Exit 1, every mistake with its line."""
+    (tmp_path / "c.yml").write_text(CONFIG.replace("kars", "karz").replace("devops_lead: dana", "devops_lead: dna"))
+    result = tocsin("check", "c.yml")
+    assert result.exit_code == 1
+    assert "c.yml:1: there is no policy 'karz'" in result.output
+    assert "c.yml:3: there is no person called 'dna'; did you mean 'dana'?" in result.output
+    assert result.output.endswith("c.yml: 2 things are wrong.\n")
+
+
+def test_check_refuses_a_severity_that_pages_nobody_at_first(tmp_path: Path) -> None:
+    """An empty first tier is more than a warning."""
+    (tmp_path / "c.yml").write_text("policy: kars\npeople: {}\nroles: {}\n")
+    result = tocsin("check", "c.yml", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.output)
+    assert report["ok"] is False
+    assert report["errors"][0]["line"] == 3
+    assert "a P0 would page nobody at first" in report["errors"][0]["text"]
+
+
+def test_check_without_a_file_takes_the_configured_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TOCSIN_CONFIG, else the shipped example."""
+    assert tocsin("check").output.endswith("example.yml is fine.\n")
+    monkeypatch.setenv("TOCSIN_CONFIG", str(tmp_path / "none.yml"))
+    assert "there is no file" in tocsin("check").output
+
+
+def test_run_names_every_wrong_setting_and_starts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One error, exit 1, no data folder."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("TOCSIN_SPEED", "60")
+    result = tocsin("run")
+    assert result.exit_code == 1
+    for variable in ("SLACK_APP_TOKEN", "TOCSIN_CONFIG", "TOCSIN_SPEED"):
+        assert variable in result.output
+    assert not os.path.lexists(tmp_path / "data")
+
+
+def test_run_refuses_a_wrong_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before anything is started."""
+    (tmp_path / "c.yml").write_text("policy: karz\n")
+    monkeypatch.setenv("TOCSIN_CONFIG", "c.yml")
+    result = tocsin("run")
+    assert (result.exit_code, "c.yml:1: there is no policy 'karz'" in result.output) == (1, True)
+
+
+def test_titles_cannot_move_the_cursor(store: Store) -> None:
+    """Control characters of a title are blanks in a terminal."""
+    keep(store, declared(title="Down\x1b[2Jagain\nand again"))
+    assert "Down [2Jagain and again" in tocsin("list").output
+
+
+def test_the_checkpoints_of_a_fast_incident_are_close(store: Store) -> None:
+    """At speed 60 fifteen minutes are fifteen seconds."""
+    incident = declared(speed=60)
+    keep(store, incident)
+    found = json.loads(tocsin("show", "INC-20241218-001", "--json").output)
+    dues = [u["due"] for u in found["next"] if "acknowledged" in u["why"]]
+    assert dues == [(incident.declared_at + timedelta(seconds=15)).isoformat()]

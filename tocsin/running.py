@@ -1,0 +1,144 @@
+"""`tocsin run`: everything in one go. Which processes there are, whether their ports are free, and the banner."""
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, get_args
+
+import click
+
+from tocsin import embedded
+from tocsin.addresses import Address
+from tocsin.settings import Settings
+from tocsin.supervisor import Child, Supervisor
+from tocsin.terminal import Refusal, redis_name
+
+PORT_WAIT = 3.0  # seconds: what a killed instance left behind is gone by then
+BANNER_WAIT = 20.0  # seconds
+Part = Literal["ticker", "sweep", "urgent", "normal"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+
+def everything(settings: Settings) -> None:
+    """Run until Ctrl-C. FolderTaken when another instance runs on the folder, Refusal when a port is taken."""
+    with embedded.claimed(settings.data, "tocsin.lock"):
+        _ports_are_free(settings)
+        supervisor = Supervisor(tuple(children(settings)), environment=_environment(settings))
+        supervisor.end_on_signals()
+        threading.Thread(target=_announce, args=(settings, supervisor), daemon=True).start()
+        supervisor.run()
+    click.echo("Everything has ended. The next start goes on where it was.")
+
+
+def workers() -> None:
+    """One ticker, one sweep and one RQ worker for each queue, until told to end."""
+    parts = tuple(Child(part, ("tocsin", "worker", "--part", part)) for part in PARTS)
+    # It ends before the supervisor above it loses patience.
+    supervisor = Supervisor(parts, grace=8.0)
+    supervisor.end_on_signals()
+    supervisor.run()
+
+
+def children(settings: Settings) -> Iterator[Child]:
+    """What runs, the foundations first."""
+    if settings.redis_url is None:
+        yield Child("valkey", ("tocsin.embedded", str(settings.data)), 0, lambda: embedded.running(settings.data))
+    if settings.local:
+        yield Child("workspace", ("tocsin", "sandbox"), 0, lambda: _answers(settings.sandbox_listen))
+    yield Child("bot", ("tocsin", "bot"), 1)
+    for n in range(settings.workers):
+        yield Child(f"worker {n + 1}", ("tocsin", "worker"), 1)
+
+
+def workspace_folder(settings: Settings) -> Path:
+    """Where the local workspace keeps its messages."""
+    embedded.make_folder(settings.data)
+    return settings.data / "workspace"
+
+
+def banner(settings: Settings) -> str:
+    """What to open, what to try first, how to end."""
+    speed = f"{settings.speed:g} times as fast as the policy says" if settings.speed != 1 else "as the policy says"
+    local = (
+        "",
+        f"  Open   {settings.sandbox_listen.url}",
+        "         A whole Slack workspace, on this machine only. Choose at the top whom you act as.",
+        "  Try    /incident declare Checkout is down",
+        "         Then switch to whoever is paged, and acknowledge. Or do not, and see who is paged next.",
+    )
+    return "\n".join(
+        (
+            "",
+            "Tocsin is running.",
+            *(local if settings.local else (f"  Slack  {settings.api_url}",)),
+            "",
+            f"  Clocks run {speed} (TOCSIN_SPEED).",
+            f"  State  {redis_name(settings)}",
+            f"  Health {settings.listen.url}/readyz",
+            "  Ctrl-C ends everything; nothing is lost, and the next start goes on where it was.",
+            "",
+        )
+    )
+
+
+def _announce(settings: Settings, supervisor: Supervisor) -> None:
+    """Say it once the bot is able to work; after a while say it anyway, with what is not ready."""
+    deadline = time.monotonic() + BANNER_WAIT
+    while not (ready := _is_ready(settings.listen)) and time.monotonic() < deadline:
+        if supervisor.stop.wait(0.1):
+            return
+    if not ready:
+        click.echo(f"\nNot everything is ready yet; {settings.listen.url}/readyz says what is missing.")
+    click.echo(banner(settings))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Children speak up when something is wrong, so that the banner stays readable."""
+    return {} if settings.log_level else {"LOG_LEVEL": "WARNING"}
+
+
+def _ports_are_free(settings: Settings) -> None:
+    wanted = {"TOCSIN_LISTEN": settings.listen}
+    if settings.local:
+        wanted["TOCSIN_SANDBOX_LISTEN"] = settings.sandbox_listen
+    deadline = time.monotonic() + PORT_WAIT
+    for variable, address in wanted.items():
+        while not _is_free(address):
+            if time.monotonic() > deadline:
+                raise Refusal(f"{address} is taken by another program. End it, or set {variable} to another host:port.")
+            time.sleep(0.1)
+
+
+def _is_free(address: Address) -> bool:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(address: Address) -> bool:
+    try:
+        socket.create_connection((address.host, address.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _is_ready(address: Address) -> bool:
+    """Asked without any proxy: it is this machine."""
+    host = "127.0.0.1" if address.host == "0.0.0.0" else address.host  # noqa: S104 - read, not bound
+    connection = http.client.HTTPConnection(host, address.port, timeout=1)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

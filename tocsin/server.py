@@ -1,0 +1,65 @@
+"""The way to Redis: the one that is set or the embedded one, directly or through sentinels; and its clock."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis, Sentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from escalation.incident import Incident
+from escalation.store import Store
+from tocsin import embedded
+from tocsin.addresses import sentinel
+from tocsin.settings import Settings
+
+TIMEOUT = 5.0  # seconds
+
+
+def address(settings: Settings) -> str:
+    """The URL of Redis: the one that is set, else the embedded server's."""
+    return settings.redis_url.get_secret_value() if settings.redis_url else embedded.url(settings.data)
+
+
+def connect(settings: Settings) -> Redis:
+    """A client of bytes. It never repeats a command on its own: the caller knows whether that is safe."""
+    options: dict[str, Any] = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": TIMEOUT,
+        "socket_connect_timeout": TIMEOUT,
+    }
+    url = address(settings)
+    if url.startswith("unix://"):
+        return Redis.from_url(url, **options)
+    options |= {"socket_keepalive": True, "health_check_interval": 30}
+    return _through_sentinel(url, options) if url.startswith("redis+sentinel://") else Redis.from_url(url, **options)
+
+
+def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
+    """A client that asks the sentinels for the master each time it connects, so that a failover is followed."""
+    where = sentinel(url)
+    quick = {"socket_timeout": TIMEOUT}
+    watchers = Sentinel(list(where.hosts), sentinel_kwargs=quick, **options)  # type: ignore[no-untyped-call]
+    login = {"username": where.username, "password": where.password}
+    master: Redis = watchers.master_for(where.master, db=where.db, **login)  # type: ignore[no-untyped-call]
+    return master
+
+
+def redis_clock(redis: Redis) -> Callable[[], datetime]:
+    """The server's time, aware UTC: the one clock that all hosts agree on."""
+
+    def now() -> datetime:
+        seconds, microseconds = redis.time()
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+
+    return now
+
+
+def reading(redis: Redis) -> Store:
+    """A store that is only read from: the terminal changes nothing."""
+    return Store(redis, _no_outbox)
+
+
+def _no_outbox(pipe: object, before: Incident | None, after: Incident) -> None:
+    raise RuntimeError("the terminal only reads")

@@ -1,0 +1,56 @@
+"""Hands the rooms to each other: the only place where the bot, the workers and the local workspace are started.
+
+Kept apart from the commands that only read, which need not wait for Slack's and RQ's libraries.
+"""
+
+import asyncio
+
+import sandbox.server
+from bot.parts import BotParts
+from bot.web import serve
+from escalation.desk import Desk
+from escalation.store import Store
+from tocsin import config, running
+from tocsin.server import connect, redis_clock
+from tocsin.settings import Settings
+from workers import outbox, processes
+from workers.channels.slack import SlackDoor
+from workers.context import Context
+
+
+def bot(settings: Settings) -> None:
+    """The Slack side and the web app, until told to end."""
+    loaded = config.load(settings.config)
+    store, desk = _store_and_desk(settings, loaded)
+    parts = BotParts(
+        bot_token=settings.bot_token.get_secret_value(),
+        app_token=settings.app_token.get_secret_value() if settings.app_token else None,
+        signing_secret=settings.signing_secret.get_secret_value() if settings.signing_secret else None,
+        slack_api_url=settings.api_url,
+        host=settings.listen.host,
+        port=settings.listen.port,
+        redis=store.redis,
+        store=store,
+        desk=desk,
+        company=loaded.company,
+        policy=loaded.policy,
+    )
+    asyncio.run(serve(parts))
+
+
+def worker_part(settings: Settings, part: processes.Part) -> None:
+    """One of a worker's processes, until told to end."""
+    store, desk = _store_and_desk(settings, config.load(settings.config))
+    slack = SlackDoor(settings.bot_token.get_secret_value(), settings.api_url, store.redis)
+    processes.run_part(part, Context(store.redis, store, desk, slack, desk.clock))
+
+
+def local_workspace(settings: Settings) -> None:
+    """The local Slack workspace alone, until told to end."""
+    sandbox.server.serve(str(settings.sandbox_listen), running.workspace_folder(settings))
+
+
+def _store_and_desk(settings: Settings, loaded: config.Loaded) -> tuple[Store, Desk]:
+    redis = connect(settings)
+    store = Store(redis, outbox.post)
+    return store, Desk(store, loaded.company, loaded.policy, redis_clock(redis), settings.speed)

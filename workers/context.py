@@ -1,0 +1,28 @@
+"""What a worker process works with; the composition root makes one and hands it to `workers.processes.run_part`."""
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from escalation.desk import Clock, Desk
+from escalation.store import Store
+from workers.channels.slack import SlackDoor
+
+
+@dataclass(frozen=True)
+class Context:
+    """`store` must have `workers.outbox.post` as its outbox; `redis` must not decode responses (RQ cannot take that).
+
+    `patience` is how many seconds a job waits for its sends (None: until all are done). They go on without it, so that a
+    slow Slack does not hold up the checkpoints behind them.
+    `paced` False sends as fast as it can: for tests, whose clock stands still.
+    """
+
+    redis: Redis
+    store: Store
+    desk: Desk
+    slack: SlackDoor
+    clock: Clock
+    paced: bool = True
+    patience: float | None = 0.0
+    threads: int = 16

@@ -1,0 +1,162 @@
+"""Send once: claim, reload, send, record. Whatever may have been sent before is looked for before it is sent again."""
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+
+import structlog
+
+from escalation import store as incidents
+from escalation.effects import Effect, SendPage
+from escalation.events import Delivered, Dropped, PersonRefused, Trouble
+from escalation.incident import Incident
+from escalation.store import NotFound
+from workers import metrics, outbox, pacing
+from workers.context import Context
+from workers.failures import Failed, Kind, back_off
+from workers.leases import Lease, Leases
+from workers.sending import Plan, Sender, Went
+from workers.settling import settle
+
+WAITING_FOR_EACH_THREAD = 8  # more than that go back to Redis, where every worker can take them
+LATER = timedelta(seconds=0.5)
+
+log = structlog.get_logger()
+
+
+class Deliveries:
+    """The sends of one process."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._leases = Leases(context.redis)
+        self._sender = Sender(context.desk, context.slack)
+        self._pool = ThreadPoolExecutor(context.threads, thread_name_prefix="send")
+        self._room = threading.Semaphore(context.threads * (1 + WAITING_FOR_EACH_THREAD))
+
+    def deliver(self, effect_ids: list[str]) -> None:
+        """Carry out some effects, concurrently; the caller waits for `patience` seconds at most."""
+        futures = [f for effect_id in effect_ids if (f := self._start(effect_id))]
+        done, _ = wait(futures, timeout=self._context.patience)
+        for future in done:
+            future.result()
+
+    def close(self) -> None:
+        """Finish what is in flight; what only waits for a thread is left to others."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._leases.close()
+
+    def _start(self, effect_id: str) -> "Future[None] | None":
+        """Claim an effect and hand it to a thread: what waits for one is held, so that nobody takes it for lost."""
+        if not self._room.acquire(blocking=self._context.patience is None):
+            self._later(effect_id)
+            return None
+        lease = self._leases.claim(effect_id, self._context.clock())
+        if lease is None:
+            self._room.release()
+            return None
+        future = self._pool.submit(self._carry_out, lease)
+        future.add_done_callback(lambda _: self._room.release())
+        return future
+
+    def _later(self, effect_id: str) -> None:
+        incident = self._load(effect_id)
+        if incident:
+            outbox.retry(self._context.redis, effect_id, self._context.clock() + LATER, incident.policy.urgent)
+
+    def _carry_out(self, lease: Lease) -> None:
+        try:
+            again = self._once(lease)
+            while again and (following := self._leases.claim(lease.effect, self._context.clock())):
+                again = self._once(following)
+        except Exception:  # the thread's end: nobody waits for what was slow, and the sweep has it tried again
+            log.exception("delivery failed", effect=lease.effect)
+            metrics.count(self._context.redis, "deliveries_total", kind="any", result="error")
+            raise
+
+    def _once(self, lease: Lease) -> bool:
+        """Try once and let go; True when the effect has to be looked at again."""
+        done = wanted = False
+        try:
+            done = self._attempt(lease)
+        finally:
+            wanted = self._leases.release(lease, done=done)
+        return wanted
+
+    # One effect ------------------------------------------------------------------------------------------------------
+
+    def _attempt(self, lease: Lease) -> bool:
+        """Try once; True when nothing is left of the effect."""
+        incident = self._load(lease.effect)
+        effect = incidents.ready(incident).get(lease.effect) if incident else None
+        if incident is None or effect is None:
+            return True
+        try:
+            planned = self._sender.plan(incident, effect)
+            went = self._go(lease, incident, effect, planned) if isinstance(planned, Plan) else Went(planned)
+        except Failed as failed:
+            return self._failed(lease, incident, effect, failed)
+        if went is None:
+            return False
+        self._record(incident, effect, went)
+        return True
+
+    def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan) -> Went | None:
+        """Send, unless the limits say later or the lease was lost."""
+        if self._context.paced:
+            at = pacing.ask(self._context.redis, plan.budget, effect.id, self._context.clock())
+            if at:
+                outbox.retry(self._context.redis, effect.id, at, incident.policy.urgent)
+                return None
+        times = self._leases.begin(lease)
+        if not times:
+            return None
+        try:
+            return plan.go(times > 1)
+        except Failed as failed:
+            raise self._seen_from_here(failed, plan) from failed
+
+    def _seen_from_here(self, failed: Failed, plan: Plan) -> Failed:
+        """A direct message's channel that is gone is opened anew; a closed one means that its person left."""
+        if not plan.person or failed.kind is not Kind.LOST:
+            return failed
+        self._context.slack.forget_direct(plan.person)
+        kind = Kind.PERSON if failed.error == "is_archived" else Kind.PASSING
+        return Failed(failed.error, kind, channel=failed.channel)
+
+    def _record(self, incident: Incident, effect: Effect, went: Went) -> None:
+        self._context.desk.handle(incident.id, went.outcome)
+        late = (self._context.clock() - effect.at).total_seconds()
+        result = _RESULTS.get(type(went.outcome), "adopted" if went.adopted else "sent")
+        metrics.count(self._context.redis, "deliveries_total", kind=effect.kind, result=result)
+        if isinstance(effect, SendPage) and isinstance(went.outcome, Delivered):
+            metrics.observe(self._context.redis, "lateness_seconds", late, kind="page")
+
+    def _failed(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
+        channel = self._context.desk.company.workspace.incidents_channel
+        outcome = settle(incident, effect, failed, channel)
+        if outcome is not None and not isinstance(outcome, Trouble):
+            self._record(incident, effect, Went(outcome))
+            return True
+        if failed.kind is Kind.LOST:
+            self._context.slack.rooms.forget_channel(channel)
+        if isinstance(outcome, Trouble):
+            log.error("a send is refused because of us", effect=effect.id, error=failed.error, why=outcome.why)
+            self._context.desk.handle(incident.id, outcome)
+        self._again(lease, incident, effect, failed, "trouble" if outcome else "retried")
+        return False
+
+    def _again(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed, result: str) -> None:
+        log.warning("a send failed and is tried again", effect=effect.id, error=failed.error)
+        waits = timedelta(seconds=back_off(failed, self._leases.failed(lease)))
+        outbox.retry(self._context.redis, effect.id, self._context.clock() + waits, incident.policy.urgent)
+        metrics.count(self._context.redis, "deliveries_total", kind=effect.kind, result=result)
+
+    def _load(self, effect_id: str) -> Incident | None:
+        try:
+            return self._context.store.get(incidents.incident_of(effect_id))
+        except NotFound:
+            return None
+
+
+_RESULTS: dict[type, str] = {Dropped: "dropped", PersonRefused: "refused"}

@@ -1,0 +1,114 @@
+"""The parts of a worker as they run: a ticker, a sweep, and one RQ worker for each queue. Each ends on SIGTERM."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Literal
+
+import structlog
+from redis import Redis, RedisError
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from workers import jobs, sweep, ticker
+from workers.context import Context
+from workers.queues import queue
+
+Part = Literal["ticker", "sweep", "urgent", "normal"]
+PARTS: tuple[Part, ...] = ("ticker", "sweep", "urgent", "normal")
+ALIVE_SECONDS = 10
+BEAT_EVERY = 2.0  # seconds
+WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least
+MAINTENANCE = 60
+AWAY_SLEEP = 0.5
+
+log = structlog.get_logger()
+
+
+class Heart:
+    """Writes `tocsin:alive:{part}:{host}:{pid}` as long as its part really goes round."""
+
+    def __init__(self, redis: Redis, part: str) -> None:
+        self._redis = redis
+        self._key = f"tocsin:alive:{part}:{socket.gethostname()}:{os.getpid()}"
+        self._next = 0.0
+
+    def beat(self) -> None:
+        """Say so, every two seconds at most."""
+        if time.monotonic() >= self._next:
+            self._redis.set(self._key, int(time.time()), ex=ALIVE_SECONDS)
+            self._next = time.monotonic() + BEAT_EVERY
+
+    def stop(self) -> None:
+        """Say that this part has ended, so that nobody counts on it."""
+        with contextlib.suppress(RedisError):
+            self._redis.delete(self._key)
+
+
+class QueueWorker(SimpleWorker):
+    """An RQ worker without forks or scheduler, for one queue: with several, RQ loses the job of a worker that dies."""
+
+    max_connection_wait_time = 1.0
+
+    def __init__(self, name: str, redis: Redis, beat: Callable[[], None], stop: threading.Event) -> None:
+        self._beat = beat
+        self._stop = stop
+        super().__init__(
+            [queue(redis, name)],
+            connection=redis,
+            worker_ttl=WORKER_TTL,
+            maintenance_interval=MAINTENANCE,
+            serializer=JSONSerializer,
+            log_job_description=False,
+        )
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        super().heartbeat(timeout, pipeline)
+        self._beat()
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stop.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ left it untyped
+
+
+def run_part(part: Part, context: Context) -> None:
+    """Run one part until SIGTERM or SIGINT. Redis and Slack may come and go."""
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    heart = Heart(context.redis, part)
+    try:
+        if part == "ticker":
+            ticker.run(context.redis, context.clock, stop, heart.beat)
+        elif part == "sweep":
+            sweep.run(context, stop, heart.beat)
+        else:
+            _serve(part, context, stop, heart)
+    finally:
+        heart.stop()
+
+
+def _serve(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
+    """RQ ends its loop on many an occasion; ours goes on until it was told to stop."""
+    jobs.bind(context)
+    try:
+        while not stop.is_set():
+            _serve_once(name, context, stop, heart)
+    finally:
+        jobs.unbind()
+
+
+def _serve_once(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
+    try:
+        worker = QueueWorker(name, context.redis, heart.beat, stop)
+        # RQ has just lengthened the socket timeout for its blocking reads; connections opened before do not know.
+        context.redis.connection_pool.disconnect()
+        worker.work(logging_level="WARNING")
+    except RedisError as away:
+        log.warning("worker: redis is away", queue=name, error=type(away).__name__)
+        stop.wait(AWAY_SLEEP)

@@ -1,0 +1,267 @@
+"""How each effect is carried out: what is moot by now, where it goes, what it says. Words are made at sending."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot import blocks
+from bot.message import Message
+from escalation import company
+from escalation.checkpoints import Upcoming, upcoming
+from escalation.desk import Desk
+from escalation.effects import (
+    BookmarkLink,
+    Effect,
+    Invite,
+    OpenRoom,
+    PinCard,
+    Place,
+    PostCard,
+    Refresh,
+    Say,
+    SendPage,
+    SetTopic,
+    Tell,
+)
+from escalation.events import Delivered, Dropped, OutcomeEvent, RoomOpened
+from escalation.incident import Copy, CopyKind, Incident, PageState
+from escalation.values import PersonId
+from workers import pacing
+from workers.channels import Sent, Tag
+from workers.channels.slack import SlackDoor
+from workers.failures import Failed, Kind
+from workers.pacing import Budget
+
+Act = Callable[[bool], None]
+
+
+class Leak(Exception):
+    """Words of a security incident were about to go where others read. They were not sent."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where something goes: a channel, or somebody's direct messages (then `person` says whose)."""
+
+    channel: str
+    person: PersonId = ""
+
+
+@dataclass(frozen=True)
+class Went:
+    """What came of a send; `adopted` when an earlier one turned out to have arrived."""
+
+    outcome: OutcomeEvent
+    adopted: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A send that is ready to go. `go` takes whether it may have gone before, and is called at most once."""
+
+    budget: Budget
+    go: Callable[[bool], Went]
+    person: PersonId = ""
+
+
+class Sender:
+    """Plans the effects of one incident at a time."""
+
+    def __init__(self, desk: Desk, slack: SlackDoor) -> None:
+        self._desk = desk
+        self._slack = slack
+        self._incidents = desk.company.workspace.incidents_channel
+        self._directory = threading.Lock()
+
+    def plan(self, incident: Incident, effect: Effect) -> Plan | OutcomeEvent:
+        """The send, or the outcome when there is nothing (left) to send. May ask Slack for addresses; raises Failed."""
+        match effect:
+            case SendPage():
+                return self._page(incident, effect)
+            case PostCard():
+                return self._card(incident, effect)
+            case Refresh():
+                return self._refresh(incident, effect)
+            case Say():
+                return self._say(incident, effect)
+            case Tell():
+                return self._tell(incident, effect)
+            case OpenRoom():
+                return self._open_room(incident, effect)
+            case _:
+                return self._furnish(incident, effect)
+
+    # Messages --------------------------------------------------------------------------------------------------------
+
+    def _page(self, incident: Incident, effect: SendPage) -> Plan | OutcomeEvent:
+        page = incident.page(effect.page)
+        if incident.status.closed or page.state is not PageState.OPEN or effect.nth < page.sent:
+            return Dropped(effect=effect.id, why="moot")
+        person = self.member(page.person)
+        address = Address(self._slack.direct(person), person)
+        return self._post(incident, effect, address, blocks.page(incident, page.n, self._ahead(incident)))
+
+    def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
+        if effect.place == "channel":
+            address = Address(self._slack.rooms.channel(self._incidents))
+        elif incident.room:
+            address = Address(incident.room.channel)
+        else:
+            return Dropped(effect=effect.id, why="there is no room")
+        return self._post(incident, effect, address, blocks.card(incident, self._ahead(incident)))
+
+    def _say(self, incident: Incident, effect: Say) -> Plan | OutcomeEvent:
+        message = blocks.said(incident, incident.entry(effect.entry))
+        if effect.place is Place.ROOM:
+            channel = effect.channel or (incident.room.channel if incident.room else "")
+            if not channel:
+                return Dropped(effect=effect.id, why="there is no room")
+            return self._post(incident, effect, Address(channel), message)
+        card = incident.card()
+        if card is None:
+            return Dropped(effect=effect.id, why="there is no card to answer to")
+        return self._post(incident, effect, Address(card.channel), message, card.ts, effect.broadcast)
+
+    def _tell(self, incident: Incident, effect: Tell) -> Plan:
+        person = self.member(effect.person)
+        address = Address(self._slack.direct(person), person)
+        return self._post(incident, effect, address, blocks.told(incident, incident.entry(effect.entry)))
+
+    def _post(
+        self,
+        incident: Incident,
+        effect: Effect,
+        to: Address,
+        message: Message,
+        thread: str = "",
+        broadcast: bool = False,
+    ) -> Plan:
+        tag = Tag(effect.id, incident.face)
+
+        def go(again: bool) -> Went:
+            found = self._slack.find(to.channel, tag, effect.at, thread) if again else None
+            sent = found or self._slack.post(to.channel, message, tag, thread, broadcast)
+            return Went(_delivered(effect, sent, to.person), adopted=found is not None)
+
+        return _permitted(incident, to, Plan(pacing.message(to.channel), go, to.person))
+
+    def _refresh(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
+        copy = incident.copy_of(effect.copy_id)
+        if copy is None:
+            return Dropped(effect=effect.id, why="moot")
+        message = self._copy(incident, copy)
+        to = Address(copy.channel, copy.person if copy.kind is CopyKind.DIRECT else "")
+
+        def go(again: bool) -> Went:
+            self._slack.update(copy.channel, copy.ts, message)
+            return Went(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
+
+        return _permitted(incident, to, Plan(pacing.UPDATE, go), neutral=copy.redacted)
+
+    def _copy(self, incident: Incident, copy: Copy) -> Message:
+        if copy.redacted:
+            return blocks.redacted(incident)
+        person = copy.person if copy.kind is CopyKind.DIRECT else ""
+        return blocks.card(incident, self._ahead(incident), person, buttons=not copy.final)
+
+    def _ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
+        directory = self._desk.store.directory()
+        return upcoming(incident, lambda at: company.roster(self._desk.company, directory, at))
+
+    # Rooms -----------------------------------------------------------------------------------------------------------
+
+    def _open_room(self, incident: Incident, effect: OpenRoom) -> Plan:
+        if incident.private and not effect.private:
+            raise Leak(effect.id)
+        purpose = f"War room of {incident.id}"
+
+        def go(again: bool) -> Went:
+            room = self._slack.rooms.create(effect.name, effect.private, purpose, effect.at)
+            return Went(RoomOpened(effect=effect.id, room=room))
+
+        return Plan(pacing.CREATE, go)
+
+    def _furnish(self, incident: Incident, effect: Effect) -> Plan | OutcomeEvent:
+        """What a room is furnished with: people, topic, pin and link."""
+        rooms, room = self._slack.rooms, incident.room.channel if incident.room else ""
+        match effect:
+            case SetTopic():
+                text = blocks.NEUTRAL_TOPIC if effect.neutral else blocks.topic(incident)
+                channel = effect.channel or room
+                act: Act = lambda again: rooms.topic(channel, text)  # noqa: E731  # one line each, side by side
+                return self._in_room(incident, effect, channel, pacing.TOPIC, act, neutral=effect.neutral)
+            case Invite():
+                act = lambda again: rooms.invite(room, self._members(effect.people))  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.INVITE, act)
+            case PinCard():
+                cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
+                act = lambda again: rooms.pin(room, cards[0])  # noqa: E731
+                return self._in_room(incident, effect, room if cards else "", pacing.PIN, act)
+            case BookmarkLink():
+                act = lambda again: rooms.bookmark(room, effect.title, effect.url, again)  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.BOOKMARK, act)
+        raise TypeError(effect.kind)
+
+    def _in_room(
+        self, incident: Incident, effect: Effect, channel: str, budget: Budget, act: Act, *, neutral: bool = False
+    ) -> Plan | OutcomeEvent:
+        if not channel:
+            return Dropped(effect=effect.id, why="there is no room")
+
+        def go(again: bool) -> Went:
+            act(again)
+            return Went(Delivered(effect=effect.id, channel=channel, face=incident.face))
+
+        return _permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)
+
+    # People ----------------------------------------------------------------------------------------------------------
+
+    def member(self, person: PersonId) -> PersonId:
+        """A person's member id. A key of the configuration is looked up now: the directory may not know it yet."""
+        if person[:1].isupper():
+            return person
+        known = self._desk.store.directory().id_of(person)
+        entry = self._desk.company.people.get(person)
+        if known != person or entry is None:
+            return known if known != person else _nobody(person)
+        return entry.slack or self._remember(person, self._slack.person_of(entry.email or ""))
+
+    def _remember(self, key: str, member: PersonId) -> PersonId:
+        """Put who was found into the directory, so that the next page of that person replaces this one."""
+        with self._directory:
+            known = self._desk.store.directory()
+            self._desk.store.save_directory(known.model_copy(update={"people": {**known.people, key: member}}))
+        return member
+
+    def _members(self, people: tuple[PersonId, ...]) -> list[PersonId]:
+        """Those of them that can be found."""
+        found = []
+        for person in people:
+            try:
+                found.append(self.member(person))
+            except Failed as failed:
+                if failed.kind is not Kind.PERSON:
+                    raise
+        return found
+
+
+def _permitted(incident: Incident, to: Address, plan: Plan, *, neutral: bool = False) -> Plan:
+    """Security incidents fail closed: into their private room, to a person directly, or without a word of theirs.
+
+    Everything that is written to a channel passes here.
+    """
+    room = incident.room
+    home = room is not None and room.private and to.channel == room.channel
+    direct = bool(to.person) and to.channel.startswith("D")
+    if incident.private and not (home or direct or neutral):
+        raise Leak(f"{incident.id} to {to.channel}")
+    return plan
+
+
+def _delivered(effect: Effect, sent: Sent, person: PersonId) -> Delivered:
+    paged = person if isinstance(effect, SendPage) else ""
+    return Delivered(effect=effect.id, channel=sent.channel, ts=sent.ts, face=sent.face, person=paged)
+
+
+def _nobody(person: PersonId) -> PersonId:
+    raise Failed("user_not_found", Kind.PERSON)

@@ -1,0 +1,160 @@
+"""The auditor: what should have happened by now and has not, although nobody is at it, is put on its queue again.
+
+It looks at due alarms only, twice a second. An alarm may simply wait its turn: queues are first in, first out, so one
+that is older than the oldest job of its queue has lost its own.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from redis import Redis, RedisError
+from rq.job import JobStatus
+from rq.utils import utcparse
+
+from escalation import checkpoints, store
+from escalation.incident import Incident
+from escalation.store import NotFound, Store
+from workers import metrics
+from workers.context import Context
+from workers.leases import lease_key
+from workers.outbox import checkpoint_task
+from workers.queues import JOB_PREFIX, QUEUES, Task, job_hash, queue_key, queue_of
+
+EVERY = 0.5  # seconds
+OVERDUE = 1.0  # seconds: what is promised, and more than RQ needs to hand a job over
+AT_A_TIME = 1000
+REPAIR_MEMORY = 600  # seconds for which the repairs of one alarm are counted
+
+# Write the job, unless the alarm has changed or was repaired a moment ago, by whichever sweep. One that is repaired
+# again and again waits longer each time, up to a minute.
+_REPAIR = """
+if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 'nan') ~= tonumber(ARGV[2]) then return 0 end
+local now = tonumber(ARGV[3])
+if now < tonumber(redis.call('HGET', KEYS[2], 'until') or 0) then return 0 end
+local times = redis.call('HINCRBY', KEYS[2], 'times', 1)
+redis.call('HSET', KEYS[2], 'until', string.format('%.6f', now + math.min(60, 2 ^ times)))
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+redis.call('HSET', KEYS[3], unpack(ARGV, 6))
+redis.call('RPUSH', KEYS[4], ARGV[5])
+return times
+"""
+_REMOVE = """
+if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 'nan') ~= tonumber(ARGV[2]) then return 0 end
+return redis.call('ZREM', KEYS[1], ARGV[1])
+"""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A member of the alarm set that is due. `kind` is checkpoint or delivery; `about` the checkpoint or the effect."""
+
+    member: str
+    due: float
+    kind: str
+    incident: str
+    about: str
+
+    @classmethod
+    def of(cls, member: str, due: float) -> "Alarm":
+        sort, _, rest = member.partition(":")
+        if sort == "e":
+            return cls(member, due, "delivery", store.incident_of(rest), rest)
+        incident, _, checkpoint = rest.partition(":")
+        return cls(member, due, "checkpoint", incident, checkpoint)
+
+
+class Sweep:
+    """Looks once, each time it is asked. Any number of these run side by side."""
+
+    def __init__(self, redis: Redis, incidents: Store) -> None:
+        self._redis = redis
+        self._store = incidents
+
+    def look(self, now: datetime) -> int:
+        """Repair what was lost; how many alarms that were."""
+        overdue = self._free(self._overdue(now))
+        if not overdue:
+            return 0
+        taken_until = {name: self._taken_until(name, now) for name in QUEUES}
+        lost = [a for a in overdue if a.due < max(taken_until.values()) - OVERDUE]
+        known: dict[str, Incident | None] = {}
+        return sum(self._check(alarm, self._incident(known, alarm.incident), taken_until, now) for alarm in lost)
+
+    def _overdue(self, now: datetime) -> list[Alarm]:
+        until = repr(now.timestamp() - OVERDUE)
+        found: Any = self._redis.zrangebyscore(store.ALARMS, "-inf", until, start=0, num=AT_A_TIME, withscores=True)
+        return [Alarm.of(str(member, "utf-8"), score) for member, score in found]
+
+    def _free(self, alarms: list[Alarm]) -> list[Alarm]:
+        """Those that nobody is sending just now."""
+        sends = [a for a in alarms if a.kind == "delivery"]
+        with self._redis.pipeline(transaction=False) as pipe:
+            for alarm in sends:
+                pipe.exists(lease_key(alarm.about))
+            held = dict(zip(sends, pipe.execute(), strict=True))
+        return [a for a in alarms if not held.get(a)]
+
+    def _taken_until(self, name: str, now: datetime) -> float:
+        """Every job that came to a queue before this time has been taken off it."""
+        head: Any = self._redis.lindex(queue_key(name), 0)
+        came: Any = self._redis.hget(JOB_PREFIX + str(head, "utf-8"), "enqueued_at") if head else None
+        return utcparse(str(came, "utf-8")).astimezone(UTC).timestamp() if came else now.timestamp()
+
+    def _incident(self, known: dict[str, Incident | None], incident_id: str) -> Incident | None:
+        if incident_id not in known:
+            try:
+                known[incident_id] = self._store.get(incident_id)
+            except NotFound:
+                known[incident_id] = None
+        return known[incident_id]
+
+    def _check(self, alarm: Alarm, incident: Incident | None, taken_until: dict[str, float], now: datetime) -> bool:
+        if incident is None or not _pending(alarm, incident):
+            self._redis.eval(_REMOVE, 1, store.ALARMS, alarm.member, repr(alarm.due))
+            return False
+        if alarm.due >= taken_until[queue_of(incident)] - OVERDUE:
+            return False
+        return self._repair(alarm, queue_of(incident), now)
+
+    def _repair(self, alarm: Alarm, queue: str, now: datetime) -> bool:
+        task = _task(alarm, queue, now)
+        fields = job_hash(self._redis, task, JobStatus.QUEUED, now).items()
+        keys = (store.ALARMS, f"tocsin:repairs:{alarm.member}:{alarm.due!r}", task.key, task.queue_key)
+        arguments: Iterable[Any] = (alarm.member, repr(alarm.due), repr(now.timestamp()), REPAIR_MEMORY, task.id)
+        times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, *(x for pair in fields for x in pair))
+        if not times:
+            return False
+        log.warning("repaired", alarm=alarm.member, late=round(now.timestamp() - alarm.due, 3), times=times)
+        metrics.count(self._redis, "repaired_total", kind=alarm.kind)
+        return True
+
+
+def run(context: Context, stop: threading.Event, beat: Any) -> None:
+    """Look until told to stop; `beat` is called each time it went well."""
+    sweep = Sweep(context.redis, context.store)
+    while not stop.wait(EVERY):
+        try:
+            sweep.look(context.clock())
+            beat()
+        except RedisError as away:
+            log.warning("sweep: redis is away", error=type(away).__name__)
+
+
+def _pending(alarm: Alarm, incident: Incident) -> bool:
+    if alarm.kind == "delivery":
+        return alarm.about in store.ready(incident)
+    return alarm.about in checkpoints.alarms(incident)
+
+
+def _task(alarm: Alarm, queue: str, now: datetime) -> Task:
+    """A job of its own id: the lost one's hash may still be in somebody's hands."""
+    mark = f"-swept-{round(now.timestamp() * 1000)}"
+    if alarm.kind == "checkpoint":
+        return checkpoint_task(alarm.incident, alarm.about, queue, mark)
+    return Task(f"deliver-{alarm.about}{mark}", queue, "deliver", ([alarm.about],))
