@@ -58,9 +58,11 @@ def card(
     return Message(text=summary(incident), blocks=blocks)
 
 
-def page(incident: Incident, page_n: int, ahead: tuple[Upcoming, ...], names: Names = NOBODYS) -> Message:
+def page(
+    incident: Incident, page_n: int, ahead: tuple[Upcoming, ...], *, buttons: bool = True, names: Names = NOBODYS
+) -> Message:
     """The direct message of a page: why you, then the card."""
-    shown = card(incident, ahead, incident.page(page_n).person, names=names)
+    shown = card(incident, ahead, incident.page(page_n).person, buttons=buttons, names=names)
     why = [render(line) for line in why_you(incident, page_n)]
     reason = brief(incident.page(page_n).why, _SHORT)
     named = f"{incident.severity} {brief(_title(incident), _TITLE)}"

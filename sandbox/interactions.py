@@ -109,7 +109,7 @@ def action_of(workspace: Workspace, element: Json, given: Json) -> Json:
         name: element[name] for name in ("type", "action_id", "text", "value", "style", "url") if name in element
     }
     chosen = {name: value for name, value in given.items() if name.startswith("selected_")}
-    if element["type"] not in ("button", "workflow_button") and "value" in given:
+    if "value" in given:  # a button's too: the value that the presser's copy of the message had
         chosen["value"] = given["value"]
     return {**known, **chosen, "block_id": given["block_id"], "action_ts": workspace.fresh_ts()}
 

@@ -234,6 +234,7 @@ class Person:
             for element in block.get("elements", []):
                 if element.get("action_id") == action_id:
                     action = {"block_id": block["block_id"], "action_id": action_id, "type": element["type"]}
+                    action |= {"value": element["value"]} if "value" in element else {}  # as the presser saw it
                     if option:
                         chosen = next(o for o in element["options"] if o["value"].startswith(option))
                         action["selected_option"] = chosen

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,11 +85,6 @@ def quiet(here: Works) -> bool:
     return all(not i.effects for i in here.store.open_incidents())
 
 
-def times_delivered(here: Works) -> Counter[str]:
-    found = (m.get("metadata") for all_there in here.look("control/state")["messages"].values() for m in all_there)
-    return Counter(m["event_payload"]["delivery"] for m in found if m)
-
-
 def test_workers_killed_in_mid_send_lose_nothing_and_double_nothing(redis: "Redis") -> None:
     """Kill -9 again and again while Slack takes its time: every message stands exactly once."""
     team = ("ticker", "sweep", "urgent", "urgent", "normal")
@@ -102,13 +96,12 @@ def test_workers_killed_in_mid_send_lose_nothing_and_double_nothing(redis: "Redi
             crew.kill_and_replace(n)
             here.control("faults", method="chat.postMessage", kind="drop_after" if n % 2 else "status")
         until(lambda: quiet(here))
-        delivered = times_delivered(here)
+        delivered = here.times_delivered()
         assert set(delivered.values()) == {1}
-        rooms = [c for c in here.look("control/state")["channels"] if str(c.get("name")).startswith("inc-")]
+        rooms = [c for c in here.channels() if c["name"].startswith("inc-")]
         assert len(rooms) == sum(bool(i.room) for i in here.store.open_incidents())
         expected = sum(len(i.pages) for i in here.store.open_incidents())
-        pages = [m for c, ms in here.look("control/state")["messages"].items() if c.startswith("D") for m in ms]
-        assert len(pages) == expected
+        assert len(here.directs()) == expected
 
 
 def test_a_server_that_restarts_is_found_again_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -123,7 +116,7 @@ def test_a_server_that_restarts_is_found_again_and_nothing_is_lost(tmp_path: Pat
         first.stop()
         second = durable(tmp_path)
         until(lambda: quiet(here))
-        assert set(times_delivered(here).values()) == {1}
+        assert set(here.times_delivered().values()) == {1}
         second.stop()
 
 

@@ -1,6 +1,7 @@
 """Workers in tests: a clock that is pushed, a Redis (a fake or a real server), and a worker's parts around them."""
 
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from escalation.incident import Facts, Incident
 from escalation.policy import Severity
 from escalation.store import Store
 from sandbox.server import RunningWorkspace
-from workers import outbox
+from workers import metrics, outbox
 from workers.channels.slack import SlackDoor
 from workers.context import Context
 from workers.pump import Pump
@@ -127,12 +128,54 @@ class Works:
         found: list[dict[str, Any]] = self.look(f"control/calls?method={method}")["calls"]
         return found
 
+    def messages(self) -> list[dict[str, Any]]:
+        """Every message of the workspace."""
+        by_channel = self.look("control/state")["messages"]
+        return [{**m, "channel": where} for where, all_there in by_channel.items() for m in all_there]
 
-def works(redis: "Redis", workspace: RunningWorkspace | None = None, clock: PushedClock | None = None) -> Works:
+    def directs(self) -> list[dict[str, Any]]:
+        return [m for m in self.messages() if m["channel"].startswith("D")]
+
+    def channels(self) -> list[dict[str, Any]]:
+        """All but direct messages."""
+        return [c for c in self.look("control/state")["channels"] if "name" in c and not c.get("is_im")]
+
+    def channel(self, name: str) -> dict[str, Any]:
+        return next(c for c in self.channels() if c["name"] == name)
+
+    def times_delivered(self) -> Counter[str]:
+        """Delivery id -> how many messages stand for it."""
+        marks = (m.get("metadata") or {} for m in self.messages())
+        return Counter(m["event_payload"]["delivery"] for m in marks if m.get("event_type") == "tocsin_delivery")
+
+    def settled(self, incident: Incident) -> Incident:
+        """The incident, which has nothing left to do, and of which every message stands exactly once."""
+        now = self.now(incident)
+        assert now.effects == ()
+        assert set(self.times_delivered().values()) == {1}
+        return now
+
+    def public_words(self, marker: str) -> list[str]:
+        """The messages in public channels that say it."""
+        public = {c["id"] for c in self.channels() if not c["is_private"]}
+        return [m["text"] for m in self.messages() if m["channel"] in public and marker in str(m)]
+
+    def counted(self, name: str, **labels: str) -> int:
+        """A counter of /metrics."""
+        field = f"{name}|{','.join(f'{k}={v}' for k, v in labels.items())}"
+        return int(self.redis.hget(metrics.KEY, field) or 0)
+
+
+def works(
+    redis: "Redis",
+    workspace: RunningWorkspace | None = None,
+    clock: PushedClock | None = None,
+    company: Company | None = None,
+) -> Works:
     """All parts over one Redis; with no workspace, nothing can be sent."""
     clock = clock or PushedClock()
     store = Store(redis, outbox.post)
-    desk = Desk(store, example(), kars(), clock)
+    desk = Desk(store, company or example(), kars(), clock)
     url = workspace.api_url if workspace else "http://127.0.0.1:9/"
     door = SlackDoor(workspace.bot_token if workspace else "xoxb-nobody", url, redis)
     context = Context(redis, store, desk, door, clock, paced=False, patience=None)

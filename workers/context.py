@@ -13,8 +13,8 @@ from workers.channels.slack import SlackDoor
 class Context:
     """`store` must have `workers.outbox.post` as its outbox; `redis` must not decode responses (RQ cannot take that).
 
-    `patience` is how many seconds a job waits for its sends (None: until all are done). They go on without it, so that a
-    slow Slack does not hold up the checkpoints behind them.
+    `patience` is how many seconds a job waits for its sends (None: until all are done). They go on without it, so that
+    a slow Slack does not hold up the checkpoints behind them.
     `paced` False sends as fast as it can: for tests, whose clock stands still.
     """
 

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -42,7 +43,7 @@ class Deliveries:
             future.result()
 
     def close(self) -> None:
-        """Finish what is in flight; what only waits for a thread is left to others."""
+        """Finish what is in flight; what only waits for a thread goes back to Redis."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._leases.close()
 
@@ -56,8 +57,15 @@ class Deliveries:
             self._room.release()
             return None
         future = self._pool.submit(self._carry_out, lease)
-        future.add_done_callback(lambda _: self._room.release())
+        future.add_done_callback(partial(self._left, lease))
         return future
+
+    def _left(self, lease: Lease, future: "Future[None]") -> None:
+        """A thread is free again; what never got one, because this process ends, is handed to the others."""
+        self._room.release()
+        if future.cancelled():
+            self._leases.release(lease, done=False)
+            self._later(lease.effect)
 
     def _later(self, effect_id: str) -> None:
         incident = self._load(effect_id)

@@ -1,7 +1,7 @@
 """How each effect is carried out: what is moot by now, where it goes, what it says. Words are made at sending."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot import blocks
@@ -99,7 +99,9 @@ class Sender:
             return Dropped(effect=effect.id, why="moot")
         person = self.member(page.person)
         address = Address(self._slack.direct(person), person)
-        return self._post(incident, effect, address, blocks.page(incident, page.n, self._ahead(incident)))
+        return self._post(
+            incident, effect, address, blocks.page(incident, page.n, self._ahead(incident), names=self._names())
+        )
 
     def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
         if effect.place == "channel":
@@ -108,7 +110,7 @@ class Sender:
             address = Address(incident.room.channel)
         else:
             return Dropped(effect=effect.id, why="there is no room")
-        return self._post(incident, effect, address, blocks.card(incident, self._ahead(incident)))
+        return self._post(incident, effect, address, blocks.card(incident, self._ahead(incident), names=self._names()))
 
     def _say(self, incident: Incident, effect: Say) -> Plan | OutcomeEvent:
         message = blocks.said(incident, incident.entry(effect.entry))
@@ -161,8 +163,13 @@ class Sender:
     def _copy(self, incident: Incident, copy: Copy) -> Message:
         if copy.redacted:
             return blocks.redacted(incident)
-        person = copy.person if copy.kind is CopyKind.DIRECT else ""
-        return blocks.card(incident, self._ahead(incident), person, buttons=not copy.final)
+        ahead, names, buttons = self._ahead(incident), self._names(), not copy.final
+        if copy.page:
+            return blocks.page(incident, copy.page, ahead, buttons=buttons, names=names)
+        return blocks.card(incident, ahead, buttons=buttons, names=names)
+
+    def _names(self) -> Mapping[PersonId, str]:
+        return self._desk.store.directory().names
 
     def _ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
         directory = self._desk.store.directory()

@@ -5,7 +5,7 @@ that is older than the oldest job of its queue has lost its own.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -135,7 +135,7 @@ class Sweep:
         return True
 
 
-def run(context: Context, stop: threading.Event, beat: Any) -> None:
+def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> None:
     """Look until told to stop; `beat` is called each time it went well."""
     sweep = Sweep(context.redis, context.store)
     while not stop.wait(EVERY):

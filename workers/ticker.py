@@ -5,6 +5,7 @@ minutes when the process with its lock dies. Here one Lua call decides and moves
 """
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +43,7 @@ def tick(redis: Redis, now: datetime) -> int:
     return sum(_advance(redis, name, now)[0] for name in QUEUES)
 
 
-def run(redis: Redis, clock: Clock, stop: threading.Event, beat: Any) -> None:
+def run(redis: Redis, clock: Clock, stop: threading.Event, beat: Callable[[], None]) -> None:
     """Tick until told to stop; `beat` is called each time it went well."""
     while not stop.is_set():
         try:

@@ -80,6 +80,7 @@ async function become(wanted) {
 }
 
 function start(as, next) {
+  if (at.as && at.as !== as) moveOver();
   state = next;
   at = { as };
   home = null;
@@ -92,6 +93,12 @@ function start(as, next) {
     onLost: () => { $("offline").hidden = false; },
   });
   sweepSoon();
+}
+
+/** Somebody else acts now: what was announced to the one before is not theirs, and the first steps were taken. */
+function moveOver() {
+  $("toasts").replaceChildren();
+  localStorage.setItem("hint-seen", "yes");
 }
 
 function enter(before) {
@@ -222,8 +229,8 @@ function drawHome() {
     : [h("p", { class: "empty" }, `${state.app.name} has not published a Home tab for you yet.`)]));
 }
 
-const EXPECT_INCIDENT = "A form opens. Send it: the incident gets its card and its own channel, and whoever is on call is paged. "
-  + "The badge under your name shows who that is; switch to them and acknowledge, or wait and watch it escalate.";
+const EXPECT_INCIDENT = "A form opens. Choose P0 and send it: the incident gets its card in #incidents and a channel of its own, and whoever is on call "
+  + "is paged. The badges under your name show who that is; switch to them and acknowledge, or wait and watch it escalate.";
 const EXPECT_ANYTHING = "You are one of several people here. Switch between them at the top left; "
   + "what the app sends each of them is shown with a badge.";
 

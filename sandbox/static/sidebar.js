@@ -19,7 +19,7 @@ function drawSwitcher(state, at, waiting, go) {
   const me = state.users.find((user) => user.id === at.as);
   const button = document.getElementById("switcher");
   button.dataset.acting = at.as;
-  const words = [h("small", {}, "Acting as: "), h("b", {}, me.real_name), h("small", { class: "title" }, me.title)];
+  const words = [h("small", {}, "Acting as"), h("b", {}, me.real_name), h("small", { class: "title" }, me.title)];
   button.replaceChildren(avatar(me), h("span", { class: "grow" }, words), icon("down"));
   button.onclick = () => menu(button, "Act as", acting(state).map((user) => ({
     label: user.real_name, hint: user.is_guest ? `${user.title} · guest` : user.title, before: avatar(user), after: badge(waiting[user.id]),

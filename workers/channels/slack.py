@@ -8,7 +8,7 @@ from redis import Redis
 
 from bot.message import Message
 from escalation.values import PersonId
-from workers.channels import Sent, Tag
+from workers.channels import PageChannel, Sent, Tag
 from workers.channels.slack_call import CLOCK_SLACK, TIMEOUT, SlackCaller
 from workers.channels.slack_rooms import SlackRooms
 from workers.failures import Failed, Kind
@@ -17,7 +17,7 @@ EVENT = "tocsin_delivery"
 DIRECTS = "tocsin:dm"
 
 
-class SlackDoor:
+class SlackDoor(PageChannel):
     """Messages and people; channels are behind `rooms`. Redis keeps the ids found. All methods raise Failed."""
 
     def __init__(self, token: str, base_url: str, redis: Redis, timeout: int = TIMEOUT) -> None:

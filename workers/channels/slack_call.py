@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 from workers.failures import Failed, Kind
 
 TIMEOUT = 10  # seconds
-PAGE = 200  # items of one page of a list, as Slack advises; at most 1,000 are allowed
+PAGE = 200  # items of one page of a list, as Slack advises
 CLOCK_SLACK = timedelta(minutes=2)  # how far Slack's clock and ours may be apart
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -42,7 +42,7 @@ class SlackCaller:
         """Every item of a list that comes in pages."""
         cursor = ""
         while True:
-            answer = self.read(method, **arguments, limit=PAGE, **({"cursor": cursor} if cursor else {}))
+            answer = self.read(method, **{"limit": PAGE, **arguments, **({"cursor": cursor} if cursor else {})})
             yield from answer.get(items, [])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor", "")
             if not cursor:

@@ -1,5 +1,6 @@
 """War rooms and the incidents channel: made once, although replies get lost and names are taken."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,13 @@ from redis import Redis
 from escalation.incident import Room
 from escalation.values import PersonId
 from workers.channels.slack_call import CLOCK_SLACK, SlackCaller
-from workers.failures import Failed
+from workers.failures import Failed, Kind
 
 INVITED_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.invite allows more on request only
 PURPOSE_LIMIT = 250
 NAMES_TRIED = 9
+CHANNELS_AT_ONCE = 999  # the method allows 20 calls a minute, so pages are as large as they may be
+_ID = re.compile(r"[CG][A-Z0-9]{8,}")
 
 log = structlog.get_logger()
 
@@ -43,21 +46,26 @@ class SlackRooms:
         self._redis.delete(_channel_key(name))
 
     def _find_or_make(self, name: str) -> str:
-        found = self._named(name) or self._made(name)
+        found = self._by_id(name) if _ID.fullmatch(name) else self._made(name)
         if found.get("is_archived"):
             raise Failed("is_archived", channel=str(found["id"]))
         if not found.get("is_member"):
             self._slack.call("conversations.join", channel=found["id"])
         return str(found["id"])
 
+    def _by_id(self, channel: str) -> dict[str, Any]:
+        return dict(self._slack.read("conversations.info", channel=channel)["channel"])
+
     def _made(self, name: str) -> dict[str, Any]:
+        """Made, or found when it is there: a large workspace takes long to list, so that comes second."""
         try:
-            made: dict[str, Any] = self._slack.call("conversations.create", name=name, is_private=False)["channel"]
+            made = self._slack.call("conversations.create", name=name, is_private=False)
+            return {**made["channel"], "is_member": True}
         except Failed as failed:
-            if failed.error == "name_taken" and (found := self._named(name)):
-                return found
-            raise
-        return made | {"is_member": True}
+            found = None if failed.kind in (Kind.PASSING, Kind.TOKEN) else self._named(name)
+            if found is None:
+                raise
+            return found
 
     # War rooms -------------------------------------------------------------------------------------------------------
 
@@ -130,9 +138,11 @@ class SlackRooms:
                 raise
 
     def _named(self, name: str) -> dict[str, Any] | None:
-        """A channel by name or id, archived ones too: their names stay taken."""
-        listed = self._slack.pages("conversations.list", "channels", types="public_channel,private_channel")
-        return next((c for c in listed if name in (c["name"], c["id"])), None)
+        """A channel by name, archived ones too: their names stay taken."""
+        every = {"types": "public_channel,private_channel", "limit": CHANNELS_AT_ONCE}
+        return next(
+            (c for c in self._slack.pages("conversations.list", "channels", **every) if c["name"] == name), None
+        )
 
     def _bot(self) -> str:
         self._me = self._me or str(self._slack.call("auth.test")["user_id"])
