@@ -9,8 +9,8 @@ def person(workspace: Workspace, row: Person) -> Json:
         "title": row.title,
         "real_name": row.real_name,
         "real_name_normalized": row.real_name,
-        "display_name": row.name,
-        "display_name_normalized": row.name,
+        "display_name": "",  # nobody chose one: their real names are shown
+        "display_name_normalized": "",
         "team": workspace.team_id,
         "status_text": "",
         "status_emoji": "",

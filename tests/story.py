@@ -26,8 +26,8 @@ DUTY = {
     "backend_lead": ("UBACKEND",),
     "security_team": ("USEC1", "USEC2"),
     "engineering_manager": ("UMANAGER",),
-    "cto": ("UCTO",),
-    "executives": ("UEXEC",),
+    
+    "executives": ("UCTO", "UEXEC"),
 }
 
 

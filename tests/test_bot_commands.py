@@ -36,7 +36,7 @@ def resolved(office: Office) -> Incident:
         ("severity p2 fewer still", "P0 → P2", EntryKind.SEVERITY),
         ("escalate nobody answers", "paged", EntryKind.PAGED),
         ("page @erik please look", "Paged by name", EntryKind.PAGED),
-        ("page CTO now", "Paged by name", EntryKind.PAGED),
+        ("page executives now", "Paged by name", EntryKind.PAGED),
         ("page engineering_manager", "Paged by name", EntryKind.PAGED),
         ("security a leak", "", EntryKind.SECURITY),
         ("cancel monitoring was wrong", "false alarm", EntryKind.CANCELLED),
@@ -197,7 +197,7 @@ def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
     [
         ("severity P7 because", "There is no severity P7"),
         ("page nobodyknows now", "Nobody here is called 'nobodyknows'"),
-        ("page cte", "did you mean 'cto'"),
+        ("page exectives", "did you mean 'executives'"),
         ("update " + "x" * 3001, "This has 3,001 characters; the limit is 3,000."),
         ("fix-failed it is back", "No fix is under way yet"),
         ("reopen", "No incident was closed lately"),

@@ -242,7 +242,7 @@ def test_resolving_fills_the_notice(office: Office) -> None:
         ("severity", {"severity": "P2", "why": "Few users"}, EntryKind.SEVERITY, "Few users"),
         ("severity p3", {"why": "A typo"}, EntryKind.SEVERITY, "A typo"),
         ("page", {"people": [user("erik")], "why": "You know it"}, EntryKind.PAGED, "asked for by hand: You know it"),
-        ("page", {"role": "cto"}, EntryKind.PAGED, "asked for by hand"),
+        ("page", {"role": "executives"}, EntryKind.PAGED, "asked for by hand"),
         ("security", {"why": "A leak"}, EntryKind.SECURITY, "A leak"),
         ("cancel", {"why": "A test"}, EntryKind.CANCELLED, "A test"),
     ],
@@ -291,9 +291,9 @@ def test_a_role_that_nobody_holds_cannot_be_paged() -> None:
     """The form says how many hold a role, and says so again when somebody chooses an empty one."""
     with open_office(roles={"on_call": "dana"}) as office:
         view = opened(office, "page")
-        (empty,) = [o for o in block(view, "role")["element"]["options"] if o["value"] == "cto"]
+        (empty,) = [o for o in block(view, "role")["element"]["options"] if o["value"] == "executives"]
         assert empty["description"]["text"] == "nobody holds it now"
-        assert office.person("dana").submit(view, role="cto")["errors"] == {"people": "Nobody holds the role CTO now."}
+        assert office.person("dana").submit(view, role="executives")["errors"] == {"people": "Nobody holds the role CTO and executives now."}
 
 
 def test_a_move_that_is_not_legal_any_more_is_told_in_the_form(office: Office) -> None:
@@ -327,7 +327,7 @@ def test_a_doubled_submit_of_a_move_counts_once(office: Office) -> None:
 def test_paging_by_form_pages_each_person_once(office: Office) -> None:
     """People and a role at once; whoever is in both gets one page."""
     view = opened(office, "page")
-    office.person("dana").submit(view, people=[user("carla"), user("victor")], role="cto")
+    office.person("dana").submit(view, people=[user("carla"), user("victor")], role="executives")
     pages = [p for p in office.incident().pages if p.person in (user("carla"), user("victor"))]
     assert [p.person for p in pages] == [user("carla"), user("victor")]
     assert (

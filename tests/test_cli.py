@@ -233,7 +233,7 @@ def test_check_of_a_good_file(tmp_path: Path) -> None:
     (tmp_path / "c.yml").write_text(CONFIG)
     result = tocsin("check", "c.yml")
     assert result.exit_code == 0
-    assert "c.yml:3: warning: nobody is CTO" in result.output
+    assert "c.yml:3: warning: nobody is CTO and executives" in result.output
     assert result.output.endswith("c.yml is fine.\n")
 
 

@@ -181,7 +181,7 @@ def test_roles_that_do_not_fit_the_policy_are_warnings(tmp_path: Path) -> None:
     loaded = load(tmp_path / "c.yml")
     said = [f"{w.line}: {w.text}" for w in loaded.warnings]
     assert "10: policy kars never pages the role 'mascot'; people still can" in said
-    assert any(s.startswith("8: nobody is CTO; add `cto: …`") for s in said)
+    assert any(s.startswith("8: nobody is CTO and executives; add `executives: …`") for s in said)
     assert loaded.gaps == ()
 
 

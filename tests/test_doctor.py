@@ -139,7 +139,7 @@ def test_people_who_left_and_people_who_never_were(
         "nina (nina@example.com) was not found: users_not_found",
     ]
     assert "S0NOGROUP was not found" in found["group"][0]["what"]
-    assert any("nobody is CTO" in f["remedy"] for f in found["configuration"])
+    assert any("nobody is CTO and executives" in f["remedy"] for f in found["configuration"])
 
 
 def test_a_slack_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:

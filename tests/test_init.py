@@ -59,8 +59,8 @@ def test_answers_become_a_configuration(tmp_path: Path) -> None:
         "backend_lead": "bruno",
         "security_team": "sofia, S012SECURITY",
         "engineering_manager": "",
-        "cto": "carla",
-        "executives": "victor",
+        "executives": "carla",
+        "stakeholders": "victor",
     }
     assert company.rotations["primary"].people == ("dana", "omar")
     assert str(company.rotations["primary"].handover) == "Tuesday 09:00"
