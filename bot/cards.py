@@ -215,9 +215,17 @@ def _ahead(incident: Incident, ahead: tuple[Upcoming, ...], names: Names) -> lis
     if not incident.open:
         return []
     lines = [f"• {near(u.due, incident)} {_foretold(incident, u, names)}" for u in _soonest(_merged(ahead))]
+    if _unheard(incident, ahead):
+        lines.insert(0, "• 🚫 *Nobody else will be paged:* every tier was. Page someone by name, or call them.")
     if any(resting(c, incident) for c in incident.checkpoints):
         lines.append("• Escalation rests while the fix is watched.")
     return ["⏭️ *What fires next*", *(lines or ["• Nothing: no checkpoint is ahead."])]
+
+
+def _unheard(incident: Incident, ahead: tuple[Upcoming, ...]) -> bool:
+    """Nobody acknowledged, and no page is to come any more."""
+    pages = (CheckpointKind.POLICY, CheckpointKind.REPEAT)
+    return not incident.acknowledgement and not incident.nobody_left and not any(u.kind in pages for u in ahead)
 
 
 def _merged(ahead: tuple[Upcoming, ...]) -> list[Upcoming]:

@@ -51,7 +51,7 @@ class Lookup:
 
     async def _find(self, key: str, email: str) -> None:
         if user := await self._ask("users.lookupByEmail", key, "user", email=email):
-            self._people[key] = user["id"]
+            self._people[email] = user["id"]
             self._learn(user)
 
     async def _name(self, member: PersonId) -> None:

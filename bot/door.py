@@ -14,16 +14,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.parts import BotParts
 from bot.people import People
 from escalation.company import Directory, Roster
-from escalation.events import Cancel, Move, MoveEvent
+from escalation.events import Cancel, Move, MoveEvent, PostUpdate
 from escalation.incident import Facts, Incident, Status
-from escalation.moves import Refused
+from escalation.moves import Refused, implied_move
 from escalation.permissions import Actor, Deed, Kind, check, sees
 from escalation.policy import Severity
 from escalation.transitions import TABLE
 from escalation.values import PersonId
 
 THREADS = 16  # calls of the desk at one time: each is a few round trips to Redis
-RECENT = 50  # closed incidents that a war room or a list still finds
+RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
 audit = structlog.get_logger("audit")
 
@@ -55,6 +55,13 @@ def visitor(body: dict[str, Any]) -> Visitor:
         return Visitor(user["id"], user.get("team_id") or (body.get("team") or {}).get("id", ""))
     event = body.get("event") or {}
     return Visitor(body.get("user_id") or event.get("user", ""), body.get("team_id", ""))
+
+
+def _deeds(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
+    """What somebody must be allowed to do for an event: an update that states another status makes that move too."""
+    if isinstance(event, PostUpdate) and event.status is not incident.status and (implied := implied_move(event)):
+        return event.kind, implied.kind
+    return (event.kind,)
 
 
 class Door:
@@ -93,7 +100,8 @@ class Door:
         if isinstance(event, Cancel) and event.duplicate_of:
             await self._check_twin(who, incident_id, event.duplicate_of)
         before = await self.incident(incident_id)
-        await self.admit(event.kind, who, before)
+        for deed in _deeds(event, before):
+            await self.admit(deed, who, before)
         after = await self.run(self.parts.desk.handle, incident_id, event)
         return Moved(after, len(before.timeline))
 
@@ -133,8 +141,7 @@ class Door:
 
     async def of_room(self, channel: str) -> Incident | None:
         """The incident whose war room this is, or was. Not for the eyes of anybody yet."""
-        recent = await self.run(self.parts.store.recent, RECENT)
-        return next((i for i in recent if channel in {r.channel for r in (i.room, *i.old_rooms) if r}), None)
+        return await self.run(self.parts.store.of_room, channel)
 
     async def open_incidents(self, who: Visitor) -> tuple[Incident, ...]:
         await self.admit("see", who)

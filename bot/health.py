@@ -1,6 +1,7 @@
 """Whether Tocsin can work, and its numbers for Prometheus. Read from Redis at each request; no words of incidents."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -16,20 +17,14 @@ from escalation.store import ALARMS, Store
 NEEDED = ("ticker", "sweep", "urgent", "normal")
 QUEUES = ("urgent", "normal")
 METRICS = "tocsin:metrics"
-STALE = 30.0  # seconds since the last sign of life; the keys themselves live for ten
+
 _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
 
 
 def alive(redis: Redis) -> dict[str, int]:
-    """Part -> how many processes gave a sign of life lately (`tocsin:alive:{part}:{host}:{pid}`, epoch seconds)."""
-    keys = [str(key, "utf-8") for key in redis.scan_iter("tocsin:alive:*", count=500)]
-    now = redis.time()[0]
-    found: dict[str, int] = {}
-    for key, seen in zip(keys, redis.mget(keys) if keys else [], strict=True):
-        if seen is not None and now - float(seen) < STALE:
-            part = key.split(":")[2]
-            found[part] = found.get(part, 0) + 1
-    return found
+    """Part -> how many processes are alive: each keeps a key `tocsin:alive:{part}:{host}:{pid}` from expiring."""
+    keys = {str(key, "utf-8") for key in redis.scan_iter("tocsin:alive:*", count=500)}
+    return dict(Counter(key.split(":")[2] for key in keys))
 
 
 def problems(redis: Redis, slack_connected: bool) -> list[str]:

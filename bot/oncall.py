@@ -5,7 +5,6 @@ from datetime import datetime
 
 from escalation.company import Company, Directory, Roster
 from escalation.policy import Policy
-from escalation.values import PersonId
 from escalation.words import Line, Person, Strong, Time, line, people
 
 
@@ -16,16 +15,13 @@ def on_call(company: Company, policy: Policy, directory: Directory, duty: Roster
 
 def _rotations(company: Company, directory: Directory, now: datetime) -> Iterator[Line]:
     def person(key: str) -> Person:
-        return Person(_id(company, directory, key))
+        return Person(company.member(key, directory))
 
     for name, rotation in company.rotations.items():
         shift = rotation.shift(now)
         yield line(Strong(f"{name}: "), person(shift.person), ", backup ", person(rotation.next_on_call(now)))
         yield line("Next handover: ", Time(shift.ends, clock=False), " to ", person(rotation.next_on_call(now)))
 
-
-def _id(company: Company, directory: Directory, key: str) -> PersonId:
-    return company.people[key].slack or directory.id_of(key)
 
 
 def _roles(policy: Policy, duty: Roster) -> Iterator[Line]:

@@ -25,7 +25,8 @@ from escalation.policy import Severity
 from escalation.store import NotFound
 
 ANSWER_WITHIN = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
-STILL_HERE = f"{NOT_RECORDED} Your words are still here: try again in a moment, it is never done twice."
+AGAIN = "Your words are still here: try again in a moment, it is never done twice."
+TOO_SLOW = "It takes too long, and may have been recorded or not."
 T = TypeVar("T")
 log = structlog.get_logger("bot")
 
@@ -99,8 +100,10 @@ class Submits:
                 return {first: plain(problem.words, self._door.directory.names)}
             case NotFound():
                 return {first: str(problem)}
+            case TimeoutError():
+                return {first: f"{TOO_SLOW} {AGAIN}"}
             case _:
-                return {first: STILL_HERE}
+                return {first: f"{NOT_RECORDED} {AGAIN}"}
 
     # Severities in the declaration -------------------------------------------------------------------------------
 

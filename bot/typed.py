@@ -74,11 +74,12 @@ def _severity(typed: Typed) -> MoveEvent | None:
 
 def _page(typed: Typed) -> MoveEvent:
     roles = typed.parts.roles
-    company = {key: p.slack or typed.directory.id_of(key) for key, p in typed.parts.company.people.items()}
-    named = who(typed.raw, roles, company)
+    company = typed.parts.company
+    keys = {key: company.member(key, typed.directory) for key in company.people}
+    named = who(typed.raw, roles, keys)
     people = (*named.people, *(p for g in named.groups for p in typed.directory.groups.get(g, ())))
     if named.unknown or not (people or named.role):
-        raise Refused(_nobody(named, {*roles, *company}))
+        raise Refused(_nobody(named, {*roles, *keys}))
     why = spoken(named.why, typed.directory.names)
     return PagePeople(by=typed.by, key=typed.key, people=people, role=named.role, why=why)
 

@@ -6,12 +6,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import structlog
 import uvicorn
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
-from slack_bolt.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -105,7 +105,7 @@ def web_app(bot: Bot) -> Starlette:
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    return Starlette(routes=[*routes, *_slack_over_http(bot.app, bot.socket is None)])
+    return Starlette(routes=[*routes, *([] if bot.socket else [_slack_over_http(bot)])])
 
 
 async def _unready(bot: Bot) -> list[str]:
@@ -116,14 +116,24 @@ async def _unready(bot: Bot) -> list[str]:
         return ["Redis does not answer"]
 
 
-def _slack_over_http(app: AsyncApp, wanted: bool) -> list[Route]:
-    """With an app token Slack comes over the socket, and this door stays shut."""
-    handler = AsyncSlackRequestHandler(app)
+def _slack_over_http(bot: Bot) -> Route:
+    """With an app token Slack comes over the socket, and there is no such door."""
+    handler, verifier = AsyncSlackRequestHandler(bot.app), SignatureVerifier(bot.parts.signing_secret or "")
 
     async def events(request: Request) -> Response:
-        return await handler.handle(request)
+        """Bolt reads a body before it looks at the signature, and so fails on what anybody may send: we look first."""
+        if _signed(verifier, await request.body(), request.headers):
+            return await handler.handle(request)
+        log.warning("request refused: its signature is forged or old, or SLACK_SIGNING_SECRET is not the app's")
+        return JSONResponse({"error": "the signature is wrong or old"}, status_code=401)
 
-    return [Route("/slack/events", events, methods=["POST"])] if wanted else []
+    return Route("/slack/events", events, methods=["POST"])
+
+
+def _signed(verifier: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
+    with contextlib.suppress(ValueError, TypeError):  # a time that is no number, a signature beyond ASCII
+        return verifier.is_valid_request(body, headers)
+    return False
 
 
 # The process -----------------------------------------------------------------------------------------------------

@@ -68,7 +68,14 @@ class Change:
         self.set(effects=(*(e for e in self.incident.effects if e.id != effect.id), effect))
 
     def drop_effects(self, *ids: str) -> None:
-        self.set(effects=tuple(e for e in self.incident.effects if e.id not in ids))
+        """Nothing is left to do for these: whatever waited for them is due now, and the trouble with them is over."""
+        next_ = {"after": "", "at": self.now}
+        left_over = (e for e in self.incident.effects if e.id not in ids)
+        self.set(effects=tuple(e.model_copy(update=next_) if e.after in ids else e for e in left_over))
+        left = {effect: why for effect, why in self.incident.troubles.items() if effect not in ids}
+        if left != self.incident.troubles:
+            self.set(troubles=left)
+            self.seen()
 
     def say(self, entry: Entry, *places: Place, broadcast: bool = False) -> None:
         """Tell a timeline entry in the thread, and in the room if there is (or will be) one.
@@ -125,7 +132,8 @@ class Change:
     # Checkpoints -------------------------------------------------------------------------------------------------
 
     def arm(self, kind: CheckpointKind, due: datetime, about: str = "") -> None:
-        checkpoint = Checkpoint(id=f"{kind}-{self.number()}", kind=kind, due=due, about=about)
+        # The underscore keeps it apart from a planned checkpoint that a policy calls `update`: slugs have none.
+        checkpoint = Checkpoint(id=f"{kind}_{self.number()}", kind=kind, due=due, about=about)
         self.set(checkpoints=(*self.incident.checkpoints, checkpoint))
 
     def disarm(self, *kinds: CheckpointKind) -> None:

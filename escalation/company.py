@@ -1,5 +1,6 @@
 """Who a company's people are and which role each holds: the configuration, and its reading at an instant."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from difflib import get_close_matches
@@ -68,11 +69,22 @@ Holders = Annotated[
 ]
 
 
+def parse_channel(text: str) -> str:
+    """A name that Slack takes, without its #, or an id: a wrong one would only show when the first card is posted."""
+    name = text.removeprefix("#")
+    if re.fullmatch(r"[CG][A-Z0-9]{2,}", name) or (re.fullmatch(r"[\w-]{1,80}", name) and name == name.lower()):
+        return name
+    raise ValueError(f"'{text}' is not a channel; write its name in lower-case letters, digits, '-' or '_', or its id")
+
+
+Channel = Annotated[str, AfterValidator(parse_channel)]
+
+
 class Workspace(Frozen):
     """The channels that Tocsin writes to, by name or id."""
 
-    incidents_channel: str = "incidents"
-    stakeholders_channel: str = "stakeholders"
+    incidents_channel: Channel = "incidents"
+    stakeholders_channel: Channel = "stakeholders"
 
 
 class Service(Frozen):
@@ -109,6 +121,11 @@ class Company(Frozen):
                 raise ValueError(f"{where}: there is no {kind} called '{name}'{suggest(name, known)}")
         return self
 
+    def member(self, key: str, directory: "Directory") -> PersonId:
+        """The member id of a person; the key itself while the workspace was not asked (delivery asks again)."""
+        entry = self.people[key]
+        return entry.slack or directory.people.get(entry.email or "", key)
+
     def _known(self, kind: str) -> set[str]:
         return {"person": set(self.people), "rotation": set(self.rotations), "role": set(self.roles)}[kind]
 
@@ -137,15 +154,14 @@ def suggest(name: str, known: set[str]) -> str:
 
 
 class Directory(Frozen):
-    """What the workspace told us: person key -> Slack member id, user group id -> member ids, member id -> name."""
+    """What the workspace told us: address -> Slack member id, user group id -> member ids, member id -> name.
+
+    By address and not by the configuration's key: a key that means somebody else since must not page the former one.
+    """
 
     people: dict[str, PersonId] = {}
     groups: dict[str, tuple[PersonId, ...]] = {}
     names: dict[PersonId, str] = {}
-
-    def id_of(self, key: str) -> PersonId:
-        """The member id of a person; the key itself while the workspace was not asked (delivery asks again)."""
-        return self.people.get(key, key)
 
 
 class Roster(Frozen):
@@ -174,4 +190,4 @@ def _people(holder: Holder, company: Company, directory: Directory, at: datetime
     if holder.rotation:
         rotation = company.rotations[holder.rotation]
         key = rotation.next_on_call(at) if holder.next else rotation.on_call(at)
-    return (company.people[key].slack or directory.id_of(key),)
+    return (company.member(key, directory),)

@@ -1,7 +1,7 @@
 """What is to be done outside once an event was committed. An effect carries ids; its words are made at delivery.
 
-`after` names the effect that must have gone out before (the order of a thread); `at` is when it was decided, so that
-lateness can be measured. Ids are deterministic, so a doubled job finds the same effect or none.
+`after` names the effect that must have gone out before (the order of a thread); `at` is when it was decided or its turn
+came, so that lateness can be measured. Ids are deterministic, so a doubled job finds the same effect or none.
 """
 
 from datetime import datetime

@@ -184,12 +184,15 @@ class PersonRefused(Frozen):
 
 
 class Dropped(Frozen):
-    """An effect will not happen, for good (an optional feature that the workspace lacks, an archived room)."""
+    """An effect will not happen, for good (an optional feature that the workspace lacks, an archived room).
+
+    `gone` is the channel, when that is what is no longer there.
+    """
 
     kind: Literal["dropped"] = "dropped"
     effect: str
     why: str
-    room_lost: bool = False
+    gone: str = ""
 
 
 class Trouble(Frozen):

@@ -74,10 +74,14 @@ class PageState(StrEnum):
 
 
 class Page(Frozen):
-    """One call for one person. `tier` 0 is a page by name; `sent` counts the first sending and its repeats."""
+    """One call for one person. `tier` 0 is a page by name; `rung` names the tier as it was called at the paging.
+
+    `sent` counts the first sending and its repeats.
+    """
 
     n: int
     tier: int
+    rung: str = ""
     person: PersonId
     role: str = ""
     why: str

@@ -6,7 +6,7 @@ from typing import Any
 
 from escalation import checkpoints, paging
 from escalation.change import Change
-from escalation.effects import BookmarkLink, Invite, OpenRoom, PinCard, Place, PostCard, Say, SetTopic
+from escalation.effects import BookmarkLink, Invite, OpenRoom, PinCard, PostCard, Say, SetTopic
 from escalation.events import (
     Acknowledge,
     Cancel,
@@ -25,7 +25,8 @@ from escalation.events import (
     RootCause,
     StartFix,
 )
-from escalation.incident import CheckpointKind, EntryKind, Incident, PageState, Resolution, Signed, Status
+from escalation.incident import CheckpointKind, EntryKind, Incident, Page, PageState, Resolution, Signed, Status
+from escalation.policy import SeverityPolicy
 from escalation.values import PersonId, format_duration
 from escalation.words import Line, Person, Time, line
 
@@ -70,8 +71,7 @@ def begin(change: Change, event: Declare) -> None:
     if incident.policy.room or incident.private:
         change.open_room(_first_invited(change))
     change.say_everywhere(entry)
-    for tier in incident.policy.at_once:
-        paging.page_tier(change, tier, f"a {incident.severity} was declared")
+    paging.page_tiers(change, incident.policy.at_once, f"a {incident.severity} was declared")
 
 
 def _first_invited(change: Change) -> tuple[PersonId, ...]:
@@ -80,14 +80,14 @@ def _first_invited(change: Change) -> tuple[PersonId, ...]:
 
 
 def start_clocks(change: Change) -> None:
-    """Set the policy's checkpoints and the update cadence, counted from `clock_from`."""
+    """Set the policy's checkpoints, counted from `clock_from`, and the update cadence, counted from now."""
     incident = change.incident
     planned = checkpoints.planned(incident.policy, incident.clock_from, incident.speed, incident.round)
     kept = tuple(c for c in incident.checkpoints if c.kind is not CheckpointKind.POLICY)
     change.set(checkpoints=(*kept, *planned))
     change.disarm(CheckpointKind.UPDATE, CheckpointKind.SILENCE)
     if incident.policy.updates:
-        change.arm(CheckpointKind.UPDATE, incident.clock_from + incident.scaled(incident.policy.updates.every))
+        change.arm(CheckpointKind.UPDATE, change.now + incident.scaled(incident.policy.updates.every))
 
 
 # Moves -----------------------------------------------------------------------------------------------------------
@@ -149,8 +149,8 @@ def fix_applied(change: Change, event: FixApplied) -> None:
 def fix_failed(change: Change, event: FixFailed) -> None:
     change.set(fix=None)
     change.say_everywhere(change.note(EntryKind.FIX_FAILED, by=event.by, text=event.text))
-    for tier in change.incident.policy.on_fix_failed:
-        paging.page_tier(change, tier, "the fix did not hold", by=event.by, skip=frozenset({event.by}))
+    tiers = change.incident.policy.on_fix_failed
+    paging.page_tiers(change, tiers, "the fix did not hold", by=event.by, skip=frozenset({event.by}))
 
 
 def implied_move(update: PostUpdate) -> MoveEvent | None:
@@ -205,10 +205,12 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
     change.set(severity=event.severity, policy=event.policy, round=before.round + 1)
     fields = {"from": before.severity, "to": event.severity}
     entry = change.note(EntryKind.SEVERITY, by=event.by, why=event.why, fields=fields)
-    change.set(tiers_paged=(), clock_from=change.now if raised else before.clock_from)
+    change.set(tiers_paged=(), nobody_left=False, clock_from=change.now if raised else before.clock_from)
+    change.set(pages=tuple(_on_the_new_ladder(p, event.policy) for p in before.pages))
     start_clocks(change)
     if not raised:
-        ahead = tuple(c for c in change.incident.checkpoints if c.due > change.now or c.kind is CheckpointKind.UPDATE)
+        waiting = change.incident.checkpoints
+        ahead = tuple(c for c in waiting if c.due > change.now or c.kind is not CheckpointKind.POLICY)
         change.set(checkpoints=ahead, tiers_paged=change.incident.policy.at_once)
     if change.incident.policy.room and not change.has_room():
         change.open_room(tuple(dict.fromkeys((*_first_invited(change), *sorted(before.people())))))
@@ -217,10 +219,14 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
         _page_newcomers(change, f"it was raised to {event.severity}: {event.why}", event.by)
 
 
+def _on_the_new_ladder(page: Page, policy: SeverityPolicy) -> Page:
+    """Tier numbers are a policy's own: whoever was paged before stands on the rung that the new one pages at once."""
+    return page.model_copy(update={"tier": max(policy.at_once, default=0)}) if page.tier else page
+
+
 def _page_newcomers(change: Change, why: str, by: PersonId) -> None:
     already = {p.person for p in change.incident.pages if p.state in (PageState.OPEN, PageState.ANSWERED)}
-    for tier in change.incident.policy.at_once:
-        paging.page_tier(change, tier, why, by, skip=frozenset(already | {by}))
+    paging.page_tiers(change, change.incident.policy.at_once, why, by, skip=frozenset(already | {by}))
 
 
 def escalate(change: Change, event: Escalate) -> None:
@@ -297,9 +303,7 @@ def resolve(change: Change, event: Resolve) -> None:
     change.set(resolution=Resolution(by=event.by, at=change.now, **facts), eta="")
     if event.data_loss:
         change.set(facts=change.incident.facts.model_copy(update={"data_loss": True}))
-    entry = change.note(EntryKind.RESOLVED, by=event.by, text=event.summary)
-    change.say(entry, Place.THREAD, broadcast=True)
-    change.say(entry, Place.ROOM)
+    change.say_everywhere(change.note(EntryKind.RESOLVED, by=event.by, text=event.summary), broadcast=True)
 
 
 def reopen(change: Change, event: Reopen) -> None:
@@ -323,8 +327,8 @@ def reopen(change: Change, event: Reopen) -> None:
     entry = change.note(EntryKind.REOPENED, by=event.by, why=event.why)
     start_clocks(change)
     change.say_everywhere(entry)
-    for tier in change.incident.policy.at_once:
-        paging.page_tier(change, tier, "the incident was reopened", by=event.by, skip=frozenset({event.by}))
+    tiers = change.incident.policy.at_once
+    paging.page_tiers(change, tiers, "the incident was reopened", by=event.by, skip=frozenset({event.by}))
 
 
 def cancel(change: Change, event: Cancel) -> None:

@@ -2,9 +2,9 @@
 
 from escalation import paging
 from escalation.change import Change
-from escalation.effects import OPTIONAL, Effect, OpenRoom, PostCard, Refresh, SendPage, SetTopic
+from escalation.effects import OPTIONAL, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
-from escalation.incident import Copy, CopyKind, EntryKind, PageState
+from escalation.incident import Copy, CopyKind, EntryKind, PageState, Room
 
 
 def delivered(change: Change, event: Delivered) -> None:
@@ -24,14 +24,7 @@ def delivered(change: Change, event: Delivered) -> None:
         case PostCard():
             kind = CopyKind.ROOM if effect.place == "room" else CopyKind.CHANNEL
             _posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
-    _done(change, effect)
-
-
-def _done(change: Change, effect: Effect) -> None:
     change.drop_effects(effect.id)
-    if effect.id in change.incident.troubles:
-        change.set(troubles={k: v for k, v in change.incident.troubles.items() if k != effect.id})
-        change.seen()
 
 
 def _posted(change: Change, copy: Copy) -> None:
@@ -94,7 +87,7 @@ def room_opened(change: Change, event: RoomOpened) -> None:
             change.cause(SetTopic, channel=event.room.channel, neutral=True)
         return
     change.set(room=event.room)
-    _done(change, effect)
+    change.drop_effects(effect.id)
     change.note(EntryKind.ROOM_OPENED, fields={"channel": event.room.channel, "name": event.room.name})
 
 
@@ -102,7 +95,7 @@ def person_refused(change: Change, event: PersonRefused) -> None:
     effect = change.incident.effect(event.effect)
     if effect is None:
         return
-    _done(change, effect)
+    change.drop_effects(effect.id)
     if isinstance(effect, SendPage) and change.incident.page(effect.page).state is PageState.OPEN:
         paging.climb_past(change, change.incident.page(effect.page), event.why)
 
@@ -111,28 +104,39 @@ def dropped(change: Change, event: Dropped) -> None:
     effect = change.incident.effect(event.effect)
     if effect is None:
         return
-    _done(change, effect)
+    if not (event.gone and change.incident.private and isinstance(effect, Say)):  # that is said in the next room
+        change.drop_effects(effect.id)
     room = change.incident.room
-    if event.room_lost and room and not room.lost:
+    if room and not room.lost and room.channel == event.gone:
         change.set(room=room.model_copy(update={"lost": True}))
         entry = change.note(EntryKind.ROOM_LOST, why=event.why, fields={"name": room.name})
         if change.incident.private:
-            _move_to_new_room(change)
+            _move_to_new_room(change, room)
         change.say(entry)
 
 
-def _move_to_new_room(change: Change) -> None:
+def _move_to_new_room(change: Change, lost: Room) -> None:
     """A private incident has no other home: archived rooms are final, so it gets a new one."""
-    lost = change.incident.room
     gone = {c.id for c in change.incident.copies if c.kind is CopyKind.ROOM}
+    change.drop_effects(*(e.id for e in change.incident.effects if isinstance(e, Refresh) and e.copy_id in gone))
     change.set(
         copies=tuple(c for c in change.incident.copies if c.id not in gone),
-        effects=tuple(e for e in change.incident.effects if not (isinstance(e, Refresh) and e.copy_id in gone)),
-        old_rooms=(*change.incident.old_rooms, *((lost,) if lost else ())),
+        old_rooms=(*change.incident.old_rooms, lost),
         room=None,
         lanes={},
     )
     change.open_room(tuple(sorted(change.incident.people())))
+    _say_it_there(change)
+
+
+def _say_it_there(change: Change) -> None:
+    """What was still to be said in the lost room follows the new room's card, in its order."""
+    before = change.incident.lanes["thread"]
+    for effect in change.incident.effects:
+        if isinstance(effect, Say):
+            change.replace_effect(effect.model_copy(update={"after": before}))
+            before = effect.id
+    change.set(lanes={**change.incident.lanes, "thread": before})
 
 
 def trouble(change: Change, event: Trouble) -> None:

@@ -1,5 +1,7 @@
 """Climbing the ladder: whom to page now, and what to do about a rung on which nobody stands."""
 
+from collections.abc import Iterable
+
 from escalation.change import Change
 from escalation.checkpoints import holders
 from escalation.effects import SendPage
@@ -7,27 +9,37 @@ from escalation.incident import Checkpoint, CheckpointKind, EntryKind, Incident,
 from escalation.values import PersonId
 
 
-def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()) -> bool:
-    """Page everybody on a tier. An empty one is skipped aloud and the next is paged now; False when nobody is left.
+def page_tiers(
+    change: Change, tiers: Iterable[int], why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()
+) -> None:
+    """Page each of these tiers, but none twice: one that is empty has paged the next already."""
+    done: set[int] = set()
+    for tier in tiers:
+        if tier not in done:
+            done.update(range(tier, page_tier(change, tier, why, by, skip) + 1))
+
+
+def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()) -> int:
+    """Page everybody on a tier; the tier that was reached. An empty one is skipped aloud and the next is paged now.
 
     `skip` leaves out who knows already (whoever pressed the button, whoever is in): their tier is not an empty one.
     """
     policy = change.incident.policy
     if tier > len(policy.tiers):
         _nobody_left(change, why)
-        return False
+        return tier
     change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
     found = holders(change.incident, change.roster, tier)
     people = tuple(p for p in found if p not in skip)
     name = policy.tiers[tier - 1].name
     if found and not people:
-        return True
+        return tier
     if not people:
         fields = {"tier": str(tier), "name": name}
         change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
         return page_tier(change, tier + 1, f"{why}, and tier {tier} ({name}) has nobody to page", by, skip)
     _page(change, people, tier, why, by, _empty_roles(change, tier))
-    return True
+    return tier
 
 
 def page_people(change: Change, people: tuple[PersonId, ...], why: str, by: PersonId = "", role: str = "") -> None:
@@ -64,7 +76,8 @@ def send_page(change: Change, person: PersonId, tier: int, why: str, role: str) 
         p.model_copy(update={"state": PageState.REPLACED}) if p.person == person and p.state is PageState.OPEN else p
         for p in change.incident.pages
     )
-    page = Page(n=len(pages) + 1, tier=tier, person=person, role=role, why=why, at=change.now)
+    rung = f"tier {tier}, {change.incident.policy.tiers[tier - 1].name}" if tier else ""
+    page = Page(n=len(pages) + 1, tier=tier, rung=rung, person=person, role=role, why=why, at=change.now)
     change.set(pages=(*pages, page))
     change.cause(SendPage, page=page.n)
     arm_repeat(change, page)
@@ -88,13 +101,11 @@ def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
     change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not answered"))
 
 
-def answer_pages(change: Change, person: PersonId) -> bool:
-    """Whatever a person does to an incident answers the page that they have; True if there was one."""
+def answer_page(change: Change, person: PersonId) -> None:
+    """Whatever a person does to an incident answers the page that they have."""
     page = change.incident.open_page_of(person)
-    if page is None:
-        return False
-    set_page(change, page.model_copy(update={"state": PageState.ANSWERED}))
-    return True
+    if page:
+        set_page(change, page.model_copy(update={"state": PageState.ANSWERED}))
 
 
 def set_page(change: Change, page: Page) -> None:

@@ -75,6 +75,12 @@ class UpdateCadence(Frozen):
     every: Duration
     silence: Duration
 
+    @model_validator(mode="after")
+    def _silence_ends(self) -> "UpdateCadence":
+        if self.silence >= self.every:
+            raise ValueError("silence is not shorter than every: each reminder would begin it anew, and nobody be told")
+        return self
+
 
 class SeverityPolicy(Frozen):
     """Everything that one severity asks for. A copy of it is frozen into each incident."""

@@ -1,8 +1,9 @@
 """Incidents in Redis: the one module of the domain that does I/O. A change, its due times and its jobs are one commit.
 
 Keys (JSON or plain text): `tocsin:incident:{id}` the state; `tocsin:open` the open ids; `tocsin:incidents` all ids by
-declaration; `tocsin:alarms` what must happen when; `tocsin:counter:{day}` the day's number; `tocsin:key:{key}` what a
-modal's submit made; `tocsin:directory` the workspace's people. Sorted sets are scored in epoch seconds, as floats.
+declaration; `tocsin:rooms` whose war room a channel is or was; `tocsin:alarms` what must happen when;
+`tocsin:counter:{day}` the day's number; `tocsin:key:{key}` what a modal's submit made; `tocsin:directory` the
+workspace's people. Sorted sets are scored in epoch seconds, as floats.
 """
 
 import uuid
@@ -21,6 +22,7 @@ from escalation.incident import Incident
 ALARMS = "tocsin:alarms"
 OPEN = "tocsin:open"
 ALL = "tocsin:incidents"
+ROOMS = "tocsin:rooms"
 DIRECTORY = "tocsin:directory"
 KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
 
@@ -133,6 +135,8 @@ class Store:
         pipe.set(_key(after.id), after.model_dump_json())
         pipe.zadd(ALL, {after.id: after.declared_at.timestamp()}, nx=True)
         (pipe.sadd if after.open else pipe.srem)(OPEN, after.id)
+        if opened := _rooms(after) - _rooms(before):
+            pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
         _set_alarms(pipe, alarms(before), alarms(after))
         self._outbox(pipe, before, after)
         pipe.execute()
@@ -167,6 +171,11 @@ class Store:
         """The latest incidents, open or closed, the newest first."""
         return tuple(self._many([_text(i) for i in self.redis.zrevrange(ALL, 0, count - 1)]))
 
+    def of_room(self, channel: str) -> Incident | None:
+        """The incident whose war room a channel is, or was."""
+        known = self.redis.hget(ROOMS, channel)
+        return self.get(_text(known)) if known else None
+
     def _many(self, ids: list[str]) -> Iterator[Incident]:
         if ids:
             yield from (Incident.model_validate_json(raw) for raw in self.redis.mget([_key(i) for i in ids]) if raw)
@@ -187,6 +196,10 @@ def _text(raw: Any) -> str:
 
 def _key(incident_id: str) -> str:
     return f"tocsin:incident:{incident_id}"
+
+
+def _rooms(incident: Incident | None) -> set[str]:
+    return {r.channel for r in (incident.room, *incident.old_rooms) if r} if incident else set()
 
 
 def _set_alarms(pipe: "Pipeline", before: dict[str, float], after: dict[str, float]) -> None:

@@ -20,7 +20,7 @@ def why_you(incident: Incident, page_n: int) -> Lines:
     """The head of a page: that you are paged, as whom, and why."""
     page = incident.page(page_n)
     role = (" as ", Strong(page.role)) if page.role else ()
-    tier = f" (tier {page.tier}, {incident.policy.tiers[page.tier - 1].name})" if page.tier else ""
+    tier = f" ({page.rung})" if page.rung else ""
     return (
         line(Strong(f"{MARKS[incident.severity]} You are paged"), *role, tier, "."),
         line("Why: ", page.why, "."),

@@ -3,7 +3,7 @@
 from escalation.change import Change
 from escalation.checkpoints import commander, due, moot, tiers_left
 from escalation.incident import Checkpoint, CheckpointKind, EntryKind
-from escalation.paging import page_tier, repeat_pages
+from escalation.paging import page_tiers, repeat_pages
 
 
 def fire_due(change: Change) -> None:
@@ -26,8 +26,7 @@ def fire_due(change: Change) -> None:
 def _policy(change: Change, checkpoint: Checkpoint) -> None:
     plan = change.incident.policy.checkpoint(checkpoint.about)
     change.note(EntryKind.CHECKPOINT, why=plan.why, fields={"checkpoint": plan.id, "due": checkpoint.due.isoformat()})
-    for tier in tiers_left(change.incident, plan.page):
-        page_tier(change, tier, plan.why)
+    page_tiers(change, tiers_left(change.incident, plan.page), plan.why)
 
 
 def _update_due(change: Change, checkpoint: Checkpoint) -> None:

@@ -22,7 +22,7 @@ from escalation.events import (
 )
 from escalation.incident import Incident, Status
 from escalation.moves import Refused
-from escalation.paging import answer_pages
+from escalation.paging import answer_page
 
 S, M = Status, Move
 _SAME = dict.fromkeys((M.ACKNOWLEDGE, M.UPDATE, M.SEVERITY, M.ESCALATE, M.PAGE, M.SECURITY))
@@ -115,7 +115,7 @@ def _make_move(change: Change, event: MoveEvent) -> None:
     elif cell is not before.status:
         change.set(status=cell, closed_at=change.now if cell.closed else None)
     moves.HANDLERS[event.kind](change, event)
-    answer_pages(change, event.by)
+    answer_page(change, event.by)
 
 
 def _move_along(change: Change, update: PostUpdate) -> None:

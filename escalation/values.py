@@ -11,9 +11,12 @@ _DURATION = re.compile(r"(\d+)\s*([smhdw])")
 
 
 class Frozen(BaseModel):
-    """A value: it never changes, and an unknown field is an error rather than a silent typo."""
+    """A value: it never changes, and an unknown field is an error rather than a silent typo.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    What it refuses stays out of the error's text, which ends in logs: it may be people's words.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def parse_duration(text: Any) -> timedelta:

@@ -116,7 +116,7 @@ def _room() -> Story:
 
 
 def _room_lost() -> Incident:
-    return _outcome(_room(), PostCard, Dropped, why="it was archived", room_lost=True)
+    return _outcome(_room(), PostCard, Dropped, why="it was archived", gone="CROOM1")
 
 
 def _exposed() -> Incident:

@@ -1,6 +1,7 @@
 """A bot at work against a local workspace, and people who use it: for tests of what is seen in Slack."""
 
 import asyncio
+import functools
 import threading
 import time
 import uuid
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 
 import fakeredis
 import httpx2
+import wire
 import yaml
 from redis import Redis
 from slack_sdk import WebClient
@@ -32,6 +34,7 @@ from escalation.store import Store
 from sandbox.server import RunningWorkspace
 from sandbox.server import running as running_workspace
 
+EXAMPLE = Path(__file__).parent.parent / "tocsin" / "example.yml"
 PATIENCE = 8.0  # seconds until a test gives up waiting for what should have come at once
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -53,10 +56,14 @@ def user(key: str) -> str:
 
 def example_company(**changes: Any) -> Company:
     """The shipped example, with member ids in place of addresses, so that nobody has to be looked up."""
-    shipped = yaml.safe_load((Path(__file__).parent.parent / "tocsin" / "example.yml").read_text())
-    people = {key: {"slack": user(key)} for key in shipped["people"]}
-    known = shipped | {"people": people}
-    return Company.model_validate(known | changes)
+    people = {key: {"slack": user(key)} for key in shipped()["people"]}
+    return Company.model_validate(shipped() | {"people": people} | changes)
+
+
+@functools.cache
+def shipped() -> Json:
+    """The shipped example as it stands in its file."""
+    return dict(yaml.safe_load(EXAMPLE.read_text()))
 
 
 class Clock:
@@ -121,7 +128,7 @@ class BotAtWork:
 
     @cached_property
     def web(self) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, trust_env=False)
+        return wire.client(self.url)
 
     def ready(self) -> Json:
         return dict(self.web.get("/readyz").json())
@@ -168,14 +175,14 @@ def running_bot(
 
 def control(workspace: RunningWorkspace, what: str, **body: Any) -> Json:
     """One of the workspace's controls: faults, latency, triggers, sockets, users, ..."""
-    answer = httpx2.post(f"{workspace.url}/control/{what}", json=body, trust_env=False)
+    answer = wire.web.post(f"{workspace.url}/control/{what}", json=body)
     assert answer.is_success, answer.text
     return dict(answer.json())
 
 
 def calls(workspace: RunningWorkspace, method: str = "") -> list[Json]:
     """The Web API calls so far, oldest first."""
-    found = httpx2.get(f"{workspace.url}/control/calls", params={"method": method}, trust_env=False)
+    found = wire.web.get(f"{workspace.url}/control/calls", params={"method": method})
     return list(found.json()["calls"])
 
 
@@ -184,7 +191,7 @@ class Person:
 
     def __init__(self, workspace: RunningWorkspace, key: str) -> None:
         self.id = user(key)
-        self._web = httpx2.Client(base_url=workspace.url, trust_env=False, timeout=20)
+        self._web = wire.client(workspace.url)
 
     def _post(self, what: str, **body: Any) -> Json:
         return dict(self._web.post(f"/ui/{what}", json={"as": self.id, **body}).json())

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import httpx2
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from wire import web
 
 from sandbox.server import RunningWorkspace
 
@@ -28,12 +28,12 @@ class Pushed:
 
 
 def post(workspace: RunningWorkspace, path: str, **body: Any) -> Json:
-    answer: Json = httpx2.post(f"{workspace.url}{path}", json=body, trust_env=False, timeout=10).json()
+    answer: Json = web.post(f"{workspace.url}{path}", json=body).json()
     return answer
 
 
 def get(workspace: RunningWorkspace, path: str, **query: Any) -> Json:
-    answer: Json = httpx2.get(f"{workspace.url}{path}", params=query, trust_env=False).json()
+    answer: Json = web.get(f"{workspace.url}{path}", params=query).json()
     return answer
 
 

@@ -152,7 +152,7 @@ def company_of_that_week() -> Company:
 @contextmanager
 def stage(*, http: bool = False) -> Iterator[Stage]:
     """Slack's side runs on the real clock (signatures and triggers expire there), ours on the pushed one."""
-    with sandbox.server.running() as workspace, redis_of("fakeredis") as redis:
+    with sandbox.server.running() as workspace, redis_of("valkey") as redis:
         parts = works(redis, workspace, PushedClock(), company_of_that_week())
         with running_bot(workspace, parts.desk, http=http) as bot:
             eventually(lambda: len(parts.store.directory().names) > 5)

@@ -1,5 +1,6 @@
 """A pushed clock over the pure domain: tell what happens when, then ask who was paged, and when."""
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,11 +27,11 @@ DUTY = {
     "backend_lead": ("UBACKEND",),
     "security_team": ("USEC1", "USEC2"),
     "engineering_manager": ("UMANAGER",),
-    
     "executives": ("UCTO", "UEXEC"),
 }
 
 
+@functools.cache
 def kars() -> Policy:
     return Policy.model_validate(yaml.safe_load((SHIPPED / "kars.yml").read_text()))
 

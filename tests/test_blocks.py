@@ -329,6 +329,7 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         (told_by(UPDATE, until=3), "*ETA:* 20 minutes"),
         (told_by(UPDATE, until=3), "*Root cause:* ✅ Database issue identified ⏳ Deploying"),
         (in_status(Status.MONITORING), "Escalation rests while the fix is watched."),
+        (told_by(until=300), "*Nobody else will be paged:* every tier was."),
         (in_status(Status.MONITORING), "the fix was watched long enough → asks <@UONCALL> whether it held"),
         (in_status(Status.RESOLVED), f"*Resolved* by <@UONCALL> at {clock(5)} after 5 minutes (in time)"),
         (in_status(Status.RESOLVED), "*Summary:* The pool was exhausted."),
@@ -338,7 +339,7 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
         (with_entry(EntryKind.ROOM_OPENED), "*War room:* <#CROOM1>"),
         (declared(speed=60.0), "Clocks run 60x faster"),
-        (declared("P3"), "Nothing: no checkpoint is ahead."),
+        (declared("P3"), "*Nobody else will be paged:* every tier was."),
         (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 2"),
     ],
 )  # fmt: skip

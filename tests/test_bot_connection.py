@@ -116,14 +116,14 @@ def addressed(*keys: str) -> dict[str, dict[str, str]]:
 def test_people_are_found_by_their_address(workspace: RunningWorkspace) -> None:
     """What is found is kept for all processes; somebody who is not there keeps nobody from being found."""
     behind = world(people=addressed(*PEOPLE) | {"nobody": {"email": "nobody@example.org"}})
-    behind.store.save_directory(Directory(people={"gone": "U0LD"}, names={"U0LD": "Old"}))
+    behind.store.save_directory(Directory(people={"gone@example.com": "U0LD"}, names={"U0LD": "Old"}))
     with running_bot(workspace, behind.desk):
         eventually(lambda: len(behind.store.directory().people) > len(PEOPLE))
     found = behind.store.directory()
-    assert found.people["dana"] == user("dana")
-    assert found.names[user("dana")] == "dana"
-    assert found.people["gone"] == "U0LD"
-    assert "nobody" not in found.people
+    assert found.people["dana@example.com"] == user("dana")
+    assert found.names[user("dana")] == "Dana Ruiz"
+    assert found.people["gone@example.com"] == "U0LD"
+    assert "nobody@example.org" not in found.people
 
 
 def test_user_groups_are_read(workspace: RunningWorkspace) -> None:

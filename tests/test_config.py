@@ -77,6 +77,11 @@ def test_every_shipped_policy_loads(name: str) -> None:
             "incident_channel",
             "3: unknown key 'incident_channel'; did you mean 'incidents_channel'?",
         ),
+        (
+            "incidents_channel: ",
+            "incidents_channel: War Room #",
+            "3: 'War Room' is not a channel; write its name in lower",
+        ),
         ("timezone: UTC", "timezone: Mars/One", "4: 'Mars/One' is not a time zone; write one like"),
         ("timezone: UTC", "time_zone: UTC", "4: unknown key 'time_zone'; did you mean 'timezone'?"),
         ("timezone: UTC", "meeting_url: meet", "4: a meeting URL begins with https://"),

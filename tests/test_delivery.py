@@ -4,13 +4,15 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as Away
 from working import PushedClock, Works, redis_of, works
 
 import sandbox.server
-from escalation.effects import SendPage
+from escalation.effects import SendPage, Tell
 from escalation.events import Acknowledge, CheckpointDue, Resolve
 from escalation.incident import Incident
 from workers.channels.slack import SlackDoor
@@ -23,7 +25,7 @@ MARKER = "zebra crossing"
 @pytest.fixture
 def parts() -> Iterator[Works]:
     clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace, redis_of("fakeredis") as redis:
+    with sandbox.server.running(clock=clock.seconds) as workspace, redis_of("valkey") as redis:
         yield works(redis, workspace, clock)
 
 
@@ -60,7 +62,7 @@ def test_people_known_by_key_are_looked_up_and_remembered(parts: Works) -> None:
     incident = parts.declare("P0")
     parts.run()
     assert {p.person for p in parts.now(incident).pages} == {"U0MEI00001", "U0LENA0001", "U0BRUNO001"}
-    assert parts.store.directory().people["lena"] == "U0LENA0001"
+    assert parts.store.directory().people["lena@example.com"] == "U0LENA0001"
 
 
 # What goes wrong on the way ------------------------------------------------------------------------------------------
@@ -199,6 +201,23 @@ def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None
     assert len(parts.directs()) == before + repeats
 
 
+def test_a_commander_is_not_woken_about_what_is_over(parts: Works) -> None:
+    """Resolved while the word about the missing update was on its way: nothing is told."""
+    incident = parts.declare("P0")
+    parts.run()
+    parts.desk.handle(incident.id, Acknowledge(by="U0MEI00001"))
+    for _ in range(2):
+        parts.run()
+        parts.clock.push(minutes=40)
+        parts.desk.handle(incident.id, CheckpointDue(checkpoint="any"))
+    waiting = [e for e in parts.now(incident).effects if isinstance(e, Tell)]
+    assert [e.person for e in waiting] == ["U0MEI00001"]
+    parts.desk.handle(incident.id, RESOLVE)
+    parts.run()
+    parts.settled(incident)
+    assert parts.counted("deliveries_total", kind="tell", result="dropped") == 1
+
+
 def test_only_the_newest_repeat_of_a_page_goes_out(parts: Works) -> None:
     """After an outage a person gets one message, not one for each repeat that was missed."""
     incident = parts.declare("P0")
@@ -249,3 +268,24 @@ def test_what_one_process_cannot_hold_goes_back_to_redis(parts: Works) -> None:
     parts.run_for(1)
     assert len(parts.directs()) == 12
     assert set(parts.times_delivered().values()) == {1}
+
+
+def test_a_redis_that_was_away_often_leaves_room_for_what_comes(parts: Works) -> None:
+    """Each claim that failed gives its place back; otherwise the process would one day take nothing at all."""
+    incident = parts.declare("P0")
+    away = True
+
+    def clock() -> datetime:
+        if away:
+            raise Away("Redis is away")
+        return parts.clock.now
+
+    deliveries = Deliveries(replace(parts.context, clock=clock, threads=1, patience=20.0))
+    page = next(e.id for e in incident.effects if isinstance(e, SendPage))
+    for _ in range(20):
+        with pytest.raises(Away):
+            deliveries.deliver([page])
+    away = False
+    deliveries.deliver([page])
+    deliveries.close()
+    assert len(parts.directs()) == 1

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 import redis
+import wire
 from click.testing import CliRunner
 
 from sandbox.server import RunningWorkspace, running
@@ -63,7 +64,7 @@ def slack(monkeypatch: pytest.MonkeyPatch, workspace: RunningWorkspace) -> httpx
     monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.bot_token)
     monkeypatch.setenv("SLACK_APP_TOKEN", workspace.app_token)
     monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
-    return httpx2.Client(base_url=workspace.url, trust_env=False)
+    return wire.client(workspace.url)
 
 
 def examined() -> dict[str, list[dict[str, Any]]]:
@@ -168,10 +169,10 @@ def test_a_server_that_may_lose_incidents(
     assert found["remedy"].startswith(f"CONFIG SET {setting} ")
 
 
-def test_no_worker_and_a_stale_one(slack: httpx2.Client, server: "redis.Redis") -> None:
-    """Dead or silent parts, and what to start."""
-    server.delete("tocsin:alive:ticker:host:1")
-    server.set("tocsin:alive:bot:host:1", 1_700_000_000)
+def test_no_worker_and_no_bot(slack: httpx2.Client, server: "redis.Redis") -> None:
+    """Dead or silent parts, and what to start; a host whose clock is wrong is alive all the same."""
+    server.delete("tocsin:alive:ticker:host:1", "tocsin:alive:bot:host:1")
+    server.set("tocsin:alive:sweep:host:1", 1_700_000_000)
     found = {f["what"]: f["remedy"] for f in examined()["alive"]}
     assert found == {"no bot": "start `tocsin bot`", "no ticker": "start `tocsin worker`"}
 

@@ -3,13 +3,15 @@
 import pytest
 from story import START, Story, duty, kars
 
+from escalation.checkpoints import planned, upcoming
 from escalation.company import Roster
-from escalation.effects import OpenRoom, PostCard, Say, SendPage
+from escalation.effects import OpenRoom, Place, PostCard, Refresh, Say, SendPage
 from escalation.events import (
     Acknowledge,
     Cancel,
     ChangeSeverity,
     Delivered,
+    Dropped,
     Escalate,
     FixApplied,
     FixFailed,
@@ -22,10 +24,12 @@ from escalation.events import (
     RoomOpened,
     RootCause,
     StartFix,
+    Trouble,
 )
-from escalation.incident import CopyKind, EntryKind, PageState, Room, Status
+from escalation.incident import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
 from escalation.moves import Refused
 from escalation.policy import Severity
+from escalation.templates import why_you
 from escalation.values import parse_duration
 
 ACK = Acknowledge(by="UONCALL")
@@ -190,6 +194,13 @@ def test_nobody_on_call_is_said_aloud() -> None:
     """The leads are paged, and the page says that nobody holds the role."""
     _, entry = next(Story(roster=duty(on_call=())).entries(EntryKind.PAGED))
     assert entry.fields["empty_roles"] == "on-call engineer"
+
+
+def test_a_tier_reached_through_an_empty_one_is_paged_once() -> None:
+    """At 2 hours tiers 3 and 4 are due; tier 3 is empty and has paged tier 4 already."""
+    story = Story(roster=duty(engineering_manager=())).do(ACK).do(CAUSE).until(121)
+    assert story.tiers() == [(0, 1), (120, 4)]
+    assert story.minutes(EntryKind.SKIPPED) == [120]
 
 
 def test_nobody_left_to_page() -> None:
@@ -365,6 +376,35 @@ def test_lowered_leaves_passed_checkpoints_behind() -> None:
     assert story.until(241).tiers()[-1] == (240, 4)
 
 
+def test_lowered_asks_for_the_next_update_from_then() -> None:
+    """Lowered at minute 130, right after an update: the hourly reminder of P1 comes at 190 and not at once."""
+    update = PostUpdate(by="UONCALL", progress="Half of it is back")
+    lower = ChangeSeverity(by="UONCALL", policy=kars().severities[Severity.P1], why="one page only")
+    story = Story().do(ACK).do(CAUSE).until(129).do(update).until(130).do(lower)
+    before = len(story.minutes(EntryKind.UPDATE_DUE))
+    assert story.until(191).minutes(EntryKind.UPDATE_DUE)[before:] == [190]
+
+
+@pytest.mark.parametrize("severity", ["P1", "P2", "P3"])
+def test_lowered_keeps_what_earlier_pages_said(severity: str) -> None:
+    """A ladder with fewer or other tiers: the manager's page still says as whom, and what fires next can be told."""
+    lower = kars().severities[Severity(severity)]
+    story = Story().until(31).do(ChangeSeverity(by="UREPORTER", policy=lower, why="less"))
+    manager = story.incident.pages[-1]
+    assert "(tier 3, Engineering manager)" in str(why_you(story.incident, manager.n))
+    assert manager.person in {p for u in upcoming(story.incident, lambda at: story.roster) for p in u.people}
+
+
+def test_a_page_of_before_that_is_refused_climbs_the_new_ladder() -> None:
+    """Lowered to P2 while the manager's page was on its way: the P2's second tier is next, not somebody beyond it."""
+    story = Story().until(30)
+    page = next(e for e in story.incident.effects if isinstance(e, SendPage) and e.page == len(story.incident.pages))
+    story.do(ChangeSeverity(by="UREPORTER", policy=kars().severities[Severity.P2], why="less"))
+    story.do(PersonRefused(effect=page.id, why="the account is deactivated"))
+    assert story.tiers()[-1] == (30, 2)
+    assert not story.incident.nobody_left
+
+
 def test_a_room_that_opened_is_on_the_record() -> None:
     """RoomOpened stores the room and refreshes what shows it."""
     story = Story()
@@ -372,3 +412,76 @@ def test_a_room_that_opened_is_on_the_record() -> None:
     story.do(RoomOpened(effect=opened.id, room=Room(channel="CROOM", name=opened.name, private=False)))
     assert story.incident.room
     assert story.minutes(EntryKind.ROOM_OPENED) == [0]
+
+
+def test_a_security_resolution_is_said_once() -> None:
+    """The thread of a private incident stands in its room: one message serves both."""
+    story = Story(security=True).do(ACK)
+    before = {e.id for e in story.incident.effects}
+    said = [e for e in story.do(RESOLVE).incident.effects if isinstance(e, Say) and e.id not in before]
+    assert [(e.place, e.broadcast) for e in said] == [(Place.THREAD, True)]
+
+
+# Outcomes ------------------------------------------------------------------------------------------------------------
+
+
+def private_with_a_card() -> Story:
+    """A security incident whose room is open and has its card."""
+    story = Story(security=True)
+    opened = next(e for e in story.incident.effects if isinstance(e, OpenRoom))
+    story.do(RoomOpened(effect=opened.id, room=Room(channel="CPRIVATE1", name=opened.name, private=True)))
+    card = next(e for e in story.incident.effects if isinstance(e, PostCard))
+    return story.do(Delivered(effect=card.id, channel="CPRIVATE1", ts="1.1", face=story.incident.face))
+
+
+def test_what_was_to_be_said_in_a_lost_private_room_is_said_in_the_next() -> None:
+    """All of it waits for the new card, in its order, the message that found the room gone included."""
+    story = private_with_a_card().do(ACK)
+    says = [e for e in story.incident.effects if isinstance(e, Say)]
+    story.do(Dropped(effect=says[0].id, why="is_archived", gone="CPRIVATE1"))
+    story.do(Dropped(effect=says[0].id, why="is_archived", gone="CPRIVATE1"))
+    card = next(e for e in story.incident.effects if isinstance(e, PostCard))
+    waiting = [e for e in story.incident.effects if isinstance(e, Say)]
+    assert [e.entry for e in waiting[: len(says)]] == [e.entry for e in says]
+    assert [e.after for e in waiting] == [card.id, *(e.id for e in waiting[:-1])]
+    assert len(story.minutes(EntryKind.ROOM_LOST)) == 1
+
+
+def test_a_late_word_of_the_lost_room_does_not_lose_the_next() -> None:
+    """A slow answer about the first room arrives when the second one is open."""
+    story = private_with_a_card()
+    first, *_, last = [e for e in story.incident.effects if isinstance(e, Say)]
+    story.do(Dropped(effect=first.id, why="is_archived", gone="CPRIVATE1"))
+    opened = next(e for e in story.incident.effects if isinstance(e, OpenRoom))
+    story.do(RoomOpened(effect=opened.id, room=Room(channel="CPRIVATE2", name=opened.name, private=True)))
+    story.do(Dropped(effect=last.id, why="is_archived", gone="CPRIVATE1"))
+    assert story.incident.room
+    assert not story.incident.room.lost
+
+
+def test_the_trouble_with_a_refresh_is_over_once_it_went_out() -> None:
+    """The card stops saying that something is not delivered, and is refreshed for it."""
+    story = private_with_a_card().do(ACK)
+    refresh = next(e for e in story.incident.effects if isinstance(e, Refresh))
+    story.do(Trouble(effect=refresh.id, why="the bot token was revoked"))
+    assert story.incident.troubles
+    story.do(Delivered(effect=refresh.id, channel="CPRIVATE1", ts="1.1", face=story.incident.face))
+    assert story.incident.troubles == {}
+    assert next(e for e in story.incident.effects if isinstance(e, Refresh)).face == story.incident.face
+
+
+def test_the_trouble_with_a_public_card_is_over_once_it_is_called_off() -> None:
+    """Marked as security while the incidents channel was archived: nothing is being retried there."""
+    story = Story()
+    card = next(e for e in story.incident.effects if isinstance(e, PostCard))
+    story.do(Trouble(effect=card.id, why="#incidents is archived")).do(MarkSecurity(by="UONCALL"))
+    assert story.incident.troubles == {}
+
+
+def test_a_checkpoint_that_a_policy_calls_update_is_no_reminder() -> None:
+    """Ids of planned checkpoints are the policy's to choose: none is the same as one of ours."""
+    incident = Story().incident
+    ours = {c.id for c in incident.checkpoints if c.kind is not CheckpointKind.POLICY}
+    plan = incident.policy.checkpoints[0].model_copy(update={"id": "update"})
+    policy = incident.policy.model_copy(update={"checkpoints": (plan,)})
+    assert not ours & {c.id for c in planned(policy, START, 1.0, 1)}

@@ -15,7 +15,7 @@ MARKER = "zebra crossing"
 @pytest.fixture
 def parts() -> Iterator[Works]:
     clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace, redis_of("fakeredis") as redis:
+    with sandbox.server.running(clock=clock.seconds) as workspace, redis_of("valkey") as redis:
         yield works(redis, workspace, clock)
 
 
@@ -24,11 +24,10 @@ def parts() -> Iterator[Works]:
 
 @pytest.mark.parametrize("known", [False, True])
 def test_a_page_for_somebody_who_left_climbs_at_once(parts: Works, known: bool) -> None:
-    """Looked up in vain, or known and deactivated since."""
+    """Looked up in vain, or known and deactivated since: Slack goes on taking messages for them."""
     if known:
         parts.declare("P0")
         parts.run()
-        parts.redis.delete("tocsin:dm")
     parts.control("users/U0MEI00001", deleted=True)
     incident = parts.declare("P0", title="Again")
     parts.run()
@@ -48,6 +47,16 @@ def test_a_direct_channel_that_is_gone_is_opened_anew(parts: Works) -> None:
     parts.run_for(1)
     parts.settled(incident)
     assert len(parts.directs()) == 3
+
+
+def test_blocks_that_slack_refuses_are_left_away(parts: Works) -> None:
+    """A page in plain words arrives; one that is retried for ever does not."""
+    parts.fault("chat.postMessage", "error", error="invalid_blocks")
+    incident = parts.declare("P0")
+    parts.run()
+    assert not parts.settled(incident).troubles
+    plain = [c["args"] for c in parts.calls("chat.postMessage") if "blocks" not in c["args"]]
+    assert [bool(args["text"] and args["metadata"]) for args in plain] == [True]
 
 
 # Rooms ---------------------------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ CHECKPOINT = {"id": "late", "after": "15m", "unless": "acknowledged", "page": [{
         ({"checkpoints": [CHECKPOINT, CHECKPOINT]}, "two checkpoints are called late"),
         ({"checkpoints": [CHECKPOINT | {"unless": "happy"}]}, "acknowledged"),
         ({"checkpoints": [CHECKPOINT | {"after": "soon"}]}, "'soon' is not a duration"),
+        ({"updates": {"every": "10m", "silence": "10m"}}, "silence is not shorter than every"),
         ({"tiers": []}, "at least 1 item"),
         ({"tiers": [{"name": "First", "roles": ["boss"]}]}, "boss, which `roles` does not list"),
         ({"colour": "red"}, "Extra inputs are not permitted"),

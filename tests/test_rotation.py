@@ -68,12 +68,20 @@ def company(**changed: Any) -> Company:
 def test_the_roster_is_read_at_the_instant() -> None:
     """The same role is another person after the handover; groups are expanded; a person not yet found goes by key."""
     before = roster(company(), Directory(), datetime(2024, 12, 22, 23, 59, tzinfo=UTC))
-    after = roster(company(), Directory(people={"dana": "U0DANA"}), datetime(2024, 12, 23, tzinfo=UTC))
+    after = roster(company(), Directory(people={"dana@example.com": "U0DANA"}), datetime(2024, 12, 23, tzinfo=UTC))
     assert (before.of("on_call"), before.of("backup")) == (("dana",), ("U0OMAR",))
     assert (after.of("on_call"), after.of("backup")) == (("U0OMAR",), ("U0DANA",))
     grouped = Directory(groups={"S0GROUP": ("U1", "U2")})
     assert roster(company(), grouped, datetime(2024, 12, 23, tzinfo=UTC)).of("leads") == ("dana", "U1", "U2")
     assert after.of("nobody_has_this") == ()
+
+
+def test_a_key_that_means_somebody_else_now_does_not_page_the_former_one() -> None:
+    """What the workspace told is kept by address: the new one is looked up, whatever the old one's id was."""
+    known = Directory(people={"dana@example.com": "U0DANA"})
+    succeeded = company(people={"dana": {"email": "dora@example.com"}, "omar": {"slack": "U0OMAR"}})
+    assert succeeded.member("dana", known) == "dana"
+    assert company().member("dana", known) == "U0DANA"
 
 
 @pytest.mark.parametrize(

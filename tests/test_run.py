@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import redis
+import wire
 from waiting import eventually, is_held
 
 from tocsin import embedded
@@ -64,7 +65,7 @@ class Instance:
         return False
 
     def get(self, path: str) -> httpx2.Response:
-        with httpx2.Client(trust_env=False) as client:
+        with wire.client() as client:
             return client.get(f"http://127.0.0.1:{self.web}{path}")
 
     def redis(self) -> "redis.Redis":

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from wire import web
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
@@ -130,7 +131,7 @@ async def over_http(workspace: RunningWorkspace, heard: list[Json]) -> AsyncIter
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}/slack/events"
-    httpx2.post(f"{workspace.url}/control/app", json={"request_url": address}, trust_env=False)
+    web.post(f"{workspace.url}/control/app", json={"request_url": address})
     try:
         yield
     finally:
@@ -146,7 +147,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def connections(workspace: RunningWorkspace) -> int:
-    return int(httpx2.get(f"{workspace.url}/control/state", trust_env=False).json()["app"]["connections"])
+    return int(web.get(f"{workspace.url}/control/state").json()["app"]["connections"])
 
 
 class Someone:
@@ -154,7 +155,7 @@ class Someone:
 
     def __init__(self, workspace: RunningWorkspace, user: str = DANA) -> None:
         self.user = user
-        self._http = httpx2.AsyncClient(base_url=workspace.url, trust_env=False, timeout=10)
+        self._http = httpx2.AsyncClient(base_url=workspace.url, trust_env=False, verify=False, timeout=20)
 
     async def does(self, what: str, **body: Any) -> Json:
         answer: Json = (await self._http.post(f"/ui/{what}", json={"as": self.user, **body})).json()

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import wire
 from sandbox_workspace import DANA, GENERAL, Json, Pushed, get, post, texts
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
@@ -73,7 +74,7 @@ def test_what_took_effect(workspace: RunningWorkspace, fields: Json, said: list[
     fault(workspace, method="chat.postMessage", **fields)
     call = {"channel": GENERAL, "text": "x", "token": workspace.bot_token}
     try:
-        answer = httpx2.post(f"{workspace.api_url}chat.postMessage", json=call, trust_env=False).status_code
+        answer = wire.web.post(f"{workspace.api_url}chat.postMessage", json=call).status_code
     except httpx2.TransportError:
         answer = 0
     assert (answer, texts(workspace)) == (status, said)
@@ -86,7 +87,7 @@ def test_a_hung_call_ends_when_the_caller_gives_up(workspace: RunningWorkspace) 
     fault(workspace, method="chat.postMessage", kind="hang")
     call = {"channel": GENERAL, "text": "x", "token": workspace.bot_token}
     with pytest.raises(httpx2.ReadTimeout):
-        httpx2.post(f"{workspace.api_url}chat.postMessage", json=call, trust_env=False, timeout=0.2)
+        wire.web.post(f"{workspace.api_url}chat.postMessage", json=call, timeout=0.2)
     assert texts(workspace) == []
 
 
@@ -97,7 +98,7 @@ def test_the_log_counts(workspace: RunningWorkspace, slack: WebClient) -> None:
     assert [row["n"] for row in get(workspace, "/control/calls")["calls"]] == [1, 2]
     (later,) = get(workspace, "/control/calls", after=1)["calls"]
     assert (later["method"], later["ok"], later["args"]) == ("users.info", True, {"user": DANA})
-    httpx2.delete(f"{workspace.url}/control/calls", trust_env=False)
+    wire.web.delete(f"{workspace.url}/control/calls")
     assert get(workspace, "/control/calls") == {"calls": []}
 
 
@@ -124,7 +125,7 @@ def test_tiers(workspace: RunningWorkspace, method: str, a_minute: int) -> None:
     """Each method has its calls a minute."""
     post(workspace, "/control/limits", on=True)
     args = {"token": workspace.bot_token, "email": "dana@example.com", "user": DANA}
-    with httpx2.Client(base_url=workspace.api_url, trust_env=False) as http:
+    with wire.client(workspace.api_url) as http:
         statuses = [http.post(method, json=args).status_code for _ in range(a_minute + 1)]
         post(workspace, "/control/clock", advance=60)
         again = http.post(method, json=args).status_code

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 from sandbox_workspace import BOT, DANA, FRANK, GENERAL, GUS, HOME, OMAR, SECTION, post, refusal
 from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
+from wire import web
 
 from sandbox.server import RunningWorkspace, running
 
@@ -224,7 +224,7 @@ def test_uploads(workspace: RunningWorkspace, slack: WebClient, room: str) -> No
     done = slack.files_upload_v2(channel=room, content="# Review", filename="review.md", initial_comment="Here")
     message = slack.conversations_history(channel=room)["messages"][0]
     assert (message["text"], message["files"][0]["id"]) == ("Here", done["file"]["id"])
-    assert httpx2.get(message["files"][0]["url_private"], trust_env=False).text == "# Review"
+    assert web.get(message["files"][0]["url_private"]).text == "# Review"
 
 
 def test_permalinks(workspace: RunningWorkspace, slack: WebClient, room: str) -> None:
@@ -232,7 +232,7 @@ def test_permalinks(workspace: RunningWorkspace, slack: WebClient, room: str) ->
     ts = slack.chat_postMessage(channel=room, text="x")["ts"]
     link = slack.chat_getPermalink(channel=room, message_ts=ts)["permalink"]
     assert link == f"{workspace.url}/archives/{room}/p{ts.replace('.', '')}"
-    assert httpx2.get(link, trust_env=False).headers["location"] == f"/#c={room}&ts={ts}"
+    assert web.get(link).headers["location"] == f"/#c={room}&ts={ts}"
 
 
 async def test_the_async_client_reads_with_query_strings(workspace: RunningWorkspace) -> None:

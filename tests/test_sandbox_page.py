@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from wire import web
 
 from sandbox.server import running
 
@@ -40,7 +40,7 @@ class App:
 
     def call(self, method: str, token: str | None = None, **arguments: Any) -> Json:
         headers = {"Authorization": f"Bearer {token or self.bot_token}"}
-        reply = httpx2.post(f"{self.url}/api/{method}", json=arguments, headers=headers, trust_env=False).json()
+        reply = web.post(f"{self.url}/api/{method}", json=arguments, headers=headers).json()
         assert reply["ok"], (method, reply)
         return dict(reply)
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 from sandbox_workspace import BOT, DANA, GENERAL, GUS, OMAR, Pushed, get, post
 from slack_sdk import WebClient
+from wire import web
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
@@ -52,7 +52,7 @@ def test_people_see_what_is_theirs(workspace: RunningWorkspace, slack: WebClient
 
 def test_pages_are_told(workspace: RunningWorkspace, slack: WebClient) -> None:
     """An open page hears of a message that its person can see."""
-    with httpx2.stream("GET", f"{workspace.url}/ui/events", params={"as": DANA}, trust_env=False) as stream:
+    with web.stream("GET", f"{workspace.url}/ui/events", params={"as": DANA}) as stream:
         lines = stream.iter_lines()
         assert next(lines) == ": hello"
         sent = slack.chat_postMessage(channel=GENERAL, text="x")

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from sandbox_workspace import DANA, SECTION, get, post
 from slack_sdk import WebClient
+from wire import web
 
 from sandbox.server import NotLoopback, RunningWorkspace, bind, running
 
@@ -34,7 +35,7 @@ def test_names_of_this_machine(listen: str) -> None:
 def test_other_sites_are_refused(headers: dict[str, str]) -> None:
     """A web page from elsewhere cannot drive the workspace."""
     with running() as workspace:
-        answer = httpx2.post(f"{workspace.url}/control/reset", headers=headers, trust_env=False)
+        answer = web.post(f"{workspace.url}/control/reset", headers=headers)
     assert answer.status_code == 403
 
 
@@ -66,7 +67,7 @@ def started(port: int, folder: Path) -> "subprocess.Popen[bytes]":
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
-            httpx2.get(f"http://127.0.0.1:{port}/control/state", trust_env=False)
+            web.get(f"http://127.0.0.1:{port}/control/state")
             return process
         except httpx2.TransportError:
             time.sleep(0.02)

@@ -93,7 +93,7 @@ def test_each_failure_has_its_meaning(error: str, channel: str, effect: str, out
     match settle(furnished(), EFFECTS[effect], Failed(error, channel=channel), "incidents"):
         case None:
             found = R
-        case Dropped(room_lost=True):
+        case Dropped(gone="CROOM"):
             found = "room lost"
         case Dropped():
             found = D

@@ -16,8 +16,9 @@ from working import BACKENDS, PushedClock, connect, example, redis_of, valkey, w
 
 from escalation.company import Directory
 from escalation.desk import Desk
-from escalation.events import Acknowledge, Cancel
-from escalation.incident import Facts, Incident
+from escalation.effects import OpenRoom
+from escalation.events import Acknowledge, Cancel, MarkSecurity, RoomOpened
+from escalation.incident import Facts, Incident, Room
 from escalation.policy import Severity
 from escalation.store import ALARMS, NotFound, Store, alarms
 from workers import outbox
@@ -52,6 +53,18 @@ def test_a_doubled_submit_declares_one_incident(redis: "Redis") -> None:
         ids = set(pool.map(lambda _: declare(desk, "modal-1").id, range(16)))
     assert ids == {"INC-20241218-001"}
     assert len(desk.store.recent()) == 1
+
+
+def test_a_room_leads_to_its_incident_however_old(redis: "Redis") -> None:
+    """The present room and the former ones, without a search through all incidents."""
+    desk = desk_over(redis)
+    incident = desk.declare("UPAULA", Severity.P0, Facts(title="Checkout is down"))
+    public = next(e for e in incident.effects if isinstance(e, OpenRoom))
+    desk.handle(incident.id, RoomOpened(effect=public.id, room=Room(channel="COLD", name="inc", private=False)))
+    marked = desk.handle(incident.id, MarkSecurity(by="UPAULA"))
+    private = next(e for e in marked.effects if isinstance(e, OpenRoom))
+    now = desk.handle(incident.id, RoomOpened(effect=private.id, room=Room(channel="CNEW", name="inc", private=True)))
+    assert (desk.store.of_room("COLD"), desk.store.of_room("CNEW"), desk.store.of_room("CX")) == (now, now, None)
 
 
 def test_each_day_counts_from_one(redis: "Redis") -> None:
@@ -147,7 +160,7 @@ def test_the_directory_is_kept(redis: "Redis") -> None:
     """An empty one before the workspace was asked."""
     store = desk_over(redis).store
     assert store.directory() == Directory()
-    known = Directory(people={"dana": "U0DANA0001"}, names={"U0DANA0001": "Dana"})
+    known = Directory(people={"dana@example.com": "U0DANA0001"}, names={"U0DANA0001": "Dana"})
     store.save_directory(known)
     assert store.directory() == known
 

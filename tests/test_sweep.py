@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from working import BACKENDS, Works, redis_of, works
 
 from escalation.events import Acknowledge
@@ -165,3 +166,17 @@ def test_a_repaired_checkpoint_that_became_moot_does_nothing(parts: Works) -> No
     before = parts.desk.handle(incident.id, Acknowledge(by="UOMAR"))
     assert f"unacknowledged-{before.round}" not in {c.id for c in before.checkpoints}
     assert parts.now(incident) == before
+
+
+def test_an_incident_that_cannot_be_read_holds_up_no_other(parts: Works) -> None:
+    """Written by a newer Tocsin, say: its alarms stay for whoever can read it, and its words stay out of the logs."""
+    unreadable, other = parts.declare("P0", title="zebra crossing"), parts.declare("P0")
+    raw = parts.redis.get(f"tocsin:incident:{unreadable.id}")
+    parts.redis.set(f"tocsin:incident:{unreadable.id}", raw.replace(b'"facts":', b'"facets":'))
+    lose_all_jobs(parts)
+    parts.clock.push(seconds=2)
+    assert look(parts) == len(ready(other))
+    assert parts.redis.zscore(ALARMS, effect_alarm(next(iter(ready(unreadable)))))
+    with pytest.raises(ValidationError) as refused:
+        parts.store.get(unreadable.id)
+    assert "zebra" not in str(refused.value)

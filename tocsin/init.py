@@ -10,6 +10,7 @@ import yaml
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
+from escalation.company import parse_channel
 from escalation.policy import Policy
 from escalation.rotation import known_zone, parse_handover
 from tocsin import checking, config
@@ -88,7 +89,7 @@ def ask(policy: Policy, lookup: Lookup) -> Answers:
         answers.roles[role] = [
             h for word in reply.split(",") if word.strip() for h in _holder(word, role, answers, lookup)
         ]
-    answers.channel = click.prompt("Channel for incidents", default=answers.channel)
+    answers.channel = click.prompt("Channel for incidents", default=answers.channel, value_proc=_channel)
     answers.meeting_url = click.prompt(
         "Meeting link for war rooms (https://…, or nothing)", default="", show_default=False
     )
@@ -144,6 +145,10 @@ def _key(wish: str, answers: Answers) -> str:
     while (key := base if n == 1 else f"{base}-{n}") in answers.people:
         n += 1
     return key
+
+
+def _channel(text: str) -> str:
+    return _or_again(parse_channel, text)
 
 
 def _handover(text: str) -> str:

@@ -63,9 +63,27 @@ def setup(process: str, level: str | None = None, secrets: Iterable[str] = ()) -
             ],
         )
     )
+    handler.addFilter(_worth_a_line)
     logging.basicConfig(handlers=[handler], level=level or "INFO", force=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level or "INFO")))
+    for name in [*QUIET, *logging.root.manager.loggerDict]:
+        if _is_quiet(name):
+            _hand_over(logging.getLogger(name))
+
+
+def _is_quiet(name: str) -> bool:
+    return name.partition(".")[0] in QUIET
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """Here and not only by their loggers' levels: RQ sets its own back to INFO whenever it is imported."""
+    return record.levelno >= logging.WARNING or not _is_quiet(record.name)
+
+
+def _hand_over(logger: logging.Logger) -> None:
+    """To our handler, whatever the library set up for itself: RQ and uvicorn bring handlers along."""
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(max(logging.WARNING, logging.root.level))
 
 
 def _rendering(terminal: bool) -> list[Processor]:

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 import redis
 from redis import Redis
 
+from bot.health import NEEDED, alive
 from tocsin import embedded, server
 from tocsin.diagnosis import Finding, fine, no, perhaps
 from tocsin.settings import Settings
 from tocsin.terminal import redis_name
 
-ALIVE = "tocsin:alive:"
-PARTS = ("bot", "ticker", "sweep", "urgent", "normal")
-STALE = 15.0  # seconds without a sign of life
+PARTS = ("bot", *NEEDED)
 MOST_SKEW = 1.0  # seconds; a page promises to be that punctual
 
 
@@ -77,26 +76,16 @@ def _eviction(value: str) -> Finding:
 
 
 def _skew(client: Redis, host_clock: datetime | None) -> Finding:
-    apart = (server.redis_clock(client)() - (host_clock or datetime.now(UTC))).total_seconds()
+    apart = (server.reading(client).now() - (host_clock or datetime.now(UTC))).total_seconds()
     if abs(apart) <= MOST_SKEW:
         return fine("clock", f"Redis and this machine agree to {abs(apart):.1f} s")
     return no("clock", f"Redis is {apart:+.1f} s from this machine", "set both hosts' clocks by NTP")
 
 
 def _workers(client: Redis) -> Iterator[Finding]:
-    now = server.redis_clock(client)().timestamp()
-    seen = dict.fromkeys(PARTS, 0)
-    for key in client.scan_iter(f"{ALIVE}*"):
-        part = key.decode().removeprefix(ALIVE).split(":")[0]
-        if part in seen and now - _beat(client.get(key)) < STALE:
-            seen[part] += 1
-    for part, count in seen.items():
-        if count:
-            yield fine("alive", f"{part}: {count}")
+    seen = alive(client)
+    for part in PARTS:
+        if part in seen:
+            yield fine("alive", f"{part}: {seen[part]}")
         else:
             yield no("alive", f"no {part}", "start `tocsin bot`" if part == "bot" else "start `tocsin worker`")
-
-
-def _beat(raw: bytes | str | None) -> float:
-    """Epoch seconds of the last sign of life; a key that just expired is long ago."""
-    return float(raw) if raw else 0.0

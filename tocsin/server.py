@@ -1,7 +1,5 @@
-"""The way to Redis: the one that is set or the embedded one, directly or through sentinels; and its clock."""
+"""The way to Redis: the one that is set or the embedded one, directly or through sentinels."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis, Sentinel
@@ -45,15 +43,6 @@ def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
     master: Redis = watchers.master_for(where.master, db=where.db, **login)  # type: ignore[no-untyped-call]
     return master
 
-
-def redis_clock(redis: Redis) -> Callable[[], datetime]:
-    """The server's time, aware UTC: the one clock that all hosts agree on."""
-
-    def now() -> datetime:
-        seconds, microseconds = redis.time()
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-
-    return now
 
 
 def reading(redis: Redis) -> Store:

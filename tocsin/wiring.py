@@ -11,7 +11,7 @@ from bot.web import serve
 from escalation.desk import Desk
 from escalation.store import Store
 from tocsin import config, running
-from tocsin.server import connect, redis_clock
+from tocsin.server import connect
 from tocsin.settings import Settings
 from workers import outbox, processes
 from workers.channels.slack import SlackDoor
@@ -51,6 +51,5 @@ def local_workspace(settings: Settings) -> None:
 
 
 def _store_and_desk(settings: Settings, loaded: config.Loaded) -> tuple[Store, Desk]:
-    redis = connect(settings)
-    store = Store(redis, outbox.post)
-    return store, Desk(store, loaded.company, loaded.policy, redis_clock(redis), settings.speed)
+    store = Store(connect(settings), outbox.post)
+    return store, Desk(store, loaded.company, loaded.policy, store.now, settings.speed)

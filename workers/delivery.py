@@ -52,9 +52,13 @@ class Deliveries:
         if not self._room.acquire(blocking=self._context.patience is None):
             self._later(effect_id)
             return None
-        lease = self._leases.claim(effect_id, self._context.clock())
+        lease = None
+        try:
+            lease = self._leases.claim(effect_id, self._context.clock())
+        finally:
+            if lease is None:  # nothing to do, or Redis is away: the place is free again
+                self._room.release()
         if lease is None:
-            self._room.release()
             return None
         future = self._pool.submit(self._carry_out, lease)
         future.add_done_callback(partial(self._left, lease))

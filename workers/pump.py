@@ -16,9 +16,13 @@ TOO_MANY = 10_000  # jobs of one run: something feeds itself
 
 
 class _Worker(SimpleWorker):
-    """Runs in any thread: RQ's usual limit for a job's time needs signals, which only the main thread gets."""
+    """Runs in any thread, on no clock of its own, and nobody watches whether it lives."""
 
-    death_penalty_class = TimerDeathPenalty
+    death_penalty_class = TimerDeathPenalty  # RQ's usual limit for a job's time needs signals: the main thread's
+    should_run_maintenance_tasks = False  # by the real clock it would take jobs of a pushed one for lost
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """None."""
 
 
 class Pump:
@@ -27,7 +31,10 @@ class Pump:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._worker = _Worker(
-            [queue(context.redis, name) for name in QUEUES], connection=context.redis, serializer=JSONSerializer
+            [queue(context.redis, name) for name in QUEUES],
+            connection=context.redis,
+            serializer=JSONSerializer,
+            log_job_description=False,
         )
         self._worker.push_exc_handler(self._remember)  # type: ignore[no-untyped-call]  # RQ left it untyped
         self._errors: list[BaseException] = []

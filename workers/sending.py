@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import blocks
 from bot.message import Message
@@ -99,9 +99,15 @@ class Sender:
             return Dropped(effect=effect.id, why="moot")
         person = self.member(page.person)
         address = Address(self._slack.direct(person), person)
-        return self._post(
-            incident, effect, address, blocks.page(incident, page.n, self._ahead(incident), names=self._names())
-        )
+        message = blocks.page(incident, page.n, self._ahead(incident), names=self._names())
+        plan = self._post(incident, effect, address, message)
+
+        def go(again: bool) -> Went:
+            went = plan.go(again)
+            self._slack.check_still_there(person)  # afterwards, so that the page waits for nothing
+            return went
+
+        return replace(plan, go=go)
 
     def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
         if effect.place == "channel":
@@ -124,7 +130,9 @@ class Sender:
             return Dropped(effect=effect.id, why="there is no card to answer to")
         return self._post(incident, effect, Address(card.channel), message, card.ts, effect.broadcast)
 
-    def _tell(self, incident: Incident, effect: Tell) -> Plan:
+    def _tell(self, incident: Incident, effect: Tell) -> Plan | OutcomeEvent:
+        if incident.status.closed:
+            return Dropped(effect=effect.id, why="moot")
         person = self.member(effect.person)
         address = Address(self._slack.direct(person), person)
         return self._post(incident, effect, address, blocks.told(incident, incident.entry(effect.entry)))
@@ -227,17 +235,17 @@ class Sender:
         """A person's member id. A key of the configuration is looked up now: the directory may not know it yet."""
         if person[:1].isupper():
             return person
-        known = self._desk.store.directory().id_of(person)
-        entry = self._desk.company.people.get(person)
-        if known != person or entry is None:
-            return known if known != person else _nobody(person)
-        return entry.slack or self._remember(person, self._slack.person_of(entry.email or ""))
+        if person not in self._desk.company.people:
+            raise Failed("user_not_found", Kind.PERSON)
+        known = self._desk.company.member(person, self._desk.store.directory())
+        return self._find(self._desk.company.people[person].email or "") if known == person else known
 
-    def _remember(self, key: str, member: PersonId) -> PersonId:
-        """Put who was found into the directory, so that the next page of that person replaces this one."""
+    def _find(self, email: str) -> PersonId:
+        """Ask, and put who was found into the directory, so that the next page of that person replaces this one."""
+        member = self._slack.person_of(email)
         with self._directory:
             known = self._desk.store.directory()
-            self._desk.store.save_directory(known.model_copy(update={"people": {**known.people, key: member}}))
+            self._desk.store.save_directory(known.model_copy(update={"people": {**known.people, email: member}}))
         return member
 
     def _members(self, people: tuple[PersonId, ...]) -> list[PersonId]:
@@ -269,6 +277,3 @@ def _delivered(effect: Effect, sent: Sent, person: PersonId) -> Delivered:
     paged = person if isinstance(effect, SendPage) else ""
     return Delivered(effect=effect.id, channel=sent.channel, ts=sent.ts, face=sent.face, person=paged)
 
-
-def _nobody(person: PersonId) -> PersonId:
-    raise Failed("user_not_found", Kind.PERSON)

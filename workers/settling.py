@@ -35,8 +35,7 @@ def settle(incident: Incident, effect: Effect, failed: Failed, incidents_channel
         case Kind.LOST if failed.error == "channel_not_found" and _new_card(effect):
             return None
         case Kind.LOST if _lost(incident, effect, failed):
-            at_home = incident.room is not None and failed.channel == incident.room.channel
-            return Dropped(effect=effect.id, why=failed.error, room_lost=at_home)
+            return Dropped(effect=effect.id, why=failed.error, gone=failed.channel)
         case Kind.PERSON if isinstance(effect, SendPage):
             return PersonRefused(effect=effect.id, why=_PERSON.get(failed.error, f"Slack says {failed.error}"))
     if isinstance(effect, OPTIONAL) or _pointless(incident, effect, failed):

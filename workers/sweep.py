@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from pydantic import ValidationError
 from redis import Redis, RedisError
 from rq.job import JobStatus
 from rq.utils import utcparse
@@ -83,8 +84,8 @@ class Sweep:
             return 0
         taken_until = {name: self._taken_until(name, now) for name in QUEUES}
         lost = [a for a in overdue if a.due < max(taken_until.values()) - OVERDUE]
-        known: dict[str, Incident | None] = {}
-        return sum(self._check(alarm, self._incident(known, alarm.incident), taken_until, now) for alarm in lost)
+        known = self._incidents({a.incident for a in lost})
+        return sum(self._check(a, known[a.incident], taken_until, now) for a in lost if a.incident in known)
 
     def _overdue(self, now: datetime) -> list[Alarm]:
         until = repr(now.timestamp() - OVERDUE)
@@ -106,13 +107,17 @@ class Sweep:
         came: Any = self._redis.hget(JOB_PREFIX + str(head, "utf-8"), "enqueued_at") if head else None
         return utcparse(str(came, "utf-8")).astimezone(UTC).timestamp() if came else now.timestamp()
 
-    def _incident(self, known: dict[str, Incident | None], incident_id: str) -> Incident | None:
-        if incident_id not in known:
+    def _incidents(self, ids: set[str]) -> dict[str, Incident | None]:
+        """Those that can be read, None for one that is not there: one bad document must not hold up the others."""
+        known: dict[str, Incident | None] = {}
+        for incident_id in ids:
             try:
                 known[incident_id] = self._store.get(incident_id)
             except NotFound:
                 known[incident_id] = None
-        return known[incident_id]
+            except ValidationError as wrong:
+                log.error("an incident cannot be read", incident=incident_id, errors=wrong.error_count())
+        return known
 
     def _check(self, alarm: Alarm, incident: Incident | None, taken_until: dict[str, float], now: datetime) -> bool:
         if incident is None or not _pending(alarm, incident):

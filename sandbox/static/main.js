@@ -115,6 +115,7 @@ const refreshState = coalesce(async () => {
   if (as !== at.as || !next.users) return;
   announce(state, next);
   state = next;
+  if (at.c === "app" && fromApp(state)) return arrive(); // its first message made the place we were waiting in
   draw();
 });
 
@@ -312,6 +313,7 @@ $("to-sidebar").onclick = () => { document.body.dataset.pane = "sidebar"; $("swi
 for (const tab of $("tabs").children) tab.onclick = () => go({ tab: tab.dataset.tab });
 messages.stick($("messages"));
 messages.stick($("replies"));
+messages.whenReleased(() => { refreshMessages(); refreshThread(); });
 addEventListener("hashchange", arrive);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && state) refreshAll(); });
 arrive();

@@ -46,9 +46,29 @@ const separator = (day) => h("div", { class: "day", role: "separator" }, h("span
 const plural = (n) => `${n} ${n === 1 ? "reply" : "replies"}`;
 const counted = (n) => h("div", { class: "counted" }, plural(n));
 
+// A row that changes between the press of a button and its release would swallow the click: it is redrawn afterwards.
+let pressed = null;
+let isLate = false;
+const later = new EventTarget();
+addEventListener("pointerdown", ({ target }) => { pressed = target.closest?.(".message") ?? null; }, true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(release), true);
+
+function release() {
+  pressed = null;
+  if (isLate) later.dispatchEvent(new Event("redraw"));
+  isLate = false;
+}
+
+/** Call `redraw` when a list could not be brought fully up to date and now can. */
+export const whenReleased = (redraw) => later.addEventListener("redraw", redraw);
+
 function reuse(known, key, signature, build) {
   const old = known.get(key);
   if (old?.signature === signature) return old;
+  if (old && old === pressed) {
+    isLate = true;
+    return old;
+  }
   return Object.assign(build(), { key, signature });
 }
 

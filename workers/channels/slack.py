@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import structlog
 from redis import Redis
 
 from bot.message import Message
@@ -14,7 +15,9 @@ from workers.channels.slack_rooms import SlackRooms
 from workers.failures import Failed, Kind
 
 EVENT = "tocsin_delivery"
+UNSHOWABLE = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 DIRECTS = "tocsin:dm"
+log = structlog.get_logger()
 
 
 class SlackDoor(PageChannel):
@@ -40,6 +43,17 @@ class SlackDoor(PageChannel):
         self._redis.hset(DIRECTS, person, opened)
         return opened
 
+    def check_still_there(self, person: PersonId) -> None:
+        """Failed when somebody has left: Slack goes on taking messages into a channel that was opened before."""
+        try:
+            left = self._slack.read("users.info", user=person)["user"].get("deleted")
+        except Failed as failed:
+            if failed.kind is Kind.PERSON:
+                raise
+            return  # says nothing about the person
+        if left:
+            raise Failed("user_disabled")
+
     def forget_direct(self, person: PersonId) -> None:
         """The channel kept for a person is no longer one."""
         self._redis.hdel(DIRECTS, person)
@@ -58,11 +72,18 @@ class SlackDoor(PageChannel):
         try:
             answer = self._slack.call("chat.postMessage", **arguments)
         except Failed as failed:
-            if failed.error != "not_in_channel":
-                raise
-            self._join(channel)
-            answer = self._slack.call("chat.postMessage", **arguments)
+            answer = self._slack.call("chat.postMessage", **self._put_right(failed, channel, arguments))
         return Sent(str(answer["channel"]), str(answer["ts"]), tag.face)
+
+    def _put_right(self, failed: Failed, channel: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """What to post instead; raises `failed` where nothing would help. A page without buttons wakes people too."""
+        if failed.error == "not_in_channel":
+            self._join(channel)
+            return arguments
+        if failed.error in UNSHOWABLE:
+            log.error("Slack refuses our blocks: the text goes without them", error=failed.error)
+            return {name: value for name, value in arguments.items() if name != "blocks"}
+        raise failed
 
     def find(self, channel: str, tag: Tag, since: datetime, thread: str = "") -> Sent | None:
         """The message that a delivery left, if it did: known by its metadata."""
