@@ -17,8 +17,6 @@ from escalation.words import Line, Strong
 __all__ = [
     "NEUTRAL_TOPIC",
     "card",
-    "cut",
-    "escape",
     "home",
     "listing",
     "page",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bot.forms import Answers, Choice, View, modal, note, select, ticks, words
+from bot.forms import LONGEST, Answers, Choice, View, modal, note, select, ticks, words
 from bot.invalid import Unfit
 from bot.message import Block
 from bot.mrkdwn import cut, emphasised, escape, render
@@ -144,5 +144,5 @@ def too_long_a_title(title: str) -> str:
         return ""
     return (
         f"The title you typed has {len(title):,} characters; the limit is {TITLE_LIMIT}. "
-        "It is in the description: give it a short title."
+        f"{'It is' if len(title) <= LONGEST else 'Its beginning is'} in the description: give it a short title."
     )

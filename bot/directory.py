@@ -86,6 +86,7 @@ async def keep_directory(client: AsyncWebClient, door: Door) -> None:
     while True:
         lookup = Lookup(client, door)
         try:
+            door.directory = await door.run(door.parts.store.directory)  # known before: a round may take long
             door.directory = await lookup.round(door.parts.company)
         except OutOfReach:
             lookup.missed = True

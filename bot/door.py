@@ -116,7 +116,7 @@ class Door:
         await self.admit(move, who, incident)
         cell = TABLE[incident.status][move]
         if not isinstance(cell, Status):
-            raise Refused(cell.format(status=incident.status), incident)
+            raise Refused(cell.format(status=incident.status))
         return incident
 
     # Seeing ------------------------------------------------------------------------------------------------------

@@ -37,6 +37,6 @@ def _say(error: dict[str, Any]) -> str:
         case "string_too_long":
             return f"This has {len(error['input']):,} characters; the limit is {error['ctx']['max_length']:,}."
         case "enum" | "literal_error":
-            return "Choose one of the list."
+            return "Choose one from the list."
         case _:
             return "This cannot be used as it stands."

@@ -23,7 +23,6 @@ def _rotations(company: Company, directory: Directory, now: datetime) -> Iterato
         yield line("Next handover: ", Time(shift.ends, clock=False), " to ", person(rotation.next_on_call(now)))
 
 
-
 def _roles(policy: Policy, duty: Roster) -> Iterator[Line]:
     for role, name in policy.roles.items():
         yield line(Strong(f"{name}: "), *people(duty.of(role)))

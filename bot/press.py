@@ -1,4 +1,4 @@
-"""What a button carries: the move, the incident, and the tiers that its card showed as paged: "as of the card I saw"."""
+"""What a button carries: the move, the incident, and the tiers that its card showed as paged."""
 
 from dataclasses import dataclass
 

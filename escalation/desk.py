@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from escalation.company import Company, Roster, roster
-from escalation.events import ChangeSeverity, CheckpointDue, Declare, MoveEvent, OutcomeEvent, Terms
+from escalation.events import CheckpointDue, Declare, MoveEvent, OutcomeEvent, Terms
 from escalation.incident import Facts, Incident
 from escalation.moves import Refused
 from escalation.policy import Policy, Severity, SeverityPolicy
@@ -38,10 +38,6 @@ class Desk:
         now = self.clock()
         duty = self.roster(now)
         return self.store.update(incident_id, lambda before: decide(before, event, now, duty))
-
-    def change_severity(self, incident_id: str, severity: Severity, by: PersonId, why: str, key: str = "") -> Incident:
-        """The new severity's policy is frozen in at this moment."""
-        return self.handle(incident_id, ChangeSeverity(by=by, policy=self.severity(severity), why=why, key=key))
 
     def severity(self, severity: Severity) -> SeverityPolicy:
         """What the policy says of a severity; Refused if it does not know it."""

@@ -57,7 +57,10 @@ class Invite(_Effect):
 
 
 class SetTopic(_Effect):
-    """Bring the topic of a room up to date. `face` is the one to show; `neutral` hides an incident that moved."""
+    """Bring the topic of a room up to date. `face` is the one to show.
+
+    `neutral`, with the `channel` of a former room, hides an incident that moved: in its name too.
+    """
 
     kind: Literal["topic"] = "topic"
     channel: str = ""

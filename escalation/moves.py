@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from escalation import checkpoints, paging
+from escalation import checkpoints, paging, security
 from escalation.change import Change
-from escalation.effects import BookmarkLink, Invite, OpenRoom, PinCard, PostCard, Say, SetTopic
+from escalation.effects import PostCard
 from escalation.events import (
     Acknowledge,
     Cancel,
@@ -32,11 +32,10 @@ from escalation.words import Line, Person, Time, line
 
 
 class Refused(Exception):
-    """A move that is not legal (any more). `words` go to the one who tried; `incident` is as it stands."""
+    """A move that is not legal (any more). `words` go to the one who tried."""
 
-    def __init__(self, words: str | Line, incident: Incident | None = None) -> None:
+    def __init__(self, words: str | Line) -> None:
         self.words: Line = (words,) if isinstance(words, str) else words
-        self.incident = incident
         super().__init__("".join(s if isinstance(s, str) else "…" for s in self.words))
 
 
@@ -98,7 +97,7 @@ def acknowledge(change: Change, event: Acknowledge) -> None:
     paged = change.incident.open_page_of(event.by) is not None
     if done and not paged:
         who = "You" if done.by == event.by else Person(done.by)
-        raise Refused(line(who, " acknowledged it already, at ", Time(done.at), "."), change.incident)
+        raise Refused(line(who, " acknowledged it already, at ", Time(done.at), "."))
     if done:
         change.say(change.note(EntryKind.JOINED, by=event.by))
     else:
@@ -200,7 +199,7 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
     """Raised: the clocks start now, and whoever is in is not paged twice. Lowered: passed checkpoints are moot."""
     before = change.incident
     if event.severity is before.severity:
-        raise Refused(f"It is {before.severity} already.", before)
+        raise Refused(f"It is {before.severity} already.")
     raised = event.severity < before.severity
     change.set(severity=event.severity, policy=event.policy, round=before.round + 1)
     fields = {"from": before.severity, "to": event.severity}
@@ -235,10 +234,10 @@ def escalate(change: Change, event: Escalate) -> None:
     if event.seen is not None and not set(incident.tiers_paged) <= set(event.seen):
         latest = incident.latest(EntryKind.PAGED)
         at = latest.at if latest else incident.declared_at
-        raise Refused(line("It was escalated already, at ", Time(at), ": see the card."), incident)
+        raise Refused(line("It was escalated already, at ", Time(at), ": see the card."))
     tier = paging.next_tier_for(change, event.by)
     if tier is None:
-        raise Refused("Every tier was paged already. Page someone by name with Page someone.", incident)
+        raise Refused("Every tier was paged already. Page someone by name with Page someone.")
     change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)})
     why = f"the incident was escalated by hand: {event.why}" if event.why else "the incident was escalated by hand"
     paging.page_tier(change, tier, why, by=event.by, skip=frozenset({event.by}))
@@ -254,48 +253,9 @@ def page_people(change: Change, event: PagePeople) -> None:
 
 
 def mark_security(change: Change, event: MarkSecurity) -> None:
-    """Close the doors: public writing stops, public cards are redacted, a private room hears what was visible."""
-    before = change.incident
-    if before.private:
-        raise Refused("It is a security incident already.", before)
-    change.set(facts=before.facts.model_copy(update={"security": True}))
-    entry = change.note(EntryKind.SECURITY, by=event.by, why=event.why)
-    _stop_public_writing(change)
-    change.open_room(tuple(sorted(before.people() | {event.by})))
-    change.say(entry)
-    change.say(change.note(EntryKind.EXPOSED, fields=_exposed(before)))
-    _page_security(change, event.by)
-
-
-def _stop_public_writing(change: Change) -> None:
-    public = (PostCard, OpenRoom, Invite, PinCard, BookmarkLink, SetTopic, Say)
-    change.drop_effects(*(e.id for e in change.incident.effects if isinstance(e, public)))
-    change.finalise(*change.public_copies(), redact=True)
-    room = change.incident.room
-    if room:
-        change.set(old_rooms=(*change.incident.old_rooms, room), room=None)
-        change.cause(SetTopic, channel=room.channel, neutral=True)
-    change.set(lanes={})
-
-
-def _exposed(before: Incident) -> dict[str, str]:
-    card = before.card()
-    return {"channel": card.channel if card else "", "room": before.room.channel if before.room else ""}
-
-
-def _page_security(change: Change, by: PersonId) -> None:
-    roles = tuple(dict.fromkeys(r for t in change.incident.policy.tiers for r in t.on_breach))
-    people = tuple(dict.fromkeys(p for r in roles for p in change.roster.of(r) if p != by))
-    why = "it was marked as a security incident"
-    if people:
-        names = ", ".join(change.incident.policy.role_name(r) for r in roles)
-        paging.page_people(change, people, why, by, names)
-        return
-    if by in {p for r in roles for p in change.roster.of(r)}:
-        return
-    fields = {"tier": "0", "name": ", ".join(change.incident.policy.role_name(r) for r in roles)}
-    change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, fields=fields))
-    paging.page_tier(change, paging.next_tier(change.incident) or 99, f"{why}, and nobody is on the security team", by)
+    if change.incident.private:
+        raise Refused("It is a security incident already.")
+    security.close_doors(change, event.by, event.why)
 
 
 def resolve(change: Change, event: Resolve) -> None:

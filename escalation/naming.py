@@ -23,6 +23,11 @@ def room_name(incident: Incident, private: bool) -> str:
     return f"{stem}-{slug}"[: ROOM_NAME_LIMIT - 4].rstrip("-")  # 4 characters stay free for "-2" and the like
 
 
+def former_room_name(incident: Incident) -> str:
+    """What the public room of a security incident is called from then on: its name held the title."""
+    return f"{incident.id.lower()}-moved"
+
+
 def topic(incident: Incident) -> str:
     """What the room's topic says, plain text; the medium escapes it and cuts it to its limit."""
     return f"{incident.severity} {incident.status} | {incident.id} | {incident.facts.title}"

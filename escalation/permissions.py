@@ -61,7 +61,7 @@ def check(
     allowed = tuple(dict.fromkeys(p for role in roles for p in roster.of(role)))
     if actor.id not in allowed:
         named = " or ".join(role.replace("_", " ") for role in roles)
-        raise Refused((f"Only the {named} may do that here. Now that is ", *people(allowed), "."), incident)
+        raise Refused((f"Only the {named} may do that here. Now that is ", *people(allowed), "."))
 
 
 def sees(person: PersonId, incident: Incident, in_room: bool) -> bool:

@@ -107,7 +107,7 @@ def _make_move(change: Change, event: MoveEvent) -> None:
     before = change.incident
     cell = TABLE[before.status][event.kind]
     if not isinstance(cell, Status):
-        raise Refused(cell.format(status=before.status), before)
+        raise Refused(cell.format(status=before.status))
     if event.key:
         change.set(keys=(*before.keys[-49:], event.key))
     if isinstance(event, PostUpdate) and event.status not in (None, before.status):
@@ -123,7 +123,7 @@ def _move_along(change: Change, update: PostUpdate) -> None:
     move = moves.implied_move(update)
     if move is None or TABLE[change.incident.status][move.kind] is not update.status:
         words = f"An update cannot move it from {change.incident.status} to {update.status}: use that button."
-        raise Refused(words, change.incident)
+        raise Refused(words)
     _make_move(change, move)
 
 

@@ -33,9 +33,10 @@ from escalation.policy import Severity
 from escalation.store import Store
 from sandbox.server import RunningWorkspace
 from sandbox.server import running as running_workspace
+from sandbox.setup import Setup
 
 EXAMPLE = Path(__file__).parent.parent / "tocsin" / "example.yml"
-PATIENCE = 8.0  # seconds until a test gives up waiting for what should have come at once
+PATIENCE = 20.0  # seconds until a test gives up waiting for what should have come at once: machines can be busy
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ def eventually(look: Callable[[], T | None]) -> T:
     ends = time.monotonic() + PATIENCE
     while not (found := look()):
         assert time.monotonic() < ends, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(0.02)
     return found
 
 
@@ -214,18 +215,25 @@ class Person:
         )
 
     def messages(self, channel: str = "general") -> list[Json]:
-        return list(self._get("messages", channel=self.channel(channel))["messages"])
+        return self._messages(self.channel(channel))
+
+    def _messages(self, channel_id: str) -> list[Json]:
+        return list(self._get("messages", channel=channel_id)["messages"])
 
     def say(self, text: str, channel: str = "general") -> str:
         return str(self._post("say", channel=self.channel(channel), text=text)["ts"])
 
     def whispers(self, channel: str = "general") -> list[str]:
         """What only this person was told in a channel: everything that can be read in each message."""
-        return [everything(m) for m in self.messages(channel) if m.get("ephemeral")]
+        return self._whispers(self.channel(channel))
+
+    def _whispers(self, channel_id: str) -> list[str]:
+        return [everything(m) for m in self._messages(channel_id) if m.get("ephemeral")]
 
     def told(self, words: str, channel: str = "general") -> str:
         """The whisper that contains these words, as soon as there is one."""
-        return eventually(lambda: next((w for w in self.whispers(channel) if words in w), ""))
+        where = self.channel(channel)
+        return eventually(lambda: next((w for w in self._whispers(where) if words in w), ""))
 
     # Doing
 
@@ -357,8 +365,16 @@ class Office:
 
 
 @contextmanager
+def patient_workspace() -> Iterator[RunningWorkspace]:
+    """A workspace that waits long to be answered, and where no trigger grows old: machines can be busy."""
+    now = time.time()
+    with running_workspace(clock=lambda: now, setup=Setup(ack_seconds=PATIENCE)) as workspace:
+        yield workspace
+
+
+@contextmanager
 def open_office(*, http: bool = False, redis: Redis | None = None, **changes: Any) -> Iterator[Office]:
     """A workspace and a bot that is connected to it; `changes` replace parts of the example company."""
     behind = world(redis, **changes)
-    with running_workspace() as workspace, running_bot(workspace, behind.desk, http=http) as bot:
+    with patient_workspace() as workspace, running_bot(workspace, behind.desk, http=http) as bot:
         yield Office(workspace, behind, bot)

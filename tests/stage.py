@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from running import BotAtWork, Json, Person, eventually, everything, running_bot, user
+from running import BotAtWork, Json, Person, eventually, everything, patient_workspace, running_bot, user
 from story import START
 from working import PushedClock, Works, example, redis_of, works
 
-import sandbox.server
 from bot.press import MORE
 from escalation.checkpoints import alarms
 from escalation.company import Company
@@ -151,8 +150,8 @@ def company_of_that_week() -> Company:
 
 @contextmanager
 def stage(*, http: bool = False) -> Iterator[Stage]:
-    """Slack's side runs on the real clock (signatures and triggers expire there), ours on the pushed one."""
-    with sandbox.server.running() as workspace, redis_of("valkey") as redis:
+    """Slack's side stands at the real time, which signatures are checked against; ours is pushed."""
+    with patient_workspace() as workspace, redis_of("valkey") as redis:
         parts = works(redis, workspace, PushedClock(), company_of_that_week())
         with running_bot(workspace, parts.desk, http=http) as bot:
             eventually(lambda: len(parts.store.directory().names) > 5)

@@ -38,7 +38,7 @@ def connections(workspace: RunningWorkspace) -> int:
     return len(calls(workspace, "apps.connections.open"))
 
 
-@pytest.mark.parametrize("how", ["reset", "refresh"])
+@pytest.mark.parametrize("how", [pytest.param("reset", marks=pytest.mark.slow), "refresh"])
 def test_a_lost_connection_is_built_anew(office: Office, how: str) -> None:
     """After a TCP reset, and when Slack asks for it, commands arrive again within seconds."""
     before = connections(office.workspace)
@@ -126,6 +126,15 @@ def test_people_are_found_by_their_address(workspace: RunningWorkspace) -> None:
     assert "nobody@example.org" not in found.people
 
 
+def test_what_was_known_before_counts_while_slack_is_slow(workspace: RunningWorkspace) -> None:
+    """A bot that starts during an outage knows its colleagues from the last time."""
+    control(workspace, "faults", method="users.info", kind="slow", seconds=30, times=1)
+    behind = world()
+    behind.store.save_directory(Directory(names={user("dana"): "Dana Ruiz"}))
+    with running_bot(workspace, behind.desk) as bot:
+        eventually(lambda: bot.bot.door.directory.names)
+
+
 def test_user_groups_are_read(workspace: RunningWorkspace) -> None:
     """A role may be held by a Slack user group."""
     slack = WebClient(workspace.bot_token, base_url=workspace.api_url)
@@ -160,6 +169,7 @@ def process(workspace: RunningWorkspace, token: str = "", port: int = 0) -> "sub
     )
 
 
+@pytest.mark.slow
 def test_sigterm_ends_it_cleanly(workspace: RunningWorkspace) -> None:
     """Exit code 0, nothing on stderr; proxies of the environment do not reach this machine's own workspace."""
     bot = process(workspace)
@@ -172,6 +182,7 @@ def test_sigterm_ends_it_cleanly(workspace: RunningWorkspace) -> None:
     assert (bot.returncode, complaints) == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["token", "port"])
 def test_what_cannot_work_ends_with_a_line_and_exit_code_1(workspace: RunningWorkspace, wrong: str) -> None:
     """A token that Slack refuses, an address that is taken."""

@@ -169,6 +169,7 @@ def visiting(browser: Browser, instance: Instance, story: str, **screen: Any) ->
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(f"http://127.0.0.1:{instance.page}/")
+    page.wait_for_selector("#switcher[data-acting]", state="attached")
     visitor = Visitor(page, story)
     try:
         yield visitor
@@ -381,7 +382,7 @@ def test_a_press_survives_a_change_of_its_card(browser: Browser, calm: Instance)
         visitor.becomes("paula")
         visitor.declares("/incident declare Login is slow", "P1")
         visitor.opens("incidents")
-        visitor.sees(visitor.card, "Login is slow")
+        visitor.sees(visitor.card, "Login is slow", "2 replies")
         (incident,) = re.findall(r"INC-\d+-\d+", visitor.card.locator(".context").inner_text())
         button(visitor.card, "Post update").hover()
         visitor.page.mouse.down()

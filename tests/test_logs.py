@@ -63,7 +63,7 @@ def test_known_secrets_are_hidden_wherever_they_turn_up() -> None:
 def test_a_pipe_gets_json_lines(clean_logging: None, capsys: pytest.CaptureFixture[str]) -> None:
     """Time, level, process and the event's own fields."""
     logs.setup("bot")
-    structlog.get_logger("tocsin.test").info("declared", incident="INC-20241218-001")
+    structlog.get_logger("anybody").info("declared", incident="INC-20241218-001")
     line = json.loads(capsys.readouterr().err)
     assert line["event"] == "declared"
     assert (line["process"], line["level"], line["incident"]) == ("bot", "info", "INC-20241218-001")

@@ -485,3 +485,14 @@ def test_a_checkpoint_that_a_policy_calls_update_is_no_reminder() -> None:
     plan = incident.policy.checkpoints[0].model_copy(update={"id": "update"})
     policy = incident.policy.model_copy(update={"checkpoints": (plan,)})
     assert not ours & {c.id for c in planned(policy, START, 1.0, 1)}
+
+
+def test_what_waited_for_its_turn_is_due_from_then_on() -> None:
+    """A thread whose card came late is not late itself: the sweep would take its jobs for lost."""
+    story = Story().until(3)
+    card = next(e for e in story.incident.effects if isinstance(e, PostCard))
+    follower = next(e for e in story.incident.effects if e.after == card.id)
+    deliver_card(story)
+    turn = story.incident.effect(follower.id)
+    assert turn
+    assert (turn.at, turn.after) == (story.now, "")

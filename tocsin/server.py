@@ -44,7 +44,6 @@ def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
     return master
 
 
-
 def reading(redis: Redis) -> Store:
     """A store that is only read from: the terminal changes nothing."""
     return Store(redis, _no_outbox)

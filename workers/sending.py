@@ -25,6 +25,7 @@ from escalation.effects import (
 )
 from escalation.events import Delivered, Dropped, OutcomeEvent, RoomOpened
 from escalation.incident import Copy, CopyKind, Incident, PageState
+from escalation.naming import former_room_name
 from escalation.values import PersonId
 from workers import pacing
 from workers.channels import Sent, Tag
@@ -200,11 +201,14 @@ class Sender:
         """What a room is furnished with: people, topic, pin and link."""
         rooms, room = self._slack.rooms, incident.room.channel if incident.room else ""
         match effect:
+            case SetTopic(neutral=True, channel=former):
+                words, name = blocks.NEUTRAL_TOPIC, former_room_name(incident)
+                act: Act = lambda again: rooms.redact(former, words, name)  # noqa: E731  # one line each, side by side
+                return self._in_room(incident, effect, former, pacing.TOPIC, act, neutral=True)
             case SetTopic():
-                text = blocks.NEUTRAL_TOPIC if effect.neutral else blocks.topic(incident)
-                channel = effect.channel or room
-                act: Act = lambda again: rooms.topic(channel, text)  # noqa: E731  # one line each, side by side
-                return self._in_room(incident, effect, channel, pacing.TOPIC, act, neutral=effect.neutral)
+                text = blocks.topic(incident)
+                act = lambda again: rooms.topic(room, text)  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.TOPIC, act)
             case Invite():
                 act = lambda again: rooms.invite(room, self._members(effect.people))  # noqa: E731
                 return self._in_room(incident, effect, room, pacing.INVITE, act)
@@ -276,4 +280,3 @@ def _permitted(incident: Incident, to: Address, plan: Plan, *, neutral: bool = F
 def _delivered(effect: Effect, sent: Sent, person: PersonId) -> Delivered:
     paged = person if isinstance(effect, SendPage) else ""
     return Delivered(effect=effect.id, channel=sent.channel, ts=sent.ts, face=sent.face, person=paged)
-

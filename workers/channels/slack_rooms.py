@@ -121,6 +121,11 @@ class SlackRooms:
     def topic(self, channel: str, text: str) -> None:
         self._slack.call("conversations.setTopic", channel=channel, topic=text)
 
+    def redact(self, channel: str, topic: str, name: str) -> None:
+        """A former room: another topic, and another name unless that one is taken."""
+        self.topic(channel, topic)
+        self._ignoring(("name_taken",), "conversations.rename", channel=channel, name=name)
+
     def pin(self, channel: str, ts: str) -> None:
         self._ignoring(("already_pinned",), "pins.add", channel=channel, timestamp=ts)
 
