@@ -32,9 +32,12 @@ def done(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:
 
 
 def declared(incident: Incident, ahead: Sequence[Upcoming]) -> Message:
-    """That an incident was declared, whom that pages, and what fires next."""
+    """That an incident was declared, whom that pages, what fires next, and where it is handled."""
+    places = line("Its card is in the incidents channel.") if not incident.private else line("It is private.")
+    rooms = line("You are invited to its room.") if incident.policy.room or incident.private else ()
     paged = line("Paged now: ", *people(tuple(dict.fromkeys(p.person for p in incident.pages))), ".")
-    return _short(f"Declared: {summary(incident)}", render(paged), *map(render, following(ahead)))
+    where = render((*places, " ", *rooms))
+    return _short(f"Declared: {summary(incident)}", render(paged), *map(render, following(ahead)), where)
 
 
 def following(ahead: Sequence[Upcoming]) -> Iterable[Line]:

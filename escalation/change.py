@@ -162,17 +162,31 @@ class Change:
         return self.incident
 
     def refresh(self, copy_id: str) -> None:
-        self.replace_effect(Refresh(id=f"{copy_id}-refresh", at=self.now, copy_id=copy_id, face=self.incident.face))
+        self.replace_effect(Refresh(id=_refresh_id(copy_id), at=self.now, copy_id=copy_id, face=self.incident.face))
 
     def finalise(self, *copy_ids: str, redact: bool = False) -> None:
-        """These copies are brought up to date once more, without buttons, and then left alone."""
+        """These copies are brought up to date once more, without buttons, and then left alone.
+
+        A refresh that is on its way may still have the buttons: the last one goes out after it, under a name of its own.
+        """
         kept = tuple(
             c.model_copy(update={"final": True, "redacted": redact or c.redacted}) if c.id in copy_ids else c
             for c in self.incident.copies
         )
         self.set(copies=kept)
         for copy_id in copy_ids:
-            self.refresh(copy_id)
+            last = Refresh(
+                id=f"{copy_id}-final",
+                at=self.now,
+                after=_refresh_id(copy_id),
+                copy_id=copy_id,
+                face=self.incident.face,
+            )
+            self.replace_effect(last)
 
     def public_copies(self) -> tuple[str, ...]:
         return tuple(c.id for c in self.incident.copies if c.kind is not CopyKind.DIRECT and not c.redacted)
+
+
+def _refresh_id(copy_id: str) -> str:
+    return f"{copy_id}-refresh"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from escalation.incident import Entry, EntryKind, Incident
+from escalation.incident import Entry, EntryKind, Incident, PageState
 from escalation.values import spoken_duration
 from escalation.words import Channel, Line, Link, Person, Strong, Time, line, people
 
@@ -21,10 +21,11 @@ def why_you(incident: Incident, page_n: int) -> Lines:
     page = incident.page(page_n)
     role = (" as ", Strong(page.role)) if page.role else ()
     tier = f" ({page.rung})" if page.rung else ""
+    ask = (line("Acknowledge if you are on it."),) if page.state is PageState.OPEN and incident.open else ()
     return (
         line(Strong(f"{MARKS[incident.severity]} You are paged"), *role, tier, "."),
         line("Why: ", page.why, "."),
-        line("Acknowledge if you are on it."),
+        *ask,
     )
 
 

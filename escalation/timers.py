@@ -56,6 +56,10 @@ def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     asked = commander(change.incident, change.roster)
     entry = change.note(EntryKind.MONITORED, people=asked, why="the fix was watched for the time agreed")
     change.say_everywhere(entry)
+    for person in asked:
+        change.tell(person, entry)
+    # The clocks rest until somebody answers, so it is asked again rather than forgotten.
+    change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 
 
 _FIRE = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from rq.logutils import setup_loghandlers
 
 from tocsin import logs
 from tocsin.logs import Redaction
@@ -14,13 +15,12 @@ from tocsin.logs import Redaction
 @pytest.fixture
 def clean_logging() -> Iterator[None]:
     """Logging is global: put it back."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    quiet = {name: logging.getLogger(name).level for name in logs.QUIET}
+    loggers = [logging.root, *map(logging.getLogger, [*logs.QUIET, *logging.root.manager.loggerDict])]
+    before = [(logger, logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
     yield
-    root.handlers[:], root.level = handlers, level
-    for name, before in quiet.items():
-        logging.getLogger(name).setLevel(before)
+    for logger, level, propagate, handlers in before:
+        logger.setLevel(level)
+        logger.propagate, logger.handlers[:] = propagate, handlers
     structlog.reset_defaults()
 
 
@@ -93,3 +93,16 @@ def test_libraries_speak_only_when_something_is_wrong(
     said = capsys.readouterr().err
     assert "words of a person" not in said
     assert json.loads(said)["event"] == "connection lost"
+
+
+def test_rq_is_quiet_whatever_it_sets_up(clean_logging: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its worker brings handlers of its own when it comes first, and sets its level to INFO when it comes later."""
+    logging.root.handlers.clear()
+    setup_loghandlers("INFO")
+    logs.setup("worker urgent", "INFO")
+    setup_loghandlers("INFO")
+    logging.getLogger("rq.worker").info("urgent: deliver(['the words of a person'])")
+    logging.getLogger("rq.worker").error("job failed")
+    heard = capsys.readouterr()
+    assert heard.out == ""
+    assert json.loads(heard.err)["event"] == "job failed"

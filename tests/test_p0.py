@@ -5,7 +5,7 @@ from story import START, Story, duty, kars
 
 from escalation.checkpoints import planned, upcoming
 from escalation.company import Roster
-from escalation.effects import OpenRoom, Place, PostCard, Refresh, Say, SendPage
+from escalation.effects import OpenRoom, Place, PostCard, Refresh, Say, SendPage, Tell
 from escalation.events import (
     Acknowledge,
     Cancel,
@@ -92,9 +92,11 @@ def test_resolution_clocks_rest_while_a_fix_is_watched() -> None:
 
 
 def test_monitoring_asks_whether_it_held() -> None:
-    """Thirty minutes after the fix the commander is asked, and the incident stays open."""
-    story = Story().do(ACK).do(CAUSE).until(20).do(FIX).until(51)
-    assert story.minutes(EntryKind.MONITORED) == [50]
+    """Thirty minutes after the fix the commander is asked, directly too, and again until there is an answer."""
+    story = Story().do(ACK).do(CAUSE).until(20).do(FIX).until(81)
+    assert story.minutes(EntryKind.MONITORED) == [50, 80]
+    told = [story.incident.entry(e.entry).kind for e in story.incident.effects if isinstance(e, Tell)]
+    assert told.count(EntryKind.MONITORED) == 2
     assert story.incident.status is Status.MONITORING
 
 
@@ -324,6 +326,24 @@ def test_a_card_that_went_out_while_the_doors_closed_is_redacted() -> None:
     card = next(e for e in story.incident.effects if isinstance(e, PostCard))
     story.do(MarkSecurity(by="UONCALL")).do(Delivered(effect=card.id, channel="CPUBLIC", ts="1.1", face=1))
     assert [(c.channel, c.redacted) for c in story.incident.copies] == [("CPUBLIC", True)]
+
+
+def test_the_last_refresh_of_a_copy_waits_for_the_one_on_its_way() -> None:
+    """A refresh that was drawn with buttons arrives: the copy that a newer page replaced is drawn once more."""
+    story = Story()
+    deliver = first_page(story, "UONCALL")
+    story.do(Delivered(effect=deliver, channel="D1", ts="1.1", face=story.incident.face))
+    story.do(StartFix(by="UDEVOPS"))
+    on_its_way = f"{deliver}-refresh"
+    assert story.incident.effect(on_its_way)
+    story.do(PagePeople(by="U1", people=("UONCALL",)))
+    newer = [e.id for e in story.incident.effects if isinstance(e, SendPage)][-1]
+    story.do(Delivered(effect=newer, channel="D1", ts="2.2", face=story.incident.face))
+    last = story.incident.effect(f"{deliver}-final")
+    assert last
+    assert last.after == on_its_way
+    story.do(Delivered(effect=on_its_way, channel="D1", ts="1.1", face=story.incident.face))
+    assert story.incident.effect(last.id)
 
 
 # Others --------------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Everything a worker does, in one thread and at the clock's own pace: for tests that push the clock."""
 
+import logging
 from typing import Any
 
 from rq import SimpleWorker
@@ -30,6 +31,7 @@ class Pump:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        logging.getLogger("rq.worker").setLevel(logging.WARNING)  # RQ itself sets INFO: five lines for each job
         self._worker = _Worker(
             [queue(context.redis, name) for name in QUEUES],
             connection=context.redis,
