@@ -64,9 +64,11 @@ def page(
     """The direct message of a page: why you, then the card."""
     shown = card(incident, ahead, incident.page(page_n).person, buttons=buttons, names=names)
     why = [render(line) for line in why_you(incident, page_n)]
-    reason = brief(incident.page(page_n).why, _SHORT)
+    called = incident.page(page_n)
+    again = f" again (no answer to {called.sent - 1})" if called.sent > 1 else ""
+    reason = brief(called.why, _SHORT)
     named = f"{incident.severity} {brief(_title(incident), _TITLE)}"
-    text = f"{_mark(incident)} You are paged: {named}. Why: {reason}. ({incident.id})"
+    text = f"{_mark(incident)} You are paged{again}: {named}. Why: {reason}. ({incident.id})"
     return Message(text=text, blocks=[*sections(why, "page-why"), *shown.blocks])
 
 

@@ -167,7 +167,7 @@ class Change:
     def finalise(self, *copy_ids: str, redact: bool = False) -> None:
         """These copies are brought up to date once more, without buttons, and then left alone.
 
-        A refresh that is on its way may still have the buttons: the last one goes out after it, under a name of its own.
+        A refresh that is on its way may still have the buttons: the last goes out after it, under a name of its own.
         """
         kept = tuple(
             c.model_copy(update={"final": True, "redacted": redact or c.redacted}) if c.id in copy_ids else c

@@ -266,7 +266,7 @@ _TELL: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.ROOT_CAUSE: _with_text("🔎", "Root cause found"),
     EntryKind.FIX_STARTED: _with_text("🔧", "Fix started"),
     EntryKind.FIX_APPLIED: _fix_applied,
-    EntryKind.FIX_FAILED: _with_text("❌", "The fix did not hold, says"),
+    EntryKind.FIX_FAILED: _with_text("❌", "Fix reported as failed"),
     EntryKind.UPDATE: progress_update,
     EntryKind.UPDATE_DUE: _update_due,
     EntryKind.SILENCE: _silence,

@@ -373,6 +373,16 @@ def patient_workspace() -> Iterator[RunningWorkspace]:
 
 
 @contextmanager
+def office_in(workspace: RunningWorkspace) -> Iterator[Office]:
+    """As `open_office`, in a workspace that other tests used before."""
+    control(workspace, "reset")
+    behind = world()
+    with running_bot(workspace, behind.desk) as bot:
+        yield Office(workspace, behind, bot)
+    eventually(lambda: not wire.web.get(f"{workspace.url}/control/state").json()["app"]["connections"])
+
+
+@contextmanager
 def open_office(*, http: bool = False, redis: Redis | None = None, **changes: Any) -> Iterator[Office]:
     """A workspace and a bot that is connected to it; `changes` replace parts of the example company."""
     behind = world(redis, **changes)

@@ -4,18 +4,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from running import Json, Office, calls, control, eventually, open_office, user
+from running import Json, Office, calls, control, eventually, office_in, patient_workspace, user
 from slack_sdk import WebClient
 
 from bot.press import Press
 from escalation.effects import SendPage
 from escalation.events import Acknowledge, Cancel, FixApplied, Move, StartFix
 from escalation.incident import Incident, Status
+from sandbox.server import RunningWorkspace
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    with open_office() as opened:
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
         yield opened
 
 

@@ -3,17 +3,24 @@
 from collections.abc import Iterator
 
 import pytest
-from running import Office, calls, control, eventually, open_office, user
+from running import Office, calls, control, eventually, office_in, patient_workspace, user
 from structlog.testing import capture_logs
 
 from escalation.events import Cancel, FixApplied, Resolve
 from escalation.incident import EntryKind, Incident, Status
 from escalation.policy import Severity
+from sandbox.server import RunningWorkspace
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    with open_office() as opened:
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
         yield opened
 
 

@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from running import Json, Office, Person, control, eventually, open_office, user
+from running import Json, Office, Person, control, eventually, office_in, patient_workspace, user
 
 from escalation.events import Acknowledge
+from sandbox.server import RunningWorkspace
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    with open_office() as opened:
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
         yield opened
 
 

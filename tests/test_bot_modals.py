@@ -7,18 +7,25 @@ from typing import Any
 
 import fakeredis
 import pytest
-from running import Json, Office, calls, control, eventually, open_office, user
+from running import Json, Office, calls, control, eventually, office_in, open_office, patient_workspace, user
 
 from escalation.effects import SendPage
 from escalation.events import FixApplied, MarkSecurity, StartFix
 from escalation.incident import Detection, EntryKind, Status
+from sandbox.server import RunningWorkspace
 
 SERVER_AWAY = "Nothing was recorded"
 
 
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
 @pytest.fixture
-def office() -> Iterator[Office]:
-    with open_office() as opened:
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
         yield opened
 
 

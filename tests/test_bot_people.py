@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from running import Json, Office, Person, calls, control, eventually, open_office, user
+from running import Json, Office, Person, calls, control, eventually, office_in, open_office, patient_workspace, user
 from slack_sdk.errors import SlackApiError
 from structlog.testing import capture_logs
 
@@ -12,13 +12,20 @@ from escalation.events import MarkSecurity
 from escalation.incident import Incident
 from escalation.moves import Refused
 from escalation.permissions import Kind
+from sandbox.server import RunningWorkspace
 
 SECRET = "zebrafish"
 
 
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
 @pytest.fixture
-def office() -> Iterator[Office]:
-    with open_office() as opened:
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
         yield opened
 
 

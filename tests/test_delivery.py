@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as Away
-from working import PushedClock, Works, redis_of, works
+from working import PushedClock, Works, redis_of, works_anew
 
 import sandbox.server
 from escalation.effects import SendPage, Tell
-from escalation.events import Acknowledge, CheckpointDue, Resolve
+from escalation.events import Acknowledge, CheckpointDue, MarkSecurity, Resolve
 from escalation.incident import Incident
+from sandbox.server import RunningWorkspace
+from workers import pacing
 from workers.channels.slack import SlackDoor
 from workers.delivery import Deliveries
 from workers.sweep import Sweep
@@ -22,11 +24,17 @@ from workers.sweep import Sweep
 MARKER = "zebra crossing"
 
 
-@pytest.fixture
-def parts() -> Iterator[Works]:
+@pytest.fixture(scope="module")
+def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
     clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace, redis_of("valkey") as redis:
-        yield works(redis, workspace, clock)
+    with sandbox.server.running(clock=clock.seconds) as workspace:
+        yield workspace, clock
+
+
+@pytest.fixture
+def parts(slack: tuple[RunningWorkspace, PushedClock]) -> Iterator[Works]:
+    with redis_of("valkey") as redis:
+        yield works_anew(redis, *slack)
 
 
 # All is well ---------------------------------------------------------------------------------------------------------
@@ -63,6 +71,31 @@ def test_people_known_by_key_are_looked_up_and_remembered(parts: Works) -> None:
     parts.run()
     assert {p.person for p in parts.now(incident).pages} == {"U0MEI00001", "U0LENA0001", "U0BRUNO001"}
     assert parts.store.directory().people["lena@example.com"] == "U0LENA0001"
+
+
+def test_a_p0_does_not_wait_behind_p3_chatter(parts: Works) -> None:
+    """Twenty P3s page the same person and fill the same channel, a message a second: the P0 goes out at once."""
+    parts.context = replace(parts.context, paced=True)
+    for n in range(20):
+        parts.declare("P3", title=f"Typo {n}")
+    parts.run()
+    incident = parts.declare("P0")
+    parts.run()
+    assert len([m for m in parts.directs() if "P3" in m["text"]]) < 20
+    assert len([m for m in parts.directs() if "P0" in m["text"]]) == 3
+    assert parts.now(incident).card()
+
+
+def test_a_leak_is_redacted_before_other_cards_are_refreshed(parts: Works) -> None:
+    """However many updates wait: what is to be seen by nobody goes first."""
+    parts.context = replace(parts.context, paced=True)
+    incident = parts.declare("P3")
+    parts.run()
+    for n in range(40):
+        pacing.ask(parts.redis, pacing.UPDATE, f"another-{n}", parts.clock())
+    parts.desk.handle(incident.id, MarkSecurity(by="U0DANA0001"))
+    parts.run()
+    assert any("moved" in call["args"]["text"] for call in parts.calls("chat.update"))
 
 
 # What goes wrong on the way ------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ SCOPES: dict[str, set[str]] = {
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
     "conversations.create": ROOMS,
+    "conversations.rename": ROOMS,
     "conversations.history": HISTORY,
     "conversations.info": READ,
     "conversations.invite": ROOMS,

@@ -3,20 +3,27 @@
 from collections.abc import Iterator
 
 import pytest
-from working import PushedClock, Works, redis_of, works
+from working import PushedClock, Works, redis_of, works_anew
 
 import sandbox.server
 from escalation.events import Acknowledge, MarkSecurity, Resolve
 from escalation.incident import EntryKind, PageState
+from sandbox.server import RunningWorkspace
 
 MARKER = "zebra crossing"
 
 
-@pytest.fixture
-def parts() -> Iterator[Works]:
+@pytest.fixture(scope="module")
+def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
     clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace, redis_of("valkey") as redis:
-        yield works(redis, workspace, clock)
+    with sandbox.server.running(clock=clock.seconds) as workspace:
+        yield workspace, clock
+
+
+@pytest.fixture
+def parts(slack: tuple[RunningWorkspace, PushedClock]) -> Iterator[Works]:
+    with redis_of("valkey") as redis:
+        yield works_anew(redis, *slack)
 
 
 # People --------------------------------------------------------------------------------------------------------------

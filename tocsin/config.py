@@ -142,9 +142,11 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
             yield source.finding(
                 ("roles", role), f"policy {policy.name} never pages the role '{role}'; people still can"
             )
+    paged = {role for severity in policy.severities.values() for role in severity.roles()}
     for role, name in policy.roles.items():
         if not company.roles.get(role):
-            yield source.finding(("roles",), f"nobody is {name}; add `{role}: …` under roles, or that page is skipped")
+            skipped = ", or that page is skipped" if role in paged else ""
+            yield source.finding(("roles",), f"nobody is {name}; add `{role}: …` under roles{skipped}")
 
 
 def _gaps(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:

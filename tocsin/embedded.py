@@ -126,20 +126,26 @@ def start(data: Path) -> None:
 
 def watch(data: Path) -> int:
     """Serve the folder until told to end (0) or until the server dies (1)."""
+    told = _signalled()  # first of all: a server that was only just started is ended too
     with claimed(data, "valkey.lock", wait=True):
         if not running(data):
             start(data)
-        return _hold(socket_path(data))
+        return _hold(socket_path(data), told)
 
 
-def _hold(path: Path) -> int:
-    """Wait for a signal, the supervisor's end or the server's death: a dying server closes its connections."""
+def _signalled() -> int:
+    """A pipe's end that can be read once this process was told to end."""
     read, write = os.pipe()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: os.write(write, b"."))
+    return read
+
+
+def _hold(path: Path, told: int) -> int:
+    """Wait for a signal, the supervisor's end or the server's death: a dying server closes its connections."""
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(str(path))
-        ends = [read, 0] if lifeline.held() else [read]
+        ends = [told, 0] if lifeline.held() else [told]
         ready, _, _ = select.select([*ends, server.fileno()], [], [])
         if server.fileno() in ready:
             return 1

@@ -37,7 +37,8 @@ class Commands(click.Group):
         except (SettingsError, ConfigError, EmbeddedError) as wrong:
             raise Refusal(str(wrong)) from None
         except redis.RedisError as wrong:
-            raise Refusal(f"Redis does not answer as it should: {wrong}. `tocsin doctor` looks closer.") from None
+            said = str(wrong).rstrip(".")
+            raise Refusal(f"Redis does not answer as it should: {said}. `tocsin doctor` looks closer.") from None
 
 
 def redis_name(settings: Settings) -> str:

@@ -116,7 +116,9 @@ class Deliveries:
     def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan) -> Went | None:
         """Send, unless the limits say later or the lease was lost."""
         if self._context.paced:
-            at = pacing.ask(self._context.redis, plan.budget, effect.id, self._context.clock())
+            first = incident.policy.urgent or incident.private  # a leak's public cards are redacted now
+            budget = pacing.urgent(plan.budget) if first else plan.budget
+            at = pacing.ask(self._context.redis, budget, effect.id, self._context.clock())
             if at:
                 outbox.retry(self._context.redis, effect.id, at, incident.policy.urgent)
                 return None

@@ -4,7 +4,7 @@ The generic cell rate algorithm in one Lua call. Whatever has to wait gets a slo
 for one channel wake one after the other and not all at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +44,14 @@ class Budget:
 def message(channel: str) -> Budget:
     """A message into a channel. A person's direct messages are a channel of their own: pages wait behind nobody."""
     return Budget(f"post:{channel}", 1.0, 3)
+
+
+def urgent(budget: Budget) -> Budget:
+    """The worst incidents wait for each other only, as in their queue: a P0 page never stands behind P3 chatter.
+
+    Both together may ask for more than Slack gives; then Slack says when to come back, and nobody has waited for long.
+    """
+    return replace(budget, key=f"{budget.key}:urgent")
 
 
 UPDATE = Budget("update", _TIER_3, 20)
