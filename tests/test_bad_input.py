@@ -87,7 +87,7 @@ def test_a_title_of_5000_characters_typed_after_the_command(office: Office) -> N
 
 
 def test_two_submits_at_once_make_one_incident(office: Office) -> None:
-    """Both are told that it went well, for it did."""
+    """It went well, and whoever comes when the form is gone already hears nothing worse than that."""
     bruno = office.person("bruno")
     bruno.command("declare Twice")
     view, answers = bruno.modal("Declare"), list[Json]()
@@ -96,7 +96,8 @@ def test_two_submits_at_once_make_one_incident(office: Office) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [{"ok": True}] * 4
+    assert {"ok": True} in answers
+    assert all(answer in ({"ok": True}, {"ok": False, "error": "view_not_found"}) for answer in answers)
     assert [i.facts.title for i in office.world.store.recent()].count("Twice") == 1
 
 

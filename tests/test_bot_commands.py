@@ -249,6 +249,7 @@ def test_a_command_is_acknowledged_even_when_slack_is_slow(office: Office) -> No
     assert office.person("omar").command("help") == {"ok": True}
 
 
+@pytest.mark.slow
 def test_what_nobody_foresaw_is_told_and_logged_without_words(office: Office) -> None:
     """The log has the kind and the place of an error, and none of its text."""
     office.world.redis.set("tocsin:incident:INC-20240101-001", '{"title": "zebrafish"}')

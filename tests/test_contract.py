@@ -14,7 +14,10 @@ from escalation.events import Move
 from escalation.incident import Status
 
 SLACK = Path(__file__).parent.parent.parent / "shared" / "slack"
-pytestmark = pytest.mark.skipif(not SLACK.exists(), reason="Slack's reference is not beside this checkout")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not SLACK.exists(), reason="Slack's reference is not beside this checkout"),
+]
 HOSTILE = "<!channel> & <@U0DANA0001> *b* `c` " + "ü😀" * 80
 RESOLUTION = {"summary": HOSTILE, "resolution": HOSTILE, "verification": HOSTILE, "final_impact": HOSTILE}
 

@@ -25,7 +25,9 @@ RESOLUTION = {
 }
 
 
-@pytest.mark.parametrize("http", [False, True], ids=["socket mode", "signed http"])
+@pytest.mark.parametrize(
+    "http", [pytest.param(False, id="socket mode"), pytest.param(True, id="signed http", marks=pytest.mark.slow)]
+)
 def test_a_p0_from_the_command_to_resolution(http: bool) -> None:
     """Declared, paged, climbed to tier 2, acknowledged, understood, fixed, watched, resolved; each step told."""
     with stage(http=http) as play:
@@ -61,6 +63,7 @@ def test_a_p0_from_the_command_to_resolution(http: bool) -> None:
         play.settled(Status.RESOLVED)
 
 
+@pytest.mark.slow
 def test_nobody_answers_until_the_cto(play: Stage) -> None:
     """Tier 2 at 15 minutes, the manager at 30, CTO and executives at 2 hours and again at 4; each says why."""
     play.declare()
@@ -200,6 +203,7 @@ def test_a_security_incident_is_private_from_the_start(play: Stage) -> None:
     assert "Checkout" not in play.person("mei").told("")
 
 
+@pytest.mark.slow
 def test_marked_as_security_later(play: Stage) -> None:
     """The public card says only that it moved; the private room has the story and hears what had been visible."""
     play.declare(description="zebra crossing")

@@ -72,6 +72,7 @@ def test_no_command_is_repeated_and_answers_stay_bytes(settings: Callable[[str],
     assert options["socket_timeout"] == server.TIMEOUT
 
 
+@pytest.mark.slow
 def test_the_master_is_found_through_its_sentinels(
     settings: Callable[[str], Settings], watched_master: tuple[int, int]
 ) -> None:

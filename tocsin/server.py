@@ -3,7 +3,8 @@
 from typing import Any
 
 from redis import Redis, Sentinel
-from redis.backoff import NoBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import ConnectionError as Gone
 from redis.retry import Retry
 
 from escalation.incident import Incident
@@ -20,10 +21,14 @@ def address(settings: Settings) -> str:
     return settings.redis_url.get_secret_value() if settings.redis_url else embedded.url(settings.data)
 
 
-def connect(settings: Settings) -> Redis:
-    """A client of bytes. It never repeats a command on its own: the caller knows whether that is safe."""
+def connect(settings: Settings, *, patient: bool = False) -> Redis:
+    """A client of bytes. It repeats no command on its own: the caller knows whether that is safe.
+
+    The bot is `patient`: what it does is safe to repeat, and a person who clicks while the server restarts should not
+    notice. It gives up after 1.5 seconds, in time for an answer that Slack still takes.
+    """
     options: dict[str, Any] = {
-        "retry": Retry(NoBackoff(), 0),
+        "retry": Retry(ExponentialBackoff(cap=0.4, base=0.05), 6, (Gone,)) if patient else Retry(NoBackoff(), 0),
         "socket_timeout": TIMEOUT,
         "socket_connect_timeout": TIMEOUT,
     }

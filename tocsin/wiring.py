@@ -21,7 +21,7 @@ from workers.context import Context
 def bot(settings: Settings) -> None:
     """The Slack side and the web app, until told to end."""
     loaded = config.load(settings.config)
-    store, desk = _store_and_desk(settings, loaded)
+    store, desk = _store_and_desk(settings, loaded, patient=True)
     parts = BotParts(
         bot_token=settings.bot_token.get_secret_value(),
         app_token=settings.app_token.get_secret_value() if settings.app_token else None,
@@ -50,6 +50,6 @@ def local_workspace(settings: Settings) -> None:
     sandbox.server.serve(str(settings.sandbox_listen), running.workspace_folder(settings))
 
 
-def _store_and_desk(settings: Settings, loaded: config.Loaded) -> tuple[Store, Desk]:
-    store = Store(connect(settings), outbox.post)
+def _store_and_desk(settings: Settings, loaded: config.Loaded, *, patient: bool = False) -> tuple[Store, Desk]:
+    store = Store(connect(settings, patient=patient), outbox.post)
     return store, Desk(store, loaded.company, loaded.policy, store.now, settings.speed)
