@@ -125,6 +125,7 @@ def test_an_old_card_is_answered_kindly(office: Office, done: object, move: Move
 
 
 def test_a_redelivered_click_counts_once(office: Office) -> None:
+    """Slack may bring the same envelope again."""
     card = office.post_card(office.declare())
     press(office, card, Move.START_FIX)
     eventually(lambda: office.incident().status is Status.FIXING)
@@ -142,6 +143,7 @@ def test_an_incident_that_is_gone_is_told(office: Office) -> None:
 
 
 def test_an_expired_trigger_is_told(office: Office) -> None:
+    """The form cannot be opened any more: the presser hears what to do."""
     card = office.post_card(office.declare())
     control(office.workspace, "faults", method="views.open", kind="error", error="expired_trigger_id", times=1)
     press(office, card, Move.UPDATE)
@@ -168,6 +170,7 @@ def test_a_page_is_acknowledged_from_the_direct_message(office: Office) -> None:
 
 
 def test_a_refusal_in_a_direct_message_is_said_there(office: Office) -> None:
+    """The answer stands where the button was pressed."""
     incident, message = paged(office)
     office.world.desk.handle(incident.id, Cancel(by=user("dana")))
     press(office, message, Move.ACKNOWLEDGE, by="mei")
@@ -183,6 +186,7 @@ def test_a_refusal_in_a_direct_message_is_said_there(office: Office) -> None:
     [("", "unpack"), ("nonsense", "unpack"), ("acknowledge|INC", "unpack"), ("explode|INC-1|", "not a valid Move")],
 )
 def test_a_value_that_is_not_ours_is_no_press(value: str, words: str) -> None:
+    """A forged or older value is refused as a whole."""
     with pytest.raises(ValueError, match=words):
         Press.decode(value)
 

@@ -145,6 +145,7 @@ def test_with_several_open_there_is_a_list_to_choose_from(office: Office) -> Non
 
 
 def test_with_none_open_it_says_so(office: Office) -> None:
+    """A move without an incident to make it on is answered in words."""
     office.person("dana").command("ack")
     office.person("dana").told("No incident is open")
 
@@ -195,6 +196,7 @@ def test_oncall_names_who_the_backup_and_the_handover(office: Office) -> None:
 
 
 def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
+    """A slip of the finger is met with what was probably meant."""
     office.person("dana").command("resovle")
     assert "Did you mean `/incident resolve`?" in office.person("dana").told("There is no")
 
@@ -272,6 +274,7 @@ def test_nothing_is_said_in_public(office: Office) -> None:
 
 
 def test_cancelled_incidents_are_not_listed(office: Office) -> None:
+    """The list holds what somebody still has to do something about."""
     incident = office.declare(severity="P3")
     assert incident.severity is Severity.P3
     office.world.desk.handle(incident.id, Cancel(by=user("dana")))

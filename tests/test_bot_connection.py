@@ -82,6 +82,7 @@ def test_it_waits_for_a_slack_that_is_away_at_the_start(workspace: RunningWorksp
 
 
 def test_it_waits_for_a_redis_that_is_away_at_the_start(workspace: RunningWorkspace) -> None:
+    """People are told meanwhile, and commands work as soon as Redis is back."""
     server = fakeredis.FakeServer()
     behind = world(fakeredis.FakeRedis(server=server))
     server.connected = False

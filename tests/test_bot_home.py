@@ -32,6 +32,7 @@ def home(person: Person, words: str) -> str:
 
 
 def test_home_shows_the_open_incidents_and_who_is_on_call(office: Office) -> None:
+    """What is open and whom to ask, at a glance."""
     incident = office.declare(title="Checkout <down>")
     shown = home(office.person("mei"), incident.id)
     assert "Checkout &lt;down&gt;" in shown
@@ -42,6 +43,7 @@ def test_home_shows_the_open_incidents_and_who_is_on_call(office: Office) -> Non
 
 
 def test_home_of_a_guest_is_empty(office: Office) -> None:
+    """Guests see no incidents anywhere."""
     incident = office.declare()
     assert incident.id not in home(office.person("gus"), "Guests cannot")
 
@@ -58,6 +60,7 @@ def test_the_button_at_home_declares(office: Office) -> None:
 
 
 def test_the_global_shortcut_declares(office: Office) -> None:
+    """The same form as from the command."""
     dana = office.person("dana")
     assert dana.shortcut("declare_incident") == {"ok": True}
     dana.submit(dana.modal("Declare an incident"), title="T", severity="P2")

@@ -124,6 +124,7 @@ def test_without_services_a_service_is_typed() -> None:
 
 
 def test_none_of_the_services_is_a_choice(office: Office) -> None:
+    """Then the incident names no service."""
     office.person("dana").submit(declaring(office), title="T", severity="P2", service="-")
     assert office.incident().facts.service == ""
 
@@ -234,6 +235,7 @@ def test_a_status_left_as_it_was_says_nothing(office: Office) -> None:
 
 
 def test_resolving_fills_the_notice(office: Office) -> None:
+    """Each field of the form is one of the resolution notice."""
     view = opened(office, "resolve")
     assert block(view, "final_impact")["element"]["initial_value"] == "Nobody can pay"
     filled = {
@@ -299,6 +301,7 @@ def test_a_duplicate_is_chosen_from_what_one_may_see(office: Office) -> None:
     ],
 )
 def test_what_is_missing_is_said_at_its_field(office: Office, typed: str, filled: Json, field: str, words: str) -> None:
+    """The form stays open and says what it still needs."""
     view = opened(office, typed)
     errors = office.person("dana").submit(view, **filled)["errors"]
     assert words in errors[field]
@@ -326,6 +329,7 @@ def test_a_move_that_is_not_legal_any_more_is_told_in_the_form(office: Office) -
 
 
 def test_a_form_for_a_move_that_is_not_legal_does_not_open(office: Office) -> None:
+    """The reason is told at once, before anybody types."""
     office.declare()
     office.person("dana").command("fix-failed")
     office.person("dana").told("No fix is under way yet")
@@ -355,6 +359,7 @@ def test_paging_by_form_pages_each_person_once(office: Office) -> None:
 
 
 def test_while_redis_is_away_a_move_is_not_lost() -> None:
+    """The form keeps its words, and the same submit goes through later."""
     server = fakeredis.FakeServer()
     with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
         view = opened(office, "update")

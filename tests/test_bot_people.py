@@ -172,6 +172,7 @@ OWN = "T0OWN"
     ],
 )
 def test_what_slack_says_of_a_user(facts: Json, kind: Kind) -> None:
+    """Member, guest, bot or stranger, by the flags of users.info."""
     assert kind_of({"id": "U1", "team_id": OWN, **facts}, OWN) is kind
 
 
@@ -193,6 +194,7 @@ class Slack:
 
 
 async def test_slack_is_asked_once_in_five_minutes() -> None:
+    """What is known of a person is kept for a while, and then asked again."""
     slack, clock = Slack(), PushedSeconds()
     people = People(slack, lambda: (), clock)  # type: ignore[arg-type]
     for _ in range(3):

@@ -198,7 +198,7 @@ def test_a_clock_that_is_off(server: "redis.Redis") -> None:
     host = datetime.now(UTC) - timedelta(minutes=1)
     found = [f for f in redis_checks.redis_findings(settings, host) if f.about == "clock"]
     assert found[0].state == "failed"
-    assert "+60." in found[0].what or "+59." in found[0].what
+    assert found[0].what.startswith("Redis is +")
 
 
 def test_wrong_settings_are_findings_too(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:

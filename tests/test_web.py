@@ -59,6 +59,7 @@ def post(office: Office, body: dict[str, str], *, secret: str = "", age: int = 0
 
 
 def test_a_signed_request_is_taken(office: Office) -> None:
+    """Signed with the app's own secret, just now."""
     office.declare()
     assert post(office, command(office)).status_code == 200
     assert eventually(lambda: office.incident().acknowledgement).by == user("dana")
@@ -119,6 +120,7 @@ def ready(office: Office) -> tuple[int, Json]:
 
 
 def test_ready_when_slack_redis_and_every_worker_are_there(office: Office) -> None:
+    """Then, and only then, is nothing amiss."""
     beat(office, *NEEDED)
     assert ready(office) == (200, {"ready": True, "problems": []})
     assert office.bot.web.get("/healthz").status_code == 200
@@ -134,6 +136,7 @@ def test_a_missing_worker_is_named(office: Office, missing: str) -> None:
 
 
 def test_without_redis_it_is_alive_but_not_ready() -> None:
+    """Starting the process anew would not help, so its health says nothing is wrong with it."""
     server = fakeredis.FakeServer()
     with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
         server.connected = False
