@@ -12,6 +12,7 @@ from typing import Any
 
 import fakeredis
 import yaml
+from pump import Pump
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -28,7 +29,6 @@ from sandbox.server import RunningWorkspace
 from workers import metrics, outbox
 from workers.channels.slack import SlackDoor
 from workers.context import Context
-from workers.pump import Pump
 
 EXAMPLE = Path(__file__).parent.parent / "tocsin" / "example.yml"
 BACKENDS = ("fakeredis", "valkey")
