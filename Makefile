@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean
+.PHONY: help run test check format lock clean chaos
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ format: .venv/test ## rewrite the files as the formatter wants them
 lock: ## pin the dependencies anew, with hashes and without any index's address (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra test pyproject.toml -o requirements-test.lock
+
+chaos: .venv/test ## kill the whole program again and again for three times three minutes, and audit what it did
+	$(BIN)/python -m benchmarks.chaos --seed 1 2 3
 
 clean: ## remove what was installed; the data folder stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from bot.blocks import listing, render
-from bot.cards import summary
-from bot.kit import TEXT
+from bot.kit import TEXT, WHOLE_MESSAGE, sections
 from bot.message import Block, Message
-from bot.mrkdwn import cut, escape
+from bot.mrkdwn import cut, escape, share
+from bot.phrases import summary
 from escalation.checkpoints import Upcoming
 from escalation.incident import Incident
 from escalation.templates import tell
@@ -14,14 +14,22 @@ from escalation.words import Line, Time, line, people
 
 HELP = """\
 *`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open.
+*Declare and look*
 `/incident declare [title]` opens the form
-`/incident list` · `show [ID]` · `oncall`
+`/incident list` · `show [ID]` · `tickets [team]` · `oncall` · `contacts`
+*Work on it*
 `/incident ack [ID]` you are on it
-`/incident root-cause [ID] [cause]` · `fix [ID]` · `fix applied [ID]` · `fix-failed [ID] [what you see]`
-`/incident update [ID] [progress]`
-`/incident severity [ID] P1 [why]` · `escalate [ID] [why]` · `page [ID] @person or role [why]`
+`/incident root-cause [ID] [cause]` · `workaround [ID] [what]` · `fix [ID]` · `fix applied [ID]` · `fix-failed [ID] [what you see]`
+`/incident update [ID] [progress]` · `schedule [ID] [when]` · `verify [ID] [what was looked at]`
+`/incident resolve [ID]` · `reopen [ID]` · `reviewed [ID]` · `cancel [ID] [why, or duplicate of INC-…]`
+*People*
+`/incident escalate [ID] [why]` · `page [ID] @person or role [why]`
+`/incident lead [ID] [commander, communications or scribe] [@person]`
+*Correct it*
+`/incident severity [ID] P1 [why]` · `edit [ID]`, or `edit [ID] outage`, `major-impact`, `data-loss`
 `/incident security [ID] [why]` makes it private
-`/incident resolve [ID]` · `reopen [ID]` · `cancel [ID] [why, or duplicate of INC-…]`"""
+*Practise*
+`/incident drill P0 [speed]` pages people and says that it is an exercise · `simulate P0` tells what would happen"""  # noqa: E501 - lines that people read
 
 
 def done(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:
@@ -35,7 +43,8 @@ def declared(incident: Incident, ahead: Sequence[Upcoming]) -> Message:
     """That an incident was declared, whom that pages, what fires next, and where it is handled."""
     places = line("Its card is in the incidents channel.") if not incident.private else line("It is private.")
     rooms = line("You are invited to its room.") if incident.policy.room or incident.private else ()
-    paged = line("Paged now: ", *people(tuple(dict.fromkeys(p.person for p in incident.pages))), ".")
+    called = tuple(dict.fromkeys(p.person for p in incident.pages))
+    paged = line("Paged now: ", *people(called), ".") if called else line("Nobody is paged now.")
     where = render((*places, " ", *rooms))
     return _short(f"Declared: {summary(incident)}", render(paged), *map(render, following(ahead)), where)
 
@@ -53,6 +62,12 @@ def help_and_open(incidents: Sequence[Incident]) -> Message:
     """The commands, then the open incidents."""
     below = listing(incidents)
     return Message(text=HELP, blocks=[*_sections(HELP), *below.blocks])
+
+
+def told(lines: Sequence[Line]) -> Message:
+    """Lines of words, as many as a message holds."""
+    rendered = share([render(line) for line in lines], WHOLE_MESSAGE)
+    return Message(text=cut("\n".join(rendered), TEXT), blocks=sections(rendered, "told"))
 
 
 def which_one(command: str, candidates: Sequence[Incident]) -> Message:

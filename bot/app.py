@@ -2,10 +2,12 @@
 
 import re
 import traceback
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -14,6 +16,7 @@ from bot import declaring, modals, shortcuts
 from bot.buttons import Buttons
 from bot.commands import Commands
 from bot.door import Door
+from bot.duty import ACTIONS, OnCall
 from bot.home import Home
 from bot.moving import Moving
 from bot.press import MORE
@@ -30,14 +33,15 @@ log = structlog.get_logger("bot")
 def build(door: Door, signing_secret: str = "") -> AsyncApp:
     """`signing_secret` verifies requests over HTTP; Socket Mode needs none."""
     app = AsyncApp(
-        client=door.client,
+        client=_nobodys(door.client),
+        authorize=_known(door.parts.bot_token),
         signing_secret=signing_secret,
         name="tocsin",
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
-    moving = Moving(door)
+    moving, duty = Moving(door), OnCall(door)
     commands, submits, buttons, menu = (
-        Commands(door, moving),
+        Commands(door, moving, duty),
         Submits(door, moving),
         Buttons(door, moving),
         Shortcuts(door),
@@ -47,13 +51,28 @@ def build(door: Door, signing_secret: str = "") -> AsyncApp:
     app.view(re.compile(f"^{modals.CALLBACK}"))(submits.on_move)
     app.action(declaring.PICKED)(submits.on_severity)
     app.action(shortcuts.DECLARE)(menu.on_declare)
-    app.action(re.compile(f"^({'|'.join((*Move, MORE))})$"))(buttons.on_press)
+    app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)
+    app.action(re.compile(ACTIONS))(duty.on_action)
     app.action(re.compile(""))(buttons.on_other)
     app.global_shortcut(shortcuts.DECLARE)(menu.on_declare)
     app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(menu.on_message)
-    app.event("app_home_opened")(Home(door, commands).on_opened)
+    app.event("app_home_opened")(Home(door, duty).on_opened)
     app.error(on_error)
     return app
+
+
+def _nobodys(client: AsyncWebClient) -> AsyncWebClient:
+    """The same without its token: with one, Bolt asks auth.test before it acknowledges what comes first."""
+    return AsyncWebClient(base_url=client.base_url, session=client.session, timeout=client.timeout, retry_handlers=[])
+
+
+def _known(bot_token: str) -> Callable[..., Awaitable[AuthorizeResult]]:
+    """Bolt's `authorize` of an app with one token; whether Slack takes it, the bot asks when it starts."""
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=bot_token)
+
+    return authorize
 
 
 async def on_error(error: Exception, client: AsyncWebClient, body: dict[str, Any]) -> BoltResponse | None:

@@ -16,15 +16,25 @@ VERBS: dict[str, tuple[str, ...]] = {
     "fix": ("fix", "start-fix", "fixing"),
     "fix-applied": ("fix-applied", "fix_applied", "fixed"),
     "fix-failed": ("fix-failed", "fix_failed"),
+    "workaround": ("workaround", "rollback"),
+    "schedule": ("schedule",),
+    "verify": ("verify", "verified"),
     "update": ("update",),
+    "edit": ("edit", "correct"),
+    "lead": ("lead",),
     "severity": ("severity", "sev"),
     "escalate": ("escalate",),
     "page": ("page",),
     "security": ("security",),
     "resolve": ("resolve", "resolved"),
+    "reviewed": ("reviewed", "review"),
     "reopen": ("reopen",),
     "cancel": ("cancel", "false-alarm"),
     "oncall": ("oncall", "on-call"),
+    "tickets": ("tickets", "backlog"),
+    "contacts": ("contacts", "contact"),
+    "drill": ("drill",),
+    "simulate": ("simulate",),
 }
 _BY_WORD = {word: verb for verb, words in VERBS.items() for word in words}
 ID = re.compile(r"INC-\d{8}-\d{3,}", re.IGNORECASE)
@@ -54,7 +64,7 @@ def parse(text: str) -> Asked:
     if verb == "fix":
         verb, rest = _which_fix(rest)
     incident, rest = _take_id(rest)
-    if verb in ("severity", "page") and not incident:
+    if verb in ("severity", "page", "lead") and not incident:
         head, tail = _first(rest)
         incident, tail = _take_id(tail)
         rest = f"{head} {tail}".strip()

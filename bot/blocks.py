@@ -2,52 +2,68 @@
 the page, lists and the Home tab. Pure: whoever posts imports this module only.
 """
 
-from bot.cards import card, page, redacted, summary
+from datetime import datetime
+
+from bot.asking import asks
+from bot.cards import card, exercise, page, redacted
 from bot.controls import asked
 from bot.kit import TEXT, WHOLE_MESSAGE, context, sections
 from bot.message import Block, Message
-from bot.mrkdwn import cut, emphasised, escape, plain, render, share
-from bot.overview import home, listing
+from bot.mrkdwn import DAY, cut, emphasised, escape, moment, plain, render, share
+from bot.overview import home, listing, tickets
+from bot.phrases import summary
 from escalation import naming
-from escalation.events import Move
-from escalation.incident import Entry, EntryKind, Incident
-from escalation.templates import tell
+from escalation.incident import Entry, Incident
+from escalation.outward import outward as words_for
+from escalation.templates import WORDING, tell
+from escalation.wording import Wording
 from escalation.words import Line, Strong
 
 __all__ = [
     "NEUTRAL_TOPIC",
     "card",
     "home",
+    "late",
     "listing",
+    "outward",
     "page",
     "plain",
     "redacted",
     "render",
     "said",
+    "tickets",
     "told",
     "topic",
 ]
 
 NEUTRAL_TOPIC = "This matter moved. Nothing more is written here."
 _TOPIC = 250  # https://docs.slack.dev/reference/methods/conversations.setTopic
-_ASKS: dict[EntryKind, tuple[Move, ...]] = {
-    EntryKind.UPDATE_DUE: (Move.UPDATE,),
-    EntryKind.SILENCE: (Move.UPDATE,),
-    EntryKind.MONITORED: (Move.RESOLVE, Move.FIX_FAILED),
-    EntryKind.NOBODY_LEFT: (Move.PAGE,),
-}
 
 
-def said(incident: Incident, entry: Entry) -> Message:
+def said(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:
     """A timeline entry for the thread or the room, complete; with buttons where it asks for something."""
-    lines = share([_said_line(line) for line in tell(incident, entry)], WHOLE_MESSAGE)
-    blocks = [*sections(lines, f"said-{entry.n}"), *asked(incident, _ASKS.get(entry.kind, ()), f"asks-{entry.n}")]
+    told = [_said_line(line) for line in tell(incident, entry, wording)]
+    lines = share([*exercise(incident), *told], WHOLE_MESSAGE)
+    blocks = [*sections(lines, f"said-{entry.n}"), *asked(incident, asks(incident, entry), f"asks-{entry.n}")]
     return Message(text=cut("\n".join(lines), TEXT), blocks=blocks)
 
 
-def told(incident: Incident, entry: Entry) -> Message:
+def outward(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:
+    """What the audience of a communication reads, in a channel of theirs."""
+    words = [_said_line(line) for line in words_for(incident, entry, wording)]
+    lines = share([*exercise(incident), *words], WHOLE_MESSAGE)
+    return Message(text=cut("\n".join(lines), TEXT), blocks=sections(lines, f"outward-{entry.n}"))
+
+
+def late(message: Message, decided: datetime) -> Message:
+    """A message that could not be posted when it was decided."""
+    words = f"🕓 From {moment(decided, DAY)}: it could not be posted before."
+    return Message(text=cut(f"{words}\n{message.text}", TEXT), blocks=[context(words, "late"), *message.blocks])
+
+
+def told(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:
     """The same for somebody's direct messages, where the incident has to be named."""
-    message = said(incident, entry)
+    message = said(incident, entry, wording)
     named: Block = context(summary(incident), "told")
     return Message(text=cut(f"{summary(incident)}\n{message.text}", TEXT), blocks=[named, *message.blocks])
 

@@ -1,4 +1,4 @@
-"""Presses on a card. Acknowledged first; what needs words opens its modal, the rest is done at once."""
+"""Presses on cards and under messages. Acknowledged first; what needs words opens its modal, the rest is done."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,34 @@ from bot.door import Door, visitor
 from bot.moving import Moving
 from bot.press import Press
 from bot.reply import Reply, answering
-from escalation.events import Acknowledge, Escalate, FixApplied, Move, MoveEvent, StartFix
+from escalation.events import (
+    Acknowledge,
+    Answer,
+    AnswerCommunication,
+    Escalate,
+    FixApplied,
+    Move,
+    MoveEvent,
+    StartFix,
+    TakeLead,
+)
+from escalation.incident import Lead
+from escalation.refused import Refused
+from escalation.words import Person, line
+
+
+def _answer(by: str, key: str, press: Press) -> MoveEvent:
+    n, _, answer = press.about.partition(":")
+    return AnswerCommunication(by=by, key=key, n=int(n), answer=Answer(answer))
+
+
+def _lead(by: str, key: str, press: Press) -> MoveEvent:
+    """Refused for an offer that was made to somebody else."""
+    lead, _, offered_to = press.about.partition(":")
+    if offered_to and offered_to != by:
+        raise Refused(line("That was offered to ", Person(offered_to), f". `/incident lead {lead}` takes it yourself."))
+    return TakeLead(by=by, key=key, lead=Lead(lead))
+
 
 # A click carries what it saw: on an old card, Escalate climbs no second tier.
 AT_ONCE: dict[Move, Callable[[str, str, Press], MoveEvent]] = {
@@ -17,11 +44,18 @@ AT_ONCE: dict[Move, Callable[[str, str, Press], MoveEvent]] = {
     Move.START_FIX: lambda by, key, press: StartFix(by=by, key=key),
     Move.FIX_APPLIED: lambda by, key, press: FixApplied(by=by, key=key),
     Move.ESCALATE: lambda by, key, press: Escalate(by=by, key=key, seen=press.seen),
+    Move.COMMUNICATE: _answer,
+    Move.LEAD: _lead,
 }
 
 
+def at_once(press: Press) -> bool:
+    """Whether a press says all there is to say; the menu's entry for the roles does not say which."""
+    return press.move in AT_ONCE and bool(press.about or press.move is not Move.LEAD)
+
+
 class Buttons:
-    """One listener for every move's button and for the menu that holds the rest of them."""
+    """One listener for every move's button and for the menus that hold the rest of them."""
 
     def __init__(self, door: Door, moving: Moving) -> None:
         self._door = door
@@ -32,7 +66,7 @@ class Buttons:
         press = Press.decode(action.get("value") or action["selected_option"]["value"])
         who, reply = visitor(body), Reply.to(self._door.client, body)
         async with answering(reply):
-            if press.move in AT_ONCE:
+            if at_once(press):
                 event = AT_ONCE[press.move](who.id, body["trigger_id"], press)
                 await self._moving.make(who, press.incident, event)
             else:

@@ -3,40 +3,35 @@
 Nothing on it goes stale by itself: instants are shown in each reader's own zone, never as a distance from now.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.controls import controls
+from bot.ahead import what_fires_next
+from bot.controls import controls, corrections
+from bot.details import details, footer, together
 from bot.kit import HEADER, context, header, section, sections
-from bot.message import Message
-from bot.mrkdwn import CLOCK, DAY, brief, clean, cut, emphasised, escape, link, moment, person, render
-from escalation.checkpoints import Upcoming, resting
-from escalation.incident import CheckpointKind, EntryKind, Incident, PageState, Status
-from escalation.policy import Unless
-from escalation.templates import MARKS, war_room, why_you
+from bot.message import Block, Message
+from bot.mrkdwn import brief, cut, person, render
+from bot.phrases import (
+    DRILL,
+    LONGEST_TITLE,
+    NOBODYS,
+    SHORT,
+    STATUS,
+    Names,
+    labelled,
+    mark,
+    mentions,
+    near,
+    plain_title,
+    summary,
+    title,
+)
+from escalation.checkpoints import Upcoming
+from escalation.incident import EntryKind, Incident, PageState
+from escalation.telling import LEADS
+from escalation.templates import why_you
+from escalation.tickets import TicketState, ticket_state
 from escalation.values import spoken_duration
-
-STATUS = {
-    Status.INVESTIGATING: "Investigating",
-    Status.IDENTIFIED: "Root cause identified",
-    Status.FIXING: "Fixing",
-    Status.MONITORING: "Monitoring",
-    Status.RESOLVED: "Resolved",
-    Status.CANCELLED: "Cancelled",
-}
-_UNLESS = {
-    Unless.ACKNOWLEDGED: "if nobody acknowledges",
-    Unless.ROOT_CAUSE: "if no root cause is found",
-    Unless.RESOLVED: "if it is not resolved",
-}
-Names = Mapping[str, str]
-NOBODYS: Names = {}
-_TITLE = 400  # 200 characters, some of them escaped
-_SHORT = 300
-_SHOWN_AHEAD = 3
-_SHOWN_PEOPLE = 8
-_NEAR = timedelta(hours=12)
 
 
 def card(
@@ -50,12 +45,19 @@ def card(
     blocks = [
         header(headline(incident), "card"),
         *sections(_head(incident), "card-head"),
-        *sections(_ahead(incident, ahead, names), "card-ahead"),
+        *sections(what_fires_next(incident, ahead, names), "card-ahead"),
         *row,
-        *sections(_details(incident), "card-details"),
-        context(_footer(incident), "card-footer"),
+        *_details(incident, buttons),
+        context(footer(incident), "card-footer"),
     ]
     return Message(text=summary(incident), blocks=blocks)
+
+
+def _details(incident: Incident, buttons: bool) -> list[Block]:
+    """Below the buttons; what corrects them is a menu beside them."""
+    first, *rest = sections(details(incident), "card-details")
+    menu = corrections(incident) if buttons else None
+    return [{**first, "accessory": menu} if menu else first, *rest]
 
 
 def page(
@@ -66,10 +68,10 @@ def page(
     why = [render(line) for line in why_you(incident, page_n)]
     called = incident.page(page_n)
     again = f" again (no answer to {called.sent - 1})" if called.sent > 1 else ""
-    reason = brief(called.why, _SHORT)
-    named = f"{incident.severity} {brief(_title(incident), _TITLE)}"
-    text = f"{_mark(incident)} You are paged{again}: {named}. Why: {reason}. ({incident.id})"
-    return Message(text=text, blocks=[*sections(why, "page-why"), *shown.blocks])
+    reason = brief(called.why, SHORT)
+    named = f"{incident.severity} {brief(plain_title(incident), LONGEST_TITLE)}"
+    text = f"{mark(incident)} You are paged{again}: {named}. Why: {reason}. ({incident.id})"
+    return Message(text=text, blocks=[*sections([*exercise(incident), *why], "page-why"), *shown.blocks])
 
 
 def redacted(incident: Incident) -> Message:
@@ -78,51 +80,14 @@ def redacted(incident: Incident) -> Message:
     return Message(text=words, blocks=[section(words, "card")])
 
 
-def summary(incident: Incident) -> str:
-    """One escaped line, for notifications and lists."""
-    mark = _mark(incident)
-    return f"{mark} {incident.severity} {brief(_title(incident), _TITLE)} ({incident.id}, {STATUS[incident.status]})"
-
-
 def headline(incident: Incident) -> str:
     """Severity and status as plain text. The title is outside text: it stands below, where it can be escaped."""
-    return cut(f"{_mark(incident)} {incident.severity} {incident.policy.name} · {STATUS[incident.status]}", HEADER)
+    return cut(f"{mark(incident)} {incident.severity} {incident.policy.name} · {STATUS[incident.status]}", HEADER)
 
 
-def title(incident: Incident, limit: int = _TITLE) -> str:
-    """The title in bold, escaped, on one line."""
-    return emphasised(brief(_title(incident).replace("*", "∗"), limit))
-
-
-def near(at: datetime, incident: Incident) -> str:
-    """A time of day; with its day when it is far from the moment the clocks started."""
-    return moment(at, CLOCK if abs(at - incident.clock_from) < _NEAR else DAY)
-
-
-def called(people: tuple[str, ...], names: Names) -> str:
-    """The same by name, which notifies nobody; who has no known name is mentioned."""
-    more = f" and {len(people) - _SHOWN_PEOPLE} more" if len(people) > _SHOWN_PEOPLE else ""
-    return ", ".join(brief(names[p], _SHORT) if p in names else person(p) for p in people[:_SHOWN_PEOPLE]) + more
-
-
-def mentions(people: tuple[str, ...]) -> str:
-    """`@a @b`, and how many more."""
-    more = f" and {len(people) - _SHOWN_PEOPLE} more" if len(people) > _SHOWN_PEOPLE else ""
-    return " ".join(person(p) for p in people[:_SHOWN_PEOPLE]) + more
-
-
-def _title(incident: Incident) -> str:
-    return clean(incident.facts.title).strip() or "(no title)"
-
-
-def _mark(incident: Incident) -> str:
-    closed = {Status.RESOLVED: "✅", Status.CANCELLED: "⚪"}
-    return closed.get(incident.status, MARKS[incident.severity])
-
-
-def _labelled(label: str, text: str) -> list[str]:
-    """`*Label:* text`, or nothing when there is no text. `text` is outside text."""
-    return [f"*{label}:* {brief(text, _SHORT)}"] if clean(text).strip() else []
+def exercise(incident: Incident) -> list[str]:
+    """The line that every message about a drill begins with."""
+    return [f"*{DRILL}*: this is an exercise."] if incident.drill else []
 
 
 # Head: what is wrong, and who has it -----------------------------------------------------------------------------
@@ -131,10 +96,13 @@ def _labelled(label: str, text: str) -> list[str]:
 def _head(incident: Incident) -> list[str]:
     impact = incident.resolution.final_impact if incident.resolution else ""
     return [
+        *exercise(incident),
         title(incident),
-        *_labelled("Impact", impact or incident.facts.impact),
+        *labelled("Impact", impact or incident.facts.impact),
         *_flags(incident),
         *(_open_state(incident) if incident.open else _closed_state(incident)),
+        *_ticket(incident),
+        *together(incident),
         *_troubles(incident),
     ]
 
@@ -152,14 +120,14 @@ def _flags(incident: Incident) -> list[str]:
 
 
 def _open_state(incident: Incident) -> list[str]:
-    lines = [_acknowledgement(incident), _who_has_it(incident)]
+    lines = [_acknowledgement(incident), _who_has_it(incident), *_leads(incident)]
     if incident.nobody_left:
         lines.append("🚫 *Nobody is left to page.* Page someone by name, or call them.")
     return lines
 
 
 def _acknowledgement(incident: Incident) -> str:
-    target = incident.clock_from + incident.scaled(incident.policy.acknowledge_within)
+    target = incident.acknowledge_by
     done = incident.acknowledgement
     if done is None:
         return f"🔴 *Nobody has acknowledged.* Target: {near(target, incident)}"
@@ -173,6 +141,24 @@ def _who_has_it(incident: Incident) -> str:
     return f"🙋 *Assigned:* {mentions(incident.assigned) or 'nobody yet'}{unanswered}"
 
 
+def _leads(incident: Incident) -> list[str]:
+    """Who took which role of the response; an offer counts once it is accepted."""
+    taken = [f"{name}: {person(incident.leads[lead])}" for lead, name in LEADS.items() if lead in incident.leads]
+    waiting = [f"{name}: {person(incident.offers[lead])}" for lead, name in LEADS.items() if lead in incident.offers]
+    lines = [f"🎖️ *Leading:* {' · '.join(taken)}"] if taken else []
+    return lines + ([f"🤝 *Offered, not accepted yet:* {' · '.join(waiting)}"] if waiting else [])
+
+
+def _ticket(incident: Incident) -> list[str]:
+    """Whose ticket it is and where it stands; what it waits for."""
+    if incident.policy.ticket is None:
+        return []
+    team, state = f" of {brief(incident.team, SHORT)}" if incident.team else ", of no team yet", ticket_state(incident)
+    planned = state is TicketState.SCHEDULED and incident.schedule
+    when = f" for {brief(planned.text, SHORT)}" if planned else ""
+    return [f"🎫 *Ticket{team}:* {state}{when}"]
+
+
 def _closed_state(incident: Incident) -> list[str]:
     closed_at = incident.closed_at or incident.declared_at
     lasted = spoken_duration(closed_at - incident.declared_at)
@@ -182,8 +168,17 @@ def _closed_state(incident: Incident) -> list[str]:
     by = person(incident.resolution.by)
     return [
         f"✅ *Resolved* by {by} at {when}{_kept(incident, closed_at)}",
-        *_labelled("Summary", incident.resolution.summary),
+        *labelled("Summary", incident.resolution.summary),
+        *_review(incident),
     ]
+
+
+def _review(incident: Incident) -> list[str]:
+    """The post-incident review: held, or by when."""
+    if done := incident.reviewed:
+        return [f"📋 *Review held*, says {person(done.by)} at {near(done.at, incident)}"]
+    due = incident.review_by
+    return [f"📋 *Review due by* {near(due, incident)}"] if due else []
 
 
 def _cancelled_state(incident: Incident, when: str) -> list[str]:
@@ -191,113 +186,16 @@ def _cancelled_state(incident: Incident, when: str) -> list[str]:
     if entry is None:
         return [f"*Cancelled* at {when}"]
     duplicate = entry.fields.get("duplicate_of")
-    what = f"duplicate of {brief(duplicate, _SHORT)}" if duplicate else "false alarm"
-    return [f"⚪ *Cancelled: {what}*, by {person(entry.by)} at {when}", *_labelled("Why", entry.why)]
+    what = f"duplicate of {brief(duplicate, SHORT)}" if duplicate else "false alarm"
+    return [f"⚪ *Cancelled: {what}*, by {person(entry.by)} at {when}", *labelled("Why", entry.why)]
 
 
 def _kept(incident: Incident, closed_at: datetime) -> str:
-    target = _resolve_target(incident)
+    target = incident.resolve_by
     return " (in time)" if closed_at <= target else f" (*late*, target was {near(target, incident)})"
-
-
-def _resolve_target(incident: Incident) -> datetime:
-    return incident.clock_from + incident.scaled(incident.policy.resolve_within)
 
 
 def _troubles(incident: Incident) -> list[str]:
     """What could not be delivered because of us: once for each reason."""
     whys = tuple(dict.fromkeys(incident.troubles.values()))
-    return [f"⚠️ *Not delivered yet:* {brief(why, _SHORT)}. It is being retried." for why in whys[:3]]
-
-
-# Ahead: what fires next, when, and whom it pages -----------------------------------------------------------------
-
-
-def _ahead(incident: Incident, ahead: tuple[Upcoming, ...], names: Names) -> list[str]:
-    if not incident.open:
-        return []
-    lines = [f"• {near(u.due, incident)} {_foretold(incident, u, names)}" for u in _soonest(_merged(ahead))]
-    if _unheard(incident, ahead):
-        lines.insert(0, "• 🚫 *Nobody else will be paged:* every tier was. Page someone by name, or call them.")
-    if any(resting(c, incident) for c in incident.checkpoints):
-        lines.append("• Escalation rests while the fix is watched.")
-    return ["⏭️ *What fires next*", *(lines or ["• Nothing: no checkpoint is ahead."])]
-
-
-def _unheard(incident: Incident, ahead: tuple[Upcoming, ...]) -> bool:
-    """Nobody acknowledged, and no page is to come any more."""
-    pages = (CheckpointKind.POLICY, CheckpointKind.REPEAT)
-    return not incident.acknowledgement and not incident.nobody_left and not any(u.kind in pages for u in ahead)
-
-
-def _merged(ahead: tuple[Upcoming, ...]) -> list[Upcoming]:
-    """What several pages have in common is said once."""
-    merged: dict[tuple[datetime, CheckpointKind, str], Upcoming] = {}
-    for one in ahead:
-        key = (one.due, one.kind, one.why)
-        before = merged.get(key)
-        people = tuple(dict.fromkeys((*(before.people if before else ()), *one.people)))
-        tiers = before.tiers if before else one.tiers
-        merged[key] = replace(one, tiers=tiers, people=people)
-    return list(merged.values())
-
-
-def _soonest(ahead: list[Upcoming]) -> list[Upcoming]:
-    """The next few, the next climb of the ladder always among them."""
-    shown = ahead[:_SHOWN_AHEAD]
-    climbs = [u for u in ahead if u.kind is CheckpointKind.POLICY]
-    return shown if not climbs or climbs[0] in shown else [*shown[:-1], climbs[0]]
-
-
-def _foretold(incident: Incident, upcoming: Upcoming, names: Names) -> str:
-    whom = called(upcoming.people, names) or "nobody"
-    match upcoming.kind:
-        case CheckpointKind.POLICY:
-            return f"{_condition(upcoming)} → {_tiers(incident, upcoming, names)}"
-        case CheckpointKind.REPEAT:
-            return f"if the page stays unanswered → again: {whom}"
-        case CheckpointKind.UPDATE:
-            return "a progress update is due"
-        case CheckpointKind.SILENCE:
-            return f"if no progress update comes → tells {whom}"
-        case CheckpointKind.MONITORING:
-            return f"the fix was watched long enough → asks {whom} whether it held"
-
-
-def _condition(upcoming: Upcoming) -> str:
-    """`if nobody acknowledges`: the plan's own reason is worded for the time when it has happened."""
-    return _UNLESS[upcoming.unless] if upcoming.unless else f"if {brief(upcoming.why, _SHORT)}"
-
-
-def _tiers(incident: Incident, upcoming: Upcoming, names: Names) -> str:
-    if not upcoming.people:
-        return "*nobody is left to page*"
-    tiers = incident.policy.tiers
-    rungs = " and ".join(f"tier {t} ({brief(tiers[t - 1].name, _SHORT)})" for t in upcoming.tiers)
-    return f"{rungs}: {called(upcoming.people, names)}"
-
-
-# Details, below the buttons --------------------------------------------------------------------------------------
-
-
-def _details(incident: Incident) -> list[str]:
-    facts = incident.facts
-    source = [f"*Source:* {link(facts.source_link, 'the message')}"] if facts.source_link else []
-    by = [f"*Resolve by:* {near(_resolve_target(incident), incident)}"] if incident.open else []
-    return [
-        *by,
-        *_labelled("ETA", incident.eta),
-        *_labelled("Root cause", incident.root_cause.text if incident.root_cause else ""),
-        *_labelled("Fix", incident.fix.text if incident.fix else ""),
-        f"*War room:* {render(war_room(incident))}",
-        *_labelled("Service", facts.service),
-        *_labelled("Description", facts.description),
-        *source,
-    ]
-
-
-def _footer(incident: Incident) -> str:
-    since = moment(incident.declared_at, DAY)
-    found = f"declared {since} by {person(incident.reporter)} ({escape(incident.facts.detection)})"
-    pace = f" · ⏩ Clocks run {incident.speed:g}x faster" if incident.speed != 1 else ""
-    return f"{incident.id} · {found}{pace}"
+    return [f"⚠️ *Not delivered yet:* {brief(why, SHORT)}. It is being retried." for why in whys[:3]]

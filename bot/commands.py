@@ -8,19 +8,31 @@ from slack_bolt.async_app import AsyncAck
 
 from bot import answers
 from bot.asked import Asked, nearest, parse, spoken
-from bot.blocks import card, listing
-from bot.declaring import declare_modal, too_long_a_title
+from bot.blocks import card, listing, tickets
+from bot.contacts import contacts
+from bot.declaring import Draft, declare_modal, drill, too_long_a_title
 from bot.door import Door, Visitor, visitor
+from bot.duty import OnCall
 from bot.message import Message
 from bot.moving import Moving
-from bot.oncall import on_call
+from bot.parts import BotParts
 from bot.reply import Reply, answering, open_modal, says
+from bot.simulating import simulated
 from bot.slip import Slip
 from bot.typed import MOVES, typed_event
+from escalation.company import suggest
 from escalation.events import Move
 from escalation.incident import Incident
-from escalation.moves import Refused
+from escalation.refused import Refused
+from escalation.tickets import backlog
+from escalation.turns import on_duty
+from escalation.values import PersonId
 from escalation.words import Line
+
+_NONE: dict[Move | None, str] = {
+    Move.REOPEN: "No incident was closed lately.",
+    Move.REVIEWED: "No incident waits for its review.",
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +49,10 @@ class Order:
 class Commands:
     """Each verb has a method or is a move."""
 
-    def __init__(self, door: Door, moving: Moving) -> None:
+    def __init__(self, door: Door, moving: Moving, duty: OnCall) -> None:
         self._door = door
         self._moving = moving
+        self._duty = duty
         self._verbs: dict[str, Callable[[Order], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
@@ -47,6 +60,10 @@ class Commands:
             "list": self._list,
             "show": self._show,
             "oncall": self._on_call,
+            "tickets": self._tickets,
+            "contacts": self._contacts,
+            "drill": self._drill,
+            "simulate": self._simulate,
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -75,9 +92,18 @@ class Commands:
         await self._door.admit("declare", order.who)
         title = spoken(order.asked.text, self._door.directory.names)
         warning = too_long_a_title(title)
-        slip = Slip(response_url=order.reply.response_url)
-        view = declare_modal(self._door.parts, slip, "" if warning else title, title if warning else "", warning)
-        await open_modal(self._door.client, order.body, view, order.reply)
+        draft = Draft(description=title, warning=warning) if warning else Draft(title)
+        await self._open_declaration(order, Slip(response_url=order.reply.response_url), draft)
+
+    async def _drill(self, order: Order) -> None:
+        """The same form, for an exercise: `drill P0 [speed] [title]`."""
+        await self._door.admit("declare", order.who)
+        severity, speed, title = drill(spoken(order.asked.text, self._door.directory.names), self._door.parts.policy)
+        slip = Slip(response_url=order.reply.response_url, drill_speed=speed)
+        await self._open_declaration(order, slip, Draft(title, severity))
+
+    async def _open_declaration(self, order: Order, slip: Slip, draft: Draft) -> None:
+        await open_modal(self._door.client, order.body, declare_modal(self._door.parts, slip, draft), order.reply)
 
     async def _show(self, order: Order) -> None:
         incident = await self._target(order)
@@ -89,15 +115,27 @@ class Commands:
         return card(incident, await self._moving.ahead(incident))
 
     async def _on_call(self, order: Order) -> None:
-        await self._door.admit("see", order.who)
-        await order.reply(says(*await self.duty()))
+        await order.reply(await self._duty.answer(order.who, order.asked.text))
 
-    async def duty(self) -> tuple[Line, ...]:
-        """The lines of /incident oncall, for the Home tab too."""
+    async def _tickets(self, order: Order) -> None:
+        """The open tickets of one team, or of all."""
+        incidents, team = await self._door.open_incidents(order.who), order.asked.text.strip()
+        teams = {i.team for i in incidents if i.policy.ticket and i.team} | set(self._door.parts.company.teams)
+        if team and team not in teams:
+            raise Refused(f"No team called '{spoken(team)}' has tickets{suggest(team, teams)}.")
+        await order.reply(tickets(backlog(incidents, team)))
+
+    async def _contacts(self, order: Order) -> None:
+        await self._door.admit("see", order.who)
+        on_call = await self._door.run(_holding, self._door.parts)
+        await order.reply(answers.told(contacts(self._door.parts.company, on_call)))
+
+    async def _simulate(self, order: Order) -> None:
+        """What would happen, without anything happening."""
+        await self._door.admit("see", order.who)
         parts = self._door.parts
-        now = await self._door.run(parts.desk.clock)
-        directory = await self._door.run(parts.store.directory)
-        return on_call(parts.company, parts.policy, directory, await self._door.roster(), now)
+        typed = spoken(order.asked.text, self._door.directory.names)
+        await order.reply(answers.told(await self._door.run(_foretell, parts, typed)))
 
     # Moves -------------------------------------------------------------------------------------------------------
 
@@ -128,15 +166,26 @@ class Commands:
         if len(candidates) == 1:
             return candidates[0]
         if not candidates:
-            raise Refused("No incident is open." if not _is_reopening(order) else "No incident was closed lately.")
+            raise Refused(_NONE.get(MOVES.get(order.asked.verb), "No incident is open."))
         await order.reply(answers.which_one(order.asked.verb, candidates))
         return None
 
     async def _candidates(self, order: Order) -> tuple[Incident, ...]:
-        if _is_reopening(order):
-            return tuple(i for i in await self._door.recent(order.who) if not i.open)
-        return await self._door.open_incidents(order.who)
+        match MOVES.get(order.asked.verb):
+            case Move.REOPEN:
+                return tuple(i for i in await self._door.recent(order.who) if not i.open)
+            case Move.REVIEWED:
+                return tuple(i for i in await self._door.recent(order.who) if i.review_by and not i.reviewed)
+            case _:
+                return await self._door.open_incidents(order.who)
 
 
-def _is_reopening(order: Order) -> bool:
-    return MOVES.get(order.asked.verb) is Move.REOPEN
+def _holding(parts: BotParts) -> dict[str, tuple[PersonId, ...]]:
+    """Each rotation -> who is on duty now."""
+    now, duty, directory, company = parts.desk.clock(), parts.desk.duty(), parts.store.directory(), parts.company
+    held = {name: on_duty(name, company, duty, now) for name in company.rotations}
+    return {name: tuple(company.member(key, directory) for key in keys) for name, keys in held.items()}
+
+
+def _foretell(parts: BotParts, text: str) -> tuple[Line, ...]:
+    return simulated(parts, parts.store.directory(), parts.desk.duty(), text, parts.desk.clock())

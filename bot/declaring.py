@@ -1,6 +1,8 @@
 """The modal in which an incident is declared. Pure."""
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from bot.forms import LONGEST, Answers, Choice, View, modal, note, select, ticks, words
 from bot.invalid import Unfit
@@ -11,7 +13,7 @@ from bot.slip import Slip
 from escalation.company import Roster
 from escalation.incident import Detection, Facts
 from escalation.policy import Policy, Severity, SeverityPolicy
-from escalation.values import spoken_duration
+from escalation.refused import Refused
 from escalation.words import people
 
 CALLBACK = "declare"
@@ -19,7 +21,10 @@ PICKED = "pick_severity"
 DEFINITIONS = "definitions"
 NO_SERVICE = "-"
 TITLE_LIMIT = 200
+TITLE_LIKE = "What is happening? Checkout is down"
 NOTE = 2000
+DRILL_SPEED = 10.0
+FASTEST_DRILL = 1000
 FLAGS = (
     Choice("security", "Security breach", "Opens a private room; nothing is written in public"),
     Choice("data_loss", "Data loss"),
@@ -34,21 +39,39 @@ DETECTED = {
 }
 
 
-def declare_modal(parts: BotParts, slip: Slip, title: str = "", description: str = "", warning: str = "") -> View:
-    """Empty, or with what was typed after the command or stood in the message."""
+@dataclass(frozen=True)
+class Draft:
+    """What the form of a declaration is filled with, from the command or the message. `warning` stands above it."""
+
+    title: str = ""
+    severity: str = ""
+    description: str = ""
+    warning: str = ""
+
+
+def declare_modal(parts: BotParts, slip: Slip, draft: Draft = Draft()) -> View:
+    """A slip with a `drill_speed` makes it a drill, and the form says so."""
     severities = [Choice(s.value, f"{s} - {p.name}") for s, p in parts.policy.severities.items()]
+    above = [note("warning", escape(draft.warning))] if draft.warning else []
     return modal(
         CALLBACK,
-        "Declare an incident",
+        "Declare a drill" if slip.drill_speed else "Declare an incident",
         "Declare",
         [
-            *([note("warning", escape(warning))] if warning else []),
-            words("title", "Title", initial=title, lines=False, placeholder="What is happening? Checkout is down"),
-            select("severity", "Severity", severities, action_id=PICKED),
+            *above,
+            *([_exercise(slip.drill_speed)] if slip.drill_speed else []),
+            words(
+                "title", "Title", initial=draft.title, lines=False, placeholder="What is happening? Checkout is down"
+            ),
+            select("severity", "Severity", severities, initial=draft.severity, action_id=PICKED),
             definitions(parts.policy.severities.values()),
             words("impact", "Impact", optional=True, placeholder="Who is affected, and how? Nobody can pay"),
             words(
-                "description", "Description", initial=description, optional=True, placeholder="What do we know so far?"
+                "description",
+                "Description",
+                initial=draft.description,
+                optional=True,
+                placeholder="What do we know so far?",
             ),
             _service(list(parts.company.services)),
             ticks("flags", "Is it one of these?", FLAGS),
@@ -62,6 +85,12 @@ def declare_modal(parts: BotParts, slip: Slip, title: str = "", description: str
         ],
         slip.encode(),
     )
+
+
+def _exercise(speed: float) -> Block:
+    pace = "Clocks run as they do in earnest." if speed == 1 else f"Clocks run {speed:g}x faster."
+    real = "🧪 *DRILL*: people are really paged, and every message says that it is an exercise."
+    return note("drill", f"{real} Nothing goes outside. {pace}")
 
 
 def _detections() -> list[Choice]:
@@ -86,8 +115,8 @@ def definitions(policies: Iterable[SeverityPolicy]) -> Block:
 def definition(policy: SeverityPolicy, roster: Roster) -> Block:
     """What the chosen severity means, how much time it gives and whom it pages at once."""
     examples = "".join(f"\n• {escape(example)}" for example in policy.examples)
-    times = f"Acknowledge within {spoken_duration(policy.acknowledge_within)}, "
-    times += f"resolve within {spoken_duration(policy.resolve_within)}."
+    times = f"Acknowledge within {policy.acknowledge_within.spoken()}, "
+    times += f"resolve within {policy.resolve_within.spoken()}."
     paged = f"Pages at once: {_paged(policy, roster)}."
     return note(DEFINITIONS, cut(_defined(policy) + examples, NOTE), cut(f"{times} {paged}", NOTE))
 
@@ -98,6 +127,8 @@ def _defined(policy: SeverityPolicy) -> str:
 
 def _paged(policy: SeverityPolicy, roster: Roster) -> str:
     roles = dict.fromkeys(role for tier in policy.at_once for role in policy.tiers[tier - 1].roles)
+    if not roles:
+        return "nobody, it becomes a ticket" if policy.ticket else "nobody"
     return ", ".join(f"{escape(policy.role_name(r))} ({render(people(roster.of(r)))})" for r in roles)
 
 
@@ -146,3 +177,17 @@ def too_long_a_title(title: str) -> str:
         f"The title you typed has {len(title):,} characters; the limit is {TITLE_LIMIT}. "
         f"{'It is' if len(title) <= LONGEST else 'Its beginning is'} in the description: give it a short title."
     )
+
+
+def drill(text: str, policy: Policy) -> tuple[str, float, str]:
+    """`P0 [speed] [title]` -> severity, speed, title. Refused for what is neither."""
+    chosen, _, rest = text.strip().partition(" ")
+    known = [s.value for s in policy.severities]
+    if chosen.upper() not in known:
+        raise Refused(f"Say which severity to practise, like `/incident drill {known[0]} 10`: {', '.join(known)}.")
+    pace, _, title = rest.strip().partition(" ")
+    number = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)x?", pace)
+    speed = float(number[1]) if number else DRILL_SPEED
+    if not 1 <= speed <= FASTEST_DRILL:
+        raise Refused(f"A drill's clocks run 1 to {FASTEST_DRILL} times faster, not {pace}.")
+    return chosen.upper(), speed, (title if number else rest).strip()[:TITLE_LIMIT]

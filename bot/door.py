@@ -16,13 +16,16 @@ from bot.people import People
 from escalation.company import Directory, Roster
 from escalation.events import Cancel, Move, MoveEvent, PostUpdate
 from escalation.incident import Facts, Incident, Status
-from escalation.moves import Refused, implied_move
+from escalation.moves import implied_move
 from escalation.permissions import Actor, Deed, Kind, check, sees
 from escalation.policy import Severity
+from escalation.refused import Refused
 from escalation.transitions import TABLE
 from escalation.values import PersonId
+from escalation.versions import TooNew
 
 THREADS = 16  # calls of the desk at one time: each is a few round trips to Redis
+UPGRADING = "Tocsin is being upgraded; try again in a moment."
 RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
 audit = structlog.get_logger("audit")
@@ -79,21 +82,26 @@ class Door:
         return frozenset({*configured, *self.directory.people.values(), *self.directory.names})
 
     async def run(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Do something with the desk or the store. OutOfReach when Redis does not answer."""
+        """Do something with the desk or the store. OutOfReach when Redis does not answer; Refused during an upgrade."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, partial(work, *args, **named))
         except RedisError as error:
             raise OutOfReach from error
+        except TooNew as newer:
+            raise Refused(UPGRADING) from newer
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     # Doing -------------------------------------------------------------------------------------------------------
 
-    async def declare(self, who: Visitor, severity: Severity, facts: Facts, key: str) -> Incident:
+    async def declare(
+        self, who: Visitor, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
+    ) -> Incident:
+        """With a `drill_speed` it is a drill."""
         await self.admit("declare", who)
-        return await self.run(self.parts.desk.declare, who.id, severity, facts, key=key)
+        return await self.run(self.parts.desk.declare, who.id, severity, facts, key=key, drill_speed=drill_speed)
 
     async def move(self, who: Visitor, incident_id: str, event: MoveEvent) -> Moved:
         """Make a move. Refused, with words for the one who tried, when they may not or the table does not allow it."""

@@ -84,11 +84,15 @@ def ticks(name: str, label: str, choices: Iterable[Choice], *, initial: Iterable
     return field(name, label, element | ({"initial_options": chosen} if chosen else {}), optional=True)
 
 
-def members(name: str, label: str) -> Block:
-    """A field for people of the workspace."""
-    placeholder = plain_text("Choose people", PLACEHOLDER)
-    element = {"type": "multi_users_select", "action_id": VALUE, "placeholder": placeholder}
-    return field(name, label, element, optional=True)
+def members(name: str, label: str, *, most: int = 0, hint: str = "") -> Block:
+    """A field for people of the workspace; `most` limits how many (0: any number)."""
+    element = {
+        "type": "multi_users_select",
+        "action_id": VALUE,
+        "placeholder": plain_text("Choose somebody" if most == 1 else "Choose people", PLACEHOLDER),
+        **({"max_selected_items": most} if most else {}),
+    }
+    return field(name, label, element, optional=True, hint=hint)
 
 
 def note(block_id: str, *texts: str) -> Block:
@@ -117,23 +121,41 @@ def notice(title: str, text: str) -> View:
 
 
 class Answers:
-    """What somebody filled in, by field."""
+    """What somebody filled in, by field; and what the modal had shown there."""
 
     def __init__(self, view: View) -> None:
         self._values = {name: _only(actions) for name, actions in view["state"]["values"].items()}
+        self._elements = {str(b["block_id"]): b["element"] for b in view["blocks"] if b["type"] == "input"}
 
     def text(self, name: str) -> str:
         return str(self._values.get(name, {}).get("value") or "").strip()
 
     def choice(self, name: str) -> str:
         """The value of the chosen option; empty for none."""
-        return str((self._values.get(name, {}).get("selected_option") or {}).get("value", ""))
+        return _value(self._values.get(name, {}).get("selected_option"))
 
     def choices(self, name: str) -> frozenset[str]:
         return frozenset(o["value"] for o in self._values.get(name, {}).get("selected_options") or ())
 
     def people(self, name: str) -> tuple[str, ...]:
         return tuple(self._values.get(name, {}).get("selected_users") or ())
+
+    def shown(self, name: str) -> frozenset[str]:
+        """The boxes that were ticked as the modal opened."""
+        return frozenset(o["value"] for o in self._elements.get(name, {}).get("initial_options") or ())
+
+    def changed(self, name: str) -> bool:
+        """Whether a text or a choice is not what the modal showed as it opened; False for a field it did not have."""
+        element = self._elements.get(name)
+        if element is None:
+            return False
+        if element["type"] == "static_select":
+            return self.choice(name) != _value(element.get("initial_option"))
+        return self.text(name) != str(element.get("initial_value") or "").strip()
+
+
+def _value(option: Block | None) -> str:
+    return str((option or {}).get("value", ""))
 
 
 def _only(actions: dict[str, dict[str, Any]]) -> dict[str, Any]:

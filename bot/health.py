@@ -61,11 +61,16 @@ class _Numbers(Collector):
 
 
 def _incidents(store: Store) -> Iterator[Metric]:
-    open_now = [i.severity for i in store.open_incidents()]
+    count, open_now = store.open_count(), [i.severity for i in store.open_incidents()]
     family = GaugeMetricFamily("tocsin_open_incidents", "Open incidents, private ones included", labels=["severity"])
     for severity in Severity:
         family.add_metric([severity.value], open_now.count(severity))
     yield family
+    yield GaugeMetricFamily(
+        "tocsin_open_incidents_left_alone",
+        "Open incidents that a newer Tocsin wrote and this one leaves to it",
+        max(0, count - len(open_now)),
+    )
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:

@@ -6,14 +6,14 @@ import structlog
 
 from bot import blocks
 from bot.client import UNREACHABLE, said_by_slack
-from bot.commands import Commands
 from bot.door import Door, OutOfReach, Visitor, visitor
+from bot.duty import OnCall
 from bot.forms import View
 from bot.kit import BUTTON, plain_text, section
 from bot.message import Block
 from bot.mrkdwn import render
 from bot.shortcuts import DECLARE
-from escalation.moves import Refused
+from escalation.refused import Refused
 
 AWAY = "The database does not answer, so nothing can be shown now. Open this page again in a moment."
 log = structlog.get_logger("bot")
@@ -22,9 +22,9 @@ log = structlog.get_logger("bot")
 class Home:
     """Published anew each time somebody opens it."""
 
-    def __init__(self, door: Door, commands: Commands) -> None:
+    def __init__(self, door: Door, duty: OnCall) -> None:
         self._door = door
-        self._commands = commands
+        self._duty = duty
 
     async def on_opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("tab") == "home":
@@ -39,12 +39,13 @@ class Home:
     async def _view(self, who: Visitor) -> View:
         try:
             incidents = await self._door.open_incidents(who)
-            shown = blocks.home(incidents, await self._commands.duty(), who.id)
+            shown = blocks.home(incidents, await self._duty.lines(), who.id)
+            take = await self._duty.buttons()
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except OutOfReach:
             return {"type": "home", "blocks": [section(AWAY, "away")]}
-        return {**shown, "blocks": [_declare(), *shown["blocks"]]}
+        return {**shown, "blocks": [_declare(), *shown["blocks"], *take]}
 
 
 def _declare() -> Block:

@@ -1,14 +1,16 @@
 """The modals of the moves that need words: what they ask, and the event that they become. Pure."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 
+from bot.editing import edit_blocks, edit_event
 from bot.forms import Answers, Choice, View, members, modal, note, select, ticks, words
 from bot.invalid import Unfit
+from bot.leading import lead_blocks, lead_event
 from bot.message import Block
 from bot.mrkdwn import brief
+from bot.scene import Form, Scene, words_only
 from bot.slip import Slip
+from bot.updating import update_blocks, update_event
 from escalation.company import Roster
 from escalation.events import (
     Cancel,
@@ -18,46 +20,18 @@ from escalation.events import (
     Move,
     MoveEvent,
     PagePeople,
-    PostUpdate,
     Reopen,
     Resolve,
+    Reviewed,
     RootCause,
+    Schedule,
+    Verify,
+    Workaround,
 )
-from escalation.incident import Incident, Status
 from escalation.policy import Policy, Severity
-from escalation.transitions import statuses_ahead
-from escalation.values import parse_duration, spoken_duration
 
 CALLBACK = "move_"
 FALSE_ALARM = "false-alarm"
-CADENCE = "cadence"
-PROMISES = ("15m", "30m", "1h", "2h", "4h", "8h", "24h")
-TITLE = 60
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a modal is made from: the incident as it stands, the policy, who is on duty, what else the person sees.
-
-    `roles` maps those that can be paged to what people call them; `typed` is what stood after the command.
-    """
-
-    incident: Incident
-    policy: Policy
-    roles: Mapping[str, str]
-    roster: Roster
-    others: tuple[Incident, ...] = ()
-    typed: str = ""
-
-
-@dataclass(frozen=True)
-class Form:
-    """A move's modal. `event` reads the answers of a person; it raises Unfit or pydantic's ValidationError."""
-
-    title: str
-    submit: str
-    blocks: Callable[[Scene], list[Block]]
-    event: Callable[[Answers, Scene, str, Slip], MoveEvent]
 
 
 def move_modal(move: Move, scene: Scene, slip: Slip) -> View:
@@ -70,57 +44,6 @@ def move_modal(move: Move, scene: Scene, slip: Slip) -> View:
 
 def move_of(callback_id: str) -> Move:
     return Move(callback_id.removeprefix(CALLBACK))
-
-
-# Update ----------------------------------------------------------------------------------------------------------
-
-
-def _update(scene: Scene) -> list[Block]:
-    incident = scene.incident
-    statuses = [Choice(s.value, s.value.capitalize()) for s in statuses_ahead(incident.status)]
-    return [
-        select("status", "Status", statuses, initial=incident.status),
-        words("progress", "Progress", placeholder="What happened since the last update?"),
-        words("next_steps", "Next steps", optional=True),
-        words(
-            "eta",
-            "ETA to resolution",
-            initial=incident.eta,
-            lines=False,
-            optional=True,
-            placeholder="16:30, or unknown",
-        ),
-        words("impact", "Impact", initial=incident.facts.impact, optional=True),
-        select("next_in", "Next update in", _promises(incident), initial=CADENCE),
-    ]
-
-
-def _promises(incident: Incident) -> list[Choice]:
-    cadence = incident.policy.updates
-    usual = f"As the policy says: {spoken_duration(cadence.every)}" if cadence else "No promise: the policy asks none"
-    return [Choice(CADENCE, usual), *(Choice(p, spoken_duration(parse_duration(p))) for p in PROMISES)]
-
-
-def _updated(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
-    return PostUpdate(
-        by=by,
-        key=slip.key,
-        progress=answers.text("progress"),
-        next_steps=answers.text("next_steps"),
-        eta=answers.text("eta"),
-        impact=answers.text("impact"),
-        status=_new_status(answers.choice("status"), slip),
-        next_in=_promised(answers.choice("next_in")),
-    )
-
-
-def _new_status(chosen: str, slip: Slip) -> Status | None:
-    """A status that was left as the modal showed it says nothing: the incident may have moved on meanwhile."""
-    return None if chosen in ("", slip.status) else Status(chosen)
-
-
-def _promised(choice: str) -> timedelta | None:
-    return None if choice in ("", CADENCE) else parse_duration(choice)
 
 
 # Resolve ---------------------------------------------------------------------------------------------------------
@@ -196,6 +119,13 @@ def _paged(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
 # The others ------------------------------------------------------------------------------------------------------
 
 
+def _schedule(scene: Scene) -> list[Block]:
+    """A ticket of the backlog waits for a sprint, one of the team for the next deployment."""
+    example = "Sprint 24" if scene.incident.policy.ticket == "backlog" else "The next deployment"
+    hint = "A sprint, the next deployment, a day."
+    return [words("when", "When is it done?", initial=scene.typed, lines=False, hint=hint, placeholder=example)]
+
+
 def _cancel(scene: Scene) -> list[Block]:
     twins = [Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in scene.others if i.id != scene.incident.id]
     return [
@@ -209,10 +139,6 @@ def _cancelled(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent
     return Cancel(by=by, key=slip.key, why=answers.text("why"), duplicate_of="" if chosen == FALSE_ALARM else chosen)
 
 
-def _words_only(name: str, label: str, *, optional: bool = False, hint: str = "") -> Callable[[Scene], list[Block]]:
-    return lambda scene: [words(name, label, optional=optional, hint=hint)]
-
-
 SECURITY_HINT = (
     "The security team is paged, a private room opens, public writing stops and the public cards are redacted."
 )
@@ -220,30 +146,56 @@ FORMS: dict[Move, Form] = {
     Move.ROOT_CAUSE: Form(
         "Root cause found",
         "Record it",
-        _words_only("cause", "What is the root cause?"),
+        words_only("cause", "What is the root cause?"),
         lambda answers, scene, by, slip: RootCause(by=by, key=slip.key, cause=answers.text("cause")),
     ),
     Move.FIX_FAILED: Form(
         "The fix did not hold",
         "Say so",
-        _words_only("text", "What do you see?", optional=True),
+        words_only("text", "What do you see?", optional=True),
         lambda answers, scene, by, slip: FixFailed(by=by, key=slip.key, text=answers.text("text")),
     ),
-    Move.UPDATE: Form("Post an update", "Post", _update, _updated),
+    Move.WORKAROUND: Form(
+        "Workaround in place",
+        "Record it",
+        words_only("text", "What is the workaround?", hint="People can work again; the cause is still to be found."),
+        lambda answers, scene, by, slip: Workaround(by=by, key=slip.key, text=answers.text("text")),
+    ),
+    Move.SCHEDULE: Form(
+        "Schedule it",
+        "Schedule",
+        _schedule,
+        lambda answers, scene, by, slip: Schedule(by=by, key=slip.key, when=answers.text("when")),
+    ),
+    Move.VERIFY: Form(
+        "The fix was verified",
+        "Record it",
+        words_only("text", "What was looked at?", optional=True),
+        lambda answers, scene, by, slip: Verify(by=by, key=slip.key, text=answers.text("text")),
+    ),
+    Move.UPDATE: Form("Post an update", "Post", update_blocks, update_event),
+    Move.EDIT: Form("Edit the details", "Save", edit_blocks, edit_event),
+    Move.LEAD: Form("Roles of the response", "Take or hand over", lead_blocks, lead_event),
     Move.SEVERITY: Form("Change the severity", "Change", _severity, _severed),
     Move.PAGE: Form("Page someone", "Page now", _page, _paged),
     Move.SECURITY: Form(
         "Mark as security",
         "Make it private",
-        _words_only("why", "Why?", optional=True, hint=SECURITY_HINT),
+        words_only("why", "Why?", optional=True, hint=SECURITY_HINT),
         lambda answers, scene, by, slip: MarkSecurity(by=by, key=slip.key, why=answers.text("why")),
     ),
     Move.RESOLVE: Form("Resolve the incident", "Resolve", _resolve, _resolved),
     Move.REOPEN: Form(
         "Reopen the incident",
         "Reopen",
-        _words_only("why", "Why?", optional=True, hint="All clocks start again, and the first tier is paged."),
+        words_only("why", "Why?", optional=True, hint="All clocks start again, and the first tier is paged."),
         lambda answers, scene, by, slip: Reopen(by=by, key=slip.key, why=answers.text("why")),
+    ),
+    Move.REVIEWED: Form(
+        "The review was held",
+        "Record it",
+        words_only("text", "What came of it?", optional=True, hint="The war room is archived then."),
+        lambda answers, scene, by, slip: Reviewed(by=by, key=slip.key, text=answers.text("text")),
     ),
     Move.CANCEL: Form("Cancel the incident", "Cancel the incident", _cancel, _cancelled),
 }

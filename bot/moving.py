@@ -5,8 +5,9 @@ from typing import Any
 from bot import answers
 from bot.door import Door, Moved, Visitor
 from bot.message import Message
-from bot.modals import Scene, move_modal
+from bot.modals import move_modal
 from bot.reply import Reply, open_modal
+from bot.scene import Scene
 from bot.slip import Slip
 from escalation.checkpoints import Upcoming, upcoming
 from escalation.company import Roster
@@ -58,4 +59,5 @@ class Moving:
         """Only what this modal shows is fetched: a trigger lasts three seconds."""
         duty = await self._door.roster() if move is Move.PAGE else Roster()
         others = await self._door.recent(who) if move is Move.CANCEL else ()
-        return Scene(incident, self._door.parts.policy, self._door.parts.roles, duty, others, typed)
+        parts = self._door.parts
+        return Scene(incident, parts.policy, parts.roles, duty, others, tuple(parts.company.services), typed)

@@ -1,19 +1,23 @@
 """Several incidents at a glance: the list that a command answers with, and the Home tab."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
-from bot.cards import STATUS, mentions, title
 from bot.kit import context, header, section, sections
 from bot.message import Block, Message
-from bot.mrkdwn import DAY, moment, person, render
+from bot.mrkdwn import DAY, brief, moment, person, render
+from bot.phrases import DRILL, STATUS, mentions, title
 from escalation.incident import Incident, PageState
 from escalation.templates import MARKS
+from escalation.tickets import TicketState, ticket_state
 from escalation.values import PersonId
 from escalation.words import Channel, Line
 
 _LISTED = 20
 _AT_HOME = 60
 _TITLE = 150
+_TICKETS = 30
+_NO_TICKETS = "✅ No open tickets."
 _NOTHING = "✅ No open incidents. `/incident declare` opens one."
 
 
@@ -24,6 +28,27 @@ def listing(incidents: Sequence[Incident]) -> Message:
     blocks = [section(_row(i), f"list-{i.id}") for i in incidents[:_LISTED]]
     text = f"{len(incidents)} incident{'s' if len(incidents) > 1 else ''}"
     return Message(text=text, blocks=[*blocks, *_more(len(incidents) - _LISTED)])
+
+
+def tickets(backlog: Sequence[Incident]) -> Message:
+    """The open tickets, team by team, each with where it stands; as many as a message holds."""
+    if not backlog:
+        return Message(text=_NO_TICKETS, blocks=[section(_NO_TICKETS, "tickets")])
+    lines: list[str] = []
+    for team, theirs in groupby(backlog[:_TICKETS], key=lambda i: i.team):
+        lines += [f"*{brief(team, _TITLE) or 'No team'}*", *map(_ticket, theirs)]
+    text = f"{len(backlog)} ticket{'s' if len(backlog) > 1 else ''}"
+    return Message(text=text, blocks=[*sections(lines, "tickets"), *_more(len(backlog) - _TICKETS)])
+
+
+def _ticket(incident: Incident) -> str:
+    state = ticket_state(incident)
+    planned = state is TicketState.SCHEDULED and incident.schedule
+    when = f" for {brief(planned.text, _TITLE)}" if planned else ""
+    target = f"resolve by {moment(incident.resolve_by, DAY)}"
+    drill = f"{DRILL} " if incident.drill else ""
+    what = f"{drill}`{incident.id}` {incident.severity} {title(incident, _TITLE)}"
+    return f"• {what} · {state}{when} · {target}"
 
 
 def home(open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: PersonId) -> Block:
@@ -43,10 +68,11 @@ def home(open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: Pe
 
 def _row(incident: Incident, viewer: PersonId = "") -> str:
     yours = "\n📟 *You are paged and have not answered.*" if incident.open_page_of(viewer) else ""
-    lock = "🔒 " if incident.private else ""
+    marks = f"{DRILL} " if incident.drill else ""
+    marks += "🔒 " if incident.private else ""
     where = f" · {_room(incident)}" if incident.room and not incident.room.lost else ""
     return (
-        f"{MARKS[incident.severity]} {incident.severity} {lock}{title(incident, _TITLE)}\n"
+        f"{MARKS[incident.severity]} {incident.severity} {marks}{title(incident, _TITLE)}\n"
         f"{incident.id} · {STATUS[incident.status]} · since {moment(incident.declared_at, DAY)}{where}\n"
         f"{_who(incident)}{yours}"
     )

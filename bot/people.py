@@ -7,8 +7,8 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.client import UNREACHABLE, said_by_slack
-from escalation.moves import Refused
 from escalation.permissions import Actor, Kind
+from escalation.refused import Refused
 from escalation.values import PersonId
 
 KNOWN_FOR = 300.0  # seconds that an answer of users.info is believed

@@ -14,7 +14,7 @@ from bot.forms import View
 from bot.invalid import Unfit
 from bot.message import Message
 from bot.mrkdwn import render
-from escalation.moves import Refused
+from escalation.refused import Refused
 from escalation.store import NotFound
 from escalation.words import Line
 

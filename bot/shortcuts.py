@@ -7,7 +7,7 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.asked import spoken
 from bot.client import UNREACHABLE
-from bot.declaring import declare_modal
+from bot.declaring import Draft, declare_modal
 from bot.door import Door, visitor
 from bot.reply import Reply, answering, open_modal
 from bot.slip import Slip
@@ -39,7 +39,7 @@ class Shortcuts:
         reply = Reply.to(self._door.client, body)
         async with answering(reply):
             await self._door.admit("declare", visitor(body))
-            view = declare_modal(self._door.parts, slip, description=description)
+            view = declare_modal(self._door.parts, slip, Draft(description=description))
             await open_modal(self._door.client, body, view, reply)
 
     async def _permalink(self, channel: str, ts: str) -> str:

@@ -14,14 +14,15 @@ from bot.door import Door, Moved, OutOfReach, visitor
 from bot.forms import Answers, View, first_input, inputs, notice
 from bot.invalid import Unfit, filled_in
 from bot.message import Block
-from bot.modals import FORMS, Scene, move_of
+from bot.modals import FORMS, move_of
 from bot.moving import Moving
 from bot.reply import NOT_RECORDED, Reply, answering
+from bot.scene import Scene
 from bot.slip import Slip
 from escalation.company import Roster
 from escalation.incident import Incident
-from escalation.moves import Refused
 from escalation.policy import Severity
+from escalation.refused import Refused
 from escalation.store import NotFound
 
 ANSWER_WITHIN = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
@@ -57,7 +58,7 @@ class Submits:
         severity = severity_of(Answers(view), self._door.parts.policy)
         with filled_in(inputs(view), first_input(view)):
             facts = facts_of(Answers(view), slip)
-        return await self._door.declare(visitor(body), severity, facts, slip.key)
+        return await self._door.declare(visitor(body), severity, facts, slip.key, slip.drill_speed)
 
     async def on_move(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         slip = Slip.decode(body["view"]["private_metadata"])
@@ -111,6 +112,11 @@ class Submits:
         """Show what the chosen severity means; everything that was typed stays."""
         await ack()
         view, chosen = body["view"], body["actions"][0].get("selected_option")
+        async with answering(self._reply(body, Slip.decode(view["private_metadata"]))):
+            await self._door.admit("declare", visitor(body))
+            await self._define(view, chosen)
+
+    async def _define(self, view: View, chosen: Block | None) -> None:
         shown = await self._definition(Severity(chosen["value"]) if chosen else None)
         try:
             updated = with_definition(view, shown)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.asked import Named, duplicate_of, spoken, who
+from bot.editing import typed_edit
 from bot.invalid import filled_in
+from bot.leading import typed_lead
 from bot.modals import severity_event
 from bot.parts import BotParts
 from escalation.company import Directory, suggest
@@ -20,10 +22,14 @@ from escalation.events import (
     PagePeople,
     PostUpdate,
     Reopen,
+    Reviewed,
     RootCause,
+    Schedule,
     StartFix,
+    Verify,
+    Workaround,
 )
-from escalation.moves import Refused
+from escalation.refused import Refused
 
 MOVES: dict[str, Move] = {
     "ack": Move.ACKNOWLEDGE,
@@ -31,12 +37,18 @@ MOVES: dict[str, Move] = {
     "fix": Move.START_FIX,
     "fix-applied": Move.FIX_APPLIED,
     "fix-failed": Move.FIX_FAILED,
+    "workaround": Move.WORKAROUND,
+    "schedule": Move.SCHEDULE,
+    "verify": Move.VERIFY,
     "update": Move.UPDATE,
+    "edit": Move.EDIT,
+    "lead": Move.LEAD,
     "severity": Move.SEVERITY,
     "escalate": Move.ESCALATE,
     "page": Move.PAGE,
     "security": Move.SECURITY,
     "resolve": Move.RESOLVE,
+    "reviewed": Move.REVIEWED,
     "reopen": Move.REOPEN,
     "cancel": Move.CANCEL,
 }
@@ -52,6 +64,12 @@ class Typed:
     key: str
     parts: BotParts
     directory: Directory
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """A person's key in the configuration -> the member id."""
+        company = self.parts.company
+        return {key: company.member(key, self.directory) for key in company.people}
 
 
 def typed_event(move: Move, text: str, by: str, key: str, parts: BotParts, directory: Directory) -> MoveEvent | None:
@@ -73,9 +91,7 @@ def _severity(typed: Typed) -> MoveEvent | None:
 
 
 def _page(typed: Typed) -> MoveEvent:
-    roles = typed.parts.roles
-    company = typed.parts.company
-    keys = {key: company.member(key, typed.directory) for key in company.people}
+    roles, keys = typed.parts.roles, typed.keys
     named = who(typed.raw, roles, keys)
     people = (*named.people, *(p for g in named.groups for p in typed.directory.groups.get(g, ())))
     if named.unknown or not (people or named.role):
@@ -101,10 +117,16 @@ _AT_ONCE: dict[Move, Callable[[Typed], MoveEvent]] = {
     Move.START_FIX: lambda t: StartFix(by=t.by, key=t.key, text=t.said),
     Move.FIX_APPLIED: lambda t: FixApplied(by=t.by, key=t.key, text=t.said),
     Move.ESCALATE: lambda t: Escalate(by=t.by, key=t.key, why=t.said),
+    Move.VERIFY: lambda t: Verify(by=t.by, key=t.key, text=t.said),
+    Move.REVIEWED: lambda t: Reviewed(by=t.by, key=t.key, text=t.said),
 }
 _WITH_WORDS: dict[Move, Callable[[Typed], MoveEvent | None]] = {
     Move.ROOT_CAUSE: lambda t: RootCause(by=t.by, key=t.key, cause=t.said),
     Move.FIX_FAILED: lambda t: FixFailed(by=t.by, key=t.key, text=t.said),
+    Move.WORKAROUND: lambda t: Workaround(by=t.by, key=t.key, text=t.said),
+    Move.SCHEDULE: lambda t: Schedule(by=t.by, key=t.key, when=t.said),
+    Move.EDIT: lambda t: typed_edit(t.said, t.by, t.key),
+    Move.LEAD: lambda t: typed_lead(t.raw, t.by, t.key, t.keys),
     Move.UPDATE: lambda t: PostUpdate(by=t.by, key=t.key, progress=t.said),
     Move.SEVERITY: _severity,
     Move.PAGE: _page,

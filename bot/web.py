@@ -14,6 +14,7 @@ from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -25,6 +26,7 @@ from bot.connection import RETRY, SocketConnection, WrongToken, wrong_token
 from bot.directory import keep_directory
 from bot.door import Door, OutOfReach
 from bot.health import exposition, problems
+from bot.limits import Limits
 from bot.parts import BotParts
 
 __all__ = ["BotParts", "serve"]
@@ -93,24 +95,29 @@ class Bot:
 
 
 def web_app(bot: Bot) -> Starlette:
+    """What anybody may ask takes one of the desk's threads at a time: the others are for people."""
+    looking, counting = asyncio.Lock(), asyncio.Lock()
+
     async def healthz(request: Request) -> Response:
         return JSONResponse({"alive": True})
 
     async def readyz(request: Request) -> Response:
-        found = await _unready(bot)
+        found = await _unready(bot, looking)
         return JSONResponse({"ready": not found, "problems": found}, status_code=503 if found else 200)
 
     async def metrics(request: Request) -> Response:
-        text = await bot.door.run(exposition, bot.parts.store, lambda: bot.connected)
+        async with counting:
+            text = await bot.door.run(exposition, bot.parts.store, lambda: bot.connected)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    return Starlette(routes=[*routes, *([] if bot.socket else [_slack_over_http(bot)])])
+    doors = [*routes, *([] if bot.socket else [_slack_over_http(bot)])]
+    return Starlette(routes=doors, middleware=[Middleware(Limits)])
 
 
-async def _unready(bot: Bot) -> list[str]:
+async def _unready(bot: Bot, one_at_a_time: asyncio.Lock) -> list[str]:
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_WITHIN), one_at_a_time:
             return await bot.door.run(problems, bot.parts.redis, bot.connected)
     except TimeoutError:
         return ["Redis does not answer"]
@@ -118,7 +125,9 @@ async def _unready(bot: Bot) -> list[str]:
 
 def _slack_over_http(bot: Bot) -> Route:
     """With an app token Slack comes over the socket, and there is no such door."""
-    handler, verifier = AsyncSlackRequestHandler(bot.app), SignatureVerifier(bot.parts.signing_secret or "")
+    if not bot.parts.signing_secret:
+        raise ValueError("requests over HTTP need a signing secret: without one, anybody could sign them")
+    handler, verifier = AsyncSlackRequestHandler(bot.app), SignatureVerifier(bot.parts.signing_secret)
 
     async def events(request: Request) -> Response:
         """Bolt reads a body before it looks at the signature, and so fails on what anybody may send: we look first."""

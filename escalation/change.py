@@ -20,6 +20,7 @@ from escalation.effects import (
 )
 from escalation.incident import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind, Incident
 from escalation.naming import room_name, topic
+from escalation.plans import Moment
 from escalation.values import PersonId
 
 
@@ -83,19 +84,24 @@ class Change:
         The thread of a private incident is in its room: there, what is for the room is shown in both at once.
         """
         if self.incident.private:
-            self.cause(Say, "thread", entry=entry.n, place=Place.THREAD, broadcast=broadcast or Place.ROOM in places)
+            if not places or {Place.THREAD, Place.ROOM} & set(places):
+                shown = broadcast or Place.ROOM in places
+                self.cause(Say, "thread", entry=entry.n, place=Place.THREAD, broadcast=shown)
             return
         for place in places or (Place.THREAD,):
             if place is Place.THREAD:
                 self.cause(Say, "thread", entry=entry.n, place=place, broadcast=broadcast)
-            elif self.has_room():
-                self.cause(Say, "room", entry=entry.n, place=place)
+            elif place is not Place.ROOM or self.has_room():
+                self.cause(Say, place, entry=entry.n, place=place)
 
     def say_everywhere(self, entry: Entry, *, broadcast: bool = False) -> None:
         self.say(entry, Place.THREAD, Place.ROOM, broadcast=broadcast)
 
     def tell(self, person: PersonId, entry: Entry) -> None:
+        """Directly. Who is told of a private incident belongs to its room from then on."""
         self.cause(Tell, entry=entry.n, person=person)
+        if self.incident.private and person not in self.incident.people():
+            self.invite((person,))
 
     # Room --------------------------------------------------------------------------------------------------------
 
@@ -135,6 +141,12 @@ class Change:
         # The underscore keeps it apart from a planned checkpoint that a policy calls `update`: slugs have none.
         checkpoint = Checkpoint(id=f"{kind}_{self.number()}", kind=kind, due=due, about=about)
         self.set(checkpoints=(*self.incident.checkpoints, checkpoint))
+
+    def arm_planned(self, moment: Moment, start: datetime) -> None:
+        """Set what the policy counts from that moment; what it had set before for the same moment is replaced."""
+        fresh = checkpoints.planned(self.incident, moment, start)
+        ids = {c.id for c in fresh}
+        self.set(checkpoints=(*(c for c in self.incident.checkpoints if c.id not in ids), *fresh))
 
     def disarm(self, *kinds: CheckpointKind) -> None:
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.kind not in kinds))

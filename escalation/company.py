@@ -1,37 +1,23 @@
 """Who a company's people are and which role each holds: the configuration, and its reading at an instant."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from escalation.rotation import Rotation, Zone
+from escalation.calendar import Calendar
+from escalation.contacts import Contacts
+from escalation.objectives import Objective
+from escalation.places import Channel
+from escalation.plans import Means, OtherWays
+from escalation.policy import LEAD, TEAM
+from escalation.staff import PersonKey, Staff, as_list
+from escalation.turns import NOTHING_ARRANGED, Duty, next_on_duty, on_duty
 from escalation.values import Frozen, PersonId
 
-PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]
-SlackUser = Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,}$")]
-
-
-def as_list(value: Any) -> Any:
-    """A role may name one holder or several."""
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-class PersonEntry(Frozen):
-    """How to find a person in Slack: by e-mail address, or by member id."""
-
-    email: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
-    slack: SlackUser | None = None
-    name: str | None = None
-
-    @model_validator(mode="after")
-    def _findable(self) -> "PersonEntry":
-        if not (self.email or self.slack):
-            raise ValueError("give an email or a slack id, so that the person can be found")
-        return self
+DYNAMIC = (LEAD, TEAM)  # what they mean depends on the service that an incident concerns
 
 
 class Holder(Frozen):
@@ -63,21 +49,22 @@ def parse_holder(text: Any) -> Any:
     raise ValueError(f"'{text}' is not a person, 'rotation NAME', 'rotation NAME next' or a user group id")
 
 
+def _one_rotation(holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
+    """Two rotations in one role would both be on call, each without knowing of the other's swaps."""
+    names = list(dict.fromkeys(h.rotation for h in holders if h.rotation))
+    if len(names) > 1:
+        raise ValueError(
+            f"rotation {names[1]} is the second rotation of this role, after {names[0]}; "
+            "make one rotation of both, or give the second its own role"
+        )
+    return holders
+
+
 Holders = Annotated[
     tuple[Annotated[Holder, BeforeValidator(lambda v: v if isinstance(v, Holder) else parse_holder(v))], ...],
     BeforeValidator(as_list),
+    AfterValidator(_one_rotation),
 ]
-
-
-def parse_channel(text: str) -> str:
-    """A name that Slack takes, without its #, or an id: a wrong one would only show when the first card is posted."""
-    name = text.removeprefix("#")
-    if re.fullmatch(r"[CG][A-Z0-9]{2,}", name) or (re.fullmatch(r"[\w-]{1,80}", name) and name == name.lower()):
-        return name
-    raise ValueError(f"'{text}' is not a channel; write its name in lower-case letters, digits, '-' or '_', or its id")
-
-
-Channel = Annotated[str, AfterValidator(parse_channel)]
 
 
 class Workspace(Frozen):
@@ -85,13 +72,23 @@ class Workspace(Frozen):
 
     incidents_channel: Channel = "incidents"
     stakeholders_channel: Channel = "stakeholders"
+    oncall_channel: Channel | None = None
+
+
+class Team(Frozen):
+    """People who own services together, and the channel where they are found."""
+
+    lead: PersonKey | None = None
+    members: tuple[PersonKey, ...] = ()
+    channel: Channel | None = None
 
 
 class Service(Frozen):
-    """A thing that can break: the team that owns it and its lead."""
+    """A thing that can break: the team that owns it, its lead, and the vendor it depends on."""
 
     team: str | None = None
     lead: PersonKey | None = None
+    vendor: str | None = None
 
 
 def _https(url: str) -> str:
@@ -100,17 +97,21 @@ def _https(url: str) -> str:
     return url
 
 
-class Company(Frozen):
+class Company(Staff):
     """The whole configuration file, see the README. People are referred to by their keys."""
 
     policy: str
     workspace: Workspace = Workspace()
     meeting_url: Annotated[str, AfterValidator(_https)] | None = None
-    timezone: Zone = "UTC"
-    people: dict[PersonKey, PersonEntry] = {}
     roles: dict[str, Holders] = {}
-    rotations: dict[str, Rotation] = {}
+    teams: dict[str, Team] = {}
     services: dict[str, Service] = {}
+    contacts: Contacts = Contacts()
+    calendar: Calendar = Calendar()
+    public_channels: tuple[Means, ...] | None = None
+    templates: dict[str, str] = {}
+    other_ways: OtherWays = OtherWays()
+    objective: Objective = Objective()
     permissions: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_list)]] = {}
 
     @model_validator(mode="after")
@@ -126,8 +127,44 @@ class Company(Frozen):
         entry = self.people[key]
         return entry.slack or directory.people.get(entry.email or "", key)
 
+    def key_of(self, member: PersonId, directory: "Directory") -> str | None:
+        """The configuration's key of a member; None for somebody it does not list."""
+        return next((key for key in self.people if self.member(key, directory) == member), None)
+
+    def mail_of(self, person: PersonId, directory: "Directory") -> str:
+        """Where somebody's mail goes: an address for pages of its own, else the one that finds them in Slack."""
+        entry = self.people.get(person if person in self.people else self.key_of(person, directory) or "")
+        return (entry.mail or entry.email or "") if entry else ""
+
+    def lead_of(self, service: str) -> str | None:
+        """The key of a service's lead, else of its team's lead."""
+        entry = self.services.get(service, Service())
+        return entry.lead or self.teams.get(entry.team or "", Team()).lead
+
+    def team_of(self, service: str) -> Team:
+        """The team that owns a service; an empty one while none is configured."""
+        return self.teams.get(self.services.get(service, Service()).team or "", Team())
+
+    def vendor_of(self, service: str) -> str:
+        """Whom to call about a service that depends on somebody else, in one line; empty when nobody."""
+        vendor = self.services.get(service, Service()).vendor
+        return str(self.contacts.vendors[vendor]) if vendor else ""
+
+    def follows_service(self, role: str) -> bool:
+        """Whether a role is somebody for at least one of the services."""
+        if role == LEAD:
+            return any(self.lead_of(s) for s in self.services)
+        return role == TEAM and any(self.team_of(s).members for s in self.services)
+
     def _known(self, kind: str) -> set[str]:
-        return {"person": set(self.people), "rotation": set(self.rotations), "role": set(self.roles)}[kind]
+        known: dict[str, Iterable[str]] = {
+            "person": self.people,
+            "rotation": self.rotations,
+            "role": self.roles,
+            "team": self.teams,
+            "vendor": self.contacts.vendors,
+        }
+        return set(known[kind])
 
     def _references(self) -> Iterator[tuple[str, str, str]]:
         for role, holders in self.roles.items():
@@ -138,11 +175,21 @@ class Company(Frozen):
                     yield f"roles.{role}", "rotation", holder.rotation
         for name, rotation in self.rotations.items():
             yield from ((f"rotations.{name}.people", "person", p) for p in rotation.people)
+        for name, team in self.teams.items():
+            yield from ((f"teams.{name}", "person", p) for p in (team.lead, *team.members) if p)
         for name, service in self.services.items():
-            if service.lead:
-                yield f"services.{name}.lead", "person", service.lead
+            yield from ((f"services.{name}.{kind}", kind_of, key) for kind, kind_of, key in self._owners(service))
         for move, roles in self.permissions.items():
             yield from ((f"permissions.{move}", "role", r) for r in roles)
+
+    def _owners(self, service: Service) -> Iterator[tuple[str, str, str]]:
+        """A team's name is only a word as long as `teams` lists none."""
+        if service.lead:
+            yield "lead", "person", service.lead
+        if service.team and self.teams:
+            yield "team", "team", service.team
+        if service.vendor:
+            yield "vendor", "vendor", service.vendor
 
 
 def suggest(name: str, known: set[str]) -> str:
@@ -164,30 +211,46 @@ class Directory(Frozen):
     names: dict[PersonId, str] = {}
 
 
+def unasked(company: Company) -> Directory:
+    """The workspace as it is taken to be while nobody asked it: each user group has somebody."""
+    groups = {h.group for holders in company.roles.values() for h in holders if h.group}
+    return Directory(groups={group: (f"group {group}",) for group in groups})
+
+
 class Roster(Frozen):
-    """Who holds each role at one instant. A role that nobody holds is absent or empty."""
+    """Who holds each role at one instant. A role that nobody holds is absent or empty.
+
+    `service_lead@checkout` is what `service_lead` means while an incident concerns checkout.
+    """
 
     holders: dict[str, tuple[PersonId, ...]] = {}
 
-    def of(self, role: str) -> tuple[PersonId, ...]:
-        return self.holders.get(role, ())
+    def of(self, role: str, service: str = "") -> tuple[PersonId, ...]:
+        """Who holds a role, for an incident of a service where that matters."""
+        return self.holders.get(f"{role}@{service}") or self.holders.get(role, ())
 
 
-def roster(company: Company, directory: Directory, at: datetime) -> Roster:
+def roster(company: Company, directory: Directory, at: datetime, duty: Duty = NOTHING_ARRANGED) -> Roster:
     """Read the roles at an instant: rotations are asked now, so a handover at midnight pages the right human."""
-    return Roster(
-        holders={
-            role: tuple(dict.fromkeys(p for h in holders for p in _people(h, company, directory, at)))
-            for role, holders in company.roles.items()
-        }
-    )
+    held = {
+        role: tuple(dict.fromkeys(p for h in holders for p in _people(h, company, directory, at, duty)))
+        for role, holders in company.roles.items()
+    }
+    return Roster(holders=held | dict(_of_services(company, directory)))
 
 
-def _people(holder: Holder, company: Company, directory: Directory, at: datetime) -> tuple[PersonId, ...]:
+def _of_services(company: Company, directory: Directory) -> Iterator[tuple[str, tuple[PersonId, ...]]]:
+    for name in company.services:
+        if lead := company.lead_of(name):
+            yield f"{LEAD}@{name}", (company.member(lead, directory),)
+        if members := company.team_of(name).members:
+            yield f"{TEAM}@{name}", tuple(dict.fromkeys(company.member(m, directory) for m in members))
+
+
+def _people(holder: Holder, company: Company, directory: Directory, at: datetime, duty: Duty) -> tuple[PersonId, ...]:
     if holder.group:
         return directory.groups.get(holder.group, ())
-    key = holder.person or ""
+    keys: tuple[str, ...] = (holder.person,) if holder.person else ()
     if holder.rotation:
-        rotation = company.rotations[holder.rotation]
-        key = rotation.next_on_call(at) if holder.next else rotation.on_call(at)
-    return (company.member(key, directory),)
+        keys = (next_on_duty if holder.next else on_duty)(holder.rotation, company, duty, at)
+    return tuple(company.member(key, directory) for key in keys)

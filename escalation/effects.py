@@ -10,14 +10,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from escalation.plans import Via
 from escalation.values import Frozen, PersonId
 
 
 class Place(StrEnum):
-    """`thread`: under the card. `room`: the war room itself."""
+    """`thread`: under the card. `room`: the war room itself. `team`: the channel of the team that owns the service.
+
+    `stakeholders`: their channel, in the words that are meant for them.
+    """
 
     THREAD = "thread"
     ROOM = "room"
+    TEAM = "team"
+    STAKEHOLDERS = "stakeholders"
 
 
 class _Effect(Frozen):
@@ -32,6 +38,30 @@ class SendPage(_Effect):
     kind: Literal["page"] = "page"
     page: int
     nth: int = 1
+
+
+class PageBy(_Effect):
+    """The same call by another way than Slack."""
+
+    kind: Literal["page_by"] = "page_by"
+    page: int
+    nth: int = 1
+    via: Literal[Via.MAIL] = Via.MAIL
+
+
+class Alert(_Effect):
+    """The incident in another paging service, under its own id: triggered, acknowledged or resolved there."""
+
+    kind: Literal["alert"] = "alert"
+    via: Literal[Via.PAGERDUTY] = Via.PAGERDUTY
+    action: Literal["trigger", "acknowledge", "resolve"]
+
+
+class MailOut(_Effect):
+    """A communication's words, by mail to the stakeholders."""
+
+    kind: Literal["mail_out"] = "mail_out"
+    entry: int
 
 
 class PostCard(_Effect):
@@ -100,6 +130,19 @@ class Tell(_Effect):
     person: PersonId
 
 
+class LinkOther(_Effect):
+    """Tell another open incident of this one."""
+
+    kind: Literal["link"] = "link"
+    other: str
+
+
+class ArchiveRoom(_Effect):
+    """Archive the war room: after the review, never before."""
+
+    kind: Literal["archive"] = "archive"
+
+
 class Refresh(_Effect):
     """Bring one posted card up to date: at least to `face`."""
 
@@ -109,7 +152,21 @@ class Refresh(_Effect):
 
 
 Effect = Annotated[
-    SendPage | PostCard | OpenRoom | Invite | SetTopic | PinCard | BookmarkLink | Say | Tell | Refresh,
+    SendPage
+    | PageBy
+    | Alert
+    | MailOut
+    | PostCard
+    | OpenRoom
+    | Invite
+    | SetTopic
+    | PinCard
+    | BookmarkLink
+    | Say
+    | Tell
+    | LinkOther
+    | ArchiveRoom
+    | Refresh,
     Field(discriminator="kind"),
 ]
-OPTIONAL = (SetTopic, PinCard, BookmarkLink, Invite)
+OPTIONAL = (SetTopic, PinCard, BookmarkLink, Invite, ArchiveRoom)

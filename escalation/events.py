@@ -3,13 +3,15 @@
 Every event says why in its own fields; `key` makes a doubled submit of one modal harmless.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from escalation.incident import Facts, Room, Status
+from escalation.calendar import Calendar
+from escalation.incident import Detection, Facts, Lead, Room, Status
+from escalation.plans import Means, OtherWays
 from escalation.policy import Severity, SeverityPolicy
 from escalation.values import Frozen, PersonId
 
@@ -22,15 +24,22 @@ class Move(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"
     ROOT_CAUSE = "root_cause"
+    WORKAROUND = "workaround"
     START_FIX = "start_fix"
     FIX_APPLIED = "fix_applied"
     FIX_FAILED = "fix_failed"
     UPDATE = "update"
+    SCHEDULE = "schedule"
+    VERIFY = "verify"
     SEVERITY = "severity"
     ESCALATE = "escalate"
     PAGE = "page"
+    EDIT = "edit"
+    LEAD = "lead"
+    COMMUNICATE = "communicate"
     SECURITY = "security"
     RESOLVE = "resolve"
+    REVIEWED = "reviewed"
     REOPEN = "reopen"
     CANCEL = "cancel"
 
@@ -42,12 +51,30 @@ class _Move(Frozen):
     key: str = ""
 
 
+class Other(Frozen):
+    """Another open incident, at the moment of a declaration; `coordinated_in` as in its own record."""
+
+    id: str
+    coordinated_in: str = ""
+
+
 class Terms(Frozen):
-    """What the configuration adds to a declaration: frozen into the incident."""
+    """What the configuration and the moment add to a declaration: frozen into the incident.
+
+    `team` owns the affected service; `vendor` is whom to call about it, in words; `public_means` are the public
+    channels that the company has (None: all). `others` are the open incidents that a war room would be shared with.
+    """
 
     policy: SeverityPolicy
     speed: float = 1.0
     meeting_url: str = ""
+    calendar: Calendar = Calendar()
+    drill: bool = False
+    team: str = ""
+    vendor: str = ""
+    public_means: tuple[Means, ...] | None = None
+    ways: OtherWays = OtherWays()
+    others: tuple[Other, ...] = ()
 
 
 class Declare(Frozen):
@@ -67,6 +94,13 @@ class Acknowledge(_Move):
 class RootCause(_Move):
     kind: Literal[Move.ROOT_CAUSE] = Move.ROOT_CAUSE
     cause: Needed
+
+
+class Workaround(_Move):
+    """A workaround or rollback is in place: people can work again, the cause is still to be found."""
+
+    kind: Literal[Move.WORKAROUND] = Move.WORKAROUND
+    text: Needed
 
 
 class StartFix(_Move):
@@ -94,6 +128,69 @@ class PostUpdate(_Move):
     impact: Words = ""
     status: Status | None = None
     next_in: timedelta | None = None
+    public_wording: Words = ""
+
+
+class Schedule(_Move):
+    """The work is planned: `when` in people's words (a sprint, the next deployment, a day)."""
+
+    kind: Literal[Move.SCHEDULE] = Move.SCHEDULE
+    when: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Verify(_Move):
+    """The fix was verified: what was looked at."""
+
+    kind: Literal[Move.VERIFY] = Move.VERIFY
+    text: Words = ""
+
+
+class Edit(_Move):
+    """Correct what was said at the declaration; None leaves a field as it is."""
+
+    kind: Literal[Move.EDIT] = Move.EDIT
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
+    impact: Words | None = None
+    description: Words | None = None
+    service: Words | None = None
+    public_wording: Words | None = None
+    detection: Detection | None = None
+    data_loss: bool | None = None
+    outage: bool | None = None
+    major_impact: bool | None = None
+    team: str | None = None
+    vendor: str | None = None
+
+
+class TakeLead(_Move):
+    """Take a role of the response, offer it to somebody (`to`), or take an offer (`by` is the one it was made to)."""
+
+    kind: Literal[Move.LEAD] = Move.LEAD
+    lead: Lead
+    to: PersonId = ""
+
+
+class Answer(StrEnum):
+    """What a person says of a communication."""
+
+    APPROVED = "approved"
+    PUBLISHED = "published"
+    DECLINED = "declined"
+
+
+class AnswerCommunication(_Move):
+    """A communication was approved, published by hand, or is not needed. `n` is its number on the incident."""
+
+    kind: Literal[Move.COMMUNICATE] = Move.COMMUNICATE
+    n: int
+    answer: Answer
+
+
+class Reviewed(_Move):
+    """The post-incident review was held: the customers' follow-up is due, and the room may be archived."""
+
+    kind: Literal[Move.REVIEWED] = Move.REVIEWED
+    text: Words = ""
 
 
 class ChangeSeverity(_Move):
@@ -152,10 +249,14 @@ class Cancel(_Move):
 
 
 class CheckpointDue(Frozen):
-    """The alarm clock rang. Which checkpoint rang is for the log: whatever is due now fires, in order."""
+    """The alarm clock rang. Which checkpoint rang is for the log: whatever is due now fires, in order.
+
+    `away` is from when until when no clock was watched, if that is why it comes late.
+    """
 
     kind: Literal["checkpoint_due"] = "checkpoint_due"
     checkpoint: str
+    away: tuple[datetime, datetime] | None = None
 
 
 class Delivered(Frozen):
@@ -195,6 +296,15 @@ class Dropped(Frozen):
     gone: str = ""
 
 
+class Linked(Frozen):
+    """Another incident was declared while this one is open; `coordinated_in` has the room for both."""
+
+    kind: Literal["linked"] = "linked"
+    effect: str = ""
+    other: str
+    coordinated_in: str
+
+
 class Trouble(Frozen):
     """An effect is refused because of us (token, scope, archived channel): it is retried, and people see it."""
 
@@ -204,7 +314,8 @@ class Trouble(Frozen):
 
 
 MoveEvent = (
-    Acknowledge | RootCause | StartFix | FixApplied | FixFailed | PostUpdate | ChangeSeverity | Escalate | PagePeople
-    | MarkSecurity | Resolve | Reopen | Cancel
+    Acknowledge | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
+    | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | MarkSecurity | Resolve | Reviewed
+    | Reopen | Cancel
 )  # fmt: skip
-OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Trouble
+OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Linked | Trouble

@@ -5,15 +5,17 @@ Times are aware UTC datetimes. People are Slack member ids (or a key of the conf
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
+from escalation.calendar import Calendar, Wait
 from escalation.effects import Effect
+from escalation.plans import Communication, Means, OtherWays, ReviewRule, Said
 from escalation.policy import Severity, SeverityPolicy
 from escalation.values import Frozen, PersonId
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class Status(StrEnum):
@@ -55,6 +57,9 @@ class Facts(Frozen):
     public_wording: str = ""
     source_link: str = ""
 
+    def said(self, what: Said) -> bool:
+        return bool(getattr(self, what))
+
 
 class Signed(Frozen):
     """A fact with who stated it and when."""
@@ -91,17 +96,25 @@ class Page(Frozen):
 
 
 class CheckpointKind(StrEnum):
-    """`policy`: planned by the policy; the others follow from what happens."""
+    """`policy` and `communication`: planned by the policy; the others follow from what happens."""
 
     POLICY = "policy"
+    COMMUNICATION = "communication"
+    FALLBACK = "fallback"
     REPEAT = "repeat"
+    OWED = "owed"
     UPDATE = "update"
     SILENCE = "silence"
     MONITORING = "monitoring"
+    PHASE = "phase"
 
 
 class Checkpoint(Frozen):
-    """A checkpoint that still waits. `about` names the planned checkpoint (policy) or the page's number (repeat)."""
+    """A checkpoint that still waits.
+
+    `about` names the planned checkpoint (policy) or communication, or holds a number: the page's (repeat, fallback),
+    the owed communication's (owed), the phase's (phase), the update's that promised this one (update).
+    """
 
     id: str
     kind: CheckpointKind
@@ -115,6 +128,7 @@ class EntryKind(StrEnum):
     DECLARED = "declared"
     PAGED = "paged"
     REPEATED = "repeated"
+    OTHERWISE = "otherwise"
     CHECKPOINT = "checkpoint"
     SKIPPED = "skipped"
     REFUSED = "refused"
@@ -125,16 +139,31 @@ class EntryKind(StrEnum):
     FIX_STARTED = "fix_started"
     FIX_APPLIED = "fix_applied"
     FIX_FAILED = "fix_failed"
+    WORKAROUND = "workaround"
+    TICKET = "ticket"
+    SCHEDULED = "scheduled"
+    VERIFIED = "verified"
     UPDATE = "update"
     UPDATE_DUE = "update_due"
     SILENCE = "silence"
     MONITORED = "monitored"
+    NOTIFIED = "notified"
+    EDITED = "edited"
+    COMMUNICATION = "communication"
+    COMMUNICATED = "communicated"
+    OVERDUE = "overdue"
     ESCALATED = "escalated"
     SEVERITY = "severity"
     SECURITY = "security"
     EXPOSED = "exposed"
     ROOM_OPENED = "room_opened"
     ROOM_LOST = "room_lost"
+    PHASE = "phase"
+    LEADING = "leading"
+    LINKED = "linked"
+    REVIEWED = "reviewed"
+    DRILL_REPORT = "drill_report"
+    RECOVERED = "recovered"
     TROUBLE = "trouble"
     RESOLVED = "resolved"
     REOPENED = "reopened"
@@ -198,28 +227,100 @@ class Resolution(Frozen):
     next_steps: str = ""
 
 
+class Stage(StrEnum):
+    """Which word of a communication this is."""
+
+    FIRST = "first"
+    UPDATE = "update"
+    RESTORED = "restored"
+    FOLLOW_UP = "follow_up"
+
+
+class OwedState(StrEnum):
+    """`waiting`: for a person's approval. `replaced`: a newer word of the same communication took its place."""
+
+    WAITING = "waiting"
+    OWED = "owed"
+    DONE = "done"
+    DECLINED = "declined"
+    REPLACED = "replaced"
+
+
+class Owed(Frozen):
+    """A word that somebody outside the response is owed: by which plan, through what, by when.
+
+    The plan is kept whole: a severity that was changed since may not have it. `entry` is the line of the timeline that
+    holds what is to be said. What goes through Slack alone is done as soon as it is decided: delivery sees to it.
+    """
+
+    n: int
+    plan: Communication
+    stage: Stage
+    through: tuple[Means, ...]
+    entry: int
+    due: datetime | None = None
+    state: OwedState = OwedState.OWED
+    by: PersonId = ""
+
+
+class Lead(StrEnum):
+    """The roles of the response that one person at a time holds."""
+
+    COMMANDER = "commander"
+    COMMUNICATIONS = "communications"
+    SCRIBE = "scribe"
+
+
+def _handed(policy: Any, info: ValidationInfo) -> Any:
+    """None stands for the policy that whoever reads a stored document knows already."""
+    return info.context["policy"] if policy is None and info.context else policy
+
+
 class Incident(Frozen):
-    """All there is to know. `face` counts the changes a reader can see; `stamp` tells one commit from another."""
+    """All there is to know. `face` counts the changes a reader can see; `stamp` tells one commit from another.
+
+    `clock_from` is when the policy's clocks started, `sla_from` from when people are promised (a raised severity moves
+    the first alone). `offers` are handovers that wait for an answer. `linked` are incidents at the same time, and
+    `coordinated_in` is the one whose room is for all of them.
+    """
 
     version: int = STATE_VERSION
     id: str
     stamp: str = ""
     face: int = 1
     severity: Severity
-    policy: SeverityPolicy
+    policy: Annotated[SeverityPolicy, BeforeValidator(_handed)]
     speed: float = Field(default=1.0, gt=0)
     meeting_url: str = ""
+    calendar: Calendar = Calendar()
+    drill: bool = False
+    team: str = ""
+    vendor: str = ""
+    public_means: tuple[Means, ...] | None = None
+    ways: OtherWays = OtherWays()
+    alerted: bool = False
     facts: Facts
     reporter: PersonId
     declared_at: datetime
     clock_from: datetime
+    sla_from: datetime
     round: int = 1
     status: Status = Status.INVESTIGATING
     acknowledgement: Signed | None = None
     assigned: tuple[PersonId, ...] = ()
     root_cause: Signed | None = None
+    workaround: Signed | None = None
     fix: Signed | None = None
+    schedule: Signed | None = None
+    verified: Signed | None = None
+    reviewed: Signed | None = None
     eta: str = ""
+    leads: dict[Lead, PersonId] = {}
+    offers: dict[Lead, PersonId] = {}
+    linked: tuple[str, ...] = ()
+    coordinated_in: str = ""
+    communications: tuple[Owed, ...] = ()
+    phase: int = -1
     resolution: Resolution | None = None
     closed_at: datetime | None = None
     tiers_paged: tuple[int, ...] = ()
@@ -249,6 +350,31 @@ class Incident(Frozen):
         """A distance of the policy on this incident's clock: at speed 60, fifteen minutes take fifteen seconds."""
         return length / self.speed
 
+    def after(self, start: datetime, wait: Wait) -> datetime:
+        """When a wait that began at `start` is over: business time first, then the distance is scaled."""
+        return start + self.scaled(self.calendar.after(start, wait) - start)
+
+    @property
+    def acknowledge_by(self) -> datetime:
+        return self.after(self.sla_from, self.policy.acknowledge_within)
+
+    @property
+    def resolve_by(self) -> datetime:
+        return self.after(self.sla_from, self.policy.resolve_within)
+
+    @property
+    def review_by(self) -> datetime | None:
+        """By when the post-incident review is due; None when the policy asks for none (or it is not resolved)."""
+        rule, done = self.policy.review, self.resolution
+        if rule is None or done is None or not self._asks_for_review(rule, done.at):
+            return None
+        return done.at + self.scaled(rule.within)
+
+    def _asks_for_review(self, rule: ReviewRule, resolved_at: datetime) -> bool:
+        lasted = rule.lasted is not None and resolved_at - self.declared_at > self.scaled(rule.lasted)
+        harmed = (rule.security and self.facts.security) or (rule.data_loss and self.facts.data_loss)
+        return rule.always or lasted or harmed
+
     def entry(self, n: int) -> Entry:
         """Timeline entries are numbered from 1 without gaps."""
         return self.timeline[n - 1]
@@ -268,6 +394,10 @@ class Incident(Frozen):
         """The card whose thread tells the story: in the incidents channel, or in the private room."""
         kind = CopyKind.ROOM if self.private else CopyKind.CHANNEL
         return next((c for c in self.copies if c.kind is kind and not c.redacted), None)
+
+    def owed(self, n: int) -> Owed:
+        """Communications are numbered from 1 without gaps."""
+        return self.communications[n - 1]
 
     def open_page_of(self, person: PersonId) -> Page | None:
         return next((p for p in reversed(self.pages) if p.person == person and p.state is PageState.OPEN), None)

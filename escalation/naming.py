@@ -11,9 +11,9 @@ ROOM_NAME_LIMIT = 80  # https://docs.slack.dev/reference/methods/conversations.c
 def room_name(incident: Incident, private: bool) -> str:
     """`inc-20241218-001-checkout-is-down`: date, the day's number and the title, in the letters that Slack allows.
 
-    The number makes the name this incident's own; a second room of one incident says so.
+    The number makes the name this incident's own; a second room of one incident says so, and a drill's that it is one.
     """
-    stem = incident.id.lower()
+    stem = f"drill-{incident.id.lower()}" if incident.drill else incident.id.lower()
     if private:
         stem += "-private"
     if incident.old_rooms:
@@ -30,4 +30,5 @@ def former_room_name(incident: Incident) -> str:
 
 def topic(incident: Incident) -> str:
     """What the room's topic says, plain text; the medium escapes it and cuts it to its limit."""
-    return f"{incident.severity} {incident.status} | {incident.id} | {incident.facts.title}"
+    drill = "🧪 DRILL | " if incident.drill else ""
+    return f"{drill}{incident.severity} {incident.status} | {incident.id} | {incident.facts.title}"

@@ -2,7 +2,7 @@
 
 from escalation import paging
 from escalation.change import Change
-from escalation.effects import OPTIONAL, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
+from escalation.effects import OPTIONAL, ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
 from escalation.incident import Copy, CopyKind, EntryKind, PageState, Room
 
@@ -21,6 +21,8 @@ def delivered(change: Change, event: Delivered) -> None:
             return
         case SendPage():
             _page_arrived(change, effect, event)
+        case ArchiveRoom() if change.incident.room:
+            change.set(room=change.incident.room.model_copy(update={"lost": True}))
         case PostCard():
             kind = CopyKind.ROOM if effect.place == "room" else CopyKind.CHANNEL
             _posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
@@ -109,6 +111,8 @@ def dropped(change: Change, event: Dropped) -> None:
     room = change.incident.room
     if room and not room.lost and room.channel == event.gone:
         change.set(room=room.model_copy(update={"lost": True}))
+        if change.incident.reviewed:  # we archived it ourselves, and this came after
+            return
         entry = change.note(EntryKind.ROOM_LOST, why=event.why, fields={"name": room.name})
         if change.incident.private:
             _move_to_new_room(change, room)

@@ -1,12 +1,15 @@
 """Climbing the ladder: whom to page now, and what to do about a rung on which nobody stands."""
 
 from collections.abc import Iterable
+from typing import Literal
 
+from escalation import warroom
 from escalation.change import Change
-from escalation.checkpoints import holders
-from escalation.effects import SendPage
+from escalation.checkpoints import holders, in_roles
+from escalation.effects import Alert, PageBy, SendPage
 from escalation.incident import Checkpoint, CheckpointKind, EntryKind, Incident, Page, PageState
-from escalation.values import PersonId
+from escalation.plans import Via
+from escalation.values import PersonId, spoken_duration
 
 
 def page_tiers(
@@ -26,6 +29,9 @@ def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: froz
     """
     policy = change.incident.policy
     if tier > len(policy.tiers):
+        below = next_tier(change.incident)  # the top was paged for a reason of its own, past those in between
+        if below is not None:
+            return page_tier(change, below, f"{why}, and nobody is above", by, skip)
         _nobody_left(change, why)
         return tier
     change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
@@ -39,6 +45,8 @@ def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: froz
         change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
         return page_tier(change, tier + 1, f"{why}, and tier {tier} ({name}) has nobody to page", by, skip)
     _page(change, people, tier, why, by, _empty_roles(change, tier))
+    if policy.tiers[tier - 1].room:
+        warroom.open_room(change)
     return tier
 
 
@@ -80,7 +88,39 @@ def send_page(change: Change, person: PersonId, tier: int, why: str, role: str) 
     page = Page(n=len(pages) + 1, tier=tier, rung=rung, person=person, role=role, why=why, at=change.now)
     change.set(pages=(*pages, page))
     change.cause(SendPage, page=page.n)
+    _by_other_ways(change, page, change.incident.ways.page)
     arm_repeat(change, page)
+    if change.incident.ways.slack_down and not change.incident.drill:
+        change.arm(CheckpointKind.FALLBACK, change.now + change.incident.ways.after, str(page.n))
+
+
+def _by_other_ways(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
+    """A drill never leaves Slack. A paging service knows the incident, not the person: it is told once."""
+    if change.incident.drill:
+        return
+    if Via.MAIL in ways:
+        change.cause(PageBy, page=page.n, nth=page.sent)
+    if Via.PAGERDUTY in ways and not change.incident.alerted:
+        change.set(alerted=True)
+        change.cause(Alert, "alert", action="trigger")
+
+
+def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
+    """Slack has not taken these pages: they go by the other ways, and that is said when Slack is back."""
+    ways = change.incident.ways
+    pages = tuple(change.incident.page(int(c.about)) for c in fired)
+    for page in pages:
+        _by_other_ways(change, page, tuple(w for w in ways.slack_down if w not in ways.page))
+    fields = {"ways": ", ".join(ways.slack_down), "after": spoken_duration(ways.after)}
+    people = tuple(dict.fromkeys(p.person for p in pages))
+    change.say(change.note(EntryKind.OTHERWISE, people=people, why="Slack did not take the page", fields=fields))
+
+
+def tell_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:
+    """Another paging service that was told of the incident hears how it goes on."""
+    if change.incident.alerted:
+        change.set(alerted=action != "resolve")
+        change.cause(Alert, "alert", action=action)
 
 
 def arm_repeat(change: Change, page: Page) -> None:
@@ -96,6 +136,7 @@ def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
     change.set(pages=tuple(pages.get(p.n, p) for p in change.incident.pages))
     for page in pages.values():
         change.cause(SendPage, page=page.n, nth=page.sent)
+        _by_other_ways(change, page, change.incident.ways.page)
         arm_repeat(change, page)
     people = tuple(p.person for p in pages.values())
     change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not answered"))
@@ -142,6 +183,8 @@ def next_tier_for(change: Change, person: PersonId) -> int | None:
         if set(holders(change.incident, change.roster, tier)) != {person}:
             return tier
         change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
+        if change.incident.policy.tiers[tier - 1].room:
+            warroom.open_room(change)
     return None
 
 
@@ -151,12 +194,12 @@ def role_of(change: Change, person: PersonId, tier: int) -> str:
         return ""
     policy = change.incident.policy
     roles = policy.tiers[tier - 1].roles_for(change.incident.facts.security)
-    return ", ".join(policy.role_name(r) for r in roles if person in change.roster.of(r))
+    return ", ".join(policy.role_name(r) for r in roles if person in in_roles(change.incident, change.roster, (r,)))
 
 
 def _empty_roles(change: Change, tier: int) -> tuple[str, ...]:
     roles = change.incident.policy.tiers[tier - 1].roles_for(change.incident.facts.security)
-    return tuple(r for r in roles if not change.roster.of(r))
+    return tuple(r for r in roles if not in_roles(change.incident, change.roster, (r,)))
 
 
 def _nobody_left(change: Change, why: str) -> None:

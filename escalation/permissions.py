@@ -7,7 +7,7 @@ from typing import Literal
 from escalation.company import Roster
 from escalation.events import Move
 from escalation.incident import Incident
-from escalation.moves import Refused
+from escalation.refused import Refused
 from escalation.values import Frozen, PersonId
 from escalation.words import people
 

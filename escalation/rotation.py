@@ -5,11 +5,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from escalation.values import Frozen
+from escalation.places import Channel
+from escalation.values import Duration, Frozen, format_duration
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEK = timedelta(weeks=1)
+SHORTEST = timedelta(hours=2)
+LONGEST_GAP = timedelta(hours=24)  # a zone that crosses the date line
 _EPOCH_MONDAY = date(1970, 1, 5)
 
 
@@ -57,48 +61,98 @@ class Shift(Frozen):
     ends: datetime
 
 
+def _whole_hours(length: timedelta) -> timedelta:
+    if length < SHORTEST or length % timedelta(hours=1):
+        raise ValueError(
+            f"'{format_duration(length)}' is no length of a shift; write whole hours, 2h or more, like 12h"
+        )
+    return length
+
+
+def _feed(url: str) -> str:
+    if not re.match(r"(https|webcal)://[^/\s]+", url):
+        raise ValueError(f"'{url}' is not a calendar; its address begins with https:// or webcal://")
+    return url
+
+
+def _handle(name: str) -> str:
+    if not re.fullmatch(r"S[A-Z0-9]{2,}|@?[a-z0-9][a-z0-9._-]{0,20}", name):
+        raise ValueError(f"'{name}' is not a user group; write its handle like oncall-engineer, or its id")
+    return name.removeprefix("@")
+
+
 class Rotation(Frozen):
-    """People who take weekly turns in the order given. `first_shift` says whose week begins the count."""
+    """People who take turns in the order given, or as a calendar feed says.
+
+    Turns begin at local wall-clock times, `every` so often: the handover's weekday begins the count, and `first_shift`
+    is a day of the first person's turn. `group` is a Slack user group that is kept in step.
+    """
 
     people: tuple[str, ...] = Field(min_length=1)
+    every: Annotated[Duration, AfterValidator(_whole_hours)] = WEEK
     handover: HandoverTime = Handover(weekday=0, at=time(0, 0))
     timezone: Zone = "UTC"
     first_shift: date | None = None
+    ical: Annotated[str, AfterValidator(_feed)] | None = None
+    group: Annotated[str, AfterValidator(_handle)] | None = None
+    test_page: bool = True
+    handover_call: Duration = timedelta(minutes=30)
+    handover_channel: Channel | None = None
+
+    @model_validator(mode="after")
+    def _planned_or_fed(self) -> "Rotation":
+        doubled = sorted({"handover", "every", "first_shift"} & self.model_fields_set)
+        if self.ical and doubled:
+            raise ValueError(f"ical and {doubled[0]} exclude each other: the calendar says when shifts begin; keep one")
+        return self
 
     def shift(self, at: datetime, ahead: int = 0) -> Shift:
-        """The shift that holds at an instant, or the one so many handovers later."""
-        week = self._week_of(at) + ahead
+        """The planned shift that holds at an instant, or the one so many handovers later."""
+        turn = self._turn_of(at) + ahead
         return Shift(
-            person=self.people[(week - self._first_week()) % len(self.people)],
-            starts=self._start_of(week),
-            ends=self._start_of(week + 1),
+            person=self.people[(turn - self._first_turn()) % len(self.people)],
+            starts=self._start_of(turn),
+            ends=self._start_of(turn + 1),
         )
 
     def on_call(self, at: datetime) -> str:
-        """The person on call at an instant."""
+        """The person whose planned shift an instant lies in."""
         return self.shift(at).person
 
     def next_on_call(self, at: datetime) -> str:
-        """Whoever takes over next: the backup."""
+        """The person of the planned shift after that."""
         return self.shift(at, ahead=1).person
 
-    def _first_week(self) -> int:
-        if self.first_shift is None:
-            return 0
-        return ((self.first_shift - _EPOCH_MONDAY).days - self.handover.weekday) // 7
+    def _anchor(self) -> datetime:
+        """The local time that the count of turns begins at: the handover's weekday, on or before the first shift."""
+        first = self.first_shift or _EPOCH_MONDAY + timedelta(days=self.handover.weekday)
+        return datetime.combine(first - timedelta(days=(first.weekday() - self.handover.weekday) % 7), self.handover.at)
 
-    def _week_of(self, at: datetime) -> int:
-        """Count handovers since 1970: a guess from the local date, corrected by real instants, so DST needs no case."""
-        local = at.astimezone(ZoneInfo(self.timezone)).date()
-        week = ((local - _EPOCH_MONDAY).days - self.handover.weekday) // 7
-        while self._start_of(week) > at:
-            week -= 1
-        while self._start_of(week + 1) <= at:
-            week += 1
-        return week
+    def _first_turn(self) -> int:
+        """Turns shorter than a week may lie between the handover's weekday and the first shift."""
+        anchor = self._anchor()
+        first = datetime.combine(self.first_shift, self.handover.at) if self.first_shift else anchor
+        return (first - anchor) // self.every
 
-    def _start_of(self, week: int) -> datetime:
-        """The handover that begins a week. A local time that DST skips comes as much later as the gap is long."""
-        day = _EPOCH_MONDAY + timedelta(days=7 * week + self.handover.weekday)
-        local = datetime.combine(day, self.handover.at, ZoneInfo(self.timezone))
-        return local.astimezone(UTC)
+    def _turn_of(self, at: datetime) -> int:
+        """Count from the anchor: a guess by the local time, corrected by real instants, so that DST needs no case."""
+        turn = (at.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) - self._anchor()) // self.every
+        while self._start_of(turn) > at:
+            turn -= 1
+        while self._start_of(turn + 1) <= at:
+            turn += 1
+        return turn
+
+    def _start_of(self, turn: int) -> datetime:
+        """The handover that begins a turn. A local time that DST skips comes as much later as the gap is long.
+
+        Where a zone skips more than a whole turn, that turn has no time at all, rather than beginning after the next.
+        """
+        start, crowd = self._local(turn), LONGEST_GAP // self.every
+        if not crowd or self._local(turn + crowd) - start == crowd * self.every:
+            return start
+        return min(self._local(t) for t in range(turn, turn + crowd + 1))
+
+    def _local(self, turn: int) -> datetime:
+        local = self._anchor() + turn * self.every
+        return local.replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)

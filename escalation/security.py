@@ -1,9 +1,11 @@
 """Closing the doors behind an incident that turns out to be a security matter."""
 
-from escalation import paging
+from escalation import communications, paging, warroom
 from escalation.change import Change
-from escalation.effects import BookmarkLink, Invite, OpenRoom, PinCard, PostCard, Say, SetTopic
+from escalation.checkpoints import in_roles
+from escalation.effects import BookmarkLink, Invite, LinkOther, MailOut, OpenRoom, PinCard, PostCard, Say, SetTopic
 from escalation.incident import EntryKind, Incident
+from escalation.plans import PhaseStart
 from escalation.values import PersonId
 
 WHY = "it was marked as a security incident"
@@ -14,15 +16,18 @@ def close_doors(change: Change, by: PersonId, why: str) -> None:
     before = change.incident
     change.set(facts=before.facts.model_copy(update={"security": True}))
     entry = change.note(EntryKind.SECURITY, by=by, why=why)
+    communications.stop(change)
     _stop_public_writing(change)
     change.open_room(tuple(sorted(before.people() | {by})))
     change.say(entry)
     change.say(change.note(EntryKind.EXPOSED, fields=_exposed(before)))
-    _page_security(change, by)
+    if change.incident.phase < 0:
+        warroom.begin_phase(change, PhaseStart.OPENED)
+    page_team(change, by, WHY)
 
 
 def _stop_public_writing(change: Change) -> None:
-    public = (PostCard, OpenRoom, Invite, PinCard, BookmarkLink, SetTopic, Say)
+    public = (PostCard, OpenRoom, Invite, PinCard, BookmarkLink, SetTopic, Say, MailOut, LinkOther)
     change.drop_effects(*(e.id for e in change.incident.effects if isinstance(e, public)))
     change.finalise(*change.public_copies(), redact=True)
     room = change.incident.room
@@ -37,15 +42,16 @@ def _exposed(before: Incident) -> dict[str, str]:
     return {"channel": card.channel if card else "", "room": before.room.channel if before.room else ""}
 
 
-def _page_security(change: Change, by: PersonId) -> None:
+def page_team(change: Change, by: PersonId, why: str) -> None:
+    """The security team now; where there is none, whoever is next on the ladder."""
     policy = change.incident.policy
     roles = tuple(dict.fromkeys(r for t in policy.tiers for r in t.on_breach))
-    team = tuple(dict.fromkeys(p for r in roles for p in change.roster.of(r)))
+    team = in_roles(change.incident, change.roster, roles)
     names = ", ".join(policy.role_name(r) for r in roles) or "The security team"
     if not team:
         fields = {"tier": "0", "name": names}
-        change.say_everywhere(change.note(EntryKind.SKIPPED, why=WHY, fields=fields))
+        change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, fields=fields))
         tier = paging.next_tier(change.incident) or len(policy.tiers) + 1
-        paging.page_tier(change, tier, f"{WHY}, and nobody is on the security team", by)
+        paging.page_tier(change, tier, f"{why}, and nobody is on the security team", by)
     elif others := tuple(p for p in team if p != by):
-        paging.page_people(change, others, WHY, by, names)
+        paging.page_people(change, others, why, by, names)

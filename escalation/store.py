@@ -1,36 +1,51 @@
 """Incidents in Redis: the one module of the domain that does I/O. A change, its due times and its jobs are one commit.
 
 Keys (JSON or plain text): `tocsin:incident:{id}` the state; `tocsin:open` the open ids; `tocsin:incidents` all ids by
-declaration; `tocsin:rooms` whose war room a channel is or was; `tocsin:alarms` what must happen when;
+declaration; `tocsin:urgent` urgent ids with something ahead of them; `tocsin:rooms` whose war room a channel is or
+was; `tocsin:shared` open ids that share a war room with others of their time; `tocsin:alarms` what must happen when;
 `tocsin:counter:{day}` the day's number; `tocsin:key:{key}` what a modal's submit made; `tocsin:directory` the
-workspace's people. Sorted sets are scored in epoch seconds, as floats.
+workspace's people; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:upkeep` is there for a
+while after the regular work was asked for; `tocsin:ledger` what happened when, for the objectives. Sorted sets are
+scored in epoch seconds, as floats.
 """
 
 import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
 
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from escalation import checkpoints
+from escalation import checkpoints, versions
 from escalation.company import Directory
 from escalation.effects import Effect
 from escalation.incident import Incident
+from escalation.objectives import LOST_AFTER, Objective, Record, Report, decode, report
+from escalation.turns import Duty
+from escalation.versions import TooNew
 
 ALARMS = "tocsin:alarms"
 OPEN = "tocsin:open"
 ALL = "tocsin:incidents"
 ROOMS = "tocsin:rooms"
+URGENT = "tocsin:urgent"
+SHARED = "tocsin:shared"
 DIRECTORY = "tocsin:directory"
+DUTY = "tocsin:duty"
+UPKEEP = "tocsin:upkeep"
+LEDGER = "tocsin:ledger"
+T = TypeVar("T")
+Changed = tuple[Incident | None, Incident]  # before (None: it is new) and after
+MOST_SHARED = 20
+READ_AT_ONCE = 1000
 KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
 
 
 class Outbox(Protocol):
     """Turns what a commit has to set off into jobs, inside the same transaction (`pipe` is in MULTI already)."""
 
-    def __call__(self, pipe: "Pipeline", before: Incident | None, after: Incident) -> None: ...
+    def __call__(self, pipe: "Pipeline", changes: "Sequence[Changed]") -> None: ...
 
 
 class NotFound(KeyError):
@@ -70,18 +85,23 @@ def alarms(incident: Incident | None) -> dict[str, float]:
 
 
 class Store:
-    """Incidents by id. `outbox` is handed in, so that this module knows nothing of jobs."""
+    """Incidents by id. `outbox` is handed in, so that this module knows nothing of jobs.
 
-    def __init__(self, redis: Redis, outbox: Outbox) -> None:
+    `read` turns a stored document into an incident; whatever meets one of a newer Tocsin raises its TooNew, but lists
+    leave that one out.
+    """
+
+    def __init__(self, redis: Redis, outbox: Outbox, read: Callable[[Any], Incident] = versions.read) -> None:
         self.redis = redis
         self._outbox = outbox
+        self._read = read
 
     def get(self, incident_id: str) -> Incident:
         """The incident as it stands; NotFound if there is none."""
         raw = self.redis.get(_key(incident_id))
         if raw is None:
             raise NotFound(incident_id)
-        return Incident.model_validate_json(raw)
+        return self._read(raw)
 
     def update(self, incident_id: str, step: Callable[[Incident], Incident]) -> Incident:
         """Apply a pure step to the latest state and commit all that follows from it, at once or not at all.
@@ -100,6 +120,31 @@ class Store:
             return before if after is before else self._commit(pipe, before, after, stamp)
 
         return self._until_committed(attempt)
+
+    def update_all(
+        self, ids: Sequence[str], step: Callable[[Incident], Incident]
+    ) -> dict[str, tuple[Incident, Incident]]:
+        """Apply a pure step to several incidents in one commit, tried once: before and after, by id.
+
+        Incidents that are not in the answer were left as they are: unknown, unreadable, or changed by somebody else in
+        that instant (then it is none of them). `update` deals with those.
+        """
+        stamp = uuid.uuid4().hex
+        with self.redis.pipeline() as pipe:
+            pipe.watch(*map(_key, ids))  # type: ignore[no-untyped-call]  # as above
+            found: Any = pipe.mget([_key(i) for i in ids])
+            known = [incident for raw in found if raw and (incident := self._intact(raw))]
+            changes = {before.id: (before, step(before)) for before in known}
+            written = [(b, a.model_copy(update={"stamp": stamp})) for b, a in changes.values() if a is not b]
+            pipe.multi()
+            for before, after in written:
+                _write(pipe, before, after)
+            self._outbox(pipe, written)
+            try:
+                pipe.execute()
+            except WatchError:
+                return {}
+        return changes
 
     def declare(self, day: str, key: str, make: Callable[[str], Incident]) -> Incident:
         """Commit a new incident under the day's next number (`day` as 20241218). A known `key` gives its incident."""
@@ -126,23 +171,18 @@ class Store:
 
     def _load(self, pipe: Pipeline, incident_id: str) -> Incident | None:
         raw: Any = pipe.get(_key(incident_id))
-        return Incident.model_validate_json(raw) if raw else None
+        return self._read(raw) if raw else None
 
     def _commit(self, pipe: Pipeline, before: Incident | None, after: Incident, stamp: str) -> Incident:
         after = after.model_copy(update={"stamp": stamp})
         if before is not None:
             pipe.multi()
-        pipe.set(_key(after.id), after.model_dump_json())
-        pipe.zadd(ALL, {after.id: after.declared_at.timestamp()}, nx=True)
-        (pipe.sadd if after.open else pipe.srem)(OPEN, after.id)
-        if opened := _rooms(after) - _rooms(before):
-            pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
-        _set_alarms(pipe, alarms(before), alarms(after))
-        self._outbox(pipe, before, after)
+        _write(pipe, before, after)
+        self._outbox(pipe, [(before, after)])
         pipe.execute()
         return after
 
-    def _until_committed(self, attempt: Callable[[Pipeline, str], Incident]) -> Incident:
+    def _until_committed(self, attempt: Callable[[Pipeline, str], T]) -> T:
         """Try until the transaction went through.
 
         redis-py reports a lost connection as WatchError too, even when EXEC had arrived: the stamp tells.
@@ -167,9 +207,18 @@ class Store:
         ids = sorted((_text(i) for i in self.redis.smembers(OPEN)), reverse=True)
         return tuple(self._many(ids))
 
+    def open_count(self) -> int:
+        """How many are open, those that only a newer Tocsin can read included."""
+        return int(self.redis.scard(OPEN))
+
     def recent(self, count: int = 20) -> tuple[Incident, ...]:
         """The latest incidents, open or closed, the newest first."""
         return tuple(self._many([_text(i) for i in self.redis.zrevrange(ALL, 0, count - 1)]))
+
+    def shared(self) -> tuple[Incident, ...]:
+        """Open incidents whose war room the next one would share: the first of them first, no more than a few."""
+        ids = sorted(_text(i) for i in self.redis.smembers(SHARED))
+        return tuple(self._many(ids[:MOST_SHARED]))
 
     def of_room(self, channel: str) -> Incident | None:
         """The incident whose war room a channel is, or was."""
@@ -178,7 +227,36 @@ class Store:
 
     def _many(self, ids: list[str]) -> Iterator[Incident]:
         if ids:
-            yield from (Incident.model_validate_json(raw) for raw in self.redis.mget([_key(i) for i in ids]) if raw)
+            yield from filter(None, map(self._readable, filter(None, self.redis.mget([_key(i) for i in ids]))))
+
+    def _readable(self, raw: Any) -> Incident | None:
+        """For lists: one document of a newer version must not hide the others."""
+        try:
+            return self._read(raw)
+        except TooNew:
+            return None
+
+    def _intact(self, raw: Any) -> Incident | None:
+        """For work on many: one that cannot be read must not stop the others."""
+        try:
+            return self._readable(raw)
+        except (ValueError, KeyError):  # no JSON, no incident, or nothing that its version explains
+            return None
+
+    def report(self, objective: Objective, last: timedelta, now: datetime) -> Report:
+        """How well the objective was kept of late."""
+        lost = self.redis.zcount(ALARMS, "-inf", repr((now - LOST_AFTER).timestamp()))
+        return report(self._ledger(now - last), objective, now - last, now, int(lost))
+
+    def _ledger(self, since: datetime) -> Iterator[Record]:
+        """What was written down since then: the stream's ids are the server's time in milliseconds."""
+        start = str(max(0, int(since.timestamp() * 1000)))
+        while True:
+            found: Any = self.redis.xrange(LEDGER, min=start, count=READ_AT_ONCE)
+            yield from (record for _, fields in found for record in decode(fields[b"r"]))
+            if len(found) < READ_AT_ONCE:
+                return
+            start = f"({_text(found[-1][0])}"
 
     def directory(self) -> Directory:
         """What the workspace told us about its people, last time it was asked."""
@@ -187,6 +265,37 @@ class Store:
 
     def save_directory(self, directory: Directory) -> None:
         self.redis.set(DIRECTORY, directory.model_dump_json())
+
+    # Duty ------------------------------------------------------------------------------------------------------------
+
+    def duty(self) -> Duty:
+        """Overrides, absences, feeds and test pages as they stand."""
+        raw = self.redis.get(DUTY)
+        return Duty.model_validate_json(raw) if raw else Duty()
+
+    def hurry_upkeep(self) -> None:
+        """Have what was arranged told now, rather than within half a minute."""
+        self.redis.delete(UPKEEP)
+
+    def update_duty(self, step: Callable[[Duty], Duty]) -> Duty:
+        """Apply a pure step to the latest duty and commit it. The step may run several times; what it raises passes."""
+
+        def attempt(pipe: Pipeline, stamp: str) -> Duty:
+            pipe.watch(DUTY)  # type: ignore[no-untyped-call]  # as above
+            raw: Any = pipe.get(DUTY)
+            before = Duty.model_validate_json(raw) if raw else Duty()
+            if before.stamp == stamp:
+                return before
+            after = step(before)
+            if after is before:
+                return before
+            after = after.model_copy(update={"stamp": stamp})
+            pipe.multi()
+            pipe.set(DUTY, after.model_dump_json())
+            pipe.execute()
+            return after
+
+        return self._until_committed(attempt)
 
 
 def _text(raw: Any) -> str:
@@ -198,8 +307,36 @@ def _key(incident_id: str) -> str:
     return f"tocsin:incident:{incident_id}"
 
 
+def _shares_room(incident: Incident) -> bool:
+    return incident.open and incident.policy.room_when_several and not incident.private and not incident.drill
+
+
 def _rooms(incident: Incident | None) -> set[str]:
     return {r.channel for r in (incident.room, *incident.old_rooms) if r} if incident else set()
+
+
+def _write(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
+    """The state, and what has changed in its indexes."""
+    pipe.set(_key(after.id), versions.write(after))
+    if before is None:
+        pipe.zadd(ALL, {after.id: after.declared_at.timestamp()})
+    was, now = alarms(before), alarms(after)
+    old, new = _indexes(before, was), _indexes(after, now)
+    for index in new - old:
+        pipe.sadd(index, after.id)
+    for index in old - new:
+        pipe.srem(index, after.id)
+    if opened := _rooms(after) - _rooms(before):
+        pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
+    _set_alarms(pipe, was, now)
+
+
+def _indexes(incident: Incident | None, waiting: dict[str, float]) -> set[str]:
+    """The sets that an incident is to be found in."""
+    if incident is None:
+        return set()
+    belongs = {OPEN: incident.open, SHARED: _shares_room(incident), URGENT: incident.policy.urgent and bool(waiting)}
+    return {index for index, yes in belongs.items() if yes}
 
 
 def _set_alarms(pipe: "Pipeline", before: dict[str, float], after: dict[str, float]) -> None:

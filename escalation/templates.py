@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from escalation.incident import Entry, EntryKind, Incident, PageState
+from escalation import outward, telling
+from escalation.incident import Entry, EntryKind, Incident, Page, PageState
 from escalation.values import spoken_duration
-from escalation.words import Channel, Line, Link, Person, Strong, Time, line, people
+from escalation.wording import Wording
+from escalation.words import Channel, Line, Lines, Link, Person, Strong, Time, line, people
 
-Lines = tuple[Line, ...]
+WORDING = Wording()
 MARKS = {"P0": "🚨", "P1": "🟠", "P2": "🟡", "P3": "🟢"}
 
 
-def tell(incident: Incident, entry: Entry) -> Lines:
-    """One timeline entry, as it is posted: the first line is the headline."""
+def tell(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
+    """One timeline entry, as it is posted: the first line is the headline. `wording` has the company's own words."""
+    if entry.kind in _WORDED:
+        return _WORDED[entry.kind](incident, entry, wording)
     return _TELL[entry.kind](incident, entry)
 
 
@@ -25,31 +29,47 @@ def why_you(incident: Incident, page_n: int) -> Lines:
     return (
         line(Strong(f"{MARKS[incident.severity]} You are paged"), *role, tier, "."),
         line("Why: ", page.why, "."),
+        *(line("Also: ", other.why, ".") for other in _at_once_with(incident, page)),
         *ask,
     )
 
 
-def initial_alert(incident: Incident, entry: Entry) -> Lines:
-    """Every field of the first alert's template."""
-    facts = incident.facts
-    cadence = incident.policy.updates
+def _at_once_with(incident: Incident, page: Page) -> tuple[Page, ...]:
+    """After an outage several pages to one person may be due at once: the last one speaks for all."""
     return tuple(
-        (
-            line(Strong(f"{MARKS[incident.severity]} {incident.severity} INCIDENT - {incident.policy.name.upper()}")),
-            line(Strong("Incident ID: "), incident.id),
-            line(Strong("Title: "), facts.title),
-            line(Strong("Time: "), Time(incident.declared_at, clock=False)),
-            line(Strong("Severity: "), f"{incident.severity} - {incident.policy.name}"),
-            line(Strong("Impact: "), facts.impact or "not stated"),
-            line(Strong("Description: "), facts.description or "none given"),
-            line(Strong("Status: "), incident.status.upper()),
-            line(Strong("Assigned: "), *_assigned(incident)),
-            line(Strong("War room: "), *war_room(incident)),
-            line(Strong("Declared by: "), Person(entry.by), f" ({facts.detection})"),
-        )
-        + ((line(f"Updates will be provided every {spoken_duration(cadence.every)}."),) if cadence else ())
-        + (line("Do not reply here: use the war room for coordination."),)
+        p
+        for p in incident.pages[: page.n - 1]
+        if (p.person, p.at, p.state) == (page.person, page.at, PageState.REPLACED) and p.why != page.why
     )
+
+
+def initial_alert(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
+    """Every field of the first alert's template."""
+    facts, cadence = incident.facts, incident.policy.updates
+    return wording.lines(
+        "initial_alert",
+        **_head(incident),
+        time=Time(incident.declared_at, clock=False),
+        impact=facts.impact,
+        description=facts.description,
+        status=incident.status,
+        assigned=_assigned(incident),
+        war_room=war_room(incident),
+        declared_by=Person(entry.by),
+        detection=facts.detection,
+        update_every=cadence.every.spoken() if cadence else "",
+    )
+
+
+def _head(incident: Incident) -> dict[str, str]:
+    return {
+        "mark": MARKS[incident.severity],
+        "id": incident.id,
+        "severity": incident.severity,
+        "severity_name": incident.policy.name,
+        "title": incident.facts.title,
+        "service": incident.facts.service,
+    }
 
 
 def war_room(incident: Incident) -> Line:
@@ -69,52 +89,45 @@ def _assigned(incident: Incident) -> Line:
     return (*people(paged[:1]), " (paged, not acknowledged)") if paged else ("nobody yet",)
 
 
-def progress_update(incident: Incident, entry: Entry) -> Lines:
+def progress_update(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
     """Every field of the progress update's template."""
     fields = entry.fields
-    elapsed = spoken_duration(entry.at - incident.declared_at)
     status = {"identified": "root cause identified"}.get(fields["status"], fields["status"])
-    lines = [
-        line(Strong(f"🔄 {incident.severity} INCIDENT UPDATE - {incident.id}")),
-        line(Strong("Time: "), Time(entry.at, clock=False), f" ({elapsed} elapsed)"),
-        line(Strong("Status: "), status.upper()),
-        line(Strong("Progress: "), entry.text),
-        line(Strong("Next steps: "), fields["next_steps"] or "not stated"),
-        line(Strong("ETA to resolution: "), fields["eta"] or "not known yet"),
-        line(Strong("Impact: "), fields["impact"] or "not stated"),
-    ]
-    if fields["next_update"]:
-        lines.append(line(Strong("Next update: "), Time(_time(fields["next_update"])), " or when resolved"))
-    return (*lines, line("Posted by ", Person(entry.by)))
+    return wording.lines(
+        "progress_update",
+        **_head(incident),
+        time=Time(entry.at, clock=False),
+        elapsed=spoken_duration(entry.at - incident.declared_at),
+        status=status,
+        progress=entry.text,
+        next_steps=fields["next_steps"],
+        eta=fields["eta"],
+        impact=fields["impact"],
+        next_update=Time(_time(fields["next_update"])) if fields["next_update"] else "",
+        war_room=war_room(incident),
+        by=Person(entry.by),
+    )
 
 
-def resolution_notice(incident: Incident, entry: Entry) -> Lines:
+def resolution_notice(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
     """Every field of the resolution notice's template. The review's date is a due date."""
-    done = incident.resolution
+    done, review_by = incident.resolution, incident.review_by
     if done is None:  # reopened since: the notice of that time is told by its entry alone
         return (line(Strong(f"✅ {incident.severity} INCIDENT RESOLVED - {incident.id}")), line(entry.text))
-    lines = [
-        line(Strong(f"✅ {incident.severity} INCIDENT RESOLVED - {incident.id}")),
-        line(Strong("Resolution time: "), Time(done.at, clock=False)),
-        line(Strong("Duration: "), spoken_duration(done.at - incident.declared_at)),
-        line(Strong("Severity: "), f"{incident.severity} - {incident.policy.name}"),
-        line(Strong("Summary: "), done.summary),
-        line(Strong("Resolution: "), done.resolution),
-        line(Strong("Verification: "), done.verification or "not stated"),
-        line(
-            Strong("Impact: "), done.final_impact or incident.facts.impact or "not stated", _data_loss(done.data_loss)
-        ),
-    ]
-    if incident.policy.review_within:
-        due = done.at + incident.scaled(incident.policy.review_within)
-        lines.append(line(Strong("Post-incident review: "), "due by ", Time(due, clock=False)))
-    if done.next_steps:
-        lines.append(line(Strong("Next steps: "), done.next_steps))
-    return (*lines, line("Resolved by ", Person(done.by), ". Thank you for your patience."))
-
-
-def _data_loss(lost: bool) -> str:
-    return ". Data was lost." if lost else ". No data loss."
+    return wording.lines(
+        "resolution_notice",
+        **_head(incident),
+        time=Time(done.at, clock=False),
+        duration=spoken_duration(done.at - incident.declared_at),
+        summary=done.summary,
+        resolution=done.resolution,
+        verification=done.verification,
+        impact=done.final_impact or incident.facts.impact,
+        data_loss="Data was lost." if done.data_loss else "No data loss.",
+        review_due=Time(review_by, clock=False) if review_by else "",
+        next_steps=done.next_steps,
+        by=Person(done.by),
+    )
 
 
 def _paged(incident: Incident, entry: Entry) -> Lines:
@@ -129,10 +142,6 @@ def _paged(incident: Incident, entry: Entry) -> Lines:
 
 def _repeated(incident: Incident, entry: Entry) -> Lines:
     return (line("📟 Paged again: ", *people(entry.people)), line("Why: ", entry.why, "."))
-
-
-def _checkpoint(incident: Incident, entry: Entry) -> Lines:
-    return (line("⏰ ", Strong("Checkpoint: "), entry.why, "."),)
 
 
 def _skipped(incident: Incident, entry: Entry) -> Lines:
@@ -180,10 +189,6 @@ def _fix_applied(incident: Incident, entry: Entry) -> Lines:
     until = Time(_time(entry.fields["until"]))
     head = line("🩹 ", Strong("Fix applied"), " by ", Person(entry.by), ". Being watched until ", until, ".")
     return (head, *((line(entry.text),) if entry.text else ()))
-
-
-def _update_due(incident: Incident, entry: Entry) -> Lines:
-    return (line("⏳ ", Strong("A progress update is due."), " Say where it stands, even if nothing changed."),)
 
 
 def _silence(incident: Incident, entry: Entry) -> Lines:
@@ -254,10 +259,9 @@ def _time(text: str) -> datetime:
 
 
 _TELL: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
-    EntryKind.DECLARED: initial_alert,
     EntryKind.PAGED: _paged,
     EntryKind.REPEATED: _repeated,
-    EntryKind.CHECKPOINT: _checkpoint,
+    EntryKind.CHECKPOINT: telling.checkpoint,
     EntryKind.SKIPPED: _skipped,
     EntryKind.REFUSED: _refused,
     EntryKind.NOBODY_LEFT: _nobody_left,
@@ -267,8 +271,22 @@ _TELL: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.FIX_STARTED: _with_text("🔧", "Fix started"),
     EntryKind.FIX_APPLIED: _fix_applied,
     EntryKind.FIX_FAILED: _with_text("❌", "Fix reported as failed"),
-    EntryKind.UPDATE: progress_update,
-    EntryKind.UPDATE_DUE: _update_due,
+    EntryKind.OTHERWISE: telling.otherwise,
+    EntryKind.RECOVERED: telling.recovered,
+    EntryKind.WORKAROUND: _with_text("🩹", "Workaround in place"),
+    EntryKind.TICKET: telling.ticket,
+    EntryKind.SCHEDULED: telling.scheduled,
+    EntryKind.VERIFIED: _with_text("🔬", "Fix verified"),
+    EntryKind.NOTIFIED: telling.notified,
+    EntryKind.EDITED: telling.edited,
+    EntryKind.COMMUNICATED: outward.communicated,
+    EntryKind.OVERDUE: outward.overdue,
+    EntryKind.PHASE: telling.phase,
+    EntryKind.LEADING: telling.leading,
+    EntryKind.LINKED: telling.linked,
+    EntryKind.REVIEWED: telling.reviewed,
+    EntryKind.DRILL_REPORT: telling.drill_report,
+    EntryKind.UPDATE_DUE: telling.update_due,
     EntryKind.SILENCE: _silence,
     EntryKind.MONITORED: _monitored,
     EntryKind.ESCALATED: _escalated,
@@ -278,7 +296,12 @@ _TELL: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.ROOM_OPENED: _room_opened,
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.TROUBLE: _trouble,
-    EntryKind.RESOLVED: resolution_notice,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,
+}
+_WORDED: dict[EntryKind, Callable[[Incident, Entry, Wording], Lines]] = {
+    EntryKind.DECLARED: initial_alert,
+    EntryKind.UPDATE: progress_update,
+    EntryKind.RESOLVED: resolution_notice,
+    EntryKind.COMMUNICATION: outward.communication,
 }

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from escalation import moves, outcomes, timers
+from escalation import moves, outcomes, timers, warroom
 from escalation.change import Change
 from escalation.company import Roster
 from escalation.events import (
@@ -12,6 +12,7 @@ from escalation.events import (
     Declare,
     Delivered,
     Dropped,
+    Linked,
     Move,
     MoveEvent,
     OutcomeEvent,
@@ -21,14 +22,19 @@ from escalation.events import (
     Trouble,
 )
 from escalation.incident import Incident, Status
-from escalation.moves import Refused
 from escalation.paging import answer_page
+from escalation.refused import Refused
 
 S, M = Status, Move
-_SAME = dict.fromkeys((M.ACKNOWLEDGE, M.UPDATE, M.SEVERITY, M.ESCALATE, M.PAGE, M.SECURITY))
+_SAME = (
+    *(M.ACKNOWLEDGE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
+    *(M.PAGE, M.EDIT, M.LEAD, M.COMMUNICATE, M.SECURITY),
+)
 _CLOSED = "It is {status}: reopen it first."
 _NOT_CLOSED = "It is still open, so there is nothing to reopen."
 _NO_FIX = "No fix is under way yet: press Start fix first."
+_UNFIXED = "There is no fix to verify yet: press Fix applied first."
+_UNREVIEWED = "It is still open: the review comes after it is resolved."
 _WATCHED = "The fix is applied and being watched: if it did not hold, say so first."
 
 
@@ -36,11 +42,13 @@ def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
     """A row of an open status: what every open status allows, and the cells that differ."""
     row: dict[Move, Status | str] = dict.fromkeys(_SAME, status)
     row |= {M.RESOLVE: S.RESOLVED, M.CANCEL: S.CANCELLED, M.REOPEN: _NOT_CLOSED}
+    row |= {M.VERIFY: _UNFIXED, M.REVIEWED: _UNREVIEWED}
     return row | {Move(name): cell for name, cell in cells.items()}
 
 
-def _closed() -> dict[Move, Status | str]:
-    return dict.fromkeys(M, _CLOSED) | {M.REOPEN: S.INVESTIGATING}
+def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
+    """What is still owed to people outlasts the incident."""
+    return dict.fromkeys(M, _CLOSED) | {M.REOPEN: S.INVESTIGATING, M.COMMUNICATE: status, M.REVIEWED: reviewed}
 
 
 # A status where the move leads, or the words of its refusal. docs/states.md draws it.
@@ -64,9 +72,10 @@ TABLE: dict[Status, dict[Move, Status | str]] = {
         start_fix=_WATCHED,
         fix_applied="The fix is applied already, and being watched.",
         fix_failed=S.INVESTIGATING,
+        verify=S.MONITORING,
     ),
-    S.RESOLVED: _closed(),
-    S.CANCELLED: _closed(),
+    S.RESOLVED: _closed(S.RESOLVED, S.RESOLVED),
+    S.CANCELLED: _closed(S.CANCELLED, "It was cancelled: there is nothing to review."),
 }
 
 
@@ -100,6 +109,7 @@ def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> 
     """The first event: an incident is born, with its clocks, pages, card and room."""
     change = Change(moves.newborn(incident_id, event, now), now, roster)
     moves.begin(change, event)
+    timers.fire_due(change)
     return change.finish()
 
 
@@ -135,11 +145,12 @@ def statuses_ahead(status: Status) -> tuple[Status, ...]:
 
 
 _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
-    CheckpointDue: lambda change, event: None,  # whatever is due fires anyway, in order
+    CheckpointDue: timers.woken,  # whatever is due fires anyway, in order
     Delivered: outcomes.delivered,
     RoomOpened: outcomes.room_opened,
     PersonRefused: outcomes.person_refused,
     Dropped: outcomes.dropped,
+    Linked: warroom.linked,
     Trouble: outcomes.trouble,
 }
 

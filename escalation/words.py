@@ -1,7 +1,9 @@
 """Text without a medium: a line is plain strings and a few marked spans, which Slack and the terminal render."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from escalation.values import PersonId
 
@@ -46,6 +48,10 @@ class Channel:
 
 Span = str | Person | Time | Strong | Link | Channel
 Line = tuple[Span, ...]
+Lines = tuple[Line, ...]
+
+# Control characters steer terminals, and marks that reverse the text's direction let one word pass for another.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def line(*spans: Span) -> Line:
@@ -60,3 +66,29 @@ def people(ids: tuple[PersonId, ...]) -> Line:
     for i, person in enumerate(ids):
         out += ([] if i == 0 else [" and " if i == len(ids) - 1 else ", "]) + [Person(person)]
     return tuple(out)
+
+
+def clean(said: str) -> str:
+    """Text from outside without what nobody can see; line ends are newlines."""
+    return _INVISIBLE.sub("", said.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def text(lines: Sequence[Line], names: Mapping[PersonId, str] | None = None) -> str:
+    """Plain text for mail and status pages: people by `names` (or their id), instants in UTC."""
+    return "\n".join("".join(clean(_plain(span, names or {})) for span in spans) for spans in lines)
+
+
+def _plain(span: Span, names: Mapping[PersonId, str]) -> str:
+    match span:
+        case str():
+            return span
+        case Strong():
+            return span.text
+        case Person():
+            return names.get(span.id, span.id)
+        case Time():
+            return span.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        case Link():
+            return f"{span.label} ({span.url})"
+        case Channel():
+            return f"#{span.name}"

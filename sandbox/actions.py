@@ -48,15 +48,16 @@ class Actions:
         if element is None:
             return _failed("That element is not there any more.")
         action = interactions.action_of(self._workspace, element, given)
-        payload = interactions.message_action(self._workspace, person, row, action, values)
+        held = blockkit.held_values(row.blocks, blockkit.with_choice(values, element, given), {})
+        payload = interactions.message_action(self._workspace, person, row, action, held)
         return await self._interact(person, payload)
 
     async def on_view(self, person: Person, view: View, given: Json, values: Json) -> Json:
         """Use an element of a modal or of the Home tab."""
-        view = modals.remember(self._workspace, view, values)
         element = blockkit.find_element(view.body["blocks"], given["block_id"], given["action_id"])
         if element is None:
             return _failed("That element is not there any more.")
+        view = modals.remember(self._workspace, view, blockkit.with_choice(values, element, given))
         action = interactions.action_of(self._workspace, element, given)
         return await self._interact(person, interactions.view_action(self._workspace, person, view, action))
 

@@ -1,6 +1,6 @@
-"""The people and channels a new workspace starts with. Their ids never change."""
+"""The people, channels and user groups a new workspace starts with. Their ids never change."""
 
-from sandbox.records import Channel, Person
+from sandbox.records import Channel, Person, Usergroup
 
 TEAM_ID = "T0EXAMPLE1"
 TEAM_NAME = "Example Co"
@@ -67,4 +67,19 @@ def channels(everyone: list[Person], created: int) -> list[Channel]:
             purpose=purpose,
         )
         for name, purpose, members in rooms
+    ]
+
+
+def usergroups(everyone: list[Person], created: int) -> list[Usergroup]:
+    """@oncall-engineer, with the first person in it."""
+    return [
+        Usergroup(
+            id=stable_id("S", "oncall-engineer"),
+            name="On-call engineer",
+            handle="oncall-engineer",
+            description="Who is on call",
+            users=(everyone[0].id,),
+            created=created,
+            updated=created,
+        )
     ]

@@ -12,6 +12,7 @@ from sandbox.setup import Shortcut
 from sandbox.state import Workspace
 
 RESPONSE_SECONDS = 1_800.0
+REPORTED = ("type", "action_id", "text", "value", "style", "url", "placeholder", "confirm")
 CHANNEL_NAMES = {"im": "directmessage", "private": "privategroup"}
 
 
@@ -105,9 +106,7 @@ def view_action(workspace: Workspace, person: Person, view: View, action: Json) 
 
 def action_of(workspace: Workspace, element: Json, given: Json) -> Json:
     """The action as Slack reports it: what the element is, and what the person chose."""
-    known: Json = {
-        name: element[name] for name in ("type", "action_id", "text", "value", "style", "url") if name in element
-    }
+    known: Json = {name: value for name, value in element.items() if name in REPORTED or name.startswith("initial_")}
     chosen = {name: value for name, value in given.items() if name.startswith("selected_")}
     if "value" in given:  # a button's too: the value that the presser's copy of the message had
         chosen["value"] = given["value"]

@@ -60,13 +60,13 @@ def push(workspace: Workspace, user: str, body: Json) -> View:
 def update(workspace: Workspace, view: View, body: Json) -> View:
     """Replace a view's content. What people typed stays where block_id and action_id stay."""
     filled = _filled(workspace, body)
-    values = blockkit.view_values(filled["blocks"], {}, view.values)
+    values = blockkit.held_values(filled["blocks"], {}, view.values)
     return _show(workspace, view.changed(body=filled, values=values, hash=_hash(workspace, filled)))
 
 
 def remember(workspace: Workspace, view: View, given: Json) -> View:
     """Keep what the person has filled in so far."""
-    values = blockkit.view_values(view.body["blocks"], given, view.values)
+    values = blockkit.held_values(view.body["blocks"], given, view.values)
     changed: View = view.changed(values=values)
     workspace.views[view.id] = changed
     return changed
@@ -114,7 +114,7 @@ def _fresh(workspace: Workspace, user: str, body: Json, below: View | None) -> V
         user=user,
         body=filled,
         hash=_hash(workspace, filled),
-        values=blockkit.view_values(filled["blocks"], {}, {}),
+        values=blockkit.held_values(filled["blocks"], {}, {}),
         root=below.root if below else key,
         previous=below.id if below else None,
     )

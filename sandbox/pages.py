@@ -22,7 +22,11 @@ def state(workspace: Workspace, user: str) -> Json:
         "shortcuts": [
             {"name": row.name, "callback_id": row.callback_id, "type": row.type} for row in workspace.setup.shortcuts
         ],
-        "usergroups": [{"id": row.id, "handle": row.handle} for row in workspace.usergroups.values()],
+        "usergroups": [
+            {"id": row.id, "handle": row.handle, "name": row.name, "users": list(row.users)}
+            for row in workspace.usergroups.values()
+            if not row.deleted
+        ],
     }
 
 

@@ -106,7 +106,7 @@ class View(Record):
 
 
 class Usergroup(Record):
-    """A user group such as @security."""
+    """A user group such as @security; `deleted` is when it was disabled, 0 while it is in use."""
 
     id: str
     name: str
@@ -116,6 +116,7 @@ class Usergroup(Record):
     channels: tuple[str, ...] = ()
     created: int
     updated: int
+    deleted: int = 0
 
 
 class Upload(Record):

@@ -168,8 +168,9 @@ def view(workspace: Workspace, row: View) -> Json:
     }
 
 
-def usergroup(workspace: Workspace, row: Usergroup, users: bool = False) -> Json:
-    shape: Json = {
+def usergroup(workspace: Workspace, row: Usergroup, users: bool = False, count: bool = False) -> Json:
+    """Its members and their number are shown only to those who ask."""
+    return {
         "id": row.id,
         "team_id": workspace.team_id,
         "is_usergroup": True,
@@ -179,12 +180,14 @@ def usergroup(workspace: Workspace, row: Usergroup, users: bool = False) -> Json
         "is_external": False,
         "date_create": row.created,
         "date_update": row.updated,
-        "date_delete": 0,
+        "date_delete": row.deleted,
         "created_by": workspace.bot_user,
         "updated_by": workspace.bot_user,
         "prefs": {"channels": list(row.channels), "groups": []},
+        **({"deleted_by": workspace.bot_user} if row.deleted else {}),
+        **({"users": list(row.users)} if users else {}),
+        **({"user_count": len(row.users)} if count else {}),
     }
-    return {**shape, "users": list(row.users)} if users else shape
 
 
 def bookmark(workspace: Workspace, channel_id: str, row: Bookmark) -> Json:

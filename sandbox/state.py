@@ -104,7 +104,7 @@ class Workspace:
         return [value for value in vars(self).values() if isinstance(value, Book)]
 
     def populate(self) -> None:
-        """Start anew: the company, its channels, the app; nothing said yet."""
+        """Start anew: the company, its channels and user groups, the app; nothing said yet."""
         stored = [(book, list(book)) for book in self.books()]
         self._clear()
         for (_, keys), fresh in zip(stored, self.books(), strict=True):
@@ -119,6 +119,7 @@ class Workspace:
         )
         self.users.update({person.id: person for person in [*everyone, bot]})
         self.channels.update({row.id: row for row in company.channels(everyone, int(self.now()))})
+        self.usergroups.update({row.id: row for row in company.usergroups(everyone, int(self.now()))})
         self.app = AppSettings()
 
     # The clock
@@ -176,6 +177,10 @@ class Workspace:
 
     def person_named(self, name: str) -> Person | None:
         return next((p for p in self.users.values() if p.name == name.lower()), None)
+
+    def group_named(self, handle: str) -> Usergroup | None:
+        """The user group in use that has this handle."""
+        return next((row for row in self.usergroups.values() if row.handle == handle.lower() and not row.deleted), None)
 
     def channel_named(self, name: str) -> Channel | None:
         rooms = (row for row in self.channels.values() if row.kind in ("public", "private"))

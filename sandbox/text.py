@@ -49,7 +49,7 @@ def _mention(workspace: Workspace, name: str, broadcasts: bool) -> str | None:
     person = workspace.person_named(name)
     if person is not None:
         return f"<@{person.id}>" if broadcasts else f"<@{person.id}|{person.name}>"
-    group = next((g for g in workspace.usergroups.values() if g.handle == name.lower()), None)
+    group = workspace.group_named(name)
     if group is not None:
         return f"<!subteam^{group.id}|@{group.handle}>"
     return f"<!{name}>" if broadcasts and name in BROADCASTS else None
@@ -63,5 +63,5 @@ def is_mentioned(workspace: Workspace, user: str, text: str) -> bool:
     """Whether the text calls this person: by id, by a broadcast or through a user group."""
     if f"<@{user}" in text or any(f"<!{word}" in text for word in BROADCASTS):
         return True
-    groups = (g.id for g in workspace.usergroups.values() if user in g.users)
+    groups = (g.id for g in workspace.usergroups.values() if user in g.users and not g.deleted)
     return any(f"<!subteam^{group}" in text for group in groups)

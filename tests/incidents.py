@@ -1,5 +1,6 @@
 """Incidents for tests, built through the domain's own door: declare() and decide() under the shipped policy."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,13 +11,17 @@ from escalation.company import Roster
 from escalation.effects import OpenRoom, PostCard, SendPage
 from escalation.events import (
     Acknowledge,
+    Answer,
+    AnswerCommunication,
     Cancel,
     ChangeSeverity,
     Delivered,
     Dropped,
+    Edit,
     Escalate,
     FixApplied,
     FixFailed,
+    Linked,
     MarkSecurity,
     MoveEvent,
     OutcomeEvent,
@@ -24,12 +29,18 @@ from escalation.events import (
     PostUpdate,
     Reopen,
     Resolve,
+    Reviewed,
     RoomOpened,
     RootCause,
+    Schedule,
     StartFix,
+    TakeLead,
     Trouble,
+    Verify,
+    Workaround,
 )
-from escalation.incident import EntryKind, Incident, Room, Status
+from escalation.incident import EntryKind, Incident, Lead, Room, Status
+from escalation.plans import OtherWays, Via
 from escalation.policy import Severity
 
 policy = kars
@@ -41,9 +52,9 @@ def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def declared(severity: str = "P0", roster: Roster | None = None, speed: float = 1.0, **facts: Any) -> Incident:
-    """An incident declared at minute 0 by UREPORTER."""
-    return Story(severity, roster, speed, **facts).incident
+def declared(severity: str = "P0", roster: Roster | None = None, speed: float = 1.0, **more: Any) -> Incident:
+    """An incident declared at minute 0 by UREPORTER. `more` are facts, or what else Story takes."""
+    return Story(severity, roster, speed, **more).incident
 
 
 def ahead(incident: Incident, roster: Roster | None = None) -> tuple[Upcoming, ...]:
@@ -97,7 +108,7 @@ def in_status(status: Status, **facts: Any) -> Incident:
 
 def effect_id(incident: Incident, kind: type[Any]) -> str:
     """The id of the first pending effect of a kind."""
-    return next(e.id for e in incident.effects if isinstance(e, kind))
+    return next(str(e.id) for e in incident.effects if isinstance(e, kind))
 
 
 def with_entry(kind: EntryKind) -> Incident:
@@ -130,7 +141,7 @@ def _escalated_past_the_end() -> Incident:
     return Story(roster=duty(engineering_manager=(), executives=())).until(31).incident
 
 
-_ENTRIES: dict[EntryKind, Any] = {
+_ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.DECLARED: declared,
     EntryKind.PAGED: declared,
     EntryKind.REPEATED: lambda: told_by(until=6),
@@ -144,6 +155,22 @@ _ENTRIES: dict[EntryKind, Any] = {
     EntryKind.FIX_STARTED: lambda: told_by(StartFix(by="UONCALL")),
     EntryKind.FIX_APPLIED: lambda: told_by(FixApplied(by="UONCALL")),
     EntryKind.FIX_FAILED: lambda: told_by(StartFix(by="UONCALL"), FixFailed(by="UONCALL")),
+    EntryKind.WORKAROUND: lambda: told_by(Workaround(by="UONCALL", text="Rolled back")),
+    EntryKind.TICKET: lambda: declared("P2", team="backend"),
+    EntryKind.SCHEDULED: lambda: told_by(Schedule(by="UONCALL", when="sprint 12"), severity="P2"),
+    EntryKind.VERIFIED: lambda: told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Looked at the logs")),
+    EntryKind.NOTIFIED: lambda: told_by(severity="P1", until=481),
+    EntryKind.EDITED: lambda: told_by(Edit(by="UONCALL", title="Payments are down", data_loss=True)),
+    EntryKind.COMMUNICATION: declared,
+    EntryKind.COMMUNICATED: lambda: told_by(AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)),
+    EntryKind.OVERDUE: lambda: told_by(until=16),
+    EntryKind.PHASE: declared,
+    EntryKind.LEADING: lambda: told_by(TakeLead(by="UONCALL", lead=Lead.COMMANDER, to="UDEVOPS")),
+    EntryKind.LINKED: lambda: told_by(Linked(other="INC-20241218-002", coordinated_in="INC-20241218-001")),
+    EntryKind.REVIEWED: lambda: told_by(RESOLVE, Reviewed(by="UONCALL", text="Larger pools everywhere")),
+    EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
+    EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,
+    EntryKind.RECOVERED: lambda: Story().jump(16).incident,
     EntryKind.UPDATE: lambda: told_by(UPDATE, until=30),
     EntryKind.UPDATE_DUE: lambda: told_by(until=31),
     EntryKind.SILENCE: lambda: told_by(until=41),

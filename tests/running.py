@@ -97,7 +97,7 @@ class World:
 def world(redis: Redis | None = None, **changes: Any) -> World:
     """A fresh world; `changes` replace parts of the example company."""
     redis = redis or fakeredis.FakeRedis()
-    company, clock, store = example_company(**changes), Clock(), Store(redis, lambda pipe, before, after: None)
+    company, clock, store = example_company(**changes), Clock(), Store(redis, lambda pipe, changes: None)
     return World(redis, store, Desk(store, company, kars(), clock), company, clock)
 
 
@@ -244,15 +244,14 @@ class Person:
         return self._post("shortcut", callback_id=callback_id, **message)
 
     def press(self, message: Json, action_id: str, channel: str, option: str = "") -> Json:
-        """Press a button of a message, or choose the option that begins so in its menu."""
+        """Press a button of a message, or choose the option that begins so in one of its menus."""
         for block in message["blocks"]:
-            for element in block.get("elements", []):
-                if element.get("action_id") == action_id:
+            for element in (*block.get("elements", []), *([block["accessory"]] if "accessory" in block else [])):
+                chosen = [o for o in element.get("options", []) if option and o["value"].startswith(option)]
+                if element.get("action_id") == action_id and (chosen or not option):
                     action = {"block_id": block["block_id"], "action_id": action_id, "type": element["type"]}
                     action |= {"value": element["value"]} if "value" in element else {}  # as the presser saw it
-                    if option:
-                        chosen = next(o for o in element["options"] if o["value"].startswith(option))
-                        action["selected_option"] = chosen
+                    action |= {"selected_option": chosen[0]} if chosen else {}
                     container = {"type": "message", "channel": channel, "message_ts": message["ts"]}
                     return self._post("action", container=container, action=action)
         raise AssertionError(f"no {action_id} in {message['blocks']}")

@@ -11,6 +11,7 @@ from sandbox.server import RunningWorkspace
 
 DANA, OMAR, GUS, FRANK, BOT = "U0DANA0001", "U0OMAR0001", "U0GUS00001", "U0FRANK001", "U0TOCSIN01"
 GENERAL = "C0GENERAL1"
+ONCALL = "S0ONCALLE1"  # @oncall-engineer, with Dana in it
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}
 HOME = {"type": "home", "blocks": [SECTION]}
 MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "Form"}, "blocks": [SECTION]}

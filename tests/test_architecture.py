@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "sandbox": {"sandbox"},
     "tocsin": set(ROOMS),
 }
-PURE_BOT = {"bot.blocks", "bot.cards", "bot.mrkdwn", "bot.message", "bot.press"}
+PURE_BOT = {"bot.blocks", "bot.handovers", "bot.cards", "bot.mrkdwn", "bot.message", "bot.press"}
 
 
 def modules(room: str) -> list[Path]:

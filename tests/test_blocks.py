@@ -17,20 +17,31 @@ from bot.controls import LABELS, offered
 from bot.message import Message
 from bot.mrkdwn import DAY, moment
 from bot.press import MORE, Press
+from escalation import naming
 from escalation.events import (
     Acknowledge,
+    Answer,
+    AnswerCommunication,
     Cancel,
     ChangeSeverity,
     Escalate,
     FixApplied,
+    Move,
+    Other,
     PostUpdate,
     Resolve,
+    Reviewed,
     RootCause,
+    Schedule,
+    TakeLead,
     Trouble,
+    Verify,
+    Workaround,
 )
-from escalation.incident import Entry, EntryKind, Facts, Incident, Status
-from escalation.moves import Refused
+from escalation.incident import Entry, EntryKind, Facts, Incident, Lead, Status
 from escalation.policy import Severity
+from escalation.refused import Refused
+from escalation.tickets import backlog
 from escalation.transitions import legal_moves
 from escalation.words import Person, line
 
@@ -55,6 +66,8 @@ def valid(message: Message) -> Message:
     """Slack would take it: its schema, and the limits that the schema does not know."""
     ids = [b["block_id"] for b in message.blocks]
     assert len(ids) == len(set(ids))
+    rows = [[e["action_id"] for e in b["elements"]] for b in message.blocks if b["type"] == "actions"]
+    assert all(len(row) == len(set(row)) for row in rows)
     assert 0 < len(message.blocks) <= 50
     assert 0 < len(message.text) <= 3000
     assert sum(len(t) for t in texts(message.blocks)) < 11_000
@@ -64,8 +77,9 @@ def valid(message: Message) -> Message:
 
 
 def pressed(message: Message) -> list[Press]:
-    """Every press that a message offers, from its buttons and its menu."""
+    """Every press that a message offers, from its buttons and its menus."""
     elements = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+    elements += [b["accessory"] for b in message.blocks if "accessory" in b]
     values = [e["value"] for e in elements if e["type"] == "button"]
     values += [o["value"] for e in elements if e["action_id"] == MORE for o in e["options"]]
     return [Press.decode(value) for value in values]
@@ -83,6 +97,7 @@ def every_message(incident: Incident) -> Iterator[Message]:
     yield blocks.card(incident, ahead(incident), buttons=False)
     yield blocks.redacted(incident)
     yield blocks.listing([incident])
+    yield blocks.tickets([incident])
     yield from (blocks.page(incident, page.n, ahead(incident)) for page in incident.pages)
     for entry in incident.timeline:
         yield blocks.said(incident, entry)
@@ -142,6 +157,8 @@ def test_text_from_outside_breaks_nothing(facts: Facts, said: tuple[str, ...], b
     cause, eta, impact, progress, steps, needed = said
     story.do(RootCause(by=by, cause=cause))
     story.do(PostUpdate(by=by, progress=progress, next_steps=steps, eta=eta, impact=impact))
+    story.do(Workaround(by=by, text=needed))
+    story.do(TakeLead(by=by, lead=Lead.COMMANDER))
     story.do(FixApplied(by=by, text=impact))
     story.do(Trouble(effect=story.incident.effects[0].id, why=needed))
     check_escaped(story.incident)
@@ -169,16 +186,36 @@ def test_a_cancellation_breaks_nothing(why: str, other: str) -> None:
 # Buttons ----------------------------------------------------------------------------------------------------------
 
 
+def senseless(incident: Incident) -> set[Move]:
+    """The moves that are legal, and still have no place on the card."""
+    done = {
+        Move.ACKNOWLEDGE: incident.acknowledgement,
+        Move.SECURITY: incident.private,
+        Move.ESCALATE: len(incident.tiers_paged) == len(incident.policy.tiers),
+        Move.WORKAROUND: incident.fix,
+        Move.SCHEDULE: incident.fix or not incident.policy.ticket,
+        Move.VERIFY: incident.verified or not incident.policy.ticket,
+        Move.REVIEWED: incident.reviewed or not incident.review_by,
+        Move.COMMUNICATE: True,
+    }
+    return {move for move, is_so in done.items() if is_so}
+
+
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize("security", [False, True])
-def test_each_legal_move_is_reachable_exactly_once(status: Status, security: bool) -> None:
-    """As a button or in the menu; only what would certainly be refused is left away."""
-    incident = in_status(status, security=security)
+@pytest.mark.parametrize("severity", Severity)
+def test_each_relevant_move_is_reachable_exactly_once(status: Status, security: bool, severity: Severity) -> None:
+    """As a button or in a menu; only what would certainly be refused, or says nothing new, is left away."""
+    incident = in_status(status, security=security, severity=severity)
     found = pressed(valid(blocks.card(incident, ahead(incident))))
-    refused = {"acknowledge"} if incident.acknowledgement else set()
-    refused |= {"security"} if security else set()
-    assert sorted(p.move for p in found) == sorted(set(legal_moves(incident)) - refused)
+    assert sorted(p.move for p in found) == sorted(set(legal_moves(incident)) - senseless(incident))
     assert all(p.incident == incident.id and p.seen == incident.tiers_paged for p in found)
+
+
+def test_what_corrects_the_record_stands_beside_the_details() -> None:
+    """Roles, details and secrecy are no steps of the work: their menu is below the buttons."""
+    (menu,) = [b["accessory"] for b in blocks.card(declared(), ()).blocks if "accessory" in b]
+    assert [Press.decode(o["value"]).move for o in menu["options"]] == [Move.LEAD, Move.EDIT, Move.SECURITY]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +232,25 @@ def test_each_legal_move_is_reachable_exactly_once(status: Status, security: boo
 def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> None:
     """At three in the morning the next move is where the thumb is."""
     assert buttons(blocks.card(in_status(status), ()))[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    ("incident", "first"),
+    [
+        (declared("P2"), ["Acknowledge", "Schedule", "Root cause found"]),
+        (told_by(Schedule(by="UONCALL", when="soon"), severity="P2"), ["Root cause found", "Start fix", "Post update"]),
+        (in_status(Status.MONITORING, severity="P2"), ["Fix verified", "Resolve", "Fix did not hold"]),
+        (told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL"), severity="P2"), ["Resolve", "Fix did not hold"]),
+        (in_status(Status.RESOLVED), ["Reopen", "Review held"]),
+        (told_by(RESOLVE, Reviewed(by="UONCALL")), ["Reopen"]),
+        (in_status(Status.RESOLVED, severity="P3"), ["Reopen"]),
+    ],
+)
+def test_a_ticket_and_a_review_have_their_buttons(incident: Incident, first: list[str]) -> None:
+    """A ticket is scheduled and verified; a review is asked for while it is due."""
+    found = buttons(blocks.card(incident, ()))
+    assert found[: len(first)] == first
+    assert incident.open or found == first
 
 
 def test_every_button_that_is_offered_is_accepted() -> None:
@@ -233,23 +289,68 @@ def test_a_final_copy_has_no_buttons() -> None:
     assert pressed(blocks.card(declared(), (), "UONCALL", buttons=False)) == []
 
 
-@pytest.mark.parametrize(
-    ("kind", "labels"),
-    [
-        (EntryKind.UPDATE_DUE, ["Post update"]),
-        (EntryKind.SILENCE, ["Post update"]),
-        (EntryKind.MONITORED, ["Resolve", "Fix did not hold"]),
-        (EntryKind.NOBODY_LEFT, ["Page someone"]),
-        (EntryKind.PAGED, []),
-    ],
-)
-def test_what_asks_for_something_has_the_button_for_it(kind: EntryKind, labels: list[str]) -> None:
-    """A reminder can be answered where it stands."""
-    incident = with_entry(kind)
+def labels_under(incident: Incident, kind: EntryKind) -> list[str]:
+    """The buttons under the latest entry of a kind, in the thread and in direct messages alike."""
     entry = incident.latest(kind)
     assert entry is not None
-    assert buttons(blocks.said(incident, entry)) == labels
-    assert buttons(blocks.told(incident, entry)) == labels
+    assert buttons(blocks.told(incident, entry)) == buttons(valid(blocks.said(incident, entry)))
+    return buttons(blocks.said(incident, entry))
+
+
+OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
+
+
+@pytest.mark.parametrize(
+    ("incident", "kind", "labels"),
+    [
+        (with_entry(EntryKind.UPDATE_DUE), EntryKind.UPDATE_DUE, ["Post update"]),
+        (with_entry(EntryKind.SILENCE), EntryKind.SILENCE, ["Post update"]),
+        (with_entry(EntryKind.MONITORED), EntryKind.MONITORED, ["Resolve", "Fix did not hold"]),
+        (
+            Story("P2").do(FixApplied(by="UONCALL")).until(31).incident,
+            EntryKind.MONITORED,
+            ["Fix verified", "Resolve", "Fix did not hold"],
+        ),
+        (with_entry(EntryKind.NOBODY_LEFT), EntryKind.NOBODY_LEFT, ["Page someone"]),
+        (with_entry(EntryKind.PAGED), EntryKind.PAGED, []),
+        (told_by(severity="P1", until=59.9), EntryKind.PAGED, []),
+        (told_by(severity="P2", until=241), EntryKind.CHECKPOINT, ["Acknowledge"]),
+        (declared("P2"), EntryKind.TICKET, ["Acknowledge", "Schedule"]),
+        (told_by(Acknowledge(by="UONCALL"), severity="P2"), EntryKind.TICKET, ["Schedule"]),
+        (declared(), EntryKind.COMMUNICATION, ["Published", "Not needed"]),
+        (declared(), EntryKind.PHASE, ["Take command", "Take communications", "Take notes"]),
+        (told_by(TakeLead(by="UONCALL", lead=Lead.SCRIBE)), EntryKind.PHASE, ["Take command", "Take communications"]),
+        (told_by(OFFER), EntryKind.LEADING, ["Accept"]),
+        (told_by(OFFER, TakeLead(by="UBACKUP", lead=Lead.SCRIBE)), EntryKind.LEADING, []),
+        (told_by(until=16), EntryKind.OVERDUE, ["Published", "Not needed"]),
+    ],
+)
+def test_what_asks_for_something_has_the_button_for_it(incident: Incident, kind: EntryKind, labels: list[str]) -> None:
+    """A reminder can be answered where it stands, as long as it makes sense."""
+    assert labels_under(incident, kind) == labels
+
+
+def test_a_communication_asks_for_what_it_waits_for() -> None:
+    """Approval, then publication, then nothing; the announcement itself has no buttons for those outside."""
+    story = Story("P2").until(2881)
+    owed = story.incident.communications[-1]
+    told = story.incident.entry(owed.entry)
+    assert buttons(blocks.said(story.incident, told)) == ["Approve", "Not needed"]
+    assert buttons(blocks.outward(story.incident, told)) == []
+    for answer, labels in ((Answer.APPROVED, ["Published", "Not needed"]), (Answer.PUBLISHED, [])):
+        story.do(AnswerCommunication(by="UONCALL", n=owed.n, answer=answer))
+        assert buttons(blocks.said(story.incident, told)) == labels
+        assert labels_under(story.incident, EntryKind.COMMUNICATED) == labels
+
+
+def test_a_press_says_what_it_is_about() -> None:
+    """The number and the answer, or the role and to whom it was offered."""
+    story = Story().do(OFFER)
+    (accept,) = pressed(blocks.said(story.incident, story.incident.timeline[-1]))
+    assert (accept.move, accept.about) == (Move.LEAD, "scribe:UBACKUP")
+    owed = story.incident.communications[0]
+    published, declined = pressed(blocks.said(story.incident, story.incident.entry(owed.entry)))
+    assert (published.about, declined.about) == ("1:published", "1:declined")
 
 
 def test_labels_are_those_of_the_interface() -> None:
@@ -268,6 +369,10 @@ def test_labels_are_those_of_the_interface() -> None:
 
 def clock(minutes: float) -> str:
     return moment(at(minutes))
+
+
+OTHERS = (Other(id="INC-20241218-000", coordinated_in="INC-20241218-000"),)
+PUBLISHED = AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)
 
 
 def shown(incident: Incident, names: dict[str, str] | None = None) -> str:
@@ -326,13 +431,51 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
         (with_entry(EntryKind.ROOM_OPENED), "*War room:* <#CROOM1>"),
         (declared(speed=60.0), "Clocks run 60x faster"),
-        (declared("P3"), "*Nobody else will be paged:* every tier was."),
-        (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 2"),
+        (told_by(severity="P1", until=300), "*Nobody else will be paged:* every tier was."),
+        (declared(drill=True), "🧪 DRILL 🚨 P0 Critical · Investigating"),
+        (declared(drill=True), "*🧪 DRILL*: this is an exercise."),
+        (declared("P2", team="backend"), "🎫 *Ticket of backend:* open"),
+        (declared("P3"), "🎫 *Ticket, of no team yet:* open"),
+        (told_by(Schedule(by="UONCALL", when="sprint <7>"), severity="P2"), "scheduled for sprint &lt;7&gt;"),
+        (in_status(Status.MONITORING, severity="P2"), "🎫 *Ticket, of no team yet:* fixed"),
+        (told_by(TakeLead(by="UONCALL", lead=Lead.COMMANDER)), "🎖️ *Leading:* incident commander: <@UONCALL>"),
+        (told_by(OFFER), "🤝 *Offered, not accepted yet:* scribe: <@UBACKUP>"),
+        (told_by(Workaround(by="UONCALL", text="Use the old page")), "*Workaround:* Use the old page"),
+        (told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Paid"), severity="P2"), "*Verified:* Paid"),
+        (declared(others=OTHERS), "🔗 *At the same time:* INC-20241218-000, all coordinated in the war room of INC-20"),
+        (declared().model_copy(update={"vendor": "Stripe · +1 555"}), "*Vendor:* Stripe · +1 555"),
+        (declared(), f"📣 *Status page:* owed by {clock(15)}"),
+        (told_by(PUBLISHED), "done by <@UONCALL>"),
+        (told_by(severity="P2", until=2881), "📣 *Status page:* waits for approval"),
+        (in_status(Status.RESOLVED), f"📋 *Review due by* {moment(at(2885), DAY)}"),
+        (told_by(RESOLVE, Reviewed(by="UONCALL")), f"📋 *Review held*, says <@UONCALL> at {clock(0)}"),
+        (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 1 (Team lead)"),
     ],
 )  # fmt: skip
 def test_a_card_says(incident: Incident, part: str) -> None:
     """Each state has its words."""
     assert part in shown(incident)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_drill_says_so_everywhere(status: Status) -> None:
+    """Cards, pages, notifications, lists, the thread, the topic and the room: nobody takes it for the real thing."""
+    incident = in_status(status, drill=True)
+    for message in every_message(incident):
+        if message != blocks.redacted(incident):
+            assert "DRILL" in str(valid(message).blocks)
+    for seen in (blocks.card(incident, ()), blocks.page(incident, 1, ()), blocks.told(incident, incident.timeline[0])):
+        assert "🧪 DRILL" in seen.text
+    assert "DRILL" in blocks.topic(incident)
+    assert naming.room_name(incident, private=False).startswith("drill-inc-20241218-001")
+    assert "DRILL" not in str([*every_message(in_status(status))])
+
+
+def test_a_ticket_is_not_said_to_page_nobody() -> None:
+    """It pages nobody by design; what rests because nobody said it is no reason to speak of a watched fix."""
+    assert "Nobody else will be paged" not in shown(declared("P3"))
+    waiting = Story("P0", policy="beauty").incident
+    assert "Escalation rests" not in shown(waiting)
 
 
 def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:
@@ -429,6 +572,19 @@ def test_a_list_holds_as_many_as_a_message_does() -> None:
     many = [declared(title="&" * 200).model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
     assert "more" in words(valid(blocks.listing(many)))
     assert "No open incidents" in valid(blocks.listing([])).text
+
+
+def test_tickets_are_listed_team_by_team() -> None:
+    """With where each stands and by when it is due; nothing is an answer too."""
+    plan = Schedule(by="UONCALL", when="sprint 7")
+    mine, theirs = declared("P3", team="web"), told_by(plan, severity="P2", team="backend")
+    said = words(valid(blocks.tickets(backlog([mine, theirs, declared("P0")]))))
+    assert re.search(
+        r"\*backend\*\n• .*P2 \*Checkout is down\* · scheduled for sprint 7 · .*\n\*web\*\n• .* · open · ", said
+    )
+    many = [mine.model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
+    assert "and 60 more" in words(valid(blocks.tickets(many)))
+    assert "No open tickets" in valid(blocks.tickets([])).text
 
 
 def test_a_changed_severity_shows_on_the_card() -> None:

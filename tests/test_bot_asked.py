@@ -3,8 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from story import kars
 
 from bot.asked import Asked, Named, duplicate_of, nearest, parse, spoken, who
+from bot.declaring import drill
+from bot.editing import typed_edit
+from bot.leading import typed_lead
+from escalation.incident import Lead
+from escalation.refused import Refused
 
 ROLES = {"on_call": "on-call engineer", "backend_lead": "backend lead", "cto": "CTO"}
 KEYS = {"dana": "U0DANA0001", "omar": "U0OMAR0001"}
@@ -36,6 +42,18 @@ KEYS = {"dana": "U0DANA0001", "omar": "U0OMAR0001"}
         ("page <@U0DANA0001|dana> INC-20241218-001 now", "page", "INC-20241218-001", "<@U0DANA0001|dana> now"),
         ("cancel duplicate of INC-20241218-001", "cancel", "", "duplicate of INC-20241218-001"),
         ("on-call", "oncall", "", ""),
+        ("workaround INC-20241218-001 the old page", "workaround", "INC-20241218-001", "the old page"),
+        ("rollback", "workaround", "", ""),
+        ("schedule next deployment", "schedule", "", "next deployment"),
+        ("verify", "verify", "", ""),
+        ("edit inc-20241218-001 outage", "edit", "INC-20241218-001", "outage"),
+        ("lead commander INC-20241218-001 <@U0DANA0001>", "lead", "INC-20241218-001", "commander <@U0DANA0001>"),
+        ("lead INC-20241218-001 scribe", "lead", "INC-20241218-001", "scribe"),
+        ("reviewed", "reviewed", "", ""),
+        ("tickets backend", "tickets", "", "backend"),
+        ("contacts", "contacts", "", ""),
+        ("drill P0 10", "drill", "", "P0 10"),
+        ("simulate P0 at tomorrow", "simulate", "", "P0 at tomorrow"),
         ("frobnicate it", "", "", "it"),
     ],
 )
@@ -114,3 +132,79 @@ def test_people_and_roles_are_found(typed: str, named: Named) -> None:
 def test_a_duplicate_names_the_other_incident(text: str, found: tuple[str, str]) -> None:
     """Only a reason that begins so makes it a duplicate."""
     assert duplicate_of(text) == found
+
+
+# The words of single moves ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "lead", "to"),
+    [
+        ("commander", Lead.COMMANDER, ""),
+        ("Incident Commander", Lead.COMMANDER, ""),
+        ("comms @omar", Lead.COMMUNICATIONS, "U0OMAR0001"),
+        ("communications lead <@U0DANA0001|dana>", Lead.COMMUNICATIONS, "U0DANA0001"),
+        ("scribe dana", Lead.SCRIBE, "U0DANA0001"),
+    ],
+)
+def test_a_role_of_the_response_is_read(typed: str, lead: Lead, to: str) -> None:
+    """By its usual names; with somebody, it is offered to them."""
+    event = typed_lead(typed, "UME", "k", KEYS)
+    assert (event.lead, event.to, event.by) == (lead, to, "UME")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"), [("captain", "There is no role 'captain'"), ("scribe nobody", "Say who is to take it, with @.")]
+)
+def test_an_unknown_role_or_person_is_named(typed: str, words: str) -> None:
+    """With what would be right."""
+    with pytest.raises(Refused, match=words):
+        typed_lead(typed, "UME", "k", KEYS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("major-impact", {"major_impact": True}),
+        ("Major Impact", {"major_impact": True}),
+        ("outage, data-loss", {"outage": True, "data_loss": True}),
+        ("no outage", {"outage": False}),
+        ("not data_loss major-impact", {"data_loss": False, "major_impact": True}),
+    ],
+)
+def test_what_an_incident_is_can_be_said_in_a_word(typed: str, said: dict[str, bool]) -> None:
+    """Several at once, and taken back."""
+    event = typed_edit(typed, "UME", "k")
+    assert event.model_dump(include={"outage", "major_impact", "data_loss"}, exclude_none=True) == said
+
+
+@pytest.mark.parametrize("typed", ["security", "outages", "major", "no", "-"])
+def test_other_words_are_no_correction(typed: str) -> None:
+    """Those that are known are named."""
+    with pytest.raises(Refused, match="no outage"):
+        typed_edit(typed, "UME", "k")
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("P0", ("P0", 10.0, "")),
+        ("p1 5", ("P1", 5.0, "")),
+        ("P0 60x Checkout is down", ("P0", 60.0, "Checkout is down")),
+        ("P2 Checkout 5", ("P2", 10.0, "Checkout 5")),
+        ("P0 1.5", ("P0", 1.5, "")),
+    ],
+)
+def test_a_drill_is_read(typed: str, found: tuple[str, float, str]) -> None:
+    """Severity, how fast its clocks run, and its title."""
+    assert drill(typed, kars()) == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("", "Say which severity"), ("P9", "P0, P1, P2, P3"), ("P0 0", "1 to 1000"), ("P0 5000", "not 5000")],
+)
+def test_what_is_no_drill_is_said(typed: str, words: str) -> None:
+    """With an example that would be right."""
+    with pytest.raises(Refused, match=words):
+        drill(typed, kars())

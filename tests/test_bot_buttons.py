@@ -7,10 +7,12 @@ import pytest
 from running import Json, Office, calls, control, eventually, office_in, patient_workspace, user
 from slack_sdk import WebClient
 
+from bot.blocks import said
+from bot.message import Message
 from bot.press import Press
 from escalation.effects import SendPage
-from escalation.events import Acknowledge, Cancel, FixApplied, Move, StartFix
-from escalation.incident import Incident, Status
+from escalation.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
+from escalation.incident import EntryKind, Incident, Lead, Status
 from sandbox.server import RunningWorkspace
 
 
@@ -67,6 +69,10 @@ def test_what_needs_no_words_is_done_at_once(office: Office, move: Move, status:
         (Move.RESOLVE, "Resolve the incident"),
         (Move.CANCEL, "Cancel the incident"),
         (Move.REOPEN, "Reopen the incident"),
+        (Move.WORKAROUND, "Workaround in place"),
+        (Move.EDIT, "Edit the details"),
+        (Move.LEAD, "Roles of the response"),
+        (Move.REVIEWED, "The review was held"),
     ],
 )
 def test_what_needs_words_opens_its_form(office: Office, move: Move, title: str) -> None:
@@ -74,6 +80,8 @@ def test_what_needs_words_opens_its_form(office: Office, move: Move, title: str)
     incident = office.declare()
     if move is Move.FIX_FAILED:
         incident = office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+    if move is Move.REVIEWED:
+        incident = office.world.desk.handle(incident.id, Resolve(by=user("omar"), summary="s", resolution="r"))
     if move is Move.REOPEN:
         incident = office.world.desk.handle(incident.id, Cancel(by=user("omar")))
     press(office, office.post_card(incident), move)
@@ -82,12 +90,73 @@ def test_what_needs_words_opens_its_form(office: Office, move: Move, title: str)
     assert office.incident().stamp == incident.stamp
 
 
+@pytest.mark.parametrize(("move", "title"), [(Move.SCHEDULE, "Schedule it"), (Move.VERIFY, "The fix was verified")])
+def test_a_ticket_has_forms_of_its_own(office: Office, move: Move, title: str) -> None:
+    """It is scheduled while it waits, and its fix is verified."""
+    incident = office.declare(severity="P2")
+    if move is Move.VERIFY:
+        incident = office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+    press(office, office.post_card(incident), move)
+    assert office.person("dana").modal(title)
+
+
 def test_a_form_from_a_button_is_submitted_in_silence(office: Office) -> None:
     """The card shows what came of it; nobody needs to be told twice."""
     press(office, office.post_card(office.declare()), Move.ROOT_CAUSE)
     assert office.person("dana").submit(office.person("dana").modal(), cause="A disk") == {"ok": True}
     assert office.incident().status is Status.IDENTIFIED
     assert not office.person("dana").whispers()
+
+
+# Under a message -------------------------------------------------------------------------------------------------
+
+
+def post(office: Office, message: Message) -> Json:
+    """Post a message where everybody reads it."""
+    slack = WebClient(office.workspace.bot_token, base_url=office.workspace.api_url)
+    channel = office.person("dana").channel("general")
+    slack.conversations_join(channel=channel)
+    return dict(slack.chat_postMessage(channel=channel, text=message.text, blocks=message.blocks).data)  # type: ignore[arg-type]
+
+
+def say(office: Office, kind: EntryKind) -> Json:
+    """Post the latest entry of a kind, as the workers would."""
+    incident = office.incident()
+    entry = incident.latest(kind)
+    assert entry
+    return post(office, said(incident, entry))
+
+
+def test_a_communication_is_answered_where_it_stands(office: Office) -> None:
+    """One click says that it was published; a second person hears that it was."""
+    office.declare()
+    message = say(office, EntryKind.COMMUNICATION)
+    office.person("omar").press(message["message"] | {"ts": message["ts"]}, "communicate-published", message["channel"])
+    told = eventually(lambda: office.incident().latest(EntryKind.COMMUNICATED))
+    assert (told.by, told.fields["answer"]) == (user("omar"), "published")
+    office.person("mei").press(message["message"] | {"ts": message["ts"]}, "communicate-declined", message["channel"])
+    office.person("mei").told("It is published already.")
+
+
+def test_a_role_is_taken_with_one_click(office: Office) -> None:
+    """As the room opens, whoever presses first has it."""
+    office.declare()
+    message = say(office, EntryKind.PHASE)
+    office.person("omar").press(message["message"] | {"ts": message["ts"]}, "lead-scribe", message["channel"])
+    eventually(lambda: office.incident().leads.get(Lead.SCRIBE) == user("omar"))
+
+
+def test_an_offer_is_accepted_by_the_one_it_was_made_to(office: Office) -> None:
+    """Others are told whose it is; the offer stands."""
+    incident = office.declare()
+    office.world.desk.handle(incident.id, TakeLead(by=user("dana"), lead=Lead.COMMANDER, to=user("omar")))
+    message = say(office, EntryKind.LEADING)
+    shown = message["message"] | {"ts": message["ts"]}
+    office.person("mei").press(shown, "lead-commander", message["channel"])
+    office.person("mei").told(f"That was offered to <@{user('omar')}>")
+    assert office.incident().offers == {Lead.COMMANDER: user("omar")}
+    office.person("omar").press(shown, "lead-commander", message["channel"])
+    eventually(lambda: office.incident().leads.get(Lead.COMMANDER) == user("omar"))
 
 
 # Too late --------------------------------------------------------------------------------------------------------
@@ -195,9 +264,15 @@ def test_presses_survive_the_way_to_slack_and_back(office: Office) -> None:
     """And stay under the 150 characters of an option's value."""
     incident = office.declare()
     for move in Move:
-        seen = replace(Press.of(move, incident), seen=tuple(range(1, 21)))
-        assert Press.decode(seen.encode()) == seen
-        assert len(seen.encode()) <= 150
+        for about in ("", "99:published", f"communications:{user('dana')}"):
+            seen = replace(Press.of(move, incident, about), seen=tuple(range(1, 21)))
+            assert Press.decode(seen.encode()) == seen
+            assert len(seen.encode()) <= 150
+
+
+def test_a_button_from_before_still_works() -> None:
+    """Messages that stand in Slack carry values without what the press is about."""
+    assert Press.decode("escalate|INC-20241218-001|1,2") == Press(Move.ESCALATE, "INC-20241218-001", (1, 2))
 
 
 def test_a_link_is_acknowledged(office: Office) -> None:

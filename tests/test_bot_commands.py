@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from running import Office, calls, control, eventually, office_in, patient_workspace, user
+from running import Office, calls, control, eventually, example_company, office_in, patient_workspace, user
 from structlog.testing import capture_logs
 
+from bot.asked import VERBS
+from bot.contacts import NONE, contacts
 from escalation.events import Cancel, FixApplied, Resolve
 from escalation.incident import EntryKind, Incident, Status
 from escalation.policy import Severity
@@ -45,6 +47,10 @@ def resolved(office: Office) -> Incident:
         ("page @erik please look", "Paged by name", EntryKind.PAGED),
         ("page executives now", "Paged by name", EntryKind.PAGED),
         ("page engineering_manager", "Paged by name", EntryKind.PAGED),
+        ("workaround the old page works", "Workaround in place", EntryKind.WORKAROUND),
+        ("edit outage", "Corrected", EntryKind.EDITED),
+        ("lead commander", "incident commander", EntryKind.LEADING),
+        ("lead scribe @omar", "asks", EntryKind.LEADING),
         ("security a leak", "", EntryKind.SECURITY),
         ("cancel monitoring was wrong", "false alarm", EntryKind.CANCELLED),
     ],
@@ -78,6 +84,9 @@ def test_words_are_stored_as_they_were_meant(office: Office) -> None:
         ("update", "Post an update"),
         ("severity", "Change the severity"),
         ("severity P1", "Change the severity"),
+        ("workaround", "Workaround in place"),
+        ("edit", "Edit the details"),
+        ("lead", "Roles of the response"),
         ("page", "Page someone"),
         ("security", "Mark as security"),
         ("resolve", "Resolve the incident"),
@@ -90,6 +99,33 @@ def test_without_words_the_form_opens(office: Office, typed: str, title: str) ->
     office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
     office.person("dana").command(typed)
     assert incident.id in str(office.person("dana").modal(title))
+
+
+def test_a_ticket_is_scheduled_fixed_and_verified(office: Office) -> None:
+    """From the command line; the list of tickets says where it stands."""
+    incident = office.declare(severity="P2", service="checkout")
+    dana = office.person("dana")
+    dana.command("schedule")
+    assert dana.modal("Schedule it")
+    dana.command("schedule sprint 7")
+    dana.told("Scheduled")
+    office.person("omar").command("tickets backend")
+    assert incident.id in office.person("omar").told("scheduled for sprint 7")
+    office.world.desk.handle(incident.id, FixApplied(by=user("dana")))
+    dana.command("verify the page loads")
+    dana.told("Fix verified")
+    office.person("mei").command("tickets")
+    assert "*backend*" in office.person("mei").told("verified")
+
+
+def test_a_review_is_reported_once(office: Office) -> None:
+    """`reviewed` finds the one that waits for it."""
+    office.person("dana").command("reviewed")
+    office.person("dana").told("No incident waits for its review")
+    resolved(office)
+    office.person("dana").command("reviewed we alert on the pool now")
+    office.person("dana").told("The post-incident review was held")
+    assert office.incident().reviewed
 
 
 def test_reopen_takes_the_one_that_was_closed(office: Office) -> None:
@@ -170,8 +206,8 @@ def test_help_shows_the_open_incidents_too(office: Office, typed: str) -> None:
     office.person("dana").command(typed)
     told = office.person("dana").told("/incident declare")
     assert incident.id in told
-    for verb in ("list", "show", "ack", "root-cause", "fix", "update", "severity", "escalate", "page", "security"):
-        assert verb in told
+    for verb in set(VERBS) - {"", "help"}:
+        assert verb.replace("fix-applied", "fix applied") in told
 
 
 def test_list_and_show(office: Office) -> None:
@@ -195,6 +231,28 @@ def test_oncall_names_who_the_backup_and_the_handover(office: Office) -> None:
     assert "Next handover" in told
 
 
+def test_contacts_name_whom_to_call(office: Office) -> None:
+    """The hotline, the person on call among the technical ones, the vendors with what depends on them."""
+    office.person("omar").command("contacts")
+    told = office.person("omar").told("*Hotline:* ")
+    assert f"*Technical*\n• Primary on call: <@{user('mei')}>\n• Lena Fischer · +1 555 0110 · DevOps" in told
+    assert "https://support.stripe.com" in told
+    assert "(for checkout)" in told
+
+
+def test_contacts_may_be_missing() -> None:
+    """Then it says where they would stand."""
+    company = example_company(contacts={}, rotations={}, roles={}, services={})
+    assert contacts(company, {}) == ((NONE,),)
+
+
+def test_a_simulation_sends_nothing(office: Office) -> None:
+    """It tells whom a P0 would page; nothing is declared."""
+    office.person("dana").command("simulate P0 ack-after 20m")
+    office.person("dana").told("Nothing is sent")
+    assert not office.world.store.recent()
+
+
 def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
     """A slip of the finger is met with what was probably meant."""
     office.person("dana").command("resovle")
@@ -209,6 +267,14 @@ def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
         ("page exectives", "did you mean 'executives'"),
         ("update " + "x" * 3001, "This has 3,001 characters; the limit is 3,000."),
         ("fix-failed it is back", "No fix is under way yet"),
+        ("schedule tomorrow", "A P0 is handled now, not scheduled"),
+        ("verify", "There is no fix to verify yet"),
+        ("edit security", "`no outage` takes it back"),
+        ("lead captain", "There is no role 'captain'"),
+        ("reviewed", "No incident waits for its review"),
+        ("tickets bakend", "did you mean 'backend'"),
+        ("drill P7", "Say which severity to practise"),
+        ("simulate P7", "is not a severity"),
         ("reopen", "No incident was closed lately"),
     ],
 )

@@ -7,11 +7,17 @@ from typing import Any
 
 import fakeredis
 import pytest
+from block_kit import problems
+from incidents import declared, in_status
 from running import Json, Office, calls, control, eventually, office_in, open_office, patient_workspace, user
+from story import duty, kars
 
+from bot.modals import FORMS, move_modal
+from bot.scene import Scene
+from bot.slip import Slip
 from escalation.effects import SendPage
-from escalation.events import FixApplied, MarkSecurity, StartFix
-from escalation.incident import Detection, EntryKind, Status
+from escalation.events import Edit, FixApplied, MarkSecurity, Move, StartFix
+from escalation.incident import Detection, EntryKind, Lead, Status
 from sandbox.server import RunningWorkspace
 
 SERVER_AWAY = "Nothing was recorded"
@@ -188,6 +194,94 @@ def test_while_redis_is_away_the_words_are_kept() -> None:
         assert office.incident().facts.title == "T"
 
 
+# Drills ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_drill_is_declared_by_its_own_command(office: Office) -> None:
+    """The form says what it is; severity and speed are as they were typed."""
+    view = declaring(office, "drill p1 60 Checkout is down")
+    assert view["title"]["text"] == "Declare a drill"
+    assert "Clocks run 60x faster" in str(block(view, "drill"))
+    assert block(view, "severity")["element"]["initial_option"]["value"] == "P1"
+    assert office.person("dana").submit(view) == {"ok": True}
+    incident = office.incident()
+    assert (incident.drill, incident.speed, incident.severity) == (True, 60.0, "P1")
+    assert incident.facts.title == "Checkout is down"
+    office.person("dana").told("Declared: 🧪 DRILL")
+
+
+def test_what_is_declared_otherwise_is_no_drill(office: Office) -> None:
+    """Nobody ticks a box by mistake."""
+    view = declaring(office)
+    assert "drill" not in str(view).lower()
+    office.person("dana").submit(view, title="T", severity="P3")
+    assert (office.incident().drill, office.incident().speed) == (False, 1.0)
+
+
+# Correcting ------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_was_changed_is_corrected(office: Office) -> None:
+    """What somebody else corrected while the form was open stays."""
+    view = opened(office, "edit")
+    assert block(view, "title")["element"]["initial_value"] == "Checkout is down"
+    office.world.desk.handle(office.incident().id, Edit(by=user("omar"), impact="Some cannot pay", outage=True))
+    done = office.person("dana").submit(
+        view, title="Payments  fail", service="checkout", flags=["major_impact"], public_wording="Payments fail"
+    )
+    assert done == {"ok": True}
+    facts = office.incident().facts
+    assert (facts.title, facts.impact, facts.public_wording) == ("Payments fail", "Some cannot pay", "Payments fail")
+    assert (facts.outage, facts.major_impact, facts.data_loss) == (True, True, False)
+    assert (facts.service, office.incident().team) == ("checkout", "backend")
+
+
+def test_a_field_can_be_emptied_and_a_tick_taken_back(office: Office) -> None:
+    """That is a correction, too."""
+    office.declare(impact="Nobody can pay", service="api", data_loss=True)
+    office.person("dana").command("edit")
+    view = office.person("dana").modal()
+    assert office.person("dana").submit(view, impact="", service="-", flags=[]) == {"ok": True}
+    facts = office.incident().facts
+    assert (facts.impact, facts.service, facts.data_loss) == ("", "", False)
+
+
+def test_nothing_changed_is_said(office: Office) -> None:
+    """The form stays open."""
+    view = opened(office, "edit")
+    assert "nothing was changed" in office.person("dana").submit(view)["errors"]["title"]
+
+
+def test_nothing_of_a_private_incident_is_worded_for_the_public(office: Office) -> None:
+    """The field is not there."""
+    incident = office.declare()
+    office.world.desk.handle(incident.id, MarkSecurity(by=user("dana")))
+    for command, title in ((f"edit {incident.id}", "Edit"), (f"update {incident.id}", "Post an update")):
+        office.person("dana").command(command)
+        assert "public_wording" not in {b["block_id"] for b in office.person("dana").modal(title)["blocks"]}
+
+
+@pytest.mark.parametrize("people", [(), ("omar",)])
+def test_a_role_is_taken_or_offered(office: Office, people: tuple[str, ...]) -> None:
+    """Without a name one takes it oneself."""
+    view = opened(office, "lead")
+    filled = {"lead": "communications"} | ({"to": [user(p) for p in people]} if people else {})
+    assert office.person("dana").submit(view, **filled) == {"ok": True}
+    incident = office.incident()
+    assert (incident.offers if people else incident.leads) == {Lead.COMMUNICATIONS: user(*(people or ("dana",)))}
+
+
+@pytest.mark.parametrize("move", list(FORMS))
+@pytest.mark.parametrize("severity", ["P0", "P2"])
+def test_every_form_is_one_that_slack_takes(move: Move, severity: str) -> None:
+    """Empty incidents and full ones, by Slack's schema."""
+    services = ("checkout", "api")
+    for incident in (in_status(Status.MONITORING, severity=severity), declared(severity, service="odd", outage=True)):
+        for known in ((), services):
+            scene = Scene(incident, kars(), {"on_call": "on-call engineer"}, duty(), (declared(),), known, "typed")
+            assert not problems(move_modal(move, scene, Slip()), "modal_view")
+
+
 # Moves -----------------------------------------------------------------------------------------------------------
 
 
@@ -204,12 +298,14 @@ def test_an_update_moves_the_incident_along(office: Office) -> None:
         "eta": "16:00",
         "impact": "Some",
         "next_in": "15m",
+        "public_wording": "Payments fail",
     }
     assert office.person("dana").submit(view, **filled) == {"ok": True}
     incident = office.incident()
     told = incident.latest(EntryKind.UPDATE)
     assert told
     assert (incident.status, incident.eta, incident.facts.impact) == (Status.FIXING, "16:00", "Some")
+    assert incident.facts.public_wording == "Payments fail"
     assert (told.text, told.fields["next_steps"], told.fields["promised"]) == ("Rolling back", "Watch", "15m")
     due = next(c.due for c in incident.checkpoints if c.kind == "update")
     assert due == office.world.clock() + timedelta(minutes=15)
@@ -263,6 +359,7 @@ def test_resolving_fills_the_notice(office: Office) -> None:
         ("page", {"people": [user("erik")], "why": "You know it"}, EntryKind.PAGED, "asked for by hand: You know it"),
         ("page", {"role": "executives"}, EntryKind.PAGED, "asked for by hand"),
         ("security", {"why": "A leak"}, EntryKind.SECURITY, "A leak"),
+        ("workaround", {"text": "The old page"}, EntryKind.WORKAROUND, "The old page"),
         ("cancel", {"why": "A test"}, EntryKind.CANCELLED, "A test"),
     ],
 )
@@ -297,6 +394,9 @@ def test_a_duplicate_is_chosen_from_what_one_may_see(office: Office) -> None:
         ("root-cause", {"cause": "  "}, "cause", ""),
         ("severity", {"severity": "P1", "why": " "}, "why", ""),
         ("resolve", {"summary": " ", "resolution": "r"}, "summary", ""),
+        ("workaround", {"text": " "}, "text", ""),
+        ("lead", {}, "lead", ""),
+        ("edit", {"title": " "}, "title", "fill this in"),
         ("update", {"progress": " "}, "progress", ""),
     ],
 )

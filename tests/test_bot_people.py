@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from bot.people import KNOWN_FOR, MEMBERS_FOR, People, kind_of
 from escalation.events import MarkSecurity
 from escalation.incident import Incident
-from escalation.moves import Refused
 from escalation.permissions import Kind
+from escalation.refused import Refused
 from sandbox.server import RunningWorkspace
 
 SECRET = "zebrafish"

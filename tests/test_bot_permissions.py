@@ -8,8 +8,8 @@ from escalation.company import Roster
 from escalation.effects import OpenRoom
 from escalation.events import MarkSecurity, Move, RoomOpened
 from escalation.incident import Incident, Room
-from escalation.moves import Refused
 from escalation.permissions import Actor, Deed, Kind, check
+from escalation.refused import Refused
 
 MEMBER = Actor(id="USOMEONE", kind=Kind.MEMBER)
 DEEDS: tuple[Deed, ...] = (*Move, "declare", "see")

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,13 @@ import redis
 from click.testing import CliRunner, Result
 from incidents import declared, told_by
 
+from escalation import duty as arranging
 from escalation.company import Directory
+from escalation.duty import Duty
 from escalation.events import Acknowledge, Resolve
 from escalation.incident import Incident
 from escalation.store import Store
-from tocsin import embedded
+from tocsin import config, embedded
 from tocsin.cli import main
 from tocsin.settings import Environment
 
@@ -217,6 +219,93 @@ def test_oncall_as_text(tmp_path: Path) -> None:
     said = tocsin("oncall", "--at", "2026-11-22T12:00").output
     assert "devops_lead\tdana" in said
     assert "Rotation primary: omar until Monday 2026-11-23 00:00 UTC, then dana." in said
+
+
+def arranged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Omar stands in for Dana on 24 November, is away in December, and his test page waits; the company of CONFIG."""
+    Path("c.yml").write_text(CONFIG)
+    monkeypatch.setenv("TOCSIN_CONFIG", "c.yml")
+    company = config.load(Path("c.yml")).company
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    day = timedelta(days=1)
+
+    def step(duty: Duty) -> Duty:
+        duty = arranging.override(duty, company, "primary", "omar", start + day, start + 2 * day, start, why="dentist")
+        duty = arranging.away(duty, company, "omar", start + 7 * day, start + 9 * day, start)
+        page = arranging.TestPage(rotation="primary", shift_start=start + day, person="omar", sent_at=start + day)
+        return arranging.tested(duty, page)
+
+    store.update_duty(step)
+
+
+def test_oncall_tells_what_was_arranged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the running instance: overrides, who is away, the next handovers, a test page without an answer."""
+    arranged(store, monkeypatch)
+    said = tocsin("oncall", "--at", "2026-11-24T12:00").output
+    for words in (
+        "on_call\tomar, dana",
+        "Rotation primary: omar and dana (planned: dana) until Wednesday 2026-11-25 00:00 UTC, then dana.",
+        "  After that: Monday 2026-11-30 00:00 UTC dana; Wednesday 2026-12-02 00:00 UTC omar.",
+        "  Test page to omar: sent Tuesday 2026-11-24 00:00 UTC, not answered yet.",
+        "Override 1: omar in primary from Tuesday 2026-11-24 00:00 UTC until Wednesday 2026-11-25 00:00 UTC (dentist)",
+        "Away 2: omar from Monday 2026-11-30 00:00 UTC until Wednesday 2026-12-02 00:00 UTC",
+    ):
+        assert words in said
+    assert "were not looked at" not in said
+    found = json.loads(tocsin("oncall", "--at", "2026-11-24T12:00", "--json").output)
+    assert found["arrangements"] is True
+    assert found["overrides"][0]["person"] == "omar"
+    assert found["rotations"]["primary"]["people"] == ["omar", "dana"]
+    assert found["rotations"]["primary"]["handovers"][0] == {"at": "2026-11-25T00:00:00+00:00", "people": ["dana"]}
+
+
+COVERED = "policy: mine.yml\n" + CONFIG.partition("\n")[2]
+LONELY = COVERED.replace("people: [dana, omar]", "people: [omar]")
+MINE = """\
+name: mine
+title: Mine
+roles: {on_call: on call, devops_lead: DevOps lead}
+severities:
+  P0:
+    name: Critical
+    definition: All is lost.
+    acknowledge_within: 15m
+    resolve_within: 2h
+    monitor_for: 30m
+    tiers: [{name: On call, roles: [on_call]}, {name: Lead, roles: [devops_lead]}]
+"""
+
+
+def test_coverage_is_shown_for_the_whole_window(tmp_path: Path) -> None:
+    """Exit 0 and one sentence; without a running instance it says what it did not see."""
+    (tmp_path / "mine.yml").write_text(MINE)
+    (tmp_path / "c.yml").write_text(COVERED)
+    result = tocsin("check", "c.yml", "--coverage", "90d")
+    assert result.exit_code == 0
+    assert "covered: every tier of every severity has somebody at every instant from 20" in result.output
+    assert "Overrides, absences and calendars were not looked at: no running Tocsin answers here" in result.output
+    assert json.loads(tocsin("check", "c.yml", "--coverage", "90d", "--json").output)["coverage"]["covered"] is True
+    assert tocsin("check", "c.yml", "--coverage", "soon").exit_code == 2
+
+
+def test_coverage_shows_the_first_counter_example(tmp_path: Path, store: Store) -> None:
+    """Exit 1: tier, severity, from when until when, and why; absences said in Slack are seen."""
+    (tmp_path / "mine.yml").write_text(MINE)
+    (tmp_path / "c.yml").write_text(LONELY)
+    assert tocsin("check", "c.yml", "--coverage", "30d").exit_code == 0
+    now = datetime.now(UTC).replace(microsecond=0)
+    company = config.load(Path("c.yml")).company
+    starts, ends = now + timedelta(days=8), now + timedelta(days=9)
+    store.update_duty(lambda duty: arranging.away(duty, company, "omar", starts, ends, now))
+    result = tocsin("check", "c.yml", "--coverage", "30d")
+    assert result.exit_code == 1
+    assert (
+        f"not covered: P0 tier 1 (On call), from {starts:%Y-%m-%d %H:%M} until {ends:%Y-%m-%d %H:%M} UTC: "
+        f"nobody of rotation primary is there (omar until {ends:%Y-%m-%d %H:%M} UTC)\n"
+    ) in result.output
+    assert "covered: every" not in result.output
+    [gap] = json.loads(tocsin("check", "c.yml", "--coverage", "30d", "--json").output)["coverage"]["gaps"]
+    assert (gap["severity"], gap["tier"], datetime.fromisoformat(gap["starts"])) == ("P0", 1, starts)
 
 
 @pytest.mark.parametrize(

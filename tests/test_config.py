@@ -100,6 +100,49 @@ def test_every_shipped_policy_loads(name: str) -> None:
         ("people: [dana, omar]", "people: [dana, omr]", "12: there is no person called 'omr'; did you mean 'omar'?"),
         ("people: [dana, omar]", "people: []", "12: rotations.primary.people: "),
         ("Monday 00:00", "Funday 00:00", "12: 'Funday 00:00' is not a handover; write one like 'Monday 00:00'"),
+        (
+            "Monday 00:00",
+            "Monday 00:00, every: 90m",
+            "12: '1h30m' is no length of a shift; write whole hours, 2h or more",
+        ),
+        ("handover: Monday 00:00", "every: 1d, first_shift: 2027-02-29", "12: rotations.primary.first_shift: "),
+        ("Monday 00:00", "Monday 00:00, ical: 'https://c.example/a'", "12: ical and handover exclude each other"),
+        ("Monday 00:00", "Monday 00:00, group: On Call", "12: 'On Call' is not a user group; write its handle like"),
+        (
+            "  on_call: rotation primary",
+            "  on_call: [rotation primary, rotation second]",
+            "9: rotation second is the second rotation of this role, after primary; make one rotation of both, or give",
+        ),
+        (
+            "{slack: U012ABCDEG}",
+            "{slack: U012ABCDEG, away: 2026-02-29}",
+            "7: '2026-02-29' are not days that exist; write",
+        ),
+        (
+            "{slack: U012ABCDEG}",
+            "{slack: U012ABCDEG, phone: soon}",
+            "7: 'soon' is not a telephone number; write one like",
+        ),
+        (
+            "lead: omar}",
+            "vendor: strip}\ncontacts: {vendors: {stripe: {phone: 1234}}}",
+            "14: there is no vendor called 'strip'; did",
+        ),
+        (
+            "permissions:",
+            "teams: {backed: {}}\npermissions:",
+            "14: there is no team called 'backend'; did you mean 'backed'?",
+        ),
+        (
+            "permissions:",
+            "teams: {backend: {lead: omr}}\npermissions:",
+            "15: there is no person called 'omr'; did you mean",
+        ),
+        (
+            "permissions:",
+            "teams: {backend: {members: [dan]}}\npermissions:",
+            "15: there is no person called 'dan'; did you",
+        ),
         ("lead: omar", "lead: omr", "14: there is no person called 'omr'; did you mean 'omar'?"),
         ("team: backend", "owner: backend", "14: unknown key 'owner'"),
         ("resolve: [on_call]", "resolv: [on_call]", "16: nothing is called 'resolv' that could be permitted; did you"),
@@ -167,7 +210,7 @@ def test_words_that_yaml_would_turn_into_something_else_stay_names(tmp_path: Pat
         ("roles: [on_call, backup]", "roles: [on_call, backupp]", "+0: P0 pages backupp, which `roles` does not list"),
         ("roles: [on_call, backup]", "roles: on_call", "+0: severities.P0.tiers.1.roles: a list belongs here"),
         ("  P3:", "  P9:", "+0: severities.P9: input should be 'P0', 'P1', 'P2' or 'P3', not 'P9'"),
-        ("after: 30m", "after: 30x", "+0: '30x' is not a duration; write 90s, 15m, 2h, 1h30m or 2d"),
+        ("after: 30m", "after: 30x", "+0: '30x' is not a time to wait; write 15m, 2h, 1d, '4 business hours'"),
         ("unless: root_cause", "unless: root_cuase", "+0: severities.P0.checkpoints.1.unless: input should be "),
         ("unless: root_cause", "unles: root_cause", "+0: unknown key 'unles'; did you mean 'unless'?"),
         ("at_once: [1]", "at_once: [9]", "+0: at_once pages tier 9, but there are tiers 1 to 4"),
@@ -197,3 +240,16 @@ def test_a_first_tier_with_nobody_is_a_gap(tmp_path: Path) -> None:
     gaps = load(tmp_path / "c.yml").gaps
     assert {g.text.split()[1] for g in gaps} >= {"P0"}
     assert all(g.line == 8 for g in gaps)
+
+
+def test_a_role_that_follows_the_service_needs_nobody_of_its_own(tmp_path: Path) -> None:
+    """A first tier of it alone is a gap only when no service has a lead."""
+    policy = KARS.replace("roles: [on_call, devops_lead, backend_lead]", "roles: [service_lead]", 1)
+    (tmp_path / "mine.yml").write_text(policy, encoding="utf-8")
+    text = GOOD.replace("policy: kars", "policy: mine.yml")
+    (tmp_path / "c.yml").write_text(text, encoding="utf-8")
+    loaded = load(tmp_path / "c.yml")
+    assert not [w for w in loaded.warnings if "service_lead" in w.text]
+    assert not [g for g in loaded.gaps if "a P0" in g.text]
+    (tmp_path / "c.yml").write_text(text.replace(", lead: omar}", "}"), encoding="utf-8")
+    assert [g for g in load(tmp_path / "c.yml").gaps if "a P0" in g.text]

@@ -1,17 +1,20 @@
 """`tocsin init`: a conversation, piped or typed, that ends in a configuration which `tocsin check` accepts."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
 from sandbox.server import RunningWorkspace, running
+from tocsin import config, yamlfile
 from tocsin.cli import main
 from tocsin.config import load
 from tocsin.settings import Environment
 
-# One answer a line: on call (a rotation, and its three questions), backup, the six other roles, channel, meeting link.
+# One answer a line: on call (a rotation, and its three questions), backup, the seven others, channel, meeting link.
 ANSWERS = """\
 rotation
 dana@example.com, omar@example.com
@@ -19,6 +22,7 @@ Tuesday 09:00
 Europe/Berlin
 rotation
 @U0LENA0001
+bruno@example.com
 bruno@example.com
 sofia@example.com, S012SECURITY
 
@@ -57,6 +61,7 @@ def test_answers_become_a_configuration(tmp_path: Path) -> None:
         "backup": "rotation primary next",
         "devops_lead": "u0lena0001",
         "backend_lead": "bruno",
+        "service_lead": "bruno",
         "security_team": "sofia, S012SECURITY",
         "engineering_manager": "",
         "executives": "carla",
@@ -73,6 +78,19 @@ def test_it_ends_with_the_check_and_the_next_step() -> None:
     said = init("--policy", "kars").output
     assert "warning: nobody is engineering manager" in said
     assert said.endswith("tocsin.yml is fine.\nNow set TOCSIN_CONFIG=tocsin.yml\n")
+
+
+@pytest.mark.parametrize("policy", config.shipped_policies())
+def test_every_shipped_policy_can_be_chosen(tmp_path: Path, policy: str) -> None:
+    """One person in every role is a configuration that checks clean, by the schema that lies beside it too."""
+    roles = len(config.load_policy(policy).roles)
+    result = init("--policy", policy, answers="dana@example.com\n" * roles + "incidents\n\n")
+    assert result.exit_code == 0, result.output
+    assert "warning" not in result.output
+    text = (tmp_path / "tocsin.yml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=tocsin.schema.json\n")
+    described = json.loads((tmp_path / "tocsin.schema.json").read_text())
+    jsonschema.validate(yamlfile.parse(text).data, described)
 
 
 def test_the_policy_is_asked_for(tmp_path: Path) -> None:
@@ -100,7 +118,7 @@ def test_a_file_is_only_overwritten_by_force(tmp_path: Path) -> None:
 
 def test_wrong_answers_are_asked_again_or_left_out(tmp_path: Path) -> None:
     """A handover that is none is asked again; a word that names nobody is left out."""
-    answers = ANSWERS.replace("Tuesday 09:00\n", "Funday\nTuesday 09:00\n").replace("bruno@example.com", "bruno")
+    answers = ANSWERS.replace("Tuesday 09:00\n", "Funday\nTuesday 09:00\n").replace("bruno@example.com", "bruno", 1)
     result = init("--policy", "kars", answers=answers)
     assert "'Funday' is not a handover; write one like" in result.output
     assert "'bruno' is left out" in result.output

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from story import START
 from working import BACKENDS, Works, redis_of, works
 
 from escalation.events import Acknowledge
@@ -58,10 +59,39 @@ def test_a_moot_checkpoint_does_nothing(parts: Works) -> None:
     assert parts.now(incident) == before
 
 
+def test_many_checkpoints_fire_in_one_job(parts: Works) -> None:
+    """As they would alone: each once, however often the job comes, and one commit for all."""
+    incidents = [parts.declare(severity) for severity in ("P0", "P0", "P1")]
+    parts.clock.push(minutes=15, seconds=2)
+    alarms = [(i.id, "unacknowledged-1") for i in incidents[:2]]
+    for _ in range(2):
+        jobs.checkpoints_due(alarms)
+    assert [fired(parts, i) for i in incidents] == [1, 1, 0]
+    assert parts.redis.hget(metrics.KEY, "checkpoints_total") == b"2"
+    assert float(parts.redis.hget(metrics.KEY, "lateness_seconds_sum|kind=checkpoint") or 0) == pytest.approx(4)
+    assert parts.now(incidents[0]).stamp == parts.now(incidents[1]).stamp
+
+
+def test_one_that_cannot_be_read_does_not_stop_the_others(parts: Works) -> None:
+    """Nor one that is gone, nor one that came early."""
+    bad, gone, early, good = (parts.declare("P0") for _ in range(4))
+    parts.redis.set(f"tocsin:incident:{bad.id}", "{")
+    parts.redis.delete(f"tocsin:incident:{gone.id}")
+    parts.clock.push(minutes=15)
+    later = ("no-root-cause-1", START + timedelta(minutes=30))
+    parts.redis.delete("rq:scheduled:urgent")
+    ring = [(i.id, "unacknowledged-1") for i in (gone, good)] + [(early.id, later[0]), (bad.id, "unacknowledged-1")]
+    with pytest.raises(ValueError, match="Expecting"):
+        jobs.checkpoints_due(ring)
+    assert fired(parts, good) == 1
+    assert later[1].timestamp() in dict(parts.redis.zrange("rq:scheduled:urgent", 0, -1, withscores=True)).values()
+
+
 @pytest.mark.parametrize("incident_id", ["INC-20241218-777", "nonsense"])
 def test_jobs_of_an_unknown_incident_do_nothing(parts: Works, incident_id: str) -> None:
     """Its data was taken away; its jobs were not."""
     jobs.checkpoint_due(incident_id, "x-1")
+    jobs.checkpoints_due([(incident_id, "x-1"), (incident_id, "x-2")])
     jobs.deliver([f"{incident_id}-1"])
     assert parts.redis.keys("tocsin:*") == []
 

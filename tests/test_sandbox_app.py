@@ -298,6 +298,44 @@ async def test_clicks(stage: Stage) -> None:
     assert heard[-1]["view"]["state"]["values"]["title"]["text"]["value"] == "half"
 
 
+def options(*values: str) -> list[Json]:
+    return [{"text": plain(value), "value": value} for value in values]
+
+
+CHOICES: list[tuple[Json, Json]] = [
+    ({"type": "checkboxes", "options": options("a", "b")}, {"selected_options": options("b")}),
+    ({"type": "radio_buttons", "options": options("a", "b")}, {"selected_option": options("b")[0]}),
+    ({"type": "static_select", "options": options("a", "b")}, {"selected_option": options("b")[0]}),
+    ({"type": "users_select", "initial_user": DANA}, {"selected_user": OMAR}),
+    ({"type": "multi_users_select"}, {"selected_users": [DANA, OMAR]}),
+    ({"type": "datepicker", "placeholder": plain("When")}, {"selected_date": "2026-11-21"}),
+]
+
+
+@pytest.mark.parametrize(("element", "chosen"), CHOICES, ids=lambda given: given.get("type"))
+@pytest.mark.parametrize("block", ["section", "actions"])
+async def test_choices_in_messages(stage: Stage, block: str, element: Json, chosen: Json) -> None:
+    """A choice beside a section or in an actions block is told, with what every other element holds."""
+    workspace, dana, heard = stage
+    slack = AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url)
+    used = {**element, "action_id": "ack"}
+    flags = {"type": "checkboxes", "action_id": "flags", "options": options("x", "y"), "initial_options": options("x")}
+    asking: Json = {"type": "section", "text": plain("Who?"), "accessory": used}
+    asking = asking if block == "section" else {"type": "actions", "elements": [used]}
+    blocks: list[Json] = [{**asking, "block_id": "asked"}, {"type": "actions", "block_id": "kept", "elements": [flags]}]
+    ts = (await slack.chat_postMessage(channel=GENERAL, text="card", blocks=blocks))["ts"]
+    on_message = {"type": "message", "channel": GENERAL, "message_ts": ts}
+    choice = {"block_id": "asked", "action_id": "ack", **chosen}
+    assert await dana.does("action", container=on_message, action=choice) == {"ok": True}
+    action = heard[-1]["actions"][0]
+    told = {name: value for name, value in used.items() if name != "options"}
+    assert action == {**told, **chosen, "block_id": "asked", "action_ts": action["action_ts"]}
+    assert heard[-1]["state"]["values"] == {
+        "asked": {"ack": {"type": element["type"], **chosen}},
+        "kept": {"flags": {"type": "checkboxes", "selected_options": options("x")}},
+    }
+
+
 async def test_shortcuts(stage: Stage) -> None:
     """Global and message shortcuts reach the app, the latter with the message."""
     _, dana, heard = stage

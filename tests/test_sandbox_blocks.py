@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from block_kit import SCHEMA, problems
 
-from sandbox.blockkit import message_problems, view_problems, view_values
+from sandbox.blockkit import held_values, message_problems, view_problems
 
 
 def plain(text: str) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def test_values_start_with_what_the_view_says() -> None:
     """An input nobody touched holds its initial value, an empty one null."""
     pick = {"type": "input", "label": plain("L"), "block_id": "b", "element": ELEMENTS["static_select"]}
     text = {**FIELD, "block_id": "c"}
-    values = view_values([pick, text], {"c": {"t": {"type": "plain_text_input", "value": ""}}}, {})
+    values = held_values([pick, text], {"c": {"t": {"type": "plain_text_input", "value": ""}}}, {})
     assert values["b"]["pick"] == {"type": "static_select", "selected_option": option(1)}
     assert values["c"]["t"] == {"type": "plain_text_input", "value": None}
 

@@ -1,7 +1,6 @@
 """How the local workspace reaches the app: envelopes, retries, cut sockets, signed requests, triggers."""
 
 import asyncio
-from collections.abc import Iterator
 
 import aiohttp
 import httpx2
@@ -13,23 +12,6 @@ from slack_sdk.signature import SignatureVerifier
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
-
-
-@pytest.fixture
-def clock() -> Pushed:
-    return Pushed()
-
-
-@pytest.fixture
-def workspace(clock: Pushed) -> Iterator[RunningWorkspace]:
-    events = ("app_home_opened", "app_mention", "message.channels", "member_joined_channel", "user_change")
-    with running(clock=clock, setup=Setup(events=events)) as place:
-        yield place
-
-
-@pytest.fixture
-def slack(workspace: RunningWorkspace) -> WebClient:
-    return WebClient(token=workspace.bot_token, base_url=workspace.api_url, retry_handlers=[])
 
 
 class App:

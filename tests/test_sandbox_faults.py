@@ -1,6 +1,5 @@
 """Faults, the log of calls and the rate limits of the local workspace."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -10,25 +9,7 @@ from sandbox_workspace import DANA, GENERAL, Json, Pushed, get, post, texts
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from sandbox.server import RunningWorkspace, running
-from sandbox.setup import Setup
-
-
-@pytest.fixture
-def clock() -> Pushed:
-    return Pushed()
-
-
-@pytest.fixture
-def workspace(clock: Pushed) -> Iterator[RunningWorkspace]:
-    events = ("app_home_opened", "app_mention", "message.channels", "member_joined_channel", "user_change")
-    with running(clock=clock, setup=Setup(events=events)) as place:
-        yield place
-
-
-@pytest.fixture
-def slack(workspace: RunningWorkspace) -> WebClient:
-    return WebClient(token=workspace.bot_token, base_url=workspace.api_url, retry_handlers=[])
+from sandbox.server import RunningWorkspace
 
 
 def fault(workspace: RunningWorkspace, **fields: Any) -> Json:

@@ -1,39 +1,20 @@
 """The local workspace's Web API: what each method answers, and Slack's errors for what it refuses."""
 
-from collections.abc import Iterator
-
 import pytest
-from sandbox_workspace import BOT, DANA, FRANK, GENERAL, GUS, HOME, OMAR, SECTION, post, refusal
+from sandbox_workspace import BOT, DANA, FRANK, GENERAL, GUS, HOME, OMAR, ONCALL, SECTION, get, post, refusal, texts
 from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
 from wire import web
 
-from sandbox.server import RunningWorkspace, running
+from sandbox.server import RunningWorkspace
 
 METADATA = {"event_type": "page", "event_payload": {"delivery": "d-1"}}
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[RunningWorkspace]:
-    with running() as workspace:
-        yield workspace
 
 
 @pytest.fixture
 def workspace(shared: RunningWorkspace) -> RunningWorkspace:
     post(shared, "/control/reset")
     return shared
-
-
-@pytest.fixture
-def slack(workspace: RunningWorkspace) -> WebClient:
-    return WebClient(token=workspace.bot_token, base_url=workspace.api_url)
-
-
-@pytest.fixture
-def room(slack: WebClient) -> str:
-    """A public channel that the app made."""
-    return str(slack.conversations_create(name="war-room")["channel"]["id"])
 
 
 def test_blocks_are_refused_with_their_place(slack: WebClient, room: str) -> None:
@@ -209,14 +190,43 @@ def test_pins_bookmarks_and_reactions(slack: WebClient, room: str) -> None:
 
 
 def test_user_groups(slack: WebClient) -> None:
-    """A group has a handle nobody else has, and members who are still here."""
+    """A group has a handle nobody else has, and members who are still here, each of them once."""
     group = slack.usergroups_create(name="On call", handle="oncall", description="Who is paged")["usergroup"]["id"]
     assert refusal(slack, "usergroups.create", name="Other", handle="oncall")["error"] == "handle_already_exists"
-    slack.usergroups_users_update(usergroup=group, users=[DANA, OMAR])
+    slack.usergroups_users_update(usergroup=group, users=[DANA, OMAR, DANA])
     assert slack.usergroups_users_list(usergroup=group)["users"] == [DANA, OMAR]
-    assert refusal(slack, "usergroups.users.update", usergroup=group, users=FRANK)["error"] == "invalid_users"
     slack.usergroups_update(usergroup=group, name="On-call")
-    assert slack.usergroups_list(include_users=True)["usergroups"][0]["users"] == [DANA, OMAR]
+    rows = slack.usergroups_list(include_users=True, include_count=True)["usergroups"]
+    found = [(row["handle"], row["users"], row["user_count"]) for row in rows]
+    assert found == [("oncall-engineer", [DANA], 1), ("oncall", [DANA, OMAR], 2)]
+    assert not {"users", "user_count"} & slack.usergroups_list()["usergroups"][0].keys()
+
+
+def test_a_disabled_user_group(workspace: RunningWorkspace, slack: WebClient) -> None:
+    """It is hidden and calls nobody until it is enabled again, with the members it had."""
+    slack.chat_postMessage(channel=GENERAL, text=f"<!subteam^{ONCALL}>")
+    assert mentions(workspace, DANA) == 1
+    assert slack.usergroups_disable(usergroup=ONCALL)["usergroup"]["date_delete"] > 0
+    assert mentions(workspace, DANA) == 0
+    assert slack.usergroups_list()["usergroups"] == []
+    assert [row["id"] for row in slack.usergroups_list(include_disabled=True)["usergroups"]] == [ONCALL]
+    assert refusal(slack, "usergroups.users.list", usergroup=ONCALL)["error"] == "no_such_subteam"
+    assert slack.usergroups_enable(usergroup=ONCALL)["usergroup"]["date_delete"] == 0
+    assert slack.usergroups_users_list(usergroup=ONCALL)["users"] == [DANA]
+
+
+def test_a_user_group_calls_its_members(workspace: RunningWorkspace, slack: WebClient) -> None:
+    """Who is in the group when they look is called, nobody else; what people type means the same."""
+    post(workspace, "/ui/say", **{"as": GUS}, channel=GENERAL, text="@oncall-engineer help")
+    assert texts(workspace) == [f"<!subteam^{ONCALL}|@oncall-engineer> help"]
+    assert [mentions(workspace, user) for user in (DANA, OMAR)] == [1, 0]
+    slack.usergroups_users_update(usergroup=ONCALL, users=OMAR)
+    assert [mentions(workspace, user) for user in (DANA, OMAR)] == [0, 1]
+
+
+def mentions(workspace: RunningWorkspace, user: str) -> int:
+    rooms = get(workspace, "/ui/state", **{"as": user})["channels"]
+    return int(next(row["mentions"] for row in rooms if row["id"] == GENERAL))
 
 
 def test_uploads(workspace: RunningWorkspace, slack: WebClient, room: str) -> None:

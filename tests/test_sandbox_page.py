@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sandbox_workspace import DANA, GENERAL, OMAR, ONCALL
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from wire import web
@@ -18,7 +19,7 @@ from sandbox.server import running
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-DANA, OMAR, GENERAL = "U0DANA0001", "U0OMAR0001", "C0GENERAL1"
+
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 Json = dict[str, Any]
 
@@ -372,6 +373,54 @@ def test_buttons_menus_and_selects_reach_the_app(app: App, page: Page) -> None:
     assert actions[1]["selected_option"] == option("p1")
 
 
+def test_choices_in_a_message_reach_the_app_and_outlive_its_edits(app: App, page: Page) -> None:
+    """Boxes, lists and dates of a message are told with all the others' values; an edit leaves them as chosen."""
+    boxes = {"type": "checkboxes", "action_id": "v", "options": [option("logs"), option("graph")]}
+    radio = {"type": "radio_buttons", "action_id": "how", "options": [option("alert"), option("user")]}
+    blocks: list[Json] = [
+        {"type": "section", "block_id": "tasks", "text": mrkdwn("Tasks"), "accessory": boxes},
+        {"type": "section", "block_id": "team", "text": mrkdwn("Team"), "accessory": element("multi_users_select")},
+        {"type": "actions", "block_id": "more", "elements": [radio, element("users_select"), element("datepicker")]},
+    ]
+    row = message(page, ts := app.post(GENERAL, "card", *blocks))
+    row.get_by_label("Logs").check()
+    row.get_by_label("Graph").check()
+    row.get_by_label("Alert").check()
+    row.locator("[data-action-id=users_select]").select_option(OMAR)
+    row.locator("[data-action-id=datepicker]").fill("2026-11-21")
+    row.locator("summary").click()
+    with page.expect_response("**/ui/action"):
+        row.locator("[data-block-id=team]").get_by_text("Omar Haddad", exact=True).click()
+    app.call("chat.update", channel=GENERAL, ts=ts, text="card", blocks=[*blocks, {"type": "divider"}])
+    expect(row.locator("hr")).to_have_count(1)
+    expect(row.get_by_label("Graph")).to_be_checked()
+    told = [payload for payload in app.seen if payload.get("type") == "block_actions"]
+    assert told[1]["actions"][0]["selected_options"] == [option("logs"), option("graph")]
+    assert told[-1]["state"]["values"] == {
+        "tasks": {"v": {"type": "checkboxes", "selected_options": [option("logs"), option("graph")]}},
+        "team": {"multi_users_select": {"type": "multi_users_select", "selected_users": [OMAR]}},
+        "more": {
+            "how": {"type": "radio_buttons", "selected_option": option("alert")},
+            "users_select": {"type": "users_select", "selected_user": OMAR},
+            "datepicker": {"type": "datepicker", "selected_date": "2026-11-21"},
+        },
+    }
+
+
+def element(kind: str) -> Json:
+    return {"type": kind, "action_id": kind}
+
+
+def test_user_groups_show_who_is_in_them(app: App, page: Page) -> None:
+    """A mention of a group names its members on hover and stands out to them; the list of people says it too."""
+    group = message(page, app.post(GENERAL, f"<!subteam^{ONCALL}> look")).locator(".mention.me")
+    expect(group).to_have_text("@oncall-engineer")
+    expect(group).to_have_attribute("title", "Dana Ruiz")
+    page.click("#switcher")
+    expect(page.locator(f'[data-user="{DANA}"]')).to_contain_text("Site reliability engineer · @oncall-engineer")
+    expect(page.locator(f'[data-user="{OMAR}"]')).not_to_contain_text("@")
+
+
 def test_a_thread_opens_beside_the_channel_and_follows_replies(app: App, page: Page) -> None:
     """The reply count opens the thread; replies from both sides appear in it, and only there."""
     ts = app.post(GENERAL, "Checkout is down")
@@ -411,8 +460,8 @@ def test_each_person_sees_their_own_side(app: App, page: Page) -> None:
 
 def test_a_direct_message_is_announced(app: App, page: Page) -> None:
     """A message from the app to the acting person shows as a toast that leads to it."""
-    app.post(app.dm(DANA), "You are *paged*")
-    page.locator("#toasts .toast", has_text="You are paged").click()
+    app.post(app.dm(DANA), "You are *paged*\n\nCheckout is down\n&gt; act now")
+    page.locator("#toasts .toast", has_text="You are paged · Checkout is down · act now").click()
     expect(page.locator("#channel-name")).to_contain_text("Tocsin")
 
 

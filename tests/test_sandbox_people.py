@@ -1,33 +1,14 @@
 """What people and their pages see in the local workspace, and the people and channels made on demand."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sandbox_workspace import BOT, DANA, GENERAL, GUS, OMAR, Pushed, get, post
+from sandbox_workspace import BOT, DANA, GENERAL, GUS, OMAR, get, post
 from slack_sdk import WebClient
 from wire import web
 
-from sandbox.server import RunningWorkspace, running
-from sandbox.setup import Setup
-
-
-@pytest.fixture
-def clock() -> Pushed:
-    return Pushed()
-
-
-@pytest.fixture
-def workspace(clock: Pushed) -> Iterator[RunningWorkspace]:
-    events = ("app_home_opened", "app_mention", "message.channels", "member_joined_channel", "user_change")
-    with running(clock=clock, setup=Setup(events=events)) as place:
-        yield place
-
-
-@pytest.fixture
-def slack(workspace: RunningWorkspace) -> WebClient:
-    return WebClient(token=workspace.bot_token, base_url=workspace.api_url, retry_handlers=[])
+from sandbox.server import RunningWorkspace
 
 
 def test_people_see_what_is_theirs(workspace: RunningWorkspace, slack: WebClient) -> None:

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,12 +16,16 @@ from working import BACKENDS, PushedClock, connect, example, redis_of, valkey, w
 
 from escalation.company import Directory
 from escalation.desk import Desk
+from escalation.duty import Duty, override, take
 from escalation.effects import OpenRoom
 from escalation.events import Acknowledge, Cancel, MarkSecurity, RoomOpened
 from escalation.incident import Facts, Incident, Room
 from escalation.policy import Severity
-from escalation.store import ALARMS, NotFound, Store, alarms
+from escalation.refused import Refused
+from escalation.store import ALARMS, Changed, NotFound, Store, alarms
 from workers import outbox
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -88,8 +92,8 @@ def test_one_commit_holds_state_alarms_and_jobs(redis: "Redis") -> None:
 def test_an_outbox_that_fails_commits_nothing(redis: "Redis") -> None:
     """No state, no number, no alarm without the jobs."""
 
-    def broken(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
-        outbox.post(pipe, before, after)
+    def broken(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
+        outbox.post(pipe, changes)
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
@@ -258,3 +262,41 @@ def test_a_move_whose_reply_is_lost_is_made_once() -> None:
         assert not wire.armed
         assert [e.kind for e in after.timeline].count("acknowledged") == 1
         assert desk.store.get(incident.id) == after
+
+
+def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:
+    """Eight people arranging at once: every override is kept, each under a number of its own."""
+    desk = desk_over(redis)
+
+    def stand_in(hour: int) -> None:
+        start = START + timedelta(hours=hour)
+        desk.arrange(lambda duty, now: override(duty, desk.company, "primary", "mei", start, start + HOUR, now))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(stand_in, range(24)))
+    kept = desk.duty().overrides
+    assert sorted(o.id for o in kept) == list(range(1, 25))
+    assert {o.starts for o in kept} == {START + n * HOUR for n in range(24)}
+
+
+def test_a_refused_arrangement_changes_nothing_and_the_roster_reads_what_was_kept(redis: "Redis") -> None:
+    """Whoever stands in now is paged now."""
+    desk = desk_over(redis)
+    before = desk.roster(START).of("on_call")
+    with pytest.raises(Refused, match="It ends before it begins"):
+        desk.arrange(lambda duty, now: override(duty, desk.company, "primary", "mei", START, START, now))
+    assert desk.duty() == Duty()
+    stand_in = "mei" if before != ("mei",) else "dana"
+    desk.arrange(lambda duty, now: take(duty, desk.company, "primary", stand_in, now))
+    assert desk.roster(START).of("on_call") == (stand_in,)
+
+
+def test_a_duty_change_whose_reply_is_lost_is_made_once() -> None:
+    """EXEC arrived, its reply did not: the stamp tells, and there is no second override."""
+    with deaf_wire() as (wire, client):
+        desk = desk_over(client)
+        client.ping()
+        wire.armed = True
+        desk.arrange(lambda duty, now: override(duty, desk.company, "primary", "mei", START, START + HOUR, now))
+        assert not wire.armed
+        assert [o.id for o in desk.duty().overrides] == [1]

@@ -1,29 +1,83 @@
 """`tocsin check`: a configuration against its policy."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tocsin import config
+from escalation.coverage import Gap, gaps
+from escalation.values import parse_duration
+from tocsin import config, rendering
 from tocsin.config import ConfigError, Finding
+from tocsin.reading import UNSEEN, arrangements
 from tocsin.settings import load
 from tocsin.terminal import as_json, print_json
 
 
+def _length(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | None:
+    try:
+        return parse_duration(text) if text else None
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong)) from None
+
+
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--coverage",
+    "window",
+    metavar="LENGTH",
+    callback=_length,
+    help="Show that every tier of every severity has somebody at every instant of so long, like 90d; else when not.",
+)
 @as_json
-def check(file: Path | None, as_json: bool) -> None:
+def check(file: Path | None, window: timedelta | None, as_json: bool) -> None:
     """Validate a configuration. FILE, or TOCSIN_CONFIG: file, line, what is wrong, what would be right."""
     path = file or load(("TOCSIN_CONFIG",)).config
     errors, warnings = findings(path)
+    covered = coverage(path, window) if window and not errors else None
     if as_json:
-        print_json({"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)})
+        report = {"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)}
+        print_json(report | ({"coverage": covered.facts()} if covered else {}))
     else:
-        click.echo("\n".join(told(path, errors, warnings)))
-    if errors:
+        click.echo("\n".join(told(path, errors, warnings) + (covered.told() if covered else [])))
+    if errors or (covered and covered.gaps):
         raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What was found between two instants. `seen`: overrides, absences and calendars could be looked at."""
+
+    start: datetime
+    end: datetime
+    gaps: tuple[Gap, ...]
+    seen: bool
+
+    def told(self) -> list[str]:
+        span = f"from {self.start:%Y-%m-%d %H:%M} until {self.end:%Y-%m-%d %H:%M} UTC"
+        verdict = [] if self.gaps else [f"covered: every tier of every severity has somebody at every instant {span}."]
+        return [*rendering.coverage(self.gaps), *verdict, *([] if self.seen else [UNSEEN])]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "from": self.start.isoformat(),
+            "until": self.end.isoformat(),
+            "covered": not self.gaps,
+            "arrangements": self.seen,
+            "gaps": [gap.model_dump(mode="json") for gap in self.gaps],
+        }
+
+
+def coverage(path: Path, window: timedelta) -> Coverage:
+    """Look at all turns from now on, with what the running instance knows of overrides and absences."""
+    loaded = config.load(path)
+    start = datetime.now(UTC)
+    known = arrangements(load(("REDIS_URL", "TOCSIN_DATA")))
+    found = gaps(loaded.company, loaded.policy, known.duty, start, start + window, known.directory)
+    return Coverage(start, start + window, found, known.seen)
 
 
 def findings(path: Path) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:

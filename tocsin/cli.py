@@ -7,8 +7,12 @@ from tocsin.checking import check
 from tocsin.doctor import doctor
 from tocsin.init import init
 from tocsin.running import PARTS, Part
+from tocsin.schema import schema
 from tocsin.settings import Settings, load
+from tocsin.simulating import simulate_
+from tocsin.slo import slo
 from tocsin.terminal import Commands
+from tocsin.watchdog import watchdog
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,5 +70,17 @@ def begin(process: str, needs: tuple[str, ...] | None = None) -> Settings:
     return settings
 
 
-for command in (init, check, doctor, reading.list_, reading.show, reading.export, reading.oncall):
+for command in (
+    init,
+    check,
+    schema,
+    doctor,
+    reading.list_,
+    reading.show,
+    reading.export,
+    reading.oncall,
+    simulate_,
+    slo,
+    watchdog,
+):
     main.add_command(command)

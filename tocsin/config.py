@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 import escalation
-from escalation.company import Company
+from escalation import wording
+from escalation.company import DYNAMIC, Company
 from escalation.policy import Policy
-from tocsin import invalid, references, yamlfile
+from tocsin import holidays_of, invalid, policy_checks, references, yamlfile
 from tocsin.yamlfile import Document, Fault
 
 SHIPPED = Path(escalation.__file__).with_name("policies")
@@ -90,19 +92,25 @@ def load(path: Path) -> Loaded:
     for place, text in unknown:
         source.blame(place, text)
     company = source.validate(Company, whole=not unknown)
+    _check_country(source)
+    _check_templates(source)
     policy_source = _policy_source(source)
-    policy = policy_source.validate(Policy) if policy_source else None
+    policy = _policy(policy_source) if policy_source else None
     findings = source.findings() + (policy_source.findings() if policy_source else [])
-    if findings or company is None or policy is None:
+    if findings or company is None or policy_source is None or policy is None:
         raise ConfigError(findings)
-    return Loaded(company, policy, tuple(_warnings(source, company, policy)), tuple(_gaps(source, company, policy)))
+    calendar = holidays_of.with_holidays(company.calendar, datetime.now(UTC).year)
+    company = company.model_copy(update={"calendar": calendar})
+    late = [policy_source.finding(place, text) for place, text in policy_checks.never_fires(policy)]
+    warnings = (*_warnings(source, company, policy), *late)
+    return Loaded(company, policy, warnings, tuple(_gaps(source, company, policy)))
 
 
 def load_policy(name: str) -> Policy:
     """A shipped policy, by its name."""
     policy_source = Source(SHIPPED / f"{name}.yml")
-    policy = policy_source.validate(Policy)
-    if policy is None:
+    policy = _policy(policy_source)
+    if policy is None or policy_source.faults:
         raise ConfigError(policy_source.findings())
     return policy
 
@@ -115,6 +123,31 @@ def shipped_policies() -> list[str]:
 def is_path(policy: str) -> bool:
     """Whether `policy:` names a file rather than a shipped policy."""
     return "/" in policy or policy.endswith((".yml", ".yaml"))
+
+
+def _policy(source: Source) -> Policy | None:
+    unknown = list(policy_checks.unknown_roles(source.document.data))
+    for place, text in unknown:
+        source.blame(place, text)
+    return source.validate(Policy, whole=not unknown)
+
+
+def _check_country(source: Source) -> None:
+    """The country whose holidays are days off has to be one."""
+    data = source.document.data
+    calendar = data.get("calendar") if isinstance(data, dict) else None
+    where = calendar.get("holidays") if isinstance(calendar, dict) else None
+    if isinstance(where, str) and (why := holidays_of.unknown(where)):
+        source.blame(("calendar", "holidays"), why)
+
+
+def _check_templates(source: Source) -> None:
+    """Each template of the company's own is tried as it will be used."""
+    data = source.document.data
+    templates = data.get("templates") if isinstance(data, dict) else None
+    for name, text in templates.items() if isinstance(templates, dict) else ():
+        if isinstance(text, str) and (why := wording.check(name, text)):
+            source.blame(("templates", name), f"templates.{name}: {why}")
 
 
 def _policy_source(source: Source) -> Source | None:
@@ -144,15 +177,18 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
             )
     paged = {role for severity in policy.severities.values() for role in severity.roles()}
     for role, name in policy.roles.items():
-        if not company.roles.get(role):
+        if not company.roles.get(role) and role not in DYNAMIC:
             skipped = ", or that page is skipped" if role in paged else ""
             yield source.finding(("roles",), f"nobody is {name}; add `{role}: …` under roles{skipped}")
 
 
 def _gaps(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:
+    """A ticket pages nobody at first: it tells the channel of its team."""
     for severity, rules in policy.severities.items():
         first = rules.tiers[0]
-        if not any(company.roles.get(role) for role in first.roles):
+        if rules.ticket and not rules.at_once:
+            continue
+        if not any(company.roles.get(role) or company.follows_service(role) for role in first.roles):
             who = ", ".join(first.roles)
             yield source.finding(
                 ("roles",), f"a {severity} would page nobody at first; give one of these roles to somebody: {who}"

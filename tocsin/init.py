@@ -1,5 +1,6 @@
 """`tocsin init`: asks for the policy and for somebody behind each of its roles, and writes the configuration."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,11 @@ import yaml
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from escalation.company import parse_channel
+from escalation.places import parse_channel
 from escalation.policy import Policy
 from escalation.rotation import known_zone, parse_handover
 from tocsin import checking, config
+from tocsin.schema import schema_of
 from tocsin.settings import Settings, read, without_proxies
 from tocsin.terminal import Refusal
 
@@ -49,7 +51,9 @@ def init(policy_name: str | None, output: Path, force: bool) -> None:
     settings, _ = read()
     without_proxies(settings)
     answers = ask(config.load_policy(name), Lookup(settings))
-    output.write_text(written(answers), encoding="utf-8")
+    described = output.with_name(f"{output.stem}.schema.json")
+    described.write_text(json.dumps(schema_of("config"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    output.write_text(written(answers, described.name), encoding="utf-8")
     errors, warnings = checking.findings(output)
     click.echo("\n".join(["", *checking.told(output, errors, warnings), f"Now set TOCSIN_CONFIG={output}"]))
     if errors:
@@ -172,13 +176,14 @@ def _reason(wrong: Exception) -> str:
     return str(response["error"]) if response else str(wrong)
 
 
-def written(answers: Answers) -> str:
-    """The configuration file, with its comments."""
+def written(answers: Answers, schema: str) -> str:
+    """The configuration file, with its comments. `schema` lies beside it: editors complete and check with it."""
     people = [f"  {key}: {_flow(entry)}" for key, entry in answers.people.items()]
     roles = [_role_line(role, name, answers) for role, name in answers.policy.roles.items()]
     rotations = ["", "rotations:", f"  primary: {_flow(answers.rotation)}"] if answers.rotation else []
     meeting = [f"meeting_url: {_flow(answers.meeting_url)}"] if answers.meeting_url else []
     lines = [
+        f"# yaml-language-server: $schema={schema}",
         "# Tocsin's configuration; `tocsin check` validates it.",
         f"policy: {answers.policy.name}",
         "workspace:",
@@ -193,8 +198,14 @@ def written(answers: Answers) -> str:
         *roles,
         *rotations,
         "",
-        "# What can break, who owns it, and its lead: `checkout: {team: backend, lead: somebody}`.",
+        "# Who owns services together: `backend: {lead: somebody, members: [somebody], channel: team-backend}`.",
+        "teams: {}",
+        "",
+        "# What can break, and who owns it: `checkout: {team: backend}`; `lead:` if it is not the team's.",
         "services: {}",
+        "",
+        "# When business hours and days count; `holidays:` takes a country, or a part of one: DE, DE-BE, US-CA.",
+        "calendar: {timezone: UTC, hours: 09:00-17:00, days: Monday-Friday}",
         "",
         "# Narrows who may do what, by role: `resolve: [on_call, backup]`.",
         "permissions: {}",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -52,6 +53,8 @@ SAID: dict[str, Callable[[ErrorDetails], str]] = {
     "model_type": lambda e: f"settings with names belong here, like {{key: value}}{_given(e['input'])}",
     "dict_type": lambda e: f"settings with names belong here, like {{key: value}}{_given(e['input'])}",
     "tuple_type": lambda e: f"a list belongs here, like [one, two]{_given(e['input'])}",
+    "enum": lambda e: _plainly(e) + _nearest(e),
+    "literal_error": lambda e: _plainly(e) + _nearest(e),
     "bool_parsing": lambda e: f"true or false belongs here{_given(e['input'])}",
 }
 
@@ -59,6 +62,13 @@ SAID: dict[str, Callable[[ErrorDetails], str]] = {
 def _plainly(error: ErrorDetails) -> str:
     """pydantic's own words, as part of a sentence."""
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}{_given(error['input'])}"
+
+
+def _nearest(error: ErrorDetails) -> str:
+    """Only a near one: all of them were named already."""
+    known = re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
+    near = get_close_matches(str(error["input"]), known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _given(value: Any) -> str:

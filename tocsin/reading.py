@@ -1,19 +1,26 @@
 """Incidents and rotations from the terminal. A private incident is its members' alone: only its id is seen."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
+import redis
 
+from escalation import turns
 from escalation.checkpoints import Upcoming, upcoming
-from escalation.company import Company, Directory, roster
+from escalation.company import Company, Directory, roster, unasked
 from escalation.incident import Incident
 from escalation.store import NotFound, Store
+from escalation.turns import NOTHING_ARRANGED, Away, Duty
 from tocsin import config, embedded, rendering, server
 from tocsin.settings import Settings, load
 from tocsin.terminal import Refusal, as_json, print_json, print_table
 
+HORIZON = timedelta(days=366)
+SOON = timedelta(days=30)
+HANDOVERS = 3  # that are shown
+UNSEEN = "Overrides, absences and calendars were not looked at: no running Tocsin answers here (see REDIS_URL)."
 NEEDS = ("REDIS_URL", "TOCSIN_DATA", "TOCSIN_CONFIG")
 
 
@@ -80,33 +87,74 @@ def export(incident_id: str, form: str, as_json: bool) -> None:
 )
 @as_json
 def oncall(at: str | None, as_json: bool) -> None:
-    """Who is on call, and the next handover. Backup and the other roles too."""
-    company = config.load(load(("TOCSIN_CONFIG",)).config).company
+    """Who is on call, the backup, the next handovers. Overrides, who is away, test pages, the other roles too."""
+    settings = load(NEEDS)
+    company = config.load(settings.config).company
     instant = _instant(at, company) if at else datetime.now(UTC)
-    duty = on_duty(company, instant)
+    arranged = arrangements(settings)
+    found = on_duty(company, instant, arranged.duty)
     if as_json:
-        print_json(duty)
+        print_json(found | {"arrangements": arranged.seen})
         return
-    print_table(("role", "who"), [(role, ", ".join(who) or "nobody") for role, who in duty["roles"].items()])
-    for name, turn in duty["rotations"].items():
-        until = f"{datetime.fromisoformat(turn['until']):%A %Y-%m-%d %H:%M} UTC"
-        click.echo(f"Rotation {name}: {turn['on_call']} until {until}, then {turn['next']}.")
+    print_table(("role", "who"), [(role, ", ".join(who) or "nobody") for role, who in found["roles"].items()])
+    click.echo("\n".join(rendering.on_call(found)))
+    if not arranged.seen:
+        click.echo(UNSEEN, err=True)
 
 
-def on_duty(company: Company, at: datetime) -> dict[str, Any]:
+class Arrangements(NamedTuple):
+    """What the running instance knows; `seen` False: none could be asked."""
+
+    duty: Duty
+    directory: Directory
+    seen: bool
+
+
+def arrangements(settings: Settings) -> Arrangements:
+    """Overrides, absences and feeds of the running instance, if there is one that answers."""
+    try:
+        store = open_store(settings)
+        return Arrangements(store.duty(), store.directory(), True)
+    except (Refusal, redis.RedisError):
+        return Arrangements(NOTHING_ARRANGED, Directory(), False)
+
+
+def on_duty(company: Company, at: datetime, duty: Duty = NOTHING_ARRANGED) -> dict[str, Any]:
     """Roles and rotations at an instant, people by their keys (or group ids)."""
     keys = {entry.slack: key for key, entry in company.people.items() if entry.slack}
-    groups = {h.group: (f"group {h.group}",) for holders in company.roles.values() for h in holders if h.group}
-    held = roster(company, Directory(groups=groups), at).holders
-    shifts = {name: (r.shift(at), r.next_on_call(at)) for name, r in company.rotations.items()}
+    held = roster(company, unasked(company), at, duty).holders
     return {
         "at": at.astimezone(UTC).isoformat(),
-        "roles": {role: [keys.get(p, p) for p in who] for role, who in held.items()},
-        "rotations": {
-            name: {"on_call": shift.person, "until": shift.ends.isoformat(), "next": following}
-            for name, (shift, following) in shifts.items()
-        },
+        "roles": {role: [keys.get(p, p) for p in held[role]] for role in company.roles},
+        "rotations": {name: _rotation(name, company, duty, at) for name in company.rotations},
+        "overrides": [o.model_dump(mode="json") for o in duty.overrides if o.ends > at],
+        "away": [a.model_dump(mode="json") for a in _away(company, duty, at)],
     }
+
+
+def _rotation(name: str, company: Company, duty: Duty, at: datetime) -> dict[str, Any]:
+    turn = turns.shift_at(name, company, duty, at)
+    people, backup = turns.on_duty(name, company, duty, at), turns.next_on_duty(name, company, duty, at)
+    waiting = [t for t in duty.tests if (t.rotation, t.shift_start) == (name, turn.starts)]
+    handovers = turns.upcoming_shifts(name, company, duty, at, at + HORIZON)[1 : 1 + HANDOVERS]
+    return {
+        "on_call": people[0] if people else None,
+        "people": people,
+        "planned": turn.planned,
+        "until": turn.ends.isoformat() if turn.ends else None,
+        "next": backup[0] if backup else None,
+        "backup": backup,
+        "handovers": [{"at": t.starts.isoformat(), "people": t.people} for t in handovers],
+        "test_page": waiting[-1].model_dump(mode="json") if waiting else None,
+        "feed_error": duty.feeds[name].error if name in duty.feeds else "",
+    }
+
+
+def _away(company: Company, duty: Duty, at: datetime) -> list[Away]:
+    """Absences that last or begin before the next handovers are over."""
+    return sorted(
+        (a for a in turns.absences(company, duty) if at < a.ends and a.starts < at + SOON), key=lambda a: a.starts
+    )
 
 
 def _instant(text: str, company: Company) -> datetime:
@@ -131,5 +179,5 @@ def find(store: Store, incident_id: str) -> Incident:
 
 
 def _ahead(store: Store, incident: Incident, company: Company) -> tuple[Upcoming, ...]:
-    directory = store.directory()
-    return upcoming(incident, lambda at: roster(company, directory, at))
+    directory, duty = store.directory(), store.duty()
+    return upcoming(incident, lambda at: roster(company, directory, at, duty))

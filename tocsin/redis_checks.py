@@ -1,19 +1,24 @@
-"""The doctor's look at Redis: reachable, persistent, in step with this machine's clock, and with workers at work."""
+"""The doctor's look at Redis: reachable, persistent, ready for a failover, its clock right, workers at work."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import redis
 from redis import Redis
 
 from bot.health import NEEDED, alive
 from tocsin import embedded, server
+from tocsin.addresses import Address, sentinel
 from tocsin.diagnosis import Finding, fine, no, perhaps
 from tocsin.settings import Settings
 from tocsin.terminal import redis_name
 
 PARTS = ("bot", *NEEDED)
 MOST_SKEW = 1.0  # seconds; a page promises to be that punctual
+MOST_LAG = 10  # seconds; Redis' own default
+ENOUGH_SENTINELS = 3  # fewer cannot agree once one is gone
+SENTINEL_SCHEME = "redis+sentinel://"
 
 
 def redis_findings(settings: Settings, host_clock: datetime | None = None) -> Iterator[Finding]:
@@ -21,11 +26,14 @@ def redis_findings(settings: Settings, host_clock: datetime | None = None) -> It
     if settings.redis_url is None and not embedded.running(settings.data):
         yield no("redis", f"nothing runs on {settings.data}", "start `tocsin run`, or set REDIS_URL")
         return
+    yield from _sentinels(server.address(settings))
     client = server.connect(settings)
     try:
         yield fine("redis", f"{redis_name(settings)} answers, {_version(client)}")
         yield from _persistence(client)
+        yield from _failover(client)
         yield _skew(client, host_clock)
+        yield from left_alone(client)
         yield from _workers(client)
     except redis.RedisError as wrong:
         yield no(
@@ -73,6 +81,69 @@ def _eviction(value: str) -> Finding:
     return no(
         "persistence", f"maxmemory-policy {value} may throw incidents away", "CONFIG SET maxmemory-policy noeviction"
     )
+
+
+def _sentinels(url: str) -> Iterator[Finding]:
+    """Whether each of them answers, and could have a new master elected."""
+    if not url.startswith(SENTINEL_SCHEME):
+        return
+    where = sentinel(url)
+    if len(where.hosts) < ENOUGH_SENTINELS:
+        yield perhaps("sentinels", f"only {len(where.hosts)} named", "run three on three machines, name all of them")
+    for address, watcher in zip(where.hosts, server.watchers(where).sentinels, strict=True):
+        name = str(Address(*address))
+        try:
+            said = watcher.execute_command("SENTINEL", "CKQUORUM", where.master)  # type: ignore[no-untyped-call]
+            yield fine("sentinels", f"{name}: {_text(said)}")
+        except redis.ResponseError as refused:
+            yield no("sentinels", f"{name}: {refused}", f"have it monitor {where.master}, as most of them must")
+        except redis.RedisError:
+            yield perhaps("sentinels", f"{name} does not answer", "start it; while others do, work goes on")
+
+
+def _failover(client: Redis) -> Iterator[Finding]:
+    """What a failover would cost; nothing to say of a server without replicas."""
+    told = client.info("replication")
+    replicas = int(told.get("connected_slaves", 0))
+    try:
+        least = int(_told(client, "min-replicas-to-write") or 0)
+        lag = int(_told(client, "min-replicas-max-lag") or 0)
+    except redis.ResponseError:
+        return
+    if replicas or least:
+        yield _replicas(replicas, least if lag else 0)
+        if lag > MOST_LAG:
+            what = f"min-replicas-max-lag {lag}: a master that was cut off takes writes for so many seconds"
+            yield perhaps("failover", what, f"CONFIG SET min-replicas-max-lag {MOST_LAG}, and save it")
+
+
+def _replicas(replicas: int, least: int) -> Finding:
+    if replicas < least:
+        what = f"{_count(replicas)} for min-replicas-to-write {least}: writes are refused"
+        return no("failover", what, "bring the replicas back")
+    if not least:
+        what = f"{_count(replicas)}, min-replicas-to-write 0: what a master takes after it was cut off is lost"
+        return perhaps("failover", what, "run two replicas, then CONFIG SET min-replicas-to-write 1 and save it")
+    if replicas == least:
+        return perhaps("failover", f"{_count(replicas)}: when it or the master is lost, writes stop", "add a replica")
+    return fine("failover", f"{_count(replicas)}, min-replicas-to-write {least}")
+
+
+def _count(replicas: int) -> str:
+    return f"{replicas} replica{'' if replicas == 1 else 's'}"
+
+
+def _text(raw: Any) -> str:
+    return str(raw, "utf-8") if isinstance(raw, bytes) else str(raw)
+
+
+def left_alone(client: Redis) -> Iterator[Finding]:
+    """What a newer Tocsin wrote is worked on by newer workers only."""
+    store = server.reading(client)
+    count = store.open_count() - len(store.open_incidents())
+    if count > 0:
+        what = f"{count} open, written by a newer Tocsin: only its workers and bots handle them"
+        yield perhaps("incidents", what, "finish the upgrade on every machine")
 
 
 def _skew(client: Redis, host_clock: datetime | None) -> Finding:

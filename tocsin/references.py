@@ -8,11 +8,17 @@ from escalation.events import Move
 from tocsin.yamlfile import Path
 
 PERMISSIONS = {"declare", *(str(m) for m in Move)}
-SECTIONS = {"person": "people", "rotation": "rotations", "role": "roles"}
+SECTIONS = {
+    "person": ("people",),
+    "rotation": ("rotations",),
+    "role": ("roles",),
+    "team": ("teams",),
+    "vendor": ("contacts", "vendors"),
+}
 
 
 class Reference(NamedTuple):
-    """A place in the file that names a person, a rotation or a role."""
+    """A place in the file that names a person, a rotation, a role, a team or a vendor."""
 
     path: Path
     kind: str
@@ -23,7 +29,7 @@ def unknown(data: Any) -> list[tuple[Path, str]]:
     """What refers to nothing, as (path, what is wrong; what would be right)."""
     out = []
     for path, kind, name in _references(data):
-        known = set(_section(data, SECTIONS[kind]))
+        known = set(_section(data, *SECTIONS[kind]))
         if name not in known:
             out.append((path, f"there is no {kind} called '{name}'{suggest(name, known)}"))
     for move in _section(data, "permissions"):
@@ -43,8 +49,14 @@ def _references(data: Any) -> Iterator[Reference]:
             yield from _holder(path, text)
     for name, rotation in _section(data, "rotations").items():
         yield from _named("person", ("rotations", name, "people"), rotation)
+    for name, team in _section(data, "teams").items():
+        yield from _named("person", ("teams", name, "lead"), team)
+        yield from _named("person", ("teams", name, "members"), team)
     for name, service in _section(data, "services").items():
         yield from _named("person", ("services", name, "lead"), service)
+        yield from _named("vendor", ("services", name, "vendor"), service)
+        if _section(data, "teams"):
+            yield from _named("team", ("services", name, "team"), service)
     for move, roles in _section(data, "permissions").items():
         yield from (Reference(p, "role", str(role)) for p, role in _items(("permissions", move), roles))
 
@@ -72,6 +84,7 @@ def _items(path: Path, value: Any) -> list[tuple[Path, Any]]:
     return [] if value is None else [(path, value)]
 
 
-def _section(data: Any, name: str) -> dict[str, Any]:
-    section = data.get(name) if isinstance(data, dict) else None
-    return section if isinstance(section, dict) else {}
+def _section(data: Any, *path: str) -> dict[str, Any]:
+    for name in path:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}

@@ -1,12 +1,14 @@
 """An incident as text for a terminal, as JSON for scripts, as Markdown for a document. A private one has no words."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.mrkdwn import plain
 from escalation import templates
 from escalation.checkpoints import Upcoming
+from escalation.coverage import Gap
 from escalation.incident import Entry, Incident
 from escalation.words import people
 
@@ -68,6 +70,57 @@ def markdown(incident: Incident, names: Names) -> str:
     entries = [f"- {e.at:%Y-%m-%d %H:%M:%S} — {_entry_markdown(incident, e, names)}" for e in incident.timeline]
     title = _escaped(incident.facts.title)
     return "\n".join([f"# {incident.id}: {title}", "", *stated, "", "## Timeline (UTC)", "", *entries])
+
+
+def on_call(found: dict[str, Any]) -> list[str]:
+    """Rotations, overrides and absences as lines of text, from what `tocsin oncall --json` prints."""
+    rotations = [line for name, turn in found["rotations"].items() for line in _rotation(name, turn)]
+    overrides = [f"Override {o['id']}: {o['person']} in {o['rotation']}{_stretch(o)}" for o in found["overrides"]]
+    away = [f"{_absence(a)}: {a['person']}{_stretch(a)}" for a in found["away"]]
+    return [one_line(line) for line in (*rotations, *overrides, *away)]
+
+
+def coverage(gaps: tuple[Gap, ...]) -> list[str]:
+    """The first gap of each tier of each severity, a line each."""
+    first: dict[tuple[str, int], Gap] = {}
+    for gap in gaps:
+        first.setdefault((gap.severity, gap.tier), gap)
+    return [_gap(gap) for gap in first.values()]
+
+
+def _gap(gap: Gap) -> str:
+    of = f" for {gap.service}" if gap.service else ""
+    span = f"from {gap.starts:%Y-%m-%d %H:%M} until {gap.ends:%Y-%m-%d %H:%M} UTC"
+    return f"not covered: {gap.severity} tier {gap.tier} ({gap.name}){of}, {span}: {gap.why}"
+
+
+def _rotation(name: str, turn: dict[str, Any]) -> Iterator[str]:
+    people = " and ".join(turn["people"]) or "nobody"
+    stands_in = "" if turn["people"] == turn["planned"] else f" (planned: {', '.join(turn['planned']) or 'nobody'})"
+    then = [f"{_when(h['at'])} {' and '.join(h['people']) or 'nobody'}" for h in turn["handovers"][1:]]
+    until = f" until {_when(turn['until'])}" if turn["until"] else ", with no handover in sight"
+    following = f", then {' and '.join(turn['handovers'][0]['people']) or 'nobody'}" if turn["handovers"] else ""
+    yield f"Rotation {name}: {people}{stands_in}{until}{following}."
+    if then:
+        yield f"  After that: {'; '.join(then)}."
+    if test := turn["test_page"]:
+        heard = f"answered {_when(test['answered_at'])}" if test["answered_at"] else "not answered yet"
+        yield f"  Test page to {test['person']}: sent {_when(test['sent_at'])}, {heard}."
+    if turn["feed_error"]:
+        yield f"  Its calendar cannot be read, the last good copy holds: {turn['feed_error']}"
+
+
+def _absence(piece: dict[str, Any]) -> str:
+    return f"Away {piece['id']}" if piece["id"] else "Away by the configuration"
+
+
+def _stretch(piece: dict[str, Any]) -> str:
+    why = f" ({piece['why']})" if piece["why"] else ""
+    return f" from {_when(piece['starts'])} until {_when(piece['ends'])}{why}"
+
+
+def _when(instant: str) -> str:
+    return f"{datetime.fromisoformat(instant).astimezone(UTC):%A %Y-%m-%d %H:%M} UTC"
 
 
 def one_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """The way to Redis: the one that is set or the embedded one, directly or through sentinels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis, Sentinel
@@ -7,13 +8,14 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as Gone
 from redis.retry import Retry
 
-from escalation.incident import Incident
-from escalation.store import Store
+from escalation.store import Changed, Store
 from tocsin import embedded
+from tocsin.addresses import Sentinel as Where
 from tocsin.addresses import sentinel
 from tocsin.settings import Settings
 
 TIMEOUT = 5.0  # seconds
+SENTINEL_TIMEOUT = 0.5  # seconds; the next sentinel knows as much, and the bot has 1.5 seconds for all of it
 
 
 def address(settings: Settings) -> str:
@@ -42,11 +44,19 @@ def connect(settings: Settings, *, patient: bool = False) -> Redis:
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
     """A client that asks the sentinels for the master each time it connects, so that a failover is followed."""
     where = sentinel(url)
-    quick = {"socket_timeout": TIMEOUT}
-    watchers = Sentinel(list(where.hosts), sentinel_kwargs=quick, **options)  # type: ignore[no-untyped-call]
     login = {"username": where.username, "password": where.password}
-    master: Redis = watchers.master_for(where.master, db=where.db, **login)  # type: ignore[no-untyped-call]
+    master: Redis = watchers(where, **options).master_for(where.master, db=where.db, **login)  # type: ignore[no-untyped-call]
     return master
+
+
+def watchers(where: Where, **options: Any) -> Sentinel:
+    """The sentinels themselves; one that is away costs half a second at most, and is asked last from then on."""
+    quick = {
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": SENTINEL_TIMEOUT,
+        "socket_connect_timeout": SENTINEL_TIMEOUT,
+    }
+    return Sentinel(list(where.hosts), sentinel_kwargs=quick, **options)  # type: ignore[no-untyped-call]
 
 
 def reading(redis: Redis) -> Store:
@@ -54,5 +64,5 @@ def reading(redis: Redis) -> Store:
     return Store(redis, _no_outbox)
 
 
-def _no_outbox(pipe: object, before: Incident | None, after: Incident) -> None:
+def _no_outbox(pipe: object, changes: Sequence[Changed]) -> None:
     raise RuntimeError("the terminal only reads")

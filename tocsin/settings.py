@@ -17,6 +17,7 @@ SLACK_API = "https://slack.com/api/"
 LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's published tokens, worth nothing elsewhere
 LOCAL_APP_TOKEN = "xapp-tocsin-sandbox"  # noqa: S105
 LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
+PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 EXAMPLE_CONFIG = Path(__file__).with_name("example.yml")
 LOCAL_SPEED = 60.0
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
@@ -42,6 +43,12 @@ class Environment(BaseSettings):
     tocsin_speed: str | None = None
     tocsin_workers: str = "1"
     log_level: str | None = None
+    smtp_url: str | None = None
+    smtp_from: str | None = None
+    pagerduty_routing_key: str | None = None
+    pagerduty_url: str = PAGERDUTY_EVENTS
+    watchdog_to: str | None = None
+    watchdog_heartbeat_url: str | None = None
 
     @property
     def local(self) -> bool:
@@ -84,6 +91,12 @@ class Settings:
     speed: float
     workers: int
     log_level: str | None
+    smtp_url: SecretStr | None = None
+    smtp_from: str = ""
+    pagerduty_key: SecretStr | None = None
+    pagerduty_url: str = PAGERDUTY_EVENTS
+    watchdog_to: tuple[str, ...] = ()
+    heartbeat_url: SecretStr | None = None
 
     @property
     def real_slack(self) -> bool:
@@ -96,11 +109,12 @@ class Settings:
 
     def secrets(self) -> Iterator[str]:
         """Every value that must never be shown."""
-        for secret in (self.bot_token, self.app_token, self.signing_secret):
+        for secret in (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url):
             if secret:
                 yield secret.get_secret_value()
-        if password := urlsplit(self.redis_url.get_secret_value()).password if self.redis_url else None:
-            yield password
+        for url in (self.redis_url, self.smtp_url):
+            if password := urlsplit(url.get_secret_value()).password if url else None:
+                yield password
 
 
 def load(needs: Collection[str] | None = None) -> Settings:
@@ -138,6 +152,12 @@ def read() -> tuple[Settings, list[Problem]]:
         speed=check("TOCSIN_SPEED", lambda e: _speed(e, api_url), 1.0),
         workers=check("TOCSIN_WORKERS", _workers, 1),
         log_level=check("LOG_LEVEL", _log_level, None),
+        smtp_url=_secret(check("SMTP_URL", _smtp_url, None)),
+        smtp_from=check("SMTP_FROM", _smtp_from, ""),
+        pagerduty_key=_secret(env.pagerduty_routing_key),
+        pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
+        watchdog_to=check("WATCHDOG_TO", _watchdog_to, ()),
+        heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
     )
     return settings, problems
 
@@ -248,6 +268,38 @@ def _workers(env: Environment) -> int:
     if not env.tocsin_workers.strip().isdecimal() or int(env.tocsin_workers) > 64:
         raise ValueError(f"'{env.tocsin_workers}' is not a number of workers; write 0 to 64")
     return int(env.tocsin_workers)
+
+
+def _smtp_url(env: Environment) -> str | None:
+    parts = urlsplit(env.smtp_url or "smtp://localhost")
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("is not a mail server; write smtp://user:password@mail.example.com:587 or smtps://…:465")
+    return env.smtp_url
+
+
+def _smtp_from(env: Environment) -> str:
+    if env.smtp_url and "@" not in (env.smtp_from or ""):
+        raise ValueError("is missing; set the address that Tocsin's mail comes from, like tocsin@example.com")
+    return env.smtp_from or ""
+
+
+def _pagerduty_url(env: Environment) -> str:
+    if urlsplit(env.pagerduty_url).scheme not in ("http", "https"):
+        raise ValueError(f"is not a web address; leave it unset for PagerDuty itself ({PAGERDUTY_EVENTS})")
+    return env.pagerduty_url
+
+
+def _watchdog_to(env: Environment) -> tuple[str, ...]:
+    addresses = tuple(a for word in (env.watchdog_to or "").split(",") if (a := word.strip()))
+    if wrong := next((a for a in addresses if "@" not in a or " " in a), None):
+        raise ValueError(f"'{wrong}' is no address; write ops@example.com, or several with commas between")
+    return addresses
+
+
+def _heartbeat_url(env: Environment) -> str | None:
+    if env.watchdog_heartbeat_url and urlsplit(env.watchdog_heartbeat_url).scheme not in ("http", "https"):
+        raise ValueError("is not a web address; copy the ping URL of your dead man's switch")
+    return env.watchdog_heartbeat_url
 
 
 def _log_level(env: Environment) -> str | None:

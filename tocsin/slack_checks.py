@@ -12,7 +12,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.web import SlackResponse
 
-from escalation.company import Company, PersonEntry
+from escalation.company import Company
+from escalation.staff import PersonEntry
 from tocsin.diagnosis import Finding, fine, no, perhaps
 from tocsin.settings import Settings
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from escalation.versions import TooNew
 from tocsin.config import ConfigError
 from tocsin.embedded import EmbeddedError
 from tocsin.rendering import one_line
@@ -36,6 +37,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (SettingsError, ConfigError, EmbeddedError) as wrong:
             raise Refusal(str(wrong)) from None
+        except TooNew as newer:
+            raise Refusal(f"{newer}: use the `tocsin` of that version.") from None
         except redis.RedisError as wrong:
             said = str(wrong).rstrip(".")
             raise Refusal(f"Redis does not answer as it should: {said}. `tocsin doctor` looks closer.") from None

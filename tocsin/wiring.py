@@ -10,7 +10,7 @@ from bot.parts import BotParts
 from bot.web import serve
 from escalation.desk import Desk
 from escalation.store import Store
-from tocsin import config, running
+from tocsin import config, running, ways
 from tocsin.server import connect
 from tocsin.settings import Settings
 from workers import outbox, processes
@@ -40,9 +40,20 @@ def bot(settings: Settings) -> None:
 
 def worker_part(settings: Settings, part: processes.Part) -> None:
     """One of a worker's processes, until told to end."""
-    store, desk = _store_and_desk(settings, config.load(settings.config))
+    loaded = config.load(settings.config)
+    ways.check(settings, loaded.company)
+    store, desk = _store_and_desk(settings, loaded)
     slack = SlackDoor(settings.bot_token.get_secret_value(), settings.api_url, store.redis)
-    processes.run_part(part, Context(store.redis, store, desk, slack, desk.clock))
+    context = Context(
+        store.redis,
+        store,
+        desk,
+        slack,
+        desk.clock,
+        mail=ways.mail(settings),
+        pagerduty=ways.pagerduty(settings),
+    )
+    processes.run_part(part, context)
 
 
 def local_workspace(settings: Settings) -> None:

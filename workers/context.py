@@ -6,6 +6,8 @@ from redis import Redis
 
 from escalation.desk import Clock, Desk
 from escalation.store import Store
+from workers.channels.mail import MailDoor
+from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.slack import SlackDoor
 
 
@@ -15,6 +17,7 @@ class Context:
 
     `patience` is how many seconds a job waits for its sends (None: until all are done). They go on without it, so that
     a slow Slack does not hold up the checkpoints behind them.
+    `mail` and `pagerduty` are the other ways, where they are set up.
     `paced` False sends as fast as it can: for tests, whose clock stands still.
     """
 
@@ -26,3 +29,5 @@ class Context:
     paced: bool = True
     patience: float | None = 0.0
     threads: int = 16
+    mail: MailDoor | None = None
+    pagerduty: PagerDutyDoor | None = None

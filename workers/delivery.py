@@ -12,11 +12,13 @@ from escalation.effects import Effect, SendPage
 from escalation.events import Delivered, Dropped, PersonRefused, Trouble
 from escalation.incident import Incident
 from escalation.store import NotFound
-from workers import metrics, outbox, pacing
+from escalation.versions import TooNew
+from workers import ledger, metrics, outbox, pacing
 from workers.context import Context
 from workers.failures import Failed, Kind, back_off
 from workers.leases import Lease, Leases
-from workers.sending import Plan, Sender, Went
+from workers.planning import Plan, Went
+from workers.sending import Sender
 from workers.settling import settle
 
 WAITING_FOR_EACH_THREAD = 8  # more than that go back to Redis, where every worker can take them
@@ -31,7 +33,7 @@ class Deliveries:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._leases = Leases(context.redis)
-        self._sender = Sender(context.desk, context.slack)
+        self._sender = Sender(context.desk, context.slack, context.mail, context.pagerduty)
         self._pool = ThreadPoolExecutor(context.threads, thread_name_prefix="send")
         self._room = threading.Semaphore(context.threads * (1 + WAITING_FOR_EACH_THREAD))
 
@@ -72,9 +74,14 @@ class Deliveries:
             self._later(lease.effect)
 
     def _later(self, effect_id: str) -> None:
-        incident = self._load(effect_id)
+        now = self._context.clock()
+        try:
+            incident = self._load(effect_id)
+        except TooNew as newer:
+            outbox.hand_on_effect(self._context.redis, effect_id, newer, now)
+            return
         if incident:
-            outbox.retry(self._context.redis, effect_id, self._context.clock() + LATER, incident.policy.urgent)
+            outbox.retry(self._context.redis, effect_id, now + LATER, incident.policy.urgent)
 
     def _carry_out(self, lease: Lease) -> None:
         try:
@@ -91,6 +98,8 @@ class Deliveries:
         done = wanted = False
         try:
             done = self._attempt(lease)
+        except TooNew as newer:  # even after a send: whoever takes it looks for that before sending again
+            outbox.hand_on_effect(self._context.redis, lease.effect, newer, self._context.clock())
         finally:
             wanted = self._leases.release(lease, done=done)
         return wanted
@@ -139,6 +148,7 @@ class Deliveries:
         return Failed(failed.error, kind, channel=failed.channel)
 
     def _record(self, incident: Incident, effect: Effect, went: Went) -> None:
+        ledger.accepted(self._context.redis, effect, went, self._context.clock())
         self._context.desk.handle(incident.id, went.outcome)
         late = (self._context.clock() - effect.at).total_seconds()
         result = _RESULTS.get(type(went.outcome), "adopted" if went.adopted else "sent")

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from escalation import checkpoints
 from escalation.events import CheckpointDue
 from escalation.store import NotFound
+from escalation.versions import TooNew
 from workers import metrics, outbox
 from workers.context import Context
 from workers.delivery import Deliveries
+from workers.upkeep import Upkeep
 
 
 @dataclass
@@ -16,6 +18,7 @@ class _Bound:
 
     context: Context | None = None
     deliveries: Deliveries | None = None
+    upkeep: Upkeep | None = None
 
 
 _bound = _Bound()
@@ -24,21 +27,30 @@ _bound = _Bound()
 def bind(context: Context) -> None:
     """Set what this process works with."""
     unbind()
-    _bound.context, _bound.deliveries = context, Deliveries(context)
+    _bound.context, _bound.deliveries, _bound.upkeep = context, Deliveries(context), Upkeep(context)
 
 
 def unbind() -> None:
     """Finish the sends in flight and let go."""
     if _bound.deliveries:
         _bound.deliveries.close()
-    _bound.context = _bound.deliveries = None
+    if _bound.upkeep:
+        _bound.upkeep.close()
+    _bound.context = _bound.deliveries = _bound.upkeep = None
 
 
 def checkpoint_due(incident_id: str, checkpoint_id: str) -> None:
-    """An alarm clock rang. Whatever is due fires; one that came early is set again."""
+    """An alarm clock rang. Whatever is due fires; one that came early is set again, one we cannot read is handed on."""
     context = _bound.context
     if context is None:
         raise RuntimeError("bind() comes first")
+    try:
+        _ring(context, incident_id, checkpoint_id)
+    except TooNew as newer:
+        outbox.hand_on_checkpoint(context.redis, checkpoint_id, newer, context.clock())
+
+
+def _ring(context: Context, incident_id: str, checkpoint_id: str) -> None:
     try:
         incident = context.store.get(incident_id)
     except NotFound:
@@ -54,8 +66,36 @@ def checkpoint_due(incident_id: str, checkpoint_id: str) -> None:
     metrics.observe(context.redis, "lateness_seconds", (context.clock() - due).total_seconds(), kind="checkpoint")
 
 
+def checkpoints_due(alarms: list[tuple[str, str]]) -> None:
+    """Many alarm clocks rang at once: (incident, checkpoint) for each. What cannot be done in one go is done singly."""
+    context = _bound.context
+    if context is None:
+        raise RuntimeError("bind() comes first")
+    now = context.clock()
+    before = context.desk.ring(list(dict.fromkeys(incident_id for incident_id, _ in alarms)))
+    done = context.clock()
+    clocks = {incident_id: checkpoints.alarms(incident) for incident_id, incident in before.items()}
+    late = []
+    for incident_id, checkpoint_id in alarms:
+        due = clocks.get(incident_id, {}).get(checkpoint_id)
+        if due is not None and due <= now:
+            late.append((done - due).total_seconds())
+        elif due is not None or incident_id not in clocks:
+            checkpoint_due(incident_id, checkpoint_id)
+    if late:
+        metrics.count(context.redis, "checkpoints_total", len(late))
+        metrics.observe(context.redis, "lateness_seconds", *late, kind="checkpoint")
+
+
 def deliver(effect_ids: list[str]) -> None:
     """Carry out effects; those that are not pending any more are passed over."""
     if _bound.deliveries is None:
         raise RuntimeError("bind() comes first")
     _bound.deliveries.deliver(effect_ids)
+
+
+def upkeep() -> None:
+    """What comes round again: handovers, test pages, activities, user groups, calendars."""
+    if _bound.upkeep is None:
+        raise RuntimeError("bind() comes first")
+    _bound.upkeep.start()

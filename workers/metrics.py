@@ -1,26 +1,36 @@
 """Counters that outlive processes: fields `name|label=value,...` of the hash `tocsin:metrics`, for /metrics."""
 
+from collections.abc import Sequence
+
 from redis import Redis
+from redis.client import Pipeline
 
 KEY = "tocsin:metrics"
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0)  # seconds; the promises are at 1 and 2
 
 
-def count(redis: Redis, name: str, **labels: str) -> None:
-    """Add one."""
-    redis.hincrby(KEY, _field(name, labels), 1)
+def count(redis: Redis, name: str, times: int = 1, /, **labels: str) -> None:
+    """Add one, or more."""
+    redis.hincrby(KEY, _field(name, labels), times)
 
 
-def observe(redis: Redis, name: str, seconds: float, **labels: str) -> None:
-    """Add a duration to a histogram, with cumulative buckets as Prometheus has them."""
+def observe(redis: Redis, name: str, *seconds: float, **labels: str) -> None:
+    """Add durations to a histogram."""
     with redis.pipeline(transaction=False) as pipe:
-        for bound in BUCKETS:
-            if seconds <= bound:
-                pipe.hincrby(KEY, _field(f"{name}_bucket", {**labels, "le": f"{bound:g}"}), 1)
-        pipe.hincrby(KEY, _field(f"{name}_bucket", {**labels, "le": "+Inf"}), 1)
-        pipe.hincrbyfloat(KEY, _field(f"{name}_sum", labels), max(0.0, seconds))
-        pipe.hincrby(KEY, _field(f"{name}_count", labels), 1)
+        add(pipe, name, seconds, labels)
         pipe.execute()
+
+
+def add(
+    pipe: "Pipeline", name: str, seconds: Sequence[float], labels: dict[str, str], buckets: Sequence[float] = BUCKETS
+) -> None:
+    """The same, on a pipeline of the caller's: cumulative buckets, as Prometheus has them."""
+    for bound in buckets:
+        if within := sum(s <= bound for s in seconds):
+            pipe.hincrby(KEY, _field(f"{name}_bucket", {**labels, "le": f"{bound:g}"}), within)
+    pipe.hincrby(KEY, _field(f"{name}_bucket", {**labels, "le": "+Inf"}), len(seconds))
+    pipe.hincrbyfloat(KEY, _field(f"{name}_sum", labels), sum(max(0.0, s) for s in seconds))
+    pipe.hincrby(KEY, _field(f"{name}_count", labels), len(seconds))
 
 
 def _field(name: str, labels: dict[str, str]) -> str:

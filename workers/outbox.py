@@ -1,7 +1,10 @@
 """What a commit sets off, as RQ jobs in the same transaction: alarm clocks for checkpoints, deliveries for effects."""
 
+import math
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 
 from redis import Redis
@@ -10,24 +13,51 @@ from redis.client import Pipeline
 from escalation import checkpoints, store
 from escalation.effects import Effect, SendPage
 from escalation.incident import Incident
-from workers.queues import NORMAL, URGENT, Task, push, queue_of, schedule, unschedule
+from escalation.store import Changed
+from escalation.versions import TooNew
+from workers import ledger
+from workers.queues import NORMAL, QUEUES, URGENT, Task, push, queue_of, schedule, unschedule
 
+HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until another worker is offered what this one cannot read
 BATCH = 50  # effects that one job carries; they are sent concurrently
+_MARKED = "__"  # no checkpoint's id has two underscores in a row
 
 
-def post(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
+def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
     """The store's outbox (escalation.store.Outbox): `pipe` is in MULTI, nothing is read."""
-    _set_clocks(pipe, before, after)
-    fresh = _newly_ready(before, after)
-    pages = [e for e in fresh if isinstance(e, SendPage)]
-    rest = [e for e in fresh if not isinstance(e, SendPage)]
-    for batch in (*_batches(pages), *_batches(rest)):
-        push(pipe, deliver_task(f"{batch[0].id}-{after.stamp[:12]}", batch, queue_of(after)), max(e.at for e in batch))
+    ledger.post(pipe, changes)
+    unschedule(pipe, *(job_id for before, after in changes for job_id in _set_clocks(pipe, before, after)))
+    fresh: dict[str, list[Effect]] = {name: [] for name in QUEUES}
+    for before, after in changes:
+        fresh[queue_of(after)] += _newly_ready(before, after)
+    for queue, effects in fresh.items():
+        pages = [e for e in effects if isinstance(e, SendPage)]
+        rest = [e for e in effects if not isinstance(e, SendPage)]
+        for batch in (*_batches(pages), *_batches(rest)):
+            name = f"{batch[0].id}-{changes[0][1].stamp[:12]}"
+            push(pipe, deliver_task(name, batch, queue), max(e.at for e in batch))
 
 
-def checkpoint_task(incident_id: str, checkpoint_id: str, queue: str, suffix: str = "") -> Task:
-    """The job that rings for one checkpoint. Its id is the same whoever writes it."""
-    return Task(f"{incident_id}-{checkpoint_id}{suffix}", queue, "checkpoint_due", (incident_id, checkpoint_id))
+def checkpoint_task(incident_id: str, checkpoint_id: str, queue: str, mark: str = "") -> Task:
+    """The job that rings for one checkpoint. Its id is the same whoever writes it; `mark` makes another one."""
+    name = f"{incident_id}-{checkpoint_id}{_MARKED + mark if mark else ''}"
+    return Task(name, queue, "checkpoint_due", (incident_id, checkpoint_id))
+
+
+def checkpoints_task(job_ids: Iterable[str], queue: str) -> Task:
+    """The job that rings for many checkpoints: RQ's own work on a job takes longer than ours on a checkpoint."""
+    return Task(f"checkpoints-{uuid.uuid4().hex}", queue, "checkpoints_due", ([_alarm_of(i) for i in job_ids],))
+
+
+def rings(job_id: str) -> bool:
+    """Whether a waiting job is the alarm clock of a single checkpoint."""
+    return job_id.startswith("INC-")
+
+
+def _alarm_of(job_id: str) -> tuple[str, str]:
+    """The incident and the checkpoint that a `checkpoint_task` is for."""
+    incident_id = store.incident_of(job_id)
+    return incident_id, job_id.removeprefix(f"{incident_id}-").partition(_MARKED)[0]
 
 
 def deliver_task(name: str, effects: Iterable[Effect], queue: str) -> Task:
@@ -52,18 +82,43 @@ def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool) -> None:
 def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, now: datetime) -> None:
     """Set a checkpoint's alarm clock again, from within its own job that came too early."""
     with redis.pipeline() as pipe:
-        schedule(pipe, checkpoint_task(incident.id, checkpoint_id, queue_of(incident), f"-again-{_micros(now)}"), due)
+        schedule(pipe, checkpoint_task(incident.id, checkpoint_id, queue_of(incident), f"again-{_micros(now)}"), due)
         pipe.execute()
 
 
-def _set_clocks(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
+def hand_on_checkpoint(redis: Redis, checkpoint_id: str, newer: TooNew, now: datetime) -> None:
+    """Leave a checkpoint to a worker that knows its incident's version."""
+    task = checkpoint_task(newer.incident, checkpoint_id, URGENT if newer.urgent else NORMAL)
+    _hand_on(redis, store.checkpoint_alarm(newer.incident, checkpoint_id), task, now)
+
+
+def hand_on_effect(redis: Redis, effect_id: str, newer: TooNew, now: datetime) -> None:
+    """Leave an effect to a worker that knows its incident's version."""
+    task = Task(f"deliver-{effect_id}", URGENT if newer.urgent else NORMAL, "deliver", ([effect_id],))
+    _hand_on(redis, store.effect_alarm(effect_id), task, now)
+
+
+def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
+    """Soon at first, less often the longer nobody can take it. The alarm stays as it is: it is overdue, and says so."""
+    due = redis.zscore(store.ALARMS, alarm)
+    if due is None:
+        return
+    waits = min(LONGEST_HAND_ON, max(HAND_ON, (now.timestamp() - due) / 4))
+    slot = math.ceil((now.timestamp() + waits) / HAND_ON)  # two jobs for one alarm become one again
+    with redis.pipeline() as pipe:
+        at = datetime.fromtimestamp(slot * HAND_ON, UTC)
+        schedule(pipe, replace(task, id=f"{task.id}{_MARKED}on-{slot}"), at)
+        pipe.execute()
+
+
+def _set_clocks(pipe: "Pipeline", before: Incident | None, after: Incident) -> Iterable[str]:
+    """Set the alarm clocks of an incident; the jobs of those that are not needed any more."""
     old = checkpoints.alarms(before) if before else {}
     new = checkpoints.alarms(after)
-    for checkpoint_id in old.keys() - new.keys():
-        unschedule(pipe, checkpoint_task(after.id, checkpoint_id, "").id)
     for checkpoint_id, due in new.items():
         if old.get(checkpoint_id) != due:
             schedule(pipe, checkpoint_task(after.id, checkpoint_id, queue_of(after)), due)
+    return [checkpoint_task(after.id, checkpoint_id, "").id for checkpoint_id in old.keys() - new.keys()]
 
 
 def _newly_ready(before: Incident | None, after: Incident) -> list[Effect]:

@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 
 from workers import jobs, sweep, ticker
 from workers.context import Context
-from workers.queues import queue
+from workers.queues import OwnJob, queue
 
 Part = Literal["ticker", "sweep", "urgent", "normal"]
 PARTS: tuple[Part, ...] = ("ticker", "sweep", "urgent", "normal")
@@ -61,6 +61,7 @@ class QueueWorker(SimpleWorker):
         super().__init__(
             [queue(redis, name)],
             connection=redis,
+            job_class=OwnJob,
             worker_ttl=WORKER_TTL,
             maintenance_interval=MAINTENANCE,
             serializer=JSONSerializer,

@@ -1,8 +1,12 @@
 """How each effect is carried out: what is moot by now, where it goes, what it says. Words are made at sending."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
 
 from bot import blocks
 from bot.message import Message
@@ -10,10 +14,15 @@ from escalation import company
 from escalation.checkpoints import Upcoming, upcoming
 from escalation.desk import Desk
 from escalation.effects import (
+    Alert,
+    ArchiveRoom,
     BookmarkLink,
     Effect,
     Invite,
+    LinkOther,
+    MailOut,
     OpenRoom,
+    PageBy,
     PinCard,
     Place,
     PostCard,
@@ -23,17 +32,25 @@ from escalation.effects import (
     SetTopic,
     Tell,
 )
-from escalation.events import Delivered, Dropped, OutcomeEvent, RoomOpened
-from escalation.incident import Copy, CopyKind, Incident, PageState
+from escalation.events import Delivered, Dropped, Linked, OutcomeEvent, RoomOpened
+from escalation.incident import Copy, CopyKind, Entry, EntryKind, Incident, PageState
 from escalation.naming import former_room_name
+from escalation.store import NotFound
 from escalation.values import PersonId
+from escalation.wording import Wording
 from workers import pacing
 from workers.channels import Sent, Tag
+from workers.channels.mail import MailDoor
+from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.slack import SlackDoor
 from workers.failures import Failed, Kind
+from workers.other_ways import Others
 from workers.pacing import Budget
+from workers.planning import Plan, Went
 
 Act = Callable[[bool], None]
+HELD_UP = timedelta(seconds=60)
+log = structlog.get_logger()
 
 
 class Leak(Exception):
@@ -48,31 +65,18 @@ class Address:
     person: PersonId = ""
 
 
-@dataclass(frozen=True)
-class Went:
-    """What came of a send; `adopted` when an earlier one turned out to have arrived."""
-
-    outcome: OutcomeEvent
-    adopted: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A send that is ready to go. `go` takes whether it may have gone before, and is called at most once."""
-
-    budget: Budget
-    go: Callable[[bool], Went]
-    person: PersonId = ""
-
-
 class Sender:
     """Plans the effects of one incident at a time."""
 
-    def __init__(self, desk: Desk, slack: SlackDoor) -> None:
+    def __init__(
+        self, desk: Desk, slack: SlackDoor, mail: MailDoor | None = None, pagerduty: PagerDutyDoor | None = None
+    ) -> None:
         self._desk = desk
         self._slack = slack
+        self._others = Others(desk, mail, pagerduty)
         self._incidents = desk.company.workspace.incidents_channel
         self._directory = threading.Lock()
+        self._wording = Wording(desk.company.templates, broken)
 
     def plan(self, incident: Incident, effect: Effect) -> Plan | OutcomeEvent:
         """The send, or the outcome when there is nothing (left) to send. May ask Slack for addresses; raises Failed."""
@@ -89,6 +93,10 @@ class Sender:
                 return self._tell(incident, effect)
             case OpenRoom():
                 return self._open_room(incident, effect)
+            case PageBy() | Alert() | MailOut():
+                return self._others.plan(incident, effect, self._wording)
+            case LinkOther():
+                return self._link(incident, effect)
             case _:
                 return self._furnish(incident, effect)
 
@@ -120,7 +128,14 @@ class Sender:
         return self._post(incident, effect, address, blocks.card(incident, self._ahead(incident), names=self._names()))
 
     def _say(self, incident: Incident, effect: Say) -> Plan | OutcomeEvent:
-        message = blocks.said(incident, incident.entry(effect.entry))
+        entry = incident.entry(effect.entry)
+        if effect.place is Place.STAKEHOLDERS:
+            message = blocks.outward(incident, entry, self._wording)
+            channel = self._slack.rooms.channel(self._desk.company.workspace.stakeholders_channel)
+            return self._post(incident, effect, Address(channel), message)
+        message = self._late(blocks.said(incident, entry, self._wording), entry.at)
+        if effect.place is Place.TEAM:
+            return self._say_to_team(incident, effect, entry, message)
         if effect.place is Place.ROOM:
             channel = effect.channel or (incident.room.channel if incident.room else "")
             if not channel:
@@ -131,12 +146,25 @@ class Sender:
             return Dropped(effect=effect.id, why="there is no card to answer to")
         return self._post(incident, effect, Address(card.channel), message, card.ts, effect.broadcast)
 
+    def _late(self, message: Message, decided: datetime) -> Message:
+        """What Slack's absence held up is marked, so that nobody takes it for news."""
+        now = self._desk.clock()
+        return blocks.late(message, decided) if now - decided > HELD_UP else message
+
+    def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, message: Message) -> Plan | OutcomeEvent:
+        """Into the channel of the team that owns the service. Without one, only what is asked of it is said aloud."""
+        team = self._desk.company.teams.get(incident.team)
+        own = team.channel if team else None
+        if own is None and entry.kind is not EntryKind.CHECKPOINT:
+            return Dropped(effect=effect.id, why="the team has no channel of its own")
+        return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), message)
+
     def _tell(self, incident: Incident, effect: Tell) -> Plan | OutcomeEvent:
-        if incident.status.closed:
+        if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
         person = self.member(effect.person)
         address = Address(self._slack.direct(person), person)
-        return self._post(incident, effect, address, blocks.told(incident, incident.entry(effect.entry)))
+        return self._post(incident, effect, address, blocks.told(incident, incident.entry(effect.entry), self._wording))
 
     def _post(
         self,
@@ -182,7 +210,8 @@ class Sender:
 
     def _ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
         directory = self._desk.store.directory()
-        return upcoming(incident, lambda at: company.roster(self._desk.company, directory, at))
+        duty = self._desk.duty()
+        return upcoming(incident, lambda at: company.roster(self._desk.company, directory, at, duty))
 
     # Rooms -----------------------------------------------------------------------------------------------------------
 
@@ -196,6 +225,13 @@ class Sender:
             return Went(RoomOpened(effect=effect.id, room=room))
 
         return Plan(pacing.CREATE, go)
+
+    def _link(self, incident: Incident, effect: LinkOther) -> OutcomeEvent:
+        """Tell the other incident: this is done here and not outside, and twice is as good as once."""
+        home = incident.coordinated_in or incident.id
+        with contextlib.suppress(NotFound):
+            self._desk.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
+        return Delivered(effect=effect.id)
 
     def _furnish(self, incident: Incident, effect: Effect) -> Plan | OutcomeEvent:
         """What a room is furnished with: people, topic, pin and link."""
@@ -216,6 +252,9 @@ class Sender:
                 cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
                 act = lambda again: rooms.pin(room, cards[0])  # noqa: E731
                 return self._in_room(incident, effect, room if cards else "", pacing.PIN, act)
+            case ArchiveRoom():
+                act = lambda again: rooms.archive(room)  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.ARCHIVE, act)
             case BookmarkLink():
                 act = lambda again: rooms.bookmark(room, effect.title, effect.url, again)  # noqa: E731
                 return self._in_room(incident, effect, room, pacing.BOOKMARK, act)
@@ -262,6 +301,11 @@ class Sender:
                 if failed.kind is not Kind.PERSON:
                     raise
         return found
+
+
+def broken(name: str, why: str) -> None:
+    """A message of the company's own wording cannot be used: the shipped words go out instead."""
+    log.error("a template of the configuration is broken: the shipped one is used", template=name, why=why)
 
 
 def _permitted(incident: Incident, to: Address, plan: Plan, *, neutral: bool = False) -> Plan:

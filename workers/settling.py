@@ -1,6 +1,6 @@
 """What a failed send means for the incident: an outcome of its own, or only another try."""
 
-from escalation.effects import OPTIONAL, Effect, PostCard, Refresh, SendPage, Tell
+from escalation.effects import OPTIONAL, Alert, Effect, MailOut, PageBy, PostCard, Refresh, SendPage, Tell
 from escalation.events import Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident import CopyKind, Incident
 from workers.failures import Failed, Kind
@@ -30,6 +30,8 @@ def settle(incident: Incident, effect: Effect, failed: Failed, incidents_channel
     match failed.kind:
         case Kind.PASSING:
             return None
+        case _ if isinstance(effect, PageBy | Alert | MailOut):
+            return _otherwise(effect, failed)
         case Kind.TOKEN:
             return _trouble(effect, failed, incidents_channel)
         case Kind.LOST if failed.error == "channel_not_found" and _new_card(effect):
@@ -41,6 +43,13 @@ def settle(incident: Incident, effect: Effect, failed: Failed, incidents_channel
     if isinstance(effect, OPTIONAL) or _pointless(incident, effect, failed):
         return Dropped(effect=effect.id, why=failed.error)
     return _trouble(effect, failed, incidents_channel)
+
+
+def _otherwise(effect: Effect, failed: Failed) -> OutcomeEvent:
+    """Another way than Slack: an address that refuses mail stays so, a key that is refused can be mended."""
+    if failed.kind is Kind.PERSON:
+        return Dropped(effect=effect.id, why=failed.error)
+    return Trouble(effect=effect.id, why=f"refused ({failed.error}): see the variables of that way")
 
 
 def _new_card(effect: Effect) -> bool:

@@ -19,11 +19,12 @@ from rq.utils import utcparse
 from escalation import checkpoints, store
 from escalation.incident import Incident
 from escalation.store import NotFound, Store
-from workers import metrics
+from escalation.versions import TooNew
+from workers import metrics, upkeep
 from workers.context import Context
 from workers.leases import lease_key
 from workers.outbox import checkpoint_task
-from workers.queues import JOB_PREFIX, QUEUES, Task, job_hash, queue_key, queue_of
+from workers.queues import JOB_PREFIX, NORMAL, QUEUES, URGENT, Task, job_hash, queue_key, queue_of
 
 EVERY = 0.5  # seconds
 OVERDUE = 1.0  # seconds: what is promised, and more than RQ needs to hand a job over
@@ -83,7 +84,8 @@ class Sweep:
         if not overdue:
             return 0
         taken_until = {name: self._taken_until(name, now) for name in QUEUES}
-        lost = [a for a in overdue if a.due < max(taken_until.values()) - OVERDUE]
+        queues = self._queues({a.incident for a in overdue})
+        lost = [a for a in overdue if a.due < taken_until[queues[a.incident]] - OVERDUE]
         known = self._incidents({a.incident for a in lost})
         return sum(self._check(a, known[a.incident], taken_until, now) for a in lost if a.incident in known)
 
@@ -107,6 +109,11 @@ class Sweep:
         came: Any = self._redis.hget(JOB_PREFIX + str(head, "utf-8"), "enqueued_at") if head else None
         return utcparse(str(came, "utf-8")).astimezone(UTC).timestamp() if came else now.timestamp()
 
+    def _queues(self, ids: set[str]) -> dict[str, str]:
+        """The queue of each incident, without reading it: in a burst thousands simply wait their turn."""
+        urgent: Any = self._redis.smismember(store.URGENT, list(ids))
+        return {i: URGENT if yes else NORMAL for i, yes in zip(ids, urgent, strict=True)}
+
     def _incidents(self, ids: set[str]) -> dict[str, Incident | None]:
         """Those that can be read, None for one that is not there: one bad document must not hold up the others."""
         known: dict[str, Incident | None] = {}
@@ -115,6 +122,8 @@ class Sweep:
                 known[incident_id] = self._store.get(incident_id)
             except NotFound:
                 known[incident_id] = None
+            except TooNew:  # its version has a sweep of its own
+                continue
             except ValidationError as wrong:
                 log.error("an incident cannot be read", incident=incident_id, errors=wrong.error_count())
         return known
@@ -129,7 +138,7 @@ class Sweep:
 
     def _repair(self, alarm: Alarm, queue: str, now: datetime) -> bool:
         task = _task(alarm, queue, now)
-        fields = job_hash(self._redis, task, JobStatus.QUEUED, now).items()
+        fields = job_hash(task, JobStatus.QUEUED, now).items()
         keys = (store.ALARMS, f"tocsin:repairs:{alarm.member}:{alarm.due!r}", task.key, task.queue_key)
         arguments: Iterable[Any] = (alarm.member, repr(alarm.due), repr(now.timestamp()), REPAIR_MEMORY, task.id)
         times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, *(x for pair in fields for x in pair))
@@ -145,7 +154,9 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
     sweep = Sweep(context.redis, context.store)
     while not stop.wait(EVERY):
         try:
-            sweep.look(context.clock())
+            now = context.clock()
+            sweep.look(now)
+            upkeep.ask(context.redis, now)
             beat()
         except RedisError as away:
             log.warning("sweep: redis is away", error=type(away).__name__)
@@ -159,7 +170,7 @@ def _pending(alarm: Alarm, incident: Incident) -> bool:
 
 def _task(alarm: Alarm, queue: str, now: datetime) -> Task:
     """A job of its own id: the lost one's hash may still be in somebody's hands."""
-    mark = f"-swept-{round(now.timestamp() * 1000)}"
+    mark = f"swept-{round(now.timestamp() * 1000)}"
     if alarm.kind == "checkpoint":
         return checkpoint_task(alarm.incident, alarm.about, queue, mark)
-    return Task(f"deliver-{alarm.about}{mark}", queue, "deliver", ([alarm.about],))
+    return Task(f"deliver-{alarm.about}-{mark}", queue, "deliver", ([alarm.about],))

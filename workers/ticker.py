@@ -7,32 +7,54 @@ minutes when the process with its lock dies. Here one Lua call decides and moves
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from itertools import groupby, islice
 from typing import Any
 
 import structlog
 from redis import Redis, RedisError
+from rq.job import JobStatus
 
 from escalation.desk import Clock
-from workers.queues import JOB_PREFIX, QUEUES, queue_key, registry_key, rq_time
+from workers.outbox import checkpoints_task, rings
+from workers.queues import JOB_PREFIX, QUEUES, job_hash, queue_key, registry_key, rq_time
 
 BATCH = 500
+GATHERED = 50  # checkpoints for one job: few enough for its commit to be soon, and to be in nobody's way
 LONGEST_SLEEP = 0.1  # seconds: how late a job may start that was scheduled nearer than that
 AWAY_SLEEP = 0.2
 
-# pcall: a key that is no hash must not stop the others.
+_LOOK = """
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+return {due, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or ''}
+"""
+# Both: whoever removes an id from the registry moves it; a damaged job is only removed. pcall: a key that is no hash
+# must not stop the others.
 _MOVE = """
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
 local moved = 0
-for _, id in ipairs(due) do
-  local key = ARGV[4] .. id
-  if redis.pcall('HGET', key, 'status') == 'scheduled' then
+for i = 3, #ARGV do
+  local key = ARGV[1] .. ARGV[i]
+  if redis.call('ZREM', KEYS[1], ARGV[i]) == 1 and redis.pcall('HGET', key, 'status') == 'scheduled' then
     redis.call('HSET', key, 'status', 'queued', 'enqueued_at', ARGV[2])
-    redis.call('RPUSH', KEYS[2], id)
+    redis.call('RPUSH', KEYS[2], ARGV[i])
     moved = moved + 1
   end
-  redis.call('ZREM', KEYS[1], id)
 end
-return {#due, moved, redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or ''}
+return moved
+"""
+_GATHER = """
+local moved, first = 0, 4 + ARGV[3]
+for i = first, #ARGV do
+  local key = ARGV[1] .. ARGV[i]
+  if redis.call('ZREM', KEYS[1], ARGV[i]) == 1 and redis.pcall('HGET', key, 'status') == 'scheduled' then
+    redis.call('DEL', key)
+    moved = moved + 1
+  end
+end
+if moved > 0 then
+  redis.call('HSET', ARGV[1] .. ARGV[2], unpack(ARGV, 4, first - 1))
+  redis.call('RPUSH', KEYS[2], ARGV[2])
+end
+return moved
 """
 
 log = structlog.get_logger()
@@ -60,12 +82,32 @@ def _advance(redis: Redis, name: str, now: datetime) -> tuple[int, float | None]
     """How many were moved, and when the next is due (epoch seconds)."""
     total = 0
     while True:
-        arguments = (repr(now.timestamp()), rq_time(now), BATCH, JOB_PREFIX)
-        answer: Any = redis.eval(_MOVE, 2, registry_key(name), queue_key(name), *arguments)
-        found, moved, following = answer
-        total += moved
-        if found < BATCH:
+        answer: Any = redis.eval(_LOOK, 1, registry_key(name), repr(now.timestamp()), BATCH)
+        found, following = [str(job_id, "utf-8") for job_id in answer[0]], answer[1]
+        total += _move(redis, name, found, now)
+        if len(found) < BATCH:
             return total, float(following) if following else None
+
+
+def _move(redis: Redis, name: str, due: list[str], now: datetime) -> int:
+    """Queue jobs in their order: one by one, or as one job that rings for many checkpoints."""
+    keys = (registry_key(name), queue_key(name))
+    moved: Any = 0
+    for alone, jobs in groupby(due, key=lambda job_id: not rings(job_id)):
+        left = iter(jobs)
+        while ids := list(islice(left, GATHERED)):
+            if alone or len(ids) == 1:
+                moved += redis.eval(_MOVE, 2, *keys, JOB_PREFIX, rq_time(now), *ids)
+            else:
+                moved += redis.eval(_GATHER, 2, *keys, JOB_PREFIX, *_carrier(ids, name, now), *ids)
+    return int(moved)
+
+
+def _carrier(job_ids: list[str], name: str, now: datetime) -> tuple[Any, ...]:
+    """A job in place of many: its id, how many words its hash has, and the hash."""
+    task = checkpoints_task(job_ids, name)
+    fields = [x for pair in job_hash(task, JobStatus.QUEUED, now).items() for x in pair]
+    return task.id, len(fields), *fields
 
 
 def _sleep(following: list[float | None], now: datetime) -> float:

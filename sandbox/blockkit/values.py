@@ -59,6 +59,16 @@ def _named(element: Json, fresh: Callable[[], str]) -> Json:
     return {**element, "action_id": fresh()} if unnamed else element
 
 
+def with_choice(values: Json, element: Json, given: Json) -> Json:
+    """The values with what was just chosen in this element, where it holds one."""
+    field = HELD.get(element["type"], ("",))[0]
+    if field not in given:
+        return values
+    block = values.get(given["block_id"], {})
+    chosen = {"type": element["type"], field: given[field]}
+    return {**values, given["block_id"]: {**block, given["action_id"]: chosen}}
+
+
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
     """(block, element) of everything that people can use."""
     for block in blocks:
@@ -81,7 +91,7 @@ def texts(blocks: list[Json]) -> Iterator[str]:
         yield from (row["text"] for row in candidates if isinstance(row, dict) and row.get("type") == "mrkdwn")
 
 
-def view_values(blocks: list[Json], given: Json, kept: Json) -> Json:
+def held_values(blocks: list[Json], given: Json, kept: Json) -> Json:
     """state.values of these blocks: what was given, else what was kept from before, else the initial values."""
     values: Json = {}
     for block, element in elements(blocks):

@@ -13,8 +13,10 @@ export function control(element, block, surface) {
   const node = build(element, act, surface, block);
   Object.assign(node.dataset, { blockId: block.block_id, actionId: element.action_id });
   // Inside an input block a change is only reported when the block asks for it.
+  let last = Promise.resolve(); // a second box ticked while the app still answers for the first is reported after it
+  const report = (chosen) => { last = last.then(() => act(chosen)); };
   if (node.readState && (block.type !== "input" || (block.dispatch_action && !element.type.includes("_input"))))
-    node.addEventListener("change", () => { if (!node.matches("select") || node.value) act(node.readState()); });
+    node.addEventListener("change", () => { if (!node.matches("select") || node.value) report(node.readState()); });
   return node;
 }
 

@@ -279,7 +279,10 @@ function messageMenu(message, anchor) {
   menu(anchor, "Message actions", [{ label: "Copy link", before: icon("bookmark"), run: copy }, ...shortcuts]);
 }
 
-const room = () => ({ people: state.users.filter((user) => !user.is_bot && !user.deleted), commands: state.commands });
+const groups = () => (state.usergroups ?? []).map(({ handle, name, users }) => ({
+  name: handle, real_name: name, title: users.map((id) => people.user(id)?.real_name ?? id).join(", "),
+}));
+const room = () => ({ people: [...state.users.filter((user) => !user.is_bot && !user.deleted), ...groups()], commands: state.commands });
 const draft = (text) => { write.set(text); write.focus(); };
 const bolt = iconButton("bolt", "Shortcuts", () => menu(bolt, "Shortcuts", shortcuts()), { "aria-haspopup": "menu" });
 const shortcuts = () => [

@@ -1,6 +1,7 @@
 // Messages -> rows, and a list that is brought up to date without touching rows that did not change.
 import { renderBlocks } from "./blocks.js";
 import { avatar, h, icon, iconButton } from "./dom.js";
+import { readValues } from "./elements.js";
 import { clock, dayTitle, emojiNamed, link, mrkdwn } from "./mrkdwn.js";
 
 const when = (ts) => new Date(Number(ts) * 1000);
@@ -28,7 +29,7 @@ export function update(list, messages, view) {
       wanted.push(reuse(known, `day ${day}`, day, () => separator(when(message.ts))));
     const folded = folds(message, before);
     const pinned = view.pins.includes(message.ts);
-    wanted.push(reuse(known, message.ts, JSON.stringify([message, folded, pinned]), () => row(message, folded, pinned, view)));
+    wanted.push(reuse(known, message.ts, JSON.stringify([message, folded, pinned]), (old) => row(message, folded, pinned, view, old)));
     if (view.inThread && n === 0 && messages.length > 1)
       wanted.push(reuse(known, "count", messages.length, () => counted(messages.length - 1)));
   });
@@ -69,7 +70,7 @@ function reuse(known, key, signature, build) {
     isLate = true;
     return old;
   }
-  return Object.assign(build(), { key, signature });
+  return Object.assign(build(old), { key, signature });
 }
 
 /** Same children, same order, and a row that stays is never taken out: it would lose focus and open menus. */
@@ -79,7 +80,9 @@ function arrange(list, wanted) {
   wanted.forEach((node, n) => { if (list.children[n] !== node) list.insertBefore(node, list.children[n] ?? null); });
 }
 
-function row(message, folded, pinned, view) {
+// What somebody chose in a message outlives its edits while block_id and action_id stay, as in Slack's own clients:
+// https://github.com/slackapi/java-slack-sdk/issues/762
+function row(message, folded, pinned, view, old) {
   const author = view.people.user(message.user) ?? view.bot;
   const name = message.username ?? author?.real_name ?? "Unknown";
   const isApp = !author || author.is_bot;
@@ -93,15 +96,15 @@ function row(message, folded, pinned, view) {
     h("div", { class: "gutter" }, folded ? time : avatar(isApp ? null : author)),
     h("div", { class: "content" },
       !folded && h("div", { class: "byline" }, h("b", {}, name), isApp && h("span", { class: "badge" }, "APP"), time),
-      content(message, view),
+      content(message, view, old ? readValues(old) : {}),
       replies(message, view)),
     tools(message, view));
 }
 
-function content(message, view) {
+function content(message, view, kept) {
   if (message.subtype === "tombstone") return h("p", { class: "text gone" }, "This message was deleted.");
   const surface = view.surface(message);
-  const blocks = (given) => h("div", { class: "blocks" }, renderBlocks(given, surface));
+  const blocks = (given) => h("div", { class: "blocks" }, renderBlocks(given, surface, kept));
   return h("div", { class: "said" },
     message.blocks?.length ? blocks(message.blocks) : message.text && h("div", { class: "text" }, mrkdwn(message.text, view.people)),
     message.edited && h("small", { class: "edited" }, "(edited)"),

@@ -65,7 +65,9 @@ function mention(id, people) {
 
 function group(id, label, people) {
   const known = people.group(id);
-  return h("span", { class: "mention" }, known ? `@${known.handle}` : label || "@group");
+  if (!known) return h("span", { class: "mention" }, label || "@group");
+  const title = known.users.map((user) => people.user(user)?.real_name ?? user).join(", ");
+  return h("span", { class: known.users.includes(people.me) ? "mention me" : "mention", title }, `@${known.handle}`);
 }
 
 function room(id, label, people) {
@@ -112,8 +114,9 @@ export function textObject(object, people) {
   return document.createTextNode(object.emoji === false ? object.text : emoji(object.text));
 }
 
-/** mrkdwn as one line of plain words, for toasts. */
-export const plainLine = (text, people) => h("p", {}, mrkdwn(text, people)).textContent.replace(/\s+/g, " ").slice(0, 140);
+/** mrkdwn as one line of plain words, for toasts: its own lines are set apart. */
+export const plainLine = (text, people) => text.replaceAll("```", "\n").split("\n")
+  .map((line) => h("p", {}, mrkdwn(line, people)).textContent.replace(/\s+/g, " ").trim()).filter(Boolean).join(" · ").slice(0, 140);
 
 const rich = {
   text: (e) => styled(e.text, e.style),

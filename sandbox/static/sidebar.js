@@ -22,10 +22,13 @@ function drawSwitcher(state, at, waiting, go) {
   const words = [h("small", {}, "Acting as"), h("b", {}, me.real_name), h("small", { class: "title" }, me.title)];
   button.replaceChildren(avatar(me), h("span", { class: "grow" }, words), icon("down"));
   button.onclick = () => menu(button, "Act as", acting(state).map((user) => ({
-    label: user.real_name, hint: user.is_guest ? `${user.title} · guest` : user.title, before: avatar(user), after: badge(waiting[user.id]),
+    label: user.real_name, hint: standing(user, state), before: avatar(user), after: badge(waiting[user.id]),
     current: user.id === at.as, dataset: { user: user.id }, run: () => go({ as: user.id, c: placeFor(state, at) }),
   })));
 }
+
+const standing = (user, state) => [user.title, user.is_guest && "guest",
+  ...(state.usergroups ?? []).filter((group) => group.users.includes(user.id)).map((group) => `@${group.handle}`)].filter(Boolean).join(" · ");
 
 // A direct message belongs to one person: whoever comes next looks at their own.
 const placeFor = (state, at) => (state.channels.some((channel) => channel.id === at.c && channel.type !== "dm") ? at.c : "app");

@@ -39,7 +39,7 @@ def group(call: Call) -> Usergroup:
 def stored(call: Call, row: Usergroup) -> Json:
     call.workspace.usergroups[row.id] = row
     call.workspace.hint("channels")
-    return {"usergroup": shapes.usergroup(call.workspace, row, users=True)}
+    return {"usergroup": shapes.usergroup(call.workspace, row, users=True, count=call.flag("include_count"))}
 
 
 @method("usergroups.create", "tier2", "usergroups:write", ["name"])
@@ -74,23 +74,42 @@ def update(call: Call) -> Json:
     return stored(call, changed)
 
 
+@method("usergroups.disable", "tier2", "usergroups:write", ["usergroup"])
+def disable(call: Call) -> Json:
+    now = int(call.workspace.now())
+    return stored(call, group(call).changed(deleted=now, updated=now))
+
+
+@method("usergroups.enable", "tier2", "usergroups:write", ["usergroup"])
+def enable(call: Call) -> Json:
+    return stored(call, group(call).changed(deleted=0, updated=int(call.workspace.now())))
+
+
 @method("usergroups.list", "tier2", "usergroups:read")
 def list_(call: Call) -> Json:
-    rows, users = call.workspace.usergroups.values(), call.flag("include_users")
-    return {"usergroups": [shapes.usergroup(call.workspace, row, users) for row in rows]}
+    users, count = call.flag("include_users"), call.flag("include_count")
+    return {"usergroups": [shapes.usergroup(call.workspace, row, users, count) for row in shown(call)]}
+
+
+def shown(call: Call) -> list[Usergroup]:
+    """The groups in use; the disabled ones too when the call asks for them."""
+    return [row for row in call.workspace.usergroups.values() if not row.deleted or call.flag("include_disabled")]
 
 
 @method("usergroups.users.list", "tier2", "usergroups:read", ["usergroup"])
 def users_list(call: Call) -> Json:
-    return {"users": list(group(call).users)}
+    row = group(call)
+    if row not in shown(call):
+        raise SlackError("no_such_subteam")
+    return {"users": list(row.users)}
 
 
 @method("usergroups.users.update", "tier2", "usergroups:write", ["usergroup"])
 def users_update(call: Call) -> Json:
-    row, users = group(call), call.words("users")
+    row, users = group(call), tuple(dict.fromkeys(call.words("users")))
     if not users:
         raise SlackError("no_users_provided")
     known = call.workspace.users
     if not all(user in known and not known[user].deleted and not known[user].is_bot for user in users):
         raise SlackError("invalid_users")
-    return stored(call, row.changed(users=tuple(users), updated=int(call.workspace.now())))
+    return stored(call, row.changed(users=users, updated=int(call.workspace.now())))

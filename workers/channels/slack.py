@@ -11,6 +11,7 @@ from bot.message import Message
 from escalation.values import PersonId
 from workers.channels import PageChannel, Sent, Tag
 from workers.channels.slack_call import CLOCK_SLACK, TIMEOUT, SlackCaller
+from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
 from workers.failures import Failed, Kind
 
@@ -21,12 +22,16 @@ log = structlog.get_logger()
 
 
 class SlackDoor(PageChannel):
-    """Messages and people; channels are behind `rooms`. Redis keeps the ids found. All methods raise Failed."""
+    """Messages and people; channels are behind `rooms`, user groups behind `groups`. Redis keeps the ids found.
+
+    All methods raise Failed.
+    """
 
     def __init__(self, token: str, base_url: str, redis: Redis, timeout: int = TIMEOUT) -> None:
         self._slack = SlackCaller(token, base_url, timeout)
         self._redis = redis
         self.rooms = SlackRooms(self._slack, redis)
+        self.groups = SlackGroups(self._slack)
 
     # People ----------------------------------------------------------------------------------------------------------
 

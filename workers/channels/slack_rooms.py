@@ -95,7 +95,7 @@ class SlackRooms:
         return (
             not found.get("is_archived")
             and bool(found.get("is_private")) is private
-            and found.get("creator") == self._bot()
+            and found.get("creator") == self.bot()
             and created >= (since - CLOCK_SLACK).timestamp()
         )
 
@@ -126,6 +126,9 @@ class SlackRooms:
         self.topic(channel, topic)
         self._ignoring(("name_taken",), "conversations.rename", channel=channel, name=name)
 
+    def archive(self, channel: str) -> None:
+        self._ignoring(("already_archived",), "conversations.archive", channel=channel)
+
     def pin(self, channel: str, ts: str) -> None:
         self._ignoring(("already_pinned",), "pins.add", channel=channel, timestamp=ts)
 
@@ -149,7 +152,8 @@ class SlackRooms:
             (c for c in self._slack.pages("conversations.list", "channels", **every) if c["name"] == name), None
         )
 
-    def _bot(self) -> str:
+    def bot(self) -> PersonId:
+        """The bot's own member id."""
         self._me = self._me or str(self._slack.call("auth.test")["user_id"])
         return self._me
 

@@ -1,0 +1,263 @@
+"""People at the workspace's page, over HTTP as their browsers would: they look whether it worked, and try again."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from benchmarks.people import Act, Story, What
+
+Json = dict[str, Any]
+TRIES = 8
+LOOKS = 12  # times that somebody looks whether it worked before doing it again
+LOOK = 0.25  # seconds between looks
+GENERAL = "C0GENERAL1"
+TYPED: dict[What, str] = {
+    "acknowledge": "ack {id}",
+    "root_cause": "root-cause {id} it was the cache",
+    "start_fix": "fix {id}",
+    "fix_applied": "fix-applied {id}",
+    "fix_failed": "fix-failed {id} it is back",
+    "update": "update {id} we are on it",
+    "escalate": "escalate {id}",
+    "security": "security {id} a leak",
+    "resolve": "resolve {id}",
+}
+BUTTONS = ("acknowledge", "start_fix", "fix_applied")
+CLOSED = ("resolved", "cancelled")
+# Whether somebody can see that it is done (or that it is too late for it).
+DONE: dict[What, Callable[[Json], bool]] = {
+    "acknowledge": lambda i: i["acknowledgement"] is not None,
+    "root_cause": lambda i: i["root_cause"] is not None,
+    "start_fix": lambda i: i["status"] in ("fixing", "monitoring"),
+    "fix_applied": lambda i: i["status"] == "monitoring",
+    "fix_failed": lambda i: i["status"] != "monitoring",
+    "update": lambda i: any(e["kind"] == "update" for e in i["timeline"]),
+    "escalate": lambda i: any(e["kind"] == "escalated" for e in i["timeline"]),
+    "security": lambda i: bool(i["facts"]["security"]),
+    "resolve": lambda i: i["status"] in CLOSED,
+}
+
+
+def _text(raw: Any) -> str:
+    """Redis hands out bytes; redis-py's types allow for clients that decode."""
+    return str(raw, "utf-8")
+
+
+def member(key: str) -> str:
+    """`dana` -> the member id that the local workspace gives her."""
+    return f"U0{key.upper():0<7}1"
+
+
+@dataclass
+class Books:
+    """The incidents as they stand in Redis, read by a client that takes no for an answer."""
+
+    redis: Redis
+    by_title: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _known: set[str] = field(default_factory=set)
+
+    async def incident(self, incident_id: str) -> Json | None:
+        with contextlib.suppress(RedisError):
+            raw = await self.redis.get(f"tocsin:incident:{incident_id}")
+            return json.loads(raw) if raw else None
+        return None
+
+    async def refresh(self) -> None:
+        """Learn of the incidents that are new."""
+        with contextlib.suppress(RedisError):
+            for raw in await self.redis.zrange("tocsin:incidents", 0, -1):
+                incident_id = _text(raw)
+                found = None if incident_id in self._known else await self.incident(incident_id)
+                if found:
+                    self._known.add(incident_id)
+                    self.by_title[found["facts"]["title"]].append(incident_id)
+
+    async def stamps(self) -> dict[str, str]:
+        """Incident id -> the mark of its latest commit."""
+        await self.refresh()
+        found = [await self.incident(i) for i in sorted(self._known)]
+        return {i["id"]: i["stamp"] for i in found if i}
+
+    async def open_ids(self) -> list[str]:
+        with contextlib.suppress(RedisError):
+            return sorted(_text(raw) for raw in await self.redis.smembers("tocsin:open"))
+        return []
+
+
+@dataclass
+class People:
+    """Everybody at the workspace. One person does one thing at a time."""
+
+    web: httpx2.AsyncClient
+    books: Books
+    told: dict[str, bool] = field(default_factory=dict)
+    done: Counter[str] = field(default_factory=Counter)
+    _busy: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    async def live(self, stories: tuple[Story, ...], start: float) -> None:
+        """All stories, each at its time; `start` is in monotonic seconds."""
+        async with asyncio.TaskGroup() as lives:
+            for story in stories:
+                lives.create_task(self._live(story, start))
+
+    async def _live(self, story: Story, start: float) -> None:
+        await asyncio.sleep(max(0.0, start + story.at - time.monotonic()))
+        incident_id = await self._declare(story)
+        for act in story.acts if incident_id else ():
+            await asyncio.sleep(act.after)
+            await self.act(incident_id, act)
+
+    # Declaring ---------------------------------------------------------------------------------------------------
+
+    async def _declare(self, story: Story) -> str:
+        """Its id; empty when it could not be declared for all the trying."""
+        self.told[story.title] = False
+        for _ in range(TRIES):
+            async with self._busy[story.by]:
+                self.told[story.title] |= await self._fill_in(story)
+            for _ in range(LOOKS):
+                if self.books.by_title.get(story.title):
+                    self.done["declared"] += 1
+                    return self.books.by_title[story.title][0]
+                await asyncio.sleep(LOOK)
+            self.done["done again"] += 1
+        self.done["declaration given up"] += 1
+        return ""
+
+    async def _fill_in(self, story: Story) -> bool:
+        """Whether the form was taken: whoever has one open goes on with that."""
+        view = await self._view(story.by, story.title)
+        if view is None:
+            await self._post("command", story.by, channel=GENERAL, command="/incident", text=f"declare {story.title}")
+            view = await self._view(story.by, story.title, looks=LOOKS)
+        if view is None:
+            return False
+        filled = {
+            "severity": story.severity,
+            "service": story.service,
+            "flags": story.flags,
+            "impact": "Nobody can pay",
+        }
+        return await self._submit(story.by, view, filled)
+
+    # Moves -------------------------------------------------------------------------------------------------------
+
+    async def act(self, incident_id: str, act: Act) -> None:
+        """Do it, see whether it worked, do it again."""
+        for n in range(TRIES):
+            incident = await self.books.incident(incident_id)
+            if incident and (DONE[act.what](incident) or incident["status"] in CLOSED):
+                self.done[act.what] += 1
+                return
+            if incident:
+                self.done["done again"] += n > 0
+                async with self._busy[act.by]:
+                    await self._do(incident, act)
+            await self._until(incident_id, act.what)
+        self.done[f"{act.what} given up"] += 1
+
+    async def _until(self, incident_id: str, what: What) -> None:
+        for _ in range(LOOKS):
+            await asyncio.sleep(LOOK)
+            incident = await self.books.incident(incident_id)
+            if incident and DONE[what](incident):
+                return
+
+    async def _do(self, incident: Json, act: Act) -> None:
+        card = next((c for c in incident["copies"] if not c["redacted"]), None)
+        if act.what == "resolve":
+            await self._resolve(incident["id"], act.by)
+        elif act.what in BUTTONS and not act.typed and card and not incident["facts"]["security"]:
+            await self._press(incident, act, card)
+        else:
+            text = TYPED[act.what].format(id=incident["id"])
+            await self._post("command", act.by, channel=GENERAL, command="/incident", text=text)
+
+    async def _press(self, incident: Json, act: Act, card: Json) -> None:
+        shown = await self._get("thread", act.by, channel=card["channel"], ts=card["ts"])
+        message: Json = next((m for m in shown.get("messages", ()) if m["ts"] == card["ts"]), {"blocks": []})
+        action = _button(message["blocks"], act.what)
+        if action is None:
+            return
+        container = {"type": "message", "channel": card["channel"], "message_ts": card["ts"]}
+        clicks = [self._post("action", act.by, container=container, action=action) for _ in range(1 + act.twice)]
+        await asyncio.gather(*clicks)
+
+    async def _resolve(self, incident_id: str, by: str) -> None:
+        view = await self._view(by, incident_id)
+        if view is None:
+            text = TYPED["resolve"].format(id=incident_id)
+            await self._post("command", by, channel=GENERAL, command="/incident", text=text)
+            view = await self._view(by, incident_id, looks=LOOKS)
+        if view is not None:
+            await self._submit(by, view, {"summary": "It was the cache", "resolution": "We emptied it"})
+
+    # The page ----------------------------------------------------------------------------------------------------
+
+    async def _view(self, by: str, about: str, looks: int = 1) -> Json | None:
+        """The form that somebody has open about an incident (by its title or id)."""
+        for n in range(looks):
+            await asyncio.sleep(LOOK if n else 0)
+            views = (await self._get("views", by)).get("views", ())
+            found = next((v for v in views if about in json.dumps([v["private_metadata"], v["blocks"]])), None)
+            if found:
+                return dict(found)
+        return None
+
+    async def _submit(self, by: str, view: Json, answers: dict[str, Any]) -> bool:
+        elements = {b["block_id"]: b["element"] for b in view["blocks"] if b["type"] == "input"}
+        values = {
+            name: {elements[name]["action_id"]: _filled(elements[name], answer)} for name, answer in answers.items()
+        }
+        return bool((await self._post("submit", by, view_id=view["id"], state={"values": values})).get("ok"))
+
+    async def _post(self, what: str, by: str, **body: Any) -> Json:
+        answer = await self.web.post(f"/ui/{what}", json={"as": member(by), **body})
+        return dict(answer.json()) if answer.is_success else {}
+
+    async def _get(self, what: str, by: str, **query: str) -> Json:
+        answer = await self.web.get(f"/ui/{what}", params={"as": member(by), **query})
+        return dict(answer.json()) if answer.is_success else {}
+
+
+def _button(blocks: list[Json], move: str) -> Json | None:
+    for block in blocks:
+        for element in block.get("elements", ()):
+            if element.get("action_id") == move and element["type"] == "button":
+                pressed = {"block_id": block["block_id"], "action_id": move, "type": "button"}
+                return pressed | {"value": element["value"]}
+    return None
+
+
+def _filled(element: Json, answer: Any) -> Json:
+    options = {o["value"]: o for o in element.get("options", ())}
+    match element["type"]:
+        case "static_select":
+            return {"type": "static_select", "selected_option": options[answer]}
+        case "checkboxes":
+            return {"type": "checkboxes", "selected_options": [options[a] for a in answer]}
+        case kind:
+            return {"type": kind, "value": answer}
+
+
+async def tidy(people: People) -> None:
+    """Resolve whatever is still open, each by somebody who may."""
+    async with asyncio.TaskGroup() as group:
+        for n, incident_id in enumerate(await people.books.open_ids()):
+            group.create_task(_close(people, incident_id, n))
+
+
+async def _close(people: People, incident_id: str, n: int) -> None:
+    incident = await people.books.incident(incident_id)
+    if incident:
+        team = ("sofia", "sam") if incident["facts"]["security"] else ("dana", "omar", "mei", "lena", "bruno", "erik")
+        await people.act(incident_id, Act(0.0, "resolve", team[n % len(team)], typed=True, twice=False))

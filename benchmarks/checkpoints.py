@@ -1,0 +1,103 @@
+"""How late checkpoints are decided: spread over time, and thousands in one instant with a P0 among them."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis
+
+from benchmarks.crowd import Crowd
+from benchmarks.rig import Rig, wait_until
+from escalation.store import ALARMS, checkpoint_alarm
+
+LEAD = 1.0  # seconds between the setting up and the first due time
+
+
+@contextmanager
+def written(redis: Redis, prefix: str) -> Iterator[dict[str, float]]:
+    """The keys that begin so and were written meanwhile, each with the time (epoch seconds) when we heard of it."""
+    redis.config_set("notify-keyspace-events", "K$")
+    heard: dict[str, float] = {}
+    listener = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis-py left it untyped
+    listener.psubscribe(f"__keyspace@*__:{prefix}*")
+    told = threading.Event()
+
+    def listen() -> None:
+        while not told.is_set():
+            if message := listener.get_message(timeout=0.1):
+                heard.setdefault(str(message["channel"], "utf-8").partition(":")[2].removeprefix(prefix), time.time())
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        yield heard
+    finally:
+        told.set()
+        thread.join()
+        listener.close()
+        redis.config_set("notify-keyspace-events", "")
+
+
+def instants(number: int, seconds: float, lead: float) -> list[datetime]:
+    """At even distances, none of them at a whole second."""
+    first = datetime.now(UTC) + timedelta(seconds=lead)
+    return [first + timedelta(seconds=seconds * n / number) for n in range(number)]
+
+
+def spread(rig: Rig, crowd: Crowd, number: int, seconds: float) -> list[float]:
+    """Seconds from each due time to its commit, for checkpoints at even distances."""
+    lead = LEAD + number * 0.02  # telling an incident takes a while
+    due = instants(number, seconds, lead)
+    wanted = {crowd.due_at(at)[0]: at.timestamp() for at in due}
+    if due[0] < datetime.now(UTC):
+        raise RuntimeError("this machine is too slow to set up so many in time")
+    with written(rig.redis, "tocsin:incident:") as heard:
+        wait_until(lambda: wanted.keys() <= heard.keys(), "the spread checkpoints", within=seconds + lead + 60)
+    return [heard[name] - at for name, at in wanted.items()]
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Seconds after the due instant: all decided and committed; the P0's page at Slack. `before_it`: messages sent."""
+
+    decided: float
+    page: float
+    before_it: int
+
+
+def burst(rig: Rig, crowd: Crowd, number: int) -> Burst:
+    """So many checkpoints due at one instant, the last of them a P0's that pages."""
+    due = datetime.now(UTC) + timedelta(seconds=LEAD + number * 0.012)
+    names = crowd.due_at(due, number - 1)
+    urgent = crowd.paging_at(due)
+    if due < datetime.now(UTC):
+        raise RuntimeError("this machine is too slow to set up so many in time")
+    until = due.timestamp()
+    left = [checkpoint_alarm(name, "unacknowledged-1") for name in (*names, urgent)]
+    wait_until(lambda: _fired(rig.redis, left, until), "the burst to be decided", every=0.005)
+    decided = time.time() - until
+    wait_until(lambda: _page(rig, urgent, until), "the page of the P0", every=0.2)
+    page, before_it = _page(rig, urgent, until) or (0.0, 0)
+    return Burst(decided, page, before_it)
+
+
+def _fired(redis: Redis, left: list[str], until: float) -> bool:
+    """Whether none of these alarms is set any more. Looks at one that was seen to be until it is gone."""
+    if time.time() < until:
+        return False
+    while left and redis.zscore(ALARMS, left[-1]) is None:
+        left.pop()
+    return not left
+
+
+def _page(rig: Rig, incident: str, since: float) -> tuple[float, int] | None:
+    """When the page of an incident reached Slack, and how many messages had before it."""
+    posts = [c for c in rig.calls("chat.postMessage") if c["at"] >= since]
+    for place, post in enumerate(posts):
+        about = str(post["args"].get("metadata", ""))
+        if incident in about and str(post["args"]["channel"]).startswith("D"):
+            return float(post["at"]) - since, place
+    return None

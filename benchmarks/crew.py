@@ -1,0 +1,236 @@
+"""The real program's processes, as an operator would start them, and the way to kill any of them."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from tocsin import embedded, lifeline
+from tocsin.settings import EXAMPLE_CONFIG, PROXIES, Environment
+
+ROOT = Path(__file__).parent.parent
+RESTART = 0.1  # seconds until a dead process is started again: what the program's own supervisor waits at first
+PATIENCE = 15.0  # seconds that processes get to end when told
+POLICIES = ("kars", "beauty")
+# One company for both policies: the roles of either, and business hours at all times.
+ROLES = {"engineering_team": ["mei", "bruno"], "cto": "carla", "ceo": "victor"}
+CALENDAR = {"hours": "00:00-23:59", "days": ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A line of `ps`."""
+
+    pid: int
+    parent: int
+    command: str
+
+
+@dataclass
+class Hand:
+    """One process that we start, and start again when it dies."""
+
+    name: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    process: "subprocess.Popen[bytes] | None" = None
+    died: float = 0.0
+
+
+@dataclass
+class Crew:
+    """Server, workspace, bots and worker supervisors on one folder and on free ports."""
+
+    folder: Path
+    bots: int
+    supervisors: int
+    speed: float
+    hands: dict[str, Hand] = field(default_factory=dict)
+    restarts: int = 0
+    seen: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.data = self.folder / "data"
+        self.data.mkdir(parents=True)
+        self.ports = free_ports(self.bots + 1)
+        for policy in POLICIES:
+            (self.folder / f"{policy}.yml").write_text(yaml.safe_dump(company(policy)))
+        self._add("server", "tocsin.embedded", str(self.data))
+        self._add("workspace", "tocsin", "sandbox")
+        for n in range(1, self.bots + 1):
+            own = {"TOCSIN_LISTEN": f"127.0.0.1:{self.ports[n]}", "TOCSIN_CONFIG": self._config(n)}
+            self._add(f"bot {n}", "tocsin", "bot", **own)
+        for n in range(1, self.supervisors + 1):
+            self._add(f"supervisor {n}", "tocsin", "worker", TOCSIN_CONFIG=self._config(1))
+
+    @property
+    def slack(self) -> str:
+        """The address of the local workspace."""
+        return f"http://127.0.0.1:{self.ports[0]}"
+
+    def _config(self, n: int) -> str:
+        """Bots take turns with the policies; who is on call is the same in all of them."""
+        return str(self.folder / f"{POLICIES[(n - 1) % len(POLICIES)]}.yml")
+
+    def _add(self, name: str, *argv: str, **own: str) -> None:
+        ours = {field.upper() for field in Environment.model_fields} | {p.upper() for p in PROXIES} | set(PROXIES)
+        environment = {k: v for k, v in os.environ.items() if k not in ours} | {
+            "TOCSIN_DATA": str(self.data),
+            "TOCSIN_SANDBOX_LISTEN": f"127.0.0.1:{self.ports[0]}",
+            "TOCSIN_SPEED": str(self.speed),
+            "LOG_LEVEL": "WARNING",
+            "PYTHONPATH": str(ROOT),
+            lifeline.VARIABLE: "stdin",  # none outlives us, whatever ends us
+        }
+        self.hands[name] = Hand(name, argv, environment | own)
+
+    # Life --------------------------------------------------------------------------------------------------------
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            self._spawn(self.hands[name])
+
+    def tend(self) -> None:
+        """Start again what has died."""
+        for hand in self.hands.values():
+            if hand.process is None or hand.process.poll() is None:
+                continue
+            if not hand.died:
+                hand.died = time.monotonic()
+            elif time.monotonic() - hand.died > RESTART:
+                self.restarts += 1
+                self._spawn(hand)
+
+    def _spawn(self, hand: Hand) -> None:
+        with (self.folder / "output").open("ab") as output:
+            hand.process = subprocess.Popen(  # noqa: S603 - this Python with arguments of our own
+                [sys.executable, "-m", *hand.argv],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+                env=hand.environment,
+                start_new_session=True,
+            )
+        hand.died = 0.0
+
+    # Death -------------------------------------------------------------------------------------------------------
+
+    def kill(self, name: str) -> bool:
+        """kill -9: of a bot or a supervisor, or of a part ("ticker of supervisor 1"). Whether there was one."""
+        part, _, owner = name.rpartition(" of ")
+        process = self.hands[owner].process
+        if process is None or process.poll() is not None:
+            return False
+        pid = self._part(process.pid, part) if part else process.pid
+        return pid is not None and killed(pid)
+
+    def kill_redis(self, known_pid: int) -> bool:
+        return killed(known_pid)
+
+    def _part(self, supervisor: int, part: str) -> int | None:
+        family = self.look()
+        return next((p.pid for p in family if p.parent == supervisor and p.command.endswith(f"--part {part}")), None)
+
+    def look(self) -> list[Process]:
+        """Every process of ours that is there now; they are remembered, so that none is left behind."""
+        everything = processes()
+        ours = {h.process.pid for h in self.hands.values() if h.process}
+        family = [p for p in everything if p.pid in ours or p.parent in ours or str(self.data) in p.command]
+        self.seen |= {p.pid: p.command for p in family}
+        return family
+
+    def retire(self, *kinds: str) -> None:
+        """End all of these for good."""
+        self.look()
+        hands = [h for h in self.hands.values() if h.name.split()[0] in kinds]
+        ending = [h.process for h in hands if h.process]
+        for hand in hands:
+            hand.process = None
+        end(ending)
+
+    def stop(self) -> list[Process]:
+        """End everything, the server last; gives the orphans: what is still there although it was told to end."""
+        self.retire("bot", "supervisor")
+        self.retire("workspace", "server")
+        left = [p for p in processes() if self.seen.get(p.pid) == p.command]
+        for orphan in left:
+            killed(orphan.pid)
+        return left
+
+    def taken_ports(self) -> list[int]:
+        return [port for port in self.ports if not is_free(port)]
+
+
+def company(policy: str) -> dict[str, object]:
+    """The shipped example under one of the two policies, with every public channel."""
+    example = yaml.safe_load(EXAMPLE_CONFIG.read_text())
+    example.pop("public_channels", None)
+    return {**example, "policy": policy, "roles": example["roles"] | ROLES, "calendar": CALENDAR}
+
+
+def server_address(data: Path) -> str:
+    return embedded.url(data)
+
+
+def processes() -> list[Process]:
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)  # noqa: S607 - wherever this system has it
+    rows = (line.split(maxsplit=3) for line in listed.stdout.splitlines())
+    return [Process(int(r[0]), int(r[1]), r[3]) for r in rows if len(r) == 4 and not r[2].startswith("Z")]
+
+
+def killed(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+        return True
+    return False
+
+
+def end(started: list["subprocess.Popen[bytes]"]) -> None:
+    """SIGTERM, and SIGKILL for the whole group of what does not end."""
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + PATIENCE
+    for process in started:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if process.stdin:
+            process.stdin.close()
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    with contextlib.ExitStack() as open_now:
+        probes = [open_now.enter_context(socket.socket()) for _ in range(count)]
+        return tuple(_bound(probe) for probe in probes)
+
+
+def _bound(probe: socket.socket) -> int:
+    probe.bind(("127.0.0.1", 0))
+    return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def lines(path: Path) -> Iterator[str]:
+    with path.open(errors="replace") as file:
+        yield from file

@@ -1,0 +1,117 @@
+"""Many open incidents in the state that they would have reached by themselves, with nothing left to send.
+
+They are told through `decide` like any other, on a clock of their own, and stored through the store: a checkpoint that
+is due in ten seconds belongs to an incident that was declared an hour before that.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from benchmarks.rig import Rig
+from escalation.checkpoints import alarms
+from escalation.company import Roster, roster
+from escalation.desk import Desk
+from escalation.effects import OpenRoom, SendPage
+from escalation.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
+from escalation.incident import Facts, Incident, Room
+from escalation.policy import Severity
+from escalation.store import Store
+from escalation.transitions import decide, declare
+from tocsin import config
+from tocsin.settings import EXAMPLE_CONFIG
+from workers import outbox
+
+FAR = timedelta(days=1)
+TEMPLATE = "INC-00000000-000"
+
+
+class Crowd:
+    """Incidents of the shipped example company, whose cards really stand in the workspace."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self.store = Store(rig.redis, outbox.post)
+        loaded = config.load(EXAMPLE_CONFIG)
+        self.desk = Desk(self.store, loaded.company, loaded.policy, self.store.now)
+        self._roster: Roster = roster(loaded.company, self.store.directory(), datetime.now(UTC))
+        self._posted: dict[str, tuple[str, str]] = {}
+
+    def due_at(self, due: datetime, number: int = 1) -> list[str]:
+        """Incidents whose next checkpoint is due then, told once and copied; their ids."""
+        return self._store(due, number) if number else []
+
+    def paging_at(self, due: datetime) -> str:
+        """A P0 that nobody acknowledged, whose backup is paged then."""
+        return self._store(due, 1, "P0", pages=True)[0]
+
+    def there(self, number: int) -> list[str]:
+        """Open incidents whose next checkpoint is due tomorrow."""
+        return self.due_at(datetime.now(UTC) + FAR, number)
+
+    def _store(self, due: datetime, number: int, severity: str = "P2", *, pages: bool = False) -> list[str]:
+        told = self._told(TEMPLATE, severity, due, pages).model_dump_json()
+        day = f"{due:%Y%m%d}"
+
+        def make(name: str) -> Incident:
+            return Incident.model_validate_json(told.replace(TEMPLATE, name))
+
+        return [self.store.declare(day, "", make).id for _ in range(number)]
+
+    def _told(self, name: str, severity: str, due: datetime, pages: bool) -> Incident:
+        """Declared so long ago that its next checkpoint is due at `due`: the first one, or the first one that pages."""
+        trial = self._until(self._born(name, severity, due), pages)
+        told = self._until(self._born(name, severity, due - (min(alarms(trial).values()) - due)), pages)
+        assert min(alarms(told).values()) == due, "this severity counts in business hours: take another"
+        return told
+
+    def _born(self, name: str, severity: str, at: datetime) -> Incident:
+        facts = Facts(title="Checkout is slow", impact="Some customers wait")
+        event = Declare(by="UPAULA", facts=facts, terms=self.desk.terms(Severity(severity), facts, at))
+        return self._settled(declare(name, event, at, self._roster), at)
+
+    def _until(self, incident: Incident, pages: bool) -> Incident:
+        while pages:
+            due = min(alarms(incident).values())
+            fired = decide(incident, CheckpointDue(checkpoint=""), due, self._roster)
+            if any(isinstance(e, SendPage) and fired.page(e.page).tier > 1 for e in fired.effects):
+                break
+            incident = self._settled(fired, due)
+        return incident
+
+    def _settled(self, incident: Incident, at: datetime) -> Incident:
+        """Everything that was to be sent has been."""
+        while incident.effects:
+            incident = decide(incident, self._outcome(incident, incident.effects[0]), at, self._roster)
+        return incident
+
+    def _outcome(self, incident: Incident, effect: Any) -> OutcomeEvent:
+        if isinstance(effect, OpenRoom):
+            channel, _ = self._message("war-room-of-many")
+            return RoomOpened(effect=effect.id, room=Room(channel=channel, name=effect.name, private=effect.private))
+        person = incident.page(effect.page).person if isinstance(effect, SendPage) else ""
+        channel, ts = self._message(person or "incidents")
+        return Delivered(effect=effect.id, channel=channel, ts=ts, face=incident.face, person=person)
+
+    def _message(self, where: str) -> tuple[str, str]:
+        """A message that stands for all cards of one place: a channel's name, or a person."""
+        if where not in self._posted:
+            channel = self._channel(where)
+            self._posted[where] = (channel, self._rig.slack_call("chat.postMessage", channel=channel, text="A")["ts"])
+        return self._posted[where]
+
+    def _channel(self, where: str) -> str:
+        if where[:1].isupper():
+            return str(self._rig.slack_call("conversations.open", users=where)["channel"]["id"])
+        known = self._rig.slack_call("conversations.list", limit=1000)["channels"]
+        found = next((c["id"] for c in known if c["name"] == where), None)
+        if found is None:
+            return str(self._rig.slack_call("conversations.create", name=where)["channel"]["id"])
+        self._rig.slack_call("conversations.join", channel=found)
+        return str(found)
+
+
+def spread(first: datetime, number: int, seconds: float) -> Iterator[datetime]:
+    """Instants at even distances, none of them at a whole second."""
+    for n in range(number):
+        yield first + timedelta(seconds=seconds * n / number, microseconds=137_000)

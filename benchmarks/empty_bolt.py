@@ -1,0 +1,40 @@
+"""The least that can answer Slack over HTTP: a Bolt app that acknowledges everything and does nothing.
+
+`python -m benchmarks.empty_bolt PORT`.
+"""
+
+import re
+import sys
+
+import uvicorn
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tocsin.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET
+
+
+def build() -> Starlette:
+    app = AsyncApp(token=LOCAL_BOT_TOKEN, signing_secret=LOCAL_SIGNING_SECRET, request_verification_enabled=True)
+
+    async def acknowledge(ack: AsyncAck) -> None:
+        await ack()
+
+    app.action(re.compile(""))(acknowledge)
+    app.command(re.compile(""))(acknowledge)
+    handler = AsyncSlackRequestHandler(app)
+
+    async def events(request: Request) -> Response:
+        return await handler.handle(request)
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    return Starlette(routes=[Route("/slack/events", events, methods=["POST"]), Route("/healthz", healthz)])
+
+
+if __name__ == "__main__":
+    uvicorn.run(build(), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")

@@ -1,0 +1,57 @@
+"""Every state that every incident was ever committed in, in order: read from the server's append-only files.
+
+The server drops a file once it has rewritten it; a hard link keeps it. What a crash cut off, the server cuts off its
+file when it starts again, so what stands there is what was really committed.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+Json = dict[str, Any]
+_PREFIX = b"tocsin:incident:"
+
+
+def keep(data: Path, kept: Path) -> None:
+    """Link the files that are new. To be called more often than the server rewrites."""
+    kept.mkdir(exist_ok=True)
+    for path in (data / "appendonlydir").glob("*.incr.aof"):
+        with contextlib.suppress(FileExistsError, FileNotFoundError):
+            os.link(path, kept / path.name)
+
+
+def states(kept: Path) -> Iterator[tuple[str, Json]]:
+    """(incident id, document) for every commit, oldest first."""
+    for path in sorted(kept.glob("*.incr.aof"), key=_number):
+        with path.open("rb") as file:
+            for command in _commands(file):
+                if command[0].upper() == b"SET" and command[1].startswith(_PREFIX):
+                    yield str(command[1][len(_PREFIX) :], "utf-8"), json.loads(command[2])
+
+
+def _number(path: Path) -> int:
+    """`appendonly.aof.12.incr.aof` -> 12."""
+    return int(path.name.split(".")[-3])
+
+
+def _commands(file: IO[bytes]) -> Iterator[list[bytes]]:
+    """The commands in a file: https://valkey.io/topics/protocol. A last one that is cut off never was answered."""
+    while head := file.readline():
+        if head.startswith(b"#"):
+            continue
+        command = [_argument(file) for _ in range(int(head[1:]))]
+        if any(part is None for part in command):
+            return
+        yield [part for part in command if part is not None]
+
+
+def _argument(file: IO[bytes]) -> bytes | None:
+    head = file.readline()
+    if not head.endswith(b"\r\n"):
+        return None
+    size = int(head[1:])
+    whole = file.read(size + 2)
+    return whole[:size] if len(whole) == size + 2 else None

@@ -1,0 +1,41 @@
+"""APScheduler 3: a job for a date, in its Redis job store. As a program it is the scheduler."""
+
+import os
+import threading
+import time
+from datetime import UTC, datetime
+
+import redis
+from apscheduler.jobstores.redis import RedisJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+
+SOCKET = os.environ["BENCH_SOCKET"]
+client = redis.Redis(unix_socket_path=SOCKET)
+scheduler = BackgroundScheduler(
+    jobstores={"default": RedisJobStore(unix_socket_path=SOCKET)},
+    job_defaults={"misfire_grace_time": None},
+    timezone=UTC,
+)
+
+
+def checkpoint(n: int) -> None:
+    client.hset("ran", str(n), str(time.time()))
+
+
+def send(n: int, at: float) -> None:
+    """A scheduler hears of no job that another process adds: it is told by a list."""
+    client.rpush("to-schedule", f"{n}:{at}")
+
+
+def _serve() -> None:
+    scheduler.start()
+    while True:
+        _, raw = client.blpop(["to-schedule"], timeout=0)
+        n, _, at = raw.decode().partition(":")
+        job = {"trigger": "date", "run_date": datetime.fromtimestamp(float(at), UTC), "args": [int(n)]}
+        scheduler.add_job("on_apscheduler:checkpoint", **job)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_serve, daemon=True).start()
+    threading.Event().wait()

@@ -1,0 +1,23 @@
+"""huey: a task with an `eta`."""
+
+import os
+import time
+from datetime import UTC, datetime
+
+import huey
+import redis
+
+SOCKET = os.environ["BENCH_SOCKET"]
+app = huey.RedisHuey(
+    "bench", connection_pool=redis.ConnectionPool.from_url(f"unix://{SOCKET}"), utc=True, results=False
+)
+client = redis.Redis(unix_socket_path=SOCKET)
+
+
+@app.task()
+def checkpoint(n: int) -> None:
+    client.hset("ran", str(n), str(time.time()))
+
+
+def send(n: int, at: float) -> None:
+    checkpoint.schedule((n,), eta=datetime.fromtimestamp(at, UTC))

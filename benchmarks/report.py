@@ -1,0 +1,84 @@
+"""The figures of a run, as a table for people."""
+
+import contextlib
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from benchmarks.acting import People
+from benchmarks.count import Lateness, Verdict, percentile
+from benchmarks.crew import Crew, lines
+from benchmarks.faults import Storm
+
+Json = dict[str, Any]
+MOST = 12  # of a kind of finding that are shown
+
+
+def say(words: str) -> None:
+    print(words, flush=True)
+
+
+def show(verdict: Verdict, storm: Storm, people: People, failed: Counter[str], crew: Crew, left: list[str]) -> None:
+    """Everything that was counted."""
+    say(f"  {verdict.incidents} incidents, {verdict.commits} commits, {verdict.fired} checkpoints fired")
+    say(f"  in Slack: {_counted(verdict.sent)}")
+    say(f"  struck:   {_counted(storm.struck)}; {crew.restarts} restarts by hand, the rest by supervisors")
+    say(f"  calls of Slack's that failed: {_counted(failed) or 'none'}")
+    say(f"  people:   {_counted(people.done)}")
+    say(f"  Redis was away for {_away(storm, 'redis')}, Slack for {_away(storm, 'slack')}")
+    _lateness(verdict.times)
+    for name, found in (
+        ("lost", verdict.lost),
+        ("doubled", verdict.doubled),
+        ("early", verdict.early),
+        ("left behind", left),
+    ):
+        say(f"  {name:<12}{len(found):>6}")
+        for line in found[:MOST]:
+            say(f"      {line}")
+    for line, n in complaints(crew).most_common(MOST):
+        say(f"  logged {n} times: {line}")
+    if not verdict.sound:
+        say(f"  everything is kept in {crew.folder}")
+
+
+def _counted(what: Counter[str]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(what.items()))
+
+
+def _away(storm: Storm, what: str) -> str:
+    spans = [s.end - s.start for s in storm.outages if s.what == what]
+    return ", ".join(f"{s:.1f} s" for s in spans) or "no time"
+
+
+def _lateness(times: list[Lateness]) -> None:
+    """All of it; and what neither an outage nor a fault of Slack's own stood in the way of."""
+    say(f"  {'lateness in seconds':<32}{'n':>7}{'p50':>9}{'p99':>9}{'max':>9}    undisturbed: n, p50, p99, max")
+    for what in dict.fromkeys(t.what for t in times):
+        some = [t for t in times if t.what == what]
+        say(f"  {what:<32}{_row(some)}    {_row([t for t in some if not t.disturbed])}")
+
+
+def _row(times: list[Lateness]) -> str:
+    seconds = [t.seconds for t in times]
+    return f"{len(seconds):>7}" + "".join(f"{percentile(seconds, share):>9.3f}" for share in (0.5, 0.99, 1.0))
+
+
+def complaints(crew: Crew) -> Counter[str]:
+    """What the program's logs call an error, each by its first and last words."""
+    found: Counter[str] = Counter()
+    for line in lines(crew.folder / "output"):
+        entry = _entry(line)
+        if entry.get("level") in ("error", "critical"):
+            raised = str(entry.get("exception") or entry.get("error") or "").strip().splitlines()
+            event = re.sub(r"Worker \w+", "an RQ worker", str(entry["event"]))
+            found[f"{event.partition(': Err')[0]:.80} {raised[-1] if raised else '':.80}"] += 1
+    return found
+
+
+def _entry(line: str) -> Json:
+    with contextlib.suppress(ValueError):
+        entry = json.loads(line)
+        return entry if isinstance(entry, dict) else {}
+    return {"level": "error", "event": line.strip()} if line.startswith("Traceback") else {}

@@ -1,0 +1,173 @@
+"""Tocsin as it really runs, in processes of its own: embedded server, local workspace, bot over HTTP, worker."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from tocsin import embedded
+from tocsin.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 120.0  # seconds; the workers have to sort out thousands of incidents in some of this
+PARTS = ("ticker", "sweep", "urgent", "normal")
+TICKS = os.sysconf("SC_CLK_TCK")
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def wait_until(seen: Callable[[], Any], what: str, every: float = 0.01, within: float = PATIENCE) -> None:
+    """TimeoutError, with `what` was waited for, when it is not seen in time."""
+    ends = time.monotonic() + within
+    while not seen():
+        if time.monotonic() > ends:
+            raise TimeoutError(what)
+        time.sleep(every)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def http(url: str, body: Any = None) -> Any:
+    """JSON from an address of this machine; with a body it is posted."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})  # noqa: S310 - our own address
+    with _direct.open(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def answers(url: str) -> bool:
+    try:
+        with _direct.open(url, timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@contextmanager
+def process(
+    *argv: str, environment: dict[str, str] | None = None, folder: Path = ROOT, mute: bool = False
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program for as long as the block lasts; what it says goes to our standard error, unless it is mute."""
+    ear = subprocess.DEVNULL if mute else sys.stderr
+    started = subprocess.Popen(argv, env=environment, cwd=folder, stdout=ear, stderr=ear)  # noqa: S603 - our own programs
+    try:
+        yield started
+    finally:
+        started.send_signal(signal.SIGTERM)
+        try:
+            started.wait(15)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+@contextmanager
+def server() -> Iterator[Path]:
+    """An embedded server, with the settings that `tocsin run` gives it; its socket's path."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+        data = Path(folder) / "data"
+        embedded.make_folder(data)
+        with process(sys.executable, "-m", "tocsin.embedded", str(data)):
+            wait_until(lambda: embedded.running(data), "the embedded server")
+            yield embedded.socket_path(data)
+
+
+def client(path: Path) -> Redis:
+    return Redis(unix_socket_path=str(path), socket_timeout=30)
+
+
+@dataclass
+class Rig:
+    """What runs, and where. `parts` holds the process ids by name."""
+
+    socket: Path
+    redis: Redis
+    web: int = field(default_factory=free_port)
+    slack: int = field(default_factory=free_port)
+    parts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def workspace(self) -> str:
+        return f"http://127.0.0.1:{self.slack}"
+
+    @property
+    def bot(self) -> str:
+        return f"http://127.0.0.1:{self.web}"
+
+    def environment(self) -> dict[str, str]:
+        ours = {name.upper() for name in Environment.model_fields}
+        return {k: v for k, v in os.environ.items() if k not in ours} | {
+            "SLACK_BOT_TOKEN": LOCAL_BOT_TOKEN,
+            "SLACK_SIGNING_SECRET": LOCAL_SIGNING_SECRET,
+            "SLACK_API_URL": f"{self.workspace}/api/",
+            "REDIS_URL": f"unix://{self.socket}",
+            "TOCSIN_LISTEN": f"127.0.0.1:{self.web}",
+            "TOCSIN_SANDBOX_LISTEN": f"127.0.0.1:{self.slack}",
+            "TOCSIN_DATA": str(self.socket.parent / "workspace-data"),
+            "LOG_LEVEL": "ERROR",
+        }
+
+    def tocsin(self, *arguments: str) -> Any:
+        return process(sys.executable, "-m", "tocsin", *arguments, environment=self.environment())
+
+    def slack_call(self, method: str, **body: Any) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            f"{self.workspace}/api/{method}",
+            json.dumps(body).encode(),
+            {"content-type": "application/json; charset=utf-8", "authorization": f"Bearer {LOCAL_BOT_TOKEN}"},
+        )
+        with _direct.open(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def calls(self, method: str) -> list[dict[str, Any]]:
+        """The Web API calls so far, oldest first; `at` is in epoch seconds."""
+        return list(http(f"{self.workspace}/control/calls?method={method}")["calls"])
+
+    def alive(self) -> dict[str, int]:
+        keys = [str(key, "utf-8").split(":") for key in self.redis.keys("tocsin:alive:*")]
+        return {key[2]: int(key[-1]) for key in keys}
+
+
+@contextmanager
+def rig(*, workers: bool = True, bot: bool = False) -> Iterator[Rig]:
+    """Server and workspace, with a worker or a bot or both."""
+    with ExitStack() as stack:
+        path = stack.enter_context(server())
+        made = Rig(path, client(path))
+        stack.enter_context(made.tocsin("sandbox"))
+        wait_until(lambda: answers(f"{made.workspace}/control/state"), "the local workspace")
+        if workers:
+            stack.enter_context(made.tocsin("worker"))
+        if bot:
+            stack.enter_context(made.tocsin("bot"))
+        wanted = {*(PARTS if workers else ()), *(("bot",) if bot else ())}
+        wait_until(lambda: wanted <= set(made.alive()), "the parts")
+        made.parts = made.alive()
+        yield made
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has all to itself, and what it shares."""
+    fields = Path(f"/proc/{pid}/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def busy(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS

@@ -1,0 +1,67 @@
+"""What goes out by other ways than Slack: the mail of a page, and the incident as another paging service shows it.
+
+Of a security incident they say that there is one, and no word of what it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from escalation.incident import Entry, Incident
+from escalation.outward import outward
+from escalation.templates import war_room, why_you
+from escalation.values import PersonId
+from escalation.wording import Wording
+from escalation.words import Line, Strong, Time, line, text
+
+HIDDEN = "a security incident"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail: one line, and plain text."""
+
+    subject: str
+    body: str
+
+
+def title(incident: Incident) -> str:
+    """What the incident is called where others may read it."""
+    drill = "DRILL: " if incident.drill else ""
+    return drill + (HIDDEN if incident.private else " ".join(incident.facts.title.split()))
+
+
+def page_letter(incident: Incident, page_n: int, names: Mapping[PersonId, str]) -> Letter:
+    """Why you, what it is, where it is handled. A reason may be people's words, so a private one goes without."""
+    page = incident.page(page_n)
+    again = " again" if page.sent > 1 else ""
+    why = why_you(incident, page_n)
+    lines = (*(why[:1] if incident.private else why), *_facts(incident), _answer_in_slack(incident))
+    subject = f"[{incident.severity}] You are paged{again}: {title(incident)} ({incident.id})"
+    return Letter(subject, text(lines, names))
+
+
+def stakeholder_letter(incident: Incident, entry: Entry, wording: Wording, names: Mapping[PersonId, str]) -> Letter:
+    """A communication's words."""
+    subject = f"[{incident.severity}] {title(incident)}: {entry.fields['status']} ({incident.id})"
+    return Letter(subject, text(outward(incident, entry, wording), names))
+
+
+def alert_summary(incident: Incident) -> str:
+    """One line for another paging service (PagerDuty takes 1,024 characters)."""
+    return f"{incident.severity} {title(incident)} ({incident.id})"[:1024]
+
+
+def _facts(incident: Incident) -> tuple[Line, ...]:
+    since = line(Strong("Since: "), Time(incident.declared_at, clock=False))
+    if incident.private:
+        return (line(Strong("What: "), HIDDEN, "; the rest stands in its private room."), since)
+    return (
+        line(Strong("What: "), incident.facts.title),
+        line(Strong("Impact: "), incident.facts.impact or "not stated"),
+        since,
+        line(Strong("War room: "), *war_room(incident)),
+    )
+
+
+def _answer_in_slack(incident: Incident) -> Line:
+    return line(f"Acknowledge it in Slack: the button on its card, or /incident ack {incident.id}.")

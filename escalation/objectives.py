@@ -1,0 +1,229 @@
+"""How well Tocsin keeps its own promises: what was due, decided, accepted and acknowledged, and the figures of it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import ceil, floor
+
+from pydantic import Field
+
+from escalation.values import Duration, Frozen, spoken_duration
+
+LOST_AFTER = timedelta(seconds=30)  # far beyond every promise, and beyond what a repair takes
+
+
+class Objective(Frozen):
+    """So many per cent of the pages are accepted `within` that time of their due time.
+
+    With `open_incident` Tocsin declares an incident on itself when that is missed.
+    """
+
+    within: Duration = timedelta(seconds=2)
+    share: float = Field(default=99.9, gt=0, le=100)
+    open_incident: bool = False
+
+
+class What(StrEnum):
+    """`fired`: a checkpoint was decided. `decided`, `accepted`, `called_off`: a page or message."""
+
+    FIRED = "fired"
+    DECIDED = "decided"
+    ACCEPTED = "accepted"
+    CALLED_OFF = "called_off"
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A line of the ledger: ids and epoch seconds, no words. The same `id` twice is the same thing twice told.
+
+    `at` is when it happened, `since` from when the time counts that is no lateness (an acknowledgement's).
+    `mark` tells one message from another of the same delivery; `adopted` when an earlier one had arrived.
+    """
+
+    what: What
+    id: str
+    kind: str
+    due: float
+    at: float
+    since: float = 0.0
+    mark: str = ""
+    adopted: bool = False
+
+
+def encode(records: Iterable[Record]) -> str:
+    """Records as one JSON list."""
+    return json.dumps([{k: v for k, v in asdict(r).items() if v} for r in records], separators=(",", ":"))
+
+
+def decode(text: str | bytes) -> Iterator[Record]:
+    """The records of a JSON list. What a newer version adds is left out, and kinds of record that are not known."""
+    known = {field.name for field in fields(Record)}
+    for raw in json.loads(text):
+        if raw["what"] in set(What):
+            times = {"due": 0.0, "at": 0.0} | {k: v for k, v in raw.items() if k in known}
+            yield Record(**(times | {"what": What(raw["what"])}))
+
+
+# Figures -------------------------------------------------------------------------------------------------------------
+
+PAGES = {"page": "pages in Slack", "page_by": "pages by mail"}
+CHECKPOINTS, MESSAGES, OTHERS = "checkpoints", "messages", "alerts in another service"
+SLOWNESS = 1e-6  # seconds: floats of two clocks' readings are not compared closer
+
+
+@dataclass(frozen=True)
+class Row:
+    """Seconds from the due time (from the start, for acknowledgements), of all that happened. `in_time` of `count`."""
+
+    kind: str
+    count: int
+    in_time: int
+    p50: float
+    p99: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The objective and what became of it. `pages` are those that count: accepted, or not accepted in time.
+
+    `lost`: due for long and still not done. `doubled`: sent once more. `early`: before the due time.
+    """
+
+    since: datetime
+    until: datetime
+    objective: Objective
+    rows: tuple[Row, ...]
+    pages: int
+    pages_in_time: int
+    lost: int
+    doubled: int
+    early: int
+
+    @property
+    def share(self) -> float | None:
+        """Per cent of the pages that were in time; None while there are none."""
+        return 100 * self.pages_in_time / self.pages if self.pages else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the objective is met; None while there is nothing to tell it by."""
+        return None if self.share is None else self.share >= self.objective.share
+
+
+def report(records: Iterable[Record], objective: Objective, since: datetime, now: datetime, lost: int) -> Report:
+    """The figures of what was due since then. `lost` is counted elsewhere: what did not happen has no record."""
+    found = _Found()
+    for record in records:
+        if record.due >= since.timestamp() or record.what in (What.CALLED_OFF, What.ACKNOWLEDGED):
+            found.add(record)
+    within, late = objective.within.total_seconds() + SLOWNESS, found.late()
+    rows = [_row(kind, seconds, sum(s <= within for s in seconds)) for kind, seconds in sorted(late.items())]
+    pages = [s for kind in PAGES.values() for s in late[kind]]
+    missed = found.missed(now.timestamp(), within)
+    return Report(
+        since=since,
+        until=now,
+        objective=objective,
+        rows=(*(r for r in rows if r.count), *found.acknowledgements(since.timestamp())),
+        pages=len(pages) + missed,
+        pages_in_time=sum(s <= within for s in pages),
+        lost=lost,
+        doubled=found.doubled(),
+        early=sum(s < -SLOWNESS for seconds in late.values() for s in seconds),
+    )
+
+
+class _Found:
+    """The ledger, joined by id: of what was told twice the first counts."""
+
+    def __init__(self) -> None:
+        self._first: dict[What, dict[str, Record]] = {what: {} for what in What}
+        self._sends: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, record: Record) -> None:
+        self._first[record.what].setdefault(record.id, record)
+        if record.what is What.ACCEPTED and not record.adopted:
+            self._sends[record.id].add(record.mark or repr(record.at))
+
+    def late(self) -> dict[str, list[float]]:
+        """Kind -> seconds from the due time to the end: decided, for a checkpoint; accepted, for the rest."""
+        seconds: dict[str, list[float]] = defaultdict(list)
+        seconds[CHECKPOINTS] = [r.at - r.due for r in self._first[What.FIRED].values()]
+        for id, record in self._first[What.ACCEPTED].items():
+            decided = self._first[What.DECIDED].get(id, record)
+            seconds[_said(record.kind)].append(record.at - decided.due)
+        return seconds
+
+    def missed(self, now: float, within: float) -> int:
+        """Pages whose time passed before anybody accepted them; one that was called off in time is none."""
+        off, accepted = self._first[What.CALLED_OFF], self._first[What.ACCEPTED]
+        waited = ((off[id].at if id in off else now) - r.due for id, r in self._decided() if id not in accepted)
+        return sum(s > within for s in waited)
+
+    def _decided(self) -> Iterable[tuple[str, Record]]:
+        return self._first[What.DECIDED].items()
+
+    def doubled(self) -> int:
+        return sum(len(sends) - 1 for sends in self._sends.values())
+
+    def acknowledgements(self, since: float) -> Iterator[Row]:
+        """By severity: how long people took, and how many kept the policy's target."""
+        records = [r for r in self._first[What.ACKNOWLEDGED].values() if r.at >= since]
+        for severity in sorted({r.kind for r in records}):
+            of = [r for r in records if r.kind == severity]
+            yield _row(f"{severity} acknowledged", [r.at - r.since for r in of], sum(r.at <= r.due for r in of))
+
+
+def _said(kind: str) -> str:
+    return OTHERS if kind == "alert" else PAGES.get(kind, MESSAGES)
+
+
+def _row(kind: str, seconds: Sequence[float], in_time: int) -> Row:
+    ranked = sorted(seconds) or [0.0]
+    return Row(kind, len(seconds), in_time, _percentile(ranked, 50), _percentile(ranked, 99), ranked[-1])
+
+
+def _percentile(ranked: Sequence[float], share: float) -> float:
+    """The nearest rank: a value that did occur."""
+    return ranked[max(0, ceil(len(ranked) * share / 100) - 1)]
+
+
+# Words ---------------------------------------------------------------------------------------------------------------
+
+
+def kept(report: Report) -> tuple[str, str]:
+    """The objective as a sentence, and what became of it."""
+    within, share = spoken_duration(report.objective.within), f"{report.objective.share:g}"
+    sentence = f"{share} % of all pages are accepted within {within} of their due time."
+    over = f"in the last {spoken_duration(report.until - report.since)}"
+    wrong = f"{report.lost} lost, {report.doubled} doubled, {report.early} early."
+    if report.share is None:
+        return sentence, f"No data: nobody was paged {over}. {wrong}"
+    verdict = "Kept" if report.met else "Missed"
+    return sentence, f"{verdict}: {percent(report.share)} % of {report.pages:,} pages {over}. {wrong}"
+
+
+def scores(report: Report) -> Iterator[tuple[Row, str]]:
+    """The figures of each kind, in words."""
+    for row in report.rows:
+        spread = ", ".join(
+            f"{name} {seconds(s)}" for name, s in (("p50", row.p50), ("p99", row.p99), ("max", row.most))
+        )
+        yield row, f"{row.count:,}, {percent(100 * row.in_time / row.count)} % in time; {spread}"
+
+
+def percent(share: float) -> str:
+    """Cut and never rounded: 99.8999 must not read as 99.9."""
+    return f"{floor(share * 1000 + SLOWNESS) / 1000:g}"
+
+
+def seconds(length: float) -> str:
+    """`12 ms`, `1.25 s`, `4 minutes 10 seconds`."""
+    if length >= 60:
+        return spoken_duration(timedelta(seconds=length))
+    return f"{length:.2f} s" if length >= 1 else f"{length * 1000:.0f} ms"

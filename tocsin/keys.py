@@ -1,0 +1,219 @@
+"""What each key of a policy and of a configuration means, in a sentence: for editors (JSON Schema) and for the docs."""
+
+from collections.abc import Mapping
+
+POLICY: Mapping[str, Mapping[str, str]] = {
+    "Policy": {
+        "name": "The policy's short name.",
+        "title": "What people call it.",
+        "roles": (
+            "Every role that the policy names, and what people call it. `service_lead` and `service_team` "
+            "follow the affected service."
+        ),
+        "severities": "P0 (the worst) to P3; those that you use.",
+        "phases": "The phases of every war room, in order.",
+        "handover": "What happens when on call changes hands.",
+        "activities": "What is to be done again and again, and who owns it.",
+    },
+    "SeverityPolicy": {
+        "name": "What people call this severity, like Critical.",
+        "definition": "What it means, in a sentence: shown in the form while somebody declares.",
+        "examples": "What is one: shown there too.",
+        "acknowledge_within": "The target for the first answer.",
+        "resolve_within": "The target for the end.",
+        "urgent": "Its messages have workers of their own, so that no burst of others delays them.",
+        "ticket": (
+            "It is a ticket of the team that owns the service (`team`), or one for later (`backlog`). Its "
+            "channel is told."
+        ),
+        "tiers": "The ladder, from the first tier up.",
+        "at_once": "The tiers that are paged in the second of the declaration; `[]` is none.",
+        "commander": "The role that leads until somebody takes it; the first role of tier 1 unless said.",
+        "checkpoints": "What happens later, and what makes it moot.",
+        "on_fix_failed": "The tiers that are paged when a fix did not hold, also if they were paged before.",
+        "repeat_pages": "How often a page is sent again that its person did not answer.",
+        "updates": "How often a progress update is due.",
+        "communications": "Who outside of the response is told, when, and through what.",
+        "public_text": "What goes outside while nobody has worded it.",
+        "monitor_for": "How long a fix is watched before we ask whether it held.",
+        "room": "A war room is opened at the declaration.",
+        "room_when_several": "A war room is opened as soon as another such incident is open; all share one.",
+        "room_invites": "Roles that are invited to the war room without being paged.",
+        "review": "When a post-incident review is asked for.",
+        "phases": "Phases of this severity's war room, instead of the policy's.",
+    },
+    "Tier": {
+        "name": "What people call this tier.",
+        "roles": "Everybody who holds one of these roles at the moment of paging is paged.",
+        "on_breach": "Roles that join for a security incident.",
+        "room": "The war room opens when this tier is paged.",
+    },
+    "PlannedCheckpoint": {
+        "id": "Its short name, once in each severity.",
+        "after": "How long to wait.",
+        "since": (
+            "From when: `start` (the declaration, a reopening, a raised severity), `acknowledged`, "
+            "`root_cause` or `fix_applied`."
+        ),
+        "unless": "What makes it moot: one fact or several. An incident that is closed makes everything moot.",
+        "only_if": "Only if that was said of the incident; it fires late if it is said late.",
+        "page": "The tiers to page. One that was paged already is not paged again.",
+        "notify": "Roles that are told without being paged.",
+        "team": "The channel of the team that owns the service is told.",
+        "room": "The war room opens.",
+        "say": "What the message asks for.",
+        "offer": "The buttons of the message.",
+        "rests_while_monitoring": "It does not fire while a fix is being watched; if the fix fails, it fires at once.",
+        "why": "The reason, as the page gives it: it goes on after `because`.",
+    },
+    "TierPage": {
+        "tier": "The number of the tier, from 1.",
+        "again": "Page it also if it was paged before.",
+    },
+    "PageRepeat": {
+        "every": "How long after the last try.",
+        "times": "How many times at most.",
+    },
+    "UpdateCadence": {
+        "every": "How often an update is due. Each update sets the next one.",
+        "silence": "How long after the reminder the commander is told directly.",
+    },
+    "Communication": {
+        "id": "Its short name, once in each severity.",
+        "audience": "`stakeholders` (colleagues), `customers` or `social`.",
+        "through": (
+            "One means or several. Tocsin writes to `slack`; what it cannot write itself it asks a person to publish."
+        ),
+        "after": "How long after the start it begins.",
+        "within": "How soon after that it has to be out; whoever is responsible is reminded then.",
+        "unless": "What makes it needless before it begins.",
+        "only_if": "Only if that was said of the incident.",
+        "approval": "A person says yes before it goes out.",
+        "updates": "Each progress update follows to the same audience.",
+        "restored": "The end of it is told to the same audience.",
+        "follow_up": "A last word to them once the review was held.",
+        "why": "The reason, as the request gives it.",
+    },
+    "ReviewRule": {
+        "within": "Its due date, counted from the resolution.",
+        "always": "For every incident of this severity.",
+        "lasted": "For those that lasted so long.",
+        "security": "For security incidents.",
+        "data_loss": "For those with data loss.",
+    },
+    "Phase": {
+        "name": "What people call it.",
+        "begins": (
+            "With what: `opened` (the room), `after` (the time box before it), `fixing`, `monitoring` or `resolved`."
+        ),
+        "lasts": "Its time box; the room hears when it is over.",
+        "ask": "What is to be asked or done in it.",
+    },
+    "HandoverRules": {
+        "call": "How long the handover call takes.",
+        "agenda": "What it goes through.",
+        "checklist": "Boxes to tick.",
+        "test_page": "Whoever comes on call gets a test page, in working hours before the handover.",
+        "answer_within": "How long there is to answer it.",
+    },
+    "Activity": {
+        "id": "Its short name.",
+        "title": "What people call it.",
+        "owner": "The role that sees to it.",
+        "every": "`day` (each business day), `week`, `month` or `quarter` (on the first such weekday).",
+        "weekday": "The weekday, for all but `day`.",
+        "at": "The local time of day.",
+        "what": "What is to be done.",
+        "lists": "The reminder lists the open incidents of these severities.",
+    },
+}
+
+CONFIG: Mapping[str, Mapping[str, str]] = {
+    "Company": {
+        "policy": "`kars`, `beauty`, or the path to a policy of your own, relative to this file.",
+        "workspace": "The channels that Tocsin writes to.",
+        "meeting_url": "The link to the call of a war room.",
+        "timezone": "Your zone: for absences, and for times that people type.",
+        "people": "Everybody that this file names, each by a key.",
+        "roles": "Who stands behind each role of the policy.",
+        "rotations": "Who takes turns.",
+        "teams": "Who owns services together.",
+        "services": "What can break.",
+        "contacts": "Whom to call outside of Slack.",
+        "calendar": "When your company is at work: for business hours and business days.",
+        "other_ways": "Which ways beside Slack reach the people who are paged, and when.",
+        "objective": "What `tocsin slo` measures Tocsin by.",
+        "public_channels": (
+            "The means by which you reach people outside; what is not listed is never asked for. All, unless said."
+        ),
+        "templates": "Messages in your own words, by name.",
+        "permissions": "Narrows who may do what: the roles that may.",
+    },
+    "Workspace": {
+        "incidents_channel": "Where cards are posted: a name or an id. It is made if it is missing.",
+        "stakeholders_channel": "Where stakeholders are told.",
+        "oncall_channel": "Where handovers are announced; the incidents channel unless said.",
+    },
+    "OtherWays": {
+        "page": "Ways that every page takes too: `mail`, `pagerduty`; one or several.",
+        "slack_down": "Ways that a page takes when Slack has not taken it in time.",
+        "after": "How long Slack has for that, in real time.",
+        "stakeholders": "`mail`, if that carries the mail that they are owed.",
+    },
+    "Objective": {
+        "within": "How soon after its due time a page has to be accepted.",
+        "share": "How many per cent of the pages.",
+        "open_incident": "Tocsin declares a P2 on itself when that was missed.",
+    },
+    "PersonEntry": {
+        "email": "Finds the person in Slack.",
+        "slack": "Or: the member id, like U012ABCDEF.",
+        "name": "What to call them where Slack is not asked.",
+        "phone": "Where to call them.",
+        "mail": "Where to write to, if it is another address.",
+        "away": "Days off, first and last included, like 2026-12-24..2027-01-02; one or several.",
+    },
+    "Rotation": {
+        "people": "Who takes turns, in this order. With `ical`: who may appear in it.",
+        "every": "How long a turn is, in whole hours; 2h at least.",
+        "handover": "When turns begin, in local time, like Monday 00:00.",
+        "timezone": "Whose local time.",
+        "first_shift": "A day of the first person's turn; without it the count begins in January 1970.",
+        "ical": "A calendar feed that says who is on call, instead of `handover`, `every` and `first_shift`.",
+        "group": "A Slack user group that is kept in step: its handle or id.",
+        "test_page": "Whether a handover sends a test page.",
+        "handover_call": "How long the handover call takes.",
+        "handover_channel": "Where handovers are announced, if elsewhere.",
+    },
+    "Team": {
+        "lead": "`service_lead` of its services.",
+        "members": "`service_team` of its services.",
+        "channel": "Where its tickets are told.",
+    },
+    "Service": {
+        "team": "The team that owns it.",
+        "lead": "Its `service_lead`, if it is not the team's.",
+        "vendor": "The vendor that it depends on: shown on the card.",
+    },
+    "Contacts": {
+        "hotline": "The number that is always answered.",
+        "technical": "Technical people.",
+        "business": "Business people.",
+        "vendors": "Those that services depend on, each by a key.",
+    },
+    "Contact": {
+        "name": "Who it is. A text alone is the name.",
+        "phone": "In quotes, like '+49 30 1234567'.",
+        "email": "An address.",
+        "slack": "A handle.",
+        "url": "A page.",
+        "note": "What else to know, like `24/7`.",
+    },
+    "Calendar": {
+        "timezone": "The zone of the hours.",
+        "hours": "Opening hours, like 09:00-17:00.",
+        "days": "Working days, like Monday-Friday, or a list.",
+        "holidays": "Public holidays of a country or a part of it: DE, DE-BE, US-CA.",
+        "closed": "Further days off: a list of dates, or dates with names.",
+    },
+}

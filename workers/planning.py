@@ -1,0 +1,25 @@
+"""A send that is ready to go, and what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from escalation.events import OutcomeEvent
+from escalation.values import PersonId
+from workers.pacing import Budget
+
+
+@dataclass(frozen=True)
+class Went:
+    """What came of a send; `adopted` when an earlier one turned out to have arrived."""
+
+    outcome: OutcomeEvent
+    adopted: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A send that is ready to go. `go` takes whether it may have gone before, and is called at most once."""
+
+    budget: Budget
+    go: Callable[[bool], Went]
+    person: PersonId = ""
