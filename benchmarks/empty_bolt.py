@@ -1,6 +1,6 @@
 """The least that can answer Slack over HTTP: a Bolt app that acknowledges everything and does nothing.
 
-`python -m benchmarks.empty_bolt PORT`.
+`python -m benchmarks.empty_bolt PORT API_URL`.
 """
 
 import re
@@ -9,6 +9,7 @@ import sys
 import uvicorn
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,8 +18,9 @@ from starlette.routing import Route
 from tocsin.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET
 
 
-def build() -> Starlette:
-    app = AsyncApp(token=LOCAL_BOT_TOKEN, signing_secret=LOCAL_SIGNING_SECRET, request_verification_enabled=True)
+def build(api_url: str) -> Starlette:
+    client = AsyncWebClient(token=LOCAL_BOT_TOKEN, base_url=api_url)
+    app = AsyncApp(client=client, signing_secret=LOCAL_SIGNING_SECRET)
 
     async def acknowledge(ack: AsyncAck) -> None:
         await ack()
@@ -37,4 +39,4 @@ def build() -> Starlette:
 
 
 if __name__ == "__main__":
-    uvicorn.run(build(), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
+    uvicorn.run(build(sys.argv[2]), host="127.0.0.1", port=int(sys.argv[1]), log_level="error")

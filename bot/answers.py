@@ -16,7 +16,8 @@ HELP = """\
 *`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open.
 *Declare and look*
 `/incident declare [title]` opens the form
-`/incident list` · `show [ID]` · `tickets [team]` · `oncall` · `contacts`
+`/incident list` · `show [ID]` · `tickets [team]` · `contacts` · `slo [7d]`
+`/incident oncall` · `oncall take`, `swap`, `override`, `away` or `cancel`
 *Work on it*
 `/incident ack [ID]` you are on it
 `/incident root-cause [ID] [cause]` · `workaround [ID] [what]` · `fix [ID]` · `fix applied [ID]` · `fix-failed [ID] [what you see]`

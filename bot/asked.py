@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "contacts": ("contacts", "contact"),
     "drill": ("drill",),
     "simulate": ("simulate",),
+    "slo": ("slo",),
 }
 _BY_WORD = {word: verb for verb, words in VERBS.items() for word in words}
 ID = re.compile(r"INC-\d{8}-\d{3,}", re.IGNORECASE)

@@ -18,6 +18,7 @@ from bot.moving import Moving
 from bot.parts import BotParts
 from bot.reply import Reply, answering, open_modal, says
 from bot.simulating import simulated
+from bot.slo import slo
 from bot.slip import Slip
 from bot.typed import MOVES, typed_event
 from escalation.company import suggest
@@ -64,6 +65,7 @@ class Commands:
             "contacts": self._contacts,
             "drill": self._drill,
             "simulate": self._simulate,
+            "slo": self._slo,
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -130,6 +132,11 @@ class Commands:
         on_call = await self._door.run(_holding, self._door.parts)
         await order.reply(answers.told(contacts(self._door.parts.company, on_call)))
 
+    async def _slo(self, order: Order) -> None:
+        await self._door.admit("see", order.who)
+        words = spoken(order.asked.text, self._door.directory.names)
+        await order.reply(answers.told(await self._door.run(slo, self._door.parts, words)))
+
     async def _simulate(self, order: Order) -> None:
         """What would happen, without anything happening."""
         await self._door.admit("see", order.who)
@@ -145,6 +152,7 @@ class Commands:
         incident = await self._target(order)
         if incident is None:
             return
+        await self._door.admit(move, order.who, incident)  # before we say what is wrong with their words
         by, key = order.who.id, order.body["trigger_id"]
         event = typed_event(move, order.asked.text, by, key, self._door.parts, self._door.directory)
         if event is None:

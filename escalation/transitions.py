@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from escalation import moves, outcomes, timers, warroom
+from escalation import beginning, moves, outcomes, timers, warroom
 from escalation.change import Change
 from escalation.company import Roster
 from escalation.events import (
@@ -107,8 +107,8 @@ def decide(
 
 def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> Incident:
     """The first event: an incident is born, with its clocks, pages, card and room."""
-    change = Change(moves.newborn(incident_id, event, now), now, roster)
-    moves.begin(change, event)
+    change = Change(beginning.newborn(incident_id, event, now), now, roster)
+    beginning.begin(change, event)
     timers.fire_due(change)
     return change.finish()
 

@@ -31,6 +31,7 @@ def others(login: str = "") -> Iterator[Others]:
     here.events_url = f"http://127.0.0.1:{http.server_address[1]}/v2/enqueue"
     servers = (smtp, http)
     for server in servers:
+        server.daemon_threads = True  # nobody waits for a client that hangs on
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield here

@@ -268,7 +268,7 @@ def resolve(visitor: Visitor) -> None:
         "Resolved by",
     )  # fmt: skip
     visitor.sees(visitor.card, "P0 Critical · Resolved", "Summary: An expired certificate")
-    expect(visitor.card.locator(".actions button")).to_have_text(["Reopen"], timeout=WITHIN)
+    expect(visitor.card.locator(".actions button")).to_have_text(["Reopen", "Review held"], timeout=WITHIN)
     visitor.keeps("resolved")
     visitor.opens("Tocsin")
     visitor.sees(visitor.card, "P0 Critical · Resolved")
@@ -305,7 +305,7 @@ def test_a_p0_that_nobody_touches_climbs_to_the_cto(browser: Browser, tmp_path: 
 
 def from_the_menu(visitor: Visitor, label: str) -> None:
     """At this speed a newer copy of the card may take the place of the one whose menu is open: once more, then."""
-    button(visitor.card, "More actions").click(timeout=PATIENCE)
+    visitor.card.locator('[data-block-id="card-actions"][aria-label="More actions"]').click(timeout=PATIENCE)
     visitor.keeps("menu")
     visitor.page.get_by_role("menuitem", name=label, exact=True).click(timeout=PATIENCE)
 
@@ -486,7 +486,7 @@ def nothing_lost_nothing_doubled(incident: Incident, state: dict[str, Any]) -> N
     deliveries = Counter(m["metadata"]["event_payload"]["delivery"] for _, m in said)
     assert max(deliveries.values()) == 1, deliveries.most_common(3)
     direct = {c["id"] for c in state["channels"] if c["is_im"]}
-    pages = {(c, m["ts"]) for c, m in said if c in direct and "🔕" not in m["text"]}
+    pages = {(c, m["ts"]) for c, m in said if c in direct and "You are paged" in m["text"]}
     assert pages == {(c.channel, c.ts) for c in incident.copies if c.kind is CopyKind.DIRECT}
     assert {c.page for c in incident.copies if c.page} == {p.n for p in incident.pages}
     assert {(p.tier, p.person) for p in incident.pages} == set(expected_pages())

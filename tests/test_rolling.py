@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 from redis import Redis
-from running import open_office
+from running import eventually, open_office
 from working import BACKENDS, PushedClock, Works, redis_of, valkey, works
 
 import sandbox.server
@@ -175,6 +175,7 @@ def test_a_checkpoint_is_handed_on_to_a_newer_worker(old: Works) -> None:
     now = newer(old).now(incident)
     assert [e.kind for e in now.timeline].count(EntryKind.CHECKPOINT) == 1
     assert now.version == NEWER
+    assert old.counted("handed_on_total", job="checkpoint_due")
 
 
 def test_messages_are_handed_on_and_stand_once(sending: Works) -> None:
@@ -211,8 +212,7 @@ def test_a_send_that_was_overtaken_is_not_repeated(sending: Works) -> None:
 
 def test_what_nobody_can_take_is_offered_less_and_less_often(old: Works) -> None:
     """After a rollback, say: every five seconds in the end, and many jobs for one alarm become one again."""
-    incident = newer(old).declare("P0")
-    alarm = due(old, incident)
+    incident, alarm = newer(old).declare("P0"), "unacknowledged-1"
     old.clock.push(minutes=15)
     old.redis.delete(registry_key("urgent"))
     for _ in range(3):
@@ -282,4 +282,4 @@ def test_whoever_clicks_is_asked_to_try_again() -> None:
         dana.command(f"ack {theirs.id}")
         assert dana.told(UPGRADING)
         dana.command(f"ack {ours.id}")
-        assert dana.told("acknowledged")
+        eventually(lambda: any(e.kind is EntryKind.ACKNOWLEDGED for e in office.incident(ours.id).timeline))

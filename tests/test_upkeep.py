@@ -290,7 +290,7 @@ def test_a_late_swap_waits_for_working_hours() -> None:
 
 
 def test_the_first_day_brings_no_old_news(desk: Desk_) -> None:
-    """Started for the first time on a Saturday, what had been due on Friday is not sent any more; what comes next is."""
+    """Started first on a Saturday, what had been due on Friday is not sent any more; what comes next is."""
     desk.works.redis.delete(SINCE)
     desk.run(FRIDAY + DAY)
     assert desk.slack.ids() == []

@@ -15,7 +15,7 @@ from escalation.effects import Effect, SendPage
 from escalation.incident import Incident
 from escalation.store import Changed
 from escalation.versions import TooNew
-from workers import ledger
+from workers import ledger, metrics
 from workers.queues import NORMAL, QUEUES, URGENT, Task, push, queue_of, schedule, unschedule
 
 HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until another worker is offered what this one cannot read
@@ -109,6 +109,7 @@ def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
         at = datetime.fromtimestamp(slot * HAND_ON, UTC)
         schedule(pipe, replace(task, id=f"{task.id}{_MARKED}on-{slot}"), at)
         pipe.execute()
+    metrics.count(redis, "handed_on_total", job=task.func)
 
 
 def _set_clocks(pipe: "Pipeline", before: Incident | None, after: Incident) -> Iterable[str]:

@@ -51,14 +51,20 @@ class MailDoor:
         host, port = self._url.hostname or "localhost", self._url.port
         if self._url.scheme == "smtps":
             context = ssl.create_default_context()
-            server: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=context)
-        else:
-            server = smtplib.SMTP(host, port or 587, timeout=TIMEOUT)
+            return self._greeted(smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=context))
+        return self._greeted(smtplib.SMTP(host, port or 587, timeout=TIMEOUT))
+
+    def _greeted(self, server: smtplib.SMTP) -> smtplib.SMTP:
+        """In private and logged in, where the server can; a connection that comes to nothing is closed at once."""
+        try:
             server.ehlo()
             if server.has_extn("starttls"):
                 server.starttls(context=ssl.create_default_context())
-        if self._url.username:
-            server.login(unquote(self._url.username), unquote(self._url.password or ""))
+            if self._url.username:
+                server.login(unquote(self._url.username), unquote(self._url.password or ""))
+        except (OSError, smtplib.SMTPException):
+            server.close()
+            raise
         return server
 
 
