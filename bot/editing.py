@@ -5,6 +5,7 @@ import re
 from bot.declaring import FLAGS, NO_SERVICE
 from bot.forms import Answers, Choice, select, ticks, words
 from bot.message import Block
+from bot.mrkdwn import clean
 from bot.scene import Scene
 from bot.slip import Slip
 from bot.updating import public_wording
@@ -15,6 +16,7 @@ from escalation.refused import Refused
 # Security is no tick to be taken back: it has a move of its own.
 _TICKS = tuple(flag for flag in FLAGS if flag.value != Said.SECURITY)
 _NAMES = {flag.value: flag.value.replace("_", "-") for flag in _TICKS}
+LONGEST_CHOICE = 150  # characters of an option's value; a service may have been named in free words
 _TEXTS = ("title", "impact", "description")
 
 
@@ -36,7 +38,8 @@ def _service(scene: Scene) -> Block:
     now = scene.incident.facts.service
     if not scene.services:
         return words("service", "Affected service", initial=now, lines=False, optional=True)
-    names = dict.fromkeys((*scene.services, *([now] if now else [])))
+    shown = clean(now).strip() and len(now) <= LONGEST_CHOICE
+    names = dict.fromkeys((*scene.services, *([now] if shown else [])))
     choices = [Choice(NO_SERVICE, "None of these"), *(Choice(name, name) for name in names)]
     return select("service", "Affected service", choices, initial=now or NO_SERVICE, optional=True)
 

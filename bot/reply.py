@@ -12,8 +12,9 @@ from bot.client import UNREACHABLE, said_by_slack
 from bot.door import OutOfReach
 from bot.forms import View
 from bot.invalid import Unfit
+from bot.kit import TEXT
 from bot.message import Message
-from bot.mrkdwn import render
+from bot.mrkdwn import cut, render
 from escalation.refused import Refused
 from escalation.store import NotFound
 from escalation.words import Line
@@ -28,7 +29,7 @@ OPEN_ALREADY = "exchanged_trigger_id"
 def says(*lines: Line) -> Message:
     """A short message of a few lines."""
     text = "\n".join(render(line) for line in lines)
-    return Message(text=text, blocks=[])
+    return Message(text=cut(text, TEXT), blocks=[])
 
 
 class Reply:

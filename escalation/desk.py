@@ -52,6 +52,8 @@ class Desk:
             service = self.company.services.get(event.service)
             owners = {"team": (service.team or "") if service else "", "vendor": self.company.vendor_of(event.service)}
             event = event.model_copy(update=owners)
+        if isinstance(event, CheckpointDue):
+            event = event.model_copy(update={"away": self.store.away()})
         duty = self.roster(now)
         after = self.store.update(incident_id, lambda before: decide(before, event, now, duty))
         if isinstance(event, Acknowledge):
@@ -70,7 +72,7 @@ class Desk:
         The incidents as they were before. What is missing was left alone: it is for `handle`, one at a time.
         """
         now = self.clock()
-        duty, rang = self.roster(now), CheckpointDue(checkpoint="")
+        duty, rang = self.roster(now), CheckpointDue(checkpoint="", away=self.store.away())
         changes = self.store.update_all(incident_ids, lambda before: decide(before, rang, now, duty))
         return {name: before for name, (before, _) in changes.items()}
 

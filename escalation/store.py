@@ -4,9 +4,9 @@ Keys (JSON or plain text): `tocsin:incident:{id}` the state; `tocsin:open` the o
 declaration; `tocsin:urgent` urgent ids with something ahead of them; `tocsin:rooms` whose war room a channel is or
 was; `tocsin:shared` open ids that share a war room with others of their time; `tocsin:alarms` what must happen when;
 `tocsin:counter:{day}` the day's number; `tocsin:key:{key}` what a modal's submit made; `tocsin:directory` the
-workspace's people; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:upkeep` is there for a
-while after the regular work was asked for; `tocsin:ledger` what happened when, for the objectives. Sorted sets are
-scored in epoch seconds, as floats.
+workspace's people; `tocsin:away` the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages;
+`tocsin:upkeep` is there for a while after the regular work was asked for; `tocsin:ledger` what happened when, for the
+objectives. Sorted sets are scored in epoch seconds, as floats.
 """
 
 import uuid
@@ -33,6 +33,7 @@ URGENT = "tocsin:urgent"
 SHARED = "tocsin:shared"
 DIRECTORY = "tocsin:directory"
 DUTY = "tocsin:duty"
+AWAY = "tocsin:away"
 UPKEEP = "tocsin:upkeep"
 LEDGER = "tocsin:ledger"
 T = TypeVar("T")
@@ -261,17 +262,25 @@ class Store:
     def directory(self) -> Directory:
         """What the workspace told us about its people, last time it was asked."""
         raw = self.redis.get(DIRECTORY)
-        return Directory.model_validate_json(raw) if raw else Directory()
+        return Directory.model_validate_json(raw, extra="ignore") if raw else Directory()
 
     def save_directory(self, directory: Directory) -> None:
         self.redis.set(DIRECTORY, directory.model_dump_json())
+
+    def away(self) -> tuple[datetime, datetime] | None:
+        """From when until when nobody watched the clock, the last time that this was so."""
+        raw: Any = self.redis.get(AWAY)
+        if not raw:
+            return None
+        since, until = (datetime.fromtimestamp(float(at), UTC) for at in _text(raw).split())
+        return since, until
 
     # Duty ------------------------------------------------------------------------------------------------------------
 
     def duty(self) -> Duty:
         """Overrides, absences, feeds and test pages as they stand."""
         raw = self.redis.get(DUTY)
-        return Duty.model_validate_json(raw) if raw else Duty()
+        return Duty.model_validate_json(raw, extra="ignore") if raw else Duty()
 
     def hurry_upkeep(self) -> None:
         """Have what was arranged told now, rather than within half a minute."""
@@ -283,7 +292,7 @@ class Store:
         def attempt(pipe: Pipeline, stamp: str) -> Duty:
             pipe.watch(DUTY)  # type: ignore[no-untyped-call]  # as above
             raw: Any = pipe.get(DUTY)
-            before = Duty.model_validate_json(raw) if raw else Duty()
+            before = Duty.model_validate_json(raw, extra="ignore") if raw else Duty()
             if before.stamp == stamp:
                 return before
             after = step(before)

@@ -115,11 +115,13 @@ def reviewed(incident: Incident, entry: Entry) -> Lines:
 def recovered(incident: Incident, entry: Entry) -> Lines:
     """From when until when Tocsin was away, and what went out late because of it."""
     fields = entry.fields
-    away: Line = ()
+    head = line("🕓 ", Strong("Late"), ". These were due, and are done only now:")
     if fields["from"]:
         start, end = (Time(datetime.fromisoformat(fields[name])) for name in ("from", "to"))
-        away = (" from ", start, " until ", end)
-    lines = [line("🕓 ", Strong("Tocsin was away"), *away, ". Due meanwhile, and done only now:")]
+        head = line(
+            "🕓 ", Strong("Tocsin was away"), " from ", start, " until ", end, ". Due meanwhile, and done only now:"
+        )
+    lines = [head]
     for missed in fields["missed"].split("\n"):
         at, _, what = missed.partition(" ")
         due = datetime.fromisoformat(at)

@@ -20,10 +20,12 @@ def woken(change: Change, event: CheckpointDue) -> None:
     missed = [c for c in late if not moot(c, change.incident)]
     if not missed:
         return
+    # The last outage is the reason if something was due in it; else it is only that the worker had too much to do.
+    away = event.away if event.away and any(event.away[0] <= c.due <= event.away[1] for c in missed) else None
     fields = {
         "missed": "\n".join(f"{c.due.isoformat()} {_missed(change.incident, c)}" for c in missed),
-        "from": event.away[0].isoformat() if event.away else "",
-        "to": event.away[1].isoformat() if event.away else "",
+        "from": away[0].isoformat() if away else "",
+        "to": away[1].isoformat() if away else "",
     }
     change.say(change.note(EntryKind.RECOVERED, why="it was due and Tocsin was away", fields=fields))
 

@@ -17,6 +17,8 @@ class Others:
     events_url: str = ""
     mails: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    sends_to: str = ""
     refuses_login: bool = False
     answers: int = 202
 
@@ -75,11 +77,17 @@ def _mailbox(here: Others) -> type[socketserver.StreamRequestHandler]:
 
 def _inbox(here: Others) -> type[BaseHTTPRequestHandler]:
     class Inbox(BaseHTTPRequestHandler):
-        """Takes events."""
+        """Takes events, and sends whoever asks for something to another address."""
 
         def do_POST(self) -> None:  # http.server's own name
             here.events.append(self.rfile.read(int(self.headers["content-length"])).decode())
             self.send_response(here.answers)
+            self.end_headers()
+
+        def do_GET(self) -> None:  # noqa: N802  # as above
+            here.asked.append(self.path)
+            self.send_response(302)
+            self.send_header("location", here.sends_to)
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:

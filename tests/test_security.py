@@ -48,6 +48,7 @@ from workers import jobs
 from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.slack import SlackDoor
+from workers.feeds import FeedProblem, fetch
 from workers.processes import QueueWorker
 from workers.queues import FUNCTIONS, QUEUES, Task, job_hash
 from workers.queues import JobStatus as Stands
@@ -423,6 +424,20 @@ def test_a_document_that_cannot_be_read_is_told_without_its_words(loud: pytest.C
     assert any(name.startswith("rq:results:") and "ValidationError" in text for name, text in kept.items())
     assert not [name for name, text in kept.items() if MARKER in text]
     assert MARKER not in heard.out + heard.err
+
+
+# Calendars of others ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("to", ["http://127.0.0.1:{port}/inside", "http://[::1]:{port}/inside", "http://169.254.1.1/"])
+def test_a_calendars_server_cannot_send_us_around_in_our_network(to: str) -> None:
+    """What the configuration names is fetched, wherever it is; what its server names must be public."""
+    with others() as outside:
+        port = outside.events_url.split(":")[2].split("/")[0]
+        outside.sends_to = to.format(port=port)
+        with pytest.raises(FeedProblem, match="not public"):
+            fetch(f"http://localhost:{port}/calendar")
+    assert outside.asked == ["/calendar"]
 
 
 # Secrets ----------------------------------------------------------------------------------------------------------

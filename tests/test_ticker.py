@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 from story import START
 from working import BACKENDS, redis_of
 
+from escalation.store import Store
 from workers import ticker
 from workers.outbox import checkpoint_task
 from workers.queues import QUEUES, Task, queue, schedule
@@ -150,11 +151,23 @@ class Unreachable:
             self._redis.execute_command("no such command")
         return self._redis.eval(*arguments)
 
+    def set(self, *arguments: Any, **options: Any) -> Any:
+        return self._redis.set(*arguments, **options)
+
 
 def test_it_outlives_a_redis_that_goes_away(redis: "Redis") -> None:
     """And then it moves what fell due meanwhile."""
     wait_for(redis, "a", START)
     stop, away = threading.Event(), Unreachable(redis, 2)
-    ticker.run(away, lambda: START, stop, stop.set)  # type: ignore[arg-type]  # it only needs eval
+    ticker.run(away, lambda: START, stop, stop.set)  # type: ignore[arg-type]  # it only needs these two
     assert away.left == 0
     assert queue(redis, "urgent").get_job_ids() == ["INC-20241218-001-a-0"]
+
+
+@pytest.mark.parametrize(("gap", "noted"), [(2.0, False), (90.0, True)])
+def test_an_outage_is_written_down(redis: "Redis", gap: float, noted: bool) -> None:
+    """From the last look at the clock, by whichever ticker, until the first one after it."""
+    ticker._watched(redis, START, 0.0)
+    back = START + timedelta(seconds=gap)
+    ticker._watched(redis, back, 0.0)
+    assert Store(redis, lambda *_: None).away() == ((START, back) if noted else None)

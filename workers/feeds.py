@@ -3,12 +3,15 @@
 A feed that cannot be read changes nothing: its last good copy goes on, and /incident oncall says so.
 """
 
+import contextlib
 import re
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from ipaddress import ip_address
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,12 +62,17 @@ class Stretch:
 def fetch(url: str) -> bytes:
     """A calendar's text. FeedProblem when it does not come, comes slowly or is too large."""
     address = re.sub(r"^webcal://", "https://", url)
-    direct = urlsplit(address).hostname in _LOOPBACK  # a proxy would look for it on its own machine
+    host = urlsplit(address).hostname
+    direct = host in _LOOPBACK  # a proxy would look for it on its own machine
     ends = time.monotonic() + ALL_OF_IT
     try:
         with (
             httpx2.Client(
-                timeout=EACH_STEP, follow_redirects=True, max_redirects=MOST_REDIRECTS, trust_env=not direct
+                timeout=EACH_STEP,
+                follow_redirects=True,
+                max_redirects=MOST_REDIRECTS,
+                trust_env=not direct,
+                event_hooks={"request": [lambda request: _stay_outside(request.url.host, host)]},
             ) as client,
             client.stream("GET", address, headers={"accept": "text/calendar"}) as answer,
         ):
@@ -77,6 +85,16 @@ def fetch(url: str) -> bytes:
         raise FeedProblem("its server did not answer in time") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
         raise FeedProblem(f"its server cannot be reached ({type(broken).__name__})") from None
+
+
+def _stay_outside(asked: str, configured: str | None) -> None:
+    """A calendar's server must not send us around in our own network: only the configuration may name a host there."""
+    if asked == configured:
+        return
+    with contextlib.suppress(OSError):  # an unknown host is told as one when it is asked
+        addresses = {str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(asked, None)}
+        if not all(ip_address(address).is_global for address in addresses):
+            raise FeedProblem("its server sends us to an address that is not public")
 
 
 def _body(chunks: Iterable[bytes], ends: float) -> bytes:

@@ -15,6 +15,7 @@ from redis import Redis, RedisError
 from rq.job import JobStatus
 
 from escalation.desk import Clock
+from escalation.store import AWAY
 from workers.outbox import checkpoints_task, rings
 from workers.queues import JOB_PREFIX, QUEUES, job_hash, queue_key, registry_key, rq_time
 
@@ -22,6 +23,9 @@ BATCH = 500
 GATHERED = 50  # checkpoints for one job: few enough for its commit to be soon, and to be in nobody's way
 LONGEST_SLEEP = 0.1  # seconds: how late a job may start that was scheduled nearer than that
 AWAY_SLEEP = 0.2
+TICKED = "tocsin:ticked"
+NOTED_EVERY = 1.0  # seconds
+OUTAGE = 5.0  # seconds; any ticker writes once a second, so nobody did
 
 _LOOK = """
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
@@ -67,15 +71,29 @@ def tick(redis: Redis, now: datetime) -> int:
 
 def run(redis: Redis, clock: Clock, stop: threading.Event, beat: Callable[[], None]) -> None:
     """Tick until told to stop; `beat` is called each time it went well."""
+    seen = 0.0
     while not stop.is_set():
         try:
             now = clock()
+            seen = _watched(redis, now, seen)
             following = [_advance(redis, name, now)[1] for name in QUEUES]
             beat()
             stop.wait(_sleep(following, clock()))
         except RedisError as away:
             log.warning("ticker: redis is away", error=type(away).__name__)
             stop.wait(AWAY_SLEEP)
+
+
+def _watched(redis: Redis, now: datetime, seen: float) -> float:
+    """Write down, once a second, that the clock is watched; and the gap, when nobody had for a while."""
+    at = now.timestamp()
+    if at - seen < NOTED_EVERY:
+        return seen
+    before: Any = redis.set(TICKED, repr(at), get=True)
+    if before and at - float(before) > OUTAGE:
+        redis.set(AWAY, f"{float(before)!r} {at!r}")
+        log.warning("nobody watched the clock", seconds=round(at - float(before), 1))
+    return at
 
 
 def _advance(redis: Redis, name: str, now: datetime) -> tuple[int, float | None]:
