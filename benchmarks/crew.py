@@ -148,19 +148,17 @@ class Crew:
         self.seen |= {p.pid: p.command for p in family}
         return family
 
-    def retire(self, *kinds: str) -> None:
-        """End all of these for good."""
+    def dismiss(self, *kinds: str) -> list["subprocess.Popen[bytes]"]:
+        """Whoever of these is at work, to be ended: nobody starts them again from here on."""
         self.look()
-        hands = [h for h in self.hands.values() if h.name.split()[0] in kinds]
-        ending = [h.process for h in hands if h.process]
-        for hand in hands:
-            hand.process = None
-        end(ending)
+        going = [name for name in self.hands if name.split()[0] in kinds]
+        dismissed = [self.hands.pop(name).process for name in going]
+        return [process for process in dismissed if process]
 
     def stop(self) -> list[Process]:
         """End everything, the server last; gives the orphans: what is still there although it was told to end."""
-        self.retire("bot", "supervisor")
-        self.retire("workspace", "server")
+        end(self.dismiss("bot", "supervisor"))
+        end(self.dismiss("workspace", "server"))
         left = [p for p in processes() if self.seen.get(p.pid) == p.command]
         for orphan in left:
             killed(orphan.pid)

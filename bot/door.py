@@ -11,6 +11,7 @@ import structlog
 from redis.exceptions import RedisError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.courtesy import Courtesy
 from bot.parts import BotParts
 from bot.people import People
 from escalation.company import Directory, Roster
@@ -20,6 +21,7 @@ from escalation.moves import implied_move
 from escalation.permissions import Actor, Deed, Kind, check, sees
 from escalation.policy import Severity
 from escalation.refused import Refused
+from escalation.store import MOST_LISTED
 from escalation.transitions import TABLE
 from escalation.values import PersonId
 from escalation.versions import TooNew
@@ -75,6 +77,7 @@ class Door:
         self.client = client
         self.directory = Directory()
         self.people = People(client, self._colleagues)
+        self.courtesy = Courtesy()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
 
     def _colleagues(self) -> frozenset[PersonId]:
@@ -152,8 +155,9 @@ class Door:
         return await self.run(self.parts.store.of_room, channel)
 
     async def open_incidents(self, who: Visitor) -> tuple[Incident, ...]:
+        """The newest first; MOST_LISTED at the most, of the worst severities."""
         await self.admit("see", who)
-        return await self.seen_by(who, await self.run(self.parts.store.open_incidents))
+        return await self.seen_by(who, await self.run(self.parts.store.open_incidents, MOST_LISTED))
 
     async def recent(self, who: Visitor) -> tuple[Incident, ...]:
         """Open or closed, the newest first."""

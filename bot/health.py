@@ -11,8 +11,7 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
-from escalation.policy import Severity
-from escalation.store import ALARMS, Store
+from escalation.store import ALARMS, SIGNS, Store
 
 NEEDED = ("ticker", "sweep", "urgent", "normal")
 QUEUES = ("urgent", "normal")
@@ -22,9 +21,18 @@ _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
 
 
 def alive(redis: Redis) -> dict[str, int]:
-    """Part -> how many processes are alive: each keeps a key `tocsin:alive:{part}:{host}:{pid}` from expiring."""
-    keys = {str(key, "utf-8") for key in redis.scan_iter("tocsin:alive:*", count=500)}
-    return dict(Counter(key.split(":")[2] for key in keys))
+    """Part -> how many processes are alive: each keeps a key `tocsin:alive:{part}:{host}:{pid}` from expiring.
+
+    Their names are kept in a set: a search for them would go through every incident and every job.
+    """
+    names = sorted(str(name, "utf-8") for name in redis.smembers(SIGNS))
+    with redis.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.exists(name)
+        found = dict(zip(names, pipe.execute(), strict=True))
+    if gone := [name for name, there in found.items() if not there]:
+        redis.srem(SIGNS, *gone)
+    return dict(Counter(name.split(":")[2] for name, there in found.items() if there))
 
 
 def problems(redis: Redis, slack_connected: bool) -> list[str]:
@@ -61,16 +69,10 @@ class _Numbers(Collector):
 
 
 def _incidents(store: Store) -> Iterator[Metric]:
-    count, open_now = store.open_count(), [i.severity for i in store.open_incidents()]
     family = GaugeMetricFamily("tocsin_open_incidents", "Open incidents, private ones included", labels=["severity"])
-    for severity in Severity:
-        family.add_metric([severity.value], open_now.count(severity))
+    for severity, count in store.open_counts().items():
+        family.add_metric([severity.value], count)
     yield family
-    yield GaugeMetricFamily(
-        "tocsin_open_incidents_left_alone",
-        "Open incidents that a newer Tocsin wrote and this one leaves to it",
-        max(0, count - len(open_now)),
-    )
 
 
 def _waiting(redis: Redis) -> Iterator[Metric]:

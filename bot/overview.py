@@ -8,6 +8,7 @@ from bot.message import Block, Message
 from bot.mrkdwn import DAY, brief, moment, person, render
 from bot.phrases import DRILL, STATUS, mentions, title
 from escalation.incident import Incident, PageState
+from escalation.store import MOST_LISTED
 from escalation.templates import MARKS
 from escalation.tickets import TicketState, ticket_state
 from escalation.values import PersonId
@@ -26,8 +27,8 @@ def listing(incidents: Sequence[Incident]) -> Message:
     if not incidents:
         return Message(text=_NOTHING, blocks=[section(_NOTHING, "list")])
     blocks = [section(_row(i), f"list-{i.id}") for i in incidents[:_LISTED]]
-    text = f"{len(incidents)} incident{'s' if len(incidents) > 1 else ''}"
-    return Message(text=text, blocks=[*blocks, *_more(len(incidents) - _LISTED)])
+    text = f"{_number(len(incidents))} incident{'s' if len(incidents) > 1 else ''}"
+    return Message(text=text, blocks=[*blocks, *_more(len(incidents), _LISTED)])
 
 
 def tickets(backlog: Sequence[Incident]) -> Message:
@@ -37,8 +38,8 @@ def tickets(backlog: Sequence[Incident]) -> Message:
     lines: list[str] = []
     for team, theirs in groupby(backlog[:_TICKETS], key=lambda i: i.team):
         lines += [f"*{brief(team, _TITLE) or 'No team'}*", *map(_ticket, theirs)]
-    text = f"{len(backlog)} ticket{'s' if len(backlog) > 1 else ''}"
-    return Message(text=text, blocks=[*sections(lines, "tickets"), *_more(len(backlog) - _TICKETS)])
+    text = f"{_number(len(backlog))} ticket{'s' if len(backlog) > 1 else ''}"
+    return Message(text=text, blocks=[*sections(lines, "tickets"), *_more(len(backlog), _TICKETS)])
 
 
 def _ticket(incident: Incident) -> str:
@@ -59,7 +60,7 @@ def home(open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: Pe
     blocks = [
         header("Open incidents", "open"),
         *(rows or [section(_NOTHING, "open-none")]),
-        *_more(len(waiting) - _AT_HOME),
+        *_more(len(waiting), _AT_HOME),
         header("On call", "on-call"),
         *duty[:10],
     ]
@@ -91,5 +92,12 @@ def _who(incident: Incident) -> str:
     return f"🔴 Nobody has acknowledged. Paged: {mentions(paged) or 'nobody'}" if incident.open else "Not acknowledged"
 
 
-def _more(count: int) -> list[Block]:
-    return [context(f"and {count} more", "more")] if count > 0 else []
+def _more(found: int, shown: int) -> list[Block]:
+    if found <= shown:
+        return []
+    rest = "many" if found >= MOST_LISTED else found - shown
+    return [context(f"and {rest} more", "more")]
+
+
+def _number(found: int) -> str:
+    return f"{found} or more" if found >= MOST_LISTED else str(found)

@@ -28,6 +28,7 @@ from bot.door import Door, OutOfReach
 from bot.health import exposition, problems
 from bot.limits import Limits
 from bot.parts import BotParts
+from escalation.store import SIGNS
 
 __all__ = ["BotParts", "serve"]
 
@@ -89,6 +90,7 @@ class Bot:
 
     def _beat(self, key: str) -> None:
         self.parts.redis.set(key, int(self.parts.store.now().timestamp()), ex=HEARTBEAT_LIVES)
+        self.parts.redis.sadd(SIGNS, key)
 
 
 # The web app -----------------------------------------------------------------------------------------------------
@@ -132,7 +134,8 @@ def _slack_over_http(bot: Bot) -> Route:
     async def events(request: Request) -> Response:
         """Bolt reads a body before it looks at the signature, and so fails on what anybody may send: we look first."""
         if _signed(verifier, await request.body(), request.headers):
-            return await handler.handle(request)
+            with bot.door.courtesy.acknowledging():
+                return await handler.handle(request)
         log.warning("request refused: its signature is forged or old, or SLACK_SIGNING_SECRET is not the app's")
         return JSONResponse({"error": "the signature is wrong or old"}, status_code=401)
 

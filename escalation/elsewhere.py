@@ -11,7 +11,7 @@ from escalation.outward import outward
 from escalation.templates import war_room, why_you
 from escalation.values import PersonId
 from escalation.wording import Wording
-from escalation.words import Line, Strong, Time, line, text
+from escalation.words import Line, Strong, Time, clean, line, text
 
 HIDDEN = "a security incident"
 
@@ -27,7 +27,7 @@ class Letter:
 def title(incident: Incident) -> str:
     """What the incident is called where others may read it."""
     drill = "DRILL: " if incident.drill else ""
-    return drill + (HIDDEN if incident.private else " ".join(incident.facts.title.split()))
+    return drill + (HIDDEN if incident.private else " ".join(clean(incident.facts.title).split()))
 
 
 def page_letter(incident: Incident, page_n: int, names: Mapping[PersonId, str]) -> Letter:

@@ -1,10 +1,11 @@
 """Incidents in Redis: the one module of the domain that does I/O. A change, its due times and its jobs are one commit.
 
-Keys (JSON or plain text): `tocsin:incident:{id}` the state; `tocsin:open` the open ids; `tocsin:incidents` all ids by
-declaration; `tocsin:urgent` urgent ids with something ahead of them; `tocsin:rooms` whose war room a channel is or
-was; `tocsin:shared` open ids that share a war room with others of their time; `tocsin:alarms` what must happen when;
-`tocsin:counter:{day}` the day's number; `tocsin:key:{key}` what a modal's submit made; `tocsin:directory` the
-workspace's people; `tocsin:away` the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages;
+Keys (JSON or plain text): `tocsin:incident:{id}` the state; `tocsin:open` the open ids, and `tocsin:open:{severity}`
+by declaration; `tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with something ahead of them;
+`tocsin:rooms` whose war room a channel is or was; `tocsin:shared` open ids that share a war room with others of their
+time; `tocsin:alarms` what must happen when; `tocsin:counter:{day}` the day's number; `tocsin:key:{key}` what a
+modal's submit made; `tocsin:directory` the workspace's people; `tocsin:away` the last outage; `tocsin:duty`
+overrides, absences, calendar feeds and test pages; `tocsin:signs` the names of the keys that live processes keep;
 `tocsin:upkeep` is there for a while after the regular work was asked for; `tocsin:ledger` what happened when, for the
 objectives. Sorted sets are scored in epoch seconds, as floats.
 """
@@ -22,6 +23,7 @@ from escalation.company import Directory
 from escalation.effects import Effect
 from escalation.incident import Incident
 from escalation.objectives import LOST_AFTER, Objective, Record, Report, decode, report
+from escalation.policy import Severity
 from escalation.turns import Duty
 from escalation.versions import TooNew
 
@@ -30,6 +32,7 @@ OPEN = "tocsin:open"
 ALL = "tocsin:incidents"
 ROOMS = "tocsin:rooms"
 URGENT = "tocsin:urgent"
+SIGNS = "tocsin:signs"
 SHARED = "tocsin:shared"
 DIRECTORY = "tocsin:directory"
 DUTY = "tocsin:duty"
@@ -39,6 +42,7 @@ LEDGER = "tocsin:ledger"
 T = TypeVar("T")
 Changed = tuple[Incident | None, Incident]  # before (None: it is new) and after
 MOST_SHARED = 20
+MOST_LISTED = 200  # open incidents that are looked through for a list: reading each takes a tenth of a millisecond
 READ_AT_ONCE = 1000
 KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
 
@@ -203,10 +207,24 @@ class Store:
         seconds, micros = self.redis.time()
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
 
-    def open_incidents(self) -> tuple[Incident, ...]:
-        """Open incidents, the newest first."""
-        ids = sorted((_text(i) for i in self.redis.smembers(OPEN)), reverse=True)
-        return tuple(self._many(ids))
+    def open_incidents(self, most: int | None = None) -> tuple[Incident, ...]:
+        """Open incidents, the newest first; when there are more than `most`, those of the worst severities."""
+        ids = {_text(i) for i in self.redis.smembers(OPEN)} if most is None else self._worst(most)
+        return tuple(self._many(sorted(ids, reverse=True)))
+
+    def _worst(self, most: int) -> set[str]:
+        with self.redis.pipeline(transaction=False) as pipe:
+            for severity in Severity:
+                pipe.zrevrange(_open_of(severity), 0, most - 1)
+            found = [_text(i) for ids in pipe.execute() for i in ids]
+        return set(found[:most])
+
+    def open_counts(self) -> dict[Severity, int]:
+        """How many are open of each severity; nothing is read of them."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            for severity in Severity:
+                pipe.zcard(_open_of(severity))
+            return dict(zip(Severity, pipe.execute(), strict=True))
 
     def open_count(self) -> int:
         """How many are open, those that only a newer Tocsin can read included."""
@@ -316,6 +334,10 @@ def _key(incident_id: str) -> str:
     return f"tocsin:incident:{incident_id}"
 
 
+def _open_of(severity: Severity) -> str:
+    return f"{OPEN}:{severity}"
+
+
 def _shares_room(incident: Incident) -> bool:
     return incident.open and incident.policy.room_when_several and not incident.private and not incident.drill
 
@@ -329,6 +351,11 @@ def _write(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
     pipe.set(_key(after.id), versions.write(after))
     if before is None:
         pipe.zadd(ALL, {after.id: after.declared_at.timestamp()})
+    if (left := _listed(before)) != (entered := _listed(after)):
+        if left:
+            pipe.zrem(left, after.id)
+        if entered:
+            pipe.zadd(entered, {after.id: after.declared_at.timestamp()})
     was, now = alarms(before), alarms(after)
     old, new = _indexes(before, was), _indexes(after, now)
     for index in new - old:
@@ -338,6 +365,10 @@ def _write(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
     if opened := _rooms(after) - _rooms(before):
         pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
     _set_alarms(pipe, was, now)
+
+
+def _listed(incident: Incident | None) -> str:
+    return _open_of(incident.severity) if incident and incident.open else ""
 
 
 def _indexes(incident: Incident | None, waiting: dict[str, float]) -> set[str]:

@@ -84,7 +84,7 @@ def _inbox(here: Others) -> type[BaseHTTPRequestHandler]:
             self.send_response(here.answers)
             self.end_headers()
 
-        def do_GET(self) -> None:  # noqa: N802  # as above
+        def do_GET(self) -> None:  # as above
             here.asked.append(self.path)
             self.send_response(302)
             self.send_header("location", here.sends_to)

@@ -28,7 +28,7 @@ from escalation.incident import PageState, Status
 from tocsin.cli import main
 from tocsin.settings import Environment
 
-WITHOUT_ID = {"help", "declare", "list", "oncall", "tickets", "contacts", "drill", "simulate"}
+WITHOUT_ID = {"help", "declare", "list", "oncall", "tickets", "contacts", "drill", "simulate", "slo"}
 NOWHERE = "INC-19990101-001"
 HOSTILE = "<!channel> & <@U0DANA0001> *b* `c` <https://evil.example|here>"
 

@@ -124,7 +124,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(PIECES, st.integers(0, 500), st.sampled_from(["12h", "1w"]))
 def test_the_answer_is_exact(pieces: list[tuple[str, int, int]], hour: int, every: str) -> None:
     """At any instant: nobody holds the role just when it lies in a gap."""

@@ -12,6 +12,7 @@ import redis
 import wire
 from click.testing import CliRunner
 
+from escalation.store import SIGNS
 from sandbox.server import RunningWorkspace, running
 from tocsin import embedded, redis_checks, slack_checks
 from tocsin.cli import main
@@ -38,6 +39,7 @@ def server(data: Path) -> "redis.Redis":
     seconds, _ = client.time()
     for part in redis_checks.PARTS:
         client.set(f"tocsin:alive:{part}:host:1", seconds)
+        client.sadd(SIGNS, f"tocsin:alive:{part}:host:1")
     return client
 
 

@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 import pytest
 from click.testing import CliRunner
 from outside import others
+from rq.job import JobStatus
 from running import Json, Office, calls, eventually, open_office, parts_of, running_bot, user, world
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.types import Message
@@ -51,7 +52,6 @@ from workers.channels.slack import SlackDoor
 from workers.feeds import FeedProblem, fetch
 from workers.processes import QueueWorker
 from workers.queues import FUNCTIONS, QUEUES, Task, job_hash
-from workers.queues import JobStatus as Stands
 
 __all__ = ["loud"]
 ROOT = Path(__file__).parent.parent
@@ -362,7 +362,7 @@ def test_who_writes_to_redis_runs_no_code(data: list[Any], fields: Json) -> None
         for number in (1, 2):
             task = Task(f"evil-{number}", "normal", "deliver", ([],))
             packed = {"data": zlib.compress(json.dumps(data).encode()), **fields}
-            redis.hset(task.key, mapping=job_hash(task, Stands.QUEUED) | packed)
+            redis.hset(task.key, mapping=job_hash(task, JobStatus.QUEUED) | packed)
             redis.rpush(task.queue_key, task.id)
         work_off(parts)
         assert not redis.exists("rq:queue:normal")

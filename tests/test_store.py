@@ -18,7 +18,7 @@ from escalation.company import Directory
 from escalation.desk import Desk
 from escalation.duty import Duty, override, take
 from escalation.effects import OpenRoom
-from escalation.events import Acknowledge, Cancel, MarkSecurity, RoomOpened
+from escalation.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
 from escalation.incident import Facts, Incident, Room
 from escalation.policy import Severity
 from escalation.refused import Refused
@@ -158,6 +158,21 @@ def test_open_incidents_and_the_latest_ones_come_newest_first(redis: "Redis") ->
     parts.desk.handle(second.id, Cancel(by="UOMAR", why="A test"))
     assert [i.id for i in parts.store.open_incidents()] == [first.id]
     assert [i.id for i in parts.store.recent()] == [second.id, first.id]
+
+
+def test_of_too_many_open_incidents_the_worst_are_listed(redis: "Redis") -> None:
+    """The newest of a severity first; and all are counted, wherever their severity moved."""
+    parts = works(redis)
+    made = []
+    for severity in ("P3", "P0", "P2", "P2"):
+        made.append(parts.declare(severity, by="UPAULA").id)
+        parts.clock.push(minutes=1)
+    assert [i.id for i in parts.store.open_incidents(2)] == [made[3], made[1]]
+    policy = parts.desk.severity(Severity.P1)
+    parts.desk.handle(made[0], ChangeSeverity(by="UPAULA", policy=policy, why="Worse"))
+    parts.desk.handle(made[2], Cancel(by="UPAULA", why="A test"))
+    assert parts.store.open_counts() == {Severity.P0: 1, Severity.P1: 1, Severity.P2: 1, Severity.P3: 0}
+    assert [i.id for i in parts.store.open_incidents(2)] == [made[1], made[0]]
 
 
 def test_the_directory_is_kept(redis: "Redis") -> None:

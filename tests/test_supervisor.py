@@ -29,9 +29,9 @@ def end(*_):
 signal.signal(signal.SIGTERM, signal.SIG_IGN if "stubborn" in manner else end)
 lock = open(f"{folder}/{name}.lock", "a")
 fcntl.flock(lock, fcntl.LOCK_EX)
-Path(f"{folder}/{name}.pid").write_text(str(os.getpid()))
 with open(f"{folder}/started", "a") as log:
     log.write(name + "\\n")
+Path(f"{folder}/{name}.pid").write_text(str(os.getpid()))
 if "failing" in manner:
     sys.exit(3)
 threading.Event().wait()

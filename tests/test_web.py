@@ -15,6 +15,7 @@ from running import Json, Office, control, eventually, open_office, user
 
 from bot.health import NEEDED
 from escalation.events import MarkSecurity
+from escalation.store import SIGNS
 
 SECRET = "zebrafish"
 
@@ -112,6 +113,7 @@ def beat(office: Office, *parts: str) -> None:
     """Signs of life of workers; what they say of the time is their host's own, and nobody relies on it."""
     for part in parts:
         office.world.redis.set(f"tocsin:alive:{part}:host:1", 1_700_000_000, ex=10)
+        office.world.redis.sadd(SIGNS, f"tocsin:alive:{part}:host:1")
 
 
 def ready(office: Office) -> tuple[int, Json]:

@@ -15,6 +15,7 @@ from redis import Redis, RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
+from escalation.store import SIGNS
 from workers import jobs, sweep, ticker
 from workers.context import Context
 from workers.queues import OwnJob, queue
@@ -42,6 +43,7 @@ class Heart:
         """Say so, every two seconds at most."""
         if time.monotonic() >= self._next:
             self._redis.set(self._key, int(time.time()), ex=ALIVE_SECONDS)
+            self._redis.sadd(SIGNS, self._key)
             self._next = time.monotonic() + BEAT_EVERY
 
     def stop(self) -> None:

@@ -1,0 +1,37 @@
+"""Acknowledgements go first: while somebody still waits for theirs, nobody's deed begins.
+
+A deed keeps the processor busy in a thread, and the loop that acknowledges would have to share it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+LONGEST = 0.25  # seconds that a deed gives way; a trigger_id lasts three
+
+
+class Courtesy:
+    """Counts the requests that Slack waits for."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+
+    @contextlib.contextmanager
+    def acknowledging(self) -> Iterator[None]:
+        """Somebody waits to be acknowledged for as long as the block lasts."""
+        self._waiting += 1
+        self._nobody.clear()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._nobody.set()
+
+    async def after_you(self) -> None:
+        """To be awaited between acknowledging and doing: returns once nobody waits, or after a moment anyway."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST):
+                await self._nobody.wait()
