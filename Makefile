@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean chaos audit
+.PHONY: help run test check format lock clean chaos bench audit
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ lock: ## pin the dependencies anew, with hashes and without any index's address 
 
 chaos: .venv/test ## kill the whole program again and again for three times three minutes, and audit what it did
 	$(BIN)/python -m benchmarks.chaos --seed 1 2 3
+
+bench: .venv/test ## measure how fast it is, beside a floor and other schedulers; about twenty minutes
+	$(BIN)/python -m benchmarks.load --into docs/performance.md
 
 audit: .venv/made ## look the locked dependencies up among known vulnerabilities (needs the network)
 	$(PYTHON) -m venv .venv/audit

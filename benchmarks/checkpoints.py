@@ -61,7 +61,7 @@ def spread(rig: Rig, crowd: Crowd, number: int, seconds: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Burst:
-    """Seconds after the due instant: all decided and committed; the P0's page at Slack. `before_it`: messages sent."""
+    """Seconds from due to all committed, and to the P0's page at Slack. `before_it` counts others' messages."""
 
     decided: float
     page: float
@@ -95,9 +95,10 @@ def _fired(redis: Redis, left: list[str], until: float) -> bool:
 
 def _page(rig: Rig, incident: str, since: float) -> tuple[float, int] | None:
     """When the page of an incident reached Slack, and how many messages had before it."""
-    posts = [c for c in rig.calls("chat.postMessage") if c["at"] >= since]
-    for place, post in enumerate(posts):
-        about = str(post["args"].get("metadata", ""))
-        if incident in about and str(post["args"]["channel"]).startswith("D"):
-            return float(post["at"]) - since, place
+    others = 0
+    for post in (c for c in rig.calls("chat.postMessage") if c["at"] >= since):
+        if incident not in str(post["args"].get("metadata", "")):
+            others += 1
+        elif str(post["args"]["channel"]).startswith("D"):
+            return float(post["at"]) - since, others
     return None

@@ -17,6 +17,7 @@ from typing import Any
 
 from redis import Redis
 
+from escalation.store import SIGNS
 from tocsin import embedded
 from tocsin.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
 
@@ -139,8 +140,9 @@ class Rig:
         return list(http(f"{self.workspace}/control/calls?method={method}")["calls"])
 
     def alive(self) -> dict[str, int]:
-        keys = [str(key, "utf-8").split(":") for key in self.redis.keys("tocsin:alive:*")]
-        return {key[2]: int(key[-1]) for key in keys}
+        found: Any = self.redis.smembers(SIGNS)
+        keys = [str(key, "utf-8") for key in found if self.redis.exists(key)]
+        return {key.split(":")[2]: int(key.split(":")[-1]) for key in keys}
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def asks(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
 
 
 def _checkpoint(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
-    return tuple(Ask(Move(name)) for name in entry.fields.get("offer", "").split(",") if name)
+    return tuple(Ask(Move(name)) for name in dict.fromkeys(entry.fields.get("offer", "").split(",")) if name)
 
 
 def _communication(incident: Incident, entry: Entry) -> tuple[Ask, ...]:

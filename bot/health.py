@@ -25,7 +25,8 @@ def alive(redis: Redis) -> dict[str, int]:
 
     Their names are kept in a set: a search for them would go through every incident and every job.
     """
-    names = sorted(str(name, "utf-8") for name in redis.smembers(SIGNS))
+    kept: Any = redis.smembers(SIGNS)
+    names = sorted(str(name, "utf-8") for name in kept)
     with redis.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.exists(name)

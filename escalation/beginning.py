@@ -10,6 +10,7 @@ from escalation.events import (
     Declare,
 )
 from escalation.incident import (
+    Checkpoint,
     CheckpointKind,
     Entry,
     EntryKind,
@@ -85,23 +86,34 @@ def tell_team(change: Change, entry: Entry) -> None:
 
 
 def _link(change: Change, event: Declare) -> None:
-    """The room of the first of several is the one where all are coordinated."""
+    """The room of the first of several is the one where all are coordinated, for as long as that one is open."""
     others = event.terms.others
-    known = next((o.coordinated_in for o in others if o.coordinated_in), "")
-    warroom.link(change, tuple(o.id for o in others), known or min(o.id for o in others))
+    ids = tuple(o.id for o in others)
+    known = next((o.coordinated_in for o in others if o.coordinated_in in ids), "")
+    warroom.link(change, ids, known or min(ids))
     for other in others:
         change.cause(LinkOther, other=other.id)
 
 
 def start_clocks(change: Change) -> None:
     """Set the policy's checkpoints, counted from `clock_from`, and the update cadence, counted from now."""
-    incident = change.incident
+    incident, promise = change.incident, _promise(change.incident)
     change.disarm(CheckpointKind.POLICY, CheckpointKind.COMMUNICATION, CheckpointKind.UPDATE, CheckpointKind.SILENCE)
     change.arm_planned(Moment.START, incident.clock_from)
     for moment, known in _known_since(incident):
         change.arm_planned(moment, max(incident.clock_from, known.at))
-    if incident.policy.updates:
-        change.arm(CheckpointKind.UPDATE, incident.after(change.now, incident.policy.updates.every))
+    cadence = incident.policy.updates
+    due = incident.after(change.now, cadence.every) if cadence else None
+    if promise and (due is None or promise.due < due):
+        change.arm(CheckpointKind.UPDATE, promise.due, promise.about)
+    elif due:
+        change.arm(CheckpointKind.UPDATE, due)
+
+
+def _promise(incident: Incident) -> Checkpoint | None:
+    """The update that somebody promised by name: what people were told stands, unless the policy asks for it sooner."""
+    waiting = (c for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE and c.about)
+    return next((c for c in waiting if incident.entry(int(c.about)).fields.get("promised")), None)
 
 
 def _known_since(incident: Incident) -> Iterator[tuple[Moment, Signed]]:

@@ -148,6 +148,11 @@ class Change:
         ids = {c.id for c in fresh}
         self.set(checkpoints=(*(c for c in self.incident.checkpoints if c.id not in ids), *fresh))
 
+    def disarm_planned(self, moment: Moment) -> None:
+        """Forget what the policy counts from that moment: it is undone."""
+        ids = {c.id for c in checkpoints.planned(self.incident, moment, self.now)}
+        self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id not in ids))
+
     def disarm(self, *kinds: CheckpointKind) -> None:
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.kind not in kinds))
 

@@ -76,7 +76,8 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
         case CheckpointKind.MONITORING:
             return incident.status is not Status.MONITORING
         case CheckpointKind.PHASE:
-            return incident.phase != int(checkpoint.about)
+            number = int(checkpoint.about)  # a severity may be changed to a policy that was edited since: fewer phases
+            return incident.phase != number or number >= len(incident.policy.phases)
         case _:
             return False
 

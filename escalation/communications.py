@@ -33,7 +33,9 @@ def follow_update(change: Change) -> None:
 
 
 def restored(change: Change) -> None:
-    """It is over: whoever was told, or should have been by now, is told that too."""
+    """It is over: whoever was told, or should have been by now, is told that too; what nobody approved is withdrawn."""
+    unapproved = (o for o in pending(change.incident) if o.state is OwedState.WAITING)
+    _replace(change, {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in unapproved})
     for plan in _listening(change.incident):
         if plan.restored:
             _owe(change, plan, Stage.RESTORED)
@@ -45,6 +47,8 @@ def called_off(change: Change) -> None:
     for plan in _listening(change.incident):
         if any(o.plan.id == plan.id and o.state is OwedState.DONE for o in change.incident.communications):
             _owe(change, plan, Stage.RESTORED)
+        elif Means.SLACK in plan.through:  # read there at once, while the rest was still owed
+            _owe(change, plan.model_copy(update={"through": (Means.SLACK,)}), Stage.RESTORED)
 
 
 def follow_up(change: Change) -> None:
@@ -121,7 +125,7 @@ def _too_late(owed: Owed) -> str:
         OwedState.OWED: "It is approved already.",
         OwedState.DONE: "It is published already.",
         OwedState.DECLINED: "It was declined.",
-        OwedState.REPLACED: "A newer word has taken its place.",
+        OwedState.REPLACED: "It was withdrawn, or a newer word has taken its place.",
     }
     return words[owed.state]
 

@@ -90,6 +90,9 @@ def cancel(change: Change, event: Cancel) -> None:
     entry = change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields)
     change.say_everywhere(entry)
     tell_team(change, entry)
-    communications.called_off(change)
+    if event.duplicate_of:  # the trouble is real, and goes on under the other's name
+        communications.stop(change)
+    else:
+        communications.called_off(change)
     paging.tell_service(change, "resolve")
     _report_drill(change)

@@ -1,15 +1,19 @@
 """Up and down: a severity that is changed while the incident runs, and Escalate."""
 
+from datetime import datetime
+
 from escalation import communications, paging, warroom
 from escalation.beginning import file_ticket, start_clocks
 from escalation.change import Change
-from escalation.checkpoints import plan_of, unsaid
+from escalation.checkpoints import holders, plan_of, unsaid
 from escalation.events import (
     ChangeSeverity,
     Escalate,
 )
 from escalation.incident import (
     Checkpoint,
+    CheckpointKind,
+    Entry,
     EntryKind,
     Incident,
     Page,
@@ -17,7 +21,6 @@ from escalation.incident import (
 )
 from escalation.policy import SeverityPolicy
 from escalation.refused import Refused
-from escalation.values import PersonId
 from escalation.words import Time, line
 
 
@@ -30,7 +33,7 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
     change.set(severity=event.severity, policy=event.policy, round=before.round + 1)
     fields = {"from": before.severity, "to": event.severity}
     entry = change.note(EntryKind.SEVERITY, by=event.by, why=event.why, fields=fields)
-    change.set(tiers_paged=(), nobody_left=False, clock_from=change.now if raised else before.clock_from)
+    change.set(tiers_paged=(), nobody_left=False, clock_from=_as_bad_since(change.incident))
     change.set(pages=tuple(_on_the_new_ladder(p, event.policy) for p in before.pages))
     start_clocks(change)
     if not raised:
@@ -44,7 +47,7 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
     if before.policy.ticket != event.policy.ticket:
         file_ticket(change)
     if raised:
-        _page_newcomers(change, f"it was raised to {event.severity}: {event.why}", event.by)
+        _page_newcomers(change, entry, f"it was raised to {event.severity}: {event.why}")
 
 
 def _has_passed(checkpoint: Checkpoint, incident: Incident) -> bool:
@@ -58,9 +61,30 @@ def _on_the_new_ladder(page: Page, policy: SeverityPolicy) -> Page:
     return page.model_copy(update={"tier": max(policy.at_once, default=0)}) if page.tier else page
 
 
-def _page_newcomers(change: Change, why: str, by: PersonId) -> None:
-    already = {p.person for p in change.incident.pages if p.state in (PageState.OPEN, PageState.ANSWERED)}
-    paging.page_tiers(change, change.incident.policy.at_once, why, by, skip=frozenset(already | {by}))
+def _as_bad_since(incident: Incident) -> datetime:
+    """Since when it has been at least as bad as it is now: a mistake that is put right delays nothing."""
+    since = incident.sla_from
+    for entry in incident.timeline:
+        if entry.kind is EntryKind.SEVERITY and entry.at >= since:
+            since = entry.at if entry.fields["from"] > incident.severity >= entry.fields["to"] else since
+    return since
+
+
+def _page_newcomers(change: Change, entry: Entry, why: str) -> None:
+    """Whoever is in is not paged twice, but told directly: what they took on was less than this."""
+    incident, by = change.incident, entry.by
+    known = {p.person for p in incident.pages if _is_in(p, incident)} | {by}
+    wanted = dict.fromkeys(p for tier in incident.policy.at_once for p in holders(incident, change.roster, tier))
+    paging.page_tiers(change, incident.policy.at_once, why, by, skip=frozenset(known))
+    for person in wanted:
+        if person in known and person != by:
+            change.tell(person, entry)
+
+
+def _is_in(page: Page, incident: Incident) -> bool:
+    """They answered, or their page still comes again. One that has fallen silent unanswered reached nobody."""
+    repeats = any(c.kind is CheckpointKind.REPEAT and c.about == str(page.n) for c in incident.checkpoints)
+    return page.state is PageState.ANSWERED or (page.state is PageState.OPEN and repeats)
 
 
 def escalate(change: Change, event: Escalate) -> None:

@@ -106,6 +106,7 @@ def fix_applied(change: Change, event: FixApplied) -> None:
 
 def fix_failed(change: Change, event: FixFailed) -> None:
     change.set(fix=None, verified=None)
+    change.disarm_planned(Moment.FIX_APPLIED)
     change.say_everywhere(change.note(EntryKind.FIX_FAILED, by=event.by, text=event.text))
     warroom.begin_phase(change, PhaseStart.AFTER)
     tiers = change.incident.policy.on_fix_failed

@@ -19,7 +19,9 @@ def page_tiers(
     done: set[int] = set()
     for tier in tiers:
         if tier not in done:
-            done.update(range(tier, page_tier(change, tier, why, by, skip) + 1))
+            reached = page_tier(change, tier, why, by, skip)
+            top = reached if reached >= tier else len(change.incident.policy.tiers)  # below: all above are empty
+            done.update(range(tier, top + 1))
 
 
 def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()) -> int:

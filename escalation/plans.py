@@ -107,6 +107,10 @@ class PlannedCheckpoint(Frozen):
             raise ValueError(f"checkpoint {self.id} can never fire: it counts from what makes it moot")
         if self.since is Moment.ROOT_CAUSE and Unless.ROOT_CAUSE in self.unless:
             raise ValueError(f"checkpoint {self.id} can never fire: it counts from what makes it moot")
+        if self.since is Moment.FIX_APPLIED and self.rests_while_monitoring:
+            raise ValueError(
+                f"checkpoint {self.id} can never fire: it rests while the fix that it counts from is watched"
+            )
         return self
 
 
@@ -200,7 +204,10 @@ class UpdateCadence(Frozen):
 
     @model_validator(mode="after")
     def _silence_ends(self) -> "UpdateCadence":
-        if not self.every.counts_business and self.silence >= self.every.length:
+        every = self.every.length or timedelta(days=self.every.days)
+        if not every:
+            raise ValueError(f"every is '{self.every}', which has no length; write 30m or 1 business day")
+        if self.silence >= every:
             raise ValueError("silence is not shorter than every: each reminder would begin it anew, and nobody be told")
         return self
 

@@ -4,7 +4,7 @@ from escalation.change import Change
 from escalation.checkpoints import commander, in_roles
 from escalation.effects import ArchiveRoom, Place, Refresh
 from escalation.events import Linked, TakeLead
-from escalation.incident import Checkpoint, CheckpointKind, CopyKind, EntryKind, Lead
+from escalation.incident import Checkpoint, CheckpointKind, CopyKind, EntryKind, Lead, Status
 from escalation.plans import PhaseStart
 from escalation.values import PersonId, spoken_duration
 
@@ -54,10 +54,17 @@ def time_box_over(change: Change, checkpoint: Checkpoint) -> None:
     following = int(checkpoint.about) + 1
     phases = change.incident.policy.phases
     if following < len(phases) and phases[following].begins is PhaseStart.AFTER:
-        _enter(change, following)
+        _enter(change, max(following, _under_way(change)))
         return
     entry = change.note(EntryKind.PHASE, fields={"over": phases[following - 1].name})
     change.say(entry, Place.ROOM)
+
+
+def _under_way(change: Change) -> int:
+    """The phase of a fix that was begun before the room opened; 0 when there is none."""
+    starts = {Status.FIXING: PhaseStart.FIXING, Status.MONITORING: PhaseStart.MONITORING}
+    start, phases = starts.get(change.incident.status), change.incident.policy.phases
+    return next((n for n, phase in enumerate(phases) if phase.begins is start), 0)
 
 
 def _enter(change: Change, index: int) -> None:
@@ -130,7 +137,7 @@ def linked(change: Change, event: Linked) -> None:
 def link(change: Change, others: tuple[str, ...], coordinated_in: str) -> None:
     """Write down the others, and open a room where the policy wants one for several at once."""
     incident = change.incident
-    change.set(linked=(*incident.linked, *others), coordinated_in=incident.coordinated_in or coordinated_in)
+    change.set(linked=(*incident.linked, *others), coordinated_in=coordinated_in)
     if incident.policy.room_when_several:
         open_room(change)
     fields = {"others": ", ".join(others), "coordinated_in": change.incident.coordinated_in}

@@ -82,7 +82,7 @@ P0_STORIES: list[tuple[str, Script, dict[str, Any], Log]] = [
         {},
         [(250, "page UMANAGER"), (250, "page UCTO")],
     ),
-    ("cancelled", [(3, CANCEL)], {}, []),
+    ("cancelled", [(3, CANCEL)], {}, [(3, "stakeholders restored")]),
     (
         "reopened",
         [(4, CAUSE), (20, RESOLVE), (100, REOPEN)],
@@ -115,19 +115,29 @@ P0_STORIES: list[tuple[str, Script, dict[str, Any], Log]] = [
         {"outage": True},
         [(14, "stakeholders restored")],
     ),
-    ("an outage said early", [(4, CAUSE), (6, OUTAGE), (16, CANCEL)], {}, [(15, "customers first")]),
-    ("an outage said late", [(4, CAUSE), (40, OUTAGE), (41, CANCEL)], {}, [(40, "customers first")]),
+    (
+        "an outage said early",
+        [(4, CAUSE), (6, OUTAGE), (16, CANCEL)],
+        {},
+        [(15, "customers first"), (16, "stakeholders restored")],
+    ),
+    (
+        "an outage said late",
+        [(4, CAUSE), (40, OUTAGE), (41, CANCEL)],
+        {},
+        [(40, "customers first"), (41, "stakeholders restored")],
+    ),
     (
         "a major outage",
         [(4, CAUSE), (41, CANCEL)],
         {"outage": True, "major_impact": True},
-        [(0, "page UCEO"), (15, "customers first"), (15, "social-media first")],
+        [(0, "page UCEO"), (15, "customers first"), (15, "social-media first"), (41, "stakeholders restored")],
     ),
     (
         "what was said is taken back",
         [(4, CAUSE), (5, Edit(by="UONCALL", outage=False)), (41, CANCEL)],
         {"outage": True},
-        [],
+        [(41, "stakeholders restored")],
     ),
 ]  # fmt: skip
 
@@ -193,8 +203,13 @@ P1_STORIES: list[tuple[str, Script, dict[str, Any], Log]] = [
         {},
         [(80, "page UMANAGER"), (80, "room"), (90, "stakeholders restored")],
     ),
-    ("an outage", [(4, ACK), (20, CANCEL)], {"outage": True}, [(15, "customers first")]),
-    ("cancelled", [(3, CANCEL)], {}, []),
+    (
+        "an outage",
+        [(4, ACK), (20, CANCEL)],
+        {"outage": True},
+        [(15, "customers first"), (20, "stakeholders restored")],
+    ),
+    ("cancelled", [(3, CANCEL)], {}, [(3, "stakeholders restored")]),
     (
         "reopened",
         [(4, ACK), (5, RESOLVE), (100, REOPEN), (161, CANCEL)],
@@ -205,6 +220,7 @@ P1_STORIES: list[tuple[str, Script, dict[str, Any], Log]] = [
             (100, "stakeholders first"),
             (160, "page UMANAGER"),
             (160, "room"),
+            (161, "stakeholders restored"),
         ],
     ),
 ]  # fmt: skip

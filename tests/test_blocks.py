@@ -253,6 +253,15 @@ def test_a_ticket_and_a_review_have_their_buttons(incident: Incident, first: lis
     assert incident.open or found == first
 
 
+def test_a_checkpoint_that_offers_a_button_twice_shows_it_once() -> None:
+    """Slack takes no message whose buttons have one name."""
+    incident = with_entry(EntryKind.CHECKPOINT)
+    [entry] = [e for e in incident.timeline if e.kind is EntryKind.CHECKPOINT]
+    twice = entry.model_copy(update={"fields": entry.fields | {"offer": "update,update"}})
+    [row] = [b for b in blocks.said(incident, twice).blocks if b["type"] == "actions"]
+    assert [e["action_id"] for e in row["elements"]] == ["update"]
+
+
 def test_every_button_that_is_offered_is_accepted() -> None:
     """What the card offers to somebody who was not paged is legal for them at once, Escalate and Acknowledge too."""
     story = Story()

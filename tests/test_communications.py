@@ -156,12 +156,14 @@ def test_an_answer_to_nothing_is_refused(n: int) -> None:
 
 
 def test_what_waits_for_approval_is_not_published_before_it() -> None:
-    """Approved first, then published; until then the public hears nothing, not even the end."""
+    """Approved first, then published; else the public hears nothing, not even the end, and it is withdrawn then."""
     story = working("P2").until(2881)
     n = latest(story, "status-page").n
     with pytest.raises(Refused, match="approve it first"):
         story.do(answer(n, Answer.PUBLISHED))
-    assert story.do(RESOLVE).owed_states("status-page") == ["waiting"]
+    assert story.do(RESOLVE).owed_states("status-page") == ["replaced"]
+    with pytest.raises(Refused, match="withdrawn"):
+        story.do(answer(n, Answer.APPROVED))
 
 
 def test_the_end_of_what_was_approved_needs_approval_too() -> None:
@@ -262,6 +264,23 @@ def test_a_false_alarm_owes_nothing_more() -> None:
     story = working().until(5).do(Cancel(by="UONCALL")).until(60)
     assert pending(story.incident) == ()
     assert story.minutes(EntryKind.OVERDUE) == []
+
+
+def test_a_false_alarm_is_told_where_it_was_read() -> None:
+    """Slack had the first word at once; of the mail, which nobody had sent yet, nobody needs to hear."""
+    story = working().until(5).do(Cancel(by="UONCALL"))
+    word = latest(story, "stakeholders")
+    assert (word.stage, word.through, word.state) == ("restored", (Means.SLACK,), "done")
+    assert story.said(Place.STAKEHOLDERS)[-1][0] == 5
+
+
+def test_a_duplicate_does_not_work_again() -> None:
+    """The trouble goes on under the other's name: nobody is told that it is over."""
+    story = working()
+    story.do(answer(latest(story, "status-page").n, Answer.PUBLISHED)).until(5)
+    story.do(Cancel(by="UONCALL", duplicate_of="INC-20241218-000"))
+    assert [s for _, _, s in story.owed() if s == "restored"] == []
+    assert pending(story.incident) == ()
 
 
 def test_reopened_it_does_not_work_again() -> None:

@@ -108,7 +108,7 @@ P0_STORIES: list[tuple[str, Script, Log]] = [
             (121, "stakeholders restored"),
         ],
     ),
-    ("cancelled", [(3, CANCEL)], []),
+    ("cancelled", [(3, CANCEL)], [(3, "stakeholders restored")]),
     (
         "reopened",
         [(5, CAUSE), (10, RESOLVE), (100, REOPEN), (101, ACK), (102, CAUSE)],

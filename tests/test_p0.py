@@ -27,7 +27,7 @@ from escalation.events import (
     Trouble,
 )
 from escalation.incident import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
-from escalation.plans import Moment
+from escalation.plans import Moment, PlannedCheckpoint
 from escalation.policy import Severity
 from escalation.refused import Refused
 from escalation.templates import why_you
@@ -204,6 +204,27 @@ def test_a_tier_reached_through_an_empty_one_is_paged_once() -> None:
     story = Story(roster=duty(engineering_manager=())).do(ACK).do(CAUSE).until(121)
     assert story.tiers() == [(0, 1), (120, 4)]
     assert story.minutes(EntryKind.SKIPPED) == [120]
+
+
+def test_nobody_above_is_said_once() -> None:
+    """At 2 hours tiers 3 and 4 are due and both are empty: each is skipped once, and whoever is left below is paged."""
+    story = Story(roster=duty(engineering_manager=(), executives=())).do(ACK).do(CAUSE).until(121)
+    assert story.minutes(EntryKind.SKIPPED) == [120, 120]
+    assert story.tiers() == [(0, 1), (120, 2)]
+    assert not story.incident.nobody_left
+
+
+def test_what_counts_from_a_fix_that_failed_is_over() -> None:
+    """It begins again with the next fix."""
+    plan = PlannedCheckpoint.model_validate(
+        {"id": "soaked", "after": "20m", "since": "fix_applied", "say": "Is it quiet?", "why": "it had time to settle"}
+    )
+    story = Story()
+    before = story.incident.policy
+    policy = before.model_copy(update={"checkpoints": (*before.checkpoints, plan)})
+    story.incident = story.incident.model_copy(update={"policy": policy})
+    story.do(FIX).until(10).do(HELD_NOT).until(40).do(FIX)
+    assert [m for m, name in story.until(70).fired() if name == "soaked"] == [60]
 
 
 def test_nobody_left_to_page() -> None:

@@ -1,7 +1,7 @@
 """Raised and lowered: what starts anew, what is moot, who is paged, and what people outside are told."""
 
 import pytest
-from story import START, Story
+from story import START, Story, duty
 
 from escalation.effects import Place
 from escalation.events import (
@@ -11,12 +11,13 @@ from escalation.events import (
     Edit,
     FixApplied,
     FixFailed,
+    PostUpdate,
     Resolve,
     RootCause,
     Schedule,
     Workaround,
 )
-from escalation.incident import EntryKind
+from escalation.incident import CheckpointKind, EntryKind
 from escalation.refused import Refused
 from escalation.values import parse_duration
 
@@ -106,6 +107,25 @@ def test_raised_while_a_fix_is_watched_its_clocks_rest_as_well() -> None:
     story = Story("P1").do(ACK).until(10).do(FixApplied(by="UONCALL")).change_to("P0").until(135)
     assert story.fired() == [(40, "no-root-cause")]
     assert story.do(FixFailed(by="UONCALL")).fired()[-1] == (135, "unresolved")
+
+
+def test_raised_the_paged_are_paged_anew_once_their_pages_fell_silent() -> None:
+    """A P2's page of an hour ago, which nobody answered and nothing repeats, reached nobody."""
+    story = Story("P2", duty(service_lead=("UONCALL",))).until(DAY + HOUR).change_to("P0", by="UREPORTER")
+    assert story.paged() == [(DAY, ("UONCALL",)), (DAY + HOUR, ("UONCALL", "UDEVOPS", "UBACKEND"))]
+
+
+def test_raised_whoever_is_in_is_told_directly() -> None:
+    """What they took on was a P2: that it is a P0 now must not wait until they look into the thread."""
+    story = Story("P2", duty(engineering_team=("UONCALL",)), policy="beauty").until(1).do(ACK)
+    story.until(600).change_to("P0", by="UREPORTER")
+    assert [m for m, people in story.paged() if "UONCALL" in people] == [0]
+    assert story.told(EntryKind.SEVERITY) == ["UONCALL"]
+
+
+def test_whoever_raises_it_is_not_told_so() -> None:
+    """They know."""
+    assert Story("P1").do(ACK).until(10).change_to("P0").told(EntryKind.SEVERITY) == []
 
 
 # Lowered ---------------------------------------------------------------------------------------------------------
@@ -222,3 +242,25 @@ def test_there_and_back() -> None:
     story = Story().do(ACK).until(5).change_to("P1").until(6).change_to("P0")
     assert [p.person for p in story.incident.pages] == ["UONCALL", "UDEVOPS", "UBACKEND"]
     assert story.until(37).fired() == [(36, "no-root-cause")]
+
+
+def test_raised_by_mistake_delays_nothing() -> None:
+    """A P1 that was called a P0 for two minutes: its marks count from when it was first as bad as a P1."""
+    story = Story("P1").do(ACK).until(110).change_to("P0").until(112).change_to("P1").until(481)
+    assert story.fired() == [
+        (60, "consider-workaround"),
+        (120, "unresolved"),
+        (240, "still-unresolved"),
+        (480, "long-unresolved"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "promised", "due"),
+    [("P0", "15m", [15]), ("P0", "2h", [40]), ("P2", "2h", [120])],
+)
+def test_a_promised_update_stands(now: str, promised: str, due: list[float]) -> None:
+    """People were told a time: it is kept where the new severity asks for none, or for a later one."""
+    update = PostUpdate(by="UONCALL", progress="We look", next_in=parse_duration(promised))
+    story = Story("P1").do(update).until(10).change_to(now)
+    assert story.due(CheckpointKind.UPDATE) == due

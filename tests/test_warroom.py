@@ -8,6 +8,7 @@ from story import Story, duty
 from escalation.effects import ArchiveRoom, Invite, LinkOther, OpenRoom, Place, PostCard, Refresh, Say
 from escalation.events import (
     Acknowledge,
+    ChangeSeverity,
     Delivered,
     Escalate,
     FixApplied,
@@ -150,6 +151,20 @@ def said(story: Story, kind: EntryKind) -> list[Say]:
     return [e for e in says if story.incident.entry(e.entry).kind is kind]
 
 
+def test_a_room_that_opens_during_a_fix_goes_on_with_the_fix() -> None:
+    """Raised while the fix was watched: after the first questions it is not investigated, but verified."""
+    story = Story("P2").do(FixApplied(by="UONCALL")).until(5).change_to("P0").until(12)
+    assert phases(story) == [(5, "Initial assessment"), (10, "Verification")]
+
+
+def test_a_policy_with_fewer_phases_ends_a_time_box_of_before() -> None:
+    """The policy was edited, then the severity changed: what the old one had begun is over without a word."""
+    story = Story()
+    shorter = story.policy.severities[Severity.P1].model_copy(update={"phases": ()})
+    story.do(ChangeSeverity(by="UONCALL", policy=shorter, why="less")).until(20)
+    assert phases(story) == [(0, "Initial assessment")]
+
+
 def test_without_a_room_there_are_no_phases() -> None:
     """A P1 that one person works on is not asked for a facilitator."""
     assert phases(Story("P1").do(ACK).do(StartFix(by="UONCALL")).until(100)) == []
@@ -232,6 +247,14 @@ def test_a_third_joins_the_room_of_the_first() -> None:
     """Wherever the others are coordinated already."""
     known = (Other(id="INC-20241218-003", coordinated_in="INC-20241218-002"), Other(id="INC-20241218-002"))
     assert Story("P1", others=known).incident.coordinated_in == "INC-20241218-002"
+
+
+def test_a_room_that_is_closed_coordinates_nothing_new() -> None:
+    """The first of three is over: the second and the third go on in a room that is still open."""
+    third = Story(others=(Other(id="INC-20241218-000", coordinated_in="INC-1"),))
+    assert third.incident.coordinated_in == "INC-20241218-000"
+    second = Story(others=OTHERS).do(Linked(other="INC-3", coordinated_in="INC-20241218-001"))
+    assert second.incident.coordinated_in == "INC-20241218-001"
 
 
 def test_a_link_is_made_once() -> None:

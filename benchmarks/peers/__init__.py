@@ -57,7 +57,7 @@ def install(peer: Peer, folder: Path) -> Path | None:
 def lateness(peer: Peer, where: Path, number: int, seconds: float) -> list[float]:
     """Seconds from each due time to its run, over `seconds` (0: all at one instant). Negative: it ran too early."""
     with server() as socket, _working(peer, where, socket) as redis:
-        first = time.time() + LEAD + number * 0.002
+        first = time.time() + LEAD + number * 0.01
         due = [first + seconds * n / number for n in range(number)]
         script = f"import json, sys, {peer.module} as p\nfor n, at in enumerate(json.load(sys.stdin)): p.send(n, at)"
         _python(where, script, socket, due)

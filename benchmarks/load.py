@@ -1,0 +1,190 @@
+"""How fast Tocsin is, as ratios to a floor of the same run, with other schedulers beside it: `make bench`.
+
+A busy machine slows the floor down as well, so the ratio can be read where the seconds cannot. Where something is done
+in rounds, the figure is the median of them.
+"""
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from benchmarks import checkpoints, clicks, floors, idle, peers
+from benchmarks.crowd import Crowd
+from benchmarks.numbers import median, percentile, size_of, time_of, times
+from benchmarks.rig import Rig, http, rig
+
+PEERS_FOLDER = Path.home() / ".cache" / "tocsin-bench"
+TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- /measured -->)", re.DOTALL)
+PAUSE = 0.5  # seconds between two rounds of clicks
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured. `sizes` are open incidents; `spread` checkpoints in `seconds`; `burst` at one instant."""
+
+    sizes: tuple[int, ...] = (10, 1_000, 10_000)
+    spread: int = 200
+    seconds: float = 20.0
+    burst: int = 2_000
+    rounds: int = 3
+    people: int = 200
+    watch: float = 10.0
+
+
+TINY = Scale(sizes=(2, 6), spread=4, seconds=1.0, burst=6, rounds=1, people=4, watch=1.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; nothing in `floor` where there is none."""
+
+    what: str
+    ours: str = ""
+    floor: str = ""
+    ratio: str = ""
+
+    def __str__(self) -> str:
+        return f"| {self.what} | {self.ours} | {self.floor} | {self.ratio} |"
+
+
+def beside(what: str, ours: float, floor: float) -> Row:
+    """A duration in seconds beside its floor."""
+    return Row(what, time_of(ours), time_of(floor), times(ours, floor))
+
+
+def all_rows(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
+    yield from bursts(scale, others)
+    yield from Growth(scale).rows()
+
+
+def bursts(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
+    """Thousands due at one instant, with a P0 among them, each round on a server of its own; then once elsewhere."""
+    floor = median([max(floors.lateness(scale.burst, 0)) for _ in range(scale.rounds)])
+    found = []
+    for _ in range(scale.rounds):
+        with rig() as place:
+            found.append(checkpoints.burst(place, Crowd(place), scale.burst))
+    yield Row(f"**{scale.burst:,} checkpoints due at one instant, a P0's among them**")
+    yield beside("all are decided and committed", median([b.decided for b in found]), floor)
+    yield Row("the P0's page is at Slack", time_of(median([b.page for b in found])))
+    yield Row("messages of other incidents before it, at most", str(max(b.before_it for b in found)))
+    for peer in others:
+        yield from _peer(peer, scale, floor)
+
+
+def _peer(peer: peers.Peer, scale: Scale, floor: float) -> Iterator[Row]:
+    """Bare tasks in another scheduler; a word when it cannot be installed, or does not get there."""
+    where = peers.install(peer, PEERS_FOLDER)
+    if where is None:
+        yield Row(f"{peer.name}: cannot be installed here")
+        return
+    with suppress(TimeoutError, RuntimeError):
+        took = max(peers.lateness(peer, where, scale.burst, 0))
+        yield beside(f"{peer.name}: as many bare tasks have run", took, floor)
+        late = peers.lateness(peer, where, scale.spread, scale.seconds)
+        early = sum(at < 0 for at in late)
+        said = f"; {early} of {scale.spread} too early" if early else ""
+        yield Row(f"{peer.name}: spread over {scale.seconds:.0f} s, p99{said}", time_of(percentile(late, 0.99)))
+        return
+    yield Row(f"{peer.name}: did not finish on this machine")
+
+
+class Growth:
+    """What might grow with the number of open incidents."""
+
+    def __init__(self, scale: Scale) -> None:
+        self._scale = scale
+
+    def rows(self) -> Iterator[Row]:
+        scale = self._scale
+        late = floors.lateness(scale.spread, scale.seconds)
+        with rig(bot=True) as place:
+            http(f"{place.workspace}/control/limits", {"on": False})
+            people = [_person(place, n) for n in range(scale.people)]
+            yield Row("**Start**")
+            yield self._start(place)
+            crowd, bare = Crowd(place), idle.stored(place)
+            for before, size in pairwise((0, *scale.sizes)):
+                crowd.there(size - before)
+                yield Row(f"**{size:,} incidents open**")
+                yield from self._resting(place, (idle.stored(place) - bare) / size)
+                yield from self._checkpoints(place, crowd, late)
+                yield from self._clicks(place, crowd, people)
+
+    def _start(self, place: Rig) -> Row:
+        def empty() -> float:
+            began = time.monotonic()
+            with floors.empty_bolt(place):
+                return time.monotonic() - began
+
+        ours = median([idle.start(place) for _ in range(self._scale.rounds)])
+        return beside("`tocsin run` until it is ready; an empty Bolt app", ours, median([empty() for _ in range(3)]))
+
+    def _resting(self, place: Rig, each: float) -> Iterator[Row]:
+        cost = idle.cost(place, self._scale.watch)
+        yield Row("Redis's data for each", size_of(each))
+        yield Row("all six processes: processor while nothing is due, of one core", f"{cost.processor:.1%}")
+        yield Row("… memory", size_of(cost.memory))
+        yield Row("… Redis commands a second", f"{cost.commands:.0f}")
+
+    def _checkpoints(self, place: Rig, crowd: Crowd, floor: list[float]) -> Iterator[Row]:
+        late = checkpoints.spread(place, crowd, self._scale.spread, self._scale.seconds)
+        what = f"{self._scale.spread} checkpoints over {self._scale.seconds:.0f} s: due to committed"
+        yield beside(f"{what}, p50", median(late), median(floor))
+        yield beside(f"{what}, p99", percentile(late, 0.99), percentile(floor, 0.99))
+        yield Row("… the earliest", time_of(min(late)))
+
+    def _clicks(self, place: Rig, crowd: Crowd, people: list[str]) -> Iterator[Row]:
+        team = place.slack_call("auth.test")["team_id"]
+        names = crowd.there(len(people) * (self._scale.rounds + 1))
+
+        def presses(round_: int) -> list[bytes]:
+            chosen = names[round_ * len(people) :]
+            return [clicks.press(name, person, team) for name, person in zip(chosen, people, strict=False)]
+
+        with floors.empty_bolt(place) as empty:
+            least = self._acknowledged(empty, presses)
+        ours = self._acknowledged(place.bot, presses)
+        what = f"{len(people)} people press Acknowledge at once: acknowledged to Slack"
+        yield beside(f"{what}, p50", ours[0], least[0])
+        yield beside(f"{what}, p99", ours[1], least[1])
+        typed = self._acknowledged(place.bot, lambda _: [clicks.command("list", p, team) for p in people])
+        yield beside(f"{len(people)} people type `/incident list` at once, p99", typed[1], least[1])
+
+    def _acknowledged(self, url: str, bodies: Callable[[int], list[bytes]]) -> tuple[float, float]:
+        """p50 and p99, each the median of the rounds; a first round to warm up is not counted."""
+        found = []
+        for n in range(self._scale.rounds + 1):
+            found.append(clicks.at_once(url, bodies(n)).each)
+            time.sleep(PAUSE)
+        return median([median(f) for f in found[1:]]), median([percentile(f, 0.99) for f in found[1:]])
+
+
+def _person(place: Rig, n: int) -> str:
+    user = http(f"{place.workspace}/control/users", {"name": f"person{n}", "id": f"U0BENCH{n:03d}"})["user"]
+    return str(user["id"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="only see that it works; the figures mean nothing")
+    parser.add_argument("--no-peers", action="store_true", help="without the other schedulers")
+    parser.add_argument("--into", type=Path, help="a file whose table is replaced by this one")
+    options = parser.parse_args()
+    table = "| | Tocsin | floor | × floor |\n| --- | ---: | ---: | ---: |\n"
+    for row in all_rows(TINY if options.tiny else Scale(), () if options.no_peers else peers.PEERS):
+        print(row, file=sys.stderr, flush=True)
+        table += f"{row}\n"
+    print(table)
+    if options.into:
+        options.into.write_text(TABLE.sub(lambda _: table, options.into.read_text()))
+
+
+if __name__ == "__main__":
+    main()
