@@ -277,11 +277,11 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one run for each")
     parser.add_argument("--minutes", type=float, default=3.0, help="how long the storm lasts")
-    parser.add_argument("--incidents", type=int, default=200)
+    parser.add_argument("--incidents", type=int, default=90)
     parser.add_argument("--speed", type=float, default=120.0, help="how many times faster the policies' clocks run")
     parser.add_argument("--bots", type=int, default=2)
     parser.add_argument("--supervisors", type=int, default=2, help="each runs a ticker, a sweep and two workers")
-    parser.add_argument("--drain", type=float, default=180.0, help="seconds that may pass until all is done")
+    parser.add_argument("--drain", type=float, default=300.0, help="seconds that may pass until all is done")
     parser.add_argument(
         "--paced", action="store_true", help="keep to Slack's rate limits: fewer incidents, longer drain"
     )

@@ -14,7 +14,7 @@ from redis import Redis
 
 from benchmarks.rig import Rig, answers, client, free_port, process, server, wait_until
 
-BATCH = 50  # as many as a job of Tocsin's carries
+BATCH = 100  # as many as a job of Tocsin's carries
 LONGEST_SLEEP = 0.1
 
 

@@ -18,8 +18,8 @@ from bot.moving import Moving
 from bot.parts import BotParts
 from bot.reply import Reply, answering, open_modal, says
 from bot.simulating import simulated
-from bot.slo import slo
 from bot.slip import Slip
+from bot.slo import slo
 from bot.typed import MOVES, typed_event
 from escalation.company import suggest
 from escalation.events import Move

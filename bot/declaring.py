@@ -21,7 +21,6 @@ PICKED = "pick_severity"
 DEFINITIONS = "definitions"
 NO_SERVICE = "-"
 TITLE_LIMIT = 200
-TITLE_LIKE = "What is happening? Checkout is down"
 NOTE = 2000
 DRILL_SPEED = 10.0
 FASTEST_DRILL = 1000

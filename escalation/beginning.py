@@ -86,13 +86,16 @@ def tell_team(change: Change, entry: Entry) -> None:
 
 
 def _link(change: Change, event: Declare) -> None:
-    """The room of the first of several is the one where all are coordinated, for as long as that one is open."""
+    """The room of the first of several is the one where all are coordinated, for as long as that one is open.
+
+    Only there each newcomer is told of: in all the others, too, ten incidents would make a hundred lines.
+    """
     others = event.terms.others
     ids = tuple(o.id for o in others)
     known = next((o.coordinated_in for o in others if o.coordinated_in in ids), "")
-    warroom.link(change, ids, known or min(ids))
-    for other in others:
-        change.cause(LinkOther, other=other.id)
+    home = known or min(ids)
+    warroom.link(change, ids, home)
+    change.cause(LinkOther, other=home)
 
 
 def start_clocks(change: Change) -> None:

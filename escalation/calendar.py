@@ -167,9 +167,6 @@ class Calendar(Frozen):
         opens, closes = (datetime.combine(day, at, zone).astimezone(UTC) for at in self.hours)
         return (opens, closes) if opens < closes else None
 
-    def is_open(self, at: datetime) -> bool:
-        return self.next_opening(at) == at
-
     def next_opening(self, at: datetime) -> datetime:
         """`at` itself while open, else the next opening. ValueError when there is none in sight."""
         return max(at, self._session(at)[0])

@@ -68,6 +68,7 @@ def reopen(change: Change, event: Reopen) -> None:
         verified=None,
         reviewed=None,
         resolution=None,
+        eta="",
         tiers_paged=(),
         nobody_left=False,
         clock_from=change.now,

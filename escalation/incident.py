@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
 from escalation.calendar import Calendar, Wait
 from escalation.effects import Effect
@@ -271,9 +271,9 @@ class Lead(StrEnum):
     SCRIBE = "scribe"
 
 
-def _handed(policy: Any, info: ValidationInfo) -> Any:
+def _handed(policy: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
     """None stands for the policy that whoever reads a stored document knows already."""
-    return info.context["policy"] if policy is None and info.context else policy
+    return info.context["policy"] if policy is None and info.context else read(policy)
 
 
 class Incident(Frozen):
@@ -289,7 +289,7 @@ class Incident(Frozen):
     stamp: str = ""
     face: int = 1
     severity: Severity
-    policy: Annotated[SeverityPolicy, BeforeValidator(_handed)]
+    policy: Annotated[SeverityPolicy, WrapValidator(_handed)]
     speed: float = Field(default=1.0, gt=0)
     meeting_url: str = ""
     calendar: Calendar = Calendar()

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import ceil, floor
@@ -56,7 +56,7 @@ class Record:
 
 def encode(records: Iterable[Record]) -> str:
     """Records as one JSON list."""
-    return json.dumps([{k: v for k, v in asdict(r).items() if v} for r in records], separators=(",", ":"))
+    return json.dumps([{k: v for k, v in vars(r).items() if v} for r in records], separators=(",", ":"))
 
 
 def decode(text: str | bytes) -> Iterator[Record]:

@@ -46,6 +46,7 @@ def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: froz
         fields = {"tier": str(tier), "name": name}
         change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
         return page_tier(change, tier + 1, f"{why}, and tier {tier} ({name}) has nobody to page", by, skip)
+    change.set(nobody_left=False)
     _page(change, people, tier, why, by, _empty_roles(change, tier))
     if policy.tiers[tier - 1].room:
         warroom.open_room(change)
@@ -162,7 +163,8 @@ def climb_past(change: Change, page: Page, why: str) -> None:
     entry = change.note(EntryKind.REFUSED, people=(page.person,), why=why, fields={"tier": str(page.tier)})
     change.say_everywhere(entry)
     following = page.tier + 1
-    if page.tier and following not in change.incident.tiers_paged and not _last_rung_holds(change.incident, page.tier):
+    known = change.incident.nobody_left or following in change.incident.tiers_paged
+    if page.tier and not known and not _last_rung_holds(change.incident, page.tier):
         page_tier(change, following, "a page of the tier before could not reach its person")
 
 
@@ -205,5 +207,8 @@ def _empty_roles(change: Change, tier: int) -> tuple[str, ...]:
 
 
 def _nobody_left(change: Change, why: str) -> None:
-    change.set(nobody_left=True)
+    """Tiers that were empty are tried again at their own time: somebody may have come on duty by then."""
+    incident = change.incident
+    reached = {p.tier for p in incident.pages if p.tier and p.at >= incident.clock_from}
+    change.set(nobody_left=True, tiers_paged=tuple(sorted(reached)))
     change.say_everywhere(change.note(EntryKind.NOBODY_LEFT, why=why))

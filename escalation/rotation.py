@@ -119,10 +119,6 @@ class Rotation(Frozen):
         """The person whose planned shift an instant lies in."""
         return self.shift(at).person
 
-    def next_on_call(self, at: datetime) -> str:
-        """The person of the planned shift after that."""
-        return self.shift(at, ahead=1).person
-
     def _anchor(self) -> datetime:
         """The local time that the count of turns begins at: the handover's weekday, on or before the first shift."""
         first = self.first_shift or _EPOCH_MONDAY + timedelta(days=self.handover.weekday)

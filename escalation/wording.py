@@ -19,7 +19,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from escalation.messages import OUTSIDE, SHIPPED, TEMPLATES, Field, Value
+from escalation.messages import OUTSIDE, SHIPPED, TEMPLATES, Value
 from escalation.words import Line, Lines, Span, Strong, text
 
 _LONGEST_SOURCE = 16_000
@@ -63,11 +63,6 @@ class Wording:
         if not shown:
             self.broken(name, why or "it says nothing")
         return shown
-
-
-def fields_of(name: str) -> Mapping[str, Field]:
-    """The fields that a template may use. KeyError when there is no such message."""
-    return TEMPLATES[name]
 
 
 @lru_cache(maxsize=256)

@@ -103,7 +103,7 @@ def test_hours_that_the_change_swallows_are_no_opening() -> None:
 )
 def test_open_and_closed(at: str, is_open: bool) -> None:
     """The opening minute is open, the closing minute is not."""
-    assert CLOSED.is_open(utc(at)) is is_open
+    assert (CLOSED.next_opening(utc(at)) == utc(at)) is is_open
 
 
 def test_an_incident_keeps_only_the_holidays_that_it_may_meet() -> None:

@@ -110,6 +110,12 @@ def test_a_closed_incident_is_silent(end: Resolve | Cancel, status: Status) -> N
     assert story.incident.checkpoints == ()
 
 
+def test_reopened_nobody_knows_when_it_ends() -> None:
+    """What was expected before it was called off says nothing about now."""
+    update = PostUpdate(by="UONCALL", progress="Half of it is back", eta="20 minutes")
+    assert Story().do(update).do(Cancel(by="UONCALL")).do(Reopen(by="UONCALL")).incident.eta == ""
+
+
 def test_reopened_everything_starts_again() -> None:
     """Reopening pages tier 1 at once, and all clocks run from then."""
     story = Story().do(ACK).until(40).do(RESOLVE).until(100).do(Reopen(by="UREPORTER")).until(131)
@@ -229,10 +235,18 @@ def test_what_counts_from_a_fix_that_failed_is_over() -> None:
 
 def test_nobody_left_to_page() -> None:
     """With no role held by anybody the incident says so at once, and goes on."""
-    story = Story(roster=Roster()).until(31)
+    story = Story(roster=Roster()).until(14)
     assert story.minutes(EntryKind.SKIPPED) == [0, 0, 0, 0]
     assert story.incident.nobody_left
     assert story.incident.open
+
+
+def test_whoever_comes_on_duty_after_nobody_was_left_is_paged() -> None:
+    """The tiers were empty at the declaration; each is tried again at its own time."""
+    story = Story(roster=Roster()).until(10)
+    story.roster = duty()
+    assert story.until(121).tiers() == [(15, 2), (30, 3), (120, 4)]
+    assert not story.incident.nobody_left
 
 
 def first_page(story: Story, person: str) -> str:

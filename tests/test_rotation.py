@@ -24,7 +24,7 @@ def test_a_week_is_one_persons() -> None:
     assert [rotation.on_call(monday + timedelta(days=d)) for d in (0, 6.999, 7, 14, 21)] == [
         "dana", "dana", "omar", "mei", "dana",
     ]  # fmt: skip
-    assert rotation.next_on_call(monday) == "omar"
+    assert rotation.shift(monday, ahead=1).person == "omar"
     assert rotation.shift(monday).ends == monday + timedelta(days=7)
 
 

@@ -116,6 +116,18 @@ def test_a_repair_is_made_once_by_however_many(parts: Works) -> None:
     assert len(calls(parts)) == len(ready(incident))
 
 
+def test_a_repair_that_waits_its_turn_is_not_repaired(parts: Works) -> None:
+    """On a queue that is behind, repairs of repairs would only make it longer; one that is lost is repaired again."""
+    incident = parts.declare("P0")
+    lose_all_jobs(parts)
+    parts.clock.push(seconds=3)
+    assert look(parts) == len(ready(incident))
+    parts.clock.push(seconds=30)
+    assert look(parts) == 0
+    lose_all_jobs(parts)
+    assert look(parts) == len(ready(incident))
+
+
 def test_a_poison_alarm_is_tried_less_and_less_often(parts: Works) -> None:
     """A job that dies each time costs a repair a minute in the end, not two a second."""
     parts.declare("P3")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalation.messages import OUTSIDE, SHIPPED, TEMPLATES, Value
-from escalation.wording import Wording, check, fields_of
+from escalation.wording import Wording, check
 from escalation.words import Channel, Line, Lines, Link, Person, Strong, Time, clean, text
 
 PLACEHOLDERS = st.integers(0xF0000, 0xF0010).map(chr)
@@ -18,7 +18,7 @@ TYPED = st.lists(st.one_of(st.text(max_size=20), NASTY, PLACEHOLDERS), max_size=
 
 
 def samples(name: str) -> dict[str, Value]:
-    return {field: known.sample for field, known in fields_of(name).items()}
+    return {field: known.sample for field, known in TEMPLATES[name].items()}
 
 
 def shape(lines: Lines) -> list[list[str]]:
@@ -65,7 +65,7 @@ def test_a_value_is_one_span_with_its_own_newlines(title: str, impact: str) -> N
 
 @pytest.mark.parametrize("name", ["social_post", "social_restored"])
 def test_a_social_post_is_short(name: str) -> None:
-    """Its text keeps to 280 characters before the link, however long the wording is."""
+    """Its text keeps to 280 characters however long the wording is."""
     longest = {f: "word " * 200 if isinstance(v, str) else v for f, v in samples(name).items()}
     post, *_ = Wording().lines(name, **longest)
     assert len(text((post,))) <= 280
@@ -82,18 +82,18 @@ def test_what_goes_outside_never_has_what_was_said_inside(name: str, field: str)
 
 def test_what_goes_outside_has_these_fields_only() -> None:
     """A new field of a public message is a decision."""
-    offered = {field for name in OUTSIDE for field in fields_of(name)}
+    offered = {field for name in OUTSIDE for field in TEMPLATES[name]}
     assert len(OUTSIDE) == 6
     assert offered == {
-        *("severity_name", "service", "public_wording", "public_summary", "status"),
-        *("since", "next_update", "resolved_at", "duration", "link"),
+        *("severity_name", "service", "public_wording", "status"),
+        *("since", "next_update", "resolved_at", "duration"),
     }
 
 
 @pytest.mark.parametrize("name", ["stakeholder_notice", "stakeholder_update", "stakeholder_restored"])
 def test_stakeholders_hear_nothing_technical(name: str) -> None:
     """Neither description nor causes nor how it was noticed."""
-    assert not {"description", "detection", "progress", "summary", "resolution"} & fields_of(name).keys()
+    assert not {"description", "detection", "progress", "summary", "resolution"} & TEMPLATES[name].keys()
 
 
 # What a company may write ------------------------------------------------------------------------------------------

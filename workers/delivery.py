@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+from redis import RedisError
 
 from escalation import store as incidents
 from escalation.effects import Effect, SendPage
@@ -88,6 +89,9 @@ class Deliveries:
             again = self._once(lease)
             while again and (following := self._leases.claim(lease.effect, self._context.clock())):
                 again = self._once(following)
+        except RedisError as away:
+            log.warning("delivery: redis is away", effect=lease.effect, error=type(away).__name__)
+            raise
         except Exception:  # the thread's end: nobody waits for what was slow, and the sweep has it tried again
             log.exception("delivery failed", effect=lease.effect)
             metrics.count(self._context.redis, "deliveries_total", kind="any", result="error")

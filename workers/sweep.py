@@ -37,11 +37,13 @@ _REPAIR = """
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 'nan') ~= tonumber(ARGV[2]) then return 0 end
 local now = tonumber(ARGV[3])
 if now < tonumber(redis.call('HGET', KEYS[2], 'until') or 0) then return 0 end
+local last = redis.call('HGET', KEYS[2], 'at')
+if last and tonumber(last) >= tonumber(ARGV[5]) then return 0 end
 local times = redis.call('HINCRBY', KEYS[2], 'times', 1)
-redis.call('HSET', KEYS[2], 'until', string.format('%.6f', now + math.min(60, 2 ^ times)))
+redis.call('HSET', KEYS[2], 'at', ARGV[3], 'until', string.format('%.6f', now + math.min(60, 2 ^ times)))
 redis.call('EXPIRE', KEYS[2], ARGV[4])
-redis.call('HSET', KEYS[3], unpack(ARGV, 6))
-redis.call('RPUSH', KEYS[4], ARGV[5])
+redis.call('HSET', KEYS[3], unpack(ARGV, 7))
+redis.call('RPUSH', KEYS[4], ARGV[6])
 return times
 """
 _REMOVE = """
@@ -132,16 +134,17 @@ class Sweep:
         if incident is None or not _pending(alarm, incident):
             self._redis.eval(_REMOVE, 1, store.ALARMS, alarm.member, repr(alarm.due))
             return False
-        if alarm.due >= taken_until[queue_of(incident)] - OVERDUE:
-            return False
-        return self._repair(alarm, queue_of(incident), now)
+        taken = taken_until[queue_of(incident)] - OVERDUE
+        return alarm.due < taken and self._repair(alarm, queue_of(incident), taken, now)
 
-    def _repair(self, alarm: Alarm, queue: str, now: datetime) -> bool:
+    def _repair(self, alarm: Alarm, queue: str, taken: float, now: datetime) -> bool:
+        """`taken`: what came before has been taken off the queue; a repair since then still waits its turn there."""
         task = _task(alarm, queue, now)
         fields = job_hash(task, JobStatus.QUEUED, now).items()
         keys = (store.ALARMS, f"tocsin:repairs:{alarm.member}:{alarm.due!r}", task.key, task.queue_key)
-        arguments: Iterable[Any] = (alarm.member, repr(alarm.due), repr(now.timestamp()), REPAIR_MEMORY, task.id)
-        times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, *(x for pair in fields for x in pair))
+        arguments: Iterable[Any] = (alarm.member, repr(alarm.due), repr(now.timestamp()), REPAIR_MEMORY)
+        hashed = (x for pair in fields for x in pair)
+        times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, repr(taken), task.id, *hashed)
         if not times:
             return False
         log.warning("repaired", alarm=alarm.member, late=round(now.timestamp() - alarm.due, 3), times=times)

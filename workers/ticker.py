@@ -20,7 +20,7 @@ from workers.outbox import checkpoints_task, rings
 from workers.queues import JOB_PREFIX, QUEUES, job_hash, queue_key, registry_key, rq_time
 
 BATCH = 500
-GATHERED = 50  # checkpoints for one job: few enough for its commit to be soon, and to be in nobody's way
+GATHERED = 100  # checkpoints for one job: few enough for its commit to be soon, and to be in nobody's way
 LONGEST_SLEEP = 0.1  # seconds: how late a job may start that was scheduled nearer than that
 AWAY_SLEEP = 0.2
 TICKED = "tocsin:ticked"

@@ -95,14 +95,9 @@ _OUTSIDE: Fields = {
     "public_wording": Field("Some payments fail at the moment.", "What people, or the policy, worded for the public."),
     **_STATUS,
     **_SINCE,
-    "link": Field(Link("https://status.example.com", "Status page"), "Where to read more."),
 }
 _OUTSIDE_OPEN: Fields = {**_OUTSIDE, **_NEXT_UPDATE}
 _OUTSIDE_ENDED: Fields = {**_OUTSIDE, **_ENDED}
-_FOLLOW_UP: Fields = {
-    **_OUTSIDE_ENDED,
-    "public_summary": Field("A server ran out of connections.", "The review's summary, as worded for the public."),
-}
 
 _HANDOVER: Fields = {
     "rotation": Field("primary", "The rotation that changes hands."),
@@ -117,11 +112,9 @@ _HANDOVER: Fields = {
 _ACTIVITY: Fields = {
     "name": Field("Weekly incident review", "What the activity is called."),
     "cadence": Field("weekly", "How often it comes round."),
-    "due": Field(_at(17), "Until when it should be done."),
     "people": Field((Person("U012ABCDEF"),), "Whom it is for."),
     "about": Field("Go through last week's incidents.", "What it is for."),
     "checklist": Field((("Read the open reviews",), ("Close what is done",)), "A list: one step each."),
-    "link": Field(Link("https://wiki.example.com/review", "how to"), "Where to read more."),
 }
 
 TEMPLATES: Mapping[str, Fields] = {
@@ -136,7 +129,7 @@ TEMPLATES: Mapping[str, Fields] = {
     "public_restored": _OUTSIDE_ENDED,
     "social_post": _OUTSIDE_OPEN,
     "social_restored": _OUTSIDE_ENDED,
-    "customer_follow_up": _FOLLOW_UP,
+    "customer_follow_up": _OUTSIDE_ENDED,
     "handover": _HANDOVER,
     "activity": _ACTIVITY,
 }
