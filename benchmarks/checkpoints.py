@@ -12,7 +12,9 @@ from redis import Redis
 from benchmarks.crowd import Crowd
 from benchmarks.rig import Rig, wait_until
 from escalation.store import ALARMS, checkpoint_alarm
+from workers.queues import QUEUES, queue_key
 
+QUIET = 5  # looks in a row that find nothing queued
 LEAD = 1.0  # seconds between the setting up and the first due time
 
 
@@ -49,7 +51,7 @@ def instants(number: int, seconds: float, lead: float) -> list[datetime]:
 
 def spread(rig: Rig, crowd: Crowd, number: int, seconds: float) -> list[float]:
     """Seconds from each due time to its commit, for checkpoints at even distances."""
-    lead = LEAD + number * 0.02  # telling an incident takes a while
+    lead = LEAD + number * 0.06  # telling an incident takes a while
     due = instants(number, seconds, lead)
     wanted = {crowd.due_at(at)[0]: at.timestamp() for at in due}
     if due[0] < datetime.now(UTC):
@@ -57,6 +59,14 @@ def spread(rig: Rig, crowd: Crowd, number: int, seconds: float) -> list[float]:
     with written(rig.redis, "tocsin:incident:") as heard:
         wait_until(lambda: wanted.keys() <= heard.keys(), "the spread checkpoints", within=seconds + lead + 60)
     return [heard[name] - at for name, at in wanted.items()]
+
+
+def settle(rig: Rig) -> None:
+    """Wait until the workers have taken everything off their queues: what is left waits for Slack's limits."""
+    empty = 0
+    while empty < QUIET:
+        time.sleep(0.2)
+        empty = 0 if any(rig.redis.llen(queue_key(name)) for name in QUEUES) else empty + 1
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ class Growth:
             crowd, bare = Crowd(place), idle.stored(place)
             for before, size in pairwise((0, *scale.sizes)):
                 crowd.there(size - before)
+                checkpoints.settle(place)
                 yield Row(f"**{size:,} incidents open**")
                 yield from self._resting(place, (idle.stored(place) - bare) / size)
                 yield from self._checkpoints(place, crowd, late)

@@ -3,6 +3,7 @@
 Opening hours are local wall-clock times; everything that comes out is UTC, so a DST change needs no case of its own.
 """
 
+import functools
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -115,8 +116,13 @@ def _parse_days(value: Any) -> Any:
     return tuple(_weekday(day) for day in (value if isinstance(value, list | tuple) else [value]))
 
 
+@functools.lru_cache(maxsize=64)  # every incident names the same few
+def _days_like(start: str) -> tuple[int, ...]:
+    return tuple(n for n, d in enumerate(DAYS) if len(start) >= 3 and d.lower().startswith(start))
+
+
 def _weekday(text: Any) -> int:
-    names = [n for n, d in enumerate(DAYS) if len(str(text)) >= 3 and d.lower().startswith(str(text).lower())]
+    names = _days_like(str(text).lower())
     if len(names) != 1:
         raise ValueError(f"'{text}' is not a weekday; write days like Monday-Friday or [Monday, Wednesday]")
     return names[0]

@@ -45,6 +45,7 @@ def write(incident: Incident) -> str:
     return f'{incident.model_dump_json(exclude={"policy"})[:-1]},"policy":{_text(_One(incident.policy))}}}'
 
 
+@functools.lru_cache(maxsize=256)  # what many people list at once is read once; incidents are frozen values
 def _read_current(raw: bytes) -> Incident:
     """A policy's text is read once: it is more than half of a document, and most incidents share the same few."""
     rest, _, policy = raw.rpartition(_POLICY)

@@ -49,6 +49,7 @@ from workers.pacing import Budget
 from workers.planning import Plan, Went
 
 Act = Callable[[bool], None]
+Words = Callable[[], Message]
 HELD_UP = timedelta(seconds=60)
 log = structlog.get_logger()
 
@@ -108,8 +109,12 @@ class Sender:
             return Dropped(effect=effect.id, why="moot")
         person = self.member(page.person)
         address = Address(self._slack.direct(person), person)
-        message = blocks.page(incident, page.n, self._ahead(incident), names=self._names())
-        plan = self._post(incident, effect, address, message)
+        plan = self._post(
+            incident,
+            effect,
+            address,
+            lambda: blocks.page(incident, page.n, self._ahead(incident), names=self._names()),
+        )
 
         def go(again: bool) -> Went:
             went = plan.go(again)
@@ -125,61 +130,66 @@ class Sender:
             address = Address(incident.room.channel)
         else:
             return Dropped(effect=effect.id, why="there is no room")
-        return self._post(incident, effect, address, blocks.card(incident, self._ahead(incident), names=self._names()))
+        return self._post(
+            incident, effect, address, lambda: blocks.card(incident, self._ahead(incident), names=self._names())
+        )
 
     def _say(self, incident: Incident, effect: Say) -> Plan | OutcomeEvent:
         entry = incident.entry(effect.entry)
         if effect.place is Place.STAKEHOLDERS:
-            message = blocks.outward(incident, entry, self._wording)
             channel = self._slack.rooms.channel(self._desk.company.workspace.stakeholders_channel)
-            return self._post(incident, effect, Address(channel), message)
-        message = self._late(blocks.said(incident, entry, self._wording), entry.at)
+            outward: Words = lambda: blocks.outward(incident, entry, self._wording)  # noqa: E731  # one line each
+            return self._post(incident, effect, Address(channel), outward)
+        words: Words = lambda: self._late(blocks.said(incident, entry, self._wording), entry.at)  # noqa: E731
         if effect.place is Place.TEAM:
-            return self._say_to_team(incident, effect, entry, message)
+            return self._say_to_team(incident, effect, entry, words)
         if effect.place is Place.ROOM:
             channel = effect.channel or (incident.room.channel if incident.room else "")
             if not channel:
                 return Dropped(effect=effect.id, why="there is no room")
-            return self._post(incident, effect, Address(channel), message)
+            return self._post(incident, effect, Address(channel), words)
         card = incident.card()
         if card is None:
             return Dropped(effect=effect.id, why="there is no card to answer to")
-        return self._post(incident, effect, Address(card.channel), message, card.ts, effect.broadcast)
+        return self._post(incident, effect, Address(card.channel), words, card.ts, effect.broadcast)
 
     def _late(self, message: Message, decided: datetime) -> Message:
         """What Slack's absence held up is marked, so that nobody takes it for news."""
         now = self._desk.clock()
         return blocks.late(message, decided) if now - decided > HELD_UP else message
 
-    def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, message: Message) -> Plan | OutcomeEvent:
+    def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, words: Words) -> Plan | OutcomeEvent:
         """Into the channel of the team that owns the service. Without one, only what is asked of it is said aloud."""
         team = self._desk.company.teams.get(incident.team)
         own = team.channel if team else None
         if own is None and entry.kind is not EntryKind.CHECKPOINT:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
-        return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), message)
+        return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), words)
 
     def _tell(self, incident: Incident, effect: Tell) -> Plan | OutcomeEvent:
         if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
         person = self.member(effect.person)
         address = Address(self._slack.direct(person), person)
-        return self._post(incident, effect, address, blocks.told(incident, incident.entry(effect.entry), self._wording))
+        return self._post(
+            incident, effect, address, lambda: blocks.told(incident, incident.entry(effect.entry), self._wording)
+        )
 
     def _post(
         self,
         incident: Incident,
         effect: Effect,
         to: Address,
-        message: Message,
+        words: Words,
         thread: str = "",
         broadcast: bool = False,
     ) -> Plan:
+        """The words are found when it goes: whatever has to wait for its slot is planned again then."""
         tag = Tag(effect.id, incident.face)
 
         def go(again: bool) -> Went:
             found = self._slack.find(to.channel, tag, effect.at, thread) if again else None
-            sent = found or self._slack.post(to.channel, message, tag, thread, broadcast)
+            sent = found or self._slack.post(to.channel, words(), tag, thread, broadcast)
             return Went(_delivered(effect, sent, to.person), adopted=found is not None)
 
         return _permitted(incident, to, Plan(pacing.message(to.channel), go, to.person))
@@ -188,11 +198,10 @@ class Sender:
         copy = incident.copy_of(effect.copy_id)
         if copy is None:
             return Dropped(effect=effect.id, why="moot")
-        message = self._copy(incident, copy)
         to = Address(copy.channel, copy.person if copy.kind is CopyKind.DIRECT else "")
 
         def go(again: bool) -> Went:
-            self._slack.update(copy.channel, copy.ts, message)
+            self._slack.update(copy.channel, copy.ts, self._copy(incident, copy))
             return Went(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
 
         return _permitted(incident, to, Plan(pacing.UPDATE, go), neutral=copy.redacted)
