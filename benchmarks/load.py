@@ -98,7 +98,7 @@ def _their_burst(peer: peers.Peer, took: list[float], floor: float) -> Row:
     if not took:
         return Row(f"{peer.name}: cannot be installed here")
     if median(took) == math.inf:
-        return Row(f"{peer.name}: not all have run after two minutes")
+        return Row(f"{peer.name}: not all have run in time")
     return beside(f"{peer.name}: as many bare tasks have run", median(took), floor)
 
 
