@@ -7,6 +7,7 @@ in rounds, the figure is the median of them.
 import argparse
 import math
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -192,6 +193,7 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="without the other schedulers")
     parser.add_argument("--into", type=Path, help="a file whose table is replaced by this one")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
     table = "| | Tocsin | floor | × floor |\n| --- | ---: | ---: | ---: |\n"
     for row in all_rows(TINY if options.tiny else Scale(), () if options.no_peers else peers.PEERS):
         print(row, file=sys.stderr, flush=True)
