@@ -1,13 +1,18 @@
-"""The local workspace that its own tests share: its clock pushed, its app's client, a room of the app's."""
+"""What the tests share: hypothesis without a stopwatch, and the local workspace of its own tests."""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from sandbox_workspace import Pushed
 from slack_sdk import WebClient
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
+
+# How long an example takes is the machine's matter: no test asserts it.
+settings.register_profile("tocsin", deadline=None)
+settings.load_profile("tocsin")
 
 EVENTS = ("app_home_opened", "app_mention", "message.channels", "member_joined_channel", "user_change")
 

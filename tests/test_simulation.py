@@ -204,7 +204,7 @@ def duties(draw: Any) -> Duty:
 said = st.fixed_dictionaries({name: st.booleans() for name in ("security", "outage", "major_impact", "data_loss")})
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     policy=st.sampled_from(("kars", "beauty")),
     severity=st.sampled_from(Severity),

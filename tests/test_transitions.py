@@ -233,7 +233,7 @@ CALENDARS = st.sampled_from(
     CALENDARS,
     st.sampled_from([{}, {"security": True}, {"drill": True}, {"outage": True, "major_impact": True}]),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_happens_the_promises_hold(
     steps: list[Step], born: tuple[str, Severity], calendar: Calendar, more: dict[str, Any]
 ) -> None:
