@@ -10,11 +10,13 @@ overrides, absences, calendar feeds and test pages; `tocsin:signs` the names of 
 objectives. Sorted sets are scored in epoch seconds, as floats.
 """
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from redis import ConnectionError as RedisConnectionError
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
@@ -44,6 +46,7 @@ Changed = tuple[Incident | None, Incident]  # before (None: it is new) and after
 MOST_SHARED = 20
 MOST_LISTED = 200  # open incidents that are looked through for a list: reading each takes a tenth of a millisecond
 READ_AT_ONCE = 1000
+MOST_TRIES = 100  # far more than people who press at one instant
 KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
 
 
@@ -190,15 +193,14 @@ class Store:
     def _until_committed(self, attempt: Callable[[Pipeline, str], T]) -> T:
         """Try until the transaction went through.
 
-        redis-py reports a lost connection as WatchError too, even when EXEC had arrived: the stamp tells.
+        redis-py reports a lost connection as WatchError too, even when EXEC had arrived: the stamp tells. It does so
+        for a server that takes no writes as well (a failover without replicas), which must not be asked for ever.
         """
         stamp = uuid.uuid4().hex
-        while True:
-            try:
-                with self.redis.pipeline() as pipe:
-                    return attempt(pipe, stamp)
-            except WatchError:
-                continue
+        for _ in range(MOST_TRIES):
+            with contextlib.suppress(WatchError), self.redis.pipeline() as pipe:
+                return attempt(pipe, stamp)
+        raise RedisConnectionError("no transaction went through: is there a server that takes writes?")
 
     # Reading ---------------------------------------------------------------------------------------------------------
 
