@@ -138,7 +138,7 @@ class Crew:
 
     def _part(self, supervisor: int, part: str) -> int | None:
         family = self.look()
-        return next((p.pid for p in family if p.parent == supervisor and p.command.endswith(f"--part {part}")), None)
+        return next((p.pid for p in family if p.parent == supervisor and p.command == f"tocsin worker {part}"), None)
 
     def look(self) -> list[Process]:
         """Every process of ours that is there now; they are remembered, so that none is left behind."""

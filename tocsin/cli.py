@@ -2,17 +2,17 @@
 
 import click
 
-from tocsin import config, lifeline, logs, reading, running
+from tocsin import config, logs, reading, running, wiring
 from tocsin.checking import check
 from tocsin.doctor import doctor
 from tocsin.init import init
-from tocsin.running import PARTS, Part
 from tocsin.schema import schema
 from tocsin.settings import Settings, load
 from tocsin.simulating import simulate_
 from tocsin.slo import slo
 from tocsin.terminal import Commands
 from tocsin.watchdog import watchdog
+from tocsin.wiring import PARTS, Part
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,45 +26,37 @@ def run() -> None:
     """Everything in one go, until Ctrl-C."""
     settings = load()
     logs.setup("run", settings.log_level or "WARNING", settings.secrets())
-    config.load(settings.config)
-    running.everything(settings)
+    running.everything(settings, config.load(settings.config))
 
 
 @main.command()
 def bot() -> None:
     """The Slack side and the web app. Any number, on any number of machines."""
     settings = begin("bot")
-    from tocsin import wiring  # noqa: PLC0415 - Slack's and RQ's libraries, which the other commands need not wait for
-
-    wiring.bot(settings)
+    wiring.bot(settings, config.load(settings.config))
 
 
 @main.command()
 @click.option("--part", type=click.Choice(PARTS), help="Only this part, without a supervisor.")
 def worker(part: Part | None) -> None:
     """Ticker, sweep and RQ workers, supervised. Any number, anywhere."""
-    settings = begin(f"worker {part}" if part else "worker")
+    settings = begin("worker")
+    loaded = config.load(settings.config)
     if part is None:
-        config.load(settings.config)
-        running.workers()
-        return
-    from tocsin import wiring  # noqa: PLC0415 - as above
-
-    wiring.worker_part(settings, part)
+        running.workers(settings, loaded)
+    else:
+        wiring.check_ways(settings, loaded)
+        wiring.worker_part(settings, loaded, part)
 
 
 @main.command()
 def sandbox() -> None:
     """Only the local Slack workspace."""
-    settings = begin("workspace", needs=("TOCSIN_SANDBOX_LISTEN", "TOCSIN_DATA", "LOG_LEVEL"))
-    from tocsin import wiring  # noqa: PLC0415 - as above
-
-    wiring.local_workspace(settings)
+    wiring.local_workspace(begin("workspace", needs=("TOCSIN_SANDBOX_LISTEN", "TOCSIN_DATA", "LOG_LEVEL")))
 
 
 def begin(process: str, needs: tuple[str, ...] | None = None) -> Settings:
-    """What every long-running process does first: hold on to its supervisor, read the settings, set up its logs."""
-    lifeline.hold()
+    """Read the settings and set up the logs."""
     settings = load(needs)
     logs.setup(process, settings.log_level, settings.secrets())
     return settings

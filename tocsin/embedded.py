@@ -86,6 +86,7 @@ def claimed(data: Path, name: str, *, wait: bool = False) -> Iterator[None]:
     """Hold one of a folder's locks, however this process ends; `wait` for it, or FolderTaken when another has it."""
     make_folder(data)
     with (data / name).open("a") as lock:
+        os.register_at_fork(after_in_child=lock.close)  # a child that outlives us for a moment has no claim
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -173,14 +174,15 @@ def _safe_parent(path: Path) -> None:
         raise EmbeddedError(f"{path.parent} belongs to somebody else; set TOCSIN_DATA to a shorter path")
 
 
-def main() -> int:
-    """The watcher's entry point."""
+def serve(data: Path) -> None:
+    """Watch over the folder's server until told to end. SystemExit 1 when it died or cannot be started."""
     try:
-        return watch(Path(sys.argv[1]).resolve())
+        code = watch(data.resolve())
     except EmbeddedError as wrong:
         print(wrong, file=sys.stderr)
-        return 1
+        code = 1
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(Path(sys.argv[1]))

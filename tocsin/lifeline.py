@@ -4,6 +4,7 @@ The kernel closes that pipe whatever ends the supervisor, kill -9 included, on L
 """
 
 import os
+import select
 import threading
 
 VARIABLE = "TOCSIN_LIFELINE"
@@ -20,6 +21,18 @@ def hold() -> bool:
 def held() -> bool:
     """Whether a supervisor started this process and it does not hold on yet."""
     return os.environ.get(VARIABLE) == "stdin"
+
+
+def broken() -> bool:
+    """Whether the supervisor that started this process is gone: for who looks again and again, and has no threads."""
+    return held() and bool(select.select([0], [], [], 0)[0]) and not os.read(0, 4096)
+
+
+def take(end: int) -> None:
+    """In a forked child: this end of a pipe is its lifeline."""
+    os.dup2(end, 0)
+    os.close(end)
+    os.environ[VARIABLE] = "stdin"
 
 
 def _wait() -> None:

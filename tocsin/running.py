@@ -2,61 +2,63 @@
 
 import http.client
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal, get_args
+from dataclasses import replace
+from functools import partial
 
 import click
 
-from tocsin import embedded
+from tocsin import embedded, lifeline, wiring
 from tocsin.addresses import Address
+from tocsin.config import Loaded
 from tocsin.settings import Settings
 from tocsin.supervisor import Child, Supervisor
 from tocsin.terminal import Refusal, redis_name
 
 PORT_WAIT = 3.0  # seconds: what a killed instance left behind is gone by then
 BANNER_WAIT = 20.0  # seconds
-Part = Literal["ticker", "sweep", "urgent", "normal"]
-PARTS: tuple[Part, ...] = get_args(Part)
 
 
-def everything(settings: Settings) -> None:
+def everything(settings: Settings, loaded: Loaded) -> None:
     """Run until Ctrl-C. FolderTaken when another instance runs on the folder, Refusal when a port is taken."""
+    wiring.check_ways(settings, loaded)
     with embedded.claimed(settings.data, "tocsin.lock"):
         _ports_are_free(settings)
-        supervisor = Supervisor(tuple(children(settings)), environment=_environment(settings))
+        supervisor = Supervisor(tuple(children(settings, loaded)), meanwhile=_import_rooms)
         supervisor.end_on_signals()
-        threading.Thread(target=_announce, args=(settings, supervisor), daemon=True).start()
         supervisor.run()
     click.echo("Everything has ended. The next start goes on where it was.")
 
 
-def workers() -> None:
+def workers(settings: Settings, loaded: Loaded) -> None:
     """One ticker, one sweep and one RQ worker for each queue, until told to end."""
-    parts = tuple(Child(part, ("tocsin", "worker", "--part", part)) for part in PARTS)
+    wiring.check_ways(settings, loaded)
+    wiring.import_worker()
+    parts = tuple(Child(f"worker {part}", partial(wiring.worker_part, settings, loaded, part)) for part in wiring.PARTS)
     # It ends before the supervisor above it loses patience.
     supervisor = Supervisor(parts, grace=8.0)
     supervisor.end_on_signals()
     supervisor.run()
 
 
-def children(settings: Settings) -> Iterator[Child]:
-    """What runs, the foundations first."""
+def children(settings: Settings, loaded: Loaded) -> Iterator[Child]:
+    """What runs, the foundations first. It speaks up only when something is wrong: the banner is to stay readable."""
+    quiet = replace(settings, log_level=settings.log_level or "WARNING")
+    data, page = settings.data, settings.sandbox_listen
     if settings.redis_url is None:
-        yield Child("valkey", ("tocsin.embedded", str(settings.data)), 0, lambda: embedded.running(settings.data))
+        yield Child("valkey", partial(embedded.serve, data), 0, partial(embedded.running, data))
     if settings.local:
-        yield Child("workspace", ("tocsin", "sandbox"), 0, lambda: _answers(settings.sandbox_listen))
-    yield Child("bot", ("tocsin", "bot"), 1)
+        yield Child("workspace", partial(wiring.local_workspace, quiet), 0, partial(_answers, page))
+    yield Child("bot", partial(wiring.bot, quiet, loaded), 1)
     for n in range(settings.workers):
-        yield Child(f"worker {n + 1}", ("tocsin", "worker"), 1)
+        yield Child(f"worker {n + 1}", partial(workers, quiet, loaded), 1)
+    yield Child("banner", partial(_announce, settings), 2, lasts=False)
 
 
-def workspace_folder(settings: Settings) -> Path:
-    """Where the local workspace keeps its messages."""
-    embedded.make_folder(settings.data)
-    return settings.data / "workspace"
+def _import_rooms() -> None:
+    wiring.import_worker()
+    wiring.import_bot()
 
 
 def banner(settings: Settings) -> str:
@@ -84,20 +86,15 @@ def banner(settings: Settings) -> str:
     )
 
 
-def _announce(settings: Settings, supervisor: Supervisor) -> None:
+def _announce(settings: Settings) -> None:
     """Say it once the bot is able to work; after a while say it anyway, with what is not ready."""
+    lifeline.hold()
     deadline = time.monotonic() + BANNER_WAIT
     while not (ready := _is_ready(settings.listen)) and time.monotonic() < deadline:
-        if supervisor.stop.wait(0.1):
-            return
+        time.sleep(0.05)
     if not ready:
         click.echo(f"\nNot everything is ready yet; {settings.listen.url}/readyz says what is missing.")
     click.echo(banner(settings))
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Children speak up when something is wrong, so that the banner stays readable."""
-    return {} if settings.log_level else {"LOG_LEVEL": "WARNING"}
 
 
 def _ports_are_free(settings: Settings) -> None:

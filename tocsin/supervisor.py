@@ -6,10 +6,8 @@ server goes last. Each child holds a lifeline, so that none outlives a superviso
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from threading import Event
@@ -18,6 +16,7 @@ from types import FrameType
 import structlog
 
 from tocsin import lifeline
+from tocsin.fork import SIGNALS, Process, fork
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds before a restart: doubles with every early death
 SETTLED = 10.0  # seconds alive after which a child is no longer suspected
@@ -29,12 +28,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Child:
-    """What to run: `module arguments` of this Python. `ready` says whether the next rank may start."""
+    """What to run in a process of its own. `ready` says whether the next rank may start.
+
+    One that does not last has done its work when it ends; the others are started again.
+    """
 
     name: str
-    argv: tuple[str, ...]
+    run: Callable[[], None]
     rank: int = 0
     ready: Callable[[], bool] = lambda: True
+    lasts: bool = True
 
 
 @dataclass
@@ -42,7 +45,7 @@ class _Running:
     """A child and its present process. `wait` is the pause before the next start; `due` is when that is."""
 
     child: Child
-    process: subprocess.Popen[bytes]
+    process: Process
     started: float
     wait: float = FIRST_WAIT
     due: float | None = None
@@ -50,11 +53,14 @@ class _Running:
 
 @dataclass
 class Supervisor:
-    """Runs its children until `stop` is set; `grace` is how long they may take to end, in seconds."""
+    """Runs its children until `stop` is set; `grace` is how long they may take to end, in seconds.
+
+    `meanwhile` is done once the first rank has been started: what the children of the others need, imported only once.
+    """
 
     children: tuple[Child, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
     grace: float = GRACE
+    meanwhile: Callable[[], None] = lambda: None
     stop: Event = field(default_factory=Event)
     _running: list[_Running] = field(default_factory=list)
     _hurry: Event = field(default_factory=Event)
@@ -77,28 +83,29 @@ class Supervisor:
 
     def end_on_signals(self) -> None:
         """Ctrl-C and SIGTERM end this supervisor and its children."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             signal.signal(number, self.on_signal)
 
     def _start_rank(self, rank: tuple[Child, ...]) -> None:
         if self.stop.is_set():
             return
-        self._running += [_Running(c, self._spawn(c), time.monotonic()) for c in rank]
+        first = not self._running
+        for child in rank:
+            self._running.append(_Running(child, self._spawn(child), time.monotonic()))
+        if first:
+            self.meanwhile()
         deadline = time.monotonic() + READY_WITHIN
         while not (all(c.ready() for c in rank) or time.monotonic() > deadline or self.stop.wait(TICK)):
             self._tend()
 
-    def _spawn(self, child: Child) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - this Python with arguments of our own
-            [sys.executable, "-m", *child.argv],
-            stdin=subprocess.PIPE,
-            env={**os.environ, **self.environment, lifeline.VARIABLE: "stdin"},
-            start_new_session=True,  # a Ctrl-C in the terminal reaches the supervisor only
-        )
+    def _spawn(self, child: Child) -> Process:
+        return fork(child.run, f"tocsin {child.name}", [r.process for r in self._running])
 
     def _tend(self) -> None:
+        if lifeline.broken():
+            os._exit(1)  # and our children, whose lifelines break with us
         for running in self._running:
-            if running.due is None and running.process.poll() is not None:
+            if running.due is None and running.process.poll() is not None and running.child.lasts:
                 self._plan_restart(running)
             if running.due is not None and time.monotonic() >= running.due:
                 running.process, running.started, running.due = self._spawn(running.child), time.monotonic(), None
@@ -108,37 +115,22 @@ class Supervisor:
         running.wait = FIRST_WAIT if now - running.started > SETTLED else running.wait
         log.warning("ended, starting it again", child=running.child.name, how=_how(running.process), wait=running.wait)
         running.due, running.wait = now + running.wait, min(running.wait * 2, LONGEST_WAIT)
-        _close(running.process)
 
     def _end_all(self) -> None:
         for _, rank in groupby(sorted(self._running, key=lambda r: -r.child.rank), key=lambda r: r.child.rank):
             self._end([r.process for r in rank])
 
-    def _end(self, processes: list[subprocess.Popen[bytes]]) -> None:
+    def _end(self, processes: list[Process]) -> None:
         for process in processes:
-            if process.poll() is None:
-                process.terminate()
+            process.terminate()
         deadline = time.monotonic() + self.grace
         while any(p.poll() is None for p in processes) and time.monotonic() < deadline and not self._hurry.is_set():
             time.sleep(TICK)
         for process in processes:
-            _kill(process)
-            _close(process)
+            process.kill()  # whoever is still there has had its time
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Whoever is still there has had its time: it ends, and its whole group with it."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()
-
-
-def _how(process: subprocess.Popen[bytes]) -> str:
+def _how(process: Process) -> str:
     """`exit 1`, or the signal that ended it."""
-    code = process.returncode
+    code = process.returncode or 0
     return signal.Signals(-code).name if code < 0 else f"exit {code}"

@@ -1,26 +1,46 @@
 """Hands the rooms to each other: the only place where the bot, the workers and the local workspace are started.
 
 Kept apart from the commands that only read, which need not wait for Slack's and RQ's libraries. Each process imports
-its own room when it starts: all of them would be 0.7 seconds of a processor and 30 MB more, seven times over.
+its own room when it starts, unless the supervisor that it was forked from has done so.
 """
 
 # ruff: noqa: PLC0415 - for the reason above
 
-import asyncio
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, get_args
 
 from escalation.desk import Desk
 from escalation.store import Store
-from tocsin import config, running
+from tocsin import embedded, lifeline, logs
+from tocsin.config import Loaded
 from tocsin.server import connect
 from tocsin.settings import Settings
 
+Part = Literal["ticker", "sweep", "urgent", "normal"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
-def bot(settings: Settings) -> None:
+
+def import_bot() -> None:
+    """What `bot` imports, before it is forked."""
+    for room in ("bot.parts", "bot.web", "uvloop"):
+        import_module(room)
+
+
+def import_worker() -> None:
+    """What `worker_part` imports, before it is forked."""
+    for room in ("tocsin.ways", "workers.processes", "workers.channels.slack", "workers.outbox"):
+        import_module(room)
+
+
+def bot(settings: Settings, loaded: Loaded) -> None:
     """The Slack side and the web app, until told to end."""
+    _begin(settings, "bot")
+    import uvloop
+
     from bot.parts import BotParts
     from bot.web import serve
 
-    loaded = config.load(settings.config)
     store, desk = _store_and_desk(settings, loaded, patient=True)
     parts = BotParts(
         bot_token=settings.bot_token.get_secret_value(),
@@ -35,18 +55,17 @@ def bot(settings: Settings) -> None:
         company=loaded.company,
         policy=loaded.policy,
     )
-    asyncio.run(serve(parts))
+    uvloop.run(serve(parts))
 
 
-def worker_part(settings: Settings, part: running.Part) -> None:
+def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
     """One of a worker's processes, until told to end."""
+    _begin(settings, f"worker {part}")
     from tocsin import ways
     from workers import processes
     from workers.channels.slack import SlackDoor
     from workers.context import Context
 
-    loaded = config.load(settings.config)
-    ways.check(settings, loaded.company)
     store, desk = _store_and_desk(settings, loaded)
     slack = SlackDoor(settings.bot_token.get_secret_value(), settings.api_url, store.redis)
     context = Context(
@@ -63,12 +82,32 @@ def worker_part(settings: Settings, part: running.Part) -> None:
 
 def local_workspace(settings: Settings) -> None:
     """The local Slack workspace alone, until told to end."""
+    _begin(settings, "workspace")
     from sandbox.server import serve
 
-    serve(str(settings.sandbox_listen), running.workspace_folder(settings))
+    serve(str(settings.sandbox_listen), workspace_folder(settings))
 
 
-def _store_and_desk(settings: Settings, loaded: config.Loaded, *, patient: bool = False) -> tuple[Store, Desk]:
+def workspace_folder(settings: Settings) -> Path:
+    """Where the local workspace keeps its messages."""
+    embedded.make_folder(settings.data)
+    return settings.data / "workspace"
+
+
+def check_ways(settings: Settings, loaded: Loaded) -> None:
+    """SettingsError when the configuration asks for ways to reach people that the environment does not set up."""
+    from tocsin import ways
+
+    ways.check(settings, loaded.company)
+
+
+def _begin(settings: Settings, process: str) -> None:
+    """What every process that works does first: hold on to its supervisor, and set up its logs."""
+    lifeline.hold()
+    logs.setup(process, settings.log_level, settings.secrets())
+
+
+def _store_and_desk(settings: Settings, loaded: Loaded, *, patient: bool = False) -> tuple[Store, Desk]:
     from workers import outbox
 
     store = Store(connect(settings, patient=patient), outbox.post)

@@ -74,6 +74,9 @@ class QueueWorker(SimpleWorker):
         super().heartbeat(timeout, pipeline)
         self._beat()
 
+    def procline(self, message: str) -> None:
+        """RQ would rename the process with each job; `ps` shows which part it is."""
+
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stop.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ left it untyped
