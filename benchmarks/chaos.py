@@ -147,7 +147,9 @@ class Stage:
         with contextlib.suppress(RedisError):
             alive = await self.redis.keys("tocsin:alive:*")
             state = (await self.web.get("/control/state")).json()
-            return len(alive) == 4 * self.run.supervisors and state["app"]["connections"] == self.run.bots
+            return (
+                len(alive) == len(faults.PARTS) * self.run.supervisors and state["app"]["connections"] == self.run.bots
+            )
         return False
 
     async def quiet(self) -> bool:

@@ -17,13 +17,13 @@ from typing import Any
 
 from redis import Redis
 
+from bot.health import NEEDED
 from escalation.store import SIGNS
 from tocsin import embedded
 from tocsin.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds; the workers have to sort out thousands of incidents in some of this
-PARTS = ("ticker", "sweep", "urgent", "normal")
 TICKS = os.sysconf("SC_CLK_TCK")
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -157,7 +157,7 @@ def rig(*, workers: bool = True, bot: bool = False) -> Iterator[Rig]:
             stack.enter_context(made.tocsin("worker"))
         if bot:
             stack.enter_context(made.tocsin("bot"))
-        wanted = {*(PARTS if workers else ()), *(("bot",) if bot else ())}
+        wanted = {*(NEEDED if workers else ()), *(("bot",) if bot else ())}
         wait_until(lambda: wanted <= set(made.alive()), "the parts")
         made.parts = made.alive()
         yield made

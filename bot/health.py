@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 
 from escalation.store import ALARMS, SIGNS, Store
 
-NEEDED = ("ticker", "sweep", "urgent", "normal")
-QUEUES = ("urgent", "normal")
+QUEUES = ("urgent", "normal", "urgent-messages", "messages")
+NEEDED = ("ticker", "sweep", *QUEUES)
 METRICS = "tocsin:metrics"
 
 _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")

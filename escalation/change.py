@@ -17,6 +17,7 @@ from escalation.effects import (
     Say,
     SetTopic,
     Tell,
+    effect_id,
 )
 from escalation.incident import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind, Incident
 from escalation.naming import room_name, topic
@@ -57,7 +58,7 @@ class Change:
 
     def cause(self, kind: type[Any], lane: str = "", *, after: str = "", **fields: Any) -> Effect:
         """Add an effect. Those of one lane go out in the order in which they were caused."""
-        made = f"{self.incident.id}-{self.number()}"
+        made = effect_id(self.incident.id, self.number(), kind)
         effect: Effect = kind(id=made, at=self.now, after=after or self.incident.lanes.get(lane, ""), **fields)
         if lane:
             self.set(lanes={**self.incident.lanes, lane: effect.id})

@@ -1,7 +1,8 @@
 """What is to be done outside once an event was committed. An effect carries ids; its words are made at delivery.
 
 `after` names the effect that must have gone out before (the order of a thread); `at` is when it was decided or its turn
-came, so that lateness can be measured. Ids are deterministic, so a doubled job finds the same effect or none.
+came, so that lateness can be measured. Ids are deterministic, so a doubled job finds the same effect or none; that of a
+page says so, for whoever has to put pages first without reading the incident.
 """
 
 from datetime import datetime
@@ -169,4 +170,16 @@ Effect = Annotated[
     | Refresh,
     Field(discriminator="kind"),
 ]
+PAGES = (SendPage, PageBy, Alert)
 OPTIONAL = (SetTopic, PinCard, BookmarkLink, Invite, ArchiveRoom)
+_PAGE = "-page"
+
+
+def effect_id(incident_id: str, number: int, kind: type[_Effect]) -> str:
+    """`INC-20241218-001-7`, and `INC-20241218-001-7-page` for one that calls somebody."""
+    return f"{incident_id}-{number}{_PAGE if issubclass(kind, PAGES) else ''}"
+
+
+def is_page(effect_id: str) -> bool:
+    """Whether the effect of that id calls somebody, by whatever way."""
+    return effect_id.endswith(_PAGE)

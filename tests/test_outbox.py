@@ -14,6 +14,7 @@ from escalation.effects import SendPage
 from escalation.events import Acknowledge, Delivered, StartFix
 from escalation.store import ALARMS, effect_alarm, ready
 from workers import outbox
+from workers.queues import QUEUES
 
 
 @pytest.fixture(params=BACKENDS)
@@ -37,15 +38,24 @@ def scheduled(parts: Works, queue: str) -> dict[str, float]:
     return {str(i, "utf-8"): at for i, at in parts.redis.zrange(f"rq:scheduled:{queue}", 0, -1, withscores=True)}
 
 
-@pytest.mark.parametrize(("severity", "queue"), [("P0", "urgent"), ("P1", "normal"), ("P3", "normal")])
-def test_the_worst_incidents_have_a_queue_of_their_own(parts: Works, severity: str, queue: str) -> None:
-    """Clocks and sends of one incident go the same way."""
+def carried(parts: Works, queue: str) -> set[str]:
+    """The effects of all jobs on a queue."""
+    return {i for found in queued(parts, queue) for i in found["call"][1][0]}
+
+
+@pytest.mark.parametrize(
+    ("severity", "queue", "messages"),
+    [("P0", "urgent", "urgent-messages"), ("P1", "normal", "messages"), ("P3", "normal", "messages")],
+)
+def test_the_worst_incidents_have_queues_of_their_own(parts: Works, severity: str, queue: str, messages: str) -> None:
+    """Clocks and pages on one, all other messages on another, so that none of those stands before a page."""
     incident = parts.declare(severity)
     assert set(scheduled(parts, queue)) == {f"{incident.id}-{c.id}" for c in incident.checkpoints}
-    other = "normal" if queue == "urgent" else "urgent"
-    assert queued(parts, queue)
-    assert not queued(parts, other)
-    assert not scheduled(parts, other)
+    pages = {e.id for e in incident.effects if isinstance(e, SendPage)}
+    assert carried(parts, queue) == pages
+    assert carried(parts, messages) == set(ready(incident)) - pages
+    others = {*QUEUES} - {queue, messages}
+    assert not any(queued(parts, other) or scheduled(parts, other) for other in others)
 
 
 def test_jobs_carry_ids_as_json_and_nothing_else(parts: Works) -> None:
@@ -60,29 +70,22 @@ def test_jobs_carry_ids_as_json_and_nothing_else(parts: Works) -> None:
         assert "ttl" not in found
 
 
-def test_pages_go_first_in_a_job_of_their_own(parts: Works) -> None:
-    """No card and no room stands before a page."""
-    incident = parts.declare("P0")
-    first = queued(parts, "urgent")[0]["call"][1][0]
-    assert first == [e.id for e in incident.effects if isinstance(e, SendPage)]
-
-
 def test_only_what_is_ready_is_queued(parts: Works) -> None:
     """Effects of one lane follow one another, when the one before was recorded."""
     incident = parts.declare("P0")
-    carried = {i for found in queued(parts, "urgent") for i in found["call"][1][0]}
-    assert carried == set(ready(incident))
-    assert len(carried) < len(incident.effects)
+    on_their_way = carried(parts, "urgent") | carried(parts, "urgent-messages")
+    assert on_their_way == set(ready(incident))
+    assert len(on_their_way) < len(incident.effects)
 
 
 def test_an_outcome_queues_its_followers(parts: Works) -> None:
     """The card is posted, so the first line under it is next."""
     incident = parts.declare("P1")
     card = next(e for e in incident.effects if e.kind == "card")
-    parts.redis.delete("rq:queue:normal")
+    parts.redis.delete("rq:queue:messages")
     parts.desk.handle(incident.id, Delivered(effect=card.id, channel="C1", ts="1.1", face=incident.face))
     follower = next(e for e in incident.effects if e.after == card.id)
-    assert [found["call"][1] for found in queued(parts, "normal")] == [[[follower.id]]]
+    assert [found["call"][1] for found in queued(parts, "messages")] == [[[follower.id]]]
 
 
 def test_a_refresh_that_is_renewed_is_queued_again(parts: Works) -> None:
@@ -90,11 +93,11 @@ def test_a_refresh_that_is_renewed_is_queued_again(parts: Works) -> None:
     incident = parts.declare("P3")
     card = next(e for e in incident.effects if e.kind == "card")
     parts.desk.handle(incident.id, Delivered(effect=card.id, channel="C1", ts="1.1", face=incident.face))
-    parts.redis.delete("rq:queue:normal")
+    parts.redis.delete("rq:queue:messages")
     for person in ("UA", "UB"):
         parts.clock.push(seconds=1)
         parts.desk.handle(incident.id, Acknowledge(by=person) if person == "UA" else StartFix(by=person))
-    refreshes = [i for found in queued(parts, "normal") for i in found["call"][1][0] if i.endswith("-refresh")]
+    refreshes = [i for found in queued(parts, "messages") for i in found["call"][1][0] if i.endswith("-refresh")]
     assert refreshes == [f"{card.id}-refresh"] * 2
 
 
@@ -126,14 +129,15 @@ def test_the_hash_of_a_job_that_left_the_registry_is_left_alone(parts: Works) ->
     assert parts.redis.exists(f"rq:job:{ringing}")
 
 
-def test_a_retry_moves_the_alarm_and_schedules_a_job_at_once(parts: Works) -> None:
-    """The sweep does not come in between."""
+@pytest.mark.parametrize(("kind", "queue"), [("page", "urgent"), ("card", "urgent-messages")])
+def test_a_retry_moves_the_alarm_and_schedules_a_job_at_once(parts: Works, kind: str, queue: str) -> None:
+    """On the queue that the first try had; the sweep does not come in between."""
     incident = parts.declare("P0")
-    effect = next(iter(ready(incident)))
+    effect = next(e.id for e in ready(incident).values() if e.kind == kind)
     at = parts.clock() + timedelta(seconds=7.25)
     outbox.retry(parts.redis, effect, at, urgent=True)
     assert parts.redis.zscore(ALARMS, effect_alarm(effect)) == at.timestamp()
-    assert at.timestamp() in scheduled(parts, "urgent").values()
+    assert at.timestamp() in scheduled(parts, queue).values()
 
 
 def test_a_retry_does_not_bring_an_alarm_back(parts: Works) -> None:

@@ -10,13 +10,14 @@ import pytest
 from pydantic import ValidationError
 from working import BACKENDS, Works, redis_of, works
 
+from escalation.effects import SendPage
 from escalation.events import Acknowledge
 from escalation.incident import Incident
 from escalation.store import ALARMS, checkpoint_alarm, effect_alarm, ready
 from workers import metrics
 from workers.leases import Leases
 from workers.outbox import checkpoint_task
-from workers.queues import push, queue
+from workers.queues import QUEUES, push, queue
 from workers.sweep import Sweep
 
 
@@ -40,8 +41,8 @@ def repaired(parts: Works, kind: str) -> int:
     return int(parts.redis.hget(metrics.KEY, f"repaired_total|kind={kind}") or 0)
 
 
-def calls(parts: Works, name: str = "urgent") -> list[tuple[Any, ...]]:
-    return [(job.func_name, *job.args) for job in queue(parts.redis, name).get_jobs()]
+def calls(parts: Works, *names: str) -> list[tuple[Any, ...]]:
+    return [(job.func_name, *job.args) for name in names or QUEUES for job in queue(parts.redis, name).get_jobs()]
 
 
 def test_lost_sends_come_back_one_second_late(parts: Works) -> None:
@@ -92,7 +93,8 @@ def test_what_only_waits_its_turn_is_left_alone(parts: Works, waiting_since: flo
     """A queue is first in, first out: whatever is older than its oldest job is not on it any more."""
     incident = parts.declare("P0")
     lose_all_jobs(parts)
-    backlog(parts, "urgent", parts.clock() + timedelta(seconds=waiting_since))
+    for name in ("urgent", "urgent-messages"):
+        backlog(parts, name, parts.clock() + timedelta(seconds=waiting_since))
     parts.clock.push(seconds=10)
     assert (look(parts) == len(ready(incident))) is repairs
 
@@ -104,6 +106,19 @@ def test_one_queue_that_is_behind_does_not_hide_the_other(parts: Works) -> None:
     backlog(parts, "normal", parts.clock())
     parts.clock.push(seconds=10)
     assert look(parts) > 0
+
+
+def test_a_page_that_was_lost_does_not_wait_for_messages_that_were_not(parts: Works) -> None:
+    """A queue of messages that is far behind, more of them than one look takes at a time, and lost pages."""
+    incident = parts.declare("P0")
+    pages = [e.id for e in incident.effects if isinstance(e, SendPage)]
+    lose_all_jobs(parts)
+    backlog(parts, "urgent-messages", parts.clock() - timedelta(hours=1))
+    waiting = {effect_alarm(f"{incident.id}-{n}"): parts.clock().timestamp() - 60 for n in range(1000, 3500)}
+    parts.redis.zadd(ALARMS, waiting)
+    parts.clock.push(seconds=2)
+    assert look(parts) == len(pages) > 0
+    assert sorted(calls(parts, "urgent")) == [("workers.jobs.deliver", [page]) for page in sorted(pages)]
 
 
 def test_a_repair_is_made_once_by_however_many(parts: Works) -> None:

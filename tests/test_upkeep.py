@@ -452,7 +452,7 @@ def test_upkeep_is_asked_for_by_one_of_many(desk: Desk_) -> None:
     desk.works.store.hurry_upkeep()
     desk.works.clock.push(seconds=1)
     assert upkeep.ask(redis, desk.works.clock())
-    assert [(j.func_name, j.args) for j in queue(redis, "normal").get_jobs()] == [("workers.jobs.upkeep", [])] * 2
+    assert [(j.func_name, j.args) for j in queue(redis, "messages").get_jobs()] == [("workers.jobs.upkeep", [])] * 2
 
 
 def test_a_round_says_what_is_owed_and_raises_what_went_wrong(desk: Desk_) -> None:

@@ -17,7 +17,7 @@ from tocsin.config import Loaded
 from tocsin.server import connect
 from tocsin.settings import Settings
 
-Part = Literal["ticker", "sweep", "urgent", "normal"]
+Part = Literal["ticker", "sweep", "urgent", "normal", "urgent-messages", "messages"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 

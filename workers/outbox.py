@@ -11,12 +11,12 @@ from redis import Redis
 from redis.client import Pipeline
 
 from escalation import checkpoints, store
-from escalation.effects import Effect, SendPage
+from escalation.effects import Effect
 from escalation.incident import Incident
 from escalation.store import Changed
 from escalation.versions import TooNew
 from workers import ledger, metrics
-from workers.queues import NORMAL, QUEUES, URGENT, Task, push, queue_of, schedule, unschedule
+from workers.queues import QUEUES, Task, push, queue_of, schedule, unschedule
 
 HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until another worker is offered what this one cannot read
 BATCH = 50  # effects that one job carries; they are sent concurrently
@@ -29,11 +29,10 @@ def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
     unschedule(pipe, *(job_id for before, after in changes for job_id in _set_clocks(pipe, before, after)))
     fresh: dict[str, list[Effect]] = {name: [] for name in QUEUES}
     for before, after in changes:
-        fresh[queue_of(after)] += _newly_ready(before, after)
+        for effect in _newly_ready(before, after):
+            fresh[queue_of(after.policy.urgent, effect.id)].append(effect)
     for queue, effects in fresh.items():
-        pages = [e for e in effects if isinstance(e, SendPage)]
-        rest = [e for e in effects if not isinstance(e, SendPage)]
-        for batch in (*_batches(pages), *_batches(rest)):
+        for batch in _batches(effects):
             name = f"{batch[0].id}-{changes[0][1].stamp[:12]}"
             push(pipe, deliver_task(name, batch, queue), max(e.at for e in batch))
 
@@ -69,7 +68,7 @@ def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool) -> None:
     """Try an effect (again) at an instant. The sweep, too, waits until then."""
     task = Task(
         f"retry-{effect_id}-{_micros(at)}",  # an id of its own: the job that asks for the retry is still running
-        URGENT if urgent else NORMAL,
+        queue_of(urgent, effect_id),
         "deliver",
         ([effect_id],),
     )
@@ -82,19 +81,23 @@ def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool) -> None:
 def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, now: datetime) -> None:
     """Set a checkpoint's alarm clock again, from within its own job that came too early."""
     with redis.pipeline() as pipe:
-        schedule(pipe, checkpoint_task(incident.id, checkpoint_id, queue_of(incident), f"again-{_micros(now)}"), due)
+        schedule(
+            pipe,
+            checkpoint_task(incident.id, checkpoint_id, queue_of(incident.policy.urgent), f"again-{_micros(now)}"),
+            due,
+        )
         pipe.execute()
 
 
 def hand_on_checkpoint(redis: Redis, checkpoint_id: str, newer: TooNew, now: datetime) -> None:
     """Leave a checkpoint to a worker that knows its incident's version."""
-    task = checkpoint_task(newer.incident, checkpoint_id, URGENT if newer.urgent else NORMAL)
+    task = checkpoint_task(newer.incident, checkpoint_id, queue_of(newer.urgent))
     _hand_on(redis, store.checkpoint_alarm(newer.incident, checkpoint_id), task, now)
 
 
 def hand_on_effect(redis: Redis, effect_id: str, newer: TooNew, now: datetime) -> None:
     """Leave an effect to a worker that knows its incident's version."""
-    task = Task(f"deliver-{effect_id}", URGENT if newer.urgent else NORMAL, "deliver", ([effect_id],))
+    task = Task(f"deliver-{effect_id}", queue_of(newer.urgent, effect_id), "deliver", ([effect_id],))
     _hand_on(redis, store.effect_alarm(effect_id), task, now)
 
 
@@ -118,7 +121,7 @@ def _set_clocks(pipe: "Pipeline", before: Incident | None, after: Incident) -> I
     new = checkpoints.alarms(after)
     for checkpoint_id, due in new.items():
         if old.get(checkpoint_id) != due:
-            schedule(pipe, checkpoint_task(after.id, checkpoint_id, queue_of(after)), due)
+            schedule(pipe, checkpoint_task(after.id, checkpoint_id, queue_of(after.policy.urgent)), due)
     return [checkpoint_task(after.id, checkpoint_id, "").id for checkpoint_id in old.keys() - new.keys()]
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import structlog
 from redis import Redis, RedisError
@@ -20,8 +20,8 @@ from workers import jobs, sweep, ticker
 from workers.context import Context
 from workers.queues import OwnJob, queue
 
-Part = Literal["ticker", "sweep", "urgent", "normal"]
-PARTS: tuple[Part, ...] = ("ticker", "sweep", "urgent", "normal")
+Part = Literal["ticker", "sweep", "urgent", "normal", "urgent-messages", "messages"]
+PARTS: tuple[Part, ...] = get_args(Part)
 ALIVE_SECONDS = 10
 BEAT_EVERY = 2.0  # seconds
 WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least

@@ -1,4 +1,4 @@
-"""RQ in one place: the two queues, what a job's hash holds, and where a job waits for its time."""
+"""RQ in one place: the queues, what a job's hash holds, and where a job waits for its time."""
 
 import functools
 import json
@@ -17,10 +17,11 @@ from rq.serializers import JSONSerializer
 from rq.utils import now as rq_now
 from rq.utils import utcformat
 
-from escalation.incident import Incident
+from escalation.effects import is_page
 
-URGENT, NORMAL = "urgent", "normal"
-QUEUES = (URGENT, NORMAL)
+URGENT, NORMAL = "urgent", "normal"  # checkpoints and pages: no message stands before them
+URGENT_MESSAGES, MESSAGES = "urgent-messages", "messages"
+QUEUES = (URGENT, NORMAL, URGENT_MESSAGES, MESSAGES)
 JOB_PREFIX = Job.redis_job_namespace_prefix
 JOB_SECONDS = 60
 FUNCTIONS = frozenset(f"workers.jobs.{name}" for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep"))
@@ -82,9 +83,11 @@ class OwnJob(Job):
         """None."""
 
 
-def queue_of(incident: Incident) -> str:
-    """The worst incidents have a queue, and so a worker, of their own."""
-    return URGENT if incident.policy.urgent else NORMAL
+def queue_of(urgent: bool, effect_id: str = "") -> str:
+    """Of an effect or a checkpoint. The worst incidents have queues, and so workers, of their own; so have messages."""
+    if effect_id and not is_page(effect_id):
+        return URGENT_MESSAGES if urgent else MESSAGES
+    return URGENT if urgent else NORMAL
 
 
 def queue(redis: Redis, name: str) -> Queue:

@@ -1,11 +1,11 @@
 """The auditor: what should have happened by now and has not, although nobody is at it, is put on its queue again.
 
 It looks at due alarms only, twice a second. An alarm may simply wait its turn: queues are first in, first out, so one
-that is older than the oldest job of its queue has lost its own.
+that is older than the oldest job of its queue has lost its own. Thousands may wait so, and none of them is read.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,11 +24,11 @@ from workers import metrics, upkeep
 from workers.context import Context
 from workers.leases import lease_key
 from workers.outbox import checkpoint_task
-from workers.queues import JOB_PREFIX, NORMAL, QUEUES, URGENT, Task, job_hash, queue_key, queue_of
+from workers.queues import JOB_PREFIX, QUEUES, Task, job_hash, queue_key, queue_of
 
 EVERY = 0.5  # seconds
 OVERDUE = 1.0  # seconds: what is promised, and more than RQ needs to hand a job over
-AT_A_TIME = 1000
+AT_A_TIME, MOST = 1000, 20_000
 REPAIR_MEMORY = 600  # seconds for which the repairs of one alarm are counted
 
 # Write the job, unless the alarm has changed or was repaired a moment ago, by whichever sweep. One that is repaired
@@ -72,6 +72,10 @@ class Alarm:
         incident, _, checkpoint = rest.partition(":")
         return cls(member, due, "checkpoint", incident, checkpoint)
 
+    def queue(self, urgent: bool) -> str:
+        """Where its job waits its turn; `urgent` is its incident."""
+        return queue_of(urgent, self.about if self.kind == "delivery" else "")
+
 
 class Sweep:
     """Looks once, each time it is asked. Any number of these run side by side."""
@@ -82,19 +86,25 @@ class Sweep:
 
     def look(self, now: datetime) -> int:
         """Repair what was lost; how many alarms that were."""
-        overdue = self._free(self._overdue(now))
-        if not overdue:
-            return 0
+        return sum(self._repair_lost(some, now) for some in self._overdue(now))
+
+    def _overdue(self, now: datetime) -> Iterator[list[Alarm]]:
+        """All of them, the longest overdue first: a lost page must not hide behind a thousand messages that wait."""
+        for start in range(0, MOST, AT_A_TIME):
+            found: Any = self._redis.zrangebyscore(
+                store.ALARMS, "-inf", repr(now.timestamp() - OVERDUE), start=start, num=AT_A_TIME, withscores=True
+            )
+            if found:
+                yield [Alarm.of(str(member, "utf-8"), score) for member, score in found]
+            if len(found) < AT_A_TIME:
+                return
+
+    def _repair_lost(self, overdue: list[Alarm], now: datetime) -> int:
         taken_until = {name: self._taken_until(name, now) for name in QUEUES}
-        queues = self._queues({a.incident for a in overdue})
-        lost = [a for a in overdue if a.due < taken_until[queues[a.incident]] - OVERDUE]
+        urgent = self._urgent({a.incident for a in overdue})
+        lost = self._free([a for a in overdue if a.due < taken_until[a.queue(a.incident in urgent)] - OVERDUE])
         known = self._incidents({a.incident for a in lost})
         return sum(self._check(a, known[a.incident], taken_until, now) for a in lost if a.incident in known)
-
-    def _overdue(self, now: datetime) -> list[Alarm]:
-        until = repr(now.timestamp() - OVERDUE)
-        found: Any = self._redis.zrangebyscore(store.ALARMS, "-inf", until, start=0, num=AT_A_TIME, withscores=True)
-        return [Alarm.of(str(member, "utf-8"), score) for member, score in found]
 
     def _free(self, alarms: list[Alarm]) -> list[Alarm]:
         """Those that nobody is sending just now."""
@@ -111,10 +121,10 @@ class Sweep:
         came: Any = self._redis.hget(JOB_PREFIX + str(head, "utf-8"), "enqueued_at") if head else None
         return utcparse(str(came, "utf-8")).astimezone(UTC).timestamp() if came else now.timestamp()
 
-    def _queues(self, ids: set[str]) -> dict[str, str]:
-        """The queue of each incident, without reading it: in a burst thousands simply wait their turn."""
+    def _urgent(self, ids: set[str]) -> set[str]:
+        """Those whose queues are the urgent ones, without reading them."""
         urgent: Any = self._redis.smismember(store.URGENT, list(ids))
-        return {i: URGENT if yes else NORMAL for i, yes in zip(ids, urgent, strict=True)}
+        return {i for i, yes in zip(ids, urgent, strict=True) if yes}
 
     def _incidents(self, ids: set[str]) -> dict[str, Incident | None]:
         """Those that can be read, None for one that is not there: one bad document must not hold up the others."""
@@ -134,8 +144,9 @@ class Sweep:
         if incident is None or not _pending(alarm, incident):
             self._redis.eval(_REMOVE, 1, store.ALARMS, alarm.member, repr(alarm.due))
             return False
-        taken = taken_until[queue_of(incident)] - OVERDUE
-        return alarm.due < taken and self._repair(alarm, queue_of(incident), taken, now)
+        queue = alarm.queue(incident.policy.urgent)
+        taken = taken_until[queue] - OVERDUE
+        return alarm.due < taken and self._repair(alarm, queue, taken, now)
 
     def _repair(self, alarm: Alarm, queue: str, taken: float, now: datetime) -> bool:
         """`taken`: what came before has been taken off the queue; a repair since then still waits its turn there."""

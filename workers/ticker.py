@@ -28,8 +28,13 @@ NOTED_EVERY = 1.0  # seconds
 OUTAGE = 5.0  # seconds; any ticker writes once a second, so nobody did
 
 _LOOK = """
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
-return {due, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or ''}
+local found = {}
+for i, key in ipairs(KEYS) do
+  local due = redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+  local next = redis.call('ZRANGEBYSCORE', key, '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  found[i] = {due, next or ''}
+end
+return found
 """
 # Both: whoever removes an id from the registry moves it; a damaged job is only removed. pcall: a key that is no hash
 # must not stop the others.
@@ -66,7 +71,7 @@ log = structlog.get_logger()
 
 def tick(redis: Redis, now: datetime) -> int:
     """Move all jobs due at `now`; how many there were."""
-    return sum(_advance(redis, name, now)[0] for name in QUEUES)
+    return _advance(redis, now)[0]
 
 
 def run(redis: Redis, clock: Clock, stop: threading.Event, beat: Callable[[], None]) -> None:
@@ -76,7 +81,7 @@ def run(redis: Redis, clock: Clock, stop: threading.Event, beat: Callable[[], No
         try:
             now = clock()
             seen = _watched(redis, now, seen)
-            following = [_advance(redis, name, now)[1] for name in QUEUES]
+            _, following = _advance(redis, now)
             beat()
             stop.wait(_sleep(following, clock()))
         except RedisError as away:
@@ -96,15 +101,15 @@ def _watched(redis: Redis, now: datetime, seen: float) -> float:
     return at
 
 
-def _advance(redis: Redis, name: str, now: datetime) -> tuple[int, float | None]:
-    """How many were moved, and when the next is due (epoch seconds)."""
-    total = 0
+def _advance(redis: Redis, now: datetime) -> tuple[int, float | None]:
+    """How many were moved, and when the next is due (epoch seconds). One look at all queues, the most urgent first."""
+    total, keys = 0, [registry_key(name) for name in QUEUES]
     while True:
-        answer: Any = redis.eval(_LOOK, 1, registry_key(name), repr(now.timestamp()), BATCH)
-        found, following = [str(job_id, "utf-8") for job_id in answer[0]], answer[1]
-        total += _move(redis, name, found, now)
-        if len(found) < BATCH:
-            return total, float(following) if following else None
+        answer: Any = redis.eval(_LOOK, len(keys), *keys, repr(now.timestamp()), BATCH)
+        for name, (found, _) in zip(QUEUES, answer, strict=True):
+            total += _move(redis, name, [str(job_id, "utf-8") for job_id in found], now)
+        if all(len(found) < BATCH for found, _ in answer):
+            return total, min((float(following) for _, following in answer if following), default=None)
 
 
 def _move(redis: Redis, name: str, due: list[str], now: datetime) -> int:
@@ -128,6 +133,6 @@ def _carrier(job_ids: list[str], name: str, now: datetime) -> tuple[Any, ...]:
     return task.id, len(fields), *fields
 
 
-def _sleep(following: list[float | None], now: datetime) -> float:
-    left = (at - now.timestamp() for at in following if at is not None)
-    return max(0.0, min(LONGEST_SLEEP, *left, LONGEST_SLEEP))
+def _sleep(following: float | None, now: datetime) -> float:
+    left = LONGEST_SLEEP if following is None else following - now.timestamp()
+    return max(0.0, min(LONGEST_SLEEP, left))

@@ -17,7 +17,7 @@ from workers.breach import Breach
 from workers.context import Context
 from workers.feeds import Feeds
 from workers.groups import Groups
-from workers.queues import NORMAL, Task, push
+from workers.queues import MESSAGES, Task, push
 from workers.routine import Routine
 
 EVERY_SECONDS = 30
@@ -30,7 +30,7 @@ def ask(redis: Redis, now: datetime) -> bool:
     if not redis.set(UPKEEP, "1", nx=True, ex=EVERY_SECONDS):
         return False
     with redis.pipeline() as pipe:
-        push(pipe, Task(f"upkeep-{round(now.timestamp() * 1000)}", NORMAL, "upkeep", ()), now)
+        push(pipe, Task(f"upkeep-{round(now.timestamp() * 1000)}", MESSAGES, "upkeep", ()), now)
         pipe.execute()
     return True
 
