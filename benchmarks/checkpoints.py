@@ -89,8 +89,8 @@ def burst(rig: Rig, crowd: Crowd, number: int) -> Burst:
     left = [checkpoint_alarm(name, "unacknowledged-1") for name in (*names, urgent)]
     wait_until(lambda: _fired(rig.redis, left, until), "the burst to be decided", every=0.005)
     decided = time.time() - until
-    wait_until(lambda: _page(rig, urgent, until), "the page of the P0", every=0.2)
-    page, before_it = _page(rig, urgent, until) or (0.0, 0)
+    wait_until(lambda: page_of(rig, urgent, until), "the page of the P0", every=0.2)
+    page, before_it = page_of(rig, urgent, until) or (0.0, 0)
     return Burst(decided, page, before_it)
 
 
@@ -103,7 +103,7 @@ def _fired(redis: Redis, left: list[str], until: float) -> bool:
     return not left
 
 
-def _page(rig: Rig, incident: str, since: float) -> tuple[float, int] | None:
+def page_of(rig: Rig, incident: str, since: float) -> tuple[float, int] | None:
     """When the page of an incident reached Slack, and how many messages had before it."""
     others = 0
     for post in (c for c in rig.calls("chat.postMessage") if c["at"] >= since):

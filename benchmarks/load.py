@@ -145,7 +145,10 @@ class Growth:
     def _resting(self, place: Rig, each: float) -> Iterator[Row]:
         cost = idle.cost(place, self._scale.watch)
         yield Row("Redis's data for each", size_of(each))
-        yield Row("all six processes: processor while nothing is due, of one core", f"{cost.processor:.1%}")
+        yield Row(
+            "the bot and the six parts of a worker: processor while nothing is due, of one core",
+            f"{cost.processor:.1%}",
+        )
         yield Row("… memory", size_of(cost.memory))
         yield Row("… Redis commands a second", f"{cost.commands:.0f}")
 

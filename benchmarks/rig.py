@@ -164,9 +164,9 @@ def rig(*, workers: bool = True, bot: bool = False) -> Iterator[Rig]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process has all to itself, and what it shares."""
-    fields = Path(f"/proc/{pid}/statm").read_text().split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    """Bytes of memory that a process has to itself, and its part of what it shares with others."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def busy(pid: int) -> float:

@@ -63,7 +63,6 @@ class Buttons:
 
     async def on_press(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        await self._door.courtesy.after_you()
         press = Press.decode(action.get("value") or action["selected_option"]["value"])
         who, reply = visitor(body), Reply.to(self._door.client, body)
         async with answering(reply):

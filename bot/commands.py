@@ -70,7 +70,6 @@ class Commands:
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        await self._door.courtesy.after_you()
         reply = Reply.to(self._door.client, body)
         order = Order(parse(body.get("text") or ""), visitor(body), body["channel_id"], body, reply)
         async with answering(reply):

@@ -7,9 +7,14 @@ import time
 
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.client import UNREACHABLE, said_by_slack
+from bot.courtesy import Courtesy
 
 PING = 3.0  # seconds; measured: 0 s deaf after a TCP reset, about 3 s in a black hole
 SILENCE = 12.0  # seconds without a pong until the whole client is replaced
@@ -35,11 +40,29 @@ def wrong_token(error: Exception, name: str) -> WrongToken | None:
     return WrongToken(f"Slack does not accept {name} ({said}).") if said in WRONG_TOKEN else None
 
 
+class _Handler(AsyncSocketModeHandler):
+    """Acknowledges commands and clicks before Bolt looks at them; forms and events are answered by Bolt."""
+
+    def __init__(self, app: AsyncApp, app_token: str, courtesy: Courtesy) -> None:
+        super().__init__(app, app_token, logger=quiet, ping_interval=PING)
+        self._courtesy = courtesy
+
+    async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as Bolt's own
+        with self._courtesy.acknowledging():
+            if not (req.type == "slash_commands" or req.payload.get("type") == "block_actions"):
+                await super().handle(client, req)
+                return
+            await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
+        await self._courtesy.after_you()
+        await run_async_bolt_app(self.app, req)
+
+
 class SocketConnection:
     """Keeps one connection to Slack alive for as long as `keep` runs. `silence` in seconds."""
 
-    def __init__(self, app: AsyncApp, app_token: str, silence: float = SILENCE) -> None:
+    def __init__(self, app: AsyncApp, app_token: str, courtesy: Courtesy, silence: float = SILENCE) -> None:
         self._app = app
+        self._courtesy = courtesy
         self.silence = silence
         self._app_token = app_token
         self._handler: AsyncSocketModeHandler | None = None
@@ -59,7 +82,7 @@ class SocketConnection:
     async def _connect(self) -> None:
         """As often as it takes."""
         while self._handler is None:
-            handler = AsyncSocketModeHandler(self._app, self._app_token, logger=quiet, ping_interval=PING)
+            handler = _Handler(self._app, self._app_token, self._courtesy)
             try:
                 handler.client.wss_uri = await handler.client.issue_new_wss_url()
                 await asyncio.wait_for(_connected(handler), CONNECT_WITHIN)

@@ -1,6 +1,7 @@
 """Acknowledgements go first: while somebody still waits for theirs, nobody's deed begins.
 
-A deed keeps the processor busy in a thread, and the loop that acknowledges would have to share it.
+A deed keeps the processor busy, and the loop that acknowledges would have to share it. Commands and clicks are
+acknowledged as soon as they are known to be Slack's, before Bolt looks at them: it has nothing to add to that answer.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import contextlib
 from collections.abc import Iterator
 
 LONGEST = 0.25  # seconds that a deed gives way; a trigger_id lasts three
+QUIET = 0.03  # seconds without a request: of many at once, the next is still on its way through the kernel
 
 
 class Courtesy:
@@ -15,6 +17,7 @@ class Courtesy:
 
     def __init__(self) -> None:
         self._waiting = 0
+        self._quiet: asyncio.TimerHandle | None = None
         self._nobody = asyncio.Event()
         self._nobody.set()
 
@@ -23,12 +26,14 @@ class Courtesy:
         """Somebody waits to be acknowledged for as long as the block lasts."""
         self._waiting += 1
         self._nobody.clear()
+        if self._quiet:
+            self._quiet.cancel()
         try:
             yield
         finally:
             self._waiting -= 1
             if not self._waiting:
-                self._nobody.set()
+                self._quiet = asyncio.get_running_loop().call_later(QUIET, self._nobody.set)
 
     async def after_you(self) -> None:
         """To be awaited between acknowledging and doing: returns once nobody waits, or after a moment anyway."""

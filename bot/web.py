@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -36,6 +38,8 @@ HEARTBEAT = 2.0  # seconds
 HEARTBEAT_LIVES = 10  # seconds
 ANSWER_WITHIN = 3.0  # seconds that a health check may take
 GRACE = 3  # seconds for requests that are under way at the end
+# Commands and clicks, as Slack writes them: it wants to know that they arrived, and nothing else. The rest is Bolt's.
+_NO_ANSWER = re.compile(rb"payload=%7B%22type%22%3A[+]?%22block_actions%22|(?!payload=)(.*&)?command=%2F")
 log = structlog.get_logger("bot")
 
 
@@ -54,7 +58,7 @@ class Bot:
         self.parts = parts
         self.door = Door(parts, client)
         self.app = build(self.door, parts.signing_secret or "")
-        self.socket = SocketConnection(self.app, parts.app_token) if parts.app_token else None
+        self.socket = SocketConnection(self.app, parts.app_token, self.door.courtesy) if parts.app_token else None
         self.authorised = False
 
     @property
@@ -133,11 +137,18 @@ def _slack_over_http(bot: Bot) -> Route:
 
     async def events(request: Request) -> Response:
         """Bolt reads a body before it looks at the signature, and so fails on what anybody may send: we look first."""
-        if _signed(verifier, await request.body(), request.headers):
-            with bot.door.courtesy.acknowledging():
-                return await handler.handle(request)
-        log.warning("request refused: its signature is forged or old, or SLACK_SIGNING_SECRET is not the app's")
-        return JSONResponse({"error": "the signature is wrong or old"}, status_code=401)
+        with bot.door.courtesy.acknowledging():
+            body = await request.body()
+            if not _signed(verifier, body, request.headers):
+                log.warning("request refused: its signature is forged or old, or SLACK_SIGNING_SECRET is not the app's")
+                return JSONResponse({"error": "the signature is wrong or old"}, status_code=401)
+            if _NO_ANSWER.match(body):
+                return Response(background=BackgroundTask(later, request))
+            return await handler.handle(request)
+
+    async def later(request: Request) -> None:
+        await bot.door.courtesy.after_you()
+        await handler.handle(request)
 
     return Route("/slack/events", events, methods=["POST"])
 

@@ -203,16 +203,14 @@ class Person:
     # Channels and messages
 
     def channel(self, name: str) -> str:
-        """The id of a channel by name; `tocsin` is the direct messages with the app."""
+        """The id of a channel by name, as soon as there is one; `tocsin` is the direct messages with the app."""
+        return eventually(lambda: self._channel(name))
+
+    def _channel(self, name: str) -> str:
         state = self._get("state")
         direct = state["app"]["bot_user_id"]
-        return str(
-            next(
-                c["id"]
-                for c in state["channels"]
-                if c["name"] == name or (name == "tocsin" and c.get("user") == direct)
-            )
-        )
+        found = (c for c in state["channels"] if c["name"] == name or (name == "tocsin" and c.get("user") == direct))
+        return str(next(found, {}).get("id", ""))
 
     def messages(self, channel: str = "general") -> list[Json]:
         return self._messages(self.channel(channel))

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.courtesy import Courtesy
+from bot.courtesy import QUIET, Courtesy
 
 
 async def test_a_deed_gives_way_to_those_who_wait() -> None:
@@ -13,6 +13,20 @@ async def test_a_deed_gives_way_to_those_who_wait() -> None:
         with courtesy.acknowledging():
             await asyncio.sleep(0)
         await asyncio.sleep(0)
+        assert not deed.done()
+    await deed
+
+
+async def test_a_deed_waits_for_those_who_are_on_their_way() -> None:
+    """Of many at once, the next comes a moment after the last one was acknowledged."""
+    courtesy = Courtesy()
+    with courtesy.acknowledging():
+        pass
+    deed = asyncio.create_task(courtesy.after_you())
+    await asyncio.sleep(0)
+    assert not deed.done()
+    with courtesy.acknowledging():
+        await asyncio.sleep(2 * QUIET)
         assert not deed.done()
     await deed
 

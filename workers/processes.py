@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 from escalation.store import SIGNS
 from workers import jobs, sweep, ticker
 from workers.context import Context
-from workers.queues import OwnJob, queue
+from workers.queues import MESSAGES, URGENT_MESSAGES, OwnJob, queue
 
 Part = Literal["ticker", "sweep", "urgent", "normal", "urgent-messages", "messages"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -27,6 +27,7 @@ BEAT_EVERY = 2.0  # seconds
 WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least
 MAINTENANCE = 60
 AWAY_SLEEP = 0.5
+BEHIND = 5  # of 19
 
 log = structlog.get_logger()
 
@@ -87,6 +88,8 @@ def run_part(part: Part, context: Context) -> None:
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
+    if part in (URGENT_MESSAGES, MESSAGES):
+        os.nice(BEHIND)  # for the processor, too, they stand behind checkpoints, pages and people's clicks
     heart = Heart(context.redis, part)
     try:
         if part == "ticker":
