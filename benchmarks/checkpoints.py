@@ -86,21 +86,13 @@ def burst(rig: Rig, crowd: Crowd, number: int) -> Burst:
     if due < datetime.now(UTC):
         raise RuntimeError("this machine is too slow to set up so many in time")
     until = due.timestamp()
-    left = [checkpoint_alarm(name, "unacknowledged-1") for name in (*names, urgent)]
-    wait_until(lambda: _fired(rig.redis, left, until), "the burst to be decided", every=0.005)
+    wait_until(lambda: time.time() > until, "the burst to be due", every=0.005)
+    alarms = [checkpoint_alarm(name, "unacknowledged-1") for name in (*names, urgent)]
+    wait_until(lambda: not any(rig.redis.zmscore(ALARMS, alarms)), "the burst to be decided", every=0.02)
     decided = time.time() - until
     wait_until(lambda: page_of(rig, urgent, until), "the page of the P0", every=0.2)
     page, before_it = page_of(rig, urgent, until) or (0.0, 0)
     return Burst(decided, page, before_it)
-
-
-def _fired(redis: Redis, left: list[str], until: float) -> bool:
-    """Whether none of these alarms is set any more. Looks at one that was seen to be until it is gone."""
-    if time.time() < until:
-        return False
-    while left and redis.zscore(ALARMS, left[-1]) is None:
-        left.pop()
-    return not left
 
 
 def page_of(rig: Rig, incident: str, since: float) -> tuple[float, int] | None:

@@ -73,7 +73,7 @@ def bursts(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
     theirs: dict[peers.Peer, list[float]] = {peer: [] for peer in there}
     for _ in range(scale.rounds):
         floor.append(max(floors.lateness(scale.burst, 0)))
-        with rig() as place:
+        with rig(workers=2) as place:  # as many as the others have
             found.append(checkpoints.burst(place, Crowd(place), scale.burst))
         for peer, took in theirs.items():
             if not took or max(took) < SLOW:

@@ -46,6 +46,7 @@ class Scene:
         self.crew.start(*(name for name in self.crew.hands if name not in ("server", "workspace")))
         self._staffed()
         self.crowd = Crowd(self.rig)
+        self.crowd.paging_at(datetime.now(UTC) + timedelta(days=1))  # makes its channels; the next ones take no time
 
     def victims(self) -> Iterator[str]:
         """Every process there is, and nobody: what it takes when nothing is killed."""

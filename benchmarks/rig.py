@@ -146,14 +146,14 @@ class Rig:
 
 
 @contextmanager
-def rig(*, workers: bool = True, bot: bool = False) -> Iterator[Rig]:
-    """Server and workspace, with a worker or a bot or both."""
+def rig(*, workers: int = 1, bot: bool = False) -> Iterator[Rig]:
+    """Server and workspace, with so many workers, and a bot if wanted."""
     with ExitStack() as stack:
         path = stack.enter_context(server())
         made = Rig(path, client(path))
         stack.enter_context(made.tocsin("sandbox"))
         wait_until(lambda: answers(f"{made.workspace}/control/state"), "the local workspace")
-        if workers:
+        for _ in range(workers):
             stack.enter_context(made.tocsin("worker"))
         if bot:
             stack.enter_context(made.tocsin("bot"))

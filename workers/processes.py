@@ -12,13 +12,14 @@ from typing import Any, Literal, get_args
 
 import structlog
 from redis import Redis, RedisError
-from rq import SimpleWorker
+from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from escalation.store import SIGNS
 from workers import jobs, sweep, ticker
 from workers.context import Context
-from workers.queues import MESSAGES, URGENT_MESSAGES, OwnJob, queue
+from workers.queues import BEHIND, OwnJob, queue, queue_key
 
 Part = Literal["ticker", "sweep", "urgent", "normal", "urgent-messages", "messages"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -27,7 +28,8 @@ BEAT_EVERY = 2.0  # seconds
 WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least
 MAINTENANCE = 60
 AWAY_SLEEP = 0.5
-BEHIND = 5  # of 19
+NICE = 10  # of 19
+LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.02  # seconds
 
 log = structlog.get_logger()
 
@@ -59,6 +61,7 @@ class QueueWorker(SimpleWorker):
     max_connection_wait_time = 1.0
 
     def __init__(self, name: str, redis: Redis, beat: Callable[[], None], stop: threading.Event) -> None:
+        self._name = name
         self._beat = beat
         self._stop = stop
         super().__init__(
@@ -75,6 +78,21 @@ class QueueWorker(SimpleWorker):
         super().heartbeat(timeout, pipeline)
         self._beat()
 
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **named: Any) -> tuple[Job, Queue] | None:
+        self._give_way(LONGEST_WAY)
+        return super().dequeue_job_and_maintain_ttl(*args, **named)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self._give_way(LONGEST_HOLD)  # it may have come while we waited for any, the first of a burst
+        super().execute_job(job, queue)
+
+    def _give_way(self, longest: float) -> None:
+        """Messages wait while checkpoints and pages do, though not for long: they share processor, disk and Redis."""
+        first = [queue_key(name) for name in BEHIND.get(self._name, ())]
+        ends = time.monotonic() + longest
+        while any(map(self.connection.llen, first)) and time.monotonic() < ends and not self._stop.is_set():
+            time.sleep(LOOK)
+
     def procline(self, message: str) -> None:
         """RQ would rename the process with each job; `ps` shows which part it is."""
 
@@ -88,8 +106,8 @@ def run_part(part: Part, context: Context) -> None:
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    if part in (URGENT_MESSAGES, MESSAGES):
-        os.nice(BEHIND)  # for the processor, too, they stand behind checkpoints, pages and people's clicks
+    if part in BEHIND:
+        os.nice(NICE)  # for the processor, too, messages stand behind checkpoints, pages and people's clicks
     heart = Heart(context.redis, part)
     try:
         if part == "ticker":

@@ -22,6 +22,7 @@ from escalation.effects import is_page
 URGENT, NORMAL = "urgent", "normal"  # checkpoints and pages: no message stands before them
 URGENT_MESSAGES, MESSAGES = "urgent-messages", "messages"
 QUEUES = (URGENT, NORMAL, URGENT_MESSAGES, MESSAGES)
+BEHIND = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # what has to be done first
 JOB_PREFIX = Job.redis_job_namespace_prefix
 JOB_SECONDS = 60
 FUNCTIONS = frozenset(f"workers.jobs.{name}" for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep"))
