@@ -54,7 +54,8 @@ class Outside:
     """What was seen from outside: the workspace, failed calls by delivery, outages, and what people were told.
 
     `told` maps the title of each declaration to whether the person read that it was declared, `stamps` each incident
-    to the mark of its latest commit. `rested` is when everything had come to rest, in epoch seconds.
+    to the mark of its latest commit. `rested` is when everything had come to rest, in epoch seconds: what was decided
+    after it, while the workers ended, waits for the next start and is not lost.
     """
 
     workspace: Json
@@ -130,7 +131,7 @@ def _messages(verdict: Verdict, witness: Witness, posted: dict[str, list[float]]
         name = f"{message.effect} ({message.kind})"
         if len(times) > 1:
             verdict.doubled.append(f"{name} stands {len(times)} times in Slack")
-        if not times and not message.excuse:
+        if not times and not message.excuse and (message.gone or message.at < outside.rested):
             verdict.lost.append(f"{name} is not in Slack" if message.gone else f"{name} was never sent")
         if times and times[0] < message.at:
             verdict.early.append(f"{name} was sent {message.at - times[0]:.6f} s before it was decided")
@@ -140,7 +141,8 @@ def _messages(verdict: Verdict, witness: Witness, posted: dict[str, list[float]]
             disturbed = message.effect in outside.failed
             disturbed = disturbed or any(span.touches(message.at, times[0]) for span in outside.outages)
             verdict.times.append(Lateness(f"{kind}: decided -> in Slack", message.at, times[0], disturbed))
-    verdict.lost += [f"{effect} was never carried out" for effect in witness.other_effects]
+    left = (effect for effect, at in witness.other_effects.items() if at < outside.rested)
+    verdict.lost += [f"{effect} was never carried out" for effect in left]
 
 
 def _rooms(verdict: Verdict, witnesses: dict[str, Witness], workspace: Json) -> None:

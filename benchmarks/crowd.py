@@ -14,8 +14,9 @@ from escalation.company import Roster, roster
 from escalation.desk import Desk
 from escalation.effects import OpenRoom, SendPage
 from escalation.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
-from escalation.incident import Facts, Incident, Room
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import Facts, Room
 from escalation.store import Store
 from escalation.transitions import decide, declare
 from tocsin import config

@@ -6,9 +6,10 @@ from datetime import datetime
 from bot.mrkdwn import brief
 from bot.phrases import SHORT, Names, called, near
 from escalation.checkpoints import Upcoming, plan_of, resting
-from escalation.incident import Checkpoint, CheckpointKind, Incident, Status
+from escalation.incident import Incident
 from escalation.paging import next_tier
 from escalation.plans import PlannedCheckpoint, Unless
+from escalation.records import Checkpoint, CheckpointKind, Status
 
 _UNLESS = {
     Unless.ACKNOWLEDGED: "nobody acknowledges",

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from escalation.events import Answer, Move
-from escalation.incident import Entry, EntryKind, Incident, Lead, OwedState
+from escalation.incident import Incident
 from escalation.plans import PhaseStart
+from escalation.records import Entry, EntryKind, Lead, OwedState
 
 _ANSWERS: dict[OwedState, tuple[tuple[Answer, str], ...]] = {
     OwedState.WAITING: ((Answer.APPROVED, "Approve"), (Answer.DECLINED, "Not needed")),

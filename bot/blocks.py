@@ -13,8 +13,9 @@ from bot.mrkdwn import DAY, cut, emphasised, escape, moment, plain, render, shar
 from bot.overview import home, listing, tickets
 from bot.phrases import summary
 from escalation import naming
-from escalation.incident import Entry, Incident
+from escalation.incident import Incident
 from escalation.outward import outward as words_for
+from escalation.records import Entry
 from escalation.templates import WORDING, tell
 from escalation.wording import Wording
 from escalation.words import Line, Strong

@@ -20,7 +20,7 @@ from escalation.events import (
     StartFix,
     TakeLead,
 )
-from escalation.incident import Lead
+from escalation.records import Lead
 from escalation.refused import Refused
 from escalation.words import Person, line
 

@@ -27,7 +27,8 @@ from bot.phrases import (
     title,
 )
 from escalation.checkpoints import Upcoming
-from escalation.incident import EntryKind, Incident, PageState
+from escalation.incident import Incident
+from escalation.records import EntryKind, PageState
 from escalation.telling import LEADS
 from escalation.templates import why_you
 from escalation.tickets import TicketState, ticket_state

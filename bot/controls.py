@@ -6,8 +6,9 @@ from bot.message import Block
 from bot.mrkdwn import cut, escape
 from bot.press import MORE, Press
 from escalation.events import Move
-from escalation.incident import Incident, Status
+from escalation.incident import Incident
 from escalation.paging import next_tier
+from escalation.records import Status
 from escalation.transitions import legal_moves
 
 LABELS: dict[Move, str] = {

@@ -11,8 +11,8 @@ from bot.mrkdwn import cut, emphasised, escape, render
 from bot.parts import BotParts
 from bot.slip import Slip
 from escalation.company import Roster
-from escalation.incident import Detection, Facts
 from escalation.policy import Policy, Severity, SeverityPolicy
+from escalation.records import Detection, Facts
 from escalation.refused import Refused
 from escalation.words import people
 

@@ -2,8 +2,9 @@
 
 from bot.mrkdwn import DAY, brief, escape, link, moment, person, render
 from bot.phrases import SHORT, labelled, near
-from escalation.incident import Incident, Owed, OwedState
+from escalation.incident import Incident
 from escalation.plans import Means
+from escalation.records import Owed, OwedState
 from escalation.templates import war_room
 
 

@@ -16,10 +16,11 @@ from bot.parts import BotParts
 from bot.people import People
 from escalation.company import Directory, Roster
 from escalation.events import Cancel, Move, MoveEvent, PostUpdate
-from escalation.incident import Facts, Incident, Status
+from escalation.incident import Incident
 from escalation.moves import implied_move
 from escalation.permissions import Actor, Deed, Kind, check, sees
 from escalation.policy import Severity
+from escalation.records import Facts, Status
 from escalation.refused import Refused
 from escalation.store import MOST_LISTED
 from escalation.transitions import TABLE

@@ -10,7 +10,8 @@ from bot.message import Block
 from bot.scene import Scene
 from bot.slip import Slip
 from escalation.events import MoveEvent, TakeLead
-from escalation.incident import Incident, Lead
+from escalation.incident import Incident
+from escalation.records import Lead
 from escalation.refused import Refused
 from escalation.telling import LEADS
 

@@ -7,7 +7,8 @@ from bot.kit import context, header, section, sections
 from bot.message import Block, Message
 from bot.mrkdwn import DAY, brief, moment, person, render
 from bot.phrases import DRILL, STATUS, mentions, title
-from escalation.incident import Incident, PageState
+from escalation.incident import Incident
+from escalation.records import PageState
 from escalation.store import MOST_LISTED
 from escalation.templates import MARKS
 from escalation.tickets import TicketState, ticket_state

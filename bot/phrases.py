@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.mrkdwn import CLOCK, DAY, brief, clean, emphasised, moment, person
-from escalation.incident import Incident, Status
+from escalation.incident import Incident
+from escalation.records import Status
 from escalation.templates import MARKS
 
 STATUS = {

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from bot.parts import BotParts
 from escalation.company import Directory, roster, suggest
 from escalation.foretold import Row, comes_again
-from escalation.incident import EntryKind, Facts
 from escalation.instants import local_instant
 from escalation.plans import Said
 from escalation.policy import Severity
+from escalation.records import EntryKind, Facts
 from escalation.refused import Refused
 from escalation.simulation import REPORTER, Simulation, Step, simulate
 from escalation.terms import terms_for

@@ -7,7 +7,8 @@ from bot.message import Block
 from bot.scene import Scene
 from bot.slip import Slip
 from escalation.events import MoveEvent, PostUpdate
-from escalation.incident import Incident, Status
+from escalation.incident import Incident
+from escalation.records import Status
 from escalation.transitions import statuses_ahead
 from escalation.values import parse_duration, spoken_duration
 

@@ -9,15 +9,9 @@ from escalation.effects import LinkOther, Place, PostCard
 from escalation.events import (
     Declare,
 )
-from escalation.incident import (
-    Checkpoint,
-    CheckpointKind,
-    Entry,
-    EntryKind,
-    Incident,
-    Signed,
-)
+from escalation.incident import Incident
 from escalation.plans import Moment
+from escalation.records import Checkpoint, CheckpointKind, Entry, EntryKind, Signed
 from escalation.values import PersonId
 
 

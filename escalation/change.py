@@ -19,9 +19,10 @@ from escalation.effects import (
     Tell,
     effect_id,
 )
-from escalation.incident import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind, Incident
+from escalation.incident import Incident
 from escalation.naming import room_name, topic
 from escalation.plans import Moment
+from escalation.records import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind
 from escalation.values import PersonId
 
 

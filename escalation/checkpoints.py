@@ -7,8 +7,9 @@ from typing import Any
 
 from escalation.company import Roster
 from escalation.effects import SendPage
-from escalation.incident import Checkpoint, CheckpointKind, Incident, Lead, OwedState, PageState, Status
+from escalation.incident import Incident
 from escalation.plans import Communication, Moment, PlannedCheckpoint, TierPage, Unless
+from escalation.records import Checkpoint, CheckpointKind, Lead, OwedState, PageState, Status
 from escalation.values import PersonId
 
 People = tuple[PersonId, ...]

@@ -7,8 +7,9 @@ from escalation.change import Change
 from escalation.checkpoints import PENDING, speaker
 from escalation.effects import MailOut, Place
 from escalation.events import Answer, AnswerCommunication
-from escalation.incident import Checkpoint, CheckpointKind, Entry, EntryKind, Incident, Owed, OwedState, Stage
+from escalation.incident import Incident
 from escalation.plans import Communication, Means
+from escalation.records import Checkpoint, CheckpointKind, Entry, EntryKind, Owed, OwedState, Stage
 from escalation.refused import Refused
 from escalation.values import PersonId
 

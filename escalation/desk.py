@@ -6,8 +6,9 @@ from datetime import datetime
 from escalation.company import Company, Roster, roster
 from escalation.duty import reached
 from escalation.events import Acknowledge, CheckpointDue, Declare, Edit, MoveEvent, Other, OutcomeEvent, Terms
-from escalation.incident import Facts, Incident
+from escalation.incident import Incident
 from escalation.policy import Policy, Severity, SeverityPolicy
+from escalation.records import Facts
 from escalation.refused import Refused
 from escalation.store import Store
 from escalation.terms import terms_for

@@ -6,8 +6,9 @@ Of a security incident they say that there is one, and no word of what it is.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from escalation.incident import Entry, Incident
+from escalation.incident import Incident
 from escalation.outward import outward
+from escalation.records import Entry
 from escalation.templates import war_room, why_you
 from escalation.values import PersonId
 from escalation.wording import Wording

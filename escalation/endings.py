@@ -10,13 +10,8 @@ from escalation.events import (
     Resolve,
     Reviewed,
 )
-from escalation.incident import (
-    EntryKind,
-    PageState,
-    Resolution,
-    Signed,
-)
 from escalation.plans import PhaseStart
+from escalation.records import EntryKind, PageState, Resolution, Signed
 from escalation.refused import Refused
 from escalation.words import Time, line
 

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from escalation.calendar import Calendar
-from escalation.incident import Detection, Facts, Lead, Room, Status
 from escalation.plans import Means, OtherWays
 from escalation.policy import Severity, SeverityPolicy
+from escalation.records import Detection, Facts, Lead, Room, Status
 from escalation.values import Frozen, PersonId
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3000)]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from escalation.effects import Alert, Effect, Invite, MailOut, PageBy, Say, Tell
-from escalation.incident import CheckpointKind, Entry, EntryKind, Incident
+from escalation.incident import Incident
 from escalation.plans import Means
+from escalation.records import CheckpointKind, Entry, EntryKind
 from escalation.values import PersonId, spoken_duration
 from escalation.words import Line, Person, people
 

@@ -10,16 +10,9 @@ from escalation.events import (
     ChangeSeverity,
     Escalate,
 )
-from escalation.incident import (
-    Checkpoint,
-    CheckpointKind,
-    Entry,
-    EntryKind,
-    Incident,
-    Page,
-    PageState,
-)
+from escalation.incident import Incident
 from escalation.policy import SeverityPolicy
+from escalation.records import Checkpoint, CheckpointKind, Entry, EntryKind, Page, PageState
 from escalation.refused import Refused
 from escalation.words import Time, line
 

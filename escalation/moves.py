@@ -26,13 +26,8 @@ from escalation.events import (
     Verify,
     Workaround,
 )
-from escalation.incident import (
-    CheckpointKind,
-    EntryKind,
-    Signed,
-    Status,
-)
 from escalation.plans import Moment, PhaseStart, Said
+from escalation.records import CheckpointKind, EntryKind, Signed, Status
 from escalation.refused import Refused
 from escalation.values import PersonId, format_duration
 from escalation.words import Person, Time, line

@@ -4,7 +4,7 @@ from escalation import paging
 from escalation.change import Change
 from escalation.effects import OPTIONAL, ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
-from escalation.incident import Copy, CopyKind, EntryKind, PageState, Room
+from escalation.records import Copy, CopyKind, EntryKind, PageState, Room
 
 
 def delivered(change: Change, event: Delivered) -> None:

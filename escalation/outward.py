@@ -5,8 +5,9 @@ What goes outside has the wording given for the public, or the policy's fixed te
 
 from datetime import datetime
 
-from escalation.incident import Entry, Incident, Stage
+from escalation.incident import Incident
 from escalation.plans import Audience
+from escalation.records import Entry, Stage
 from escalation.values import spoken_duration
 from escalation.wording import Wording
 from escalation.words import Line, Lines, Person, Strong, Time, line, people

@@ -7,8 +7,9 @@ from escalation import warroom
 from escalation.change import Change
 from escalation.checkpoints import holders, in_roles
 from escalation.effects import Alert, PageBy, SendPage
-from escalation.incident import Checkpoint, CheckpointKind, EntryKind, Incident, Page, PageState
+from escalation.incident import Incident
 from escalation.plans import Via
+from escalation.records import Checkpoint, CheckpointKind, EntryKind, Page, PageState
 from escalation.values import PersonId, spoken_duration
 
 

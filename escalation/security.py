@@ -4,8 +4,9 @@ from escalation import communications, paging, warroom
 from escalation.change import Change
 from escalation.checkpoints import in_roles
 from escalation.effects import BookmarkLink, Invite, LinkOther, MailOut, OpenRoom, PinCard, PostCard, Say, SetTopic
-from escalation.incident import EntryKind, Incident
+from escalation.incident import Incident
 from escalation.plans import PhaseStart
+from escalation.records import EntryKind
 from escalation.values import PersonId
 
 WHY = "it was marked as a security incident"

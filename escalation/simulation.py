@@ -27,7 +27,8 @@ from escalation.events import (
     Workaround,
 )
 from escalation.foretold import Row, rows
-from escalation.incident import Checkpoint, CheckpointKind, Facts, Incident, PageState, Room
+from escalation.incident import Incident
+from escalation.records import Checkpoint, CheckpointKind, Facts, PageState, Room
 from escalation.refused import Refused
 from escalation.transitions import decide, declare
 from escalation.values import PersonId, format_duration

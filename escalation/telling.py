@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from escalation.incident import Entry, EntryKind, Incident, Lead, PageState
+from escalation.incident import Incident
+from escalation.records import Entry, EntryKind, Lead, PageState
 from escalation.values import spoken_duration
 from escalation.words import Line, Lines, Person, Strong, Time, line, people
 

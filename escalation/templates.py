@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from escalation import outward, telling
-from escalation.incident import Entry, EntryKind, Incident, Page, PageState
+from escalation.incident import Incident
+from escalation.records import Entry, EntryKind, Page, PageState
 from escalation.values import spoken_duration
 from escalation.wording import Wording
 from escalation.words import Channel, Line, Lines, Link, Person, Strong, Time, line, people

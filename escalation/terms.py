@@ -4,8 +4,8 @@ from datetime import datetime
 
 from escalation.company import Company
 from escalation.events import Terms
-from escalation.incident import Facts
 from escalation.policy import SeverityPolicy
+from escalation.records import Facts
 
 CALENDAR_KEPT = 400  # days of public holidays that an incident keeps
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from escalation.incident import Incident, Status
+from escalation.incident import Incident
+from escalation.records import Status
 
 
 class TicketState(StrEnum):

@@ -7,9 +7,10 @@ from escalation.change import Change
 from escalation.checkpoints import UNTOLD, commander, due, in_roles, moot, plan_of, tiers_left
 from escalation.effects import Place
 from escalation.events import CheckpointDue
-from escalation.incident import Checkpoint, CheckpointKind, EntryKind, Incident
+from escalation.incident import Incident
 from escalation.paging import fall_back, page_tiers, repeat_pages
 from escalation.plans import PlannedCheckpoint
+from escalation.records import Checkpoint, CheckpointKind, EntryKind
 
 LATE = timedelta(seconds=10)  # later than that is not noise but an outage, and people are told
 

@@ -21,8 +21,9 @@ from escalation.events import (
     RoomOpened,
     Trouble,
 )
-from escalation.incident import Incident, Status
+from escalation.incident import Incident
 from escalation.paging import answer_page
+from escalation.records import Status
 from escalation.refused import Refused
 
 S, M = Status, Move

@@ -4,8 +4,8 @@ from escalation.change import Change
 from escalation.checkpoints import commander, in_roles
 from escalation.effects import ArchiveRoom, Place, Refresh
 from escalation.events import Linked, TakeLead
-from escalation.incident import Checkpoint, CheckpointKind, CopyKind, EntryKind, Lead, Status
 from escalation.plans import PhaseStart
+from escalation.records import Checkpoint, CheckpointKind, CopyKind, EntryKind, Lead, Status
 from escalation.values import PersonId, spoken_duration
 
 

@@ -22,15 +22,18 @@ class Wire(asyncio.Transport):
     def silence(self) -> None:
         """Read nothing and send nothing; the other side sees a connection that is open and mute."""
         self.silent = True
-        self._inner.pause_reading()
+        if not self._inner.is_closing():
+            self._inner.pause_reading()
 
     def speak(self) -> None:
         """End the silence: what was held back is sent."""
         self.silent = False
-        for data in self._held:
+        held, self._held = self._held, []
+        if self._inner.is_closing():
+            return
+        for data in held:
             self._inner.write(data)
-        self._held.clear()
-        if self._reading and not self._inner.is_closing():
+        if self._reading:
             self._inner.resume_reading()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:

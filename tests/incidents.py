@@ -39,9 +39,10 @@ from escalation.events import (
     Verify,
     Workaround,
 )
-from escalation.incident import EntryKind, Incident, Lead, Room, Status
+from escalation.incident import Incident
 from escalation.plans import OtherWays, Via
 from escalation.policy import Severity
+from escalation.records import EntryKind, Lead, Room, Status
 
 policy = kars
 roster = duty

@@ -28,8 +28,9 @@ from escalation.company import Company
 from escalation.desk import Desk
 from escalation.effects import OpenRoom
 from escalation.events import RoomOpened
-from escalation.incident import Facts, Incident, Room
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import Facts, Room
 from escalation.store import Store
 from sandbox.server import RunningWorkspace
 from sandbox.server import running as running_workspace

@@ -17,7 +17,8 @@ from bot.press import MORE
 from escalation.checkpoints import alarms
 from escalation.company import Company
 from escalation.events import Move
-from escalation.incident import Incident, Status
+from escalation.incident import Incident
+from escalation.records import Status
 
 
 @dataclass

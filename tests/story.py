@@ -13,9 +13,10 @@ from escalation.checkpoints import alarms
 from escalation.company import Roster
 from escalation.effects import Effect, OpenRoom, Place, Say, SendPage, Tell
 from escalation.events import ChangeSeverity, CheckpointDue, Declare, MoveEvent, Other, OutcomeEvent, Terms
-from escalation.incident import CheckpointKind, Entry, EntryKind, Facts, Incident
+from escalation.incident import Incident
 from escalation.plans import Means, OtherWays
 from escalation.policy import Policy, Severity
+from escalation.records import CheckpointKind, Entry, EntryKind, Facts
 from escalation.transitions import decide, declare
 
 START = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)

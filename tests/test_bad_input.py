@@ -24,7 +24,7 @@ import sandbox.server
 from bot.asked import VERBS
 from escalation.effects import SendPage
 from escalation.events import Move
-from escalation.incident import PageState, Status
+from escalation.records import PageState, Status
 from tocsin.cli import main
 from tocsin.settings import Environment
 

@@ -25,7 +25,7 @@ from escalation.events import (
     RootCause,
     Workaround,
 )
-from escalation.incident import EntryKind
+from escalation.records import EntryKind
 from escalation.values import parse_duration
 
 HOUR, DAY = 60, 1440

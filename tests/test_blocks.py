@@ -38,8 +38,9 @@ from escalation.events import (
     Verify,
     Workaround,
 )
-from escalation.incident import Entry, EntryKind, Facts, Incident, Lead, Status
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import Entry, EntryKind, Facts, Lead, Status
 from escalation.refused import Refused
 from escalation.tickets import backlog
 from escalation.transitions import legal_moves

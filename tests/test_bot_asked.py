@@ -9,7 +9,7 @@ from bot.asked import Asked, Named, duplicate_of, nearest, parse, spoken, who
 from bot.declaring import drill
 from bot.editing import typed_edit
 from bot.leading import typed_lead
-from escalation.incident import Lead
+from escalation.records import Lead
 from escalation.refused import Refused
 
 ROLES = {"on_call": "on-call engineer", "backend_lead": "backend lead", "cto": "CTO"}

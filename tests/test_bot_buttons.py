@@ -12,7 +12,8 @@ from bot.message import Message
 from bot.press import Press
 from escalation.effects import SendPage
 from escalation.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
-from escalation.incident import EntryKind, Incident, Lead, Status
+from escalation.incident import Incident
+from escalation.records import EntryKind, Lead, Status
 from sandbox.server import RunningWorkspace
 
 

@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from bot.asked import VERBS
 from bot.contacts import NONE, contacts
 from escalation.events import Cancel, FixApplied, Resolve
-from escalation.incident import EntryKind, Incident, Status
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import EntryKind, Status
 from sandbox.server import RunningWorkspace
 
 

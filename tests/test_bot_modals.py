@@ -17,7 +17,7 @@ from bot.scene import Scene
 from bot.slip import Slip
 from escalation.effects import SendPage
 from escalation.events import Edit, FixApplied, MarkSecurity, Move, StartFix
-from escalation.incident import Detection, EntryKind, Lead, Status
+from escalation.records import Detection, EntryKind, Lead, Status
 from sandbox.server import RunningWorkspace
 
 SERVER_AWAY = "Nothing was recorded"

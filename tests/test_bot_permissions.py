@@ -7,8 +7,9 @@ from bot.mrkdwn import plain
 from escalation.company import Roster
 from escalation.effects import OpenRoom
 from escalation.events import MarkSecurity, Move, RoomOpened
-from escalation.incident import Incident, Room
+from escalation.incident import Incident
 from escalation.permissions import Actor, Deed, Kind, check
+from escalation.records import Room
 from escalation.refused import Refused
 
 MEMBER = Actor(id="USOMEONE", kind=Kind.MEMBER)

@@ -22,8 +22,9 @@ from test_run import Instance
 from test_sandbox_page import CHROMIUM, DESK, FLAGS, PHONE
 from waiting import eventually
 
-from escalation.incident import CopyKind, Incident
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import CopyKind
 from escalation.store import Store
 from tocsin import config
 from tocsin.reading import on_duty

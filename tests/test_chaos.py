@@ -4,6 +4,7 @@ import copy
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,8 @@ from benchmarks.count import Outside, Verdict, judged, percentile
 from benchmarks.witness import clock_time
 from escalation.effects import OpenRoom, Refresh
 from escalation.events import Acknowledge, Delivered, Resolve, RoomOpened
-from escalation.incident import Incident, Room
+from escalation.incident import Incident
+from escalation.records import Room
 
 Json = dict[str, Any]
 
@@ -184,6 +186,17 @@ def test_harm_in_the_history_is_found(
     states = copy.deepcopy(sound.states)
     harm(states)
     assert any(words in line for line in getattr(verdict(sound, states), kind))
+
+
+@pytest.mark.parametrize(("decided_after", "lost"), [(-1.0, True), (1.0, False)])
+def test_what_is_decided_while_the_workers_end_is_not_lost(decided_after: float, lost: bool) -> None:
+    """It waits for the next start; what waited before should have been sent."""
+    story = Recorded(severity="P0").deliver()
+    story.now += timedelta(seconds=60)
+    story.do(Acknowledge(by="UONCALL"))
+    rested = story.now.timestamp() - decided_after
+    verdict = judged(story.states, replace(story.outside(), rested=rested))
+    assert bool(verdict.lost) is lost
 
 
 def test_whoever_was_told_of_a_declaration_finds_it(sound: Recorded) -> None:

@@ -21,9 +21,9 @@ from escalation.events import (
     RootCause,
     TakeLead,
 )
-from escalation.incident import CheckpointKind, EntryKind, Lead, Owed
 from escalation.plans import Means, OtherWays, Via
 from escalation.policy import SeverityPolicy
+from escalation.records import CheckpointKind, EntryKind, Lead, Owed
 from escalation.refused import Refused
 
 ACK = Acknowledge(by="UONCALL")

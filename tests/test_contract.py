@@ -11,7 +11,7 @@ from running import Json, user
 from stage import Stage, stage
 
 from escalation.events import Move
-from escalation.incident import Status
+from escalation.records import Status
 
 SLACK = Path(__file__).parent.parent.parent / "shared" / "slack"
 pytestmark = [

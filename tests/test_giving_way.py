@@ -70,7 +70,7 @@ def work(parts: Works, name: str) -> None:
             signal.signal(number, handler)
 
 
-@pytest.mark.parametrize(("name", "first"), itertools.permutations(QUEUES, 2))
+@pytest.mark.parametrize(("name", "first"), list(itertools.permutations(QUEUES, 2)))
 def test_messages_begin_when_nothing_more_pressing_waits(parts: Works, watch: Watch, name: str, first: str) -> None:
     """Each waits for what comes first, and for nothing else: a P0's messages do not wait for others' checkpoints."""
     queued(parts, name, first)

@@ -32,8 +32,9 @@ from escalation.company import Company, Directory, Roster
 from escalation.elsewhere import alert_summary, page_letter, stakeholder_letter
 from escalation.events import Move
 from escalation.handovers import ShiftChange
-from escalation.incident import EntryKind, Incident, Stage
+from escalation.incident import Incident
 from escalation.plans import Audience
+from escalation.records import EntryKind, Stage
 from escalation.turns import Notice, Override
 from escalation.wording import Wording
 from escalation.words import Person, line

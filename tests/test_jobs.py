@@ -8,7 +8,8 @@ from story import START
 from working import BACKENDS, Works, redis_of, works
 
 from escalation.events import Acknowledge
-from escalation.incident import EntryKind, Incident
+from escalation.incident import Incident
+from escalation.records import EntryKind
 from workers import jobs, metrics
 from workers.ticker import tick
 

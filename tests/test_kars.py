@@ -24,8 +24,8 @@ from escalation.events import (
     Verify,
     Workaround,
 )
-from escalation.incident import CheckpointKind, EntryKind
 from escalation.plans import Means
+from escalation.records import CheckpointKind, EntryKind
 from escalation.tickets import TicketState, ticket_state
 from escalation.values import parse_duration
 

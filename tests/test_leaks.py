@@ -43,9 +43,10 @@ from escalation.events import (
     Verify,
     Workaround,
 )
-from escalation.incident import Incident, Lead
+from escalation.incident import Incident
 from escalation.plans import OtherWays, Via
 from escalation.policy import Severity
+from escalation.records import Lead
 from tocsin import logs
 from tocsin.cli import main
 from workers import upkeep

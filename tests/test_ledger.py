@@ -12,9 +12,9 @@ import sandbox.server
 from escalation import objectives
 from escalation.effects import SendPage
 from escalation.events import Acknowledge, Cancel, Delivered, StartFix
-from escalation.incident import Facts
 from escalation.objectives import Objective, Record, Report, Row, What, decode, encode
 from escalation.policy import Severity
+from escalation.records import Facts
 from escalation.store import LEDGER
 from sandbox.server import RunningWorkspace
 from workers import breach, jobs, ledger, metrics

@@ -15,8 +15,8 @@ import sandbox.server
 from escalation.effects import PageBy
 from escalation.elsewhere import Letter
 from escalation.events import Acknowledge, Resolve
-from escalation.incident import EntryKind, PageState
 from escalation.plans import OtherWays, Via
+from escalation.records import EntryKind, PageState
 from sandbox.server import RunningWorkspace
 from tocsin import ways
 from tocsin.settings import Environment, SettingsError, read

@@ -26,9 +26,9 @@ from escalation.events import (
     StartFix,
     Trouble,
 )
-from escalation.incident import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
 from escalation.plans import Moment, PlannedCheckpoint
 from escalation.policy import Severity
+from escalation.records import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
 from escalation.refused import Refused
 from escalation.templates import why_you
 from escalation.values import parse_duration

@@ -7,7 +7,7 @@ from working import PushedClock, Works, redis_of, works_anew
 
 import sandbox.server
 from escalation.events import Acknowledge, MarkSecurity, Resolve
-from escalation.incident import EntryKind, PageState
+from escalation.records import EntryKind, PageState
 from sandbox.server import RunningWorkspace
 
 MARKER = "zebra crossing"

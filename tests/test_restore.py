@@ -15,7 +15,7 @@ from waiting import eventually
 from working import PushedClock, connect, works
 
 import sandbox.server
-from escalation.incident import EntryKind
+from escalation.records import EntryKind
 
 pytestmark = pytest.mark.slow
 

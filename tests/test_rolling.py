@@ -19,8 +19,9 @@ from bot.health import exposition
 from escalation import versions
 from escalation.desk import Desk
 from escalation.events import Acknowledge, Cancel, CheckpointDue, Resolve
-from escalation.incident import STATE_VERSION, EntryKind, Incident, Status
+from escalation.incident import STATE_VERSION, Incident
 from escalation.policy import Severity
+from escalation.records import EntryKind, Status
 from escalation.store import ALARMS, ALL, OPEN, Store, alarms, ready
 from escalation.versions import TooNew
 from sandbox.server import RunningWorkspace

@@ -7,7 +7,7 @@ from running import control, everything, user
 from stage import Stage, stage
 
 from escalation.events import Move
-from escalation.incident import EntryKind, Status
+from escalation.records import EntryKind, Status
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ import sandbox.server
 from escalation.desk import Desk
 from escalation.effects import SendPage
 from escalation.events import Cancel
-from escalation.incident import EntryKind, Incident
+from escalation.incident import Incident
+from escalation.records import EntryKind
 from sandbox.server import RunningWorkspace
 from tocsin import redis_checks, server
 from tocsin.settings import Environment, Settings

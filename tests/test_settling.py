@@ -20,7 +20,8 @@ from escalation.effects import (
     Tell,
 )
 from escalation.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
-from escalation.incident import Incident, Room
+from escalation.incident import Incident
+from escalation.records import Room
 from workers.failures import Failed, Kind, back_off, kind_of
 from workers.sending import Address, Leak, Plan, Went, _permitted
 from workers.settling import settle

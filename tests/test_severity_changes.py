@@ -17,7 +17,7 @@ from escalation.events import (
     Schedule,
     Workaround,
 )
-from escalation.incident import CheckpointKind, EntryKind
+from escalation.records import CheckpointKind, EntryKind
 from escalation.refused import Refused
 from escalation.values import parse_duration
 

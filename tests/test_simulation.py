@@ -31,8 +31,9 @@ from escalation.events import (
     Workaround,
 )
 from escalation.foretold import comes_again
-from escalation.incident import EntryKind, Facts, Incident, Room
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import EntryKind, Facts, Room
 from escalation.refused import Refused
 from escalation.simulation import LONGEST, Script, Simulation, Step, simulate
 from escalation.terms import terms_for

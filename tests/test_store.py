@@ -19,8 +19,9 @@ from escalation.desk import Desk
 from escalation.duty import Duty, override, take
 from escalation.effects import OpenRoom
 from escalation.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
-from escalation.incident import Facts, Incident, Room
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import Facts, Room
 from escalation.refused import Refused
 from escalation.store import ALARMS, Changed, NotFound, Store, alarms
 from workers import outbox

@@ -16,7 +16,8 @@ from escalation.events import (
     StartFix,
     Verify,
 )
-from escalation.incident import EntryKind, Incident
+from escalation.incident import Incident
+from escalation.records import EntryKind
 from escalation.tickets import TicketState, backlog, ticket_state
 
 SCHEDULE = Schedule(by="ULEAD", when="sprint 12")

@@ -42,9 +42,10 @@ from escalation.events import (
     Verify,
     Workaround,
 )
-from escalation.incident import CheckpointKind, Entry, EntryKind, Incident, Lead, PageState, Status
+from escalation.incident import Incident
 from escalation.moves import HANDLERS
 from escalation.policy import Severity
+from escalation.records import CheckpointKind, Entry, EntryKind, Lead, PageState, Status
 from escalation.refused import Refused
 from escalation.transitions import TABLE, decide, legal_moves, mermaid, statuses_ahead
 

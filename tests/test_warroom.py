@@ -23,8 +23,8 @@ from escalation.events import (
     StartFix,
     TakeLead,
 )
-from escalation.incident import CopyKind, EntryKind, Lead, Room
 from escalation.policy import Severity
+from escalation.records import CopyKind, EntryKind, Lead, Room
 
 ACK = Acknowledge(by="UONCALL")
 RESOLVE = Resolve(by="UONCALL", summary="s", resolution="r")

@@ -20,8 +20,9 @@ from working import PushedClock, Works, redis_of, valkey, works
 from bot.health import NEEDED
 from escalation.desk import Desk
 from escalation.events import Acknowledge
-from escalation.incident import Facts, Incident
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import Facts
 from tocsin import watchdog as command
 from tocsin.cli import main
 from tocsin.lookout import Lookout

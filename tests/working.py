@@ -22,8 +22,9 @@ from wire import web
 
 from escalation.company import Company
 from escalation.desk import Desk
-from escalation.incident import Facts, Incident
+from escalation.incident import Incident
 from escalation.policy import Severity
+from escalation.records import Facts
 from escalation.store import Store
 from sandbox.server import RunningWorkspace
 from workers import metrics, outbox

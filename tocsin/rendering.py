@@ -9,7 +9,8 @@ from bot.mrkdwn import plain
 from escalation import templates
 from escalation.checkpoints import Upcoming
 from escalation.coverage import Gap
-from escalation.incident import Entry, Incident
+from escalation.incident import Incident
+from escalation.records import Entry
 from escalation.words import people
 
 PRIVATE = "private incident"

@@ -11,9 +11,9 @@ import click
 from bot.mrkdwn import plain
 from escalation.company import Company, Directory, roster, suggest, unasked
 from escalation.foretold import Row, comes_again
-from escalation.incident import Facts
 from escalation.instants import local_instant
 from escalation.policy import Severity
+from escalation.records import Facts
 from escalation.refused import Refused
 from escalation.simulation import REPORTER, Simulation, Step, simulate
 from escalation.terms import terms_for

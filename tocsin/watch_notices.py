@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from escalation.checkpoints import upcoming
 from escalation.effects import Alert, PageBy, SendPage
 from escalation.elsewhere import Letter, title
-from escalation.incident import Checkpoint, Incident
+from escalation.incident import Incident
+from escalation.records import Checkpoint
 from escalation.values import spoken_duration
 from tocsin.lookout import Alarm, Lookout
 

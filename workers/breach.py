@@ -5,9 +5,9 @@ from typing import Any
 
 import structlog
 
-from escalation.incident import Detection, Facts
 from escalation.objectives import Report, kept, scores
 from escalation.policy import Severity
+from escalation.records import Detection, Facts
 from workers.context import Context
 from workers.failures import Failed
 

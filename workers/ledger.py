@@ -14,8 +14,9 @@ from redis.client import Pipeline
 from escalation import checkpoints
 from escalation.effects import Alert, Effect, MailOut, PageBy, PostCard, Say, SendPage, Tell
 from escalation.events import Delivered
-from escalation.incident import Checkpoint, Incident, PageState
+from escalation.incident import Incident
 from escalation.objectives import Record, What, encode
+from escalation.records import Checkpoint, PageState
 from escalation.store import LEDGER, Changed
 from workers import metrics
 from workers.planning import Went

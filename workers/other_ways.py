@@ -6,7 +6,8 @@ from escalation.desk import Desk
 from escalation.effects import Alert, MailOut, PageBy
 from escalation.elsewhere import page_letter, stakeholder_letter
 from escalation.events import Delivered, Dropped, OutcomeEvent
-from escalation.incident import Incident, PageState
+from escalation.incident import Incident
+from escalation.records import PageState
 from escalation.values import PersonId
 from escalation.wording import Wording
 from workers.channels.mail import MailDoor

@@ -33,8 +33,9 @@ from escalation.effects import (
     Tell,
 )
 from escalation.events import Delivered, Dropped, Linked, OutcomeEvent, RoomOpened
-from escalation.incident import Copy, CopyKind, Entry, EntryKind, Incident, PageState
+from escalation.incident import Incident
 from escalation.naming import former_room_name
+from escalation.records import Copy, CopyKind, Entry, EntryKind, PageState
 from escalation.store import NotFound
 from escalation.values import PersonId
 from escalation.wording import Wording

@@ -2,7 +2,8 @@
 
 from escalation.effects import OPTIONAL, Alert, Effect, MailOut, PageBy, PostCard, Refresh, SendPage, Tell
 from escalation.events import Dropped, OutcomeEvent, PersonRefused, Trouble
-from escalation.incident import CopyKind, Incident
+from escalation.incident import Incident
+from escalation.records import CopyKind
 from workers.failures import Failed, Kind
 
 _PERSON = {

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from redis import Redis
 
-from escalation.incident import Room
+from escalation.records import Room
 from escalation.values import PersonId
 from workers.channels.slack_call import CLOCK_SLACK, SlackCaller
 from workers.failures import Failed, Kind
