@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 
 LONGEST = 0.25  # seconds that a deed gives way; a trigger_id lasts three
-QUIET = 0.03  # seconds without a request: of many at once, the next is still on its way through the kernel
+QUIET = 0.05  # seconds without a request: of many at once, the next is still on its way through the kernel
 
 
 class Courtesy:

@@ -9,7 +9,7 @@ from functools import partial
 
 import click
 
-from tocsin import embedded, lifeline, wiring
+from tocsin import embedded, lifeline, logs, wiring
 from tocsin.addresses import Address
 from tocsin.config import Loaded
 from tocsin.settings import Settings
@@ -33,6 +33,7 @@ def everything(settings: Settings, loaded: Loaded) -> None:
 
 def workers(settings: Settings, loaded: Loaded) -> None:
     """One ticker, one sweep and one RQ worker for each queue, until told to end."""
+    logs.setup("worker", settings.log_level, settings.secrets())
     wiring.check_ways(settings, loaded)
     wiring.import_worker()
     parts = tuple(Child(f"worker {part}", partial(wiring.worker_part, settings, loaded, part)) for part in wiring.PARTS)

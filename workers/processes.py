@@ -29,7 +29,7 @@ WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 
 MAINTENANCE = 60
 AWAY_SLEEP = 0.5
 NICE = 10  # of 19
-LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.02  # seconds
+LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.02  # seconds; what is held for one is lost in the sweep's eyes
 
 log = structlog.get_logger()
 
