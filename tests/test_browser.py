@@ -423,7 +423,7 @@ def test_kill_9_of_every_part_loses_and_doubles_nothing(browser: Browser, tmp_pa
         visitor.declares()
         visitor.opens("incidents")
         visitor.page.locator("#messages .replies").click()
-        for part in ("bot", "ticker", "sweep", "urgent", "normal", "valkey", "workspace"):
+        for part in (*PARTS, "valkey", "workspace"):
             os.kill(process_of(instance, part), signal.SIGKILL)
             post_update(visitor, f"Still here after the death of {part}")
         visitor.keeps("all-were-killed")
@@ -435,7 +435,7 @@ def process_of(instance: Instance, part: str) -> int:
     if part == "valkey":
         return int(instance.redis().info("server")["process_id"])
     if part == "workspace":
-        return next(pid for pid in children(instance.started[-1].pid) if b"sandbox" in command(pid))
+        return next(pid for pid in children(instance.started[-1].pid) if command(pid)[0] == b"tocsin workspace")
     return instance.parts()[part]
 
 
