@@ -34,6 +34,8 @@ from escalation.templates import why_you
 from escalation.tickets import TicketState, ticket_state
 from escalation.values import spoken_duration
 
+MOST_IN_THREAD = 10  # the others are in the thread all the same
+
 
 def card(
     incident: Incident, ahead: tuple[Upcoming, ...], person: str = "", *, buttons: bool = True, names: Names = NOBODYS
@@ -62,17 +64,34 @@ def _details(incident: Incident, buttons: bool) -> list[Block]:
 
 
 def page(
-    incident: Incident, page_n: int, ahead: tuple[Upcoming, ...], *, buttons: bool = True, names: Names = NOBODYS
+    incident: Incident,
+    page_n: int,
+    ahead: tuple[Upcoming, ...],
+    *,
+    buttons: bool = True,
+    names: Names = NOBODYS,
+    also: tuple[Incident, ...] = (),
 ) -> Message:
-    """The direct message of a page: why you, then the card."""
+    """The direct message of a page: why you, then the card. `also` are the incidents whose pages are in its thread."""
     shown = card(incident, ahead, incident.page(page_n).person, buttons=buttons, names=names)
-    why = [render(line) for line in why_you(incident, page_n)]
+    why = [*(render(line) for line in why_you(incident, page_n)), *_in_thread(also)]
     called = incident.page(page_n)
     again = f" again (no answer to {called.sent - 1})" if called.sent > 1 else ""
     reason = brief(called.why, SHORT)
     named = f"{incident.severity} {brief(plain_title(incident), LONGEST_TITLE)}"
-    text = f"{mark(incident)} You are paged{again}: {named}. Why: {reason}. ({incident.id})"
+    more = f" You are paged for {len(also)} more." if also else ""
+    text = f"{mark(incident)} You are paged{again}: {named}. Why: {reason}. ({incident.id}){more}"
     return Message(text=text, blocks=[*sections([*exercise(incident), *why], "page-why"), *shown.blocks])
+
+
+def _in_thread(also: tuple[Incident, ...]) -> list[str]:
+    """What this page calls its person for as well, the worst first."""
+    if not also:
+        return []
+    worst = sorted(also, key=lambda other: (other.severity, other.id))
+    listed = [f"• {summary(other)}" for other in worst[:MOST_IN_THREAD]]
+    rest = [f"… and {len(also) - MOST_IN_THREAD} more"] if len(also) > MOST_IN_THREAD else []
+    return ["*You are paged for these too.* They were held up as well; their cards are in this thread:", *listed, *rest]
 
 
 def redacted(incident: Incident) -> Message:

@@ -305,6 +305,14 @@ class Linked(Frozen):
     coordinated_in: str
 
 
+class PageGathered(Frozen):
+    """Another incident's page to this person was held up too: it stands in the thread of this one (`effect`)."""
+
+    kind: Literal["page_gathered"] = "page_gathered"
+    effect: str
+    other: str
+
+
 class Trouble(Frozen):
     """An effect is refused because of us (token, scope, archived channel): it is retried, and people see it."""
 
@@ -318,4 +326,4 @@ MoveEvent = (
     | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | MarkSecurity | Resolve | Reviewed
     | Reopen | Cancel
 )  # fmt: skip
-OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Linked | Trouble
+OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Linked | PageGathered | Trouble

@@ -30,7 +30,7 @@ from escalation.records import (
 )
 from escalation.values import Frozen, PersonId
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 def _handed(policy: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:

@@ -3,7 +3,7 @@
 from escalation import paging
 from escalation.change import Change
 from escalation.effects import OPTIONAL, ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
-from escalation.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
+from escalation.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
 from escalation.records import Copy, CopyKind, EntryKind, PageState, Room
 
 
@@ -54,6 +54,18 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
             page=page.n,
         ),
     )
+
+
+def page_gathered(change: Change, event: PageGathered) -> None:
+    """The page lists what stands in its thread. Other copies show no difference."""
+    copy = change.incident.copy_of(event.effect)
+    if copy is None or event.other in change.incident.page(copy.page).also:
+        return
+    page = change.incident.page(copy.page)
+    listed = page.model_copy(update={"also": (*page.also, event.other)})
+    change.set(pages=tuple(listed if p.n == page.n else p for p in change.incident.pages))
+    if not copy.final:
+        change.refresh(copy.id)
 
 
 def _refreshed(change: Change, effect: Refresh, event: Delivered) -> None:

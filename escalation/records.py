@@ -76,7 +76,8 @@ class PageState(StrEnum):
 class Page(Frozen):
     """One call for one person. `tier` 0 is a page by name; `rung` names the tier as it was called at the paging.
 
-    `sent` counts the first sending and its repeats.
+    `sent` counts the first sending and its repeats. `also` names other incidents whose pages to this person an outage
+    held up too: those stand in the thread of this one.
     """
 
     n: int
@@ -88,6 +89,7 @@ class Page(Frozen):
     at: datetime
     sent: int = 1
     state: PageState = PageState.OPEN
+    also: tuple[str, ...] = ()
 
 
 class CheckpointKind(StrEnum):

@@ -16,6 +16,7 @@ from escalation.events import (
     Move,
     MoveEvent,
     OutcomeEvent,
+    PageGathered,
     PersonRefused,
     PostUpdate,
     RoomOpened,
@@ -152,6 +153,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     PersonRefused: outcomes.person_refused,
     Dropped: outcomes.dropped,
     Linked: warroom.linked,
+    PageGathered: outcomes.page_gathered,
     Trouble: outcomes.trouble,
 }
 

@@ -94,4 +94,9 @@ def _from_1(document: Document) -> Document:
     return document | {"policy": policy, "sla_from": document["clock_from"]}
 
 
-_STEPS: dict[int, Callable[[Document], Document]] = {1: _from_1}
+def _from_2(document: Document) -> Document:
+    """No page listed those of other incidents: nothing to bring up to date."""
+    return document
+
+
+_STEPS: dict[int, Callable[[Document], Document]] = {1: _from_1, 2: _from_2}

@@ -99,7 +99,9 @@ def every_message(incident: Incident) -> Iterator[Message]:
     yield blocks.redacted(incident)
     yield blocks.listing([incident])
     yield blocks.tickets([incident])
-    yield from (blocks.page(incident, page.n, ahead(incident)) for page in incident.pages)
+    for page in incident.pages:
+        yield blocks.page(incident, page.n, ahead(incident))
+        yield blocks.page(incident, page.n, ahead(incident), also=(incident,) * 12)
     for entry in incident.timeline:
         yield blocks.said(incident, entry)
         yield blocks.told(incident, entry)
@@ -501,6 +503,17 @@ def test_a_page_says_why_you_first() -> None:
     first = message.blocks[0]["text"]["text"]
     assert first.startswith("*🚨 You are paged* as *on-call engineer* (tier 1, Responders).\nWhy: a P0 was declared.")
     assert "Acknowledge" in buttons(message)
+
+
+def test_a_page_lists_what_else_its_person_missed() -> None:
+    """After an outage: the worst first, no more than fit on a phone, and how many more there are."""
+    also = (*(declared(severity="P2", title=f"Slow {n}") for n in range(10)), declared(title="Worse"))
+    message = blocks.page(declared(), 1, (), also=also)
+    assert message.text.endswith("You are paged for 11 more.")
+    listed = message.blocks[0]["text"]["text"].partition("You are paged for these too")[2].split("\n")[1:]
+    assert "Worse" in listed[0]
+    assert "Slow 8" in listed[9]
+    assert listed[10:] == ["… and 1 more"]
 
 
 def test_a_redacted_card_says_nothing_of_the_incident() -> None:

@@ -114,7 +114,8 @@ def messages(incident: Incident, names: dict[str, str]) -> Iterator[Message]:
     yield from (blocks.redacted(incident), blocks.listing([incident] * 25), blocks.tickets([incident] * 40))
     yield from (answers.done(incident, 0, coming), answers.declared(incident, coming))
     yield from (answers.help_and_open([incident]), answers.which_one("ack", [incident] * 5))
-    yield from (blocks.page(incident, page.n, coming, names=names) for page in incident.pages)
+    also = (incident,) * 12
+    yield from (blocks.page(incident, page.n, coming, names=names, also=also) for page in incident.pages)
     for entry in incident.timeline:
         yield from (blocks.said(incident, entry), blocks.told(incident, entry))
         yield blocks.late(blocks.said(incident, entry), entry.at)

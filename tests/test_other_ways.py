@@ -8,7 +8,6 @@ from email.message import EmailMessage
 
 import pytest
 from post_office import CERTIFICATE, PostOffice, Switchboard, post_office, switchboard
-from wire import web
 from working import PushedClock, Works, example, redis_of, works
 
 import sandbox.server
@@ -64,15 +63,6 @@ def parts(slack: tuple[RunningWorkspace, PushedClock], office: PostOffice, board
 def using(parts: Works, other_ways: OtherWays) -> Works:
     parts.desk.company = example().model_copy(update={"other_ways": other_ways})
     return parts
-
-
-def slack_away(parts: Works) -> None:
-    parts.fault("*", "status", status=503, times=None)
-
-
-def slack_back(parts: Works) -> None:
-    assert parts.workspace
-    web.delete(f"{parts.workspace.url}/control/faults").raise_for_status()
 
 
 # With every page -----------------------------------------------------------------------------------------------------
@@ -235,7 +225,7 @@ def test_a_subject_is_one_line(office: PostOffice) -> None:
 def test_pages_fall_back_when_slack_does_not_take_them(parts: Works, office: PostOffice, board: Switchboard) -> None:
     """After half a minute, not before; once Slack is back the page and the story arrive there, in order and marked."""
     using(parts, FALLING_BACK)
-    slack_away(parts)
+    parts.slack_away()
     incident = parts.declare("P0")
     parts.run_for(29, step=1)
     assert not office.mails
@@ -245,7 +235,7 @@ def test_pages_fall_back_when_slack_does_not_take_them(parts: Works, office: Pos
     assert board.actions(incident.id) == ["trigger"]
     assert any(e.kind is EntryKind.OTHERWISE for e in parts.now(incident).timeline)
     parts.run_for(60, step=10)
-    slack_back(parts)
+    parts.slack_back()
     parts.run_for(120, step=5)
     now = parts.settled(incident)
     assert len(office.mails) == 3
@@ -268,7 +258,7 @@ def test_nothing_falls_back_while_slack_takes_pages(parts: Works, office: PostOf
 def test_an_answered_page_does_not_fall_back(parts: Works, office: PostOffice) -> None:
     """It was answered from the terminal of a colleague, say, while Slack was away."""
     using(parts, FALLING_BACK)
-    slack_away(parts)
+    parts.slack_away()
     incident = parts.declare("P0")
     parts.desk.handle(incident.id, Acknowledge(by=incident.pages[0].person))
     parts.run_for(60, step=5)

@@ -126,6 +126,13 @@ class Works:
     def fault(self, method: str, kind: str, **more: Any) -> None:
         self.control("faults", method=method, kind=kind, **more)
 
+    def slack_away(self) -> None:
+        self.fault("*", "status", status=503, times=None)
+
+    def slack_back(self) -> None:
+        assert self.workspace
+        web.delete(f"{self.workspace.url}/control/faults").raise_for_status()
+
     def look(self, path: str) -> Any:
         assert self.workspace
         return web.get(f"{self.workspace.url}/{path}").raise_for_status().json()

@@ -18,7 +18,7 @@ from workers import ledger, metrics, outbox, pacing
 from workers.context import Context
 from workers.failures import Failed, Kind, back_off
 from workers.leases import Lease, Leases
-from workers.planning import Plan, Went
+from workers.planning import Later, Plan, Went
 from workers.sending import Sender
 from workers.settling import settle
 
@@ -118,6 +118,9 @@ class Deliveries:
             return True
         try:
             planned = self._sender.plan(incident, effect)
+            if isinstance(planned, Later):
+                outbox.retry(self._context.redis, effect.id, planned.at, incident.policy.urgent)
+                return False
             went = self._go(lease, incident, effect, planned) if isinstance(planned, Plan) else Went(planned)
         except Failed as failed:
             return self._failed(lease, incident, effect, failed)

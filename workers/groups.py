@@ -8,7 +8,7 @@ import structlog
 from escalation.turns import on_duty
 from workers.context import Context
 from workers.failures import Failed, Kind
-from workers.sending import Sender
+from workers.people import People
 
 CHECKED_SECONDS = 600  # how long nobody looks whether somebody changed a group by hand, and how long a failure rests
 SAID_SECONDS = 86_400  # a workspace without user groups is not news every ten minutes
@@ -21,7 +21,7 @@ class Groups:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._sender = Sender(context.desk, context.slack)
+        self._people = People(context.desk, context.slack)
 
     def sync(self, now: datetime) -> None:
         """Put whoever is on call into each rotation's group. In a gap the last ones stay: no group may be empty."""
@@ -36,7 +36,7 @@ class Groups:
         if redis.get(key) == seen.encode():
             return
         try:
-            self._context.slack.groups.set_members(group, [self._sender.member(p) for p in people])
+            self._context.slack.groups.set_members(group, [self._people.member(p) for p in people])
         except Failed as failed:
             self._failed(rotation, group, failed)
             if failed.kind is Kind.PASSING:

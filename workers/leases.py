@@ -65,7 +65,7 @@ def lease_key(effect_id: str) -> str:
     return f"tocsin:lease:{effect_id}"
 
 
-def _tries_key(effect_id: str) -> str:
+def tries_key(effect_id: str) -> str:
     return f"tocsin:tries:{effect_id}"
 
 
@@ -111,7 +111,7 @@ class Leases:
         """Let go; True when somebody came by meanwhile, so that the effect has to be looked at again."""
         with self._lock:
             self._mine.pop(lease.effect, None)
-        keys = (lease.key, _tries_key(lease.effect))
+        keys = (lease.key, tries_key(lease.effect))
         return bool(self._redis.eval(_RELEASE, 2, *keys, lease.token, int(done)))
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class Leases:
         self._closed.set()
 
     def _count(self, lease: Lease, what: str) -> int:
-        keys = (lease.key, _tries_key(lease.effect))
+        keys = (lease.key, tries_key(lease.effect))
         answer: Any = self._redis.eval(_COUNT, 2, *keys, lease.token, LEASE_MS, what, TRIES_SECONDS)
         return int(answer)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from escalation.events import OutcomeEvent
 from escalation.values import PersonId
@@ -23,3 +24,10 @@ class Plan:
     budget: Budget
     go: Callable[[bool], Went]
     person: PersonId = ""
+
+
+@dataclass(frozen=True)
+class Later:
+    """What it depends on is not there yet: plan it again at an instant."""
+
+    at: datetime

@@ -35,7 +35,8 @@ from workers.channels import Sent, Tag
 from workers.context import Context
 from workers.failures import Failed, Kind
 from workers.leases import lease_key
-from workers.sending import Sender, broken
+from workers.people import People
+from workers.sending import broken
 
 ROUTINE = "tocsin:routine"
 SINCE = "tocsin:routine:since"
@@ -68,7 +69,7 @@ class Routine:
     def __init__(self, context: Context, stopping: Callable[[], bool] = lambda: False) -> None:
         self._context = context
         self._stopping = stopping
-        self._sender = Sender(context.desk, context.slack)
+        self._people = People(context.desk, context.slack)
         self._wording = Wording(context.desk.company.templates, broken)
 
     def say(self, now: datetime) -> int:
@@ -130,7 +131,7 @@ class Routine:
 
     def _post(self, item: AnyOwed, mark: Mark, first: bool) -> Sent:
         slack, tag = self._context.slack, Tag(item.id, 0)
-        channel = slack.direct(self._sender.member(item.to)) if item.to else slack.rooms.channel(item.channel)
+        channel = slack.direct(self._people.member(item.to)) if item.to else slack.rooms.channel(item.channel)
         found = None if first else slack.find(channel, tag, mark.began)
         return found or slack.post(channel, self._message(item), tag)
 
@@ -154,7 +155,7 @@ class Routine:
         if failed.kind is Kind.LOST and item.channel and not item.to:
             self._context.slack.rooms.forget_channel(item.channel)
         elif failed.kind is Kind.LOST:
-            self._context.slack.forget_direct(self._sender.member(item.to))
+            self._context.slack.forget_direct(self._people.member(item.to))
 
     # Words -----------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """How each effect is carried out: what is moot by now, where it goes, what it says. Words are made at sending."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,12 +31,13 @@ from escalation.effects import (
     SetTopic,
     Tell,
 )
-from escalation.events import Delivered, Dropped, Linked, OutcomeEvent, RoomOpened
+from escalation.events import Delivered, Dropped, Linked, OutcomeEvent, PageGathered, RoomOpened
 from escalation.incident import Incident
 from escalation.naming import former_room_name
-from escalation.records import Copy, CopyKind, Entry, EntryKind, PageState
-from escalation.store import NotFound
+from escalation.records import Copy, CopyKind, Entry, EntryKind, Page, PageState
+from escalation.store import NotFound, incident_of
 from escalation.values import PersonId
+from escalation.versions import TooNew
 from escalation.wording import Wording
 from workers import pacing
 from workers.channels import Sent, Tag
@@ -45,9 +45,11 @@ from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.slack import SlackDoor
 from workers.failures import Failed, Kind
+from workers.gathering import Gathering
 from workers.other_ways import Others
 from workers.pacing import Budget
-from workers.planning import Plan, Went
+from workers.people import People
+from workers.planning import Later, Plan, Went
 
 Act = Callable[[bool], None]
 Words = Callable[[], Message]
@@ -77,10 +79,11 @@ class Sender:
         self._slack = slack
         self._others = Others(desk, mail, pagerduty)
         self._incidents = desk.company.workspace.incidents_channel
-        self._directory = threading.Lock()
+        self._people = People(desk, slack)
+        self._gathering = Gathering(desk.store)
         self._wording = Wording(desk.company.templates, broken)
 
-    def plan(self, incident: Incident, effect: Effect) -> Plan | OutcomeEvent:
+    def plan(self, incident: Incident, effect: Effect) -> Plan | Later | OutcomeEvent:
         """The send, or the outcome when there is nothing (left) to send. May ask Slack for addresses; raises Failed."""
         match effect:
             case SendPage():
@@ -104,18 +107,16 @@ class Sender:
 
     # Messages --------------------------------------------------------------------------------------------------------
 
-    def _page(self, incident: Incident, effect: SendPage) -> Plan | OutcomeEvent:
+    def _page(self, incident: Incident, effect: SendPage) -> Plan | Later | OutcomeEvent:
         page = incident.page(effect.page)
         if incident.status.closed or page.state is not PageState.OPEN or effect.nth < page.sent:
             return Dropped(effect=effect.id, why="moot")
-        person = self.member(page.person)
+        person = self._people.member(page.person)
         address = Address(self._slack.direct(person), person)
-        plan = self._post(
-            incident,
-            effect,
-            address,
-            lambda: blocks.page(incident, page.n, self._ahead(incident), names=self._names()),
-        )
+        words: Words = lambda: self._called(incident, page, buttons=True)  # noqa: E731  # one line
+        plan = self._gathered(incident, effect, address, words)
+        if isinstance(plan, Later):
+            return plan
 
         def go(again: bool) -> Went:
             went = plan.go(again)
@@ -123,6 +124,26 @@ class Sender:
             return went
 
         return replace(plan, go=go)
+
+    def _gathered(self, incident: Incident, effect: SendPage | Tell, to: Address, words: Words) -> Plan | Later:
+        """By itself; what an outage held up in the thread of the page that calls its person already."""
+        alone = self._post(incident, effect, to, words)
+        leader = self._gathering.leader(incident, effect, to.person, self._desk.clock())
+        if leader is None or isinstance(leader, Later):
+            return leader or alone
+        under = self._post(incident, effect, to, words, leader.ts)
+
+        def go(again: bool) -> Went:
+            if isinstance(effect, SendPage):
+                self._desk.handle(incident_of(leader.id), PageGathered(effect=leader.id, other=incident.id))
+            try:
+                return under.go(again)
+            except Failed as failed:
+                if failed.kind is not Kind.GONE:  # somebody deleted the leading page
+                    raise
+                return alone.go(again)
+
+        return replace(alone, go=go)
 
     def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
         if effect.place == "channel":
@@ -167,14 +188,13 @@ class Sender:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
         return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), words)
 
-    def _tell(self, incident: Incident, effect: Tell) -> Plan | OutcomeEvent:
+    def _tell(self, incident: Incident, effect: Tell) -> Plan | Later | OutcomeEvent:
         if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
-        person = self.member(effect.person)
+        person = self._people.member(effect.person)
         address = Address(self._slack.direct(person), person)
-        return self._post(
-            incident, effect, address, lambda: blocks.told(incident, incident.entry(effect.entry), self._wording)
-        )
+        words: Words = lambda: blocks.told(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
+        return self._gathered(incident, effect, address, words)
 
     def _post(
         self,
@@ -210,10 +230,21 @@ class Sender:
     def _copy(self, incident: Incident, copy: Copy) -> Message:
         if copy.redacted:
             return blocks.redacted(incident)
-        ahead, names, buttons = self._ahead(incident), self._names(), not copy.final
         if copy.page:
-            return blocks.page(incident, copy.page, ahead, buttons=buttons, names=names)
-        return blocks.card(incident, ahead, buttons=buttons, names=names)
+            return self._called(incident, incident.page(copy.page), buttons=not copy.final)
+        ahead, names = self._ahead(incident), self._names()
+        return blocks.card(incident, ahead, buttons=not copy.final, names=names)
+
+    def _called(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
+        also = tuple(filter(None, map(self._other, page.also)))
+        ahead, names = self._ahead(incident), self._names()
+        return blocks.page(incident, page.n, ahead, buttons=buttons, names=names, also=also)
+
+    def _other(self, incident_id: str) -> Incident | None:
+        try:
+            return self._desk.store.get(incident_id)
+        except (NotFound, TooNew):
+            return None
 
     def _names(self) -> Mapping[PersonId, str]:
         return self._desk.store.directory().names
@@ -256,7 +287,7 @@ class Sender:
                 act = lambda again: rooms.topic(room, text)  # noqa: E731
                 return self._in_room(incident, effect, room, pacing.TOPIC, act)
             case Invite():
-                act = lambda again: rooms.invite(room, self._members(effect.people))  # noqa: E731
+                act = lambda again: rooms.invite(room, self._people.members(effect.people))  # noqa: E731
                 return self._in_room(incident, effect, room, pacing.INVITE, act)
             case PinCard():
                 cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
@@ -281,36 +312,6 @@ class Sender:
             return Went(Delivered(effect=effect.id, channel=channel, face=incident.face))
 
         return _permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)
-
-    # People ----------------------------------------------------------------------------------------------------------
-
-    def member(self, person: PersonId) -> PersonId:
-        """A person's member id. A key of the configuration is looked up now: the directory may not know it yet."""
-        if person[:1].isupper():
-            return person
-        if person not in self._desk.company.people:
-            raise Failed("user_not_found", Kind.PERSON)
-        known = self._desk.company.member(person, self._desk.store.directory())
-        return self._find(self._desk.company.people[person].email or "") if known == person else known
-
-    def _find(self, email: str) -> PersonId:
-        """Ask, and put who was found into the directory, so that the next page of that person replaces this one."""
-        member = self._slack.person_of(email)
-        with self._directory:
-            known = self._desk.store.directory()
-            self._desk.store.save_directory(known.model_copy(update={"people": {**known.people, email: member}}))
-        return member
-
-    def _members(self, people: tuple[PersonId, ...]) -> list[PersonId]:
-        """Those of them that can be found."""
-        found = []
-        for person in people:
-            try:
-                found.append(self.member(person))
-            except Failed as failed:
-                if failed.kind is not Kind.PERSON:
-                    raise
-        return found
 
 
 def broken(name: str, why: str) -> None:
