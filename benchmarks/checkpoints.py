@@ -11,7 +11,8 @@ from redis import Redis
 
 from benchmarks.crowd import Crowd
 from benchmarks.rig import Rig, wait_until
-from escalation.store import ALARMS, checkpoint_alarm
+from escalation.agenda import checkpoint_alarm
+from escalation.store import ALARMS
 from workers.queues import QUEUES, queue_key
 
 QUIET = 5  # looks in a row that find nothing queued

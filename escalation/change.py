@@ -46,8 +46,7 @@ class Change:
     def note(self, kind: EntryKind, **fields: Any) -> Entry:
         """Write a line of the timeline."""
         entry = Entry(n=len(self.incident.timeline) + 1, at=self.now, kind=kind, **fields)
-        self.set(timeline=(*self.incident.timeline, entry))
-        self.seen()
+        self.set(timeline=(*self.incident.timeline, entry), face=self.before.face + 1)
         return entry
 
     def number(self) -> int:
@@ -59,11 +58,11 @@ class Change:
 
     def cause(self, kind: type[Any], lane: str = "", *, after: str = "", **fields: Any) -> Effect:
         """Add an effect. Those of one lane go out in the order in which they were caused."""
-        made = effect_id(self.incident.id, self.number(), kind)
-        effect: Effect = kind(id=made, at=self.now, after=after or self.incident.lanes.get(lane, ""), **fields)
-        if lane:
-            self.set(lanes={**self.incident.lanes, lane: effect.id})
-        self.set(effects=(*self.incident.effects, effect))
+        number, lanes = self.incident.made + 1, self.incident.lanes
+        name = effect_id(self.incident.id, number, kind)
+        effect: Effect = kind(id=name, at=self.now, after=after or lanes.get(lane, ""), **fields)
+        lanes = {**lanes, lane: name} if lane else lanes
+        self.set(made=number, lanes=lanes, effects=(*self.incident.effects, effect))
         return effect
 
     def replace_effect(self, effect: Effect) -> None:

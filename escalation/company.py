@@ -1,6 +1,9 @@
 """Who a company's people are and which role each holds: the configuration, and its reading at an instant."""
 
-from collections.abc import Iterable, Iterator
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -217,13 +220,14 @@ def unasked(company: Company) -> Directory:
     return Directory(groups={group: (f"group {group}",) for group in groups})
 
 
-class Roster(Frozen):
+@dataclass(frozen=True)
+class Roster:
     """Who holds each role at one instant. A role that nobody holds is absent or empty.
 
     `service_lead@checkout` is what `service_lead` means while an incident concerns checkout.
     """
 
-    holders: dict[str, tuple[PersonId, ...]] = {}
+    holders: Mapping[str, tuple[PersonId, ...]] = field(default_factory=dict)
 
     def of(self, role: str, service: str = "") -> tuple[PersonId, ...]:
         """Who holds a role, for an incident of a service where that matters."""
@@ -232,11 +236,36 @@ class Roster(Frozen):
 
 def roster(company: Company, directory: Directory, at: datetime, duty: Duty = NOTHING_ARRANGED) -> Roster:
     """Read the roles at an instant: rotations are asked now, so a handover at midnight pages the right human."""
-    held = {
-        role: tuple(dict.fromkeys(p for h in holders for p in _people(h, company, directory, at, duty)))
-        for role, holders in company.roles.items()
-    }
-    return Roster(holders=held | dict(_of_services(company, directory)))
+    return Roster(_Held(company, directory, at, duty))
+
+
+class _Held(Mapping[str, tuple[PersonId, ...]]):
+    """Roles by name. Each is worked out when it is looked up: most of what happens to an incident concerns none."""
+
+    def __init__(self, company: Company, directory: Directory, at: datetime, duty: Duty) -> None:
+        self._company, self._directory, self._at, self._duty = company, directory, at, duty
+        self._known: dict[str, tuple[PersonId, ...]] = {}
+
+    @functools.cached_property
+    def _services(self) -> dict[str, tuple[PersonId, ...]]:
+        return dict(_of_services(self._company, self._directory))
+
+    def __getitem__(self, role: str) -> tuple[PersonId, ...]:
+        if role not in self._known:
+            self._known[role] = self._find(role)
+        return self._known[role]
+
+    def _find(self, role: str) -> tuple[PersonId, ...]:
+        if role in self._services:
+            return self._services[role]
+        people = (_people(h, self._company, self._directory, self._at, self._duty) for h in self._company.roles[role])
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(people)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._company.roles, **self._services})
+
+    def __len__(self) -> int:
+        return len({**self._company.roles, **self._services})
 
 
 def _of_services(company: Company, directory: Directory) -> Iterator[tuple[str, tuple[PersonId, ...]]]:

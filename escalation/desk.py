@@ -85,7 +85,8 @@ class Desk:
 
     def roster(self, at: datetime) -> Roster:
         """Who holds each role at an instant."""
-        return roster(self.company, self.store.directory(), at, self.store.duty())
+        directory, duty = self.store.directory_and_duty()
+        return roster(self.company, directory, at, duty)
 
     def duty(self) -> Duty:
         """Overrides, absences, feeds and test pages as they stand."""

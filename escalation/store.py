@@ -11,6 +11,7 @@ objectives. Sorted sets are scored in epoch seconds, as floats.
 """
 
 import contextlib
+import functools
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,9 +21,9 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from escalation import checkpoints, versions
+from escalation import versions
+from escalation.agenda import Agenda, Changed
 from escalation.company import Directory
-from escalation.effects import Effect
 from escalation.incident import Incident
 from escalation.objectives import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.policy import Severity
@@ -42,7 +43,6 @@ AWAY = "tocsin:away"
 UPKEEP = "tocsin:upkeep"
 LEDGER = "tocsin:ledger"
 T = TypeVar("T")
-Changed = tuple[Incident | None, Incident]  # before (None: it is new) and after
 MOST_SHARED = 20
 MOST_LISTED = 200  # open incidents that are looked through for a list: reading each takes a tenth of a millisecond
 READ_AT_ONCE = 1000
@@ -61,35 +61,6 @@ class NotFound(KeyError):
 
     def __str__(self) -> str:
         return f"There is no incident {self.args[0]}."
-
-
-def checkpoint_alarm(incident_id: str, checkpoint_id: str) -> str:
-    """The member of the alarm set that stands for a checkpoint."""
-    return f"c:{incident_id}:{checkpoint_id}"
-
-
-def effect_alarm(effect_id: str) -> str:
-    """The member of the alarm set that stands for a pending effect."""
-    return f"e:{effect_id}"
-
-
-def incident_of(effect_id: str) -> str:
-    """`INC-20241218-001-7-refresh` -> `INC-20241218-001`."""
-    return "-".join(effect_id.split("-")[:3])
-
-
-def ready(incident: Incident) -> dict[str, Effect]:
-    """The pending effects that nothing stands before, by id."""
-    pending = {e.id for e in incident.effects}
-    return {e.id: e for e in incident.effects if e.after not in pending}
-
-
-def alarms(incident: Incident | None) -> dict[str, float]:
-    """Everything that has to happen for an incident, with its time in epoch seconds."""
-    if incident is None:
-        return {}
-    times = {checkpoint_alarm(incident.id, c): due.timestamp() for c, due in checkpoints.alarms(incident).items()}
-    return times | {effect_alarm(e.id): e.at.timestamp() for e in ready(incident).values()}
 
 
 class Store:
@@ -143,10 +114,11 @@ class Store:
             found: Any = pipe.mget([_key(i) for i in ids])
             known = [incident for raw in found if raw and (incident := self._intact(raw))]
             changes = {before.id: (before, step(before)) for before in known}
-            written = [(b, a.model_copy(update={"stamp": stamp})) for b, a in changes.values() if a is not b]
+            changed = ((b, a) for b, a in changes.values() if a is not b)
+            written = [Changed(b, a.model_copy(update={"stamp": stamp})) for b, a in changed]
             pipe.multi()
-            for before, after in written:
-                _write(pipe, before, after)
+            for change in written:
+                _write(pipe, change)
             self._outbox(pipe, written)
             try:
                 pipe.execute()
@@ -185,8 +157,9 @@ class Store:
         after = after.model_copy(update={"stamp": stamp})
         if before is not None:
             pipe.multi()
-        _write(pipe, before, after)
-        self._outbox(pipe, [(before, after)])
+        change = Changed(before, after)
+        _write(pipe, change)
+        self._outbox(pipe, [change])
         pipe.execute()
         return after
 
@@ -281,8 +254,7 @@ class Store:
 
     def directory(self) -> Directory:
         """What the workspace told us about its people, last time it was asked."""
-        raw = self.redis.get(DIRECTORY)
-        return Directory.model_validate_json(raw, extra="ignore") if raw else Directory()
+        return _directory(self.redis.get(DIRECTORY))
 
     def save_directory(self, directory: Directory) -> None:
         self.redis.set(DIRECTORY, directory.model_dump_json())
@@ -299,8 +271,12 @@ class Store:
 
     def duty(self) -> Duty:
         """Overrides, absences, feeds and test pages as they stand."""
-        raw = self.redis.get(DUTY)
-        return Duty.model_validate_json(raw, extra="ignore") if raw else Duty()
+        return _duty(self.redis.get(DUTY))
+
+    def directory_and_duty(self) -> tuple[Directory, Duty]:
+        """Both at once: whatever happens asks for them."""
+        people, arranged = self.redis.mget(DIRECTORY, DUTY)
+        return _directory(people), _duty(arranged)
 
     def hurry_upkeep(self) -> None:
         """Have what was arranged told now, rather than within half a minute."""
@@ -312,7 +288,7 @@ class Store:
         def attempt(pipe: Pipeline, stamp: str) -> Duty:
             pipe.watch(DUTY)  # type: ignore[no-untyped-call]  # as above
             raw: Any = pipe.get(DUTY)
-            before = Duty.model_validate_json(raw, extra="ignore") if raw else Duty()
+            before = _duty(raw)
             if before.stamp == stamp:
                 return before
             after = step(before)
@@ -325,6 +301,16 @@ class Store:
             return after
 
         return self._until_committed(attempt)
+
+
+@functools.lru_cache(maxsize=4)  # read at every turn, and seldom another one
+def _directory(raw: Any) -> Directory:
+    return Directory.model_validate_json(raw, extra="ignore") if raw else Directory()
+
+
+@functools.lru_cache(maxsize=4)
+def _duty(raw: Any) -> Duty:
+    return Duty.model_validate_json(raw, extra="ignore") if raw else Duty()
 
 
 def _text(raw: Any) -> str:
@@ -348,8 +334,9 @@ def _rooms(incident: Incident | None) -> set[str]:
     return {r.channel for r in (incident.room, *incident.old_rooms) if r} if incident else set()
 
 
-def _write(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
+def _write(pipe: "Pipeline", change: Changed) -> None:
     """The state, and what has changed in its indexes."""
+    before, after = change.before, change.after
     pipe.set(_key(after.id), versions.write(after))
     if before is None:
         pipe.zadd(ALL, {after.id: after.declared_at.timestamp()})
@@ -358,26 +345,26 @@ def _write(pipe: "Pipeline", before: Incident | None, after: Incident) -> None:
             pipe.zrem(left, after.id)
         if entered:
             pipe.zadd(entered, {after.id: after.declared_at.timestamp()})
-    was, now = alarms(before), alarms(after)
-    old, new = _indexes(before, was), _indexes(after, now)
+    old, new = _indexes(before, change.old), _indexes(after, change.new)
     for index in new - old:
         pipe.sadd(index, after.id)
     for index in old - new:
         pipe.srem(index, after.id)
     if opened := _rooms(after) - _rooms(before):
         pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
-    _set_alarms(pipe, was, now)
+    _set_alarms(pipe, change.old.alarms, change.new.alarms)
 
 
 def _listed(incident: Incident | None) -> str:
     return _open_of(incident.severity) if incident and incident.open else ""
 
 
-def _indexes(incident: Incident | None, waiting: dict[str, float]) -> set[str]:
+def _indexes(incident: Incident | None, ahead: Agenda) -> set[str]:
     """The sets that an incident is to be found in."""
     if incident is None:
         return set()
-    belongs = {OPEN: incident.open, SHARED: _shares_room(incident), URGENT: incident.policy.urgent and bool(waiting)}
+    urgent = incident.policy.urgent and bool(ahead.alarms)
+    belongs = {OPEN: incident.open, SHARED: _shares_room(incident), URGENT: urgent}
     return {index for index, yes in belongs.items() if yes}
 
 

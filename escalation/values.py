@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, WithJsonSchema
 
@@ -17,6 +17,15 @@ class Frozen(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __copy__(self) -> Self:
+        """As pydantic's own, for values without private attributes; that one takes three times as long."""
+        made = self.__class__.__new__(self.__class__)
+        object.__setattr__(made, "__dict__", self.__dict__.copy())
+        object.__setattr__(made, "__pydantic_fields_set__", self.__pydantic_fields_set__.copy())
+        object.__setattr__(made, "__pydantic_extra__", None)
+        object.__setattr__(made, "__pydantic_private__", None)
+        return made
 
 
 def parse_duration(text: Any) -> timedelta:

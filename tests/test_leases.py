@@ -8,7 +8,8 @@ from redis import Redis
 from story import START
 from working import BACKENDS, redis_of
 
-from escalation.store import ALARMS, effect_alarm
+from escalation.agenda import effect_alarm
+from escalation.store import ALARMS
 from workers.leases import LEASE_MS, Leases, lease_key
 
 EFFECT = "INC-20241218-001-7"

@@ -10,9 +10,10 @@ import pytest
 from redis import Redis
 from working import BACKENDS, Works, redis_of, works
 
+from escalation.agenda import effect_alarm, ready
 from escalation.effects import SendPage
 from escalation.events import Acknowledge, Delivered, StartFix
-from escalation.store import ALARMS, effect_alarm, ready
+from escalation.store import ALARMS
 from workers import outbox
 from workers.queues import QUEUES
 

@@ -17,12 +17,13 @@ import sandbox.server
 from bot.door import UPGRADING
 from bot.health import exposition
 from escalation import versions
+from escalation.agenda import alarms, ready
 from escalation.desk import Desk
 from escalation.events import Acknowledge, Cancel, CheckpointDue, Resolve
 from escalation.incident import STATE_VERSION, Incident
 from escalation.policy import Severity
 from escalation.records import EntryKind, Status
-from escalation.store import ALARMS, ALL, OPEN, Store, alarms, ready
+from escalation.store import ALARMS, ALL, OPEN, Store
 from escalation.versions import TooNew
 from sandbox.server import RunningWorkspace
 from tocsin import redis_checks

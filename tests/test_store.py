@@ -14,6 +14,7 @@ from redis.client import Pipeline
 from story import START, kars
 from working import BACKENDS, PushedClock, connect, example, redis_of, valkey, works
 
+from escalation.agenda import Changed, alarms
 from escalation.company import Directory
 from escalation.desk import Desk
 from escalation.duty import Duty, override, take
@@ -23,7 +24,7 @@ from escalation.incident import Incident
 from escalation.policy import Severity
 from escalation.records import Facts, Room
 from escalation.refused import Refused
-from escalation.store import ALARMS, Changed, NotFound, Store, alarms
+from escalation.store import ALARMS, NotFound, Store
 from workers import outbox
 
 HOUR = timedelta(hours=1)

@@ -10,10 +10,11 @@ import pytest
 from pydantic import ValidationError
 from working import BACKENDS, Works, redis_of, works
 
+from escalation.agenda import checkpoint_alarm, effect_alarm, ready
 from escalation.effects import SendPage
 from escalation.events import Acknowledge
 from escalation.incident import Incident
-from escalation.store import ALARMS, checkpoint_alarm, effect_alarm, ready
+from escalation.store import ALARMS
 from workers import metrics
 from workers.leases import Leases
 from workers.outbox import checkpoint_task

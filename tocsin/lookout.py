@@ -8,7 +8,7 @@ from typing import Any
 from redis import RedisError
 
 from bot.health import NEEDED
-from escalation import store as incidents
+from escalation import agenda
 from escalation.company import Company, Directory, Roster, roster
 from escalation.incident import Incident
 from escalation.store import ALARMS, Store
@@ -28,7 +28,7 @@ class Alarm:
     @property
     def incident(self) -> str:
         kind, _, rest = self.member.partition(":")
-        return rest.partition(":")[0] if kind == "c" else incidents.incident_of(rest)
+        return rest.partition(":")[0] if kind == "c" else agenda.incident_of(rest)
 
     @property
     def checkpoint(self) -> str:
@@ -78,7 +78,7 @@ class Lookout:
             fresh = self._get(alarm.incident)
         except RedisError:
             return False
-        return fresh is not None and alarm.member not in incidents.alarms(fresh)
+        return fresh is not None and alarm.member not in agenda.alarms(fresh)
 
     def roster(self, at: datetime) -> Roster:
         """Who holds each role at an instant."""

@@ -8,7 +8,8 @@ from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as Gone
 from redis.retry import Retry
 
-from escalation.store import Changed, Store
+from escalation.agenda import Changed
+from escalation.store import Store
 from tocsin import embedded
 from tocsin.addresses import Sentinel as Where
 from tocsin.addresses import sentinel

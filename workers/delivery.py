@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 from redis import RedisError
 
-from escalation import store as incidents
+from escalation.agenda import incident_of, ready
 from escalation.effects import Effect, SendPage
 from escalation.events import Delivered, Dropped, PersonRefused, Trouble
 from escalation.incident import Incident
@@ -113,7 +113,7 @@ class Deliveries:
     def _attempt(self, lease: Lease) -> bool:
         """Try once; True when nothing is left of the effect."""
         incident = self._load(lease.effect)
-        effect = incidents.ready(incident).get(lease.effect) if incident else None
+        effect = ready(incident).get(lease.effect) if incident else None
         if incident is None or effect is None:
             return True
         try:
@@ -185,7 +185,7 @@ class Deliveries:
 
     def _load(self, effect_id: str) -> Incident | None:
         try:
-            return self._context.store.get(incidents.incident_of(effect_id))
+            return self._context.store.get(incident_of(effect_id))
         except NotFound:
             return None
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from escalation.agenda import incident_of
 from escalation.effects import SendPage, Tell
 from escalation.incident import Incident
 from escalation.records import Copy, EntryKind, PageState
-from escalation.store import NotFound, Store, incident_of
+from escalation.store import NotFound, Store
 from escalation.timers import LATE
 from escalation.values import PersonId
 from escalation.versions import TooNew

@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 from redis import Redis, RedisError
 
-from escalation.store import ALARMS, effect_alarm
+from escalation.agenda import effect_alarm
+from escalation.store import ALARMS
 
 LEASE_MS = 1200
 RENEW_SECONDS = 0.4

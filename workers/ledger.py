@@ -12,12 +12,13 @@ from redis import Redis
 from redis.client import Pipeline
 
 from escalation import checkpoints
+from escalation.agenda import Changed
 from escalation.effects import Alert, Effect, MailOut, PageBy, PostCard, Say, SendPage, Tell
 from escalation.events import Delivered
 from escalation.incident import Incident
 from escalation.objectives import Record, What, encode
 from escalation.records import Checkpoint, PageState
-from escalation.store import LEDGER, Changed
+from escalation.store import LEDGER
 from workers import metrics
 from workers.planning import Went
 
@@ -29,7 +30,7 @@ ACKNOWLEDGED_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0)  # seconds;
 
 def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
     """Write down what a commit decides; `pipe` is in its transaction."""
-    records = [record for before, after in changes for record in _decided(before, after)]
+    records = [record for change in changes for record in _decided(change.before, change.after)]
     if records:
         _write(pipe, records)
     for record in records:

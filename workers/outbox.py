@@ -10,10 +10,10 @@ from itertools import islice
 from redis import Redis
 from redis.client import Pipeline
 
-from escalation import checkpoints, store
+from escalation.agenda import Changed, checkpoint_alarm, effect_alarm, incident_of
 from escalation.effects import Effect
 from escalation.incident import Incident
-from escalation.store import Changed
+from escalation.store import ALARMS
 from escalation.versions import TooNew
 from workers import ledger, metrics
 from workers.queues import QUEUES, Task, push, queue_of, schedule, unschedule
@@ -26,14 +26,14 @@ _MARKED = "__"  # no checkpoint's id has two underscores in a row
 def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
     """The store's outbox (escalation.store.Outbox): `pipe` is in MULTI, nothing is read."""
     ledger.post(pipe, changes)
-    unschedule(pipe, *(job_id for before, after in changes for job_id in _set_clocks(pipe, before, after)))
+    unschedule(pipe, *(job_id for change in changes for job_id in _set_clocks(pipe, change)))
     fresh: dict[str, list[Effect]] = {name: [] for name in QUEUES}
-    for before, after in changes:
-        for effect in _newly_ready(before, after):
-            fresh[queue_of(after.policy.urgent, effect.id)].append(effect)
+    for change in changes:
+        for effect in _newly_ready(change):
+            fresh[queue_of(change.after.policy.urgent, effect.id)].append(effect)
     for queue, effects in fresh.items():
         for batch in _batches(effects):
-            name = f"{batch[0].id}-{changes[0][1].stamp[:12]}"
+            name = f"{batch[0].id}-{changes[0].after.stamp[:12]}"
             push(pipe, deliver_task(name, batch, queue), max(e.at for e in batch))
 
 
@@ -55,7 +55,7 @@ def rings(job_id: str) -> bool:
 
 def _alarm_of(job_id: str) -> tuple[str, str]:
     """The incident and the checkpoint that a `checkpoint_task` is for."""
-    incident_id = store.incident_of(job_id)
+    incident_id = incident_of(job_id)
     return incident_id, job_id.removeprefix(f"{incident_id}-").partition(_MARKED)[0]
 
 
@@ -73,7 +73,7 @@ def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool) -> None:
         ([effect_id],),
     )
     with redis.pipeline() as pipe:
-        pipe.zadd(store.ALARMS, {store.effect_alarm(effect_id): at.timestamp()}, xx=True)
+        pipe.zadd(ALARMS, {effect_alarm(effect_id): at.timestamp()}, xx=True)
         schedule(pipe, task, at)
         pipe.execute()
 
@@ -92,18 +92,18 @@ def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, n
 def hand_on_checkpoint(redis: Redis, checkpoint_id: str, newer: TooNew, now: datetime) -> None:
     """Leave a checkpoint to a worker that knows its incident's version."""
     task = checkpoint_task(newer.incident, checkpoint_id, queue_of(newer.urgent))
-    _hand_on(redis, store.checkpoint_alarm(newer.incident, checkpoint_id), task, now)
+    _hand_on(redis, checkpoint_alarm(newer.incident, checkpoint_id), task, now)
 
 
 def hand_on_effect(redis: Redis, effect_id: str, newer: TooNew, now: datetime) -> None:
     """Leave an effect to a worker that knows its incident's version."""
     task = Task(f"deliver-{effect_id}", queue_of(newer.urgent, effect_id), "deliver", ([effect_id],))
-    _hand_on(redis, store.effect_alarm(effect_id), task, now)
+    _hand_on(redis, effect_alarm(effect_id), task, now)
 
 
 def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
     """Soon at first, less often the longer nobody can take it. The alarm stays as it is: it is overdue, and says so."""
-    due = redis.zscore(store.ALARMS, alarm)
+    due = redis.zscore(ALARMS, alarm)
     if due is None:
         return
     waits = min(LONGEST_HAND_ON, max(HAND_ON, (now.timestamp() - due) / 4))
@@ -115,19 +115,18 @@ def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
     metrics.count(redis, "handed_on_total", job=task.func)
 
 
-def _set_clocks(pipe: "Pipeline", before: Incident | None, after: Incident) -> Iterable[str]:
+def _set_clocks(pipe: "Pipeline", change: Changed) -> Iterable[str]:
     """Set the alarm clocks of an incident; the jobs of those that are not needed any more."""
-    old = checkpoints.alarms(before) if before else {}
-    new = checkpoints.alarms(after)
+    after, old, new = change.after, change.old.clocks, change.new.clocks
     for checkpoint_id, due in new.items():
         if old.get(checkpoint_id) != due:
             schedule(pipe, checkpoint_task(after.id, checkpoint_id, queue_of(after.policy.urgent)), due)
     return [checkpoint_task(after.id, checkpoint_id, "").id for checkpoint_id in old.keys() - new.keys()]
 
 
-def _newly_ready(before: Incident | None, after: Incident) -> list[Effect]:
-    old = store.ready(before) if before else {}
-    return [effect for effect_id, effect in store.ready(after).items() if old.get(effect_id) != effect]
+def _newly_ready(change: Changed) -> list[Effect]:
+    old = change.old.ready
+    return [effect for effect_id, effect in change.new.ready.items() if old.get(effect_id) != effect]
 
 
 def _batches(effects: Sequence[Effect]) -> Iterator[list[Effect]]:

@@ -10,6 +10,7 @@ import structlog
 from bot import blocks
 from bot.message import Message
 from escalation import company
+from escalation.agenda import incident_of
 from escalation.checkpoints import Upcoming, upcoming
 from escalation.desk import Desk
 from escalation.effects import (
@@ -35,7 +36,7 @@ from escalation.events import Delivered, Dropped, Linked, OutcomeEvent, PageGath
 from escalation.incident import Incident
 from escalation.naming import former_room_name
 from escalation.records import Copy, CopyKind, Entry, EntryKind, Page, PageState
-from escalation.store import NotFound, incident_of
+from escalation.store import NotFound
 from escalation.values import PersonId
 from escalation.versions import TooNew
 from escalation.wording import Wording
@@ -250,8 +251,7 @@ class Sender:
         return self._desk.store.directory().names
 
     def _ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
-        directory = self._desk.store.directory()
-        duty = self._desk.duty()
+        directory, duty = self._desk.store.directory_and_duty()
         return upcoming(incident, lambda at: company.roster(self._desk.company, directory, at, duty))
 
     # Rooms -----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from rq.job import JobStatus
 from rq.utils import utcparse
 
 from escalation import checkpoints, store
+from escalation.agenda import incident_of, ready
 from escalation.incident import Incident
 from escalation.store import NotFound, Store
 from escalation.versions import TooNew
@@ -68,7 +69,7 @@ class Alarm:
     def of(cls, member: str, due: float) -> "Alarm":
         sort, _, rest = member.partition(":")
         if sort == "e":
-            return cls(member, due, "delivery", store.incident_of(rest), rest)
+            return cls(member, due, "delivery", incident_of(rest), rest)
         incident, _, checkpoint = rest.partition(":")
         return cls(member, due, "checkpoint", incident, checkpoint)
 
@@ -178,7 +179,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
 
 def _pending(alarm: Alarm, incident: Incident) -> bool:
     if alarm.kind == "delivery":
-        return alarm.about in store.ready(incident)
+        return alarm.about in ready(incident)
     return alarm.about in checkpoints.alarms(incident)
 
 
