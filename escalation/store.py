@@ -10,7 +10,6 @@ overrides, absences, calendar feeds and test pages; `tocsin:signs` the names of 
 objectives. Sorted sets are scored in epoch seconds, as floats.
 """
 
-import contextlib
 import functools
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from redis import ConnectionError as RedisConnectionError
-from redis import Redis, WatchError
+from redis import Redis, RedisError, WatchError
 from redis.client import Pipeline
 
 from escalation import versions
@@ -47,6 +46,7 @@ MOST_SHARED = 20
 MOST_LISTED = 200  # open incidents that are looked through for a list: reading each takes a tenth of a millisecond
 READ_AT_ONCE = 1000
 MOST_TRIES = 100  # far more than people who press at one instant
+MOST_LOST = 5  # connections
 KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
 
 
@@ -167,12 +167,18 @@ class Store:
         """Try until the transaction went through.
 
         redis-py reports a lost connection as WatchError too, even when EXEC had arrived: the stamp tells. It does so
-        for a server that takes no writes as well (a failover without replicas), which must not be asked for ever.
+        for a server that takes no writes as well (a failover without replicas), which must not be asked for long:
+        somebody who clicked waits, and with sentinels each new connection takes its time.
         """
-        stamp = uuid.uuid4().hex
+        stamp, lost = uuid.uuid4().hex, 0
         for _ in range(MOST_TRIES):
-            with contextlib.suppress(WatchError), self.redis.pipeline() as pipe:
-                return attempt(pipe, stamp)
+            try:
+                with self.redis.pipeline() as pipe:
+                    return attempt(pipe, stamp)
+            except WatchError as disturbed:
+                lost += isinstance(disturbed.__context__, RedisError)
+                if lost == MOST_LOST:
+                    break
         raise RedisConnectionError("no transaction went through: is there a server that takes writes?")
 
     # Reading ---------------------------------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ from escalation.effects import (
 from escalation.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
 from escalation.incident import Incident
 from escalation.records import Room
+from workers.addresses import Address, Leak, permitted
 from workers.failures import Failed, Kind, back_off, kind_of
-from workers.sending import Address, Leak, Plan, Went, _permitted
+from workers.planning import Plan, Went
 from workers.settling import settle
 
 NOW = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)
@@ -153,7 +154,7 @@ def test_words_of_a_security_incident_fail_closed(incident: Incident, to: Addres
     """Its own private room, a person directly, or no word of it: all else is stopped."""
     plan = Plan(None, lambda again: Went(Dropped(effect="e", why="")))  # type: ignore[arg-type]  # its budget is not read
     if goes:
-        assert _permitted(incident, to, plan, neutral=neutral) is plan
+        assert permitted(incident, to, plan, neutral=neutral) is plan
     else:
         with pytest.raises(Leak):
-            _permitted(incident, to, plan, neutral=neutral)
+            permitted(incident, to, plan, neutral=neutral)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ConnectionError as Away
 from story import START, kars
 from working import BACKENDS, PushedClock, connect, example, redis_of, valkey, works
 
@@ -24,7 +25,7 @@ from escalation.incident import Incident
 from escalation.policy import Severity
 from escalation.records import Facts, Room
 from escalation.refused import Refused
-from escalation.store import ALARMS, NotFound, Store
+from escalation.store import ALARMS, MOST_LOST, NotFound, Store
 from workers import outbox
 
 HOUR = timedelta(hours=1)
@@ -203,7 +204,7 @@ class DeafAfterExec:
         self._server = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self.armed = False
+        self.armed, self.cuts = False, 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -244,10 +245,19 @@ class DeafAfterExec:
             return
 
 
+class CutAtExec(DeafAfterExec):
+    """A server that takes no writes, as it looks from here: every connection is lost at EXEC."""
+
+    def _swallow(self, server: socket.socket, client: socket.socket, asked: bytes) -> None:
+        self.cuts += 1
+        self.armed = True
+        client.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
-def deaf_wire() -> "Iterator[tuple[DeafAfterExec, Redis]]":
+def deaf_wire(kind: type[DeafAfterExec] = DeafAfterExec) -> "Iterator[tuple[DeafAfterExec, Redis]]":
     with redis_of("valkey"):
-        wire = DeafAfterExec(valkey().port)
+        wire = kind(valkey().port)
         client = connect(wire.port)
         try:
             yield wire, client
@@ -279,6 +289,18 @@ def test_a_move_whose_reply_is_lost_is_made_once() -> None:
         assert not wire.armed
         assert [e.kind for e in after.timeline].count("acknowledged") == 1
         assert desk.store.get(incident.id) == after
+
+
+def test_a_server_that_takes_no_writes_is_not_asked_for_long() -> None:
+    """Somebody who clicked waits: after a few lost connections they hear that nothing was recorded."""
+    with deaf_wire(CutAtExec) as (wire, client):
+        desk = desk_over(client)
+        incident = declare(desk)
+        wire.armed = True
+        with pytest.raises(Away):
+            desk.handle(incident.id, Acknowledge(by="UOMAR"))
+        assert wire.cuts == MOST_LOST
+        assert desk.store.get(incident.id) == incident
 
 
 def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:

@@ -2,11 +2,12 @@
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 from redis import RedisError
+from redis.client import Pipeline
 
 from escalation.agenda import incident_of, ready
 from escalation.effects import Effect, SendPage
@@ -14,7 +15,7 @@ from escalation.events import Delivered, Dropped, PersonRefused, Trouble
 from escalation.incident import Incident
 from escalation.store import NotFound
 from escalation.versions import TooNew
-from workers import ledger, metrics, outbox, pacing
+from workers import held, ledger, metrics, outbox, pacing
 from workers.context import Context
 from workers.failures import Failed, Kind, back_off
 from workers.leases import Lease, Leases
@@ -40,7 +41,8 @@ class Deliveries:
 
     def deliver(self, effect_ids: list[str]) -> None:
         """Carry out some effects, concurrently; the caller waits for `patience` seconds at most."""
-        futures = [f for effect_id in effect_ids if (f := self._start(effect_id))]
+        now = self._context.clock()
+        futures = [f for effect_id in effect_ids if (f := self._start(effect_id, now))]
         done, _ = wait(futures, timeout=self._context.patience)
         for future in done:
             future.result()
@@ -50,14 +52,14 @@ class Deliveries:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._leases.close()
 
-    def _start(self, effect_id: str) -> "Future[None] | None":
+    def _start(self, effect_id: str, now: datetime) -> "Future[None] | None":
         """Claim an effect and hand it to a thread: what waits for one is held, so that nobody takes it for lost."""
         if not self._room.acquire(blocking=self._context.patience is None):
             self._later(effect_id)
             return None
         lease = None
         try:
-            lease = self._leases.claim(effect_id, self._context.clock())
+            lease = self._leases.claim(effect_id, now)
         finally:
             if lease is None:  # nothing to do, or Redis is away: the place is free again
                 self._room.release()
@@ -116,12 +118,13 @@ class Deliveries:
         effect = ready(incident).get(lease.effect) if incident else None
         if incident is None or effect is None:
             return True
+        now = self._context.clock()
         try:
-            planned = self._sender.plan(incident, effect)
+            planned = self._sender.plan(incident, effect, now)
             if isinstance(planned, Later):
                 outbox.retry(self._context.redis, effect.id, planned.at, incident.policy.urgent)
                 return False
-            went = self._go(lease, incident, effect, planned) if isinstance(planned, Plan) else Went(planned)
+            went = self._go(lease, incident, effect, planned, now) if isinstance(planned, Plan) else Went(planned)
         except Failed as failed:
             return self._failed(lease, incident, effect, failed)
         if went is None:
@@ -129,12 +132,12 @@ class Deliveries:
         self._record(incident, effect, went)
         return True
 
-    def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan) -> Went | None:
+    def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> Went | None:
         """Send, unless the limits say later or the lease was lost."""
         if self._context.paced:
             first = incident.policy.urgent or incident.private  # a leak's public cards are redacted now
             budget = pacing.urgent(plan.budget) if first else plan.budget
-            at = pacing.ask(self._context.redis, budget, effect.id, self._context.clock())
+            at = pacing.ask(self._context.redis, budget, effect.id, now)
             if at:
                 outbox.retry(self._context.redis, effect.id, at, incident.policy.urgent)
                 return None
@@ -155,13 +158,15 @@ class Deliveries:
         return Failed(failed.error, kind, channel=failed.channel)
 
     def _record(self, incident: Incident, effect: Effect, went: Went) -> None:
-        ledger.accepted(self._context.redis, effect, went, self._context.clock())
+        now = self._context.clock()
+        with self._context.redis.pipeline() as pipe:
+            ledger.accepted(pipe, effect, went, now)
+            _count(pipe, effect, went, now)
+            pipe.zcard(outbox.HELD)
+            others_wait = pipe.execute()[-1]
         self._context.desk.handle(incident.id, went.outcome)
-        late = (self._context.clock() - effect.at).total_seconds()
-        result = _RESULTS.get(type(went.outcome), "adopted" if went.adopted else "sent")
-        metrics.count(self._context.redis, "deliveries_total", kind=effect.kind, result=result)
-        if isinstance(effect, SendPage) and isinstance(went.outcome, Delivered):
-            metrics.observe(self._context.redis, "lateness_seconds", late, kind="page")
+        if others_wait and held.is_back(effect, went):
+            held.call_in(self._context.redis, now)
 
     def _failed(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
         channel = self._context.desk.company.workspace.incidents_channel
@@ -180,7 +185,8 @@ class Deliveries:
     def _again(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed, result: str) -> None:
         log.warning("a send failed and is tried again", effect=effect.id, error=failed.error)
         waits = timedelta(seconds=back_off(failed, self._leases.failed(lease)))
-        outbox.retry(self._context.redis, effect.id, self._context.clock() + waits, incident.policy.urgent)
+        at, urgent = self._context.clock() + waits, incident.policy.urgent
+        outbox.retry(self._context.redis, effect.id, at, urgent, held=held.is_held(effect, failed))
         metrics.count(self._context.redis, "deliveries_total", kind=effect.kind, result=result)
 
     def _load(self, effect_id: str) -> Incident | None:
@@ -188,6 +194,13 @@ class Deliveries:
             return self._context.store.get(incident_of(effect_id))
         except NotFound:
             return None
+
+
+def _count(pipe: "Pipeline", effect: Effect, went: Went, now: datetime) -> None:
+    result = _RESULTS.get(type(went.outcome), "adopted" if went.adopted else "sent")
+    metrics.count(pipe, "deliveries_total", kind=effect.kind, result=result)
+    if isinstance(effect, SendPage) and isinstance(went.outcome, Delivered):
+        metrics.add(pipe, "lateness_seconds", [(now - effect.at).total_seconds()], {"kind": "page"})
 
 
 _RESULTS: dict[type, str] = {Dropped: "dropped", PersonRefused: "refused"}

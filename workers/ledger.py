@@ -8,7 +8,6 @@ too few.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from redis import Redis
 from redis.client import Pipeline
 
 from escalation import checkpoints
@@ -39,16 +38,16 @@ def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
             metrics.add(pipe, "acknowledgement_seconds", seconds, labels, ACKNOWLEDGED_BUCKETS)
 
 
-def accepted(redis: Redis, effect: Effect, went: Went, at: datetime) -> None:
+def accepted(pipe: "Pipeline", effect: Effect, went: Went, at: datetime) -> None:
     """Write down that the other side took a page or a message. Before its outcome is recorded: see above."""
     if isinstance(effect, MESSAGES) and isinstance(went.outcome, Delivered):
         due, mark = effect.at.timestamp(), went.outcome.ts
         taken = Record(What.ACCEPTED, effect.id, effect.kind, due, at.timestamp(), mark=mark, adopted=went.adopted)
-        _write(redis, [taken])
+        _write(pipe, [taken])
 
 
-def _write(redis: "Redis | Pipeline", records: Sequence[Record]) -> None:
-    redis.xadd(LEDGER, {"r": encode(records)}, maxlen=KEPT, approximate=True)
+def _write(pipe: "Pipeline", records: Sequence[Record]) -> None:
+    pipe.xadd(LEDGER, {"r": encode(records)}, maxlen=KEPT, approximate=True)
 
 
 def _decided(before: Incident | None, after: Incident) -> Iterator[Record]:

@@ -9,7 +9,7 @@ KEY = "tocsin:metrics"
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0)  # seconds; the promises are at 1 and 2
 
 
-def count(redis: Redis, name: str, times: int = 1, /, **labels: str) -> None:
+def count(redis: "Redis | Pipeline", name: str, times: int = 1, /, **labels: str) -> None:
     """Add one, or more."""
     redis.hincrby(KEY, _field(name, labels), times)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
+from typing import TypeVar
 
 from redis import Redis
 from redis.client import Pipeline
@@ -18,8 +19,10 @@ from escalation.versions import TooNew
 from workers import ledger, metrics
 from workers.queues import QUEUES, Task, push, queue_of, schedule, unschedule
 
+T = TypeVar("T")
 HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until another worker is offered what this one cannot read
 BATCH = 50  # effects that one job carries; they are sent concurrently
+HELD = "tocsin:held"
 _MARKED = "__"  # no checkpoint's id has two underscores in a row
 
 
@@ -32,9 +35,9 @@ def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
         for effect in _newly_ready(change):
             fresh[queue_of(change.after.policy.urgent, effect.id)].append(effect)
     for queue, effects in fresh.items():
-        for batch in _batches(effects):
+        for batch in batches(effects):
             name = f"{batch[0].id}-{changes[0].after.stamp[:12]}"
-            push(pipe, deliver_task(name, batch, queue), max(e.at for e in batch))
+            push(pipe, deliver_task(name, (e.id for e in batch), queue), max(e.at for e in batch))
 
 
 def checkpoint_task(incident_id: str, checkpoint_id: str, queue: str, mark: str = "") -> Task:
@@ -59,23 +62,25 @@ def _alarm_of(job_id: str) -> tuple[str, str]:
     return incident_id, job_id.removeprefix(f"{incident_id}-").partition(_MARKED)[0]
 
 
-def deliver_task(name: str, effects: Iterable[Effect], queue: str) -> Task:
+def deliver_task(name: str, effect_ids: Iterable[str], queue: str) -> Task:
     """The job that carries out some effects."""
-    return Task(f"deliver-{name}", queue, "deliver", ([e.id for e in effects],))
+    return Task(f"deliver-{name}", queue, "deliver", (list(effect_ids),))
 
 
-def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool) -> None:
-    """Try an effect (again) at an instant. The sweep, too, waits until then."""
-    task = Task(
-        f"retry-{effect_id}-{_micros(at)}",  # an id of its own: the job that asks for the retry is still running
-        queue_of(urgent, effect_id),
-        "deliver",
-        ([effect_id],),
-    )
+def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool, *, held: bool = False) -> None:
+    """Try an effect (again) at an instant. The sweep, too, waits until then; of what is held see workers.held."""
+    queue, due = queue_of(urgent, effect_id), at.timestamp()
     with redis.pipeline() as pipe:
-        pipe.zadd(ALARMS, {effect_alarm(effect_id): at.timestamp()}, xx=True)
-        schedule(pipe, task, at)
+        pipe.zadd(ALARMS, {effect_alarm(effect_id): due}, xx=True)
+        if held:
+            pipe.zadd(HELD, {f"{queue} {effect_id}": due})
+        schedule(pipe, Task(retry_id(effect_id, due), queue, "deliver", ([effect_id],)), at)
         pipe.execute()
+
+
+def retry_id(effect_id: str, at: float) -> str:
+    """An id of its own, for the job that asks for the retry is still running; `at` in epoch seconds."""
+    return f"retry-{effect_id}-{round(at * 1_000_000)}"
 
 
 def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, now: datetime) -> None:
@@ -129,7 +134,8 @@ def _newly_ready(change: Changed) -> list[Effect]:
     return [effect for effect_id, effect in change.new.ready.items() if old.get(effect_id) != effect]
 
 
-def _batches(effects: Sequence[Effect]) -> Iterator[list[Effect]]:
+def batches(effects: Sequence[T]) -> Iterator[list[T]]:
+    """As many as one job carries."""
     left = iter(effects)
     while batch := list(islice(left, BATCH)):
         yield batch

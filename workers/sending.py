@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,40 +15,35 @@ from escalation.checkpoints import Upcoming, upcoming
 from escalation.desk import Desk
 from escalation.effects import (
     Alert,
-    ArchiveRoom,
-    BookmarkLink,
     Effect,
-    Invite,
     LinkOther,
     MailOut,
     OpenRoom,
     PageBy,
-    PinCard,
     Place,
     PostCard,
     Refresh,
     Say,
     SendPage,
-    SetTopic,
     Tell,
 )
-from escalation.events import Delivered, Dropped, Linked, OutcomeEvent, PageGathered, RoomOpened
+from escalation.events import Delivered, Dropped, Linked, OutcomeEvent, PageGathered
 from escalation.incident import Incident
-from escalation.naming import former_room_name
 from escalation.records import Copy, CopyKind, Entry, EntryKind, Page, PageState
 from escalation.store import NotFound
 from escalation.values import PersonId
 from escalation.versions import TooNew
 from escalation.wording import Wording
 from workers import pacing
+from workers.addresses import Address, permitted
 from workers.channels import Sent, Tag
 from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.slack import SlackDoor
 from workers.failures import Failed, Kind
+from workers.furnishing import Furnishing
 from workers.gathering import Gathering
 from workers.other_ways import Others
-from workers.pacing import Budget
 from workers.people import People
 from workers.planning import Later, Plan, Went
 
@@ -56,18 +51,6 @@ Act = Callable[[bool], None]
 Words = Callable[[], Message]
 HELD_UP = timedelta(seconds=60)
 log = structlog.get_logger()
-
-
-class Leak(Exception):
-    """Words of a security incident were about to go where others read. They were not sent."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where something goes: a channel, or somebody's direct messages (then `person` says whose)."""
-
-    channel: str
-    person: PersonId = ""
 
 
 class Sender:
@@ -82,40 +65,39 @@ class Sender:
         self._incidents = desk.company.workspace.incidents_channel
         self._people = People(desk, slack)
         self._gathering = Gathering(desk.store)
+        self._furnishing = Furnishing(slack.rooms, self._people)
         self._wording = Wording(desk.company.templates, broken)
 
-    def plan(self, incident: Incident, effect: Effect) -> Plan | Later | OutcomeEvent:
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Plan | Later | OutcomeEvent:
         """The send, or the outcome when there is nothing (left) to send. May ask Slack for addresses; raises Failed."""
         match effect:
             case SendPage():
-                return self._page(incident, effect)
+                return self._page(incident, effect, now)
             case PostCard():
                 return self._card(incident, effect)
             case Refresh():
                 return self._refresh(incident, effect)
             case Say():
-                return self._say(incident, effect)
+                return self._say(incident, effect, now)
             case Tell():
-                return self._tell(incident, effect)
+                return self._tell(incident, effect, now)
             case OpenRoom():
-                return self._open_room(incident, effect)
+                return self._furnishing.open(incident, effect)
             case PageBy() | Alert() | MailOut():
                 return self._others.plan(incident, effect, self._wording)
             case LinkOther():
                 return self._link(incident, effect)
             case _:
-                return self._furnish(incident, effect)
+                return self._furnishing.furnish(incident, effect)
 
-    # Messages --------------------------------------------------------------------------------------------------------
-
-    def _page(self, incident: Incident, effect: SendPage) -> Plan | Later | OutcomeEvent:
+    def _page(self, incident: Incident, effect: SendPage, now: datetime) -> Plan | Later | OutcomeEvent:
         page = incident.page(effect.page)
         if incident.status.closed or page.state is not PageState.OPEN or effect.nth < page.sent:
             return Dropped(effect=effect.id, why="moot")
         person = self._people.member(page.person)
         address = Address(self._slack.direct(person), person)
         words: Words = lambda: self._called(incident, page, buttons=True)  # noqa: E731  # one line
-        plan = self._gathered(incident, effect, address, words)
+        plan = self._gathered(incident, effect, address, words, now)
         if isinstance(plan, Later):
             return plan
 
@@ -126,10 +108,12 @@ class Sender:
 
         return replace(plan, go=go)
 
-    def _gathered(self, incident: Incident, effect: SendPage | Tell, to: Address, words: Words) -> Plan | Later:
+    def _gathered(
+        self, incident: Incident, effect: SendPage | Tell, to: Address, words: Words, now: datetime
+    ) -> Plan | Later:
         """By itself; what an outage held up in the thread of the page that calls its person already."""
         alone = self._post(incident, effect, to, words)
-        leader = self._gathering.leader(incident, effect, to.person, self._desk.clock())
+        leader = self._gathering.leader(incident, effect, to.person, now)
         if leader is None or isinstance(leader, Later):
             return leader or alone
         under = self._post(incident, effect, to, words, leader.ts)
@@ -157,13 +141,13 @@ class Sender:
             incident, effect, address, lambda: blocks.card(incident, self._ahead(incident), names=self._names())
         )
 
-    def _say(self, incident: Incident, effect: Say) -> Plan | OutcomeEvent:
+    def _say(self, incident: Incident, effect: Say, now: datetime) -> Plan | OutcomeEvent:
         entry = incident.entry(effect.entry)
         if effect.place is Place.STAKEHOLDERS:
             channel = self._slack.rooms.channel(self._desk.company.workspace.stakeholders_channel)
             outward: Words = lambda: blocks.outward(incident, entry, self._wording)  # noqa: E731  # one line each
             return self._post(incident, effect, Address(channel), outward)
-        words: Words = lambda: self._late(blocks.said(incident, entry, self._wording), entry.at)  # noqa: E731
+        words: Words = lambda: _late(blocks.said(incident, entry, self._wording), entry.at, now)  # noqa: E731
         if effect.place is Place.TEAM:
             return self._say_to_team(incident, effect, entry, words)
         if effect.place is Place.ROOM:
@@ -176,11 +160,6 @@ class Sender:
             return Dropped(effect=effect.id, why="there is no card to answer to")
         return self._post(incident, effect, Address(card.channel), words, card.ts, effect.broadcast)
 
-    def _late(self, message: Message, decided: datetime) -> Message:
-        """What Slack's absence held up is marked, so that nobody takes it for news."""
-        now = self._desk.clock()
-        return blocks.late(message, decided) if now - decided > HELD_UP else message
-
     def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, words: Words) -> Plan | OutcomeEvent:
         """Into the channel of the team that owns the service. Without one, only what is asked of it is said aloud."""
         team = self._desk.company.teams.get(incident.team)
@@ -189,13 +168,13 @@ class Sender:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
         return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), words)
 
-    def _tell(self, incident: Incident, effect: Tell) -> Plan | Later | OutcomeEvent:
+    def _tell(self, incident: Incident, effect: Tell, now: datetime) -> Plan | Later | OutcomeEvent:
         if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
         person = self._people.member(effect.person)
         address = Address(self._slack.direct(person), person)
         words: Words = lambda: blocks.told(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
-        return self._gathered(incident, effect, address, words)
+        return self._gathered(incident, effect, address, words, now)
 
     def _post(
         self,
@@ -214,7 +193,7 @@ class Sender:
             sent = found or self._slack.post(to.channel, words(), tag, thread, broadcast)
             return Went(_delivered(effect, sent, to.person), adopted=found is not None)
 
-        return _permitted(incident, to, Plan(pacing.message(to.channel), go, to.person))
+        return permitted(incident, to, Plan(pacing.message(to.channel), go, to.person))
 
     def _refresh(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
         copy = incident.copy_of(effect.copy_id)
@@ -226,7 +205,7 @@ class Sender:
             self._slack.update(copy.channel, copy.ts, self._copy(incident, copy))
             return Went(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
 
-        return _permitted(incident, to, Plan(pacing.UPDATE, go), neutral=copy.redacted)
+        return permitted(incident, to, Plan(pacing.UPDATE, go), neutral=copy.redacted)
 
     def _copy(self, incident: Incident, copy: Copy) -> Message:
         if copy.redacted:
@@ -254,19 +233,6 @@ class Sender:
         directory, duty = self._desk.store.directory_and_duty()
         return upcoming(incident, lambda at: company.roster(self._desk.company, directory, at, duty))
 
-    # Rooms -----------------------------------------------------------------------------------------------------------
-
-    def _open_room(self, incident: Incident, effect: OpenRoom) -> Plan:
-        if incident.private and not effect.private:
-            raise Leak(effect.id)
-        purpose = f"War room of {incident.id}"
-
-        def go(again: bool) -> Went:
-            room = self._slack.rooms.create(effect.name, effect.private, purpose, effect.at)
-            return Went(RoomOpened(effect=effect.id, room=room))
-
-        return Plan(pacing.CREATE, go)
-
     def _link(self, incident: Incident, effect: LinkOther) -> OutcomeEvent:
         """Tell the other incident: this is done here and not outside, and twice is as good as once."""
         home = incident.coordinated_in or incident.id
@@ -274,62 +240,15 @@ class Sender:
             self._desk.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
         return Delivered(effect=effect.id)
 
-    def _furnish(self, incident: Incident, effect: Effect) -> Plan | OutcomeEvent:
-        """What a room is furnished with: people, topic, pin and link."""
-        rooms, room = self._slack.rooms, incident.room.channel if incident.room else ""
-        match effect:
-            case SetTopic(neutral=True, channel=former):
-                words, name = blocks.NEUTRAL_TOPIC, former_room_name(incident)
-                act: Act = lambda again: rooms.redact(former, words, name)  # noqa: E731  # one line each, side by side
-                return self._in_room(incident, effect, former, pacing.TOPIC, act, neutral=True)
-            case SetTopic():
-                text = blocks.topic(incident)
-                act = lambda again: rooms.topic(room, text)  # noqa: E731
-                return self._in_room(incident, effect, room, pacing.TOPIC, act)
-            case Invite():
-                act = lambda again: rooms.invite(room, self._people.members(effect.people))  # noqa: E731
-                return self._in_room(incident, effect, room, pacing.INVITE, act)
-            case PinCard():
-                cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
-                act = lambda again: rooms.pin(room, cards[0])  # noqa: E731
-                return self._in_room(incident, effect, room if cards else "", pacing.PIN, act)
-            case ArchiveRoom():
-                act = lambda again: rooms.archive(room)  # noqa: E731
-                return self._in_room(incident, effect, room, pacing.ARCHIVE, act)
-            case BookmarkLink():
-                act = lambda again: rooms.bookmark(room, effect.title, effect.url, again)  # noqa: E731
-                return self._in_room(incident, effect, room, pacing.BOOKMARK, act)
-        raise TypeError(effect.kind)
-
-    def _in_room(
-        self, incident: Incident, effect: Effect, channel: str, budget: Budget, act: Act, *, neutral: bool = False
-    ) -> Plan | OutcomeEvent:
-        if not channel:
-            return Dropped(effect=effect.id, why="there is no room")
-
-        def go(again: bool) -> Went:
-            act(again)
-            return Went(Delivered(effect=effect.id, channel=channel, face=incident.face))
-
-        return _permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)
-
 
 def broken(name: str, why: str) -> None:
     """A message of the company's own wording cannot be used: the shipped words go out instead."""
     log.error("a template of the configuration is broken: the shipped one is used", template=name, why=why)
 
 
-def _permitted(incident: Incident, to: Address, plan: Plan, *, neutral: bool = False) -> Plan:
-    """Security incidents fail closed: into their private room, to a person directly, or without a word of theirs.
-
-    Everything that is written to a channel passes here.
-    """
-    room = incident.room
-    home = room is not None and room.private and to.channel == room.channel
-    direct = bool(to.person) and to.channel.startswith("D")
-    if incident.private and not (home or direct or neutral):
-        raise Leak(f"{incident.id} to {to.channel}")
-    return plan
+def _late(message: Message, decided: datetime, now: datetime) -> Message:
+    """What Slack's absence held up is marked, so that nobody takes it for news."""
+    return blocks.late(message, decided) if now - decided > HELD_UP else message
 
 
 def _delivered(effect: Effect, sent: Sent, person: PersonId) -> Delivered:

@@ -21,7 +21,7 @@ from escalation.agenda import incident_of, ready
 from escalation.incident import Incident
 from escalation.store import NotFound, Store
 from escalation.versions import TooNew
-from workers import metrics, upkeep
+from workers import held, metrics, upkeep
 from workers.context import Context
 from workers.leases import lease_key
 from workers.outbox import checkpoint_task
@@ -171,6 +171,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
         try:
             now = context.clock()
             sweep.look(now)
+            held.probe(context.redis, now)
             upkeep.ask(context.redis, now)
             beat()
         except RedisError as away:

@@ -1,0 +1,77 @@
+"""War rooms: opened, and furnished with people, topic, pin and link."""
+
+from collections.abc import Callable
+
+from bot import blocks
+from escalation.effects import ArchiveRoom, BookmarkLink, Invite, OpenRoom, PinCard, SetTopic
+from escalation.events import Delivered, Dropped, OutcomeEvent, RoomOpened
+from escalation.incident import Incident
+from escalation.naming import former_room_name
+from escalation.records import CopyKind
+from workers import pacing
+from workers.addresses import Address, Leak, permitted
+from workers.channels.slack_rooms import SlackRooms
+from workers.pacing import Budget
+from workers.people import People
+from workers.planning import Plan, Went
+
+Act = Callable[[bool], None]
+Furniture = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
+
+
+class Furnishing:
+    """Plans what is done to a room."""
+
+    def __init__(self, rooms: SlackRooms, people: People) -> None:
+        self._rooms = rooms
+        self._people = people
+
+    def open(self, incident: Incident, effect: OpenRoom) -> Plan:
+        """The room itself."""
+        if incident.private and not effect.private:
+            raise Leak(effect.id)
+        purpose = f"War room of {incident.id}"
+
+        def go(again: bool) -> Went:
+            room = self._rooms.create(effect.name, effect.private, purpose, effect.at)
+            return Went(RoomOpened(effect=effect.id, room=room))
+
+        return Plan(pacing.CREATE, go)
+
+    def furnish(self, incident: Incident, effect: Furniture) -> Plan | OutcomeEvent:
+        """What a room is furnished with: people, topic, pin and link."""
+        rooms, room = self._rooms, incident.room.channel if incident.room else ""
+        match effect:
+            case SetTopic(neutral=True, channel=former):
+                words, name = blocks.NEUTRAL_TOPIC, former_room_name(incident)
+                act: Act = lambda again: rooms.redact(former, words, name)  # noqa: E731  # one line each, side by side
+                return self._in_room(incident, effect, former, pacing.TOPIC, act, neutral=True)
+            case SetTopic():
+                text = blocks.topic(incident)
+                act = lambda again: rooms.topic(room, text)  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.TOPIC, act)
+            case Invite():
+                act = lambda again: rooms.invite(room, self._people.members(effect.people))  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.INVITE, act)
+            case PinCard():
+                cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
+                act = lambda again: rooms.pin(room, cards[0])  # noqa: E731
+                return self._in_room(incident, effect, room if cards else "", pacing.PIN, act)
+            case ArchiveRoom():
+                act = lambda again: rooms.archive(room)  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.ARCHIVE, act)
+            case BookmarkLink():
+                act = lambda again: rooms.bookmark(room, effect.title, effect.url, again)  # noqa: E731
+                return self._in_room(incident, effect, room, pacing.BOOKMARK, act)
+
+    def _in_room(
+        self, incident: Incident, effect: Furniture, channel: str, budget: Budget, act: Act, *, neutral: bool = False
+    ) -> Plan | OutcomeEvent:
+        if not channel:
+            return Dropped(effect=effect.id, why="there is no room")
+
+        def go(again: bool) -> Went:
+            act(again)
+            return Went(Delivered(effect=effect.id, channel=channel, face=incident.face))
+
+        return permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)
