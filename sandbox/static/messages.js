@@ -2,7 +2,7 @@
 import { renderBlocks } from "./blocks.js";
 import { avatar, h, icon, iconButton } from "./dom.js";
 import { readValues } from "./elements.js";
-import { clock, dayTitle, emojiNamed, link, mrkdwn } from "./mrkdwn.js";
+import { clock, dayTitle, dayWords, emojiNamed, link, mrkdwn } from "./mrkdwn.js";
 
 const when = (ts) => new Date(Number(ts) * 1000);
 const authorKey = (message) => message.user ?? message.bot_id ?? message.username;
@@ -119,7 +119,7 @@ function replies(message, view) {
   if (!message.reply_count || !view.openThread) return null;
   const last = message.latest_reply && when(message.latest_reply);
   return h("button", { type: "button", class: "replies", onclick: () => view.openThread(message.thread_ts ?? message.ts) },
-    h("b", {}, plural(message.reply_count)), last && h("span", {}, `Last reply ${dayTitle(last).toLowerCase()} at ${clock(last)}`));
+    h("b", {}, plural(message.reply_count)), last && h("span", {}, `Last reply ${dayWords(last)} at ${clock(last)}`));
 }
 
 function tools(message, view) {

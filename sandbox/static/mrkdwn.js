@@ -183,8 +183,10 @@ function date([, unix, format, url], fallback) {
   return url ? link(url, node) : node;
 }
 
+export const dayWords = (day) => pretty(day, written({ weekday: "long", month: "long", day: "numeric" }));
+
 export function dayTitle(day) {
-  const text = pretty(day, written({ weekday: "long", month: "long", day: "numeric" }));
+  const text = dayWords(day);
   return text[0].toUpperCase() + text.slice(1);
 }
 
