@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sandbox_workspace import DANA, GENERAL, OMAR, ONCALL
+from waiting import eventually
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from wire import web
@@ -338,7 +339,7 @@ def test_an_updated_view_keeps_what_was_entered(app: App, page: Page) -> None:
     with page.expect_response("**/ui/close"):
         page.keyboard.press("Escape")
     expect(page.locator("dialog[open]")).to_have_count(0)
-    assert "view_closed" in [payload.get("type") for payload in app.seen]
+    eventually(lambda: "view_closed" in [payload.get("type") for payload in app.seen])
 
 
 def test_a_pushed_view_leads_back(app: App, page: Page) -> None:
