@@ -31,6 +31,7 @@ from benchmarks.acting import Books, People, tidy
 from benchmarks.count import Outside, Verdict, judge
 from benchmarks.crew import Crew, end, server_address
 from benchmarks.faults import Storm
+from escalation.parts import PARTS
 
 LATENCY = 0.3  # seconds that every call of Slack's takes
 READY_WITHIN = 60.0  # seconds
@@ -147,9 +148,7 @@ class Stage:
         with contextlib.suppress(RedisError):
             alive = await self.redis.keys("tocsin:alive:*")
             state = (await self.web.get("/control/state")).json()
-            return (
-                len(alive) == len(faults.PARTS) * self.run.supervisors and state["app"]["connections"] == self.run.bots
-            )
+            return len(alive) == len(PARTS) * self.run.supervisors and state["app"]["connections"] == self.run.bots
         return False
 
     async def quiet(self) -> bool:

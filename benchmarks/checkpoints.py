@@ -12,8 +12,9 @@ from redis import Redis
 from benchmarks.crowd import Crowd
 from benchmarks.rig import Rig, wait_until
 from escalation.agenda import checkpoint_alarm
+from escalation.parts import QUEUES
 from escalation.store import ALARMS
-from workers.queues import QUEUES, queue_key
+from workers.queues import queue_key
 
 QUIET = 5  # looks in a row that find nothing queued
 LEAD = 1.0  # seconds between the setting up and the first due time

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 
 from benchmarks.crew import Crew
+from escalation.parts import PARTS
 
-PARTS = ("urgent", "normal", "urgent-messages", "messages", "ticker", "sweep")
 SLACK = ("ratelimited", "status", "drop_before", "drop_after", "hang")
 REDIS_EVERY = 20.0  # seconds, on average
 # What strikes each second, and how often: kills, Slack's faults, the socket, doubled deliveries of what people did.

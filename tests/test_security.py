@@ -42,6 +42,7 @@ from bot.web import Bot, web_app
 from escalation.company import Roster
 from escalation.events import Move
 from escalation.incident import Incident
+from escalation.parts import QUEUES
 from escalation.plans import OtherWays, Via
 from tocsin.cli import main
 from tocsin.settings import Environment
@@ -51,7 +52,7 @@ from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.slack import SlackDoor
 from workers.feeds import FeedProblem, fetch
 from workers.processes import QueueWorker
-from workers.queues import FUNCTIONS, QUEUES, Task, job_hash
+from workers.queues import FUNCTIONS, Task, job_hash
 
 __all__ = ["loud"]
 ROOT = Path(__file__).parent.parent

@@ -13,10 +13,11 @@ from rq.serializers import JSONSerializer
 from story import START
 from working import BACKENDS, redis_of
 
+from escalation.parts import QUEUES
 from escalation.store import Store
 from workers import ticker
 from workers.outbox import checkpoint_task
-from workers.queues import QUEUES, Task, queue, schedule
+from workers.queues import Task, queue, schedule
 from workers.ticker import tick
 
 

@@ -17,10 +17,10 @@ from post_office import PostOffice, Switchboard, post_office, switchboard
 from test_processes import staffed, until
 from working import PushedClock, Works, redis_of, valkey, works
 
-from bot.health import NEEDED
 from escalation.desk import Desk
 from escalation.events import Acknowledge
 from escalation.incident import Incident
+from escalation.parts import PARTS
 from escalation.policy import Severity
 from escalation.records import Facts
 from tocsin import watchdog as command
@@ -30,7 +30,6 @@ from tocsin.settings import Environment
 from tocsin.watching import Memory, Voice, Watchdog
 from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
-from workers.processes import PARTS
 
 OPS = "ops@example.com"
 MARKER = "zebra crossing"
@@ -73,7 +72,7 @@ class Scene:
 
     def staffed(self, *without: str) -> None:
         """All parts give a sign of life, but for these."""
-        for part in NEEDED:
+        for part in PARTS:
             self.parts.redis.delete(f"tocsin:alive:{part}:host:1")
             if part not in without:
                 self.parts.redis.set(f"tocsin:alive:{part}:host:1", 1)
@@ -267,7 +266,7 @@ def test_an_address_that_is_refused_does_not_hold_up_the_rest(scene: Scene) -> N
 # Tocsin as a whole ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dead", [NEEDED, ("ticker",)])
+@pytest.mark.parametrize("dead", [PARTS, ("ticker",)])
 def test_a_part_that_nobody_runs_is_told_and_its_return_too(scene: Scene, dead: tuple[str, ...]) -> None:
     """Half a minute after its last sign of life."""
     scene.wait(1)
@@ -318,7 +317,7 @@ def test_with_redis_gone_its_checkpoints_are_paged_at_their_time(scene: Scene) -
 
 def test_an_outage_is_remembered_across_runs(scene: Scene) -> None:
     """As cron runs it: each look is a process of its own."""
-    scene.staffed(*NEEDED)
+    scene.staffed(*PARTS)
     for _ in range(2):
         assert scene.wait(1) != []
         scene.anew()

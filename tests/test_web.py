@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from running import Json, Office, control, eventually, open_office, user
 
-from bot.health import NEEDED
 from escalation.events import MarkSecurity
+from escalation.parts import PARTS
 from escalation.store import SIGNS
 
 SECRET = "zebrafish"
@@ -123,15 +123,15 @@ def ready(office: Office) -> tuple[int, Json]:
 
 def test_ready_when_slack_redis_and_every_worker_are_there(office: Office) -> None:
     """Then, and only then, is nothing amiss."""
-    beat(office, *NEEDED)
+    beat(office, *PARTS)
     assert ready(office) == (200, {"ready": True, "problems": []})
     assert office.bot.web.get("/healthz").status_code == 200
 
 
-@pytest.mark.parametrize("missing", NEEDED)
+@pytest.mark.parametrize("missing", PARTS)
 def test_a_missing_worker_is_named(office: Office, missing: str) -> None:
     """Its key has expired."""
-    beat(office, *(part for part in NEEDED if part != missing))
+    beat(office, *(part for part in PARTS if part != missing))
     status, body = ready(office)
     assert status == 503
     assert body["problems"] == [f"no worker runs the part {missing}: start `tocsin worker`"]

@@ -2,6 +2,7 @@
 
 import click
 
+from escalation.parts import PARTS, Part
 from tocsin import config, logs, reading, running, wiring
 from tocsin.checking import check
 from tocsin.doctor import doctor
@@ -12,7 +13,6 @@ from tocsin.simulating import simulate_
 from tocsin.slo import slo
 from tocsin.terminal import Commands
 from tocsin.watchdog import watchdog
-from tocsin.wiring import PARTS, Part
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

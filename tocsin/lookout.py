@@ -7,10 +7,10 @@ from typing import Any
 
 from redis import RedisError
 
-from bot.health import NEEDED
 from escalation import agenda
 from escalation.company import Company, Directory, Roster, roster
 from escalation.incident import Incident
+from escalation.parts import PARTS
 from escalation.store import ALARMS, Store
 from escalation.turns import Duty
 from escalation.versions import TooNew
@@ -119,7 +119,7 @@ class Lookout:
     def _dead(self) -> tuple[str, ...]:
         """The parts that nobody runs. All keys are only searched when a known sign of life is gone."""
         redis = self._store.redis
-        if set(self._signs) != set(NEEDED) or redis.exists(*self._signs.values()) < len(NEEDED):
+        if set(self._signs) != set(PARTS) or redis.exists(*self._signs.values()) < len(PARTS):
             keys = (str(key, "utf-8") for key in redis.scan_iter("tocsin:alive:*", count=500))
-            self._signs = {part: key for key in keys if (part := key.split(":")[2]) in NEEDED}
-        return tuple(part for part in NEEDED if part not in self._signs)
+            self._signs = {part: key for key in keys if (part := key.split(":")[2]) in PARTS}
+        return tuple(part for part in PARTS if part not in self._signs)

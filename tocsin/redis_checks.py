@@ -7,14 +7,15 @@ from typing import Any
 import redis
 from redis import Redis
 
-from bot.health import NEEDED, alive
+from bot.health import alive
+from escalation import parts
 from tocsin import embedded, server
 from tocsin.addresses import Address, sentinel
 from tocsin.diagnosis import Finding, fine, no, perhaps
 from tocsin.settings import Settings
 from tocsin.terminal import redis_name
 
-PARTS = ("bot", *NEEDED)
+PARTS = ("bot", *parts.PARTS)
 MOST_SKEW = 1.0  # seconds; a page promises to be that punctual
 MOST_LAG = 10  # seconds; Redis' own default
 ENOUGH_SENTINELS = 3  # fewer cannot agree once one is gone

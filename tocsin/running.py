@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from escalation.parts import PARTS
 from tocsin import embedded, lifeline, logs, wiring
 from tocsin.addresses import Address
 from tocsin.config import Loaded
@@ -36,7 +37,7 @@ def workers(settings: Settings, loaded: Loaded) -> None:
     logs.setup("worker", settings.log_level, settings.secrets())
     wiring.check_ways(settings, loaded)
     wiring.import_worker()
-    parts = tuple(Child(f"worker {part}", partial(wiring.worker_part, settings, loaded, part)) for part in wiring.PARTS)
+    parts = tuple(Child(f"worker {part}", partial(wiring.worker_part, settings, loaded, part)) for part in PARTS)
     # It ends before the supervisor above it loses patience.
     supervisor = Supervisor(parts, grace=8.0)
     supervisor.end_on_signals()

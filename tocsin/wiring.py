@@ -8,17 +8,14 @@ its own room when it starts, unless the supervisor that it was forked from has d
 
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args
 
 from escalation.desk import Desk
+from escalation.parts import Part
 from escalation.store import Store
 from tocsin import embedded, lifeline, logs
 from tocsin.config import Loaded
 from tocsin.server import connect
 from tocsin.settings import Settings
-
-Part = Literal["ticker", "sweep", "urgent", "normal", "urgent-messages", "messages"]
-PARTS: tuple[Part, ...] = get_args(Part)
 
 
 def import_bot() -> None:

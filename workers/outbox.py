@@ -14,10 +14,11 @@ from redis.client import Pipeline
 from escalation.agenda import Changed, checkpoint_alarm, effect_alarm, incident_of
 from escalation.effects import Effect
 from escalation.incident import Incident
+from escalation.parts import QUEUES
 from escalation.store import ALARMS
 from escalation.versions import TooNew
 from workers import ledger, metrics
-from workers.queues import QUEUES, Task, push, queue_of, schedule, unschedule
+from workers.queues import Task, push, queue_of, schedule, unschedule
 
 T = TypeVar("T")
 HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until another worker is offered what this one cannot read

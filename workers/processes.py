@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import structlog
 from redis import Redis, RedisError
@@ -16,13 +16,12 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from escalation.parts import Part
 from escalation.store import SIGNS
 from workers import jobs, sweep, ticker
 from workers.context import Context
 from workers.queues import BEHIND, OwnJob, queue, queue_key
 
-Part = Literal["ticker", "sweep", "urgent", "normal", "urgent-messages", "messages"]
-PARTS: tuple[Part, ...] = get_args(Part)
 ALIVE_SECONDS = 10
 BEAT_EVERY = 2.0  # seconds
 WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least

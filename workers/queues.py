@@ -18,10 +18,8 @@ from rq.utils import now as rq_now
 from rq.utils import utcformat
 
 from escalation.effects import is_page
+from escalation.parts import MESSAGES, NORMAL, QUEUES, URGENT, URGENT_MESSAGES
 
-URGENT, NORMAL = "urgent", "normal"  # checkpoints and pages: no message stands before them
-URGENT_MESSAGES, MESSAGES = "urgent-messages", "messages"
-QUEUES = (URGENT, NORMAL, URGENT_MESSAGES, MESSAGES)
 BEHIND = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # what has to be done first
 JOB_PREFIX = Job.redis_job_namespace_prefix
 JOB_SECONDS = 60

@@ -19,13 +19,14 @@ from rq.utils import utcparse
 from escalation import checkpoints, store
 from escalation.agenda import incident_of, ready
 from escalation.incident import Incident
+from escalation.parts import QUEUES
 from escalation.store import NotFound, Store
 from escalation.versions import TooNew
 from workers import held, metrics, upkeep
 from workers.context import Context
 from workers.leases import lease_key
 from workers.outbox import checkpoint_task
-from workers.queues import JOB_PREFIX, QUEUES, Task, job_hash, queue_key, queue_of
+from workers.queues import JOB_PREFIX, Task, job_hash, queue_key, queue_of
 
 EVERY = 0.5  # seconds
 OVERDUE = 1.0  # seconds: what is promised, and more than RQ needs to hand a job over

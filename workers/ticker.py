@@ -15,9 +15,10 @@ from redis import Redis, RedisError
 from rq.job import JobStatus
 
 from escalation.desk import Clock
+from escalation.parts import QUEUES
 from escalation.store import AWAY
 from workers.outbox import checkpoints_task, rings
-from workers.queues import JOB_PREFIX, QUEUES, job_hash, queue_key, registry_key, rq_time
+from workers.queues import JOB_PREFIX, job_hash, queue_key, registry_key, rq_time
 
 BATCH = 500
 GATHERED = 100  # checkpoints for one job: few enough for its commit to be soon, and to be in nobody's way

@@ -12,12 +12,13 @@ from datetime import datetime
 import structlog
 from redis import Redis
 
+from escalation.parts import MESSAGES
 from escalation.store import UPKEEP
 from workers.breach import Breach
 from workers.context import Context
 from workers.feeds import Feeds
 from workers.groups import Groups
-from workers.queues import MESSAGES, Task, push
+from workers.queues import Task, push
 from workers.routine import Routine
 
 EVERY_SECONDS = 30
