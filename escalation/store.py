@@ -117,8 +117,7 @@ class Store:
             changed = ((b, a) for b, a in changes.values() if a is not b)
             written = [Changed(b, a.model_copy(update={"stamp": stamp})) for b, a in changed]
             pipe.multi()
-            for change in written:
-                _write(pipe, change)
+            _write(pipe, written)
             self._outbox(pipe, written)
             try:
                 pipe.execute()
@@ -157,9 +156,9 @@ class Store:
         after = after.model_copy(update={"stamp": stamp})
         if before is not None:
             pipe.multi()
-        change = Changed(before, after)
-        _write(pipe, change)
-        self._outbox(pipe, [change])
+        changes = [Changed(before, after)]
+        _write(pipe, changes)
+        self._outbox(pipe, changes)
         pipe.execute()
         return after
 
@@ -340,10 +339,17 @@ def _rooms(incident: Incident | None) -> set[str]:
     return {r.channel for r in (incident.room, *incident.old_rooms) if r} if incident else set()
 
 
-def _write(pipe: "Pipeline", change: Changed) -> None:
-    """The state, and what has changed in its indexes."""
+def _write(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
+    """The states, and what has changed in their indexes."""
+    if changes:
+        pipe.mset({_key(c.after.id): versions.write(c.after) for c in changes})
+        _set_alarms(pipe, changes)
+    for change in changes:
+        _set_indexes(pipe, change)
+
+
+def _set_indexes(pipe: "Pipeline", change: Changed) -> None:
     before, after = change.before, change.after
-    pipe.set(_key(after.id), versions.write(after))
     if before is None:
         pipe.zadd(ALL, {after.id: after.declared_at.timestamp()})
     if (left := _listed(before)) != (entered := _listed(after)):
@@ -358,7 +364,6 @@ def _write(pipe: "Pipeline", change: Changed) -> None:
         pipe.srem(index, after.id)
     if opened := _rooms(after) - _rooms(before):
         pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
-    _set_alarms(pipe, change.old.alarms, change.new.alarms)
 
 
 def _listed(incident: Incident | None) -> str:
@@ -374,11 +379,15 @@ def _indexes(incident: Incident | None, ahead: Agenda) -> set[str]:
     return {index for index, yes in belongs.items() if yes}
 
 
-def _set_alarms(pipe: "Pipeline", before: dict[str, float], after: dict[str, float]) -> None:
+def _set_alarms(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
     """Write only what differs, so that a retry's later time is not put back."""
-    changed = {member: at for member, at in after.items() if before.get(member) != at}
-    gone = [member for member in before if member not in after]
-    if changed:
-        pipe.zadd(ALARMS, dict(changed))
+    moved: dict[str, float] = {}
+    gone: list[str] = []
+    for change in changes:
+        before, after = change.old.alarms, change.new.alarms
+        moved |= {member: at for member, at in after.items() if before.get(member) != at}
+        gone += before.keys() - after.keys()
+    if moved:
+        pipe.zadd(ALARMS, moved)
     if gone:
         pipe.zrem(ALARMS, *gone)
