@@ -21,6 +21,7 @@ from tocsin import ways
 from tocsin.settings import Environment, SettingsError, read
 from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
+from workers.channels.trust import trust
 from workers.failures import Failed, Kind
 
 PAGING = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
@@ -203,11 +204,13 @@ def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.Monkey
         assert failed.value.kind is Kind.PASSING
         assert not office.logins
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        trust.cache_clear()
         door.send(["dana@example.com"], LETTER, "d-1")
         (mail,) = office.mails
         assert mail.encrypted
         assert (mail.id, mail.sender) == ("<d-1@example.com>", "tocsin@example.com")
         assert office.logins == ["\0tocsin\0pass@word"]
+    trust.cache_clear()
 
 
 def test_a_subject_is_one_line(office: PostOffice) -> None:

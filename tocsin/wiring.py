@@ -25,9 +25,10 @@ def import_bot() -> None:
 
 
 def import_worker() -> None:
-    """What `worker_part` imports, before it is forked."""
+    """What `worker_part` imports and reads, before it is forked."""
     for room in ("tocsin.ways", "workers.processes", "workers.channels.slack", "workers.outbox"):
         import_module(room)
+    import_module("workers.channels.trust").trust()
 
 
 def bot(settings: Settings, loaded: Loaded) -> None:

@@ -4,13 +4,13 @@ SMTP offers nothing to ask whether a mail was taken, so this way is at least onc
 """
 
 import smtplib
-import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from urllib.parse import unquote, urlsplit
 
 from escalation.elsewhere import Letter
+from workers.channels.trust import trust
 from workers.failures import Failed, Kind
 
 TIMEOUT = 15.0  # seconds
@@ -50,8 +50,7 @@ class MailDoor:
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "localhost", self._url.port
         if self._url.scheme == "smtps":
-            context = ssl.create_default_context()
-            return self._greeted(smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=context))
+            return self._greeted(smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=trust()))
         return self._greeted(smtplib.SMTP(host, port or 587, timeout=TIMEOUT))
 
     def _greeted(self, server: smtplib.SMTP) -> smtplib.SMTP:
@@ -59,7 +58,7 @@ class MailDoor:
         try:
             server.ehlo()
             if server.has_extn("starttls"):
-                server.starttls(context=ssl.create_default_context())
+                server.starttls(context=trust())
             if self._url.username:
                 server.login(unquote(self._url.username), unquote(self._url.password or ""))
         except (OSError, smtplib.SMTPException):

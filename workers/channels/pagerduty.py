@@ -9,6 +9,7 @@ import httpx2
 
 from escalation.elsewhere import alert_summary
 from escalation.incident import Incident
+from workers.channels.trust import trust
 from workers.failures import Failed, Kind
 
 TIMEOUT = 10.0  # seconds
@@ -21,7 +22,7 @@ class PagerDutyDoor:
 
     def __init__(self, routing_key: str, url: str) -> None:
         self._key = routing_key
-        self._http = httpx2.Client(timeout=TIMEOUT)
+        self._http = httpx2.Client(timeout=TIMEOUT, verify=trust())
         self._url = url
 
     def send(self, incident: Incident, action: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from workers.channels.trust import trust
 from workers.failures import Failed, Kind
 
 TIMEOUT = 10  # seconds
@@ -25,8 +26,12 @@ class SlackCaller:
     def __init__(self, token: str, base_url: str, timeout: int = TIMEOUT) -> None:
         quiet = logging.getLogger("tocsin.slack")  # the SDK would log every failure that we handle, words and all
         quiet.setLevel(logging.CRITICAL)
-        self._client = WebClient(token, base_url=base_url, timeout=timeout, retry_handlers=[], logger=quiet)
-        host = urlsplit(base_url).hostname or ""
+        url = urlsplit(base_url)
+        context = trust() if url.scheme == "https" else None
+        self._client = WebClient(
+            token, base_url=base_url, timeout=timeout, retry_handlers=[], logger=quiet, ssl=context
+        )
+        host = url.hostname or ""
         if host in _LOOPBACK:
             _leave_proxies_out(self._client, host)
 
