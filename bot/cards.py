@@ -28,7 +28,7 @@ from bot.phrases import (
 )
 from escalation.checkpoints import Upcoming
 from escalation.incident import Incident
-from escalation.records import EntryKind, PageState
+from escalation.records import MOST_ALSO, EntryKind, PageState
 from escalation.telling import LEADS
 from escalation.templates import why_you
 from escalation.tickets import TicketState, ticket_state
@@ -79,7 +79,7 @@ def page(
     again = f" again (no answer to {called.sent - 1})" if called.sent > 1 else ""
     reason = brief(called.why, SHORT)
     named = f"{incident.severity} {brief(plain_title(incident), LONGEST_TITLE)}"
-    more = f" You are paged for {len(also)} more." if also else ""
+    more = f" You are paged for {_many(also)}." if also else ""
     text = f"{mark(incident)} You are paged{again}: {named}. Why: {reason}. ({incident.id}){more}"
     return Message(text=text, blocks=[*sections([*exercise(incident), *why], "page-why"), *shown.blocks])
 
@@ -90,8 +90,12 @@ def _in_thread(also: tuple[Incident, ...]) -> list[str]:
         return []
     worst = sorted(also, key=lambda other: (other.severity, other.id))
     listed = [f"• {summary(other)}" for other in worst[:MOST_IN_THREAD]]
-    rest = [f"… and {len(also) - MOST_IN_THREAD} more"] if len(also) > MOST_IN_THREAD else []
+    rest = ["… and the others in the thread"] if len(also) > MOST_IN_THREAD else []
     return ["*You are paged for these too.* They were held up as well; their cards are in this thread:", *listed, *rest]
+
+
+def _many(also: tuple[Incident, ...]) -> str:
+    return f"{len(also)} or more" if len(also) >= MOST_ALSO else f"{len(also)} more"
 
 
 def redacted(incident: Incident) -> Message:

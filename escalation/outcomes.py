@@ -4,7 +4,7 @@ from escalation import paging
 from escalation.change import Change
 from escalation.effects import OPTIONAL, ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
-from escalation.records import Copy, CopyKind, EntryKind, PageState, Room
+from escalation.records import MOST_ALSO, Copy, CopyKind, EntryKind, PageState, Room
 
 
 def delivered(change: Change, event: Delivered) -> None:
@@ -59,9 +59,11 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
 def page_gathered(change: Change, event: PageGathered) -> None:
     """The page lists what stands in its thread. Other copies show no difference."""
     copy = change.incident.copy_of(event.effect)
-    if copy is None or event.other in change.incident.page(copy.page).also:
+    if copy is None:
         return
     page = change.incident.page(copy.page)
+    if event.other in page.also or len(page.also) >= MOST_ALSO:
+        return
     listed = page.model_copy(update={"also": (*page.also, event.other)})
     change.set(pages=tuple(listed if p.n == page.n else p for p in change.incident.pages))
     if not copy.final:

@@ -73,11 +73,14 @@ class PageState(StrEnum):
     REPLACED = "replaced"
 
 
+MOST_ALSO = 30  # each is a change to the incident, and hundreds may come at once
+
+
 class Page(Frozen):
     """One call for one person. `tier` 0 is a page by name; `rung` names the tier as it was called at the paging.
 
     `sent` counts the first sending and its repeats. `also` names other incidents whose pages to this person an outage
-    held up too: those stand in the thread of this one.
+    held up too: those stand in the thread of this one. After MOST_ALSO no more are listed.
     """
 
     n: int

@@ -40,7 +40,7 @@ from escalation.events import (
 )
 from escalation.incident import Incident
 from escalation.policy import Severity
-from escalation.records import Entry, EntryKind, Facts, Lead, Status
+from escalation.records import MOST_ALSO, Entry, EntryKind, Facts, Lead, Status
 from escalation.refused import Refused
 from escalation.tickets import backlog
 from escalation.transitions import legal_moves
@@ -506,14 +506,16 @@ def test_a_page_says_why_you_first() -> None:
 
 
 def test_a_page_lists_what_else_its_person_missed() -> None:
-    """After an outage: the worst first, no more than fit on a phone, and how many more there are."""
+    """After an outage: the worst first, and no more than fit on a phone."""
     also = (*(declared(severity="P2", title=f"Slow {n}") for n in range(10)), declared(title="Worse"))
     message = blocks.page(declared(), 1, (), also=also)
     assert message.text.endswith("You are paged for 11 more.")
     listed = message.blocks[0]["text"]["text"].partition("You are paged for these too")[2].split("\n")[1:]
     assert "Worse" in listed[0]
     assert "Slow 8" in listed[9]
-    assert listed[10:] == ["… and 1 more"]
+    assert listed[10:] == ["… and the others in the thread"]
+    many = blocks.page(declared(), 1, (), also=(*also, *also, *also)[:MOST_ALSO])
+    assert many.text.endswith("You are paged for 30 or more.")
 
 
 def test_a_redacted_card_says_nothing_of_the_incident() -> None:

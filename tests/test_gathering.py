@@ -9,6 +9,7 @@ from working import PushedClock, Works, redis_of, works_anew
 import sandbox.server
 from escalation.events import Acknowledge, PageGathered, Resolve
 from escalation.incident import Incident
+from escalation.records import MOST_ALSO
 from sandbox.server import RunningWorkspace
 
 PAGED = "You are paged"
@@ -187,8 +188,11 @@ def test_a_deleted_leader_takes_nobody_with_it(parts: Works) -> None:
 
 
 def test_a_page_is_listed_once(parts: Works) -> None:
-    """Doubled jobs say it twice."""
+    """Doubled jobs say it twice; and there is an end to the list."""
     first, second = back_after(parts, "P0", "P0")
     copy = next(c for c in parts.now(first).copies if c.page)
     listed = parts.now(first)
     assert parts.desk.handle(first.id, PageGathered(effect=copy.id, other=second.id)) == listed
+    for n in range(100, 150):
+        listed = parts.desk.handle(first.id, PageGathered(effect=copy.id, other=f"INC-20241218-{n}"))
+    assert len(listed.page(copy.page).also) == MOST_ALSO

@@ -25,7 +25,7 @@ from workers.planning import Later
 
 JOINED_FOR = 60  # seconds: what an outage held up is decided within that, and a page later than that should ring
 PATIENCE = timedelta(seconds=5)
-AGAIN = timedelta(seconds=0.2)
+AGAIN = timedelta(seconds=0.4)
 
 _UNDER = """
 local known = redis.call('HMGET', KEYS[2], 'leader', 'since')
