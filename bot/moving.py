@@ -9,7 +9,7 @@ from bot.modals import move_modal
 from bot.reply import Reply, open_modal
 from bot.scene import Scene
 from bot.slip import Slip
-from escalation.checkpoints import Upcoming, upcoming
+from escalation.checkpoints import Upcoming
 from escalation.company import Roster
 from escalation.events import Move, MoveEvent
 from escalation.incident import Incident
@@ -36,7 +36,7 @@ class Moving:
         return answers.declared(incident, await self.ahead(incident))
 
     async def ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
-        return await self._door.run(upcoming, incident, self._door.parts.desk.roster)
+        return await self._door.run(self._door.parts.desk.ahead, incident)
 
     async def open(
         self,

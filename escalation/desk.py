@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from escalation.checkpoints import Upcoming, upcoming
 from escalation.company import Company, Roster, roster
 from escalation.duty import reached
 from escalation.events import Acknowledge, CheckpointDue, Declare, Edit, MoveEvent, Other, OutcomeEvent, Terms
@@ -87,6 +88,11 @@ class Desk:
         """Who holds each role at an instant."""
         directory, duty = self.store.directory_and_duty()
         return roster(self.company, directory, at, duty)
+
+    def ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
+        """What fires next, with the people who will be on duty then; what is known of them is read once."""
+        directory, duty = self.store.directory_and_duty()
+        return upcoming(incident, lambda at: roster(self.company, directory, at, duty))
 
     def duty(self) -> Duty:
         """Overrides, absences, feeds and test pages as they stand."""

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -108,47 +109,61 @@ class Rotation(Frozen):
 
     def shift(self, at: datetime, ahead: int = 0) -> Shift:
         """The planned shift that holds at an instant, or the one so many handovers later."""
-        turn = self._turn_of(at) + ahead
-        return Shift(
-            person=self.people[(turn - self._first_turn()) % len(self.people)],
-            starts=self._start_of(turn),
-            ends=self._start_of(turn + 1),
-        )
+        return _shift(self, self._turn_of(at) + ahead)
 
     def on_call(self, at: datetime) -> str:
         """The person whose planned shift an instant lies in."""
         return self.shift(at).person
 
-    def _anchor(self) -> datetime:
-        """The local time that the count of turns begins at: the handover's weekday, on or before the first shift."""
-        first = self.first_shift or _EPOCH_MONDAY + timedelta(days=self.handover.weekday)
-        return datetime.combine(first - timedelta(days=(first.weekday() - self.handover.weekday) % 7), self.handover.at)
-
-    def _first_turn(self) -> int:
-        """Turns shorter than a week may lie between the handover's weekday and the first shift."""
-        anchor = self._anchor()
-        first = datetime.combine(self.first_shift, self.handover.at) if self.first_shift else anchor
-        return (first - anchor) // self.every
-
     def _turn_of(self, at: datetime) -> int:
         """Count from the anchor: a guess by the local time, corrected by real instants, so that DST needs no case."""
-        turn = (at.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) - self._anchor()) // self.every
-        while self._start_of(turn) > at:
+        turn = (at.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) - _anchor(self)) // self.every
+        while _start_of(self, turn) > at:
             turn -= 1
-        while self._start_of(turn + 1) <= at:
+        while _start_of(self, turn + 1) <= at:
             turn += 1
         return turn
 
-    def _start_of(self, turn: int) -> datetime:
-        """The handover that begins a turn. A local time that DST skips comes as much later as the gap is long.
 
-        Where a zone skips more than a whole turn, that turn has no time at all, rather than beginning after the next.
-        """
-        start, crowd = self._local(turn), LONGEST_GAP // self.every
-        if not crowd or self._local(turn + crowd) - start == crowd * self.every:
-            return start
-        return min(self._local(t) for t in range(turn, turn + crowd + 1))
+# Who is on call is asked for every role and checkpoint of every card: what a turn is, is worked out once.
 
-    def _local(self, turn: int) -> datetime:
-        local = self._anchor() + turn * self.every
-        return local.replace(tzinfo=ZoneInfo(self.timezone)).astimezone(UTC)
+
+@lru_cache(maxsize=4096)
+def _shift(rotation: Rotation, turn: int) -> Shift:
+    return Shift(
+        person=rotation.people[(turn - _first_turn(rotation)) % len(rotation.people)],
+        starts=_start_of(rotation, turn),
+        ends=_start_of(rotation, turn + 1),
+    )
+
+
+@lru_cache(maxsize=256)
+def _anchor(rotation: Rotation) -> datetime:
+    """The local time that the count of turns begins at: the handover's weekday, on or before the first shift."""
+    weekday, at = rotation.handover.weekday, rotation.handover.at
+    first = rotation.first_shift or _EPOCH_MONDAY + timedelta(days=weekday)
+    return datetime.combine(first - timedelta(days=(first.weekday() - weekday) % 7), at)
+
+
+def _first_turn(rotation: Rotation) -> int:
+    """Turns shorter than a week may lie between the handover's weekday and the first shift."""
+    anchor = _anchor(rotation)
+    first = datetime.combine(rotation.first_shift, rotation.handover.at) if rotation.first_shift else anchor
+    return (first - anchor) // rotation.every
+
+
+@lru_cache(maxsize=4096)
+def _start_of(rotation: Rotation, turn: int) -> datetime:
+    """The handover that begins a turn. A local time that DST skips comes as much later as the gap is long.
+
+    Where a zone skips more than a whole turn, that turn has no time at all, rather than beginning after the next.
+    """
+    start, crowd = _local(rotation, turn), LONGEST_GAP // rotation.every
+    if not crowd or _local(rotation, turn + crowd) - start == crowd * rotation.every:
+        return start
+    return min(_local(rotation, t) for t in range(turn, turn + crowd + 1))
+
+
+def _local(rotation: Rotation, turn: int) -> datetime:
+    local = _anchor(rotation) + turn * rotation.every
+    return local.replace(tzinfo=ZoneInfo(rotation.timezone)).astimezone(UTC)

@@ -9,9 +9,7 @@ import structlog
 
 from bot import blocks
 from bot.message import Message
-from escalation import company
 from escalation.agenda import incident_of
-from escalation.checkpoints import Upcoming, upcoming
 from escalation.desk import Desk
 from escalation.effects import (
     Alert,
@@ -138,7 +136,7 @@ class Sender:
         else:
             return Dropped(effect=effect.id, why="there is no room")
         return self._post(
-            incident, effect, address, lambda: blocks.card(incident, self._ahead(incident), names=self._names())
+            incident, effect, address, lambda: blocks.card(incident, self._desk.ahead(incident), names=self._names())
         )
 
     def _say(self, incident: Incident, effect: Say, now: datetime) -> Plan | OutcomeEvent:
@@ -212,12 +210,12 @@ class Sender:
             return blocks.redacted(incident)
         if copy.page:
             return self._called(incident, incident.page(copy.page), buttons=not copy.final)
-        ahead, names = self._ahead(incident), self._names()
+        ahead, names = self._desk.ahead(incident), self._names()
         return blocks.card(incident, ahead, buttons=not copy.final, names=names)
 
     def _called(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
         also = tuple(filter(None, map(self._other, page.also)))
-        ahead, names = self._ahead(incident), self._names()
+        ahead, names = self._desk.ahead(incident), self._names()
         return blocks.page(incident, page.n, ahead, buttons=buttons, names=names, also=also)
 
     def _other(self, incident_id: str) -> Incident | None:
@@ -228,10 +226,6 @@ class Sender:
 
     def _names(self) -> Mapping[PersonId, str]:
         return self._desk.store.directory().names
-
-    def _ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
-        directory, duty = self._desk.store.directory_and_duty()
-        return upcoming(incident, lambda at: company.roster(self._desk.company, directory, at, duty))
 
     def _link(self, incident: Incident, effect: LinkOther) -> OutcomeEvent:
         """Tell the other incident: this is done here and not outside, and twice is as good as once."""
