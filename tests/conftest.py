@@ -1,20 +1,41 @@
-"""What the tests share: hypothesis without a stopwatch, and the local workspace of its own tests."""
+"""What the tests share: hypothesis without a stopwatch, servers that end at once, the workspace of its own tests."""
 
+import asyncio
+import functools
 from collections.abc import Iterator
+from typing import Any
 
+import examples
+import httpcore2
 import pytest
-from hypothesis import settings
+import uvicorn.server
 from sandbox_workspace import Pushed
 from slack_sdk import WebClient
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
 
-# How long an example takes is the machine's matter: no test asserts it.
-settings.register_profile("tocsin", deadline=None)
-settings.load_profile("tocsin")
+
+class _Often:
+    """`asyncio` as uvicorn is to see it. It looks every 100 ms whether it may end, and tests end hundreds."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 10)
+
+
+uvicorn.server.asyncio = _Often()
+# The machine's certificates are read once, not for each client: that takes 40 ms, and nothing here speaks TLS.
+httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 
 EVENTS = ("app_home_opened", "app_mention", "message.channels", "member_joined_channel", "user_change")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The fast part of the tests is what `-m "not slow"` leaves."""
+    examples.choose(few="not slow" in config.option.markexpr)
 
 
 @pytest.fixture

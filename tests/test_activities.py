@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,7 +50,7 @@ instants = st.integers(0, 730 * 24 * 60).map(
 
 
 @given(activities, calendars, instants)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_the_next_one_is_later_and_on_a_business_day(review: Activity, calendar: Calendar, now: datetime) -> None:
     """At the local time that was asked for, or later by the length of the gap where DST skips it."""
     due = next_activity(review, calendar, now)
@@ -61,7 +62,7 @@ def test_the_next_one_is_later_and_on_a_business_day(review: Activity, calendar:
 
 
 @given(activities, calendars, instants, st.integers(1, 200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_asking_earlier_finds_no_other(review: Activity, calendar: Calendar, now: datetime, hours: int) -> None:
     """Between two that follow each other there is none, whenever one asks."""
     due = next_activity(review, calendar, now)

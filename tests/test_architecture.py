@@ -1,6 +1,7 @@
 """The rooms of the house: who may import whom, and how long a function may be."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,15 @@ def modules(room: str) -> list[Path]:
     return sorted((ROOT / room).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imported(path: Path) -> set[str]:
     """Every module that a file imports, at any depth."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
     froms = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module]
     return names | {n.module or "" for n in froms} | {f"{n.module}.{a.name}" for n in froms for a in n.names}
@@ -55,7 +62,7 @@ def test_workers_use_only_the_pure_part_of_the_bot() -> None:
 def test_the_domain_never_reads_a_clock() -> None:
     """Time comes in as an argument: no datetime.now, utcnow or time.time in escalation."""
     for path in modules("escalation"):
-        calls = {n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)}
+        calls = {n.attr for n in ast.walk(parsed(path)) if isinstance(n, ast.Attribute)}
         assert not calls & {"utcnow", "today"}, path
         assert "datetime.now" not in path.read_text(), path
 
@@ -64,7 +71,7 @@ def test_the_domain_never_reads_a_clock() -> None:
 def test_functions_fit_on_a_screen(room: str) -> None:
     """No function is longer than fifty lines."""
     for path in modules(room):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 assert length <= 50, f"{path.name}:{node.lineno} {node.name} has {length} lines"
@@ -76,7 +83,7 @@ def test_median_function_is_short() -> None:
         (node.end_lineno or node.lineno) - node.lineno + 1
         for room in ROOMS
         for path in modules(room)
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
     assert lengths[len(lengths) // 2] <= 8

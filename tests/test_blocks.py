@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from block_kit import problems
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from incidents import RESOLVE, UPDATE, ahead, at, declared, in_status, policy, roster, told_by, with_entry
@@ -152,7 +153,9 @@ PERSON = st.one_of(st.sampled_from(["UONCALL", "dana", "<!here>"]), st.text(max_
     said=st.tuples(NEEDED, FIELD, FIELD, NEEDED, FIELD, NEEDED),
     by=PERSON,
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 def test_text_from_outside_breaks_nothing(facts: Facts, said: tuple[str, ...], by: str) -> None:
     """Whatever people write, Slack takes the message, and nothing of it mentions anybody."""
     story = Story(roster=roster(on_call=(by,)), by=by)
@@ -180,7 +183,7 @@ def check_escaped(incident: Incident) -> None:
 
 
 @given(FIELD, FIELD)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 def test_a_cancellation_breaks_nothing(why: str, other: str) -> None:
     """Neither its reason nor the id of its duplicate."""
     check_escaped(told_by(Cancel(by="UONCALL", why=why, duplicate_of=other)))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,7 +125,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(PIECES, st.integers(0, 500), st.sampled_from(["12h", "1w"]))
 def test_the_answer_is_exact(pieces: list[tuple[str, int, int]], hour: int, every: str) -> None:
     """At any instant: nobody holds the role just when it lies in a gap."""

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -249,7 +250,7 @@ def duties(draw: st.DrawFn) -> Duty:
     return duty
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(duties(), st.sampled_from(["12h", "1d", "1w"]), st.data())
 def test_boundaries_contain_every_change(duty: Duty, every: str, data: st.DataObject) -> None:
     """Between two neighbouring boundaries the whole roster is constant."""
@@ -261,7 +262,7 @@ def test_boundaries_contain_every_change(duty: Duty, every: str, data: st.DataOb
     assert len({str(dict(roster(here, Directory(), i, duty).holders)) for i in inside}) == 1
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(duties(), TIMES)
 def test_turns_follow_each_other_without_gap_or_overlap(duty: Duty, at: datetime) -> None:
     """Each begins where the one before ends, and holds the people whom its whole length has."""
@@ -275,7 +276,7 @@ def test_turns_follow_each_other_without_gap_or_overlap(duty: Duty, at: datetime
         }
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(duties(), TIMES)
 def test_the_last_made_override_of_an_instant_holds(duty: Duty, at: datetime) -> None:
     """Unless its person went away after that."""

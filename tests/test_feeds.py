@@ -10,6 +10,7 @@ from typing import Any
 
 import fakeredis
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from working import PushedClock, Works, works
@@ -126,7 +127,7 @@ def test_a_cancelled_event_holds_nobody() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(("dana", "omar", "")), st.integers(0, 40), st.integers(1, 20)), max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_where_events_overlap_the_later_one_holds(drawn: list[tuple[str, int, int]]) -> None:
     """At every hour: whoever of known people began last; one of unknown people hides nobody."""
     events = [

@@ -8,10 +8,12 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import pytest
 from block_kit import problems
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from incidents import ahead, with_entry
@@ -167,6 +169,7 @@ def texts(value: Any) -> Iterator[tuple[str, str]]:
         yield from (t for inner in value for t in texts(inner))
 
 
+@lru_cache(maxsize=4096)
 def only_words(text: str) -> None:
     """No span but our own, no half an entity, nothing that nobody sees."""
     assert not [span for span in SPAN.findall(text) if not OURS.fullmatch(span)], text
@@ -190,7 +193,7 @@ def fit(message: Message) -> None:
 
 
 @pytest.mark.parametrize("kind", EntryKind)
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(words=HOSTILE)
 def test_words_stay_words_wherever_they_are_shown(kind: EntryKind, words: str) -> None:
     """Cards, pages, threads, lists, answers, handovers, forms and Home, for every kind of entry."""
@@ -206,7 +209,7 @@ def test_words_stay_words_wherever_they_are_shown(kind: EntryKind, words: str) -
             only_words(text)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(words=HOSTILE)
 def test_words_stay_words_outside_of_slack(words: str) -> None:
     """A mail has one line as its subject and nothing that steers a terminal; an event of a paging service is short."""
@@ -221,7 +224,7 @@ def test_words_stay_words_outside_of_slack(words: str) -> None:
     assert len(alert_summary(incident)) <= 1024
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(words=HOSTILE)
 def test_a_companys_own_template_makes_no_markup_of_values(words: str) -> None:
     """Only what stands in the template itself is formatted; a template cannot reach anything but its fields."""

@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -54,7 +55,7 @@ LENGTHS = st.sampled_from(["2h", "3h", "8h", "12h", "1d", "36h", "5d", "1w", "2w
 HANDOVERS = st.tuples(st.sampled_from(DAYS), st.times()).map(lambda t: f"{t[0]} {t[1]:%H:%M}")
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(STARTS, ALL_ZONES, LENGTHS, HANDOVERS, st.none() | st.dates(date(2025, 1, 1), date(2028, 1, 1)))
 def test_at_every_instant_exactly_one_shift_of_any_length_holds(
     at: datetime, zone: str, every: str, handover: str, first: date | None

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from story import shipped
@@ -205,7 +206,7 @@ def duties(draw: Any) -> Duty:
 said = st.fixed_dictionaries({name: st.booleans() for name in ("security", "outage", "major_impact", "data_loss")})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     policy=st.sampled_from(("kars", "beauty")),
     severity=st.sampled_from(Severity),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from story import START, Story, kars, shipped
@@ -234,7 +235,7 @@ CALENDARS = st.sampled_from(
     CALENDARS,
     st.sampled_from([{}, {"security": True}, {"drill": True}, {"outage": True, "major_impact": True}]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_whatever_happens_the_promises_hold(
     steps: list[Step], born: tuple[str, Severity], calendar: Calendar, more: dict[str, Any]
 ) -> None:

@@ -12,6 +12,7 @@ import fakeredis
 import pytest
 import yaml
 from block_kit import problems
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from working import PushedClock, Works, redis_of, works
@@ -369,7 +370,7 @@ deaths = st.sets(st.tuples(st.integers(1, 12), st.sampled_from(("before", "after
 
 
 @given(st.lists(st.integers(1, 12 * 60), min_size=4, max_size=12), deaths, st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_each_message_exactly_once(steps: list[int], dies: set[tuple[int, str]], answers: bool) -> None:
     """Whatever the instants at which upkeep runs, and however often it dies between the send and its record."""
     with fakeredis.FakeRedis() as redis:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,7 +47,7 @@ def test_every_shipped_message_is_sound(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 @given(st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_what_people_type_stays_text(name: str, data: st.DataObject) -> None:
     """Whatever is typed into a field: no line, label, link or mention comes of it."""
     plain = samples(name)

@@ -1,0 +1,24 @@
+"""How many examples a property is tried with: a few in the fast part of the tests, all of them in `make test`."""
+
+from hypothesis import settings
+
+SHARE = 5  # the fast part tries one in so many
+
+# How long an example takes is the machine's matter: no test asserts it.
+settings.register_profile("all", deadline=None)
+settings.register_profile("few", deadline=None, max_examples=settings().max_examples // SHARE)
+
+
+class _Chosen:
+    few = False
+
+
+def choose(*, few: bool) -> None:
+    """Before any test is imported."""
+    _Chosen.few = few
+    settings.load_profile("few" if few else "all")
+
+
+def examples(number: int) -> int:
+    """For properties whose examples take longer, or less long, than others."""
+    return max(2, number // SHARE) if _Chosen.few else number
