@@ -149,7 +149,7 @@ class SocketMode:
     async def close(self) -> None:
         for connection in list(self._connections):
             _on_wire(connection, Wire.speak)
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it may have gone meanwhile
                 await connection.socket.close()
 
 
