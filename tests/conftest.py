@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,13 @@ EVENTS = ("app_home_opened", "app_mention", "message.channels", "member_joined_c
 def pytest_configure(config: pytest.Config) -> None:
     """The fast part of the tests is what `-m "not slow"` leaves."""
     examples.choose(few="not slow" in config.option.markexpr)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays until the end: the garbage collector need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture
