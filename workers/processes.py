@@ -73,6 +73,9 @@ class QueueWorker(SimpleWorker):
             log_job_description=False,
         )
 
+    def subscribe(self) -> None:
+        """Not to RQ's commands, which nobody sends: a thread, a connection, and often a second more until the end."""
+
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         super().heartbeat(timeout, pipeline)
         self._beat()
