@@ -81,6 +81,7 @@ def test_nobody_answers_until_the_cto(play: Stage) -> None:
     assert [len(play.pages(k)) for k in ("lena", "erik", "carla")] == [4, 4, 5]
 
 
+@pytest.mark.slow
 def test_root_cause_in_time(play: Stage) -> None:
     """With the cause found within 30 minutes the manager hears of it at 2 hours, with the CTO."""
     play.declare()
@@ -92,6 +93,7 @@ def test_root_cause_in_time(play: Stage) -> None:
     assert len(play.pages("erik")) == len(play.pages("carla")) == 1
 
 
+@pytest.mark.slow
 def test_the_fix_failed(play: Stage) -> None:
     """The manager is paged in the same minute, and the work begins anew."""
     play.declare()
@@ -104,6 +106,7 @@ def test_the_fix_failed(play: Stage) -> None:
     assert "the fix did not hold" in play.pages("erik")[0]
 
 
+@pytest.mark.slow
 def test_it_came_back_while_being_watched(play: Stage) -> None:
     """Two hours pass in monitoring and nobody is woken; when it comes back, what is overdue fires at once."""
     play.declare()
@@ -137,6 +140,7 @@ def test_a_false_alarm(play: Stage) -> None:
     play.settled(Status.CANCELLED)
 
 
+@pytest.mark.slow
 def test_reopened(play: Stage) -> None:
     """Everything starts again: tier 1 is paged, the clocks run from the reopening."""
     play.declare()
@@ -149,6 +153,7 @@ def test_reopened(play: Stage) -> None:
     assert play.incident.status is Status.INVESTIGATING
 
 
+@pytest.mark.slow
 def test_nobody_on_call(play: Stage) -> None:
     """Everybody of tier 1 has left the company: the next tier is paged in the same second, and the thread says why."""
     for key in ("dana", "lena", "bruno"):
@@ -159,6 +164,7 @@ def test_nobody_on_call(play: Stage) -> None:
     assert [e.kind for e in play.incident.timeline].count(EntryKind.REFUSED) >= 3
 
 
+@pytest.mark.slow
 def test_escalated_by_hand_to_the_end(play: Stage) -> None:
     """Three presses page tiers 2, 3 and 4; then the button is gone, and the card offers to page somebody by name."""
     play.declare()
@@ -169,6 +175,7 @@ def test_escalated_by_hand_to_the_end(play: Stage) -> None:
     assert "by hand" in play.pages("carla")[0]
 
 
+@pytest.mark.slow
 def test_somebody_is_called_in_by_name(play: Stage) -> None:
     """Page someone: a direct message, an invitation, a mention in the room."""
     play.declare()
@@ -178,6 +185,7 @@ def test_somebody_is_called_in_by_name(play: Stage) -> None:
     assert f"<@{user('mei')}>" in play.said_in(play.room()["id"])
 
 
+@pytest.mark.slow
 def test_updates_are_asked_for(play: Stage) -> None:
     """A reminder with a button after 30 minutes without an update, and after 10 more the commander is told directly."""
     play.declare()
@@ -224,6 +232,7 @@ def test_marked_as_security_later(play: Stage) -> None:
     assert "a leaked key" not in said
 
 
+@pytest.mark.slow
 def test_two_people_press_escalate_on_one_card(play: Stage) -> None:
     """One tier is climbed, and the second of them is told when it was escalated."""
     play.declare()
@@ -235,6 +244,7 @@ def test_two_people_press_escalate_on_one_card(play: Stage) -> None:
     assert play.pages("erik") == []
 
 
+@pytest.mark.slow
 def test_raised_from_p1_to_p0(play: Stage) -> None:
     """The room opens, who was not in yet is paged, and the 15 minutes run from the change."""
     play.declare(severity="P1")
@@ -249,6 +259,7 @@ def test_raised_from_p1_to_p0(play: Stage) -> None:
     assert len(play.pages("omar")) == 1
 
 
+@pytest.mark.slow
 def test_the_war_room_is_archived_under_us(play: Stage) -> None:
     """Archived rooms are final: the thread says so and goes on."""
     play.declare()
@@ -259,6 +270,7 @@ def test_the_war_room_is_archived_under_us(play: Stage) -> None:
     assert "*Acknowledged* by" in play.thread()
 
 
+@pytest.mark.slow
 def test_the_incidents_channel_is_archived(play: Stage) -> None:
     """Pages go out all the same; the card is retried and appears once the channel is back."""
     play.declare(severity="P3")

@@ -256,23 +256,28 @@ def hours(**steps: float) -> Script:
     return {Step[name.upper()]: timedelta(hours=length) for name, length in steps.items()}
 
 
+def slowly(*values: Any) -> Any:
+    """A case of some seconds: the fast part has enough of its kind."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 HANDOVER, SPRING, AUTUMN, CHRISTMAS, BACK = TURNING
 
 
 @pytest.mark.parametrize(
     ("policy", "severity", "start", "script", "said", "until"),
     [
-        ("kars", "P0", HANDOVER - 10 * MINUTE, {}, {}, 2.5),
-        ("kars", "P0", SPRING, hours(ack=0.2, root_cause=0.6, fix=1, resolve=1.5), {}, None),
-        ("kars", "P0", AUTUMN, hours(ack=0.2, fix=0.5, fix_fails=0.75, resolve=2.25), {"data_loss": True}, None),
+        slowly("kars", "P0", HANDOVER - 10 * MINUTE, {}, {}, 2.5),
+        slowly("kars", "P0", SPRING, hours(ack=0.2, root_cause=0.6, fix=1, resolve=1.5), {}, None),
+        slowly("kars", "P0", AUTUMN, hours(ack=0.2, fix=0.5, fix_fails=0.75, resolve=2.25), {"data_loss": True}, None),
         ("kars", "P0", CHRISTMAS, hours(ack=0.1), {"security": True}, 1),
-        ("kars", "P1", HANDOVER - 90 * MINUTE, {}, {}, 4.5),
+        slowly("kars", "P1", HANDOVER - 90 * MINUTE, {}, {}, 4.5),
         ("kars", "P1", SPRING, hours(workaround=0.5, resolve=5), {"service": "checkout"}, None),
         ("kars", "P2", HANDOVER - 90 * MINUTE, {}, {"service": "checkout"}, None),
         ("kars", "P2", AUTUMN, hours(ack=3, resolve=50), {}, None),
         ("kars", "P3", CHRISTMAS, {}, {}, None),
-        ("beauty", "P0", HANDOVER - 7 * MINUTE, {}, {"outage": True, "major_impact": True}, 1.5),
-        (
+        slowly("beauty", "P0", HANDOVER - 7 * MINUTE, {}, {"outage": True, "major_impact": True}, 1.5),
+        slowly(
             "beauty",
             "P0",
             AUTUMN,
@@ -280,7 +285,7 @@ HANDOVER, SPRING, AUTUMN, CHRISTMAS, BACK = TURNING
             {"outage": True},
             None,
         ),
-        ("beauty", "P1", BACK - 30 * MINUTE, hours(ack=1.5, resolve=4.5), {"outage": True}, None),
+        slowly("beauty", "P1", BACK - 30 * MINUTE, hours(ack=1.5, resolve=4.5), {"outage": True}, None),
         ("beauty", "P2", CHRISTMAS, {}, {}, None),
         ("beauty", "P3", CHRISTMAS, {}, {}, None),
     ],
