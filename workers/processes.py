@@ -28,7 +28,7 @@ WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 
 MAINTENANCE = 60
 AWAY_SLEEP = 0.5
 NICE = 10  # of 19
-LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.02  # seconds; what is held for one is lost in the sweep's eyes
+LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.05  # seconds; what is held for one is lost in the sweep's eyes
 
 log = structlog.get_logger()
 
@@ -92,7 +92,7 @@ class QueueWorker(SimpleWorker):
         """Messages wait while checkpoints and pages do, though not for long: they share processor, disk and Redis."""
         first = [queue_key(name) for name in BEHIND.get(self._name, ())]
         ends = time.monotonic() + longest
-        while any(map(self.connection.llen, first)) and time.monotonic() < ends and not self._stop.is_set():
+        while first and self.connection.exists(*first) and time.monotonic() < ends and not self._stop.is_set():
             time.sleep(LOOK)
 
     def procline(self, message: str) -> None:
