@@ -341,11 +341,10 @@ def _rooms(incident: Incident | None) -> set[str]:
 
 def _write(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
     """The states, and what has changed in their indexes."""
-    if changes:
-        pipe.mset({_key(c.after.id): versions.write(c.after) for c in changes})
-        _set_alarms(pipe, changes)
     for change in changes:
+        pipe.set(_key(change.after.id), versions.write(change.after))
         _set_indexes(pipe, change)
+    _set_alarms(pipe, changes)
 
 
 def _set_indexes(pipe: "Pipeline", change: Changed) -> None:
