@@ -109,7 +109,7 @@ class Change:
     def has_room(self) -> bool:
         """Whether a room is open, or on its way."""
         return bool(self.incident.room and not self.incident.room.lost) or any(
-            isinstance(e, OpenRoom) for e in self.incident.effects
+            isinstance(e, OpenRoom) and not e.withdrawn for e in self.incident.effects
         )
 
     def open_room(self, invited: tuple[PersonId, ...]) -> None:

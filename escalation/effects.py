@@ -66,18 +66,23 @@ class MailOut(_Effect):
 
 
 class PostCard(_Effect):
-    """The card, in the incidents channel or in the war room."""
+    """The card, in the incidents channel or in the war room.
+
+    `withdrawn`: the incident became private meanwhile. If it was posted and nobody heard of that, it is found.
+    """
 
     kind: Literal["card"] = "card"
     place: Literal["channel", "room"]
+    withdrawn: bool = False
 
 
 class OpenRoom(_Effect):
-    """Create the war room; `name` is the wish, delivery appends a number when it is taken."""
+    """Create the war room; `name` is the wish, delivery appends a number when it is taken. `withdrawn`: as a card."""
 
     kind: Literal["open_room"] = "open_room"
     name: str
     private: bool
+    withdrawn: bool = False
 
 
 class Invite(_Effect):

@@ -19,6 +19,10 @@ def delivered(change: Change, event: Delivered) -> None:
         case SetTopic() if effect.face > event.face:
             change.replace_effect(effect.model_copy(update={"at": change.now}))
             return
+        case PostCard(withdrawn=True):
+            change.drop_effects(effect.id)
+            _late(change, event)
+            return
         case SendPage():
             _page_arrived(change, effect, event)
         case ArchiveRoom() if change.incident.room:
@@ -97,7 +101,8 @@ def _late(change: Change, event: Delivered) -> None:
 
 def room_opened(change: Change, event: RoomOpened) -> None:
     effect = change.incident.effect(event.effect)
-    if effect is None:
+    if effect is None or (isinstance(effect, OpenRoom) and effect.withdrawn):
+        change.drop_effects(event.effect)
         if change.incident.private and not event.room.private:  # opened while the incident became private
             change.set(old_rooms=(*change.incident.old_rooms, event.room))
             change.cause(SetTopic, channel=event.room.channel, neutral=True)

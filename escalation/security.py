@@ -29,7 +29,11 @@ def close_doors(change: Change, by: PersonId, why: str) -> None:
 
 def _stop_public_writing(change: Change) -> None:
     public = (PostCard, OpenRoom, Invite, PinCard, BookmarkLink, SetTopic, Say, MailOut, LinkOther)
-    change.drop_effects(*(e.id for e in change.incident.effects if isinstance(e, public)))
+    waiting = [e for e in change.incident.effects if isinstance(e, public)]
+    change.drop_effects(*(e.id for e in waiting))
+    for effect in waiting:  # a process may have died between the sending and its record
+        if isinstance(effect, PostCard | OpenRoom):
+            change.replace_effect(effect.model_copy(update={"withdrawn": True, "after": ""}))
     change.finalise(*change.public_copies(), redact=True)
     room = change.incident.room
     if room:

@@ -21,7 +21,7 @@ from workers.channels.slack import SlackDoor
 from workers.delivery import Deliveries
 from workers.sweep import Sweep
 
-MARKER = "zebra crossing"
+MARKER, SLUG = "zebra crossing", "zebra-crossing"
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +96,34 @@ def test_a_leak_is_redacted_before_other_cards_are_refreshed(parts: Works) -> No
     parts.desk.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run()
     assert any("moved" in call["args"]["text"] for call in parts.calls("chat.update"))
+
+
+def test_what_became_private_while_its_answer_was_lost_is_found_and_redacted(parts: Works) -> None:
+    """Card and room stand in public, nobody recorded them, and then it is marked: neither keeps its words."""
+    parts.fault("chat.postMessage", "drop_after", times=4)
+    parts.fault("conversations.create", "drop_after", times=2)
+    incident = parts.declare("P0", title=MARKER)
+    parts.run()
+    assert parts.public_words(MARKER)
+    assert any(SLUG in c["name"] for c in parts.channels() if not c["is_private"])
+    parts.desk.handle(incident.id, MarkSecurity(by="U0DANA0001"))
+    parts.run_for(5, step=0.5)
+    shown = [m for m in parts.messages() if m["channel"] == parts.channel("incidents")["id"]]
+    assert shown
+    assert MARKER not in str(shown)
+    assert not any(SLUG in c["name"] for c in parts.channels() if not c["is_private"])
+    parts.settled(incident)
+
+
+def test_what_became_private_before_it_was_sent_is_not_looked_for(parts: Works) -> None:
+    """It never was there."""
+    incident = parts.declare("P0", title=MARKER)
+    parts.desk.handle(incident.id, MarkSecurity(by="U0DANA0001"))
+    parts.run()
+    assert not parts.public_words(MARKER)
+    assert not parts.calls("conversations.history")
+    assert len([c for c in parts.channels() if c["name"].startswith("inc-")]) == 1
+    parts.settled(incident)
 
 
 # What goes wrong on the way ------------------------------------------------------------------------------------------

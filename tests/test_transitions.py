@@ -297,7 +297,7 @@ def pages_are_sent_once(before: Incident, story: Story) -> None:
 
 def private_is_private(before: Incident, story: Story) -> None:
     incident = story.incident
-    public = [e for e in incident.effects if isinstance(e, PostCard) and e.place == "channel"]
+    public = [e for e in incident.effects if isinstance(e, PostCard) and e.place == "channel" and not e.withdrawn]
     assert not public
     redacted = {c.id for c in incident.copies if c.redacted}
     assert all(e.copy_id in redacted or not e.copy_id for e in incident.effects if isinstance(e, Refresh))

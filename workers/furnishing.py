@@ -13,7 +13,7 @@ from workers.addresses import Address, Leak, permitted
 from workers.channels.slack_rooms import SlackRooms
 from workers.pacing import Budget
 from workers.people import People
-from workers.planning import Plan, Went
+from workers.planning import Plan, Went, withdrawn
 
 Act = Callable[[bool], None]
 Furniture = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
@@ -28,11 +28,14 @@ class Furnishing:
 
     def open(self, incident: Incident, effect: OpenRoom) -> Plan:
         """The room itself."""
-        if incident.private and not effect.private:
+        if incident.private and not (effect.private or effect.withdrawn):
             raise Leak(effect.id)
         purpose = f"War room of {incident.id}"
 
         def go(again: bool) -> Went:
+            if effect.withdrawn:
+                made = self._rooms.made(effect.name, effect.private, effect.at) if again else None
+                return Went(RoomOpened(effect=effect.id, room=made) if made else withdrawn(effect))
             room = self._rooms.create(effect.name, effect.private, purpose, effect.at)
             return Went(RoomOpened(effect=effect.id, room=room))
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from escalation.events import OutcomeEvent
+from escalation.effects import Effect
+from escalation.events import Dropped, OutcomeEvent
 from escalation.values import PersonId
 from workers.pacing import Budget
 
@@ -31,3 +32,8 @@ class Later:
     """What it depends on is not there yet: plan it again at an instant."""
 
     at: datetime
+
+
+def withdrawn(effect: Effect) -> Dropped:
+    """The outcome of something public that was called off before it was done."""
+    return Dropped(effect=effect.id, why="it became private")

@@ -43,7 +43,7 @@ from workers.furnishing import Furnishing
 from workers.gathering import Gathering
 from workers.other_ways import Others
 from workers.people import People
-from workers.planning import Later, Plan, Went
+from workers.planning import Later, Plan, Went, withdrawn
 
 Act = Callable[[bool], None]
 Words = Callable[[], Message]
@@ -129,6 +129,8 @@ class Sender:
         return replace(alone, go=go)
 
     def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
+        if effect.withdrawn:
+            return self._withdrawn(incident, effect)
         if effect.place == "channel":
             address = Address(self._slack.rooms.channel(self._incidents))
         elif incident.room:
@@ -138,6 +140,19 @@ class Sender:
         return self._post(
             incident, effect, address, lambda: blocks.card(incident, self._desk.ahead(incident), names=self._names())
         )
+
+    def _withdrawn(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
+        """A public card that may stand there although nobody recorded it: looked for, so that it is redacted."""
+        room = incident.old_rooms[-1].channel if incident.old_rooms else ""
+        channel = self._slack.rooms.channel(self._incidents) if effect.place == "channel" else room
+        if not channel:
+            return withdrawn(effect)
+
+        def go(again: bool) -> Went:
+            found = self._slack.find(channel, Tag(effect.id, 0), effect.at) if again else None
+            return Went(_delivered(effect, found, "") if found else withdrawn(effect), adopted=found is not None)
+
+        return Plan(pacing.message(channel), go)
 
     def _say(self, incident: Incident, effect: Say, now: datetime) -> Plan | OutcomeEvent:
         entry = incident.entry(effect.entry)

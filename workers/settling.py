@@ -1,6 +1,6 @@
 """What a failed send means for the incident: an outcome of its own, or only another try."""
 
-from escalation.effects import OPTIONAL, Alert, Effect, MailOut, PageBy, PostCard, Refresh, SendPage, Tell
+from escalation.effects import OPTIONAL, Alert, Effect, MailOut, OpenRoom, PageBy, PostCard, Refresh, SendPage, Tell
 from escalation.events import Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident import Incident
 from escalation.records import CopyKind
@@ -31,6 +31,10 @@ def settle(incident: Incident, effect: Effect, failed: Failed, incidents_channel
     match failed.kind:
         case Kind.PASSING:
             return None
+        case _ if (
+            isinstance(effect, PostCard | OpenRoom) and effect.withdrawn
+        ):  # what cannot be seen needs no redacting
+            return Dropped(effect=effect.id, why=failed.error)
         case _ if isinstance(effect, PageBy | Alert | MailOut):
             return _otherwise(effect, failed)
         case Kind.TOKEN:

@@ -79,6 +79,16 @@ class SlackRooms:
                 return room
         raise Failed("no_free_name")
 
+    def made(self, name: str, private: bool, since: datetime) -> Room | None:
+        """The room that `create` may have left, if it did."""
+        for n in range(1, NAMES_TRIED + 1):
+            found = self._named(name if n == 1 else f"{name}-{n}")
+            if found is None:
+                return None
+            if self._ours(found, private, since):
+                return Room(channel=found["id"], name=found["name"], private=private)
+        return None
+
     def _create(self, name: str, private: bool, since: datetime) -> Room | None:
         try:
             made = self._slack.call("conversations.create", name=name, is_private=private)["channel"]
