@@ -355,7 +355,7 @@ class Office:
     def room(self, incident: Incident, *members: str) -> Incident:
         """Open the incident's war room in the workspace, with these people in it."""
         slack = WebClient(self.workspace.bot_token, base_url=self.workspace.api_url)
-        wanted = next(e for e in incident.effects if isinstance(e, OpenRoom))
+        wanted = next(e for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
         made = slack.conversations_create(name=wanted.name, is_private=wanted.private)["channel"]
         slack.conversations_invite(channel=made["id"], users=",".join(user(m) for m in members))
         room = Room(channel=made["id"], name=wanted.name, private=wanted.private)

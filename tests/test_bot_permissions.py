@@ -33,7 +33,7 @@ def private(*, room: bool) -> Incident:
     incident = told_by(MarkSecurity(by="USOMEBODY"))
     if not room:
         return incident
-    wanted = next(e for e in incident.effects if isinstance(e, OpenRoom))
+    wanted = next(e for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
     opened = RoomOpened(effect=wanted.id, room=Room(channel="C1", name="room", private=True))
     return told_by(MarkSecurity(by="USOMEBODY"), opened)
 

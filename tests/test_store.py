@@ -66,10 +66,10 @@ def test_a_room_leads_to_its_incident_however_old(redis: "Redis") -> None:
     """The present room and the former ones, without a search through all incidents."""
     desk = desk_over(redis)
     incident = desk.declare("UPAULA", Severity.P0, Facts(title="Checkout is down"))
-    public = next(e for e in incident.effects if isinstance(e, OpenRoom))
+    public = next(e for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
     desk.handle(incident.id, RoomOpened(effect=public.id, room=Room(channel="COLD", name="inc", private=False)))
     marked = desk.handle(incident.id, MarkSecurity(by="UPAULA"))
-    private = next(e for e in marked.effects if isinstance(e, OpenRoom))
+    private = next(e for e in marked.effects if isinstance(e, OpenRoom) and not e.withdrawn)
     now = desk.handle(incident.id, RoomOpened(effect=private.id, room=Room(channel="CNEW", name="inc", private=True)))
     assert (desk.store.of_room("COLD"), desk.store.of_room("CNEW"), desk.store.of_room("CX")) == (now, now, None)
 

@@ -35,7 +35,7 @@ OTHERS = (Other(id="INC-20241218-000"),)
 
 def rooms(story: Story) -> list[tuple[float, bool]]:
     """(minute, whether it is private) of every room that was asked for."""
-    opened = (e for e in story.caused.values() if isinstance(e, OpenRoom))
+    opened = (e for e in story.caused.values() if isinstance(e, OpenRoom) and not e.withdrawn)
     return [((e.at - story.start).total_seconds() / 60, e.private) for e in opened]
 
 
@@ -45,7 +45,7 @@ def invited(story: Story) -> set[str]:
 
 def in_its_room(story: Story, channel: str = "CROOM") -> Story:
     """Slack made the room and took its card."""
-    opened = next(e for e in story.incident.effects if isinstance(e, OpenRoom))
+    opened = next(e for e in story.incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
     story.do(RoomOpened(effect=opened.id, room=Room(channel=channel, name=opened.name, private=opened.private)))
     card = next(e for e in story.incident.effects if isinstance(e, PostCard) and e.place == "room")
     return story.do(Delivered(effect=card.id, channel=channel, ts="1.1", face=story.incident.face))
