@@ -406,11 +406,14 @@ def workspace_of(instance: Instance) -> httpx2.Response:
 
 
 def within_reach(buttons: Locator) -> None:
-    """Each is large enough for a thumb and inside of the screen."""
-    places = buttons.evaluate_all("all => all.map(one => one.getBoundingClientRect()).map(at => [at.height, at.right])")
-    assert len(places) >= 4
-    assert min(height for height, _ in places) >= 30
-    assert max(right for _, right in places) <= PHONE["width"]
+    """Each is large enough for a thumb and inside of the screen; a card that is being drawn anew is looked at again."""
+    size = "all => all.map(one => one.getBoundingClientRect()).map(at => [at.height, at.right])"
+
+    def reached() -> bool:
+        places = buttons.evaluate_all(size)
+        return len(places) >= 4 and all(height >= 30 and right <= PHONE["width"] for height, right in places)
+
+    eventually(reached, "a button is too small, or off the screen")
 
 
 # kill -9 -------------------------------------------------------------------------------------------------------------
