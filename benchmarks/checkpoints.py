@@ -11,8 +11,8 @@ from redis import Redis
 
 from benchmarks.crowd import Crowd
 from benchmarks.rig import Rig, wait_until
+from escalation.indexes import ALARMS
 from escalation.parts import QUEUES
-from escalation.store import ALARMS
 from workers.queues import queue_key
 
 QUIET = 5  # looks in a row that find nothing queued

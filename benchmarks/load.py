@@ -119,17 +119,18 @@ class Growth:
     def rows(self) -> Iterator[Row]:
         scale = self._scale
         late = floors.lateness(scale.spread, scale.seconds)
+        resting = {size: self._resting(size) for size in scale.sizes}
         with rig(bot=True) as place:
             http(f"{place.workspace}/control/limits", {"on": False})
             people = [_person(place, n) for n in range(scale.people)]
             yield Row("**Start**")
             yield self._start(place)
-            crowd, bare = Crowd(place), idle.stored(place)
+            crowd = Crowd(place)
             for before, size in pairwise((0, *scale.sizes)):
                 crowd.there(size - before)
                 checkpoints.settle(place)
                 yield Row(f"**{size:,} incidents open**")
-                yield from self._resting(place, (idle.stored(place) - bare) / size)
+                yield from resting[size]
                 yield from self._checkpoints(place, crowd, late)
                 yield from self._clicks(place, crowd, people)
 
@@ -142,15 +143,21 @@ class Growth:
         ours = median([idle.start(place) for _ in range(self._scale.rounds)])
         return beside("`tocsin run` until it is ready; an empty Bolt app", ours, median([empty() for _ in range(3)]))
 
-    def _resting(self, place: Rig, each: float) -> Iterator[Row]:
-        cost = idle.cost(place, self._scale.watch)
-        yield Row("Redis's data for each", size_of(each))
-        yield Row(
-            "the bot and the six parts of a worker: processor while nothing is due, of one core",
-            f"{cost.processor:.1%}",
-        )
-        yield Row("… memory", size_of(cost.memory))
-        yield Row("… Redis commands a second", f"{cost.commands:.0f}")
+    def _resting(self, size: int) -> list[Row]:
+        """On a server of its own: on the other, what was done before still has messages waiting for Slack's pace."""
+        with rig(bot=True) as place:
+            bare = idle.stored(place)
+            Crowd(place).there(size)
+            checkpoints.settle(place)
+            each = (idle.stored(place) - bare) / size
+            cost = idle.cost(place, self._scale.watch)
+        parts = "the bot and the six parts of a worker: processor while nothing is due, of one core"
+        return [
+            Row("Redis's data for each", size_of(each)),
+            Row(parts, f"{cost.processor:.1%}"),
+            Row("… memory", size_of(cost.memory)),
+            Row("… Redis commands a second", f"{cost.commands:.0f}"),
+        ]
 
     def _checkpoints(self, place: Rig, crowd: Crowd, floor: list[float]) -> Iterator[Row]:
         late = checkpoints.spread(place, crowd, self._scale.spread, self._scale.seconds)

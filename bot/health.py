@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
+from escalation.indexes import ALARMS
 from escalation.parts import PARTS, QUEUES
-from escalation.store import ALARMS, SIGNS, Store
+from escalation.store import SIGNS, Store
 
 METRICS = "tocsin:metrics"
 

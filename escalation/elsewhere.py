@@ -3,18 +3,19 @@
 Of a security incident they say that there is one, and no word of what it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from escalation.incident import Incident
 from escalation.outward import outward
-from escalation.records import Entry
+from escalation.records import Entry, Page
 from escalation.templates import war_room, why_you
 from escalation.values import PersonId
 from escalation.wording import Wording
 from escalation.words import Line, Strong, Time, clean, line, text
 
 HIDDEN = "a security incident"
+_ALSO = line("You are paged for what follows too; an outage held it up.")
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,28 @@ def title(incident: Incident) -> str:
     return drill + (HIDDEN if incident.private else " ".join(clean(incident.facts.title).split()))
 
 
-def page_letter(incident: Incident, page_n: int, names: Mapping[PersonId, str]) -> Letter:
-    """Why you, what it is, where it is handled. A reason may be people's words, so a private one goes without."""
-    page = incident.page(page_n)
-    again = " again" if page.sent > 1 else ""
-    why = why_you(incident, page_n)
-    lines = (*(why[:1] if incident.private else why), *_facts(incident), _answer_in_slack(incident))
-    subject = f"[{incident.severity}] You are paged{again}: {title(incident)} ({incident.id})"
-    return Letter(subject, text(lines, names))
+@dataclass(frozen=True)
+class Call:
+    """A page, with the incident that it is about."""
+
+    incident: Incident
+    page: Page
+
+
+def page_letter(calls: Sequence[Call], names: Mapping[PersonId, str]) -> Letter:
+    """One person's pages, the worst first. Why you, what it is, where it is handled."""
+    first, *others = sorted(calls, key=lambda call: (call.incident.severity, call.incident.id))
+    incident, again = first.incident, " again" if first.page.sent > 1 else ""
+    more = f" and {len(others)} more" if others else ""
+    subject = f"[{incident.severity}] You are paged{again}: {title(incident)} ({incident.id}){more}"
+    parts = [_called(first), *([(_ALSO,)] if others else []), *map(_called, others)]
+    return Letter(subject, "\n\n".join(text(lines, names) for lines in parts))
+
+
+def _called(call: Call) -> tuple[Line, ...]:
+    """One page. A reason may be people's words, so a private one goes without."""
+    incident, why = call.incident, why_you(call.incident, call.page.n)
+    return (*(why[:1] if incident.private else why), *_facts(incident), _answer_in_slack(incident))
 
 
 def stakeholder_letter(incident: Incident, entry: Entry, wording: Wording, names: Mapping[PersonId, str]) -> Letter:

@@ -1,13 +1,10 @@
 """Incidents in Redis: the one module of the domain that does I/O. A change, its due times and its jobs are one commit.
 
-Keys (JSON or plain text): `tocsin:incident:{id}` the state; `tocsin:open` the open ids, and `tocsin:open:{severity}`
-by declaration; `tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with something ahead of them;
-`tocsin:rooms` whose war room a channel is or was; `tocsin:shared` open ids that share a war room with others of their
-time; `tocsin:alarms` what must happen when; `tocsin:counter:{day}` the day's number; `tocsin:key:{key}` what a
-modal's submit made; `tocsin:directory` the workspace's people; `tocsin:away` the last outage; `tocsin:duty`
-overrides, absences, calendar feeds and test pages; `tocsin:signs` the names of the keys that live processes keep;
-`tocsin:upkeep` is there for a while after the regular work was asked for; `tocsin:ledger` what happened when, for the
-objectives. Sorted sets are scored in epoch seconds, as floats.
+Keys (JSON or plain text) beside those of `escalation.indexes`: `tocsin:counter:{day}` the day's number;
+`tocsin:key:{key}` what a modal's submit made; `tocsin:directory` the workspace's people; `tocsin:away` the last outage;
+`tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:signs` the names of the keys that live
+processes keep; `tocsin:upkeep` is there for a while after the regular work was asked for; `tocsin:ledger` what happened
+when, for the objectives.
 """
 
 import functools
@@ -20,22 +17,17 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError, WatchError
 from redis.client import Pipeline
 
-from escalation import versions
-from escalation.agenda import Agenda, Changed
+from escalation import indexes, versions
+from escalation.agenda import Changed
 from escalation.company import Directory
 from escalation.incident import Incident
+from escalation.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, open_of
 from escalation.objectives import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.policy import Severity
 from escalation.turns import Duty
 from escalation.versions import TooNew
 
-ALARMS = "tocsin:alarms"
-OPEN = "tocsin:open"
-ALL = "tocsin:incidents"
-ROOMS = "tocsin:rooms"
-URGENT = "tocsin:urgent"
 SIGNS = "tocsin:signs"
-SHARED = "tocsin:shared"
 DIRECTORY = "tocsin:directory"
 DUTY = "tocsin:duty"
 AWAY = "tocsin:away"
@@ -77,7 +69,7 @@ class Store:
 
     def get(self, incident_id: str) -> Incident:
         """The incident as it stands; NotFound if there is none."""
-        raw = self.redis.get(_key(incident_id))
+        raw = self.redis.get(indexes.key(incident_id))
         if raw is None:
             raise NotFound(incident_id)
         return self._read(raw)
@@ -89,7 +81,7 @@ class Store:
         """
 
         def attempt(pipe: Pipeline, stamp: str) -> Incident:
-            pipe.watch(_key(incident_id))  # type: ignore[no-untyped-call]  # redis-py left it untyped
+            pipe.watch(indexes.key(incident_id))  # type: ignore[no-untyped-call]  # redis-py left it untyped
             before = self._load(pipe, incident_id)
             if before is None:
                 raise NotFound(incident_id)
@@ -110,8 +102,8 @@ class Store:
         """
         stamp = uuid.uuid4().hex
         with self.redis.pipeline() as pipe:
-            pipe.watch(*map(_key, ids))  # type: ignore[no-untyped-call]  # as above
-            found: Any = pipe.mget([_key(i) for i in ids])
+            pipe.watch(*map(indexes.key, ids))  # type: ignore[no-untyped-call]  # as above
+            found: Any = pipe.mget([indexes.key(i) for i in ids])
             known = [incident for raw in found if raw and (incident := self._intact(raw))]
             changes = {before.id: (before, step(before)) for before in known}
             changed = ((b, a) for b, a in changes.values() if a is not b)
@@ -149,7 +141,7 @@ class Store:
         return self._until_committed(attempt)
 
     def _load(self, pipe: Pipeline, incident_id: str) -> Incident | None:
-        raw: Any = pipe.get(_key(incident_id))
+        raw: Any = pipe.get(indexes.key(incident_id))
         return self._read(raw) if raw else None
 
     def _commit(self, pipe: Pipeline, before: Incident | None, after: Incident, stamp: str) -> Incident:
@@ -195,7 +187,7 @@ class Store:
     def _worst(self, most: int) -> set[str]:
         with self.redis.pipeline(transaction=False) as pipe:
             for severity in Severity:
-                pipe.zrevrange(_open_of(severity), 0, most - 1)
+                pipe.zrevrange(open_of(severity), 0, most - 1)
             found = [_text(i) for ids in pipe.execute() for i in ids]
         return set(found[:most])
 
@@ -203,7 +195,7 @@ class Store:
         """How many are open of each severity; nothing is read of them."""
         with self.redis.pipeline(transaction=False) as pipe:
             for severity in Severity:
-                pipe.zcard(_open_of(severity))
+                pipe.zcard(open_of(severity))
             return dict(zip(Severity, pipe.execute(), strict=True))
 
     def open_count(self) -> int:
@@ -226,7 +218,7 @@ class Store:
 
     def _many(self, ids: list[str]) -> Iterator[Incident]:
         if ids:
-            yield from filter(None, map(self._readable, filter(None, self.redis.mget([_key(i) for i in ids]))))
+            yield from filter(None, map(self._readable, filter(None, self.redis.mget([indexes.key(i) for i in ids]))))
 
     def _readable(self, raw: Any) -> Incident | None:
         """For lists: one document of a newer version must not hide the others."""
@@ -323,70 +315,32 @@ def _text(raw: Any) -> str:
     return str(raw, "utf-8")
 
 
-def _key(incident_id: str) -> str:
-    return f"tocsin:incident:{incident_id}"
-
-
-def _open_of(severity: Severity) -> str:
-    return f"{OPEN}:{severity}"
-
-
-def _shares_room(incident: Incident) -> bool:
-    return incident.open and incident.policy.room_when_several and not incident.private and not incident.drill
-
-
-def _rooms(incident: Incident | None) -> set[str]:
-    return {r.channel for r in (incident.room, *incident.old_rooms) if r} if incident else set()
-
-
 def _write(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
     """The states, and what has changed in their indexes."""
     for change in changes:
-        pipe.set(_key(change.after.id), versions.write(change.after))
+        pipe.set(indexes.key(change.after.id), versions.write(change.after))
         _set_indexes(pipe, change)
-    _set_alarms(pipe, changes)
-
-
-def _set_indexes(pipe: "Pipeline", change: Changed) -> None:
-    before, after = change.before, change.after
-    if before is None:
-        pipe.zadd(ALL, {after.id: after.declared_at.timestamp()})
-    if (left := _listed(before)) != (entered := _listed(after)):
-        if left:
-            pipe.zrem(left, after.id)
-        if entered:
-            pipe.zadd(entered, {after.id: after.declared_at.timestamp()})
-    old, new = _indexes(before, change.old), _indexes(after, change.new)
-    for index in new - old:
-        pipe.sadd(index, after.id)
-    for index in old - new:
-        pipe.srem(index, after.id)
-    if opened := _rooms(after) - _rooms(before):
-        pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
-
-
-def _listed(incident: Incident | None) -> str:
-    return _open_of(incident.severity) if incident and incident.open else ""
-
-
-def _indexes(incident: Incident | None, ahead: Agenda) -> set[str]:
-    """The sets that an incident is to be found in."""
-    if incident is None:
-        return set()
-    urgent = incident.policy.urgent and bool(ahead.alarms)
-    belongs = {OPEN: incident.open, SHARED: _shares_room(incident), URGENT: urgent}
-    return {index for index, yes in belongs.items() if yes}
-
-
-def _set_alarms(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
-    """Write only what differs, so that a retry's later time is not put back."""
-    moved: dict[str, float] = {}
-    gone: list[str] = []
-    for change in changes:
-        before, after = change.old.alarms, change.new.alarms
-        moved |= {member: at for member, at in after.items() if before.get(member) != at}
-        gone += before.keys() - after.keys()
+    moved, gone = indexes.alarms(changes)
     if moved:
         pipe.zadd(ALARMS, moved)
     if gone:
         pipe.zrem(ALARMS, *gone)
+
+
+def _set_indexes(pipe: "Pipeline", change: Changed) -> None:
+    before, after = change.before, change.after
+    declared = {after.id: after.declared_at.timestamp()}
+    if before is None:
+        pipe.zadd(ALL, declared)
+    if (left := indexes.listed(before)) != (entered := indexes.listed(after)):
+        if left:
+            pipe.zrem(left, after.id)
+        if entered:
+            pipe.zadd(entered, declared)
+    old, new = indexes.sets(before, change.old), indexes.sets(after, change.new)
+    for index in new - old:
+        pipe.sadd(index, after.id)
+    for index in old - new:
+        pipe.srem(index, after.id)
+    if opened := indexes.rooms(after) - indexes.rooms(before):
+        pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))

@@ -12,6 +12,7 @@ import pytest
 import uvicorn.server
 from sandbox_workspace import Pushed
 from slack_sdk import WebClient
+from working import PushedClock, SlackByClock, Works, redis_of, works_anew
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
@@ -67,6 +68,21 @@ def shared() -> Iterator[RunningWorkspace]:
 @pytest.fixture
 def slack(workspace: RunningWorkspace) -> WebClient:
     return WebClient(token=workspace.bot_token, base_url=workspace.api_url, retry_handlers=[])
+
+
+@pytest.fixture(scope="module")
+def slack_by_clock() -> Iterator[SlackByClock]:
+    """A workspace whose time is pushed, for all tests of a module."""
+    pushed = PushedClock()
+    with running(clock=pushed.seconds) as place:
+        yield place, pushed
+
+
+@pytest.fixture
+def parts(slack_by_clock: SlackByClock) -> Iterator[Works]:
+    """The whole of Tocsin but its processes, with nothing open."""
+    with redis_of("valkey") as redis:
+        yield works_anew(redis, *slack_by_clock)
 
 
 @pytest.fixture

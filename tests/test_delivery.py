@@ -1,7 +1,6 @@
 """Each effect reaches Slack exactly once, whatever goes wrong on the way: over the wire, to the local workspace."""
 
 import itertools
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -9,32 +8,17 @@ from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as Away
-from working import PushedClock, Works, redis_of, works_anew
+from working import Works
 
-import sandbox.server
 from escalation.effects import PostCard, SendPage, Tell
 from escalation.events import Acknowledge, CheckpointDue, MarkSecurity, Resolve
 from escalation.incident import Incident
-from sandbox.server import RunningWorkspace
 from workers import pacing
 from workers.channels.slack import SlackDoor
 from workers.delivery import Deliveries
 from workers.sweep import Sweep
 
 MARKER, SLUG = "zebra crossing", "zebra-crossing"
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
-    clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace:
-        yield workspace, clock
-
-
-@pytest.fixture
-def parts(slack: tuple[RunningWorkspace, PushedClock]) -> Iterator[Works]:
-    with redis_of("valkey") as redis:
-        yield works_anew(redis, *slack)
 
 
 # All is well ---------------------------------------------------------------------------------------------------------

@@ -1,31 +1,14 @@
 """After an outage each person gets one page, which lists what they missed; the other pages are in its thread."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from working import PushedClock, Works, redis_of, works_anew
+from working import Works
 
-import sandbox.server
 from escalation.events import Acknowledge, PageGathered, Resolve
 from escalation.incident import Incident
 from escalation.records import MOST_ALSO
-from sandbox.server import RunningWorkspace
 
 PAGED = "You are paged"
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
-    clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace:
-        yield workspace, clock
-
-
-@pytest.fixture
-def parts(slack: tuple[RunningWorkspace, PushedClock]) -> Iterator[Works]:
-    with redis_of("valkey") as redis:
-        yield works_anew(redis, *slack)
 
 
 def calls(parts: Works, since: float = 0.0) -> dict[str, list[dict[str, Any]]]:

@@ -1,29 +1,12 @@
 """What Slack's absence held up goes when Slack is back, and not when its own next try would come."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
-import pytest
-from working import PushedClock, Works, redis_of, works_anew
+from working import Works
 
-import sandbox.server
 from escalation.agenda import effect_alarm, ready
-from escalation.store import ALARMS
-from sandbox.server import RunningWorkspace
+from escalation.indexes import ALARMS
 from workers import held, outbox
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
-    clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace:
-        yield workspace, clock
-
-
-@pytest.fixture
-def parts(slack: tuple[RunningWorkspace, PushedClock]) -> Iterator[Works]:
-    with redis_of("valkey") as redis:
-        yield works_anew(redis, *slack)
 
 
 def away_for(parts: Works, seconds: float) -> None:

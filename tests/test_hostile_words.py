@@ -31,7 +31,7 @@ from bot.scene import Scene
 from bot.slip import Slip
 from escalation.announcing import Announcer
 from escalation.company import Company, Directory, Roster
-from escalation.elsewhere import alert_summary, page_letter, stakeholder_letter
+from escalation.elsewhere import Call, alert_summary, page_letter, stakeholder_letter
 from escalation.events import Move
 from escalation.handovers import ShiftChange
 from escalation.incident import Incident
@@ -215,7 +215,7 @@ def test_words_stay_words_outside_of_slack(words: str) -> None:
     """A mail has one line as its subject and nothing that steers a terminal; an event of a paging service is short."""
     incident = spoil(with_entry(EntryKind.COMMUNICATION), words)
     entry = next(e for e in incident.timeline if e.kind is EntryKind.COMMUNICATION)
-    letters = [page_letter(incident, page.n, {"UONCALL": words}) for page in incident.pages]
+    letters = [page_letter([Call(incident, page)], {"UONCALL": words}) for page in incident.pages]
     letters += [stakeholder_letter(incident, each, Wording(), {}) for each in stages(entry)]
     for letter in letters:
         assert not CONTROL.search(letter.body + letter.subject)

@@ -9,7 +9,7 @@ from story import START
 from working import BACKENDS, redis_of
 
 from escalation.agenda import effect_alarm
-from escalation.store import ALARMS
+from escalation.indexes import ALARMS
 from workers.leases import LEASE_MS, Leases, lease_key
 
 EFFECT = "INC-20241218-001-7"

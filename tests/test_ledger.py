@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from story import START
 from wire import web
-from working import BACKENDS, PushedClock, Works, example, redis_of, works, works_anew
+from working import BACKENDS, Works, example, redis_of, works
 
-import sandbox.server
 from escalation import objectives
 from escalation.effects import SendPage
 from escalation.events import Acknowledge, Cancel, Delivered, StartFix
@@ -16,7 +15,6 @@ from escalation.objectives import Objective, Record, Report, Row, What, decode, 
 from escalation.policy import Severity
 from escalation.records import Facts
 from escalation.store import LEDGER
-from sandbox.server import RunningWorkspace
 from workers import breach, jobs, ledger, metrics
 from workers.breach import Breach
 from workers.planning import Went
@@ -32,19 +30,6 @@ def alone(request: pytest.FixtureRequest) -> Iterator[Works]:
         jobs.bind(made.context)
         yield made
         jobs.unbind()
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
-    clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace:
-        yield workspace, clock
-
-
-@pytest.fixture
-def parts(slack: tuple[RunningWorkspace, PushedClock]) -> Iterator[Works]:
-    with redis_of("valkey") as redis:
-        yield works_anew(redis, *slack)
 
 
 def written(parts: Works, *kinds: What) -> list[Record]:

@@ -1,6 +1,7 @@
 """The ways beside Slack: mail and PagerDuty with every page, or when Slack is away, once each as far as they can."""
 
 import smtplib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,15 +9,14 @@ from email.message import EmailMessage
 
 import pytest
 from post_office import CERTIFICATE, PostOffice, Switchboard, post_office, switchboard
-from working import PushedClock, Works, example, redis_of, works
+from working import PushedClock, SlackByClock, Works, example, redis_of, works
 
-import sandbox.server
 from escalation.effects import PageBy
 from escalation.elsewhere import Letter
 from escalation.events import Acknowledge, Resolve
+from escalation.incident import Incident
 from escalation.plans import OtherWays, Via
 from escalation.records import EntryKind, PageState
-from sandbox.server import RunningWorkspace
 from tocsin import ways
 from tocsin.settings import Environment, SettingsError, read
 from workers.channels.mail import MailDoor
@@ -42,16 +42,9 @@ def board() -> Iterator[Switchboard]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
-    clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace:
-        yield workspace, clock
-
-
 @pytest.fixture
-def parts(slack: tuple[RunningWorkspace, PushedClock], office: PostOffice, board: Switchboard) -> Iterator[Works]:
-    workspace, clock = slack
+def parts(slack_by_clock: SlackByClock, office: PostOffice, board: Switchboard) -> Iterator[Works]:
+    workspace, clock = slack_by_clock
     with redis_of("valkey") as redis:
         clock.now = PushedClock().now
         made = works(redis, workspace, clock, example())
@@ -268,6 +261,71 @@ def test_an_answered_page_does_not_fall_back(parts: Works, office: PostOffice) -
     assert parts.store.get(incident.id).open
     answered = incident.pages[0].person
     assert len(office.mails) == len([p for p in incident.pages if p.person != answered])
+
+
+# After an outage -----------------------------------------------------------------------------------------------------
+
+
+def slept_through(parts: Works, office: PostOffice, *severities: str) -> list[Incident]:
+    """Incidents of which each wakes people while Tocsin is away for an hour; only the mails of afterwards are left."""
+    made = [using(parts, PAGING).declare(s, title=f"Outage {n}") for n, s in enumerate(severities)]
+    parts.run()
+    office.mails.clear()
+    parts.clock.push(minutes=60)
+    parts.run()
+    return made
+
+
+def test_one_mail_tells_all_that_was_slept_through(parts: Works, office: PostOffice) -> None:
+    """Each person gets one, the worst incident first; nobody waits for it but those whose page is late already."""
+    mild, *bad = slept_through(parts, office, "P1", "P0", "P0")
+    assert not office.mails
+    parts.run_for(5, step=0.5)
+    assert office.mails
+    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    by_pages = Counter(p.person for i in (mild, *bad) for p in parts.now(i).pages if p.state is PageState.OPEN)
+    members = parts.store.directory().people
+    for mail in office.mails:
+        listed = [i for i in (*bad, mild) if i.id in mail.body]
+        assert len(listed) == by_pages[members[mail.to[0]]]
+        assert mail.subject.startswith(f"[{listed[0].severity}] You are paged")
+        assert mail.subject.endswith(f" and {len(listed) - 1} more" if len(listed) > 1 else ")")
+    assert max(by_pages.values()) == 3
+    for incident in (mild, *bad):
+        parts.settled(incident)
+
+
+def test_a_mail_that_has_to_wait_keeps_the_others_with_it(parts: Works, office: PostOffice) -> None:
+    """The server says later a few times: then one mail goes, and the others count as sent with it."""
+    office.refusing["RCPT"] = "451 try again later"
+    made = slept_through(parts, office, "P0", "P0")
+    parts.run_for(8, step=0.5)
+    office.refusing.clear()
+    parts.run_for(60, step=2)
+    assert office.mails
+    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    for incident in made:
+        parts.settled(incident)
+
+
+def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, office: PostOffice) -> None:
+    """The incident whose mail was to take the others along is over before it went."""
+    first, *others = slept_through(parts, office, "P0", "P0", "P0")
+    parts.desk.handle(first.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
+    parts.run_for(60, step=1)
+    assert office.mails
+    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    assert all(f"{i.id}" in m.body for m in office.mails for i in others)
+    assert all(first.id not in m.body for m in office.mails)
+    for incident in others:
+        parts.settled(incident)
+
+
+def test_a_page_in_time_has_its_own_mail(parts: Works, office: PostOffice) -> None:
+    """Two incidents on a good day."""
+    made = [using(parts, PAGING).declare("P0") for _ in range(2)]
+    parts.run()
+    assert len(office.mails) == sum(len(parts.now(i).pages) for i in made)
 
 
 # Set up --------------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from working import BACKENDS, Works, redis_of, works
 from escalation.agenda import effect_alarm, ready
 from escalation.effects import SendPage
 from escalation.events import Acknowledge, Delivered, StartFix
+from escalation.indexes import ALARMS
 from escalation.parts import QUEUES
-from escalation.store import ALARMS
 from workers import outbox
 
 

@@ -1,29 +1,12 @@
 """Where sends go: people who left, rooms that are taken or gone, secret incidents, and what is wrong with us."""
 
-from collections.abc import Iterator
-
 import pytest
-from working import PushedClock, Works, redis_of, works_anew
+from working import Works
 
-import sandbox.server
 from escalation.events import Acknowledge, MarkSecurity, Resolve
 from escalation.records import EntryKind, PageState
-from sandbox.server import RunningWorkspace
 
 MARKER = "zebra crossing"
-
-
-@pytest.fixture(scope="module")
-def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
-    clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace:
-        yield workspace, clock
-
-
-@pytest.fixture
-def parts(slack: tuple[RunningWorkspace, PushedClock]) -> Iterator[Works]:
-    with redis_of("valkey") as redis:
-        yield works_anew(redis, *slack)
 
 
 # People --------------------------------------------------------------------------------------------------------------

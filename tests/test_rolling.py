@@ -21,9 +21,10 @@ from escalation.agenda import alarms, ready
 from escalation.desk import Desk
 from escalation.events import Acknowledge, Cancel, CheckpointDue, Resolve
 from escalation.incident import STATE_VERSION, Incident
+from escalation.indexes import ALARMS, ALL, OPEN
 from escalation.policy import Severity
 from escalation.records import EntryKind, Status
-from escalation.store import ALARMS, ALL, OPEN, Store
+from escalation.store import Store
 from escalation.versions import TooNew
 from sandbox.server import RunningWorkspace
 from tocsin import redis_checks

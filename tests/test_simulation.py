@@ -10,9 +10,8 @@ from examples import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from story import shipped
-from working import PushedClock, Works, redis_of, works
+from working import SlackByClock, Works, redis_of, works
 
-import sandbox.server
 from escalation.checkpoints import alarms
 from escalation.company import Company, Directory, Roster, roster
 from escalation.duty import NOTHING_ARRANGED, Away, Duty, Override
@@ -41,7 +40,6 @@ from escalation.terms import terms_for
 from escalation.transitions import decide, declare
 from escalation.words import text
 from sandbox.company import stable_id
-from sandbox.server import RunningWorkspace
 
 MINUTE = timedelta(minutes=1)
 PEOPLE = {key: stable_id("U", key) for key in ("dana", "omar", "mei", "lena", "erik", "sofia")}
@@ -245,13 +243,6 @@ def test_what_is_foretold_happens(
     assert set(alarms(found.incident).values()) == set(alarms(real.incident).values())
 
 
-@pytest.fixture(scope="module")
-def slack() -> Iterator[tuple[RunningWorkspace, PushedClock]]:
-    clock = PushedClock()
-    with sandbox.server.running(clock=clock.seconds) as workspace:
-        yield workspace, clock
-
-
 def hours(**steps: float) -> Script:
     return {Step[name.upper()]: timedelta(hours=length) for name, length in steps.items()}
 
@@ -291,7 +282,7 @@ HANDOVER, SPRING, AUTUMN, CHRISTMAS, BACK = TURNING
     ],
 )
 def test_the_whole_stack_does_what_was_foretold(
-    slack: tuple[RunningWorkspace, PushedClock],
+    slack_by_clock: SlackByClock,
     policy: str,
     severity: str,
     start: datetime,
@@ -300,7 +291,7 @@ def test_the_whole_stack_does_what_was_foretold(
     until: float | None,
 ) -> None:
     """Store, ticker, jobs and deliveries into a workspace, on a pushed clock: the same lines at the same instants."""
-    workspace, clock = slack
+    workspace, clock = slack_by_clock
     of = company()
     with redis_of("valkey") as redis:
         clock.now = start

@@ -22,10 +22,11 @@ from escalation.duty import Duty, override, take
 from escalation.effects import OpenRoom
 from escalation.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
 from escalation.incident import Incident
+from escalation.indexes import ALARMS
 from escalation.policy import Severity
 from escalation.records import Facts, Room
 from escalation.refused import Refused
-from escalation.store import ALARMS, MOST_LOST, NotFound, Store
+from escalation.store import MOST_LOST, NotFound, Store
 from workers import outbox
 
 HOUR = timedelta(hours=1)

@@ -14,8 +14,8 @@ from escalation.agenda import checkpoint_alarm, effect_alarm, ready
 from escalation.effects import SendPage
 from escalation.events import Acknowledge
 from escalation.incident import Incident
+from escalation.indexes import ALARMS
 from escalation.parts import QUEUES
-from escalation.store import ALARMS
 from workers import metrics
 from workers.leases import Leases
 from workers.outbox import checkpoint_task

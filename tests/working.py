@@ -195,6 +195,9 @@ def works(
     return Works(clock, redis, store, desk, context, workspace)
 
 
+SlackByClock = tuple[RunningWorkspace, PushedClock]
+
+
 def works_anew(redis: "Redis", workspace: RunningWorkspace, clock: PushedClock) -> Works:
     """All parts at the start of time, over a workspace that other tests used before."""
     clock.now = START

@@ -10,8 +10,9 @@ from redis import RedisError
 from escalation import agenda
 from escalation.company import Company, Directory, Roster, roster
 from escalation.incident import Incident
+from escalation.indexes import ALARMS
 from escalation.parts import PARTS
-from escalation.store import ALARMS, Store
+from escalation.store import Store
 from escalation.turns import Duty
 from escalation.versions import TooNew
 

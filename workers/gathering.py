@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.agenda import incident_of
-from escalation.effects import SendPage, Tell
+from escalation.effects import PageBy, SendPage, Tell
 from escalation.incident import Incident
 from escalation.records import Copy, EntryKind, PageState
 from escalation.store import NotFound, Store
@@ -101,7 +101,7 @@ class Gathering:
         return Later(now + AGAIN) if waits and incident.effect(place.leader) else None
 
 
-def held_up(incident: Incident, effect: SendPage | Tell, now: datetime) -> bool:
+def held_up(incident: Incident, effect: SendPage | Tell | PageBy, now: datetime) -> bool:
     """Whether an outage made this late: Slack's or the limits', since it was decided, or our own before that."""
     woken = any(e.kind is EntryKind.RECOVERED and e.at == effect.at for e in incident.timeline)
     return woken or now - effect.at > LATE

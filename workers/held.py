@@ -14,7 +14,7 @@ from redis.client import Pipeline
 
 from escalation.effects import Alert, Effect, MailOut, PageBy
 from escalation.events import Delivered, RoomOpened
-from escalation.store import ALARMS
+from escalation.indexes import ALARMS
 from workers.failures import Failed, Kind
 from workers.outbox import HELD, batches, deliver_task, retry_id
 from workers.planning import Went

@@ -14,7 +14,7 @@ import structlog
 from redis import Redis, RedisError
 
 from escalation.agenda import effect_alarm
-from escalation.store import ALARMS
+from escalation.indexes import ALARMS
 
 LEASE_MS = 1200
 RENEW_SECONDS = 0.4

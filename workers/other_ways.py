@@ -1,19 +1,25 @@
 """Sends by other ways than Slack: mail to who is paged and to stakeholders, and the incident in PagerDuty."""
 
+import contextlib
 from collections.abc import Callable
+from datetime import datetime
 
+from escalation.agenda import incident_of
 from escalation.desk import Desk
-from escalation.effects import Alert, MailOut, PageBy
-from escalation.elsewhere import page_letter, stakeholder_letter
+from escalation.effects import Alert, Effect, MailOut, PageBy
+from escalation.elsewhere import Call, page_letter, stakeholder_letter
 from escalation.events import Delivered, Dropped, OutcomeEvent
 from escalation.incident import Incident
 from escalation.records import PageState
+from escalation.store import NotFound
 from escalation.values import PersonId
+from escalation.versions import TooNew
 from escalation.wording import Wording
 from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
+from workers.envelopes import Envelopes
 from workers.pacing import Budget
-from workers.planning import Plan, Went
+from workers.planning import Later, Plan, Went
 
 STAKEHOLDERS = "stakeholders"
 # A provider's patience is not known beforehand; ten at once and then five a second troubles none.
@@ -28,26 +34,48 @@ class Others:
         self._desk = desk
         self._mail = mail
         self._pagerduty = pagerduty
+        self._envelopes = Envelopes(desk.store)
 
-    def plan(self, incident: Incident, effect: PageBy | Alert | MailOut, wording: Wording) -> Plan | OutcomeEvent:
+    def plan(
+        self, incident: Incident, effect: PageBy | Alert | MailOut, wording: Wording, now: datetime
+    ) -> Plan | Later | OutcomeEvent:
         """The send, or its outcome when there is nothing (left) to send."""
         match effect:
             case PageBy():
-                return self._page(incident, effect)
+                return self._page(incident, effect, now)
             case Alert():
                 return self._alert(incident, effect)
             case MailOut():
                 return self._mail_out(incident, effect, wording)
 
-    def _page(self, incident: Incident, effect: PageBy) -> Plan | OutcomeEvent:
-        page = incident.page(effect.page)
-        if incident.status.closed or page.state is not PageState.OPEN or effect.nth < page.sent:
+    def _page(self, incident: Incident, effect: PageBy, now: datetime) -> Plan | Later | OutcomeEvent:
+        call = _call(incident, effect)
+        if call is None:
             return Dropped(effect=effect.id, why="moot")
-        to, mail = self._address(page.person), self._mail
+        person = call.page.person
+        to, mail = self._address(person), self._mail
         if mail is None or not to:
             return Dropped(effect=effect.id, why="no mail server is set up" if mail is None else "no address is known")
-        letter = page_letter(incident, page.n, self._desk.store.directory().names)
-        return Plan(MAIL, _sending(effect, lambda: mail.send([to], letter, effect.id)))
+        elsewhere = self._envelopes.join(incident, effect, person, now)
+        if elsewhere:
+            return elsewhere
+
+        def send() -> None:
+            enclosed = self._enclosed(self._envelopes.seal(person, effect))
+            calls = [call, *filter(None, enclosed.values())]
+            mail.send([to], page_letter(calls, self._desk.store.directory().names), effect.id)
+            self._envelopes.sent(person, enclosed)
+
+        return Plan(MAIL, _sending(effect, send))
+
+    def _enclosed(self, effect_ids: tuple[str, ...]) -> dict[str, Call | None]:
+        """What goes with a mail: None for what calls nobody by now. Without what only a newer Tocsin can read."""
+        found: dict[str, Call | None] = {}
+        for effect_id in effect_ids:
+            with contextlib.suppress(NotFound, TooNew):
+                incident = self._desk.store.get(incident_of(effect_id))
+                found[effect_id] = _call(incident, incident.effect(effect_id))
+        return found
 
     def _alert(self, incident: Incident, effect: Alert) -> Plan | OutcomeEvent:
         service = self._pagerduty
@@ -66,6 +94,14 @@ class Others:
 
     def _address(self, person: PersonId) -> str:
         return self._desk.company.mail_of(person, self._desk.store.directory())
+
+
+def _call(incident: Incident, effect: Effect | None) -> Call | None:
+    """The page of a mail, while it still calls somebody and no repeat of it was sent."""
+    if not isinstance(effect, PageBy) or incident.status.closed:
+        return None
+    page = incident.page(effect.page)
+    return Call(incident, page) if page.state is PageState.OPEN and effect.nth >= page.sent else None
 
 
 def _sending(effect: PageBy | Alert | MailOut, send: Callable[[], None]) -> Callable[[bool], Went]:

@@ -14,8 +14,8 @@ from redis.client import Pipeline
 from escalation.agenda import Changed, checkpoint_alarm, effect_alarm, incident_of
 from escalation.effects import Effect
 from escalation.incident import Incident
+from escalation.indexes import ALARMS
 from escalation.parts import QUEUES
-from escalation.store import ALARMS
 from escalation.versions import TooNew
 from workers import ledger, metrics
 from workers.queues import Task, push, queue_of, schedule, unschedule

@@ -82,7 +82,7 @@ class Sender:
             case OpenRoom():
                 return self._furnishing.open(incident, effect)
             case PageBy() | Alert() | MailOut():
-                return self._others.plan(incident, effect, self._wording)
+                return self._others.plan(incident, effect, self._wording, now)
             case LinkOther():
                 return self._link(incident, effect)
             case _:

@@ -16,9 +16,10 @@ from redis import Redis, RedisError
 from rq.job import JobStatus
 from rq.utils import utcparse
 
-from escalation import checkpoints, store
+from escalation import checkpoints
 from escalation.agenda import incident_of, ready
 from escalation.incident import Incident
+from escalation.indexes import ALARMS, URGENT
 from escalation.parts import QUEUES
 from escalation.store import NotFound, Store
 from escalation.versions import TooNew
@@ -94,7 +95,7 @@ class Sweep:
         """All of them, the longest overdue first: a lost page must not hide behind a thousand messages that wait."""
         for start in range(0, MOST, AT_A_TIME):
             found: Any = self._redis.zrangebyscore(
-                store.ALARMS, "-inf", repr(now.timestamp() - OVERDUE), start=start, num=AT_A_TIME, withscores=True
+                ALARMS, "-inf", repr(now.timestamp() - OVERDUE), start=start, num=AT_A_TIME, withscores=True
             )
             if found:
                 yield [Alarm.of(str(member, "utf-8"), score) for member, score in found]
@@ -125,7 +126,7 @@ class Sweep:
 
     def _urgent(self, ids: set[str]) -> set[str]:
         """Those whose queues are the urgent ones, without reading them."""
-        urgent: Any = self._redis.smismember(store.URGENT, list(ids))
+        urgent: Any = self._redis.smismember(URGENT, list(ids))
         return {i for i, yes in zip(ids, urgent, strict=True) if yes}
 
     def _incidents(self, ids: set[str]) -> dict[str, Incident | None]:
@@ -144,7 +145,7 @@ class Sweep:
 
     def _check(self, alarm: Alarm, incident: Incident | None, taken_until: dict[str, float], now: datetime) -> bool:
         if incident is None or not _pending(alarm, incident):
-            self._redis.eval(_REMOVE, 1, store.ALARMS, alarm.member, repr(alarm.due))
+            self._redis.eval(_REMOVE, 1, ALARMS, alarm.member, repr(alarm.due))
             return False
         queue = alarm.queue(incident.policy.urgent)
         taken = taken_until[queue] - OVERDUE
@@ -154,7 +155,7 @@ class Sweep:
         """`taken`: what came before has been taken off the queue; a repair since then still waits its turn there."""
         task = _task(alarm, queue, now)
         fields = job_hash(task, JobStatus.QUEUED, now).items()
-        keys = (store.ALARMS, f"tocsin:repairs:{alarm.member}:{alarm.due!r}", task.key, task.queue_key)
+        keys = (ALARMS, f"tocsin:repairs:{alarm.member}:{alarm.due!r}", task.key, task.queue_key)
         arguments: Iterable[Any] = (alarm.member, repr(alarm.due), repr(now.timestamp()), REPAIR_MEMORY)
         hashed = (x for pair in fields for x in pair)
         times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, repr(taken), task.id, *hashed)
