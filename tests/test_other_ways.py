@@ -321,6 +321,15 @@ def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, of
         parts.settled(incident)
 
 
+def test_a_private_incident_says_nothing_in_a_shared_mail(parts: Works, office: PostOffice) -> None:
+    """It stands beside an open one, and still says no word of what it is."""
+    using(parts, PAGING).declare("P0", title=MARKER, impact=MARKER, security=True)
+    slept_through(parts, office, "P0")
+    parts.run_for(5, step=0.5)
+    assert any("and 1 more" in m.subject for m in office.mails)
+    assert MARKER not in str([(m.subject, m.body) for m in office.mails])
+
+
 def test_a_page_in_time_has_its_own_mail(parts: Works, office: PostOffice) -> None:
     """Two incidents on a good day."""
     made = [using(parts, PAGING).declare("P0") for _ in range(2)]
