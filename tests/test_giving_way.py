@@ -102,3 +102,19 @@ def test_a_worker_that_is_told_to_end_does_not_wait(parts: Works, watch: Watch) 
     watch.on_sleep.append(stop.set)
     worker._give_way(LONGEST_WAY)
     assert watch.slept == 1
+
+
+@pytest.mark.parametrize(("name", "left"), [("urgent", 40), ("normal", 40), ("urgent-messages", 25), ("messages", 25)])
+def test_messages_that_wait_go_along_with_the_first(parts: Works, name: str, left: int) -> None:
+    """RQ's own work is done once for some of them; of those nothing is left in Redis. Pages go one by one."""
+    with parts.redis.pipeline() as pipe:
+        for n in range(40):
+            effect = f"INC-20241218-009-{n}-say"
+            push(pipe, Task(f"deliver-{effect}", name, "deliver", ([effect],)), parts.clock())
+        pipe.execute()
+    jobs.bind(parts.context, name)
+    try:
+        jobs.deliver(["INC-20241218-009-40-say"])
+    finally:
+        jobs.unbind()
+    assert parts.redis.llen(queue_key(name)) == len(parts.redis.keys("rq:job:*")) == left

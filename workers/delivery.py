@@ -47,6 +47,13 @@ class Deliveries:
         for future in done:
             future.result()
 
+    def has_room(self) -> bool:
+        """Whether this process can take one more."""
+        if not self._room.acquire(blocking=False):
+            return False
+        self._room.release()
+        return True
+
     def close(self) -> None:
         """Finish what is in flight; what only waits for a thread goes back to Redis."""
         self._pool.shutdown(wait=True, cancel_futures=True)

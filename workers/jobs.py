@@ -6,10 +6,15 @@ from escalation import checkpoints
 from escalation.events import CheckpointDue
 from escalation.store import NotFound
 from escalation.versions import TooNew
-from workers import metrics, outbox
+from workers import metrics, outbox, queues
 from workers.context import Context
 from workers.delivery import Deliveries
+from workers.queues import BEHIND
 from workers.upkeep import Upkeep
+
+# Messages that are sent with those of a job, while more wait: RQ's own work on a job takes longer than ours on one, and
+# the sweep finds what is lost with a process that dies.
+ALONG = 16
 
 
 @dataclass
@@ -19,15 +24,17 @@ class _Bound:
     context: Context | None = None
     deliveries: Deliveries | None = None
     upkeep: Upkeep | None = None
+    messages: str = ""
 
 
 _bound = _Bound()
 
 
-def bind(context: Context) -> None:
-    """Set what this process works with."""
+def bind(context: Context, queue: str = "") -> None:
+    """Set what this process works with, and on which queue."""
     unbind()
     _bound.context, _bound.deliveries, _bound.upkeep = context, Deliveries(context), Upkeep(context)
+    _bound.messages = queue if queue in BEHIND else ""
 
 
 def unbind() -> None:
@@ -37,6 +44,7 @@ def unbind() -> None:
     if _bound.upkeep:
         _bound.upkeep.close()
     _bound.context = _bound.deliveries = _bound.upkeep = None
+    _bound.messages = ""
 
 
 def checkpoint_due(incident_id: str, checkpoint_id: str) -> None:
@@ -88,10 +96,21 @@ def checkpoints_due(alarms: list[tuple[str, str]]) -> None:
 
 
 def deliver(effect_ids: list[str]) -> None:
-    """Carry out effects; those that are not pending any more are passed over."""
-    if _bound.deliveries is None:
+    """Carry out effects; those that are not pending any more are passed over. Messages that wait behind come along."""
+    context, deliveries = _bound.context, _bound.deliveries
+    if context is None or deliveries is None:
         raise RuntimeError("bind() comes first")
-    _bound.deliveries.deliver(effect_ids)
+    deliveries.deliver(effect_ids)
+    taken = len(effect_ids)
+    while _takes_more(deliveries, taken) and (waiting := queues.take(context.redis, _bound.messages)):
+        func, (others,) = waiting
+        if func == deliver.__name__:  # nothing else is put there
+            deliveries.deliver(others)
+            taken += len(others)
+
+
+def _takes_more(deliveries: Deliveries, taken: int) -> bool:
+    return bool(_bound.messages) and taken < ALONG and deliveries.has_room()
 
 
 def upkeep() -> None:

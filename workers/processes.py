@@ -124,7 +124,7 @@ def run_part(part: Part, context: Context) -> None:
 
 def _serve(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
     """RQ ends its loop on many an occasion; ours goes on until it was told to stop."""
-    jobs.bind(context)
+    jobs.bind(context, name)
     try:
         while not stop.is_set():
             _serve_once(name, context, stop, heart)

@@ -23,7 +23,8 @@ from escalation.parts import MESSAGES, NORMAL, QUEUES, URGENT, URGENT_MESSAGES
 BEHIND = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # what has to be done first
 JOB_PREFIX = Job.redis_job_namespace_prefix
 JOB_SECONDS = 60
-FUNCTIONS = frozenset(f"workers.jobs.{name}" for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep"))
+_OURS = "workers.jobs."
+FUNCTIONS = frozenset(_OURS + name for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep"))
 FAILED_SECONDS = 3600  # how long a failed job can be looked at; a finished one leaves at once
 
 # Only a job that still waits is deleted: the hash of one that runs belongs to its worker.
@@ -33,6 +34,14 @@ for i = 2, #ARGV do
     if redis.call('ZREM', registry, ARGV[i]) == 1 then redis.call('DEL', ARGV[1] .. ARGV[i]) end
   end
 end
+"""
+
+_TAKE = """
+local id = redis.call('LPOP', KEYS[1])
+if not id then return false end
+local data = redis.call('HGET', ARGV[1] .. id, 'data')
+redis.call('DEL', ARGV[1] .. id)
+return data
 """
 
 
@@ -104,7 +113,7 @@ def registry_key(name: str) -> str:
 
 def job_hash(task: Task, status: JobStatus, enqueued_at: datetime | None = None) -> dict[Any, Any]:
     """The fields that RQ needs to run a task."""
-    name = f"workers.jobs.{task.func}"
+    name = _OURS + task.func
     own = {
         "created_at": utcformat(rq_now()),
         "description": name,
@@ -134,6 +143,15 @@ def push(pipe: "Pipeline", task: Task, at: datetime) -> None:
     pipe.sadd(Queue.redis_queues_keys, task.queue_key)
     pipe.hset(task.key, mapping=job_hash(task, JobStatus.QUEUED, at))
     pipe.rpush(task.queue_key, task.id)
+
+
+def take(redis: Redis, name: str) -> tuple[str, list[Any]] | None:
+    """The job that waits longest in a queue, taken off it for good: its function and arguments."""
+    data: Any = redis.eval(_TAKE, 1, queue_key(name), JOB_PREFIX)
+    if not data:
+        return None
+    func, _, args, _ = json.loads(zlib.decompress(data))
+    return func.removeprefix(_OURS), args
 
 
 def schedule(pipe: "Pipeline", task: Task, at: datetime) -> None:
