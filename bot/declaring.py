@@ -74,7 +74,7 @@ def declare_modal(parts: BotParts, slip: Slip, draft: Draft = Draft()) -> View:
             ),
             _service(list(parts.company.services)),
             ticks("flags", "Is it one of these?", FLAGS),
-            select("detection", "How was it detected?", _detections(), initial=Detection.MANUAL),
+            select("detection", "How was it detected?", detections(), initial=Detection.MANUAL),
             words(
                 "public_wording",
                 "Wording for the public",
@@ -92,7 +92,7 @@ def _exercise(speed: float) -> Block:
     return note("drill", f"{real} Nothing goes outside. {pace}")
 
 
-def _detections() -> list[Choice]:
+def detections() -> list[Choice]:
     return [Choice(d.value, label) for d, label in DETECTED.items()]
 
 

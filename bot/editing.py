@@ -2,7 +2,7 @@
 
 import re
 
-from bot.declaring import FLAGS, NO_SERVICE
+from bot.declaring import FLAGS, NO_SERVICE, detections
 from bot.forms import Answers, Choice, select, ticks, words
 from bot.message import Block
 from bot.mrkdwn import clean
@@ -29,6 +29,7 @@ def edit_blocks(scene: Scene) -> list[Block]:
         words("impact", "Impact", initial=facts.impact, optional=True),
         words("description", "Description", initial=facts.description, optional=True),
         _service(scene),
+        select("detection", "How was it detected?", detections(), initial=facts.detection),
         ticks("flags", "Is it one of these?", _TICKS, initial=raised),
         *([] if incident.private else [public_wording(incident)]),
     ]
@@ -50,9 +51,10 @@ def edit_event(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent
     if "title" in said:
         said["title"] = " ".join(said["title"].split())
     service = {"service": _chosen_service(answers)} if answers.changed("service") else {}
+    noticed = {"detection": answers.choice("detection")} if answers.changed("detection") else {}
     ticked = answers.choices("flags")
     flags = {f.value: f.value in ticked for f in _TICKS if (f.value in ticked) != (f.value in answers.shown("flags"))}
-    return Edit.model_validate({"by": by, "key": slip.key, **said, **service, **flags})
+    return Edit.model_validate({"by": by, "key": slip.key, **said, **service, **noticed, **flags})
 
 
 def _chosen_service(answers: Answers) -> str:

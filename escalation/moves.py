@@ -26,6 +26,7 @@ from escalation.events import (
     Verify,
     Workaround,
 )
+from escalation.incident import Incident
 from escalation.plans import Moment, PhaseStart, Said
 from escalation.records import CheckpointKind, EntryKind, Signed, Status
 from escalation.refused import Refused
@@ -154,9 +155,6 @@ def _next_update(change: Change, promised: timedelta | None) -> datetime | None:
 
 
 def schedule(change: Change, event: Schedule) -> None:
-    incident = change.incident
-    if incident.policy.ticket is None:
-        raise Refused(f"A {incident.severity} is handled now, not scheduled: lower its severity first.")
     _at_work(change, event.by)
     change.set(schedule=Signed(by=event.by, at=change.now, text=event.when))
     change.say(change.note(EntryKind.SCHEDULED, by=event.by, text=event.when), Place.THREAD, Place.TEAM)
@@ -196,9 +194,15 @@ def page_people(change: Change, event: PagePeople) -> None:
 
 
 def mark_security(change: Change, event: MarkSecurity) -> None:
-    if change.incident.private:
-        raise Refused("It is a security incident already.")
     security.close_doors(change, event.by, event.why)
+
+
+def check(move: Move, incident: Incident) -> None:
+    """Refuse, with words, what the table allows and this incident does not, whatever is said with it."""
+    if move is Move.SCHEDULE and incident.policy.ticket is None:
+        raise Refused(f"A {incident.severity} is handled now, not scheduled: lower its severity first.")
+    if move is Move.SECURITY and incident.private:
+        raise Refused("It is a security incident already.")
 
 
 HANDLERS: dict[Move, Callable[[Change, Any], None]] = {

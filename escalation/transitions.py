@@ -86,6 +86,15 @@ def legal_moves(incident: Incident) -> tuple[Move, ...]:
     return tuple(m for m in Move if isinstance(TABLE[incident.status][m], Status))
 
 
+def leads_to(incident: Incident, move: Move) -> Status:
+    """The status after a move. Refused, with words, when it is not legal (any more), whatever would be said with it."""
+    cell = TABLE[incident.status][move]
+    if not isinstance(cell, Status):
+        raise Refused(cell.format(status=incident.status))
+    moves.check(move, incident)
+    return cell
+
+
 def decide(
     before: Incident, event: MoveEvent | CheckpointDue | OutcomeEvent, now: datetime, roster: Roster
 ) -> Incident:
@@ -117,15 +126,13 @@ def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> 
 
 def _make_move(change: Change, event: MoveEvent) -> None:
     before = change.incident
-    cell = TABLE[before.status][event.kind]
-    if not isinstance(cell, Status):
-        raise Refused(cell.format(status=before.status))
+    after = leads_to(before, event.kind)
     if event.key:
         change.set(keys=(*before.keys[-49:], event.key))
     if isinstance(event, PostUpdate) and event.status not in (None, before.status):
         _move_along(change, event)
-    elif cell is not before.status:
-        change.set(status=cell, closed_at=change.now if cell.closed else None)
+    elif after is not before.status:
+        change.set(status=after, closed_at=change.now if after.closed else None)
     moves.HANDLERS[event.kind](change, event)
     answer_page(change, event.by)
 

@@ -269,6 +269,7 @@ def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
         ("update " + "x" * 3001, "This has 3,001 characters; the limit is 3,000."),
         ("fix-failed it is back", "No fix is under way yet"),
         ("schedule tomorrow", "A P0 is handled now, not scheduled"),
+        ("schedule", "A P0 is handled now, not scheduled"),
         ("verify", "There is no fix to verify yet"),
         ("edit security", "`no outage` takes it back"),
         ("lead captain", "There is no role 'captain'"),

@@ -226,14 +226,13 @@ def test_only_what_was_changed_is_corrected(office: Office) -> None:
     view = opened(office, "edit")
     assert block(view, "title")["element"]["initial_value"] == "Checkout is down"
     office.world.desk.handle(office.incident().id, Edit(by=user("omar"), impact="Some cannot pay", outage=True))
-    done = office.person("dana").submit(
-        view, title="Payments  fail", service="checkout", flags=["major_impact"], public_wording="Payments fail"
-    )
+    filled = {"title": "Payments  fail", "service": "checkout", "detection": "user report"}
+    done = office.person("dana").submit(view, **filled, flags=["major_impact"], public_wording="Payments fail")
     assert done == {"ok": True}
     facts = office.incident().facts
     assert (facts.title, facts.impact, facts.public_wording) == ("Payments fail", "Some cannot pay", "Payments fail")
     assert (facts.outage, facts.major_impact, facts.data_loss) == (True, True, False)
-    assert (facts.service, office.incident().team) == ("checkout", "backend")
+    assert (facts.service, facts.detection, office.incident().team) == ("checkout", "user report", "backend")
 
 
 def test_a_field_can_be_emptied_and_a_tick_taken_back(office: Office) -> None:

@@ -11,9 +11,9 @@ import pytest
 from working import BACKENDS, Works, redis_of, works
 
 from escalation.parts import QUEUES
-from workers import jobs, processes
+from workers import jobs, processes, upkeep
 from workers.outbox import checkpoint_task
-from workers.processes import LONGEST_HOLD, LONGEST_WAY, QueueWorker
+from workers.processes import LONGEST_HOLD, LONGEST_WAY, Heart, QueueWorker, _serve_once
 from workers.queues import BEHIND, Task, push, queue_key
 
 
@@ -118,3 +118,32 @@ def test_messages_that_wait_go_along_with_the_first(parts: Works, name: str, lef
     finally:
         jobs.unbind()
     assert parts.redis.llen(queue_key(name)) == len(parts.redis.keys("rq:job:*")) == left
+
+
+def test_what_is_no_message_is_left_to_its_own_turn(parts: Works) -> None:
+    """Upkeep is asked for on the same queue, and is a job like any other."""
+    queued(parts, "messages")
+    upkeep.ask(parts.redis, parts.clock())
+    queued(parts, "messages")
+    jobs.bind(parts.context, "messages")
+    try:
+        jobs.deliver([])
+    finally:
+        jobs.unbind()
+    first = parts.redis.lrange(queue_key("messages"), 0, -1)[0]
+    assert first.startswith(b"upkeep-")
+    assert parts.redis.exists(b"rq:job:" + first)
+
+
+def test_a_worker_that_follows_another_leaves_the_connections_alone(
+    parts: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RQ ends its loop when Redis was away for a moment; threads of ours are in the middle of a send then."""
+    monkeypatch.setattr(QueueWorker, "work", lambda *_, **__: None)
+    heart, pool = Heart(parts.redis, "messages"), parts.redis.connection_pool
+    _serve_once("messages", parts.context, threading.Event(), heart)
+    used = pool.get_connection()
+    used.send_command("PING")
+    _serve_once("messages", parts.context, threading.Event(), heart)
+    assert used.read_response() == b"PONG"
+    pool.release(used)

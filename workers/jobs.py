@@ -102,11 +102,10 @@ def deliver(effect_ids: list[str]) -> None:
         raise RuntimeError("bind() comes first")
     deliveries.deliver(effect_ids)
     taken = len(effect_ids)
-    while _takes_more(deliveries, taken) and (waiting := queues.take(context.redis, _bound.messages)):
-        func, (others,) = waiting
-        if func == deliver.__name__:  # nothing else is put there
-            deliveries.deliver(others)
-            taken += len(others)
+    while _takes_more(deliveries, taken) and (next_one := queues.take(context.redis, _bound.messages, "deliver")):
+        (others,) = next_one
+        deliveries.deliver(others)
+        taken += len(others)
 
 
 def _takes_more(deliveries: Deliveries, taken: int) -> bool:

@@ -37,11 +37,13 @@ end
 """
 
 _TAKE = """
-local id = redis.call('LPOP', KEYS[1])
+local id = redis.call('LINDEX', KEYS[1], 0)
 if not id then return false end
-local data = redis.call('HGET', ARGV[1] .. id, 'data')
+local job = redis.call('HMGET', ARGV[1] .. id, 'description', 'data')
+if job[1] ~= ARGV[2] then return false end
+redis.call('LPOP', KEYS[1])
 redis.call('DEL', ARGV[1] .. id)
-return data
+return job[2]
 """
 
 
@@ -145,13 +147,13 @@ def push(pipe: "Pipeline", task: Task, at: datetime) -> None:
     pipe.rpush(task.queue_key, task.id)
 
 
-def take(redis: Redis, name: str) -> tuple[str, list[Any]] | None:
-    """The job that waits longest in a queue, taken off it for good: its function and arguments."""
-    data: Any = redis.eval(_TAKE, 1, queue_key(name), JOB_PREFIX)
+def take(redis: Redis, name: str, func: str) -> list[Any] | None:
+    """The job that is next in a queue, taken off it for good: its arguments. None unless it calls that function."""
+    data: Any = redis.eval(_TAKE, 1, queue_key(name), JOB_PREFIX, _OURS + func)
     if not data:
         return None
-    func, _, args, _ = json.loads(zlib.decompress(data))
-    return func.removeprefix(_OURS), args
+    _, _, args, _ = json.loads(zlib.decompress(data))
+    return list(args)
 
 
 def schedule(pipe: "Pipeline", task: Task, at: datetime) -> None:
