@@ -15,7 +15,7 @@ from escalation.wording import Wording
 from escalation.words import Line, Strong, Time, clean, line, text
 
 HIDDEN = "a security incident"
-_ALSO = line("You are paged for what follows too; an outage held it up.")
+_ALSO = line("You are paged for what follows too; all of this comes late.")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from escalation.events import (
 )
 from escalation.plans import PhaseStart
 from escalation.records import EntryKind, PageState, Resolution, Signed
-from escalation.refused import Refused
-from escalation.words import Time, line
 
 
 def resolve(change: Change, event: Resolve) -> None:
@@ -37,8 +35,6 @@ def _report_drill(change: Change) -> None:
 
 def reviewed(change: Change, event: Reviewed) -> None:
     """The review was held: the room has served its purpose, and those outside may hear what was learned."""
-    if change.incident.reviewed:
-        raise Refused(line("The review was held already, at ", Time(change.incident.reviewed.at), "."))
     change.set(reviewed=Signed(by=event.by, at=change.now, text=event.text))
     change.say_everywhere(change.note(EntryKind.REVIEWED, by=event.by, text=event.text))
     communications.follow_up(change)

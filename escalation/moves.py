@@ -203,6 +203,8 @@ def check(move: Move, incident: Incident) -> None:
         raise Refused(f"A {incident.severity} is handled now, not scheduled: lower its severity first.")
     if move is Move.SECURITY and incident.private:
         raise Refused("It is a security incident already.")
+    if move is Move.REVIEWED and incident.reviewed:
+        raise Refused(line("The review was held already, at ", Time(incident.reviewed.at), "."))
 
 
 HANDLERS: dict[Move, Callable[[Change, Any], None]] = {

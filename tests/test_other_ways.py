@@ -1,5 +1,6 @@
 """The ways beside Slack: mail and PagerDuty with every page, or when Slack is away, once each as far as they can."""
 
+import contextlib
 import smtplib
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +23,9 @@ from tocsin.settings import Environment, SettingsError, read
 from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.trust import trust
+from workers.envelopes import OPEN_FOR, Envelopes
 from workers.failures import Failed, Kind
+from workers.planning import Later, Went
 
 PAGING = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
 FALLING_BACK = OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY), after=timedelta(seconds=30))
@@ -319,6 +322,56 @@ def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, of
     assert all(first.id not in m.body for m in office.mails)
     for incident in others:
         parts.settled(incident)
+
+
+def test_an_urgent_page_waits_for_no_other(parts: Works, office: PostOffice) -> None:
+    """A P1's mail was opened first, in a queue of its own that may be slow: the P0's takes the next ones along."""
+    mild, bad, worse = slept_through(parts, office, "P1", "P0", "P0")
+    envelopes, now = Envelopes(parts.store), parts.clock()
+    parts.redis.delete(*parts.redis.keys("tocsin:envelope:*"))
+
+    def joins(incident: Incident) -> Later | Went | None:
+        return envelopes.join(parts.now(incident), mail_of(parts, incident), "a@example.com", now)
+
+    assert [joins(i) for i in (mild, bad, worse)] == [Later(now + OPEN_FOR)] * 3
+    now += OPEN_FOR
+    assert joins(bad) is None
+    assert envelopes.seal("a@example.com", mail_of(parts, bad)) == (mail_of(parts, worse).id,)
+    assert joins(mild) is None
+    assert envelopes.seal("a@example.com", mail_of(parts, mild)) == ()
+
+
+def mail_of(parts: Works, incident: Incident) -> PageBy:
+    """The first of its mails that is to go."""
+    return next(e for e in parts.now(incident).effects if isinstance(e, PageBy))
+
+
+def test_what_a_server_refuses_takes_nobody_else_down(parts: Works, office: PostOffice) -> None:
+    """One of the letters looks like spam: the others go by themselves."""
+    office.refusing["DATA"] = "554 this is spam"
+    made = slept_through(parts, office, "P0", "P0", "P0")
+    parts.run_for(4, step=0.5)
+    assert not office.mails
+    office.refusing.clear()
+    parts.run_for(120, step=2)
+    people = {m.to[0] for m in office.mails}
+    assert people
+    for to in people:
+        told = [m.body for m in office.mails if m.to[0] == to]
+        assert all(sum(i.id in body for body in told) == 1 for i in made if any(i.id in body for body in told))
+    for incident in made:
+        parts.settled(incident)
+
+
+def test_a_document_that_cannot_be_read_holds_up_no_other_mail(parts: Works, office: PostOffice) -> None:
+    """The one that was to take the others along is broken."""
+    first, second = slept_through(parts, office, "P0", "P0")
+    parts.redis.set(f"tocsin:incident:{first.id}", "{}")
+    for _ in range(40):
+        parts.clock.push(seconds=1)
+        with contextlib.suppress(KeyError):
+            parts.run()
+    assert any(second.id in m.body for m in office.mails)
 
 
 def test_a_private_incident_says_nothing_in_a_shared_mail(parts: Works, office: PostOffice) -> None:

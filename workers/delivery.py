@@ -11,7 +11,7 @@ from redis.client import Pipeline
 
 from escalation.agenda import incident_of, ready
 from escalation.effects import Effect, SendPage
-from escalation.events import Delivered, Dropped, PersonRefused, Trouble
+from escalation.events import Delivered, Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident import Incident
 from escalation.store import NotFound
 from escalation.versions import TooNew
@@ -131,7 +131,7 @@ class Deliveries:
             if isinstance(planned, Later):
                 outbox.retry(self._context.redis, effect.id, planned.at, incident.policy.urgent)
                 return False
-            went = self._go(lease, incident, effect, planned, now) if isinstance(planned, Plan) else Went(planned)
+            went = self._go(lease, incident, effect, planned, now) if isinstance(planned, Plan) else _nothing(planned)
         except Failed as failed:
             return self._failed(lease, incident, effect, failed)
         if went is None:
@@ -201,6 +201,11 @@ class Deliveries:
             return self._context.store.get(incident_of(effect_id))
         except NotFound:
             return None
+
+
+def _nothing(came: OutcomeEvent | Went) -> Went:
+    """Nothing is sent, and this came of it."""
+    return came if isinstance(came, Went) else Went(came)
 
 
 def _count(pipe: "Pipeline", effect: Effect, went: Went, now: datetime) -> None:

@@ -1,10 +1,11 @@
 """After an outage one mail pages a person for all that they missed: its letters share an envelope.
 
 The first that an outage held up opens the envelope and waits a moment for the others. What goes with it counts as sent
-once the mail was taken; if it is called off instead, those that were in it share a new one.
+once the mail was taken; if it is called off instead, those that were in it share a new one. What is urgent waits for
+nothing that is not. Like every mail this is at least once: after a crash in mid-send a letter may come in two mails.
 
-`tocsin:envelope:{person}` says of each effect whose mail it goes with, and `SENT` when that was taken; `first` is the
-one that others may still join, `since` when that was opened.
+`tocsin:envelope:{address}` says of each effect whose mail it goes with, and `SENT` when that was taken; `first` is the
+one that others may still join, since `since`, and `urgent` whether it is that.
 """
 
 from collections.abc import Iterable
@@ -15,26 +16,27 @@ from escalation.agenda import incident_of
 from escalation.effects import PageBy
 from escalation.events import Delivered
 from escalation.incident import Incident
-from escalation.store import NotFound, Store
-from escalation.values import PersonId
+from escalation.store import Store
 from escalation.versions import TooNew
 from workers.gathering import held_up
 from workers.leases import TRIES_SECONDS, tries_key
-from workers.planning import Later
+from workers.planning import Later, Went
 
 OPEN_FOR = timedelta(seconds=2)  # what an outage held up is decided within that
 LONGEST = timedelta(seconds=30)  # between two looks at a mail that is still on its way
+MOST = 30  # letters beside the first: mail servers have limits
+FORGOTTEN = 86_400  # seconds; what was in an envelope of the day before is settled
 SENT = "sent"
 
 _JOIN = """
 local known = redis.call('HGET', KEYS[1], ARGV[1])
-local since = redis.call('HGET', KEYS[1], 'since')
-if known and known ~= ARGV[2] then return {known, since} end
+local first, since, urgent = unpack(redis.call('HMGET', KEYS[1], 'first', 'since', 'urgent'))
+if known and known ~= ARGV[2] then return {known, (known ~= ARGV[1] or first == ARGV[1]) and since or '0'} end
 if not known and redis.call('HEXISTS', KEYS[2], 'sent') == 1 then return {ARGV[1], '0'} end
-local first = redis.call('HGET', KEYS[1], 'first')
-if not first or first == ARGV[2] then
+if not first or first == ARGV[2] or (ARGV[5] == '1' and urgent ~= '1') then
+  if since and tonumber(ARGV[3]) - tonumber(since) > tonumber(ARGV[6]) then redis.call('DEL', KEYS[1]) end
   first, since = ARGV[1], ARGV[3]
-  redis.call('HSET', KEYS[1], 'first', first, 'since', since)
+  redis.call('HSET', KEYS[1], 'first', first, 'since', since, 'urgent', ARGV[5])
 end
 redis.call('HSET', KEYS[1], ARGV[1], first)
 redis.call('EXPIRE', KEYS[1], ARGV[4])
@@ -47,42 +49,49 @@ return redis.call('HGETALL', KEYS[1])
 
 
 class Envelopes:
-    """The pages by mail that go together."""
+    """The pages by mail that go together. `to` is the address that they go to."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def join(self, incident: Incident, effect: PageBy, person: PersonId, now: datetime) -> Later | Delivered | None:
+    def join(self, incident: Incident, effect: PageBy, to: str, now: datetime) -> Later | Went | None:
         """None when its own mail is to go now; else until when to wait, or that it went with another."""
         if not held_up(incident, effect, now):
             return None
         gone = ""
         while True:
-            first, since = self._join(effect, person, now, gone)
+            first, since = self._join(incident, effect, to, now, gone)
             if first == SENT:
-                return Delivered(effect=effect.id)
+                return Went(Delivered(effect=effect.id), adopted=True)
+            waited = now - datetime.fromtimestamp(since, now.tzinfo)
             if first == effect.id:
-                closes = since + OPEN_FOR.total_seconds()
-                return Later(now + OPEN_FOR) if now.timestamp() < closes else None
+                return Later(now + OPEN_FOR - waited) if waited < OPEN_FOR else None
             if self._is_to_go(first):
-                return Later(now + min(LONGEST, max(OPEN_FOR, (now - effect.at) / 4)))
+                return Later(now + min(LONGEST, max(OPEN_FOR, waited / 4)))
             gone = first
 
-    def seal(self, person: PersonId, effect: PageBy) -> tuple[str, ...]:
+    def seal(self, to: str, effect: PageBy) -> tuple[str, ...]:
         """Nothing joins this mail any more: the other effects that go with it."""
-        found: Any = self._store.redis.eval(_SEAL, 1, _key(person), effect.id)
+        found: Any = self._store.redis.eval(_SEAL, 1, _key(to), effect.id)
         names = [str(raw, "utf-8") for raw in found]
-        return tuple(k for k, v in zip(names[::2], names[1::2], strict=True) if v == effect.id != k and k != "first")
+        return tuple(k for k, v in zip(names[::2], names[1::2], strict=True) if v == effect.id != k)[:MOST]
 
-    def sent(self, person: PersonId, others: Iterable[str]) -> None:
+    def sent(self, to: str, others: Iterable[str]) -> None:
         """The mail that they went with was taken."""
-        gone: Any = dict.fromkeys(others, SENT)
-        if gone:
-            self._store.redis.hset(_key(person), mapping=gone)
+        self._mark(to, dict.fromkeys(others, SENT))
 
-    def _join(self, effect: PageBy, person: PersonId, now: datetime, gone: str) -> tuple[str, float]:
-        keys = (_key(person), tries_key(effect.id))
-        words = (effect.id, gone, repr(now.timestamp()), TRIES_SECONDS)
+    def part(self, to: str, others: Iterable[str]) -> None:
+        """The mail that they were to go with was refused, perhaps for what one of them says: each goes by itself."""
+        self._mark(to, {other: other for other in others})
+
+    def _mark(self, to: str, marks: Any) -> None:
+        if marks:
+            self._store.redis.hset(_key(to), mapping=marks)
+
+    def _join(self, incident: Incident, effect: PageBy, to: str, now: datetime, gone: str) -> tuple[str, float]:
+        keys = (_key(to), tries_key(effect.id))
+        urgent = "1" if incident.policy.urgent else ""
+        words = (effect.id, gone, repr(now.timestamp()), TRIES_SECONDS, urgent, FORGOTTEN)
         first, since = self._store.redis.eval(_JOIN, len(keys), *keys, *words)
         return str(first, "utf-8"), float(since or 0)
 
@@ -90,11 +99,11 @@ class Envelopes:
         """Whether another mail is still on its way; what a newer Tocsin holds is that one's to send."""
         try:
             return self._store.get(incident_of(effect_id)).effect(effect_id) is not None
-        except NotFound:
-            return False
         except TooNew:
             return True
+        except (KeyError, ValueError):  # it is not there, or cannot be read
+            return False
 
 
-def _key(person: PersonId) -> str:
-    return f"tocsin:envelope:{person}"
+def _key(to: str) -> str:
+    return f"tocsin:envelope:{to}"

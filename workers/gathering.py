@@ -16,7 +16,7 @@ from escalation.agenda import incident_of
 from escalation.effects import PageBy, SendPage, Tell
 from escalation.incident import Incident
 from escalation.records import Copy, EntryKind, PageState
-from escalation.store import NotFound, Store
+from escalation.store import Store
 from escalation.timers import LATE
 from escalation.values import PersonId
 from escalation.versions import TooNew
@@ -90,10 +90,10 @@ class Gathering:
         waits = now.timestamp() - place.since < PATIENCE.total_seconds()
         try:
             incident = self._store.get(incident_of(place.leader))
-        except NotFound:
-            return None
         except TooNew:  # only the newer Tocsin knows what became of it
             return Later(now + AGAIN) if waits else None
+        except (KeyError, ValueError):  # it is not there, or cannot be read
+            return None
         copy = incident.copy_of(place.leader)
         if copy:
             calls = incident.open and incident.page(copy.page).state is PageState.OPEN

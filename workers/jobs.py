@@ -12,8 +12,8 @@ from workers.delivery import Deliveries
 from workers.queues import BEHIND
 from workers.upkeep import Upkeep
 
-# Messages that are sent with those of a job, while more wait: RQ's own work on a job takes longer than ours on one, and
-# the sweep finds what is lost with a process that dies.
+# Until so many messages are on their way, those that wait are taken along with a job's own: RQ's work on a job takes
+# longer than ours on one, and the sweep finds what is lost with a process that dies.
 ALONG = 16
 
 

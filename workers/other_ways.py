@@ -11,13 +11,13 @@ from escalation.elsewhere import Call, page_letter, stakeholder_letter
 from escalation.events import Delivered, Dropped, OutcomeEvent
 from escalation.incident import Incident
 from escalation.records import PageState
-from escalation.store import NotFound
 from escalation.values import PersonId
 from escalation.versions import TooNew
 from escalation.wording import Wording
 from workers.channels.mail import MailDoor
 from workers.channels.pagerduty import PagerDutyDoor
 from workers.envelopes import Envelopes
+from workers.failures import Failed, Kind
 from workers.pacing import Budget
 from workers.planning import Later, Plan, Went
 
@@ -38,7 +38,7 @@ class Others:
 
     def plan(
         self, incident: Incident, effect: PageBy | Alert | MailOut, wording: Wording, now: datetime
-    ) -> Plan | Later | OutcomeEvent:
+    ) -> Plan | Later | Went | OutcomeEvent:
         """The send, or its outcome when there is nothing (left) to send."""
         match effect:
             case PageBy():
@@ -48,31 +48,34 @@ class Others:
             case MailOut():
                 return self._mail_out(incident, effect, wording)
 
-    def _page(self, incident: Incident, effect: PageBy, now: datetime) -> Plan | Later | OutcomeEvent:
+    def _page(self, incident: Incident, effect: PageBy, now: datetime) -> Plan | Later | Went | OutcomeEvent:
         call = _call(incident, effect)
         if call is None:
             return Dropped(effect=effect.id, why="moot")
-        person = call.page.person
-        to, mail = self._address(person), self._mail
+        to, mail = self._address(call.page.person), self._mail
         if mail is None or not to:
             return Dropped(effect=effect.id, why="no mail server is set up" if mail is None else "no address is known")
-        elsewhere = self._envelopes.join(incident, effect, person, now)
+        elsewhere = self._envelopes.join(incident, effect, to, now)
         if elsewhere:
             return elsewhere
+        return Plan(MAIL, _sending(effect, lambda: self._send_together(mail, to, call, effect)))
 
-        def send() -> None:
-            enclosed = self._enclosed(self._envelopes.seal(person, effect))
-            calls = [call, *filter(None, enclosed.values())]
-            mail.send([to], page_letter(calls, self._desk.store.directory().names), effect.id)
-            self._envelopes.sent(person, enclosed)
-
-        return Plan(MAIL, _sending(effect, send))
+    def _send_together(self, mail: MailDoor, to: str, call: Call, effect: PageBy) -> None:
+        enclosed = self._enclosed(self._envelopes.seal(to, effect))
+        letter = page_letter([call, *filter(None, enclosed.values())], self._desk.store.directory().names)
+        try:
+            mail.send([to], letter, effect.id)
+        except Failed as failed:
+            if failed.kind is Kind.OURS:
+                self._envelopes.part(to, enclosed)
+            raise
+        self._envelopes.sent(to, enclosed)
 
     def _enclosed(self, effect_ids: tuple[str, ...]) -> dict[str, Call | None]:
-        """What goes with a mail: None for what calls nobody by now. Without what only a newer Tocsin can read."""
+        """What goes with a mail: None for what calls nobody by now. Without what cannot be read here."""
         found: dict[str, Call | None] = {}
         for effect_id in effect_ids:
-            with contextlib.suppress(NotFound, TooNew):
+            with contextlib.suppress(KeyError, ValueError, TooNew):
                 incident = self._desk.store.get(incident_of(effect_id))
                 found[effect_id] = _call(incident, incident.effect(effect_id))
         return found

@@ -133,14 +133,8 @@ def _serve(name: str, context: Context, stop: threading.Event, heart: Heart) -> 
 
 
 def _serve_once(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
-    pool = context.redis.connection_pool
-    patience = pool.connection_kwargs.get("socket_timeout")
     try:
         worker = QueueWorker(name, context.redis, heart.beat, stop)
-        if pool.connection_kwargs.get("socket_timeout") != patience:
-            # RQ has lengthened it for its blocking reads: connections that were opened before do not know. Not again
-            # when a worker follows another: threads that send are using them.
-            pool.disconnect()
         worker.work(logging_level="WARNING")
     except RedisError as away:
         log.warning("worker: redis is away", queue=name, error=type(away).__name__)

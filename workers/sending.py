@@ -66,8 +66,8 @@ class Sender:
         self._furnishing = Furnishing(slack.rooms, self._people)
         self._wording = Wording(desk.company.templates, broken)
 
-    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Plan | Later | OutcomeEvent:
-        """The send, or the outcome when there is nothing (left) to send. May ask Slack for addresses; raises Failed."""
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Plan | Later | Went | OutcomeEvent:
+        """The send, or what came of it when nothing is (left) to send. May ask Slack for addresses; raises Failed."""
         match effect:
             case SendPage():
                 return self._page(incident, effect, now)
@@ -236,7 +236,7 @@ class Sender:
     def _other(self, incident_id: str) -> Incident | None:
         try:
             return self._desk.store.get(incident_id)
-        except (NotFound, TooNew):
+        except (KeyError, ValueError, TooNew):  # it is not there, or cannot be read here
             return None
 
     def _names(self) -> Mapping[PersonId, str]:
