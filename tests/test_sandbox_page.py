@@ -384,14 +384,18 @@ def test_choices_in_a_message_reach_the_app_and_outlive_its_edits(app: App, page
         {"type": "actions", "block_id": "more", "elements": [radio, element("users_select"), element("datepicker")]},
     ]
     row = message(page, ts := app.post(GENERAL, "card", *blocks))
-    row.get_by_label("Logs").check()
-    row.get_by_label("Graph").check()
-    row.get_by_label("Alert").check()
-    row.locator("[data-action-id=users_select]").select_option(OMAR)
-    row.locator("[data-action-id=datepicker]").fill("2026-11-21")
+    acts: list[Callable[[], object]] = [
+        row.get_by_label("Logs").check,
+        row.get_by_label("Graph").check,
+        row.get_by_label("Alert").check,
+        lambda: row.locator("[data-action-id=users_select]").select_option(OMAR),
+        lambda: row.locator("[data-action-id=datepicker]").fill("2026-11-21"),
+        row.locator("[data-block-id=team]").get_by_text("Omar Haddad", exact=True).click,
+    ]
     row.locator("summary").click()
-    with page.expect_response("**/ui/action"):
-        row.locator("[data-block-id=team]").get_by_text("Omar Haddad", exact=True).click()
+    for act in acts:
+        with page.expect_response("**/ui/action"):  # so that each is told before the next
+            act()
     app.call("chat.update", channel=GENERAL, ts=ts, text="card", blocks=[*blocks, {"type": "divider"}])
     expect(row.locator("hr")).to_have_count(1)
     expect(row.get_by_label("Graph")).to_be_checked()
