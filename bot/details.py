@@ -4,7 +4,7 @@ from bot.mrkdwn import DAY, brief, escape, link, moment, person, render
 from bot.phrases import SHORT, labelled, near
 from escalation.incident import Incident
 from escalation.plans import Means
-from escalation.records import Owed, OwedState
+from escalation.records import EntryKind, Owed, OwedState
 from escalation.templates import war_room
 
 
@@ -60,13 +60,19 @@ def _through(owed: Owed) -> str:
 
 def _standing(owed: Owed, incident: Incident) -> str:
     by = f" by {person(owed.by)}" if owed.by else ""
-    due = f" by {near(owed.due, incident)}" if owed.due else ""
     match owed.state:
         case OwedState.WAITING:
-            return f"waits for approval, owed{due}" if due else "waits for approval"
+            return f"waits for approval, {_deadline(owed, incident)}" if owed.due else "waits for approval"
         case OwedState.OWED:
-            return f"owed{due}"
+            return _deadline(owed, incident)
         case OwedState.DECLINED:
             return f"not needed, says{by.removeprefix(' by')}"
         case _:
             return f"done{by}"
+
+
+def _deadline(owed: Owed, incident: Incident) -> str:
+    if owed.due is None:
+        return "owed"
+    missed = any(e.kind is EntryKind.OVERDUE and e.fields["n"] == str(owed.n) for e in incident.timeline)
+    return f"*overdue* since {near(owed.due, incident)}" if missed else f"owed by {near(owed.due, incident)}"

@@ -460,6 +460,7 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         (declared(others=OTHERS), "🔗 *At the same time:* INC-20241218-000, all coordinated in the war room of INC-20"),
         (declared().model_copy(update={"vendor": "Stripe · +1 555"}), "*Vendor:* Stripe · +1 555"),
         (declared(), f"📣 *Status page:* owed by {clock(15)}"),
+        (told_by(until=16), f"📣 *Status page:* *overdue* since {clock(15)}"),
         (told_by(PUBLISHED), "done by <@UONCALL>"),
         (told_by(severity="P2", until=2881), "📣 *Status page:* waits for approval"),
         (in_status(Status.RESOLVED), f"📋 *Review due by* {moment(at(2885), DAY)}"),

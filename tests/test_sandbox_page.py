@@ -522,6 +522,18 @@ def test_a_link_leads_to_its_message_and_an_archive_is_read_only(app: App, page:
     expect(page.locator("#thread-composer")).to_be_hidden()
 
 
+def test_who_writes_sees_what_comes_of_it(app: App, page: Page) -> None:
+    """Whoever had scrolled up is at the bottom again; who only reads is left where they are."""
+    posted = [app.post(GENERAL, f"line {n}") for n in range(40)]
+    expect(message(page, posted[-1])).to_be_in_viewport()
+    message(page, posted[0]).scroll_into_view_if_needed()
+    expect(message(page, app.post(GENERAL, "one more"))).to_have_count(1)
+    expect(message(page, posted[0])).to_be_in_viewport()
+    say(page, "my own")
+    expect(page.locator("#messages .message").last).to_contain_text("my own")
+    expect(page.locator("#messages .message").last).to_be_in_viewport()
+
+
 def test_a_phone_scrolls_one_way_only(app: App, page: Page) -> None:
     """At 390 px channel, people, thread and modal fit the width, and each can be left again."""
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]

@@ -297,12 +297,12 @@ const shortcuts = () => [
 
 const write = composer({
   id: "composer", label: "Message", room, extra: [bolt],
-  send: (text) => tell("say", { channel: at.c, text }),
-  command: (command, text) => tell("command", { channel: at.c, command, text }),
+  send: (text) => { messages.follow($("messages")); return tell("say", { channel: at.c, text }); },
+  command: (command, text) => { messages.follow($("messages")); return tell("command", { channel: at.c, command, text }); },
 });
 const reply = composer({
   id: "thread-composer", label: "Reply", room: () => ({ ...room(), commands: [] }),
-  send: (text) => tell("say", { channel: at.c, text, thread_ts: at.thread }),
+  send: (text) => { messages.follow($("replies")); return tell("say", { channel: at.c, text, thread_ts: at.thread }); },
   command: (command) => { toast(`${command} is not supported in threads. Sorry!`, { urgent: true }); return false; },
 });
 reply.invite("Reply…");

@@ -37,6 +37,12 @@ export function update(list, messages, view) {
   if (list.stuck !== false) list.scrollTop = list.scrollHeight;
 }
 
+/** Go to the bottom and stay there: who writes wants to see what comes of it. */
+export function follow(list) {
+  list.stuck = true;
+  list.scrollTop = list.scrollHeight;
+}
+
 /** Keep a list that is at its bottom there, also when the space around it changes. */
 export function stick(list) {
   list.addEventListener("scroll", () => { list.stuck = list.scrollHeight - list.scrollTop - list.clientHeight < 60; });
