@@ -534,6 +534,21 @@ def test_who_writes_sees_what_comes_of_it(app: App, page: Page) -> None:
     expect(page.locator("#messages .message").last).to_be_in_viewport()
 
 
+def test_a_channel_that_changes_while_it_is_pressed_opens_all_the_same(app: App, page: Page) -> None:
+    """Somebody writes there between the press and the release: it is drawn anew afterwards."""
+    random = page.locator("[data-channel-name=random]")
+    channel = random.get_attribute("data-channel")
+    app.call("conversations.join", channel=channel)
+    random.hover()
+    page.mouse.down()
+    with page.expect_response("**/ui/state*"):
+        app.call("chat.postMessage", channel=channel, text=f"<@{DANA}> look")
+    page.wait_for_timeout(200)
+    page.mouse.up()
+    expect(page.locator("#channel-name")).to_contain_text("random")
+    expect(random.locator(".count")).to_have_count(0)
+
+
 def test_a_phone_scrolls_one_way_only(app: App, page: Page) -> None:
     """At 390 px channel, people, thread and modal fit the width, and each can be left again."""
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 BINARIES = {"valkey": str(get_binary_path()), "redis": shutil.which("redis-server") or ""}
 WATCHERS = 3
+ATTEMPTS = 3
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
 HASTY = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--min-replicas-max-lag", "10")
 SPEED = 120.0  # fifteen minutes are seven seconds and a half
@@ -50,12 +51,21 @@ class Cluster:
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self.servers = [free_port() for _ in range(1 + replicas)]
         self.watchers = [free_port() for _ in range(WATCHERS)]
+
+    def meet(self) -> bool:
+        """Start all of them; False when another process was faster to take one of the ports."""
+        replicas = len(self.servers) - 1
         for port in self.servers:
             self.start(port)
-        eventually(lambda: self.role(self.servers[0])["connected_slaves"] == replicas)
+        eventually(lambda: self._lost() or self.role(self.servers[0])["connected_slaves"] == replicas)
         for port in self.watchers:
             self._watch(port)
-        eventually(lambda: all(self._sees(port, replicas) for port in self.watchers), "the sentinels never met")
+        met = "the sentinels never met"
+        eventually(lambda: self._lost() or all(self._sees(port, replicas) for port in self.watchers), met)
+        return not self._lost()
+
+    def _lost(self) -> bool:
+        return any(process.poll() is not None for process in self.processes.values())
 
     @property
     def url(self) -> str:
@@ -105,7 +115,10 @@ class Cluster:
     def _sees(self, port: int, replicas: int) -> bool:
         if not answers(port):
             return False
-        state = redis.Redis(port=port).sentinel_masters()["mymaster"]  # type: ignore[index]
+        try:
+            state = redis.Redis(port=port).sentinel_masters()["mymaster"]  # type: ignore[index]
+        except redis.ResponseError:  # that is somebody else's server
+            return False
         return (state["num-other-sentinels"], state["num-slaves"]) == (WATCHERS - 1, replicas)
 
     def _run(self, port: int, *arguments: str) -> None:
@@ -123,11 +136,13 @@ def answers(port: int) -> bool:
 def cluster(name: str, folder: Path, replicas: int) -> Iterator[Cluster]:
     if not BINARIES[name]:
         pytest.skip(f"there is no {name}-server on this machine")
-    made = Cluster(BINARIES[name], folder, replicas)
-    try:
+    with contextlib.ExitStack() as ends:
+        for _ in range(ATTEMPTS):
+            made = Cluster(BINARIES[name], folder, replicas)
+            ends.callback(made.stop)
+            if made.meet():
+                break
         yield made
-    finally:
-        made.stop()
 
 
 @contextmanager

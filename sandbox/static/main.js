@@ -7,6 +7,7 @@ import { readValues } from "./elements.js";
 import * as messages from "./messages.js";
 import * as modal from "./modal.js";
 import { link, mrkdwn, plainLine } from "./mrkdwn.js";
+import { isPressed, whenReleased } from "./press.js";
 import * as sidebar from "./sidebar.js";
 
 const $ = (id) => document.getElementById(id);
@@ -169,12 +170,16 @@ async function sweep() {
     const seen = await get("state", { as: user.id });
     if (seen.channels) waiting[user.id] = fromApp(seen)?.unread ?? 0;
   }));
-  sidebar.draw(state, at, waiting, go);
+  drawSidebar();
   clearTimeout(sweeping);
   sweeping = setTimeout(sweep, 10000);
 }
 
 // --- drawing -------------------------------------------------------------------------------------------------------
+
+function drawSidebar() {
+  if (!isPressed($("sidebar"))) sidebar.draw(state, at, waiting, go);
+}
 
 function draw() {
   const channel = current();
@@ -182,7 +187,7 @@ function draw() {
     Object.assign(channel, { unread: 0, mentions: 0 });
     post("read", { as: at.as, channel: channel.id });
   }
-  sidebar.draw(state, at, waiting, go);
+  drawSidebar();
   drawHeader(channel);
   const onHome = isOnHome();
   $("home").hidden = !onHome;
@@ -316,7 +321,7 @@ $("to-sidebar").onclick = () => { document.body.dataset.pane = "sidebar"; $("swi
 for (const tab of $("tabs").children) tab.onclick = () => go({ tab: tab.dataset.tab });
 messages.stick($("messages"));
 messages.stick($("replies"));
-messages.whenReleased(() => { refreshMessages(); refreshThread(); });
+whenReleased(() => { drawSidebar(); refreshMessages(); refreshThread(); });
 addEventListener("hashchange", arrive);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && state) refreshAll(); });
 arrive();

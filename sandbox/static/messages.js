@@ -3,6 +3,7 @@ import { renderBlocks } from "./blocks.js";
 import { avatar, h, icon, iconButton } from "./dom.js";
 import { readValues } from "./elements.js";
 import { clock, dayTitle, dayWords, emojiNamed, link, mrkdwn } from "./mrkdwn.js";
+import { isPressed } from "./press.js";
 
 const when = (ts) => new Date(Number(ts) * 1000);
 const authorKey = (message) => message.user ?? message.bot_id ?? message.username;
@@ -53,29 +54,10 @@ const separator = (day) => h("div", { class: "day", role: "separator" }, h("span
 const plural = (n) => `${n} ${n === 1 ? "reply" : "replies"}`;
 const counted = (n) => h("div", { class: "counted" }, plural(n));
 
-// A row that changes between the press of a button and its release would swallow the click: it is redrawn afterwards.
-let pressed = null;
-let isLate = false;
-const later = new EventTarget();
-addEventListener("pointerdown", ({ target }) => { pressed = target.closest?.(".message") ?? null; }, true);
-for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(release), true);
-
-function release() {
-  pressed = null;
-  if (isLate) later.dispatchEvent(new Event("redraw"));
-  isLate = false;
-}
-
-/** Call `redraw` when a list could not be brought fully up to date and now can. */
-export const whenReleased = (redraw) => later.addEventListener("redraw", redraw);
-
 function reuse(known, key, signature, build) {
   const old = known.get(key);
   if (old?.signature === signature) return old;
-  if (old && old === pressed) {
-    isLate = true;
-    return old;
-  }
+  if (old && isPressed(old)) return old;
   return Object.assign(build(old), { key, signature });
 }
 
