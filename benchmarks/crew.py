@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.ports import free_ports, is_free
 from tocsin import embedded, lifeline
 from tocsin.settings import EXAMPLE_CONFIG, PROXIES, Environment
 
@@ -206,27 +206,6 @@ def end(started: list["subprocess.Popen[bytes]"]) -> None:
             process.wait()
         if process.stdin:
             process.stdin.close()
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    with contextlib.ExitStack() as open_now:
-        probes = [open_now.enter_context(socket.socket()) for _ in range(count)]
-        return tuple(_bound(probe) for probe in probes)
-
-
-def _bound(probe: socket.socket) -> int:
-    probe.bind(("127.0.0.1", 0))
-    return int(probe.getsockname()[1])
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def lines(path: Path) -> Iterator[str]:

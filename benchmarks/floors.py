@@ -12,7 +12,8 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.rig import Rig, answers, client, free_port, process, server, wait_until
+from benchmarks.ports import free_port
+from benchmarks.rig import Rig, answers, client, process, server, wait_until
 
 BATCH = 100  # as many as a job of Tocsin's carries
 LONGEST_SLEEP = 0.1

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.rig import Rig, answers, busy, free_port, process, resident, wait_until
+from benchmarks.ports import free_port
+from benchmarks.rig import Rig, answers, busy, process, resident, wait_until
 
 
 @dataclass(frozen=True)

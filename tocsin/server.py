@@ -6,7 +6,9 @@ from typing import Any
 from redis import Redis, Sentinel
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as Gone
+from redis.exceptions import ResponseError
 from redis.retry import Retry
+from redis.sentinel import SentinelManagedConnection
 
 from escalation.agenda import Changed
 from escalation.store import Store
@@ -45,9 +47,25 @@ def connect(settings: Settings, *, patient: bool = False) -> Redis:
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
     """A client that asks the sentinels for the master each time it connects, so that a failover is followed."""
     where = sentinel(url)
-    login = {"username": where.username, "password": where.password}
-    master: Redis = watchers(where, **options).master_for(where.master, db=where.db, **login)  # type: ignore[no-untyped-call]
+    how = {"username": where.username, "password": where.password, "connection_class": _ToMaster}
+    master: Redis = watchers(where, **options).master_for(where.master, db=where.db, **how)  # type: ignore[no-untyped-call]
     return master
+
+
+class _ToMaster(SentinelManagedConnection):
+    """A master that was cut off from everybody but us refuses writes for good, and may long have a successor.
+
+    redis-py leaves one that has become a replica, and stays with this one: it answers, after all.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().read_response(*args, **options)
+        except ResponseError as refused:
+            if not str(refused).startswith("NOREPLICAS"):
+                raise
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise Gone(str(refused)) from refused
 
 
 def watchers(where: Where, **options: Any) -> Sentinel:

@@ -1,0 +1,39 @@
+"""Free ports of this machine, for programs that are started, killed and started again at the same address."""
+
+import random
+import socket
+from pathlib import Path
+
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_ELSEWHERE = 32_768  # where the range cannot be asked for; Linux begins its own there, others later
+_LOWEST = 15_000
+_dice = random.SystemRandom()  # whoever seeds `random` in two processes would make them meet
+
+
+def free_port() -> int:
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """That many different ones. None that a connection to elsewhere could be given while its program is down."""
+    free: list[int] = []
+    while len(free) < count:
+        port = _dice.randrange(_LOWEST, _end())
+        if port not in free and is_free(port):
+            free.append(port)
+    return tuple(free)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _end() -> int:
+    lowest = int(_EPHEMERAL.read_text().split()[0]) if _EPHEMERAL.exists() else _ELSEWHERE
+    return lowest if lowest > _LOWEST else 65_536
