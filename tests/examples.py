@@ -1,5 +1,9 @@
-"""How many examples a property is tried with: a few in the fast part of the tests, all of them in `make test`."""
+"""How many examples are tried: a few in the fast part of the tests, all of them in `make test`."""
 
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
 from hypothesis import settings
 
 SHARE = 5  # the fast part tries one in so many
@@ -22,3 +26,12 @@ def choose(*, few: bool) -> None:
 def examples(number: int) -> int:
     """For properties whose examples take longer, or less long, than others."""
     return max(2, number // SHARE) if _Chosen.few else number
+
+
+def few_of(cases: Iterable[Any]) -> list[Any]:
+    """For tables whose rows are whole stories: the fast part tells one in so many, beginning with the first."""
+    return [case if n % SHARE == 0 else _slow(case) for n, case in enumerate(cases)]
+
+
+def _slow(case: Any) -> Any:
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from examples import few_of
 from redis.exceptions import ConnectionError as Away
 from working import Works
 
@@ -140,9 +141,8 @@ PASSING: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("method", "fault"),
     [
-        *itertools.product(SENDING[:2], PASSING),
-        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in itertools.product(SENDING[2:], PASSING)),
-        *(pytest.param(*pair, marks=pytest.mark.slow) for pair in itertools.product(FURNISHING, ("429", "drop after"))),
+        *few_of(itertools.product(SENDING, PASSING)),
+        *few_of(itertools.product(FURNISHING, ("429", "drop after"))),
     ],
 )
 def test_passing_failures_lose_nothing_and_double_nothing(parts: Works, method: str, fault: str) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import pytest
 from working import Works
 
 from escalation.events import Acknowledge, PageGathered, Resolve
 from escalation.incident import Incident
 from escalation.records import MOST_ALSO
 
+pytestmark = pytest.mark.slow
 PAGED = "You are paged"
 
 
