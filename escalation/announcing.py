@@ -132,7 +132,7 @@ _DID = {
     "took": "took the shift",
     "override": "made an override",
     "swapped": "swapped shifts",
-    "away": "said so",
+    "away": "announced it",
     "cancelled": "took it back",
 }
 

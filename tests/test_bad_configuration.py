@@ -142,6 +142,16 @@ def test_a_checkpoint_that_another_always_forestalls(tmp_path: Path) -> None:
     assert late.splitlines()[found.line - 1].strip() == "- id: still-unresolved"
 
 
+def test_buttons_that_nobody_would_see(tmp_path: Path) -> None:
+    """They stand below a checkpoint's message, and this one writes none."""
+    mute = POLICY.replace(
+        "page: [{tier: 4, again: true}]", "page: [{tier: 4, again: true}]\n        offer: [start_fix]", 1
+    )
+    (found,) = [w for w in load(written(tmp_path, policy=mute)).warnings if "buttons" in w.text]
+    assert "checkpoint still-unresolved offers buttons and has no message for them; add `say: " in found.text
+    assert mute.splitlines()[found.line - 1].strip() == "offer: [start_fix]"
+
+
 # On call -------------------------------------------------------------------------------------------------------------
 
 

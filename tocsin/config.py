@@ -101,8 +101,8 @@ def load(path: Path) -> Loaded:
         raise ConfigError(findings)
     calendar = holidays_of.with_holidays(company.calendar, datetime.now(UTC).year)
     company = company.model_copy(update={"calendar": calendar})
-    late = [policy_source.finding(place, text) for place, text in policy_checks.never_fires(policy)]
-    warnings = (*_warnings(source, company, policy), *late)
+    less = [policy_source.finding(place, text) for place, text in policy_checks.does_less(policy)]
+    warnings = (*_warnings(source, company, policy), *less)
     return Loaded(company, policy, warnings, tuple(_gaps(source, company, policy)))
 
 

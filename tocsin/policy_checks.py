@@ -1,4 +1,4 @@
-"""What can be wrong in a policy beyond its values: roles that it does not list, checkpoints that come too late."""
+"""What can be wrong in a policy beyond its values: roles that it does not list, checkpoints that do too little."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -46,13 +46,17 @@ def _items(data: Any) -> Iterable[tuple[str | int, Any]]:
     return enumerate(data) if isinstance(data, list) else ()
 
 
-def never_fires(policy: Policy) -> Iterator[tuple[Path, str]]:
-    """Checkpoints whose tiers an earlier one has always paged by then."""
+def does_less(policy: Policy) -> Iterator[tuple[Path, str]]:
+    """Checkpoints that do less than they say: that never fire, or whose buttons nobody would see."""
     for severity, rules in policy.severities.items():
         for n, plan in enumerate(rules.checkpoints):
+            place = ("severities", str(severity), "checkpoints", n)
             if earlier := _overtaken(plan, rules.checkpoints[:n]):
                 text = f"checkpoint {plan.id} never fires: {earlier} has paged its tiers by then; add `again: true`"
-                yield ("severities", str(severity), "checkpoints", n), text
+                yield place, text
+            if plan.offer and not (plan.say or plan.team):
+                text = f"checkpoint {plan.id} offers buttons and has no message for them; add `say: …` or `team: true`"
+                yield (*place, "offer"), text
 
 
 def _overtaken(plan: PlannedCheckpoint, others: tuple[PlannedCheckpoint, ...]) -> str:
