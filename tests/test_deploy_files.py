@@ -84,6 +84,12 @@ def test_the_image_holds_every_package_and_starts_the_program() -> None:
         assert 11 <= int(minor) < 14
 
 
+def test_whoever_runs_the_bot_has_a_home() -> None:
+    """Neither of those users is in a passwd file, and slack_sdk asks for their home."""
+    assert re.search(r"^ENV .*\bHOME=/", CONTAINERFILE, re.M)
+    assert "\nEnvironment=HOME=/" in (ROOT / "deploy" / "systemd" / "tocsin-bot.service").read_text()
+
+
 def test_kustomize_names_every_manifest() -> None:
     """None is forgotten, none is missing."""
     [found] = [d for d in documents() if d["kind"] == "Kustomization"]
