@@ -1,12 +1,14 @@
 """How much the web app listens to, from whomever: bodies of a certain size, that come within a certain time."""
 
 import asyncio
+import contextlib
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 1_000_000  # the fullest of our forms, in letters that JSON and a URL both escape, has about half of it
 BODY_WITHIN = 10.0  # seconds
+LISTEN_ON = 2.0  # seconds, after a refusal
 
 
 class TooLarge(Exception):
@@ -29,7 +31,8 @@ class Limits:
             async with asyncio.timeout(self._within):
                 body = await self._body(scope, receive)
         except TooLarge:
-            await _refuse(413, f"the body has more than {self._most} bytes")(scope, receive, send)
+            refusal = _refuse(413, f"the body has more than {self._most} bytes")
+            await refusal(scope, receive, _listening_on(receive, send))
         except TimeoutError:
             await _refuse(408, "the body did not come in time")(scope, receive, send)
         else:
@@ -63,6 +66,23 @@ def _once_more(body: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return again
+
+
+def _listening_on(receive: Receive, send: Send) -> Send:
+    """Lets the rest of the body come before the connection ends: else who is still sending never sees the answer."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LISTEN_ON):
+                while (await receive()).get("more_body", False):
+                    pass
+        await send({"type": "http.response.body"})
+
+    return sent
 
 
 def _refuse(status: int, why: str) -> JSONResponse:

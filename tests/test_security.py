@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
 import zlib
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx2
 import pytest
 from click.testing import CliRunner
 from outside import others
@@ -169,6 +171,15 @@ def test_a_large_body_is_refused_before_it_is_read(office: Office, path: str, ch
     body = b"x" * (MOST_BYTES + 1)
     content: Any = iter([body]) if chunked else body
     assert office.bot.web.post(path, content=content).status_code == 413
+
+
+def test_who_sends_all_of_a_large_body_first_is_answered(office: Office) -> None:
+    """Most clients listen only then; the connection is not cut under them."""
+    size, where = 20 * MOST_BYTES, httpx2.URL(office.bot.url)
+    head = f"POST /slack/events HTTP/1.1\r\nhost: tocsin\r\ncontent-length: {size}\r\n\r\n"
+    with socket.create_connection((where.host, where.port), timeout=30) as client:
+        client.sendall(head.encode() + b"x" * size)
+        assert client.makefile("rb").readline().startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
