@@ -392,6 +392,8 @@ def test_a_press_survives_a_change_of_its_card(browser: Browser, calm: Instance)
         visitor.page.mouse.up()
         expect(visitor.form).to_be_visible(timeout=WITHIN)
         visitor.sees(visitor.card, "Acknowledged by @Omar Haddad")
+        button(visitor.form, "Cancel").click()
+        visitor.is_rid_of(visitor.form)
 
 
 def said_by(instance: Instance, key: str, command: str) -> None:
