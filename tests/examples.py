@@ -30,8 +30,10 @@ def examples(number: int) -> int:
 
 def few_of(cases: Iterable[Any]) -> list[Any]:
     """For tables whose rows are whole stories: the fast part tells one in so many, beginning with the first."""
-    return [case if n % SHARE == 0 else _slow(case) for n, case in enumerate(cases)]
+    rows = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [slowly(*row) if n % SHARE else pytest.param(*row) for n, row in enumerate(rows)]
 
 
-def _slow(case: Any) -> Any:
-    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+def slowly(*values: Any) -> Any:
+    """A row of some seconds: the fast part has enough of its kind."""
+    return pytest.param(*values, marks=pytest.mark.slow)

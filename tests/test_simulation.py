@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from examples import examples
+from examples import examples, slowly
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from story import shipped
@@ -245,11 +245,6 @@ def test_what_is_foretold_happens(
 
 def hours(**steps: float) -> Script:
     return {Step[name.upper()]: timedelta(hours=length) for name, length in steps.items()}
-
-
-def slowly(*values: Any) -> Any:
-    """A case of some seconds: the fast part has enough of its kind."""
-    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 HANDOVER, SPRING, AUTUMN, CHRISTMAS, BACK = TURNING
