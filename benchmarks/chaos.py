@@ -31,7 +31,7 @@ from benchmarks.acting import Books, People, tidy
 from benchmarks.count import Outside, Verdict, judge
 from benchmarks.crew import Crew, end, server_address
 from benchmarks.faults import Storm
-from escalation.parts import PARTS
+from escalation.processes import PARTS
 
 LATENCY = 0.3  # seconds that every call of Slack's takes
 READY_WITHIN = 60.0  # seconds

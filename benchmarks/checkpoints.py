@@ -11,9 +11,9 @@ from redis import Redis
 
 from benchmarks.crowd import Crowd
 from benchmarks.rig import Rig, wait_until
-from escalation.indexes import ALARMS
-from escalation.parts import QUEUES
-from workers.queues import queue_key
+from escalation.processes import QUEUES
+from escalation.storage.indexes import ALARMS
+from workers.queue.rq import queue_key
 
 QUIET = 5  # looks in a row that find nothing queued
 LEAD = 1.0  # seconds between the setting up and the first due time

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from escalation.events import Move
-from tocsin.settings import LOCAL_SIGNING_SECRET
+from escalation.incident.events import Move
+from tocsin.config.settings import LOCAL_SIGNING_SECRET
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 import yaml
 
 from benchmarks.ports import free_ports, is_free
-from tocsin import embedded, lifeline
-from tocsin.settings import EXAMPLE_CONFIG, PROXIES, Environment
+from tocsin.config.settings import EXAMPLE_CONFIG, PROXIES, Environment
+from tocsin.run import embedded, lifeline
 
 ROOT = Path(__file__).parent.parent
 RESTART = 0.1  # seconds until a dead process is started again: what the program's own supervisor waits at first
@@ -63,7 +63,7 @@ class Crew:
         self.ports = free_ports(self.bots + 1)
         for policy in POLICIES:
             (self.folder / f"{policy}.yml").write_text(yaml.safe_dump(company(policy)))
-        self._add("server", "tocsin.embedded", str(self.data))
+        self._add("server", "tocsin.run.embedded", str(self.data))
         self._add("workspace", "tocsin", "sandbox")
         for n in range(1, self.bots + 1):
             own = {"TOCSIN_LISTEN": f"127.0.0.1:{self.ports[n]}", "TOCSIN_CONFIG": self._config(n)}

@@ -9,19 +9,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks.rig import Rig
-from escalation.checkpoints import alarms
-from escalation.company import Roster, roster
-from escalation.desk import Desk
-from escalation.effects import OpenRoom, SendPage
-from escalation.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
-from escalation.incident import Incident
-from escalation.policy import Severity
-from escalation.records import Facts, Room
-from escalation.store import Store
-from escalation.transitions import decide, declare
-from tocsin import config
-from tocsin.settings import EXAMPLE_CONFIG
-from workers import outbox
+from escalation.config.company import Roster, roster
+from escalation.config.policy import Severity
+from escalation.engine.checkpoints import alarms
+from escalation.engine.state_machine import decide, declare
+from escalation.incident.effects import OpenRoom, SendPage
+from escalation.incident.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
+from escalation.incident.model import Incident
+from escalation.incident.records import Facts, Room
+from escalation.service import Desk
+from escalation.storage.store import Store
+from tocsin.config import loader
+from tocsin.config.settings import EXAMPLE_CONFIG
+from workers.queue import outbox
 
 FAR = timedelta(days=1)
 TEMPLATE = "INC-00000000-000"
@@ -33,7 +33,7 @@ class Crowd:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
         self.store = Store(rig.redis, outbox.post)
-        loaded = config.load(EXAMPLE_CONFIG)
+        loaded = loader.load(EXAMPLE_CONFIG)
         self.desk = Desk(self.store, loaded.company, loaded.policy, self.store.now)
         self._roster: Roster = roster(loaded.company, self.store.directory(), datetime.now(UTC))
         self._posted: dict[str, tuple[str, str]] = {}

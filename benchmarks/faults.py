@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from benchmarks.crew import Crew
-from escalation.parts import PARTS
+from escalation.processes import PARTS
 
 SLACK = ("ratelimited", "status", "drop_before", "drop_after", "hang")
 REDIS_EVERY = 20.0  # seconds, on average

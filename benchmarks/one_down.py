@@ -21,8 +21,8 @@ from benchmarks.crew import Crew
 from benchmarks.crowd import Crowd
 from benchmarks.numbers import median
 from benchmarks.rig import Rig, answers, client, http, wait_until
-from escalation.parts import PARTS
-from tocsin import embedded
+from escalation.processes import PARTS
+from tocsin.run import embedded
 
 LATENCY = 0.3  # seconds that every call of Slack's takes
 LEAD = 1.5  # seconds between the setting up and the due time

@@ -17,10 +17,10 @@ from typing import Any
 from redis import Redis
 
 from benchmarks.ports import free_port
-from escalation.parts import PARTS
-from escalation.store import SIGNS
-from tocsin import embedded
-from tocsin.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
+from escalation.processes import PARTS
+from escalation.storage.store import SIGNS
+from tocsin.config.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
+from tocsin.run import embedded
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120.0  # seconds; the workers have to sort out thousands of incidents in some of this
@@ -77,7 +77,7 @@ def server() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         data = Path(folder) / "data"
         embedded.make_folder(data)
-        with process(sys.executable, "-m", "tocsin.embedded", str(data)):
+        with process(sys.executable, "-m", "tocsin.run.embedded", str(data)):
             wait_until(lambda: embedded.running(data), "the embedded server")
             yield embedded.socket_path(data)
 

@@ -12,18 +12,19 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import declaring, modals, shortcuts
-from bot.buttons import Buttons
-from bot.commands import Commands
-from bot.door import Door
-from bot.duty import ACTIONS, OnCall
-from bot.home import Home
-from bot.moving import Moving
-from bot.press import MORE
-from bot.reply import Reply, says
-from bot.shortcuts import Shortcuts
-from bot.submits import Submits
-from escalation.events import Move
+from bot.access import Door
+from bot.handlers import shortcuts
+from bot.handlers.buttons import Buttons
+from bot.handlers.commands import Commands
+from bot.handlers.home import Home
+from bot.handlers.oncall import ACTIONS, OnCall
+from bot.handlers.perform import Moving
+from bot.handlers.reply import Reply, says
+from bot.handlers.shortcuts import Shortcuts
+from bot.handlers.submissions import Submits
+from bot.moves import declare, forms
+from bot.render.button_value import MORE
+from escalation.incident.events import Move
 
 COMMAND = "/incident"
 UNFORESEEN = "Something went wrong on our side, and it was logged. See whether it was done before you try again."
@@ -47,9 +48,9 @@ def build(door: Door, signing_secret: str = "") -> AsyncApp:
         Shortcuts(door),
     )
     app.command(COMMAND)(commands.on_command)
-    app.view(declaring.CALLBACK)(submits.on_declare)
-    app.view(re.compile(f"^{modals.CALLBACK}"))(submits.on_move)
-    app.action(declaring.PICKED)(submits.on_severity)
+    app.view(declare.CALLBACK)(submits.on_declare)
+    app.view(re.compile(f"^{forms.CALLBACK}"))(submits.on_move)
+    app.action(declare.PICKED)(submits.on_severity)
     app.action(shortcuts.DECLARE)(menu.on_declare)
     app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)
     app.action(re.compile(ACTIONS))(duty.on_action)

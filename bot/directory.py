@@ -7,9 +7,9 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.client import UNREACHABLE, said_by_slack
-from bot.door import Door, OutOfReach
-from escalation.company import Company, Directory
+from bot.access import Door, OutOfReach
+from bot.slack.client import UNREACHABLE, said_by_slack
+from escalation.config.company import Company, Directory
 from escalation.values import PersonId
 
 EVERY = 600.0  # seconds

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from escalation.effects import Alert, Effect, Invite, MailOut, PageBy, Say, Tell
-from escalation.incident import Incident
-from escalation.plans import Means
-from escalation.records import CheckpointKind, Entry, EntryKind
+from escalation.config.plans import Means
+from escalation.incident.effects import Alert, Effect, Invite, MailOut, PageBy, Say, Tell
+from escalation.incident.model import Incident
+from escalation.incident.records import CheckpointKind, Entry, EntryKind
+from escalation.text import Line, Person, people
 from escalation.values import PersonId, spoken_duration
-from escalation.words import Line, Person, people
 
 DIRECT = "direct message"
 _PAGES = (EntryKind.PAGED, EntryKind.REPEATED)

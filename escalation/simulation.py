@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from escalation.checkpoints import Upcoming, commander, resting, upcoming
-from escalation.company import Roster
-from escalation.effects import Effect, OpenRoom
-from escalation.events import (
+from escalation.config.company import Roster
+from escalation.engine.checkpoints import Upcoming, commander, resting, upcoming
+from escalation.engine.state_machine import decide, declare
+from escalation.errors import Refused
+from escalation.foretold import Row, rows
+from escalation.incident.effects import Effect, OpenRoom
+from escalation.incident.events import (
     Acknowledge,
     CheckpointDue,
     Declare,
@@ -26,11 +29,8 @@ from escalation.events import (
     Terms,
     Workaround,
 )
-from escalation.foretold import Row, rows
-from escalation.incident import Incident
-from escalation.records import Checkpoint, CheckpointKind, Facts, PageState, Room
-from escalation.refused import Refused
-from escalation.transitions import decide, declare
+from escalation.incident.model import Incident
+from escalation.incident.records import Checkpoint, CheckpointKind, Facts, PageState, Room
 from escalation.values import PersonId, format_duration
 
 RosterAt = Callable[[datetime], Roster]

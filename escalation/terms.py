@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from escalation.company import Company
-from escalation.events import Terms
-from escalation.policy import SeverityPolicy
-from escalation.records import Facts
+from escalation.config.company import Company
+from escalation.config.policy import SeverityPolicy
+from escalation.incident.events import Terms
+from escalation.incident.records import Facts
 
 CALENDAR_KEPT = 400  # days of public holidays that an incident keeps
 

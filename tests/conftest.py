@@ -7,16 +7,16 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-import examples
 import httpcore2
 import pytest
 import uvicorn.server
-from sandbox_workspace import Pushed
 from slack_sdk import WebClient
-from working import PushedClock, SlackByClock, Works, redis_of, works_anew
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
+from tests.support import profiles
+from tests.support.worker import PushedClock, SlackByClock, Works, redis_of, works_anew
+from tests.support.workspace import Pushed
 
 
 class _Often:
@@ -38,7 +38,7 @@ EVENTS = ("app_home_opened", "app_mention", "message.channels", "member_joined_c
 
 def pytest_configure(config: pytest.Config) -> None:
     """The fast part of the tests is what `-m "not slow"` leaves."""
-    examples.choose(few="not slow" in config.option.markexpr)
+    profiles.choose(few="not slow" in config.option.markexpr)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

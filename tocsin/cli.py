@@ -2,17 +2,19 @@
 
 import click
 
-from escalation.parts import PARTS, Part
-from tocsin import config, logs, reading, running, wiring
-from tocsin.checking import check
-from tocsin.doctor import doctor
-from tocsin.init import init
-from tocsin.schema import schema
-from tocsin.settings import Settings, load
-from tocsin.simulating import simulate_
-from tocsin.slo import slo
-from tocsin.terminal import Commands
-from tocsin.watchdog import watchdog
+from escalation.processes import PARTS, Part
+from tocsin.commands import incidents
+from tocsin.commands.check import check
+from tocsin.commands.init import init
+from tocsin.commands.schema import schema
+from tocsin.commands.simulate import simulate_
+from tocsin.commands.slo import slo
+from tocsin.commands.terminal import Commands
+from tocsin.config import loader
+from tocsin.config.settings import Settings, load
+from tocsin.doctor.command import doctor
+from tocsin.run import all_in_one, logs, wiring
+from tocsin.watchdog.command import watchdog
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,14 +28,14 @@ def run() -> None:
     """Everything in one go, until Ctrl-C."""
     settings = load()
     logs.setup("run", settings.log_level or "WARNING", settings.secrets())
-    running.everything(settings, config.load(settings.config))
+    all_in_one.everything(settings, loader.load(settings.config))
 
 
 @main.command()
 def bot() -> None:
     """The Slack side and the web app. Any number, on any number of machines."""
     settings = begin("bot")
-    wiring.bot(settings, config.load(settings.config))
+    wiring.bot(settings, loader.load(settings.config))
 
 
 @main.command()
@@ -41,9 +43,9 @@ def bot() -> None:
 def worker(part: Part | None) -> None:
     """Ticker, sweep and RQ workers, supervised. Any number, anywhere."""
     settings = begin("worker")
-    loaded = config.load(settings.config)
+    loaded = loader.load(settings.config)
     if part is None:
-        running.workers(settings, loaded)
+        all_in_one.workers(settings, loaded)
     else:
         wiring.check_ways(settings, loaded)
         wiring.worker_part(settings, loaded, part)
@@ -67,10 +69,10 @@ for command in (
     check,
     schema,
     doctor,
-    reading.list_,
-    reading.show,
-    reading.export,
-    reading.oncall,
+    incidents.list_,
+    incidents.show,
+    incidents.export,
+    incidents.oncall,
     simulate_,
     slo,
     watchdog,

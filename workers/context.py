@@ -1,19 +1,19 @@
-"""What a worker process works with; the composition root makes one and hands it to `workers.processes.run_part`."""
+"""What a worker process works with; the composition root makes one and hands it to `workers.process.run_part`."""
 
 from dataclasses import dataclass
 
 from redis import Redis
 
-from escalation.desk import Clock, Desk
-from escalation.store import Store
-from workers.channels.mail import MailDoor
+from escalation.service import Clock, Desk
+from escalation.storage.store import Store
 from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.slack import SlackDoor
+from workers.channels.smtp import MailDoor
 
 
 @dataclass(frozen=True)
 class Context:
-    """`store` must have `workers.outbox.post` as its outbox; `redis` must not decode responses (RQ cannot take that).
+    """`store` must have `queue.outbox.post` as its outbox; `redis` must not decode responses (RQ cannot take that).
 
     `patience` is how many seconds a job waits for its sends (None: until all are done). They go on without it, so that
     a slow Slack does not hold up the checkpoints behind them.

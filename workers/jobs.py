@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
-from escalation import checkpoints
-from escalation.events import CheckpointDue
-from escalation.store import NotFound
-from escalation.versions import TooNew
-from workers import metrics, outbox, queues
+from escalation.engine import checkpoints
+from escalation.incident.events import CheckpointDue
+from escalation.storage.migrations import TooNew
+from escalation.storage.store import NotFound
+from workers import metrics
 from workers.context import Context
-from workers.delivery import Deliveries
-from workers.queues import BEHIND
-from workers.upkeep import Upkeep
+from workers.delivery.deliver import Deliveries
+from workers.queue import outbox, rq
+from workers.queue.rq import BEHIND
+from workers.recurring.upkeep import Upkeep
 
 # Until so many messages are on their way, those that wait are taken along with a job's own: RQ's work on a job takes
 # longer than ours on one, and the sweep finds what is lost with a process that dies.
@@ -102,7 +103,7 @@ def deliver(effect_ids: list[str]) -> None:
         raise RuntimeError("bind() comes first")
     deliveries.deliver(effect_ids)
     taken = len(effect_ids)
-    while _takes_more(deliveries, taken) and (next_one := queues.take(context.redis, _bound.messages, "deliver")):
+    while _takes_more(deliveries, taken) and (next_one := rq.take(context.redis, _bound.messages, "deliver")):
         (others,) = next_one
         deliveries.deliver(others)
         taken += len(others)

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import httpx2
 
-from escalation.elsewhere import alert_summary
-from escalation.incident import Incident
-from workers.channels.trust import trust
-from workers.failures import Failed, Kind
+from escalation.incident.model import Incident
+from escalation.messages.mail import alert_summary
+from workers.channels.failures import Failed, Kind
+from workers.channels.tls import trust
 
 TIMEOUT = 10.0  # seconds
 LONGEST_SUMMARY = 1024  # characters

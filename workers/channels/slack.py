@@ -7,13 +7,13 @@ from typing import Any
 import structlog
 from redis import Redis
 
-from bot.message import Message
+from bot.render.message import Message
 from escalation.values import PersonId
 from workers.channels import PageChannel, Sent, Tag
-from workers.channels.slack_call import CLOCK_SLACK, TIMEOUT, SlackCaller
+from workers.channels.failures import Failed, Kind
+from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackCaller
 from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
-from workers.failures import Failed, Kind
 
 EVENT = "tocsin_delivery"
 UNSHOWABLE = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")

@@ -3,8 +3,8 @@
 import re
 
 from escalation.values import PersonId
-from workers.channels.slack_call import SlackCaller
-from workers.failures import Failed
+from workers.channels.failures import Failed
+from workers.channels.slack_api import SlackCaller
 
 _ID = re.compile(r"S[A-Z0-9]{2,}")
 

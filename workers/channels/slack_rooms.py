@@ -8,10 +8,10 @@ from typing import Any
 import structlog
 from redis import Redis
 
-from escalation.records import Room
+from escalation.incident.records import Room
 from escalation.values import PersonId
-from workers.channels.slack_call import CLOCK_SLACK, SlackCaller
-from workers.failures import Failed, Kind
+from workers.channels.failures import Failed, Kind
+from workers.channels.slack_api import CLOCK_SLACK, SlackCaller
 
 INVITED_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.invite allows more on request only
 PURPOSE_LIMIT = 250

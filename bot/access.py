@@ -1,0 +1,193 @@
+"""The one door from Slack to the desk: who is it, may they, then the desk, in a thread of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from redis.exceptions import RedisError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.deps import BotParts
+from bot.slack.ack_first import Courtesy
+from bot.slack.members import People
+from escalation.config.company import Directory, Roster
+from escalation.config.policy import Severity
+from escalation.engine.moves import implied_move
+from escalation.engine.state_machine import leads_to
+from escalation.errors import Refused
+from escalation.incident.events import Cancel, Move, MoveEvent, PostUpdate
+from escalation.incident.model import Incident
+from escalation.incident.permissions import Actor, Deed, Kind, check, sees
+from escalation.incident.records import Facts
+from escalation.storage.migrations import TooNew
+from escalation.storage.store import MOST_LISTED
+from escalation.values import PersonId
+
+THREADS = 16  # calls of the desk at one time: each is a few round trips to Redis
+UPGRADING = "Tocsin is being upgraded; try again in a moment."
+RECENT = 50  # incidents, open or closed, to choose from
+T = TypeVar("T")
+audit = structlog.get_logger("audit")
+
+
+class OutOfReach(Exception):
+    """Redis does not answer: as far as we know, nothing was recorded."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who sends a command, a click or a form, by the payload; `team` is the workspace they belong to."""
+
+    id: PersonId
+    team: str = ""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An incident after a move; the timeline's entries after number `since` tell what came of it."""
+
+    incident: Incident
+    since: int
+
+
+def visitor(body: dict[str, Any]) -> Visitor:
+    """Of a command, an interaction or an event."""
+    user = body.get("user")
+    if isinstance(user, dict):
+        return Visitor(user["id"], user.get("team_id") or (body.get("team") or {}).get("id", ""))
+    event = body.get("event") or {}
+    return Visitor(body.get("user_id") or event.get("user", ""), body.get("team_id", ""))
+
+
+def _deeds(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
+    """What somebody must be allowed to do for an event: an update that states another status makes that move too."""
+    if isinstance(event, PostUpdate) and event.status is not incident.status and (implied := implied_move(event)):
+        return event.kind, implied.kind
+    return (event.kind,)
+
+
+class Door:
+    """Every command, click and form goes through `declare` or `move`; everything that is shown, through `see`."""
+
+    def __init__(self, parts: BotParts, client: AsyncWebClient) -> None:
+        self.parts = parts
+        self.client = client
+        self.directory = Directory()
+        self.people = People(client, self._colleagues)
+        self.courtesy = Courtesy()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
+
+    def _colleagues(self) -> frozenset[PersonId]:
+        configured = (p.slack for p in self.parts.company.people.values() if p.slack)
+        return frozenset({*configured, *self.directory.people.values(), *self.directory.names})
+
+    async def run(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Do something with the desk or the store. OutOfReach when Redis does not answer; Refused during an upgrade."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, partial(work, *args, **named))
+        except RedisError as error:
+            raise OutOfReach from error
+        except TooNew as newer:
+            raise Refused(UPGRADING) from newer
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # Doing -------------------------------------------------------------------------------------------------------
+
+    async def declare(
+        self, who: Visitor, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
+    ) -> Incident:
+        """With a `drill_speed` it is a drill."""
+        await self.admit("declare", who)
+        return await self.run(self.parts.desk.declare, who.id, severity, facts, key=key, drill_speed=drill_speed)
+
+    async def move(self, who: Visitor, incident_id: str, event: MoveEvent) -> Moved:
+        """Make a move. Refused, with words for the one who tried, when they may not or the table does not allow it."""
+        if isinstance(event, Cancel) and event.duplicate_of:
+            await self._check_twin(who, incident_id, event.duplicate_of)
+        before = await self.incident(incident_id)
+        for deed in _deeds(event, before):
+            await self.admit(deed, who, before)
+        after = await self.run(self.parts.desk.handle, incident_id, event)
+        return Moved(after, len(before.timeline))
+
+    async def _check_twin(self, who: Visitor, incident_id: str, twin: str) -> None:
+        if twin == incident_id:
+            raise Refused(f"{twin} cannot be a duplicate of itself.")
+        await self.see(who, twin)
+
+    async def may_begin(self, move: Move, who: Visitor, incident_id: str) -> Incident:
+        """The incident, for a move's modal. Refused when the move would be refused as things stand."""
+        incident = await self.incident(incident_id)
+        await self.admit(move, who, incident)
+        leads_to(incident, move)
+        return incident
+
+    # Seeing ------------------------------------------------------------------------------------------------------
+
+    async def incident(self, incident_id: str) -> Incident:
+        """NotFound (a KeyError with words) when there is none of that id. Not for the eyes of anybody yet."""
+        return await self.run(self.parts.store.get, incident_id)
+
+    async def see(self, who: Visitor, incident_id: str) -> Incident:
+        incident = await self.incident(incident_id)
+        await self.admit("see", who, incident)
+        return incident
+
+    async def seen_by(self, who: Visitor, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+        """Those that somebody may know of."""
+        asked = tuple(incidents)
+        answers = await asyncio.gather(*(self._knows(who, incident) for incident in asked))
+        return tuple(incident for incident, known in zip(asked, answers, strict=True) if known)
+
+    async def _knows(self, who: Visitor, incident: Incident) -> bool:
+        return sees(who.id, incident, in_room=False) or await self._in_room(incident, who.id)
+
+    async def of_room(self, channel: str) -> Incident | None:
+        """The incident whose war room this is, or was. Not for the eyes of anybody yet."""
+        return await self.run(self.parts.store.of_room, channel)
+
+    async def open_incidents(self, who: Visitor) -> tuple[Incident, ...]:
+        """The newest first; MOST_LISTED at the most, of the worst severities."""
+        await self.admit("see", who)
+        return await self.seen_by(who, await self.run(self.parts.store.open_incidents, MOST_LISTED))
+
+    async def recent(self, who: Visitor) -> tuple[Incident, ...]:
+        """Open or closed, the newest first."""
+        await self.admit("see", who)
+        return await self.seen_by(who, await self.run(self.parts.store.recent, RECENT))
+
+    async def roster(self) -> Roster:
+        """Who is on duty now."""
+        desk = self.parts.desk
+        return await self.run(lambda: desk.roster(desk.clock()))
+
+    # Permission --------------------------------------------------------------------------------------------------
+
+    async def admit(self, what: Deed, who: Visitor, incident: Incident | None = None) -> None:
+        """The one place where somebody is let in or turned away."""
+        try:
+            actor = await self.people.actor(who.id, who.team)
+            await self._check(what, actor, incident)
+        except Refused:
+            audit.warning("refused", deed=str(what), person=who.id, team=who.team, incident=incident and incident.id)
+            raise
+
+    async def _check(self, what: Deed, actor: Actor, incident: Incident | None) -> None:
+        permissions = self.parts.company.permissions
+        narrowed = actor.kind is Kind.MEMBER and str(what) in permissions
+        duty = await self.roster() if narrowed else Roster()
+        in_room = incident is not None and await self._in_room(incident, actor.id)
+        check(what, actor, incident, duty, permissions, in_room)
+
+    async def _in_room(self, incident: Incident, person: PersonId) -> bool:
+        """Whether somebody is a member of the room; asked for private incidents only."""
+        if not incident.private or incident.room is None:
+            return False
+        return await self.people.in_room(incident.room.channel, person)

@@ -1,0 +1,37 @@
+"""What the Slack side is made of: plain settings, and the doors to the rest."""
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from escalation.config.company import Company
+from escalation.config.policy import Policy
+from escalation.service import Desk
+from escalation.storage.store import Store
+
+REAL_SLACK = "https://slack.com/api/"
+
+
+@dataclass(frozen=True)
+class BotParts:
+    """`app_token` chooses Socket Mode; without one, requests over HTTP are verified with `signing_secret`.
+
+    `port` 0 takes a free one.
+    """
+
+    bot_token: str
+    redis: Redis
+    store: Store
+    desk: Desk
+    company: Company
+    policy: Policy
+    app_token: str | None = None
+    signing_secret: str | None = None
+    slack_api_url: str = REAL_SLACK
+    host: str = "127.0.0.1"
+    port: int = 3000
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Every role that can be paged, with what people call it: the policy's, and those of the company alone."""
+        return {role: role.replace("_", " ") for role in self.company.roles} | self.policy.roles

@@ -1,0 +1,1 @@
+"""Slack listeners: commands, buttons, forms, shortcuts and the Home tab."""

@@ -1,0 +1,53 @@
+"""The Home tab: the open incidents that its reader may see, and who is on call."""
+
+from typing import Any
+
+import structlog
+
+from bot.access import Door, OutOfReach, Visitor, visitor
+from bot.handlers.oncall import OnCall
+from bot.handlers.shortcuts import DECLARE
+from bot.render import messages
+from bot.render.blockkit import BUTTON, plain_text, section
+from bot.render.inputs import View
+from bot.render.message import Block
+from bot.render.mrkdwn import render
+from bot.slack.client import UNREACHABLE, said_by_slack
+from escalation.errors import Refused
+
+AWAY = "The database does not answer, so nothing can be shown now. Open this page again in a moment."
+log = structlog.get_logger("bot")
+
+
+class Home:
+    """Published anew each time somebody opens it."""
+
+    def __init__(self, door: Door, duty: OnCall) -> None:
+        self._door = door
+        self._duty = duty
+
+    async def on_opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        if event.get("tab") == "home":
+            await self._publish(visitor(body))
+
+    async def _publish(self, who: Visitor) -> None:
+        try:
+            await self._door.client.views_publish(user_id=who.id, view=await self._view(who))
+        except UNREACHABLE as error:
+            log.warning("home not published", person=who.id, error=said_by_slack(error))
+
+    async def _view(self, who: Visitor) -> View:
+        try:
+            incidents = await self._door.open_incidents(who)
+            shown = messages.home(incidents, await self._duty.lines(), who.id)
+            take = await self._duty.buttons()
+        except Refused as refusal:
+            return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
+        except OutOfReach:
+            return {"type": "home", "blocks": [section(AWAY, "away")]}
+        return {**shown, "blocks": [_declare(), *shown["blocks"], *take]}
+
+
+def _declare() -> Block:
+    button = {"type": "button", "action_id": DECLARE, "style": "danger", "text": plain_text("Declare incident", BUTTON)}
+    return {"type": "actions", "block_id": "home-declare", "elements": [button]}

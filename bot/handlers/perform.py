@@ -1,0 +1,63 @@
+"""Making a move, whichever way it was asked for: at once, or by the modal that asks for its words."""
+
+from typing import Any
+
+from bot.access import Door, Moved, Visitor
+from bot.handlers.reply import Reply, open_modal
+from bot.moves.form import Scene
+from bot.moves.forms import move_modal
+from bot.render import replies
+from bot.render.form_state import Slip
+from bot.render.message import Message
+from escalation.config.company import Roster
+from escalation.engine.checkpoints import Upcoming
+from escalation.incident.events import Move, MoveEvent
+from escalation.incident.model import Incident
+
+
+class Moving:
+    """Shared by commands, buttons and forms."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def make(self, who: Visitor, incident_id: str, event: MoveEvent, reply: Reply | None = None) -> Moved:
+        """Make the move; `reply` hears what came of it. Refused, NotFound, OutOfReach as the door says."""
+        moved = await self._door.move(who, incident_id, event)
+        if reply:
+            await reply(await self.done(moved))
+        return moved
+
+    async def done(self, moved: Moved) -> Message:
+        """What came of a move, and what fires next."""
+        return replies.done(moved.incident, moved.since, await self.ahead(moved.incident))
+
+    async def declared(self, incident: Incident) -> Message:
+        return replies.declared(incident, await self.ahead(incident))
+
+    async def ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
+        return await self._door.run(self._door.parts.desk.ahead, incident)
+
+    async def open(
+        self,
+        move: Move,
+        who: Visitor,
+        incident_id: str,
+        body: dict[str, Any],
+        reply: Reply,
+        *,
+        typed: str = "",
+        answer: bool = False,
+    ) -> None:
+        """Open the move's modal; with `answer`, the reply hears what came of it once it is submitted."""
+        incident = await self._door.may_begin(move, who, incident_id)
+        slip = Slip(response_url=reply.response_url if answer else "")
+        view = move_modal(move, await self._scene(move, who, incident, typed), slip)
+        await open_modal(self._door.client, body, view, reply)
+
+    async def _scene(self, move: Move, who: Visitor, incident: Incident, typed: str) -> Scene:
+        """Only what this modal shows is fetched: a trigger lasts three seconds."""
+        duty = await self._door.roster() if move is Move.PAGE else Roster()
+        others = await self._door.recent(who) if move is Move.CANCEL else ()
+        parts = self._door.parts
+        return Scene(incident, parts.policy, parts.roles, duty, others, tuple(parts.company.services), typed)

@@ -1,0 +1,1 @@
+"""The web app: Slack over HTTP, health and metrics."""

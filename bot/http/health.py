@@ -1,0 +1,134 @@
+"""Whether Tocsin can work, and its numbers for Prometheus. Read from Redis at each request; no words of incidents."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis import Redis
+from redis.exceptions import RedisError
+
+from escalation.processes import PARTS, QUEUES
+from escalation.storage.indexes import ALARMS
+from escalation.storage.store import SIGNS, Store
+
+METRICS = "tocsin:metrics"
+
+_FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
+
+
+def alive(redis: Redis) -> dict[str, int]:
+    """Part -> how many processes are alive: each keeps a key `tocsin:alive:{part}:{host}:{pid}` from expiring.
+
+    Their names are kept in a set: a search for them would go through every incident and every job.
+    """
+    kept: Any = redis.smembers(SIGNS)
+    names = sorted(str(name, "utf-8") for name in kept)
+    with redis.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.exists(name)
+        found = dict(zip(names, pipe.execute(), strict=True))
+    if gone := [name for name, there in found.items() if not there]:
+        redis.srem(SIGNS, *gone)
+    return dict(Counter(name.split(":")[2] for name, there in found.items() if there))
+
+
+def problems(redis: Redis, slack_connected: bool) -> list[str]:
+    """Why work cannot be done now; empty when it can."""
+    found = [] if slack_connected else ["Slack is not connected"]
+    try:
+        parts = alive(redis)
+    except RedisError as error:
+        return [*found, f"Redis cannot be reached ({type(error).__name__})"]
+    missing = [part for part in PARTS if part not in parts]
+    return [*found, *(f"no worker runs the part {part}: start `tocsin worker`" for part in missing)]
+
+
+def exposition(store: Store, slack_connected: Callable[[], bool]) -> bytes:
+    """Everything in Prometheus's text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Numbers(store, slack_connected))
+    return generate_latest(registry)
+
+
+class _Numbers(Collector):
+    def __init__(self, store: Store, slack_connected: Callable[[], bool]) -> None:
+        self._store = store
+        self._slack_connected = slack_connected
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("tocsin_slack_connected", "1 while Slack can reach us", float(self._slack_connected()))
+        try:
+            found = [*_incidents(self._store), *_waiting(self._store.redis), *_counted(self._store.redis)]
+        except RedisError:
+            found = []
+        yield GaugeMetricFamily("tocsin_redis_up", "1 while Redis answers", float(bool(found)))
+        yield from found
+
+
+def _incidents(store: Store) -> Iterator[Metric]:
+    family = GaugeMetricFamily("tocsin_open_incidents", "Open incidents, private ones included", labels=["severity"])
+    for severity, count in store.open_counts().items():
+        family.add_metric([severity.value], count)
+    yield family
+
+
+def _waiting(redis: Redis) -> Iterator[Metric]:
+    now = _now(redis)
+    yield GaugeMetricFamily(
+        "tocsin_alarms_overdue",
+        "What should have happened more than a second ago",
+        redis.zcount(ALARMS, "-inf", now - 1),
+    )
+    queues = GaugeMetricFamily("tocsin_queue_length", "Jobs waiting", labels=["queue"])
+    for queue in QUEUES:
+        queues.add_metric([queue], float(redis.llen(f"rq:queue:{queue}")))
+    yield queues
+    workers = GaugeMetricFamily("tocsin_processes_alive", "Processes seen lately", labels=["part"])
+    for part, count in sorted(alive(redis).items()):
+        workers.add_metric([part], count)
+    yield workers
+
+
+def _now(redis: Redis) -> float:
+    seconds, micros = redis.time()
+    return float(seconds) + float(micros) / 1e6
+
+
+def _counted(redis: Redis) -> Iterator[Metric]:
+    """What the workers count in the hash `tocsin:metrics`: `name|label=value,label=value` -> number."""
+    families: dict[str, Metric] = {}
+    raw: dict[Any, Any] = redis.hgetall(METRICS)
+    for field, value in sorted(((str(f, "utf-8"), float(v)) for f, v in raw.items()), key=_place):
+        match = _FIELD.fullmatch(field)
+        if match:
+            name, kind = _family(match[1])
+            family = families.setdefault(name, Metric(f"tocsin_{name}", f"Counted by the workers: {name}", kind))
+            family.add_sample(f"tocsin_{match[1]}", _labels(match[2] or ""), value)
+    yield from families.values()
+
+
+def _place(counted: tuple[str, float]) -> tuple[str, float]:
+    """By name and labels, a histogram's buckets by their bounds."""
+    stem, _, bound = counted[0].partition("le=")
+    return (stem, float(bound)) if bound else (stem, 0.0)
+
+
+def _family(sample: str) -> tuple[str, str]:
+    """A sample's name without its suffix, and the kind that the suffix tells."""
+    for suffix, kind in (
+        ("_total", "counter"),
+        ("_bucket", "histogram"),
+        ("_sum", "histogram"),
+        ("_count", "histogram"),
+    ):
+        if sample.endswith(suffix):
+            return sample.removesuffix(suffix), kind
+    return sample, "gauge"
+
+
+def _labels(text: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in text.split(",") if "=" in pair)

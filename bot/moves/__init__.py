@@ -1,0 +1,1 @@
+"""How each move is made in Slack: its command, its button, its form."""

@@ -1,0 +1,44 @@
+"""What a move's modal is made from, and what one consists of. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.render.form_state import Slip
+from bot.render.inputs import Answers, words
+from bot.render.message import Block
+from escalation.config.company import Roster
+from escalation.config.policy import Policy
+from escalation.incident.events import MoveEvent
+from escalation.incident.model import Incident
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The incident as it stands, the policy, who is on duty, what else the person sees.
+
+    `roles` maps those that can be paged to what people call them; `services` are those that the company has; `typed`
+    is what stood after the command.
+    """
+
+    incident: Incident
+    policy: Policy
+    roles: Mapping[str, str]
+    roster: Roster
+    others: tuple[Incident, ...] = ()
+    services: tuple[str, ...] = ()
+    typed: str = ""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A move's modal. `event` reads the answers of a person; it raises Unfit or pydantic's ValidationError."""
+
+    title: str
+    submit: str
+    blocks: Callable[[Scene], list[Block]]
+    event: Callable[[Answers, Scene, str, Slip], MoveEvent]
+
+
+def words_only(name: str, label: str, *, optional: bool = False, hint: str = "") -> Callable[[Scene], list[Block]]:
+    """A form with one field for text."""
+    return lambda scene: [words(name, label, optional=optional, hint=hint)]

@@ -1,0 +1,63 @@
+"""Taking, offering and accepting a role of the response: the modal, and the words of the command. Pure."""
+
+import re
+from collections.abc import Mapping
+
+from bot.errors import Unfit
+from bot.moves.form import Scene
+from bot.parsing.command import who
+from bot.render.form_state import Slip
+from bot.render.inputs import Answers, Choice, members, select
+from bot.render.message import Block
+from escalation.errors import Refused
+from escalation.incident.events import MoveEvent, TakeLead
+from escalation.incident.model import Incident
+from escalation.incident.records import Lead
+from escalation.messages.telling import LEADS
+
+_WORDS = {
+    "commander": Lead.COMMANDER,
+    "incident-commander": Lead.COMMANDER,
+    "command": Lead.COMMANDER,
+    "communications": Lead.COMMUNICATIONS,
+    "communications-lead": Lead.COMMUNICATIONS,
+    "comms": Lead.COMMUNICATIONS,
+    "scribe": Lead.SCRIBE,
+    "notes": Lead.SCRIBE,
+}
+_LONG = re.compile(r"^(incident commander|communications lead)\b", re.IGNORECASE)
+
+
+def lead_blocks(scene: Scene) -> list[Block]:
+    """Which role, and for whom."""
+    choices = [Choice(lead, name.capitalize(), _standing(scene.incident, lead)) for lead, name in LEADS.items()]
+    return [
+        select("lead", "Role", choices),
+        members(
+            "to", "Hand it over to", most=1, hint="Leave it empty to take it yourself. An offer counts once taken."
+        ),
+    ]
+
+
+def _standing(incident: Incident, lead: Lead) -> str:
+    return "somebody has it" if lead in incident.leads else "nobody has it yet"
+
+
+def lead_event(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
+    """Unfit when no role was chosen."""
+    chosen = answers.choice("lead")
+    if chosen not in list(Lead):
+        raise Unfit({"lead": "Choose one from the list."})
+    return TakeLead(by=by, key=slip.key, lead=Lead(chosen), to="".join(answers.people("to")[:1]))
+
+
+def typed_lead(text: str, by: str, key: str, keys: Mapping[str, str]) -> TakeLead:
+    """`commander`, `scribe @dana`; `keys` maps a person's key to the member id. Refused for words nobody knows."""
+    word, _, rest = _LONG.sub(lambda match: match[0].replace(" ", "-"), text.strip()).partition(" ")
+    lead = _WORDS.get(word.lower())
+    if lead is None:
+        raise Refused(f"There is no role '{word}' in a response: say commander, communications or scribe.")
+    named = who(rest, {}, keys) if rest.strip() else None
+    if named and not named.people:
+        raise Refused("Say who is to take it, with @.")
+    return TakeLead(by=by, key=key, lead=lead, to=named.people[0] if named else "")

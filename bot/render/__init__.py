@@ -1,0 +1,1 @@
+"""Incidents as Slack messages and views."""

@@ -1,0 +1,171 @@
+"""The pieces that modals are made of, and the reading of what was filled in. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.render.blockkit import OPTION, plain_text
+from bot.render.message import Block
+from bot.render.mrkdwn import cut
+
+View = dict[str, Any]
+VALUE = "value"  # the action id of each input: its block id says which field it is
+# https://docs.slack.dev/reference/block-kit/block-elements and https://docs.slack.dev/reference/views
+LONGEST = 3000
+LABEL = 2000
+PLACEHOLDER = 150
+MOST_OPTIONS = 100
+TITLE = 24
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One option: its value (at most 150 characters) and what people read."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+def option(choice: Choice) -> Block:
+    note = {"description": plain_text(choice.note, OPTION)} if choice.note else {}
+    return {"text": plain_text(choice.label, OPTION), "value": choice.value, **note}
+
+
+def field(name: str, label: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
+    """An input block; `name` is the field of the event that it fills."""
+    block: Block = {"type": "input", "block_id": name, "label": plain_text(label, LABEL), "optional": optional}
+    return {**block, "element": element, **({"hint": plain_text(hint, LABEL)} if hint else {})}
+
+
+def words(
+    name: str,
+    label: str,
+    *,
+    initial: str = "",
+    lines: bool = True,
+    optional: bool = False,
+    hint: str = "",
+    placeholder: str = "",
+) -> Block:
+    """A field for text: several lines unless told."""
+    element: Block = {"type": "plain_text_input", "action_id": VALUE, "multiline": lines}
+    if initial:
+        element["initial_value"] = cut(initial, LONGEST)
+    if placeholder:
+        element["placeholder"] = plain_text(placeholder, PLACEHOLDER)
+    return field(name, label, element, optional=optional, hint=hint)
+
+
+def select(
+    name: str,
+    label: str,
+    choices: Iterable[Choice],
+    *,
+    initial: str = "",
+    optional: bool = False,
+    hint: str = "",
+    action_id: str = VALUE,
+) -> Block:
+    """A field with one choice. With an `action_id` of its own, we hear of each choice at once."""
+    options = [option(c) for c in choices][:MOST_OPTIONS]
+    element: Block = {"type": "static_select", "action_id": action_id, "options": options}
+    if chosen := next((o for o in options if o["value"] == initial), None):
+        element["initial_option"] = chosen
+    block = field(name, label, element, optional=optional, hint=hint)
+    return block if action_id == VALUE else {**block, "dispatch_action": True}
+
+
+def ticks(name: str, label: str, choices: Iterable[Choice], *, initial: Iterable[str] = ()) -> Block:
+    """A field of checkboxes."""
+    options = [option(c) for c in choices]
+    chosen = [o for o in options if o["value"] in set(initial)]
+    element: Block = {"type": "checkboxes", "action_id": VALUE, "options": options}
+    return field(name, label, element | ({"initial_options": chosen} if chosen else {}), optional=True)
+
+
+def members(name: str, label: str, *, most: int = 0, hint: str = "") -> Block:
+    """A field for people of the workspace; `most` limits how many (0: any number)."""
+    element = {
+        "type": "multi_users_select",
+        "action_id": VALUE,
+        "placeholder": plain_text("Choose somebody" if most == 1 else "Choose people", PLACEHOLDER),
+        **({"max_selected_items": most} if most else {}),
+    }
+    return field(name, label, element, optional=True, hint=hint)
+
+
+def note(block_id: str, *texts: str) -> Block:
+    """Small print; the texts are mrkdwn, escaped already."""
+    return {"type": "context", "block_id": block_id, "elements": [{"type": "mrkdwn", "text": t} for t in texts]}
+
+
+def modal(callback_id: str, title: str, submit: str, blocks: Iterable[Block], metadata: str) -> View:
+    """A modal. Title and submit have at most 24 characters; `metadata` at most 3,000."""
+    return {
+        "type": "modal",
+        "callback_id": callback_id,
+        "title": plain_text(title, TITLE),
+        "submit": plain_text(submit, TITLE),
+        "close": plain_text("Cancel", TITLE),
+        "private_metadata": metadata,
+        "blocks": list(blocks),
+    }
+
+
+def notice(title: str, text: str) -> View:
+    """A modal that only says something; `text` is mrkdwn."""
+    section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    close = plain_text("Close", TITLE)
+    return {"type": "modal", "title": plain_text(title, TITLE), "close": close, "blocks": [section]}
+
+
+class Answers:
+    """What somebody filled in, by field; and what the modal had shown there."""
+
+    def __init__(self, view: View) -> None:
+        self._values = {name: _only(actions) for name, actions in view["state"]["values"].items()}
+        self._elements = {str(b["block_id"]): b["element"] for b in view["blocks"] if b["type"] == "input"}
+
+    def text(self, name: str) -> str:
+        return str(self._values.get(name, {}).get("value") or "").strip()
+
+    def choice(self, name: str) -> str:
+        """The value of the chosen option; empty for none."""
+        return _value(self._values.get(name, {}).get("selected_option"))
+
+    def choices(self, name: str) -> frozenset[str]:
+        return frozenset(o["value"] for o in self._values.get(name, {}).get("selected_options") or ())
+
+    def people(self, name: str) -> tuple[str, ...]:
+        return tuple(self._values.get(name, {}).get("selected_users") or ())
+
+    def shown(self, name: str) -> frozenset[str]:
+        """The boxes that were ticked as the modal opened."""
+        return frozenset(o["value"] for o in self._elements.get(name, {}).get("initial_options") or ())
+
+    def changed(self, name: str) -> bool:
+        """Whether a text or a choice is not what the modal showed as it opened; False for a field it did not have."""
+        element = self._elements.get(name)
+        if element is None:
+            return False
+        if element["type"] == "static_select":
+            return self.choice(name) != _value(element.get("initial_option"))
+        return self.text(name) != str(element.get("initial_value") or "").strip()
+
+
+def _value(option: Block | None) -> str:
+    return str((option or {}).get("value", ""))
+
+
+def _only(actions: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return next(iter(actions.values()), {})
+
+
+def first_input(view: View) -> str:
+    """The block id at which an error is shown that belongs to no field."""
+    return next(str(b["block_id"]) for b in view["blocks"] if b["type"] == "input")
+
+
+def inputs(view: View) -> frozenset[str]:
+    return frozenset(str(b["block_id"]) for b in view["blocks"] if b["type"] == "input")

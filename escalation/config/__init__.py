@@ -1,0 +1,1 @@
+"""What a company configures: its policy, people, roles, rotations and business hours."""

@@ -1,0 +1,1 @@
+"""The state machine: from an incident and an event to the next incident and its effects."""

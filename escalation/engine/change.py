@@ -1,0 +1,210 @@
+"""The working copy of one decision: it gathers what an event changes, notes and causes."""
+
+from datetime import datetime
+from typing import Any
+
+from escalation.config.company import Roster
+from escalation.config.plans import Moment
+from escalation.engine import checkpoints
+from escalation.incident.effects import (
+    BookmarkLink,
+    Effect,
+    Invite,
+    OpenRoom,
+    PinCard,
+    Place,
+    PostCard,
+    Refresh,
+    Say,
+    SetTopic,
+    Tell,
+    effect_id,
+)
+from escalation.incident.model import Incident
+from escalation.incident.records import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind
+from escalation.incident.room_names import room_name, topic
+from escalation.values import PersonId
+
+
+class Change:
+    """What one event does to one incident at one instant."""
+
+    def __init__(self, incident: Incident, now: datetime, roster: Roster) -> None:
+        self.before = incident
+        self.incident = incident
+        self.now = now
+        self.roster = roster
+
+    def set(self, **fields: Any) -> None:
+        """Replace fields of the incident."""
+        self.incident = self.incident.model_copy(update=fields)
+
+    def seen(self) -> None:
+        """Something that a reader can see has changed: the incident turns to its next face, and the cards follow."""
+        self.set(face=self.before.face + 1)
+
+    def note(self, kind: EntryKind, **fields: Any) -> Entry:
+        """Write a line of the timeline."""
+        entry = Entry(n=len(self.incident.timeline) + 1, at=self.now, kind=kind, **fields)
+        self.set(timeline=(*self.incident.timeline, entry), face=self.before.face + 1)
+        return entry
+
+    def number(self) -> int:
+        """A number that this incident never used before."""
+        self.set(made=self.incident.made + 1)
+        return self.incident.made
+
+    # Effects -----------------------------------------------------------------------------------------------------
+
+    def cause(self, kind: type[Any], lane: str = "", *, after: str = "", **fields: Any) -> Effect:
+        """Add an effect. Those of one lane go out in the order in which they were caused."""
+        number, lanes = self.incident.made + 1, self.incident.lanes
+        name = effect_id(self.incident.id, number, kind)
+        effect: Effect = kind(id=name, at=self.now, after=after or lanes.get(lane, ""), **fields)
+        lanes = {**lanes, lane: name} if lane else lanes
+        self.set(made=number, lanes=lanes, effects=(*self.incident.effects, effect))
+        return effect
+
+    def replace_effect(self, effect: Effect) -> None:
+        """Add an effect whose id is fixed: a newer one takes the older one's place."""
+        self.set(effects=(*(e for e in self.incident.effects if e.id != effect.id), effect))
+
+    def drop_effects(self, *ids: str) -> None:
+        """Nothing is left to do for these: whatever waited for them is due now, and the trouble with them is over."""
+        next_ = {"after": "", "at": self.now}
+        left_over = (e for e in self.incident.effects if e.id not in ids)
+        self.set(effects=tuple(e.model_copy(update=next_) if e.after in ids else e for e in left_over))
+        left = {effect: why for effect, why in self.incident.troubles.items() if effect not in ids}
+        if left != self.incident.troubles:
+            self.set(troubles=left)
+            self.seen()
+
+    def say(self, entry: Entry, *places: Place, broadcast: bool = False) -> None:
+        """Tell a timeline entry in the thread, and in the room if there is (or will be) one.
+
+        The thread of a private incident is in its room: there, what is for the room is shown in both at once.
+        """
+        if self.incident.private:
+            if not places or {Place.THREAD, Place.ROOM} & set(places):
+                shown = broadcast or Place.ROOM in places
+                self.cause(Say, "thread", entry=entry.n, place=Place.THREAD, broadcast=shown)
+            return
+        for place in places or (Place.THREAD,):
+            if place is Place.THREAD:
+                self.cause(Say, "thread", entry=entry.n, place=place, broadcast=broadcast)
+            elif place is not Place.ROOM or self.has_room():
+                self.cause(Say, place, entry=entry.n, place=place)
+
+    def say_everywhere(self, entry: Entry, *, broadcast: bool = False) -> None:
+        self.say(entry, Place.THREAD, Place.ROOM, broadcast=broadcast)
+
+    def tell(self, person: PersonId, entry: Entry) -> None:
+        """Directly. Who is told of a private incident belongs to its room from then on."""
+        self.cause(Tell, entry=entry.n, person=person)
+        if self.incident.private and person not in self.incident.people():
+            self.invite((person,))
+
+    # Room --------------------------------------------------------------------------------------------------------
+
+    def has_room(self) -> bool:
+        """Whether a room is open, or on its way."""
+        return bool(self.incident.room and not self.incident.room.lost) or any(
+            isinstance(e, OpenRoom) and not e.withdrawn for e in self.incident.effects
+        )
+
+    def open_room(self, invited: tuple[PersonId, ...]) -> None:
+        """A war room with everything in it. In a private one the card's thread lives there too."""
+        private = self.incident.private
+        name = room_name(self.incident, private)
+        opened = self.cause(OpenRoom, "room", name=name, private=private)
+        self.invite(invited)
+        card = self.cause(PostCard, "room", place="room")
+        self.cause(PinCard, after=card.id)
+        self.refresh_topic(after=opened.id)
+        if self.incident.meeting_url:
+            self.cause(BookmarkLink, after=opened.id, title="Meeting", url=self.incident.meeting_url)
+        if private:
+            self.set(lanes={**self.incident.lanes, "thread": card.id})
+
+    def invite(self, people: tuple[PersonId, ...]) -> None:
+        if people and self.has_room():
+            self.cause(Invite, "room", people=tuple(dict.fromkeys(people)))
+
+    def refresh_topic(self, after: str = "") -> None:
+        topic = f"{self.incident.id}-topic-{self.incident.round}-{len(self.incident.old_rooms)}"
+        waiting = self.incident.effect(topic)
+        after = after or (waiting.after if waiting else "")
+        self.replace_effect(SetTopic(id=topic, at=self.now, after=after, face=self.incident.face))
+
+    # Checkpoints -------------------------------------------------------------------------------------------------
+
+    def arm(self, kind: CheckpointKind, due: datetime, about: str = "") -> None:
+        # The underscore keeps it apart from a planned checkpoint that a policy calls `update`: slugs have none.
+        checkpoint = Checkpoint(id=f"{kind}_{self.number()}", kind=kind, due=due, about=about)
+        self.set(checkpoints=(*self.incident.checkpoints, checkpoint))
+
+    def arm_planned(self, moment: Moment, start: datetime) -> None:
+        """Set what the policy counts from that moment; what it had set before for the same moment is replaced."""
+        fresh = checkpoints.planned(self.incident, moment, start)
+        ids = {c.id for c in fresh}
+        self.set(checkpoints=(*(c for c in self.incident.checkpoints if c.id not in ids), *fresh))
+
+    def disarm_planned(self, moment: Moment) -> None:
+        """Forget what the policy counts from that moment: it is undone."""
+        ids = {c.id for c in checkpoints.planned(self.incident, moment, self.now)}
+        self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id not in ids))
+
+    def disarm(self, *kinds: CheckpointKind) -> None:
+        self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.kind not in kinds))
+
+    def remove(self, checkpoint: Checkpoint) -> None:
+        self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id != checkpoint.id))
+
+    def prune(self) -> None:
+        """Forget the checkpoints that have become moot."""
+        left = tuple(c for c in self.incident.checkpoints if not checkpoints.moot(c, self.incident))
+        if len(left) != len(self.incident.checkpoints):
+            self.set(checkpoints=left)
+
+    # The end -----------------------------------------------------------------------------------------------------
+
+    def finish(self) -> Incident:
+        """If readers can see a difference, every living copy of the card is brought up to date."""
+        self.prune()
+        if self.incident.face != self.before.face:
+            for copy in self.incident.copies:
+                if not copy.final:
+                    self.refresh(copy.id)
+        if self.incident.room and not self.incident.room.lost and topic(self.incident) != topic(self.before):
+            self.refresh_topic()
+        return self.incident
+
+    def refresh(self, copy_id: str) -> None:
+        self.replace_effect(Refresh(id=_refresh_id(copy_id), at=self.now, copy_id=copy_id, face=self.incident.face))
+
+    def finalise(self, *copy_ids: str, redact: bool = False) -> None:
+        """These copies are brought up to date once more, without buttons, and then left alone.
+
+        A refresh that is on its way may still have the buttons: the last goes out after it, under a name of its own.
+        """
+        kept = tuple(
+            c.model_copy(update={"final": True, "redacted": redact or c.redacted}) if c.id in copy_ids else c
+            for c in self.incident.copies
+        )
+        self.set(copies=kept)
+        for copy_id in copy_ids:
+            last = Refresh(
+                id=f"{copy_id}-final",
+                at=self.now,
+                after=_refresh_id(copy_id),
+                copy_id=copy_id,
+                face=self.incident.face,
+            )
+            self.replace_effect(last)
+
+    def public_copies(self) -> tuple[str, ...]:
+        return tuple(c.id for c in self.incident.copies if c.kind is not CopyKind.DIRECT and not c.redacted)
+
+
+def _refresh_id(copy_id: str) -> str:
+    return f"{copy_id}-refresh"

@@ -1,0 +1,141 @@
+"""What happens when a checkpoint's time has come."""
+
+from datetime import timedelta
+
+from escalation.config.plans import PlannedCheckpoint
+from escalation.engine import communications, warroom
+from escalation.engine.change import Change
+from escalation.engine.checkpoints import UNTOLD, commander, due, in_roles, moot, plan_of, tiers_left
+from escalation.engine.paging import fall_back, page_tiers, repeat_pages
+from escalation.incident.effects import Place
+from escalation.incident.events import CheckpointDue
+from escalation.incident.model import Incident
+from escalation.incident.records import Checkpoint, CheckpointKind, EntryKind
+
+LATE = timedelta(seconds=10)  # later than that is not noise but an outage, and people are told
+
+
+def woken(change: Change, event: CheckpointDue) -> None:
+    """After an outage: a line that says from when until when, and what was due meanwhile and is not moot."""
+    late = [c for c in due(change.incident, change.now) if change.now - c.due > LATE and c.kind not in UNTOLD]
+    missed = [c for c in late if not moot(c, change.incident)]
+    if not missed:
+        return
+    # The last outage is the reason if something was due in it; else it is only that the worker had too much to do.
+    away = event.away if event.away and any(event.away[0] <= c.due <= event.away[1] for c in missed) else None
+    fields = {
+        "missed": "\n".join(f"{c.due.isoformat()} {_missed(change.incident, c)}" for c in missed),
+        "from": away[0].isoformat() if away else "",
+        "to": away[1].isoformat() if away else "",
+    }
+    change.say(change.note(EntryKind.RECOVERED, why="it was due and Tocsin was away", fields=fields))
+
+
+def _missed(incident: Incident, checkpoint: Checkpoint) -> str:
+    plan = plan_of(checkpoint, incident)
+    return plan.why if plan else checkpoint.kind.replace("_", " ")
+
+
+def fire_due(change: Change) -> None:
+    """Fire whatever is due, in order. What the first makes moot the second finds moot."""
+    change.prune()
+    together: dict[CheckpointKind, list[Checkpoint]] = {kind: [] for kind in _FIRE_TOGETHER}
+    for checkpoint in due(change.incident, change.now):
+        if moot(checkpoint, change.incident):
+            continue
+        change.remove(checkpoint)
+        if checkpoint.kind in together:
+            together[checkpoint.kind].append(checkpoint)
+        else:
+            _FIRE[checkpoint.kind](change, checkpoint)
+    for kind, fire in _FIRE_TOGETHER.items():
+        if left := tuple(c for c in together[kind] if not moot(c, change.incident)):
+            fire(change, left)
+
+
+def _policy(change: Change, checkpoint: Checkpoint) -> None:
+    plan = change.incident.policy.checkpoint(checkpoint.about)
+    fields = {
+        "checkpoint": plan.id,
+        "due": checkpoint.due.isoformat(),
+        "say": plan.say or "",
+        "offer": ",".join(plan.offer),
+    }
+    entry = change.note(EntryKind.CHECKPOINT, why=plan.why, fields=fields)
+    if plan.room:
+        warroom.open_room(change)
+    if plan.say:
+        change.say_everywhere(entry)
+    if plan.team:
+        change.say(entry, Place.TEAM)
+    page_tiers(change, tiers_left(change.incident, plan.page), plan.why)
+    _notify(change, plan)
+
+
+def _notify(change: Change, plan: PlannedCheckpoint) -> None:
+    """Tell people without paging them: nobody is asked to acknowledge."""
+    if not plan.notify:
+        return
+    people = in_roles(change.incident, change.roster, plan.notify)
+    names = ", ".join(change.incident.policy.role_name(r) for r in plan.notify)
+    entry = change.note(EntryKind.NOTIFIED, people=people, why=plan.why, fields={"roles": names})
+    change.say_everywhere(entry)
+    if change.incident.private:  # who hears of it becomes a member of its room
+        change.invite(people)
+    for person in people:
+        change.tell(person, entry)
+
+
+def _update_due(change: Change, checkpoint: Checkpoint) -> None:
+    entry = change.note(
+        EntryKind.UPDATE_DUE, why="no progress update came in time", fields=_promise(change, checkpoint)
+    )
+    change.say(entry)
+    cadence = change.incident.policy.updates
+    if cadence is None:  # promised by a person, where the policy asks for none
+        return
+    following = change.incident.after(checkpoint.due, cadence.every)
+    while following <= change.now:  # after an outage: one reminder, not one for each half-hour missed
+        following = change.incident.after(following, cadence.every)
+    change.arm(CheckpointKind.UPDATE, following)
+    change.disarm(CheckpointKind.SILENCE)
+    change.arm(CheckpointKind.SILENCE, change.now + change.incident.scaled(cadence.silence))
+
+
+def _promise(change: Change, checkpoint: Checkpoint) -> dict[str, str]:
+    """Whose promise is broken by this silence, if the last update made one."""
+    if not checkpoint.about:
+        return {}
+    update = change.incident.entry(int(checkpoint.about))
+    return {"promised_by": update.by, "due": checkpoint.due.isoformat()}
+
+
+def _silence(change: Change, checkpoint: Checkpoint) -> None:
+    told = commander(change.incident, change.roster)
+    entry = change.note(EntryKind.SILENCE, people=told, why="no progress update came after the reminder")
+    change.say(entry)
+    for person in told:
+        change.tell(person, entry)
+
+
+def _monitored(change: Change, checkpoint: Checkpoint) -> None:
+    asked = commander(change.incident, change.roster)
+    entry = change.note(EntryKind.MONITORED, people=asked, why="the fix was watched for the time agreed")
+    change.say_everywhere(entry)
+    for person in asked:
+        change.tell(person, entry)
+    # The clocks rest until somebody answers, so it is asked again rather than forgotten.
+    change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
+
+
+_FIRE = {
+    CheckpointKind.POLICY: _policy,
+    CheckpointKind.COMMUNICATION: communications.begin,
+    CheckpointKind.OWED: communications.overdue,
+    CheckpointKind.PHASE: warroom.time_box_over,
+    CheckpointKind.UPDATE: _update_due,
+    CheckpointKind.SILENCE: _silence,
+    CheckpointKind.MONITORING: _monitored,
+}
+# One line in the thread for all of them.
+_FIRE_TOGETHER = {CheckpointKind.FALLBACK: fall_back, CheckpointKind.REPEAT: repeat_pages}

@@ -1,0 +1,231 @@
+"""What each move of a person does, once the table allowed it. Each handler is a few lines over a Change."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from escalation.config.business_time import Wait
+from escalation.config.plans import Moment, PhaseStart, Said
+from escalation.engine import communications, endings, paging, security, severity, warroom
+from escalation.engine.beginning import file_ticket
+from escalation.engine.change import Change
+from escalation.engine.checkpoints import in_roles
+from escalation.errors import Refused
+from escalation.incident.effects import Place
+from escalation.incident.events import (
+    Acknowledge,
+    Edit,
+    FixApplied,
+    FixFailed,
+    MarkSecurity,
+    Move,
+    MoveEvent,
+    PagePeople,
+    PostUpdate,
+    RootCause,
+    Schedule,
+    StartFix,
+    Verify,
+    Workaround,
+)
+from escalation.incident.model import Incident
+from escalation.incident.records import CheckpointKind, EntryKind, Signed, Status
+from escalation.text import Person, Time, line
+from escalation.values import PersonId, format_duration
+
+
+def acknowledge(change: Change, event: Acknowledge) -> None:
+    done = change.incident.acknowledgement
+    paged = change.incident.open_page_of(event.by) is not None
+    if done and not paged:
+        who = "You" if done.by == event.by else Person(done.by)
+        raise Refused(line(who, " acknowledged it already, at ", Time(done.at), "."))
+    if done:
+        change.say(change.note(EntryKind.JOINED, by=event.by))
+    else:
+        _acknowledged_by(change, event.by)
+    _assign(change, event.by)
+
+
+def _acknowledged_by(change: Change, person: PersonId) -> None:
+    ever_paged = any(p.person == person for p in change.incident.pages)
+    change.set(acknowledgement=Signed(by=person, at=change.now))
+    change.arm_planned(Moment.ACKNOWLEDGED, change.now)
+    paging.tell_service(change, "acknowledge")
+    entry = change.note(EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no"})
+    change.say_everywhere(entry)
+
+
+def _assign(change: Change, person: PersonId) -> None:
+    change.set(assigned=tuple(dict.fromkeys((*change.incident.assigned, person))))
+    change.seen()
+
+
+def _at_work(change: Change, person: PersonId) -> None:
+    """Whoever finds the cause or fixes it has evidently taken it: that acknowledges what nobody acknowledged."""
+    if change.incident.acknowledgement is None:
+        _acknowledged_by(change, person)
+        _assign(change, person)
+
+
+def root_cause(change: Change, event: RootCause) -> None:
+    _at_work(change, event.by)
+    if change.incident.root_cause is None:
+        change.arm_planned(Moment.ROOT_CAUSE, change.now)
+    change.set(root_cause=Signed(by=event.by, at=change.now, text=event.cause))
+    change.say_everywhere(change.note(EntryKind.ROOT_CAUSE, by=event.by, text=event.cause))
+
+
+def workaround(change: Change, event: Workaround) -> None:
+    _at_work(change, event.by)
+    change.set(workaround=Signed(by=event.by, at=change.now, text=event.text))
+    change.say_everywhere(change.note(EntryKind.WORKAROUND, by=event.by, text=event.text))
+
+
+def start_fix(change: Change, event: StartFix) -> None:
+    _at_work(change, event.by)
+    change.say_everywhere(change.note(EntryKind.FIX_STARTED, by=event.by, text=event.text))
+    warroom.begin_phase(change, PhaseStart.FIXING)
+
+
+def fix_applied(change: Change, event: FixApplied) -> None:
+    _at_work(change, event.by)
+    change.set(fix=Signed(by=event.by, at=change.now, text=event.text), verified=None)
+    change.arm_planned(Moment.FIX_APPLIED, change.now)
+    until = change.now + change.incident.scaled(change.incident.policy.monitor_for)
+    change.disarm(CheckpointKind.MONITORING)
+    change.arm(CheckpointKind.MONITORING, until)
+    entry = change.note(EntryKind.FIX_APPLIED, by=event.by, text=event.text, fields={"until": until.isoformat()})
+    change.say_everywhere(entry)
+    warroom.begin_phase(change, PhaseStart.MONITORING)
+
+
+def fix_failed(change: Change, event: FixFailed) -> None:
+    change.set(fix=None, verified=None)
+    change.disarm_planned(Moment.FIX_APPLIED)
+    change.say_everywhere(change.note(EntryKind.FIX_FAILED, by=event.by, text=event.text))
+    warroom.begin_phase(change, PhaseStart.AFTER)
+    tiers = change.incident.policy.on_fix_failed
+    paging.page_tiers(change, tiers, "the fix did not hold", by=event.by, skip=frozenset({event.by}))
+
+
+def implied_move(update: PostUpdate) -> MoveEvent | None:
+    """The move that an update makes when it says that the incident is in another status now; None: no update can."""
+    match update.status:
+        case Status.IDENTIFIED:
+            return RootCause(by=update.by, cause=update.progress)
+        case Status.FIXING:
+            return StartFix(by=update.by)
+        case Status.MONITORING:
+            return FixApplied(by=update.by)
+        case Status.INVESTIGATING:
+            return FixFailed(by=update.by)
+        case _:
+            return None
+
+
+def post_update(change: Change, event: PostUpdate) -> None:
+    """Record the update and promise the next. The policy's cadence counts from this one."""
+    said = {"impact": event.impact, "public_wording": event.public_wording}
+    change.set(facts=change.incident.facts.model_copy(update={name: text for name, text in said.items() if text}))
+    change.set(eta=event.eta)
+    due = _next_update(change, event.next_in)
+    fields = {
+        "status": change.incident.status,
+        "next_steps": event.next_steps,
+        "eta": event.eta,
+        "impact": change.incident.facts.impact,
+        "next_update": due.isoformat() if due else "",
+        "promised": format_duration(event.next_in) if event.next_in else "",
+    }
+    change.say_everywhere(change.note(EntryKind.UPDATE, by=event.by, text=event.progress, fields=fields))
+    communications.follow_update(change)
+
+
+def _next_update(change: Change, promised: timedelta | None) -> datetime | None:
+    """When the next one is due. One that was promised by name says so when it is broken."""
+    incident, cadence = change.incident, change.incident.policy.updates
+    change.disarm(CheckpointKind.UPDATE, CheckpointKind.SILENCE)
+    if promised is None and cadence is None:
+        return None
+    wait = Wait(length=promised) if promised else cadence.every if cadence else Wait()
+    due = incident.after(change.now, wait)
+    change.arm(CheckpointKind.UPDATE, due, about=str(len(incident.timeline) + 1))
+    return due
+
+
+def schedule(change: Change, event: Schedule) -> None:
+    _at_work(change, event.by)
+    change.set(schedule=Signed(by=event.by, at=change.now, text=event.when))
+    change.say(change.note(EntryKind.SCHEDULED, by=event.by, text=event.when), Place.THREAD, Place.TEAM)
+
+
+def verify(change: Change, event: Verify) -> None:
+    change.set(verified=Signed(by=event.by, at=change.now, text=event.text))
+    change.say_everywhere(change.note(EntryKind.VERIFIED, by=event.by, text=event.text))
+
+
+EDITABLE = ("title", "impact", "description", "service", "public_wording", "detection", *Said)
+
+
+def edit(change: Change, event: Edit) -> None:
+    """Correct what was said; what waited for a fact that is said now fires at once."""
+    facts = change.incident.facts
+    wanted = {name: getattr(event, name) for name in EDITABLE if getattr(event, name, None) is not None}
+    changed = {name: value for name, value in wanted.items() if value != getattr(facts, name)}
+    if not changed:
+        raise Refused("That is how it stands already: nothing was changed.")
+    change.set(facts=facts.model_copy(update=changed))
+    if "service" in changed:
+        change.set(team=event.team or "", vendor=event.vendor or "")
+    fields = {name: str(value) for name, value in changed.items()}
+    change.say_everywhere(change.note(EntryKind.EDITED, by=event.by, fields=fields))
+    if "service" in changed:
+        file_ticket(change)
+
+
+def page_people(change: Change, event: PagePeople) -> None:
+    people = event.people + (in_roles(change.incident, change.roster, (event.role,)) if event.role else ())
+    role = change.incident.policy.role_name(event.role) if event.role else ""
+    if not people:
+        raise Refused(f"Nobody holds the role {role or 'named'} now." if event.role else "Name somebody to page.")
+    why = f"asked for by hand: {event.why}" if event.why else "asked for by hand"
+    paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, role)
+
+
+def mark_security(change: Change, event: MarkSecurity) -> None:
+    security.close_doors(change, event.by, event.why)
+
+
+def check(move: Move, incident: Incident) -> None:
+    """Refuse, with words, what the table allows and this incident does not, whatever is said with it."""
+    if move is Move.SCHEDULE and incident.policy.ticket is None:
+        raise Refused(f"A {incident.severity} is handled now, not scheduled: lower its severity first.")
+    if move is Move.SECURITY and incident.private:
+        raise Refused("It is a security incident already.")
+    if move is Move.REVIEWED and incident.reviewed:
+        raise Refused(line("The review was held already, at ", Time(incident.reviewed.at), "."))
+
+
+HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
+    Move.ACKNOWLEDGE: acknowledge,
+    Move.ROOT_CAUSE: root_cause,
+    Move.WORKAROUND: workaround,
+    Move.START_FIX: start_fix,
+    Move.FIX_APPLIED: fix_applied,
+    Move.FIX_FAILED: fix_failed,
+    Move.UPDATE: post_update,
+    Move.SCHEDULE: schedule,
+    Move.VERIFY: verify,
+    Move.SEVERITY: severity.change_severity,
+    Move.ESCALATE: severity.escalate,
+    Move.PAGE: page_people,
+    Move.EDIT: edit,
+    Move.LEAD: warroom.take_lead,
+    Move.COMMUNICATE: communications.answer,
+    Move.SECURITY: mark_security,
+    Move.RESOLVE: endings.resolve,
+    Move.REVIEWED: endings.reviewed,
+    Move.REOPEN: endings.reopen,
+    Move.CANCEL: endings.cancel,
+}

@@ -1,0 +1,215 @@
+"""Climbing the ladder: whom to page now, and what to do about a rung on which nobody stands."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from escalation.config.plans import Via
+from escalation.engine import warroom
+from escalation.engine.change import Change
+from escalation.engine.checkpoints import holders, in_roles
+from escalation.incident.effects import Alert, PageBy, SendPage
+from escalation.incident.model import Incident
+from escalation.incident.records import Checkpoint, CheckpointKind, EntryKind, Page, PageState
+from escalation.values import PersonId, spoken_duration
+
+
+def page_tiers(
+    change: Change, tiers: Iterable[int], why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()
+) -> None:
+    """Page each of these tiers, but none twice: one that is empty has paged the next already."""
+    done: set[int] = set()
+    for tier in tiers:
+        if tier not in done:
+            reached = page_tier(change, tier, why, by, skip)
+            top = reached if reached >= tier else len(change.incident.policy.tiers)  # below: all above are empty
+            done.update(range(tier, top + 1))
+
+
+def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()) -> int:
+    """Page everybody on a tier; the tier that was reached. An empty one is skipped aloud and the next is paged now.
+
+    `skip` leaves out who knows already (whoever pressed the button, whoever is in): their tier is not an empty one.
+    """
+    policy = change.incident.policy
+    if tier > len(policy.tiers):
+        below = next_tier(change.incident)  # the top was paged for a reason of its own, past those in between
+        if below is not None:
+            return page_tier(change, below, f"{why}, and nobody is above", by, skip)
+        _nobody_left(change, why)
+        return tier
+    change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
+    found = holders(change.incident, change.roster, tier)
+    people = tuple(p for p in found if p not in skip)
+    name = policy.tiers[tier - 1].name
+    if found and not people:
+        return tier
+    if not people:
+        fields = {"tier": str(tier), "name": name}
+        change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
+        return page_tier(change, tier + 1, f"{why}, and tier {tier} ({name}) has nobody to page", by, skip)
+    change.set(nobody_left=False)
+    _page(change, people, tier, why, by, _empty_roles(change, tier))
+    if policy.tiers[tier - 1].room:
+        warroom.open_room(change)
+    return tier
+
+
+def page_people(change: Change, people: tuple[PersonId, ...], why: str, by: PersonId = "", role: str = "") -> None:
+    """Page people by name: tier 0."""
+    _page(change, people, 0, why, by, (), role)
+
+
+def _page(
+    change: Change,
+    people: tuple[PersonId, ...],
+    tier: int,
+    why: str,
+    by: PersonId,
+    empty_roles: tuple[str, ...],
+    role: str = "",
+) -> None:
+    incident = change.incident
+    name = incident.policy.tiers[tier - 1].name if tier else ""
+    fields = {
+        "tier": str(tier),
+        "name": name,
+        "empty_roles": ", ".join(incident.policy.role_name(r) for r in empty_roles),
+    }
+    entry = change.note(EntryKind.PAGED, why=why, by=by, people=people, fields=fields)
+    for person in people:
+        send_page(change, person, tier, why, role or role_of(change, person, tier))
+    change.invite(people)
+    change.say_everywhere(entry)
+
+
+def send_page(change: Change, person: PersonId, tier: int, why: str, role: str) -> None:
+    """One person's page; an older open page of theirs is replaced, so that nobody is paged twice over."""
+    pages = tuple(
+        p.model_copy(update={"state": PageState.REPLACED}) if p.person == person and p.state is PageState.OPEN else p
+        for p in change.incident.pages
+    )
+    rung = f"tier {tier}, {change.incident.policy.tiers[tier - 1].name}" if tier else ""
+    page = Page(n=len(pages) + 1, tier=tier, rung=rung, person=person, role=role, why=why, at=change.now)
+    change.set(pages=(*pages, page))
+    change.cause(SendPage, page=page.n)
+    _by_other_ways(change, page, change.incident.ways.page)
+    arm_repeat(change, page)
+    if change.incident.ways.slack_down and not change.incident.drill:
+        change.arm(CheckpointKind.FALLBACK, change.now + change.incident.ways.after, str(page.n))
+
+
+def _by_other_ways(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
+    """A drill never leaves Slack. A paging service knows the incident, not the person: it is told once."""
+    if change.incident.drill:
+        return
+    if Via.MAIL in ways:
+        change.cause(PageBy, page=page.n, nth=page.sent)
+    if Via.PAGERDUTY in ways and not change.incident.alerted:
+        change.set(alerted=True)
+        change.cause(Alert, "alert", action="trigger")
+
+
+def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
+    """Slack has not taken these pages: they go by the other ways, and that is said when Slack is back."""
+    ways = change.incident.ways
+    pages = tuple(change.incident.page(int(c.about)) for c in fired)
+    for page in pages:
+        _by_other_ways(change, page, tuple(w for w in ways.slack_down if w not in ways.page))
+    fields = {"ways": ", ".join(ways.slack_down), "after": spoken_duration(ways.after)}
+    people = tuple(dict.fromkeys(p.person for p in pages))
+    change.say(change.note(EntryKind.OTHERWISE, people=people, why="Slack did not take the page", fields=fields))
+
+
+def tell_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:
+    """Another paging service that was told of the incident hears how it goes on."""
+    if change.incident.alerted:
+        change.set(alerted=action != "resolve")
+        change.cause(Alert, "alert", action=action)
+
+
+def arm_repeat(change: Change, page: Page) -> None:
+    repeat = change.incident.policy.repeat_pages
+    if repeat and page.sent <= repeat.times:
+        change.arm(CheckpointKind.REPEAT, change.now + change.incident.scaled(repeat.every), str(page.n))
+
+
+def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
+    """Send the pages that nobody answered once more: one line in the thread for all of them."""
+    numbers = [int(c.about) for c in fired]
+    pages = {n: change.incident.page(n).model_copy(update={"sent": change.incident.page(n).sent + 1}) for n in numbers}
+    change.set(pages=tuple(pages.get(p.n, p) for p in change.incident.pages))
+    for page in pages.values():
+        change.cause(SendPage, page=page.n, nth=page.sent)
+        _by_other_ways(change, page, change.incident.ways.page)
+        arm_repeat(change, page)
+    people = tuple(p.person for p in pages.values())
+    change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not answered"))
+
+
+def answer_page(change: Change, person: PersonId) -> None:
+    """Whatever a person does to an incident answers the page that they have."""
+    page = change.incident.open_page_of(person)
+    if page:
+        set_page(change, page.model_copy(update={"state": PageState.ANSWERED}))
+
+
+def set_page(change: Change, page: Page) -> None:
+    change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
+    change.seen()
+
+
+def climb_past(change: Change, page: Page, why: str) -> None:
+    """A page was refused because of its person: its tier counts as climbed, and the next one is paged at once."""
+    set_page(change, page.model_copy(update={"state": PageState.REFUSED}))
+    entry = change.note(EntryKind.REFUSED, people=(page.person,), why=why, fields={"tier": str(page.tier)})
+    change.say_everywhere(entry)
+    following = page.tier + 1
+    known = change.incident.nobody_left or following in change.incident.tiers_paged
+    if page.tier and not known and not _last_rung_holds(change.incident, page.tier):
+        page_tier(change, following, "a page of the tier before could not reach its person")
+
+
+def _last_rung_holds(incident: Incident, tier: int) -> bool:
+    """Whether there is nowhere to climb, but somebody else on the top tier was reached."""
+    reached = (PageState.OPEN, PageState.ANSWERED)
+    return tier == len(incident.policy.tiers) and any(p.tier == tier and p.state in reached for p in incident.pages)
+
+
+def next_tier(incident: Incident) -> int | None:
+    """The tier that Escalate pages: the next unpaged above the highest paged, else one left out below, else None."""
+    unpaged = [t for t in range(1, len(incident.policy.tiers) + 1) if t not in incident.tiers_paged]
+    highest = max(incident.tiers_paged, default=0)
+    return next((t for t in unpaged if t > highest), unpaged[0] if unpaged else None)
+
+
+def next_tier_for(change: Change, person: PersonId) -> int | None:
+    """The same for somebody who presses the button: a tier that is only they themselves counts as paged."""
+    while (tier := next_tier(change.incident)) is not None:
+        if set(holders(change.incident, change.roster, tier)) != {person}:
+            return tier
+        change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
+        if change.incident.policy.tiers[tier - 1].room:
+            warroom.open_room(change)
+    return None
+
+
+def role_of(change: Change, person: PersonId, tier: int) -> str:
+    """Why this person: the roles of the tier that they hold, by the policy's names."""
+    if not tier:
+        return ""
+    policy = change.incident.policy
+    roles = policy.tiers[tier - 1].roles_for(change.incident.facts.security)
+    return ", ".join(policy.role_name(r) for r in roles if person in in_roles(change.incident, change.roster, (r,)))
+
+
+def _empty_roles(change: Change, tier: int) -> tuple[str, ...]:
+    roles = change.incident.policy.tiers[tier - 1].roles_for(change.incident.facts.security)
+    return tuple(r for r in roles if not in_roles(change.incident, change.roster, (r,)))
+
+
+def _nobody_left(change: Change, why: str) -> None:
+    """Tiers that were empty are tried again at their own time: somebody may have come on duty by then."""
+    incident = change.incident
+    reached = {p.tier for p in incident.pages if p.tier and p.at >= incident.clock_from}
+    change.set(nobody_left=True, tiers_paged=tuple(sorted(reached)))
+    change.say_everywhere(change.note(EntryKind.NOBODY_LEFT, why=why))

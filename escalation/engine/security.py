@@ -1,0 +1,72 @@
+"""Closing the doors behind an incident that turns out to be a security matter."""
+
+from escalation.config.plans import PhaseStart
+from escalation.engine import communications, paging, warroom
+from escalation.engine.change import Change
+from escalation.engine.checkpoints import in_roles
+from escalation.incident.effects import (
+    BookmarkLink,
+    Invite,
+    LinkOther,
+    MailOut,
+    OpenRoom,
+    PinCard,
+    PostCard,
+    Say,
+    SetTopic,
+)
+from escalation.incident.model import Incident
+from escalation.incident.records import EntryKind
+from escalation.values import PersonId
+
+WHY = "it was marked as a security incident"
+
+
+def close_doors(change: Change, by: PersonId, why: str) -> None:
+    """Public writing stops, public cards are redacted, a private room hears what was visible."""
+    before = change.incident
+    change.set(facts=before.facts.model_copy(update={"security": True}))
+    entry = change.note(EntryKind.SECURITY, by=by, why=why)
+    communications.stop(change)
+    _stop_public_writing(change)
+    change.open_room(tuple(sorted(before.people() | {by})))
+    change.say(entry)
+    change.say(change.note(EntryKind.EXPOSED, fields=_exposed(before)))
+    if change.incident.phase < 0:
+        warroom.begin_phase(change, PhaseStart.OPENED)
+    page_team(change, by, WHY)
+
+
+def _stop_public_writing(change: Change) -> None:
+    public = (PostCard, OpenRoom, Invite, PinCard, BookmarkLink, SetTopic, Say, MailOut, LinkOther)
+    waiting = [e for e in change.incident.effects if isinstance(e, public)]
+    change.drop_effects(*(e.id for e in waiting))
+    for effect in waiting:  # a process may have died between the sending and its record
+        if isinstance(effect, PostCard | OpenRoom):
+            change.replace_effect(effect.model_copy(update={"withdrawn": True, "after": ""}))
+    change.finalise(*change.public_copies(), redact=True)
+    room = change.incident.room
+    if room:
+        change.set(old_rooms=(*change.incident.old_rooms, room), room=None)
+        change.cause(SetTopic, channel=room.channel, neutral=True)
+    change.set(lanes={})
+
+
+def _exposed(before: Incident) -> dict[str, str]:
+    card = before.card()
+    return {"channel": card.channel if card else "", "room": before.room.channel if before.room else ""}
+
+
+def page_team(change: Change, by: PersonId, why: str) -> None:
+    """The security team now; where there is none, whoever is next on the ladder."""
+    policy = change.incident.policy
+    roles = tuple(dict.fromkeys(r for t in policy.tiers for r in t.on_breach))
+    team = in_roles(change.incident, change.roster, roles)
+    names = ", ".join(policy.role_name(r) for r in roles) or "The security team"
+    if not team:
+        fields = {"tier": "0", "name": names}
+        change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, fields=fields))
+        tier = paging.next_tier(change.incident) or len(policy.tiers) + 1
+        paging.page_tier(change, tier, f"{why}, and nobody is on the security team", by)
+    elif others := tuple(p for p in team if p != by):
+        paging.page_people(change, others, why, by, names)

@@ -1,0 +1,177 @@
+"""The state machine: one total table of statuses and moves, and decide(), the only place where a status changes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from escalation.config.company import Roster
+from escalation.engine import beginning, firing, moves, outcomes, warroom
+from escalation.engine.change import Change
+from escalation.engine.paging import answer_page
+from escalation.errors import Refused
+from escalation.incident.events import (
+    CheckpointDue,
+    Declare,
+    Delivered,
+    Dropped,
+    Linked,
+    Move,
+    MoveEvent,
+    OutcomeEvent,
+    PageGathered,
+    PersonRefused,
+    PostUpdate,
+    RoomOpened,
+    Trouble,
+)
+from escalation.incident.model import Incident
+from escalation.incident.records import Status
+
+S, M = Status, Move
+_SAME = (
+    *(M.ACKNOWLEDGE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
+    *(M.PAGE, M.EDIT, M.LEAD, M.COMMUNICATE, M.SECURITY),
+)
+_CLOSED = "It is {status}: reopen it first."
+_NOT_CLOSED = "It is still open, so there is nothing to reopen."
+_NO_FIX = "No fix is under way yet: press Start fix first."
+_UNFIXED = "There is no fix to verify yet: press Fix applied first."
+_UNREVIEWED = "It is still open: the review comes after it is resolved."
+_WATCHED = "The fix is applied and being watched: if it did not hold, say so first."
+
+
+def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
+    """A row of an open status: what every open status allows, and the cells that differ."""
+    row: dict[Move, Status | str] = dict.fromkeys(_SAME, status)
+    row |= {M.RESOLVE: S.RESOLVED, M.CANCEL: S.CANCELLED, M.REOPEN: _NOT_CLOSED}
+    row |= {M.VERIFY: _UNFIXED, M.REVIEWED: _UNREVIEWED}
+    return row | {Move(name): cell for name, cell in cells.items()}
+
+
+def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
+    """What is still owed to people outlasts the incident."""
+    return dict.fromkeys(M, _CLOSED) | {M.REOPEN: S.INVESTIGATING, M.COMMUNICATE: status, M.REVIEWED: reviewed}
+
+
+# A status where the move leads, or the words of its refusal. docs/states.md draws it.
+TABLE: dict[Status, dict[Move, Status | str]] = {
+    S.INVESTIGATING: _open(
+        S.INVESTIGATING, root_cause=S.IDENTIFIED, start_fix=S.FIXING, fix_applied=S.MONITORING, fix_failed=_NO_FIX
+    ),
+    S.IDENTIFIED: _open(
+        S.IDENTIFIED, root_cause=S.IDENTIFIED, start_fix=S.FIXING, fix_applied=S.MONITORING, fix_failed=_NO_FIX
+    ),
+    S.FIXING: _open(
+        S.FIXING,
+        root_cause=S.FIXING,
+        start_fix="A fix is under way already.",
+        fix_applied=S.MONITORING,
+        fix_failed=S.INVESTIGATING,
+    ),
+    S.MONITORING: _open(
+        S.MONITORING,
+        root_cause=S.MONITORING,
+        start_fix=_WATCHED,
+        fix_applied="The fix is applied already, and being watched.",
+        fix_failed=S.INVESTIGATING,
+        verify=S.MONITORING,
+    ),
+    S.RESOLVED: _closed(S.RESOLVED, S.RESOLVED),
+    S.CANCELLED: _closed(S.CANCELLED, "It was cancelled: there is nothing to review."),
+}
+
+
+def legal_moves(incident: Incident) -> tuple[Move, ...]:
+    """The moves that the table allows now, in the table's order. Whether a person may make them is asked elsewhere."""
+    return tuple(m for m in Move if isinstance(TABLE[incident.status][m], Status))
+
+
+def leads_to(incident: Incident, move: Move) -> Status:
+    """The status after a move. Refused, with words, when it is not legal (any more), whatever would be said with it."""
+    cell = TABLE[incident.status][move]
+    if not isinstance(cell, Status):
+        raise Refused(cell.format(status=incident.status))
+    moves.check(move, incident)
+    return cell
+
+
+def decide(
+    before: Incident, event: MoveEvent | CheckpointDue | OutcomeEvent, now: datetime, roster: Roster
+) -> Incident:
+    """The incident after an event, with the effects that are pending then. Pure.
+
+    Returns `before` itself when nothing follows (stale work, a doubled submit). Raises Refused with the words for
+    the one who tried, when the move is not legal (any more).
+    """
+    change = Change(before, now, roster)
+    if isinstance(event, MoveEvent):
+        if event.key and event.key in before.keys:
+            return before
+        _make_move(change, event)
+    else:
+        _OTHERS[type(event)](change, event)
+    if change.incident is before and not isinstance(event, CheckpointDue):
+        return before
+    firing.fire_due(change)
+    return before if change.incident is before else change.finish()
+
+
+def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> Incident:
+    """The first event: an incident is born, with its clocks, pages, card and room."""
+    change = Change(beginning.newborn(incident_id, event, now), now, roster)
+    beginning.begin(change, event)
+    firing.fire_due(change)
+    return change.finish()
+
+
+def _make_move(change: Change, event: MoveEvent) -> None:
+    before = change.incident
+    after = leads_to(before, event.kind)
+    if event.key:
+        change.set(keys=(*before.keys[-49:], event.key))
+    if isinstance(event, PostUpdate) and event.status not in (None, before.status):
+        _move_along(change, event)
+    elif after is not before.status:
+        change.set(status=after, closed_at=change.now if after.closed else None)
+    moves.HANDLERS[event.kind](change, event)
+    answer_page(change, event.by)
+
+
+def _move_along(change: Change, update: PostUpdate) -> None:
+    """An update that names another status makes the move that leads there, if the table has one."""
+    move = moves.implied_move(update)
+    if move is None or TABLE[change.incident.status][move.kind] is not update.status:
+        words = f"An update cannot move it from {change.incident.status} to {update.status}: use that button."
+        raise Refused(words)
+    _make_move(change, move)
+
+
+def statuses_ahead(status: Status) -> tuple[Status, ...]:
+    """The statuses that a progress update may state: the present one, and those that a single move leads to."""
+    row = TABLE[status]
+    steps = (M.ROOT_CAUSE, M.START_FIX, M.FIX_APPLIED, M.FIX_FAILED)
+    return tuple(dict.fromkeys((status, *(cell for m in steps if isinstance(cell := row[m], Status)))))
+
+
+_OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
+    CheckpointDue: firing.woken,  # whatever is due fires anyway, in order
+    Delivered: outcomes.delivered,
+    RoomOpened: outcomes.room_opened,
+    PersonRefused: outcomes.person_refused,
+    Dropped: outcomes.dropped,
+    Linked: warroom.linked,
+    PageGathered: outcomes.page_gathered,
+    Trouble: outcomes.trouble,
+}
+
+
+def mermaid() -> str:
+    """The table as a Mermaid state diagram: one arrow for each pair of statuses, with the moves that lead along it."""
+    arrows: dict[tuple[Status, Status], list[str]] = {}
+    for status, row in TABLE.items():
+        for move, cell in row.items():
+            if isinstance(cell, Status) and cell is not status:
+                arrows.setdefault((status, cell), []).append(move.replace("_", " "))
+    lines = ["stateDiagram-v2", "    [*] --> investigating: declare"]
+    lines += [f"    {a} --> {b}: {' / '.join(names)}" for (a, b), names in arrows.items()]
+    return "\n".join(lines) + "\n"

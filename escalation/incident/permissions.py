@@ -1,0 +1,71 @@
+"""Who may do what. Pure: the kind of person, the roster and the membership of a room are handed in."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Literal
+
+from escalation.config.company import Roster
+from escalation.errors import Refused
+from escalation.incident.events import Move
+from escalation.incident.model import Incident
+from escalation.text import people
+from escalation.values import Frozen, PersonId
+
+Deed = Move | Literal["declare", "see"]
+
+
+class Kind(StrEnum):
+    """What somebody is to the workspace. A stranger belongs to a connected one."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    BOT = "bot"
+    STRANGER = "stranger"
+
+
+class Actor(Frozen):
+    """Somebody who wants something."""
+
+    id: PersonId
+    kind: Kind
+
+
+OUTSIDE: dict[Kind, str] = {
+    Kind.GUEST: "Guests cannot declare, see or handle incidents. Ask a full member of the workspace to do it.",
+    Kind.BOT: "Bots and workflows cannot handle incidents here. A person has to do it.",
+    Kind.STRANGER: "Only members of this workspace handle its incidents. Tell one of them what you know.",
+}
+HIDDEN = "It is a private incident: only the members of its room and the people paged for it see it."
+
+
+def check(
+    what: Deed,
+    actor: Actor,
+    incident: Incident | None,
+    roster: Roster,
+    permissions: Mapping[str, tuple[str, ...]],
+    in_room: bool,
+) -> None:
+    """Raise Refused, with words for the actor, unless they may do this.
+
+    `permissions` maps a deed to the roles that may do it, by the configuration; a deed it does not name is free to
+    every full member. `in_room` says whether the actor is a member of the incident's private room.
+    """
+    if actor.kind is not Kind.MEMBER:
+        raise Refused(OUTSIDE[actor.kind])
+    if incident and not sees(actor.id, incident, in_room):
+        raise Refused(HIDDEN)
+    roles = permissions.get(str(what))
+    if roles is None:
+        return
+    allowed = tuple(dict.fromkeys(p for role in roles for p in roster.of(role)))
+    if actor.id not in allowed:
+        named = " or ".join(role.replace("_", " ") for role in roles)
+        raise Refused((f"Only the {named} may do that here. Now that is ", *people(allowed), "."))
+
+
+def sees(person: PersonId, incident: Incident, in_room: bool) -> bool:
+    """Whether somebody may know of an incident. Until a private room is open, those to be invited count as in it."""
+    if not incident.private or in_room or any(p.person == person for p in incident.pages):
+        return True
+    return incident.room is None and person in incident.people()

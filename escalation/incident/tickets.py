@@ -1,0 +1,33 @@
+"""The backlog behind a ticket: incidents that a team works off, and where each of them stands."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from escalation.incident.model import Incident
+from escalation.incident.records import Status
+
+
+class TicketState(StrEnum):
+    """From first to last."""
+
+    OPEN = "open"
+    SCHEDULED = "scheduled"
+    FIXED = "fixed"
+    VERIFIED = "verified"
+    CLOSED = "closed"
+
+
+def ticket_state(incident: Incident) -> TicketState:
+    """Where a ticket stands: it follows from what was said of its incident."""
+    if incident.status.closed:
+        return TicketState.CLOSED
+    if incident.status is Status.MONITORING:
+        return TicketState.VERIFIED if incident.verified else TicketState.FIXED
+    return TicketState.SCHEDULED if incident.schedule else TicketState.OPEN
+
+
+def backlog(incidents: Iterable[Incident], team: str = "") -> tuple[Incident, ...]:
+    """Those that are tickets, of one team or of all: by team, then by state, the oldest first."""
+    order = list(TicketState)
+    tickets = (i for i in incidents if i.policy.ticket and team in ("", i.team))
+    return tuple(sorted(tickets, key=lambda i: (i.team, order.index(ticket_state(i)), i.declared_at)))

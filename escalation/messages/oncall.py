@@ -1,0 +1,158 @@
+"""The words of what comes round again: test pages, handovers, activities, and what people arranged. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from escalation.config.company import Company, Directory
+from escalation.config.policy import HandoverRules
+from escalation.incident.model import Incident
+from escalation.messages.template import Wording
+from escalation.messages.timeline import MARKS, WORDING
+from escalation.oncall.activities import CADENCE
+from escalation.oncall.handovers import ShiftChange
+from escalation.oncall.reminders import OwedActivity, OwedRelease, OwedTestPage, OwedUnanswered, call_length
+from escalation.oncall.schedule import Away, Notice, Override
+from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line, people
+from escalation.values import PersonId, spoken_duration
+
+LISTED = 20
+# https://github.com/InteractionDesignFoundation/add-event-to-calendar-docs: Google documents it nowhere itself
+CALENDAR = "https://calendar.google.com/calendar/render"
+
+
+class Announcer:
+    """Makes the words, with people as the workspace knows them."""
+
+    def __init__(self, company: Company, directory: Directory, wording: Wording = WORDING) -> None:
+        self._company = company
+        self._directory = directory
+        self._wording = wording
+
+    # Handovers -------------------------------------------------------------------------------------------------------
+
+    def test_page(self, owed: OwedTestPage, rules: HandoverRules) -> Lines:
+        change, within = owed.change, spoken_duration(rules.answer_within)
+        stays = line("Until then, ", *self._people(change.outgoing), " stays on call beside you.")
+        return (
+            line(Strong("📟 Test page: "), f"you are on call in {change.rotation} from ", _day(change.at), "."),
+            line(f"Press the button within {within}, so that everybody knows that a page reaches you."),
+            *((stays,) if change.outgoing else ()),
+        )
+
+    def unanswered(self, owed: OwedUnanswered) -> Lines:
+        test = owed.test
+        who = Person(self._member(test.person))
+        how = "has not answered the test page" if test.ts else "cannot be reached in Slack: the test page failed"
+        verb = "stays" if len(owed.outgoing) == 1 else "stay"
+        until = f" {verb} on call beside them until they answer."
+        stays = (line(*self._people(owed.outgoing), until),) if owed.outgoing else ()
+        return (
+            line(Strong("⚠️ Test page: "), who, f" {how} of ", _day(test.sent_at), "."),
+            line("They are to be on call in ", Strong(test.rotation), " from ", _day(test.shift_start), "."),
+            *stays,
+            line("Call them, or take the shift: ", f"/incident oncall take {test.rotation}"),
+        )
+
+    def released(self, owed: OwedRelease) -> Lines:
+        test, answered = owed.test, owed.due
+        who = Person(self._member(test.person))
+        said = line(Strong("✅ Test page: "), who, " has answered, at ", _day(answered), ".")
+        if not owed.outgoing:
+            return (said,)
+        others = self._people(owed.outgoing)
+        if answered >= test.shift_start:
+            return (said, line(*others, f" is released: {test.rotation} is with ", who, " alone now."))
+        return (said, line(*others, f" hands {test.rotation} over at ", _day(test.shift_start), ", as planned."))
+
+    def handover(self, change: ShiftChange, rules: HandoverRules, incidents: Iterable[Incident]) -> Lines:
+        """The message by its template, then the agenda. What is not known to Tocsin is filled in below it."""
+        length = call_length(self._company, rules, change.rotation)
+        starts = self._company.calendar.next_opening(change.at)
+        meeting = self._company.meeting_url
+        worded = self._wording.lines(
+            "handover",
+            rotation=change.rotation,
+            outgoing=self._people(change.outgoing) if change.outgoing else "",
+            incoming=self._people(change.incoming),
+            starts=_day(change.at),
+            ends=_day(change.ends) if change.ends else "an open end",
+            call=line(
+                f"{spoken_duration(length)}, ", _day(starts), " (", self._invitation(change, starts, length), ")"
+            ),
+            meeting=Link(meeting, "join the call") if meeting else "",
+            open_incidents=_listed(incidents),
+        )
+        return (*worded, *_agenda(rules))
+
+    def _invitation(self, change: ShiftChange, starts: datetime, length: timedelta) -> Link:
+        stretch = "/".join(f"{at:%Y%m%dT%H%M%SZ}" for at in (starts, starts + length))
+        fields = {"action": "TEMPLATE", "text": f"On-call handover: {change.rotation}", "dates": stretch}
+        if self._company.meeting_url:
+            fields["location"] = self._company.meeting_url
+        return Link(f"{CALENDAR}?{urlencode(fields)}", "add to calendar")
+
+    # The rest --------------------------------------------------------------------------------------------------------
+
+    def activity(self, owed: OwedActivity, incidents: Iterable[Incident]) -> Lines:
+        activity = owed.activity
+        listed = [i for i in incidents if i.severity in activity.lists]
+        lines = self._wording.lines(
+            "activity",
+            name=activity.title,
+            cadence=CADENCE[activity.every],
+            people=self._people(owed.people) if owed.people else "",
+            about=activity.what,
+            checklist=_listed(listed),
+        )
+        severities = " or ".join(activity.lists)
+        return (*lines, line(f"No {severities} is open.")) if activity.lists and not listed else lines
+
+    def notice(self, notice: Notice) -> Lines:
+        """Who did what, from when until when, and why; one line for each piece."""
+        return tuple(self._piece(notice, piece) for piece in notice.pieces)
+
+    def _piece(self, notice: Notice, piece: Override | Away) -> Line:
+        head = "↩️ Taken back: " if notice.did == "cancelled" else "📅 On call: "
+        state = f" is on call in {piece.rotation}" if isinstance(piece, Override) else " is away"
+        stretch = (" from ", _day(piece.starts), " until ", _day(piece.ends))
+        signed: tuple[Span, ...] = (" (", Person(notice.by), f", {_DID[notice.did]})")
+        why = (f": {piece.why}",) if piece.why else ()
+        covered = (". Their turns are covered by the next in order.",) if state == " is away" and head[0] != "↩" else ()
+        return line(Strong(head), Person(self._member(piece.person)), state, *stretch, *signed, *why, *covered)
+
+    def _people(self, keys: tuple[str, ...]) -> Line:
+        return people(tuple(self._member(key) for key in keys))
+
+    def _member(self, key: str) -> PersonId:
+        return self._company.member(key, self._directory) if key in self._company.people else key
+
+
+_DID = {
+    "took": "took the shift",
+    "override": "made an override",
+    "swapped": "swapped shifts",
+    "away": "announced it",
+    "cancelled": "took it back",
+}
+
+
+def _agenda(rules: HandoverRules) -> Iterator[Line]:
+    if rules.agenda:
+        yield line(Strong("Agenda:"))
+        yield from (line(f"• {point}") for point in rules.agenda)
+        yield line(
+            "Write planned maintenance and known issues into this thread; credentials only as their vault's path."
+        )
+
+
+def _listed(incidents: Iterable[Incident]) -> Lines:
+    """Those that a channel may read, one line each."""
+    public = [i for i in incidents if not i.private and not i.drill]
+    lines = [line(f"{MARKS[i.severity]} {i.severity} {i.facts.title} ({i.id})") for i in public[:LISTED]]
+    more = (line(f"and {len(public) - LISTED} more"),) if len(public) > LISTED else ()
+    return (*lines, *more)
+
+
+def _day(at: datetime) -> Time:
+    return Time(at, clock=False)

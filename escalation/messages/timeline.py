@@ -1,0 +1,308 @@
+"""The words: what each line of the timeline says to people. Lines of spans; no Block Kit, no escaping."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from escalation.incident.model import Incident
+from escalation.incident.records import Entry, EntryKind, Page, PageState
+from escalation.messages import communications, telling
+from escalation.messages.template import Wording
+from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, line, people
+from escalation.values import spoken_duration
+
+WORDING = Wording()
+MARKS = {"P0": "🚨", "P1": "🟠", "P2": "🟡", "P3": "🟢"}
+
+
+def tell(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
+    """One timeline entry, as it is posted: the first line is the headline. `wording` has the company's own words."""
+    if entry.kind in _WORDED:
+        return _WORDED[entry.kind](incident, entry, wording)
+    return _TELL[entry.kind](incident, entry)
+
+
+def why_you(incident: Incident, page_n: int) -> Lines:
+    """The head of a page: that you are paged, as whom, and why."""
+    page = incident.page(page_n)
+    role = (" as ", Strong(page.role)) if page.role else ()
+    tier = f" ({page.rung})" if page.rung else ""
+    ask = (line("Acknowledge if you are on it."),) if page.state is PageState.OPEN and incident.open else ()
+    return (
+        line(Strong(f"{MARKS[incident.severity]} You are paged"), *role, tier, "."),
+        line("Why: ", page.why, "."),
+        *(line("Also: ", other.why, ".") for other in _at_once_with(incident, page)),
+        *ask,
+    )
+
+
+def _at_once_with(incident: Incident, page: Page) -> tuple[Page, ...]:
+    """After an outage several pages to one person may be due at once: the last one speaks for all."""
+    return tuple(
+        p
+        for p in incident.pages[: page.n - 1]
+        if (p.person, p.at, p.state) == (page.person, page.at, PageState.REPLACED) and p.why != page.why
+    )
+
+
+def initial_alert(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
+    """Every field of the first alert's template."""
+    facts, cadence = incident.facts, incident.policy.updates
+    return wording.lines(
+        "initial_alert",
+        **_head(incident),
+        time=Time(incident.declared_at, clock=False),
+        impact=facts.impact,
+        description=facts.description,
+        status=incident.status,
+        assigned=_assigned(incident),
+        war_room=war_room(incident),
+        declared_by=Person(entry.by),
+        detection=facts.detection,
+        update_every=cadence.every.spoken() if cadence else "",
+    )
+
+
+def _head(incident: Incident) -> dict[str, str]:
+    return {
+        "mark": MARKS[incident.severity],
+        "id": incident.id,
+        "severity": incident.severity,
+        "severity_name": incident.policy.name,
+        "title": incident.facts.title,
+        "service": incident.facts.service,
+    }
+
+
+def war_room(incident: Incident) -> Line:
+    """The room and the meeting link, whichever exist."""
+    if incident.room and not incident.room.lost:
+        room: Line = (Channel(incident.room.channel, incident.room.name),)
+    else:
+        awaited = (incident.policy.room or incident.private) and incident.room is None and incident.open
+        room = ("being opened",) if awaited else ("this thread",)
+    return (*room, " · ", Link(incident.meeting_url, "join the call")) if incident.meeting_url else room
+
+
+def _assigned(incident: Incident) -> Line:
+    if incident.assigned:
+        return people(incident.assigned)
+    paged = tuple(dict.fromkeys(p.person for p in incident.pages if p.role))
+    return (*people(paged[:1]), " (paged, not acknowledged)") if paged else ("nobody yet",)
+
+
+def progress_update(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
+    """Every field of the progress update's template."""
+    fields = entry.fields
+    status = {"identified": "root cause identified"}.get(fields["status"], fields["status"])
+    return wording.lines(
+        "progress_update",
+        **_head(incident),
+        time=Time(entry.at, clock=False),
+        elapsed=spoken_duration(entry.at - incident.declared_at),
+        status=status,
+        progress=entry.text,
+        next_steps=fields["next_steps"],
+        eta=fields["eta"],
+        impact=fields["impact"],
+        next_update=Time(_time(fields["next_update"])) if fields["next_update"] else "",
+        war_room=war_room(incident),
+        by=Person(entry.by),
+    )
+
+
+def resolution_notice(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
+    """Every field of the resolution notice's template. The review's date is a due date."""
+    done, review_by = incident.resolution, incident.review_by
+    if done is None:  # reopened since: the notice of that time is told by its entry alone
+        return (line(Strong(f"✅ {incident.severity} INCIDENT RESOLVED - {incident.id}")), line(entry.text))
+    return wording.lines(
+        "resolution_notice",
+        **_head(incident),
+        time=Time(done.at, clock=False),
+        duration=spoken_duration(done.at - incident.declared_at),
+        summary=done.summary,
+        resolution=done.resolution,
+        verification=done.verification,
+        impact=done.final_impact or incident.facts.impact,
+        data_loss="Data was lost." if done.data_loss else "No data loss.",
+        review_due=Time(review_by, clock=False) if review_by else "",
+        next_steps=done.next_steps,
+        by=Person(done.by),
+    )
+
+
+def _paged(incident: Incident, entry: Entry) -> Lines:
+    tier = int(entry.fields["tier"])
+    what = f"Tier {tier} ({entry.fields['name']}) paged: " if tier else "Paged by name: "
+    by = (" by ", Person(entry.by)) if entry.by else ()
+    lines = [line("📟 ", Strong(what), *people(entry.people), *by), line("Why: ", entry.why, ".")]
+    if entry.fields.get("empty_roles"):
+        lines.append(line("⚠️ Nobody holds: ", entry.fields["empty_roles"], "."))
+    return tuple(lines)
+
+
+def _repeated(incident: Incident, entry: Entry) -> Lines:
+    return (line("📟 Paged again: ", *people(entry.people)), line("Why: ", entry.why, "."))
+
+
+def _skipped(incident: Incident, entry: Entry) -> Lines:
+    who = (
+        f"Tier {entry.fields['tier']} ({entry.fields['name']})" if entry.fields["tier"] != "0" else entry.fields["name"]
+    )
+    return (
+        line("⚠️ ", Strong(f"{who} has nobody to page"), ": the next tier is paged now."),
+        line("Why: ", entry.why, "."),
+    )
+
+
+def _refused(incident: Incident, entry: Entry) -> Lines:
+    return (line("⚠️ ", Strong("The page to "), *people(entry.people), " could not reach them: ", entry.why, "."),)
+
+
+def _nobody_left(incident: Incident, entry: Entry) -> Lines:
+    return (
+        line("🚫 ", Strong("Nobody is left to page.")),
+        line("Why: ", entry.why, ". Page someone by name, or call them."),
+    )
+
+
+def _acknowledged(incident: Incident, entry: Entry) -> Lines:
+    note = "" if entry.fields.get("paged") == "yes" else " (was not paged)"
+    after = spoken_duration(entry.at - incident.declared_at)
+    return (line("👀 ", Strong("Acknowledged"), " by ", Person(entry.by), note, f", {after} after the declaration."),)
+
+
+def _joined(incident: Incident, entry: Entry) -> Lines:
+    return (line("👀 ", Person(entry.by), " acknowledged their page and is in."),)
+
+
+def _with_text(mark: str, headline: str) -> Callable[[Incident, Entry], Lines]:
+    """A headline, who did it, and what they said."""
+
+    def tell_it(incident: Incident, entry: Entry) -> Lines:
+        said = entry.text or entry.why
+        return (line(f"{mark} ", Strong(headline), " by ", Person(entry.by)), *((line(said),) if said else ()))
+
+    return tell_it
+
+
+def _fix_applied(incident: Incident, entry: Entry) -> Lines:
+    until = Time(_time(entry.fields["until"]))
+    head = line("🩹 ", Strong("Fix applied"), " by ", Person(entry.by), ". Being watched until ", until, ".")
+    return (head, *((line(entry.text),) if entry.text else ()))
+
+
+def _silence(incident: Incident, entry: Entry) -> Lines:
+    head = line("🔕 ", *people(entry.people), ": ", Strong(f"{incident.id} still has no progress update."))
+    return (head, line("Why you: you lead this incident, and ", entry.why, "."))
+
+
+def _monitored(incident: Incident, entry: Entry) -> Lines:
+    watched = spoken_duration(incident.policy.monitor_for)
+    asked = (*people(entry.people), ": ") if entry.people else ()
+    return (
+        line("🩺 ", *asked, Strong(f"watched for {watched}: did the fix hold?")),
+        line("Resolve it, or say that it did not."),
+    )
+
+
+def _escalated(incident: Incident, entry: Entry) -> Lines:
+    return (line("⬆️ ", Strong("Escalated"), " by ", Person(entry.by), f" to tier {entry.fields['tier']}."),)
+
+
+def _severity(incident: Incident, entry: Entry) -> Lines:
+    change = f"{entry.fields['from']} → {entry.fields['to']}"
+    return (line("🎚️ ", Strong(f"Severity {change}"), " by ", Person(entry.by)), line("Why: ", entry.why))
+
+
+def _security(incident: Incident, entry: Entry) -> Lines:
+    head = line("🔒 ", Strong("Now a security incident"), ", marked by ", Person(entry.by), ".")
+    rest = line("Everything about it is said here only. Public cards were redacted, and nothing more is written there.")
+    return (head, *((line("Why: ", entry.why),) if entry.why else ()), rest)
+
+
+def _exposed(incident: Incident, entry: Entry) -> Lines:
+    places = [Channel(c, c) for c in (entry.fields["channel"], entry.fields["room"]) if c]
+    if not places:
+        return (line("Nothing about it had been visible in public."),)
+    where: Line = (places[0],) if len(places) == 1 else (places[0], " and ", places[1])
+    return (
+        line("👁️ ", Strong("What had been visible in public: "), "the card, its thread and the room, in ", *where, "."),
+        line("Title: ", incident.facts.title),
+        line("Description: ", incident.facts.description or "none"),
+    )
+
+
+def _room_opened(incident: Incident, entry: Entry) -> Lines:
+    return (line("🚪 War room: ", Channel(entry.fields["channel"], entry.fields["name"])),)
+
+
+def _room_lost(incident: Incident, entry: Entry) -> Lines:
+    return (
+        line(
+            "⚠️ ", Strong("The war room is gone"), f" (#{entry.fields['name']}: {entry.why}). We go on in this thread."
+        ),
+    )
+
+
+def _trouble(incident: Incident, entry: Entry) -> Lines:
+    return (line("⚠️ ", Strong(f"Not delivered yet ({entry.fields['what']}): "), entry.why, ". It is being retried."),)
+
+
+def _cancelled(incident: Incident, entry: Entry) -> Lines:
+    what = f"duplicate of {entry.fields['duplicate_of']}" if entry.fields.get("duplicate_of") else "false alarm"
+    head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", Person(entry.by), ". Every checkpoint is off.")
+    return (head, *((line("Why: ", entry.why),) if entry.why else ()))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+_TELL: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
+    EntryKind.PAGED: _paged,
+    EntryKind.REPEATED: _repeated,
+    EntryKind.CHECKPOINT: telling.checkpoint,
+    EntryKind.SKIPPED: _skipped,
+    EntryKind.REFUSED: _refused,
+    EntryKind.NOBODY_LEFT: _nobody_left,
+    EntryKind.ACKNOWLEDGED: _acknowledged,
+    EntryKind.JOINED: _joined,
+    EntryKind.ROOT_CAUSE: _with_text("🔎", "Root cause found"),
+    EntryKind.FIX_STARTED: _with_text("🔧", "Fix started"),
+    EntryKind.FIX_APPLIED: _fix_applied,
+    EntryKind.FIX_FAILED: _with_text("❌", "Fix reported as failed"),
+    EntryKind.OTHERWISE: telling.otherwise,
+    EntryKind.RECOVERED: telling.recovered,
+    EntryKind.WORKAROUND: _with_text("🩹", "Workaround in place"),
+    EntryKind.TICKET: telling.ticket,
+    EntryKind.SCHEDULED: telling.scheduled,
+    EntryKind.VERIFIED: _with_text("🔬", "Fix verified"),
+    EntryKind.NOTIFIED: telling.notified,
+    EntryKind.EDITED: telling.edited,
+    EntryKind.COMMUNICATED: communications.communicated,
+    EntryKind.OVERDUE: communications.overdue,
+    EntryKind.PHASE: telling.phase,
+    EntryKind.LEADING: telling.leading,
+    EntryKind.LINKED: telling.linked,
+    EntryKind.REVIEWED: telling.reviewed,
+    EntryKind.DRILL_REPORT: telling.drill_report,
+    EntryKind.UPDATE_DUE: telling.update_due,
+    EntryKind.SILENCE: _silence,
+    EntryKind.MONITORED: _monitored,
+    EntryKind.ESCALATED: _escalated,
+    EntryKind.SEVERITY: _severity,
+    EntryKind.SECURITY: _security,
+    EntryKind.EXPOSED: _exposed,
+    EntryKind.ROOM_OPENED: _room_opened,
+    EntryKind.ROOM_LOST: _room_lost,
+    EntryKind.TROUBLE: _trouble,
+    EntryKind.REOPENED: _with_text("🔁", "Reopened"),
+    EntryKind.CANCELLED: _cancelled,
+}
+_WORDED: dict[EntryKind, Callable[[Incident, Entry, Wording], Lines]] = {
+    EntryKind.DECLARED: initial_alert,
+    EntryKind.UPDATE: progress_update,
+    EntryKind.RESOLVED: resolution_notice,
+    EntryKind.COMMUNICATION: communications.communication,
+}

@@ -1,0 +1,86 @@
+"""When duty changes hands, and what is done about it beforehand. Pure.
+
+The test page goes out on the business day before the handover, two hours after opening. The message stands at the
+opening of the handover's own business day; where the handover comes before that opening, or on a day off, it stands in
+the last business hour before. The call is proposed for the first business time from the handover on.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from escalation.config.business_time import Calendar
+from escalation.config.company import Company
+from escalation.oncall.schedule import Duty, upcoming_shifts
+from escalation.values import Frozen
+
+AFTER_OPENING = timedelta(hours=2)
+LAST_HOUR = timedelta(hours=1)
+_LOOKED_BACK = timedelta(days=35)  # so that it does not depend on the hour of asking who was on duty before
+_SEARCHED = 400  # days
+
+
+class ShiftChange(Frozen):
+    """Other people come on duty. People by key; nobody goes off duty where a calendar's first shift begins."""
+
+    rotation: str
+    outgoing: tuple[str, ...]
+    incoming: tuple[str, ...]
+    at: datetime
+    ends: datetime | None
+
+    @property
+    def id(self) -> str:
+        return shift_id(self.rotation, self.at)
+
+
+def shift_id(rotation: str, starts: datetime) -> str:
+    """`primary-20261221T0000`: a shift by its beginning in UTC."""
+    return f"{rotation}-{starts:%Y%m%dT%H%M}"
+
+
+def shift_changes(name: str, company: Company, duty: Duty, start: datetime, end: datetime) -> Iterator[ShiftChange]:
+    """The handovers of a rotation from `start` until before `end`.
+
+    One for each planned shift: where its people first differ from those before. An override in the midst of a shift is
+    none, one that reaches over its beginning puts it off; a gap in a calendar is passed over.
+    """
+    first, *later = upcoming_shifts(name, company, duty, start - _LOOKED_BACK, end)
+    planned, last = first.planned, first.people
+    for turn in later:
+        if not turn.people:
+            continue
+        if turn.planned != planned and turn.people != last:
+            planned = turn.planned
+            if turn.starts >= start:
+                people = {"outgoing": last, "incoming": turn.people}
+                yield ShiftChange(rotation=name, at=turn.starts, ends=turn.ends, **people)
+        last = turn.people
+
+
+def tested_at(handover: datetime, calendar: Calendar, answer_within: timedelta) -> datetime:
+    """When the incoming person is asked to answer: in working hours, with time enough left in them to do so."""
+    opens, closes = _session_before(_day(handover, calendar), calendar)
+    return max(opens, min(opens + AFTER_OPENING, closes - answer_within))
+
+
+def announced_at(handover: datetime, calendar: Calendar) -> datetime:
+    """When the handover's message is posted."""
+    day = _day(handover, calendar)
+    today = calendar.opening(day)
+    if today and today[0] <= handover:
+        return today[0]
+    opens, closes = _session_before(day, calendar)
+    return max(opens, closes - LAST_HOUR)
+
+
+def _day(at: datetime, calendar: Calendar) -> date:
+    return at.astimezone(ZoneInfo(calendar.timezone)).date()
+
+
+def _session_before(day: date, calendar: Calendar) -> tuple[datetime, datetime]:
+    """The opening hours of the last business day before a day."""
+    sessions = (calendar.opening(day - timedelta(days=n)) for n in range(1, _SEARCHED))
+    if found := next((s for s in sessions if s), None):
+        return found
+    raise ValueError("the calendar had no opening hours in more than a year")

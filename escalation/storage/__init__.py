@@ -1,0 +1,1 @@
+"""Incidents in Redis: one commit for state, due times and jobs."""

@@ -1,0 +1,350 @@
+"""Every form of /incident, typed by people of a local workspace."""
+
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.parsing.command import VERBS
+from bot.render.contacts import NONE, contacts
+from escalation.config.policy import Severity
+from escalation.incident.events import Cancel, FixApplied, Resolve
+from escalation.incident.model import Incident
+from escalation.incident.records import EntryKind, Status
+from sandbox.server import RunningWorkspace
+from tests.support.bot import Office, calls, control, eventually, example_company, office_in, patient_workspace, user
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
+        yield opened
+
+
+def resolved(office: Office) -> Incident:
+    incident = office.declare()
+    return office.world.desk.handle(incident.id, Resolve(by=user("dana"), summary="s", resolution="r"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer", "kind"),
+    [
+        ("ack", "Acknowledged", EntryKind.ACKNOWLEDGED),
+        ("root-cause the disk is <full> & hot", "Root cause found", EntryKind.ROOT_CAUSE),
+        ("fix", "Fix started", EntryKind.FIX_STARTED),
+        ("fix restarting the pods", "Fix started", EntryKind.FIX_STARTED),
+        ("fix applied", "Fix applied", EntryKind.FIX_APPLIED),
+        ("fix-applied restarted", "Fix applied", EntryKind.FIX_APPLIED),
+        ("update half of them work again", "INCIDENT UPDATE", EntryKind.UPDATE),
+        ("severity P1 only some users", "P0 → P1", EntryKind.SEVERITY),
+        ("severity p2 fewer still", "P0 → P2", EntryKind.SEVERITY),
+        ("escalate nobody answers", "paged", EntryKind.PAGED),
+        ("page @erik please look", "Paged by name", EntryKind.PAGED),
+        ("page executives now", "Paged by name", EntryKind.PAGED),
+        ("page engineering_manager", "Paged by name", EntryKind.PAGED),
+        ("workaround the old page works", "Workaround in place", EntryKind.WORKAROUND),
+        ("edit outage", "Corrected", EntryKind.EDITED),
+        ("lead commander", "incident commander", EntryKind.LEADING),
+        ("lead scribe @omar", "asks", EntryKind.LEADING),
+        ("security a leak", "", EntryKind.SECURITY),
+        ("cancel monitoring was wrong", "false alarm", EntryKind.CANCELLED),
+    ],
+)
+def test_a_move_with_its_words_is_made_at_once(office: Office, typed: str, answer: str, kind: EntryKind) -> None:
+    """While one incident is open it need not be named; the answer says what came of it."""
+    office.declare()
+    dana = office.person("dana")
+    assert dana.command(typed) == {"ok": True}
+    dana.told(answer)
+    entry = office.incident().latest(kind)
+    assert entry is not None
+    assert entry.by == user("dana")
+
+
+def test_words_are_stored_as_they_were_meant(office: Office) -> None:
+    """Slack's escapes are undone once; the answer escapes them again."""
+    office.declare()
+    office.person("dana").command("root-cause <the> disk & the @omar thing")
+    office.person("dana").told("Root cause")
+    cause = office.incident().root_cause
+    assert cause is not None
+    assert cause.text == "<the> disk & the @omar thing"
+
+
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [
+        ("root-cause", "Root cause found"),
+        ("fix-failed", "The fix did not hold"),
+        ("update", "Post an update"),
+        ("severity", "Change the severity"),
+        ("severity P1", "Change the severity"),
+        ("workaround", "Workaround in place"),
+        ("edit", "Edit the details"),
+        ("lead", "Roles of the response"),
+        ("page", "Page someone"),
+        ("security", "Mark as security"),
+        ("resolve", "Resolve the incident"),
+        ("cancel", "Cancel the incident"),
+    ],
+)
+def test_without_words_the_form_opens(office: Office, typed: str, title: str) -> None:
+    """A move that needs words asks for them."""
+    incident = office.declare()
+    office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+    office.person("dana").command(typed)
+    assert incident.id in str(office.person("dana").modal(title))
+
+
+def test_a_ticket_is_scheduled_fixed_and_verified(office: Office) -> None:
+    """From the command line; the list of tickets says where it stands."""
+    incident = office.declare(severity="P2", service="checkout")
+    dana = office.person("dana")
+    dana.command("schedule")
+    assert dana.modal("Schedule it")
+    dana.command("schedule sprint 7")
+    dana.told("Scheduled")
+    office.person("omar").command("tickets backend")
+    assert incident.id in office.person("omar").told("scheduled for sprint 7")
+    office.world.desk.handle(incident.id, FixApplied(by=user("dana")))
+    dana.command("verify the page loads")
+    dana.told("Fix verified")
+    office.person("mei").command("tickets")
+    assert "*backend*" in office.person("mei").told("verified")
+
+
+def test_a_review_is_reported_once(office: Office) -> None:
+    """`reviewed` finds the one that waits for it."""
+    office.person("dana").command("reviewed")
+    office.person("dana").told("No incident waits for its review")
+    resolved(office)
+    office.person("dana").command("reviewed we alert on the pool now")
+    office.person("dana").told("The post-incident review was held")
+    assert office.incident().reviewed
+
+
+def test_reopen_takes_the_one_that_was_closed(office: Office) -> None:
+    """With words at once, without words by its form."""
+    resolved(office)
+    office.person("dana").command("reopen")
+    assert office.person("dana").modal("Reopen")
+    office.person("omar").command("reopen it is back")
+    office.person("omar").told("Reopened")
+    assert office.incident().status is Status.INVESTIGATING
+
+
+def test_a_duplicate_has_to_exist(office: Office) -> None:
+    """The other incident is looked up; an incident is no duplicate of itself."""
+    first, second = office.declare(), office.declare(title="Again")
+    dana = office.person("dana")
+    dana.command(f"cancel {second.id} duplicate of INC-20240101-009")
+    dana.told("There is no incident INC-20240101-009")
+    dana.command(f"cancel {second.id} duplicate of {second.id}")
+    dana.told("duplicate of itself")
+    dana.command(f"cancel {second.id} duplicate of {first.id.lower()}")
+    dana.told(f"duplicate of {first.id}")
+    assert office.incident(second.id).status is Status.CANCELLED
+
+
+# Which incident --------------------------------------------------------------------------------------------------
+
+
+def test_an_id_is_read_in_any_case(office: Office) -> None:
+    """inc-... is INC-..."""
+    incident = office.declare()
+    office.declare(title="Another")
+    office.person("dana").command(f"ack {incident.id.lower()}")
+    office.person("dana").told("Acknowledged")
+    assert office.incident(incident.id).acknowledgement
+
+
+def test_an_id_that_does_not_exist_is_named(office: Office) -> None:
+    """Nobody wonders which id was wrong."""
+    office.person("dana").command("ack inc-20200101-001")
+    assert "There is no incident INC-20200101-001." in office.person("dana").told("no incident")
+
+
+def test_with_several_open_there_is_a_list_to_choose_from(office: Office) -> None:
+    """Nothing is done to any of them."""
+    first, second = office.declare(), office.declare(title="Login <fails>")
+    office.person("dana").command("ack")
+    told = office.person("dana").told("Which one?")
+    assert first.id in told
+    assert second.id in told
+    assert "Login &lt;fails&gt;" in told
+    assert not office.incident(first.id).acknowledgement
+
+
+def test_with_none_open_it_says_so(office: Office) -> None:
+    """A move without an incident to make it on is answered in words."""
+    office.person("dana").command("ack")
+    office.person("dana").told("No incident is open")
+
+
+def test_in_its_war_room_an_incident_need_not_be_named(office: Office) -> None:
+    """Although others are open."""
+    incident = office.room(office.declare(), "dana")
+    office.declare(title="Another")
+    assert incident.room
+    office.person("dana").command("ack", channel=incident.room.name)
+    office.person("dana").told("Acknowledged", channel=incident.room.name)
+    assert office.incident(incident.id).acknowledgement
+
+
+# Looking ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["", "help"])
+def test_help_shows_the_open_incidents_too(office: Office, typed: str) -> None:
+    """Every verb is in it."""
+    incident = office.declare()
+    office.person("dana").command(typed)
+    told = office.person("dana").told("/incident declare")
+    assert incident.id in told
+    for verb in set(VERBS) - {"", "help"}:
+        assert verb.replace("fix-applied", "fix applied") in told
+
+
+def test_list_and_show(office: Office) -> None:
+    """A list of the open ones; the card of one, with its buttons, to the one who asked."""
+    incident = office.declare(title="Checkout <down>")
+    dana = office.person("dana")
+    dana.command("list")
+    assert incident.id in dana.told("Checkout &lt;down&gt;")
+    dana.command("show")
+    card = eventually(lambda: next((m for m in dana.messages() if "'action_id': 'acknowledge'" in str(m)), None))
+    assert card["ephemeral"]
+    dana.press(card, "acknowledge", dana.channel("general"))
+    assert eventually(lambda: office.incident().acknowledgement).by == user("dana")
+
+
+def test_oncall_names_who_the_backup_and_the_handover(office: Office) -> None:
+    """2024-12-18 is in Mei's week; Dana takes over on Monday."""
+    office.person("omar").command("oncall")
+    told = office.person("omar").told("backup")
+    assert f"<@{user('mei')}>, backup <@{user('dana')}>" in told
+    assert "Next handover" in told
+
+
+def test_contacts_name_whom_to_call(office: Office) -> None:
+    """The hotline, the person on call among the technical ones, the vendors with what depends on them."""
+    office.person("omar").command("contacts")
+    told = office.person("omar").told("*Hotline:* ")
+    assert f"*Technical*\n• Primary on call: <@{user('mei')}>\n• Lena Fischer · +1 555 0110 · DevOps" in told
+    assert "https://support.stripe.com" in told
+    assert "(for checkout)" in told
+
+
+def test_contacts_may_be_missing() -> None:
+    """Then it says where they would stand."""
+    company = example_company(contacts={}, rotations={}, roles={}, services={})
+    assert contacts(company, {}) == ((NONE,),)
+
+
+def test_a_simulation_sends_nothing(office: Office) -> None:
+    """It tells whom a P0 would page; nothing is declared."""
+    office.person("dana").command("simulate P0 ack-after 20m")
+    office.person("dana").told("Nothing is sent")
+    assert not office.world.store.recent()
+
+
+def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
+    """A slip of the finger is met with what was probably meant."""
+    office.person("dana").command("resovle")
+    assert "Did you mean `/incident resolve`?" in office.person("dana").told("There is no")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("severity P7 because", "There is no severity P7"),
+        ("page nobodyknows now", "Nobody here is called 'nobodyknows'"),
+        ("page exectives", "did you mean 'executives'"),
+        ("update " + "x" * 3001, "This has 3,001 characters; the limit is 3,000."),
+        ("fix-failed it is back", "No fix is under way yet"),
+        ("schedule tomorrow", "A P0 is handled now, not scheduled"),
+        ("schedule", "A P0 is handled now, not scheduled"),
+        ("verify", "There is no fix to verify yet"),
+        ("edit security", "`no outage` takes it back"),
+        ("lead captain", "There is no role 'captain'"),
+        ("reviewed", "No incident waits for its review"),
+        ("tickets bakend", "did you mean 'backend'"),
+        ("drill P7", "Say which severity to practise"),
+        ("simulate P7", "is not a severity"),
+        ("reopen", "No incident was closed lately"),
+    ],
+)
+def test_what_cannot_be_done_is_said(office: Office, typed: str, words: str) -> None:
+    """Kindly, with the reason, and nothing changes."""
+    before = office.declare()
+    office.person("dana").command(typed)
+    office.person("dana").told(words)
+    assert office.incident().stamp == before.stamp
+
+
+# Slack's own troubles --------------------------------------------------------------------------------------------
+
+
+def test_a_redelivered_command_counts_once(office: Office) -> None:
+    """Two envelopes with one trigger are one wish."""
+    incident = office.declare()
+    office.person("dana").command("escalate")
+    office.person("dana").told("paged")
+    control(office.workspace, "redeliver", n=1)
+    office.person("dana").command("ack")
+    office.person("dana").told("cknowledged")
+    assert office.incident(incident.id).tiers_paged == (1, 2)
+
+
+def test_an_expired_trigger_is_told(office: Office) -> None:
+    """The form cannot open any more: the person is asked to use the command again."""
+    control(office.workspace, "faults", method="views.open", kind="error", error="expired_trigger_id", times=1)
+    office.person("dana").command("declare Checkout")
+    office.person("dana").told("Use the command")
+    office.person("dana").command("declare Checkout")
+    assert office.person("dana").modal("Declare")
+
+
+def test_a_command_is_acknowledged_even_when_slack_is_slow(office: Office) -> None:
+    """Slack hears at once that the command came, though it answers none of our own calls."""
+    office.person("dana").command("help")
+    office.person("dana").told("/incident declare")  # Bolt asks Slack who we are at the first command, and only then
+    control(office.workspace, "faults", method="*", kind="hang", times=None)
+    assert office.person("omar").command("help") == {"ok": True}
+
+
+@pytest.mark.slow
+def test_what_nobody_foresaw_is_told_and_logged_without_words(office: Office) -> None:
+    """The log has the kind and the place of an error, and none of its text."""
+    office.world.redis.set("tocsin:incident:INC-20240101-001", '{"title": "zebrafish"}')
+    with capture_logs() as logs:
+        office.person("dana").command("show INC-20240101-001")
+        office.person("dana").told("Something went wrong")
+    (line,) = [entry for entry in logs if entry["event"] == "not handled"]
+    assert line["where"]
+    assert "zebrafish" not in str(logs)
+
+
+def test_nothing_is_said_in_public(office: Office) -> None:
+    """Every answer is for the one who asked: the bot itself posts nothing."""
+    office.declare()
+    for typed in ("", "list", "show", "ack", "oncall", "frob"):
+        office.person("dana").command(typed)
+    office.person("dana").told("There is no")
+    assert not [m for m in office.person("omar").messages() if not m.get("subtype")]
+    assert not calls(office.workspace, "chat.postMessage")
+
+
+def test_cancelled_incidents_are_not_listed(office: Office) -> None:
+    """The list holds what somebody still has to do something about."""
+    incident = office.declare(severity="P3")
+    assert incident.severity is Severity.P3
+    office.world.desk.handle(incident.id, Cancel(by=user("dana")))
+    office.person("dana").command("list")
+    office.person("dana").told("No open incidents")

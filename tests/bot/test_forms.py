@@ -1,0 +1,516 @@
+"""The forms: what they show, what they become, and what they say at the field when something is wrong."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import fakeredis
+import pytest
+
+from bot.moves.form import Scene
+from bot.moves.forms import FORMS, move_modal
+from bot.render.form_state import Slip
+from escalation.incident.effects import SendPage
+from escalation.incident.events import Edit, FixApplied, MarkSecurity, Move, StartFix
+from escalation.incident.records import Detection, EntryKind, Lead, Status
+from sandbox.server import RunningWorkspace
+from tests.support.block_kit_schema import problems
+from tests.support.bot import Json, Office, calls, control, eventually, office_in, open_office, patient_workspace, user
+from tests.support.incidents import declared, in_status
+from tests.support.story import duty, kars
+
+SERVER_AWAY = "Nothing was recorded"
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
+        yield opened
+
+
+def declaring(office: Office, text: str = "declare", by: str = "dana") -> Json:
+    office.person(by).command(text)
+    return office.person(by).modal("Declare")
+
+
+def opened(office: Office, typed: str, by: str = "dana", *, fixed: bool = False) -> Json:
+    """The form of a move on a new incident."""
+    incident = office.declare(impact="Nobody can pay")
+    if fixed:
+        office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+    office.person(by).command(typed)
+    return office.person(by).modal()
+
+
+def block(view: Json, name: str) -> Json:
+    return next(b for b in view["blocks"] if b["block_id"] == name)
+
+
+# Declaring -------------------------------------------------------------------------------------------------------
+
+
+def test_a_declaration_with_everything(office: Office) -> None:
+    """Each field arrives; the answer names the incident, whom it pages and what fires next."""
+    view = declaring(office, "declare Checkout is down <b>")
+    assert block(view, "title")["element"]["initial_value"] == "Checkout is down <b>"
+    done = office.person("dana").submit(
+        view,
+        title="Checkout is down",
+        severity="P1",
+        impact="Nobody can pay",
+        description="Since the *deploy* of <14:00> & later",
+        service="checkout",
+        flags=["data_loss", "outage", "major_impact"],
+        detection=Detection.HEALTH_CHECK.value,
+        public_wording="Payments fail",
+    )
+    assert done == {"ok": True}
+    incident = office.incident()
+    told = office.person("dana").told(f"Declared: 🟠 P1 Checkout is down ({incident.id}")
+    assert f"Paged now: <@{user('mei')}>" in told
+    assert "Next: " in told
+    facts = incident.facts
+    assert (facts.service, facts.detection, facts.public_wording) == (
+        "checkout",
+        Detection.HEALTH_CHECK,
+        "Payments fail",
+    )
+    assert (facts.data_loss, facts.outage, facts.major_impact, facts.security) == (True, True, True, False)
+    assert facts.description == "Since the *deploy* of <14:00> & later"
+    assert incident.reporter == user("dana")
+    assert not office.person("dana").modals()
+
+
+def test_every_severity_is_explained_before_one_is_chosen(office: Office) -> None:
+    """Definitions and examples stand under the field; a choice shows its own, with times and people."""
+    view = declaring(office)
+    shown = str(block(view, "definitions"))
+    for policy in office.world.desk.policy.severities.values():
+        assert policy.definition in shown
+        assert policy.examples[0].replace(">", "&gt;") in shown
+    dana = office.person("dana")
+    dana.pick(view, "severity", "P0")
+    chosen = str(eventually(lambda: _definition_of(dana.modal(), "Critical")))
+    assert "Acknowledge within 15 minutes" in chosen
+    assert f"DevOps lead (<@{user('lena')}>)" in chosen
+    assert "Cosmetic issues" not in chosen
+
+
+def _definition_of(view: Json, name: str) -> Json | None:
+    shown = block(view, "definitions")
+    return shown if len(shown["elements"]) == 2 and name in str(shown) else None
+
+
+def test_words_stay_when_a_severity_is_chosen(office: Office) -> None:
+    """The form is rewritten under the person's hands, with the same ids."""
+    dana, view = office.person("dana"), declaring(office)
+    dana.pick(view, "severity", "P3")
+    eventually(lambda: _definition_of(dana.modal(), "Low"))
+    again = dana.modal()
+    assert [b["block_id"] for b in again["blocks"]] == [b["block_id"] for b in view["blocks"]]
+    assert again["private_metadata"] == view["private_metadata"]
+    assert dana.submit(again, title="Typo") == {"ok": True}
+    assert office.incident().severity == "P3"
+
+
+def test_without_services_a_service_is_typed() -> None:
+    """A company that lists none still can name what is broken."""
+    with open_office(services={}) as office:
+        view = declaring(office)
+        assert block(view, "service")["element"]["type"] == "plain_text_input"
+        office.person("dana").submit(view, title="T", severity="P2", service="the coffee machine")
+        assert office.incident().facts.service == "the coffee machine"
+
+
+def test_none_of_the_services_is_a_choice(office: Office) -> None:
+    """Then the incident names no service."""
+    office.person("dana").submit(declaring(office), title="T", severity="P2", service="-")
+    assert office.incident().facts.service == ""
+
+
+@pytest.mark.parametrize(
+    ("filled", "field", "words"),
+    [
+        ({"title": "   ", "severity": "P1"}, "title", "fill this in"),
+        ({"title": "x" * 201, "severity": "P1"}, "title", "This has 201 characters; the limit is 200."),
+        ({"title": "x" * 3000, "severity": "P1"}, "title", "This has 3,000 characters; the limit is 200."),
+        ({"title": "T"}, "severity", ""),
+        ({"title": "T", "severity": "P9"}, "severity", ""),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(office: Office, filled: Json, field: str, words: str) -> None:
+    """The form stays open with its words, and takes the corrected ones."""
+    dana, view = office.person("dana"), declaring(office)
+    answer = dana.submit(view, **filled)
+    assert words in answer["errors"][field]
+    assert not office.world.store.recent()
+    assert dana.submit(view, title="T", severity="P1") == {"ok": True}
+    assert office.incident().facts.title == "T"
+
+
+def test_a_title_of_5000_characters_says_how_long_it_is(office: Office) -> None:
+    """Its words are kept in the description, where there is room for them."""
+    view = declaring(office, "declare " + "x" * 5000)
+    assert "5,000 characters; the limit is 200" in str(block(view, "warning"))
+    assert block(view, "description")["element"]["initial_value"].startswith("xxx")
+    assert "initial_value" not in block(view, "title")["element"]
+
+
+def test_a_form_submitted_twice_declares_one_incident(office: Office) -> None:
+    """A double click, and Slack's envelope once more."""
+    dana, view = office.person("dana"), declaring(office)
+    dana.submit(view, title="T", severity="P1")
+    control(office.workspace, "redeliver", n=1)
+    dana.command("list")
+    dana.told("Nobody has acknowledged")
+    assert len(office.world.store.recent()) == 1
+
+
+def test_two_forms_declare_two_incidents(office: Office) -> None:
+    """The same words in another form are another incident."""
+    for _ in range(2):
+        office.person("dana").submit(declaring(office), title="T", severity="P1")
+    assert len({i.id for i in office.world.store.recent()}) == 2
+
+
+def test_while_redis_is_away_the_words_are_kept() -> None:
+    """The form says that nothing was recorded; once Redis is back, the same submit goes through."""
+    server = fakeredis.FakeServer()
+    with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
+        dana, view = office.person("dana"), declaring(office)
+        server.connected = False
+        answer = dana.submit(view, title="T", severity="P1")
+        assert SERVER_AWAY in answer["errors"]["title"]
+        assert "try again" in answer["errors"]["title"]
+        server.connected = True
+        assert dana.submit(view, title="T", severity="P1") == {"ok": True}
+        assert office.incident().facts.title == "T"
+
+
+# Drills ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_drill_is_declared_by_its_own_command(office: Office) -> None:
+    """The form says what it is; severity and speed are as they were typed."""
+    view = declaring(office, "drill p1 60 Checkout is down")
+    assert view["title"]["text"] == "Declare a drill"
+    assert "Clocks run 60x faster" in str(block(view, "drill"))
+    assert block(view, "severity")["element"]["initial_option"]["value"] == "P1"
+    assert office.person("dana").submit(view) == {"ok": True}
+    incident = office.incident()
+    assert (incident.drill, incident.speed, incident.severity) == (True, 60.0, "P1")
+    assert incident.facts.title == "Checkout is down"
+    office.person("dana").told("Declared: 🧪 DRILL")
+
+
+def test_what_is_declared_otherwise_is_no_drill(office: Office) -> None:
+    """Nobody ticks a box by mistake."""
+    view = declaring(office)
+    assert "drill" not in str(view).lower()
+    office.person("dana").submit(view, title="T", severity="P3")
+    assert (office.incident().drill, office.incident().speed) == (False, 1.0)
+
+
+# Correcting ------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_was_changed_is_corrected(office: Office) -> None:
+    """What somebody else corrected while the form was open stays."""
+    view = opened(office, "edit")
+    assert block(view, "title")["element"]["initial_value"] == "Checkout is down"
+    office.world.desk.handle(office.incident().id, Edit(by=user("omar"), impact="Some cannot pay", outage=True))
+    filled = {"title": "Payments  fail", "service": "checkout", "detection": "user report"}
+    done = office.person("dana").submit(view, **filled, flags=["major_impact"], public_wording="Payments fail")
+    assert done == {"ok": True}
+    facts = office.incident().facts
+    assert (facts.title, facts.impact, facts.public_wording) == ("Payments fail", "Some cannot pay", "Payments fail")
+    assert (facts.outage, facts.major_impact, facts.data_loss) == (True, True, False)
+    assert (facts.service, facts.detection, office.incident().team) == ("checkout", "user report", "backend")
+
+
+def test_a_field_can_be_emptied_and_a_tick_taken_back(office: Office) -> None:
+    """That is a correction, too."""
+    office.declare(impact="Nobody can pay", service="api", data_loss=True)
+    office.person("dana").command("edit")
+    view = office.person("dana").modal()
+    assert office.person("dana").submit(view, impact="", service="-", flags=[]) == {"ok": True}
+    facts = office.incident().facts
+    assert (facts.impact, facts.service, facts.data_loss) == ("", "", False)
+
+
+def test_nothing_changed_is_said(office: Office) -> None:
+    """The form stays open."""
+    view = opened(office, "edit")
+    assert "nothing was changed" in office.person("dana").submit(view)["errors"]["title"]
+
+
+def test_nothing_of_a_private_incident_is_worded_for_the_public(office: Office) -> None:
+    """The field is not there."""
+    incident = office.declare()
+    office.world.desk.handle(incident.id, MarkSecurity(by=user("dana")))
+    for command, title in ((f"edit {incident.id}", "Edit"), (f"update {incident.id}", "Post an update")):
+        office.person("dana").command(command)
+        assert "public_wording" not in {b["block_id"] for b in office.person("dana").modal(title)["blocks"]}
+
+
+@pytest.mark.parametrize("people", [(), ("omar",)])
+def test_a_role_is_taken_or_offered(office: Office, people: tuple[str, ...]) -> None:
+    """Without a name one takes it oneself."""
+    view = opened(office, "lead")
+    filled = {"lead": "communications"} | ({"to": [user(p) for p in people]} if people else {})
+    assert office.person("dana").submit(view, **filled) == {"ok": True}
+    incident = office.incident()
+    assert (incident.offers if people else incident.leads) == {Lead.COMMUNICATIONS: user(*(people or ("dana",)))}
+
+
+@pytest.mark.parametrize("move", list(FORMS))
+@pytest.mark.parametrize("severity", ["P0", "P2"])
+def test_every_form_is_one_that_slack_takes(move: Move, severity: str) -> None:
+    """Empty incidents and full ones, by Slack's schema."""
+    services = ("checkout", "api")
+    for incident in (in_status(Status.MONITORING, severity=severity), declared(severity, service="odd", outage=True)):
+        for known in ((), services):
+            scene = Scene(incident, kars(), {"on_call": "on-call engineer"}, duty(), (declared(),), known, "typed")
+            assert not problems(move_modal(move, scene, Slip()), "modal_view")
+
+
+# Moves -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_update_moves_the_incident_along(office: Office) -> None:
+    """Status, progress, next steps, ETA, impact and the next promise; the policy's cadence unless told."""
+    view = opened(office, "update")
+    assert block(view, "impact")["element"]["initial_value"] == "Nobody can pay"
+    statuses = [o["value"] for o in block(view, "status")["element"]["options"]]
+    assert statuses == ["investigating", "identified", "fixing", "monitoring"]
+    filled = {
+        "status": "fixing",
+        "progress": "Rolling back",
+        "next_steps": "Watch",
+        "eta": "16:00",
+        "impact": "Some",
+        "next_in": "15m",
+        "public_wording": "Payments fail",
+    }
+    assert office.person("dana").submit(view, **filled) == {"ok": True}
+    incident = office.incident()
+    told = incident.latest(EntryKind.UPDATE)
+    assert told
+    assert (incident.status, incident.eta, incident.facts.impact) == (Status.FIXING, "16:00", "Some")
+    assert incident.facts.public_wording == "Payments fail"
+    assert (told.text, told.fields["next_steps"], told.fields["promised"]) == ("Rolling back", "Watch", "15m")
+    due = next(c.due for c in incident.checkpoints if c.kind == "update")
+    assert due == office.world.clock() + timedelta(minutes=15)
+    office.person("dana").told("INCIDENT UPDATE")
+
+
+def test_an_update_makes_no_move_that_its_author_may_not() -> None:
+    """Stating another status is that move: who may do it is asked as for its button."""
+    with open_office(permissions={"start_fix": ["devops_lead"]}) as office:
+        view = opened(office, "update")
+        refused = office.person("dana").submit(view, status="fixing", progress="Rolling back")["errors"]["status"]
+        assert "Only the devops lead may do that" in refused
+        assert office.incident().status is Status.INVESTIGATING
+        assert office.person("dana").submit(view, status="investigating", progress="Looking") == {"ok": True}
+
+
+def test_a_status_left_as_it_was_says_nothing(office: Office) -> None:
+    """Somebody started the fix meanwhile: the update does not turn that into a fix that failed."""
+    view = opened(office, "update")
+    office.world.desk.handle(office.incident().id, StartFix(by=user("omar")))
+    assert office.person("dana").submit(view, progress="Looking") == {"ok": True}
+    assert office.incident().status is Status.FIXING
+
+
+def test_resolving_fills_the_notice(office: Office) -> None:
+    """Each field of the form is one of the resolution notice."""
+    view = opened(office, "resolve")
+    assert block(view, "final_impact")["element"]["initial_value"] == "Nobody can pay"
+    filled = {
+        "summary": "A disk",
+        "resolution": "Another disk",
+        "verification": "Paid",
+        "next_steps": "Alert",
+        "data_loss": ["data_loss"],
+    }
+    assert office.person("dana").submit(view, **filled) == {"ok": True}
+    notice = office.incident().resolution
+    assert notice
+    assert (notice.summary, notice.resolution, notice.verification) == ("A disk", "Another disk", "Paid")
+    assert (notice.final_impact, notice.next_steps, notice.data_loss) == ("Nobody can pay", "Alert", True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "filled", "kind", "words"),
+    [
+        ("root-cause", {"cause": "A full disk"}, EntryKind.ROOT_CAUSE, "A full disk"),
+        ("fix-failed", {"text": "500s again"}, EntryKind.FIX_FAILED, "500s again"),
+        ("fix-failed", {}, EntryKind.FIX_FAILED, ""),
+        ("severity", {"severity": "P2", "why": "Few users"}, EntryKind.SEVERITY, "Few users"),
+        ("severity p3", {"why": "A typo"}, EntryKind.SEVERITY, "A typo"),
+        ("page", {"people": [user("erik")], "why": "You know it"}, EntryKind.PAGED, "asked for by hand: You know it"),
+        ("page", {"role": "executives"}, EntryKind.PAGED, "asked for by hand"),
+        ("security", {"why": "A leak"}, EntryKind.SECURITY, "A leak"),
+        ("workaround", {"text": "The old page"}, EntryKind.WORKAROUND, "The old page"),
+        ("cancel", {"why": "A test"}, EntryKind.CANCELLED, "A test"),
+    ],
+)
+def test_each_form_makes_its_move(office: Office, typed: str, filled: Json, kind: EntryKind, words: str) -> None:
+    """The words go to the timeline, with who said them."""
+    view = opened(office, typed, fixed=True)
+    assert office.person("dana").submit(view, **filled) == {"ok": True}
+    entry = office.incident().latest(kind)
+    assert entry
+    assert (entry.by, entry.text or entry.why) == (user("dana"), words)
+
+
+def test_a_duplicate_is_chosen_from_what_one_may_see(office: Office) -> None:
+    """A private incident is not offered to somebody outside."""
+    hidden = office.declare(title="Leak", by="sofia")
+    office.world.desk.handle(hidden.id, MarkSecurity(by=user("sofia")))
+    first, second = office.declare(title="First"), office.declare(title="Second")
+    office.person("dana").command(f"cancel {second.id}")
+    view = office.person("dana").modal("Cancel")
+    offered = {o["value"] for o in block(view, "duplicate_of")["element"]["options"]}
+    assert offered == {"false-alarm", first.id}
+    assert office.person("dana").submit(view, duplicate_of=first.id) == {"ok": True}
+    told = office.incident(second.id).latest(EntryKind.CANCELLED)
+    assert told
+    assert told.fields["duplicate_of"] == first.id
+
+
+@pytest.mark.parametrize(
+    ("typed", "filled", "field", "words"),
+    [
+        ("page", {}, "people", "Choose somebody"),
+        ("root-cause", {"cause": "  "}, "cause", ""),
+        ("severity", {"severity": "P1", "why": " "}, "why", ""),
+        ("resolve", {"summary": " ", "resolution": "r"}, "summary", ""),
+        ("workaround", {"text": " "}, "text", ""),
+        ("lead", {}, "lead", ""),
+        ("edit", {"title": " "}, "title", "fill this in"),
+        ("update", {"progress": " "}, "progress", ""),
+    ],
+)
+def test_what_is_missing_is_said_at_its_field(office: Office, typed: str, filled: Json, field: str, words: str) -> None:
+    """The form stays open and says what it still needs."""
+    view = opened(office, typed)
+    errors = office.person("dana").submit(view, **filled)["errors"]
+    assert words in errors[field]
+
+
+def test_a_role_that_nobody_holds_cannot_be_paged() -> None:
+    """The form says how many hold a role, and says so again when somebody chooses an empty one."""
+    with open_office(roles={"on_call": "dana"}) as office:
+        view = opened(office, "page")
+        (empty,) = [o for o in block(view, "role")["element"]["options"] if o["value"] == "executives"]
+        assert empty["description"]["text"] == "nobody holds it now"
+        assert office.person("dana").submit(view, role="executives")["errors"] == {
+            "people": "Nobody holds the role CTO and executives now."
+        }
+
+
+def test_a_move_that_is_not_legal_any_more_is_told_in_the_form(office: Office) -> None:
+    """Somebody cancelled it while the form was open: the reason stands at the first field, the words stay."""
+    view = opened(office, "update")
+    office.person("omar").command("cancel false alarm")
+    office.person("omar").told("Cancelled")
+    errors = office.person("dana").submit(view, progress="Looking")["errors"]
+    assert errors == {"status": "It is cancelled: reopen it first."}
+    assert office.person("dana").modals()
+
+
+def test_a_form_for_a_move_that_is_not_legal_does_not_open(office: Office) -> None:
+    """The reason is told at once, before anybody types."""
+    office.declare()
+    office.person("dana").command("fix-failed")
+    office.person("dana").told("No fix is under way yet")
+    assert not office.person("dana").modals()
+
+
+def test_a_doubled_submit_of_a_move_counts_once(office: Office) -> None:
+    """The key travels in the form."""
+    view = opened(office, "update")
+    office.person("dana").submit(view, progress="Looking")
+    office.person("dana").told("INCIDENT UPDATE")
+    control(office.workspace, "redeliver", n=1)
+    office.person("omar").command("ack")
+    office.person("omar").told("cknowledged")
+    assert len([e for e in office.incident().timeline if e.kind is EntryKind.UPDATE]) == 1
+
+
+def test_paging_by_form_pages_each_person_once(office: Office) -> None:
+    """People and a role at once; whoever is in both gets one page."""
+    view = opened(office, "page")
+    office.person("dana").submit(view, people=[user("carla"), user("victor")], role="executives")
+    pages = [p for p in office.incident().pages if p.person in (user("carla"), user("victor"))]
+    assert [p.person for p in pages] == [user("carla"), user("victor")]
+    assert (
+        len([e for e in office.incident().effects if isinstance(e, SendPage) and e.page in {p.n for p in pages}]) == 2
+    )
+
+
+def test_while_redis_is_away_a_move_is_not_lost() -> None:
+    """The form keeps its words, and the same submit goes through later."""
+    server = fakeredis.FakeServer()
+    with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
+        view = opened(office, "update")
+        server.connected = False
+        assert SERVER_AWAY in office.person("dana").submit(view, progress="Looking")["errors"]["status"]
+        office.person("omar").command("ack")
+        office.person("omar").told(SERVER_AWAY)
+        server.connected = True
+        assert office.person("dana").submit(view, progress="Looking") == {"ok": True}
+
+
+def test_a_slow_desk_is_answered_in_time(office: Office) -> None:
+    """Slack waits three seconds; the form is told before that, and the doubled submit counts once."""
+    view = opened(office, "update")
+    slow = SlowDesk(office.bot.bot.door.parts.desk.handle)
+    object.__setattr__(office.bot.bot.door.parts.desk, "handle", slow)
+    assert "may have been recorded or not" in office.person("dana").submit(view, progress="Looking")["errors"]["status"]
+    slow.go()
+    eventually(lambda: office.incident().latest(EntryKind.UPDATE))
+    assert office.person("dana").submit(view, progress="Looking") == {"ok": True}
+    assert len([e for e in office.incident().timeline if e.kind is EntryKind.UPDATE]) == 1
+
+
+class SlowDesk:
+    """A desk that does not answer until it is let go."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+        self._gate = threading.Event()
+
+    def go(self) -> None:
+        self._gate.set()
+
+    def __call__(self, *args: Any) -> Any:
+        self._gate.wait(10)
+        return self._handle(*args)
+
+
+def test_the_form_is_opened_with_one_call(office: Office) -> None:
+    """A trigger lasts three seconds: between the command and the form Slack is asked only who it is."""
+    office.declare()
+    office.person("dana").command("update")
+    office.person("dana").modal("Post an update")
+    asked = [c["method"] for c in calls(office.workspace)]
+    assert asked.count("views.open") == 1
+    assert set(asked) <= {"auth.test", "apps.connections.open", "users.info", "views.open"}
+
+
+def test_acknowledged_by_whoever_submits(office: Office) -> None:
+    """Finding the cause acknowledges what nobody acknowledged, in the name of the one who found it."""
+    view = opened(office, "root-cause", by="omar")
+    office.person("omar").submit(view, cause="A disk")
+    acknowledged = office.incident().acknowledgement
+    assert acknowledged
+    assert acknowledged.by == user("omar")

@@ -1,0 +1,94 @@
+"""The Home tab and the shortcuts."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from escalation.incident.events import Acknowledge
+from sandbox.server import RunningWorkspace
+from tests.support.bot import Json, Office, Person, control, eventually, office_in, patient_workspace, user
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
+        yield opened
+
+
+def home(person: Person, words: str) -> str:
+    """The Home tab, once it contains these words."""
+
+    def look() -> str:
+        shown = str(person.home()["view"])
+        return shown if words in shown else ""
+
+    return eventually(look)
+
+
+def test_home_shows_the_open_incidents_and_who_is_on_call(office: Office) -> None:
+    """What is open and whom to ask, at a glance."""
+    incident = office.declare(title="Checkout <down>")
+    shown = home(office.person("mei"), incident.id)
+    assert "Checkout &lt;down&gt;" in shown
+    assert "You are paged" in shown
+    assert "Next handover" in shown
+    office.world.desk.handle(incident.id, Acknowledge(by=user("mei")))
+    home(office.person("mei"), f"👀 <@{user('mei')}>")
+
+
+def test_home_of_a_guest_is_empty(office: Office) -> None:
+    """Guests see no incidents anywhere."""
+    incident = office.declare()
+    assert incident.id not in home(office.person("gus"), "Guests cannot")
+
+
+def test_the_button_at_home_declares(office: Office) -> None:
+    """It opens the same form; the answer stands in the form, as there is no channel to answer in."""
+    dana = office.person("dana")
+    home(dana, "Declare incident")
+    view = dana.home()["view"]
+    action = {"block_id": "home-declare", "action_id": "declare_incident", "type": "button"}
+    dana._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
+    dana.submit(dana.modal("Declare"), title="T", severity="P2")
+    assert office.incident().id in str(dana.modal("Declared"))
+
+
+def test_the_global_shortcut_declares(office: Office) -> None:
+    """The same form as from the command."""
+    dana = office.person("dana")
+    assert dana.shortcut("declare_incident") == {"ok": True}
+    dana.submit(dana.modal("Declare an incident"), title="T", severity="P2")
+    assert dana.modal("Declared")
+    assert office.incident().facts.title == "T"
+
+
+def from_message(office: Office, text: str) -> Json:
+    ts = office.person("omar").say(text)
+    dana = office.person("dana")
+    dana.shortcut("declare_from_message", channel=dana.channel("general"), message_ts=ts)
+    return dana.modal("Declare an incident")
+
+
+def test_a_message_becomes_the_description(office: Office) -> None:
+    """With a link back to it, and without Slack's escapes."""
+    view = from_message(office, "users <see> 500s & @dana")
+    description = next(b for b in view["blocks"] if b["block_id"] == "description")
+    assert description["element"]["initial_value"].startswith("users <see> 500s & @")
+    office.person("dana").submit(view, title="500s", severity="P1")
+    facts = office.incident().facts
+    assert facts.description.startswith("users <see> 500s & @")
+    assert facts.source_link.startswith("http")
+    office.person("dana").told("Declared")
+
+
+def test_a_message_without_a_link_is_declared_all_the_same(office: Office) -> None:
+    """Slack gives no permalink where the app is not; the words are what matters."""
+    control(office.workspace, "faults", method="chat.getPermalink", kind="error", error="channel_not_found", times=1)
+    office.person("dana").submit(from_message(office, "500s"), title="500s", severity="P1")
+    assert office.incident().facts.source_link == ""

@@ -1,0 +1,284 @@
+"""On call in Slack: what is typed, what is pressed, and what is refused in words."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+
+from bot.parsing.oncall import Wish, wanted
+from bot.render import handovers
+from bot.render.handovers import HERE, TAKE, TICK, Here, Shift
+from bot.render.mrkdwn import plain
+from escalation.config.company import Company, Directory
+from escalation.errors import Refused
+from escalation.oncall import overrides as arranging
+from escalation.oncall.overrides import Duty, on_duty
+from sandbox.server import RunningWorkspace
+from tests.support.bot import Office, Person, eventually, office_in, patient_workspace, user
+from tests.support.story import START
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday; Dana's week
+MEMBERS = {"dana": "UDANA", "omar": "UOMAR", "mei": "UMEI"}
+
+
+def company(*, second: bool = False, handover: str = "Monday 09:00", zone: str = "UTC") -> Company:
+    primary = {"people": list(MEMBERS), "first_shift": "2026-11-23", "handover": handover, "timezone": zone}
+    return Company.model_validate(
+        {
+            "policy": "kars",
+            "people": {key: {"slack": member} for key, member in MEMBERS.items()},
+            "rotations": {"primary": primary} | ({"database": primary} if second else {}),
+        }
+    )
+
+
+def after(text: str, by: str = "UDANA", duty: Duty | None = None, **of: Any) -> Duty:
+    return wanted(Wish(text, by, company(**of), Directory()), duty or Duty(), NOW)
+
+
+def spans(duty: Duty) -> list[str]:
+    """`omar 11-24 18:00 > 11-25 09:00` for each override and absence."""
+    pieces = (*duty.overrides, *duty.away)
+    return [f"{p.person} {p.starts:%m-%d %H:%M} > {p.ends:%m-%d %H:%M}" for p in pieces]
+
+
+@pytest.mark.parametrize(
+    ("typed", "arranged"),
+    [
+        ("override <@UOMAR|omar> from 2026-11-25 18:00 to 2026-11-26 09:00", "omar 11-25 18:00 > 11-26 09:00"),
+        ("override primary @omar from today 18:00 until tomorrow", "omar 11-24 18:00 > 11-25 00:00"),
+        ("override omar tomorrow 18:00 to 22:00 because dentist", "omar 11-25 18:00 > 11-25 22:00"),
+        ("override mei from now to friday 09:00", "mei 11-24 12:00 > 11-27 09:00"),
+        ("OVERRIDE mei from friday to monday 09:00", "mei 11-27 00:00 > 11-30 09:00"),
+        ("away 2026-12-24 to 2027-01-02", "dana 12-24 00:00 > 01-03 00:00"),
+        ("away <@UMEI> from 2026-12-24 to 2026-12-24 because of a wedding", "mei 12-24 00:00 > 12-25 00:00"),
+        ("away tomorrow", "dana 11-25 00:00 > 11-26 00:00"),
+        ("away @omar today 13:00 to 17:00", "omar 11-24 13:00 > 11-24 17:00"),
+        ("away today", "dana 11-24 00:00 > 11-25 00:00"),
+    ],
+)
+def test_what_is_typed(typed: str, arranged: str) -> None:
+    """Times are the rotation's, or the company's for an absence; a notice of it is kept for the others."""
+    duty = after(typed)
+    assert spans(duty) == [arranged]
+    (notice,) = duty.notices
+    assert (notice.by, notice.at, len(notice.pieces)) == ("UDANA", NOW, 1)
+    if "because" in typed:
+        assert notice.pieces[0].why in ("dentist", "of a wedding")
+
+
+def test_taking_the_shift() -> None:
+    """From now on until it ends."""
+    duty = after("take because Dana is ill", "UOMAR")
+    assert spans(duty) == ["omar 11-24 12:00 > 11-30 09:00"]
+    assert on_duty("primary", company(), duty, NOW) == ("omar",)
+    assert duty.notices[0].did == "took"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["swap 2026-11-23 with 2026-11-30", "swap primary with <@UOMAR>", "swap today with @omar", "swap with omar"],
+)
+def test_swapping(typed: str) -> None:
+    """A day stands for the shift that begins on it, or holds then; a person for their next one."""
+    duty = after(typed)
+    assert spans(duty) == ["omar 11-24 12:00 > 11-30 09:00", "dana 11-30 09:00 > 12-07 09:00"]
+    assert len(duty.notices[0].pieces) == 2
+
+
+def test_times_are_the_rotations() -> None:
+    """Six in the evening in New York is eleven at night in UTC."""
+    duty = after("override omar from today 18:00 to tomorrow 09:00", zone="America/New_York")
+    assert spans(duty) == ["omar 11-24 23:00 > 11-25 14:00"]
+
+
+def test_taking_it_back() -> None:
+    """By its number."""
+    before = after("override omar from today 18:00 to tomorrow")
+    duty = after("cancel #1", "UMEI", before)
+    assert spans(duty) == []
+    assert [n.did for n in duty.notices] == ["override", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("overide omar from today 18:00 to tomorrow", "Did you mean `override`?"),
+        ("nonsense", "There is no `/incident oncall nonsense`"),
+        ("override from today to tomorrow", "Say who"),
+        ("override @zoe from today to tomorrow", "@zoe is not among the people"),
+        ("override <@UZOE|zoe> from today to tomorrow", "They are not among the people"),
+        ("override <@UOMAR> <@UMEI> from today to tomorrow", "Name one person"),
+        ("override <!subteam^S123|@team> from today to tomorrow", "Name one person"),
+        ("override omar", "Say from when until when"),
+        ("override omar from yesterday to tomorrow", "'yesterday' is not a time"),
+        ("override omar from 2027-02-29 to 2027-03-01", "there is no 2027-02-29"),
+        ("override omar from 2026-11-20 to 2026-11-21", "wholly in the past"),
+        ("override omar from 2026-12-20 to 2026-12-01", "ends before it begins"),
+        ("override primry omar from today to tomorrow", "no rotation called 'primry'; did you mean 'primary'?"),
+        ("take databse", "no rotation called 'databse'"),
+        ("take", "Dana"),
+        ("swap 2026-11-23", "Say which two shifts"),
+        ("swap 2026-11-24 with 2026-11-26", "already"),
+        ("cancel", "Say which"),
+        ("cancel 7", "no override or absence number 7"),
+        ("away", "Say from when until when"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(typed: str, words: str) -> None:
+    """With what would be right."""
+    with pytest.raises(Refused) as refused:
+        after(typed)
+    assert words.lower() in plain(refused.value.words).lower()
+
+
+def test_of_two_rotations_one_is_named() -> None:
+    """There is no guessing."""
+    with pytest.raises(Refused, match="Say which rotation first: database, primary"):
+        after("take", "UOMAR", second=True)
+    assert after("take database", "UOMAR", second=True).overrides[0].rotation == "database"
+
+
+def test_whoever_the_configuration_does_not_list_is_told_the_remedy() -> None:
+    """They could not be paged."""
+    with pytest.raises(Refused, match="You are not among the people"):
+        after("take", "UZOE")
+
+
+def test_a_day_on_which_two_shifts_begin_needs_a_time() -> None:
+    """Shifts of twelve hours."""
+    people = {key: {"slack": member} for key, member in MEMBERS.items()}
+    rotation = {"people": ["dana", "omar"], "every": "12h", "handover": "Monday 08:00"}
+    of = Company.model_validate({"policy": "kars", "people": people, "rotations": {"primary": rotation}})
+    with pytest.raises(Refused, match="2 shifts begin on that day"):
+        wanted(Wish("swap 2026-11-25 with 2026-11-26 20:00", "UDANA", of, Directory()), Duty(), NOW)
+    swapped = wanted(Wish("swap 2026-11-25 08:00 with 2026-11-25 20:00", "UDANA", of, Directory()), Duty(), NOW)
+    assert [s[5:] for s in spans(swapped)] == ["11-25 08:00 > 11-25 20:00", "11-25 20:00 > 11-26 08:00"]
+
+
+# In Slack --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
+        yield opened
+
+
+def holding(office: Office) -> tuple[str, ...]:
+    behind = office.world
+    return on_duty("primary", behind.company, behind.desk.duty(), behind.clock.now)
+
+
+def test_an_override_by_command(office: Office) -> None:
+    """The answer says who is on call from when until when; the board shows it with its number."""
+    paula = office.person("paula")
+    ends = START + timedelta(days=1)
+    paula.command(f"oncall override @erik from now to {ends:%Y-%m-%d %H:%M} because Dana is ill")
+    said = paula.told("made an override")
+    assert f"<@{user('erik')}> is on call in primary" in said
+    assert "Dana is ill" in said
+    assert holding(office) == ("erik",)
+    paula.command("oncall")
+    assert "Take this shift" in paula.told("Override 1:")
+
+
+def test_guests_arrange_nothing(office: Office) -> None:
+    """They may not declare either."""
+    office.person("gus").command("oncall take")
+    office.person("gus").told("Guests cannot")
+    assert not office.world.desk.duty().overrides
+
+
+def test_a_shift_is_taken_by_its_button(office: Office) -> None:
+    """Under the board; a press on an old one takes nothing else."""
+    behind, erik = office.world, office.person("erik")
+    shift = arranging.shift_at("primary", behind.company, Duty(), behind.clock.now)
+    press(erik, TAKE, Shift("primary", shift.starts).encode())
+    eventually(lambda: holding(office) == ("erik",))
+    press(office.person("sofia"), TAKE, Shift("primary", shift.starts).encode())
+    eventually(lambda: "That shift has ended or changed" in str(office.person("sofia").messages("tocsin")))
+    assert holding(office) == ("erik",)
+
+
+def press(person: Person, action_id: str, value: str) -> None:
+    """On the Home tab, where the answer goes to direct messages."""
+    view = eventually(lambda: person.home()["view"])
+    action = {"block_id": "oncall-take", "action_id": action_id, "type": "button", "value": value}
+    person._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
+
+
+def posted(office: Office, person: str, message: Any) -> dict[str, Any]:
+    """A message of the app's in somebody's direct messages."""
+    client = WebClient(office.workspace.bot_token, base_url=office.workspace.api_url)
+    channel = client.conversations_open(users=user(person))["channel"]["id"]
+    sent = client.chat_postMessage(channel=channel, text=message.text, blocks=message.blocks)
+    return {"channel": channel, **sent["message"]}
+
+
+def text_of(office: Office, person: str, ts: str) -> str:
+    messages = office.person(person).messages("tocsin")
+    return str(next(m for m in messages if m["ts"] == ts))
+
+
+def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
+    """The button goes, and what is left says when that was."""
+    behind = office.world
+    starts = arranging.shift_at("primary", behind.company, Duty(), behind.clock.now).ends
+    assert starts
+    page = arranging.TestPage(rotation="primary", shift_start=starts, person="omar", sent_at=behind.clock.now)
+    behind.desk.arrange(lambda duty, now: arranging.tested(duty, page))
+    message = posted(office, "omar", handovers.test_page([("Are you there?",)], Here("primary", starts, "omar")))
+    office.person("omar").press(message, HERE, message["channel"])
+    eventually(lambda: behind.desk.duty().tests[0].answered_at)
+    eventually(lambda: "You answered the test page" in text_of(office, "omar", message["ts"]))
+    assert HERE not in text_of(office, "omar", message["ts"])
+
+
+def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
+    """Its value says whom it is for, not whoever presses."""
+    behind = office.world
+    page = arranging.TestPage(rotation="primary", shift_start=START, person="omar", sent_at=START)
+    behind.desk.arrange(lambda duty, now: arranging.tested(duty, page))
+    message = posted(office, "mei", handovers.test_page([("Are you there?",)], Here("primary", START, "omar")))
+    office.person("mei").press(message, HERE, message["channel"])
+    office.person("mei").told("for somebody else", "tocsin")
+    assert behind.desk.duty().tests[0].answered_at is None
+
+
+def test_boxes_are_ticked_one_by_one(office: Office) -> None:
+    """Who ticked what stands under it; what one person ticks, another does not untick."""
+    message = posted(office, "dana", handovers.handover([("Handover",)], ["Access", "Runbook"], "primary-1"))
+    tick(office, "dana", message, 0)
+    eventually(lambda: f"<@{user('dana')}>" in text_of(office, "dana", message["ts"]))
+    tick(office, "dana", message, 1)  # as that person still saw it
+    eventually(lambda: text_of(office, "dana", message["ts"]).count(f"<@{user('dana')}>") >= 4)
+    tick(office, "dana", message, 0, on=False)
+    eventually(lambda: office.world.redis.hkeys("tocsin:ticks:primary-1") == [b"1"])
+
+
+def tick(office: Office, person: str, message: dict[str, Any], n: int, *, on: bool = True) -> None:
+    element = next(b for b in message["blocks"] if b["block_id"] == f"{TICK}-{n}")["elements"][0]
+    action = {
+        "block_id": f"{TICK}-{n}",
+        "action_id": element["action_id"],
+        "type": "checkboxes",
+        "selected_options": element["options"] if on else [],
+    }
+    container = {"type": "message", "channel": message["channel"], "message_ts": message["ts"]}
+    answer = office.person(person)._post("action", container=container, action=action)
+    assert answer.get("ok"), answer
+
+
+def test_help(office: Office) -> None:
+    """One line for each thing that can be arranged."""
+    office.person("dana").command("oncall help")
+    office.person("dana").told("oncall override [rotation]")

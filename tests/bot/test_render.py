@@ -1,0 +1,628 @@
+"""Cards, pages and thread messages: what they say, which buttons they carry, and that Slack takes them."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.render import messages
+from bot.render.button_value import MORE, Press
+from bot.render.buttons import LABELS, offered
+from bot.render.message import Message
+from bot.render.mrkdwn import DAY, moment
+from escalation.config.policy import Severity
+from escalation.engine.state_machine import legal_moves
+from escalation.errors import Refused
+from escalation.incident import room_names
+from escalation.incident.events import (
+    Acknowledge,
+    Answer,
+    AnswerCommunication,
+    Cancel,
+    ChangeSeverity,
+    Escalate,
+    FixApplied,
+    Move,
+    Other,
+    PostUpdate,
+    Resolve,
+    Reviewed,
+    RootCause,
+    Schedule,
+    TakeLead,
+    Trouble,
+    Verify,
+    Workaround,
+)
+from escalation.incident.model import Incident
+from escalation.incident.records import MOST_ALSO, Entry, EntryKind, Facts, Lead, Status
+from escalation.incident.tickets import backlog
+from escalation.text import Person, line
+from tests.support.block_kit_schema import problems
+from tests.support.incidents import RESOLVE, UPDATE, ahead, at, declared, in_status, policy, roster, told_by, with_entry
+from tests.support.profiles import examples
+from tests.support.story import Story
+
+OUTSIDE_TOKEN = re.compile(r"<[!@#](?!date\^)|UEVIL99>")
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every string in a message that people read."""
+    if isinstance(value, dict):
+        if isinstance(value.get("text"), str):
+            yield value["text"]
+        yield from (t for inner in value.values() for t in texts(inner))
+    elif isinstance(value, list):
+        yield from (t for inner in value for t in texts(inner))
+
+
+def words(message: Message) -> str:
+    return "\n".join((message.text, *texts(message.blocks)))
+
+
+def valid(message: Message) -> Message:
+    """Slack would take it: its schema, and the limits that the schema does not know."""
+    ids = [b["block_id"] for b in message.blocks]
+    assert len(ids) == len(set(ids))
+    rows = [[e["action_id"] for e in b["elements"]] for b in message.blocks if b["type"] == "actions"]
+    assert all(len(row) == len(set(row)) for row in rows)
+    assert 0 < len(message.blocks) <= 50
+    assert 0 < len(message.text) <= 3000
+    assert sum(len(t) for t in texts(message.blocks)) < 11_000
+    assert all(t.strip() for t in texts(message.blocks))
+    assert not [problem for block in message.blocks for problem in problems(block)]
+    return message
+
+
+def pressed(message: Message) -> list[Press]:
+    """Every press that a message offers, from its buttons and its menus."""
+    elements = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+    elements += [b["accessory"] for b in message.blocks if "accessory" in b]
+    values = [e["value"] for e in elements if e["type"] == "button"]
+    values += [o["value"] for e in elements if e["action_id"] == MORE for o in e["options"]]
+    return [Press.decode(value) for value in values]
+
+
+def buttons(message: Message) -> list[str]:
+    """The labels of the visible buttons."""
+    rows = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+    return [str(e["text"]["text"]) for e in rows if e["type"] == "button"]
+
+
+def every_message(incident: Incident) -> Iterator[Message]:
+    yield messages.card(incident, ahead(incident))
+    yield messages.card(incident, ahead(incident), "UONCALL")
+    yield messages.card(incident, ahead(incident), buttons=False)
+    yield messages.redacted(incident)
+    yield messages.listing([incident])
+    yield messages.tickets([incident])
+    for page in incident.pages:
+        yield messages.page(incident, page.n, ahead(incident))
+        yield messages.page(incident, page.n, ahead(incident), also=(incident,) * 12)
+    for entry in incident.timeline:
+        yield messages.said(incident, entry)
+        yield messages.told(incident, entry)
+
+
+# Slack takes them -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("security", [False, True])
+@pytest.mark.parametrize("severity", Severity)
+def test_every_status_renders(status: Status, security: bool, severity: Severity) -> None:
+    """Card, copies, pages, lists and every timeline entry of an incident in each status are valid."""
+    incident = in_status(status, severity=severity, security=security)
+    for message in every_message(incident):
+        valid(message)
+
+
+@pytest.mark.parametrize("kind", EntryKind)
+def test_every_kind_of_entry_is_said(kind: EntryKind) -> None:
+    """Each line of the timeline can be told in the thread and to a person."""
+    incident = with_entry(kind)
+    entry = incident.latest(kind)
+    assert entry is not None
+    valid(messages.said(incident, entry))
+    assert incident.id in valid(messages.told(incident, entry)).text
+
+
+LONG = st.sampled_from(["x", "& ", "<!channel>", "<@UEVIL99>", "🚨", "line\n", "*_~`"]).map(lambda s: (s * 5000)[:5000])
+SHORT = st.text(max_size=60)
+NASTY = st.one_of(SHORT, LONG, st.just("<!channel> <@UEVIL99> <#CEVIL99|x> & <https://evil.example|here>\x00\x1b"))
+FIELD = NASTY.map(lambda s: s[:3000])
+NEEDED = FIELD.filter(lambda s: s.strip())
+TITLE = NASTY.map(lambda s: s[:200]).filter(bool)
+PERSON = st.one_of(st.sampled_from(["UONCALL", "dana", "<!here>"]), st.text(max_size=80))
+
+
+@given(
+    facts=st.builds(
+        Facts,
+        title=TITLE,
+        impact=FIELD,
+        description=FIELD,
+        service=NASTY,
+        public_wording=NASTY,
+        source_link=st.one_of(NASTY, st.just("https://x.example/a|b<!here>")),
+    ),
+    said=st.tuples(NEEDED, FIELD, FIELD, NEEDED, FIELD, NEEDED),
+    by=PERSON,
+)
+@settings(
+    max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+def test_text_from_outside_breaks_nothing(facts: Facts, said: tuple[str, ...], by: str) -> None:
+    """Whatever people write, Slack takes the message, and nothing of it mentions anybody."""
+    story = Story(roster=roster(on_call=(by,)), by=by)
+    story.incident = story.incident.model_copy(update={"facts": facts, "meeting_url": facts.source_link})
+    cause, eta, impact, progress, steps, needed = said
+    story.do(RootCause(by=by, cause=cause))
+    story.do(PostUpdate(by=by, progress=progress, next_steps=steps, eta=eta, impact=impact))
+    story.do(Workaround(by=by, text=needed))
+    story.do(TakeLead(by=by, lead=Lead.COMMANDER))
+    story.do(FixApplied(by=by, text=impact))
+    story.do(Trouble(effect=story.incident.effects[0].id, why=needed))
+    check_escaped(story.incident)
+    closing = Resolve(by=by, summary=needed, resolution=cause, verification=eta, final_impact=impact, next_steps=steps)
+    check_escaped(story.do(closing).incident)
+
+
+def check_escaped(incident: Incident) -> None:
+    known = {p for people in roster().holders.values() for p in people} | incident.people()
+    mine = re.compile("|".join(f"<@{re.escape(p)}>" for p in known if re.fullmatch(r"[UW][A-Z0-9]{2,}", p)) or "$^")
+    for message in every_message(incident):
+        assert not OUTSIDE_TOKEN.search(mine.sub("", words(valid(message))))
+        assert "<!channel" not in words(message)
+    assert len(messages.topic(incident)) <= 250
+    assert "<" not in messages.topic(incident)
+
+
+@given(FIELD, FIELD)
+@settings(max_examples=examples(10), deadline=None)
+def test_a_cancellation_breaks_nothing(why: str, other: str) -> None:
+    """Neither its reason nor the id of its duplicate."""
+    check_escaped(told_by(Cancel(by="UONCALL", why=why, duplicate_of=other)))
+
+
+# Buttons ----------------------------------------------------------------------------------------------------------
+
+
+def senseless(incident: Incident) -> set[Move]:
+    """The moves that are legal, and still have no place on the card."""
+    done = {
+        Move.ACKNOWLEDGE: incident.acknowledgement,
+        Move.SECURITY: incident.private,
+        Move.ESCALATE: len(incident.tiers_paged) == len(incident.policy.tiers),
+        Move.WORKAROUND: incident.fix,
+        Move.SCHEDULE: incident.fix or not incident.policy.ticket,
+        Move.VERIFY: incident.verified or not incident.policy.ticket,
+        Move.REVIEWED: incident.reviewed or not incident.review_by,
+        Move.COMMUNICATE: True,
+    }
+    return {move for move, is_so in done.items() if is_so}
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("security", [False, True])
+@pytest.mark.parametrize("severity", Severity)
+def test_each_relevant_move_is_reachable_exactly_once(status: Status, security: bool, severity: Severity) -> None:
+    """As a button or in a menu; only what would certainly be refused, or says nothing new, is left away."""
+    incident = in_status(status, security=security, severity=severity)
+    found = pressed(valid(messages.card(incident, ahead(incident))))
+    assert sorted(p.move for p in found) == sorted(set(legal_moves(incident)) - senseless(incident))
+    assert all(p.incident == incident.id and p.seen == incident.tiers_paged for p in found)
+
+
+def test_what_corrects_the_record_stands_beside_the_details() -> None:
+    """Roles, details and secrecy are no steps of the work: their menu is below the buttons."""
+    (menu,) = [b["accessory"] for b in messages.card(declared(), ()).blocks if "accessory" in b]
+    assert [Press.decode(o["value"]).move for o in menu["options"]] == [Move.LEAD, Move.EDIT, Move.SECURITY]
+
+
+@pytest.mark.parametrize(
+    ("status", "first"),
+    [
+        (Status.INVESTIGATING, ["Acknowledge", "Root cause found", "Start fix", "Post update", "Escalate"]),
+        (Status.IDENTIFIED, ["Start fix", "Fix applied", "Post update", "Escalate"]),
+        (Status.FIXING, ["Fix applied", "Fix did not hold", "Post update", "Escalate"]),
+        (Status.MONITORING, ["Resolve", "Fix did not hold", "Post update", "Page someone"]),
+        (Status.RESOLVED, ["Reopen"]),
+        (Status.CANCELLED, ["Reopen"]),
+    ],
+)
+def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> None:
+    """At three in the morning the next move is where the thumb is."""
+    assert buttons(messages.card(in_status(status), ()))[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    ("incident", "first"),
+    [
+        (declared("P2"), ["Acknowledge", "Schedule", "Root cause found"]),
+        (told_by(Schedule(by="UONCALL", when="soon"), severity="P2"), ["Root cause found", "Start fix", "Post update"]),
+        (in_status(Status.MONITORING, severity="P2"), ["Fix verified", "Resolve", "Fix did not hold"]),
+        (told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL"), severity="P2"), ["Resolve", "Fix did not hold"]),
+        (in_status(Status.RESOLVED), ["Reopen", "Review held"]),
+        (told_by(RESOLVE, Reviewed(by="UONCALL")), ["Reopen"]),
+        (in_status(Status.RESOLVED, severity="P3"), ["Reopen"]),
+    ],
+)
+def test_a_ticket_and_a_review_have_their_buttons(incident: Incident, first: list[str]) -> None:
+    """A ticket is scheduled and verified; a review is asked for while it is due."""
+    found = buttons(messages.card(incident, ()))
+    assert found[: len(first)] == first
+    assert incident.open or found == first
+
+
+def test_a_checkpoint_that_offers_a_button_twice_shows_it_once() -> None:
+    """Slack takes no message whose buttons have one name."""
+    incident = with_entry(EntryKind.CHECKPOINT)
+    [entry] = [e for e in incident.timeline if e.kind is EntryKind.CHECKPOINT]
+    twice = entry.model_copy(update={"fields": entry.fields | {"offer": "update,update"}})
+    [row] = [b for b in messages.said(incident, twice).blocks if b["type"] == "actions"]
+    assert [e["action_id"] for e in row["elements"]] == ["update"]
+
+
+def test_every_button_that_is_offered_is_accepted() -> None:
+    """What the card offers to somebody who was not paged is legal for them at once, Escalate and Acknowledge too."""
+    story = Story()
+    for move, event in ((Acknowledge, Acknowledge(by="UGUEST1")), (Escalate, Escalate(by="UGUEST1", seen=(1,)))):
+        assert event.kind in offered(story.incident), move
+        story.do(event)
+
+
+def test_acknowledge_leaves_the_card_and_stays_on_the_copies_of_open_pages() -> None:
+    """Acknowledging answers for everybody on the card, and for each person on their own page."""
+    incident = told_by(Acknowledge(by="UONCALL"))
+    assert "Acknowledge" in buttons(messages.card(declared(), ()))
+    assert "Acknowledge" not in buttons(messages.card(incident, ()))
+    assert "Acknowledge" not in buttons(messages.card(incident, (), "UONCALL"))
+    assert "Acknowledge" in buttons(messages.card(incident, (), "UDEVOPS"))
+
+
+def test_escalate_names_whom_it_pages_and_goes_when_nobody_is_left() -> None:
+    """The dialog names the next tier; when every tier was paged there is nothing to press."""
+    story = Story()
+    row = next(b for b in messages.card(story.incident, ()).blocks if b["type"] == "actions")
+    escalate = next(e for e in row["elements"] if e["action_id"] == "escalate")
+    assert escalate["confirm"]["text"]["text"] == "Page tier 2 (On call and backup) now?"
+    for _ in range(3):
+        story.do(Escalate(by="UONCALL"))
+    assert "escalate" not in [p.move for p in pressed(messages.card(story.incident, ()))]
+    assert "Page someone" in buttons(messages.card(story.incident, ()))
+    with pytest.raises(Refused):
+        story.do(Escalate(by="UONCALL"))
+
+
+def test_a_final_copy_has_no_buttons() -> None:
+    """Dead buttons are taken away."""
+    assert pressed(messages.card(declared(), (), "UONCALL", buttons=False)) == []
+
+
+def labels_under(incident: Incident, kind: EntryKind) -> list[str]:
+    """The buttons under the latest entry of a kind, in the thread and in direct messages alike."""
+    entry = incident.latest(kind)
+    assert entry is not None
+    assert buttons(messages.told(incident, entry)) == buttons(valid(messages.said(incident, entry)))
+    return buttons(messages.said(incident, entry))
+
+
+OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
+
+
+@pytest.mark.parametrize(
+    ("incident", "kind", "labels"),
+    [
+        (with_entry(EntryKind.UPDATE_DUE), EntryKind.UPDATE_DUE, ["Post update"]),
+        (with_entry(EntryKind.SILENCE), EntryKind.SILENCE, ["Post update"]),
+        (with_entry(EntryKind.MONITORED), EntryKind.MONITORED, ["Resolve", "Fix did not hold"]),
+        (
+            Story("P2").do(FixApplied(by="UONCALL")).until(31).incident,
+            EntryKind.MONITORED,
+            ["Fix verified", "Resolve", "Fix did not hold"],
+        ),
+        (with_entry(EntryKind.NOBODY_LEFT), EntryKind.NOBODY_LEFT, ["Page someone"]),
+        (with_entry(EntryKind.PAGED), EntryKind.PAGED, []),
+        (told_by(severity="P1", until=59.9), EntryKind.PAGED, []),
+        (told_by(severity="P2", until=241), EntryKind.CHECKPOINT, ["Acknowledge"]),
+        (declared("P2"), EntryKind.TICKET, ["Acknowledge", "Schedule"]),
+        (told_by(Acknowledge(by="UONCALL"), severity="P2"), EntryKind.TICKET, ["Schedule"]),
+        (declared(), EntryKind.COMMUNICATION, ["Published", "Not needed"]),
+        (declared(), EntryKind.PHASE, ["Take command", "Take communications", "Take notes"]),
+        (told_by(TakeLead(by="UONCALL", lead=Lead.SCRIBE)), EntryKind.PHASE, ["Take command", "Take communications"]),
+        (told_by(OFFER), EntryKind.LEADING, ["Accept"]),
+        (told_by(OFFER, TakeLead(by="UBACKUP", lead=Lead.SCRIBE)), EntryKind.LEADING, []),
+        (told_by(until=16), EntryKind.OVERDUE, ["Published", "Not needed"]),
+    ],
+)
+def test_what_asks_for_something_has_the_button_for_it(incident: Incident, kind: EntryKind, labels: list[str]) -> None:
+    """A reminder can be answered where it stands, as long as it makes sense."""
+    assert labels_under(incident, kind) == labels
+
+
+def test_a_communication_asks_for_what_it_waits_for() -> None:
+    """Approval, then publication, then nothing; the announcement itself has no buttons for those outside."""
+    story = Story("P2").until(2881)
+    owed = story.incident.communications[-1]
+    told = story.incident.entry(owed.entry)
+    assert buttons(messages.said(story.incident, told)) == ["Approve", "Not needed"]
+    assert buttons(messages.outward(story.incident, told)) == []
+    for answer, labels in ((Answer.APPROVED, ["Published", "Not needed"]), (Answer.PUBLISHED, [])):
+        story.do(AnswerCommunication(by="UONCALL", n=owed.n, answer=answer))
+        assert buttons(messages.said(story.incident, told)) == labels
+        assert labels_under(story.incident, EntryKind.COMMUNICATED) == labels
+
+
+def test_a_press_says_what_it_is_about() -> None:
+    """The number and the answer, or the role and to whom it was offered."""
+    story = Story().do(OFFER)
+    (accept,) = pressed(messages.said(story.incident, story.incident.timeline[-1]))
+    assert (accept.move, accept.about) == (Move.LEAD, "scribe:UBACKUP")
+    owed = story.incident.communications[0]
+    published, declined = pressed(messages.said(story.incident, story.incident.entry(owed.entry)))
+    assert (published.about, declined.about) == ("1:published", "1:declined")
+
+
+def test_labels_are_those_of_the_interface() -> None:
+    """People are told these names elsewhere."""
+    assert set(LABELS.values()) >= {
+        "Acknowledge",
+        "Root cause found",
+        "Fix did not hold",
+        "False alarm",
+        "Page someone",
+    }
+
+
+# What a card says -------------------------------------------------------------------------------------------------
+
+
+def clock(minutes: float) -> str:
+    return moment(at(minutes))
+
+
+OTHERS = (Other(id="INC-20241218-000", coordinated_in="INC-20241218-000"),)
+PUBLISHED = AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)
+
+
+def shown(incident: Incident, names: dict[str, str] | None = None) -> str:
+    return words(messages.card(incident, ahead(incident), names=names or {}))
+
+
+def test_a_card_says_what_is_wrong_and_who_has_it() -> None:
+    """Severity, id, title, status, impact, assigned, since when, targets, flags, service, reporter, call."""
+    said = shown(declared(service="checkout", outage=True, description="HTTP 500 everywhere"))
+    for part in (
+        "🚨 P0 Critical · Investigating",
+        "*Checkout is down*",
+        "*Impact:* Nobody can pay",
+        "INC-20241218-001",
+        f"*Nobody has acknowledged.* Target: {clock(15)}",
+        "*Assigned:* nobody yet · paged, no answer yet: <@UONCALL> <@UDEVOPS> <@UBACKEND>",
+        f"*Resolve by:* {clock(120)}",
+        "Outage for customers",
+        "*Service:* checkout",
+        "*Description:* HTTP 500 everywhere",
+        "by <@UREPORTER> (manual)",
+        "<https://meet.example/abc|join the call>",
+        "*War room:* being opened",
+    ):
+        assert part in said
+
+
+def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
+    """The next climb of the ladder is always among what is shown, by name: a mention would notify now."""
+    names = {"UONCALL": "Dana <3", "UBACKUP": "Omar", "UMANAGER": "Erik"}
+    said = shown(declared(), names)
+    assert f"{clock(15)} if nobody acknowledges → " in said
+    assert "→ tier 2 (On call and backup): Dana &lt;3, Omar" in said
+    assert "if the page stays unanswered → again: Dana &lt;3, <@UDEVOPS>, <@UBACKEND>" in said
+    assert "no root cause is found → tier 3 (Engineering manager): Erik" in shown(
+        told_by(Acknowledge(by="UCTO")), names
+    )
+    assert "<@UMANAGER>" not in said
+
+
+@pytest.mark.parametrize(
+    ("incident", "part"),
+    [
+        (told_by(Acknowledge(by="UONCALL"), until=3), f"*Acknowledged* by <@UONCALL> at {clock(3)} (in time)"),
+        (told_by(Acknowledge(by="UONCALL"), until=20), f"(*late*, target was {clock(15)})"),
+        (told_by(UPDATE, until=3), "*ETA:* 20 minutes"),
+        (told_by(UPDATE, until=3), "*Root cause:* ✅ Database issue identified ⏳ Deploying"),
+        (in_status(Status.MONITORING), "Escalation rests while the fix is watched."),
+        (told_by(until=300), "*Nobody else will be paged:* every tier was."),
+        (in_status(Status.MONITORING), "the fix was watched long enough → asks <@UONCALL> whether it held"),
+        (in_status(Status.RESOLVED), f"*Resolved* by <@UONCALL> at {clock(5)} after 5 minutes (in time)"),
+        (in_status(Status.RESOLVED), "*Summary:* The pool was exhausted."),
+        (in_status(Status.CANCELLED), "*Cancelled: false alarm*, by <@UONCALL>"),
+        (told_by(Cancel(by="UONCALL", duplicate_of="INC-20241218-009")), "*Cancelled: duplicate of INC-20241218-009*"),
+        (with_entry(EntryKind.TROUBLE), "*Not delivered yet:* the token was revoked. It is being retried."),
+        (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
+        (with_entry(EntryKind.ROOM_OPENED), "*War room:* <#CROOM1>"),
+        (declared(speed=60.0), "Clocks run 60x faster"),
+        (told_by(severity="P1", until=300), "*Nobody else will be paged:* every tier was."),
+        (declared(drill=True), "🧪 DRILL 🚨 P0 Critical · Investigating"),
+        (declared(drill=True), "*🧪 DRILL*: this is an exercise."),
+        (declared("P2", team="backend"), "🎫 *Ticket of backend:* open"),
+        (declared("P3"), "🎫 *Ticket, of no team yet:* open"),
+        (told_by(Schedule(by="UONCALL", when="sprint <7>"), severity="P2"), "scheduled for sprint &lt;7&gt;"),
+        (in_status(Status.MONITORING, severity="P2"), "🎫 *Ticket, of no team yet:* fixed"),
+        (told_by(TakeLead(by="UONCALL", lead=Lead.COMMANDER)), "🎖️ *Leading:* incident commander: <@UONCALL>"),
+        (told_by(OFFER), "🤝 *Offered, not accepted yet:* scribe: <@UBACKUP>"),
+        (told_by(Workaround(by="UONCALL", text="Use the old page")), "*Workaround:* Use the old page"),
+        (told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Paid"), severity="P2"), "*Verified:* Paid"),
+        (declared(others=OTHERS), "🔗 *At the same time:* INC-20241218-000, all coordinated in the war room of INC-20"),
+        (declared().model_copy(update={"vendor": "Stripe · +1 555"}), "*Vendor:* Stripe · +1 555"),
+        (declared(), f"📣 *Status page:* owed by {clock(15)}"),
+        (told_by(until=16), f"📣 *Status page:* *overdue* since {clock(15)}"),
+        (told_by(PUBLISHED), "done by <@UONCALL>"),
+        (told_by(severity="P2", until=2881), "📣 *Status page:* waits for approval"),
+        (in_status(Status.RESOLVED), f"📋 *Review due by* {moment(at(2885), DAY)}"),
+        (told_by(RESOLVE, Reviewed(by="UONCALL")), f"📋 *Review held*, says <@UONCALL> at {clock(0)}"),
+        (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 1 (Team lead)"),
+    ],
+)  # fmt: skip
+def test_a_card_says(incident: Incident, part: str) -> None:
+    """Each state has its words."""
+    assert part in shown(incident)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_drill_says_so_everywhere(status: Status) -> None:
+    """Cards, pages, notifications, lists, the thread, the topic and the room: nobody takes it for the real thing."""
+    incident = in_status(status, drill=True)
+    for message in every_message(incident):
+        if message != messages.redacted(incident):
+            assert "DRILL" in str(valid(message).blocks)
+    for seen in (
+        messages.card(incident, ()),
+        messages.page(incident, 1, ()),
+        messages.told(incident, incident.timeline[0]),
+    ):
+        assert "🧪 DRILL" in seen.text
+    assert "DRILL" in messages.topic(incident)
+    assert room_names.room_name(incident, private=False).startswith("drill-inc-20241218-001")
+    assert "DRILL" not in str([*every_message(in_status(status))])
+
+
+def test_a_ticket_is_not_said_to_page_nobody() -> None:
+    """It pages nobody by design; what rests because nobody said it is no reason to speak of a watched fix."""
+    assert "Nobody else will be paged" not in shown(declared("P3"))
+    waiting = Story("P0", policy="beauty").incident
+    assert "Escalation rests" not in shown(waiting)
+
+
+def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:
+    """Instants are Slack date tokens, or durations that are over."""
+    for status in Status:
+        assert not re.search(r"\bago\b|\bin \d+ (second|minute|hour)|\{ago\}", shown(in_status(status)))
+
+
+def test_a_page_says_why_you_first() -> None:
+    """On the lock screen and in the message: that you are paged, for what and why."""
+    message = messages.page(declared(), 1, ())
+    assert message.text == "🚨 You are paged: P0 Checkout is down. Why: a P0 was declared. (INC-20241218-001)"
+    first = message.blocks[0]["text"]["text"]
+    assert first.startswith("*🚨 You are paged* as *on-call engineer* (tier 1, Responders).\nWhy: a P0 was declared.")
+    assert "Acknowledge" in buttons(message)
+
+
+def test_a_page_lists_what_else_its_person_missed() -> None:
+    """After an outage: the worst first, and no more than fit on a phone."""
+    also = (*(declared(severity="P2", title=f"Slow {n}") for n in range(10)), declared(title="Worse"))
+    message = messages.page(declared(), 1, (), also=also)
+    assert message.text.endswith("You are paged for 11 more.")
+    listed = message.blocks[0]["text"]["text"].partition("You are paged for these too")[2].split("\n")[1:]
+    assert "Worse" in listed[0]
+    assert "Slow 8" in listed[9]
+    assert listed[10:] == ["… and the others in the thread"]
+    many = messages.page(declared(), 1, (), also=(*also, *also, *also)[:MOST_ALSO])
+    assert many.text.endswith("You are paged for 30 or more.")
+
+
+def test_a_redacted_card_says_nothing_of_the_incident() -> None:
+    """Only that it moved."""
+    facts: dict[str, Any] = dict.fromkeys(
+        ("title", "description", "impact", "service", "public_wording", "source_link"), "MARKER"
+    )
+    assert "MARKER" not in json.dumps(messages.redacted(declared(**facts)).__dict__)
+    assert "moved" in messages.redacted(declared()).text
+
+
+def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
+    """The card stays readable; the thread has it all."""
+    incident = declared(description="word " * 590)
+    assert len(shown(incident)) < 3500
+    said = valid(messages.said(incident, incident.timeline[0]))
+    assert words(said).count("word") >= 590
+
+
+# The source document's three templates ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("incident", "kind", "fields"),
+    [
+        (
+            declared(),
+            EntryKind.DECLARED,
+            ("P0 INCIDENT - CRITICAL", "Incident ID", "Time", "Severity", "Impact", "Description", "Status", "Assigned",
+             "War room", "Updates will be provided every 30 minutes", "Do not reply"),
+        ),
+        (
+            told_by(UPDATE, until=30),
+            EntryKind.UPDATE,
+            ("P0 INCIDENT UPDATE - INC-20241218-001", "Time", "30 minutes elapsed", "Status", "ROOT CAUSE IDENTIFIED",
+             "Progress", "Next steps", "ETA to resolution", "Impact", "Next update", "or when resolved"),
+        ),
+        (
+            told_by(RESOLVE, until=45),
+            EntryKind.RESOLVED,
+            ("P0 INCIDENT RESOLVED - INC-20241218-001", "Resolution time", "Duration", "45 minutes", "Severity",
+             "Summary", "Resolution", "Verification", "Impact", "Next steps", "Post-incident review", "Thank you"),
+        ),
+    ],
+)  # fmt: skip
+def test_the_templates_have_all_their_fields(incident: Incident, kind: EntryKind, fields: tuple[str, ...]) -> None:
+    """Initial alert, progress update and resolution notice, field by field."""
+    entry: Entry | None = incident.latest(kind)
+    assert entry is not None
+    said = words(messages.said(incident, entry))
+    assert [f for f in fields if f not in said] == []
+
+
+def test_several_lines_begin_under_their_label() -> None:
+    """A list of what was done reads as a list."""
+    incident = told_by(UPDATE, until=30)
+    entry = incident.latest(EntryKind.UPDATE)
+    assert entry is not None
+    assert "*Progress:* \n✅ Database issue identified\n⏳ Deploying" in words(messages.said(incident, entry))
+
+
+# Lists ------------------------------------------------------------------------------------------------------------
+
+
+def test_home_shows_first_what_waits_for_its_reader() -> None:
+    """Then the rest by severity, and who is on call; Slack's schema takes it, empty or crowded."""
+    other = declared("P0").model_copy(update={"id": "INC-20241218-002"})
+    mine = declared("P3").model_copy(update={"id": "INC-20241218-001"})
+    view = messages.home([other, mine], [line("Primary: ", Person("UONCALL"))], "UONCALL")
+    bodies = list(texts(view["blocks"]))
+    assert "You are paged" in bodies[1] + bodies[2]
+    many = [declared().model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
+    for built in (view, messages.home([], [], "UONCALL"), messages.home(many, [], "UONCALL")):
+        assert not problems(built, "home_view")
+
+
+def test_a_list_holds_as_many_as_a_message_does() -> None:
+    """The rest is counted."""
+    many = [declared(title="&" * 200).model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
+    assert "more" in words(valid(messages.listing(many)))
+    assert "No open incidents" in valid(messages.listing([])).text
+
+
+def test_tickets_are_listed_team_by_team() -> None:
+    """With where each stands and by when it is due; nothing is an answer too."""
+    plan = Schedule(by="UONCALL", when="sprint 7")
+    mine, theirs = declared("P3", team="web"), told_by(plan, severity="P2", team="backend")
+    said = words(valid(messages.tickets(backlog([mine, theirs, declared("P0")]))))
+    assert re.search(
+        r"\*backend\*\n• .*P2 \*Checkout is down\* · scheduled for sprint 7 · .*\n\*web\*\n• .* · open · ", said
+    )
+    many = [mine.model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
+    assert "and 60 more" in words(valid(messages.tickets(many)))
+    assert "No open tickets" in valid(messages.tickets([])).text
+
+
+def test_a_changed_severity_shows_on_the_card() -> None:
+    """Its clocks and tiers are the new policy's."""
+    lower = ChangeSeverity(by="UONCALL", policy=policy().severities[Severity.P1], why="Less bad")
+    incident = told_by(lower, until=10)
+    assert "🟠 P1 High · Investigating" in shown(incident)
+    assert incident.clock_from == at(0)

@@ -1,0 +1,213 @@
+"""`tocsin doctor`: each thing that can be wrong, found in a real server and a real workspace, with its remedy."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import redis
+from click.testing import CliRunner
+
+from escalation.storage.store import SIGNS
+from sandbox.server import RunningWorkspace, running
+from tests.support import http
+from tocsin.cli import main
+from tocsin.config.settings import Environment, read
+from tocsin.doctor import redis_checks, slack_checks
+from tocsin.run import embedded
+
+MANIFEST = "oauth_config: {scopes: {bot: [chat:write, commands, users:read]}}\n"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("doctor")
+    embedded.start(folder)
+    yield folder
+    redis.Redis.from_url(embedded.url(folder)).shutdown(nosave=True)
+
+
+@pytest.fixture
+def server(data: Path) -> "redis.Redis":
+    """The server as it was started, with all parts of a running instance alive."""
+    client = redis.Redis.from_url(embedded.url(data))
+    client.flushall()
+    for name in ("appendonly", "appendfsync", "maxmemory-policy"):
+        client.config_set(name, embedded.CONFIG[name])
+    seconds, _ = client.time()
+    for part in redis_checks.PARTS:
+        client.set(f"tocsin:alive:{part}:host:1", seconds)
+        client.sadd(SIGNS, f"tocsin:alive:{part}:host:1")
+    return client
+
+
+@pytest.fixture
+def workspace() -> Iterator[RunningWorkspace]:
+    with running() as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: Path, server: "redis.Redis") -> None:
+    """Everything as it should be but Slack, which each test brings along."""
+    for name in Environment.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOCSIN_DATA", str(data))
+    (tmp_path / "manifest.yml").write_text(MANIFEST)
+    monkeypatch.setattr(slack_checks, "MANIFESTS", (tmp_path / "manifest.yml",))
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch, workspace: RunningWorkspace) -> httpx2.Client:
+    """The workspace's control side; its tokens are in the environment."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.bot_token)
+    monkeypatch.setenv("SLACK_APP_TOKEN", workspace.app_token)
+    monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
+    return http.client(workspace.url)
+
+
+def examined() -> dict[str, list[dict[str, Any]]]:
+    """The findings of `tocsin doctor --json` that are not well, by what they are about."""
+    result = CliRunner().invoke(main, ["doctor", "--json"])
+    report = json.loads(result.output)
+    assert report["ok"] == (result.exit_code == 0)
+    bad = [f for f in report["findings"] if f["state"] != "ok"]
+    assert all(f["remedy"] for f in bad)
+    return {about: [f for f in bad if f["about"] == about] for about in {f["about"] for f in bad}}
+
+
+def test_when_all_is_well_it_says_so(slack: httpx2.Client) -> None:
+    """A line for each thing, exit 0."""
+    result = CliRunner().invoke(main, ["doctor"])
+    assert result.exit_code == 0, result.output
+    assert "✗" not in result.output
+    for line in (
+        "✓ bot token: ",
+        "✓ scopes: all 3 of manifest.yml",
+        "✓ app token: Socket Mode opens",
+        "✓ persistence: appendfsync always",
+        "✓ alive: ticker: 1",
+        "✓ channel: #incidents does not exist yet; the first incident makes it",
+        "✓ person: dana is Dana Ruiz (U0DANA0001)",
+    ):
+        assert line in result.output
+
+
+def test_a_wrong_token(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack's word, and where to find the right one; the token itself is not shown."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-wrong")
+    [found] = examined()["bot token"]
+    assert found["what"] == "refused: invalid_auth"
+    assert "Bot User OAuth Token" in found["remedy"]
+    assert "xoxb-wrong" not in str(found)
+
+
+def test_a_wrong_app_token(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Socket Mode would never connect."""
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-wrong")
+    [found] = examined()["app token"]
+    assert "connections:write" in found["remedy"]
+
+
+def test_missing_scopes(slack: httpx2.Client) -> None:
+    """Each scope of the manifest that the token lacks."""
+    slack.post("/control/app", json={"scopes": ["chat:write", "users:read.email", "channels:read", "groups:read"]})
+    assert [f["what"] for f in examined()["scopes"]] == ["commands is missing", "users:read is missing"]
+
+
+def test_an_archived_incidents_channel(slack: httpx2.Client) -> None:
+    """Cards would be refused."""
+    slack.post("/control/channels", json={"name": "incidents", "is_private": False, "creator": "U0DANA0001"})
+    [channel] = [c["id"] for c in slack.get("/control/state").json()["channels"] if c["name"] == "incidents"]
+    slack.post(f"/control/channels/{channel}", json={"is_archived": True})
+    assert examined()["channel"][0]["what"] == "#incidents is archived"
+
+
+def test_people_who_left_and_people_who_never_were(
+    slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page to them would go nowhere."""
+    slack.post("/control/users/U0DANA0001", json={"deleted": True})
+    (tmp_path / "c.yml").write_text(
+        "policy: kars\npeople: {dana: {slack: U0DANA0001}, nina: {email: nina@example.com}}\n"
+        "roles: {on_call: dana, security_team: S0NOGROUP}\n"
+    )
+    monkeypatch.setenv("TOCSIN_CONFIG", "c.yml")
+    found = examined()
+    assert [f["what"] for f in found["person"]] == [
+        "dana (U0DANA0001) has left the workspace",
+        "nina (nina@example.com) was not found: users_not_found",
+    ]
+    assert "S0NOGROUP was not found" in found["group"][0]["what"]
+    assert any("nobody is CTO and executives" in f["remedy"] for f in found["configuration"])
+
+
+def test_a_slack_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local workspace does not run."""
+    monkeypatch.setenv("TOCSIN_SANDBOX_LISTEN", "127.0.0.1:1")
+    [found] = examined()["bot token"]
+    assert found["remedy"] == "the local workspace does not run: start `tocsin run`"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "state"),
+    [
+        ("appendonly", "no", "failed"),
+        ("appendfsync", "everysec", "warning"),
+        ("maxmemory-policy", "allkeys-lru", "failed"),
+    ],
+)
+def test_a_server_that_may_lose_incidents(
+    slack: httpx2.Client, server: "redis.Redis", setting: str, value: str, state: str
+) -> None:
+    """Each setting that weakens the promise, and the command that mends it."""
+    server.config_set(setting, value)
+    [found] = examined()["persistence"]
+    assert found["state"] == state
+    assert setting in found["what"]
+    assert found["remedy"].startswith(f"CONFIG SET {setting} ")
+
+
+def test_no_worker_and_no_bot(slack: httpx2.Client, server: "redis.Redis") -> None:
+    """Dead or silent parts, and what to start; a host whose clock is wrong is alive all the same."""
+    server.delete("tocsin:alive:ticker:host:1", "tocsin:alive:bot:host:1")
+    server.set("tocsin:alive:sweep:host:1", 1_700_000_000)
+    found = {f["what"]: f["remedy"] for f in examined()["alive"]}
+    assert found == {"no bot": "start `tocsin bot`", "no ticker": "start `tocsin worker`"}
+
+
+def test_a_redis_that_is_away(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else of Redis is asked, and the password stays where it is."""
+    monkeypatch.setenv("REDIS_URL", "redis://:hush-hush@127.0.0.1:1/0")
+    [found] = examined()["redis"]
+    assert "redis://127.0.0.1:1/0 does not answer" in found["what"]
+    assert "hush" not in str(found)
+
+
+def test_nothing_that_runs(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No REDIS_URL, and no instance on the data folder."""
+    monkeypatch.setenv("TOCSIN_DATA", str(tmp_path / "other"))
+    [found] = examined()["redis"]
+    assert "start `tocsin run`" in found["remedy"]
+
+
+def test_a_clock_that_is_off(server: "redis.Redis") -> None:
+    """This machine and Redis a minute apart."""
+    settings, _ = read()
+    host = datetime.now(UTC) - timedelta(minutes=1)
+    found = [f for f in redis_checks.redis_findings(settings, host) if f.about == "clock"]
+    assert found[0].state == "failed"
+    assert found[0].what.startswith("Redis is +")
+
+
+def test_wrong_settings_are_findings_too(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor looks at what it can, whatever else is wrong."""
+    monkeypatch.setenv("TOCSIN_LISTEN", "nowhere")
+    monkeypatch.setenv("TOCSIN_CONFIG", "none.yml")
+    found = examined()
+    assert {f["what"] for f in found["settings"]} == {"TOCSIN_LISTEN", "TOCSIN_CONFIG"}
+    assert "person" not in found

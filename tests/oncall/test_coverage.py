@@ -1,0 +1,146 @@
+"""Whether every tier has somebody at every instant, and the counter-example when not."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escalation.config.company import Company, Directory, roster
+from escalation.config.policy import Policy
+from escalation.config.rotations import Shift
+from escalation.oncall import overrides as arranging
+from escalation.oncall.coverage import first_gap, gaps
+from escalation.oncall.overrides import Duty
+from tests.support.profiles import examples
+
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+END = START + timedelta(days=90)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def policy(*tiers: list[str]) -> Policy:
+    """A P0 with these tiers' roles; a P1 with the first."""
+    roles = {role: role for tier in tiers for role in tier}
+    rungs = [{"name": f"Rung {n}", "roles": tier} for n, tier in enumerate(tiers, 1)]
+    common = {
+        "name": "Bad",
+        "definition": "Bad",
+        "acknowledge_within": "15m",
+        "resolve_within": "2h",
+        "monitor_for": "30m",
+    }
+    severities = {"P0": common | {"tiers": rungs}, "P1": common | {"tiers": rungs[:1]}}
+    return Policy.model_validate({"name": "mine", "title": "Mine", "roles": roles, "severities": severities})
+
+
+def company(**changed: Any) -> Company:
+    data = {
+        "policy": "mine",
+        "people": {name: {"slack": f"U{name.upper()}"} for name in ("dana", "omar", "erik")},
+        "roles": {"on_call": "rotation primary", "backup": "rotation primary next", "boss": "erik", "group": "S0GROUP"},
+        "rotations": {"primary": {"people": ["dana", "omar"], "first_shift": "2026-11-23"}},
+    }
+    return Company.model_validate(data | changed)
+
+
+def test_all_is_covered() -> None:
+    """By the plan; a user group counts as somebody until the workspace said that it is empty."""
+    tiers = policy(["on_call"], ["backup"], ["group"], ["boss"])
+    assert gaps(company(), tiers, Duty(), START, END) == ()
+    assert first_gap(company(), tiers, Duty(), START, END, Directory()) is None
+    gap = first_gap(company(), tiers, Duty(), START, END, Directory(groups={"S0GROUP": ()}))
+    assert gap
+    assert (gap.tier, gap.starts, gap.ends, gap.why) == (3, START, END, "the user group S0GROUP has no members")
+
+
+def test_everybody_away_is_a_gap_with_its_bounds() -> None:
+    """To the second, in each severity that needs them; a tier with somebody else beside them is covered."""
+    duty = arranging.away(Duty(), company(), "dana", START, START + 5 * DAY, START)
+    duty = arranging.away(duty, company(), "omar", START + 2 * DAY, START + 4 * DAY, START)
+    found = gaps(company(), policy(["on_call"], ["on_call", "boss"]), duty, START, END)
+    assert [(g.severity, g.tier, g.starts, g.ends) for g in found] == [
+        ("P0", 1, START + 2 * DAY, START + 4 * DAY),
+        ("P1", 1, START + 2 * DAY, START + 4 * DAY),
+    ]
+    assert found[0].why == (
+        "nobody of rotation primary is there (dana until 2026-11-28 09:00 UTC, omar until 2026-11-27 09:00 UTC)"
+    )
+    covered = arranging.override(duty, company(), "primary", "erik", START + 2 * DAY, START + 4 * DAY, START)
+    assert gaps(company(), policy(["on_call"]), covered, START, END) == ()
+    late = arranging.override(duty, company(), "primary", "erik", START + 2 * DAY + HOUR, START + 4 * DAY, START)
+    [gap, _] = gaps(company(), policy(["on_call"]), late, START, END)
+    assert gap.ends - gap.starts == HOUR
+
+
+def test_a_backup_alone_on_earth_is_a_gap() -> None:
+    """While the other one is away nobody follows."""
+    duty = arranging.away(Duty(), company(), "omar", START + DAY, START + 2 * DAY, START)
+    gap = first_gap(company(), policy(["backup"]), duty, START, END)
+    assert gap
+    assert (gap.starts, gap.ends) == (START + DAY, START + 2 * DAY)
+    assert gap.why == "nobody follows dana in rotation primary"
+
+
+def test_a_gap_in_a_calendar_is_a_gap() -> None:
+    """And the end of the last good copy is one."""
+    fed = company(rotations={"primary": {"people": ["dana", "omar"], "ical": "https://cal.example/a.ics"}})
+    never = first_gap(fed, policy(["on_call"]), Duty(), START, END)
+    assert never
+    assert never.why == "the calendar of rotation primary was never read"
+    plan = [
+        Shift(person="dana", starts=START, ends=START + DAY),
+        Shift(person="omar", starts=START + 2 * DAY, ends=END),
+    ]
+    duty = arranging.fed(Duty(), "primary", plan, START)
+    [gap] = [g for g in gaps(fed, policy(["on_call"]), duty, START, END) if g.severity == "P0"]
+    assert (gap.starts, gap.ends, gap.why) == (
+        START + DAY, START + 2 * DAY, "the calendar of rotation primary has a gap",
+    )  # fmt: skip
+    later = gaps(fed, policy(["on_call"]), duty, START, END + DAY)
+    assert [g.starts for g in later if g.severity == "P0"] == [START + DAY, END]
+
+
+def test_roles_of_the_service_are_looked_at_for_each_service_and_for_none() -> None:
+    """Each counter-example names its service."""
+    services = {"api": {"lead": "dana"}, "shop": {}}
+    bare = gaps(company(services=services), policy(["service_lead"]), Duty(), START, END)
+    assert [(g.severity, g.service) for g in bare] == [("P0", ""), ("P0", "shop"), ("P1", ""), ("P1", "shop")]
+    assert bare[0].why == "an incident of no service has no service_lead, and roles.service_lead names nobody"
+    assert bare[1].why == "the service shop has no service_lead, and roles.service_lead names nobody"
+    fallen_back = company(services=services, roles={"service_lead": "erik"})
+    assert gaps(fallen_back, policy(["service_lead"]), Duty(), START, END) == ()
+
+
+def test_a_role_that_names_nobody_is_a_gap_all_the_time() -> None:
+    """It says which."""
+    gap = first_gap(company(), policy(["cto"]), Duty(), START, END)
+    assert gap
+    assert (gap.starts, gap.ends, gap.why) == (START, END, "roles.cto names nobody")
+
+
+PIECES = st.lists(
+    st.tuples(st.sampled_from(["dana", "omar"]), st.integers(0, 300), st.integers(1, 200)), min_size=1, max_size=6
+)
+
+
+@settings(max_examples=examples(50), deadline=None)
+@given(PIECES, st.integers(0, 500), st.sampled_from(["12h", "1w"]))
+def test_the_answer_is_exact(pieces: list[tuple[str, int, int]], hour: int, every: str) -> None:
+    """At any instant: nobody holds the role just when it lies in a gap."""
+    here = company(rotations={"primary": {"people": ["dana", "omar"], "every": every}})
+    duty = Duty()
+    for person, after, length in pieces:
+        duty = arranging.away(duty, here, person, START + after * HOUR, START + (after + length) * HOUR, START)
+    found = gaps(here, policy(["on_call"]), duty, START, START + 600 * HOUR)
+    at = START + hour * HOUR
+    in_gap = any(g.starts <= at < g.ends for g in found)
+    assert in_gap == (not roster(here, Directory(), at, duty).of("on_call"))
+
+
+@pytest.mark.parametrize("every", ["2h", "1d"])
+def test_short_turns_over_a_quarter_are_covered(every: str) -> None:
+    """A thousand handovers."""
+    here = company(rotations={"primary": {"people": ["dana", "omar"], "every": every, "timezone": "Europe/Berlin"}})
+    assert first_gap(here, policy(["on_call"], ["backup"]), Duty(), START, END) is None

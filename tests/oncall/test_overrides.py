@@ -1,0 +1,354 @@
+"""Who is really on call: overrides, swaps, absences, calendar feeds and test pages over the plan."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.render.mrkdwn import plain
+from bot.render.oncall import on_call
+from escalation.config.company import Company, Directory, Roster, roster
+from escalation.config.policy import Policy
+from escalation.config.rotations import Shift
+from escalation.errors import Refused
+from escalation.oncall import overrides as arranging
+from escalation.oncall.overrides import Duty, Override, boundaries, next_on_duty, on_duty, shift_at, upcoming_shifts
+from escalation.oncall.schedule import TICK, Away, Feed
+from escalation.times import local_instant
+from tests.support.profiles import examples
+
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+THREE = ["dana", "omar", "mei"]
+
+
+def company(**changed: Any) -> Company:
+    """Dana, Omar and Mei, a week each from 23 November 2026."""
+    data = {
+        "policy": "kars",
+        "people": {name: {"slack": f"U{name.upper()}"} for name in (*THREE, "erik")},
+        "roles": {"on_call": "rotation primary", "backup": "rotation primary next"},
+        "rotations": {"primary": {"people": THREE, "first_shift": "2026-11-23"}},
+    }
+    return Company.model_validate(data | changed)
+
+
+def fed(*shifts: tuple[str, int, int]) -> tuple[Company, Duty]:
+    """A rotation by a calendar: (person, first day, day after the last), counted from MONDAY."""
+    plan = tuple(Shift(person=p, starts=MONDAY + a * DAY, ends=MONDAY + b * DAY) for p, a, b in shifts)
+    by_feed = company(rotations={"primary": {"people": THREE, "ical": "https://cal.example/a.ics"}})
+    return by_feed, arranging.fed(Duty(), "primary", plan, MONDAY)
+
+
+def people(duty: Duty, *hours: float, of: Company | None = None) -> list[str]:
+    """Who is on duty so many hours after MONDAY."""
+    return ["+".join(on_duty("primary", of or company(), duty, MONDAY + h * HOUR)) or "-" for h in hours]
+
+
+def test_nothing_arranged_is_the_plan() -> None:
+    """A week each; the backup is the next one."""
+    assert people(Duty(), 0, 167.99, 168, 336, 504) == ["dana", "dana", "omar", "mei", "dana"]
+    assert next_on_duty("primary", company(), Duty(), MONDAY) == ("omar",)
+
+
+def test_an_override_holds_exactly_as_long_as_it_says() -> None:
+    """From its start, included, until its end, excluded; the backup is whoever comes after it."""
+    duty = arranging.override(
+        Duty(), company(), "primary", "erik", MONDAY + HOUR, MONDAY + 3 * HOUR, MONDAY, "UOMAR", "dentist"
+    )
+    starts, ends = duty.overrides[0].starts, duty.overrides[0].ends
+    at = [starts - TICK, starts, ends - TICK, ends]
+    assert [on_duty("primary", company(), duty, i) for i in at] == [("dana",), ("erik",), ("erik",), ("dana",)]
+    assert next_on_duty("primary", company(), duty, starts) == ("dana",)
+    assert next_on_duty("primary", company(), duty, MONDAY) == ("erik",)
+    assert shift_at("primary", company(), duty, starts).planned == ("dana",)
+
+
+def test_the_later_made_override_wins_and_taking_it_back_uncovers_the_earlier_one() -> None:
+    """Also where the later one is the longer."""
+    duty = arranging.override(Duty(), company(), "primary", "omar", MONDAY, MONDAY + 9 * HOUR, MONDAY)
+    duty = arranging.override(duty, company(), "primary", "mei", MONDAY + HOUR, MONDAY + 12 * HOUR, MONDAY)
+    assert people(duty, 0, 1, 10, 12) == ["omar", "mei", "mei", "dana"]
+    assert people(arranging.cancel(duty, "#2"), 0, 1, 10) == ["omar", "omar", "dana"]
+    assert people(arranging.cancel(duty, 1), 0, 1, 10) == ["dana", "mei", "mei"]
+
+
+@pytest.mark.parametrize(
+    ("rotation", "person", "starts", "ends", "words"),
+    [
+        ("primary", "erik", 2, 2, "It ends before it begins"),
+        ("primary", "erik", -9, -1, "It lies wholly in the past"),
+        ("primary", "erik", 0, 24 * 367, "It is longer than a year"),
+        ("primray", "erik", 0, 1, "no rotation called 'primray'; did you mean 'primary'?"),
+        ("primary", "erk", 0, 1, "no person called 'erk'; did you mean 'erik'?"),
+    ],
+)
+def test_an_override_that_cannot_be_is_refused(rotation: str, person: str, starts: int, ends: int, words: str) -> None:
+    """With words for the one who tried."""
+    with pytest.raises(Refused) as refused:
+        arranging.override(Duty(), company(), rotation, person, MONDAY + starts * HOUR, MONDAY + ends * HOUR, MONDAY)
+    assert words in str(refused.value)
+
+
+def test_taking_a_shift_lasts_until_its_end() -> None:
+    """The rest of the week, or the rest of another's override; not twice."""
+    now = MONDAY + 30 * HOUR
+    duty = arranging.take(Duty(), company(), "primary", "mei", now)
+    assert people(duty, 29.9, 30, 167, 168) == ["dana", "mei", "mei", "omar"]
+    with pytest.raises(Refused, match=r"mei is on call in primary already\."):
+        arranging.take(duty, company(), "primary", "mei", now)
+    short = arranging.override(Duty(), company(), "primary", "erik", MONDAY, MONDAY + 40 * HOUR, MONDAY)
+    assert people(arranging.take(short, company(), "primary", "mei", now), 29, 30, 39, 40) == [
+        "erik", "mei", "mei", "dana",
+    ]  # fmt: skip
+
+
+def test_a_swap_is_two_overrides_made_together() -> None:
+    """This week's rest for a whole week of the other's; each is found by its person."""
+    now = MONDAY + DAY
+    theirs = arranging.next_turn_of("primary", "mei", company(), Duty(), now)
+    assert theirs is not None
+    assert theirs.starts == MONDAY + 2 * WEEK
+    duty = arranging.swap(Duty(), company(), "primary", now, theirs.starts, now, "UDANA")
+    assert people(duty, 23, 24, 168, 336, 503, 504) == ["dana", "mei", "omar", "dana", "dana", "dana"]
+    assert [(o.person, o.starts) for o in duty.overrides] == [("mei", now), ("dana", MONDAY + 2 * WEEK)]
+    with pytest.raises(Refused, match=r"Both shifts are dana's already\."):
+        arranging.swap(Duty(), company(), "primary", MONDAY, MONDAY + HOUR, MONDAY)
+
+
+def test_whoever_is_away_is_covered_by_the_next_in_the_order() -> None:
+    """Who is not away either; all away is nobody, a gap."""
+    duty = arranging.away(Duty(), company(), "dana", MONDAY + DAY, MONDAY + 3 * DAY, MONDAY)
+    assert people(duty, 23, 24, 71, 72) == ["dana", "omar", "omar", "dana"]
+    duty = arranging.away(duty, company(), "omar", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
+    assert people(duty, 24, 48, 72, 168) == ["omar", "mei", "dana", "mei"]
+    duty = arranging.away(duty, company(), "mei", MONDAY, MONDAY + 4 * DAY, MONDAY)
+    assert people(duty, 47, 48, 72) == ["omar", "-", "dana"]
+    assert roster(company(), Directory(), MONDAY + 50 * HOUR, duty).of("on_call") == ()
+    assert people(arranging.cancel(duty, 3), 48) == ["mei"]
+
+
+def test_days_away_in_the_configuration_are_whole_local_days() -> None:
+    """First and last included, in the company's zone."""
+    entries = {n: {"slack": f"U{n.upper()}"} for n in THREE} | {
+        "dana": {"slack": "UDANA", "away": ["2026-11-24..2026-11-25"]}
+    }
+    berlin = company(people=entries, timezone="Europe/Berlin")
+    assert people(Duty(), 22.9, 23, 70.9, 71, of=berlin) == ["dana", "omar", "omar", "dana"]
+
+
+def test_what_was_said_last_counts() -> None:
+    """Taking a shift in one's own holiday holds; falling ill after taking one is covered."""
+    absent = arranging.away(Duty(), company(), "erik", MONDAY, MONDAY + WEEK, MONDAY)
+    back = arranging.take(absent, company(), "primary", "erik", MONDAY)
+    assert people(back, 5) == ["erik"]
+    ill = arranging.away(back, company(), "erik", MONDAY + HOUR, MONDAY + DAY, MONDAY)
+    assert people(ill, 0, 5, 25) == ["erik", "dana", "erik"]
+
+
+def test_the_backup_is_somebody_who_is_there() -> None:
+    """The next one of the order who is neither away nor on duty already; nobody when there is none."""
+    duty = arranging.away(Duty(), company(), "omar", MONDAY, MONDAY + 3 * DAY, MONDAY)
+    assert next_on_duty("primary", company(), duty, MONDAY) == ("mei",)
+    assert next_on_duty("primary", company(), duty, MONDAY + 4 * DAY) == ("omar",)
+    duty = arranging.away(duty, company(), "mei", MONDAY, MONDAY + 3 * DAY, MONDAY)
+    assert next_on_duty("primary", company(), duty, MONDAY) == ()
+    alone = company(rotations={"primary": {"people": ["dana"]}})
+    assert next_on_duty("primary", alone, Duty(), MONDAY) == ()
+
+
+def test_a_feed_says_who_and_its_gap_is_nobody() -> None:
+    """After its last shift nothing is known; nothing fetched is nobody."""
+    by_feed, duty = fed(("omar", 0, 2), ("mei", 3, 4), ("erik", 3, 4))
+    assert people(duty, -1, 0, 47, 48, 72, 96, of=by_feed) == ["-", "omar", "omar", "-", "mei+erik", "-"]
+    assert next_on_duty("primary", by_feed, duty, MONDAY) == ("mei", "erik")
+    assert shift_at("primary", by_feed, duty, MONDAY + 9 * DAY).ends is None
+    assert people(Duty(), 0, of=by_feed) == ["-"]
+    covered = arranging.override(duty, by_feed, "primary", "dana", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
+    assert people(covered, 47, 48, 71, 72, 200, 216, of=by_feed) == ["omar", "dana", "dana", "dana", "dana", "-"]
+
+
+def test_a_feed_that_fails_keeps_its_last_good_copy() -> None:
+    """And the error beside it, until it is read again."""
+    by_feed, duty = fed(("omar", 0, 7))
+    failed = arranging.feed_failed(duty, "primary", "no answer", MONDAY + HOUR)
+    assert people(failed, 5, of=by_feed) == ["omar"]
+    assert (failed.feeds["primary"].error, failed.feeds["primary"].fetched_at) == ("no answer", MONDAY)
+    assert arranging.fed(failed, "primary", (), MONDAY + DAY).feeds["primary"] == Feed(
+        rotation="primary", fetched_at=MONDAY + DAY
+    )
+
+
+def test_until_the_test_page_is_answered_both_are_on_call() -> None:
+    """From the start of the shift, wherever it was sent before; and no longer than the answer."""
+    start, early = MONDAY + WEEK, MONDAY + WEEK - 9 * HOUR
+    page = arranging.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=early)
+    sent = arranging.tested(Duty(), page)
+    assert people(sent, 160, 168, 335, 336) == ["dana", "omar+dana", "omar+dana", "mei"]
+    heard = arranging.answered(sent, "primary", start, "omar", start + HOUR)
+    assert people(heard, 168, 168.99, 169) == ["omar+dana", "omar+dana", "omar"]
+    assert arranging.answered(heard, "primary", start, "omar", start + DAY) is heard
+    assert arranging.tested(heard, page) is heard
+    before = arranging.answered(sent, "primary", start, "omar", early + HOUR)
+    assert people(before, 168) == ["omar"]
+    assert roster(company(), Directory(), start, sent).of("on_call") == ("UOMAR", "UDANA")
+
+
+def test_whoever_left_the_configuration_is_on_duty_no_more() -> None:
+    """What was arranged for them is as if it were not there."""
+    duty = Duty(
+        overrides=(Override(id=1, rotation="primary", person="zed", starts=MONDAY, ends=MONDAY + DAY),),
+        feeds={"primary": Feed(rotation="primary", shifts=(Shift(person="zed", starts=MONDAY, ends=MONDAY + DAY),))},
+    )
+    assert people(duty, 1) == ["dana"]
+    assert people(duty, 1, of=fed()[0]) == ["-"]
+
+
+def test_what_ended_long_ago_is_forgotten_and_numbers_are_not_used_again() -> None:
+    """A quarter stays."""
+    duty = arranging.override(Duty(), company(), "primary", "erik", MONDAY, MONDAY + DAY, MONDAY)
+    later = MONDAY + 100 * DAY
+    duty = arranging.away(duty, company(), "omar", later, later + DAY, later)
+    assert (duty.overrides, duty.away[0].id) == ((), 2)
+    assert Duty.model_validate_json(duty.model_dump_json()) == duty
+
+
+def test_upcoming_shifts_have_their_real_boundaries() -> None:
+    """Cut where people change, and nowhere else."""
+    duty = arranging.override(Duty(), company(), "primary", "erik", MONDAY + DAY, MONDAY + 2 * DAY, MONDAY)
+    duty = arranging.override(duty, company(), "primary", "omar", MONDAY + 7 * DAY, MONDAY + 8 * DAY, MONDAY)
+    turns = upcoming_shifts("primary", company(), duty, MONDAY + 30 * HOUR, MONDAY + 15 * DAY)
+    assert [(t.people, (t.starts - MONDAY).days) for t in turns] == [
+        (("erik",), 1), (("dana",), 2), (("omar",), 7), (("mei",), 14),
+    ]  # fmt: skip
+
+
+TIMES = st.integers(-200, 800).map(lambda h: MONDAY + h * HOUR)
+LENGTHS = st.integers(1, 400).map(lambda h: h * HOUR)
+KEYS = st.sampled_from([*THREE, "erik"])
+
+
+@st.composite
+def duties(draw: st.DrawFn) -> Duty:
+    """Some overrides and absences, in any order and overlap."""
+    duty = Duty()
+    for n in range(1, draw(st.integers(0, 6)) + 1):
+        starts, length, who = draw(TIMES), draw(LENGTHS), draw(KEYS)
+        if draw(st.booleans()):
+            made = Override(id=n, rotation="primary", person=who, starts=starts, ends=starts + length)
+            duty = duty.model_copy(update={"overrides": (*duty.overrides, made), "made": n})
+        else:
+            gone = Away(id=n, person=who, starts=starts, ends=starts + length)
+            duty = duty.model_copy(update={"away": (*duty.away, gone), "made": n})
+    if draw(st.booleans()):
+        start = MONDAY + WEEK
+        page = arranging.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=start - HOUR)
+        duty = arranging.tested(duty, page)
+    return duty
+
+
+@settings(max_examples=examples(60))
+@given(duties(), st.sampled_from(["12h", "1d", "1w"]), st.data())
+def test_boundaries_contain_every_change(duty: Duty, every: str, data: st.DataObject) -> None:
+    """Between two neighbouring boundaries the whole roster is constant."""
+    here = company(rotations={"primary": {"people": THREE, "every": every}})
+    edges = (MONDAY, *boundaries(here, duty, MONDAY, MONDAY + 3 * WEEK), MONDAY + 3 * WEEK)
+    assert list(edges) == sorted(set(edges))
+    at = data.draw(st.integers(0, len(edges) - 2))
+    inside = [edges[at], edges[at] + (edges[at + 1] - edges[at]) / 3, edges[at + 1] - TICK]
+    assert len({str(dict(roster(here, Directory(), i, duty).holders)) for i in inside}) == 1
+
+
+@settings(max_examples=examples(60))
+@given(duties(), TIMES)
+def test_turns_follow_each_other_without_gap_or_overlap(duty: Duty, at: datetime) -> None:
+    """Each begins where the one before ends, and holds the people whom its whole length has."""
+    turns = upcoming_shifts("primary", company(), duty, at, at + 3 * WEEK)
+    quiet = duty.model_copy(update={"tests": ()})
+    assert turns[0].starts <= at
+    for turn, following in pairwise(turns):
+        assert turn.ends == following.starts
+        assert {on_duty("primary", company(), quiet, i) for i in (turn.starts, following.starts - TICK)} == {
+            turn.people
+        }
+
+
+@settings(max_examples=examples(60))
+@given(duties(), TIMES)
+def test_the_last_made_override_of_an_instant_holds(duty: Duty, at: datetime) -> None:
+    """Unless its person went away after that."""
+    holding = [o for o in duty.overrides if o.starts <= at < o.ends]
+    if holding and not any(a.id > holding[-1].id for a in duty.away):
+        quiet = duty.model_copy(update={"tests": ()})
+        assert on_duty("primary", company(), quiet, at) == (holding[-1].person,)
+
+
+NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)  # a Wednesday, 10:00 in Berlin
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-12-24", "2026-12-23T23:00"),
+        ("2026-12-24 18:00", "2026-12-24T17:00"),
+        ("2026-12-24T18:00", "2026-12-24T17:00"),
+        ("2026-12-24T18:00+00:00", "2026-12-24T18:00"),
+        ("today 18:00", "2026-11-25T17:00"),
+        ("18:00", "2026-11-25T17:00"),
+        ("Tomorrow", "2026-11-25T23:00"),
+        ("tomorrow, 9:30", "2026-11-26T08:30"),
+        ("monday 09:00", "2026-11-30T08:00"),
+        ("wednesday 11:00", "2026-11-25T10:00"),
+        ("wed 09:00", "2026-12-02T08:00"),
+        ("2028-02-29 00:00", "2028-02-28T23:00"),
+        # Skipped by the clock change: as much later as the gap is long. Repeated by it: the first time.
+        ("2027-03-28 02:30", "2027-03-28T01:30"),
+        ("2026-10-25 02:30", "2026-10-25T00:30"),
+    ],
+)
+def test_times_as_people_type_them(text: str, utc: str) -> None:
+    """In Berlin's time."""
+    assert local_instant(text, "Europe/Berlin", NOW) == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is not a time; write one like"),
+        ("noon", "'noon' is not a time; write one like 2026-12-24 18:00"),
+        ("24.12.2026", "is not a time"),
+        ("2026-12-24 25:00", "is not a time"),
+        ("2027-02-29", "there is no 2027-02-29 in the calendar"),
+        ("2027-02-29 12:00", "there is no 2027-02-29 in the calendar"),
+        ("t 12:00", "is not a time"),
+    ],
+)
+def test_what_is_no_time_is_refused(text: str, words: str) -> None:
+    """With examples of what is."""
+    with pytest.raises(ValueError, match=words):
+        local_instant(text, "Europe/Berlin", NOW)
+
+
+def test_the_board_tells_what_was_arranged() -> None:
+    """People, backup, next handover, overrides, absences, a test page without an answer."""
+    now = MONDAY + HOUR
+    duty = arranging.override(Duty(), company(), "primary", "erik", now, MONDAY + DAY, now, "UOMAR", "dentist")
+    duty = arranging.away(duty, company(), "mei", now, MONDAY + DAY, now, why="ill")
+    duty = arranging.tested(duty, arranging.TestPage(rotation="primary", shift_start=now, person="erik", sent_at=now))
+    policy = Policy(name="kars", title="KARS", roles={"on_call": "on-call engineer"}, severities={})
+    names = {f"U{n.upper()}": n.title() for n in (*THREE, "erik")}
+    lines = on_call(company(), policy, Directory(), Roster(holders={"on_call": ("UERIK",)}), now, duty)
+    said = "\n".join(plain(told, names) for told in lines)
+    for words in (
+        "primary: @Erik and @Dana, backup @Dana",
+        "to @Dana",
+        "Test page sent at",
+        "Override 1: @Erik in primary from",
+        "by @Omar: dentist",
+        "Away 2: @Mei from",
+        "on-call engineer: @Erik",
+    ):
+        assert words in said

@@ -1,0 +1,50 @@
+"""The benchmark works: a tiny run of it, whose figures mean nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load import TABLE
+from benchmarks.numbers import percentile, size_of, time_of, times
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+def test_a_tiny_run_fills_the_table(tmp_path: Path) -> None:
+    """Every part of it runs; what stands around the table stays."""
+    page = tmp_path / "performance.md"
+    page.write_text("before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n")
+    command = [sys.executable, "-m", "benchmarks.load", "--tiny", "--no-peers", "--into", str(page)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=300)
+    text = page.read_text()
+    assert text.startswith("before\n<!-- measured -->\n| | Tocsin |")
+    assert text.endswith("<!-- /measured -->\nafter\n")
+    assert "old" not in text
+    for what in ("decided and committed", "`tocsin run`", "Redis's data", "press Acknowledge", "`/incident list`"):
+        assert what in text
+
+
+def test_the_page_has_a_place_for_the_table() -> None:
+    """Where `make bench` writes it."""
+    assert len(TABLE.findall((ROOT / "docs" / "performance.md").read_text())) == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (time_of(0.00421), "4.21 ms"),
+        (time_of(1.3123), "1.31 s"),
+        (size_of(12_345), "12.3 kB"),
+        (size_of(45_600_000), "45.6 MB"),
+        (times(3.0, 1.5), "2"),
+        (times(3.0, 0.0), "–"),
+        (str(percentile(range(1, 101), 0.99)), "99"),
+        (str(percentile([7.0], 0.99)), "7.0"),
+    ],
+)
+def test_figures_are_written_so_that_people_can_read_them(shown: str, expected: str) -> None:
+    """Three figures are enough."""
+    assert shown == expected

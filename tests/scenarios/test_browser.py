@@ -1,0 +1,510 @@
+"""The whole program as a newcomer meets it: `tocsin run`, and everything else through the page in a real browser.
+
+Screenshots of each station are left in `ci-output/`.
+"""
+
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
+
+from escalation.config.policy import Severity
+from escalation.incident.model import Incident
+from escalation.incident.records import CopyKind
+from escalation.storage.store import Store
+from tests.sandbox.test_page import CHROMIUM, DESK, FLAGS, PHONE
+from tests.scenarios.test_run import Instance
+from tests.support.waiting import eventually
+from tocsin.commands.incidents import on_duty
+from tocsin.config import loader
+from tocsin.config.settings import EXAMPLE_CONFIG
+from tocsin.doctor.redis_checks import PARTS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs the system's Chromium"),
+]
+
+SHOTS = Path(__file__).parents[2] / "ci-output"
+WITHIN = 40_000  # milliseconds until something has to be seen; generous, for slow machines
+START = 60.0  # seconds until a program runs, while another one starts on the same two cores
+PATIENCE = 5_000  # milliseconds after which a person presses once more
+PEOPLE = {
+    "dana": "U0DANA0001", "omar": "U0OMAR0001", "mei": "U0MEI00001", "lena": "U0LENA0001", "bruno": "U0BRUNO001",
+    "erik": "U0ERIK0001", "carla": "U0CARLA001", "victor": "U0VICTOR01", "paula": "U0PAULA001",
+}  # fmt: skip
+DECLARE = "/incident declare Checkout is down"
+
+
+@dataclass
+class Visitor:
+    """Somebody at the page: what they do there, and what they see."""
+
+    page: Page
+    story: str
+    shots: int = 0
+
+    def becomes(self, key: str) -> None:
+        if self.page.locator("#to-sidebar").is_visible():
+            self.page.click("#to-sidebar")
+        self.page.click("#switcher")
+        self.page.click(f'[data-user="{PEOPLE[key]}"]')
+        expect(self.page.locator(f'#switcher[data-acting="{PEOPLE[key]}"]')).to_have_count(1)
+
+    def opens(self, channel: str) -> None:
+        """A channel by the beginning of its name."""
+        if self.page.locator("#to-sidebar").is_visible():
+            self.page.click("#to-sidebar")
+        self.page.locator(f'[data-channel-name^="{channel}"]').first.click()
+
+    def types(self, text: str) -> None:
+        self.page.fill("#composer", text)
+        self.page.press("#composer", "Enter")
+
+    def fills(self, **fields: str) -> None:
+        for block_id, words in fields.items():
+            self.page.fill(f"dialog [data-block-id={block_id}]", words)
+
+    def submits(self) -> None:
+        self.page.click("dialog [type=submit]")
+
+    def declares(self, command: str = DECLARE, severity: str = "P0") -> None:
+        """Through the form, up to the moment when it closes."""
+        self.types(command)
+        self.page.select_option("dialog [data-block-id=severity]", severity)
+        self.sees(self.form, "Pages at once")
+        self.fills(impact="Nobody can pay")
+        self.submits()
+        self.is_rid_of(self.form)
+
+    def sees(self, where: Locator, *texts: str | re.Pattern[str]) -> None:
+        for text in texts:
+            expect(where).to_contain_text(text, timeout=WITHIN)
+
+    def is_rid_of(self, what: Locator) -> None:
+        expect(what).to_have_count(0, timeout=WITHIN)
+
+    def keeps(self, name: str) -> None:
+        """A screenshot for people."""
+        self.shots += 1
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{self.story}-{self.shots:02d}-{name}.png")
+
+    @property
+    def form(self) -> Locator:
+        return self.page.locator("#modal[open]")
+
+    @property
+    def card(self) -> Locator:
+        """The newest card of the open channel."""
+        return self.page.locator('#messages .message:has([data-block="card"])').last
+
+    @property
+    def thread(self) -> Locator:
+        return self.page.locator("#replies")
+
+    @property
+    def last(self) -> Locator:
+        return self.page.locator("#messages .message").last
+
+
+def button(where: Locator, label: str) -> Locator:
+    return where.get_by_role("button", name=label, exact=True)
+
+
+def fits(page: Page) -> bool:
+    """Nothing can be pushed sideways: neither the page nor what is in it."""
+    return bool(
+        page.evaluate(
+            """[...document.querySelectorAll("html, #messages, #replies, dialog[open] .body")]
+            .filter(box => box.checkVisibility()).every(box => box.scrollWidth <= box.clientWidth)"""
+        )
+    )
+
+
+@contextmanager
+def program(folder: Path, speed: float) -> Iterator[Instance]:
+    """`tocsin run`, ready."""
+    instance = Instance(folder)
+    (folder / ".env").write_text(f"TOCSIN_SPEED={speed:g}\n")
+    process = instance.start()
+    try:
+        starts(instance)
+        yield instance
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def starts(instance: Instance) -> None:
+    deadline = time.monotonic() + START
+    while not (instance.ready() and set(instance.parts()) == set(PARTS)):
+        assert time.monotonic() < deadline, instance.output
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visiting(browser: Browser, instance: Instance, story: str, **screen: Any) -> Iterator[Visitor]:
+    context = browser.new_context(timezone_id="UTC", locale="en-US", **({"viewport": DESK} | screen))
+    page = context.new_page()
+    page.set_default_timeout(WITHIN)
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(f"http://127.0.0.1:{instance.page}/")
+    page.wait_for_selector("#switcher[data-acting]", state="attached")
+    visitor = Visitor(page, story)
+    try:
+        yield visitor
+        assert not failures
+    finally:
+        visitor.keeps("end")
+        context.close()
+
+
+def on_call() -> str:
+    """Who is on call in the example company this week."""
+    return str(on_duty(loader.load(EXAMPLE_CONFIG).company, datetime.now(UTC))["roles"]["on_call"][0])
+
+
+# A P0 from its declaration to its resolution -------------------------------------------------------------------------
+
+
+def test_a_p0_is_declared_handled_and_resolved(browser: Browser, tmp_path: Path) -> None:
+    """What the README tells a newcomer to try, click by click, with the clocks at 120."""
+    with program(tmp_path, 120) as instance, visiting(browser, instance, "p0") as visitor:
+        visitor.sees(visitor.page.locator("#hint"), DECLARE)
+        visitor.keeps("first-visit")
+        visitor.becomes("paula")
+        visitor.declares()
+        visitor.sees(visitor.last, "Only visible to you", "Declared:", "Paged now:")
+        visitor.keeps("declared")
+        visitor.opens("incidents")
+        visitor.sees(visitor.card, "P0 Critical · Investigating", "Checkout is down", "Impact: Nobody can pay")
+        visitor.sees(visitor.card, "Nobody has acknowledged", "What fires next", "Clocks run 120x faster")
+        visitor.keeps("card")
+        acknowledge(visitor)
+        find_and_fix(visitor)
+        resolve(visitor)
+
+
+def acknowledge(visitor: Visitor) -> None:
+    """From the on-call engineer's direct messages."""
+    engineer = visitor.page.locator(f'[data-waiting="{PEOPLE[on_call()]}"]')
+    engineer.click()
+    visitor.sees(visitor.card, "You are paged as on-call engineer", "Why: a P0 was declared", "Nobody has acknowledged")
+    visitor.keeps("page")
+    # At this speed the page is repeated every few seconds, and only its newest copy has buttons.
+    insist(
+        lambda: button(visitor.card, "Acknowledge").click(timeout=PATIENCE),
+        lambda **more: expect(visitor.card).to_contain_text("Acknowledged by", **more),
+    )
+    visitor.is_rid_of(button(visitor.page.locator("#messages"), "Acknowledge"))
+    visitor.keeps("page-acknowledged")
+    visitor.opens("incidents")
+    visitor.sees(visitor.card, "Acknowledged by", "Assigned:")
+    visitor.is_rid_of(button(visitor.card, "Acknowledge"))
+    visitor.card.locator(".replies").click()
+    visitor.sees(visitor.thread, "P0 INCIDENT - CRITICAL", "Tier 1 (Responders) paged", "Acknowledged by")
+    visitor.keeps("thread")
+
+
+def find_and_fix(visitor: Visitor) -> None:
+    """Root cause, fix, update: on the card, with what each leaves in the thread."""
+    button(visitor.card, "Root cause found").click()
+    visitor.fills(cause="The gateway's certificate expired")
+    visitor.keeps("root-cause")
+    visitor.submits()
+    visitor.sees(visitor.card, "Root cause identified", "Root cause: The gateway's certificate expired")
+    button(visitor.card, "Start fix").click()
+    visitor.sees(visitor.card, "P0 Critical · Fixing")
+    button(visitor.card, "Fix applied").click()
+    visitor.sees(visitor.card, "P0 Critical · Monitoring", "Escalation rests while the fix is watched")
+    visitor.is_rid_of(button(visitor.card, "Start fix"))
+    button(visitor.card, "Post update").click()
+    visitor.fills(progress="The new certificate is in place", next_steps="Watch the error rate")
+    visitor.keeps("update")
+    visitor.submits()
+    visitor.sees(visitor.thread, "Root cause found by", "Fix started by", "Fix applied by", "P0 INCIDENT UPDATE")
+    visitor.sees(visitor.thread, "Progress: The new certificate is in place")
+
+
+def resolve(visitor: Visitor) -> None:
+    """Once the fix was watched, Tocsin asks whether it held; the answer is the resolution notice."""
+    question = visitor.thread.locator(".message", has_text="did the fix hold?")
+    visitor.sees(question, "watched for 30 minutes")
+    visitor.keeps("did-it-hold")
+    button(question, "Resolve").click()
+    visitor.fills(
+        summary="An expired certificate",
+        resolution="Renewed it",
+        verification="Payments pass",
+        next_steps="Renew by cron",
+    )
+    visitor.keeps("resolve")
+    visitor.submits()
+    visitor.sees(
+        visitor.last,
+        "P0 INCIDENT RESOLVED", "Resolution time: 20", re.compile(r"Duration: \d"), "Severity: P0 - Critical",
+        "Summary: An expired certificate", "Resolution: Renewed it", "Verification: Payments pass",
+        "Impact: Nobody can pay. No data loss", "Post-incident review: due by", "Next steps: Renew by cron",
+        "Resolved by",
+    )  # fmt: skip
+    visitor.sees(visitor.card, "P0 Critical · Resolved", "Summary: An expired certificate")
+    expect(visitor.card.locator(".actions button")).to_have_text(["Reopen", "Review held"], timeout=WITHIN)
+    visitor.keeps("resolved")
+    visitor.opens("Tocsin")
+    visitor.sees(visitor.card, "P0 Critical · Resolved")
+    visitor.page.click("[data-tab=home]")
+    visitor.sees(visitor.page.locator("#home"), "No open incidents", "On call")
+    visitor.keeps("home")
+
+
+# Nobody answers ------------------------------------------------------------------------------------------------------
+
+
+def test_a_p0_that_nobody_touches_climbs_to_the_cto(browser: Browser, tmp_path: Path) -> None:
+    """Two hours, at speed 600 twelve seconds: the CTO is paged, told why, and resolves it from the menu."""
+    with program(tmp_path, 600) as instance, visiting(browser, instance, "climb") as visitor:
+        visitor.becomes("paula")
+        visitor.declares()
+        visitor.opens("incidents")
+        visitor.sees(visitor.card, "What fires next")
+        visitor.becomes("carla")
+        visitor.opens("Tocsin")
+        visitor.sees(
+            visitor.card, "You are paged as CTO and executives (tier 4", "Why: it is not resolved after 2 hours"
+        )
+        visitor.keeps("cto")
+        insist(lambda: from_the_menu(visitor, "Resolve"), expect(visitor.form).to_be_visible)
+        visitor.fills(summary="Restarted", resolution="By hand")
+        visitor.submits()
+        visitor.is_rid_of(visitor.form)
+        visitor.opens("incidents")
+        visitor.sees(visitor.last, "P0 INCIDENT RESOLVED", "Resolved by @Carla Mendes")
+        visitor.page.locator("#messages .replies").first.click()
+        visitor.sees(visitor.thread, *(f"Tier {n} (" for n in (1, 2, 3, 4)))
+
+
+def from_the_menu(visitor: Visitor, label: str) -> None:
+    """At this speed a newer copy of the card may take the place of the one whose menu is open: once more, then."""
+    visitor.card.locator('[data-block-id="card-actions"][aria-label="More actions"]').click(timeout=PATIENCE)
+    visitor.keeps("menu")
+    visitor.page.get_by_role("menuitem", name=label, exact=True).click(timeout=PATIENCE)
+
+
+# Forms and phones ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """At the policy's own pace nothing falls due while somebody looks."""
+    with program(tmp_path_factory.mktemp("calm"), 1) as instance:
+        yield instance
+
+
+TITLES = [
+    ("", "Please complete this required field."),
+    ("   ", "Please fill this in."),
+    ("x" * 201, "This has 201 characters; the limit is 200."),
+]
+
+
+def test_a_wrong_title_is_said_at_its_field(browser: Browser, calm: Instance) -> None:
+    """Empty, blank, too long: the form stays, the words are at the field, and what was filled in is kept."""
+    with visiting(browser, calm, "form") as visitor:
+        visitor.types("/incident declare")
+        visitor.page.select_option("dialog [data-block-id=severity]", "P2")
+        visitor.fills(impact="Some wait")
+        for title, complaint in TITLES:
+            visitor.fills(title=title)
+            visitor.submits()
+            expect(visitor.form.locator("[data-block=title] .error")).to_have_text(complaint, timeout=WITHIN)
+            expect(visitor.form.locator(".wrong")).to_have_count(1)
+        visitor.keeps("too-long")
+        expect(visitor.form.locator("[data-block-id=impact]")).to_have_value("Some wait")
+        visitor.fills(title="Search is slow")
+        visitor.submits()
+        visitor.is_rid_of(visitor.form)
+        visitor.sees(visitor.last, "Declared:", "P2 Search is slow")
+
+
+def test_a_card_is_read_and_answered_on_a_phone(browser: Browser, calm: Instance) -> None:
+    """390 px wide: form, card, thread and page fit, and every button of the card is within reach."""
+    with visiting(browser, calm, "phone", viewport=PHONE, has_touch=True, device_scale_factor=2) as visitor:
+        visitor.becomes("paula")
+        visitor.types("/incident declare Checkout is down: card payments fail for everyone")
+        visitor.page.select_option("dialog [data-block-id=severity]", "P0")
+        visitor.sees(visitor.form, "Pages at once")
+        assert fits(visitor.page)
+        visitor.keeps("form")
+        visitor.submits()
+        visitor.is_rid_of(visitor.form)
+        visitor.opens("incidents")
+        visitor.sees(visitor.card, "P0 Critical · Investigating", "What fires next")
+        assert fits(visitor.page)
+        within_reach(visitor.card.locator(".actions button"))
+        visitor.keeps("card")
+        visitor.card.locator(".replies").click()
+        visitor.sees(visitor.thread, "Tier 1 (Responders) paged")
+        assert fits(visitor.page)
+        visitor.keeps("thread")
+        visitor.page.click("#thread-close")
+        visitor.becomes("lena")
+        visitor.opens("Tocsin")
+        visitor.sees(visitor.card, "You are paged as DevOps lead", "Why: a P0 was declared")
+        assert fits(visitor.page)
+        button(visitor.card, "Acknowledge").tap()
+        visitor.sees(visitor.card, "Acknowledged by @Lena Fischer", "in time")
+        visitor.keeps("page-acknowledged")
+
+
+def test_a_press_survives_a_change_of_its_card(browser: Browser, calm: Instance) -> None:
+    """The card is refreshed between the press of a button and its release: the press counts, the card follows."""
+    with visiting(browser, calm, "press") as visitor:
+        visitor.becomes("paula")
+        visitor.declares("/incident declare Login is slow", "P1")
+        visitor.opens("incidents")
+        visitor.sees(visitor.card, "Login is slow", re.compile(r"[2-9] replies"))
+        (incident,) = re.findall(r"INC-\d+-\d+", visitor.card.locator(".context").inner_text())
+        button(visitor.card, "Post update").hover()
+        visitor.page.mouse.down()
+        said_by(calm, "omar", f"ack {incident}")
+        eventually(lambda: f"Acknowledged* by <@{PEOPLE['omar']}>" in workspace_of(calm).text)
+        visitor.page.mouse.up()
+        expect(visitor.form).to_be_visible(timeout=WITHIN)
+        visitor.sees(visitor.card, "Acknowledged by @Omar Haddad")
+        button(visitor.form, "Cancel").click()
+        visitor.is_rid_of(visitor.form)
+
+
+def said_by(instance: Instance, key: str, command: str) -> None:
+    with httpx2.Client(trust_env=False) as client:
+        asked = {"as": PEOPLE[key], "channel": "C0GENERAL1", "command": "/incident", "text": command}
+        assert client.post(f"http://127.0.0.1:{instance.page}/ui/command", json=asked).json()["ok"]
+
+
+def workspace_of(instance: Instance) -> httpx2.Response:
+    with httpx2.Client(trust_env=False) as client:
+        return client.get(f"http://127.0.0.1:{instance.page}/control/state")
+
+
+def within_reach(buttons: Locator) -> None:
+    """Each is large enough for a thumb and inside of the screen; a card that is being drawn anew is looked at again."""
+    size = "all => all.map(one => one.getBoundingClientRect()).map(at => [at.height, at.right])"
+
+    def reached() -> bool:
+        places = buttons.evaluate_all(size)
+        return len(places) >= 4 and all(height >= 30 and right <= PHONE["width"] for height, right in places)
+
+    eventually(reached, "a button is too small, or off the screen")
+
+
+# kill -9 -------------------------------------------------------------------------------------------------------------
+
+
+def test_kill_9_of_every_part_loses_and_doubles_nothing(browser: Browser, tmp_path: Path) -> None:
+    """While a P0 climbs; its reporter goes on after each, and everybody is paged once for each tier."""
+    with program(tmp_path, 240) as instance, visiting(browser, instance, "kill") as visitor:
+        visitor.becomes("paula")
+        visitor.declares()
+        visitor.opens("incidents")
+        visitor.page.locator("#messages .replies").click()
+        for part in (*PARTS, "valkey", "workspace"):
+            os.kill(process_of(instance, part), signal.SIGKILL)
+            post_update(visitor, f"Still here after the death of {part}")
+        visitor.keeps("all-were-killed")
+        visitor.sees(visitor.thread, "Tier 4 (CTO and executives) paged")
+        nothing_lost_nothing_doubled(*snapshot(instance))
+
+
+def process_of(instance: Instance, part: str) -> int:
+    if part == "valkey":
+        return int(instance.redis().info("server")["process_id"])
+    if part == "workspace":
+        return next(pid for pid in children(instance.started[-1].pid) if command(pid)[0] == b"tocsin workspace")
+    return instance.parts()[part]
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command(pid: int) -> list[bytes]:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+
+
+def post_update(visitor: Visitor, progress: str) -> None:
+    """As a person would: what does not answer is pressed once more; the update is then in the thread, once."""
+    form = visitor.form.locator("[data-block-id=progress]")
+    insist(lambda: button(visitor.card, "Post update").click(timeout=PATIENCE), expect(form).to_be_visible)
+    visitor.fills(progress=progress)
+    insist(visitor.submits, expect(visitor.form).to_be_hidden)
+    expect(visitor.thread.get_by_text(f"Progress: {progress}")).to_have_count(1, timeout=WITHIN)
+
+
+def insist(press: Callable[[], None], until: Callable[..., None]) -> None:
+    deadline = time.monotonic() + WITHIN / 1000
+    while True:
+        try:
+            press()
+            return until(timeout=PATIENCE)
+        except (AssertionError, Error):
+            assert time.monotonic() < deadline
+
+
+def snapshot(instance: Instance) -> tuple[Incident, dict[str, Any]]:
+    """The incident once all it had to say has arrived, and the workspace of the same moment."""
+    store = Store(instance.redis(), lambda *_: None)
+    found: list[tuple[Incident, dict[str, Any]]] = []
+
+    def settled() -> bool:
+        (incident,) = store.open_incidents()
+        found[:] = [(incident, workspace_of(instance).json())]
+        waiting = [e for e in incident.effects if e.kind in ("page", "say", "tell", "card")]
+        return not waiting and store.open_incidents() == (incident,)
+
+    eventually(settled, "something was never delivered")
+    return found[0]
+
+
+def nothing_lost_nothing_doubled(incident: Incident, state: dict[str, Any]) -> None:
+    """What stands in the workspace, against what the incident says was sent."""
+    said = [(c, m) for c, messages in state["messages"].items() for m in messages if m.get("metadata")]
+    deliveries = Counter(m["metadata"]["event_payload"]["delivery"] for _, m in said)
+    assert max(deliveries.values()) == 1, deliveries.most_common(3)
+    direct = {c["id"] for c in state["channels"] if c["is_im"]}
+    pages = {(c, m["ts"]) for c, m in said if c in direct and "You are paged" in m["text"]}
+    assert pages == {(c.channel, c.ts) for c in incident.copies if c.kind is CopyKind.DIRECT}
+    assert {c.page for c in incident.copies if c.page} == {p.n for p in incident.pages}
+    assert {(p.tier, p.person) for p in incident.pages} == set(expected_pages())
+    assert max(Counter((p.tier, p.person, p.why) for p in incident.pages).values()) == 1
+    told = Counter(m["text"] for _, m in said if m["text"].startswith("📟 *Tier") and m.get("thread_ts"))
+    assert [text[:9] for text in told][:4] == [f"📟 *Tier {n}" for n in (1, 2, 3, 4)]
+    assert max(told.values()) == 1
+
+
+def expected_pages() -> Iterator[tuple[int, str]]:
+    """(tier, person) for the whole ladder of a P0, as the example company stands this week."""
+    loaded = loader.load(EXAMPLE_CONFIG)
+    duty = on_duty(loaded.company, datetime.now(UTC))["roles"]
+    for n, tier in enumerate(loaded.policy.severities[Severity("P0")].tiers, 1):
+        yield from {(n, PEOPLE[key]) for role in tier.roles for key in duty[role]}

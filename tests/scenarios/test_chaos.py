@@ -1,0 +1,238 @@
+"""The audit of `benchmarks.chaos`: it finds each kind of harm that is done to a sound history; and a short storm."""
+
+import copy
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from benchmarks import chaos, faults, people
+from benchmarks.count import Outside, Verdict, judged, percentile
+from benchmarks.witness import clock_time
+from escalation.incident.effects import OpenRoom, Refresh
+from escalation.incident.events import Acknowledge, Delivered, Resolve, RoomOpened
+from escalation.incident.model import Incident
+from escalation.incident.records import Room
+from tests.support.story import Story
+
+Json = dict[str, Any]
+
+
+class Recorded(Story):
+    """A story of which every state is kept, and whose messages stand in a workspace a tenth of a second later."""
+
+    def __init__(self, **facts: Any) -> None:
+        self.states: list[tuple[str, Json]] = []
+        self.messages: list[Json] = []
+        self.rooms: list[Json] = []
+        super().__init__(**facts)
+
+    def _stands(self, incident: Incident) -> "Story":
+        self.states.append((incident.id, json.loads(incident.model_dump_json())))
+        return super()._stands(incident)
+
+    def deliver(self) -> "Recorded":
+        """Carry out everything that waits."""
+        while self.incident.effects:
+            effect = self.incident.effects[0]
+            self.now += timedelta(seconds=0.1)
+            if isinstance(effect, OpenRoom):
+                self.rooms.append({"id": "CROOM", "name": effect.name})
+                self.do(RoomOpened(effect=effect.id, room=Room(channel="CROOM", name=effect.name, private=False)))
+                continue
+            ts = f"{self.now.timestamp():.6f}"
+            if effect.kind in ("page", "card", "say", "tell"):
+                payload = {"delivery": effect.id}
+                self.messages.append(
+                    {"ts": ts, "metadata": {"event_type": "tocsin_delivery", "event_payload": payload}}
+                )
+            face = effect.face if isinstance(effect, Refresh) else self.incident.face
+            self.do(Delivered(effect=effect.id, channel="C1", ts=ts, face=face))
+        return self
+
+    def outside(self) -> Outside:
+        state = {"messages": {"C1": self.messages}, "channels": self.rooms}
+        now, mark = (self.now + timedelta(seconds=10)).timestamp(), self.incident.stamp
+        return Outside(state, frozenset(), (), {}, {self.incident.id: mark}, now)
+
+
+def told() -> Recorded:
+    """A P0 that nobody acknowledges for half an hour, and that is resolved then."""
+    story = Recorded(severity="P0")
+    for minute in range(1, 33):
+        story.deliver().until(minute)
+    story.do(Acknowledge(by="UONCALL"))
+    story.deliver().do(Resolve(by="UONCALL", summary="It was the cache", resolution="We emptied it"))
+    return story.deliver()
+
+
+@pytest.fixture(scope="module")
+def sound() -> Recorded:
+    return told()
+
+
+def verdict(story: Recorded, states: list[tuple[str, Json]] | None = None, outside: Outside | None = None) -> Verdict:
+    return judged(states or story.states, outside or story.outside())
+
+
+def test_a_sound_history_is_found_sound(sound: Recorded) -> None:
+    """Everything that fired and was sent is counted, and nothing is complained of."""
+    found = verdict(sound)
+    assert (found.lost, found.doubled, found.early) == ([], [], [])
+    assert found.fired > 10
+    assert found.sent["page"] > 5
+
+
+def delivery(message: Json) -> str:
+    return str(message["metadata"]["event_payload"]["delivery"])
+
+
+def page_of(story: Recorded) -> Json:
+    pages = {e.id for e in story.caused.values() if e.kind == "page"}
+    return next(m for m in story.messages if delivery(m) in pages)
+
+
+def without_a_page(story: Recorded, state: Json) -> None:
+    state["messages"]["C1"].remove(page_of(story))
+
+
+def with_a_page_twice(story: Recorded, state: Json) -> None:
+    state["messages"]["C1"].append({**page_of(story), "ts": "1734539999.000000"})
+
+
+def with_a_page_too_soon(story: Recorded, state: Json) -> None:
+    found = next(m for m in state["messages"]["C1"] if delivery(m) == delivery(page_of(story)))
+    found["ts"] = f"{story.caused[delivery(found)].at.timestamp() - 0.001:.6f}"
+
+
+def with_a_stranger(story: Recorded, state: Json) -> None:
+    payload = {"delivery": "INC-20241218-001-999"}
+    state["messages"]["C1"].append(
+        {"ts": "1.0", "metadata": {"event_type": "tocsin_delivery", "event_payload": payload}}
+    )
+
+
+def with_a_second_room(story: Recorded, state: Json) -> None:
+    state["channels"].append({"id": "COTHER", "name": "inc-20241218-001-checkout-is-down-2"})
+
+
+@pytest.mark.parametrize(
+    ("harm", "kind", "words"),
+    [
+        (without_a_page, "lost", "is not in Slack"),
+        (with_a_page_twice, "doubled", "stands 2 times in Slack"),
+        (with_a_page_too_soon, "early", "before it was decided"),
+        (with_a_stranger, "doubled", "nobody decided it"),
+        (with_a_second_room, "doubled", "belongs to nobody"),
+    ],
+)
+def test_harm_in_slack_is_found(sound: Recorded, harm: Callable[[Recorded, Json], None], kind: str, words: str) -> None:
+    """One message or room too few, too many or too soon is named, and nothing else."""
+    outside = copy.deepcopy(sound.outside())
+    harm(sound, outside.workspace)
+    found = verdict(sound, outside=outside)
+    assert len(found.lost + found.doubled + found.early) == 1
+    (line,) = getattr(found, kind)
+    assert words in line
+
+
+def firing(states: list[tuple[str, Json]]) -> int:
+    """The number of the state in which nobody's acknowledging was noticed."""
+    return next(n for n, (_, doc) in enumerate(states) if any(e["kind"] == "checkpoint" for e in doc["timeline"]))
+
+
+def forgotten(states: list[tuple[str, Json]]) -> None:
+    """The checkpoint vanishes, and leaves no line behind."""
+    for _, doc in states[firing(states) :]:
+        for entry in doc["timeline"]:
+            entry["kind"] = "other" if entry["kind"] == "checkpoint" else entry["kind"]
+
+
+def hasty(states: list[tuple[str, Json]]) -> None:
+    """The checkpoint fires a millisecond before its time."""
+    for _, doc in states[firing(states) :]:
+        entry = next(e for e in doc["timeline"] if e["kind"] == "checkpoint")
+        entry["at"] = entry["fields"]["due"].replace(":00+00:00", ":59.999+00:00").replace("15:45", "15:44")
+
+
+def never_set(states: list[tuple[str, Json]]) -> None:
+    """The first checkpoint is not among those that wait, from the beginning."""
+    for _, doc in states:
+        doc["checkpoints"] = [c for c in doc["checkpoints"] if c["about"] != "unacknowledged"]
+
+
+def stuck(states: list[tuple[str, Json]]) -> None:
+    """The last state still has a checkpoint whose time has passed."""
+    del states[firing(states) :]
+
+
+@pytest.mark.parametrize(
+    ("harm", "kind", "words"),
+    [
+        (forgotten, "lost", "unacknowledged-1 (due 2024-12-18T15:45:00Z) went without firing"),
+        (hasty, "early", "unacknowledged-1 fired 0.001000 s early"),
+        (never_set, "lost", "unacknowledged was never set"),
+        (stuck, "lost", "unacknowledged-1 (due 2024-12-18T15:45:00Z) has not fired"),
+    ],
+)
+def test_harm_in_the_history_is_found(
+    sound: Recorded, harm: Callable[[list[tuple[str, Json]]], None], kind: str, words: str
+) -> None:
+    """A checkpoint that is missing, forgotten, hasty or stuck is named."""
+    states = copy.deepcopy(sound.states)
+    harm(states)
+    assert any(words in line for line in getattr(verdict(sound, states), kind))
+
+
+@pytest.mark.parametrize(("decided_after", "lost"), [(-1.0, True), (1.0, False)])
+def test_what_is_decided_while_the_workers_end_is_not_lost(decided_after: float, lost: bool) -> None:
+    """It waits for the next start; what waited before should have been sent."""
+    story = Recorded(severity="P0").deliver()
+    story.now += timedelta(seconds=60)
+    story.do(Acknowledge(by="UONCALL"))
+    rested = story.now.timestamp() - decided_after
+    verdict = judged(story.states, replace(story.outside(), rested=rested))
+    assert bool(verdict.lost) is lost
+
+
+def test_whoever_was_told_of_a_declaration_finds_it(sound: Recorded) -> None:
+    """A title that a person saw confirmed has to be there; one that was never confirmed need not."""
+    outside = sound.outside()
+    outside.told.update({"Checkout is down": True, "Search is down": True, "Mail is down": False})
+    assert verdict(sound, outside=outside).lost == ["'Search is down' was declared and is not there"]
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"), [("15m", 900), ("1h30m", 5400), ("1w", 604_800), ("at once", 0), ("4 business hours", 0)]
+)
+def test_waits_in_clock_time_are_read(words: str, seconds: float) -> None:
+    """What is counted in business time is left to the program's own tests."""
+    assert clock_time(words) == seconds
+
+
+def test_the_same_seed_gives_the_same_storm() -> None:
+    """Faults and acts are planned before anything runs; another seed plans others."""
+
+    def plans(seed: int) -> tuple[object, ...]:
+        dice = random.Random(seed)
+        return faults.plan(dice, 60, (2, 2)), people.plan(dice, 60, 30)
+
+    assert plans(1) == plans(1)
+    assert plans(1) != plans(2)
+
+
+def test_a_percentile_is_a_value_of_the_sample() -> None:
+    """Half of four values do not exceed the second; all of them do not exceed the last."""
+    assert [percentile([4, 1, 3, 2], share) for share in (0.5, 0.99, 1.0)] == [2, 4, 4]
+
+
+@pytest.mark.slow
+def test_a_short_storm_loses_nothing_and_doubles_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """The real program under some ten kills, one of them of Redis, with Slack failing all the while."""
+    code = chaos.main(["--short", "--seed", "1"])
+    said = capfd.readouterr().out
+    assert code == 0, said

@@ -1,0 +1,289 @@
+"""Whole incidents, as people live through them in Slack: from the command to the end, on a clock that is pushed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from escalation.incident.events import Move
+from escalation.incident.records import EntryKind, Status
+from tests.support.bot import control, everything, user
+from tests.support.stage import Stage, stage
+
+
+@pytest.fixture
+def play() -> Iterator[Stage]:
+    with stage() as opened:
+        yield opened
+
+
+RESOLUTION = {
+    "summary": "Pool exhausted",
+    "resolution": "Bigger pool",
+    "verification": "Health checks passing",
+    "final_impact": "All users for 45 minutes",
+    "next_steps": "Tune the pool",
+}
+
+
+@pytest.mark.parametrize(
+    "http", [pytest.param(False, id="socket mode"), pytest.param(True, id="signed http", marks=pytest.mark.slow)]
+)
+def test_a_p0_from_the_command_to_resolution(http: bool) -> None:
+    """Declared, paged, climbed to tier 2, acknowledged, understood, fixed, watched, resolved; each step told."""
+    with stage(http=http) as play:
+        incident = play.declare()
+        assert [len(play.pages(k)) for k in ("dana", "lena", "bruno", "omar", "erik")] == [1, 1, 1, 0, 0]
+        assert "You are paged* as *on-call engineer* (tier 1, Responders)" in play.pages("dana")[0]
+        assert "Nobody has acknowledged" in str(play.card())
+        assert {user(k) for k in ("paula", "erik", "dana", "lena", "bruno")} <= set(play.room()["members"])
+        play.until(16)
+        assert "nobody acknowledged within 15 minutes" in play.pages("omar")[0]
+        play.press("omar", Move.ACKNOWLEDGE)
+        assert "*Acknowledged*" in str(play.card())
+        play.press("omar", Move.ROOT_CAUSE, cause="Connection pool exhausted")
+        play.press("omar", Move.START_FIX)
+        play.until(25)
+        play.press("omar", Move.UPDATE, progress="Rolling out", next_steps="Watch", eta="20 minutes")
+        play.press("omar", Move.FIX_APPLIED)
+        play.until(56)
+        assert "did the fix hold?" in play.thread()
+        play.press("omar", Move.RESOLVE, **RESOLUTION)
+        play.until(600)
+        for words in (
+            "Tier 2 (On call and backup) paged",
+            "Connection pool exhausted",
+            "Rolling out",
+            "INCIDENT RESOLVED",
+        ):
+            assert words in play.thread()
+        assert "INCIDENT RESOLVED" in play.said_in(play.incident.room.channel if play.incident.room else "")
+        assert play.pages("erik") == play.pages("carla") == []
+        assert "Resolved" in str(play.card())
+        assert play.room()["topic"]["value"] == f"P0 resolved | {incident.id} | Checkout is down"
+        play.settled(Status.RESOLVED)
+
+
+@pytest.mark.slow
+def test_nobody_answers_until_the_cto(play: Stage) -> None:
+    """Tier 2 at 15 minutes, the manager at 30, CTO and executives at 2 hours and again at 4; each says why."""
+    play.declare()
+    play.until(14)
+    assert play.pages("omar") == []
+    play.until(29)
+    assert play.pages("erik") == []
+    play.until(119)
+    assert "no root cause was found within 30 minutes" in play.pages("erik")[0]
+    assert play.pages("carla") == play.pages("victor") == []
+    play.until(121)
+    assert "it is not resolved after 2 hours" in play.pages("carla")[0]
+    play.until(241)
+    assert "it is not resolved after 4 hours" in play.pages("victor")[-1]
+    assert [len(play.pages(k)) for k in ("lena", "erik", "carla")] == [4, 4, 5]
+
+
+@pytest.mark.slow
+def test_root_cause_in_time(play: Stage) -> None:
+    """With the cause found within 30 minutes the manager hears of it at 2 hours, with the CTO."""
+    play.declare()
+    play.press("dana", Move.ACKNOWLEDGE)
+    play.press("dana", Move.ROOT_CAUSE, cause="The pool")
+    play.until(31)
+    assert play.pages("erik") == []
+    play.until(121)
+    assert len(play.pages("erik")) == len(play.pages("carla")) == 1
+
+
+@pytest.mark.slow
+def test_the_fix_failed(play: Stage) -> None:
+    """The manager is paged in the same minute, and the work begins anew."""
+    play.declare()
+    play.press("dana", Move.ACKNOWLEDGE)
+    play.press("dana", Move.ROOT_CAUSE, cause="The pool")
+    play.press("dana", Move.START_FIX)
+    play.until(20)
+    play.press("dana", Move.FIX_FAILED, text="Still 500s")
+    assert play.incident.status is Status.INVESTIGATING
+    assert "the fix did not hold" in play.pages("erik")[0]
+
+
+@pytest.mark.slow
+def test_it_came_back_while_being_watched(play: Stage) -> None:
+    """Two hours pass in monitoring and nobody is woken; when it comes back, what is overdue fires at once."""
+    play.declare()
+    play.press("dana", Move.ROOT_CAUSE, cause="The pool")
+    play.until(110)
+    play.press("dana", Move.FIX_APPLIED)
+    play.until(125)
+    assert play.pages("erik") == play.pages("carla") == []
+    play.press("dana", Move.FIX_FAILED, text="It is back")
+    assert len(play.pages("erik")) == len(play.pages("carla")) == 1
+
+
+def test_resolved_early(play: Stage) -> None:
+    """Resolved before anything fired: nobody else is paged, and the pages lose their buttons."""
+    play.declare()
+    play.until(3)
+    play.press("dana", Move.RESOLVE, **RESOLUTION)
+    play.until(300)
+    assert [len(play.pages(k)) for k in ("dana", "lena", "omar", "erik", "carla")] == [1, 1, 0, 0, 0]
+    assert "acknowledge|" not in str(play.directs("lena"))
+    play.settled(Status.RESOLVED)
+
+
+def test_a_false_alarm(play: Stage) -> None:
+    """Cancelled: said in the thread, every checkpoint off."""
+    play.declare()
+    play.press("lena", Move.CANCEL, why="A drill of another team")
+    play.until(300)
+    assert "Cancelled: false alarm" in play.thread()
+    assert play.pages("omar") == []
+    play.settled(Status.CANCELLED)
+
+
+@pytest.mark.slow
+def test_reopened(play: Stage) -> None:
+    """Everything starts again: tier 1 is paged, the clocks run from the reopening."""
+    play.declare()
+    play.press("dana", Move.RESOLVE, **RESOLUTION)
+    play.until(60)
+    play.command("paula", "reopen it came back")
+    assert len(play.pages("dana")) == len(play.pages("lena")) == 2
+    play.until(76)
+    assert "nobody acknowledged within 15 minutes" in play.pages("omar")[0]
+    assert play.incident.status is Status.INVESTIGATING
+
+
+@pytest.mark.slow
+def test_nobody_on_call(play: Stage) -> None:
+    """Everybody of tier 1 has left the company: the next tier is paged in the same second, and the thread says why."""
+    for key in ("dana", "lena", "bruno"):
+        control(play.bot.workspace, f"users/{user(key)}", deleted=True)
+    play.declare()
+    assert "could not reach them" in play.thread()
+    assert len(play.pages("omar")) == 1
+    assert [e.kind for e in play.incident.timeline].count(EntryKind.REFUSED) >= 3
+
+
+@pytest.mark.slow
+def test_escalated_by_hand_to_the_end(play: Stage) -> None:
+    """Three presses page tiers 2, 3 and 4; then the button is gone, and the card offers to page somebody by name."""
+    play.declare()
+    for _ in range(3):
+        play.press("dana", Move.ESCALATE)
+    assert [len(play.pages(k)) for k in ("omar", "erik", "carla", "victor")] == [1, 1, 1, 1]
+    assert "escalate|" not in str(play.card()["blocks"])
+    assert "by hand" in play.pages("carla")[0]
+
+
+@pytest.mark.slow
+def test_somebody_is_called_in_by_name(play: Stage) -> None:
+    """Page someone: a direct message, an invitation, a mention in the room."""
+    play.declare()
+    play.press("dana", Move.PAGE, people=[user("mei")], why="knows the pool")
+    assert "asked for by hand: knows the pool" in play.pages("mei")[0]
+    assert user("mei") in play.room()["members"]
+    assert f"<@{user('mei')}>" in play.said_in(play.room()["id"])
+
+
+@pytest.mark.slow
+def test_updates_are_asked_for(play: Stage) -> None:
+    """A reminder with a button after 30 minutes without an update, and after 10 more the commander is told directly."""
+    play.declare()
+    play.press("lena", Move.ACKNOWLEDGE)
+    play.until(41)
+    assert "A progress update is due." in play.thread()
+    told = [m for m in play.directs("lena") if "still has no progress update" in str(m)]
+    assert len(told) == 1
+
+
+def test_a_security_incident_is_private_from_the_start(play: Stage) -> None:
+    """Card and thread stand in a private room; the security team is paged; no public channel has a word of it."""
+    marker = "zebra crossing"
+    play.declare(flags=["security"], description=f"Keys leaked, {marker}")
+    assert len(play.pages("sofia")) == len(play.pages("sam")) == 1
+    assert play.room()["is_private"]
+    public = [c["id"] for c in play.state()["channels"] if not c.get("is_private") and not c.get("is_im")]
+    said = "".join(everything(m) for c in public for m in play.messages(c) if not m.get("ephemeral"))
+    assert marker not in said
+    assert "Checkout" not in said
+    assert "Checkout" not in "".join(str(c) for c in play.state()["channels"] if not c.get("is_private"))
+    play.person("mei").command("list")
+    assert "Checkout" not in play.person("mei").told("")
+
+
+@pytest.mark.slow
+def test_marked_as_security_later(play: Stage) -> None:
+    """The public card says only that it moved; the private room has the story and hears what had been visible."""
+    play.declare(description="zebra crossing")
+    public = play.card()["channel"]
+    old_room = play.room()["id"]
+    play.press("dana", Move.SECURITY, why="a leaked key")
+    cards = [m for m in play.messages(public) if m["ts"] == m.get("thread_ts", m["ts"]) and m.get("metadata")]
+    assert all("Checkout" not in str(m["blocks"]) and "moved" in m["text"] for m in cards)
+    assert play.room()["is_private"]
+    assert "What had been visible in public" in play.thread()
+    assert {user("sofia"), user("sam"), user("dana")} <= set(play.room()["members"])
+    assert len(play.pages("sofia")) == 1
+    said = play.said_in(public) + play.said_in(old_room)
+    play.press("dana", Move.UPDATE, progress="The marker is unicorn")
+    play.until(45)
+    assert "unicorn" not in play.said_in(public) + play.said_in(old_room)
+    assert "unicorn" in play.thread()
+    assert "a leaked key" not in said
+
+
+@pytest.mark.slow
+def test_two_people_press_escalate_on_one_card(play: Stage) -> None:
+    """One tier is climbed, and the second of them is told when it was escalated."""
+    play.declare()
+    card = play.card()
+    play.press("lena", Move.ESCALATE)
+    play.person("bruno").press(card, Move.ESCALATE, card["channel"])
+    play.person("bruno").told("escalated already", "incidents")
+    play.works.run()
+    assert play.pages("erik") == []
+
+
+@pytest.mark.slow
+def test_raised_from_p1_to_p0(play: Stage) -> None:
+    """The room opens, who was not in yet is paged, and the 15 minutes run from the change."""
+    play.declare(severity="P1")
+    assert play.incident.room is None
+    play.until(10)
+    play.press("paula", Move.SEVERITY, severity="P0", why="everybody is affected")
+    assert play.incident.room
+    assert [len(play.pages(k)) for k in ("dana", "lena", "bruno")] == [1, 1, 1]
+    play.until(24)
+    assert play.pages("omar") == []
+    play.until(26)
+    assert len(play.pages("omar")) == 1
+
+
+@pytest.mark.slow
+def test_the_war_room_is_archived_under_us(play: Stage) -> None:
+    """Archived rooms are final: the thread says so and goes on."""
+    play.declare()
+    control(play.bot.workspace, f"channels/{play.room()['id']}", is_archived=True)
+    play.press("dana", Move.ACKNOWLEDGE)
+    play.until(5)
+    assert "The war room is gone" in play.thread()
+    assert "*Acknowledged* by" in play.thread()
+
+
+@pytest.mark.slow
+def test_the_incidents_channel_is_archived(play: Stage) -> None:
+    """Pages go out all the same; the card is retried and appears once the channel is back."""
+    play.declare(severity="P3")
+    play.press("dana", Move.CANCEL, why="just making the channel")
+    channel = play.card()["channel"]
+    control(play.bot.workspace, f"channels/{channel}", is_archived=True)
+    play.person("paula").command("declare Second")
+    assert play.person("paula").submit(play.person("paula").modal("Declare"), severity="P0").get("ok")
+    play.works.run()
+    (second,) = play.works.store.open_incidents()
+    assert len(play.pages("lena")) == 1
+    assert any("is archived" in why for why in second.troubles.values())
+    control(play.bot.workspace, f"channels/{channel}", is_archived=False)
+    play.works.run_for(70, step=5)
+    assert "Second" in play.said_in(channel)
+    assert not play.works.now(second).troubles

@@ -1,0 +1,388 @@
+"""A bot at work against a local workspace, and people who use it: for tests of what is seen in Slack."""
+
+import asyncio
+import functools
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fakeredis
+import httpx2
+import yaml
+from redis import Redis
+from slack_sdk import WebClient
+
+from bot.deps import BotParts
+from bot.process import Bot, listen, running
+from bot.render.messages import card
+from escalation.config.company import Company
+from escalation.config.policy import Severity
+from escalation.incident.effects import OpenRoom
+from escalation.incident.events import RoomOpened
+from escalation.incident.model import Incident
+from escalation.incident.records import Facts, Room
+from escalation.service import Desk
+from escalation.storage.store import Store
+from sandbox.server import RunningWorkspace
+from sandbox.server import running as running_workspace
+from sandbox.setup import Setup
+from tests.support import http as wire
+from tests.support.story import START, kars
+
+EXAMPLE = Path(__file__).parents[2] / "tocsin" / "example.yml"
+PATIENCE = 20.0  # seconds until a test gives up waiting for what should have come at once: machines can be busy
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T | None]) -> T:
+    """What `look` finds, once it finds something true; AssertionError when it does not in time."""
+    ends = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < ends, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def user(key: str) -> str:
+    """`dana` -> the member id that the local workspace gives her."""
+    return f"U0{key.upper():0<7}1"
+
+
+def example_company(**changes: Any) -> Company:
+    """The shipped example, with member ids in place of addresses, so that nobody has to be looked up."""
+    people = {key: {"slack": user(key)} for key in shipped()["people"]}
+    return Company.model_validate(shipped() | {"people": people} | changes)
+
+
+@functools.cache
+def shipped() -> Json:
+    """The shipped example as it stands in its file."""
+    return dict(yaml.safe_load(EXAMPLE.read_text()))
+
+
+class Clock:
+    """A clock that is pushed."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass
+class World:
+    """Everything behind the bot, for a test that does not run workers: what is decided is stored, nothing is sent."""
+
+    redis: Redis
+    store: Store
+    desk: Desk
+    company: Company
+    clock: Clock
+
+    @property
+    def only(self) -> Incident:
+        """The one incident there is."""
+        (incident,) = self.store.recent()
+        return incident
+
+
+def world(redis: Redis | None = None, **changes: Any) -> World:
+    """A fresh world; `changes` replace parts of the example company."""
+    redis = redis or fakeredis.FakeRedis()
+    company, clock, store = example_company(**changes), Clock(), Store(redis, lambda pipe, changes: None)
+    return World(redis, store, Desk(store, company, kars(), clock), company, clock)
+
+
+def parts_of(workspace: RunningWorkspace, desk: Desk, *, http: bool = False, **changes: Any) -> BotParts:
+    """What a bot needs to run in a workspace, over Socket Mode or over HTTP, on a free port."""
+    fields: Json = {
+        "bot_token": workspace.bot_token,
+        "app_token": None if http else workspace.app_token,
+        "signing_secret": workspace.signing_secret,
+        "slack_api_url": workspace.api_url,
+        "redis": desk.store.redis,
+        "store": desk.store,
+        "desk": desk,
+        "company": desk.company,
+        "policy": desk.policy,
+        "port": 0,
+    }
+    return BotParts(**(fields | changes))
+
+
+@dataclass
+class BotAtWork:
+    """A bot in a thread of its own, with its web app at `url`."""
+
+    url: str
+    bot: Bot
+    workspace: RunningWorkspace
+    failure: BaseException | None = None
+
+    @cached_property
+    def web(self) -> httpx2.Client:
+        return wire.client(self.url)
+
+    def ready(self) -> Json:
+        return dict(self.web.get("/readyz").json())
+
+    def person(self, key: str) -> "Person":
+        return Person(self.workspace, key)
+
+
+@contextmanager
+def running_bot(
+    workspace: RunningWorkspace, desk: Desk, *, http: bool = False, connected: bool = True, **changes: Any
+) -> Iterator[BotAtWork]:
+    """A bot for as long as the block lasts. It is connected when the block begins, unless that is not wanted."""
+    parts = parts_of(workspace, desk, http=http, **changes)
+    listener = listen(parts)
+    url = "http://{}:{}".format(*listener.getsockname()[:2])
+    started: list[BotAtWork] = []
+    endings: list[Callable[[], object]] = []
+
+    async def work() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        endings.append(lambda: loop.call_soon_threadsafe(stop.set))
+        async with running(parts, listener) as (bot, task):
+            started.append(BotAtWork(url, bot, workspace))
+            told = asyncio.create_task(stop.wait())
+            await asyncio.wait({told, task}, return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            started[0].failure = task.exception() if task.done() else None
+
+    thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)
+    thread.start()
+    try:
+        at_work = eventually(lambda: started[0] if started else None)
+        if connected:
+            eventually(lambda: at_work.bot.connected)
+        if http:
+            control(workspace, "app", request_url=f"{url}/slack/events")
+        yield at_work
+    finally:
+        if thread.is_alive():
+            endings[0]()
+        thread.join(PATIENCE)
+
+
+def control(workspace: RunningWorkspace, what: str, **body: Any) -> Json:
+    """One of the workspace's controls: faults, latency, triggers, sockets, users, ..."""
+    answer = wire.web.post(f"{workspace.url}/control/{what}", json=body)
+    assert answer.is_success, answer.text
+    return dict(answer.json())
+
+
+def calls(workspace: RunningWorkspace, method: str = "") -> list[Json]:
+    """The Web API calls so far, oldest first."""
+    found = wire.web.get(f"{workspace.url}/control/calls", params={"method": method})
+    return list(found.json()["calls"])
+
+
+class Person:
+    """Somebody at the workspace's page."""
+
+    def __init__(self, workspace: RunningWorkspace, key: str) -> None:
+        self.id = user(key)
+        self._web = wire.client(workspace.url)
+
+    def _post(self, what: str, **body: Any) -> Json:
+        return dict(self._web.post(f"/ui/{what}", json={"as": self.id, **body}).json())
+
+    def _get(self, what: str, **query: Any) -> Json:
+        return dict(self._web.get(f"/ui/{what}", params={"as": self.id, **query}).json())
+
+    # Channels and messages
+
+    def channel(self, name: str) -> str:
+        """The id of a channel by name, as soon as there is one; `tocsin` is the direct messages with the app."""
+        return eventually(lambda: self._channel(name))
+
+    def _channel(self, name: str) -> str:
+        state = self._get("state")
+        direct = state["app"]["bot_user_id"]
+        found = (c for c in state["channels"] if c["name"] == name or (name == "tocsin" and c.get("user") == direct))
+        return str(next(found, {}).get("id", ""))
+
+    def messages(self, channel: str = "general") -> list[Json]:
+        return self._messages(self.channel(channel))
+
+    def _messages(self, channel_id: str) -> list[Json]:
+        return list(self._get("messages", channel=channel_id)["messages"])
+
+    def say(self, text: str, channel: str = "general") -> str:
+        return str(self._post("say", channel=self.channel(channel), text=text)["ts"])
+
+    def whispers(self, channel: str = "general") -> list[str]:
+        """What only this person was told in a channel: everything that can be read in each message."""
+        return self._whispers(self.channel(channel))
+
+    def _whispers(self, channel_id: str) -> list[str]:
+        return [everything(m) for m in self._messages(channel_id) if m.get("ephemeral")]
+
+    def told(self, words: str, channel: str = "general") -> str:
+        """The whisper that contains these words, as soon as there is one."""
+        where = self.channel(channel)
+        return eventually(lambda: next((w for w in self._whispers(where) if words in w), ""))
+
+    # Doing
+
+    def command(self, text: str, channel: str = "general") -> Json:
+        return self._post("command", channel=self.channel(channel), command="/incident", text=text)
+
+    def shortcut(self, callback_id: str, **message: str) -> Json:
+        return self._post("shortcut", callback_id=callback_id, **message)
+
+    def press(self, message: Json, action_id: str, channel: str, option: str = "") -> Json:
+        """Press a button of a message, or choose the option that begins so in one of its menus."""
+        for block in message["blocks"]:
+            for element in (*block.get("elements", []), *([block["accessory"]] if "accessory" in block else [])):
+                chosen = [o for o in element.get("options", []) if option and o["value"].startswith(option)]
+                if element.get("action_id") == action_id and (chosen or not option):
+                    action = {"block_id": block["block_id"], "action_id": action_id, "type": element["type"]}
+                    action |= {"value": element["value"]} if "value" in element else {}  # as the presser saw it
+                    action |= {"selected_option": chosen[0]} if chosen else {}
+                    container = {"type": "message", "channel": channel, "message_ts": message["ts"]}
+                    return self._post("action", container=container, action=action)
+        raise AssertionError(f"no {action_id} in {message['blocks']}")
+
+    # Modals
+
+    def modals(self) -> list[Json]:
+        return list(self._get("views")["views"])
+
+    def modal(self, title: str = "") -> Json:
+        """The top modal, as soon as one with this title is open."""
+        return eventually(lambda: next((v for v in self.modals()[-1:] if title in v["title"]["text"]), None) or {})
+
+    def pick(self, view: Json, name: str, value: str) -> Json:
+        """Choose in a select of a modal that tells the app at once."""
+        block = next(b for b in view["blocks"] if b["block_id"] == name)
+        element = block["element"]
+        action = {
+            "block_id": name,
+            "action_id": element["action_id"],
+            "type": element["type"],
+            **_filled(element, value),
+        }
+        container = {"type": "view", "view_id": view["id"]}
+        return self._post("action", container=container, action=action, state={"values": filled(view, {name: value})})
+
+    def submit(self, view: Json, **values: Any) -> Json:
+        return self._post("submit", view_id=view["id"], state={"values": filled(view, values)})
+
+    def home(self) -> Json:
+        return self._post("home")
+
+
+def filled(view: Json, values: Json) -> Json:
+    """The state of a modal after somebody filled in these fields."""
+    elements = {b["block_id"]: b["element"] for b in view["blocks"] if b["type"] == "input"}
+    return {name: {elements[name]["action_id"]: _filled(elements[name], value)} for name, value in values.items()}
+
+
+def _filled(element: Json, value: Any) -> Json:
+    options = {o["value"]: o for o in element.get("options", [])}
+    match element["type"]:
+        case "static_select":
+            return {"type": "static_select", "selected_option": options.get(value, _stranger(value))}
+        case "checkboxes":
+            return {"type": "checkboxes", "selected_options": [options[v] for v in value]}
+        case "multi_users_select":
+            return {"type": "multi_users_select", "selected_users": list(value)}
+        case kind:
+            return {"type": kind, "value": value}
+
+
+def _stranger(value: str) -> Json:
+    return {"text": {"type": "plain_text", "text": value}, "value": value}
+
+
+def everything(message: Json) -> str:
+    """All that can be read in a message: its text and its blocks."""
+    return "\n".join([message.get("text", ""), *_texts(message.get("blocks", []))])
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("text"), str):
+            yield node["text"]
+        for value in node.values():
+            yield from _texts(value)
+    if isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+
+
+@dataclass
+class Office:
+    """A workspace, what is behind the bot, and the bot at work."""
+
+    workspace: RunningWorkspace
+    world: World
+    bot: BotAtWork
+
+    def person(self, key: str) -> Person:
+        return Person(self.workspace, key)
+
+    def declare(self, by: str = "dana", severity: str = "P0", **facts: Any) -> Incident:
+        """An incident, straight at the desk."""
+        said = Facts(**({"title": "Checkout is down"} | facts))
+        return self.world.desk.declare(user(by), Severity(severity), said, key=uuid.uuid4().hex)
+
+    def incident(self, incident_id: str = "") -> Incident:
+        """As it stands; the only one when no id is given."""
+        return self.world.store.get(incident_id) if incident_id else self.world.only
+
+    def post_card(self, incident: Incident, person: str = "", channel: str = "general") -> Json:
+        """Post a card as the workers would: into a channel, or into somebody's direct messages. Gives the message."""
+        slack = WebClient(self.workspace.bot_token, base_url=self.workspace.api_url)
+        where = user(person) if person else self.person("dana").channel(channel)
+        if not person:
+            slack.conversations_join(channel=where)
+        shown = card(incident, (), person=user(person) if person else "")
+        return dict(slack.chat_postMessage(channel=where, text=shown.text, blocks=shown.blocks).data)  # type: ignore[arg-type]
+
+    def room(self, incident: Incident, *members: str) -> Incident:
+        """Open the incident's war room in the workspace, with these people in it."""
+        slack = WebClient(self.workspace.bot_token, base_url=self.workspace.api_url)
+        wanted = next(e for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
+        made = slack.conversations_create(name=wanted.name, is_private=wanted.private)["channel"]
+        slack.conversations_invite(channel=made["id"], users=",".join(user(m) for m in members))
+        room = Room(channel=made["id"], name=wanted.name, private=wanted.private)
+        return self.world.desk.handle(incident.id, RoomOpened(effect=wanted.id, room=room))
+
+
+@contextmanager
+def patient_workspace() -> Iterator[RunningWorkspace]:
+    """A workspace that waits long to be answered, and where no trigger grows old: machines can be busy."""
+    now = time.time()
+    with running_workspace(clock=lambda: now, setup=Setup(ack_seconds=PATIENCE)) as workspace:
+        yield workspace
+
+
+@contextmanager
+def office_in(workspace: RunningWorkspace) -> Iterator[Office]:
+    """As `open_office`, in a workspace that other tests used before."""
+    control(workspace, "reset")
+    behind = world()
+    with running_bot(workspace, behind.desk) as bot:
+        yield Office(workspace, behind, bot)
+    eventually(lambda: not wire.web.get(f"{workspace.url}/control/state").json()["app"]["connections"])
+
+
+@contextmanager
+def open_office(*, http: bool = False, redis: Redis | None = None, **changes: Any) -> Iterator[Office]:
+    """A workspace and a bot that is connected to it; `changes` replace parts of the example company."""
+    behind = world(redis, **changes)
+    with patient_workspace() as workspace, running_bot(workspace, behind.desk, http=http) as bot:
+        yield Office(workspace, behind, bot)

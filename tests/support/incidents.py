@@ -1,0 +1,190 @@
+"""Incidents for tests, built through the domain's own door: declare() and decide() under the shipped policy."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from escalation.config.company import Roster
+from escalation.config.plans import OtherWays, Via
+from escalation.config.policy import Severity
+from escalation.engine.checkpoints import Upcoming, upcoming
+from escalation.incident.effects import OpenRoom, PostCard, SendPage
+from escalation.incident.events import (
+    Acknowledge,
+    Answer,
+    AnswerCommunication,
+    Cancel,
+    ChangeSeverity,
+    Delivered,
+    Dropped,
+    Edit,
+    Escalate,
+    FixApplied,
+    FixFailed,
+    Linked,
+    MarkSecurity,
+    MoveEvent,
+    OutcomeEvent,
+    PersonRefused,
+    PostUpdate,
+    Reopen,
+    Resolve,
+    Reviewed,
+    RoomOpened,
+    RootCause,
+    Schedule,
+    StartFix,
+    TakeLead,
+    Trouble,
+    Verify,
+    Workaround,
+)
+from escalation.incident.model import Incident
+from escalation.incident.records import EntryKind, Lead, Room, Status
+from tests.support.story import START, Story, duty, kars
+
+policy = kars
+roster = duty
+
+
+def at(minutes: float) -> datetime:
+    """So many minutes after the declaration."""
+    return START + timedelta(minutes=minutes)
+
+
+def declared(severity: str = "P0", roster: Roster | None = None, speed: float = 1.0, **more: Any) -> Incident:
+    """An incident declared at minute 0 by UREPORTER. `more` are facts, or what else Story takes."""
+    return Story(severity, roster, speed, **more).incident
+
+
+def ahead(incident: Incident, roster: Roster | None = None) -> tuple[Upcoming, ...]:
+    """What fires next, with the same people on duty at all times."""
+    return upcoming(incident, lambda _: roster or duty())
+
+
+def told_by(*events: MoveEvent | OutcomeEvent, severity: str = "P0", until: float = 0, **facts: Any) -> Incident:
+    """An incident after these events, all at minute `until`; checkpoints on the way fire."""
+    story = Story(severity, **facts).until(until)
+    for event in events:
+        story.do(event)
+    return story.incident
+
+
+RESOLVE = Resolve(
+    by="UONCALL",
+    summary="The pool was exhausted.",
+    resolution="The pool is larger.\nServices restarted.",
+    verification="Health checks pass",
+    final_impact="All users for 45 minutes",
+    next_steps="Add monitoring",
+)
+UPDATE = PostUpdate(
+    by="UONCALL",
+    progress="✅ Database issue identified\n⏳ Deploying",
+    next_steps="- Deploy\n- Monitor",
+    eta="20 minutes",
+    impact="All users still affected",
+    status=Status.IDENTIFIED,
+)
+
+
+def in_status(status: Status, **facts: Any) -> Incident:
+    """An incident in each status, by the shortest way that people take."""
+    cause, fix, applied = (
+        RootCause(by="UONCALL", cause="The pool"),
+        StartFix(by="UONCALL"),
+        FixApplied(by="UONCALL", text="More connections"),
+    )
+    way: dict[Status, tuple[MoveEvent, ...]] = {
+        Status.INVESTIGATING: (),
+        Status.IDENTIFIED: (cause,),
+        Status.FIXING: (cause, fix),
+        Status.MONITORING: (cause, fix, applied),
+        Status.RESOLVED: (cause, fix, applied, RESOLVE),
+        Status.CANCELLED: (Cancel(by="UONCALL", why="A test"),),
+    }
+    return told_by(*way[status], until=5, **facts)
+
+
+def effect_id(incident: Incident, kind: type[Any]) -> str:
+    """The id of the first pending effect of a kind."""
+    return next(str(e.id) for e in incident.effects if isinstance(e, kind))
+
+
+def with_entry(kind: EntryKind) -> Incident:
+    """An incident whose timeline has an entry of this kind."""
+    return _ENTRIES[kind]()
+
+
+def _outcome(story: Story, kind: type[Any], event: type[Any], **fields: Any) -> Incident:
+    return story.do(event(effect=effect_id(story.incident, kind), **fields)).incident
+
+
+def _room() -> Story:
+    story = Story()
+    room = Room(channel="CROOM1", name="inc-20241218-001", private=False)
+    return story.do(RoomOpened(effect=effect_id(story.incident, OpenRoom), room=room))
+
+
+def _room_lost() -> Incident:
+    return _outcome(_room(), PostCard, Dropped, why="it was archived", gone="CROOM1")
+
+
+def _exposed() -> Incident:
+    story = _room()
+    card = effect_id(story.incident, PostCard)
+    story.do(Delivered(effect=card, channel="CINCIDENTS", ts="1.1", face=1))
+    return story.do(MarkSecurity(by="UONCALL", why="A leak")).incident
+
+
+def _escalated_past_the_end() -> Incident:
+    return Story(roster=duty(engineering_manager=(), executives=())).until(31).incident
+
+
+_ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
+    EntryKind.DECLARED: declared,
+    EntryKind.PAGED: declared,
+    EntryKind.REPEATED: lambda: told_by(until=6),
+    EntryKind.CHECKPOINT: lambda: told_by(until=16),
+    EntryKind.SKIPPED: lambda: Story(roster=duty(engineering_manager=())).until(31).incident,
+    EntryKind.REFUSED: lambda: _outcome(Story(), SendPage, PersonRefused, why="the account is deactivated"),
+    EntryKind.NOBODY_LEFT: _escalated_past_the_end,
+    EntryKind.ACKNOWLEDGED: lambda: told_by(Acknowledge(by="UONCALL")),
+    EntryKind.JOINED: lambda: told_by(Acknowledge(by="UONCALL"), Acknowledge(by="UDEVOPS")),
+    EntryKind.ROOT_CAUSE: lambda: told_by(RootCause(by="UONCALL", cause="The pool")),
+    EntryKind.FIX_STARTED: lambda: told_by(StartFix(by="UONCALL")),
+    EntryKind.FIX_APPLIED: lambda: told_by(FixApplied(by="UONCALL")),
+    EntryKind.FIX_FAILED: lambda: told_by(StartFix(by="UONCALL"), FixFailed(by="UONCALL")),
+    EntryKind.WORKAROUND: lambda: told_by(Workaround(by="UONCALL", text="Rolled back")),
+    EntryKind.TICKET: lambda: declared("P2", team="backend"),
+    EntryKind.SCHEDULED: lambda: told_by(Schedule(by="UONCALL", when="sprint 12"), severity="P2"),
+    EntryKind.VERIFIED: lambda: told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Looked at the logs")),
+    EntryKind.NOTIFIED: lambda: told_by(severity="P1", until=481),
+    EntryKind.EDITED: lambda: told_by(Edit(by="UONCALL", title="Payments are down", data_loss=True)),
+    EntryKind.COMMUNICATION: declared,
+    EntryKind.COMMUNICATED: lambda: told_by(AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)),
+    EntryKind.OVERDUE: lambda: told_by(until=16),
+    EntryKind.PHASE: declared,
+    EntryKind.LEADING: lambda: told_by(TakeLead(by="UONCALL", lead=Lead.COMMANDER, to="UDEVOPS")),
+    EntryKind.LINKED: lambda: told_by(Linked(other="INC-20241218-002", coordinated_in="INC-20241218-001")),
+    EntryKind.REVIEWED: lambda: told_by(RESOLVE, Reviewed(by="UONCALL", text="Larger pools everywhere")),
+    EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
+    EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,
+    EntryKind.RECOVERED: lambda: Story().jump(16).incident,
+    EntryKind.UPDATE: lambda: told_by(UPDATE, until=30),
+    EntryKind.UPDATE_DUE: lambda: told_by(until=31),
+    EntryKind.SILENCE: lambda: told_by(until=41),
+    EntryKind.MONITORED: lambda: Story().do(FixApplied(by="UONCALL")).until(31).incident,
+    EntryKind.ESCALATED: lambda: told_by(Escalate(by="UONCALL")),
+    EntryKind.SEVERITY: lambda: told_by(
+        ChangeSeverity(by="UONCALL", policy=kars().severities[Severity.P1], why="Less bad")
+    ),
+    EntryKind.SECURITY: _exposed,
+    EntryKind.EXPOSED: _exposed,
+    EntryKind.ROOM_OPENED: lambda: _room().incident,
+    EntryKind.ROOM_LOST: _room_lost,
+    EntryKind.TROUBLE: lambda: _outcome(Story(), SendPage, Trouble, why="the token was revoked"),
+    EntryKind.RESOLVED: lambda: in_status(Status.RESOLVED),
+    EntryKind.REOPENED: lambda: told_by(RESOLVE, Reopen(by="UONCALL", why="It is back")),
+    EntryKind.CANCELLED: lambda: in_status(Status.CANCELLED),
+}

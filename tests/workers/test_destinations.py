@@ -1,0 +1,194 @@
+"""Where sends go: people who left, rooms that are taken or gone, secret incidents, and what is wrong with us."""
+
+import pytest
+
+from escalation.incident.events import Acknowledge, MarkSecurity, Resolve
+from escalation.incident.records import EntryKind, PageState
+from tests.support.profiles import few_of
+from tests.support.worker import Works
+
+MARKER = "zebra crossing"
+
+
+# People --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_page_for_somebody_who_left_climbs_at_once(parts: Works, known: bool) -> None:
+    """Looked up in vain, or known and deactivated since: Slack goes on taking messages for them."""
+    if known:
+        parts.declare("P0")
+        parts.run()
+    parts.control("users/U0MEI00001", deleted=True)
+    incident = parts.declare("P0", title="Again")
+    parts.run()
+    now = parts.now(incident)
+    refused = [e for e in now.timeline if e.kind is EntryKind.REFUSED]
+    assert len(refused) >= 1
+    assert 2 in now.tiers_paged
+    assert any(p.state is PageState.REFUSED for p in now.pages)
+    parts.settled(incident)
+
+
+def test_a_direct_channel_that_is_gone_is_opened_anew(parts: Works) -> None:
+    """The id kept in Redis is no truth."""
+    parts.redis.hset("tocsin:dm", "U0MEI00001", "D0NOWHERE")
+    incident = parts.declare("P0")
+    parts.run()
+    parts.run_for(1)
+    parts.settled(incident)
+    assert len(parts.directs()) == 3
+
+
+def test_blocks_that_slack_refuses_are_left_away(parts: Works) -> None:
+    """A page in plain words arrives; one that is retried for ever does not."""
+    parts.fault("chat.postMessage", "error", error="invalid_blocks")
+    incident = parts.declare("P0")
+    parts.run()
+    assert not parts.settled(incident).troubles
+    plain = [c["args"] for c in parts.calls("chat.postMessage") if "blocks" not in c["args"]]
+    assert [bool(args["text"] and args["metadata"]) for args in plain] == [True]
+
+
+# Rooms ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_room_name_that_somebody_took_gets_a_number(parts: Works) -> None:
+    """Only the bot's own new room is adopted."""
+    parts.control("channels", name="inc-20241218-001-checkout-is-down", creator="U0DANA0001")
+    incident = parts.declare("P0")
+    parts.run()
+    room = parts.settled(incident).room
+    assert room is not None
+    assert room.name == "inc-20241218-001-checkout-is-down-2"
+
+
+def test_a_private_room_is_never_replaced_by_a_public_one(parts: Works) -> None:
+    """Refused, it is tried again, and the thread of it waits: nothing is said anywhere."""
+    parts.fault("conversations.create", "error", error="restricted_action", times=2, match={"is_private": True})
+    incident = parts.declare("P0", title=MARKER, security=True)
+    parts.run()
+    assert parts.now(incident).room is None
+    parts.run_for(3)
+    now = parts.settled(incident)
+    assert now.room is not None
+    assert now.room.private
+    private = [c for c in parts.calls("conversations.create") if c["args"]["name"].startswith("inc-")]
+    assert {c["args"]["is_private"] for c in private} == {True}
+    assert parts.public_words(MARKER) == []
+
+
+def test_the_words_of_a_security_incident_stay_in_its_room(parts: Works) -> None:
+    """From the declaration to its end."""
+    incident = parts.declare("P0", title=MARKER, security=True)
+    parts.run()
+    parts.desk.handle(incident.id, Acknowledge(by="U0SOFIA001"))
+    parts.run()
+    parts.desk.handle(incident.id, Resolve(by="U0SOFIA001", summary="Closed", resolution="Rotated"))
+    parts.run()
+    parts.settled(incident)
+    assert any(MARKER in str(m) for m in parts.messages())
+    assert parts.public_words(MARKER) == []
+
+
+def test_an_incident_marked_later_is_redacted_in_public(parts: Works) -> None:
+    """The public card says that it moved; the private room has a card of its own."""
+    incident = parts.declare("P0", title=MARKER)
+    parts.run()
+    parts.desk.handle(incident.id, MarkSecurity(by="U0OMAR0001", why="A leak"))
+    parts.run()
+    now = parts.settled(incident)
+    cards = [m for m in parts.messages() if m["ts"] in {c.ts for c in now.copies if c.redacted}]
+    assert len(cards) == 2
+    assert not any(MARKER in str(m) for m in cards)
+    assert now.room is not None
+    assert now.room.private
+    former = next(c for c in parts.channels() if c["id"] == now.old_rooms[0].channel)
+    assert MARKER not in former["topic"]["value"]
+    assert former["name"] == "inc-20241218-001-moved"
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_an_archived_room_is_lost_and_said(parts: Works, secret: bool) -> None:
+    """A private incident gets a new room, for it has no other home."""
+    incident = parts.declare("P0", security=secret)
+    parts.run()
+    room = parts.now(incident).room
+    assert room is not None
+    parts.control(f"channels/{room.channel}", is_archived=True)
+    parts.clock.push(seconds=30)
+    parts.desk.handle(incident.id, Acknowledge(by="U0OMAR0001"))
+    parts.run()
+    now = parts.settled(incident)
+    assert now.latest(EntryKind.ROOM_LOST) is not None
+    assert now.room is not None
+    assert now.room.lost is not secret
+    assert (now.room.channel != room.channel) is secret
+
+
+@pytest.mark.parametrize("method", ["pins.add", "bookmarks.add", "conversations.setTopic", "conversations.invite"])
+@pytest.mark.parametrize("error", few_of(["missing_scope", "plan_upgrade_required", "not_allowed", "unknown_method"]))
+def test_the_incident_goes_on_without_what_a_workspace_lacks(parts: Works, method: str, error: str) -> None:
+    """Nice to have is dropped without a word, and everything else stands."""
+    parts.fault(method, "error", error=error, times=None)
+    incident = parts.declare("P0")
+    parts.run()
+    assert not parts.settled(incident).troubles
+
+
+# Ours ----------------------------------------------------------------------------------------------------------------
+
+
+def test_an_archived_incidents_channel_is_said_once_and_tried_until_it_is_back(parts: Works) -> None:
+    """People are paged all the same, and the room tells what is wrong."""
+    parts.declare("P3", title="Earlier")
+    parts.run()
+    where = parts.channel("incidents")["id"]
+    parts.control(f"channels/{where}", is_archived=True)
+    incident = parts.declare("P0")
+    parts.run()
+    parts.run_for(5, step=0.5)
+    now = parts.now(incident)
+    assert [e.why for e in now.timeline if e.kind is EntryKind.TROUBLE] == [
+        "#incidents is archived: unarchive it, or set workspace.incidents_channel"
+    ]
+    assert len([m for m in parts.directs() if incident.id in str(m)]) == 3
+    parts.control(f"channels/{where}", is_archived=False)
+    parts.run_for(60, step=5)
+    assert parts.settled(incident).troubles == {}
+
+
+@pytest.mark.parametrize("error", ["invalid_auth", "token_revoked", "missing_scope", "some_new_error"])
+def test_what_is_wrong_with_us_never_climbs(parts: Works, error: str) -> None:
+    """It is retried and said; the CTO is not paged for a revoked token."""
+    parts.fault("chat.postMessage", "error", error=error, times=None)
+    incident = parts.declare("P0")
+    parts.run()
+    parts.run_for(2, step=0.5)
+    now = parts.now(incident)
+    assert now.troubles
+    assert now.tiers_paged == (1,)
+    assert not [e for e in now.timeline if e.kind is EntryKind.REFUSED]
+    assert sum(parts.counted("deliveries_total", kind=k, result="trouble") for k in ("page", "card")) > 0
+
+
+def test_an_incidents_channel_that_people_made_is_joined(parts: Works) -> None:
+    """By name, and it is not made a second time."""
+    parts.control("channels", name="incidents", creator="U0DANA0001")
+    incident = parts.declare("P3")
+    parts.run()
+    parts.settled(incident)
+    assert parts.calls("conversations.join")
+    assert not any(c["ok"] for c in parts.calls("conversations.create"))
+
+
+def test_an_incidents_channel_may_be_named_by_its_id(parts: Works) -> None:
+    """Then nothing is listed, and nothing is made."""
+    made = parts.control("channels", name="elsewhere", creator="U0DANA0001")["channel"]["id"]
+    workspace = parts.desk.company.workspace.model_copy(update={"incidents_channel": made})
+    parts.desk.company = parts.desk.company.model_copy(update={"workspace": workspace})
+    incident = parts.declare("P3")
+    parts.run()
+    parts.settled(incident)
+    assert {c.channel for c in parts.now(incident).copies if c.kind == "channel"} == {made}
+    assert not parts.calls("conversations.list")

@@ -1,0 +1,301 @@
+"""The ways beside Slack: mail and PagerDuty with every page, or when Slack is away, once each as far as they can."""
+
+import smtplib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+
+import pytest
+
+from escalation.config.plans import OtherWays, Via
+from escalation.incident.effects import PageBy
+from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.records import EntryKind, PageState
+from escalation.messages.mail import Letter
+from tests.support.post_office import CERTIFICATE, PostOffice, Switchboard, post_office, switchboard
+from tests.support.worker import PushedClock, SlackByClock, Works, example, redis_of, works
+from tocsin.config.settings import Environment, SettingsError, read
+from tocsin.run import channels
+from workers.channels.failures import Failed, Kind
+from workers.channels.pagerduty import PagerDutyDoor
+from workers.channels.smtp import MailDoor
+from workers.channels.tls import trust
+
+PAGING = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
+FALLING_BACK = OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY), after=timedelta(seconds=30))
+LETTER = Letter("You are paged", "It is on fire")
+MARKER = "zebra crossing"
+
+
+@pytest.fixture
+def office() -> Iterator[PostOffice]:
+    with post_office() as opened:
+        yield opened
+
+
+@pytest.fixture
+def board() -> Iterator[Switchboard]:
+    with switchboard() as opened:
+        yield opened
+
+
+@pytest.fixture
+def parts(slack_by_clock: SlackByClock, office: PostOffice, board: Switchboard) -> Iterator[Works]:
+    workspace, clock = slack_by_clock
+    with redis_of("valkey") as redis:
+        clock.now = PushedClock().now
+        made = works(redis, workspace, clock, example())
+        made.control("reset")
+        mail, pagerduty = MailDoor(office.url, "tocsin@example.com"), PagerDutyDoor("key", board.url)
+        made.context = replace(made.context, mail=mail, pagerduty=pagerduty)
+        yield made
+
+
+def using(parts: Works, other_ways: OtherWays) -> Works:
+    parts.desk.company = example().model_copy(update={"other_ways": other_ways})
+    return parts
+
+
+# With every page -----------------------------------------------------------------------------------------------------
+
+
+def test_a_page_goes_by_mail_too(parts: Works, office: PostOffice) -> None:
+    """One for each person, from us, with the delivery's id, why they are paged and where to answer."""
+    incident = using(parts, PAGING).declare("P0")
+    sends = {e.id for e in incident.effects if isinstance(e, PageBy)}
+    parts.run()
+    parts.settled(incident)
+    assert {m.id for m in office.mails} == {f"<{delivery}@example.com>" for delivery in sends}
+    people = {p.person for p in parts.now(incident).pages}
+    addresses = parts.store.directory().people
+    assert {m.to[0] for m in office.mails} == {a for a, member in addresses.items() if member in people}
+    mail = office.mails[0]
+    assert mail.sender == "tocsin@example.com"
+    assert mail.subject == f"[P0] You are paged: Checkout is down ({incident.id})"
+    assert "Nobody can pay" in mail.body
+    assert f"/incident ack {incident.id}" in mail.body
+    assert mail.message["Auto-Submitted"] == "auto-generated"
+
+
+def test_pagerduty_follows_the_incident(parts: Works, board: Switchboard) -> None:
+    """Triggered, acknowledged and resolved under the incident's id, once each, however many people are paged."""
+    incident = using(parts, PAGING).declare("P0")
+    parts.run()
+    parts.desk.handle(incident.id, Acknowledge(by="U0MEI00001"))
+    parts.run()
+    parts.desk.handle(incident.id, Resolve(by="U0MEI00001", summary="The pool", resolution="Larger"))
+    parts.run()
+    assert board.actions(incident.id) == ["trigger", "acknowledge", "resolve"]
+    payload = board.events[0]["payload"]
+    assert payload["summary"] == f"P0 Checkout is down ({incident.id})"
+    assert payload["severity"] == "critical"
+    assert board.events[0]["routing_key"] == "key"
+
+
+def test_a_private_incident_says_no_word_of_what_it_is(parts: Works, office: PostOffice, board: Switchboard) -> None:
+    """Mail and paging services are read by others."""
+    using(parts, PAGING).declare("P0", title=MARKER, impact=MARKER, security=True)
+    parts.run()
+    assert office.mails
+    assert all("security incident" in m.subject for m in office.mails)
+    assert MARKER not in str([(m.subject, m.body) for m in office.mails])
+    assert board.events
+    assert MARKER not in str(board.events)
+
+
+def test_a_drill_never_leaves_slack(parts: Works, office: PostOffice, board: Switchboard) -> None:
+    """Nobody is woken for an exercise."""
+    made = using(parts, PAGING).declare("P0")
+    parts.desk.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
+    parts.run()
+    told = len(office.mails), len(board.events)
+    assert told == (len(made.pages), 1)
+
+
+# Refusals ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_says_later_is_asked_later(parts: Works, office: PostOffice) -> None:
+    """Greylisting: 451, then it is taken, under the same id."""
+    office.refusing["RCPT"] = "451 try again later"
+    incident = using(parts, PAGING).declare("P0")
+    parts.run()
+    assert not office.mails
+    assert any(isinstance(e, PageBy) for e in parts.now(incident).effects)
+    office.refusing.clear()
+    parts.run_for(10, step=1)
+    parts.settled(incident)
+    assert len({m.id for m in office.mails}) == len(office.mails) == len(parts.now(incident).pages)
+
+
+def test_an_address_that_is_refused_for_good_is_left(parts: Works, office: PostOffice) -> None:
+    """550: the page itself stands in Slack, and the mail is not tried for ever."""
+    office.refusing["RCPT"] = "550 no such user"
+    incident = using(parts, PAGING).declare("P0")
+    parts.run()
+    parts.settled(incident)
+    assert not office.mails
+    assert parts.counted("deliveries_total", kind="page_by", result="dropped") == 3
+    assert all(p.state is PageState.OPEN for p in parts.now(incident).pages)
+
+
+def test_a_refusal_because_of_us_is_said_aloud_and_retried(parts: Works, board: Switchboard) -> None:
+    """A wrong key can be mended."""
+    board.statuses += [400] * 3
+    incident = using(parts, PAGING).declare("P0")
+    parts.run()
+    assert any("400" in why for why in parts.now(incident).troubles.values())
+    parts.run_for(200, step=20)
+    assert board.actions(incident.id) == ["trigger"]
+    assert not parts.now(incident).troubles
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "kind"),
+    [
+        ("RCPT", "450 mailbox busy", Kind.PASSING),
+        ("RCPT", "550 no such user", Kind.PERSON),
+        ("DATA", "452 no room", Kind.PASSING),
+        ("DATA", "554 this is spam", Kind.OURS),
+        ("MAIL", "530 log in first", Kind.OURS),
+    ],
+)
+def test_each_answer_of_a_mail_server_has_its_kind(office: PostOffice, command: str, answer: str, kind: Kind) -> None:
+    """4xx passes; 5xx is the person's, for a recipient, and ours otherwise."""
+    office.refusing[command] = answer
+    with pytest.raises(Failed) as failed:
+        MailDoor(office.url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
+    assert failed.value.kind is kind
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, Kind.PASSING), (503, Kind.PASSING), (400, Kind.OURS)])
+def test_each_answer_of_pagerduty_has_its_kind(board: Switchboard, status: int, kind: Kind) -> None:
+    """Limits and breakdowns pass; a refused key is ours."""
+    board.statuses.append(status)
+    with pytest.raises(Failed) as failed:
+        PagerDutyDoor("key", board.url).resolve("INC-1")
+    assert failed.value.kind is kind
+
+
+@pytest.mark.parametrize("url", ["smtp://localhost:9", "smtp://nobody.invalid:25"])
+def test_a_server_that_is_away_passes(url: str) -> None:
+    """Refused connection, unknown host."""
+    with pytest.raises(Failed) as failed:
+        MailDoor(url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
+    assert failed.value.kind is Kind.PASSING
+
+
+def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """STARTTLS before the login, and only to a server whose certificate is good."""
+    with post_office(starttls=True) as office:
+        door = MailDoor(office.url, "Tocsin <tocsin@example.com>")
+        with pytest.raises(Failed) as failed:
+            door.send(["dana@example.com"], LETTER, "d-1")
+        assert failed.value.kind is Kind.PASSING
+        assert not office.logins
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        trust.cache_clear()
+        door.send(["dana@example.com"], LETTER, "d-1")
+        (mail,) = office.mails
+        assert mail.encrypted
+        assert (mail.id, mail.sender) == ("<d-1@example.com>", "tocsin@example.com")
+        assert office.logins == ["\0tocsin\0pass@word"]
+    trust.cache_clear()
+
+
+def test_a_subject_is_one_line(office: PostOffice) -> None:
+    """Whatever somebody wrote into a title adds no header."""
+    letter = Letter("Down\r\nBcc: everybody@example.com", "x")
+    MailDoor(office.url, "tocsin@example.com").send(["dana@example.com"], letter, "d-1")
+    (mail,) = office.mails
+    assert mail.to == ["dana@example.com"]
+    assert mail.message["Bcc"] is None
+
+
+# When Slack is away --------------------------------------------------------------------------------------------------
+
+
+def test_pages_fall_back_when_slack_does_not_take_them(parts: Works, office: PostOffice, board: Switchboard) -> None:
+    """After half a minute, not before; once Slack is back the page and the story arrive there, in order and marked."""
+    using(parts, FALLING_BACK)
+    parts.slack_away()
+    incident = parts.declare("P0")
+    parts.run_for(29, step=1)
+    assert not office.mails
+    assert not board.events
+    parts.run_for(2, step=1)
+    assert len(office.mails) == len(parts.now(incident).pages) == 3
+    assert board.actions(incident.id) == ["trigger"]
+    assert any(e.kind is EntryKind.OTHERWISE for e in parts.now(incident).timeline)
+    parts.run_for(60, step=10)
+    parts.slack_back()
+    parts.run_for(120, step=5)
+    now = parts.settled(incident)
+    assert len(office.mails) == 3
+    card = now.card()
+    assert card
+    thread = [m for m in parts.messages() if m.get("thread_ts") == card.ts != m["ts"]]
+    late = [m for m in thread if "could not be posted before" in m["text"]]
+    assert late == thread[: len(late)]
+    assert "Slack had not taken the page" in "".join(m["text"] for m in late)
+
+
+def test_nothing_falls_back_while_slack_takes_pages(parts: Works, office: PostOffice, board: Switchboard) -> None:
+    """Nor once somebody has answered."""
+    using(parts, FALLING_BACK).declare("P0")
+    parts.run_for(60, step=5)
+    assert not office.mails
+    assert not board.events
+
+
+def test_an_answered_page_does_not_fall_back(parts: Works, office: PostOffice) -> None:
+    """It was answered from the terminal of a colleague, say, while Slack was away."""
+    using(parts, FALLING_BACK)
+    parts.slack_away()
+    incident = parts.declare("P0")
+    parts.desk.handle(incident.id, Acknowledge(by=incident.pages[0].person))
+    parts.run_for(60, step=5)
+    assert parts.store.get(incident.id).open
+    answered = incident.pages[0].person
+    assert len(office.mails) == len([p for p in incident.pages if p.person != answered])
+
+
+# Set up --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("set_up", "missing"),
+    [
+        ({}, {"SMTP_URL", "PAGERDUTY_ROUTING_KEY"}),
+        ({"SMTP_URL": "smtp://localhost", "SMTP_FROM": "a@b.c"}, {"PAGERDUTY_ROUTING_KEY"}),
+        ({"SMTP_URL": "smtp://localhost", "SMTP_FROM": "a@b.c", "PAGERDUTY_ROUTING_KEY": "k"}, set()),
+    ],
+)
+def test_a_way_that_is_asked_for_and_not_set_up_is_named(
+    set_up: dict[str, str], missing: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    """Before anything starts, all of them at once."""
+    monkeypatch.chdir(str(tmp_path))
+    for name in Environment.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in set_up.items():
+        monkeypatch.setenv(name, value)
+    settings, _ = read()
+    company = example().model_copy(update={"other_ways": FALLING_BACK})
+    try:
+        channels.check(settings, company)
+        found = set[str]()
+    except SettingsError as refused:
+        found = {p.variable for p in refused.problems}
+    assert found == missing
+
+
+def test_the_post_office_is_one(office: PostOffice) -> None:
+    """What these tests lean on speaks SMTP: a stranger's mail arrives whole, leading dots too."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Message-ID"] = "a@example.com", "b@example.com", "<1@example.com>"
+    message.set_content(".hidden\n..twice\n")
+    with smtplib.SMTP("localhost", int(office.url.rpartition(":")[2])) as client:
+        client.send_message(message)
+    assert office.to("b@example.com")[0].body.replace("\r", "") == ".hidden\n..twice\n"

@@ -1,0 +1,142 @@
+"""After an outage one mail tells each person all that they missed, whatever a server or an incident does meanwhile."""
+
+import contextlib
+from collections import Counter
+
+import pytest
+
+from escalation.incident.effects import PageBy
+from escalation.incident.events import Resolve
+from escalation.incident.model import Incident
+from escalation.incident.records import PageState
+from tests.support.post_office import PostOffice
+from tests.support.worker import Works
+from tests.workers.test_other_channels import MARKER, PAGING, using
+from tests.workers.test_other_channels import board as board
+from tests.workers.test_other_channels import office as office
+from tests.workers.test_other_channels import parts as parts
+from workers.delivery.envelopes import OPEN_FOR, Envelopes
+from workers.delivery.plan import Later, Went
+
+pytestmark = pytest.mark.slow
+
+
+def slept_through(parts: Works, office: PostOffice, *severities: str) -> list[Incident]:
+    """Incidents of which each wakes people while Tocsin is away for an hour; only the mails of afterwards are left."""
+    made = [using(parts, PAGING).declare(s, title=f"Outage {n}") for n, s in enumerate(severities)]
+    parts.run()
+    office.mails.clear()
+    parts.clock.push(minutes=60)
+    parts.run()
+    return made
+
+
+def test_one_mail_tells_all_that_was_slept_through(parts: Works, office: PostOffice) -> None:
+    """Each person gets one, the worst incident first; nobody waits for it but those whose page is late already."""
+    mild, *bad = slept_through(parts, office, "P1", "P0", "P0")
+    assert not office.mails
+    parts.run_for(5, step=0.5)
+    assert office.mails
+    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    by_pages = Counter(p.person for i in (mild, *bad) for p in parts.now(i).pages if p.state is PageState.OPEN)
+    members = parts.store.directory().people
+    for mail in office.mails:
+        listed = [i for i in (*bad, mild) if i.id in mail.body]
+        assert len(listed) == by_pages[members[mail.to[0]]]
+        assert mail.subject.startswith(f"[{listed[0].severity}] You are paged")
+        assert mail.subject.endswith(f" and {len(listed) - 1} more" if len(listed) > 1 else ")")
+    assert max(by_pages.values()) == 3
+    for incident in (mild, *bad):
+        parts.settled(incident)
+
+
+def test_a_mail_that_has_to_wait_keeps_the_others_with_it(parts: Works, office: PostOffice) -> None:
+    """The server says later a few times: then one mail goes, and the others count as sent with it."""
+    office.refusing["RCPT"] = "451 try again later"
+    made = slept_through(parts, office, "P0", "P0")
+    parts.run_for(8, step=0.5)
+    office.refusing.clear()
+    parts.run_for(60, step=2)
+    assert office.mails
+    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    for incident in made:
+        parts.settled(incident)
+
+
+def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, office: PostOffice) -> None:
+    """The incident whose mail was to take the others along is over before it went."""
+    first, *others = slept_through(parts, office, "P0", "P0", "P0")
+    parts.desk.handle(first.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
+    parts.run_for(60, step=1)
+    assert office.mails
+    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    assert all(f"{i.id}" in m.body for m in office.mails for i in others)
+    assert all(first.id not in m.body for m in office.mails)
+    for incident in others:
+        parts.settled(incident)
+
+
+def test_an_urgent_page_waits_for_no_other(parts: Works, office: PostOffice) -> None:
+    """A P1's mail was opened first, in a queue of its own that may be slow: the P0's takes the next ones along."""
+    mild, bad, worse = slept_through(parts, office, "P1", "P0", "P0")
+    envelopes, now = Envelopes(parts.store), parts.clock()
+    parts.redis.delete(*parts.redis.keys("tocsin:envelope:*"))
+
+    def joins(incident: Incident) -> Later | Went | None:
+        return envelopes.join(parts.now(incident), mail_of(parts, incident), "a@example.com", now)
+
+    assert [joins(i) for i in (mild, bad, worse)] == [Later(now + OPEN_FOR)] * 3
+    now += OPEN_FOR
+    assert joins(bad) is None
+    assert envelopes.seal("a@example.com", mail_of(parts, bad)) == (mail_of(parts, worse).id,)
+    assert joins(mild) is None
+    assert envelopes.seal("a@example.com", mail_of(parts, mild)) == ()
+
+
+def mail_of(parts: Works, incident: Incident) -> PageBy:
+    """The first of its mails that is to go."""
+    return next(e for e in parts.now(incident).effects if isinstance(e, PageBy))
+
+
+def test_what_a_server_refuses_takes_nobody_else_down(parts: Works, office: PostOffice) -> None:
+    """One of the letters looks like spam: the others go by themselves."""
+    office.refusing["DATA"] = "554 this is spam"
+    made = slept_through(parts, office, "P0", "P0", "P0")
+    parts.run_for(4, step=0.5)
+    assert not office.mails
+    office.refusing.clear()
+    parts.run_for(120, step=2)
+    people = {m.to[0] for m in office.mails}
+    assert people
+    for to in people:
+        told = [m.body for m in office.mails if m.to[0] == to]
+        assert all(sum(i.id in body for body in told) == 1 for i in made if any(i.id in body for body in told))
+    for incident in made:
+        parts.settled(incident)
+
+
+def test_a_document_that_cannot_be_read_holds_up_no_other_mail(parts: Works, office: PostOffice) -> None:
+    """The one that was to take the others along is broken."""
+    first, second = slept_through(parts, office, "P0", "P0")
+    parts.redis.set(f"tocsin:incident:{first.id}", "{}")
+    for _ in range(40):
+        parts.clock.push(seconds=1)
+        with contextlib.suppress(KeyError):
+            parts.run()
+    assert any(second.id in m.body for m in office.mails)
+
+
+def test_a_private_incident_says_nothing_in_a_shared_mail(parts: Works, office: PostOffice) -> None:
+    """It stands beside an open one, and still says no word of what it is."""
+    using(parts, PAGING).declare("P0", title=MARKER, impact=MARKER, security=True)
+    slept_through(parts, office, "P0")
+    parts.run_for(5, step=0.5)
+    assert any("and 1 more" in m.subject for m in office.mails)
+    assert MARKER not in str([(m.subject, m.body) for m in office.mails])
+
+
+def test_a_page_in_time_has_its_own_mail(parts: Works, office: PostOffice) -> None:
+    """Two incidents on a good day."""
+    made = [using(parts, PAGING).declare("P0") for _ in range(2)]
+    parts.run()
+    assert len(office.mails) == sum(len(parts.now(i).pages) for i in made)

@@ -1,0 +1,77 @@
+"""Slack's limits, kept beforehand: a burst, then a rate, and a slot for each that has to wait."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from tests.support.story import START
+from tests.support.worker import BACKENDS, redis_of
+from workers.delivery import rate_limits
+from workers.delivery.rate_limits import Budget, ask
+
+CHANNEL = rate_limits.message("C1")
+
+
+@pytest.fixture(params=BACKENDS)
+def redis(request: pytest.FixtureRequest) -> "Iterator[Redis]":
+    with redis_of(request.param) as client:
+        yield client
+
+
+def waits(redis: "Redis", budget: Budget, now: datetime, names: str) -> list[float]:
+    """How many seconds each of these tickets is told to wait."""
+    told = [ask(redis, budget, name, now) for name in names]
+    return [(at - now).total_seconds() if at else 0.0 for at in told]
+
+
+def test_a_short_burst_goes_at_once_and_the_rest_a_second_apart(redis: "Redis") -> None:
+    """Everybody has a slot of their own."""
+    assert waits(redis, CHANNEL, START, "abcdef") == pytest.approx([0, 0, 0, 1, 2, 3], abs=1e-3)
+
+
+def test_a_slot_is_kept_and_used_once(redis: "Redis") -> None:
+    """Too early is told the same time again; on time goes, and does not pay twice."""
+    waits(redis, CHANNEL, START, "abc")
+    slot = ask(redis, CHANNEL, "d", START)
+    assert slot is not None
+    assert ask(redis, CHANNEL, "d", START + timedelta(milliseconds=900)) == slot
+    assert ask(redis, CHANNEL, "d", slot) is None
+    assert ask(redis, CHANNEL, "e", slot) is not None
+
+
+def test_a_channel_at_rest_has_its_burst_back(redis: "Redis") -> None:
+    """The budget refills with time."""
+    waits(redis, CHANNEL, START, "abcde")
+    assert waits(redis, CHANNEL, START + timedelta(minutes=1), "wxyz") == pytest.approx([0, 0, 0, 1], abs=1e-3)
+
+
+def test_channels_do_not_wait_for_each_other(redis: "Redis") -> None:
+    """Pages are direct messages, so a busy incidents channel does not hold them up."""
+    waits(redis, CHANNEL, START, "abcdef")
+    assert waits(redis, rate_limits.message("D1"), START, "xyz") == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("budget", "a_minute"),
+    [(rate_limits.UPDATE, 50), (rate_limits.INVITE, 50), (rate_limits.CREATE, 20), (rate_limits.TOPIC, 20)],
+)
+def test_methods_keep_to_their_tier(redis: "Redis", budget: Budget, a_minute: int) -> None:
+    """After the burst, no more than Slack allows in any minute."""
+    now, sent = START, 0
+    for n in range(3 * 60):
+        now = START + timedelta(seconds=n)
+        sent += ask(redis, budget, f"t{n}", now) is None
+        sent += ask(redis, budget, f"u{n}", now) is None
+    assert sent <= budget.burst + 3 * a_minute
+
+
+def test_many_at_once_share_one_budget(redis: "Redis") -> None:
+    """Eight threads, one channel: no slot is given twice."""
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda n: ask(redis, CHANNEL, f"t{n}", START), range(20)))
+    assert Counter(told)[None] == 3
+    assert len(set(told)) == 18

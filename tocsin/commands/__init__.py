@@ -1,0 +1,1 @@
+"""The commands of `tocsin` that read and check."""

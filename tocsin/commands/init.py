@@ -1,0 +1,227 @@
+"""`tocsin init`: asks for the policy and for somebody behind each of its roles, and writes the configuration."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackClientError
+
+from escalation.config.policy import Policy
+from escalation.config.rotations import known_zone, parse_handover
+from escalation.places import parse_channel
+from tocsin.commands import check
+from tocsin.commands.schema import schema_of
+from tocsin.commands.terminal import Refusal
+from tocsin.config import loader
+from tocsin.config.settings import Settings, read, without_proxies
+
+HOW = (
+    "E-mail addresses or member ids (@U012ABC), several with commas, a user group id (S012ABC), `rotation`, or nothing."
+)
+
+
+@dataclass
+class Answers:
+    """What was said so far. `roles` are written as the file writes them."""
+
+    policy: Policy
+    people: dict[str, dict[str, str]] = field(default_factory=dict)
+    roles: dict[str, list[str]] = field(default_factory=dict)
+    rotation: dict[str, Any] = field(default_factory=dict)
+    channel: str = "incidents"
+    meeting_url: str = ""
+
+
+@click.command()
+@click.option("--policy", "policy_name", metavar="NAME", help="The policy, instead of being asked for it.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("tocsin.yml"), show_default=True)
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def init(policy_name: str | None, output: Path, force: bool) -> None:
+    """Write a configuration. Asks for the policy, then for somebody behind each role that it names."""
+    if output.exists() and not force:
+        raise Refusal(f"{output} exists already. --force overwrites it, --output writes another file.")
+    shipped = loader.shipped_policies()
+    name = policy_name or click.prompt("Policy", type=click.Choice(shipped), default=shipped[0])
+    if name not in shipped:
+        raise Refusal(f"There is no policy '{name}'. Shipped are: {', '.join(shipped)}.")
+    settings, _ = read()
+    without_proxies(settings)
+    answers = ask(loader.load_policy(name), Lookup(settings))
+    described = output.with_name(f"{output.stem}.schema.json")
+    described.write_text(json.dumps(schema_of("config"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    output.write_text(written(answers, described.name), encoding="utf-8")
+    errors, warnings = check.findings(output)
+    click.echo("\n".join(["", *check.told(output, errors, warnings), f"Now set TOCSIN_CONFIG={output}"]))
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+class Lookup:
+    """Asks the workspace who somebody is, when there is a token to ask with."""
+
+    def __init__(self, settings: Settings) -> None:
+        token = settings.bot_token.get_secret_value()
+        self._client = WebClient(token, base_url=settings.api_url, timeout=10) if token and not settings.local else None
+
+    def name(self, entry: dict[str, str]) -> str:
+        """What the workspace calls a person, and says so; empty when it cannot tell."""
+        if self._client is None:
+            return ""
+        try:
+            if "slack" in entry:
+                user = self._client.users_info(user=entry["slack"])["user"]
+            else:
+                user = self._client.users_lookupByEmail(email=entry["email"])["user"]
+        except (SlackClientError, OSError) as wrong:
+            click.echo(f"  {next(iter(entry.values()))} was not found in the workspace: {_reason(wrong)}")
+            return ""
+        found: str = user.get("real_name") or user["name"]
+        click.echo(f"  found {found} ({user['id']})")
+        return found
+
+
+def ask(policy: Policy, lookup: Lookup) -> Answers:
+    """The whole conversation."""
+    answers = Answers(policy)
+    click.echo(f"\n{policy.title}. Who stands behind each role?\n{HOW}")
+    for role, name in policy.roles.items():
+        reply = click.prompt(f"{name} ({role})", default="", show_default=False)
+        answers.roles[role] = [
+            h for word in reply.split(",") if word.strip() for h in _holder(word, role, answers, lookup)
+        ]
+    answers.channel = click.prompt("Channel for incidents", default=answers.channel, value_proc=_channel)
+    answers.meeting_url = click.prompt(
+        "Meeting link for war rooms (https://…, or nothing)", default="", show_default=False
+    )
+    return answers
+
+
+def _holder(word: str, role: str, answers: Answers, lookup: Lookup) -> list[str]:
+    """One answer as the file writes it; nothing when it cannot be used."""
+    text = word.strip().removeprefix("@")
+    if text.lower().startswith("rotation"):
+        return [_rotation(text, role, answers, lookup)]
+    if re.fullmatch(r"S[A-Z0-9]{2,}", text):
+        return [text]
+    if key := _person(text, answers, lookup):
+        return [key]
+    return []
+
+
+def _rotation(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
+    """The first mention asks who takes turns; a backup is whoever comes next."""
+    if not answers.rotation:
+        people = click.prompt("  Who takes turns, in order").split(",")
+        answers.rotation = {
+            "people": [key for p in people if (key := _person(p.strip().removeprefix("@"), answers, lookup))],
+            "handover": click.prompt("  Handover", default="Monday 00:00", value_proc=_handover),
+            "timezone": click.prompt("  Time zone", default="UTC", value_proc=_zone),
+        }
+    return "rotation primary next" if "next" in text or role == "backup" else "rotation primary"
+
+
+def _person(text: str, answers: Answers, lookup: Lookup) -> str:
+    """The key of a person, who is added when new; empty when the text names nobody."""
+    if re.fullmatch(r"[UW][A-Z0-9]{2,}", text):
+        entry = {"slack": text}
+    elif re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        entry = {"email": text}
+    else:
+        click.echo(f"  '{text}' is left out: it is neither an e-mail address nor a member id.")
+        return ""
+    if known := next((k for k, e in answers.people.items() if e == entry), ""):
+        return known
+    name = lookup.name(entry)
+    key = _key(text.split("@")[0] if "email" in entry else name or text, answers)
+    answers.people[key] = entry
+    return key
+
+
+def _key(wish: str, answers: Answers) -> str:
+    """A key that nobody has yet, from a name or an address."""
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", wish.lower()).strip("-.") or "person"
+    base = plain if plain[0].isalpha() else f"p-{plain}"
+    n = 1
+    while (key := base if n == 1 else f"{base}-{n}") in answers.people:
+        n += 1
+    return key
+
+
+def _channel(text: str) -> str:
+    return _or_again(parse_channel, text)
+
+
+def _handover(text: str) -> str:
+    return _or_again(parse_handover, text)
+
+
+def _zone(text: str) -> str:
+    return _or_again(known_zone, text)
+
+
+def _or_again(parse: Any, text: str) -> str:
+    """click asks once more when a value is refused."""
+    try:
+        return str(parse(text))
+    except ValueError as wrong:
+        raise click.UsageError(str(wrong)) from None
+
+
+def _reason(wrong: Exception) -> str:
+    response = getattr(wrong, "response", None)
+    return str(response["error"]) if response else str(wrong)
+
+
+def written(answers: Answers, schema: str) -> str:
+    """The configuration file, with its comments. `schema` lies beside it: editors complete and check with it."""
+    people = [f"  {key}: {_flow(entry)}" for key, entry in answers.people.items()]
+    roles = [_role_line(role, name, answers) for role, name in answers.policy.roles.items()]
+    rotations = ["", "rotations:", f"  primary: {_flow(answers.rotation)}"] if answers.rotation else []
+    meeting = [f"meeting_url: {_flow(answers.meeting_url)}"] if answers.meeting_url else []
+    lines = [
+        f"# yaml-language-server: $schema={schema}",
+        "# Tocsin's configuration; `tocsin check` validates it.",
+        f"policy: {answers.policy.name}",
+        "workspace:",
+        f"  incidents_channel: {_flow(answers.channel)}",
+        *meeting,
+        "timezone: UTC",
+        "",
+        *(["people:", *people] if people else ["people: {}"]),
+        "",
+        "# A person, several, a Slack user group, `rotation NAME`, or `rotation NAME next` for whoever comes after.",
+        "roles:",
+        *roles,
+        *rotations,
+        "",
+        "# Who owns services together: `backend: {lead: somebody, members: [somebody], channel: team-backend}`.",
+        "teams: {}",
+        "",
+        "# What can break, and who owns it: `checkout: {team: backend}`; `lead:` if it is not the team's.",
+        "services: {}",
+        "",
+        "# When business hours and days count; `holidays:` takes a country, or a part of one: DE, DE-BE, US-CA.",
+        "calendar: {timezone: UTC, hours: 09:00-17:00, days: Monday-Friday}",
+        "",
+        "# Narrows who may do what, by role: `resolve: [on_call, backup]`.",
+        "permissions: {}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _role_line(role: str, name: str, answers: Answers) -> str:
+    holders = answers.roles.get(role, [])
+    if not holders:
+        return f"  {role}: []  # {name}: nobody yet; a page to this role is skipped, and said aloud"
+    return f"  {role}: {_flow(holders[0] if len(holders) == 1 else holders)}"
+
+
+def _flow(value: Any) -> str:
+    """A value as YAML, on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -1,0 +1,81 @@
+"""JSON Schema for editors: what may stand in a policy and in a configuration, as people write it."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from escalation.config.business_time import Calendar
+from escalation.config.company import Company, Holder
+from escalation.config.contacts import parse_contact
+from escalation.config.plans import one_or_several
+from escalation.config.policy import Policy, SeverityPolicy
+from escalation.config.rotations import Handover
+from escalation.config.staff import Days, as_list
+from tocsin.commands.terminal import print_json
+from tocsin.config.key_docs import CONFIG, POLICY
+
+MODELS: Mapping[str, type[BaseModel]] = {"policy": Policy, "config": Company}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+KEYS = {**POLICY, **CONFIG}
+# Values that a file writes as one text.
+TEXTS: Mapping[type[BaseModel], tuple[str, ...]] = {
+    Holder: ("dana", "rotation primary", "rotation primary next", "S012ABCDEF"),
+    Handover: ("Monday 00:00",),
+    Days: ("2026-12-24..2027-01-02", str(date(2026, 12, 24))),
+}
+HANDED_DOWN = ("severity", "role_names")  # what a severity learns from the policy around it
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    """The schema of `policy` or `config`."""
+    model = MODELS[kind]
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_AsWritten)}
+
+
+class _AsWritten(GenerateJsonSchema):
+    """The models as a file writes them: what is read by a validator of ours is described as it reads."""
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        inner = super().function_before_schema(schema)
+        reads: Any = schema["function"]["function"]
+        if reads in (one_or_several, as_list):
+            return {"anyOf": [inner["items"], inner]}
+        return {"anyOf": [{"type": "string"}, inner]} if reads is parse_contact else inner
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        model = schema["cls"]
+        if model in TEXTS:
+            return {"type": "string", "examples": list(TEXTS[model])}
+        written = super().model_schema(schema)
+        if model is SeverityPolicy:
+            written["properties"] = {k: v for k, v in written["properties"].items() if k not in HANDED_DOWN}
+            written["required"] = [k for k in written["required"] if k not in HANDED_DOWN]
+        if model.__name__ in KEYS:
+            _describe(written["properties"], model)
+        return written
+
+
+def _describe(properties: dict[str, JsonSchemaValue], model: type[BaseModel]) -> None:
+    """Each key in words, and its default as one would write it, if it is more than nothing."""
+    defaults = model.model_construct().model_dump(mode="json")
+    for key, value in properties.items():
+        value.pop("title", None)
+        value["description"] = KEYS[model.__name__].get(key, "").replace("`", "")
+        if value.pop("default", None) is not None and defaults[key] and not isinstance(defaults[key], dict):
+            value["default"] = defaults[key]
+    if model is Calendar:
+        days = {"type": "array", "items": {"type": "string", "format": "date"}}
+        plain = {k: properties["closed"].pop(k) for k in ("type", "additionalProperties", "propertyNames")}
+        properties["closed"]["anyOf"] = [plain, days]
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(list(MODELS)))
+def schema(kind: str) -> None:
+    """JSON Schema of a policy or a configuration, for editors. It is JSON, always."""
+    print_json(schema_of(kind))

@@ -1,0 +1,224 @@
+"""`tocsin simulate`: who would be paged, told and reminded, when and why, without sending anything."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from bot.render.mrkdwn import plain
+from escalation.config.company import Company, Directory, roster, suggest, unasked
+from escalation.config.policy import Severity
+from escalation.errors import Refused
+from escalation.foretold import Row, comes_again
+from escalation.incident.records import Facts
+from escalation.simulation import REPORTER, Simulation, Step, simulate
+from escalation.terms import terms_for
+from escalation.text import people
+from escalation.times import local_instant
+from escalation.values import format_duration, parse_duration
+from tocsin.commands import output
+from tocsin.commands.incidents import NEEDS, UNSEEN, Arrangements, arrangements
+from tocsin.commands.terminal import as_json, print_json, print_table
+from tocsin.config import loader
+from tocsin.config.loader import Loaded
+from tocsin.config.settings import load
+
+SAID = ("security", "outage", "major_impact", "data_loss")
+_STEPS = {
+    Step.ACK: "It is acknowledged.",
+    Step.ROOT_CAUSE: "The root cause is found.",
+    Step.WORKAROUND: "A workaround is in place.",
+    Step.FIX: "A fix is applied.",
+    Step.FIX_FAILS: "The fix did not hold.",
+    Step.RESOLVE: "It is resolved.",
+}
+
+
+class Length(click.ParamType[timedelta]):
+    """`20m` -> timedelta."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return parse_duration(value)
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
+
+
+class Severities(click.ParamType[Severity]):
+    """`P0` or `p0` -> Severity."""
+
+    name = "severity"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Severity:
+        try:
+            return Severity(str(value).upper())
+        except ValueError:
+            self.fail(f"'{value}' is not a severity; write {', '.join(Severity)}", param, ctx)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What people do and when, and what is said of the incident."""
+    for said in reversed(SAID):
+        command = click.option(f"--{said.replace('_', '-')}", said, is_flag=True, help="That is said of it.")(command)
+    for step, told in reversed(_STEPS.items()):
+        name = f"--{step}-after"
+        command = click.option(name, step.name, type=Length(), metavar="D", help=f"{told} Counted from the start.")(
+            command
+        )
+    return command
+
+
+@click.command("simulate")
+@click.argument("severity", type=Severities(), metavar="SEVERITY")
+@click.option(
+    "--at", metavar="TIME", help="When it is declared: 2026-12-24 03:00, tomorrow, monday 09:00. Now if left out."
+)
+@click.option("--service", default="", metavar="NAME", help="The affected service.")
+@_with_options
+@click.option("--until", type=Length(), metavar="D", help="Stop there; otherwise when nothing new is ahead.")
+@as_json
+def simulate_(
+    severity: Severity, at: str | None, service: str, until: timedelta | None, as_json: bool, **more: Any
+) -> None:
+    """Who would be paged, told and reminded, when and why. Nothing is sent; TOCSIN_SPEED does not count."""
+    settings = load(NEEDS)
+    loaded, arranged = loader.load(settings.config), arrangements(settings)
+    start = _instant(at, loaded.company)
+    facts = _facts(loaded.company, service, {name: more[name] for name in SAID})
+    script = {step: more[step.name] for step in Step if more[step.name]}
+    try:
+        found = run(loaded, arranged, severity, facts, start, script, until)
+    except Refused as refused:
+        raise click.UsageError(plain(refused.words, _names(loaded.company, arranged))) from None
+    _show(found, loaded.company, arranged, as_json=as_json)
+
+
+def run(
+    loaded: Loaded,
+    arranged: Arrangements,
+    severity: Severity,
+    facts: Facts,
+    start: datetime,
+    script: dict[Step, timedelta],
+    until: timedelta | None,
+) -> Simulation:
+    """The simulation under a configuration, with what people arranged."""
+    policy = loaded.policy.severities.get(severity)
+    if policy is None:
+        raise Refused(f"The policy {loaded.policy.name} has no {severity}.")
+    company, directory = loaded.company, _directory(loaded.company, arranged)
+    terms = terms_for(company, policy, facts, start)
+    roster_at = partial(_roster_at, company, directory, arranged)
+    return simulate(terms, facts, REPORTER, start, roster_at, script, until)
+
+
+def _roster_at(company: Company, directory: Directory, arranged: Arrangements, at: datetime) -> Any:
+    return roster(company, directory, at, arranged.duty)
+
+
+def _directory(company: Company, arranged: Arrangements) -> Directory:
+    return arranged.directory if arranged.seen else unasked(company)
+
+
+def _instant(text: str | None, company: Company) -> datetime:
+    now = datetime.now(UTC)
+    try:
+        return local_instant(text, company.timezone, now) if text else now.replace(microsecond=0)
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--at") from None
+
+
+def _facts(company: Company, service: str, said: dict[str, bool]) -> Facts:
+    if service and service not in company.services:
+        hint = suggest(service, set(company.services)) or "; the configuration lists none"
+        raise click.BadParameter(f"there is no service called '{service}'{hint}", param_hint="--service")
+    return Facts(title="Simulated incident", service=service, **said)
+
+
+# Shown ---------------------------------------------------------------------------------------------------------------
+
+
+def _names(company: Company, arranged: Arrangements) -> dict[str, str]:
+    """Member id -> what people are called: in the workspace, else their key in the configuration."""
+    directory = _directory(company, arranged)
+    return {company.member(key, directory): key for key in company.people} | directory.names
+
+
+def _show(found: Simulation, company: Company, arranged: Arrangements, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_data(found, company, arranged))
+        return
+    names = _names(company, arranged)
+    zone = ZoneInfo(company.timezone)
+    print_table(
+        (f"time ({company.timezone})", "after", "what", "whom", "why", "unless"),
+        [_cells(row, zone, names) for row in found.rows],
+    )
+    click.echo("\n".join(_tail(found, zone, names)))
+    if not arranged.seen:
+        click.echo(UNSEEN, err=True)
+
+
+def _cells(row: Row, zone: ZoneInfo, names: output.Names) -> tuple[str, ...]:
+    local = f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    whom = plain(row.whom(), names)
+    return local, f"+{format_duration(row.after)}", row.what, whom, row.why, " or ".join(row.unless)
+
+
+def _tail(found: Simulation, zone: ZoneInfo, names: output.Names) -> list[str]:
+    """How it goes on after the last row."""
+    if not found.ahead:
+        return ["Nothing more is ahead."]
+    if found.cycle:
+        return [f"And so on, until somebody acts: {told}." for told in comes_again(found.incident, _kinds(found))]
+    ahead = [
+        f"  {u.due.astimezone(zone):%Y-%m-%d %H:%M:%S}  {u.why}{_whom(u.people or u.told, names)}" for u in found.ahead
+    ]
+    return [f"Still ahead at {found.ends.astimezone(zone):%Y-%m-%d %H:%M:%S}:", *ahead]
+
+
+def _whom(found: tuple[str, ...], names: output.Names) -> str:
+    return f" → {plain(people(found), names)}" if found else ""
+
+
+def _kinds(found: Simulation) -> set[Any]:
+    return {u.kind for u in found.ahead}
+
+
+def _as_data(found: Simulation, company: Company, arranged: Arrangements) -> dict[str, Any]:
+    """People by their keys, where the configuration lists them."""
+    directory = _directory(company, arranged)
+    keys = {company.member(key, directory): key for key in company.people}
+    incident = found.incident
+    return {
+        "severity": incident.severity,
+        "policy": company.policy,
+        "at": incident.declared_at.isoformat(),
+        "until": found.ends.isoformat(),
+        "rows": [_row_data(row, keys) for row in found.rows],
+        "ahead": [
+            {"due": u.due.isoformat(), "why": u.why, "people": [keys.get(p, p) for p in u.people or u.told]}
+            for u in found.ahead
+        ],
+        "and_so_on": comes_again(incident, _kinds(found)) if found.cycle else (),
+        "arrangements": arranged.seen,
+    }
+
+
+def _row_data(row: Row, keys: dict[str, str]) -> dict[str, Any]:
+    return {
+        "at": row.at.isoformat(),
+        "after_seconds": row.after.total_seconds(),
+        "kind": row.kind,
+        "what": row.what,
+        "people": [keys.get(p, p) for p in row.people],
+        "by": keys.get(row.by, row.by),
+        "places": row.places,
+        "why": row.why,
+        "unless": row.unless,
+    }

@@ -1,0 +1,62 @@
+"""`tocsin slo`: how well Tocsin keeps its own objective, from what its workers wrote down."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from escalation.slo import Report, kept, percent, seconds
+from tocsin.commands.incidents import NEEDS, open_store
+from tocsin.commands.simulate import Length
+from tocsin.commands.terminal import as_json, print_json, print_table
+from tocsin.config import loader
+from tocsin.config.settings import load
+
+LAST = timedelta(days=30)
+
+
+@click.command()
+@click.option(
+    "--last", type=Length(), default=LAST, metavar="D", help="How far to look back: 24h, 7d. 30d if left out."
+)
+@as_json
+def slo(last: timedelta, as_json: bool) -> None:
+    """Lateness of pages and checkpoints, lost and doubled ones. Exit code 1 when the objective was missed."""
+    settings = load(NEEDS)
+    objective, store = loader.load(settings.config).company.objective, open_store(settings)
+    report = store.report(objective, last, store.now())
+    if as_json:
+        print_json(facts(report))
+    else:
+        _show(report)
+    raise SystemExit(1 if report.met is False else 0)
+
+
+def facts(report: Report) -> dict[str, Any]:
+    """Times in seconds, shares in per cent; `met` and `share` are null while nobody was paged."""
+    objective = {"within": report.objective.within.total_seconds(), "share": report.objective.share}
+    return {
+        "since": report.since.isoformat(),
+        "until": report.until.isoformat(),
+        "objective": objective,
+        "met": report.met,
+        "share": report.share,
+        "pages": report.pages,
+        "pages_in_time": report.pages_in_time,
+        "lost": report.lost,
+        "doubled": report.doubled,
+        "early": report.early,
+        "kinds": [asdict(row) for row in report.rows],
+    }
+
+
+def _show(report: Report) -> None:
+    click.echo("\n".join(kept(report)))
+    rows = [
+        (r.kind, f"{r.count:,}", f"{percent(100 * r.in_time / r.count)} %", *map(seconds, (r.p50, r.p99, r.most)))
+        for r in report.rows
+    ]
+    if rows:
+        click.echo()
+        print_table(("what", "count", "in time", "p50", "p99", "max"), rows)

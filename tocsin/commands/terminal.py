@@ -1,0 +1,71 @@
+"""What the commands share: tables for people, plain lines for pipes, JSON for scripts, and errors as plain text."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import redis
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from escalation.storage.migrations import TooNew
+from tocsin.commands.output import one_line
+from tocsin.config.loader import ConfigError
+from tocsin.config.settings import Settings, SettingsError
+from tocsin.run.embedded import EmbeddedError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+class Refusal(click.ClickException):
+    """What was asked for cannot be done; the text says why and what to do. Exit code 1."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, file=file, err=file is None)
+
+
+class Commands(click.Group):
+    """The command line: everything that people can put right comes out as text, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, ConfigError, EmbeddedError) as wrong:
+            raise Refusal(str(wrong)) from None
+        except TooNew as newer:
+            raise Refusal(f"{newer}: use the `tocsin` of that version.") from None
+        except redis.RedisError as wrong:
+            said = str(wrong).rstrip(".")
+            raise Refusal(f"Redis does not answer as it should: {said}. `tocsin doctor` looks closer.") from None
+
+
+def redis_name(settings: Settings) -> str:
+    """Redis as people may read it: no password."""
+    if settings.redis_url is None:
+        return f"the embedded server of {settings.data}"
+    scheme, _, rest = settings.redis_url.get_secret_value().partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def print_json(data: Any) -> None:
+    """Indented, so that people can read it too."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table in a terminal; tabs between the cells in a pipe."""
+    if not sys.stdout.isatty():
+        for row in [tuple(c.upper() for c in columns), *rows]:
+            click.echo("\t".join(one_line(cell) for cell in row))
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    Console().print(table)

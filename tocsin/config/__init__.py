@@ -1,0 +1,1 @@
+"""Settings and configuration files, loaded and validated."""

@@ -1,0 +1,112 @@
+"""pydantic's errors as faults of a file: the line, what is wrong, what would be right."""
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from escalation.config.company import suggest
+from tocsin.config.yaml_lines import Document, Fault, Path
+
+# The values' own patterns, as people would say them.
+PATTERNS = {
+    r"^[a-z][a-z0-9_.-]*$": "write lower-case letters, digits, '_', '.' or '-', a letter first",
+    r"^[a-z][a-z0-9_]*$": "write lower-case letters, digits or '_', a letter first",
+    r"^[a-z][a-z0-9-]*$": "write lower-case letters, digits or '-', a letter first",
+    r"^[UW][A-Z0-9]{2,}$": "write a member id like U012ABCDEF (profile, ⋮, Copy member ID)",
+    r"^[^@\s]+@[^@\s]+$": "write an e-mail address like dana@example.com",
+}
+
+
+def faults(wrong: ValidationError, model: type[BaseModel], document: Document, *, whole: bool = True) -> list[Fault]:
+    """One fault for each error. `whole` False leaves out what the model says about the document as a whole."""
+    schema = model.model_json_schema()
+    errors = [e for e in wrong.errors(include_url=False) if whole or e["loc"]]
+    return list(dict.fromkeys(_fault(e, schema, document) for e in errors))
+
+
+def _fault(error: ErrorDetails, schema: dict[str, Any], document: Document) -> Fault:
+    path = tuple(step for step in error["loc"] if step != "[key]")
+    if error["type"] == "extra_forbidden":
+        known = _fields(schema, path[:-1])
+        return Fault(document.line(path), f"unknown key '{path[-1]}'{suggest(str(path[-1]), known)}")
+    text = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return Fault(document.line(_spot(text, path, document)), text)
+    say = SAID.get(error["type"], _plainly)
+    shown = path if error["type"] == "missing" else document.nearest(path)
+    return Fault(document.line(path), f"{'.'.join(map(str, shown)) or 'the file'}: {say(error)}")
+
+
+def _pattern(error: ErrorDetails) -> str:
+    pattern = error.get("ctx", {}).get("pattern", "")
+    return f"'{error['input']}' will not do; {PATTERNS.get(pattern, f'it must match {pattern}')}"
+
+
+SAID: dict[str, Callable[[ErrorDetails], str]] = {
+    "missing": lambda e: "is missing; add it here",
+    "string_pattern_mismatch": _pattern,
+    "string_type": lambda e: f"a text belongs here{_given(e['input'])}",
+    "model_type": lambda e: f"settings with names belong here, like {{key: value}}{_given(e['input'])}",
+    "dict_type": lambda e: f"settings with names belong here, like {{key: value}}{_given(e['input'])}",
+    "tuple_type": lambda e: f"a list belongs here, like [one, two]{_given(e['input'])}",
+    "enum": lambda e: _plainly(e) + _nearest(e),
+    "literal_error": lambda e: _plainly(e) + _nearest(e),
+    "bool_parsing": lambda e: f"true or false belongs here{_given(e['input'])}",
+}
+
+
+def _plainly(error: ErrorDetails) -> str:
+    """pydantic's own words, as part of a sentence."""
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}{_given(error['input'])}"
+
+
+def _nearest(error: ErrorDetails) -> str:
+    """Only a near one: all of them were named already."""
+    known = re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
+    near = get_close_matches(str(error["input"]), known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _given(value: Any) -> str:
+    if isinstance(value, dict | list | tuple):
+        return ""
+    return ", but it is empty" if value is None else f", not '{value}'"
+
+
+def _spot(message: str, path: Path, document: Document) -> Path:
+    """Where a model's own check points: the first value below its path that the message's first clause quotes."""
+    for word in re.findall(r"[\w.-]+", message.split(",")[0]):
+        for where, value in document.scalars(path):
+            if value == word:
+                return where
+    return path
+
+
+def _fields(schema: dict[str, Any], path: Path) -> set[str]:
+    """The keys that a model knows at a path, read from its JSON Schema."""
+    here = _resolve(schema, schema)
+    for step in path:
+        here = _resolve(_step(here, step), schema)
+    return set(here.get("properties", {}))
+
+
+def _step(here: dict[str, Any], step: str | int) -> dict[str, Any]:
+    if isinstance(step, int):
+        return dict(here.get("items", {}))
+    patterned = next(iter(here.get("patternProperties", {}).values()), None)
+    found = here.get("properties", {}).get(step) or patterned or here.get("additionalProperties")
+    return found if isinstance(found, dict) else {}
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference, or the part of a union that has fields."""
+    if "$ref" in node:
+        return _resolve(schema["$defs"][node["$ref"].rsplit("/", 1)[1]], schema)
+    for part in node.get("anyOf", []):
+        if "$ref" in part or "properties" in part:
+            return _resolve(part, schema)
+    return node

@@ -1,0 +1,195 @@
+"""The company's configuration and its policy, from YAML: all that is wrong at once, each as `FILE:LINE: what`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+import escalation
+from escalation.config.company import DYNAMIC, Company
+from escalation.config.policy import Policy
+from escalation.messages import template
+from tocsin.config import errors, holidays, policy_checks, references, yaml_lines
+from tocsin.config.yaml_lines import Document, Fault
+
+SHIPPED = Path(escalation.__file__).with_name("policies")
+M = TypeVar("M", bound=BaseModel)
+
+
+class Finding(NamedTuple):
+    """Something to say about a line of a file."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+class ConfigError(Exception):
+    """Everything that makes a configuration unusable, one line each."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(map(str, findings)))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A usable configuration. `warnings` are worth a look; `gaps` are first tiers in which nobody would be paged."""
+
+    company: Company
+    policy: Policy
+    warnings: tuple[Finding, ...] = ()
+    gaps: tuple[Finding, ...] = ()
+
+
+class Source:
+    """One YAML file on its way to a value, and what is wrong with it so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.document = yaml_lines.parse(path.read_text(encoding="utf-8"))
+        except OSError as wrong:
+            self.document = Document(faults=[Fault(1, f"cannot be read: {wrong.strerror}")])
+        except UnicodeDecodeError:
+            self.document = Document(faults=[Fault(1, "cannot be read: it is not UTF-8 text")])
+        self.faults = list(self.document.faults)
+
+    def blame(self, path: yaml_lines.Path, text: str) -> None:
+        self.faults.append(Fault(self.document.line(path), text))
+
+    def finding(self, path: yaml_lines.Path, text: str) -> Finding:
+        return Finding(str(self.path), self.document.line(path), text)
+
+    def findings(self) -> list[Finding]:
+        """All faults in the order of the lines."""
+        unique = dict.fromkeys(sorted(self.faults, key=lambda f: f.line))
+        return [Finding(str(self.path), f.line, f.text) for f in unique]
+
+    def validate(self, model: type[M], *, whole: bool = True) -> M | None:
+        """The value, or None and faults. `whole` False: what concerns the file as a whole was already said."""
+        if not isinstance(self.document.data, dict):
+            if not self.faults:
+                self.blame((), "holds no settings; `tocsin init` writes a configuration")
+            return None
+        try:
+            return model.model_validate(self.document.data)
+        except ValidationError as wrong:
+            self.faults += errors.faults(wrong, model, self.document, whole=whole)
+            return None
+
+
+def load(path: Path) -> Loaded:
+    """Read a configuration and the policy it names. ConfigError lists all that is wrong in both files."""
+    source = Source(path)
+    unknown = references.unknown(source.document.data)
+    for place, text in unknown:
+        source.blame(place, text)
+    company = source.validate(Company, whole=not unknown)
+    _check_country(source)
+    _check_templates(source)
+    policy_source = _policy_source(source)
+    policy = _policy(policy_source) if policy_source else None
+    findings = source.findings() + (policy_source.findings() if policy_source else [])
+    if findings or company is None or policy_source is None or policy is None:
+        raise ConfigError(findings)
+    calendar = holidays.with_holidays(company.calendar, datetime.now(UTC).year)
+    company = company.model_copy(update={"calendar": calendar})
+    less = [policy_source.finding(place, text) for place, text in policy_checks.does_less(policy)]
+    warnings = (*_warnings(source, company, policy), *less)
+    return Loaded(company, policy, warnings, tuple(_gaps(source, company, policy)))
+
+
+def load_policy(name: str) -> Policy:
+    """A shipped policy, by its name."""
+    policy_source = Source(SHIPPED / f"{name}.yml")
+    policy = _policy(policy_source)
+    if policy is None or policy_source.faults:
+        raise ConfigError(policy_source.findings())
+    return policy
+
+
+def shipped_policies() -> list[str]:
+    """The names of the policies that come with Tocsin."""
+    return sorted(p.stem for p in SHIPPED.glob("*.yml"))
+
+
+def is_path(policy: str) -> bool:
+    """Whether `policy:` names a file rather than a shipped policy."""
+    return "/" in policy or policy.endswith((".yml", ".yaml"))
+
+
+def _policy(source: Source) -> Policy | None:
+    unknown = list(policy_checks.unknown_roles(source.document.data))
+    for place, text in unknown:
+        source.blame(place, text)
+    return source.validate(Policy, whole=not unknown)
+
+
+def _check_country(source: Source) -> None:
+    """The country whose holidays are days off has to be one."""
+    data = source.document.data
+    calendar = data.get("calendar") if isinstance(data, dict) else None
+    where = calendar.get("holidays") if isinstance(calendar, dict) else None
+    if isinstance(where, str) and (why := holidays.unknown(where)):
+        source.blame(("calendar", "holidays"), why)
+
+
+def _check_templates(source: Source) -> None:
+    """Each template of the company's own is tried as it will be used."""
+    data = source.document.data
+    templates = data.get("templates") if isinstance(data, dict) else None
+    for name, text in templates.items() if isinstance(templates, dict) else ():
+        if isinstance(text, str) and (why := template.check(name, text)):
+            source.blame(("templates", name), f"templates.{name}: {why}")
+
+
+def _policy_source(source: Source) -> Source | None:
+    """The policy's file, relative to the configuration. A name that leads nowhere is a fault of the configuration."""
+    data = source.document.data
+    name = data.get("policy") if isinstance(data, dict) else None
+    if not isinstance(name, str):
+        return None
+    shipped = shipped_policies()
+    path = source.path.parent / Path(name).expanduser() if is_path(name) else SHIPPED / f"{name}.yml"
+    if is_path(name) and not path.is_file():
+        source.blame(("policy",), f"there is no policy file {path}; the path is relative to this file")
+    elif not is_path(name) and name not in shipped:
+        source.blame(
+            ("policy",), f"there is no policy '{name}'; shipped are: {', '.join(shipped)}; or give a file's path"
+        )
+    else:
+        return Source(path)
+    return None
+
+
+def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:
+    for role in company.roles:
+        if role not in policy.roles:
+            yield source.finding(
+                ("roles", role), f"policy {policy.name} never pages the role '{role}'; people still can"
+            )
+    paged = {role for severity in policy.severities.values() for role in severity.roles()}
+    for role, name in policy.roles.items():
+        if not company.roles.get(role) and role not in DYNAMIC:
+            skipped = ", or that page is skipped" if role in paged else ""
+            yield source.finding(("roles",), f"nobody is {name}; add `{role}: …` under roles{skipped}")
+
+
+def _gaps(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:
+    """A ticket pages nobody at first: it tells the channel of its team."""
+    for severity, rules in policy.severities.items():
+        first = rules.tiers[0]
+        if rules.ticket and not rules.at_once:
+            continue
+        if not any(company.roles.get(role) or company.follows_service(role) for role in first.roles):
+            who = ", ".join(first.roles)
+            yield source.finding(
+                ("roles",), f"a {severity} would page nobody at first; give one of these roles to somebody: {who}"
+            )

@@ -1,0 +1,308 @@
+"""The environment and `.env`, read once: every missing or wrong variable is named in one error."""
+
+import math
+import os
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tocsin.config.addresses import Address, check_redis_url, is_loopback, is_real_slack, parse_address
+
+SLACK_API = "https://slack.com/api/"
+LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's published tokens, worth nothing elsewhere
+LOCAL_APP_TOKEN = "xapp-tocsin-sandbox"  # noqa: S105
+LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
+PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
+EXAMPLE_CONFIG = Path(__file__).parents[1] / "example.yml"
+LOCAL_SPEED = 60.0
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+T = TypeVar("T")
+
+
+class Environment(BaseSettings):
+    """The variables as they stand, unchecked; an empty one counts as unset."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    slack_bot_token: str | None = None
+    slack_app_token: str | None = None
+    slack_signing_secret: str | None = None
+    slack_api_url: str | None = None
+    redis_url: str | None = None
+    tocsin_config: str | None = None
+    tocsin_data: str = "./data"
+    tocsin_listen: str = "127.0.0.1:3000"
+    tocsin_sandbox_listen: str = "127.0.0.1:8080"
+    tocsin_speed: str | None = None
+    tocsin_workers: str = "1"
+    log_level: str | None = None
+    smtp_url: str | None = None
+    smtp_from: str | None = None
+    pagerduty_routing_key: str | None = None
+    pagerduty_url: str = PAGERDUTY_EVENTS
+    watchdog_to: str | None = None
+    watchdog_heartbeat_url: str | None = None
+
+    @property
+    def local(self) -> bool:
+        """None of the three Slack secrets is set: the local workspace stands in for Slack."""
+        return not (self.slack_bot_token or self.slack_app_token or self.slack_signing_secret)
+
+
+class Problem(NamedTuple):
+    """A variable that is missing or wrong, and what would be right. Never holds a secret's value."""
+
+    variable: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}: {self.text}"
+
+
+class SettingsError(Exception):
+    """All that is wrong with the environment, one line each."""
+
+    def __init__(self, problems: Collection[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(["Tocsin cannot start with these settings:", *(f"  {p}" for p in problems)]))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked settings. `speed` divides distances in time; `redis_url` None means the embedded server of `data`."""
+
+    bot_token: SecretStr
+    app_token: SecretStr | None
+    signing_secret: SecretStr | None
+    api_url: str
+    local: bool
+    redis_url: SecretStr | None
+    config: Path
+    data: Path
+    listen: Address
+    sandbox_listen: Address
+    speed: float
+    workers: int
+    log_level: str | None
+    smtp_url: SecretStr | None = None
+    smtp_from: str = ""
+    pagerduty_key: SecretStr | None = None
+    pagerduty_url: str = PAGERDUTY_EVENTS
+    watchdog_to: tuple[str, ...] = ()
+    heartbeat_url: SecretStr | None = None
+
+    @property
+    def real_slack(self) -> bool:
+        return is_real_slack(self.api_url)
+
+    @property
+    def stand_in_here(self) -> bool:
+        """Slack is played by something on this machine: no proxy may come between."""
+        return is_loopback(urlsplit(self.api_url).hostname or "")
+
+    def secrets(self) -> Iterator[str]:
+        """Every value that must never be shown."""
+        for secret in (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url):
+            if secret:
+                yield secret.get_secret_value()
+        for url in (self.redis_url, self.smtp_url):
+            if password := urlsplit(url.get_secret_value()).password if url else None:
+                yield password
+
+
+def load(needs: Collection[str] | None = None) -> Settings:
+    """The settings, or SettingsError with everything wrong among the variables that this command needs (None: all)."""
+    settings, problems = read()
+    if named := [p for p in problems if needs is None or p.variable in needs]:
+        raise SettingsError(named)
+    return settings
+
+
+def read() -> tuple[Settings, list[Problem]]:
+    """The settings with a default in place of each wrong value, and what was wrong."""
+    env, problems = Environment(), list[Problem]()
+
+    def check(variable: str, parse: Callable[[Environment], T], otherwise: T) -> T:
+        try:
+            return parse(env)
+        except ValueError as wrong:
+            problems.append(Problem(variable, str(wrong)))
+            return otherwise
+
+    sandbox = check("TOCSIN_SANDBOX_LISTEN", _sandbox_listen, Address("127.0.0.1", 8080))
+    api_url = check("SLACK_API_URL", lambda e: _api_url(e, sandbox), SLACK_API)
+    settings = Settings(
+        bot_token=SecretStr(check("SLACK_BOT_TOKEN", _bot_token, "")),
+        app_token=_secret(check("SLACK_APP_TOKEN", _app_token, None)),
+        signing_secret=_secret(check("SLACK_SIGNING_SECRET", _signing_secret, None)),
+        api_url=api_url,
+        local=env.local,
+        redis_url=_secret(check("REDIS_URL", _redis_url, None)),
+        config=check("TOCSIN_CONFIG", lambda e: _config(e, api_url), EXAMPLE_CONFIG),
+        data=check("TOCSIN_DATA", _data, Path("./data").resolve()),
+        listen=check("TOCSIN_LISTEN", lambda e: parse_address(e.tocsin_listen), Address("127.0.0.1", 3000)),
+        sandbox_listen=sandbox,
+        speed=check("TOCSIN_SPEED", lambda e: _speed(e, api_url), 1.0),
+        workers=check("TOCSIN_WORKERS", _workers, 1),
+        log_level=check("LOG_LEVEL", _log_level, None),
+        smtp_url=_secret(check("SMTP_URL", _smtp_url, None)),
+        smtp_from=check("SMTP_FROM", _smtp_from, ""),
+        pagerduty_key=_secret(env.pagerduty_routing_key),
+        pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
+        watchdog_to=check("WATCHDOG_TO", _watchdog_to, ()),
+        heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
+    )
+    return settings, problems
+
+
+def without_proxies(settings: Settings) -> None:
+    """Three of the four Slack clients send even loopback traffic to a proxy: none may stand before a stand-in."""
+    if settings.stand_in_here:
+        for name in PROXIES:
+            os.environ.pop(name, None)
+            os.environ.pop(name.upper(), None)
+
+
+def _secret(value: str | None) -> SecretStr | None:
+    return SecretStr(value) if value else None
+
+
+def _bot_token(env: Environment) -> str:
+    if env.local:
+        return LOCAL_BOT_TOKEN
+    if not env.slack_bot_token:
+        raise ValueError("is missing; copy the Bot User OAuth Token (xoxb-…) from your app's OAuth & Permissions page")
+    if not env.slack_bot_token.startswith("xoxb-"):
+        raise ValueError("is not a bot token; it begins with xoxb- (OAuth & Permissions, Bot User OAuth Token)")
+    return env.slack_bot_token
+
+
+def _app_token(env: Environment) -> str | None:
+    if env.local:
+        return LOCAL_APP_TOKEN
+    if env.slack_app_token and not env.slack_app_token.startswith("xapp-"):
+        raise ValueError("is not an app-level token; it begins with xapp- (Basic Information, App-Level Tokens)")
+    if not (env.slack_app_token or env.slack_signing_secret):
+        raise ValueError(
+            "is missing, and so is SLACK_SIGNING_SECRET; set one: the xapp-… token (Socket Mode) or the secret (HTTP)"
+        )
+    return env.slack_app_token
+
+
+def _signing_secret(env: Environment) -> str | None:
+    if env.local:
+        return LOCAL_SIGNING_SECRET
+    if env.slack_signing_secret and env.slack_signing_secret.startswith(("xoxb-", "xapp-", "xoxp-")):
+        raise ValueError("holds a token; copy the Signing Secret from your app's Basic Information page")
+    return env.slack_signing_secret
+
+
+def _api_url(env: Environment, sandbox: Address) -> str:
+    if env.local and env.slack_api_url is None:
+        return f"{sandbox.url}/api/"
+    parts = urlsplit(env.slack_api_url or SLACK_API)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"is not a web address; leave it unset for Slack itself ({SLACK_API})")
+    if env.local:
+        raise ValueError(
+            "is set but no Slack token is; set the tokens too, or leave all of them unset for the local workspace"
+        )
+    if is_real_slack(parts.geturl()) and parts.scheme != "https":
+        raise ValueError(f"would send tokens in the clear; write {SLACK_API}")
+    return parts.geturl().rstrip("/") + "/"
+
+
+def _redis_url(env: Environment) -> str | None:
+    return check_redis_url(env.redis_url) if env.redis_url else None
+
+
+def _config(env: Environment, api_url: str) -> Path:
+    if env.tocsin_config:
+        path = Path(env.tocsin_config).expanduser()
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}; `tocsin init --output {path}` writes one")
+        return path
+    if not env.local and is_real_slack(api_url):
+        raise ValueError("is missing; `tocsin init` writes your configuration, then set TOCSIN_CONFIG to that file")
+    return EXAMPLE_CONFIG
+
+
+def _data(env: Environment) -> Path:
+    path = Path(env.tocsin_data).expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file; name a folder, which is made if it is missing")
+    return path
+
+
+def _sandbox_listen(env: Environment) -> Address:
+    address = parse_address(env.tocsin_sandbox_listen)
+    if not address.loopback:
+        raise ValueError(
+            f"{address} is open to others, and the local workspace has no passwords; use 127.0.0.1:{address.port}"
+        )
+    return address
+
+
+def _speed(env: Environment, api_url: str) -> float:
+    if env.tocsin_speed is None:
+        return LOCAL_SPEED if env.local else 1.0
+    try:
+        speed = float(env.tocsin_speed)
+    except ValueError:
+        speed = math.nan
+    if not 0 < speed <= 86400:
+        raise ValueError(f"'{env.tocsin_speed}' is not a speed; write a number like 1 or 60")
+    if speed != 1 and not env.local and is_real_slack(api_url):
+        raise ValueError(f"is {env.tocsin_speed}, but real Slack runs at 1; leave it unset (a drill has its own speed)")
+    return speed
+
+
+def _workers(env: Environment) -> int:
+    if not env.tocsin_workers.strip().isdecimal() or int(env.tocsin_workers) > 64:
+        raise ValueError(f"'{env.tocsin_workers}' is not a number of workers; write 0 to 64")
+    return int(env.tocsin_workers)
+
+
+def _smtp_url(env: Environment) -> str | None:
+    parts = urlsplit(env.smtp_url or "smtp://localhost")
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("is not a mail server; write smtp://user:password@mail.example.com:587 or smtps://…:465")
+    return env.smtp_url
+
+
+def _smtp_from(env: Environment) -> str:
+    if env.smtp_url and "@" not in (env.smtp_from or ""):
+        raise ValueError("is missing; set the address that Tocsin's mail comes from, like tocsin@example.com")
+    return env.smtp_from or ""
+
+
+def _pagerduty_url(env: Environment) -> str:
+    if urlsplit(env.pagerduty_url).scheme not in ("http", "https"):
+        raise ValueError(f"is not a web address; leave it unset for PagerDuty itself ({PAGERDUTY_EVENTS})")
+    return env.pagerduty_url
+
+
+def _watchdog_to(env: Environment) -> tuple[str, ...]:
+    addresses = tuple(a for word in (env.watchdog_to or "").split(",") if (a := word.strip()))
+    if wrong := next((a for a in addresses if "@" not in a or " " in a), None):
+        raise ValueError(f"'{wrong}' is no address; write ops@example.com, or several with commas between")
+    return addresses
+
+
+def _heartbeat_url(env: Environment) -> str | None:
+    if env.watchdog_heartbeat_url and urlsplit(env.watchdog_heartbeat_url).scheme not in ("http", "https"):
+        raise ValueError("is not a web address; copy the ping URL of your dead man's switch")
+    return env.watchdog_heartbeat_url
+
+
+def _log_level(env: Environment) -> str | None:
+    if env.log_level and env.log_level.upper() not in LOG_LEVELS:
+        raise ValueError(f"'{env.log_level}' is not a level; write {', '.join(LOG_LEVELS)}")
+    return env.log_level.upper() if env.log_level else None

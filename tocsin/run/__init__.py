@@ -1,0 +1,1 @@
+"""Processes: wiring, supervision, Redis and logs."""

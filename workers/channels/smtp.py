@@ -1,0 +1,72 @@
+"""Mail by SMTP. The delivery's id is the Message-ID: a mail that went out twice after a crash is seen to be one.
+
+SMTP offers nothing to ask whether a mail was taken, so this way is at least once.
+"""
+
+import smtplib
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+from urllib.parse import unquote, urlsplit
+
+from escalation.messages.mail import Letter
+from workers.channels.failures import Failed, Kind
+from workers.channels.tls import trust
+
+TIMEOUT = 15.0  # seconds
+
+
+class MailDoor:
+    """`url` is smtp://user:password@host:587 (STARTTLS where the server offers it) or smtps://…:465."""
+
+    def __init__(self, url: str, sender: str) -> None:
+        self._url = urlsplit(url)
+        self._sender = sender
+        self._domain = parseaddr(sender)[1].rpartition("@")[2] or "tocsin.invalid"
+
+    def send(self, to: Sequence[str], letter: Letter, delivery: str) -> None:
+        """Hand a mail to the server; Failed when it does not take it."""
+        message = self._message(to, letter, delivery)
+        try:
+            with self._connect() as server:
+                server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as refused:
+            raise _failed(next(iter(refused.recipients.values()))[0], Kind.PERSON) from None
+        except smtplib.SMTPResponseException as answer:
+            raise _failed(answer.smtp_code, Kind.OURS) from None
+        except (OSError, smtplib.SMTPException) as lost:
+            raise Failed(f"smtp: {type(lost).__name__}", Kind.PASSING) from None
+
+    def _message(self, to: Sequence[str], letter: Letter, delivery: str) -> EmailMessage:
+        message = EmailMessage()
+        message["From"], message["To"] = self._sender, ", ".join(to)
+        message["Subject"] = " ".join(letter.subject.split())  # a header holds no line break
+        message["Message-ID"] = f"<{delivery}@{self._domain}>"
+        message["Date"] = formatdate()
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+        message.set_content(letter.body)
+        return message
+
+    def _connect(self) -> smtplib.SMTP:
+        host, port = self._url.hostname or "localhost", self._url.port
+        if self._url.scheme == "smtps":
+            return self._greeted(smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=trust()))
+        return self._greeted(smtplib.SMTP(host, port or 587, timeout=TIMEOUT))
+
+    def _greeted(self, server: smtplib.SMTP) -> smtplib.SMTP:
+        """In private and logged in, where the server can; a connection that comes to nothing is closed at once."""
+        try:
+            server.ehlo()
+            if server.has_extn("starttls"):
+                server.starttls(context=trust())
+            if self._url.username:
+                server.login(unquote(self._url.username), unquote(self._url.password or ""))
+        except (OSError, smtplib.SMTPException):
+            server.close()
+            raise
+        return server
+
+
+def _failed(code: int, lasting: Kind) -> Failed:
+    """4xx: try again (RFC 5321, 4.2.1); anything else stays as it is."""
+    return Failed(f"smtp: {code}", Kind.PASSING if 400 <= code < 500 else lasting)

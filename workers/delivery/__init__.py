@@ -1,0 +1,1 @@
+"""From an effect to a message that was sent once."""

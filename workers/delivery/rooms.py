@@ -1,0 +1,80 @@
+"""War rooms: opened, and furnished with people, topic, pin and link."""
+
+from collections.abc import Callable
+
+from bot.render import messages
+from escalation.incident.effects import ArchiveRoom, BookmarkLink, Invite, OpenRoom, PinCard, SetTopic
+from escalation.incident.events import Delivered, Dropped, OutcomeEvent, RoomOpened
+from escalation.incident.model import Incident
+from escalation.incident.records import CopyKind
+from escalation.incident.room_names import former_room_name
+from workers.channels.slack_rooms import SlackRooms
+from workers.delivery import rate_limits
+from workers.delivery.members import People
+from workers.delivery.plan import Plan, Went, withdrawn
+from workers.delivery.privacy import Address, Leak, permitted
+from workers.delivery.rate_limits import Budget
+
+Act = Callable[[bool], None]
+Furniture = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
+
+
+class Furnishing:
+    """Plans what is done to a room."""
+
+    def __init__(self, rooms: SlackRooms, people: People) -> None:
+        self._rooms = rooms
+        self._people = people
+
+    def open(self, incident: Incident, effect: OpenRoom) -> Plan:
+        """The room itself."""
+        if incident.private and not (effect.private or effect.withdrawn):
+            raise Leak(effect.id)
+        purpose = f"War room of {incident.id}"
+
+        def go(again: bool) -> Went:
+            if effect.withdrawn:
+                made = self._rooms.made(effect.name, effect.private, effect.at) if again else None
+                return Went(RoomOpened(effect=effect.id, room=made) if made else withdrawn(effect))
+            room = self._rooms.create(effect.name, effect.private, purpose, effect.at)
+            return Went(RoomOpened(effect=effect.id, room=room))
+
+        return Plan(rate_limits.CREATE, go)
+
+    def furnish(self, incident: Incident, effect: Furniture) -> Plan | OutcomeEvent:
+        """What a room is furnished with: people, topic, pin and link."""
+        rooms, room = self._rooms, incident.room.channel if incident.room else ""
+        match effect:
+            case SetTopic(neutral=True, channel=former):
+                words, name = messages.NEUTRAL_TOPIC, former_room_name(incident)
+                act: Act = lambda again: rooms.redact(former, words, name)  # noqa: E731  # one line each, side by side
+                return self._in_room(incident, effect, former, rate_limits.TOPIC, act, neutral=True)
+            case SetTopic():
+                text = messages.topic(incident)
+                act = lambda again: rooms.topic(room, text)  # noqa: E731
+                return self._in_room(incident, effect, room, rate_limits.TOPIC, act)
+            case Invite():
+                act = lambda again: rooms.invite(room, self._people.members(effect.people))  # noqa: E731
+                return self._in_room(incident, effect, room, rate_limits.INVITE, act)
+            case PinCard():
+                cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
+                act = lambda again: rooms.pin(room, cards[0])  # noqa: E731
+                return self._in_room(incident, effect, room if cards else "", rate_limits.PIN, act)
+            case ArchiveRoom():
+                act = lambda again: rooms.archive(room)  # noqa: E731
+                return self._in_room(incident, effect, room, rate_limits.ARCHIVE, act)
+            case BookmarkLink():
+                act = lambda again: rooms.bookmark(room, effect.title, effect.url, again)  # noqa: E731
+                return self._in_room(incident, effect, room, rate_limits.BOOKMARK, act)
+
+    def _in_room(
+        self, incident: Incident, effect: Furniture, channel: str, budget: Budget, act: Act, *, neutral: bool = False
+    ) -> Plan | OutcomeEvent:
+        if not channel:
+            return Dropped(effect=effect.id, why="there is no room")
+
+        def go(again: bool) -> Went:
+            act(again)
+            return Went(Delivered(effect=effect.id, channel=channel, face=incident.face))
+
+        return permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)

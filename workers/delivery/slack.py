@@ -1,0 +1,265 @@
+"""How each effect is carried out: what is moot by now, where it goes, what it says. Words are made at sending."""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.render import messages
+from bot.render.message import Message
+from escalation.incident.effects import (
+    Alert,
+    Effect,
+    LinkOther,
+    MailOut,
+    OpenRoom,
+    PageBy,
+    Place,
+    PostCard,
+    Refresh,
+    Say,
+    SendPage,
+    Tell,
+)
+from escalation.incident.events import Delivered, Dropped, Linked, OutcomeEvent, PageGathered
+from escalation.incident.model import Incident
+from escalation.incident.records import Copy, CopyKind, Entry, EntryKind, Page, PageState
+from escalation.messages.template import Wording
+from escalation.service import Desk
+from escalation.storage.alarms import incident_of
+from escalation.storage.migrations import TooNew
+from escalation.storage.store import NotFound
+from escalation.values import PersonId
+from workers.channels import Sent, Tag
+from workers.channels.failures import Failed, Kind
+from workers.channels.pagerduty import PagerDutyDoor
+from workers.channels.slack import SlackDoor
+from workers.channels.smtp import MailDoor
+from workers.delivery import rate_limits
+from workers.delivery.members import People
+from workers.delivery.other_ways import Others
+from workers.delivery.outage_grouping import Gathering
+from workers.delivery.plan import Later, Plan, Went, withdrawn
+from workers.delivery.privacy import Address, permitted
+from workers.delivery.rooms import Furnishing
+
+Act = Callable[[bool], None]
+Words = Callable[[], Message]
+HELD_UP = timedelta(seconds=60)
+log = structlog.get_logger()
+
+
+class Sender:
+    """Plans the effects of one incident at a time."""
+
+    def __init__(
+        self, desk: Desk, slack: SlackDoor, mail: MailDoor | None = None, pagerduty: PagerDutyDoor | None = None
+    ) -> None:
+        self._desk = desk
+        self._slack = slack
+        self._others = Others(desk, mail, pagerduty)
+        self._incidents = desk.company.workspace.incidents_channel
+        self._people = People(desk, slack)
+        self._gathering = Gathering(desk.store)
+        self._furnishing = Furnishing(slack.rooms, self._people)
+        self._wording = Wording(desk.company.templates, broken)
+
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Plan | Later | Went | OutcomeEvent:
+        """The send, or what came of it when nothing is (left) to send. May ask Slack for addresses; raises Failed."""
+        match effect:
+            case SendPage():
+                return self._page(incident, effect, now)
+            case PostCard():
+                return self._card(incident, effect)
+            case Refresh():
+                return self._refresh(incident, effect)
+            case Say():
+                return self._say(incident, effect, now)
+            case Tell():
+                return self._tell(incident, effect, now)
+            case OpenRoom():
+                return self._furnishing.open(incident, effect)
+            case PageBy() | Alert() | MailOut():
+                return self._others.plan(incident, effect, self._wording, now)
+            case LinkOther():
+                return self._link(incident, effect)
+            case _:
+                return self._furnishing.furnish(incident, effect)
+
+    def _page(self, incident: Incident, effect: SendPage, now: datetime) -> Plan | Later | OutcomeEvent:
+        page = incident.page(effect.page)
+        if incident.status.closed or page.state is not PageState.OPEN or effect.nth < page.sent:
+            return Dropped(effect=effect.id, why="moot")
+        person = self._people.member(page.person)
+        address = Address(self._slack.direct(person), person)
+        words: Words = lambda: self._called(incident, page, buttons=True)  # noqa: E731  # one line
+        plan = self._gathered(incident, effect, address, words, now)
+        if isinstance(plan, Later):
+            return plan
+
+        def go(again: bool) -> Went:
+            went = plan.go(again)
+            self._slack.check_still_there(person)  # afterwards, so that the page waits for nothing
+            return went
+
+        return replace(plan, go=go)
+
+    def _gathered(
+        self, incident: Incident, effect: SendPage | Tell, to: Address, words: Words, now: datetime
+    ) -> Plan | Later:
+        """By itself; what an outage held up in the thread of the page that calls its person already."""
+        alone = self._post(incident, effect, to, words)
+        leader = self._gathering.leader(incident, effect, to.person, now)
+        if leader is None or isinstance(leader, Later):
+            return leader or alone
+        under = self._post(incident, effect, to, words, leader.ts)
+
+        def go(again: bool) -> Went:
+            if isinstance(effect, SendPage):
+                self._desk.handle(incident_of(leader.id), PageGathered(effect=leader.id, other=incident.id))
+            try:
+                return under.go(again)
+            except Failed as failed:
+                if failed.kind is not Kind.GONE:  # somebody deleted the leading page
+                    raise
+                return alone.go(again)
+
+        return replace(alone, go=go)
+
+    def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
+        if effect.withdrawn:
+            return self._withdrawn(incident, effect)
+        if effect.place == "channel":
+            address = Address(self._slack.rooms.channel(self._incidents))
+        elif incident.room:
+            address = Address(incident.room.channel)
+        else:
+            return Dropped(effect=effect.id, why="there is no room")
+        return self._post(
+            incident, effect, address, lambda: messages.card(incident, self._desk.ahead(incident), names=self._names())
+        )
+
+    def _withdrawn(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
+        """A public card that may stand there although nobody recorded it: looked for, so that it is redacted."""
+        room = incident.old_rooms[-1].channel if incident.old_rooms else ""
+        channel = self._slack.rooms.channel(self._incidents) if effect.place == "channel" else room
+        if not channel:
+            return withdrawn(effect)
+
+        def go(again: bool) -> Went:
+            found = self._slack.find(channel, Tag(effect.id, 0), effect.at) if again else None
+            return Went(_delivered(effect, found, "") if found else withdrawn(effect), adopted=found is not None)
+
+        return Plan(rate_limits.message(channel), go)
+
+    def _say(self, incident: Incident, effect: Say, now: datetime) -> Plan | OutcomeEvent:
+        entry = incident.entry(effect.entry)
+        if effect.place is Place.STAKEHOLDERS:
+            channel = self._slack.rooms.channel(self._desk.company.workspace.stakeholders_channel)
+            outward: Words = lambda: messages.outward(incident, entry, self._wording)  # noqa: E731  # one line each
+            return self._post(incident, effect, Address(channel), outward)
+        words: Words = lambda: _late(messages.said(incident, entry, self._wording), entry.at, now)  # noqa: E731
+        if effect.place is Place.TEAM:
+            return self._say_to_team(incident, effect, entry, words)
+        if effect.place is Place.ROOM:
+            channel = effect.channel or (incident.room.channel if incident.room else "")
+            if not channel:
+                return Dropped(effect=effect.id, why="there is no room")
+            return self._post(incident, effect, Address(channel), words)
+        card = incident.card()
+        if card is None:
+            return Dropped(effect=effect.id, why="there is no card to answer to")
+        return self._post(incident, effect, Address(card.channel), words, card.ts, effect.broadcast)
+
+    def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, words: Words) -> Plan | OutcomeEvent:
+        """Into the channel of the team that owns the service. Without one, only what is asked of it is said aloud."""
+        team = self._desk.company.teams.get(incident.team)
+        own = team.channel if team else None
+        if own is None and entry.kind is not EntryKind.CHECKPOINT:
+            return Dropped(effect=effect.id, why="the team has no channel of its own")
+        return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), words)
+
+    def _tell(self, incident: Incident, effect: Tell, now: datetime) -> Plan | Later | OutcomeEvent:
+        if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
+            return Dropped(effect=effect.id, why="moot")
+        person = self._people.member(effect.person)
+        address = Address(self._slack.direct(person), person)
+        words: Words = lambda: messages.told(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
+        return self._gathered(incident, effect, address, words, now)
+
+    def _post(
+        self,
+        incident: Incident,
+        effect: Effect,
+        to: Address,
+        words: Words,
+        thread: str = "",
+        broadcast: bool = False,
+    ) -> Plan:
+        """The words are found when it goes: whatever has to wait for its slot is planned again then."""
+        tag = Tag(effect.id, incident.face)
+
+        def go(again: bool) -> Went:
+            found = self._slack.find(to.channel, tag, effect.at, thread) if again else None
+            sent = found or self._slack.post(to.channel, words(), tag, thread, broadcast)
+            return Went(_delivered(effect, sent, to.person), adopted=found is not None)
+
+        return permitted(incident, to, Plan(rate_limits.message(to.channel), go, to.person))
+
+    def _refresh(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
+        copy = incident.copy_of(effect.copy_id)
+        if copy is None:
+            return Dropped(effect=effect.id, why="moot")
+        to = Address(copy.channel, copy.person if copy.kind is CopyKind.DIRECT else "")
+
+        def go(again: bool) -> Went:
+            self._slack.update(copy.channel, copy.ts, self._copy(incident, copy))
+            return Went(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
+
+        return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=copy.redacted)
+
+    def _copy(self, incident: Incident, copy: Copy) -> Message:
+        if copy.redacted:
+            return messages.redacted(incident)
+        if copy.page:
+            return self._called(incident, incident.page(copy.page), buttons=not copy.final)
+        ahead, names = self._desk.ahead(incident), self._names()
+        return messages.card(incident, ahead, buttons=not copy.final, names=names)
+
+    def _called(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
+        also = tuple(filter(None, map(self._other, page.also)))
+        ahead, names = self._desk.ahead(incident), self._names()
+        return messages.page(incident, page.n, ahead, buttons=buttons, names=names, also=also)
+
+    def _other(self, incident_id: str) -> Incident | None:
+        try:
+            return self._desk.store.get(incident_id)
+        except (KeyError, ValueError, TooNew):  # it is not there, or cannot be read here
+            return None
+
+    def _names(self) -> Mapping[PersonId, str]:
+        return self._desk.store.directory().names
+
+    def _link(self, incident: Incident, effect: LinkOther) -> OutcomeEvent:
+        """Tell the other incident: this is done here and not outside, and twice is as good as once."""
+        home = incident.coordinated_in or incident.id
+        with contextlib.suppress(NotFound):
+            self._desk.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
+        return Delivered(effect=effect.id)
+
+
+def broken(name: str, why: str) -> None:
+    """A message of the company's own wording cannot be used: the shipped words go out instead."""
+    log.error("a template of the configuration is broken: the shipped one is used", template=name, why=why)
+
+
+def _late(message: Message, decided: datetime, now: datetime) -> Message:
+    """What Slack's absence held up is marked, so that nobody takes it for news."""
+    return messages.late(message, decided) if now - decided > HELD_UP else message
+
+
+def _delivered(effect: Effect, sent: Sent, person: PersonId) -> Delivered:
+    paged = person if isinstance(effect, SendPage) else ""
+    return Delivered(effect=effect.id, channel=sent.channel, ts=sent.ts, face=sent.face, person=paged)

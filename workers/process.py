@@ -1,0 +1,142 @@
+"""The parts of a worker as they run: a ticker, a sweep, and one RQ worker for each queue. Each ends on SIGTERM."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import structlog
+from redis import Redis, RedisError
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from escalation.processes import Part
+from escalation.storage.store import SIGNS
+from workers import jobs
+from workers.clock import sweep, ticker
+from workers.context import Context
+from workers.queue.rq import BEHIND, OwnJob, queue, queue_key
+
+ALIVE_SECONDS = 10
+BEAT_EVERY = 2.0  # seconds
+WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least
+MAINTENANCE = 60
+AWAY_SLEEP = 0.5
+NICE = 10  # of 19
+LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.05  # seconds; what is held for one is lost in the sweep's eyes
+
+log = structlog.get_logger()
+
+
+class Heart:
+    """Writes `tocsin:alive:{part}:{host}:{pid}` as long as its part really goes round."""
+
+    def __init__(self, redis: Redis, part: str) -> None:
+        self._redis = redis
+        self._key = f"tocsin:alive:{part}:{socket.gethostname()}:{os.getpid()}"
+        self._next = 0.0
+
+    def beat(self) -> None:
+        """Say so, every two seconds at most."""
+        if time.monotonic() >= self._next:
+            self._redis.set(self._key, int(time.time()), ex=ALIVE_SECONDS)
+            self._redis.sadd(SIGNS, self._key)
+            self._next = time.monotonic() + BEAT_EVERY
+
+    def stop(self) -> None:
+        """Say that this part has ended, so that nobody counts on it."""
+        with contextlib.suppress(RedisError):
+            self._redis.delete(self._key)
+
+
+class QueueWorker(SimpleWorker):
+    """An RQ worker without forks or scheduler, for one queue: with several, RQ loses the job of a worker that dies."""
+
+    max_connection_wait_time = 1.0
+
+    def __init__(self, name: str, redis: Redis, beat: Callable[[], None], stop: threading.Event) -> None:
+        self._name = name
+        self._beat = beat
+        self._stop = stop
+        super().__init__(
+            [queue(redis, name)],
+            connection=redis,
+            job_class=OwnJob,
+            worker_ttl=WORKER_TTL,
+            maintenance_interval=MAINTENANCE,
+            serializer=JSONSerializer,
+            log_job_description=False,
+        )
+
+    def subscribe(self) -> None:
+        """Not to RQ's commands, which nobody sends: a thread, a connection, and often a second more until the end."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        super().heartbeat(timeout, pipeline)
+        self._beat()
+
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **named: Any) -> tuple[Job, Queue] | None:
+        self._give_way(LONGEST_WAY)
+        return super().dequeue_job_and_maintain_ttl(*args, **named)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        self._give_way(LONGEST_HOLD)  # it may have come while we waited for any, the first of a burst
+        super().execute_job(job, queue)
+
+    def _give_way(self, longest: float) -> None:
+        """Messages wait while checkpoints and pages do, though not for long: they share processor, disk and Redis."""
+        first = [queue_key(name) for name in BEHIND.get(self._name, ())]
+        ends = time.monotonic() + longest
+        while first and self.connection.exists(*first) and time.monotonic() < ends and not self._stop.is_set():
+            time.sleep(LOOK)
+
+    def procline(self, message: str) -> None:
+        """RQ would rename the process with each job; `ps` shows which part it is."""
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stop.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ left it untyped
+
+
+def run_part(part: Part, context: Context) -> None:
+    """Run one part until SIGTERM or SIGINT. Redis and Slack may come and go."""
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    if part in BEHIND:
+        os.nice(NICE)  # for the processor, too, messages stand behind checkpoints, pages and people's clicks
+    heart = Heart(context.redis, part)
+    try:
+        if part == "ticker":
+            ticker.run(context.redis, context.clock, stop, heart.beat)
+        elif part == "sweep":
+            sweep.run(context, stop, heart.beat)
+        else:
+            _serve(part, context, stop, heart)
+    finally:
+        heart.stop()
+
+
+def _serve(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
+    """RQ ends its loop on many an occasion; ours goes on until it was told to stop."""
+    jobs.bind(context, name)
+    try:
+        while not stop.is_set():
+            _serve_once(name, context, stop, heart)
+    finally:
+        jobs.unbind()
+
+
+def _serve_once(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
+    try:
+        worker = QueueWorker(name, context.redis, heart.beat, stop)
+        worker.work(logging_level="WARNING")
+    except RedisError as away:
+        log.warning("worker: redis is away", queue=name, error=type(away).__name__)
+        stop.wait(AWAY_SLEEP)

@@ -1,0 +1,147 @@
+"""What a commit sets off, as RQ jobs in the same transaction: alarm clocks for checkpoints, deliveries for effects."""
+
+import math
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeVar
+
+from redis import Redis
+from redis.client import Pipeline
+
+from escalation.incident.effects import Effect
+from escalation.incident.model import Incident
+from escalation.processes import QUEUES
+from escalation.storage.alarms import Changed, checkpoint_alarm, effect_alarm, incident_of
+from escalation.storage.indexes import ALARMS
+from escalation.storage.migrations import TooNew
+from workers import metrics
+from workers.queue import ledger
+from workers.queue.rq import Task, push, queue_of, schedule, unschedule
+
+T = TypeVar("T")
+HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until another worker is offered what this one cannot read
+BATCH = 50  # effects that one job carries; they are sent concurrently
+HELD = "tocsin:held"
+_MARKED = "__"  # no checkpoint's id has two underscores in a row
+
+
+def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
+    """The store's outbox (escalation.storage.store.Outbox): `pipe` is in MULTI, nothing is read."""
+    ledger.post(pipe, changes)
+    unschedule(pipe, *(job_id for change in changes for job_id in _set_clocks(pipe, change)))
+    fresh: dict[str, list[Effect]] = {name: [] for name in QUEUES}
+    for change in changes:
+        for effect in _newly_ready(change):
+            fresh[queue_of(change.after.policy.urgent, effect.id)].append(effect)
+    for queue, effects in fresh.items():
+        for batch in batches(effects):
+            name = f"{batch[0].id}-{changes[0].after.stamp[:12]}"
+            push(pipe, deliver_task(name, (e.id for e in batch), queue), max(e.at for e in batch))
+
+
+def checkpoint_task(incident_id: str, checkpoint_id: str, queue: str, mark: str = "") -> Task:
+    """The job that rings for one checkpoint. Its id is the same whoever writes it; `mark` makes another one."""
+    name = f"{incident_id}-{checkpoint_id}{_MARKED + mark if mark else ''}"
+    return Task(name, queue, "checkpoint_due", (incident_id, checkpoint_id))
+
+
+def checkpoints_task(job_ids: Iterable[str], queue: str) -> Task:
+    """The job that rings for many checkpoints: RQ's own work on a job takes longer than ours on a checkpoint."""
+    return Task(f"checkpoints-{uuid.uuid4().hex}", queue, "checkpoints_due", ([_alarm_of(i) for i in job_ids],))
+
+
+def rings(job_id: str) -> bool:
+    """Whether a waiting job is the alarm clock of a single checkpoint."""
+    return job_id.startswith("INC-")
+
+
+def _alarm_of(job_id: str) -> tuple[str, str]:
+    """The incident and the checkpoint that a `checkpoint_task` is for."""
+    incident_id = incident_of(job_id)
+    return incident_id, job_id.removeprefix(f"{incident_id}-").partition(_MARKED)[0]
+
+
+def deliver_task(name: str, effect_ids: Iterable[str], queue: str) -> Task:
+    """The job that carries out some effects."""
+    return Task(f"deliver-{name}", queue, "deliver", (list(effect_ids),))
+
+
+def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool, *, held: bool = False) -> None:
+    """Try an effect (again) at an instant; the sweep waits until then, too. `held`: see delivery.retry_when_back."""
+    queue, due = queue_of(urgent, effect_id), at.timestamp()
+    with redis.pipeline() as pipe:
+        pipe.zadd(ALARMS, {effect_alarm(effect_id): due}, xx=True)
+        if held:
+            pipe.zadd(HELD, {f"{queue} {effect_id}": due})
+        schedule(pipe, Task(retry_id(effect_id, due), queue, "deliver", ([effect_id],)), at)
+        pipe.execute()
+
+
+def retry_id(effect_id: str, at: float) -> str:
+    """An id of its own, for the job that asks for the retry is still running; `at` in epoch seconds."""
+    return f"retry-{effect_id}-{round(at * 1_000_000)}"
+
+
+def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, now: datetime) -> None:
+    """Set a checkpoint's alarm clock again, from within its own job that came too early."""
+    with redis.pipeline() as pipe:
+        schedule(
+            pipe,
+            checkpoint_task(incident.id, checkpoint_id, queue_of(incident.policy.urgent), f"again-{_micros(now)}"),
+            due,
+        )
+        pipe.execute()
+
+
+def hand_on_checkpoint(redis: Redis, checkpoint_id: str, newer: TooNew, now: datetime) -> None:
+    """Leave a checkpoint to a worker that knows its incident's version."""
+    task = checkpoint_task(newer.incident, checkpoint_id, queue_of(newer.urgent))
+    _hand_on(redis, checkpoint_alarm(newer.incident, checkpoint_id), task, now)
+
+
+def hand_on_effect(redis: Redis, effect_id: str, newer: TooNew, now: datetime) -> None:
+    """Leave an effect to a worker that knows its incident's version."""
+    task = Task(f"deliver-{effect_id}", queue_of(newer.urgent, effect_id), "deliver", ([effect_id],))
+    _hand_on(redis, effect_alarm(effect_id), task, now)
+
+
+def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
+    """Soon at first, less often the longer nobody can take it. The alarm stays as it is: it is overdue, and says so."""
+    due = redis.zscore(ALARMS, alarm)
+    if due is None:
+        return
+    waits = min(LONGEST_HAND_ON, max(HAND_ON, (now.timestamp() - due) / 4))
+    slot = math.ceil((now.timestamp() + waits) / HAND_ON)  # two jobs for one alarm become one again
+    with redis.pipeline() as pipe:
+        at = datetime.fromtimestamp(slot * HAND_ON, UTC)
+        schedule(pipe, replace(task, id=f"{task.id}{_MARKED}on-{slot}"), at)
+        pipe.execute()
+    metrics.count(redis, "handed_on_total", job=task.func)
+
+
+def _set_clocks(pipe: "Pipeline", change: Changed) -> Iterable[str]:
+    """Set the alarm clocks of an incident; the jobs of those that are not needed any more."""
+    after, old, new = change.after, change.old.clocks, change.new.clocks
+    for checkpoint_id, due in new.items():
+        if old.get(checkpoint_id) != due:
+            schedule(pipe, checkpoint_task(after.id, checkpoint_id, queue_of(after.policy.urgent)), due)
+    return [checkpoint_task(after.id, checkpoint_id, "").id for checkpoint_id in old.keys() - new.keys()]
+
+
+def _newly_ready(change: Changed) -> list[Effect]:
+    old = change.old.ready
+    return [effect for effect_id, effect in change.new.ready.items() if old.get(effect_id) != effect]
+
+
+def batches(effects: Sequence[T]) -> Iterator[list[T]]:
+    """As many as one job carries."""
+    left = iter(effects)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def _micros(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)

@@ -1,0 +1,173 @@
+"""RQ in one place: the queues, what a job's hash holds, and where a job waits for its time."""
+
+import functools
+import json
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from rq import Queue
+from rq.exceptions import DeserializationError
+from rq.job import Job, JobStatus
+from rq.registry import ScheduledJobRegistry
+from rq.serializers import JSONSerializer
+from rq.utils import now as rq_now
+from rq.utils import utcformat
+
+from escalation.incident.effects import is_page
+from escalation.processes import MESSAGES, NORMAL, QUEUES, URGENT, URGENT_MESSAGES
+
+BEHIND = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # what has to be done first
+JOB_PREFIX = Job.redis_job_namespace_prefix
+JOB_SECONDS = 60
+_OURS = "workers.jobs."
+FUNCTIONS = frozenset(_OURS + name for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep"))
+FAILED_SECONDS = 3600  # how long a failed job can be looked at; a finished one leaves at once
+
+# Only a job that still waits is deleted: the hash of one that runs belongs to its worker.
+_UNSCHEDULE = """
+for i = 2, #ARGV do
+  for _, registry in ipairs(KEYS) do
+    if redis.call('ZREM', registry, ARGV[i]) == 1 then redis.call('DEL', ARGV[1] .. ARGV[i]) end
+  end
+end
+"""
+
+_TAKE = """
+local id = redis.call('LINDEX', KEYS[1], 0)
+if not id then return false end
+local job = redis.call('HMGET', ARGV[1] .. id, 'description', 'data')
+if job[1] ~= ARGV[2] then return false end
+redis.call('LPOP', KEYS[1])
+redis.call('DEL', ARGV[1] .. id)
+return job[2]
+"""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One RQ job before it is written. `func` is a function of `workers.jobs`; `args` are ids, nothing else."""
+
+    id: str
+    queue: str
+    func: str
+    args: tuple[Any, ...]
+
+    @property
+    def key(self) -> str:
+        return JOB_PREFIX + self.id
+
+    @property
+    def queue_key(self) -> str:
+        return queue_key(self.queue)
+
+
+class OwnJob(Job):
+    """Runs the functions of `workers.jobs` and no others: RQ imports whatever name a job in Redis carries.
+
+    Who can write to Redis must not thereby run code. Ours have no callbacks and webhooks, so none is called either.
+    """
+
+    def _deserialize_data(self) -> None:
+        super()._deserialize_data()  # type: ignore[no-untyped-call]  # RQ left it untyped
+        if self._instance is not None or self._func_name not in FUNCTIONS:
+            self.data = self._data  # RQ asks again, and is to be told the same again
+            raise DeserializationError("this job is none of ours")
+
+    @property
+    def success_callback(self) -> None:
+        return None
+
+    @property
+    def failure_callback(self) -> None:
+        return None
+
+    @property
+    def stopped_callback(self) -> None:
+        return None
+
+    def send_webhooks(self, status: str | JobStatus, *, exc_string: str | None = None) -> None:
+        """None."""
+
+
+def queue_of(urgent: bool, effect_id: str = "") -> str:
+    """Of an effect or a checkpoint. The worst incidents have queues, and so workers, of their own; so have messages."""
+    if effect_id and not is_page(effect_id):
+        return URGENT_MESSAGES if urgent else MESSAGES
+    return URGENT if urgent else NORMAL
+
+
+def queue(redis: Redis, name: str) -> Queue:
+    return Queue(name, connection=redis, serializer=JSONSerializer, job_class=OwnJob)
+
+
+def queue_key(name: str) -> str:
+    return f"{Queue.redis_queue_namespace_prefix}{name}"
+
+
+def registry_key(name: str) -> str:
+    """RQ's own registry of scheduled jobs: a sorted set, scored here in epoch seconds as floats."""
+    return str(ScheduledJobRegistry.key_template.format(name))
+
+
+def job_hash(task: Task, status: JobStatus, enqueued_at: datetime | None = None) -> dict[Any, Any]:
+    """The fields that RQ needs to run a task."""
+    name = _OURS + task.func
+    own = {
+        "created_at": utcformat(rq_now()),
+        "description": name,
+        "data": zlib.compress(json.dumps((name, None, task.args, {})).encode()),
+        "status": str(status.value),
+    }
+    return _fields(task.queue) | own | ({"enqueued_at": rq_time(enqueued_at)} if enqueued_at else {})
+
+
+@functools.cache
+def _fields(queue: str) -> dict[Any, Any]:
+    """What is the same for all jobs of a queue, as RQ writes it: a new Job each time takes five times as long."""
+    job = Job.create(
+        "",
+        connection=Redis(),  # RQ wants one; nothing is read or written here
+        serializer=JSONSerializer,
+        origin=queue,
+        timeout=JOB_SECONDS,
+        result_ttl=0,
+        failure_ttl=FAILED_SECONDS,
+    )
+    return {name: value for name, value in job.to_dict().items() if value != ""}
+
+
+def push(pipe: "Pipeline", task: Task, at: datetime) -> None:
+    """Put a job on its queue with the rest of the transaction; `at` is when it came there."""
+    pipe.sadd(Queue.redis_queues_keys, task.queue_key)
+    pipe.hset(task.key, mapping=job_hash(task, JobStatus.QUEUED, at))
+    pipe.rpush(task.queue_key, task.id)
+
+
+def take(redis: Redis, name: str, func: str) -> list[Any] | None:
+    """The job that is next in a queue, taken off it for good: its arguments. None unless it calls that function."""
+    data: Any = redis.eval(_TAKE, 1, queue_key(name), JOB_PREFIX, _OURS + func)
+    if not data:
+        return None
+    _, _, args, _ = json.loads(zlib.decompress(data))
+    return list(args)
+
+
+def schedule(pipe: "Pipeline", task: Task, at: datetime) -> None:
+    """Have the ticker put a job on its queue at an instant, to the microsecond (RQ's own method cuts to seconds)."""
+    pipe.hset(task.key, mapping=job_hash(task, JobStatus.SCHEDULED))
+    pipe.zadd(registry_key(task.queue), {task.id: at.timestamp()})
+
+
+def unschedule(pipe: "Pipeline", *job_ids: str) -> None:
+    """Take waiting jobs away: housekeeping, for a stale one does nothing anyway."""
+    if job_ids:
+        pipe.eval(_UNSCHEDULE, len(QUEUES), *map(registry_key, QUEUES), JOB_PREFIX, *job_ids)
+
+
+def rq_time(at: datetime) -> str:
+    """An instant as RQ writes it into a job's hash."""
+    return str(utcformat(at.astimezone(UTC)))

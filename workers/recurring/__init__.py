@@ -1,0 +1,1 @@
+"""Work that recurs: reminders, calendar feeds, user groups, the objective."""

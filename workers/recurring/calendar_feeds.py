@@ -1,0 +1,237 @@
+"""Rotations that others keep in a calendar (iCal): fetched, read, and handed to the duty as shifts.
+
+A feed that cannot be read changes nothing: its last good copy goes on, and /incident oncall says so.
+"""
+
+import contextlib
+import re
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from ipaddress import ip_address
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import httpx2
+import icalendar
+import recurring_ical_events  # type: ignore[import-untyped]  # it has hints, and no py.typed
+import structlog
+
+from escalation.config.company import Company
+from escalation.config.rotations import Rotation, Shift
+from escalation.oncall import overrides as arranging
+from escalation.oncall.schedule import Feed
+from workers.context import Context
+
+EVERY = timedelta(minutes=5)
+BEFORE, AHEAD = timedelta(days=7), timedelta(days=100)
+WIDER = timedelta(days=2)  # the library misjudges instants around a DST change: it is asked for more than is used
+LARGEST = 5 * 1024 * 1024
+MOST_EVENTS = 1000
+MOST_REDIRECTS = 3
+EACH_STEP, ALL_OF_IT = 10.0, 30.0  # seconds
+# Such rules are no shifts, and the library walks through each repeat since the rule began.
+_TOO_OFTEN = re.compile(rb"(?im)^RRULE[^\r\n]*(SECONDLY|MINUTELY|BYSECOND|BYMINUTE=\d+,)")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+log = structlog.get_logger()
+
+
+class FeedProblem(Exception):
+    """Why a calendar cannot be used, in words for whoever is on call."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One event: who is on duty from (inclusive) until (exclusive). `called`: how it names them."""
+
+    people: tuple[str, ...]
+    starts: datetime
+    ends: datetime
+    called: str
+
+
+# Fetching ------------------------------------------------------------------------------------------------------------
+
+
+def fetch(url: str) -> bytes:
+    """A calendar's text. FeedProblem when it does not come, comes slowly or is too large."""
+    address = re.sub(r"^webcal://", "https://", url)
+    host = urlsplit(address).hostname
+    direct = host in _LOOPBACK  # a proxy would look for it on its own machine
+    ends = time.monotonic() + ALL_OF_IT
+    try:
+        with (
+            httpx2.Client(
+                timeout=EACH_STEP,
+                follow_redirects=True,
+                max_redirects=MOST_REDIRECTS,
+                trust_env=not direct,
+                event_hooks={"request": [lambda request: _stay_outside(request.url.host, host)]},
+            ) as client,
+            client.stream("GET", address, headers={"accept": "text/calendar"}) as answer,
+        ):
+            if answer.status_code != 200:
+                raise FeedProblem(f"its server answered {answer.status_code}")
+            return _body(answer.iter_bytes(), ends)
+    except httpx2.TooManyRedirects:
+        raise FeedProblem("its server sends us from one address to the next") from None
+    except httpx2.TimeoutException:
+        raise FeedProblem("its server did not answer in time") from None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
+        raise FeedProblem(f"its server cannot be reached ({type(broken).__name__})") from None
+
+
+def _stay_outside(asked: str, configured: str | None) -> None:
+    """A calendar's server must not send us around in our own network: only the configuration may name a host there."""
+    if asked == configured:
+        return
+    with contextlib.suppress(OSError):  # an unknown host is told as one when it is asked
+        addresses = {str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(asked, None)}
+        if not all(ip_address(address).is_global for address in addresses):
+            raise FeedProblem("its server sends us to an address that is not public")
+
+
+def _body(chunks: Iterable[bytes], ends: float) -> bytes:
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > LARGEST:
+            raise FeedProblem("it is larger than 5 MB")
+        if time.monotonic() > ends:
+            raise FeedProblem("its server did not answer in time")
+    return bytes(body)
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+def read(text: bytes, rotation: Rotation, company: Company, now: datetime) -> list[Stretch]:
+    """The events from a week ago until a hundred days ahead. FeedProblem when it is no calendar, or has none."""
+    window = (now - BEFORE, now + AHEAD)
+    if _TOO_OFTEN.search(text):
+        raise FeedProblem("it has shifts that come round every minute")
+    try:
+        calendar = icalendar.Calendar.from_ical(text)
+        events = recurring_ical_events.of(calendar).between(window[0] - WIDER, window[1] + WIDER)
+        held = [s for s in _stretches(events, rotation, company) if s.starts < window[1] and s.ends > window[0]]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as wrong:
+        raise FeedProblem(f"it is not a calendar that can be read ({type(wrong).__name__})") from None
+    if len(held) > MOST_EVENTS:
+        raise FeedProblem(f"it has more than {MOST_EVENTS} shifts in {(AHEAD + BEFORE).days} days")
+    if not held:
+        raise FeedProblem(f"it has no shift in the next {AHEAD.days} days")
+    return held
+
+
+def _stretches(events: Iterable[Any], rotation: Rotation, company: Company) -> Iterator[Stretch]:
+    for event in events:
+        starts, ends = (_instant(event[name].dt, rotation) for name in ("DTSTART", "DTEND"))
+        if starts < ends and str(event.get("STATUS", "")).upper() != "CANCELLED":
+            people, called = _who(event, company)
+            yield Stretch(people, starts, ends, called)
+
+
+def _instant(at: date | datetime, rotation: Rotation) -> datetime:
+    """In UTC. A whole day begins at the rotation's midnight, and a time of no zone is the rotation's."""
+    local = at if isinstance(at, datetime) else datetime.combine(at, time_of_day())
+    return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(rotation.timezone))).astimezone(UTC)
+
+
+def _who(event: Any, company: Company) -> tuple[tuple[str, ...], str]:
+    """By the attendees' addresses, else by the one key, name or address in the summary. Nobody when it is not clear."""
+    listed = event.get("ATTENDEE", [])
+    attendees = [str(a).lower().removeprefix("mailto:") for a in (listed if isinstance(listed, list) else [listed])]
+    summary = str(event.get("SUMMARY", "")).strip()
+    by_address = tuple(dict.fromkeys(k for a in attendees for k in company.people if a in _addresses(k, company)))
+    if by_address:
+        return by_address, summary
+    named = tuple(key for key in company.people if _is_named(key, summary, company))
+    return (named if len(named) == 1 else ()), summary or ", ".join(attendees) or "no name"
+
+
+def _addresses(key: str, company: Company) -> set[str]:
+    entry = company.people[key]
+    return {a.lower() for a in (entry.email, entry.mail) if a}
+
+
+def _is_named(key: str, summary: str, company: Company) -> bool:
+    names = {key, company.people[key].name or key, *_addresses(key, company)}
+    return any(re.search(rf"(?<![\w.@-]){re.escape(n)}(?![\w@-])", summary, re.IGNORECASE) for n in names)
+
+
+def shifts(stretches: Iterable[Stretch]) -> Iterator[Shift]:
+    """Who is on duty when: where events overlap, the one that begins later holds. Neighbours of one person are joined.
+
+    An event of unknown people hides no other.
+    """
+    joined: list[tuple[tuple[str, ...], datetime, datetime]] = []
+    for people, starts, ends in _pieces([s for s in stretches if s.people]):
+        if joined and joined[-1][0] == people and joined[-1][2] == starts:
+            starts = joined.pop()[1]
+        joined.append((people, starts, ends))
+    for people, starts, ends in joined:
+        yield from (Shift(person=p, starts=starts, ends=ends) for p in people)
+
+
+def _pieces(events: list[Stretch]) -> Iterator[tuple[tuple[str, ...], datetime, datetime]]:
+    edges = sorted({e.starts for e in events} | {e.ends for e in events})
+    for starts, ends in pairwise(edges):
+        holding = [e for e in events if e.starts <= starts < e.ends]
+        if holding:
+            yield max(holding, key=lambda e: (e.starts, e.called)).people, starts, ends
+
+
+# Keeping -------------------------------------------------------------------------------------------------------------
+
+
+class Feeds:
+    """Every calendar of the configuration, each a few minutes after it was asked last. `stopping` is asked between."""
+
+    def __init__(
+        self,
+        context: Context,
+        stopping: Callable[[], bool] = lambda: False,
+        fetch: Callable[[str], bytes] = fetch,
+    ) -> None:
+        self._context = context
+        self._stopping = stopping
+        self._fetch = fetch
+
+    def refresh(self, now: datetime) -> None:
+        desk = self._context.desk
+        feeds = desk.duty().feeds
+        for name, rotation in desk.company.rotations.items():
+            if rotation.ical and _asked_last(feeds.get(name)) <= now - EVERY and not self._stopping():
+                self._one(name, rotation, rotation.ical, now)
+
+    def _one(self, name: str, rotation: Rotation, url: str, now: datetime) -> None:
+        company = self._context.desk.company
+        try:
+            stretches = read(self._fetch(url), rotation, company, now)
+        except FeedProblem as problem:
+            self._failed(name, str(problem), now)
+            return
+        self._context.desk.arrange(lambda before, _: arranging.fed(before, name, shifts(stretches), now))
+        if strangers := [s for s in stretches if not s.people]:
+            self._failed(name, _strangers(strangers), now)
+
+    def _failed(self, name: str, why: str, now: datetime) -> None:
+        if (known := self._context.desk.duty().feeds.get(name)) is None or known.error != why:
+            log.warning("a calendar has a problem", rotation=name, problem=why)
+        self._context.desk.arrange(lambda before, _: arranging.feed_failed(before, name, why, now))
+
+
+def _asked_last(feed: Feed | None) -> datetime:
+    never = datetime.min.replace(tzinfo=UTC)
+    return max(feed.fetched_at or never, feed.failed_at or never) if feed else never
+
+
+def _strangers(stretches: list[Stretch]) -> str:
+    names = ", ".join(dict.fromkeys(f"'{s.called}'" for s in stretches[:5]))
+    return f"the configuration has nobody called {names} (first on {stretches[0].starts:%Y-%m-%d %H:%M} UTC)"
