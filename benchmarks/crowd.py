@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks.rig import Rig
-from escalation.config.company import Roster, roster
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import OpenRoom, SendPage
 from escalation.incident.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
-from escalation.incident.model import Incident
-from escalation.incident.records import Facts, Room
+from escalation.incident.model import Facts, Incident, Room
+from escalation.oncall.roster import Roster, roster
 from escalation.service import Desk
 from escalation.storage.store import Store
 from tocsin.config import loader

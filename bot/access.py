@@ -14,16 +14,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.deps import BotParts
 from bot.slack.ack_first import Courtesy
 from bot.slack.members import People
-from escalation.config.company import Directory, Roster
+from escalation.config.company import Directory
 from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move
 from escalation.engine.state_machine import leads_to
-from escalation.errors import Refused
+from escalation.errors import Refused, TooNew
 from escalation.incident.events import Cancel, Move, MoveEvent, PostUpdate
-from escalation.incident.model import Incident
+from escalation.incident.model import Facts, Incident
 from escalation.incident.permissions import Actor, Deed, Kind, check, sees
-from escalation.incident.records import Facts
-from escalation.storage.migrations import TooNew
+from escalation.oncall.roster import Roster
 from escalation.storage.store import MOST_LISTED
 from escalation.values import PersonId
 

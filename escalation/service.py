@@ -3,18 +3,17 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from escalation.config.company import Company, Roster, roster
+from escalation.config.company import Company
 from escalation.config.policy import Policy, Severity, SeverityPolicy
-from escalation.engine.checkpoints import Upcoming, upcoming
 from escalation.engine.state_machine import decide, declare
+from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
 from escalation.incident.events import Acknowledge, CheckpointDue, Declare, Edit, MoveEvent, Other, OutcomeEvent, Terms
-from escalation.incident.model import Incident
-from escalation.incident.records import Facts
+from escalation.incident.model import Facts, Incident
 from escalation.oncall.overrides import reached
+from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import Duty
 from escalation.storage.store import Store
-from escalation.terms import terms_for
 from escalation.values import PersonId
 
 Clock = Callable[[], datetime]
@@ -102,3 +101,20 @@ class Desk:
         """Change them by a step of escalation.oncall.overrides, as of now. Refused passes through."""
         now = self.clock()
         return self.store.update_duty(lambda before: step(before, now))
+
+
+CALENDAR_KEPT = 400  # days of public holidays that an incident keeps
+
+
+def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datetime) -> Terms:
+    """The terms of a single incident at the policy's own pace."""
+    service = company.services.get(facts.service)
+    return Terms(
+        policy=policy,
+        meeting_url=company.meeting_url or "",
+        calendar=company.calendar.within(now, CALENDAR_KEPT),
+        team=(service.team or "") if service else "",
+        vendor=company.vendor_of(facts.service),
+        public_means=company.public_channels,
+        ways=company.other_ways,
+    )

@@ -10,7 +10,8 @@ from math import ceil, floor
 
 from pydantic import Field
 
-from escalation.values import Duration, Frozen, spoken_duration
+from escalation.times import Duration, spoken_duration
+from escalation.values import Frozen
 
 LOST_AFTER = timedelta(seconds=30)  # far beyond every promise, and beyond what a repair takes
 

@@ -1,11 +1,68 @@
-"""Instants as people type them, in a zone: `2026-12-24 18:00`, `today 18:00`, `tomorrow`, `monday 09:00`."""
+"""Time as people write it: durations, instants, weekdays and zones."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from escalation.config.rotations import DAYS
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"(\d+)\s*([smhdw])")
+
+
+def parse_duration(text: Any) -> timedelta:
+    """Read `90s`, `15m`, `1h30m`, `48h`, `7d`, `1w`. ValueError on anything else; zero and negative are refused."""
+    if isinstance(text, timedelta):
+        return text
+    compact = str(text).strip().lower().replace(" ", "")
+    parts = _DURATION.findall(compact)
+    if not parts or "".join(n + unit for n, unit in parts) != compact:
+        raise ValueError(f"'{text}' is not a duration; write 90s, 15m, 2h, 1h30m or 2d")
+    seconds = sum(int(n) * _UNITS[unit] for n, unit in parts)
+    if not 0 < seconds <= 366 * 86400:
+        raise ValueError(f"'{text}' is not between one second and a year")
+    return timedelta(seconds=seconds)
+
+
+def format_duration(length: timedelta) -> str:
+    """`1h30m` for ninety minutes: the inverse of parse_duration, whole seconds, largest unit first."""
+    left, out = max(0, round(length.total_seconds())), ""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        out += f"{count}{unit}" if count else ""
+    return out or "0s"
+
+
+def spoken_duration(length: timedelta) -> str:
+    """`1 hour 30 minutes`: for sentences. Two units at the most, so that nobody has to read seconds of a day."""
+    left, words = max(0, round(length.total_seconds())), []
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, left = divmod(left, size)
+        if count:
+            words.append(f"{count} {name}{'s' if count > 1 else ''}")
+    return " ".join(words[:2]) or "0 seconds"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["90s", "15m", "1h30m", "2d"]}),
+]
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def known_zone(name: str) -> str:
+    """A zone name of the IANA database, as given; ValueError otherwise."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"'{name}' is not a time zone; write one like UTC or Europe/Berlin") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(known_zone)]
 EXAMPLES = "write one like 2026-12-24 18:00, today 18:00, tomorrow or monday 09:00"
 _CLOCK = re.compile(r"(?:(.*?)[ T]+)?([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?")
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from escalation.engine import checkpoints
+from escalation.errors import NotFound, TooNew
 from escalation.incident.events import CheckpointDue
-from escalation.storage.migrations import TooNew
-from escalation.storage.store import NotFound
 from workers import metrics
 from workers.context import Context
 from workers.delivery.deliver import Deliveries

@@ -21,7 +21,7 @@ from escalation.incident.events import (
     StartFix,
     TakeLead,
 )
-from escalation.incident.records import Lead
+from escalation.incident.model import Lead
 from escalation.text import Person, line
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
@@ -11,23 +12,25 @@ from bot.deps import BotParts
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Moving
 from bot.handlers.reply import Reply, answering, open_modal, says
-from bot.handlers.slo import slo
 from bot.moves.catalog import MOVES, typed_event
 from bot.moves.declare import Draft, declare_modal, drill, too_long_a_title
 from bot.parsing.command import Asked, nearest, parse, spoken
 from bot.parsing.simulate import simulated
 from bot.render import replies
+from bot.render.blockkit import Message
+from bot.render.card import card
 from bot.render.contacts import contacts
 from bot.render.form_state import Slip
-from bot.render.message import Message
-from bot.render.messages import card, listing, tickets
+from bot.render.lists import listing, tickets
 from escalation.config.company import suggest
 from escalation.errors import Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
 from escalation.incident.tickets import backlog
 from escalation.oncall.schedule import on_duty
-from escalation.text import Line
+from escalation.slo import Report, kept, scores
+from escalation.text import Line, Strong, line
+from escalation.times import parse_duration
 from escalation.values import PersonId
 
 _NONE: dict[Move | None, str] = {
@@ -197,3 +200,22 @@ def _holding(parts: BotParts) -> dict[str, tuple[PersonId, ...]]:
 
 def _foretell(parts: BotParts, text: str) -> tuple[Line, ...]:
     return simulated(parts, parts.store.directory(), parts.desk.duty(), text, parts.desk.clock())
+
+
+LAST = timedelta(days=30)
+
+
+def slo(parts: BotParts, text: str) -> tuple[Line, ...]:
+    """The answer to `slo [7d]`. Refused for what is no length of time."""
+    try:
+        last = parse_duration(text) if text.strip() else LAST
+    except ValueError as wrong:
+        raise Refused(f"{wrong}: `/incident slo 7d` looks at the last seven days.") from None
+    return told(parts.store.report(parts.company.objective, last, parts.desk.clock()))
+
+
+def told(report: Report) -> tuple[Line, ...]:
+    """The objective, whether it was kept, and each kind's figures on a line."""
+    objective, result = kept(report)
+    rows = (line(Strong(f"{row.kind}: "), figures) for row, figures in scores(report))
+    return (line(Strong("Objective: "), objective), line(Strong(result)), *rows)

@@ -7,10 +7,9 @@ import structlog
 from bot.access import Door, OutOfReach, Visitor, visitor
 from bot.handlers.oncall import OnCall
 from bot.handlers.shortcuts import DECLARE
-from bot.render import messages
-from bot.render.blockkit import BUTTON, plain_text, section
+from bot.render.blockkit import BUTTON, Block, plain_text, section
 from bot.render.inputs import View
-from bot.render.message import Block
+from bot.render.lists import home as home_view
 from bot.render.mrkdwn import render
 from bot.slack.client import UNREACHABLE, said_by_slack
 from escalation.errors import Refused
@@ -39,7 +38,7 @@ class Home:
     async def _view(self, who: Visitor) -> View:
         try:
             incidents = await self._door.open_incidents(who)
-            shown = messages.home(incidents, await self._duty.lines(), who.id)
+            shown = home_view(incidents, await self._duty.lines(), who.id)
             take = await self._duty.buttons()
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}

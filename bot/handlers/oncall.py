@@ -12,10 +12,9 @@ from bot.access import Door, Visitor, visitor
 from bot.deps import BotParts
 from bot.handlers.reply import Reply, answering, says
 from bot.parsing.oncall import USAGE, Wish, wanted
-from bot.render import handovers
-from bot.render.handovers import HERE, TAKE, TICK, Here, Shift, Ticked
-from bot.render.message import Block, Message
-from bot.render.oncall import on_call
+from bot.render import oncall
+from bot.render.blockkit import Block, Message
+from bot.render.oncall import HERE, TAKE, TICK, Here, Shift, Ticked, on_call
 from bot.slack.client import UNREACHABLE, said_by_slack
 from escalation.errors import Refused
 from escalation.messages.oncall import Announcer
@@ -49,7 +48,7 @@ class OnCall:
 
     async def board(self) -> Message:
         """Who is on call, what was arranged, and the buttons that take a shift."""
-        lines = handovers.spoken(await self.lines(), "oncall")
+        lines = oncall.spoken(await self.lines(), "oncall")
         return Message(text=lines.text, blocks=[*lines.blocks, *await self.buttons()])
 
     async def lines(self) -> tuple[Line, ...]:
@@ -81,7 +80,7 @@ class OnCall:
 
     async def _here(self, who: Visitor, body: dict[str, Any], here: Here) -> None:
         at = await self._door.run(_answer, self._door.parts, who.id, here)
-        await self._replace(body, handovers.answered(here.rotation, here.starts, at))
+        await self._replace(body, oncall.answered(here.rotation, here.starts, at))
 
     async def _tick(self, who: Visitor, body: dict[str, Any], action: dict[str, Any]) -> None:
         message = body["message"]
@@ -89,7 +88,7 @@ class OnCall:
         change, n = box["elements"][0]["options"][0]["value"].rsplit("|", 1)
         by = who.id if action.get("selected_options") else ""
         ticks = await self._door.run(_ticked, self._door.parts, change, int(n), by)
-        blocks = handovers.with_ticks(message["blocks"], ticks)
+        blocks = oncall.with_ticks(message["blocks"], ticks)
         await self._replace(body, Message(text=message["text"], blocks=blocks))
 
     async def _replace(self, body: dict[str, Any], message: Message) -> None:
@@ -110,7 +109,7 @@ def _lines(parts: BotParts) -> tuple[Line, ...]:
 def _buttons(parts: BotParts) -> list[Block]:
     now, duty = parts.desk.clock(), parts.desk.duty()
     shifts = [Shift(name, shift_at(name, parts.company, duty, now).starts) for name in parts.company.rotations]
-    return handovers.take_buttons(shifts)
+    return oncall.take_buttons(shifts)
 
 
 def _arrange(parts: BotParts, by: PersonId, text: str, seen: Shift | None) -> tuple[Line, ...]:

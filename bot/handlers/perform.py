@@ -7,12 +7,12 @@ from bot.handlers.reply import Reply, open_modal
 from bot.moves.form import Scene
 from bot.moves.forms import move_modal
 from bot.render import replies
+from bot.render.blockkit import Message
 from bot.render.form_state import Slip
-from bot.render.message import Message
-from escalation.config.company import Roster
-from escalation.engine.checkpoints import Upcoming
+from escalation.engine.upcoming import Upcoming
 from escalation.incident.events import Move, MoveEvent
 from escalation.incident.model import Incident
+from escalation.oncall.roster import Roster
 
 
 class Moving:

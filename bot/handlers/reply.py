@@ -10,13 +10,11 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.access import OutOfReach
 from bot.errors import Unfit
-from bot.render.blockkit import TEXT
+from bot.render.blockkit import TEXT, Message
 from bot.render.inputs import View
-from bot.render.message import Message
 from bot.render.mrkdwn import cut, render
 from bot.slack.client import UNREACHABLE, said_by_slack
-from escalation.errors import Refused
-from escalation.storage.store import NotFound
+from escalation.errors import NotFound, Refused
 from escalation.text import Line
 
 log = structlog.get_logger("bot")

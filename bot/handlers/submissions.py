@@ -14,16 +14,15 @@ from bot.handlers.reply import NOT_RECORDED, Reply, answering
 from bot.moves.declare import definition, definitions, facts_of, severity_of, with_definition
 from bot.moves.form import Scene
 from bot.moves.forms import FORMS, move_of
+from bot.render.blockkit import Block
 from bot.render.form_state import Slip
 from bot.render.inputs import Answers, View, first_input, inputs, notice
-from bot.render.message import Block
-from bot.render.messages import plain
+from bot.render.mrkdwn import plain
 from bot.slack.client import UNREACHABLE, said_by_slack
-from escalation.config.company import Roster
 from escalation.config.policy import Severity
-from escalation.errors import Refused
+from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
-from escalation.storage.store import NotFound
+from escalation.oncall.roster import Roster
 
 ANSWER_WITHIN = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
 AGAIN = "Your words are still here: try again in a moment, it is never done twice."

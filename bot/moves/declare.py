@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from bot.deps import BotParts
 from bot.errors import Unfit
+from bot.render.blockkit import Block
 from bot.render.form_state import Slip
 from bot.render.inputs import LONGEST, Answers, Choice, View, modal, note, select, ticks, words
-from bot.render.message import Block
 from bot.render.mrkdwn import cut, emphasised, escape, render
-from escalation.config.company import Roster
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.errors import Refused
-from escalation.incident.records import Detection, Facts
+from escalation.incident.model import Detection, Facts
+from escalation.oncall.roster import Roster
 from escalation.text import people
 
 CALLBACK = "declare"

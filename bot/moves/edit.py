@@ -5,11 +5,11 @@ import re
 from bot.moves.declare import FLAGS, NO_SERVICE, detections
 from bot.moves.form import Scene
 from bot.moves.update import public_wording
+from bot.render.blockkit import Block
 from bot.render.form_state import Slip
 from bot.render.inputs import Answers, Choice, select, ticks, words
-from bot.render.message import Block
 from bot.render.mrkdwn import clean
-from escalation.config.plans import Said
+from escalation.config.policy import Said
 from escalation.errors import Refused
 from escalation.incident.events import Edit, MoveEvent
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bot.render.blockkit import Block
 from bot.render.form_state import Slip
 from bot.render.inputs import Answers, words
-from bot.render.message import Block
-from escalation.config.company import Roster
 from escalation.config.policy import Policy
 from escalation.incident.events import MoveEvent
 from escalation.incident.model import Incident
+from escalation.oncall.roster import Roster
 
 
 @dataclass(frozen=True)

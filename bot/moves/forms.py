@@ -7,11 +7,10 @@ from bot.moves.edit import edit_blocks, edit_event
 from bot.moves.form import Form, Scene, words_only
 from bot.moves.lead import lead_blocks, lead_event
 from bot.moves.update import update_blocks, update_event
+from bot.render.blockkit import Block
 from bot.render.form_state import Slip
 from bot.render.inputs import Answers, Choice, View, members, modal, note, select, ticks, words
-from bot.render.message import Block
 from bot.render.mrkdwn import brief
-from escalation.config.company import Roster
 from escalation.config.policy import Policy, Severity
 from escalation.incident.events import (
     Cancel,
@@ -29,6 +28,7 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
+from escalation.oncall.roster import Roster
 
 CALLBACK = "move_"
 FALSE_ALARM = "false-alarm"

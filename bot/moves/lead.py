@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from bot.errors import Unfit
 from bot.moves.form import Scene
 from bot.parsing.command import who
+from bot.render.blockkit import Block
 from bot.render.form_state import Slip
 from bot.render.inputs import Answers, Choice, members, select
-from bot.render.message import Block
 from escalation.errors import Refused
 from escalation.incident.events import MoveEvent, TakeLead
-from escalation.incident.model import Incident
-from escalation.incident.records import Lead
-from escalation.messages.telling import LEADS
+from escalation.incident.model import Incident, Lead
+from escalation.messages.timeline import LEADS
 
 _WORDS = {
     "commander": Lead.COMMANDER,

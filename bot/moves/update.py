@@ -3,14 +3,13 @@
 from datetime import timedelta
 
 from bot.moves.form import Scene
+from bot.render.blockkit import Block
 from bot.render.form_state import Slip
 from bot.render.inputs import Answers, Choice, select, words
-from bot.render.message import Block
 from escalation.engine.state_machine import statuses_ahead
 from escalation.incident.events import MoveEvent, PostUpdate
-from escalation.incident.model import Incident
-from escalation.incident.records import Status
-from escalation.values import parse_duration, spoken_duration
+from escalation.incident.model import Incident, Status
+from escalation.times import parse_duration, spoken_duration
 
 CADENCE = "cadence"
 PROMISES = ("15m", "30m", "1h", "2h", "4h", "8h", "24h")

@@ -14,9 +14,8 @@ from bot.parsing.command import spoken, who
 from escalation.config.company import Company, Directory, suggest
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
-from escalation.oncall.notices import Did, noted
-from escalation.oncall.overrides import next_turn_of, upcoming_shifts
-from escalation.oncall.schedule import Duty
+from escalation.oncall.overrides import Did, next_turn_of, noted
+from escalation.oncall.schedule import Duty, upcoming_shifts
 from escalation.times import local_instant
 from escalation.values import PersonId
 

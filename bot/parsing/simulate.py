@@ -6,18 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.deps import BotParts
-from escalation.config.company import Directory, roster, suggest
-from escalation.config.plans import Said
-from escalation.config.policy import Severity
+from escalation.config.company import Directory, suggest
+from escalation.config.policy import Said, Severity
 from escalation.errors import Refused
-from escalation.foretold import Row, comes_again
-from escalation.incident.records import EntryKind, Facts
+from escalation.incident.model import EntryKind, Facts
+from escalation.oncall.roster import roster
 from escalation.oncall.schedule import Duty
-from escalation.simulation import REPORTER, Simulation, Step, simulate
-from escalation.terms import terms_for
+from escalation.service import terms_for
+from escalation.simulation import REPORTER, Row, Simulation, Step, comes_again, simulate
 from escalation.text import Line, Strong, Time, line, text
-from escalation.times import local_instant
-from escalation.values import format_duration, parse_duration
+from escalation.times import format_duration, local_instant, parse_duration
 
 USAGE = "write it like `/incident simulate P0 at tomorrow 03:00 ack-after 20m resolve-after 3h outage`"
 _LENGTHS = {f"{step}-after": step for step in Step}

@@ -1,12 +1,24 @@
-"""Slack's blocks and their limits. Texts come in as escaped mrkdwn, except where plain text is asked for.
+"""A Slack message, its blocks and their limits. Texts come in as escaped mrkdwn, except where plain text is asked for.
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
 
-from bot.render.message import Block
 from bot.render.mrkdwn import clean, cut, pieces, size
+
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Message:
+    """`text` is mrkdwn, escaped, at most 3,000 characters; `blocks` at most 50."""
+
+    text: str
+    blocks: list[Block] = field(default_factory=list)
+
 
 HEADER = 150
 SECTION = 3000

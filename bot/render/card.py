@@ -5,7 +5,7 @@ Nothing on it goes stale by itself: instants are shown in each reader's own zone
 
 from datetime import datetime
 
-from bot.render.blockkit import HEADER, context, header, section, sections
+from bot.render.blockkit import HEADER, Block, Message, context, header, section, sections
 from bot.render.buttons import controls, corrections
 from bot.render.common import (
     DRILL,
@@ -22,17 +22,14 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.details import details, footer, together
-from bot.render.message import Block, Message
-from bot.render.mrkdwn import brief, cut, person, render
+from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render
 from bot.render.upcoming import what_fires_next
-from escalation.engine.checkpoints import Upcoming
-from escalation.incident.model import Incident
-from escalation.incident.records import MOST_ALSO, EntryKind, PageState
+from escalation.config.policy import Means
+from escalation.engine.upcoming import Upcoming
+from escalation.incident.model import MOST_ALSO, EntryKind, Incident, Owed, OwedState, PageState
 from escalation.incident.tickets import TicketState, ticket_state
-from escalation.messages.telling import LEADS
-from escalation.messages.timeline import why_you
-from escalation.values import spoken_duration
+from escalation.messages.timeline import LEADS, war_room, why_you
+from escalation.times import spoken_duration
 
 MOST_IN_THREAD = 10  # the others are in the thread all the same
 
@@ -223,3 +220,73 @@ def _troubles(incident: Incident) -> list[str]:
     """What could not be delivered because of us: once for each reason."""
     whys = tuple(dict.fromkeys(incident.troubles.values()))
     return [f"⚠️ *Not delivered yet:* {brief(why, SHORT)}. It is being retried." for why in whys[:3]]
+
+
+def details(incident: Incident) -> list[str]:
+    """Never empty."""
+    facts = incident.facts
+    source = [f"*Source:* {link(facts.source_link, 'the message')}"] if facts.source_link else []
+    by = [f"*Resolve by:* {near(incident.resolve_by, incident)}"] if incident.open else []
+    return [
+        *by,
+        *labelled("ETA", incident.eta),
+        *labelled("Workaround", incident.workaround.text if incident.workaround else ""),
+        *labelled("Root cause", incident.root_cause.text if incident.root_cause else ""),
+        *labelled("Fix", incident.fix.text if incident.fix else ""),
+        *labelled("Verified", (incident.verified.text or "yes") if incident.verified else ""),
+        f"*War room:* {render(war_room(incident))}",
+        *_told_outside(incident),
+        *labelled("Service", facts.service),
+        *labelled("Vendor", incident.vendor),
+        *labelled("Description", facts.description),
+        *source,
+    ]
+
+
+def footer(incident: Incident) -> str:
+    """Id, who declared it when and how it was noticed."""
+    since = moment(incident.declared_at, DAY)
+    found = f"declared {since} by {person(incident.reporter)} ({escape(incident.facts.detection)})"
+    pace = f" · ⏩ Clocks run {incident.speed:g}x faster" if incident.speed != 1 else ""
+    return f"{incident.id} · {found}{pace}"
+
+
+def together(incident: Incident) -> list[str]:
+    """The other incidents at the same time, and where all of them are coordinated."""
+    if not incident.linked or not incident.open:
+        return []
+    here = incident.coordinated_in == incident.id
+    where = "here" if here else f"in the war room of {brief(incident.coordinated_in, SHORT)}"
+    return [f"🔗 *At the same time:* {brief(', '.join(incident.linked), SHORT)}, all coordinated {where}"]
+
+
+def _told_outside(incident: Incident) -> list[str]:
+    """The latest word of each communication: who still has to do something about it, or that it is out."""
+    latest = {o.plan.id: o for o in incident.communications if o.state is not OwedState.REPLACED}
+    return [f"📣 *{_through(owed)}:* {_standing(owed, incident)}" for owed in latest.values()]
+
+
+def _through(owed: Owed) -> str:
+    """`Status page`; what goes through Slack alone is called after its audience."""
+    by_hand = ", ".join(m.replace("_", " ") for m in owed.through if m is not Means.SLACK)
+    return (by_hand or str(owed.plan.audience)).capitalize()
+
+
+def _standing(owed: Owed, incident: Incident) -> str:
+    by = f" by {person(owed.by)}" if owed.by else ""
+    match owed.state:
+        case OwedState.WAITING:
+            return f"waits for approval, {_deadline(owed, incident)}" if owed.due else "waits for approval"
+        case OwedState.OWED:
+            return _deadline(owed, incident)
+        case OwedState.DECLINED:
+            return f"not needed, says{by.removeprefix(' by')}"
+        case _:
+            return f"done{by}"
+
+
+def _deadline(owed: Owed, incident: Incident) -> str:
+    if owed.due is None:
+        return "owed"
+    missed = any(e.kind is EntryKind.OVERDUE and e.fields["n"] == str(owed.n) for e in incident.timeline)
+    return f"*overdue* since {near(owed.due, incident)}" if missed else f"owed by {near(owed.due, incident)}"

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.render.mrkdwn import CLOCK, DAY, brief, clean, emphasised, moment, person
-from escalation.incident.model import Incident
-from escalation.incident.records import Status
+from escalation.incident.model import Incident, Status
 from escalation.messages.timeline import MARKS
 
 STATUS = {

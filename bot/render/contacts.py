@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from escalation.config.company import Company
-from escalation.config.contacts import Contact
+from escalation.config.company import Company, Contact
 from escalation.text import Line, Link, Span, Strong, line, people
 from escalation.values import PersonId
 

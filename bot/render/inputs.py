@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.render.blockkit import OPTION, plain_text
-from bot.render.message import Block
+from bot.render.blockkit import OPTION, Block, plain_text
 from bot.render.mrkdwn import cut
 
 View = dict[str, Any]

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from bot.render.blockkit import context, header, section, sections
+from bot.render.blockkit import Block, Message, context, header, section, sections
 from bot.render.common import DRILL, STATUS, mentions, title
-from bot.render.message import Block, Message
 from bot.render.mrkdwn import DAY, brief, moment, person, render
-from escalation.incident.model import Incident
-from escalation.incident.records import PageState
+from escalation.incident.model import Incident, PageState
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.timeline import MARKS
 from escalation.storage.store import MOST_LISTED

@@ -4,38 +4,17 @@ the page, lists and the Home tab. Pure: whoever posts imports this module only.
 
 from datetime import datetime
 
-from bot.render.asking import asks
-from bot.render.blockkit import TEXT, WHOLE_MESSAGE, context, sections
-from bot.render.buttons import asked
-from bot.render.card import card, exercise, page, redacted
+from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, sections
+from bot.render.buttons import asked, asks
+from bot.render.card import exercise
 from bot.render.common import summary
-from bot.render.lists import home, listing, tickets
-from bot.render.message import Block, Message
-from bot.render.mrkdwn import DAY, cut, emphasised, escape, moment, plain, render, share
+from bot.render.mrkdwn import DAY, cut, emphasised, escape, moment, render, share
 from escalation.incident import room_names
-from escalation.incident.model import Incident
-from escalation.incident.records import Entry
+from escalation.incident.model import Entry, Incident
 from escalation.messages.communications import outward as words_for
 from escalation.messages.template import Wording
 from escalation.messages.timeline import WORDING, tell
 from escalation.text import Line, Strong
-
-__all__ = [
-    "NEUTRAL_TOPIC",
-    "card",
-    "home",
-    "late",
-    "listing",
-    "outward",
-    "page",
-    "plain",
-    "redacted",
-    "render",
-    "said",
-    "tickets",
-    "told",
-    "topic",
-]
 
 NEUTRAL_TOPIC = "This matter moved. Nothing more is written here."
 _TOPIC = 250  # https://docs.slack.dev/reference/methods/conversations.setTopic

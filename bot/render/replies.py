@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from bot.render.blockkit import TEXT, WHOLE_MESSAGE, sections
+from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, sections
 from bot.render.common import summary
-from bot.render.message import Block, Message
-from bot.render.messages import listing, render
-from bot.render.mrkdwn import cut, escape, share
-from escalation.engine.checkpoints import Upcoming
+from bot.render.lists import listing
+from bot.render.mrkdwn import cut, escape, render, share
+from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import Incident
 from escalation.messages.timeline import tell
 from escalation.text import Line, Time, line, people

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from bot.render.common import SHORT, Names, called, near
 from bot.render.mrkdwn import brief
-from escalation.config.plans import PlannedCheckpoint, Unless
-from escalation.engine.checkpoints import Upcoming, plan_of, resting
+from escalation.config.policy import PlannedCheckpoint, Unless
+from escalation.engine.checkpoints import plan_of, resting
 from escalation.engine.paging import next_tier
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, CheckpointKind, Status
+from escalation.engine.upcoming import Upcoming
+from escalation.incident.model import Checkpoint, CheckpointKind, Incident, Status
 
 _UNLESS = {
     Unless.ACKNOWLEDGED: "nobody acknowledges",

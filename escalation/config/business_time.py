@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from escalation.config.rotations import DAYS, Zone
-from escalation.values import Frozen, format_duration, parse_duration, spoken_duration
+from escalation.times import DAYS, Zone, format_duration, parse_duration, spoken_duration
+from escalation.values import Frozen
 
 _SEARCHED = 400  # days; a calendar without an opening for that long is a mistake
 _NO_WAIT = timedelta(0)

@@ -1,24 +1,143 @@
-"""Who a company's people are and which role each holds: the configuration, and its reading at an instant."""
+"""Who a company is: its people, roles, teams, services and contacts, as the configuration says."""
 
-import functools
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, model_validator
 
 from escalation.config.business_time import Calendar
-from escalation.config.contacts import Contacts
-from escalation.config.plans import Means, OtherWays
-from escalation.config.policy import LEAD, TEAM
-from escalation.config.staff import PersonKey, Staff, as_list
-from escalation.oncall.schedule import NOTHING_ARRANGED, Duty, next_on_duty, on_duty
-from escalation.places import Channel
+from escalation.config.policy import LEAD, TEAM, Means, OtherWays
+from escalation.config.rotations import Rotation
 from escalation.slo import Objective
-from escalation.values import Frozen, PersonId
+from escalation.times import Zone
+from escalation.values import Channel, Frozen, PersonId
+
+PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]
+SlackUser = Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
+
+
+def as_list(value: Any) -> Any:
+    """A setting may hold one value or several."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def parse_phone(text: Any) -> str:
+    """A telephone number as people write it; ValueError otherwise."""
+    number = str(text).strip()
+    if not re.fullmatch(r"\+?[0-9][0-9 ()./-]{1,30}", number):
+        raise ValueError(f"'{number}' is not a telephone number; write one like '+49 30 1234567', in quotes")
+    return number
+
+
+Phone = Annotated[str, BeforeValidator(parse_phone)]
+
+
+class Days(Frozen):
+    """Whole days, both the first and the last included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return f"{self.first}..{self.last}"
+
+
+def parse_days(text: Any) -> Any:
+    """`2026-12-24..2027-01-02`, or one day -> Days. ValueError says how to write them."""
+    if isinstance(text, Days):
+        return text
+    first, _, last = str(text).partition("..")
+    try:
+        days = Days(first=date.fromisoformat(first.strip()), last=date.fromisoformat((last or first).strip()))
+    except ValueError:
+        raise ValueError(f"'{text}' are not days that exist; write them like 2026-12-24..2027-01-02") from None
+    if days.last < days.first:
+        raise ValueError(f"'{text}' ends before it begins; write the earlier day first")
+    return days
+
+
+Away = Annotated[
+    tuple[Annotated[Days, BeforeValidator(parse_days), PlainSerializer(str, return_type=str)], ...],
+    BeforeValidator(as_list),
+]
+
+
+class PersonEntry(Frozen):
+    """How to find a person: in Slack by e-mail address or member id; where to call and mail; when they are away."""
+
+    email: Address | None = None
+    slack: SlackUser | None = None
+    name: str | None = None
+    phone: Phone | None = None
+    mail: Address | None = None
+    away: Away = ()
+
+    @model_validator(mode="after")
+    def _findable(self) -> "PersonEntry":
+        if not (self.email or self.slack):
+            raise ValueError("give an email or a slack id, so that the person can be found")
+        return self
+
+
+class Staff(Frozen):
+    """People by their keys, rotations by their names, and the zone in which the days of an absence are counted."""
+
+    timezone: Zone = "UTC"
+    people: dict[PersonKey, PersonEntry] = {}
+    rotations: dict[str, Rotation] = {}
+
+    def absences(self) -> Iterator[tuple[str, datetime, datetime]]:
+        """Who is away by the configuration, from (inclusive) until (exclusive)."""
+        for key, entry in self.people.items():
+            for days in entry.away:
+                yield key, self._midnight(days.first), self._midnight(days.last + timedelta(days=1))
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), ZoneInfo(self.timezone)).astimezone(UTC)
+
+
+class Contact(Frozen):
+    """Somebody to reach, by whatever ways are known."""
+
+    name: str = ""
+    phone: Phone | None = None
+    email: str | None = None
+    slack: str | None = None
+    url: str | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        ways = (self.name, self.phone, self.email, self.slack, self.url, self.note)
+        return " · ".join(way for way in ways if way)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "Contact":
+        if not (self.name or self.phone or self.email or self.slack or self.url):
+            raise ValueError("a contact needs a name, phone, email, slack or url")
+        return self
+
+
+def parse_contact(value: Any) -> Any:
+    """A plain text is a contact's name."""
+    return Contact(name=value) if isinstance(value, str) else value
+
+
+Named = Annotated[Contact, BeforeValidator(parse_contact)]
+
+
+class Contacts(Frozen):
+    """The page of the emergency contacts."""
+
+    hotline: Contact | None = None
+    technical: tuple[Named, ...] = ()
+    business: tuple[Named, ...] = ()
+    vendors: dict[str, Named] = {}
+
 
 DYNAMIC = (LEAD, TEAM)  # what they mean depends on the service that an incident concerns
 
@@ -212,74 +331,3 @@ class Directory(Frozen):
     people: dict[str, PersonId] = {}
     groups: dict[str, tuple[PersonId, ...]] = {}
     names: dict[PersonId, str] = {}
-
-
-def unasked(company: Company) -> Directory:
-    """The workspace as it is taken to be while nobody asked it: each user group has somebody."""
-    groups = {h.group for holders in company.roles.values() for h in holders if h.group}
-    return Directory(groups={group: (f"group {group}",) for group in groups})
-
-
-@dataclass(frozen=True)
-class Roster:
-    """Who holds each role at one instant. A role that nobody holds is absent or empty.
-
-    `service_lead@checkout` is what `service_lead` means while an incident concerns checkout.
-    """
-
-    holders: Mapping[str, tuple[PersonId, ...]] = field(default_factory=dict)
-
-    def of(self, role: str, service: str = "") -> tuple[PersonId, ...]:
-        """Who holds a role, for an incident of a service where that matters."""
-        return self.holders.get(f"{role}@{service}") or self.holders.get(role, ())
-
-
-def roster(company: Company, directory: Directory, at: datetime, duty: Duty = NOTHING_ARRANGED) -> Roster:
-    """Read the roles at an instant: rotations are asked now, so a handover at midnight pages the right human."""
-    return Roster(_Held(company, directory, at, duty))
-
-
-class _Held(Mapping[str, tuple[PersonId, ...]]):
-    """Roles by name. Each is worked out when it is looked up: most of what happens to an incident concerns none."""
-
-    def __init__(self, company: Company, directory: Directory, at: datetime, duty: Duty) -> None:
-        self._company, self._directory, self._at, self._duty = company, directory, at, duty
-        self._known: dict[str, tuple[PersonId, ...]] = {}
-
-    @functools.cached_property
-    def _services(self) -> dict[str, tuple[PersonId, ...]]:
-        return dict(_of_services(self._company, self._directory))
-
-    def __getitem__(self, role: str) -> tuple[PersonId, ...]:
-        if role not in self._known:
-            self._known[role] = self._find(role)
-        return self._known[role]
-
-    def _find(self, role: str) -> tuple[PersonId, ...]:
-        if role in self._services:
-            return self._services[role]
-        people = (_people(h, self._company, self._directory, self._at, self._duty) for h in self._company.roles[role])
-        return tuple(dict.fromkeys(itertools.chain.from_iterable(people)))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._company.roles, **self._services})
-
-    def __len__(self) -> int:
-        return len({**self._company.roles, **self._services})
-
-
-def _of_services(company: Company, directory: Directory) -> Iterator[tuple[str, tuple[PersonId, ...]]]:
-    for name in company.services:
-        if lead := company.lead_of(name):
-            yield f"{LEAD}@{name}", (company.member(lead, directory),)
-        if members := company.team_of(name).members:
-            yield f"{TEAM}@{name}", tuple(dict.fromkeys(company.member(m, directory) for m in members))
-
-
-def _people(holder: Holder, company: Company, directory: Directory, at: datetime, duty: Duty) -> tuple[PersonId, ...]:
-    if holder.group:
-        return directory.groups.get(holder.group, ())
-    keys: tuple[str, ...] = (holder.person,) if holder.person else ()
-    if holder.rotation:
-        keys = (next_on_duty if holder.next else on_duty)(holder.rotation, company, duty, at)
-    return tuple(company.member(key, directory) for key in keys)

@@ -8,26 +8,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from escalation.places import Channel
-from escalation.values import Duration, Frozen, format_duration
+from escalation.times import DAYS, Duration, Zone, format_duration
+from escalation.values import Channel, Frozen
 
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WEEK = timedelta(weeks=1)
 SHORTEST = timedelta(hours=2)
 LONGEST_GAP = timedelta(hours=24)  # a zone that crosses the date line
 _EPOCH_MONDAY = date(1970, 1, 5)
-
-
-def known_zone(name: str) -> str:
-    """A zone name of the IANA database, as given; ValueError otherwise."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"'{name}' is not a time zone; write one like UTC or Europe/Berlin") from None
-    return name
-
-
-Zone = Annotated[str, AfterValidator(known_zone)]
 
 
 class Handover(Frozen):

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from escalation.config.company import Roster
-from escalation.config.plans import Moment
+from escalation.config.policy import Moment
 from escalation.engine import checkpoints
 from escalation.incident.effects import (
     BookmarkLink,
@@ -20,9 +19,9 @@ from escalation.incident.effects import (
     Tell,
     effect_id,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind
+from escalation.incident.model import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind, Incident
 from escalation.incident.room_names import room_name, topic
+from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 
 

@@ -1,24 +1,13 @@
 """Which checkpoint is due when, what makes it moot, and what it will do: pure arithmetic over an incident."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from escalation.config.company import Roster
-from escalation.config.plans import Communication, Moment, PlannedCheckpoint, TierPage, Unless
+from escalation.config.policy import Communication, Moment, PlannedCheckpoint, TierPage, Unless
 from escalation.incident.effects import SendPage
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, CheckpointKind, Lead, OwedState, PageState, Status
-from escalation.values import PersonId
-
-People = tuple[PersonId, ...]
+from escalation.incident.model import Checkpoint, CheckpointKind, Incident, OwedState, PageState, Status
 
 # When several fall due at one instant: the policy first (its page replaces a repeat), reminders last.
 _ORDER = list(CheckpointKind)
-
-
-UNTOLD = (CheckpointKind.FALLBACK, CheckpointKind.PHASE)  # of no interest until they happen
 PENDING = (OwedState.WAITING, OwedState.OWED)
 
 
@@ -133,96 +122,3 @@ def due(incident: Incident, now: datetime) -> tuple[Checkpoint, ...]:
     """What fires now, in the order in which it should."""
     waiting = (c for c in incident.checkpoints if c.due <= now and not resting(c, incident))
     return tuple(sorted(waiting, key=lambda c: (c.due, _ORDER.index(c.kind), c.id)))
-
-
-@dataclass(frozen=True)
-class Upcoming:
-    """One thing that will happen unless something changes: when, why, unless which facts, which tiers.
-
-    `people` are paged; `told` hear of it without being paged; `says` is what else happens, where tiers are not paged.
-    """
-
-    due: datetime
-    kind: CheckpointKind
-    why: str
-    unless: tuple[Unless, ...] = ()
-    tiers: tuple[int, ...] = ()
-    people: People = ()
-    told: People = ()
-    says: str = ""
-
-
-def upcoming(incident: Incident, roster_at: Callable[[datetime], Roster]) -> tuple[Upcoming, ...]:
-    """What fires next, soonest first, with the people who will be on duty at that time."""
-    shown = (c for c in incident.checkpoints if not resting(c, incident) and c.kind not in UNTOLD)
-    waiting = sorted(shown, key=lambda c: c.due)
-    return tuple(_foretold(c, incident, roster_at(c.due)) for c in waiting)
-
-
-def _foretold(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:
-    def what(why: str, **more: Any) -> Upcoming:
-        return Upcoming(checkpoint.due, checkpoint.kind, why, **more)
-
-    match checkpoint.kind:
-        case CheckpointKind.POLICY:
-            return _policy_foretold(checkpoint, incident, roster)
-        case CheckpointKind.COMMUNICATION:
-            communication = incident.policy.communication(checkpoint.about)
-            return what(communication.why, unless=communication.unless)
-        case CheckpointKind.OWED:
-            return what("it is not published", told=speaker(incident, roster))
-        case CheckpointKind.REPEAT:
-            page = incident.page(int(checkpoint.about))
-            return what("the page was not answered", tiers=(page.tier,), people=(page.person,))
-        case CheckpointKind.FALLBACK:
-            page = incident.page(int(checkpoint.about))
-            return what("Slack did not take the page", people=(page.person,))
-        case CheckpointKind.UPDATE:
-            return what("a progress update is due")
-        case CheckpointKind.SILENCE:
-            return what("no progress update came", told=commander(incident, roster))
-        case CheckpointKind.MONITORING:
-            return what("monitoring is over: did the fix hold?", told=commander(incident, roster))
-        case CheckpointKind.PHASE:
-            return what("the time box is over")
-
-
-def _policy_foretold(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:
-    plan = incident.policy.checkpoint(checkpoint.about)
-    tiers = tuple(reached(incident, roster, t) for t in tiers_left(incident, plan.page))
-    found = tuple(dict.fromkeys(t for t in tiers if t))
-    paged = tuple(p for t in found for p in holders(incident, roster, t))
-    told = in_roles(incident, roster, plan.notify)
-    says = "" if plan.page else plan.say or plan.why
-    return Upcoming(checkpoint.due, checkpoint.kind, plan.why, plan.unless, found, paged, told, says)
-
-
-def holders(incident: Incident, roster: Roster, tier: int) -> tuple[PersonId, ...]:
-    """Everybody on a tier at that moment, once each."""
-    return in_roles(incident, roster, incident.policy.tiers[tier - 1].roles_for(incident.facts.security))
-
-
-def in_roles(incident: Incident, roster: Roster, roles: Iterable[str]) -> People:
-    """Everybody in these roles at that moment, once each; some roles follow the affected service."""
-    return tuple(dict.fromkeys(p for role in roles for p in roster.of(role, incident.facts.service)))
-
-
-def reached(incident: Incident, roster: Roster, tier: int) -> int:
-    """The tier that a page to `tier` really reaches: an empty one is skipped. 0 when nobody is left above."""
-    rungs = range(tier, len(incident.policy.tiers) + 1)
-    return next((t for t in rungs if holders(incident, roster, t)), 0)
-
-
-def commander(incident: Incident, roster: Roster) -> tuple[PersonId, ...]:
-    """Who leads: who took it, else who acknowledged, else whoever the policy names (on call)."""
-    if taken := incident.leads.get(Lead.COMMANDER):
-        return (taken,)
-    if incident.acknowledgement:
-        return (incident.acknowledgement.by,)
-    return in_roles(incident, roster, (incident.policy.commanding_role(),))[:1]
-
-
-def speaker(incident: Incident, roster: Roster) -> tuple[PersonId, ...]:
-    """Who speaks to the outside: the communications lead, else the commander."""
-    taken = incident.leads.get(Lead.COMMUNICATIONS)
-    return (taken,) if taken else commander(incident, roster)

@@ -3,14 +3,14 @@
 Nothing is ever owed about a security incident. Of a drill only Slack hears.
 """
 
-from escalation.config.plans import Communication, Means
+from escalation.config.policy import Communication, Means
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import PENDING, speaker
+from escalation.engine.checkpoints import PENDING
+from escalation.engine.responders import speaker
 from escalation.errors import Refused
 from escalation.incident.effects import MailOut, Place
 from escalation.incident.events import Answer, AnswerCommunication
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, CheckpointKind, Entry, EntryKind, Owed, OwedState, Stage
+from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident, Owed, OwedState, Stage
 from escalation.values import PersonId
 
 _ANSWERS = {

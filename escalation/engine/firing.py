@@ -2,15 +2,16 @@
 
 from datetime import timedelta
 
-from escalation.config.plans import PlannedCheckpoint
+from escalation.config.policy import PlannedCheckpoint
 from escalation.engine import communications, warroom
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import UNTOLD, commander, due, in_roles, moot, plan_of, tiers_left
+from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
+from escalation.engine.responders import commander, in_roles
+from escalation.engine.upcoming import UNTOLD
 from escalation.incident.effects import Place
 from escalation.incident.events import CheckpointDue
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, CheckpointKind, EntryKind
+from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident
 
 LATE = timedelta(seconds=10)  # later than that is not noise but an outage, and people are told
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.config.business_time import Wait
-from escalation.config.plans import Moment, PhaseStart, Said
-from escalation.engine import communications, endings, paging, security, severity, warroom
-from escalation.engine.beginning import file_ticket
+from escalation.config.policy import Moment, PhaseStart, Said
+from escalation.engine import communications, lifecycle, paging, security, severity, warroom
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import in_roles
+from escalation.engine.lifecycle import file_ticket
+from escalation.engine.responders import in_roles
 from escalation.errors import Refused
 from escalation.incident.effects import Place
 from escalation.incident.events import (
@@ -28,10 +28,10 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import CheckpointKind, EntryKind, Signed, Status
+from escalation.incident.model import CheckpointKind, EntryKind, Incident, Signed, Status
 from escalation.text import Person, Time, line
-from escalation.values import PersonId, format_duration
+from escalation.times import format_duration
+from escalation.values import PersonId
 
 
 def acknowledge(change: Change, event: Acknowledge) -> None:
@@ -218,14 +218,14 @@ HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
     Move.SCHEDULE: schedule,
     Move.VERIFY: verify,
     Move.SEVERITY: severity.change_severity,
-    Move.ESCALATE: severity.escalate,
+    Move.ESCALATE: paging.escalate,
     Move.PAGE: page_people,
     Move.EDIT: edit,
     Move.LEAD: warroom.take_lead,
     Move.COMMUNICATE: communications.answer,
     Move.SECURITY: mark_security,
-    Move.RESOLVE: endings.resolve,
-    Move.REVIEWED: endings.reviewed,
-    Move.REOPEN: endings.reopen,
-    Move.CANCEL: endings.cancel,
+    Move.RESOLVE: lifecycle.resolve,
+    Move.REVIEWED: lifecycle.reviewed,
+    Move.REOPEN: lifecycle.reopen,
+    Move.CANCEL: lifecycle.cancel,
 }

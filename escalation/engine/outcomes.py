@@ -4,7 +4,7 @@ from escalation.engine import paging
 from escalation.engine.change import Change
 from escalation.incident.effects import OPTIONAL, ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.incident.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
-from escalation.incident.records import MOST_ALSO, Copy, CopyKind, EntryKind, PageState, Room
+from escalation.incident.model import MOST_ALSO, Copy, CopyKind, EntryKind, PageState, Room
 
 
 def delivered(change: Change, event: Delivered) -> None:

@@ -3,14 +3,17 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from escalation.config.plans import Via
+from escalation.config.policy import Via
 from escalation.engine import warroom
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import holders, in_roles
+from escalation.engine.responders import holders, in_roles
+from escalation.errors import Refused
 from escalation.incident.effects import Alert, PageBy, SendPage
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, CheckpointKind, EntryKind, Page, PageState
-from escalation.values import PersonId, spoken_duration
+from escalation.incident.events import Escalate
+from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident, Page, PageState
+from escalation.text import Time, line
+from escalation.times import spoken_duration
+from escalation.values import PersonId
 
 
 def page_tiers(
@@ -213,3 +216,22 @@ def _nobody_left(change: Change, why: str) -> None:
     reached = {p.tier for p in incident.pages if p.tier and p.at >= incident.clock_from}
     change.set(nobody_left=True, tiers_paged=tuple(sorted(reached)))
     change.say_everywhere(change.note(EntryKind.NOBODY_LEFT, why=why))
+
+
+def escalate(change: Change, event: Escalate) -> None:
+    """Page the next tier. A card that shows fewer tiers than were paged since is an old card: one press, one tier."""
+    incident = change.incident
+    if event.seen is not None and not set(incident.tiers_paged) <= set(event.seen):
+        latest = incident.latest(EntryKind.PAGED)
+        at = latest.at if latest else incident.declared_at
+        raise Refused(line("It was escalated already, at ", Time(at), ": see the card."))
+    tier = next_tier_for(change, event.by)
+    if tier is None and change.incident.tiers_paged != incident.tiers_paged:
+        tier = max(change.incident.tiers_paged)  # that is who pressed the button: they are in now
+        change.say_everywhere(change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)}))
+        return
+    if tier is None:
+        raise Refused("Every tier was paged already. Page someone by name with Page someone.")
+    change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)})
+    why = f"the incident was escalated by hand: {event.why}" if event.why else "the incident was escalated by hand"
+    page_tier(change, tier, why, by=event.by, skip=frozenset({event.by}))

@@ -1,9 +1,9 @@
 """Closing the doors behind an incident that turns out to be a security matter."""
 
-from escalation.config.plans import PhaseStart
+from escalation.config.policy import PhaseStart
 from escalation.engine import communications, paging, warroom
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import in_roles
+from escalation.engine.responders import in_roles
 from escalation.incident.effects import (
     BookmarkLink,
     Invite,
@@ -15,8 +15,7 @@ from escalation.incident.effects import (
     Say,
     SetTopic,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind
+from escalation.incident.model import EntryKind, Incident
 from escalation.values import PersonId
 
 WHY = "it was marked as a security incident"

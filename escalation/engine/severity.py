@@ -1,20 +1,16 @@
-"""Up and down: a severity that is changed while the incident runs, and Escalate."""
+"""A severity that changes while the incident runs."""
 
 from datetime import datetime
 
 from escalation.config.policy import SeverityPolicy
 from escalation.engine import communications, paging, warroom
-from escalation.engine.beginning import file_ticket, start_clocks
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import holders, plan_of, unsaid
+from escalation.engine.checkpoints import plan_of, unsaid
+from escalation.engine.lifecycle import file_ticket, start_clocks
+from escalation.engine.responders import holders
 from escalation.errors import Refused
-from escalation.incident.events import (
-    ChangeSeverity,
-    Escalate,
-)
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, CheckpointKind, Entry, EntryKind, Page, PageState
-from escalation.text import Time, line
+from escalation.incident.events import ChangeSeverity
+from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident, Page, PageState
 
 
 def change_severity(change: Change, event: ChangeSeverity) -> None:
@@ -78,22 +74,3 @@ def _is_in(page: Page, incident: Incident) -> bool:
     """They answered, or their page still comes again. One that has fallen silent unanswered reached nobody."""
     repeats = any(c.kind is CheckpointKind.REPEAT and c.about == str(page.n) for c in incident.checkpoints)
     return page.state is PageState.ANSWERED or (page.state is PageState.OPEN and repeats)
-
-
-def escalate(change: Change, event: Escalate) -> None:
-    """Page the next tier. A card that shows fewer tiers than were paged since is an old card: one press, one tier."""
-    incident = change.incident
-    if event.seen is not None and not set(incident.tiers_paged) <= set(event.seen):
-        latest = incident.latest(EntryKind.PAGED)
-        at = latest.at if latest else incident.declared_at
-        raise Refused(line("It was escalated already, at ", Time(at), ": see the card."))
-    tier = paging.next_tier_for(change, event.by)
-    if tier is None and change.incident.tiers_paged != incident.tiers_paged:
-        tier = max(change.incident.tiers_paged)  # that is who pressed the button: they are in now
-        change.say_everywhere(change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)}))
-        return
-    if tier is None:
-        raise Refused("Every tier was paged already. Page someone by name with Page someone.")
-    change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)})
-    why = f"the incident was escalated by hand: {event.why}" if event.why else "the incident was escalated by hand"
-    paging.page_tier(change, tier, why, by=event.by, skip=frozenset({event.by}))

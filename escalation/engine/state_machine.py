@@ -4,8 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from escalation.config.company import Roster
-from escalation.engine import beginning, firing, moves, outcomes, warroom
+from escalation.engine import firing, lifecycle, moves, outcomes, warroom
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page
 from escalation.errors import Refused
@@ -24,8 +23,8 @@ from escalation.incident.events import (
     RoomOpened,
     Trouble,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import Status
+from escalation.incident.model import Incident, Status
+from escalation.oncall.roster import Roster
 
 S, M = Status, Move
 _SAME = (
@@ -118,8 +117,8 @@ def decide(
 
 def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> Incident:
     """The first event: an incident is born, with its clocks, pages, card and room."""
-    change = Change(beginning.newborn(incident_id, event, now), now, roster)
-    beginning.begin(change, event)
+    change = Change(lifecycle.newborn(incident_id, event, now), now, roster)
+    lifecycle.begin(change, event)
     firing.fire_due(change)
     return change.finish()
 

@@ -1,12 +1,13 @@
 """The war room: when it opens, its phases with their time boxes, and the roles that one person at a time holds."""
 
-from escalation.config.plans import PhaseStart
+from escalation.config.policy import PhaseStart
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import commander, in_roles
+from escalation.engine.responders import commander, in_roles
 from escalation.incident.effects import ArchiveRoom, Place, Refresh
 from escalation.incident.events import Linked, TakeLead
-from escalation.incident.records import Checkpoint, CheckpointKind, CopyKind, EntryKind, Lead, Status
-from escalation.values import PersonId, spoken_duration
+from escalation.incident.model import Checkpoint, CheckpointKind, CopyKind, EntryKind, Lead, Status
+from escalation.times import spoken_duration
+from escalation.values import PersonId
 
 
 def open_room(change: Change, also: tuple[PersonId, ...] = ()) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from escalation.config.plans import Via
+from escalation.config.policy import Via
 from escalation.values import Frozen, PersonId
 
 

@@ -10,9 +10,8 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from escalation.config.business_time import Calendar
-from escalation.config.plans import Means, OtherWays
-from escalation.config.policy import Severity, SeverityPolicy
-from escalation.incident.records import Detection, Facts, Lead, Room, Status
+from escalation.config.policy import Means, OtherWays, Severity, SeverityPolicy
+from escalation.incident.model import Detection, Facts, Lead, Room, Status
 from escalation.values import Frozen, PersonId
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3000)]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from escalation.config.company import Roster
 from escalation.errors import Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
+from escalation.oncall.roster import Roster
 from escalation.text import people
 from escalation.values import Frozen, PersonId
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from escalation.incident.model import Incident
-from escalation.incident.records import Status
+from escalation.incident.model import Incident, Status
 
 
 class TicketState(StrEnum):

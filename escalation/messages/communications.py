@@ -5,12 +5,11 @@ What goes outside has the wording given for the public, or the policy's fixed te
 
 from datetime import datetime
 
-from escalation.config.plans import Audience
-from escalation.incident.model import Incident
-from escalation.incident.records import Entry, Stage
+from escalation.config.policy import Audience
+from escalation.incident.model import Entry, Incident, Stage
 from escalation.messages.template import Wording
 from escalation.text import Line, Lines, Person, Strong, Time, line, people
-from escalation.values import spoken_duration
+from escalation.times import spoken_duration
 
 _TEMPLATES = {
     (Audience.STAKEHOLDERS, Stage.FIRST): "stakeholder_notice",

@@ -6,8 +6,7 @@ Of a security incident they say that there is one, and no word of what it is.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from escalation.incident.model import Incident
-from escalation.incident.records import Entry, Page
+from escalation.incident.model import Entry, Incident, Page
 from escalation.messages.communications import outward
 from escalation.messages.template import Wording
 from escalation.messages.timeline import war_room, why_you

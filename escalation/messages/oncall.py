@@ -14,7 +14,8 @@ from escalation.oncall.handovers import ShiftChange
 from escalation.oncall.reminders import OwedActivity, OwedRelease, OwedTestPage, OwedUnanswered, call_length
 from escalation.oncall.schedule import Away, Notice, Override
 from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line, people
-from escalation.values import PersonId, spoken_duration
+from escalation.times import spoken_duration
+from escalation.values import PersonId
 
 LISTED = 20
 # https://github.com/InteractionDesignFoundation/add-event-to-calendar-docs: Google documents it nowhere itself

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
-from escalation.config.company import DYNAMIC, Company, Directory, Holder, Roster, roster, unasked
+from escalation.config.company import DYNAMIC, Company, Directory, Holder
 from escalation.config.policy import Policy, Severity
+from escalation.oncall.roster import Roster, roster, unasked
 from escalation.oncall.schedule import Duty, absences, boundaries, on_duty, shift_at
 from escalation.values import Frozen
 

@@ -5,58 +5,23 @@ Every step raises Refused with words for the one who tried.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from escalation.config.company import Company, suggest
 from escalation.config.rotations import Shift
 from escalation.errors import Refused
 from escalation.oncall.schedule import (
-    NOTHING_ARRANGED,
     Away,
     Duty,
     Feed,
+    Notice,
     Override,
     TestPage,
     Turn,
-    absences,
-    boundaries,
-    next_on_duty,
-    next_shift,
-    on_duty,
-    override_at,
     shift_at,
     upcoming_shifts,
 )
 from escalation.values import PersonId
-
-__all__ = [
-    "NOTHING_ARRANGED",
-    "Away",
-    "Duty",
-    "Feed",
-    "Override",
-    "TestPage",
-    "Turn",
-    "absences",
-    "answered",
-    "away",
-    "boundaries",
-    "cancel",
-    "fed",
-    "feed_failed",
-    "next_on_duty",
-    "next_shift",
-    "next_turn_of",
-    "on_duty",
-    "override",
-    "override_at",
-    "reached",
-    "shift_at",
-    "swap",
-    "take",
-    "tested",
-    "upcoming_shifts",
-]
 
 LONGEST = timedelta(days=366)
 KEPT = timedelta(days=92)  # what ended longer ago is forgotten; a quarter's report still finds it
@@ -225,3 +190,20 @@ def _forgetful(duty: Duty, now: datetime, **changed: Any) -> Duty:
             "tests": tuple(t for t in after.tests if t.shift_start > oldest),
         }
     )
+
+
+TOLD_FOR = timedelta(days=2)  # what is older is told or, after an outage, not worth telling any more
+Did = Literal["took", "override", "swapped", "away", "cancelled"]
+
+
+def noted(before: Duty, after: Duty, did: Did, by: PersonId, at: datetime) -> Duty:
+    """The changed duty with a notice of what was made or taken back since `before`."""
+    gone = [p for p in _pieces(before) if p not in _pieces(after)]
+    made = [p for p in _pieces(after) if p.id > before.made]
+    notice = Notice(did=did, pieces=tuple(gone if did == "cancelled" else made), by=by, at=at)
+    kept = (n for n in after.notices if n.at > at - TOLD_FOR)
+    return after.model_copy(update={"notices": (*kept, notice)})
+
+
+def _pieces(duty: Duty) -> tuple[Override | Away, ...]:
+    return (*duty.overrides, *duty.away)

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from itertools import chain
 from zoneinfo import ZoneInfo
 
-from escalation.config.company import Company, Directory, roster
+from escalation.config.company import Company, Directory
 from escalation.config.policy import Activity, HandoverRules, Policy
 from escalation.oncall.activities import last_activity
 from escalation.oncall.handovers import ShiftChange, announced_at, shift_changes, shift_id, tested_at
+from escalation.oncall.roster import roster
 from escalation.oncall.schedule import TICK, Duty, Notice, TestPage, on_duty, shift_at
 from escalation.values import Frozen
 

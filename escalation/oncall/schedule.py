@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Literal
 
+from escalation.config.company import Staff
 from escalation.config.rotations import Shift
-from escalation.config.staff import Staff
 from escalation.values import Frozen, PersonId
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)

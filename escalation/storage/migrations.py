@@ -12,19 +12,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from escalation.config.policy import SeverityPolicy
+from escalation.errors import TooNew
 from escalation.incident.model import STATE_VERSION, Incident
 
 Document = dict[str, Any]
 _CURRENT = f'{{"version":{STATE_VERSION},'.encode()
 _POLICY = b',"policy":{'  # nothing in a policy is called so, and within a text the quotes would be escaped
-
-
-class TooNew(Exception):
-    """A newer Tocsin wrote this document: it is left to the workers that know it."""
-
-    def __init__(self, incident_id: str, version: int, urgent: bool = False) -> None:
-        self.incident, self.version, self.urgent = incident_id, version, urgent
-        super().__init__(f"{incident_id} was written by a newer Tocsin (state version {version})")
 
 
 def read(raw: Any) -> Incident:

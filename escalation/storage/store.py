@@ -19,13 +19,13 @@ from redis.client import Pipeline
 
 from escalation.config.company import Directory
 from escalation.config.policy import Severity
+from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
 from escalation.oncall.schedule import Duty
 from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Changed
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, open_of
-from escalation.storage.migrations import TooNew
 
 SIGNS = "tocsin:signs"
 DIRECTORY = "tocsin:directory"
@@ -46,13 +46,6 @@ class Outbox(Protocol):
     """Turns what a commit has to set off into jobs, inside the same transaction (`pipe` is in MULTI already)."""
 
     def __call__(self, pipe: "Pipeline", changes: "Sequence[Changed]") -> None: ...
-
-
-class NotFound(KeyError):
-    """There is no incident of that id."""
-
-    def __str__(self) -> str:
-        return f"There is no incident {self.args[0]}."
 
 
 class Store:

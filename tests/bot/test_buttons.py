@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 from slack_sdk import WebClient
 
+from bot.render.blockkit import Message
 from bot.render.button_value import Press
-from bot.render.message import Message
 from bot.render.messages import said
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind, Lead, Status
+from escalation.incident.model import EntryKind, Incident, Lead, Status
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Json, Office, calls, control, eventually, office_in, patient_workspace, user
 

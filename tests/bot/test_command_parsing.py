@@ -9,7 +9,7 @@ from bot.moves.edit import typed_edit
 from bot.moves.lead import typed_lead
 from bot.parsing.command import Asked, Named, duplicate_of, nearest, parse, spoken, who
 from escalation.errors import Refused
-from escalation.incident.records import Lead
+from escalation.incident.model import Lead
 from tests.support.story import kars
 
 ROLES = {"on_call": "on-call engineer", "backend_lead": "backend lead", "cto": "CTO"}

@@ -9,8 +9,7 @@ from bot.parsing.command import VERBS
 from bot.render.contacts import NONE, contacts
 from escalation.config.policy import Severity
 from escalation.incident.events import Cancel, FixApplied, Resolve
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind, Status
+from escalation.incident.model import EntryKind, Incident, Status
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, calls, control, eventually, example_company, office_in, patient_workspace, user
 

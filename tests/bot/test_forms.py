@@ -13,7 +13,7 @@ from bot.moves.forms import FORMS, move_modal
 from bot.render.form_state import Slip
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Edit, FixApplied, MarkSecurity, Move, StartFix
-from escalation.incident.records import Detection, EntryKind, Lead, Status
+from escalation.incident.model import Detection, EntryKind, Lead, Status
 from sandbox.server import RunningWorkspace
 from tests.support.block_kit_schema import problems
 from tests.support.bot import Json, Office, calls, control, eventually, office_in, open_office, patient_workspace, user

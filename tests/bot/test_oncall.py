@@ -8,13 +8,14 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.parsing.oncall import Wish, wanted
-from bot.render import handovers
-from bot.render.handovers import HERE, TAKE, TICK, Here, Shift
+from bot.render import oncall
 from bot.render.mrkdwn import plain
+from bot.render.oncall import HERE, TAKE, TICK, Here, Shift
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
-from escalation.oncall.overrides import Duty, on_duty
+from escalation.oncall import schedule
+from escalation.oncall.schedule import Duty, on_duty, shift_at
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, Person, eventually, office_in, patient_workspace, user
 from tests.support.story import START
@@ -201,7 +202,7 @@ def test_guests_arrange_nothing(office: Office) -> None:
 def test_a_shift_is_taken_by_its_button(office: Office) -> None:
     """Under the board; a press on an old one takes nothing else."""
     behind, erik = office.world, office.person("erik")
-    shift = arranging.shift_at("primary", behind.company, Duty(), behind.clock.now)
+    shift = shift_at("primary", behind.company, Duty(), behind.clock.now)
     press(erik, TAKE, Shift("primary", shift.starts).encode())
     eventually(lambda: holding(office) == ("erik",))
     press(office.person("sofia"), TAKE, Shift("primary", shift.starts).encode())
@@ -232,11 +233,11 @@ def text_of(office: Office, person: str, ts: str) -> str:
 def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
     """The button goes, and what is left says when that was."""
     behind = office.world
-    starts = arranging.shift_at("primary", behind.company, Duty(), behind.clock.now).ends
+    starts = shift_at("primary", behind.company, Duty(), behind.clock.now).ends
     assert starts
-    page = arranging.TestPage(rotation="primary", shift_start=starts, person="omar", sent_at=behind.clock.now)
+    page = schedule.TestPage(rotation="primary", shift_start=starts, person="omar", sent_at=behind.clock.now)
     behind.desk.arrange(lambda duty, now: arranging.tested(duty, page))
-    message = posted(office, "omar", handovers.test_page([("Are you there?",)], Here("primary", starts, "omar")))
+    message = posted(office, "omar", oncall.test_page([("Are you there?",)], Here("primary", starts, "omar")))
     office.person("omar").press(message, HERE, message["channel"])
     eventually(lambda: behind.desk.duty().tests[0].answered_at)
     eventually(lambda: "You answered the test page" in text_of(office, "omar", message["ts"]))
@@ -246,9 +247,9 @@ def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
 def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
     """Its value says whom it is for, not whoever presses."""
     behind = office.world
-    page = arranging.TestPage(rotation="primary", shift_start=START, person="omar", sent_at=START)
+    page = schedule.TestPage(rotation="primary", shift_start=START, person="omar", sent_at=START)
     behind.desk.arrange(lambda duty, now: arranging.tested(duty, page))
-    message = posted(office, "mei", handovers.test_page([("Are you there?",)], Here("primary", START, "omar")))
+    message = posted(office, "mei", oncall.test_page([("Are you there?",)], Here("primary", START, "omar")))
     office.person("mei").press(message, HERE, message["channel"])
     office.person("mei").told("for somebody else", "tocsin")
     assert behind.desk.duty().tests[0].answered_at is None
@@ -256,7 +257,7 @@ def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
 
 def test_boxes_are_ticked_one_by_one(office: Office) -> None:
     """Who ticked what stands under it; what one person ticks, another does not untick."""
-    message = posted(office, "dana", handovers.handover([("Handover",)], ["Access", "Runbook"], "primary-1"))
+    message = posted(office, "dana", oncall.handover([("Handover",)], ["Access", "Runbook"], "primary-1"))
     tick(office, "dana", message, 0)
     eventually(lambda: f"<@{user('dana')}>" in text_of(office, "dana", message["ts"]))
     tick(office, "dana", message, 1)  # as that person still saw it

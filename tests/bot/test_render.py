@@ -10,9 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.render import messages
+from bot.render.blockkit import Message
 from bot.render.button_value import MORE, Press
 from bot.render.buttons import LABELS, offered
-from bot.render.message import Message
+from bot.render.card import card as card_of
+from bot.render.card import page as page_of
+from bot.render.card import redacted
+from bot.render.lists import home as home_view
+from bot.render.lists import listing, tickets
 from bot.render.mrkdwn import DAY, moment
 from escalation.config.policy import Severity
 from escalation.engine.state_machine import legal_moves
@@ -38,8 +43,7 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import MOST_ALSO, Entry, EntryKind, Facts, Lead, Status
+from escalation.incident.model import MOST_ALSO, Entry, EntryKind, Facts, Incident, Lead, Status
 from escalation.incident.tickets import backlog
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems
@@ -94,15 +98,15 @@ def buttons(message: Message) -> list[str]:
 
 
 def every_message(incident: Incident) -> Iterator[Message]:
-    yield messages.card(incident, ahead(incident))
-    yield messages.card(incident, ahead(incident), "UONCALL")
-    yield messages.card(incident, ahead(incident), buttons=False)
-    yield messages.redacted(incident)
-    yield messages.listing([incident])
-    yield messages.tickets([incident])
+    yield card_of(incident, ahead(incident))
+    yield card_of(incident, ahead(incident), "UONCALL")
+    yield card_of(incident, ahead(incident), buttons=False)
+    yield redacted(incident)
+    yield listing([incident])
+    yield tickets([incident])
     for page in incident.pages:
-        yield messages.page(incident, page.n, ahead(incident))
-        yield messages.page(incident, page.n, ahead(incident), also=(incident,) * 12)
+        yield page_of(incident, page.n, ahead(incident))
+        yield page_of(incident, page.n, ahead(incident), also=(incident,) * 12)
     for entry in incident.timeline:
         yield messages.said(incident, entry)
         yield messages.told(incident, entry)
@@ -213,14 +217,14 @@ def senseless(incident: Incident) -> set[Move]:
 def test_each_relevant_move_is_reachable_exactly_once(status: Status, security: bool, severity: Severity) -> None:
     """As a button or in a menu; only what would certainly be refused, or says nothing new, is left away."""
     incident = in_status(status, security=security, severity=severity)
-    found = pressed(valid(messages.card(incident, ahead(incident))))
+    found = pressed(valid(card_of(incident, ahead(incident))))
     assert sorted(p.move for p in found) == sorted(set(legal_moves(incident)) - senseless(incident))
     assert all(p.incident == incident.id and p.seen == incident.tiers_paged for p in found)
 
 
 def test_what_corrects_the_record_stands_beside_the_details() -> None:
     """Roles, details and secrecy are no steps of the work: their menu is below the buttons."""
-    (menu,) = [b["accessory"] for b in messages.card(declared(), ()).blocks if "accessory" in b]
+    (menu,) = [b["accessory"] for b in card_of(declared(), ()).blocks if "accessory" in b]
     assert [Press.decode(o["value"]).move for o in menu["options"]] == [Move.LEAD, Move.EDIT, Move.SECURITY]
 
 
@@ -237,7 +241,7 @@ def test_what_corrects_the_record_stands_beside_the_details() -> None:
 )
 def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> None:
     """At three in the morning the next move is where the thumb is."""
-    assert buttons(messages.card(in_status(status), ()))[: len(first)] == first
+    assert buttons(card_of(in_status(status), ()))[: len(first)] == first
 
 
 @pytest.mark.parametrize(
@@ -254,7 +258,7 @@ def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> N
 )
 def test_a_ticket_and_a_review_have_their_buttons(incident: Incident, first: list[str]) -> None:
     """A ticket is scheduled and verified; a review is asked for while it is due."""
-    found = buttons(messages.card(incident, ()))
+    found = buttons(card_of(incident, ()))
     assert found[: len(first)] == first
     assert incident.open or found == first
 
@@ -279,29 +283,29 @@ def test_every_button_that_is_offered_is_accepted() -> None:
 def test_acknowledge_leaves_the_card_and_stays_on_the_copies_of_open_pages() -> None:
     """Acknowledging answers for everybody on the card, and for each person on their own page."""
     incident = told_by(Acknowledge(by="UONCALL"))
-    assert "Acknowledge" in buttons(messages.card(declared(), ()))
-    assert "Acknowledge" not in buttons(messages.card(incident, ()))
-    assert "Acknowledge" not in buttons(messages.card(incident, (), "UONCALL"))
-    assert "Acknowledge" in buttons(messages.card(incident, (), "UDEVOPS"))
+    assert "Acknowledge" in buttons(card_of(declared(), ()))
+    assert "Acknowledge" not in buttons(card_of(incident, ()))
+    assert "Acknowledge" not in buttons(card_of(incident, (), "UONCALL"))
+    assert "Acknowledge" in buttons(card_of(incident, (), "UDEVOPS"))
 
 
 def test_escalate_names_whom_it_pages_and_goes_when_nobody_is_left() -> None:
     """The dialog names the next tier; when every tier was paged there is nothing to press."""
     story = Story()
-    row = next(b for b in messages.card(story.incident, ()).blocks if b["type"] == "actions")
+    row = next(b for b in card_of(story.incident, ()).blocks if b["type"] == "actions")
     escalate = next(e for e in row["elements"] if e["action_id"] == "escalate")
     assert escalate["confirm"]["text"]["text"] == "Page tier 2 (On call and backup) now?"
     for _ in range(3):
         story.do(Escalate(by="UONCALL"))
-    assert "escalate" not in [p.move for p in pressed(messages.card(story.incident, ()))]
-    assert "Page someone" in buttons(messages.card(story.incident, ()))
+    assert "escalate" not in [p.move for p in pressed(card_of(story.incident, ()))]
+    assert "Page someone" in buttons(card_of(story.incident, ()))
     with pytest.raises(Refused):
         story.do(Escalate(by="UONCALL"))
 
 
 def test_a_final_copy_has_no_buttons() -> None:
     """Dead buttons are taken away."""
-    assert pressed(messages.card(declared(), (), "UONCALL", buttons=False)) == []
+    assert pressed(card_of(declared(), (), "UONCALL", buttons=False)) == []
 
 
 def labels_under(incident: Incident, kind: EntryKind) -> list[str]:
@@ -391,7 +395,7 @@ PUBLISHED = AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)
 
 
 def shown(incident: Incident, names: dict[str, str] | None = None) -> str:
-    return words(messages.card(incident, ahead(incident), names=names or {}))
+    return words(card_of(incident, ahead(incident), names=names or {}))
 
 
 def test_a_card_says_what_is_wrong_and_who_has_it() -> None:
@@ -478,11 +482,11 @@ def test_a_drill_says_so_everywhere(status: Status) -> None:
     """Cards, pages, notifications, lists, the thread, the topic and the room: nobody takes it for the real thing."""
     incident = in_status(status, drill=True)
     for message in every_message(incident):
-        if message != messages.redacted(incident):
+        if message != redacted(incident):
             assert "DRILL" in str(valid(message).blocks)
     for seen in (
-        messages.card(incident, ()),
-        messages.page(incident, 1, ()),
+        card_of(incident, ()),
+        page_of(incident, 1, ()),
         messages.told(incident, incident.timeline[0]),
     ):
         assert "🧪 DRILL" in seen.text
@@ -506,7 +510,7 @@ def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:
 
 def test_a_page_says_why_you_first() -> None:
     """On the lock screen and in the message: that you are paged, for what and why."""
-    message = messages.page(declared(), 1, ())
+    message = page_of(declared(), 1, ())
     assert message.text == "🚨 You are paged: P0 Checkout is down. Why: a P0 was declared. (INC-20241218-001)"
     first = message.blocks[0]["text"]["text"]
     assert first.startswith("*🚨 You are paged* as *on-call engineer* (tier 1, Responders).\nWhy: a P0 was declared.")
@@ -516,13 +520,13 @@ def test_a_page_says_why_you_first() -> None:
 def test_a_page_lists_what_else_its_person_missed() -> None:
     """After an outage: the worst first, and no more than fit on a phone."""
     also = (*(declared(severity="P2", title=f"Slow {n}") for n in range(10)), declared(title="Worse"))
-    message = messages.page(declared(), 1, (), also=also)
+    message = page_of(declared(), 1, (), also=also)
     assert message.text.endswith("You are paged for 11 more.")
     listed = message.blocks[0]["text"]["text"].partition("You are paged for these too")[2].split("\n")[1:]
     assert "Worse" in listed[0]
     assert "Slow 8" in listed[9]
     assert listed[10:] == ["… and the others in the thread"]
-    many = messages.page(declared(), 1, (), also=(*also, *also, *also)[:MOST_ALSO])
+    many = page_of(declared(), 1, (), also=(*also, *also, *also)[:MOST_ALSO])
     assert many.text.endswith("You are paged for 30 or more.")
 
 
@@ -531,8 +535,8 @@ def test_a_redacted_card_says_nothing_of_the_incident() -> None:
     facts: dict[str, Any] = dict.fromkeys(
         ("title", "description", "impact", "service", "public_wording", "source_link"), "MARKER"
     )
-    assert "MARKER" not in json.dumps(messages.redacted(declared(**facts)).__dict__)
-    assert "moved" in messages.redacted(declared()).text
+    assert "MARKER" not in json.dumps(redacted(declared(**facts)).__dict__)
+    assert "moved" in redacted(declared()).text
 
 
 def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
@@ -592,32 +596,32 @@ def test_home_shows_first_what_waits_for_its_reader() -> None:
     """Then the rest by severity, and who is on call; Slack's schema takes it, empty or crowded."""
     other = declared("P0").model_copy(update={"id": "INC-20241218-002"})
     mine = declared("P3").model_copy(update={"id": "INC-20241218-001"})
-    view = messages.home([other, mine], [line("Primary: ", Person("UONCALL"))], "UONCALL")
+    view = home_view([other, mine], [line("Primary: ", Person("UONCALL"))], "UONCALL")
     bodies = list(texts(view["blocks"]))
     assert "You are paged" in bodies[1] + bodies[2]
     many = [declared().model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
-    for built in (view, messages.home([], [], "UONCALL"), messages.home(many, [], "UONCALL")):
+    for built in (view, home_view([], [], "UONCALL"), home_view(many, [], "UONCALL")):
         assert not problems(built, "home_view")
 
 
 def test_a_list_holds_as_many_as_a_message_does() -> None:
     """The rest is counted."""
     many = [declared(title="&" * 200).model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
-    assert "more" in words(valid(messages.listing(many)))
-    assert "No open incidents" in valid(messages.listing([])).text
+    assert "more" in words(valid(listing(many)))
+    assert "No open incidents" in valid(listing([])).text
 
 
 def test_tickets_are_listed_team_by_team() -> None:
     """With where each stands and by when it is due; nothing is an answer too."""
     plan = Schedule(by="UONCALL", when="sprint 7")
     mine, theirs = declared("P3", team="web"), told_by(plan, severity="P2", team="backend")
-    said = words(valid(messages.tickets(backlog([mine, theirs, declared("P0")]))))
+    said = words(valid(tickets(backlog([mine, theirs, declared("P0")]))))
     assert re.search(
         r"\*backend\*\n• .*P2 \*Checkout is down\* · scheduled for sprint 7 · .*\n\*web\*\n• .* · open · ", said
     )
     many = [mine.model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
-    assert "and 60 more" in words(valid(messages.tickets(many)))
-    assert "No open tickets" in valid(messages.tickets([])).text
+    assert "and 60 more" in words(valid(tickets(many)))
+    assert "No open tickets" in valid(tickets([])).text
 
 
 def test_a_changed_severity_shows_on_the_card() -> None:

@@ -76,7 +76,7 @@ def test_it_waits_for_a_slack_that_is_away_at_the_start(
     workspace: RunningWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says so at /readyz, and works as soon as Slack is back."""
-    monkeypatch.setattr("bot.process.RETRY", 0.3)
+    monkeypatch.setattr("bot.bot.RETRY", 0.3)
     control(workspace, "faults", method="auth.test", kind="status", status=503, times=1)
     with running_bot(workspace, world().desk, connected=False) as bot:
         assert "Slack is not connected" in bot.ready()["problems"]

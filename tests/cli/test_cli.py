@@ -14,7 +14,8 @@ from escalation.config.company import Directory
 from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import Incident
 from escalation.oncall import overrides as arranging
-from escalation.oncall.overrides import Duty
+from escalation.oncall import schedule
+from escalation.oncall.schedule import Duty
 from escalation.storage.store import Store
 from tests.support.incidents import declared, told_by
 from tocsin.cli import main
@@ -233,7 +234,7 @@ def arranged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def step(duty: Duty) -> Duty:
         duty = arranging.override(duty, company, "primary", "omar", start + day, start + 2 * day, start, why="dentist")
         duty = arranging.away(duty, company, "omar", start + 7 * day, start + 9 * day, start)
-        page = arranging.TestPage(rotation="primary", shift_start=start + day, person="omar", sent_at=start + day)
+        page = schedule.TestPage(rotation="primary", shift_start=start + day, person="omar", sent_at=start + day)
         return arranging.tested(duty, page)
 
     store.update_duty(step)

@@ -14,7 +14,7 @@ from bot.handlers.reply import says
 from bot.parsing.simulate import simulated
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
-from escalation.oncall.overrides import NOTHING_ARRANGED, Duty, Override
+from escalation.oncall.schedule import NOTHING_ARRANGED, Duty, Override
 from escalation.storage.store import Store
 from escalation.text import text
 from tests.support.story import kars

@@ -9,7 +9,7 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
-from bot.handlers.slo import slo, told
+from bot.handlers.commands import slo, told
 from escalation.errors import Refused
 from escalation.slo import Objective, Record, What, encode, percent, report, seconds
 from escalation.storage.store import LEDGER

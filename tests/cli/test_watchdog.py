@@ -16,8 +16,7 @@ from click.testing import CliRunner
 
 from escalation.config.policy import Severity
 from escalation.incident.events import Acknowledge
-from escalation.incident.model import Incident
-from escalation.incident.records import Facts
+from escalation.incident.model import Facts, Incident
 from escalation.processes import PARTS
 from escalation.service import Desk
 from tests.support.post_office import PostOffice, Switchboard, post_office, switchboard

@@ -19,7 +19,7 @@ from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.oncall.coverage import gaps
 from escalation.oncall.schedule import NOTHING_ARRANGED, on_duty
-from escalation.values import format_duration, parse_duration
+from escalation.times import format_duration, parse_duration
 from tocsin.cli import main
 from tocsin.config import loader
 from tocsin.config.settings import EXAMPLE_CONFIG, Environment

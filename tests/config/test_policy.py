@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from escalation.config.policy import Policy, Severity, SeverityPolicy
-from escalation.values import format_duration, parse_duration, spoken_duration
+from escalation.times import format_duration, parse_duration, spoken_duration
 from tests.support.story import beauty, kars, shipped
 
 

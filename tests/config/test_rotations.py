@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from escalation.config.company import Company, Directory, roster
-from escalation.config.rotations import DAYS, Rotation
+from escalation.config.company import Company, Directory
+from escalation.config.rotations import Rotation
+from escalation.oncall.roster import roster
+from escalation.times import DAYS
 from tests.support.profiles import examples
 
 THREE = ("dana", "omar", "mei")

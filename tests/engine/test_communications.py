@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from escalation.config.plans import Means, OtherWays, Via
-from escalation.config.policy import SeverityPolicy
+from escalation.config.policy import Means, OtherWays, SeverityPolicy, Via
 from escalation.engine.communications import pending
 from escalation.errors import Refused
 from escalation.incident.effects import MailOut, Place, Say
@@ -23,7 +22,7 @@ from escalation.incident.events import (
     RootCause,
     TakeLead,
 )
-from escalation.incident.records import CheckpointKind, EntryKind, Lead, Owed
+from escalation.incident.model import CheckpointKind, EntryKind, Lead, Owed
 from tests.support.story import Story, shipped
 
 ACK = Acknowledge(by="UONCALL")

@@ -3,13 +3,12 @@
 import pytest
 
 from bot.render.mrkdwn import plain
-from escalation.config.company import Roster
 from escalation.errors import Refused
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import MarkSecurity, Move, RoomOpened
-from escalation.incident.model import Incident
+from escalation.incident.model import Incident, Room
 from escalation.incident.permissions import Actor, Deed, Kind, check
-from escalation.incident.records import Room
+from escalation.oncall.roster import Roster
 from tests.support.incidents import told_by
 
 MEMBER = Actor(id="USOMEONE", kind=Kind.MEMBER)

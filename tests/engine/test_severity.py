@@ -17,8 +17,8 @@ from escalation.incident.events import (
     Schedule,
     Workaround,
 )
-from escalation.incident.records import CheckpointKind, EntryKind
-from escalation.values import parse_duration
+from escalation.incident.model import CheckpointKind, EntryKind
+from escalation.times import parse_duration
 from tests.support.story import START, Story, duty
 
 HOUR, DAY = 60, 1440

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from escalation.config.company import Company, Directory, Roster, roster
+from escalation.config.company import Company, Directory
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.errors import Refused
-from escalation.foretold import comes_again
 from escalation.incident.effects import Effect, OpenRoom, SendPage
 from escalation.incident.events import (
     Acknowledge,
@@ -30,11 +29,11 @@ from escalation.incident.events import (
     Terms,
     Workaround,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind, Facts, Room
-from escalation.oncall.overrides import NOTHING_ARRANGED, Away, Duty, Override
-from escalation.simulation import LONGEST, Script, Simulation, Step, simulate
-from escalation.terms import terms_for
+from escalation.incident.model import EntryKind, Facts, Incident, Room
+from escalation.oncall.roster import Roster, roster
+from escalation.oncall.schedule import NOTHING_ARRANGED, Away, Duty, Override
+from escalation.service import terms_for
+from escalation.simulation import LONGEST, Script, Simulation, Step, comes_again, simulate
 from escalation.text import text
 from sandbox.company import stable_id
 from tests.support.profiles import examples, slowly

@@ -45,8 +45,7 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import CheckpointKind, Entry, EntryKind, Lead, PageState, Status
+from escalation.incident.model import CheckpointKind, Entry, EntryKind, Incident, Lead, PageState, Status
 from tests.support.profiles import examples, few_of
 from tests.support.story import START, Story, kars, shipped
 

@@ -15,8 +15,7 @@ from escalation.incident.events import (
     StartFix,
     Verify,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind
+from escalation.incident.model import EntryKind, Incident
 from escalation.incident.tickets import TicketState, backlog, ticket_state
 from tests.support.story import Story
 

@@ -23,7 +23,7 @@ from escalation.incident.events import (
     StartFix,
     TakeLead,
 )
-from escalation.incident.records import CopyKind, EntryKind, Lead, Room
+from escalation.incident.model import CopyKind, EntryKind, Lead, Room
 from tests.support.story import Story, duty
 
 ACK = Acknowledge(by="UONCALL")

@@ -20,20 +20,25 @@ from bot.handlers.reply import says
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import Scene
 from bot.moves.forms import FORMS, move_modal
-from bot.render import handovers, replies
 from bot.render import messages as blocks
+from bot.render import oncall, replies
+from bot.render.blockkit import Message
+from bot.render.card import card as card_of
+from bot.render.card import page as page_of
+from bot.render.card import redacted
 from bot.render.form_state import Slip
-from bot.render.message import Message
+from bot.render.lists import home as home_view
+from bot.render.lists import listing, tickets
 from bot.render.mrkdwn import size
-from escalation.config.company import Company, Directory, Roster
-from escalation.config.plans import Audience
+from escalation.config.company import Company, Directory
+from escalation.config.policy import Audience
 from escalation.incident.events import Move
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind, Stage
+from escalation.incident.model import EntryKind, Incident, Stage
 from escalation.messages.mail import Call, alert_summary, page_letter, stakeholder_letter
 from escalation.messages.oncall import Announcer
 from escalation.messages.template import Wording
 from escalation.oncall.handovers import ShiftChange
+from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import Notice, Override
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems
@@ -113,12 +118,12 @@ def spoiled_company(words: str) -> Company:
 
 def messages(incident: Incident, names: dict[str, str]) -> Iterator[Message]:
     coming = ahead(incident)
-    yield from (blocks.card(incident, coming, names=names), blocks.card(incident, coming, "UONCALL", buttons=False))
-    yield from (blocks.redacted(incident), blocks.listing([incident] * 25), blocks.tickets([incident] * 40))
+    yield from (card_of(incident, coming, names=names), card_of(incident, coming, "UONCALL", buttons=False))
+    yield from (redacted(incident), listing([incident] * 25), tickets([incident] * 40))
     yield from (replies.done(incident, 0, coming), replies.declared(incident, coming))
     yield from (replies.help_and_open([incident]), replies.which_one("ack", [incident] * 5))
     also = (incident,) * 12
-    yield from (blocks.page(incident, page.n, coming, names=names, also=also) for page in incident.pages)
+    yield from (page_of(incident, page.n, coming, names=names, also=also) for page in incident.pages)
     for entry in incident.timeline:
         yield from (blocks.said(incident, entry), blocks.told(incident, entry))
         yield blocks.late(blocks.said(incident, entry), entry.at)
@@ -142,8 +147,8 @@ def routine(company: Company, incident: Incident, words: str) -> Iterator[Messag
     )
     override = Override(id=1, rotation=words, person=words[:80], starts=START, ends=START, by=words[:80], why=words)
     notice = Notice(did="override", pieces=(override,), by=words[:80], at=START)
-    yield handovers.handover(announcer.handover(change, rules, [incident] * 30), rules.checklist, "c1")
-    yield handovers.spoken(announcer.notice(notice), "notice")
+    yield oncall.handover(announcer.handover(change, rules, [incident] * 30), rules.checklist, "c1")
+    yield oncall.spoken(announcer.notice(notice), "notice")
     yield says(line(words), line(Person(words)))
 
 
@@ -154,7 +159,7 @@ def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
     nothing: Any = None
     parts = BotParts("xoxb-none", nothing, nothing, nothing, company, kars())
     yield "modal_view", declare_modal(parts, Slip(), Draft(words[:200], "P1", words[:2900]))
-    yield "home_view", blocks.home([incident] * 70, [line(words)], "UONCALL")
+    yield "home_view", home_view([incident] * 70, [line(words)], "UONCALL")
 
 
 # Read as Slack reads it -------------------------------------------------------------------------------------------

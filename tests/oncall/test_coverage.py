@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escalation.config.company import Company, Directory, roster
+from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.config.rotations import Shift
 from escalation.oncall import overrides as arranging
 from escalation.oncall.coverage import first_gap, gaps
-from escalation.oncall.overrides import Duty
+from escalation.oncall.roster import roster
+from escalation.oncall.schedule import Duty
 from tests.support.profiles import examples
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)

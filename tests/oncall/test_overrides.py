@@ -10,13 +10,25 @@ from hypothesis import strategies as st
 
 from bot.render.mrkdwn import plain
 from bot.render.oncall import on_call
-from escalation.config.company import Company, Directory, Roster, roster
+from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.config.rotations import Shift
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
-from escalation.oncall.overrides import Duty, Override, boundaries, next_on_duty, on_duty, shift_at, upcoming_shifts
-from escalation.oncall.schedule import TICK, Away, Feed
+from escalation.oncall import schedule
+from escalation.oncall.roster import Roster, roster
+from escalation.oncall.schedule import (
+    TICK,
+    Away,
+    Duty,
+    Feed,
+    Override,
+    boundaries,
+    next_on_duty,
+    on_duty,
+    shift_at,
+    upcoming_shifts,
+)
 from escalation.times import local_instant
 from tests.support.profiles import examples
 
@@ -185,7 +197,7 @@ def test_a_feed_that_fails_keeps_its_last_good_copy() -> None:
 def test_until_the_test_page_is_answered_both_are_on_call() -> None:
     """From the start of the shift, wherever it was sent before; and no longer than the answer."""
     start, early = MONDAY + WEEK, MONDAY + WEEK - 9 * HOUR
-    page = arranging.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=early)
+    page = schedule.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=early)
     sent = arranging.tested(Duty(), page)
     assert people(sent, 160, 168, 335, 336) == ["dana", "omar+dana", "omar+dana", "mei"]
     heard = arranging.answered(sent, "primary", start, "omar", start + HOUR)
@@ -245,7 +257,7 @@ def duties(draw: st.DrawFn) -> Duty:
             duty = duty.model_copy(update={"away": (*duty.away, gone), "made": n})
     if draw(st.booleans()):
         start = MONDAY + WEEK
-        page = arranging.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=start - HOUR)
+        page = schedule.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=start - HOUR)
         duty = arranging.tested(duty, page)
     return duty
 
@@ -337,7 +349,7 @@ def test_the_board_tells_what_was_arranged() -> None:
     now = MONDAY + HOUR
     duty = arranging.override(Duty(), company(), "primary", "erik", now, MONDAY + DAY, now, "UOMAR", "dentist")
     duty = arranging.away(duty, company(), "mei", now, MONDAY + DAY, now, why="ill")
-    duty = arranging.tested(duty, arranging.TestPage(rotation="primary", shift_start=now, person="erik", sent_at=now))
+    duty = arranging.tested(duty, schedule.TestPage(rotation="primary", shift_start=now, person="erik", sent_at=now))
     policy = Policy(name="kars", title="KARS", roles={"on_call": "on-call engineer"}, severities={})
     names = {f"U{n.upper()}": n.title() for n in (*THREE, "erik")}
     lines = on_call(company(), policy, Directory(), Roster(holders={"on_call": ("UERIK",)}), now, duty)

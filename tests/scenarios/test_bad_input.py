@@ -20,7 +20,7 @@ import sandbox.server
 from bot.parsing.command import VERBS
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Move
-from escalation.incident.records import PageState, Status
+from escalation.incident.model import PageState, Status
 from tests.bot.test_http import command, post
 from tests.support.bot import Json, Office, control, eventually, everything, open_office, running_bot, user, world
 from tests.support.stage import Stage, stage

@@ -24,8 +24,8 @@ from escalation.incident.events import (
     RootCause,
     Workaround,
 )
-from escalation.incident.records import EntryKind
-from escalation.values import parse_duration
+from escalation.incident.model import EntryKind
+from escalation.times import parse_duration
 from tests.support.story import START, Story
 
 HOUR, DAY = 60, 1440

@@ -20,8 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
 
 from escalation.config.policy import Severity
-from escalation.incident.model import Incident
-from escalation.incident.records import CopyKind
+from escalation.incident.model import CopyKind, Incident
 from escalation.storage.store import Store
 from tests.sandbox.test_page import CHROMIUM, DESK, FLAGS, PHONE
 from tests.scenarios.test_run import Instance

@@ -15,8 +15,7 @@ from benchmarks.count import Outside, Verdict, judged, percentile
 from benchmarks.witness import clock_time
 from escalation.incident.effects import OpenRoom, Refresh
 from escalation.incident.events import Acknowledge, Delivered, Resolve, RoomOpened
-from escalation.incident.model import Incident
-from escalation.incident.records import Room
+from escalation.incident.model import Incident, Room
 from tests.support.story import Story
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from escalation.incident.events import Move
-from escalation.incident.records import EntryKind, Status
+from escalation.incident.model import EntryKind, Status
 from tests.support.bot import control, everything, user
 from tests.support.stage import Stage, stage
 

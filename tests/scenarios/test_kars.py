@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from escalation.config.business_time import Calendar
-from escalation.config.plans import Means
+from escalation.config.policy import Means
 from escalation.incident.effects import Place, SendPage, Tell
 from escalation.incident.events import (
     Acknowledge,
@@ -24,9 +24,9 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.records import CheckpointKind, EntryKind
+from escalation.incident.model import CheckpointKind, EntryKind
 from escalation.incident.tickets import TicketState, ticket_state
-from escalation.values import parse_duration
+from escalation.times import parse_duration
 from tests.support.story import START, Story
 
 HOUR, DAY = 60, 1440

@@ -20,8 +20,7 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
-from escalation.config.plans import OtherWays, Via
-from escalation.config.policy import Severity
+from escalation.config.policy import OtherWays, Severity, Via
 from escalation.incident.events import (
     ChangeSeverity,
     Edit,
@@ -41,8 +40,7 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import Lead
+from escalation.incident.model import Incident, Lead
 from tests.support.bot import Json, eventually, everything, user
 from tests.support.outside_services import Others, others
 from tests.support.stage import Stage, stage

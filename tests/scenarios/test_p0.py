@@ -2,10 +2,9 @@
 
 import pytest
 
-from escalation.config.company import Roster
-from escalation.config.plans import Moment, PlannedCheckpoint
-from escalation.config.policy import Severity
-from escalation.engine.checkpoints import planned, upcoming
+from escalation.config.policy import Moment, PlannedCheckpoint, Severity
+from escalation.engine.checkpoints import planned
+from escalation.engine.upcoming import upcoming
 from escalation.errors import Refused
 from escalation.incident.effects import OpenRoom, Place, PostCard, Refresh, Say, SendPage, Tell
 from escalation.incident.events import (
@@ -28,9 +27,10 @@ from escalation.incident.events import (
     StartFix,
     Trouble,
 )
-from escalation.incident.records import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
+from escalation.incident.model import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
 from escalation.messages.timeline import why_you
-from escalation.values import parse_duration
+from escalation.oncall.roster import Roster
+from escalation.times import parse_duration
 from tests.support.story import START, Story, duty, kars
 
 ACK = Acknowledge(by="UONCALL")

@@ -27,20 +27,21 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 import sandbox.server
+from bot.bot import Bot
 from bot.http.limits import MOST_BYTES, Limits
+from bot.http.routes import web_app
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import Scene
 from bot.moves.forms import FORMS, move_modal
 from bot.parsing.command import VERBS
-from bot.process import Bot, web_app
-from bot.render import handovers
+from bot.render import oncall
 from bot.render.button_value import Press
 from bot.render.form_state import Slip
-from bot.render.handovers import Here, Shift
-from escalation.config.company import Roster
-from escalation.config.plans import OtherWays, Via
+from bot.render.oncall import Here, Shift
+from escalation.config.policy import OtherWays, Via
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
+from escalation.oncall.roster import Roster
 from escalation.processes import QUEUES
 from tests.scenarios.test_leaks import loud, readable
 from tests.support.bot import Json, Office, calls, eventually, open_office, parts_of, running_bot, user, world
@@ -278,9 +279,9 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
         "menu.on_message": [payload("message_action", who, team, callback_id="declare_from_message", **message)],
         "buttons.on_press": [pressed(who, team, move, p.encode()) for move, p in press.items()],
         "duty.on_action": [
-            pressed(who, team, handovers.HERE, Here("primary", office.world.clock(), "dana").encode()),
-            pressed(who, team, handovers.TAKE, shift.encode()),
-            pressed(who, team, f"{handovers.TICK}_1", "x"),
+            pressed(who, team, oncall.HERE, Here("primary", office.world.clock(), "dana").encode()),
+            pressed(who, team, oncall.TAKE, shift.encode()),
+            pressed(who, team, f"{oncall.TICK}_1", "x"),
         ],
         "Home(door, duty).on_opened": [
             json.dumps({"type": "event_callback", "team_id": team, "api_app_id": "A1", "event_id": "E1", "event": home})

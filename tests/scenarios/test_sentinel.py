@@ -20,8 +20,7 @@ import sandbox.server
 from benchmarks.ports import free_port, free_ports
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Cancel
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind
+from escalation.incident.model import EntryKind, Incident
 from escalation.service import Desk
 from sandbox.server import RunningWorkspace
 from tests.cli.test_redis import settings as settings

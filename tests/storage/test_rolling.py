@@ -15,14 +15,13 @@ import sandbox.server
 from bot.access import UPGRADING
 from bot.http.health import exposition
 from escalation.config.policy import Severity
+from escalation.errors import TooNew
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Resolve
-from escalation.incident.model import STATE_VERSION, Incident
-from escalation.incident.records import EntryKind, Status
+from escalation.incident.model import STATE_VERSION, EntryKind, Incident, Status
 from escalation.service import Desk
 from escalation.storage import migrations
 from escalation.storage.alarms import alarms, ready
 from escalation.storage.indexes import ALARMS, ALL, OPEN
-from escalation.storage.migrations import TooNew
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
 from tests.support.bot import eventually, open_office

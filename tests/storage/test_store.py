@@ -15,16 +15,16 @@ from redis.exceptions import ConnectionError as Away
 
 from escalation.config.company import Directory
 from escalation.config.policy import Severity
-from escalation.errors import Refused
+from escalation.errors import NotFound, Refused
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
-from escalation.incident.model import Incident
-from escalation.incident.records import Facts, Room
-from escalation.oncall.overrides import Duty, override, take
+from escalation.incident.model import Facts, Incident, Room
+from escalation.oncall.overrides import override, take
+from escalation.oncall.schedule import Duty
 from escalation.service import Desk
 from escalation.storage.alarms import Changed, alarms
 from escalation.storage.indexes import ALARMS
-from escalation.storage.store import MOST_LOST, NotFound, Store
+from escalation.storage.store import MOST_LOST, Store
 from tests.support.story import START, kars
 from tests.support.worker import BACKENDS, PushedClock, connect, example, redis_of, valkey, works
 from workers.queue import outbox

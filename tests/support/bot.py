@@ -19,15 +19,15 @@ import yaml
 from redis import Redis
 from slack_sdk import WebClient
 
+from bot.bot import Bot
 from bot.deps import BotParts
-from bot.process import Bot, listen, running
-from bot.render.messages import card
+from bot.process import listen, running
+from bot.render.card import card
 from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import RoomOpened
-from escalation.incident.model import Incident
-from escalation.incident.records import Facts, Room
+from escalation.incident.model import Facts, Incident, Room
 from escalation.service import Desk
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from escalation.config.company import Roster
-from escalation.config.plans import OtherWays, Via
-from escalation.config.policy import Severity
-from escalation.engine.checkpoints import Upcoming, upcoming
+from escalation.config.policy import OtherWays, Severity, Via
+from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.incident.effects import OpenRoom, PostCard, SendPage
 from escalation.incident.events import (
     Acknowledge,
@@ -39,8 +37,8 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind, Lead, Room, Status
+from escalation.incident.model import EntryKind, Incident, Lead, Room, Status
+from escalation.oncall.roster import Roster
 from tests.support.story import START, Story, duty, kars
 
 policy = kars

@@ -13,8 +13,7 @@ from bot.render.button_value import MORE
 from escalation.config.company import Company
 from escalation.engine.checkpoints import alarms
 from escalation.incident.events import Move
-from escalation.incident.model import Incident
-from escalation.incident.records import Status
+from escalation.incident.model import Incident, Status
 from tests.support.bot import BotAtWork, Json, Person, eventually, everything, patient_workspace, running_bot, user
 from tests.support.story import START
 from tests.support.worker import PushedClock, Works, example, redis_of, works

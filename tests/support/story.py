@@ -9,15 +9,13 @@ from typing import Any
 import yaml
 
 from escalation.config.business_time import Calendar
-from escalation.config.company import Roster
-from escalation.config.plans import Means, OtherWays
-from escalation.config.policy import Policy, Severity
+from escalation.config.policy import Means, OtherWays, Policy, Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import Effect, OpenRoom, Place, Say, SendPage, Tell
 from escalation.incident.events import ChangeSeverity, CheckpointDue, Declare, MoveEvent, Other, OutcomeEvent, Terms
-from escalation.incident.model import Incident
-from escalation.incident.records import CheckpointKind, Entry, EntryKind, Facts
+from escalation.incident.model import CheckpointKind, Entry, EntryKind, Facts, Incident
+from escalation.oncall.roster import Roster
 
 START = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)
 SHIPPED = Path(__file__).parents[2] / "escalation" / "policies"

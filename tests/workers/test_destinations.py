@@ -3,7 +3,7 @@
 import pytest
 
 from escalation.incident.events import Acknowledge, MarkSecurity, Resolve
-from escalation.incident.records import EntryKind, PageState
+from escalation.incident.model import EntryKind, PageState
 from tests.support.profiles import few_of
 from tests.support.worker import Works
 

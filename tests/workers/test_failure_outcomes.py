@@ -18,8 +18,7 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
-from escalation.incident.model import Incident
-from escalation.incident.records import Room
+from escalation.incident.model import Incident, Room
 from tests.support.incidents import told_by
 from tests.support.story import Story
 from workers.channels.failures import Failed, Kind, back_off, kind_of

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 
 from escalation.incident.events import Acknowledge
-from escalation.incident.model import Incident
-from escalation.incident.records import EntryKind
+from escalation.incident.model import EntryKind, Incident
 from tests.support.story import START
 from tests.support.worker import BACKENDS, Works, redis_of, works
 from workers import jobs, metrics

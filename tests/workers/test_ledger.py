@@ -9,7 +9,7 @@ from escalation import slo
 from escalation.config.policy import Severity
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, Delivered, StartFix
-from escalation.incident.records import Facts
+from escalation.incident.model import Facts
 from escalation.slo import Objective, Record, Report, Row, What, decode, encode
 from escalation.storage.store import LEDGER
 from tests.support.http import web

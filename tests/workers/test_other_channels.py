@@ -8,10 +8,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from escalation.config.plans import OtherWays, Via
+from escalation.config.policy import OtherWays, Via
 from escalation.incident.effects import PageBy
 from escalation.incident.events import Acknowledge, Resolve
-from escalation.incident.records import EntryKind, PageState
+from escalation.incident.model import EntryKind, PageState
 from escalation.messages.mail import Letter
 from tests.support.post_office import CERTIFICATE, PostOffice, Switchboard, post_office, switchboard
 from tests.support.worker import PushedClock, SlackByClock, Works, example, redis_of, works

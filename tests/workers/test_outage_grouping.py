@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from escalation.incident.events import Acknowledge, PageGathered, Resolve
-from escalation.incident.model import Incident
-from escalation.incident.records import MOST_ALSO
+from escalation.incident.model import MOST_ALSO, Incident
 from tests.support.worker import Works
 
 pytestmark = pytest.mark.slow

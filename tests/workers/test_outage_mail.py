@@ -7,8 +7,7 @@ import pytest
 
 from escalation.incident.effects import PageBy
 from escalation.incident.events import Resolve
-from escalation.incident.model import Incident
-from escalation.incident.records import PageState
+from escalation.incident.model import Incident, PageState
 from tests.support.post_office import PostOffice
 from tests.support.worker import Works
 from tests.workers.test_other_channels import MARKER, PAGING, using

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import escalation
-from bot.render.handovers import TICK, Ticked, with_ticks
-from bot.render.message import Message
+from bot.render.blockkit import Message
+from bot.render.oncall import TICK, Ticked, with_ticks
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.incident.events import Acknowledge
 from escalation.oncall import overrides as arranging
 from escalation.oncall.handovers import announced_at, shift_changes
 from escalation.oncall.handovers import tested_at as asked_at
-from escalation.oncall.notices import noted
+from escalation.oncall.overrides import noted
 from escalation.oncall.reminders import owed
 from escalation.oncall.schedule import Duty, on_duty
 from escalation.service import Desk

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from escalation.oncall.coverage import Gap, gaps
-from escalation.values import parse_duration
+from escalation.times import parse_duration
 from tocsin.commands import output
 from tocsin.commands.incidents import UNSEEN, arrangements
 from tocsin.commands.terminal import as_json, print_json

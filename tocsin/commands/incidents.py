@@ -7,16 +7,19 @@ from zoneinfo import ZoneInfo
 import click
 import redis
 
-from escalation.config.company import Company, Directory, roster, unasked
-from escalation.engine.checkpoints import Upcoming, upcoming
+from escalation.config.company import Company, Directory
+from escalation.engine.upcoming import Upcoming, upcoming
+from escalation.errors import NotFound
 from escalation.incident.model import Incident
 from escalation.oncall import schedule
+from escalation.oncall.roster import roster, unasked
 from escalation.oncall.schedule import NOTHING_ARRANGED, Away, Duty
-from escalation.storage.store import NotFound, Store
+from escalation.storage.store import Store
 from tocsin.commands import output
-from tocsin.commands.terminal import Refusal, as_json, print_json, print_table
+from tocsin.commands.terminal import as_json, print_json, print_table
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load
+from tocsin.errors import Refusal
 from tocsin.run import embedded
 from tocsin.run import redis as server
 

@@ -12,13 +12,14 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
 from escalation.config.policy import Policy
-from escalation.config.rotations import known_zone, parse_handover
-from escalation.places import parse_channel
+from escalation.config.rotations import parse_handover
+from escalation.times import known_zone
+from escalation.values import parse_channel
 from tocsin.commands import check
 from tocsin.commands.schema import schema_of
-from tocsin.commands.terminal import Refusal
 from tocsin.config import loader
 from tocsin.config.settings import Settings, read, without_proxies
+from tocsin.errors import Refusal
 
 HOW = (
     "E-mail addresses or member ids (@U012ABC), several with commas, a user group id (S012ABC), `rotation`, or nothing."

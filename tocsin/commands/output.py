@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.render.mrkdwn import plain
-from escalation.engine.checkpoints import Upcoming
-from escalation.incident.model import Incident
-from escalation.incident.records import Entry
+from escalation.engine.upcoming import Upcoming
+from escalation.incident.model import Entry, Incident
 from escalation.messages import timeline
 from escalation.oncall.coverage import Gap
 from escalation.text import people

@@ -10,12 +10,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from escalation.config.business_time import Calendar
-from escalation.config.company import Company, Holder
-from escalation.config.contacts import parse_contact
-from escalation.config.plans import one_or_several
-from escalation.config.policy import Policy, SeverityPolicy
+from escalation.config.company import Company, Days, Holder, as_list, parse_contact
+from escalation.config.policy import Policy, SeverityPolicy, one_or_several
 from escalation.config.rotations import Handover
-from escalation.config.staff import Days, as_list
 from tocsin.commands.terminal import print_json
 from tocsin.config.key_docs import CONFIG, POLICY
 

@@ -9,16 +9,15 @@ from zoneinfo import ZoneInfo
 import click
 
 from bot.render.mrkdwn import plain
-from escalation.config.company import Company, Directory, roster, suggest, unasked
+from escalation.config.company import Company, Directory, suggest
 from escalation.config.policy import Severity
 from escalation.errors import Refused
-from escalation.foretold import Row, comes_again
-from escalation.incident.records import Facts
-from escalation.simulation import REPORTER, Simulation, Step, simulate
-from escalation.terms import terms_for
+from escalation.incident.model import Facts
+from escalation.oncall.roster import roster, unasked
+from escalation.service import terms_for
+from escalation.simulation import REPORTER, Row, Simulation, Step, comes_again, simulate
 from escalation.text import people
-from escalation.times import local_instant
-from escalation.values import format_duration, parse_duration
+from escalation.times import format_duration, local_instant, parse_duration
 from tocsin.commands import output
 from tocsin.commands.incidents import NEEDS, UNSEEN, Arrangements, arrangements
 from tocsin.commands.terminal import as_json, print_json, print_table

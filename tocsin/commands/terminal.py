@@ -11,22 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from escalation.storage.migrations import TooNew
+from escalation.errors import TooNew
 from tocsin.commands.output import one_line
 from tocsin.config.loader import ConfigError
 from tocsin.config.settings import Settings, SettingsError
+from tocsin.errors import Refusal
 from tocsin.run.embedded import EmbeddedError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-
-
-class Refusal(click.ClickException):
-    """What was asked for cannot be done; the text says why and what to do. Exit code 1."""
-
-    exit_code = 1
-
-    def show(self, file: Any = None) -> None:
-        click.echo(self.message, file=file, err=file is None)
 
 
 class Commands(click.Group):

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from escalation.config.company import suggest
-from escalation.config.plans import PlannedCheckpoint
-from escalation.config.policy import Policy
+from escalation.config.policy import PlannedCheckpoint, Policy
 from tocsin.config.yaml_lines import Path
 
 # Where a policy names roles, and how that is said; * is every key or item.

@@ -12,8 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.web import SlackResponse
 
-from escalation.config.company import Company
-from escalation.config.staff import PersonEntry
+from escalation.config.company import Company, PersonEntry
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, fine, no, perhaps
 

@@ -1,7 +1,7 @@
 """The ways beside Slack that a configuration asks for, and the secrets in the environment that they need."""
 
 from escalation.config.company import Company
-from escalation.config.plans import Via
+from escalation.config.policy import Via
 from tocsin.config.settings import Problem, Settings, SettingsError
 from workers.channels.pagerduty import PagerDutyDoor
 from workers.channels.smtp import MailDoor

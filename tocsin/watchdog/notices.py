@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from escalation.engine.checkpoints import upcoming
+from escalation.engine.upcoming import upcoming
 from escalation.incident.effects import Alert, PageBy, SendPage
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint
+from escalation.incident.model import Checkpoint, Incident
 from escalation.messages.mail import Letter, title
-from escalation.values import spoken_duration
+from escalation.times import spoken_duration
 from tocsin.watchdog.observe import Alarm, Lookout
 
 DOWN = "tocsin-watchdog-down"

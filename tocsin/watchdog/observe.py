@@ -7,13 +7,14 @@ from typing import Any
 
 from redis import RedisError
 
-from escalation.config.company import Company, Directory, Roster, roster
+from escalation.config.company import Company, Directory
+from escalation.errors import TooNew
 from escalation.incident.model import Incident
+from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import Duty
 from escalation.processes import PARTS
 from escalation.storage import alarms as agenda
 from escalation.storage.indexes import ALARMS
-from escalation.storage.migrations import TooNew
 from escalation.storage.store import Store
 
 MOST = 1000  # alarms that are watched, the soonest first

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.render.message import Message
+from bot.render.blockkit import Message
 from escalation.values import PersonId
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from redis import Redis
 
-from bot.render.message import Message
+from bot.render.blockkit import Message
 from escalation.values import PersonId
 from workers.channels import PageChannel, Sent, Tag
 from workers.channels.failures import Failed, Kind

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from redis import Redis
 
-from escalation.incident.records import Room
+from escalation.incident.model import Room
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import CLOCK_SLACK, SlackCaller

@@ -17,12 +17,12 @@ from rq.job import JobStatus
 from rq.utils import utcparse
 
 from escalation.engine import checkpoints
+from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
 from escalation.processes import QUEUES
 from escalation.storage.alarms import incident_of, ready
 from escalation.storage.indexes import ALARMS, URGENT
-from escalation.storage.migrations import TooNew
-from escalation.storage.store import NotFound, Store
+from escalation.storage.store import Store
 from workers import metrics
 from workers.context import Context
 from workers.delivery import retry_when_back

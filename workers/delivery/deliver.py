@@ -9,12 +9,11 @@ import structlog
 from redis import RedisError
 from redis.client import Pipeline
 
+from escalation.errors import NotFound, TooNew
 from escalation.incident.effects import Effect, SendPage
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import Incident
 from escalation.storage.alarms import incident_of, ready
-from escalation.storage.migrations import TooNew
-from escalation.storage.store import NotFound
 from workers import metrics
 from workers.channels.failures import Failed, Kind, back_off
 from workers.context import Context

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from escalation.errors import TooNew
 from escalation.incident.effects import PageBy
 from escalation.incident.events import Delivered
 from escalation.incident.model import Incident
 from escalation.storage.alarms import incident_of
-from escalation.storage.migrations import TooNew
 from escalation.storage.store import Store
 from workers.delivery.outage_grouping import held_up
 from workers.delivery.plan import Later, Went

@@ -13,8 +13,7 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import Dropped, OutcomeEvent, PersonRefused, Trouble
-from escalation.incident.model import Incident
-from escalation.incident.records import CopyKind
+from escalation.incident.model import CopyKind, Incident
 from workers.channels.failures import Failed, Kind
 
 _PERSON = {

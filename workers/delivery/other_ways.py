@@ -4,15 +4,14 @@ import contextlib
 from collections.abc import Callable
 from datetime import datetime
 
+from escalation.errors import TooNew
 from escalation.incident.effects import Alert, Effect, MailOut, PageBy
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent
-from escalation.incident.model import Incident
-from escalation.incident.records import PageState
+from escalation.incident.model import Incident, PageState
 from escalation.messages.mail import Call, page_letter, stakeholder_letter
 from escalation.messages.template import Wording
 from escalation.service import Desk
 from escalation.storage.alarms import incident_of
-from escalation.storage.migrations import TooNew
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
 from workers.channels.pagerduty import PagerDutyDoor

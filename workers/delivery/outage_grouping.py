@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.engine.firing import LATE
+from escalation.errors import TooNew
 from escalation.incident.effects import PageBy, SendPage, Tell
-from escalation.incident.model import Incident
-from escalation.incident.records import Copy, EntryKind, PageState
+from escalation.incident.model import Copy, EntryKind, Incident, PageState
 from escalation.storage.alarms import incident_of
-from escalation.storage.migrations import TooNew
 from escalation.storage.store import Store
 from escalation.values import PersonId
 from workers.delivery.plan import Later

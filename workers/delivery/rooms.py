@@ -5,8 +5,7 @@ from collections.abc import Callable
 from bot.render import messages
 from escalation.incident.effects import ArchiveRoom, BookmarkLink, Invite, OpenRoom, PinCard, SetTopic
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent, RoomOpened
-from escalation.incident.model import Incident
-from escalation.incident.records import CopyKind
+from escalation.incident.model import CopyKind, Incident
 from escalation.incident.room_names import former_room_name
 from workers.channels.slack_rooms import SlackRooms
 from workers.delivery import rate_limits

@@ -8,7 +8,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.render import messages
-from bot.render.message import Message
+from bot.render.blockkit import Message
+from bot.render.card import card as card_message
+from bot.render.card import page as page_message
+from bot.render.card import redacted
+from escalation.errors import NotFound, TooNew
 from escalation.incident.effects import (
     Alert,
     Effect,
@@ -24,13 +28,10 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import Delivered, Dropped, Linked, OutcomeEvent, PageGathered
-from escalation.incident.model import Incident
-from escalation.incident.records import Copy, CopyKind, Entry, EntryKind, Page, PageState
+from escalation.incident.model import Copy, CopyKind, Entry, EntryKind, Incident, Page, PageState
 from escalation.messages.template import Wording
 from escalation.service import Desk
 from escalation.storage.alarms import incident_of
-from escalation.storage.migrations import TooNew
-from escalation.storage.store import NotFound
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
@@ -138,7 +139,7 @@ class Sender:
         else:
             return Dropped(effect=effect.id, why="there is no room")
         return self._post(
-            incident, effect, address, lambda: messages.card(incident, self._desk.ahead(incident), names=self._names())
+            incident, effect, address, lambda: card_message(incident, self._desk.ahead(incident), names=self._names())
         )
 
     def _withdrawn(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
@@ -222,16 +223,16 @@ class Sender:
 
     def _copy(self, incident: Incident, copy: Copy) -> Message:
         if copy.redacted:
-            return messages.redacted(incident)
+            return redacted(incident)
         if copy.page:
             return self._called(incident, incident.page(copy.page), buttons=not copy.final)
         ahead, names = self._desk.ahead(incident), self._names()
-        return messages.card(incident, ahead, buttons=not copy.final, names=names)
+        return card_message(incident, ahead, buttons=not copy.final, names=names)
 
     def _called(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
         also = tuple(filter(None, map(self._other, page.also)))
         ahead, names = self._desk.ahead(incident), self._names()
-        return messages.page(incident, page.n, ahead, buttons=buttons, names=names, also=also)
+        return page_message(incident, page.n, ahead, buttons=buttons, names=names, also=also)
 
     def _other(self, incident_id: str) -> Incident | None:
         try:

@@ -13,8 +13,7 @@ from redis.client import Pipeline
 from escalation.engine import checkpoints
 from escalation.incident.effects import Alert, Effect, MailOut, PageBy, PostCard, Say, SendPage, Tell
 from escalation.incident.events import Delivered
-from escalation.incident.model import Incident
-from escalation.incident.records import Checkpoint, PageState
+from escalation.incident.model import Checkpoint, Incident, PageState
 from escalation.slo import Record, What, encode
 from escalation.storage.alarms import Changed
 from escalation.storage.store import LEDGER

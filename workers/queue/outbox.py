@@ -11,12 +11,12 @@ from typing import TypeVar
 from redis import Redis
 from redis.client import Pipeline
 
+from escalation.errors import TooNew
 from escalation.incident.effects import Effect
 from escalation.incident.model import Incident
 from escalation.processes import QUEUES
 from escalation.storage.alarms import Changed, checkpoint_alarm, effect_alarm, incident_of
 from escalation.storage.indexes import ALARMS
-from escalation.storage.migrations import TooNew
 from workers import metrics
 from workers.queue import ledger
 from workers.queue.rq import Task, push, queue_of, schedule, unschedule

@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 
-from bot.render import handovers
-from bot.render.handovers import Here
-from bot.render.message import Message
+from bot.render import oncall
+from bot.render.blockkit import Message
+from bot.render.oncall import Here
 from escalation.config.policy import HandoverRules
 from escalation.incident.model import Incident
 from escalation.messages.oncall import Announcer
@@ -165,10 +165,10 @@ class Routine:
         match item:
             case OwedTestPage():
                 here = Here(item.change.rotation, item.change.at, item.to)
-                return handovers.test_page(announcer.test_page(item, self._rules()), here)
+                return oncall.test_page(announcer.test_page(item, self._rules()), here)
             case OwedHandover():
                 lines = announcer.handover(item.change, self._rules(), self._open())
-                return handovers.handover(lines, self._rules().checklist, item.change.id)
+                return oncall.handover(lines, self._rules().checklist, item.change.id)
             case OwedUnanswered():
                 lines = announcer.unanswered(item)
             case OwedRelease():
@@ -177,7 +177,7 @@ class Routine:
                 lines = announcer.notice(item.notice)
             case OwedActivity():
                 lines = announcer.activity(item, self._open() if item.activity.lists else ())
-        return handovers.spoken(lines, "routine")
+        return oncall.spoken(lines, "routine")
 
     def _open(self) -> Iterable[Incident]:
         return self._context.store.open_incidents()

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from escalation.config.policy import Severity
-from escalation.incident.records import Detection, Facts
+from escalation.incident.model import Detection, Facts
 from escalation.slo import Report, kept, scores
 from workers.channels.failures import Failed
 from workers.context import Context
