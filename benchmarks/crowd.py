@@ -16,7 +16,7 @@ from escalation.incident.effects import OpenRoom, SendPage
 from escalation.incident.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
 from escalation.incident.model import Facts, Incident, Room
 from escalation.oncall.roster import Roster, roster
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.store import Store
 from tocsin.config import loader
 from tocsin.config.settings import EXAMPLE_CONFIG
@@ -33,7 +33,7 @@ class Crowd:
         self._rig = rig
         self.store = Store(rig.redis, outbox.post)
         loaded = loader.load(EXAMPLE_CONFIG)
-        self.desk = Desk(self.store, loaded.company, loaded.policy, self.store.now)
+        self.service = IncidentService(self.store, loaded.company, loaded.policy, self.store.now)
         self._roster: Roster = roster(loaded.company, self.store.directory(), datetime.now(UTC))
         self._posted: dict[str, tuple[str, str]] = {}
 
@@ -67,7 +67,7 @@ class Crowd:
 
     def _born(self, name: str, severity: str, at: datetime) -> Incident:
         facts = Facts(title="Checkout is slow", impact="Some customers wait")
-        event = Declare(by="UPAULA", facts=facts, terms=self.desk.terms(Severity(severity), facts, at))
+        event = Declare(by="UPAULA", facts=facts, terms=self.service.terms(Severity(severity), facts, at))
         return self._settled(declare(name, event, at, self._roster), at)
 
     def _until(self, incident: Incident, pages: bool) -> Incident:

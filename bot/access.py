@@ -11,9 +11,9 @@ import structlog
 from redis.exceptions import RedisError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.deps import BotParts
-from bot.slack.ack_first import Courtesy
-from bot.slack.members import People
+from bot.deps import BotDeps
+from bot.slack.ack_first import AckFirst
+from bot.slack.members import Members
 from escalation.config.company import Directory
 from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move
@@ -21,7 +21,7 @@ from escalation.engine.state_machine import leads_to
 from escalation.errors import Refused, TooNew
 from escalation.incident.events import Cancel, Move, MoveEvent, PostUpdate
 from escalation.incident.model import Facts, Incident
-from escalation.incident.permissions import Actor, Deed, Kind, check, sees
+from escalation.incident.permissions import Action, Actor, Kind, check, sees
 from escalation.oncall.roster import Roster
 from escalation.storage.store import MOST_LISTED
 from escalation.values import PersonId
@@ -33,12 +33,12 @@ T = TypeVar("T")
 audit = structlog.get_logger("audit")
 
 
-class OutOfReach(Exception):
+class StoreUnavailable(Exception):
     """Redis does not answer: as far as we know, nothing was recorded."""
 
 
 @dataclass(frozen=True)
-class Visitor:
+class Requester:
     """Who sends a command, a click or a form, by the payload; `team` is the workspace they belong to."""
 
     id: PersonId
@@ -53,13 +53,13 @@ class Moved:
     since: int
 
 
-def visitor(body: dict[str, Any]) -> Visitor:
+def requester(body: dict[str, Any]) -> Requester:
     """Of a command, an interaction or an event."""
     user = body.get("user")
     if isinstance(user, dict):
-        return Visitor(user["id"], user.get("team_id") or (body.get("team") or {}).get("id", ""))
+        return Requester(user["id"], user.get("team_id") or (body.get("team") or {}).get("id", ""))
     event = body.get("event") or {}
-    return Visitor(body.get("user_id") or event.get("user", ""), body.get("team_id", ""))
+    return Requester(body.get("user_id") or event.get("user", ""), body.get("team_id", ""))
 
 
 def _deeds(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
@@ -69,19 +69,19 @@ def _deeds(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
     return (event.kind,)
 
 
-class Door:
+class Access:
     """Every command, click and form goes through `declare` or `move`; everything that is shown, through `see`."""
 
-    def __init__(self, parts: BotParts, client: AsyncWebClient) -> None:
-        self.parts = parts
+    def __init__(self, deps: BotDeps, client: AsyncWebClient) -> None:
+        self.deps = deps
         self.client = client
         self.directory = Directory()
-        self.people = People(client, self._colleagues)
-        self.courtesy = Courtesy()
+        self.members = Members(client, self._colleagues)
+        self.ack_first = AckFirst()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
 
     def _colleagues(self) -> frozenset[PersonId]:
-        configured = (p.slack for p in self.parts.company.people.values() if p.slack)
+        configured = (p.slack for p in self.deps.company.people.values() if p.slack)
         return frozenset({*configured, *self.directory.people.values(), *self.directory.names})
 
     async def run(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
@@ -90,7 +90,7 @@ class Door:
         try:
             return await loop.run_in_executor(self._threads, partial(work, *args, **named))
         except RedisError as error:
-            raise OutOfReach from error
+            raise StoreUnavailable from error
         except TooNew as newer:
             raise Refused(UPGRADING) from newer
 
@@ -100,28 +100,28 @@ class Door:
     # Doing -------------------------------------------------------------------------------------------------------
 
     async def declare(
-        self, who: Visitor, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
+        self, who: Requester, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
     ) -> Incident:
         """With a `drill_speed` it is a drill."""
         await self.admit("declare", who)
-        return await self.run(self.parts.desk.declare, who.id, severity, facts, key=key, drill_speed=drill_speed)
+        return await self.run(self.deps.service.declare, who.id, severity, facts, key=key, drill_speed=drill_speed)
 
-    async def move(self, who: Visitor, incident_id: str, event: MoveEvent) -> Moved:
+    async def move(self, who: Requester, incident_id: str, event: MoveEvent) -> Moved:
         """Make a move. Refused, with words for the one who tried, when they may not or the table does not allow it."""
         if isinstance(event, Cancel) and event.duplicate_of:
             await self._check_twin(who, incident_id, event.duplicate_of)
         before = await self.incident(incident_id)
         for deed in _deeds(event, before):
             await self.admit(deed, who, before)
-        after = await self.run(self.parts.desk.handle, incident_id, event)
+        after = await self.run(self.deps.service.handle, incident_id, event)
         return Moved(after, len(before.timeline))
 
-    async def _check_twin(self, who: Visitor, incident_id: str, twin: str) -> None:
+    async def _check_twin(self, who: Requester, incident_id: str, twin: str) -> None:
         if twin == incident_id:
             raise Refused(f"{twin} cannot be a duplicate of itself.")
         await self.see(who, twin)
 
-    async def may_begin(self, move: Move, who: Visitor, incident_id: str) -> Incident:
+    async def may_begin(self, move: Move, who: Requester, incident_id: str) -> Incident:
         """The incident, for a move's modal. Refused when the move would be refused as things stand."""
         incident = await self.incident(incident_id)
         await self.admit(move, who, incident)
@@ -132,54 +132,54 @@ class Door:
 
     async def incident(self, incident_id: str) -> Incident:
         """NotFound (a KeyError with words) when there is none of that id. Not for the eyes of anybody yet."""
-        return await self.run(self.parts.store.get, incident_id)
+        return await self.run(self.deps.store.get, incident_id)
 
-    async def see(self, who: Visitor, incident_id: str) -> Incident:
+    async def see(self, who: Requester, incident_id: str) -> Incident:
         incident = await self.incident(incident_id)
         await self.admit("see", who, incident)
         return incident
 
-    async def seen_by(self, who: Visitor, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    async def seen_by(self, who: Requester, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
         """Those that somebody may know of."""
         asked = tuple(incidents)
         answers = await asyncio.gather(*(self._knows(who, incident) for incident in asked))
         return tuple(incident for incident, known in zip(asked, answers, strict=True) if known)
 
-    async def _knows(self, who: Visitor, incident: Incident) -> bool:
+    async def _knows(self, who: Requester, incident: Incident) -> bool:
         return sees(who.id, incident, in_room=False) or await self._in_room(incident, who.id)
 
     async def of_room(self, channel: str) -> Incident | None:
         """The incident whose war room this is, or was. Not for the eyes of anybody yet."""
-        return await self.run(self.parts.store.of_room, channel)
+        return await self.run(self.deps.store.of_room, channel)
 
-    async def open_incidents(self, who: Visitor) -> tuple[Incident, ...]:
+    async def open_incidents(self, who: Requester) -> tuple[Incident, ...]:
         """The newest first; MOST_LISTED at the most, of the worst severities."""
         await self.admit("see", who)
-        return await self.seen_by(who, await self.run(self.parts.store.open_incidents, MOST_LISTED))
+        return await self.seen_by(who, await self.run(self.deps.store.open_incidents, MOST_LISTED))
 
-    async def recent(self, who: Visitor) -> tuple[Incident, ...]:
+    async def recent(self, who: Requester) -> tuple[Incident, ...]:
         """Open or closed, the newest first."""
         await self.admit("see", who)
-        return await self.seen_by(who, await self.run(self.parts.store.recent, RECENT))
+        return await self.seen_by(who, await self.run(self.deps.store.recent, RECENT))
 
     async def roster(self) -> Roster:
         """Who is on duty now."""
-        desk = self.parts.desk
-        return await self.run(lambda: desk.roster(desk.clock()))
+        service = self.deps.service
+        return await self.run(lambda: service.roster(service.clock()))
 
     # Permission --------------------------------------------------------------------------------------------------
 
-    async def admit(self, what: Deed, who: Visitor, incident: Incident | None = None) -> None:
+    async def admit(self, what: Action, who: Requester, incident: Incident | None = None) -> None:
         """The one place where somebody is let in or turned away."""
         try:
-            actor = await self.people.actor(who.id, who.team)
+            actor = await self.members.actor(who.id, who.team)
             await self._check(what, actor, incident)
         except Refused:
             audit.warning("refused", deed=str(what), person=who.id, team=who.team, incident=incident and incident.id)
             raise
 
-    async def _check(self, what: Deed, actor: Actor, incident: Incident | None) -> None:
-        permissions = self.parts.company.permissions
+    async def _check(self, what: Action, actor: Actor, incident: Incident | None) -> None:
+        permissions = self.deps.company.permissions
         narrowed = actor.kind is Kind.MEMBER and str(what) in permissions
         duty = await self.roster() if narrowed else Roster()
         in_room = incident is not None and await self._in_room(incident, actor.id)
@@ -189,4 +189,4 @@ class Door:
         """Whether somebody is a member of the room; asked for private incidents only."""
         if not incident.private or incident.room is None:
             return False
-        return await self.people.in_room(incident.room.channel, person)
+        return await self.members.in_room(incident.room.channel, person)

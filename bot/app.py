@@ -12,7 +12,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import Door
+from bot.access import Access
 from bot.handlers import shortcuts
 from bot.handlers.buttons import Buttons
 from bot.handlers.commands import Commands
@@ -21,7 +21,7 @@ from bot.handlers.oncall import ACTIONS, OnCall
 from bot.handlers.perform import Moving
 from bot.handlers.reply import Reply, says
 from bot.handlers.shortcuts import Shortcuts
-from bot.handlers.submissions import Submits
+from bot.handlers.submissions import Submissions
 from bot.moves import declare, forms
 from bot.render.button_value import MORE
 from escalation.incident.events import Move
@@ -31,21 +31,21 @@ UNFORESEEN = "Something went wrong on our side, and it was logged. See whether i
 log = structlog.get_logger("bot")
 
 
-def build(door: Door, signing_secret: str = "") -> AsyncApp:
+def build(access: Access, signing_secret: str = "") -> AsyncApp:
     """`signing_secret` verifies requests over HTTP; Socket Mode needs none."""
     app = AsyncApp(
-        client=_nobodys(door.client),
-        authorize=_known(door.parts.bot_token),
+        client=_nobodys(access.client),
+        authorize=_known(access.deps.bot_token),
         signing_secret=signing_secret,
         name="tocsin",
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
-    moving, duty = Moving(door), OnCall(door)
+    moving, duty = Moving(access), OnCall(access)
     commands, submits, buttons, menu = (
-        Commands(door, moving, duty),
-        Submits(door, moving),
-        Buttons(door, moving),
-        Shortcuts(door),
+        Commands(access, moving, duty),
+        Submissions(access, moving),
+        Buttons(access, moving),
+        Shortcuts(access),
     )
     app.command(COMMAND)(commands.on_command)
     app.view(declare.CALLBACK)(submits.on_declare)
@@ -57,7 +57,7 @@ def build(door: Door, signing_secret: str = "") -> AsyncApp:
     app.action(re.compile(""))(buttons.on_other)
     app.global_shortcut(shortcuts.DECLARE)(menu.on_declare)
     app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(menu.on_message)
-    app.event("app_home_opened")(Home(door, duty).on_opened)
+    app.event("app_home_opened")(Home(access, duty).on_opened)
     app.error(on_error)
     return app
 

@@ -8,9 +8,9 @@ import socket
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import Door, OutOfReach
+from bot.access import Access, StoreUnavailable
 from bot.app import build
-from bot.deps import BotParts
+from bot.deps import BotDeps
 from bot.slack.client import UNREACHABLE, said_by_slack
 from bot.slack.socket_mode import RETRY, SocketConnection, wrong_token
 from escalation.storage.store import SIGNS
@@ -23,11 +23,11 @@ log = structlog.get_logger("bot")
 class Bot:
     """One running bot. `connected` says whether Slack can reach us."""
 
-    def __init__(self, parts: BotParts, client: AsyncWebClient) -> None:
-        self.parts = parts
-        self.door = Door(parts, client)
-        self.app = build(self.door, parts.signing_secret or "")
-        self.socket = SocketConnection(self.app, parts.app_token, self.door.courtesy) if parts.app_token else None
+    def __init__(self, deps: BotDeps, client: AsyncWebClient) -> None:
+        self.deps = deps
+        self.access = Access(deps, client)
+        self.app = build(self.access, deps.signing_secret or "")
+        self.socket = SocketConnection(self.app, deps.app_token, self.access.ack_first) if deps.app_token else None
         self.authorised = False
 
     @property
@@ -39,7 +39,7 @@ class Bot:
         """Ask Slack whether the bot token is good, as often as it takes. WrongToken if it is not."""
         while not self.authorised:
             try:
-                self.door.people.team = (await self.door.client.auth_test())["team_id"]
+                self.access.members.team = (await self.access.client.auth_test())["team_id"]
                 self.authorised = True
             except UNREACHABLE as error:
                 if fatal := wrong_token(error, "SLACK_BOT_TOKEN"):
@@ -57,10 +57,10 @@ class Bot:
         """A sign of life every two seconds, for the doctor and the metrics."""
         key = f"tocsin:alive:bot:{socket.gethostname()}:{os.getpid()}"
         while True:
-            with contextlib.suppress(OutOfReach):
-                await self.door.run(lambda: self._beat(key))
+            with contextlib.suppress(StoreUnavailable):
+                await self.access.run(lambda: self._beat(key))
             await asyncio.sleep(HEARTBEAT)
 
     def _beat(self, key: str) -> None:
-        self.parts.redis.set(key, int(self.parts.store.now().timestamp()), ex=HEARTBEAT_LIVES)
-        self.parts.redis.sadd(SIGNS, key)
+        self.deps.redis.set(key, int(self.deps.store.now().timestamp()), ex=HEARTBEAT_LIVES)
+        self.deps.redis.sadd(SIGNS, key)

@@ -6,14 +6,14 @@ from redis import Redis
 
 from escalation.config.company import Company
 from escalation.config.policy import Policy
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.store import Store
 
 REAL_SLACK = "https://slack.com/api/"
 
 
 @dataclass(frozen=True)
-class BotParts:
+class BotDeps:
     """`app_token` chooses Socket Mode; without one, requests over HTTP are verified with `signing_secret`.
 
     `port` 0 takes a free one.
@@ -22,7 +22,7 @@ class BotParts:
     bot_token: str
     redis: Redis
     store: Store
-    desk: Desk
+    service: IncidentService
     company: Company
     policy: Policy
     app_token: str | None = None

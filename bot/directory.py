@@ -7,7 +7,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import Door, OutOfReach
+from bot.access import Access, StoreUnavailable
 from bot.slack.client import UNREACHABLE, said_by_slack
 from escalation.config.company import Company, Directory
 from escalation.values import PersonId
@@ -21,9 +21,9 @@ log = structlog.get_logger("bot")
 class Lookup:
     """One round through the configuration. What Slack does not say keeps its old entry."""
 
-    def __init__(self, client: AsyncWebClient, door: Door) -> None:
+    def __init__(self, client: AsyncWebClient, access: Access) -> None:
         self._client = client
-        self._door = door
+        self._access = access
         self.missed = False
         self._people: dict[str, PersonId] = {}
         self._groups: dict[str, tuple[PersonId, ...]] = {}
@@ -37,10 +37,10 @@ class Lookup:
                 await self._find(key, entry.email)
         for group in sorted({h.group for holders in company.roles.values() for h in holders if h.group}):
             await self._group(group)
-        return await self._door.run(self._save)
+        return await self._access.run(self._save)
 
     def _save(self) -> Directory:
-        store = self._door.parts.store
+        store = self._access.deps.store
         known = store.directory()
         merged = Directory(
             people=known.people | self._people, groups=known.groups | self._groups, names=known.names | self._names
@@ -68,7 +68,7 @@ class Lookup:
     def _learn(self, user: dict[str, Any]) -> None:
         profile = user.get("profile") or {}
         self._names[user["id"]] = profile.get("display_name") or user.get("real_name") or user["name"]
-        self._door.people.learn(user)
+        self._access.members.learn(user)
 
     async def _ask(self, method: str, what: str, answer: str, **arguments: str) -> Any:
         """A field of Slack's answer; None when there was none. A person who is not there is a finding, not a miss."""
@@ -81,13 +81,13 @@ class Lookup:
             return None
 
 
-async def keep_directory(client: AsyncWebClient, door: Door) -> None:
+async def keep_directory(client: AsyncWebClient, access: Access) -> None:
     """Ask at the start and every ten minutes, until cancelled."""
     while True:
-        lookup = Lookup(client, door)
+        lookup = Lookup(client, access)
         try:
-            door.directory = await door.run(door.parts.store.directory)  # known before: a round may take long
-            door.directory = await lookup.round(door.parts.company)
-        except OutOfReach:
+            access.directory = await access.run(access.deps.store.directory)  # known before: a round may take long
+            access.directory = await lookup.round(access.deps.company)
+        except StoreUnavailable:
             lookup.missed = True
         await asyncio.sleep(AGAIN if lookup.missed else EVERY)

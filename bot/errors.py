@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 
-class Unfit(ValueError):
+class InvalidForm(ValueError):
     """What somebody filled in cannot be taken; `errors` maps a field to the words that are shown at it."""
 
     def __init__(self, errors: dict[str, str]) -> None:
@@ -21,7 +21,7 @@ def filled_in(fields: frozenset[str] = frozenset(), otherwise: str = "") -> Iter
     try:
         yield
     except ValidationError as error:
-        raise Unfit(_field_errors(error, fields, otherwise)) from None
+        raise InvalidForm(_field_errors(error, fields, otherwise)) from None
 
 
 def _field_errors(error: ValidationError, fields: frozenset[str], otherwise: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 
 from bot.bot import Bot
-from bot.deps import BotParts
+from bot.deps import BotDeps
 from bot.directory import keep_directory
 from bot.http.routes import web_app
 from bot.slack import client as slack
@@ -28,18 +28,18 @@ class Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def running(parts: BotParts, listener: socket.socket) -> AsyncIterator[tuple[Bot, "asyncio.Task[None]"]]:
+async def running(deps: BotDeps, listener: socket.socket) -> AsyncIterator[tuple[Bot, "asyncio.Task[None]"]]:
     """A bot at work, with the task that ends only when something is wrong for good. It is told to end on leaving."""
-    slack.forget_proxies_for(parts.slack_api_url)
+    slack.forget_proxies_for(deps.slack_api_url)
     async with slack.session() as session, contextlib.AsyncExitStack() as ending:
-        bot = Bot(parts, slack.hasty(parts.bot_token, parts.slack_api_url, session))
-        ending.callback(bot.door.close)
-        reader = slack.patient(parts.bot_token, parts.slack_api_url, session)
+        bot = Bot(deps, slack.hasty(deps.bot_token, deps.slack_api_url, session))
+        ending.callback(bot.access.close)
+        reader = slack.patient(deps.bot_token, deps.slack_api_url, session)
         server = Server(
             uvicorn.Config(web_app(bot), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE)
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        others = [bot.connect(), keep_directory(reader, bot.door), bot.beat()]
+        others = [bot.connect(), keep_directory(reader, bot.access), bot.beat()]
         tasks = [serving, *(asyncio.create_task(other) for other in others)]
         try:
             yield bot, asyncio.create_task(_first_end(tasks))
@@ -58,22 +58,20 @@ async def _first_end(tasks: list["asyncio.Task[None]"]) -> None:
             task.result()
 
 
-def listen(parts: BotParts) -> socket.socket:
+def listen(deps: BotDeps) -> socket.socket:
     """A socket on the configured address; OSError when it is taken."""
-    return socket.create_server(
-        (parts.host, parts.port), family=socket.AF_INET6 if ":" in parts.host else socket.AF_INET
-    )
+    return socket.create_server((deps.host, deps.port), family=socket.AF_INET6 if ":" in deps.host else socket.AF_INET)
 
 
-async def serve(parts: BotParts) -> None:
+async def serve(deps: BotDeps) -> None:
     """Run until SIGTERM or Ctrl-C. SystemExit 1, with a line on stderr, when a token or the address is no good."""
     try:
-        listener = listen(parts)
+        listener = listen(deps)
     except OSError as error:
-        _give_up(f"Cannot listen on {parts.host}:{parts.port} (TOCSIN_LISTEN): {error.strerror or error}.")
+        _give_up(f"Cannot listen on {deps.host}:{deps.port} (TOCSIN_LISTEN): {error.strerror or error}.")
     told = asyncio.Event()
     _on_signals(told)
-    async with running(parts, listener) as (_, work):
+    async with running(deps, listener) as (_, work):
         waiting = asyncio.create_task(told.wait())
         await asyncio.wait({waiting, work}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

@@ -12,14 +12,14 @@ from escalation.incident.events import Acknowledge, CheckpointDue, Declare, Edit
 from escalation.incident.model import Facts, Incident
 from escalation.oncall.overrides import reached
 from escalation.oncall.roster import Roster, roster
-from escalation.oncall.schedule import Duty
+from escalation.oncall.schedule import OncallState
 from escalation.storage.store import Store
 from escalation.values import PersonId
 
 Clock = Callable[[], datetime]
 
 
-class Desk:
+class IncidentService:
     """Takes declarations, moves, alarms and outcomes. Raises Refused with words for the one who tried, or NotFound."""
 
     def __init__(self, store: Store, company: Company, policy: Policy, clock: Clock, speed: float = 1.0) -> None:
@@ -93,11 +93,11 @@ class Desk:
         directory, duty = self.store.directory_and_duty()
         return upcoming(incident, lambda at: roster(self.company, directory, at, duty))
 
-    def duty(self) -> Duty:
+    def duty(self) -> OncallState:
         """Overrides, absences, feeds and test pages as they stand."""
         return self.store.duty()
 
-    def arrange(self, step: Callable[[Duty, datetime], Duty]) -> Duty:
+    def arrange(self, step: Callable[[OncallState, datetime], OncallState]) -> OncallState:
         """Change them by a step of escalation.oncall.overrides, as of now. Refused passes through."""
         now = self.clock()
         return self.store.update_duty(lambda before: step(before, now))

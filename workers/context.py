@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from escalation.service import Clock, Desk
+from escalation.service import Clock, IncidentService
 from escalation.storage.store import Store
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.slack import SlackDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.slack import SlackClient
+from workers.channels.smtp import MailClient
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Context:
 
     redis: Redis
     store: Store
-    desk: Desk
-    slack: SlackDoor
+    service: IncidentService
+    slack: SlackClient
     clock: Clock
     paced: bool = True
     patience: float | None = 0.0
     threads: int = 16
-    mail: MailDoor | None = None
-    pagerduty: PagerDutyDoor | None = None
+    mail: MailClient | None = None
+    pagerduty: PagerDutyClient | None = None

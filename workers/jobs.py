@@ -69,7 +69,7 @@ def _ring(context: Context, incident_id: str, checkpoint_id: str) -> None:
     if now < due:
         outbox.rearm(context.redis, incident, checkpoint_id, due, now)
         return
-    context.desk.handle(incident_id, CheckpointDue(checkpoint=checkpoint_id))
+    context.service.handle(incident_id, CheckpointDue(checkpoint=checkpoint_id))
     metrics.count(context.redis, "checkpoints_total")
     metrics.observe(context.redis, "lateness_seconds", (context.clock() - due).total_seconds(), kind="checkpoint")
 
@@ -80,7 +80,7 @@ def checkpoints_due(alarms: list[tuple[str, str]]) -> None:
     if context is None:
         raise RuntimeError("bind() comes first")
     now = context.clock()
-    before = context.desk.ring(list(dict.fromkeys(incident_id for incident_id, _ in alarms)))
+    before = context.service.ring(list(dict.fromkeys(incident_id for incident_id, _ in alarms)))
     done = context.clock()
     clocks = {incident_id: checkpoints.alarms(incident) for incident_id, incident in before.items()}
     late = []

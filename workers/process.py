@@ -34,7 +34,7 @@ LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.05  # seconds; what is held for on
 log = structlog.get_logger()
 
 
-class Heart:
+class Heartbeat:
     """Writes `tocsin:alive:{part}:{host}:{pid}` as long as its part really goes round."""
 
     def __init__(self, redis: Redis, part: str) -> None:
@@ -111,7 +111,7 @@ def run_part(part: Part, context: Context) -> None:
         signal.signal(sign, lambda *_: stop.set())
     if part in BEHIND:
         os.nice(NICE)  # for the processor, too, messages stand behind checkpoints, pages and people's clicks
-    heart = Heart(context.redis, part)
+    heart = Heartbeat(context.redis, part)
     try:
         if part == "ticker":
             ticker.run(context.redis, context.clock, stop, heart.beat)
@@ -123,7 +123,7 @@ def run_part(part: Part, context: Context) -> None:
         heart.stop()
 
 
-def _serve(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
+def _serve(name: str, context: Context, stop: threading.Event, heart: Heartbeat) -> None:
     """RQ ends its loop on many an occasion; ours goes on until it was told to stop."""
     jobs.bind(context, name)
     try:
@@ -133,7 +133,7 @@ def _serve(name: str, context: Context, stop: threading.Event, heart: Heart) -> 
         jobs.unbind()
 
 
-def _serve_once(name: str, context: Context, stop: threading.Event, heart: Heart) -> None:
+def _serve_once(name: str, context: Context, stop: threading.Event, heart: Heartbeat) -> None:
     try:
         worker = QueueWorker(name, context.redis, heart.beat, stop)
         worker.work(logging_level="WARNING")

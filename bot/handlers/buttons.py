@@ -5,10 +5,10 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Door, visitor
+from bot.access import Access, requester
 from bot.handlers.perform import Moving
 from bot.handlers.reply import Reply, answering
-from bot.render.button_value import Press
+from bot.render.button_value import ButtonValue
 from escalation.errors import Refused
 from escalation.incident.events import (
     Acknowledge,
@@ -25,12 +25,12 @@ from escalation.incident.model import Lead
 from escalation.text import Person, line
 
 
-def _answer(by: str, key: str, press: Press) -> MoveEvent:
+def _answer(by: str, key: str, press: ButtonValue) -> MoveEvent:
     n, _, answer = press.about.partition(":")
     return AnswerCommunication(by=by, key=key, n=int(n), answer=Answer(answer))
 
 
-def _lead(by: str, key: str, press: Press) -> MoveEvent:
+def _lead(by: str, key: str, press: ButtonValue) -> MoveEvent:
     """Refused for an offer that was made to somebody else."""
     lead, _, offered_to = press.about.partition(":")
     if offered_to and offered_to != by:
@@ -39,7 +39,7 @@ def _lead(by: str, key: str, press: Press) -> MoveEvent:
 
 
 # A click carries what it saw: on an old card, Escalate climbs no second tier.
-AT_ONCE: dict[Move, Callable[[str, str, Press], MoveEvent]] = {
+AT_ONCE: dict[Move, Callable[[str, str, ButtonValue], MoveEvent]] = {
     Move.ACKNOWLEDGE: lambda by, key, press: Acknowledge(by=by, key=key),
     Move.START_FIX: lambda by, key, press: StartFix(by=by, key=key),
     Move.FIX_APPLIED: lambda by, key, press: FixApplied(by=by, key=key),
@@ -49,7 +49,7 @@ AT_ONCE: dict[Move, Callable[[str, str, Press], MoveEvent]] = {
 }
 
 
-def at_once(press: Press) -> bool:
+def at_once(press: ButtonValue) -> bool:
     """Whether a press says all there is to say; the menu's entry for the roles does not say which."""
     return press.move in AT_ONCE and bool(press.about or press.move is not Move.LEAD)
 
@@ -57,14 +57,14 @@ def at_once(press: Press) -> bool:
 class Buttons:
     """One listener for every move's button and for the menus that hold the rest of them."""
 
-    def __init__(self, door: Door, moving: Moving) -> None:
-        self._door = door
+    def __init__(self, access: Access, moving: Moving) -> None:
+        self._access = access
         self._moving = moving
 
     async def on_press(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        press = Press.decode(action.get("value") or action["selected_option"]["value"])
-        who, reply = visitor(body), Reply.to(self._door.client, body)
+        press = ButtonValue.decode(action.get("value") or action["selected_option"]["value"])
+        who, reply = requester(body), Reply.to(self._access.client, body)
         async with answering(reply):
             if at_once(press):
                 event = AT_ONCE[press.move](who.id, body["trigger_id"], press)

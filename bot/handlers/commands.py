@@ -7,20 +7,20 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Door, Visitor, visitor
-from bot.deps import BotParts
+from bot.access import Access, Requester, requester
+from bot.deps import BotDeps
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Moving
 from bot.handlers.reply import Reply, answering, open_modal, says
 from bot.moves.catalog import MOVES, typed_event
 from bot.moves.declare import Draft, declare_modal, drill, too_long_a_title
-from bot.parsing.command import Asked, nearest, parse, spoken
+from bot.parsing.command import ParsedCommand, nearest, parse, spoken
 from bot.parsing.simulate import simulated
 from bot.render import replies
 from bot.render.blockkit import Message
 from bot.render.card import card
 from bot.render.contacts import contacts
-from bot.render.form_state import Slip
+from bot.render.form_state import FormState
 from bot.render.lists import listing, tickets
 from escalation.config.company import suggest
 from escalation.errors import Refused
@@ -43,8 +43,8 @@ _NONE: dict[Move | None, str] = {
 class Order:
     """One command: what was asked, by whom, where, and how to answer."""
 
-    asked: Asked
-    who: Visitor
+    asked: ParsedCommand
+    who: Requester
     channel: str
     body: dict[str, Any]
     reply: Reply
@@ -53,8 +53,8 @@ class Order:
 class Commands:
     """Each verb has a method or is a move."""
 
-    def __init__(self, door: Door, moving: Moving, duty: OnCall) -> None:
-        self._door = door
+    def __init__(self, access: Access, moving: Moving, duty: OnCall) -> None:
+        self._access = access
         self._moving = moving
         self._duty = duty
         self._verbs: dict[str, Callable[[Order], Awaitable[None]]] = {
@@ -73,13 +73,13 @@ class Commands:
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
-        reply = Reply.to(self._door.client, body)
-        order = Order(parse(body.get("text") or ""), visitor(body), body["channel_id"], body, reply)
+        reply = Reply.to(self._access.client, body)
+        order = Order(parse(body.get("text") or ""), requester(body), body["channel_id"], body, reply)
         async with answering(reply):
             await self._verbs.get(order.asked.verb, self._move)(order)
 
     async def _unknown(self, order: Order) -> None:
-        await self._door.admit("see", order.who)
+        await self._access.admit("see", order.who)
         word = order.asked.word
         near = nearest(word)
         hint = f" Did you mean `/incident {near}`?" if near else ""
@@ -88,32 +88,32 @@ class Commands:
         )
 
     async def _help(self, order: Order) -> None:
-        await order.reply(replies.help_and_open(await self._door.open_incidents(order.who)))
+        await order.reply(replies.help_and_open(await self._access.open_incidents(order.who)))
 
     async def _list(self, order: Order) -> None:
-        await order.reply(listing(await self._door.open_incidents(order.who)))
+        await order.reply(listing(await self._access.open_incidents(order.who)))
 
     async def _declare(self, order: Order) -> None:
-        await self._door.admit("declare", order.who)
-        title = spoken(order.asked.text, self._door.directory.names)
+        await self._access.admit("declare", order.who)
+        title = spoken(order.asked.text, self._access.directory.names)
         warning = too_long_a_title(title)
         draft = Draft(description=title, warning=warning) if warning else Draft(title)
-        await self._open_declaration(order, Slip(response_url=order.reply.response_url), draft)
+        await self._open_declaration(order, FormState(response_url=order.reply.response_url), draft)
 
     async def _drill(self, order: Order) -> None:
         """The same form, for an exercise: `drill P0 [speed] [title]`."""
-        await self._door.admit("declare", order.who)
-        severity, speed, title = drill(spoken(order.asked.text, self._door.directory.names), self._door.parts.policy)
-        slip = Slip(response_url=order.reply.response_url, drill_speed=speed)
-        await self._open_declaration(order, slip, Draft(title, severity))
+        await self._access.admit("declare", order.who)
+        severity, speed, title = drill(spoken(order.asked.text, self._access.directory.names), self._access.deps.policy)
+        state = FormState(response_url=order.reply.response_url, drill_speed=speed)
+        await self._open_declaration(order, state, Draft(title, severity))
 
-    async def _open_declaration(self, order: Order, slip: Slip, draft: Draft) -> None:
-        await open_modal(self._door.client, order.body, declare_modal(self._door.parts, slip, draft), order.reply)
+    async def _open_declaration(self, order: Order, state: FormState, draft: Draft) -> None:
+        await open_modal(self._access.client, order.body, declare_modal(self._access.deps, state, draft), order.reply)
 
     async def _show(self, order: Order) -> None:
         incident = await self._target(order)
         if incident:
-            incident = await self._door.see(order.who, incident.id)
+            incident = await self._access.see(order.who, incident.id)
             await order.reply(await self._card(incident))
 
     async def _card(self, incident: Incident) -> Message:
@@ -124,28 +124,28 @@ class Commands:
 
     async def _tickets(self, order: Order) -> None:
         """The open tickets of one team, or of all."""
-        incidents, team = await self._door.open_incidents(order.who), order.asked.text.strip()
-        teams = {i.team for i in incidents if i.policy.ticket and i.team} | set(self._door.parts.company.teams)
+        incidents, team = await self._access.open_incidents(order.who), order.asked.text.strip()
+        teams = {i.team for i in incidents if i.policy.ticket and i.team} | set(self._access.deps.company.teams)
         if team and team not in teams:
             raise Refused(f"No team called '{spoken(team)}' has tickets{suggest(team, teams)}.")
         await order.reply(tickets(backlog(incidents, team)))
 
     async def _contacts(self, order: Order) -> None:
-        await self._door.admit("see", order.who)
-        on_call = await self._door.run(_holding, self._door.parts)
-        await order.reply(replies.told(contacts(self._door.parts.company, on_call)))
+        await self._access.admit("see", order.who)
+        on_call = await self._access.run(_holding, self._access.deps)
+        await order.reply(replies.told(contacts(self._access.deps.company, on_call)))
 
     async def _slo(self, order: Order) -> None:
-        await self._door.admit("see", order.who)
-        words = spoken(order.asked.text, self._door.directory.names)
-        await order.reply(replies.told(await self._door.run(slo, self._door.parts, words)))
+        await self._access.admit("see", order.who)
+        words = spoken(order.asked.text, self._access.directory.names)
+        await order.reply(replies.told(await self._access.run(slo, self._access.deps, words)))
 
     async def _simulate(self, order: Order) -> None:
         """What would happen, without anything happening."""
-        await self._door.admit("see", order.who)
-        parts = self._door.parts
-        typed = spoken(order.asked.text, self._door.directory.names)
-        await order.reply(replies.told(await self._door.run(_foretell, parts, typed)))
+        await self._access.admit("see", order.who)
+        deps = self._access.deps
+        typed = spoken(order.asked.text, self._access.directory.names)
+        await order.reply(replies.told(await self._access.run(_foretell, deps, typed)))
 
     # Moves -------------------------------------------------------------------------------------------------------
 
@@ -155,11 +155,11 @@ class Commands:
         incident = await self._target(order)
         if incident is None:
             return
-        await self._door.admit(move, order.who, incident)  # before we say what is wrong with their words
+        await self._access.admit(move, order.who, incident)  # before we say what is wrong with their words
         by, key = order.who.id, order.body["trigger_id"]
-        event = typed_event(move, order.asked.text, by, key, self._door.parts, self._door.directory)
+        event = typed_event(move, order.asked.text, by, key, self._access.deps, self._access.directory)
         if event is None:
-            typed = spoken(order.asked.text, self._door.directory.names)
+            typed = spoken(order.asked.text, self._access.directory.names)
             await self._moving.open(move, order.who, incident.id, order.body, order.reply, typed=typed, answer=True)
             return
         await self._moving.make(order.who, incident.id, event, order.reply)
@@ -170,8 +170,8 @@ class Commands:
         None after a list to choose from was sent.
         """
         if order.asked.incident:
-            return await self._door.incident(order.asked.incident)
-        if here := await self._door.of_room(order.channel):
+            return await self._access.incident(order.asked.incident)
+        if here := await self._access.of_room(order.channel):
             return here
         candidates = await self._candidates(order)
         if len(candidates) == 1:
@@ -184,34 +184,34 @@ class Commands:
     async def _candidates(self, order: Order) -> tuple[Incident, ...]:
         match MOVES.get(order.asked.verb):
             case Move.REOPEN:
-                return tuple(i for i in await self._door.recent(order.who) if not i.open)
+                return tuple(i for i in await self._access.recent(order.who) if not i.open)
             case Move.REVIEWED:
-                return tuple(i for i in await self._door.recent(order.who) if i.review_by and not i.reviewed)
+                return tuple(i for i in await self._access.recent(order.who) if i.review_by and not i.reviewed)
             case _:
-                return await self._door.open_incidents(order.who)
+                return await self._access.open_incidents(order.who)
 
 
-def _holding(parts: BotParts) -> dict[str, tuple[PersonId, ...]]:
+def _holding(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:
     """Each rotation -> who is on duty now."""
-    now, duty, directory, company = parts.desk.clock(), parts.desk.duty(), parts.store.directory(), parts.company
+    now, duty, directory, company = deps.service.clock(), deps.service.duty(), deps.store.directory(), deps.company
     held = {name: on_duty(name, company, duty, now) for name in company.rotations}
     return {name: tuple(company.member(key, directory) for key in keys) for name, keys in held.items()}
 
 
-def _foretell(parts: BotParts, text: str) -> tuple[Line, ...]:
-    return simulated(parts, parts.store.directory(), parts.desk.duty(), text, parts.desk.clock())
+def _foretell(deps: BotDeps, text: str) -> tuple[Line, ...]:
+    return simulated(deps, deps.store.directory(), deps.service.duty(), text, deps.service.clock())
 
 
 LAST = timedelta(days=30)
 
 
-def slo(parts: BotParts, text: str) -> tuple[Line, ...]:
+def slo(deps: BotDeps, text: str) -> tuple[Line, ...]:
     """The answer to `slo [7d]`. Refused for what is no length of time."""
     try:
         last = parse_duration(text) if text.strip() else LAST
     except ValueError as wrong:
         raise Refused(f"{wrong}: `/incident slo 7d` looks at the last seven days.") from None
-    return told(parts.store.report(parts.company.objective, last, parts.desk.clock()))
+    return told(deps.store.report(deps.company.objective, last, deps.service.clock()))
 
 
 def told(report: Report) -> tuple[Line, ...]:

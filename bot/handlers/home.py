@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-from bot.access import Door, OutOfReach, Visitor, visitor
+from bot.access import Access, Requester, StoreUnavailable, requester
 from bot.handlers.oncall import OnCall
 from bot.handlers.shortcuts import DECLARE
 from bot.render.blockkit import BUTTON, Block, plain_text, section
@@ -21,28 +21,28 @@ log = structlog.get_logger("bot")
 class Home:
     """Published anew each time somebody opens it."""
 
-    def __init__(self, door: Door, duty: OnCall) -> None:
-        self._door = door
+    def __init__(self, access: Access, duty: OnCall) -> None:
+        self._access = access
         self._duty = duty
 
     async def on_opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("tab") == "home":
-            await self._publish(visitor(body))
+            await self._publish(requester(body))
 
-    async def _publish(self, who: Visitor) -> None:
+    async def _publish(self, who: Requester) -> None:
         try:
-            await self._door.client.views_publish(user_id=who.id, view=await self._view(who))
+            await self._access.client.views_publish(user_id=who.id, view=await self._view(who))
         except UNREACHABLE as error:
             log.warning("home not published", person=who.id, error=said_by_slack(error))
 
-    async def _view(self, who: Visitor) -> View:
+    async def _view(self, who: Requester) -> View:
         try:
-            incidents = await self._door.open_incidents(who)
+            incidents = await self._access.open_incidents(who)
             shown = home_view(incidents, await self._duty.lines(), who.id)
             take = await self._duty.buttons()
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
-        except OutOfReach:
+        except StoreUnavailable:
             return {"type": "home", "blocks": [section(AWAY, "away")]}
         return {**shown, "blocks": [_declare(), *shown["blocks"], *take]}
 

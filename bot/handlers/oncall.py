@@ -8,8 +8,8 @@ import structlog
 from redis import Redis
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Door, Visitor, visitor
-from bot.deps import BotParts
+from bot.access import Access, Requester, requester
+from bot.deps import BotDeps
 from bot.handlers.reply import Reply, answering, says
 from bot.parsing.oncall import USAGE, Wish, wanted
 from bot.render import oncall
@@ -19,7 +19,7 @@ from bot.slack.client import UNREACHABLE, said_by_slack
 from escalation.errors import Refused
 from escalation.messages.oncall import Announcer
 from escalation.oncall import overrides as arranging
-from escalation.oncall.schedule import Duty, shift_at
+from escalation.oncall.schedule import OncallState, shift_at
 from escalation.text import Line
 from escalation.values import PersonId
 
@@ -31,17 +31,17 @@ log = structlog.get_logger("bot")
 class OnCall:
     """Every change goes through the desk, carries a notice, and is told to the others by the workers."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     # Typed -----------------------------------------------------------------------------------------------------------
 
-    async def answer(self, who: Visitor, text: str) -> Message:
+    async def answer(self, who: Requester, text: str) -> Message:
         """What to say to `/incident oncall TEXT`. Refused for whatever cannot be done."""
         if not text.strip():
-            await self._door.admit("see", who)
+            await self._access.admit("see", who)
             return await self.board()
-        await self._door.admit("declare", who)
+        await self._access.admit("declare", who)
         if text.strip().lower() == "help":
             return says(*((usage,) for usage in USAGE))
         return await self._arrange(who, text)
@@ -52,13 +52,13 @@ class OnCall:
         return Message(text=lines.text, blocks=[*lines.blocks, *await self.buttons()])
 
     async def lines(self) -> tuple[Line, ...]:
-        return await self._door.run(_lines, self._door.parts)
+        return await self._access.run(_lines, self._access.deps)
 
     async def buttons(self) -> list[Block]:
-        return await self._door.run(_buttons, self._door.parts)
+        return await self._access.run(_buttons, self._access.deps)
 
-    async def _arrange(self, who: Visitor, text: str, seen: Shift | None = None) -> Message:
-        lines = await self._door.run(_arrange, self._door.parts, who.id, text, seen)
+    async def _arrange(self, who: Requester, text: str, seen: Shift | None = None) -> Message:
+        lines = await self._access.run(_arrange, self._access.deps, who.id, text, seen)
         return says(*lines)
 
     # Pressed -------------------------------------------------------------------------------------------------------
@@ -66,9 +66,9 @@ class OnCall:
     async def on_action(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """A test page's button, a shift's button, or a box of a handover's checklist."""
         await ack()
-        who, reply = visitor(body), Reply.to(self._door.client, body)
+        who, reply = requester(body), Reply.to(self._access.client, body)
         async with answering(reply):
-            await self._door.admit("declare", who)
+            await self._access.admit("declare", who)
             name = action["action_id"]
             if name.startswith(HERE):
                 await self._here(who, body, Here.decode(action["value"]))
@@ -78,78 +78,78 @@ class OnCall:
                 shift = Shift.decode(action["value"])
                 await reply(await self._arrange(who, f"take {shift.rotation}", shift))
 
-    async def _here(self, who: Visitor, body: dict[str, Any], here: Here) -> None:
-        at = await self._door.run(_answer, self._door.parts, who.id, here)
+    async def _here(self, who: Requester, body: dict[str, Any], here: Here) -> None:
+        at = await self._access.run(_answer, self._access.deps, who.id, here)
         await self._replace(body, oncall.answered(here.rotation, here.starts, at))
 
-    async def _tick(self, who: Visitor, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def _tick(self, who: Requester, body: dict[str, Any], action: dict[str, Any]) -> None:
         message = body["message"]
         box = next(b for b in message["blocks"] if b["block_id"] == action["block_id"])
         change, n = box["elements"][0]["options"][0]["value"].rsplit("|", 1)
         by = who.id if action.get("selected_options") else ""
-        ticks = await self._door.run(_ticked, self._door.parts, change, int(n), by)
+        ticks = await self._access.run(_ticked, self._access.deps, change, int(n), by)
         blocks = oncall.with_ticks(message["blocks"], ticks)
         await self._replace(body, Message(text=message["text"], blocks=blocks))
 
     async def _replace(self, body: dict[str, Any], message: Message) -> None:
         where = body["container"]
         try:
-            await self._door.client.chat_update(
+            await self._access.client.chat_update(
                 channel=where["channel_id"], ts=where["message_ts"], text=message.text, blocks=message.blocks
             )
         except UNREACHABLE as error:  # it is recorded; the next press shows it
             log.warning("message not refreshed", error=said_by_slack(error))
 
 
-def _lines(parts: BotParts) -> tuple[Line, ...]:
-    now, directory, duty = parts.desk.clock(), parts.store.directory(), parts.desk.duty()
-    return on_call(parts.company, parts.policy, directory, parts.desk.roster(now), now, duty)
+def _lines(deps: BotDeps) -> tuple[Line, ...]:
+    now, directory, duty = deps.service.clock(), deps.store.directory(), deps.service.duty()
+    return on_call(deps.company, deps.policy, directory, deps.service.roster(now), now, duty)
 
 
-def _buttons(parts: BotParts) -> list[Block]:
-    now, duty = parts.desk.clock(), parts.desk.duty()
-    shifts = [Shift(name, shift_at(name, parts.company, duty, now).starts) for name in parts.company.rotations]
+def _buttons(deps: BotDeps) -> list[Block]:
+    now, duty = deps.service.clock(), deps.service.duty()
+    shifts = [Shift(name, shift_at(name, deps.company, duty, now).starts) for name in deps.company.rotations]
     return oncall.take_buttons(shifts)
 
 
-def _arrange(parts: BotParts, by: PersonId, text: str, seen: Shift | None) -> tuple[Line, ...]:
+def _arrange(deps: BotDeps, by: PersonId, text: str, seen: Shift | None) -> tuple[Line, ...]:
     """Do it; the lines say what came of it. `seen` is the shift that a button's presser had before them."""
-    directory = parts.store.directory()
+    directory = deps.store.directory()
 
-    def step(duty: Duty, now: datetime) -> Duty:
-        if seen and not _still_there(seen, parts, duty, now):
+    def step(duty: OncallState, now: datetime) -> OncallState:
+        if seen and not _still_there(seen, deps, duty, now):
             raise Refused("That shift has ended or changed meanwhile. `/incident oncall` shows how it stands.")
-        return wanted(Wish(text, by, parts.company, directory), duty, now)
+        return wanted(Wish(text, by, deps.company, directory), duty, now)
 
-    after = parts.desk.arrange(step)
-    parts.store.hurry_upkeep()
-    return Announcer(parts.company, directory).notice(after.notices[-1])
+    after = deps.service.arrange(step)
+    deps.store.hurry_upkeep()
+    return Announcer(deps.company, directory).notice(after.notices[-1])
 
 
-def _still_there(seen: Shift, parts: BotParts, duty: Duty, now: datetime) -> bool:
-    if seen.rotation not in parts.company.rotations:
+def _still_there(seen: Shift, deps: BotDeps, duty: OncallState, now: datetime) -> bool:
+    if seen.rotation not in deps.company.rotations:
         return False
-    return int(shift_at(seen.rotation, parts.company, duty, now).starts.timestamp()) == int(seen.starts.timestamp())
+    return int(shift_at(seen.rotation, deps.company, duty, now).starts.timestamp()) == int(seen.starts.timestamp())
 
 
-def _answer(parts: BotParts, by: PersonId, here: Here) -> datetime:
+def _answer(deps: BotDeps, by: PersonId, here: Here) -> datetime:
     """Record that a test page was answered, by whom it was meant for; when that was."""
-    if parts.company.key_of(by, parts.store.directory()) != here.person:
+    if deps.company.key_of(by, deps.store.directory()) != here.person:
         raise Refused("This test page is for somebody else: only they can answer it.")
-    duty = parts.desk.arrange(
+    duty = deps.service.arrange(
         lambda before, now: arranging.answered(before, here.rotation, here.starts, here.person, now)
     )
-    parts.store.hurry_upkeep()
+    deps.store.hurry_upkeep()
     asked = ((t.rotation, t.shift_start, t.person, t.answered_at) for t in duty.tests)
     wanted_one = (here.rotation, here.starts, here.person)
-    return next((at for *test, at in asked if tuple(test) == wanted_one and at), None) or parts.desk.clock()
+    return next((at for *test, at in asked if tuple(test) == wanted_one and at), None) or deps.service.clock()
 
 
-def _ticked(parts: BotParts, change: str, n: int, by: PersonId) -> dict[int, Ticked]:
+def _ticked(deps: BotDeps, change: str, n: int, by: PersonId) -> dict[int, Ticked]:
     """Tick a box of a handover's checklist, or untick it (nobody); all its ticks afterwards."""
-    key, redis = f"tocsin:ticks:{change}", parts.redis
+    key, redis = f"tocsin:ticks:{change}", deps.redis
     if by:
-        redis.hsetnx(key, str(n), json.dumps([by, parts.desk.clock().timestamp()]))
+        redis.hsetnx(key, str(n), json.dumps([by, deps.service.clock().timestamp()]))
     else:
         redis.hdel(key, str(n))
     redis.expire(key, TICKS_KEPT)

@@ -8,8 +8,8 @@ import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.access import OutOfReach
-from bot.errors import Unfit
+from bot.access import StoreUnavailable
+from bot.errors import InvalidForm
 from bot.render.blockkit import TEXT, Message
 from bot.render.inputs import View
 from bot.render.mrkdwn import cut, render
@@ -73,9 +73,9 @@ async def answering(reply: Reply) -> AsyncIterator[None]:
         await reply(says(refusal.words))
     except NotFound as missing:
         await reply(says((str(missing),)))
-    except OutOfReach:
+    except StoreUnavailable:
         await reply(says((f"{NOT_RECORDED} Try again in a moment.",)))
-    except Unfit as unfit:
+    except InvalidForm as unfit:
         await reply(says(*((words,) for words in unfit.errors.values())))
 
 

@@ -7,16 +7,16 @@ from typing import Any, TypeVar
 import structlog
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Door, Moved, OutOfReach, visitor
-from bot.errors import Unfit, filled_in
+from bot.access import Access, Moved, StoreUnavailable, requester
+from bot.errors import InvalidForm, filled_in
 from bot.handlers.perform import Moving
 from bot.handlers.reply import NOT_RECORDED, Reply, answering
 from bot.moves.declare import definition, definitions, facts_of, severity_of, with_definition
-from bot.moves.form import Scene
+from bot.moves.form import FormContext
 from bot.moves.forms import FORMS, move_of
 from bot.render.blockkit import Block
-from bot.render.form_state import Slip
-from bot.render.inputs import Answers, View, first_input, inputs, notice
+from bot.render.form_state import FormState
+from bot.render.inputs import FormValues, View, first_input, inputs, notice
 from bot.render.mrkdwn import plain
 from bot.slack.client import UNREACHABLE, said_by_slack
 from escalation.config.policy import Severity
@@ -31,62 +31,62 @@ T = TypeVar("T")
 log = structlog.get_logger("bot")
 
 
-class Submits:
+class Submissions:
     """Forms that were submitted, and the severity that was picked in one."""
 
-    def __init__(self, door: Door, moving: Moving) -> None:
-        self._door = door
+    def __init__(self, access: Access, moving: Moving) -> None:
+        self._access = access
         self._moving = moving
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        slip = Slip.decode(body["view"]["private_metadata"])
-        incident = await self._within(ack, body["view"], self._declare(body, slip))
+        state = FormState.decode(body["view"]["private_metadata"])
+        incident = await self._within(ack, body["view"], self._declare(body, state))
         if incident is None:
             return
-        if slip.response_url:
+        if state.response_url:
             await ack()
-            reply = self._reply(body, slip)
+            reply = self._reply(body, state)
             async with answering(reply):
                 await reply(await self._moving.declared(incident))
         else:
             words = f"{incident.id} is declared. Its card is in the incidents channel or in its private room."
             await ack(response_action="update", view=notice("Declared", words))
 
-    async def _declare(self, body: dict[str, Any], slip: Slip) -> Incident:
+    async def _declare(self, body: dict[str, Any], state: FormState) -> Incident:
         view = body["view"]
-        severity = severity_of(Answers(view), self._door.parts.policy)
+        severity = severity_of(FormValues(view), self._access.deps.policy)
         with filled_in(inputs(view), first_input(view)):
-            facts = facts_of(Answers(view), slip)
-        return await self._door.declare(visitor(body), severity, facts, slip.key, slip.drill_speed)
+            facts = facts_of(FormValues(view), state)
+        return await self._access.declare(requester(body), severity, facts, state.key, state.drill_speed)
 
     async def on_move(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        slip = Slip.decode(body["view"]["private_metadata"])
-        moved = await self._within(ack, body["view"], self._move(body, slip))
+        state = FormState.decode(body["view"]["private_metadata"])
+        moved = await self._within(ack, body["view"], self._move(body, state))
         if moved is None:
             return
         await ack()
-        if slip.response_url:
-            reply = self._reply(body, slip)
+        if state.response_url:
+            reply = self._reply(body, state)
             async with answering(reply):
                 await reply(await self._moving.done(moved))
 
-    async def _move(self, body: dict[str, Any], slip: Slip) -> Moved:
-        incident = await self._door.incident(slip.incident)
-        scene = Scene(incident, self._door.parts.policy, self._door.parts.roles, Roster())
-        view, who = body["view"], visitor(body)
+    async def _move(self, body: dict[str, Any], state: FormState) -> Moved:
+        incident = await self._access.incident(state.incident)
+        scene = FormContext(incident, self._access.deps.policy, self._access.deps.roles, Roster())
+        view, who = body["view"], requester(body)
         with filled_in(inputs(view), first_input(view)):
-            event = FORMS[move_of(view["callback_id"])].event(Answers(view), scene, who.id, slip)
+            event = FORMS[move_of(view["callback_id"])].event(FormValues(view), scene, who.id, state)
         return await self._moving.make(who, incident.id, event)
 
-    def _reply(self, body: dict[str, Any], slip: Slip) -> Reply:
-        return Reply(self._door.client, body["user"]["id"], slip.response_url)
+    def _reply(self, body: dict[str, Any], state: FormState) -> Reply:
+        return Reply(self._access.client, body["user"]["id"], state.response_url)
 
     async def _within(self, ack: AsyncAck, view: View, work: Awaitable[T]) -> T | None:
         """Do the work before Slack stops waiting. None: it came to nothing, and the form says why."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await work
-        except (Unfit, Refused, NotFound, OutOfReach, TimeoutError) as problem:
+        except (InvalidForm, Refused, NotFound, StoreUnavailable, TimeoutError) as problem:
             await ack(response_action="errors", errors=self._errors(problem, view))
             return None
 
@@ -94,10 +94,10 @@ class Submits:
         """Field -> words."""
         first, known = first_input(view), inputs(view)
         match problem:
-            case Unfit():
+            case InvalidForm():
                 return {name if name in known else first: said for name, said in problem.errors.items()}
             case Refused():
-                return {first: plain(problem.words, self._door.directory.names)}
+                return {first: plain(problem.words, self._access.directory.names)}
             case NotFound():
                 return {first: str(problem)}
             case TimeoutError():
@@ -111,24 +111,24 @@ class Submits:
         """Show what the chosen severity means; everything that was typed stays."""
         await ack()
         view, chosen = body["view"], body["actions"][0].get("selected_option")
-        async with answering(self._reply(body, Slip.decode(view["private_metadata"]))):
-            await self._door.admit("declare", visitor(body))
+        async with answering(self._reply(body, FormState.decode(view["private_metadata"]))):
+            await self._access.admit("declare", requester(body))
             await self._define(view, chosen)
 
     async def _define(self, view: View, chosen: Block | None) -> None:
         shown = await self._definition(Severity(chosen["value"]) if chosen else None)
         try:
             updated = with_definition(view, shown)
-            await self._door.client.views_update(view_id=view["id"], hash=view["hash"], view=updated)
+            await self._access.client.views_update(view_id=view["id"], hash=view["hash"], view=updated)
         except UNREACHABLE as error:  # the modal was closed, or another choice was quicker: nothing is lost
             log.info("definition not shown", error=said_by_slack(error))
 
     async def _definition(self, severity: Severity | None) -> Block:
-        known = self._door.parts.policy.severities
+        known = self._access.deps.policy.severities
         if severity not in known:
             return definitions(known.values())
         try:
-            duty = await self._door.roster()
-        except OutOfReach:
+            duty = await self._access.roster()
+        except StoreUnavailable:
             duty = Roster()
         return definition(known[severity], duty)

@@ -38,7 +38,7 @@ def web_app(bot: Bot) -> Starlette:
 
     async def metrics(request: Request) -> Response:
         async with counting:
-            text = await bot.door.run(exposition, bot.parts.store, lambda: bot.connected)
+            text = await bot.access.run(exposition, bot.deps.store, lambda: bot.connected)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
@@ -49,20 +49,20 @@ def web_app(bot: Bot) -> Starlette:
 async def _unready(bot: Bot, one_at_a_time: asyncio.Lock) -> list[str]:
     try:
         async with asyncio.timeout(ANSWER_WITHIN), one_at_a_time:
-            return await bot.door.run(problems, bot.parts.redis, bot.connected)
+            return await bot.access.run(problems, bot.deps.redis, bot.connected)
     except TimeoutError:
         return ["Redis does not answer"]
 
 
 def _slack_over_http(bot: Bot) -> Route:
     """With an app token Slack comes over the socket, and there is no such door."""
-    if not bot.parts.signing_secret:
+    if not bot.deps.signing_secret:
         raise ValueError("requests over HTTP need a signing secret: without one, anybody could sign them")
-    handler, verifier = AsyncSlackRequestHandler(bot.app), SignatureVerifier(bot.parts.signing_secret)
+    handler, verifier = AsyncSlackRequestHandler(bot.app), SignatureVerifier(bot.deps.signing_secret)
 
     async def events(request: Request) -> Response:
         """Bolt reads a body before it looks at the signature, and so fails on what anybody may send: we look first."""
-        with bot.door.courtesy.acknowledging():
+        with bot.access.ack_first.acknowledging():
             body = await request.body()
             if not _signed(verifier, body, request.headers):
                 log.warning("request refused: its signature is forged or old, or SLACK_SIGNING_SECRET is not the app's")
@@ -72,7 +72,7 @@ def _slack_over_http(bot: Bot) -> Route:
             return await handler.handle(request)
 
     async def later(request: Request) -> None:
-        await bot.door.courtesy.after_you()
+        await bot.access.ack_first.wait_for_acks()
         await handler.handle(request)
 
     return Route("/slack/events", events, methods=["POST"])

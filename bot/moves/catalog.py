@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.deps import BotParts
+from bot.deps import BotDeps
 from bot.errors import filled_in
 from bot.moves.edit import typed_edit
 from bot.moves.forms import severity_event
@@ -62,22 +62,22 @@ class Typed:
     said: str
     by: str
     key: str
-    parts: BotParts
+    deps: BotDeps
     directory: Directory
 
     @property
     def keys(self) -> dict[str, str]:
         """A person's key in the configuration -> the member id."""
-        company = self.parts.company
+        company = self.deps.company
         return {key: company.member(key, self.directory) for key in company.people}
 
 
-def typed_event(move: Move, text: str, by: str, key: str, parts: BotParts, directory: Directory) -> MoveEvent | None:
+def typed_event(move: Move, text: str, by: str, key: str, deps: BotDeps, directory: Directory) -> MoveEvent | None:
     """The event, or None when the move needs its modal.
 
     Raises Unfit or Refused for words that cannot be taken.
     """
-    typed = Typed(text, spoken(text, directory.names), by, key, parts, directory)
+    typed = Typed(text, spoken(text, directory.names), by, key, deps, directory)
     with filled_in():
         if move in _AT_ONCE:
             return _AT_ONCE[move](typed)
@@ -86,12 +86,12 @@ def typed_event(move: Move, text: str, by: str, key: str, parts: BotParts, direc
 
 def _severity(typed: Typed) -> MoveEvent | None:
     chosen, _, why = typed.said.partition(" ")
-    event = severity_event(chosen, why.strip() or "-", typed.parts.policy, typed.by, typed.key)
+    event = severity_event(chosen, why.strip() or "-", typed.deps.policy, typed.by, typed.key)
     return event if why.strip() else None
 
 
 def _page(typed: Typed) -> MoveEvent:
-    roles, keys = typed.parts.roles, typed.keys
+    roles, keys = typed.deps.roles, typed.keys
     named = who(typed.raw, roles, keys)
     people = (*named.people, *(p for g in named.groups for p in typed.directory.groups.get(g, ())))
     if named.unknown or not (people or named.role):

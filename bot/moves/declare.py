@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.deps import BotParts
-from bot.errors import Unfit
+from bot.deps import BotDeps
+from bot.errors import InvalidForm
 from bot.render.blockkit import Block
-from bot.render.form_state import Slip
-from bot.render.inputs import LONGEST, Answers, Choice, View, modal, note, select, ticks, words
+from bot.render.form_state import FormState
+from bot.render.inputs import LONGEST, Choice, FormValues, View, modal, note, select, ticks, words
 from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.errors import Refused
@@ -48,22 +48,22 @@ class Draft:
     warning: str = ""
 
 
-def declare_modal(parts: BotParts, slip: Slip, draft: Draft = Draft()) -> View:
+def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> View:
     """A slip with a `drill_speed` makes it a drill, and the form says so."""
-    severities = [Choice(s.value, f"{s} - {p.name}") for s, p in parts.policy.severities.items()]
+    severities = [Choice(s.value, f"{s} - {p.name}") for s, p in deps.policy.severities.items()]
     above = [note("warning", escape(draft.warning))] if draft.warning else []
     return modal(
         CALLBACK,
-        "Declare a drill" if slip.drill_speed else "Declare an incident",
+        "Declare a drill" if state.drill_speed else "Declare an incident",
         "Declare",
         [
             *above,
-            *([_exercise(slip.drill_speed)] if slip.drill_speed else []),
+            *([_exercise(state.drill_speed)] if state.drill_speed else []),
             words(
                 "title", "Title", initial=draft.title, lines=False, placeholder="What is happening? Checkout is down"
             ),
             select("severity", "Severity", severities, initial=draft.severity, action_id=PICKED),
-            definitions(parts.policy.severities.values()),
+            definitions(deps.policy.severities.values()),
             words("impact", "Impact", optional=True, placeholder="Who is affected, and how? Nobody can pay"),
             words(
                 "description",
@@ -72,7 +72,7 @@ def declare_modal(parts: BotParts, slip: Slip, draft: Draft = Draft()) -> View:
                 optional=True,
                 placeholder="What do we know so far?",
             ),
-            _service(list(parts.company.services)),
+            _service(list(deps.company.services)),
             ticks("flags", "Is it one of these?", FLAGS),
             select("detection", "How was it detected?", detections(), initial=Detection.MANUAL),
             words(
@@ -82,7 +82,7 @@ def declare_modal(parts: BotParts, slip: Slip, draft: Draft = Draft()) -> View:
                 hint="What a status page may say. Leave it empty to decide later.",
             ),
         ],
-        slip.encode(),
+        state.encode(),
     )
 
 
@@ -141,16 +141,16 @@ def with_definition(view: View, block: Block) -> View:
 # Reading ---------------------------------------------------------------------------------------------------------
 
 
-def severity_of(answers: Answers, policy: Policy) -> Severity:
+def severity_of(answers: FormValues, policy: Policy) -> Severity:
     """The severity that was chosen; Unfit when there is none such."""
     chosen = answers.choice("severity")
     known = {s.value: s for s in policy.severities}
     if chosen not in known:
-        raise Unfit({"severity": f"Choose one of {', '.join(known)}."})
+        raise InvalidForm({"severity": f"Choose one of {', '.join(known)}."})
     return known[chosen]
 
 
-def facts_of(answers: Answers, slip: Slip) -> Facts:
+def facts_of(answers: FormValues, state: FormState) -> Facts:
     """What was filled in. Raises pydantic's ValidationError, whose locations are the fields of the modal."""
     flags = answers.choices("flags")
     service = answers.choice("service") or answers.text("service")
@@ -162,7 +162,7 @@ def facts_of(answers: Answers, slip: Slip) -> Facts:
             "service": "" if service == NO_SERVICE else service,
             "detection": answers.choice("detection") or Detection.MANUAL,
             "public_wording": answers.text("public_wording"),
-            "source_link": slip.link,
+            "source_link": state.link,
             **{flag.value: flag.value in flags for flag in FLAGS},
         }
     )

@@ -3,11 +3,11 @@
 import re
 
 from bot.moves.declare import FLAGS, NO_SERVICE, detections
-from bot.moves.form import Scene
+from bot.moves.form import FormContext
 from bot.moves.update import public_wording
 from bot.render.blockkit import Block
-from bot.render.form_state import Slip
-from bot.render.inputs import Answers, Choice, select, ticks, words
+from bot.render.form_state import FormState
+from bot.render.inputs import Choice, FormValues, select, ticks, words
 from bot.render.mrkdwn import clean
 from escalation.config.policy import Said
 from escalation.errors import Refused
@@ -20,7 +20,7 @@ LONGEST_CHOICE = 150  # characters of an option's value; a service may have been
 _TEXTS = ("title", "impact", "description")
 
 
-def edit_blocks(scene: Scene) -> list[Block]:
+def edit_blocks(scene: FormContext) -> list[Block]:
     """Filled with what is known."""
     incident, facts = scene.incident, scene.incident.facts
     raised = [flag.value for flag in _TICKS if getattr(facts, flag.value)]
@@ -35,7 +35,7 @@ def edit_blocks(scene: Scene) -> list[Block]:
     ]
 
 
-def _service(scene: Scene) -> Block:
+def _service(scene: FormContext) -> Block:
     now = scene.incident.facts.service
     if not scene.services:
         return words("service", "Affected service", initial=now, lines=False, optional=True)
@@ -45,7 +45,7 @@ def _service(scene: Scene) -> Block:
     return select("service", "Affected service", choices, initial=now or NO_SERVICE, optional=True)
 
 
-def edit_event(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
+def edit_event(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
     """Only what differs from what the modal showed: somebody else may have corrected the rest meanwhile."""
     said = {name: answers.text(name) for name in (*_TEXTS, "public_wording") if answers.changed(name)}
     if "title" in said:
@@ -54,10 +54,10 @@ def edit_event(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent
     noticed = {"detection": answers.choice("detection")} if answers.changed("detection") else {}
     ticked = answers.choices("flags")
     flags = {f.value: f.value in ticked for f in _TICKS if (f.value in ticked) != (f.value in answers.shown("flags"))}
-    return Edit.model_validate({"by": by, "key": slip.key, **said, **service, **noticed, **flags})
+    return Edit.model_validate({"by": by, "key": state.key, **said, **service, **noticed, **flags})
 
 
-def _chosen_service(answers: Answers) -> str:
+def _chosen_service(answers: FormValues) -> str:
     chosen = answers.choice("service") or answers.text("service")
     return "" if chosen == NO_SERVICE else chosen
 

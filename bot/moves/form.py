@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.render.blockkit import Block
-from bot.render.form_state import Slip
-from bot.render.inputs import Answers, words
+from bot.render.form_state import FormState
+from bot.render.inputs import FormValues, words
 from escalation.config.policy import Policy
 from escalation.incident.events import MoveEvent
 from escalation.incident.model import Incident
@@ -13,7 +13,7 @@ from escalation.oncall.roster import Roster
 
 
 @dataclass(frozen=True)
-class Scene:
+class FormContext:
     """The incident as it stands, the policy, who is on duty, what else the person sees.
 
     `roles` maps those that can be paged to what people call them; `services` are those that the company has; `typed`
@@ -35,10 +35,12 @@ class Form:
 
     title: str
     submit: str
-    blocks: Callable[[Scene], list[Block]]
-    event: Callable[[Answers, Scene, str, Slip], MoveEvent]
+    blocks: Callable[[FormContext], list[Block]]
+    event: Callable[[FormValues, FormContext, str, FormState], MoveEvent]
 
 
-def words_only(name: str, label: str, *, optional: bool = False, hint: str = "") -> Callable[[Scene], list[Block]]:
+def words_only(
+    name: str, label: str, *, optional: bool = False, hint: str = ""
+) -> Callable[[FormContext], list[Block]]:
     """A form with one field for text."""
     return lambda scene: [words(name, label, optional=optional, hint=hint)]

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from bot.errors import Unfit
+from bot.errors import InvalidForm
 from bot.moves.edit import edit_blocks, edit_event
-from bot.moves.form import Form, Scene, words_only
+from bot.moves.form import Form, FormContext, words_only
 from bot.moves.lead import lead_blocks, lead_event
 from bot.moves.update import update_blocks, update_event
 from bot.render.blockkit import Block
-from bot.render.form_state import Slip
-from bot.render.inputs import Answers, Choice, View, members, modal, note, select, ticks, words
+from bot.render.form_state import FormState
+from bot.render.inputs import Choice, FormValues, View, members, modal, note, select, ticks, words
 from bot.render.mrkdwn import brief
 from escalation.config.policy import Policy, Severity
 from escalation.incident.events import (
@@ -34,12 +34,12 @@ CALLBACK = "move_"
 FALSE_ALARM = "false-alarm"
 
 
-def move_modal(move: Move, scene: Scene, slip: Slip) -> View:
+def move_modal(move: Move, scene: FormContext, state: FormState) -> View:
     form = FORMS[move]
     incident = scene.incident
-    slip = replace(slip, incident=incident.id, status=incident.status)
+    state = replace(state, incident=incident.id, status=incident.status)
     about = brief(f"{incident.id} · {incident.severity} · {incident.facts.title}", 1000)
-    return modal(CALLBACK + move, form.title, form.submit, [note("about", about), *form.blocks(scene)], slip.encode())
+    return modal(CALLBACK + move, form.title, form.submit, [note("about", about), *form.blocks(scene)], state.encode())
 
 
 def move_of(callback_id: str) -> Move:
@@ -49,7 +49,7 @@ def move_of(callback_id: str) -> Move:
 # Resolve ---------------------------------------------------------------------------------------------------------
 
 
-def _resolve(scene: Scene) -> list[Block]:
+def _resolve(scene: FormContext) -> list[Block]:
     incident = scene.incident
     lost = [Choice("data_loss", "Data was lost")]
     return [
@@ -62,16 +62,16 @@ def _resolve(scene: Scene) -> list[Block]:
     ]
 
 
-def _resolved(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
+def _resolved(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
     fields = ("summary", "resolution", "verification", "final_impact", "next_steps")
     said = {name: answers.text(name) for name in fields}
-    return Resolve.model_validate({"by": by, "key": slip.key, **said, "data_loss": bool(answers.choices("data_loss"))})
+    return Resolve.model_validate({"by": by, "key": state.key, **said, "data_loss": bool(answers.choices("data_loss"))})
 
 
 # Severity --------------------------------------------------------------------------------------------------------
 
 
-def _severity(scene: Scene) -> list[Block]:
+def _severity(scene: FormContext) -> list[Block]:
     others = [p for s, p in scene.policy.severities.items() if s is not scene.incident.severity]
     choices = [Choice(p.severity.value, f"{p.severity} - {p.name}", p.definition) for p in others]
     return [
@@ -80,22 +80,22 @@ def _severity(scene: Scene) -> list[Block]:
     ]
 
 
-def _severed(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
-    return severity_event(answers.choice("severity"), answers.text("why"), scene.policy, by, slip.key)
+def _severed(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
+    return severity_event(answers.choice("severity"), answers.text("why"), scene.policy, by, state.key)
 
 
 def severity_event(chosen: str, why: str, policy: Policy, by: str, key: str) -> ChangeSeverity:
     """Unfit when the policy does not know that severity."""
     known = {s.value: s for s in policy.severities}
     if chosen.upper() not in known:
-        raise Unfit({"severity": f"There is no severity {chosen or 'chosen'}: choose one of {', '.join(known)}."})
+        raise InvalidForm({"severity": f"There is no severity {chosen or 'chosen'}: choose one of {', '.join(known)}."})
     return ChangeSeverity(by=by, key=key, policy=policy.severities[Severity(chosen.upper())], why=why)
 
 
 # Page ------------------------------------------------------------------------------------------------------------
 
 
-def _page(scene: Scene) -> list[Block]:
+def _page(scene: FormContext) -> list[Block]:
     roles = [Choice(role, name, _holders(scene.roster, role)) for role, name in scene.roles.items()]
     return [
         members("people", "Whom?"),
@@ -109,24 +109,24 @@ def _holders(roster: Roster, role: str) -> str:
     return "nobody holds it now" if not count else f"{count} {'person' if count == 1 else 'people'} now"
 
 
-def _paged(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
+def _paged(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
     people, role = answers.people("people"), answers.choice("role")
     if not people and not role:
-        raise Unfit({"people": "Choose somebody, or a role below."})
-    return PagePeople(by=by, key=slip.key, people=people, role=role, why=answers.text("why"))
+        raise InvalidForm({"people": "Choose somebody, or a role below."})
+    return PagePeople(by=by, key=state.key, people=people, role=role, why=answers.text("why"))
 
 
 # The others ------------------------------------------------------------------------------------------------------
 
 
-def _schedule(scene: Scene) -> list[Block]:
+def _schedule(scene: FormContext) -> list[Block]:
     """A ticket of the backlog waits for a sprint, one of the team for the next deployment."""
     example = "Sprint 24" if scene.incident.policy.ticket == "backlog" else "The next deployment"
     hint = "A sprint, the next deployment, a day."
     return [words("when", "When is it done?", initial=scene.typed, lines=False, hint=hint, placeholder=example)]
 
 
-def _cancel(scene: Scene) -> list[Block]:
+def _cancel(scene: FormContext) -> list[Block]:
     twins = [Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in scene.others if i.id != scene.incident.id]
     return [
         select("duplicate_of", "What is it?", [Choice(FALSE_ALARM, "A false alarm"), *twins], initial=FALSE_ALARM),
@@ -134,9 +134,9 @@ def _cancel(scene: Scene) -> list[Block]:
     ]
 
 
-def _cancelled(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
+def _cancelled(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
     chosen = answers.choice("duplicate_of")
-    return Cancel(by=by, key=slip.key, why=answers.text("why"), duplicate_of="" if chosen == FALSE_ALARM else chosen)
+    return Cancel(by=by, key=state.key, why=answers.text("why"), duplicate_of="" if chosen == FALSE_ALARM else chosen)
 
 
 SECURITY_HINT = (
@@ -147,31 +147,31 @@ FORMS: dict[Move, Form] = {
         "Root cause found",
         "Record it",
         words_only("cause", "What is the root cause?"),
-        lambda answers, scene, by, slip: RootCause(by=by, key=slip.key, cause=answers.text("cause")),
+        lambda answers, scene, by, state: RootCause(by=by, key=state.key, cause=answers.text("cause")),
     ),
     Move.FIX_FAILED: Form(
         "The fix did not hold",
         "Say so",
         words_only("text", "What do you see?", optional=True),
-        lambda answers, scene, by, slip: FixFailed(by=by, key=slip.key, text=answers.text("text")),
+        lambda answers, scene, by, state: FixFailed(by=by, key=state.key, text=answers.text("text")),
     ),
     Move.WORKAROUND: Form(
         "Workaround in place",
         "Record it",
         words_only("text", "What is the workaround?", hint="People can work again; the cause is still to be found."),
-        lambda answers, scene, by, slip: Workaround(by=by, key=slip.key, text=answers.text("text")),
+        lambda answers, scene, by, state: Workaround(by=by, key=state.key, text=answers.text("text")),
     ),
     Move.SCHEDULE: Form(
         "Schedule it",
         "Schedule",
         _schedule,
-        lambda answers, scene, by, slip: Schedule(by=by, key=slip.key, when=answers.text("when")),
+        lambda answers, scene, by, state: Schedule(by=by, key=state.key, when=answers.text("when")),
     ),
     Move.VERIFY: Form(
         "The fix was verified",
         "Record it",
         words_only("text", "What was looked at?", optional=True),
-        lambda answers, scene, by, slip: Verify(by=by, key=slip.key, text=answers.text("text")),
+        lambda answers, scene, by, state: Verify(by=by, key=state.key, text=answers.text("text")),
     ),
     Move.UPDATE: Form("Post an update", "Post", update_blocks, update_event),
     Move.EDIT: Form("Edit the details", "Save", edit_blocks, edit_event),
@@ -182,20 +182,20 @@ FORMS: dict[Move, Form] = {
         "Mark as security",
         "Make it private",
         words_only("why", "Why?", optional=True, hint=SECURITY_HINT),
-        lambda answers, scene, by, slip: MarkSecurity(by=by, key=slip.key, why=answers.text("why")),
+        lambda answers, scene, by, state: MarkSecurity(by=by, key=state.key, why=answers.text("why")),
     ),
     Move.RESOLVE: Form("Resolve the incident", "Resolve", _resolve, _resolved),
     Move.REOPEN: Form(
         "Reopen the incident",
         "Reopen",
         words_only("why", "Why?", optional=True, hint="All clocks start again, and the first tier is paged."),
-        lambda answers, scene, by, slip: Reopen(by=by, key=slip.key, why=answers.text("why")),
+        lambda answers, scene, by, state: Reopen(by=by, key=state.key, why=answers.text("why")),
     ),
     Move.REVIEWED: Form(
         "The review was held",
         "Record it",
         words_only("text", "What came of it?", optional=True, hint="The war room is archived then."),
-        lambda answers, scene, by, slip: Reviewed(by=by, key=slip.key, text=answers.text("text")),
+        lambda answers, scene, by, state: Reviewed(by=by, key=state.key, text=answers.text("text")),
     ),
     Move.CANCEL: Form("Cancel the incident", "Cancel the incident", _cancel, _cancelled),
 }

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from bot.moves.form import Scene
+from bot.moves.form import FormContext
 from bot.render.blockkit import Block
-from bot.render.form_state import Slip
-from bot.render.inputs import Answers, Choice, select, words
+from bot.render.form_state import FormState
+from bot.render.inputs import Choice, FormValues, select, words
 from escalation.engine.state_machine import statuses_ahead
 from escalation.incident.events import MoveEvent, PostUpdate
 from escalation.incident.model import Incident, Status
@@ -15,7 +15,7 @@ CADENCE = "cadence"
 PROMISES = ("15m", "30m", "1h", "2h", "4h", "8h", "24h")
 
 
-def update_blocks(scene: Scene) -> list[Block]:
+def update_blocks(scene: FormContext) -> list[Block]:
     """Nothing of a security incident is ever worded for the public."""
     incident = scene.incident
     statuses = [Choice(s.value, s.value.capitalize()) for s in statuses_ahead(incident.status)]
@@ -54,24 +54,24 @@ def _promises(incident: Incident) -> list[Choice]:
     return [Choice(CADENCE, usual), *(Choice(p, spoken_duration(parse_duration(p))) for p in PROMISES)]
 
 
-def update_event(answers: Answers, scene: Scene, by: str, slip: Slip) -> MoveEvent:
+def update_event(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
     """The update, with the move that its status implies."""
     return PostUpdate(
         by=by,
-        key=slip.key,
+        key=state.key,
         progress=answers.text("progress"),
         next_steps=answers.text("next_steps"),
         eta=answers.text("eta"),
         impact=answers.text("impact"),
-        status=_new_status(answers.choice("status"), slip),
+        status=_new_status(answers.choice("status"), state),
         next_in=_promised(answers.choice("next_in")),
         public_wording=answers.text("public_wording"),
     )
 
 
-def _new_status(chosen: str, slip: Slip) -> Status | None:
+def _new_status(chosen: str, state: FormState) -> Status | None:
     """A status that was left as the modal showed it says nothing: the incident may have moved on meanwhile."""
-    return None if chosen in ("", slip.status) else Status(chosen)
+    return None if chosen in ("", state.status) else Status(chosen)
 
 
 def _promised(choice: str) -> timedelta | None:

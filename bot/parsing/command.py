@@ -46,7 +46,7 @@ _MARKED = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ParsedCommand:
     """A command as it was typed. `verb` is empty for one that we do not know; `incident` when none was named.
 
     `text` is still as Slack sent it: mentions in angle brackets, `&`, `<` and `>` as entities.
@@ -58,7 +58,7 @@ class Asked:
     text: str = ""
 
 
-def parse(text: str) -> Asked:
+def parse(text: str) -> ParsedCommand:
     """Read what follows /incident. The id may stand first, or second where a severity or a person stands first."""
     word, rest = _first(text)
     verb = _BY_WORD.get(word.lower(), "") if word else "help"
@@ -69,7 +69,7 @@ def parse(text: str) -> Asked:
         head, tail = _first(rest)
         incident, tail = _take_id(tail)
         rest = f"{head} {tail}".strip()
-    return Asked(verb, word, incident, rest)
+    return ParsedCommand(verb, word, incident, rest)
 
 
 def _first(text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from escalation.config.company import Company, Directory, suggest
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
 from escalation.oncall.overrides import Did, next_turn_of, noted
-from escalation.oncall.schedule import Duty, upcoming_shifts
+from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.times import local_instant
 from escalation.values import PersonId
 
@@ -56,11 +56,11 @@ class _Asking:
     wish: Wish
     rest: str
     why: str
-    duty: Duty
+    duty: OncallState
     now: datetime
 
 
-def wanted(wish: Wish, duty: Duty, now: datetime) -> Duty:
+def wanted(wish: Wish, duty: OncallState, now: datetime) -> OncallState:
     """The duty as it is after the wish, with a notice of it."""
     verb, _, rest = wish.text.strip().partition(" ")
     if verb.lower() not in _STEPS:
@@ -79,13 +79,13 @@ def _no_such(verb: str, wish: Wish) -> str:
     return "\n".join((f"There is no `/incident oncall {spoken(verb, wish.directory.names)}`.{hint}", *USAGE))
 
 
-def _take(asking: _Asking) -> Duty:
+def _take(asking: _Asking) -> OncallState:
     rotation, _ = _rotation(asking)
     wish = asking.wish
     return arranging.take(asking.duty, wish.company, rotation, wish.key, asking.now, wish.by, asking.why)
 
 
-def _override(asking: _Asking) -> Duty:
+def _override(asking: _Asking) -> OncallState:
     rotation, rest = _rotation(asking)
     person, times = _person(rest, asking.wish)
     if not person:
@@ -97,7 +97,7 @@ def _override(asking: _Asking) -> Duty:
     )
 
 
-def _swap(asking: _Asking) -> Duty:
+def _swap(asking: _Asking) -> OncallState:
     rotation, rest = _rotation(asking)
     match = _WITH.fullmatch(rest)
     if not match:
@@ -110,7 +110,7 @@ def _swap(asking: _Asking) -> Duty:
     return arranging.swap(asking.duty, wish.company, rotation, first, second, asking.now, wish.by, asking.why)
 
 
-def _away(asking: _Asking) -> Duty:
+def _away(asking: _Asking) -> OncallState:
     wish, zone = asking.wish, asking.wish.company.timezone
     person, days = _person(asking.rest, wish)
     if not _FROM_TO.fullmatch(days) and days:
@@ -119,13 +119,13 @@ def _away(asking: _Asking) -> Duty:
     return arranging.away(asking.duty, wish.company, person or wish.key, starts, ends, asking.now, wish.by, asking.why)
 
 
-def _cancel(asking: _Asking) -> Duty:
+def _cancel(asking: _Asking) -> OncallState:
     if not asking.rest:
         raise Refused(f"Say which: {USAGE[5]}. `/incident oncall` shows the numbers.")
     return arranging.cancel(asking.duty, asking.rest)
 
 
-_STEPS: dict[str, tuple[Callable[[_Asking], Duty], Did]] = {
+_STEPS: dict[str, tuple[Callable[[_Asking], OncallState], Did]] = {
     "take": (_take, "took"),
     "override": (_override, "override"),
     "swap": (_swap, "swapped"),

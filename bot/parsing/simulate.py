@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.deps import BotParts
+from bot.deps import BotDeps
 from escalation.config.company import Directory, suggest
 from escalation.config.policy import Said, Severity
 from escalation.errors import Refused
 from escalation.incident.model import EntryKind, Facts
 from escalation.oncall.roster import roster
-from escalation.oncall.schedule import Duty
+from escalation.oncall.schedule import OncallState
 from escalation.service import terms_for
 from escalation.simulation import REPORTER, Row, Simulation, Step, comes_again, simulate
 from escalation.text import Line, Strong, Time, line, text
@@ -37,10 +37,10 @@ class _Wish:
     said: set[Said] = field(default_factory=set)
 
 
-def simulated(parts: BotParts, directory: Directory, duty: Duty, text: str, now: datetime) -> tuple[Line, ...]:
+def simulated(deps: BotDeps, directory: Directory, duty: OncallState, text: str, now: datetime) -> tuple[Line, ...]:
     """The answer to `simulate` with these words. Raises Refused with a remedy for words that cannot be taken."""
     wish = _read(text)
-    company, policy = parts.company, parts.desk.severity(wish.severity)
+    company, policy = deps.company, deps.service.severity(wish.severity)
     start = _start(wish.words.get("at"), company.timezone, now)
     facts = _facts(wish, set(company.services))
     script = {step: _length(name, wish.words[name]) for name, step in _LENGTHS.items() if name in wish.words}

@@ -9,7 +9,7 @@ MORE = "more"  # the action id of the overflow menus, whose options carry presse
 
 
 @dataclass(frozen=True)
-class Press:
+class ButtonValue:
     """One press of a button. Encoded it stays under the 150 characters of an option's value.
 
     `about` is what the move needs besides: `3:approved` (a communication's number and the answer to it), `scribe` (a
@@ -26,11 +26,11 @@ class Press:
         return f"{self.move}|{self.incident}|{','.join(map(str, self.seen))}{about}"
 
     @classmethod
-    def of(cls, move: Move, incident: Incident, about: str = "") -> "Press":
+    def of(cls, move: Move, incident: Incident, about: str = "") -> "ButtonValue":
         return cls(move, incident.id, incident.tiers_paged, about)
 
     @classmethod
-    def decode(cls, value: str) -> "Press":
+    def decode(cls, value: str) -> "ButtonValue":
         """ValueError when the value is not one of ours. Messages from before there was an `about` have none."""
         move, incident, seen, *about = value.split("|", 3)
         return cls(Move(move), incident, tuple(int(t) for t in seen.split(",") if t), about[0] if about else "")

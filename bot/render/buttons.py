@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, plain_text
-from bot.render.button_value import MORE, Press
+from bot.render.button_value import MORE, ButtonValue
 from bot.render.mrkdwn import cut, escape
 from escalation.config.policy import PhaseStart
 from escalation.engine.paging import next_tier
@@ -202,7 +202,7 @@ def _button(ask: Ask, incident: Incident) -> Block:
         "type": "button",
         "action_id": ask.action_id,
         "text": plain_text(ask.label or LABELS[move], BUTTON),
-        "value": Press.of(move, incident, ask.about).encode(),
+        "value": ButtonValue.of(move, incident, ask.about).encode(),
     }
     if move is Move.ACKNOWLEDGE or (move is Move.RESOLVE and incident.status is Status.MONITORING):
         button["style"] = "primary"
@@ -231,7 +231,7 @@ def _menu(moves: tuple[Move, ...], incident: Incident) -> Block:
 
 
 def _option(move: Move, incident: Incident) -> Block:
-    option: Block = {"text": plain_text(LABELS[move], OPTION), "value": Press.of(move, incident).encode()}
+    option: Block = {"text": plain_text(LABELS[move], OPTION), "value": ButtonValue.of(move, incident).encode()}
     if move is Move.ESCALATE:
         option["description"] = plain_text(f"Pages {_tier_ahead(incident)}", OPTION)
     return option

@@ -26,7 +26,7 @@ from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, ren
 from bot.render.upcoming import what_fires_next
 from escalation.config.policy import Means
 from escalation.engine.upcoming import Upcoming
-from escalation.incident.model import MOST_ALSO, EntryKind, Incident, Owed, OwedState, PageState
+from escalation.incident.model import MOST_ALSO, EntryKind, Incident, OwedCommunication, OwedState, PageState
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.timeline import LEADS, war_room, why_you
 from escalation.times import spoken_duration
@@ -266,13 +266,13 @@ def _told_outside(incident: Incident) -> list[str]:
     return [f"📣 *{_through(owed)}:* {_standing(owed, incident)}" for owed in latest.values()]
 
 
-def _through(owed: Owed) -> str:
+def _through(owed: OwedCommunication) -> str:
     """`Status page`; what goes through Slack alone is called after its audience."""
     by_hand = ", ".join(m.replace("_", " ") for m in owed.through if m is not Means.SLACK)
     return (by_hand or str(owed.plan.audience)).capitalize()
 
 
-def _standing(owed: Owed, incident: Incident) -> str:
+def _standing(owed: OwedCommunication, incident: Incident) -> str:
     by = f" by {person(owed.by)}" if owed.by else ""
     match owed.state:
         case OwedState.WAITING:
@@ -285,7 +285,7 @@ def _standing(owed: Owed, incident: Incident) -> str:
             return f"done{by}"
 
 
-def _deadline(owed: Owed, incident: Incident) -> str:
+def _deadline(owed: OwedCommunication, incident: Incident) -> str:
     if owed.due is None:
         return "owed"
     missed = any(e.kind is EntryKind.OVERDUE and e.fields["n"] == str(owed.n) for e in incident.timeline)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
-class Slip:
+class FormState:
     """`key` makes a doubled submit harmless; `response_url` is where an answer to the person may go (30 minutes).
 
     `status` is what the modal showed; `link` leads to the message that an incident is declared from. With a
@@ -24,5 +24,5 @@ class Slip:
         return json.dumps({name: value for name, value in asdict(self).items() if value})
 
     @classmethod
-    def decode(cls, metadata: str) -> "Slip":
+    def decode(cls, metadata: str) -> "FormState":
         return cls(**json.loads(metadata))

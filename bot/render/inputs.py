@@ -119,7 +119,7 @@ def notice(title: str, text: str) -> View:
     return {"type": "modal", "title": plain_text(title, TITLE), "close": close, "blocks": [section]}
 
 
-class Answers:
+class FormValues:
     """What somebody filled in, by field; and what the modal had shown there."""
 
     def __init__(self, view: View) -> None:

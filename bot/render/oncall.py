@@ -10,7 +10,7 @@ from bot.render.mrkdwn import DAY, cut, escape, moment, person, render, share
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.oncall.roster import Roster
-from escalation.oncall.schedule import NOTHING_ARRANGED, Duty, Feed, absences, next_on_duty, on_duty, shift_at
+from escalation.oncall.schedule import NOTHING_ARRANGED, Feed, OncallState, absences, next_on_duty, on_duty, shift_at
 from escalation.text import Line, Person, Span, Strong, Time, line, people
 from escalation.values import PersonId
 
@@ -23,7 +23,7 @@ def on_call(
     directory: Directory,
     duty: Roster,
     now: datetime,
-    arranged: Duty = NOTHING_ARRANGED,
+    arranged: OncallState = NOTHING_ARRANGED,
 ) -> tuple[Line, ...]:
     """Lines for each rotation, for what was arranged, then one for each role of the policy."""
     board = Board(company, directory, arranged, now)
@@ -33,7 +33,7 @@ def on_call(
 class Board:
     """What there is to tell of rotations at an instant."""
 
-    def __init__(self, company: Company, directory: Directory, arranged: Duty, now: datetime) -> None:
+    def __init__(self, company: Company, directory: Directory, arranged: OncallState, now: datetime) -> None:
         self._company = company
         self._directory = directory
         self._arranged = arranged

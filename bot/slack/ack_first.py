@@ -12,7 +12,7 @@ LONGEST = 0.25  # seconds that a deed gives way; a trigger_id lasts three
 QUIET = 0.05  # seconds without a request: of many at once, the next is still on its way through the kernel
 
 
-class Courtesy:
+class AckFirst:
     """Counts the requests that Slack waits for."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Courtesy:
             if not self._waiting:
                 self._quiet = asyncio.get_running_loop().call_later(QUIET, self._nobody.set)
 
-    async def after_you(self) -> None:
+    async def wait_for_acks(self) -> None:
         """To be awaited between acknowledging and doing: returns once nobody waits, or after a moment anyway."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LONGEST):

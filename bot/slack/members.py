@@ -16,7 +16,7 @@ MEMBERS_FOR = 10.0  # seconds that a room's list of members is believed
 UNKNOWN = "Slack did not say who you are. Try again in a moment."
 
 
-class People:
+class Members:
     """`colleagues` gives the members that the configuration names: they are known even while Slack does not answer.
 
     `team` is the id of our own workspace, asked for when it is needed first.

@@ -13,7 +13,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
-from bot.slack.ack_first import Courtesy
+from bot.slack.ack_first import AckFirst
 from bot.slack.client import UNREACHABLE, said_by_slack
 
 PING = 3.0  # seconds; measured: 0 s deaf after a TCP reset, about 3 s in a black hole
@@ -43,9 +43,9 @@ def wrong_token(error: Exception, name: str) -> WrongToken | None:
 class _Handler(AsyncSocketModeHandler):
     """Acknowledges commands and clicks before Bolt looks at them; forms and events are answered by Bolt."""
 
-    def __init__(self, app: AsyncApp, app_token: str, courtesy: Courtesy) -> None:
+    def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst) -> None:
         super().__init__(app, app_token, logger=quiet, ping_interval=PING)
-        self._courtesy = courtesy
+        self._courtesy = ack_first
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as Bolt's own
         with self._courtesy.acknowledging():
@@ -53,16 +53,16 @@ class _Handler(AsyncSocketModeHandler):
                 await super().handle(client, req)
                 return
             await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
-        await self._courtesy.after_you()
+        await self._courtesy.wait_for_acks()
         await run_async_bolt_app(self.app, req)
 
 
 class SocketConnection:
     """Keeps one connection to Slack alive for as long as `keep` runs. `silence` in seconds."""
 
-    def __init__(self, app: AsyncApp, app_token: str, courtesy: Courtesy, silence: float = SILENCE) -> None:
+    def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst, silence: float = SILENCE) -> None:
         self._app = app
-        self._courtesy = courtesy
+        self._courtesy = ack_first
         self.silence = silence
         self._app_token = app_token
         self._handler: AsyncSocketModeHandler | None = None

@@ -10,7 +10,16 @@ from escalation.engine.responders import speaker
 from escalation.errors import Refused
 from escalation.incident.effects import MailOut, Place
 from escalation.incident.events import Answer, AnswerCommunication
-from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident, Owed, OwedState, Stage
+from escalation.incident.model import (
+    Checkpoint,
+    CheckpointKind,
+    Entry,
+    EntryKind,
+    Incident,
+    OwedCommunication,
+    OwedState,
+    Stage,
+)
 from escalation.values import PersonId
 
 _ANSWERS = {
@@ -75,7 +84,7 @@ def lowered(change: Change, by: PersonId) -> None:
     _replace(change, {o.n: o.model_copy(update={"state": OwedState.DECLINED, "by": by}) for o in early})
 
 
-def pending(incident: Incident) -> tuple[Owed, ...]:
+def pending(incident: Incident) -> tuple[OwedCommunication, ...]:
     """What waits for a person: for their approval, or to be published."""
     return tuple(o for o in incident.communications if o.state in PENDING)
 
@@ -120,7 +129,7 @@ def overdue(change: Change, checkpoint: Checkpoint) -> None:
         change.tell(person, entry)
 
 
-def _too_late(owed: Owed) -> str:
+def _too_late(owed: OwedCommunication) -> str:
     words = {
         OwedState.WAITING: "It waits for approval: approve it first.",
         OwedState.OWED: "It is approved already.",
@@ -143,7 +152,7 @@ def _listening(incident: Incident) -> tuple[Communication, ...]:
     return tuple(p for p in _told(incident) if latest[p.id] in (Stage.FIRST, Stage.UPDATE))
 
 
-def _silent(owed: Owed) -> bool:
+def _silent(owed: OwedCommunication) -> bool:
     """Declined, or not approved (when it was replaced, either)."""
     unapproved = owed.plan.approval and not owed.by
     return owed.state in (OwedState.WAITING, OwedState.DECLINED) or (owed.state is OwedState.REPLACED and unapproved)
@@ -173,7 +182,7 @@ def _owe(change: Change, plan: Communication, stage: Stage) -> None:
     wording = incident.facts.public_wording or incident.policy.public_text
     entry = change.note(EntryKind.COMMUNICATION, why=plan.why, text=wording, fields=fields)
     _replace(change, _outdated(change.incident, plan))
-    owed = Owed(n=n, plan=plan, stage=stage, through=through, entry=entry.n, due=due, state=state)
+    owed = OwedCommunication(n=n, plan=plan, stage=stage, through=through, entry=entry.n, due=due, state=state)
     change.set(communications=(*change.incident.communications, owed))
     if state is not OwedState.WAITING:
         _send(change, entry, through)
@@ -196,7 +205,7 @@ def _next_update(incident: Incident) -> str:
     return next((c.due.isoformat() for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE), "")
 
 
-def _outdated(incident: Incident, plan: Communication) -> dict[int, Owed]:
+def _outdated(incident: Incident, plan: Communication) -> dict[int, OwedCommunication]:
     """What still waits of the same plan: a newer word takes its place."""
     older = (o for o in pending(incident) if o.plan.id == plan.id)
     return {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in older}
@@ -221,6 +230,6 @@ def _names(means: tuple[Means, ...]) -> str:
     return ", ".join(m.replace("_", " ") for m in means)
 
 
-def _replace(change: Change, changed: dict[int, Owed]) -> None:
+def _replace(change: Change, changed: dict[int, OwedCommunication]) -> None:
     if changed:
         change.set(communications=tuple(changed.get(o.n, o) for o in change.incident.communications))

@@ -248,7 +248,7 @@ class OwedState(StrEnum):
     REPLACED = "replaced"
 
 
-class Owed(Frozen):
+class OwedCommunication(Frozen):
     """A word that somebody outside the response is owed: by which plan, through what, by when.
 
     The plan is kept whole: a severity that was changed since may not have it. `entry` is the line of the timeline that
@@ -324,7 +324,7 @@ class Incident(Frozen):
     offers: dict[Lead, PersonId] = {}
     linked: tuple[str, ...] = ()
     coordinated_in: str = ""
-    communications: tuple[Owed, ...] = ()
+    communications: tuple[OwedCommunication, ...] = ()
     phase: int = -1
     resolution: Resolution | None = None
     closed_at: datetime | None = None
@@ -400,7 +400,7 @@ class Incident(Frozen):
         kind = CopyKind.ROOM if self.private else CopyKind.CHANNEL
         return next((c for c in self.copies if c.kind is kind and not c.redacted), None)
 
-    def owed(self, n: int) -> Owed:
+    def owed(self, n: int) -> OwedCommunication:
         """Communications are numbered from 1 without gaps."""
         return self.communications[n - 1]
 

@@ -11,7 +11,7 @@ from escalation.oncall.roster import Roster
 from escalation.text import people
 from escalation.values import Frozen, PersonId
 
-Deed = Move | Literal["declare", "see"]
+Action = Move | Literal["declare", "see"]
 
 
 class Kind(StrEnum):
@@ -39,7 +39,7 @@ HIDDEN = "It is a private incident: only the members of its room and the people 
 
 
 def check(
-    what: Deed,
+    what: Action,
     actor: Actor,
     incident: Incident | None,
     roster: Roster,

@@ -11,7 +11,7 @@ from escalation.messages.template import Wording
 from escalation.messages.timeline import MARKS, WORDING
 from escalation.oncall.activities import CADENCE
 from escalation.oncall.handovers import ShiftChange
-from escalation.oncall.reminders import OwedActivity, OwedRelease, OwedTestPage, OwedUnanswered, call_length
+from escalation.oncall.reminders import DueActivity, DueRelease, DueTestPage, DueUnanswered, call_length
 from escalation.oncall.schedule import Away, Notice, Override
 from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line, people
 from escalation.times import spoken_duration
@@ -32,7 +32,7 @@ class Announcer:
 
     # Handovers -------------------------------------------------------------------------------------------------------
 
-    def test_page(self, owed: OwedTestPage, rules: HandoverRules) -> Lines:
+    def test_page(self, owed: DueTestPage, rules: HandoverRules) -> Lines:
         change, within = owed.change, spoken_duration(rules.answer_within)
         stays = line("Until then, ", *self._people(change.outgoing), " stays on call beside you.")
         return (
@@ -41,7 +41,7 @@ class Announcer:
             *((stays,) if change.outgoing else ()),
         )
 
-    def unanswered(self, owed: OwedUnanswered) -> Lines:
+    def unanswered(self, owed: DueUnanswered) -> Lines:
         test = owed.test
         who = Person(self._member(test.person))
         how = "has not answered the test page" if test.ts else "cannot be reached in Slack: the test page failed"
@@ -55,7 +55,7 @@ class Announcer:
             line("Call them, or take the shift: ", f"/incident oncall take {test.rotation}"),
         )
 
-    def released(self, owed: OwedRelease) -> Lines:
+    def released(self, owed: DueRelease) -> Lines:
         test, answered = owed.test, owed.due
         who = Person(self._member(test.person))
         said = line(Strong("✅ Test page: "), who, " has answered, at ", _day(answered), ".")
@@ -95,7 +95,7 @@ class Announcer:
 
     # The rest --------------------------------------------------------------------------------------------------------
 
-    def activity(self, owed: OwedActivity, incidents: Iterable[Incident]) -> Lines:
+    def activity(self, owed: DueActivity, incidents: Iterable[Incident]) -> Lines:
         activity = owed.activity
         listed = [i for i in incidents if i.severity in activity.lists]
         lines = self._wording.lines(

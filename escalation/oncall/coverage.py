@@ -9,7 +9,7 @@ from itertools import pairwise
 from escalation.config.company import DYNAMIC, Company, Directory, Holder
 from escalation.config.policy import Policy, Severity
 from escalation.oncall.roster import Roster, roster, unasked
-from escalation.oncall.schedule import Duty, absences, boundaries, on_duty, shift_at
+from escalation.oncall.schedule import OncallState, absences, boundaries, on_duty, shift_at
 from escalation.values import Frozen
 
 
@@ -44,7 +44,7 @@ class Rung(Frozen):
 def first_gap(
     company: Company,
     policy: Policy,
-    duty: Duty,
+    duty: OncallState,
     start: datetime,
     end: datetime,
     directory: Directory | None = None,
@@ -56,7 +56,7 @@ def first_gap(
 def gaps(
     company: Company,
     policy: Policy,
-    duty: Duty,
+    duty: OncallState,
     start: datetime,
     end: datetime,
     directory: Directory | None = None,
@@ -73,7 +73,7 @@ def gaps(
 Span = tuple[datetime, datetime, Roster]
 
 
-def _spans(company: Company, duty: Duty, start: datetime, end: datetime, directory: Directory) -> Iterator[Span]:
+def _spans(company: Company, duty: OncallState, start: datetime, end: datetime, directory: Directory) -> Iterator[Span]:
     for at, until in pairwise((start, *boundaries(company, duty, start, end), end)):
         yield at, until, roster(company, directory, at, duty)
 
@@ -88,7 +88,7 @@ def _rungs(company: Company, policy: Policy) -> Iterator[Rung]:
                 yield from (rung.model_copy(update={"service": s}) for s in company.services)
 
 
-def _of_rung(rung: Rung, spans: list[Span], company: Company, duty: Duty) -> Iterator[Gap]:
+def _of_rung(rung: Rung, spans: list[Span], company: Company, duty: OncallState) -> Iterator[Gap]:
     """Its empty spans, neighbours joined."""
     gap: Gap | None = None
     for starts, ends, held in spans:
@@ -102,13 +102,13 @@ def _of_rung(rung: Rung, spans: list[Span], company: Company, duty: Duty) -> Ite
         yield gap
 
 
-def _begun(rung: Rung, at: datetime, company: Company, duty: Duty) -> Gap:
+def _begun(rung: Rung, at: datetime, company: Company, duty: OncallState) -> Gap:
     why = "; ".join(dict.fromkeys(_why(role, rung.service, company, duty, at) for role in rung.roles))
     said = rung.model_dump(exclude={"roles"})
     return Gap(**said, starts=at, ends=at, why=why)
 
 
-def _why(role: str, service: str, company: Company, duty: Duty, at: datetime) -> str:
+def _why(role: str, service: str, company: Company, duty: OncallState, at: datetime) -> str:
     holders = company.roles.get(role, ())
     if holders:
         return " and ".join(_absent(h, company, duty, at) for h in holders)
@@ -118,7 +118,7 @@ def _why(role: str, service: str, company: Company, duty: Duty, at: datetime) ->
     return f"roles.{role} names nobody"
 
 
-def _absent(holder: Holder, company: Company, duty: Duty, at: datetime) -> str:
+def _absent(holder: Holder, company: Company, duty: OncallState, at: datetime) -> str:
     if holder.group:
         return f"the user group {holder.group} has no members"
     name = holder.rotation or ""
@@ -134,7 +134,7 @@ def _absent(holder: Holder, company: Company, duty: Duty, at: datetime) -> str:
     return f"nobody of rotation {name} is there ({until})"
 
 
-def _silent(name: str, duty: Duty) -> str:
+def _silent(name: str, duty: OncallState) -> str:
     feed = duty.feeds.get(name)
     if feed is None or feed.fetched_at is None:
         return f"the calendar of rotation {name} was never read"

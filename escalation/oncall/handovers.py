@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from escalation.config.business_time import Calendar
 from escalation.config.company import Company
-from escalation.oncall.schedule import Duty, upcoming_shifts
+from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.values import Frozen
 
 AFTER_OPENING = timedelta(hours=2)
@@ -39,7 +39,9 @@ def shift_id(rotation: str, starts: datetime) -> str:
     return f"{rotation}-{starts:%Y%m%dT%H%M}"
 
 
-def shift_changes(name: str, company: Company, duty: Duty, start: datetime, end: datetime) -> Iterator[ShiftChange]:
+def shift_changes(
+    name: str, company: Company, duty: OncallState, start: datetime, end: datetime
+) -> Iterator[ShiftChange]:
     """The handovers of a rotation from `start` until before `end`.
 
     One for each planned shift: where its people first differ from those before. An override in the midst of a shift is

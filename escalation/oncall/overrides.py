@@ -12,9 +12,9 @@ from escalation.config.rotations import Shift
 from escalation.errors import Refused
 from escalation.oncall.schedule import (
     Away,
-    Duty,
     Feed,
     Notice,
+    OncallState,
     Override,
     TestPage,
     Turn,
@@ -30,7 +30,7 @@ D = TypeVar("D", Override, Away)
 
 
 def override(
-    duty: Duty,
+    duty: OncallState,
     company: Company,
     rotation: str,
     person: str,
@@ -39,7 +39,7 @@ def override(
     now: datetime,
     by: PersonId = "",
     why: str = "",
-) -> Duty:
+) -> OncallState:
     """A person is on duty in a rotation from (inclusive) until (exclusive), over the plan and all earlier overrides."""
     _known("rotation", rotation, company.rotations)
     _known("person", person, company.people)
@@ -49,8 +49,8 @@ def override(
 
 
 def take(
-    duty: Duty, company: Company, rotation: str, person: str, now: datetime, by: PersonId = "", why: str = ""
-) -> Duty:
+    duty: OncallState, company: Company, rotation: str, person: str, now: datetime, by: PersonId = "", why: str = ""
+) -> OncallState:
     """A person takes the turn that holds now, until its end."""
     _known("rotation", rotation, company.rotations)
     turn = shift_at(rotation, company, duty, now)
@@ -62,7 +62,7 @@ def take(
 
 
 def swap(
-    duty: Duty,
+    duty: OncallState,
     company: Company,
     rotation: str,
     first: datetime,
@@ -70,7 +70,7 @@ def swap(
     now: datetime,
     by: PersonId = "",
     why: str = "",
-) -> Duty:
+) -> OncallState:
     """Two turns, each named by an instant in it, change their people; of a turn that holds already, what is left."""
     _known("rotation", rotation, company.rotations)
     mine, yours = (shift_at(rotation, company, duty, at) for at in (first, second))
@@ -86,7 +86,7 @@ def swap(
 
 
 def away(
-    duty: Duty,
+    duty: OncallState,
     company: Company,
     person: str,
     starts: datetime,
@@ -94,7 +94,7 @@ def away(
     now: datetime,
     by: PersonId = "",
     why: str = "",
-) -> Duty:
+) -> OncallState:
     """A person is away from (inclusive) until (exclusive): the next in each rotation's order covers their turns."""
     _known("person", person, company.people)
     _possible(starts, ends, now)
@@ -102,7 +102,7 @@ def away(
     return _forgetful(duty, now, made=made.id, away=(*duty.away, made))
 
 
-def cancel(duty: Duty, number: str | int) -> Duty:
+def cancel(duty: OncallState, number: str | int) -> OncallState:
     """Take back the override or absence of that number."""
     wanted = str(number).removeprefix("#")
     overrides, gone = _without(duty.overrides, wanted), _without(duty.away, wanted)
@@ -111,33 +111,33 @@ def cancel(duty: Duty, number: str | int) -> Duty:
     return duty.model_copy(update={"overrides": overrides, "away": gone})
 
 
-def next_turn_of(rotation: str, person: str, company: Company, duty: Duty, at: datetime) -> Turn | None:
+def next_turn_of(rotation: str, person: str, company: Company, duty: OncallState, at: datetime) -> Turn | None:
     """The turn that somebody is in or has next, half a year ahead; None when there is none."""
     turns = upcoming_shifts(rotation, company, duty, at, at + FARTHEST)
     return next((t for t in turns if person in t.people), None)
 
 
-def fed(duty: Duty, rotation: str, shifts: Iterable[Shift], at: datetime) -> Duty:
+def fed(duty: OncallState, rotation: str, shifts: Iterable[Shift], at: datetime) -> OncallState:
     """A rotation's calendar was read."""
     feed = Feed(rotation=rotation, shifts=tuple(shifts), fetched_at=at)
     return duty.model_copy(update={"feeds": {**duty.feeds, rotation: feed}})
 
 
-def feed_failed(duty: Duty, rotation: str, error: str, at: datetime) -> Duty:
+def feed_failed(duty: OncallState, rotation: str, error: str, at: datetime) -> OncallState:
     """A rotation's calendar could not be read: its last good copy goes on."""
     before = duty.feeds.get(rotation, Feed(rotation=rotation))
     feed = before.model_copy(update={"error": error, "failed_at": at})
     return duty.model_copy(update={"feeds": {**duty.feeds, rotation: feed}})
 
 
-def tested(duty: Duty, page: TestPage) -> Duty:
+def tested(duty: OncallState, page: TestPage) -> OncallState:
     """The test page of a shift was sent. The first one of a shift and person counts."""
     if any(_same(t, page) for t in duty.tests):
         return duty
     return _forgetful(duty, page.sent_at, tests=(*duty.tests, page))
 
 
-def answered(duty: Duty, rotation: str, shift_start: datetime, person: str, at: datetime) -> Duty:
+def answered(duty: OncallState, rotation: str, shift_start: datetime, person: str, at: datetime) -> OncallState:
     """A test page was answered: whoever was on call before is released. A second answer changes nothing."""
 
     def heard(test: TestPage) -> TestPage:
@@ -148,7 +148,7 @@ def answered(duty: Duty, rotation: str, shift_start: datetime, person: str, at: 
     return duty if tests == duty.tests else duty.model_copy(update={"tests": tests})
 
 
-def reached(duty: Duty, person: str, at: datetime) -> Duty:
+def reached(duty: OncallState, person: str, at: datetime) -> OncallState:
     """Somebody answered a real page: that answers whatever test page of theirs waits."""
     for test in duty.tests:
         if test.person == person and test.sent_at <= at:
@@ -179,7 +179,7 @@ def _without(pieces: tuple[D, ...], number: str) -> tuple[D, ...]:
     return tuple(p for p in pieces if str(p.id) != number)
 
 
-def _forgetful(duty: Duty, now: datetime, **changed: Any) -> Duty:
+def _forgetful(duty: OncallState, now: datetime, **changed: Any) -> OncallState:
     """The changed duty without what ended long ago."""
     after = duty.model_copy(update=changed)
     oldest = now - KEPT
@@ -196,7 +196,7 @@ TOLD_FOR = timedelta(days=2)  # what is older is told or, after an outage, not w
 Did = Literal["took", "override", "swapped", "away", "cancelled"]
 
 
-def noted(before: Duty, after: Duty, did: Did, by: PersonId, at: datetime) -> Duty:
+def noted(before: OncallState, after: OncallState, did: Did, by: PersonId, at: datetime) -> OncallState:
     """The changed duty with a notice of what was made or taken back since `before`."""
     gone = [p for p in _pieces(before) if p not in _pieces(after)]
     made = [p for p in _pieces(after) if p.id > before.made]
@@ -205,5 +205,5 @@ def noted(before: Duty, after: Duty, did: Did, by: PersonId, at: datetime) -> Du
     return after.model_copy(update={"notices": (*kept, notice)})
 
 
-def _pieces(duty: Duty) -> tuple[Override | Away, ...]:
+def _pieces(duty: OncallState) -> tuple[Override | Away, ...]:
     return (*duty.overrides, *duty.away)

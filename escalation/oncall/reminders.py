@@ -14,14 +14,14 @@ from escalation.config.policy import Activity, HandoverRules, Policy
 from escalation.oncall.activities import last_activity
 from escalation.oncall.handovers import ShiftChange, announced_at, shift_changes, shift_id, tested_at
 from escalation.oncall.roster import roster
-from escalation.oncall.schedule import TICK, Duty, Notice, TestPage, on_duty, shift_at
+from escalation.oncall.schedule import TICK, Notice, OncallState, TestPage, on_duty, shift_at
 from escalation.values import Frozen
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 AHEAD = timedelta(days=21)  # a test page goes out that long before a handover, when the company is closed meanwhile
 
 
-class Owed(Frozen):
+class DueReminder(Frozen):
     """One message, from `due` (inclusive) until (exclusive). `to`: a person's key or id; none: it is for `channel`."""
 
     id: str
@@ -31,49 +31,51 @@ class Owed(Frozen):
     channel: str = ""
 
 
-class OwedTestPage(Owed):
+class DueTestPage(DueReminder):
     """The incoming person is asked to answer."""
 
     change: ShiftChange
 
 
-class OwedHandover(Owed):
+class DueHandover(DueReminder):
     """The handover's message with its agenda and checklist."""
 
     change: ShiftChange
 
 
-class OwedUnanswered(Owed):
+class DueUnanswered(DueReminder):
     """A test page was not answered in time: said in the channel, to whoever goes off duty, and to the role's others."""
 
     test: TestPage
     outgoing: tuple[str, ...]
 
 
-class OwedRelease(Owed):
+class DueRelease(DueReminder):
     """A test page was answered after all."""
 
     test: TestPage
     outgoing: tuple[str, ...]
 
 
-class OwedNotice(Owed):
+class DueNotice(DueReminder):
     """Somebody arranged something."""
 
     notice: Notice
 
 
-class OwedActivity(Owed):
+class DueActivity(DueReminder):
     """An activity is due: told to its owners, and said in the channel. `people` by key or id."""
 
     activity: Activity
     people: tuple[str, ...]
 
 
-AnyOwed = OwedTestPage | OwedHandover | OwedUnanswered | OwedRelease | OwedNotice | OwedActivity
+AnyReminder = DueTestPage | DueHandover | DueUnanswered | DueRelease | DueNotice | DueActivity
 
 
-def owed(company: Company, policy: Policy, duty: Duty, directory: Directory, now: datetime) -> tuple[AnyOwed, ...]:
+def owed(
+    company: Company, policy: Policy, duty: OncallState, directory: Directory, now: datetime
+) -> tuple[AnyReminder, ...]:
     """All that should have been said by now, the oldest first, whether or not it was."""
     found = chain(
         _handovers(company, policy, duty, now),
@@ -99,7 +101,7 @@ def call_length(company: Company, rules: HandoverRules, rotation: str) -> timede
 # Handovers -----------------------------------------------------------------------------------------------------------
 
 
-def _handovers(company: Company, policy: Policy, duty: Duty, now: datetime) -> Iterator[AnyOwed]:
+def _handovers(company: Company, policy: Policy, duty: OncallState, now: datetime) -> Iterator[AnyReminder]:
     rules = policy.handover
     if rules is None:
         return
@@ -110,10 +112,10 @@ def _handovers(company: Company, policy: Policy, duty: Duty, now: datetime) -> I
             due = announced_at(change.at, company.calendar)
             until = min(max(change.at, due + DAY), change.ends or change.at + DAY)
             id = f"handover-{change.id}"
-            yield OwedHandover(id=id, due=due, until=until, channel=channel_of(company, name), change=change)
+            yield DueHandover(id=id, due=due, until=until, channel=channel_of(company, name), change=change)
 
 
-def _test_pages(company: Company, rules: HandoverRules, change: ShiftChange, now: datetime) -> Iterator[AnyOwed]:
+def _test_pages(company: Company, rules: HandoverRules, change: ShiftChange, now: datetime) -> Iterator[AnyReminder]:
     """Late ones (an outage, a swap) wait for working hours if there are any left before the handover."""
     due, until = tested_at(change.at, company.calendar, rules.answer_within), change.at + rules.answer_within
     if due <= now and company.calendar.next_opening(now) > now:
@@ -121,10 +123,12 @@ def _test_pages(company: Company, rules: HandoverRules, change: ShiftChange, now
         due = opening if opening + rules.answer_within <= change.at else due
     for person in change.incoming:
         if person not in change.outgoing:
-            yield OwedTestPage(id=f"test-{change.id}-{person}", due=due, until=until, to=person, change=change)
+            yield DueTestPage(id=f"test-{change.id}-{person}", due=due, until=until, to=person, change=change)
 
 
-def _answers(company: Company, policy: Policy, duty: Duty, directory: Directory, now: datetime) -> Iterator[AnyOwed]:
+def _answers(
+    company: Company, policy: Policy, duty: OncallState, directory: Directory, now: datetime
+) -> Iterator[AnyReminder]:
     rules = policy.handover
     if rules is None:
         return
@@ -133,7 +137,7 @@ def _answers(company: Company, policy: Policy, duty: Duty, directory: Directory,
         if now - DAY < late <= now and test.answered_at is None and _stands(test, company, duty):
             yield from _unanswered(test, late, company, duty, directory)
         elif test.answered_at and test.answered_at >= late and test.rotation in company.rotations:
-            yield OwedRelease(
+            yield DueRelease(
                 id=f"released-{shift_id(test.rotation, test.shift_start)}-{test.person}",
                 due=test.answered_at,
                 until=test.answered_at + DAY,
@@ -143,23 +147,23 @@ def _answers(company: Company, policy: Policy, duty: Duty, directory: Directory,
             )
 
 
-def _stands(test: TestPage, company: Company, duty: Duty) -> bool:
+def _stands(test: TestPage, company: Company, duty: OncallState) -> bool:
     """Whether the person who was asked still takes over: it may have been swapped away since."""
     if test.rotation not in company.rotations:
         return False
     return test.person in shift_at(test.rotation, company, duty, test.shift_start).people
 
 
-def _outgoing(test: TestPage, company: Company, duty: Duty) -> tuple[str, ...]:
+def _outgoing(test: TestPage, company: Company, duty: OncallState) -> tuple[str, ...]:
     return on_duty(test.rotation, company, duty, test.shift_start - TICK)
 
 
 def _unanswered(
-    test: TestPage, late: datetime, company: Company, duty: Duty, directory: Directory
-) -> Iterator[AnyOwed]:
+    test: TestPage, late: datetime, company: Company, duty: OncallState, directory: Directory
+) -> Iterator[AnyReminder]:
     outgoing = _outgoing(test, company, duty)
     id = f"unanswered-{shift_id(test.rotation, test.shift_start)}-{test.person}"
-    first = OwedUnanswered(
+    first = DueUnanswered(
         id=id, due=late, until=late + DAY, channel=channel_of(company, test.rotation), test=test, outgoing=outgoing
     )
     yield first
@@ -168,7 +172,7 @@ def _unanswered(
         yield first.model_copy(update={"id": f"{id}-to-{person}", "to": person})
 
 
-def _role_of(rotation: str, company: Company, duty: Duty, directory: Directory, at: datetime) -> Iterator[str]:
+def _role_of(rotation: str, company: Company, duty: OncallState, directory: Directory, at: datetime) -> Iterator[str]:
     """Everybody who holds a role together with a rotation, and its backup."""
     held = roster(company, directory, at, duty)
     for role, holders in company.roles.items():
@@ -184,24 +188,26 @@ def _keys(members: tuple[str, ...], company: Company, directory: Directory) -> t
 # The rest ------------------------------------------------------------------------------------------------------------
 
 
-def _notices(company: Company, duty: Duty) -> Iterator[AnyOwed]:
+def _notices(company: Company, duty: OncallState) -> Iterator[AnyReminder]:
     for notice in duty.notices:
         first = notice.pieces[0]
         rotation = getattr(first, "rotation", "")  # an absence concerns them all
         id = f"{notice.did}-{first.id}"
-        yield OwedNotice(
+        yield DueNotice(
             id=id, due=notice.at, until=notice.at + DAY, channel=channel_of(company, rotation), notice=notice
         )
 
 
-def _activities(company: Company, policy: Policy, duty: Duty, directory: Directory, now: datetime) -> Iterator[AnyOwed]:
+def _activities(
+    company: Company, policy: Policy, duty: OncallState, directory: Directory, now: datetime
+) -> Iterator[AnyReminder]:
     for activity in policy.activities:
         due = last_activity(activity, company.calendar, now, DAY)
         if due is None:
             continue
         # Who holds the role when it falls due: a handover an hour later reminds nobody again.
         people = _keys(roster(company, directory, due, duty).of(activity.owner), company, directory)
-        said = OwedActivity(
+        said = DueActivity(
             id=f"activity-{activity.id}-{due:%Y%m%d}",
             due=due,
             until=_day_ends(company, due),

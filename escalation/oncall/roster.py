@@ -8,7 +8,7 @@ from datetime import datetime
 
 from escalation.config.company import Company, Directory, Holder
 from escalation.config.policy import LEAD, TEAM
-from escalation.oncall.schedule import NOTHING_ARRANGED, Duty, next_on_duty, on_duty
+from escalation.oncall.schedule import NOTHING_ARRANGED, OncallState, next_on_duty, on_duty
 from escalation.values import PersonId
 
 
@@ -32,7 +32,7 @@ class Roster:
         return self.holders.get(f"{role}@{service}") or self.holders.get(role, ())
 
 
-def roster(company: Company, directory: Directory, at: datetime, duty: Duty = NOTHING_ARRANGED) -> Roster:
+def roster(company: Company, directory: Directory, at: datetime, duty: OncallState = NOTHING_ARRANGED) -> Roster:
     """Read the roles at an instant: rotations are asked now, so a handover at midnight pages the right human."""
     return Roster(_Held(company, directory, at, duty))
 
@@ -40,7 +40,7 @@ def roster(company: Company, directory: Directory, at: datetime, duty: Duty = NO
 class _Held(Mapping[str, tuple[PersonId, ...]]):
     """Roles by name. Each is worked out when it is looked up: most of what happens to an incident concerns none."""
 
-    def __init__(self, company: Company, directory: Directory, at: datetime, duty: Duty) -> None:
+    def __init__(self, company: Company, directory: Directory, at: datetime, duty: OncallState) -> None:
         self._company, self._directory, self._at, self._duty = company, directory, at, duty
         self._known: dict[str, tuple[PersonId, ...]] = {}
 
@@ -74,7 +74,9 @@ def _of_services(company: Company, directory: Directory) -> Iterator[tuple[str, 
             yield f"{TEAM}@{name}", tuple(dict.fromkeys(company.member(m, directory) for m in members))
 
 
-def _people(holder: Holder, company: Company, directory: Directory, at: datetime, duty: Duty) -> tuple[PersonId, ...]:
+def _people(
+    holder: Holder, company: Company, directory: Directory, at: datetime, duty: OncallState
+) -> tuple[PersonId, ...]:
     if holder.group:
         return directory.groups.get(holder.group, ())
     keys: tuple[str, ...] = (holder.person,) if holder.person else ()

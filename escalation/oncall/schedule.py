@@ -77,7 +77,7 @@ class Notice(Frozen):
     at: datetime
 
 
-class Duty(Frozen):
+class OncallState(Frozen):
     """Everything about on call that changes while running. `made`: the number of the latest override or absence."""
 
     overrides: tuple[Override, ...] = ()
@@ -102,10 +102,10 @@ class Turn(Frozen):
     ends: datetime | None
 
 
-NOTHING_ARRANGED = Duty()
+NOTHING_ARRANGED = OncallState()
 
 
-def on_duty(name: str, company: Staff, duty: Duty, at: datetime) -> tuple[str, ...]:
+def on_duty(name: str, company: Staff, duty: OncallState, at: datetime) -> tuple[str, ...]:
     """Keys of whoever is on call: none in a gap, two while the test page of a shift waits for its answer."""
     people = _held(name, company, duty, at)
     waiting = {t.shift_start for t in duty.tests if t.rotation == name and t.person in people and t.waits(at)}
@@ -116,7 +116,7 @@ def on_duty(name: str, company: Staff, duty: Duty, at: datetime) -> tuple[str, .
     return tuple(dict.fromkeys((*people, *outgoing)))
 
 
-def next_on_duty(name: str, company: Staff, duty: Duty, at: datetime) -> tuple[str, ...]:
+def next_on_duty(name: str, company: Staff, duty: OncallState, at: datetime) -> tuple[str, ...]:
     """Keys of whoever takes over at the next change of person: the backup. Whoever is away now is covered here too."""
     following = next_shift(name, company, duty, at)
     if following is None:
@@ -127,19 +127,19 @@ def next_on_duty(name: str, company: Staff, duty: Duty, at: datetime) -> tuple[s
     return _each(_covered(p, order, away, busy) for p in following.people)
 
 
-def shift_at(name: str, company: Staff, duty: Duty, at: datetime) -> Turn:
+def shift_at(name: str, company: Staff, duty: OncallState, at: datetime) -> Turn:
     """The turn that holds at an instant, test pages left aside."""
     return next(t for t in _turns(name, company, duty, at) if t.ends is None or at < t.ends)
 
 
-def next_shift(name: str, company: Staff, duty: Duty, at: datetime) -> Turn | None:
+def next_shift(name: str, company: Staff, duty: OncallState, at: datetime) -> Turn | None:
     """The next turn of other people, gaps passed over; None when nobody else is in sight."""
     turns = islice(_ahead(name, company, duty, at), FURTHEST)
     now = next(turns)
     return next((t for t in turns if t.people and t.people != now.people), None)
 
 
-def upcoming_shifts(name: str, company: Staff, duty: Duty, at: datetime, until: datetime) -> tuple[Turn, ...]:
+def upcoming_shifts(name: str, company: Staff, duty: OncallState, at: datetime, until: datetime) -> tuple[Turn, ...]:
     """The turn that holds at an instant, and all that begin before `until`."""
     turns = []
     for turn in _ahead(name, company, duty, at):
@@ -149,25 +149,25 @@ def upcoming_shifts(name: str, company: Staff, duty: Duty, at: datetime, until: 
     return tuple(turns)
 
 
-def override_at(name: str, company: Staff, duty: Duty, at: datetime) -> Override | None:
+def override_at(name: str, company: Staff, duty: OncallState, at: datetime) -> Override | None:
     """The override that holds at an instant. One for somebody who left the configuration does not."""
     holding = [o for o in duty.overrides if o.rotation == name and o.starts <= at < o.ends]
     return max((o for o in holding if o.person in company.people), key=lambda o: o.id, default=None)
 
 
-def absences(company: Staff, duty: Duty) -> tuple[Away, ...]:
+def absences(company: Staff, duty: OncallState) -> tuple[Away, ...]:
     """Who is away when: what the configuration says, and what people said since."""
     configured = (Away(id=0, person=p, starts=s, ends=e) for p, s, e in company.absences())
     return (*configured, *duty.away)
 
 
-def boundaries(company: Staff, duty: Duty, start: datetime, end: datetime) -> tuple[datetime, ...]:
+def boundaries(company: Staff, duty: OncallState, start: datetime, end: datetime) -> tuple[datetime, ...]:
     """Every instant between two, both excluded, at which who is on duty may change."""
     edges = chain.from_iterable(_edges(name, company, duty, start, end) for name in company.rotations)
     return tuple(sorted({e for e in edges if start < e < end}))
 
 
-def _edges(name: str, company: Staff, duty: Duty, start: datetime, end: datetime) -> Iterator[datetime]:
+def _edges(name: str, company: Staff, duty: OncallState, start: datetime, end: datetime) -> Iterator[datetime]:
     for frame in _frames(name, company, duty, start):
         if frame.starts >= end:
             break
@@ -178,7 +178,7 @@ def _edges(name: str, company: Staff, duty: Duty, start: datetime, end: datetime
             yield from (i for i in (test.shift_start, test.sent_at, test.answered_at) if i)
 
 
-def _cuts(name: str, company: Staff, duty: Duty) -> set[datetime]:
+def _cuts(name: str, company: Staff, duty: OncallState) -> set[datetime]:
     """Where a turn may begin or end in the midst of a shift."""
     pieces: tuple[Override | Away, ...] = (
         *(o for o in duty.overrides if o.rotation == name),
@@ -187,17 +187,17 @@ def _cuts(name: str, company: Staff, duty: Duty) -> set[datetime]:
     return {p.starts for p in pieces} | {p.ends for p in pieces}
 
 
-def _ahead(name: str, company: Staff, duty: Duty, at: datetime) -> Iterator[Turn]:
+def _ahead(name: str, company: Staff, duty: OncallState, at: datetime) -> Iterator[Turn]:
     """The turn of an instant and all later ones."""
     for n, frame in enumerate(_frames(name, company, duty, at)):
         yield from (t for t in _within(frame, company, duty) if n or t.ends is None or at < t.ends)
 
 
-def _turns(name: str, company: Staff, duty: Duty, at: datetime) -> list[Turn]:
+def _turns(name: str, company: Staff, duty: OncallState, at: datetime) -> list[Turn]:
     return _within(_frame(name, company, duty, at), company, duty)
 
 
-def _within(frame: Turn, company: Staff, duty: Duty) -> list[Turn]:
+def _within(frame: Turn, company: Staff, duty: OncallState) -> list[Turn]:
     """A shift of the plan cut where its people really change."""
     inner = (c for c in _cuts(frame.rotation, company, duty) if c > frame.starts and (not frame.ends or c < frame.ends))
     out: list[Turn] = []
@@ -211,7 +211,7 @@ def _within(frame: Turn, company: Staff, duty: Duty) -> list[Turn]:
     return out
 
 
-def _frames(name: str, company: Staff, duty: Duty, at: datetime) -> Iterator[Turn]:
+def _frames(name: str, company: Staff, duty: OncallState, at: datetime) -> Iterator[Turn]:
     frame = _frame(name, company, duty, at)
     while True:
         yield frame
@@ -220,7 +220,7 @@ def _frames(name: str, company: Staff, duty: Duty, at: datetime) -> Iterator[Tur
         frame = _frame(name, company, duty, frame.ends)
 
 
-def _frame(name: str, company: Staff, duty: Duty, at: datetime) -> Turn:
+def _frame(name: str, company: Staff, duty: OncallState, at: datetime) -> Turn:
     """The shift of the plan, or the stretch of the feed, that an instant lies in: nothing applied yet."""
     rotation = company.rotations[name]
     if rotation.ical:
@@ -242,7 +242,7 @@ def _fed(name: str, company: Staff, feed: Feed, at: datetime) -> Turn:
     )
 
 
-def _held(name: str, company: Staff, duty: Duty, at: datetime) -> tuple[str, ...]:
+def _held(name: str, company: Staff, duty: OncallState, at: datetime) -> tuple[str, ...]:
     """What was said last counts: an override made during an absence holds, an absence said later is covered."""
     order = company.rotations[name].people
     away = _gone(company, duty, at)
@@ -251,7 +251,7 @@ def _held(name: str, company: Staff, duty: Duty, at: datetime) -> tuple[str, ...
     return _each(_covered(p, order, away, away) for p in _frame(name, company, duty, at).planned)
 
 
-def _gone(company: Staff, duty: Duty, at: datetime, since: int = -1) -> set[str]:
+def _gone(company: Staff, duty: OncallState, at: datetime, since: int = -1) -> set[str]:
     """Who is away at an instant, by what was said after so many overrides and absences."""
     return {a.person for a in absences(company, duty) if a.starts <= at < a.ends and a.id > since}
 

@@ -55,7 +55,7 @@ def incident_of(effect_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class Changed:
+class Commit:
     """One incident of a commit: as it was (None: it is new), and as it is."""
 
     before: Incident | None

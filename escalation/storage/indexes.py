@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from escalation.config.policy import Severity
 from escalation.incident.model import Incident
-from escalation.storage.alarms import Agenda, Changed
+from escalation.storage.alarms import Agenda, Commit
 
 ALARMS = "tocsin:alarms"
 OPEN = "tocsin:open"
@@ -47,7 +47,7 @@ def rooms(incident: Incident | None) -> set[str]:
     return {r.channel for r in (incident.room, *incident.old_rooms) if r} if incident else set()
 
 
-def alarms(changes: Sequence[Changed]) -> tuple[dict[str, float], list[str]]:
+def alarms(changes: Sequence[Commit]) -> tuple[dict[str, float], list[str]]:
     """Those to be set and those to be removed. Only what differs, so that a retry's later time is not put back."""
     moved: dict[str, float] = {}
     gone: list[str] = []

@@ -21,10 +21,10 @@ from escalation.config.company import Directory
 from escalation.config.policy import Severity
 from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
-from escalation.oncall.schedule import Duty
+from escalation.oncall.schedule import OncallState
 from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
-from escalation.storage.alarms import Changed
+from escalation.storage.alarms import Commit
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, open_of
 
 SIGNS = "tocsin:signs"
@@ -45,7 +45,7 @@ KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
 class Outbox(Protocol):
     """Turns what a commit has to set off into jobs, inside the same transaction (`pipe` is in MULTI already)."""
 
-    def __call__(self, pipe: "Pipeline", changes: "Sequence[Changed]") -> None: ...
+    def __call__(self, pipe: "Pipeline", changes: "Sequence[Commit]") -> None: ...
 
 
 class Store:
@@ -100,7 +100,7 @@ class Store:
             known = [incident for raw in found if raw and (incident := self._intact(raw))]
             changes = {before.id: (before, step(before)) for before in known}
             changed = ((b, a) for b, a in changes.values() if a is not b)
-            written = [Changed(b, a.model_copy(update={"stamp": stamp})) for b, a in changed]
+            written = [Commit(b, a.model_copy(update={"stamp": stamp})) for b, a in changed]
             pipe.multi()
             _write(pipe, written)
             self._outbox(pipe, written)
@@ -141,7 +141,7 @@ class Store:
         after = after.model_copy(update={"stamp": stamp})
         if before is not None:
             pipe.multi()
-        changes = [Changed(before, after)]
+        changes = [Commit(before, after)]
         _write(pipe, changes)
         self._outbox(pipe, changes)
         pipe.execute()
@@ -259,11 +259,11 @@ class Store:
 
     # Duty ------------------------------------------------------------------------------------------------------------
 
-    def duty(self) -> Duty:
+    def duty(self) -> OncallState:
         """Overrides, absences, feeds and test pages as they stand."""
         return _duty(self.redis.get(DUTY))
 
-    def directory_and_duty(self) -> tuple[Directory, Duty]:
+    def directory_and_duty(self) -> tuple[Directory, OncallState]:
         """Both at once: whatever happens asks for them."""
         people, arranged = self.redis.mget(DIRECTORY, DUTY)
         return _directory(people), _duty(arranged)
@@ -272,10 +272,10 @@ class Store:
         """Have what was arranged told now, rather than within half a minute."""
         self.redis.delete(UPKEEP)
 
-    def update_duty(self, step: Callable[[Duty], Duty]) -> Duty:
+    def update_duty(self, step: Callable[[OncallState], OncallState]) -> OncallState:
         """Apply a pure step to the latest duty and commit it. The step may run several times; what it raises passes."""
 
-        def attempt(pipe: Pipeline, stamp: str) -> Duty:
+        def attempt(pipe: Pipeline, stamp: str) -> OncallState:
             pipe.watch(DUTY)  # type: ignore[no-untyped-call]  # as above
             raw: Any = pipe.get(DUTY)
             before = _duty(raw)
@@ -299,8 +299,8 @@ def _directory(raw: Any) -> Directory:
 
 
 @functools.lru_cache(maxsize=4)
-def _duty(raw: Any) -> Duty:
-    return Duty.model_validate_json(raw, extra="ignore") if raw else Duty()
+def _duty(raw: Any) -> OncallState:
+    return OncallState.model_validate_json(raw, extra="ignore") if raw else OncallState()
 
 
 def _text(raw: Any) -> str:
@@ -308,7 +308,7 @@ def _text(raw: Any) -> str:
     return str(raw, "utf-8")
 
 
-def _write(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
+def _write(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """The states, and what has changed in their indexes."""
     for change in changes:
         pipe.set(indexes.key(change.after.id), migrations.write(change.after))
@@ -320,7 +320,7 @@ def _write(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
         pipe.zrem(ALARMS, *gone)
 
 
-def _set_indexes(pipe: "Pipeline", change: Changed) -> None:
+def _set_indexes(pipe: "Pipeline", change: Commit) -> None:
     before, after = change.before, change.after
     declared = {after.id: after.declared_at.timestamp()}
     if before is None:

@@ -6,7 +6,7 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from structlog.testing import capture_logs
 
-from bot.slack.members import KNOWN_FOR, MEMBERS_FOR, People, kind_of
+from bot.slack.members import KNOWN_FOR, MEMBERS_FOR, Members, kind_of
 from escalation.errors import Refused
 from escalation.incident.events import MarkSecurity
 from escalation.incident.model import Incident
@@ -78,7 +78,7 @@ def test_a_guest_uses_a_shortcut(office: Office) -> None:
 def private(office: Office, *members: str) -> Incident:
     """Marked as security by Sofia, with its room open for these people."""
     incident = office.declare(by="sofia", severity="P3", title=SECRET)
-    marked = office.world.desk.handle(incident.id, MarkSecurity(by=user("sofia")))
+    marked = office.world.service.handle(incident.id, MarkSecurity(by=user("sofia")))
     return office.room(marked, *members)
 
 
@@ -126,7 +126,7 @@ def home(person: Person) -> Json:
 def test_who_leaves_the_room_is_out(office: Office) -> None:
     """Membership is asked of Slack, and believed for a few seconds only."""
     incident = private(office, "sofia", "erik")
-    people = office.bot.bot.door.people
+    people = office.bot.bot.access.members
     erik = office.person("erik")
     erik.command(f"show {incident.id}")
     erik.told(SECRET)
@@ -207,7 +207,7 @@ class Slack:
 async def test_slack_is_asked_once_in_five_minutes() -> None:
     """What is known of a person is kept for a while, and then asked again."""
     slack, clock = Slack(), PushedSeconds()
-    people = People(slack, lambda: (), clock)  # type: ignore[arg-type]
+    people = Members(slack, lambda: (), clock)  # type: ignore[arg-type]
     for _ in range(3):
         assert (await people.actor("U1", OWN)).kind is Kind.MEMBER
     assert slack.asked == 1
@@ -229,7 +229,7 @@ async def test_while_slack_does_not_say(person: str, error: str, kind: Kind | No
     """Who the configuration names is let in, who is unknown has to try again, whom Slack does not know stays out."""
     slack = Slack()
     slack.error = error
-    people = People(slack, lambda: {"UDANA"}, PushedSeconds())  # type: ignore[arg-type]
+    people = Members(slack, lambda: {"UDANA"}, PushedSeconds())  # type: ignore[arg-type]
     if kind is None:
         with pytest.raises(Refused, match="Slack did not say"):
             await people.actor(person, OWN)
@@ -240,6 +240,6 @@ async def test_while_slack_does_not_say(person: str, error: str, kind: Kind | No
 async def test_a_payload_from_another_workspace_is_a_strangers() -> None:
     """Whatever users.info would say of them."""
     slack = Slack()
-    people = People(slack, lambda: {"U1"}, PushedSeconds())  # type: ignore[arg-type]
+    people = Members(slack, lambda: {"U1"}, PushedSeconds())  # type: ignore[arg-type]
     assert (await people.actor("U1", "T0OTHER")).kind is Kind.STRANGER
     assert slack.asked == 0

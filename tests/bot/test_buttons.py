@@ -7,7 +7,7 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.render.blockkit import Message
-from bot.render.button_value import Press
+from bot.render.button_value import ButtonValue
 from bot.render.messages import said
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
@@ -79,11 +79,11 @@ def test_what_needs_words_opens_its_form(office: Office, move: Move, title: str)
     """Nothing changes until the form is submitted."""
     incident = office.declare()
     if move is Move.FIX_FAILED:
-        incident = office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+        incident = office.world.service.handle(incident.id, FixApplied(by=user("omar")))
     if move is Move.REVIEWED:
-        incident = office.world.desk.handle(incident.id, Resolve(by=user("omar"), summary="s", resolution="r"))
+        incident = office.world.service.handle(incident.id, Resolve(by=user("omar"), summary="s", resolution="r"))
     if move is Move.REOPEN:
-        incident = office.world.desk.handle(incident.id, Cancel(by=user("omar")))
+        incident = office.world.service.handle(incident.id, Cancel(by=user("omar")))
     press(office, office.post_card(incident), move)
     view = office.person("dana").modal(title)
     assert incident.id in str(view["blocks"])
@@ -95,7 +95,7 @@ def test_a_ticket_has_forms_of_its_own(office: Office, move: Move, title: str) -
     """It is scheduled while it waits, and its fix is verified."""
     incident = office.declare(severity="P2")
     if move is Move.VERIFY:
-        incident = office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+        incident = office.world.service.handle(incident.id, FixApplied(by=user("omar")))
     press(office, office.post_card(incident), move)
     assert office.person("dana").modal(title)
 
@@ -149,7 +149,7 @@ def test_a_role_is_taken_with_one_click(office: Office) -> None:
 def test_an_offer_is_accepted_by_the_one_it_was_made_to(office: Office) -> None:
     """Others are told whose it is; the offer stands."""
     incident = office.declare()
-    office.world.desk.handle(incident.id, TakeLead(by=user("dana"), lead=Lead.COMMANDER, to=user("omar")))
+    office.world.service.handle(incident.id, TakeLead(by=user("dana"), lead=Lead.COMMANDER, to=user("omar")))
     message = say(office, EntryKind.LEADING)
     shown = message["message"] | {"ts": message["ts"]}
     office.person("mei").press(shown, "lead-commander", message["channel"])
@@ -187,7 +187,7 @@ def test_an_old_card_is_answered_kindly(office: Office, done: object, move: Move
     """Whoever presses a button that is not legal any more is told why, and nothing changes."""
     incident = office.declare()
     card = office.post_card(incident)
-    after = office.world.desk.handle(incident.id, done)  # type: ignore[arg-type]
+    after = office.world.service.handle(incident.id, done)  # type: ignore[arg-type]
     press(office, card, move)
     office.person("dana").told(words)
     assert office.incident().stamp == after.stamp
@@ -241,7 +241,7 @@ def test_a_page_is_acknowledged_from_the_direct_message(office: Office) -> None:
 def test_a_refusal_in_a_direct_message_is_said_there(office: Office) -> None:
     """The answer stands where the button was pressed."""
     incident, message = paged(office)
-    office.world.desk.handle(incident.id, Cancel(by=user("dana")))
+    office.world.service.handle(incident.id, Cancel(by=user("dana")))
     press(office, message, Move.ACKNOWLEDGE, by="mei")
     told = eventually(lambda: [m for m in office.person("mei").messages("tocsin") if m.get("ephemeral")])
     assert "It is cancelled" in told[0]["text"]
@@ -257,7 +257,7 @@ def test_a_refusal_in_a_direct_message_is_said_there(office: Office) -> None:
 def test_a_value_that_is_not_ours_is_no_press(value: str, words: str) -> None:
     """A forged or older value is refused as a whole."""
     with pytest.raises(ValueError, match=words):
-        Press.decode(value)
+        ButtonValue.decode(value)
 
 
 def test_presses_survive_the_way_to_slack_and_back(office: Office) -> None:
@@ -265,14 +265,14 @@ def test_presses_survive_the_way_to_slack_and_back(office: Office) -> None:
     incident = office.declare()
     for move in Move:
         for about in ("", "99:published", f"communications:{user('dana')}"):
-            seen = replace(Press.of(move, incident, about), seen=tuple(range(1, 21)))
-            assert Press.decode(seen.encode()) == seen
+            seen = replace(ButtonValue.of(move, incident, about), seen=tuple(range(1, 21)))
+            assert ButtonValue.decode(seen.encode()) == seen
             assert len(seen.encode()) <= 150
 
 
 def test_a_button_from_before_still_works() -> None:
     """Messages that stand in Slack carry values without what the press is about."""
-    assert Press.decode("escalate|INC-20241218-001|1,2") == Press(Move.ESCALATE, "INC-20241218-001", (1, 2))
+    assert ButtonValue.decode("escalate|INC-20241218-001|1,2") == ButtonValue(Move.ESCALATE, "INC-20241218-001", (1, 2))
 
 
 def test_a_link_is_acknowledged(office: Office) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bot.moves.declare import drill
 from bot.moves.edit import typed_edit
 from bot.moves.lead import typed_lead
-from bot.parsing.command import Asked, Named, duplicate_of, nearest, parse, spoken, who
+from bot.parsing.command import Named, ParsedCommand, duplicate_of, nearest, parse, spoken, who
 from escalation.errors import Refused
 from escalation.incident.model import Lead
 from tests.support.story import kars
@@ -66,7 +66,7 @@ def test_commands_are_read(typed: str, verb: str, incident: str, text: str) -> N
 @given(st.text(max_size=200))
 def test_any_text_is_read(typed: str) -> None:
     """Nothing that people type breaks the reading."""
-    assert isinstance(parse(typed), Asked)
+    assert isinstance(parse(typed), ParsedCommand)
     assert isinstance(spoken(typed), str)
     assert isinstance(who(typed, ROLES, KEYS), Named)
     assert isinstance(nearest(typed), str)

@@ -28,7 +28,7 @@ def office(workspace: RunningWorkspace) -> Iterator[Office]:
 
 def resolved(office: Office) -> Incident:
     incident = office.declare()
-    return office.world.desk.handle(incident.id, Resolve(by=user("dana"), summary="s", resolution="r"))
+    return office.world.service.handle(incident.id, Resolve(by=user("dana"), summary="s", resolution="r"))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_words_are_stored_as_they_were_meant(office: Office) -> None:
 def test_without_words_the_form_opens(office: Office, typed: str, title: str) -> None:
     """A move that needs words asks for them."""
     incident = office.declare()
-    office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+    office.world.service.handle(incident.id, FixApplied(by=user("omar")))
     office.person("dana").command(typed)
     assert incident.id in str(office.person("dana").modal(title))
 
@@ -111,7 +111,7 @@ def test_a_ticket_is_scheduled_fixed_and_verified(office: Office) -> None:
     dana.told("Scheduled")
     office.person("omar").command("tickets backend")
     assert incident.id in office.person("omar").told("scheduled for sprint 7")
-    office.world.desk.handle(incident.id, FixApplied(by=user("dana")))
+    office.world.service.handle(incident.id, FixApplied(by=user("dana")))
     dana.command("verify the page loads")
     dana.told("Fix verified")
     office.person("mei").command("tickets")
@@ -344,6 +344,6 @@ def test_cancelled_incidents_are_not_listed(office: Office) -> None:
     """The list holds what somebody still has to do something about."""
     incident = office.declare(severity="P3")
     assert incident.severity is Severity.P3
-    office.world.desk.handle(incident.id, Cancel(by=user("dana")))
+    office.world.service.handle(incident.id, Cancel(by=user("dana")))
     office.person("dana").command("list")
     office.person("dana").told("No open incidents")

@@ -8,9 +8,9 @@ from typing import Any
 import fakeredis
 import pytest
 
-from bot.moves.form import Scene
+from bot.moves.form import FormContext
 from bot.moves.forms import FORMS, move_modal
-from bot.render.form_state import Slip
+from bot.render.form_state import FormState
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Edit, FixApplied, MarkSecurity, Move, StartFix
 from escalation.incident.model import Detection, EntryKind, Lead, Status
@@ -44,7 +44,7 @@ def opened(office: Office, typed: str, by: str = "dana", *, fixed: bool = False)
     """The form of a move on a new incident."""
     incident = office.declare(impact="Nobody can pay")
     if fixed:
-        office.world.desk.handle(incident.id, FixApplied(by=user("omar")))
+        office.world.service.handle(incident.id, FixApplied(by=user("omar")))
     office.person(by).command(typed)
     return office.person(by).modal()
 
@@ -92,7 +92,7 @@ def test_every_severity_is_explained_before_one_is_chosen(office: Office) -> Non
     """Definitions and examples stand under the field; a choice shows its own, with times and people."""
     view = declaring(office)
     shown = str(block(view, "definitions"))
-    for policy in office.world.desk.policy.severities.values():
+    for policy in office.world.service.policy.severities.values():
         assert policy.definition in shown
         assert policy.examples[0].replace(">", "&gt;") in shown
     dana = office.person("dana")
@@ -225,7 +225,7 @@ def test_only_what_was_changed_is_corrected(office: Office) -> None:
     """What somebody else corrected while the form was open stays."""
     view = opened(office, "edit")
     assert block(view, "title")["element"]["initial_value"] == "Checkout is down"
-    office.world.desk.handle(office.incident().id, Edit(by=user("omar"), impact="Some cannot pay", outage=True))
+    office.world.service.handle(office.incident().id, Edit(by=user("omar"), impact="Some cannot pay", outage=True))
     filled = {"title": "Payments  fail", "service": "checkout", "detection": "user report"}
     done = office.person("dana").submit(view, **filled, flags=["major_impact"], public_wording="Payments fail")
     assert done == {"ok": True}
@@ -254,7 +254,7 @@ def test_nothing_changed_is_said(office: Office) -> None:
 def test_nothing_of_a_private_incident_is_worded_for_the_public(office: Office) -> None:
     """The field is not there."""
     incident = office.declare()
-    office.world.desk.handle(incident.id, MarkSecurity(by=user("dana")))
+    office.world.service.handle(incident.id, MarkSecurity(by=user("dana")))
     for command, title in ((f"edit {incident.id}", "Edit"), (f"update {incident.id}", "Post an update")):
         office.person("dana").command(command)
         assert "public_wording" not in {b["block_id"] for b in office.person("dana").modal(title)["blocks"]}
@@ -277,8 +277,10 @@ def test_every_form_is_one_that_slack_takes(move: Move, severity: str) -> None:
     services = ("checkout", "api")
     for incident in (in_status(Status.MONITORING, severity=severity), declared(severity, service="odd", outage=True)):
         for known in ((), services):
-            scene = Scene(incident, kars(), {"on_call": "on-call engineer"}, duty(), (declared(),), known, "typed")
-            assert not problems(move_modal(move, scene, Slip()), "modal_view")
+            scene = FormContext(
+                incident, kars(), {"on_call": "on-call engineer"}, duty(), (declared(),), known, "typed"
+            )
+            assert not problems(move_modal(move, scene, FormState()), "modal_view")
 
 
 # Moves -----------------------------------------------------------------------------------------------------------
@@ -324,7 +326,7 @@ def test_an_update_makes_no_move_that_its_author_may_not() -> None:
 def test_a_status_left_as_it_was_says_nothing(office: Office) -> None:
     """Somebody started the fix meanwhile: the update does not turn that into a fix that failed."""
     view = opened(office, "update")
-    office.world.desk.handle(office.incident().id, StartFix(by=user("omar")))
+    office.world.service.handle(office.incident().id, StartFix(by=user("omar")))
     assert office.person("dana").submit(view, progress="Looking") == {"ok": True}
     assert office.incident().status is Status.FIXING
 
@@ -374,7 +376,7 @@ def test_each_form_makes_its_move(office: Office, typed: str, filled: Json, kind
 def test_a_duplicate_is_chosen_from_what_one_may_see(office: Office) -> None:
     """A private incident is not offered to somebody outside."""
     hidden = office.declare(title="Leak", by="sofia")
-    office.world.desk.handle(hidden.id, MarkSecurity(by=user("sofia")))
+    office.world.service.handle(hidden.id, MarkSecurity(by=user("sofia")))
     first, second = office.declare(title="First"), office.declare(title="Second")
     office.person("dana").command(f"cancel {second.id}")
     view = office.person("dana").modal("Cancel")
@@ -473,8 +475,8 @@ def test_while_redis_is_away_a_move_is_not_lost() -> None:
 def test_a_slow_desk_is_answered_in_time(office: Office) -> None:
     """Slack waits three seconds; the form is told before that, and the doubled submit counts once."""
     view = opened(office, "update")
-    slow = SlowDesk(office.bot.bot.door.parts.desk.handle)
-    object.__setattr__(office.bot.bot.door.parts.desk, "handle", slow)
+    slow = SlowDesk(office.bot.bot.access.deps.service.handle)
+    object.__setattr__(office.bot.bot.access.deps.service, "handle", slow)
     assert "may have been recorded or not" in office.person("dana").submit(view, progress="Looking")["errors"]["status"]
     slow.go()
     eventually(lambda: office.incident().latest(EntryKind.UPDATE))

@@ -38,7 +38,7 @@ def test_home_shows_the_open_incidents_and_who_is_on_call(office: Office) -> Non
     assert "Checkout &lt;down&gt;" in shown
     assert "You are paged" in shown
     assert "Next handover" in shown
-    office.world.desk.handle(incident.id, Acknowledge(by=user("mei")))
+    office.world.service.handle(incident.id, Acknowledge(by=user("mei")))
     home(office.person("mei"), f"👀 <@{user('mei')}>")
 
 

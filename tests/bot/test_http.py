@@ -192,7 +192,7 @@ def test_no_word_of_an_incident_is_in_the_metrics(office: Office) -> None:
     """Private ones are counted, as the others are."""
     office.declare(title=SECRET, severity="P1")
     incident = office.declare(title=SECRET, severity="P3")
-    office.world.desk.handle(incident.id, MarkSecurity(by=user("sofia")))
+    office.world.service.handle(incident.id, MarkSecurity(by=user("sofia")))
     found = samples(office)
     assert found[("tocsin_open_incidents", (("severity", "P1"),))] == 1
     assert found[("tocsin_open_incidents", (("severity", "P3"),))] == 1

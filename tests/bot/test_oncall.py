@@ -15,7 +15,7 @@ from escalation.config.company import Company, Directory
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
 from escalation.oncall import schedule
-from escalation.oncall.schedule import Duty, on_duty, shift_at
+from escalation.oncall.schedule import OncallState, on_duty, shift_at
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, Person, eventually, office_in, patient_workspace, user
 from tests.support.story import START
@@ -35,11 +35,11 @@ def company(*, second: bool = False, handover: str = "Monday 09:00", zone: str =
     )
 
 
-def after(text: str, by: str = "UDANA", duty: Duty | None = None, **of: Any) -> Duty:
-    return wanted(Wish(text, by, company(**of), Directory()), duty or Duty(), NOW)
+def after(text: str, by: str = "UDANA", duty: OncallState | None = None, **of: Any) -> OncallState:
+    return wanted(Wish(text, by, company(**of), Directory()), duty or OncallState(), NOW)
 
 
-def spans(duty: Duty) -> list[str]:
+def spans(duty: OncallState) -> list[str]:
     """`omar 11-24 18:00 > 11-25 09:00` for each override and absence."""
     pieces = (*duty.overrides, *duty.away)
     return [f"{p.person} {p.starts:%m-%d %H:%M} > {p.ends:%m-%d %H:%M}" for p in pieces]
@@ -154,8 +154,8 @@ def test_a_day_on_which_two_shifts_begin_needs_a_time() -> None:
     rotation = {"people": ["dana", "omar"], "every": "12h", "handover": "Monday 08:00"}
     of = Company.model_validate({"policy": "kars", "people": people, "rotations": {"primary": rotation}})
     with pytest.raises(Refused, match="2 shifts begin on that day"):
-        wanted(Wish("swap 2026-11-25 with 2026-11-26 20:00", "UDANA", of, Directory()), Duty(), NOW)
-    swapped = wanted(Wish("swap 2026-11-25 08:00 with 2026-11-25 20:00", "UDANA", of, Directory()), Duty(), NOW)
+        wanted(Wish("swap 2026-11-25 with 2026-11-26 20:00", "UDANA", of, Directory()), OncallState(), NOW)
+    swapped = wanted(Wish("swap 2026-11-25 08:00 with 2026-11-25 20:00", "UDANA", of, Directory()), OncallState(), NOW)
     assert [s[5:] for s in spans(swapped)] == ["11-25 08:00 > 11-25 20:00", "11-25 20:00 > 11-26 08:00"]
 
 
@@ -176,7 +176,7 @@ def office(workspace: RunningWorkspace) -> Iterator[Office]:
 
 def holding(office: Office) -> tuple[str, ...]:
     behind = office.world
-    return on_duty("primary", behind.company, behind.desk.duty(), behind.clock.now)
+    return on_duty("primary", behind.company, behind.service.duty(), behind.clock.now)
 
 
 def test_an_override_by_command(office: Office) -> None:
@@ -196,13 +196,13 @@ def test_guests_arrange_nothing(office: Office) -> None:
     """They may not declare either."""
     office.person("gus").command("oncall take")
     office.person("gus").told("Guests cannot")
-    assert not office.world.desk.duty().overrides
+    assert not office.world.service.duty().overrides
 
 
 def test_a_shift_is_taken_by_its_button(office: Office) -> None:
     """Under the board; a press on an old one takes nothing else."""
     behind, erik = office.world, office.person("erik")
-    shift = shift_at("primary", behind.company, Duty(), behind.clock.now)
+    shift = shift_at("primary", behind.company, OncallState(), behind.clock.now)
     press(erik, TAKE, Shift("primary", shift.starts).encode())
     eventually(lambda: holding(office) == ("erik",))
     press(office.person("sofia"), TAKE, Shift("primary", shift.starts).encode())
@@ -233,13 +233,13 @@ def text_of(office: Office, person: str, ts: str) -> str:
 def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
     """The button goes, and what is left says when that was."""
     behind = office.world
-    starts = shift_at("primary", behind.company, Duty(), behind.clock.now).ends
+    starts = shift_at("primary", behind.company, OncallState(), behind.clock.now).ends
     assert starts
     page = schedule.TestPage(rotation="primary", shift_start=starts, person="omar", sent_at=behind.clock.now)
-    behind.desk.arrange(lambda duty, now: arranging.tested(duty, page))
+    behind.service.arrange(lambda duty, now: arranging.tested(duty, page))
     message = posted(office, "omar", oncall.test_page([("Are you there?",)], Here("primary", starts, "omar")))
     office.person("omar").press(message, HERE, message["channel"])
-    eventually(lambda: behind.desk.duty().tests[0].answered_at)
+    eventually(lambda: behind.service.duty().tests[0].answered_at)
     eventually(lambda: "You answered the test page" in text_of(office, "omar", message["ts"]))
     assert HERE not in text_of(office, "omar", message["ts"])
 
@@ -248,11 +248,11 @@ def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
     """Its value says whom it is for, not whoever presses."""
     behind = office.world
     page = schedule.TestPage(rotation="primary", shift_start=START, person="omar", sent_at=START)
-    behind.desk.arrange(lambda duty, now: arranging.tested(duty, page))
+    behind.service.arrange(lambda duty, now: arranging.tested(duty, page))
     message = posted(office, "mei", oncall.test_page([("Are you there?",)], Here("primary", START, "omar")))
     office.person("mei").press(message, HERE, message["channel"])
     office.person("mei").told("for somebody else", "tocsin")
-    assert behind.desk.duty().tests[0].answered_at is None
+    assert behind.service.duty().tests[0].answered_at is None
 
 
 def test_boxes_are_ticked_one_by_one(office: Office) -> None:

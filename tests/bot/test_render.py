@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.render import messages
 from bot.render.blockkit import Message
-from bot.render.button_value import MORE, Press
+from bot.render.button_value import MORE, ButtonValue
 from bot.render.buttons import LABELS, offered
 from bot.render.card import card as card_of
 from bot.render.card import page as page_of
@@ -82,13 +82,13 @@ def valid(message: Message) -> Message:
     return message
 
 
-def pressed(message: Message) -> list[Press]:
+def pressed(message: Message) -> list[ButtonValue]:
     """Every press that a message offers, from its buttons and its menus."""
     elements = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
     elements += [b["accessory"] for b in message.blocks if "accessory" in b]
     values = [e["value"] for e in elements if e["type"] == "button"]
     values += [o["value"] for e in elements if e["action_id"] == MORE for o in e["options"]]
-    return [Press.decode(value) for value in values]
+    return [ButtonValue.decode(value) for value in values]
 
 
 def buttons(message: Message) -> list[str]:
@@ -225,7 +225,7 @@ def test_each_relevant_move_is_reachable_exactly_once(status: Status, security: 
 def test_what_corrects_the_record_stands_beside_the_details() -> None:
     """Roles, details and secrecy are no steps of the work: their menu is below the buttons."""
     (menu,) = [b["accessory"] for b in card_of(declared(), ()).blocks if "accessory" in b]
-    assert [Press.decode(o["value"]).move for o in menu["options"]] == [Move.LEAD, Move.EDIT, Move.SECURITY]
+    assert [ButtonValue.decode(o["value"]).move for o in menu["options"]] == [Move.LEAD, Move.EDIT, Move.SECURITY]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_it_waits_for_a_slack_that_is_away_at_the_start(
     """It says so at /readyz, and works as soon as Slack is back."""
     monkeypatch.setattr("bot.bot.RETRY", 0.3)
     control(workspace, "faults", method="auth.test", kind="status", status=503, times=1)
-    with running_bot(workspace, world().desk, connected=False) as bot:
+    with running_bot(workspace, world().service, connected=False) as bot:
         assert "Slack is not connected" in bot.ready()["problems"]
         eventually(lambda: bot.bot.connected)
         assert bot.person("dana").command("help") == {"ok": True}
@@ -89,7 +89,7 @@ def test_it_waits_for_a_redis_that_is_away_at_the_start(workspace: RunningWorksp
     server = fakeredis.FakeServer()
     behind = world(fakeredis.FakeRedis(server=server))
     server.connected = False
-    with running_bot(workspace, behind.desk) as bot:
+    with running_bot(workspace, behind.service) as bot:
         bot.person("dana").command("list")
         bot.person("dana").told("the database does not answer")
         server.connected = True
@@ -103,7 +103,7 @@ def test_it_waits_for_a_redis_that_is_away_at_the_start(workspace: RunningWorksp
 )
 def test_a_wrong_token_ends_the_bot(workspace: RunningWorkspace, changes: dict[str, str], name: str) -> None:
     """Trying again would not help; the token itself is not repeated."""
-    with running_bot(workspace, world().desk, connected=False, **changes) as bot:
+    with running_bot(workspace, world().service, connected=False, **changes) as bot:
         failure = eventually(lambda: bot.failure)
     assert isinstance(failure, WrongToken)
     assert name in str(failure)
@@ -121,7 +121,7 @@ def test_people_are_found_by_their_address(workspace: RunningWorkspace) -> None:
     """What is found is kept for all processes; somebody who is not there keeps nobody from being found."""
     behind = world(people=addressed(*PEOPLE) | {"nobody": {"email": "nobody@example.org"}})
     behind.store.save_directory(Directory(people={"gone@example.com": "U0LD"}, names={"U0LD": "Old"}))
-    with running_bot(workspace, behind.desk):
+    with running_bot(workspace, behind.service):
         eventually(lambda: len(behind.store.directory().people) > len(PEOPLE))
     found = behind.store.directory()
     assert found.people["dana@example.com"] == user("dana")
@@ -135,8 +135,8 @@ def test_what_was_known_before_counts_while_slack_is_slow(workspace: RunningWork
     control(workspace, "faults", method="users.info", kind="slow", seconds=30, times=1)
     behind = world()
     behind.store.save_directory(Directory(names={user("dana"): "Dana Ruiz"}))
-    with running_bot(workspace, behind.desk) as bot:
-        eventually(lambda: bot.bot.door.directory.names)
+    with running_bot(workspace, behind.service) as bot:
+        eventually(lambda: bot.bot.access.directory.names)
 
 
 def test_user_groups_are_read(workspace: RunningWorkspace) -> None:
@@ -145,27 +145,27 @@ def test_user_groups_are_read(workspace: RunningWorkspace) -> None:
     group = slack.usergroups_create(name="SRE", handle="sre")["usergroup"]["id"]
     slack.usergroups_users_update(usergroup=group, users=[user("dana"), user("omar")])
     behind = world(roles={"on_call": group})
-    with running_bot(workspace, behind.desk):
+    with running_bot(workspace, behind.service):
         eventually(lambda: behind.store.directory().groups)
-    assert behind.desk.roster(behind.clock()).of("on_call") == (user("dana"), user("omar"))
+    assert behind.service.roster(behind.clock()).of("on_call") == (user("dana"), user("omar"))
 
 
 # The process -----------------------------------------------------------------------------------------------------
 
 PROGRAM = """
     import asyncio, sys
-    sys.path[:0] = [{root!r}, {tests!r}]
-    from running import parts_of, world
+    sys.path.insert(0, {root!r})
+    from tests.support.bot import parts_of, world
     from bot.process import serve
     from sandbox.server import RunningWorkspace
     workspace = RunningWorkspace({url!r}, {token!r}, "xapp-tocsin-sandbox", "secret")
-    asyncio.run(serve(parts_of(workspace, world().desk, port={port})))
+    asyncio.run(serve(parts_of(workspace, world().service, port={port})))
 """
 
 
 def process(workspace: RunningWorkspace, token: str = "", port: int = 0) -> "subprocess.Popen[str]":
     """A bot in a process of its own, started as the command line does it, with proxies that lead nowhere."""
-    fields = {"root": str(ROOT), "tests": str(ROOT / "tests"), "url": workspace.url, "port": port}
+    fields = {"root": str(ROOT), "url": workspace.url, "port": port}
     program = textwrap.dedent(PROGRAM).format(**fields, token=token or workspace.bot_token)
     nowhere = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     return subprocess.Popen(

@@ -15,7 +15,7 @@ from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import Incident
 from escalation.oncall import overrides as arranging
 from escalation.oncall import schedule
-from escalation.oncall.schedule import Duty
+from escalation.oncall.schedule import OncallState
 from escalation.storage.store import Store
 from tests.support.incidents import declared, told_by
 from tocsin.cli import main
@@ -231,7 +231,7 @@ def arranged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     start = datetime(2026, 11, 23, tzinfo=UTC)
     day = timedelta(days=1)
 
-    def step(duty: Duty) -> Duty:
+    def step(duty: OncallState) -> OncallState:
         duty = arranging.override(duty, company, "primary", "omar", start + day, start + 2 * day, start, why="dentist")
         duty = arranging.away(duty, company, "omar", start + 7 * day, start + 9 * day, start)
         page = schedule.TestPage(rotation="primary", shift_start=start + day, person="omar", sent_at=start + day)

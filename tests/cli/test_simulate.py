@@ -9,12 +9,12 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
-from bot.deps import BotParts
+from bot.deps import BotDeps
 from bot.handlers.reply import says
 from bot.parsing.simulate import simulated
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
-from escalation.oncall.schedule import NOTHING_ARRANGED, Duty, Override
+from escalation.oncall.schedule import NOTHING_ARRANGED, OncallState, Override
 from escalation.storage.store import Store
 from escalation.text import text
 from tests.support.story import kars
@@ -167,18 +167,18 @@ NOW = datetime(2026, 12, 14, 7, 50, tzinfo=UTC)
 
 
 @pytest.fixture
-def parts(here: Path) -> Iterator[BotParts]:
+def parts(here: Path) -> Iterator[BotDeps]:
     company: Company = loader.load(here / "tocsin.yml").company
     with redis_of("fakeredis") as behind:
         made = works(behind, company=company)
-        yield BotParts("xoxb-nobody", behind, made.store, made.desk, company, kars())
+        yield BotDeps("xoxb-nobody", behind, made.store, made.service, company, kars())
 
 
-def answer(parts: BotParts, typed: str, duty: Duty = NOTHING_ARRANGED) -> str:
+def answer(parts: BotDeps, typed: str, duty: OncallState = NOTHING_ARRANGED) -> str:
     return text(simulated(parts, Directory(), duty, typed, NOW))
 
 
-def test_the_command_tells_the_same(parts: BotParts) -> None:
+def test_the_command_tells_the_same(parts: BotDeps) -> None:
     """What happens when, to whom, why, unless what; long dashes are what Slack makes of two."""
     said = answer(parts, "P0 \u2014ack-after 12m --resolve-after 1h")
     assert "A P0 (Critical) declared at 2026-12-14 07:50 UTC. Nothing is sent." in said
@@ -188,12 +188,12 @@ def test_the_command_tells_the_same(parts: BotParts) -> None:
     assert said.endswith("Nothing more is ahead.")
 
 
-def test_an_instant_of_several_words(parts: BotParts) -> None:
+def test_an_instant_of_several_words(parts: BotDeps) -> None:
     """In the company's zone, as in a terminal."""
     assert "declared at 2026-12-15 02:00 UTC" in answer(parts, "p1 at tomorrow 03:00 outage until 2h")
 
 
-def test_a_long_answer_fits_into_a_message(parts: BotParts) -> None:
+def test_a_long_answer_fits_into_a_message(parts: BotDeps) -> None:
     """What does not is counted, and the end is still told."""
     lines = simulated(parts, Directory(), NOTHING_ARRANGED, "P0 until 5d", NOW)
     assert len(says(*lines).text) <= 3000
@@ -215,7 +215,7 @@ def test_a_long_answer_fits_into_a_message(parts: BotParts) -> None:
         ("P0 fix-fails-after 5m", "would be refused"),
     ],
 )
-def test_a_wrong_command_is_refused_with_a_remedy(parts: BotParts, typed: str, words: str) -> None:
+def test_a_wrong_command_is_refused_with_a_remedy(parts: BotDeps, typed: str, words: str) -> None:
     """In words for the one who typed it."""
     with pytest.raises(Refused) as refused:
         answer(parts, typed)

@@ -138,7 +138,7 @@ def behind() -> World:
 
 def said(behind: World, typed: str = "") -> str:
     with running() as workspace:
-        return text(slo(parts_of(workspace, behind.desk), typed))
+        return text(slo(parts_of(workspace, behind.service), typed))
 
 
 def test_the_answer_in_slack(behind: World) -> None:

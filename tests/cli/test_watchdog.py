@@ -18,17 +18,17 @@ from escalation.config.policy import Severity
 from escalation.incident.events import Acknowledge
 from escalation.incident.model import Facts, Incident
 from escalation.processes import PARTS
-from escalation.service import Desk
+from escalation.service import IncidentService
 from tests.support.post_office import PostOffice, Switchboard, post_office, switchboard
 from tests.support.worker import PushedClock, Works, redis_of, valkey, works
 from tests.workers.test_processes import staffed, until
 from tocsin.cli import main
 from tocsin.config.settings import Environment
 from tocsin.watchdog import command
-from tocsin.watchdog.observe import Lookout
-from tocsin.watchdog.watchdog import Memory, Voice, Watchdog
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.smtp import MailDoor
+from tocsin.watchdog.observe import Observer
+from tocsin.watchdog.watchdog import Memory, Notifier, Watchdog
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.smtp import MailClient
 
 OPS = "ops@example.com"
 NEAR = 150  # seconds before the end of a wait
@@ -97,9 +97,9 @@ class Scene:
 
 def watching(parts: Works, office: PostOffice, board: Switchboard, folder: Path) -> Watchdog:
     memory = Memory(folder / "watchdog.json")
-    mail, pagerduty = MailDoor(office.url, "tocsin@example.com"), PagerDutyDoor("key", board.url)
-    lookout = Lookout(parts.store, parts.desk.company, parts.clock)
-    voice = Voice(mail, (OPS,), pagerduty, memory)
+    mail, pagerduty = MailClient(office.url, "tocsin@example.com"), PagerDutyClient("key", board.url)
+    lookout = Observer(parts.store, parts.service.company, parts.clock)
+    voice = Notifier(mail, (OPS,), pagerduty, memory)
     return Watchdog(lookout, voice, memory, timedelta(seconds=30), lambda: command.beat(f"{board.url}/ping"))
 
 
@@ -139,7 +139,7 @@ def test_what_fires_within_the_limit_is_nobodys_business(scene: Scene) -> None:
     incident = quiet(scene)
     scene.wait(5 * 60 + 29)
     assert not scene.office.mails
-    scene.parts.desk.handle(incident.id, Acknowledge(by=incident.pages[0].person))
+    scene.parts.service.handle(incident.id, Acknowledge(by=incident.pages[0].person))
     due = {c.due for c in scene.parts.now(incident).checkpoints}
     assert min(due) > scene.parts.clock.now
 
@@ -226,7 +226,7 @@ def test_an_exercise_wakes_nobody(scene: Scene) -> None:
     """It is wrong all the same."""
     made = quiet(scene)
     scene.parts.redis.zremrangebyscore("tocsin:alarms", "-inf", "+inf")
-    scene.parts.desk.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
+    scene.parts.service.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
     assert scene.wait(31) != []
     assert not scene.office.mails
 
@@ -405,7 +405,7 @@ def test_workers_that_are_killed_for_good_are_made_up_for(bare: Path, office: Po
     """Kill -9 all of them after a declaration: the watchdog, a process of its own, pages, and says that all is down."""
     with redis_of("valkey") as redis, staffed(redis, valkey().port, PARTS) as (here, crew):
         until(lambda: len(redis.keys("tocsin:alive:*")) == len(PARTS))
-        hurried = Desk(here.store, here.desk.company, here.desk.policy, here.store.now, speed=60)
+        hurried = IncidentService(here.store, here.service.company, here.service.policy, here.store.now, speed=60)
         incident = hurried.declare("UPAULA", Severity.P0, Facts(title="Checkout is down"))
         until(lambda: len(here.directs()) == len(incident.pages))
         crew.stop()

@@ -22,7 +22,7 @@ from escalation.incident.events import (
     RootCause,
     TakeLead,
 )
-from escalation.incident.model import CheckpointKind, EntryKind, Lead, Owed
+from escalation.incident.model import CheckpointKind, EntryKind, Lead, OwedCommunication
 from tests.support.story import Story, shipped
 
 ACK = Acknowledge(by="UONCALL")
@@ -37,7 +37,7 @@ def answer(n: int, what: Answer, by: str = "USPEAKER") -> AnswerCommunication:
     return AnswerCommunication(by=by, n=n, answer=what)
 
 
-def latest(story: Story, plan: str) -> Owed:
+def latest(story: Story, plan: str) -> OwedCommunication:
     return [o for o in story.incident.communications if o.plan.id == plan][-1]
 
 

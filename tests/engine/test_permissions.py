@@ -7,16 +7,16 @@ from escalation.errors import Refused
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import MarkSecurity, Move, RoomOpened
 from escalation.incident.model import Incident, Room
-from escalation.incident.permissions import Actor, Deed, Kind, check
+from escalation.incident.permissions import Action, Actor, Kind, check
 from escalation.oncall.roster import Roster
 from tests.support.incidents import told_by
 
 MEMBER = Actor(id="USOMEONE", kind=Kind.MEMBER)
-DEEDS: tuple[Deed, ...] = (*Move, "declare", "see")
+DEEDS: tuple[Action, ...] = (*Move, "declare", "see")
 
 
 def may(
-    what: Deed, actor: Actor, incident: Incident | None = None, *, in_room: bool = False, **roles: tuple[str, ...]
+    what: Action, actor: Actor, incident: Incident | None = None, *, in_room: bool = False, **roles: tuple[str, ...]
 ) -> str:
     """Empty, or the words of the refusal; `roles` are those that may do it, with their holders."""
     permissions = {str(what): tuple(roles)} if roles else {}
@@ -39,14 +39,14 @@ def private(*, room: bool) -> Incident:
 
 @pytest.mark.parametrize("what", DEEDS)
 @pytest.mark.parametrize("kind", [Kind.GUEST, Kind.BOT, Kind.STRANGER])
-def test_only_full_members_do_anything(what: Deed, kind: Kind) -> None:
+def test_only_full_members_do_anything(what: Action, kind: Kind) -> None:
     """Guests, bots and people from connected workspaces are told that they may not, even on a public incident."""
     assert may(what, Actor(id="UX", kind=kind), told_by())
     assert not may(what, MEMBER, told_by())
 
 
 @pytest.mark.parametrize("what", DEEDS)
-def test_a_private_incident_is_for_its_room_and_the_paged(what: Deed) -> None:
+def test_a_private_incident_is_for_its_room_and_the_paged(what: Action) -> None:
     """Others are refused; a member of the room and somebody paged for it are not."""
     incident = private(room=True)
     paged = Actor(id=incident.pages[0].person, kind=Kind.MEMBER)

@@ -31,7 +31,7 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import EntryKind, Facts, Incident, Room
 from escalation.oncall.roster import Roster, roster
-from escalation.oncall.schedule import NOTHING_ARRANGED, Away, Duty, Override
+from escalation.oncall.schedule import NOTHING_ARRANGED, Away, OncallState, Override
 from escalation.service import terms_for
 from escalation.simulation import LONGEST, Script, Simulation, Step, comes_again, simulate
 from escalation.text import text
@@ -85,11 +85,11 @@ def company(without: frozenset[str] = frozenset()) -> Company:
     )
 
 
-def rostering(of: Company, duty: Duty = NOTHING_ARRANGED) -> Any:
+def rostering(of: Company, duty: OncallState = NOTHING_ARRANGED) -> Any:
     return functools.partial(_roster, of, duty)
 
 
-def _roster(of: Company, duty: Duty, at: datetime) -> Roster:
+def _roster(of: Company, duty: OncallState, at: datetime) -> Roster:
     return roster(of, Directory(), at, duty)
 
 
@@ -100,7 +100,7 @@ def simulated(
     until: timedelta | None = None,
     *,
     policy: str = "kars",
-    duty: Duty = NOTHING_ARRANGED,
+    duty: OncallState = NOTHING_ARRANGED,
     without: frozenset[str] = frozenset(),
     **said: Any,
 ) -> Simulation:
@@ -191,13 +191,15 @@ def scripts(draw: Any) -> dict[Step, timedelta]:
 
 
 @st.composite
-def duties(draw: Any) -> Duty:
+def duties(draw: Any) -> OncallState:
     """Somebody is away, somebody took over a shift, around one of those instants."""
     at = draw(st.sampled_from(TURNING))
     person = draw(st.sampled_from(("dana", "omar", "mei")))
     away = Away(id=1, person=person, starts=at - timedelta(hours=5), ends=at + timedelta(minutes=20))
     other = Override(id=2, rotation="primary", person="lena", starts=at, ends=at + timedelta(hours=2))
-    return Duty(away=(away,) if draw(st.booleans()) else (), overrides=(other,) if draw(st.booleans()) else (), made=2)
+    return OncallState(
+        away=(away,) if draw(st.booleans()) else (), overrides=(other,) if draw(st.booleans()) else (), made=2
+    )
 
 
 said = st.fixed_dictionaries({name: st.booleans() for name in ("security", "outage", "major_impact", "data_loss")})
@@ -220,7 +222,7 @@ def test_what_is_foretold_happens(
     severity: Severity,
     start: datetime,
     script: Script,
-    duty: Duty,
+    duty: OncallState,
     without: frozenset[str],
     service: str,
     said: dict[str, bool],
@@ -290,18 +292,18 @@ def test_the_whole_stack_does_what_was_foretold(
     with redis_of("valkey") as redis:
         clock.now = start
         parts = works(redis, workspace, clock, of)
-        parts.desk.policy = shipped(policy)
+        parts.service.policy = shipped(policy)
         parts.control("reset")
         facts = Facts(title="Simulated", **said)
         stop = timedelta(hours=until) if until else None
-        terms = parts.desk.terms(Severity(severity), facts, start)
-        found = simulate(terms, facts, PAULA, start, parts.desk.roster, script, stop)
-        incident = parts.desk.declare(PAULA, Severity(severity), facts)
+        terms = parts.service.terms(Severity(severity), facts, start)
+        found = simulate(terms, facts, PAULA, start, parts.service.roster, script, stop)
+        incident = parts.service.declare(PAULA, Severity(severity), facts)
         parts.run()
         for at, move in acted(found, script, start):
             _push(parts, incident.id, at - timedelta(microseconds=1))
             clock.now = at
-            parts.desk.handle(incident.id, move)
+            parts.service.handle(incident.id, move)
             parts.run()
         _push(parts, incident.id, found.ends)
         now = parts.settled(incident)
@@ -347,7 +349,9 @@ def test_the_roster_is_asked_at_each_instant() -> None:
     before = simulated(at=HANDOVER - 10 * MINUTE, until=timedelta(minutes=20))
     assert paged(before) == [(0, {"dana", "lena"}), (15, {"omar", "mei"})]
     swap = Override(id=1, rotation="primary", person="erik", starts=HANDOVER, ends=HANDOVER + 60 * MINUTE)
-    swapped = simulated(at=HANDOVER - 10 * MINUTE, until=timedelta(minutes=20), duty=Duty(overrides=(swap,), made=1))
+    swapped = simulated(
+        at=HANDOVER - 10 * MINUTE, until=timedelta(minutes=20), duty=OncallState(overrides=(swap,), made=1)
+    )
     assert "erik" in paged(swapped)[1][1]
 
 

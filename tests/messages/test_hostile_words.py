@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.deps import BotParts
+from bot.deps import BotDeps
 from bot.handlers.reply import says
 from bot.moves.declare import Draft, declare_modal
-from bot.moves.form import Scene
+from bot.moves.form import FormContext
 from bot.moves.forms import FORMS, move_modal
 from bot.render import messages as blocks
 from bot.render import oncall, replies
@@ -26,7 +26,7 @@ from bot.render.blockkit import Message
 from bot.render.card import card as card_of
 from bot.render.card import page as page_of
 from bot.render.card import redacted
-from bot.render.form_state import Slip
+from bot.render.form_state import FormState
 from bot.render.lists import home as home_view
 from bot.render.lists import listing, tickets
 from bot.render.mrkdwn import size
@@ -153,12 +153,14 @@ def routine(company: Company, incident: Incident, words: str) -> Iterator[Messag
 
 
 def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
-    scene = Scene(incident, kars(), {"on_call": f"role {words}"}, Roster(), (incident,), ("checkout", "api"), words)
+    scene = FormContext(
+        incident, kars(), {"on_call": f"role {words}"}, Roster(), (incident,), ("checkout", "api"), words
+    )
     for move in FORMS:
-        yield "modal_view", move_modal(move, scene, Slip())
+        yield "modal_view", move_modal(move, scene, FormState())
     nothing: Any = None
-    parts = BotParts("xoxb-none", nothing, nothing, nothing, company, kars())
-    yield "modal_view", declare_modal(parts, Slip(), Draft(words[:200], "P1", words[:2900]))
+    parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars())
+    yield "modal_view", declare_modal(parts, FormState(), Draft(words[:200], "P1", words[:2900]))
     yield "home_view", home_view([incident] * 70, [line(words)], "UONCALL")
 
 

@@ -13,7 +13,7 @@ from escalation.config.rotations import Shift
 from escalation.oncall import overrides as arranging
 from escalation.oncall.coverage import first_gap, gaps
 from escalation.oncall.roster import roster
-from escalation.oncall.schedule import Duty
+from escalation.oncall.schedule import OncallState
 from tests.support.profiles import examples
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -49,16 +49,16 @@ def company(**changed: Any) -> Company:
 def test_all_is_covered() -> None:
     """By the plan; a user group counts as somebody until the workspace said that it is empty."""
     tiers = policy(["on_call"], ["backup"], ["group"], ["boss"])
-    assert gaps(company(), tiers, Duty(), START, END) == ()
-    assert first_gap(company(), tiers, Duty(), START, END, Directory()) is None
-    gap = first_gap(company(), tiers, Duty(), START, END, Directory(groups={"S0GROUP": ()}))
+    assert gaps(company(), tiers, OncallState(), START, END) == ()
+    assert first_gap(company(), tiers, OncallState(), START, END, Directory()) is None
+    gap = first_gap(company(), tiers, OncallState(), START, END, Directory(groups={"S0GROUP": ()}))
     assert gap
     assert (gap.tier, gap.starts, gap.ends, gap.why) == (3, START, END, "the user group S0GROUP has no members")
 
 
 def test_everybody_away_is_a_gap_with_its_bounds() -> None:
     """To the second, in each severity that needs them; a tier with somebody else beside them is covered."""
-    duty = arranging.away(Duty(), company(), "dana", START, START + 5 * DAY, START)
+    duty = arranging.away(OncallState(), company(), "dana", START, START + 5 * DAY, START)
     duty = arranging.away(duty, company(), "omar", START + 2 * DAY, START + 4 * DAY, START)
     found = gaps(company(), policy(["on_call"], ["on_call", "boss"]), duty, START, END)
     assert [(g.severity, g.tier, g.starts, g.ends) for g in found] == [
@@ -77,7 +77,7 @@ def test_everybody_away_is_a_gap_with_its_bounds() -> None:
 
 def test_a_backup_alone_on_earth_is_a_gap() -> None:
     """While the other one is away nobody follows."""
-    duty = arranging.away(Duty(), company(), "omar", START + DAY, START + 2 * DAY, START)
+    duty = arranging.away(OncallState(), company(), "omar", START + DAY, START + 2 * DAY, START)
     gap = first_gap(company(), policy(["backup"]), duty, START, END)
     assert gap
     assert (gap.starts, gap.ends) == (START + DAY, START + 2 * DAY)
@@ -87,14 +87,14 @@ def test_a_backup_alone_on_earth_is_a_gap() -> None:
 def test_a_gap_in_a_calendar_is_a_gap() -> None:
     """And the end of the last good copy is one."""
     fed = company(rotations={"primary": {"people": ["dana", "omar"], "ical": "https://cal.example/a.ics"}})
-    never = first_gap(fed, policy(["on_call"]), Duty(), START, END)
+    never = first_gap(fed, policy(["on_call"]), OncallState(), START, END)
     assert never
     assert never.why == "the calendar of rotation primary was never read"
     plan = [
         Shift(person="dana", starts=START, ends=START + DAY),
         Shift(person="omar", starts=START + 2 * DAY, ends=END),
     ]
-    duty = arranging.fed(Duty(), "primary", plan, START)
+    duty = arranging.fed(OncallState(), "primary", plan, START)
     [gap] = [g for g in gaps(fed, policy(["on_call"]), duty, START, END) if g.severity == "P0"]
     assert (gap.starts, gap.ends, gap.why) == (
         START + DAY, START + 2 * DAY, "the calendar of rotation primary has a gap",
@@ -106,17 +106,17 @@ def test_a_gap_in_a_calendar_is_a_gap() -> None:
 def test_roles_of_the_service_are_looked_at_for_each_service_and_for_none() -> None:
     """Each counter-example names its service."""
     services = {"api": {"lead": "dana"}, "shop": {}}
-    bare = gaps(company(services=services), policy(["service_lead"]), Duty(), START, END)
+    bare = gaps(company(services=services), policy(["service_lead"]), OncallState(), START, END)
     assert [(g.severity, g.service) for g in bare] == [("P0", ""), ("P0", "shop"), ("P1", ""), ("P1", "shop")]
     assert bare[0].why == "an incident of no service has no service_lead, and roles.service_lead names nobody"
     assert bare[1].why == "the service shop has no service_lead, and roles.service_lead names nobody"
     fallen_back = company(services=services, roles={"service_lead": "erik"})
-    assert gaps(fallen_back, policy(["service_lead"]), Duty(), START, END) == ()
+    assert gaps(fallen_back, policy(["service_lead"]), OncallState(), START, END) == ()
 
 
 def test_a_role_that_names_nobody_is_a_gap_all_the_time() -> None:
     """It says which."""
-    gap = first_gap(company(), policy(["cto"]), Duty(), START, END)
+    gap = first_gap(company(), policy(["cto"]), OncallState(), START, END)
     assert gap
     assert (gap.starts, gap.ends, gap.why) == (START, END, "roles.cto names nobody")
 
@@ -131,7 +131,7 @@ PIECES = st.lists(
 def test_the_answer_is_exact(pieces: list[tuple[str, int, int]], hour: int, every: str) -> None:
     """At any instant: nobody holds the role just when it lies in a gap."""
     here = company(rotations={"primary": {"people": ["dana", "omar"], "every": every}})
-    duty = Duty()
+    duty = OncallState()
     for person, after, length in pieces:
         duty = arranging.away(duty, here, person, START + after * HOUR, START + (after + length) * HOUR, START)
     found = gaps(here, policy(["on_call"]), duty, START, START + 600 * HOUR)
@@ -144,4 +144,4 @@ def test_the_answer_is_exact(pieces: list[tuple[str, int, int]], hour: int, ever
 def test_short_turns_over_a_quarter_are_covered(every: str) -> None:
     """A thousand handovers."""
     here = company(rotations={"primary": {"people": ["dana", "omar"], "every": every, "timezone": "Europe/Berlin"}})
-    assert first_gap(here, policy(["on_call"], ["backup"]), Duty(), START, END) is None
+    assert first_gap(here, policy(["on_call"], ["backup"]), OncallState(), START, END) is None

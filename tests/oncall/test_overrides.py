@@ -20,8 +20,8 @@ from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import (
     TICK,
     Away,
-    Duty,
     Feed,
+    OncallState,
     Override,
     boundaries,
     next_on_duty,
@@ -48,28 +48,28 @@ def company(**changed: Any) -> Company:
     return Company.model_validate(data | changed)
 
 
-def fed(*shifts: tuple[str, int, int]) -> tuple[Company, Duty]:
+def fed(*shifts: tuple[str, int, int]) -> tuple[Company, OncallState]:
     """A rotation by a calendar: (person, first day, day after the last), counted from MONDAY."""
     plan = tuple(Shift(person=p, starts=MONDAY + a * DAY, ends=MONDAY + b * DAY) for p, a, b in shifts)
     by_feed = company(rotations={"primary": {"people": THREE, "ical": "https://cal.example/a.ics"}})
-    return by_feed, arranging.fed(Duty(), "primary", plan, MONDAY)
+    return by_feed, arranging.fed(OncallState(), "primary", plan, MONDAY)
 
 
-def people(duty: Duty, *hours: float, of: Company | None = None) -> list[str]:
+def people(duty: OncallState, *hours: float, of: Company | None = None) -> list[str]:
     """Who is on duty so many hours after MONDAY."""
     return ["+".join(on_duty("primary", of or company(), duty, MONDAY + h * HOUR)) or "-" for h in hours]
 
 
 def test_nothing_arranged_is_the_plan() -> None:
     """A week each; the backup is the next one."""
-    assert people(Duty(), 0, 167.99, 168, 336, 504) == ["dana", "dana", "omar", "mei", "dana"]
-    assert next_on_duty("primary", company(), Duty(), MONDAY) == ("omar",)
+    assert people(OncallState(), 0, 167.99, 168, 336, 504) == ["dana", "dana", "omar", "mei", "dana"]
+    assert next_on_duty("primary", company(), OncallState(), MONDAY) == ("omar",)
 
 
 def test_an_override_holds_exactly_as_long_as_it_says() -> None:
     """From its start, included, until its end, excluded; the backup is whoever comes after it."""
     duty = arranging.override(
-        Duty(), company(), "primary", "erik", MONDAY + HOUR, MONDAY + 3 * HOUR, MONDAY, "UOMAR", "dentist"
+        OncallState(), company(), "primary", "erik", MONDAY + HOUR, MONDAY + 3 * HOUR, MONDAY, "UOMAR", "dentist"
     )
     starts, ends = duty.overrides[0].starts, duty.overrides[0].ends
     at = [starts - TICK, starts, ends - TICK, ends]
@@ -81,7 +81,7 @@ def test_an_override_holds_exactly_as_long_as_it_says() -> None:
 
 def test_the_later_made_override_wins_and_taking_it_back_uncovers_the_earlier_one() -> None:
     """Also where the later one is the longer."""
-    duty = arranging.override(Duty(), company(), "primary", "omar", MONDAY, MONDAY + 9 * HOUR, MONDAY)
+    duty = arranging.override(OncallState(), company(), "primary", "omar", MONDAY, MONDAY + 9 * HOUR, MONDAY)
     duty = arranging.override(duty, company(), "primary", "mei", MONDAY + HOUR, MONDAY + 12 * HOUR, MONDAY)
     assert people(duty, 0, 1, 10, 12) == ["omar", "mei", "mei", "dana"]
     assert people(arranging.cancel(duty, "#2"), 0, 1, 10) == ["omar", "omar", "dana"]
@@ -101,18 +101,20 @@ def test_the_later_made_override_wins_and_taking_it_back_uncovers_the_earlier_on
 def test_an_override_that_cannot_be_is_refused(rotation: str, person: str, starts: int, ends: int, words: str) -> None:
     """With words for the one who tried."""
     with pytest.raises(Refused) as refused:
-        arranging.override(Duty(), company(), rotation, person, MONDAY + starts * HOUR, MONDAY + ends * HOUR, MONDAY)
+        arranging.override(
+            OncallState(), company(), rotation, person, MONDAY + starts * HOUR, MONDAY + ends * HOUR, MONDAY
+        )
     assert words in str(refused.value)
 
 
 def test_taking_a_shift_lasts_until_its_end() -> None:
     """The rest of the week, or the rest of another's override; not twice."""
     now = MONDAY + 30 * HOUR
-    duty = arranging.take(Duty(), company(), "primary", "mei", now)
+    duty = arranging.take(OncallState(), company(), "primary", "mei", now)
     assert people(duty, 29.9, 30, 167, 168) == ["dana", "mei", "mei", "omar"]
     with pytest.raises(Refused, match=r"mei is on call in primary already\."):
         arranging.take(duty, company(), "primary", "mei", now)
-    short = arranging.override(Duty(), company(), "primary", "erik", MONDAY, MONDAY + 40 * HOUR, MONDAY)
+    short = arranging.override(OncallState(), company(), "primary", "erik", MONDAY, MONDAY + 40 * HOUR, MONDAY)
     assert people(arranging.take(short, company(), "primary", "mei", now), 29, 30, 39, 40) == [
         "erik", "mei", "mei", "dana",
     ]  # fmt: skip
@@ -121,19 +123,19 @@ def test_taking_a_shift_lasts_until_its_end() -> None:
 def test_a_swap_is_two_overrides_made_together() -> None:
     """This week's rest for a whole week of the other's; each is found by its person."""
     now = MONDAY + DAY
-    theirs = arranging.next_turn_of("primary", "mei", company(), Duty(), now)
+    theirs = arranging.next_turn_of("primary", "mei", company(), OncallState(), now)
     assert theirs is not None
     assert theirs.starts == MONDAY + 2 * WEEK
-    duty = arranging.swap(Duty(), company(), "primary", now, theirs.starts, now, "UDANA")
+    duty = arranging.swap(OncallState(), company(), "primary", now, theirs.starts, now, "UDANA")
     assert people(duty, 23, 24, 168, 336, 503, 504) == ["dana", "mei", "omar", "dana", "dana", "dana"]
     assert [(o.person, o.starts) for o in duty.overrides] == [("mei", now), ("dana", MONDAY + 2 * WEEK)]
     with pytest.raises(Refused, match=r"Both shifts are dana's already\."):
-        arranging.swap(Duty(), company(), "primary", MONDAY, MONDAY + HOUR, MONDAY)
+        arranging.swap(OncallState(), company(), "primary", MONDAY, MONDAY + HOUR, MONDAY)
 
 
 def test_whoever_is_away_is_covered_by_the_next_in_the_order() -> None:
     """Who is not away either; all away is nobody, a gap."""
-    duty = arranging.away(Duty(), company(), "dana", MONDAY + DAY, MONDAY + 3 * DAY, MONDAY)
+    duty = arranging.away(OncallState(), company(), "dana", MONDAY + DAY, MONDAY + 3 * DAY, MONDAY)
     assert people(duty, 23, 24, 71, 72) == ["dana", "omar", "omar", "dana"]
     duty = arranging.away(duty, company(), "omar", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
     assert people(duty, 24, 48, 72, 168) == ["omar", "mei", "dana", "mei"]
@@ -149,12 +151,12 @@ def test_days_away_in_the_configuration_are_whole_local_days() -> None:
         "dana": {"slack": "UDANA", "away": ["2026-11-24..2026-11-25"]}
     }
     berlin = company(people=entries, timezone="Europe/Berlin")
-    assert people(Duty(), 22.9, 23, 70.9, 71, of=berlin) == ["dana", "omar", "omar", "dana"]
+    assert people(OncallState(), 22.9, 23, 70.9, 71, of=berlin) == ["dana", "omar", "omar", "dana"]
 
 
 def test_what_was_said_last_counts() -> None:
     """Taking a shift in one's own holiday holds; falling ill after taking one is covered."""
-    absent = arranging.away(Duty(), company(), "erik", MONDAY, MONDAY + WEEK, MONDAY)
+    absent = arranging.away(OncallState(), company(), "erik", MONDAY, MONDAY + WEEK, MONDAY)
     back = arranging.take(absent, company(), "primary", "erik", MONDAY)
     assert people(back, 5) == ["erik"]
     ill = arranging.away(back, company(), "erik", MONDAY + HOUR, MONDAY + DAY, MONDAY)
@@ -163,13 +165,13 @@ def test_what_was_said_last_counts() -> None:
 
 def test_the_backup_is_somebody_who_is_there() -> None:
     """The next one of the order who is neither away nor on duty already; nobody when there is none."""
-    duty = arranging.away(Duty(), company(), "omar", MONDAY, MONDAY + 3 * DAY, MONDAY)
+    duty = arranging.away(OncallState(), company(), "omar", MONDAY, MONDAY + 3 * DAY, MONDAY)
     assert next_on_duty("primary", company(), duty, MONDAY) == ("mei",)
     assert next_on_duty("primary", company(), duty, MONDAY + 4 * DAY) == ("omar",)
     duty = arranging.away(duty, company(), "mei", MONDAY, MONDAY + 3 * DAY, MONDAY)
     assert next_on_duty("primary", company(), duty, MONDAY) == ()
     alone = company(rotations={"primary": {"people": ["dana"]}})
-    assert next_on_duty("primary", alone, Duty(), MONDAY) == ()
+    assert next_on_duty("primary", alone, OncallState(), MONDAY) == ()
 
 
 def test_a_feed_says_who_and_its_gap_is_nobody() -> None:
@@ -178,7 +180,7 @@ def test_a_feed_says_who_and_its_gap_is_nobody() -> None:
     assert people(duty, -1, 0, 47, 48, 72, 96, of=by_feed) == ["-", "omar", "omar", "-", "mei+erik", "-"]
     assert next_on_duty("primary", by_feed, duty, MONDAY) == ("mei", "erik")
     assert shift_at("primary", by_feed, duty, MONDAY + 9 * DAY).ends is None
-    assert people(Duty(), 0, of=by_feed) == ["-"]
+    assert people(OncallState(), 0, of=by_feed) == ["-"]
     covered = arranging.override(duty, by_feed, "primary", "dana", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
     assert people(covered, 47, 48, 71, 72, 200, 216, of=by_feed) == ["omar", "dana", "dana", "dana", "dana", "-"]
 
@@ -198,7 +200,7 @@ def test_until_the_test_page_is_answered_both_are_on_call() -> None:
     """From the start of the shift, wherever it was sent before; and no longer than the answer."""
     start, early = MONDAY + WEEK, MONDAY + WEEK - 9 * HOUR
     page = schedule.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=early)
-    sent = arranging.tested(Duty(), page)
+    sent = arranging.tested(OncallState(), page)
     assert people(sent, 160, 168, 335, 336) == ["dana", "omar+dana", "omar+dana", "mei"]
     heard = arranging.answered(sent, "primary", start, "omar", start + HOUR)
     assert people(heard, 168, 168.99, 169) == ["omar+dana", "omar+dana", "omar"]
@@ -211,7 +213,7 @@ def test_until_the_test_page_is_answered_both_are_on_call() -> None:
 
 def test_whoever_left_the_configuration_is_on_duty_no_more() -> None:
     """What was arranged for them is as if it were not there."""
-    duty = Duty(
+    duty = OncallState(
         overrides=(Override(id=1, rotation="primary", person="zed", starts=MONDAY, ends=MONDAY + DAY),),
         feeds={"primary": Feed(rotation="primary", shifts=(Shift(person="zed", starts=MONDAY, ends=MONDAY + DAY),))},
     )
@@ -221,16 +223,16 @@ def test_whoever_left_the_configuration_is_on_duty_no_more() -> None:
 
 def test_what_ended_long_ago_is_forgotten_and_numbers_are_not_used_again() -> None:
     """A quarter stays."""
-    duty = arranging.override(Duty(), company(), "primary", "erik", MONDAY, MONDAY + DAY, MONDAY)
+    duty = arranging.override(OncallState(), company(), "primary", "erik", MONDAY, MONDAY + DAY, MONDAY)
     later = MONDAY + 100 * DAY
     duty = arranging.away(duty, company(), "omar", later, later + DAY, later)
     assert (duty.overrides, duty.away[0].id) == ((), 2)
-    assert Duty.model_validate_json(duty.model_dump_json()) == duty
+    assert OncallState.model_validate_json(duty.model_dump_json()) == duty
 
 
 def test_upcoming_shifts_have_their_real_boundaries() -> None:
     """Cut where people change, and nowhere else."""
-    duty = arranging.override(Duty(), company(), "primary", "erik", MONDAY + DAY, MONDAY + 2 * DAY, MONDAY)
+    duty = arranging.override(OncallState(), company(), "primary", "erik", MONDAY + DAY, MONDAY + 2 * DAY, MONDAY)
     duty = arranging.override(duty, company(), "primary", "omar", MONDAY + 7 * DAY, MONDAY + 8 * DAY, MONDAY)
     turns = upcoming_shifts("primary", company(), duty, MONDAY + 30 * HOUR, MONDAY + 15 * DAY)
     assert [(t.people, (t.starts - MONDAY).days) for t in turns] == [
@@ -244,9 +246,9 @@ KEYS = st.sampled_from([*THREE, "erik"])
 
 
 @st.composite
-def duties(draw: st.DrawFn) -> Duty:
+def duties(draw: st.DrawFn) -> OncallState:
     """Some overrides and absences, in any order and overlap."""
-    duty = Duty()
+    duty = OncallState()
     for n in range(1, draw(st.integers(0, 6)) + 1):
         starts, length, who = draw(TIMES), draw(LENGTHS), draw(KEYS)
         if draw(st.booleans()):
@@ -264,7 +266,7 @@ def duties(draw: st.DrawFn) -> Duty:
 
 @settings(max_examples=examples(60))
 @given(duties(), st.sampled_from(["12h", "1d", "1w"]), st.data())
-def test_boundaries_contain_every_change(duty: Duty, every: str, data: st.DataObject) -> None:
+def test_boundaries_contain_every_change(duty: OncallState, every: str, data: st.DataObject) -> None:
     """Between two neighbouring boundaries the whole roster is constant."""
     here = company(rotations={"primary": {"people": THREE, "every": every}})
     edges = (MONDAY, *boundaries(here, duty, MONDAY, MONDAY + 3 * WEEK), MONDAY + 3 * WEEK)
@@ -276,7 +278,7 @@ def test_boundaries_contain_every_change(duty: Duty, every: str, data: st.DataOb
 
 @settings(max_examples=examples(60))
 @given(duties(), TIMES)
-def test_turns_follow_each_other_without_gap_or_overlap(duty: Duty, at: datetime) -> None:
+def test_turns_follow_each_other_without_gap_or_overlap(duty: OncallState, at: datetime) -> None:
     """Each begins where the one before ends, and holds the people whom its whole length has."""
     turns = upcoming_shifts("primary", company(), duty, at, at + 3 * WEEK)
     quiet = duty.model_copy(update={"tests": ()})
@@ -290,7 +292,7 @@ def test_turns_follow_each_other_without_gap_or_overlap(duty: Duty, at: datetime
 
 @settings(max_examples=examples(60))
 @given(duties(), TIMES)
-def test_the_last_made_override_of_an_instant_holds(duty: Duty, at: datetime) -> None:
+def test_the_last_made_override_of_an_instant_holds(duty: OncallState, at: datetime) -> None:
     """Unless its person went away after that."""
     holding = [o for o in duty.overrides if o.starts <= at < o.ends]
     if holding and not any(a.id > holding[-1].id for a in duty.away):
@@ -347,7 +349,7 @@ def test_what_is_no_time_is_refused(text: str, words: str) -> None:
 def test_the_board_tells_what_was_arranged() -> None:
     """People, backup, next handover, overrides, absences, a test page without an answer."""
     now = MONDAY + HOUR
-    duty = arranging.override(Duty(), company(), "primary", "erik", now, MONDAY + DAY, now, "UOMAR", "dentist")
+    duty = arranging.override(OncallState(), company(), "primary", "erik", now, MONDAY + DAY, now, "UOMAR", "dentist")
     duty = arranging.away(duty, company(), "mei", now, MONDAY + DAY, now, why="ill")
     duty = arranging.tested(duty, schedule.TestPage(rotation="primary", shift_start=now, person="erik", sent_at=now))
     policy = Policy(name="kars", title="KARS", roles={"on_call": "on-call engineer"}, severities={})

@@ -282,7 +282,7 @@ def test_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_token() -> None:
     """The bot ends and names it; a worker keeps what it cannot send, says why, and sends it with the right one."""
     with sandbox.server.running() as workspace, redis_of("fakeredis") as redis:
-        with running_bot(workspace, world().desk, connected=False, bot_token="xoxb-wrong") as bot:
+        with running_bot(workspace, world().service, connected=False, bot_token="xoxb-wrong") as bot:
             assert "Slack does not accept SLACK_BOT_TOKEN" in str(eventually(lambda: bot.failure))
         refused = works(redis, dataclasses.replace(workspace, bot_token="xoxb-wrong"))
         incident = refused.declare("P0")

@@ -47,8 +47,8 @@ from tests.support.stage import Stage, stage
 from tests.support.worker import Works, valkey
 from tocsin.cli import main
 from tocsin.run import logs
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.smtp import MailClient
 from workers.recurring import upkeep
 
 MARKER = "zebrafish"
@@ -122,7 +122,7 @@ class Watch:
         return next(i for i in self.works.store.recent() if i.private)
 
     def do(self, event: Any) -> None:
-        self.works.desk.handle(self.private.id, event)
+        self.works.service.handle(self.private.id, event)
         self.works.run()
 
     def calls(self) -> list[Json]:
@@ -155,9 +155,12 @@ def _base64_parts(mail: str) -> str:
 @contextmanager
 def watched() -> Iterator[Watch]:
     with stage() as play, others() as outside:
-        desk = play.works.desk
-        desk.company = desk.company.model_copy(update={"other_ways": WAYS})
-        mail, pagerduty = MailDoor(outside.smtp_url, "tocsin@example.com"), PagerDutyDoor("k" * 32, outside.events_url)
+        service = play.works.service
+        service.company = service.company.model_copy(update={"other_ways": WAYS})
+        mail, pagerduty = (
+            MailClient(outside.smtp_url, "tocsin@example.com"),
+            PagerDutyClient("k" * 32, outside.events_url),
+        )
         play.works.context = replace(play.works.context, mail=mail, pagerduty=pagerduty)
         works = Watched(**vars(play.works))
         play.works = works
@@ -242,7 +245,7 @@ def key_of(incident: Incident) -> str:
 def handled(watch: Watch) -> None:
     """Everything that can be said is said, and time passes."""
     member, omar = user(key_of(watch.private)), user("omar")
-    policies = watch.works.desk.policy.severities
+    policies = watch.works.service.policy.severities
     watch.do(PagePeople(by=member, people=(user("sam"),), why=said("paged")))
     watch.do(RootCause(by=member, cause=said("cause")))
     watch.do(Workaround(by=member, text=said("workaround")))

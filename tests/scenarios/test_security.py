@@ -31,12 +31,12 @@ from bot.bot import Bot
 from bot.http.limits import MOST_BYTES, Limits
 from bot.http.routes import web_app
 from bot.moves.declare import Draft, declare_modal
-from bot.moves.form import Scene
+from bot.moves.form import FormContext
 from bot.moves.forms import FORMS, move_modal
 from bot.parsing.command import VERBS
 from bot.render import oncall
-from bot.render.button_value import Press
-from bot.render.form_state import Slip
+from bot.render.button_value import ButtonValue
+from bot.render.form_state import FormState
 from bot.render.oncall import Here, Shift
 from escalation.config.policy import OtherWays, Via
 from escalation.incident.events import Move
@@ -50,9 +50,9 @@ from tests.support.worker import Works, redis_of, valkey, works
 from tocsin.cli import main
 from tocsin.config.settings import Environment
 from workers import jobs
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.slack import SlackDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.slack import SlackClient
+from workers.channels.smtp import MailClient
 from workers.process import QueueWorker
 from workers.queue.rq import FUNCTIONS, Task, job_hash
 from workers.recurring.calendar_feeds import FeedProblem, fetch
@@ -139,7 +139,7 @@ def test_without_a_secret_there_is_no_door() -> None:
     with sandbox.server.running() as workspace:
 
         async def build() -> None:
-            parts = parts_of(workspace, world().desk, http=True, signing_secret="")
+            parts = parts_of(workspace, world().service, http=True, signing_secret="")
             web_app(Bot(parts, AsyncWebClient(parts.bot_token)))
 
         with pytest.raises(ValueError, match="signing secret"):
@@ -250,16 +250,16 @@ def _answer(element: Json) -> Json:
 
 
 def moves_form(office: Office, incident: Incident, move: Move) -> Json:
-    parts = office.bot.bot.parts
-    scene = Scene(incident, parts.policy, parts.roles, Roster(), services=tuple(parts.company.services))
-    return move_modal(move, scene, Slip())
+    parts = office.bot.bot.deps
+    scene = FormContext(incident, parts.policy, parts.roles, Roster(), services=tuple(parts.company.services))
+    return move_modal(move, scene, FormState())
 
 
 def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[str, list[str]]:
     """Handler -> bodies that reach it: every verb, button, form, shortcut and tab there is."""
-    parts = office.bot.bot.parts
-    declare = declare_modal(parts, Slip(), Draft("T", "P1"))
-    press = {m: Press.of(m, incident, {"communicate": "1:approved", "lead": "scribe"}.get(m, "")) for m in Move}
+    parts = office.bot.bot.deps
+    declare = declare_modal(parts, FormState(), Draft("T", "P1"))
+    press = {m: ButtonValue.of(m, incident, {"communicate": "1:approved", "lead": "scribe"}.get(m, "")) for m in Move}
     picked = {"type": "static_select", "action_id": "pick_severity", "block_id": "severity", "action_ts": "1"}
     home = {"type": "app_home_opened", "user": who, "tab": "home", "channel": "D1", "event_ts": "1"}
     message = {"channel": {"id": "C0GENERAL1", "name": "g"}, "message_ts": "1.1", "message": {"text": "x", "ts": "1.1"}}
@@ -283,7 +283,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
             pressed(who, team, oncall.TAKE, shift.encode()),
             pressed(who, team, f"{oncall.TICK}_1", "x"),
         ],
-        "Home(door, duty).on_opened": [
+        "Home(access, duty).on_opened": [
             json.dumps({"type": "event_callback", "team_id": team, "api_app_id": "A1", "event_id": "E1", "event": home})
         ],
     }
@@ -320,7 +320,7 @@ def test_whoever_is_no_member_is_turned_away_at_every_handler(office: Office, wh
     assert {(r["person"], r["team"]) for r in refused} == {(who, team)}
     assert len(opened(office)) == shown
     assert office.incident(incident.id) == incident
-    assert office.world.desk.duty().overrides == ()
+    assert office.world.service.duty().overrides == ()
 
 
 def opened(office: Office) -> list[Json]:
@@ -470,17 +470,19 @@ def test_no_secret_is_in_a_log_an_error_or_redis(loud: pytest.CaptureFixture[str
     with sandbox.server.running() as workspace, redis_of("valkey") as redis, others(login) as outside:
         parts = works(redis, replace(workspace, bot_token=SECRETS["bot token"]))
         ways = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
-        parts.desk.company = parts.desk.company.model_copy(update={"other_ways": ways, "templates": {"handover": "{{"}})
-        mail = MailDoor(outside.smtp_url, "tocsin@example.com")
-        service = PagerDutyDoor(SECRETS["pagerduty key"], outside.events_url)
+        parts.service.company = parts.service.company.model_copy(
+            update={"other_ways": ways, "templates": {"handover": "{{"}}
+        )
+        mail = MailClient(outside.smtp_url, "tocsin@example.com")
+        service = PagerDutyClient(SECRETS["pagerduty key"], outside.events_url)
         parts.context = replace(parts.context, mail=mail, pagerduty=service)
         outside.refuses_login, outside.answers = True, 401
         incident = parts.declare("P0")
         parts.run_for(3)
-        away = SlackDoor(SECRETS["bot token"], "http://127.0.0.1:9/", redis)
-        parts.context = replace(parts.context, slack=away, pagerduty=PagerDutyDoor("k", "http://127.0.0.1:9/"))
+        away = SlackClient(SECRETS["bot token"], "http://127.0.0.1:9/", redis)
+        parts.context = replace(parts.context, slack=away, pagerduty=PagerDutyClient("k", "http://127.0.0.1:9/"))
         parts.run_for(3)
-        with running_bot(workspace, world().desk, connected=False, bot_token=SECRETS["bot token"]) as bot:
+        with running_bot(workspace, world().service, connected=False, bot_token=SECRETS["bot token"]) as bot:
             failed = repr(eventually(lambda: bot.failure))
         troubles = parts.now(incident).troubles
         kept = "".join(readable(redis, key) for key in redis.keys("*"))

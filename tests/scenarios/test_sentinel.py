@@ -21,7 +21,7 @@ from benchmarks.ports import free_port, free_ports
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Cancel
 from escalation.incident.model import EntryKind, Incident
-from escalation.service import Desk
+from escalation.service import IncidentService
 from sandbox.server import RunningWorkspace
 from tests.cli.test_redis import settings as settings
 from tests.support import http
@@ -175,9 +175,9 @@ def ready(web: int) -> bool:
     return False
 
 
-def desk_of(here: Works) -> Desk:
+def desk_of(here: Works) -> IncidentService:
     """In a hurry, and on the server's clock."""
-    return Desk(here.store, example(), kars(), here.store.now, SPEED)
+    return IncidentService(here.store, example(), kars(), here.store.now, SPEED)
 
 
 def insist(declare: Callable[[], Incident]) -> Incident:
@@ -214,7 +214,7 @@ def test_the_work_goes_on_when_the_master_is_killed(
         web = free_port()
         with at_work(servers.url, workspace, web, tmp_path):
             here = works(server.connect(settings(servers.url), patient=True), workspace)
-            here.desk = desk_of(here)
+            here.service = desk_of(here)
             until(lambda: ready(web))
             before = [here.declare("P0", title=f"Incident {n}", key=f"before-{n}") for n in range(2)]
             dead = servers.kill_master()
@@ -228,7 +228,7 @@ def test_the_work_goes_on_when_the_master_is_killed(
             until(lambda: acknowledged(here.store.get(ids[-1])))
             servers.start(dead)
             for incident_id in ids:
-                here.desk.handle(incident_id, Cancel(by="UPAULA", why="A drill"))
+                here.service.handle(incident_id, Cancel(by="UPAULA", why="A drill"))
             until(lambda: not any(pages_left(here.store.get(i)) for i in ids))
             assert set(here.times_delivered().values()) == {1}
 

@@ -18,7 +18,7 @@ from escalation.config.policy import Severity
 from escalation.errors import TooNew
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Resolve
 from escalation.incident.model import STATE_VERSION, EntryKind, Incident, Status
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage import migrations
 from escalation.storage.alarms import alarms, ready
 from escalation.storage.indexes import ALARMS, ALL, OPEN
@@ -57,8 +57,8 @@ class NewerStore(Store):
 def newer(old: Works) -> Works:
     """The parts of a newer Tocsin over the same Redis."""
     store = NewerStore(old.redis)
-    desk = Desk(store, old.desk.company, old.desk.policy, old.clock)
-    return replace(old, store=store, desk=desk, context=replace(old.context, store=store, desk=desk))
+    service = IncidentService(store, old.service.company, old.service.policy, old.clock)
+    return replace(old, store=store, service=service, context=replace(old.context, store=store, service=service))
 
 
 @pytest.fixture(params=BACKENDS)
@@ -111,8 +111,8 @@ def test_an_incident_of_the_first_version_is_worked_on_to_its_end(sending: Works
     sending.clock.push(seconds=2)
     assert Sweep(sending.redis, sending.store).look(sending.clock()) == len(ready(incident))
     sending.run()
-    sending.desk.handle(incident.id, Acknowledge(by="U0DANA0001"))
-    sending.desk.handle(incident.id, Resolve(by="U0DANA0001", summary="Back", resolution="Restarted"))
+    sending.service.handle(incident.id, Acknowledge(by="U0DANA0001"))
+    sending.service.handle(incident.id, Resolve(by="U0DANA0001", summary="Back", resolution="Restarted"))
     sending.run_for(5)
     assert sending.settled(incident).status is Status.RESOLVED
     assert json.loads(raw_of(sending, incident.id))["version"] == STATE_VERSION
@@ -164,7 +164,7 @@ def test_no_event_of_an_older_one_is_taken(old: Works, event: Any) -> None:
     """Whoever asks is told, and tries again at a newer one."""
     incident = newer(old).declare("P0")
     with pytest.raises(TooNew, match=f"{incident.id} was written by a newer Tocsin"):
-        old.desk.handle(incident.id, event)
+        old.service.handle(incident.id, event)
 
 
 def test_a_checkpoint_is_handed_on_to_a_newer_worker(old: Works) -> None:
@@ -203,8 +203,8 @@ def test_a_send_that_was_overtaken_is_not_repeated(sending: Works) -> None:
     """The older worker has sent, and may not write it down: the newer one looks before it sends."""
     incident = sending.declare("P0", by="U0PAULA001")
     store = Overtaken(sending.redis, outbox.post)
-    desk = Desk(store, sending.desk.company, sending.desk.policy, sending.clock)
-    replace(sending, context=replace(sending.context, store=store, desk=desk)).run()
+    service = IncidentService(store, sending.service.company, sending.service.policy, sending.clock)
+    replace(sending, context=replace(sending.context, store=store, service=service)).run()
     sent = sending.times_delivered()
     assert sent
     sending.clock.push(seconds=0.4)
@@ -278,9 +278,11 @@ def test_whoever_clicks_is_asked_to_try_again() -> None:
     """Commands about it are answered; the others work."""
     with open_office() as office:
         store = NewerStore(office.world.store.redis)
-        desk = Desk(store, office.world.desk.company, office.world.desk.policy, office.world.desk.clock)
+        service = IncidentService(
+            store, office.world.service.company, office.world.service.policy, office.world.service.clock
+        )
         ours = office.declare(severity="P1")
-        theirs = desk.declare("U0DANA0001", Severity.P0, ours.facts)
+        theirs = service.declare("U0DANA0001", Severity.P0, ours.facts)
         dana = office.person("dana")
         dana.command(f"ack {theirs.id}")
         assert dana.told(UPGRADING)

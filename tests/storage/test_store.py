@@ -20,9 +20,9 @@ from escalation.incident.effects import OpenRoom
 from escalation.incident.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
 from escalation.incident.model import Facts, Incident, Room
 from escalation.oncall.overrides import override, take
-from escalation.oncall.schedule import Duty
-from escalation.service import Desk
-from escalation.storage.alarms import Changed, alarms
+from escalation.oncall.schedule import OncallState
+from escalation.service import IncidentService
+from escalation.storage.alarms import Commit, alarms
 from escalation.storage.indexes import ALARMS
 from escalation.storage.store import MOST_LOST, Store
 from tests.support.story import START, kars
@@ -38,41 +38,47 @@ def redis(request: pytest.FixtureRequest) -> "Iterator[Redis]":
         yield client
 
 
-def desk_over(redis: "Redis", post: Any = outbox.post) -> Desk:
-    return Desk(Store(redis, post), example(), kars(), PushedClock())
+def desk_over(redis: "Redis", post: Any = outbox.post) -> IncidentService:
+    return IncidentService(Store(redis, post), example(), kars(), PushedClock())
 
 
-def declare(desk: Desk, key: str = "", title: str = "Checkout is down") -> Incident:
-    return desk.declare("UPAULA", Severity.P1, Facts(title=title), key)
+def declare(service: IncidentService, key: str = "", title: str = "Checkout is down") -> Incident:
+    return service.declare("UPAULA", Severity.P1, Facts(title=title), key)
 
 
 def test_numbers_never_skip_and_never_repeat(redis: "Redis") -> None:
     """Eight declarers at once get eight numbers in a row."""
-    desk = desk_over(redis)
+    service = desk_over(redis)
     with ThreadPoolExecutor(8) as pool:
-        ids = list(pool.map(lambda n: declare(desk, f"modal-{n}").id, range(24)))
+        ids = list(pool.map(lambda n: declare(service, f"modal-{n}").id, range(24)))
     assert sorted(ids) == [f"INC-20241218-{n:03d}" for n in range(1, 25)]
 
 
 def test_a_doubled_submit_declares_one_incident(redis: "Redis") -> None:
     """The same key from eight threads at once gives one incident."""
-    desk = desk_over(redis)
+    service = desk_over(redis)
     with ThreadPoolExecutor(8) as pool:
-        ids = set(pool.map(lambda _: declare(desk, "modal-1").id, range(16)))
+        ids = set(pool.map(lambda _: declare(service, "modal-1").id, range(16)))
     assert ids == {"INC-20241218-001"}
-    assert len(desk.store.recent()) == 1
+    assert len(service.store.recent()) == 1
 
 
 def test_a_room_leads_to_its_incident_however_old(redis: "Redis") -> None:
     """The present room and the former ones, without a search through all incidents."""
-    desk = desk_over(redis)
-    incident = desk.declare("UPAULA", Severity.P0, Facts(title="Checkout is down"))
+    service = desk_over(redis)
+    incident = service.declare("UPAULA", Severity.P0, Facts(title="Checkout is down"))
     public = next(e for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
-    desk.handle(incident.id, RoomOpened(effect=public.id, room=Room(channel="COLD", name="inc", private=False)))
-    marked = desk.handle(incident.id, MarkSecurity(by="UPAULA"))
+    service.handle(incident.id, RoomOpened(effect=public.id, room=Room(channel="COLD", name="inc", private=False)))
+    marked = service.handle(incident.id, MarkSecurity(by="UPAULA"))
     private = next(e for e in marked.effects if isinstance(e, OpenRoom) and not e.withdrawn)
-    now = desk.handle(incident.id, RoomOpened(effect=private.id, room=Room(channel="CNEW", name="inc", private=True)))
-    assert (desk.store.of_room("COLD"), desk.store.of_room("CNEW"), desk.store.of_room("CX")) == (now, now, None)
+    now = service.handle(
+        incident.id, RoomOpened(effect=private.id, room=Room(channel="CNEW", name="inc", private=True))
+    )
+    assert (service.store.of_room("COLD"), service.store.of_room("CNEW"), service.store.of_room("CX")) == (
+        now,
+        now,
+        None,
+    )
 
 
 def test_each_day_counts_from_one(redis: "Redis") -> None:
@@ -96,7 +102,7 @@ def test_one_commit_holds_state_alarms_and_jobs(redis: "Redis") -> None:
 def test_an_outbox_that_fails_commits_nothing(redis: "Redis") -> None:
     """No state, no number, no alarm without the jobs."""
 
-    def broken(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
+    def broken(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
         outbox.post(pipe, changes)
         raise OSError("no")
 
@@ -107,30 +113,30 @@ def test_an_outbox_that_fails_commits_nothing(redis: "Redis") -> None:
 
 def test_a_refused_step_commits_nothing(redis: "Redis") -> None:
     """What the step raises passes through."""
-    desk = desk_over(redis)
-    incident = declare(desk)
+    service = desk_over(redis)
+    incident = declare(service)
 
     def refuse(before: Incident) -> Incident:
         raise ValueError("not legal")
 
     with pytest.raises(ValueError, match="not legal"):
-        desk.store.update(incident.id, refuse)
-    assert desk.store.get(incident.id) == incident
+        service.store.update(incident.id, refuse)
+    assert service.store.get(incident.id) == incident
 
 
 def test_a_step_runs_again_on_the_state_that_another_left(redis: "Redis") -> None:
     """A commit in between is seen, not overwritten."""
-    desk = desk_over(redis)
-    incident = declare(desk)
+    service = desk_over(redis)
+    incident = declare(service)
     seen: list[bool] = []
 
     def acknowledge_late(before: Incident) -> Incident:
         seen.append(before.acknowledgement is not None)
         if len(seen) == 1:
-            desk.handle(incident.id, Acknowledge(by="UOMAR"))
+            service.handle(incident.id, Acknowledge(by="UOMAR"))
         return before.model_copy(update={"eta": "soon"})
 
-    after = desk.store.update(incident.id, acknowledge_late)
+    after = service.store.update(incident.id, acknowledge_late)
     assert seen == [False, True]
     assert after.eta == "soon"
     assert after.acknowledgement
@@ -138,9 +144,9 @@ def test_a_step_runs_again_on_the_state_that_another_left(redis: "Redis") -> Non
 
 def test_a_step_that_changes_nothing_writes_nothing(redis: "Redis") -> None:
     """Stale work leaves no trace."""
-    desk = desk_over(redis)
-    incident = declare(desk)
-    assert desk.store.update(incident.id, lambda before: before).stamp == incident.stamp
+    service = desk_over(redis)
+    incident = declare(service)
+    assert service.store.update(incident.id, lambda before: before).stamp == incident.stamp
 
 
 def test_an_unknown_incident_is_not_found(redis: "Redis") -> None:
@@ -159,7 +165,7 @@ def test_open_incidents_and_the_latest_ones_come_newest_first(redis: "Redis") ->
     parts.clock.push(minutes=1)
     second = parts.declare("P1", title="Two")
     assert [i.id for i in parts.store.open_incidents()] == [second.id, first.id]
-    parts.desk.handle(second.id, Cancel(by="UOMAR", why="A test"))
+    parts.service.handle(second.id, Cancel(by="UOMAR", why="A test"))
     assert [i.id for i in parts.store.open_incidents()] == [first.id]
     assert [i.id for i in parts.store.recent()] == [second.id, first.id]
 
@@ -172,9 +178,9 @@ def test_of_too_many_open_incidents_the_worst_are_listed(redis: "Redis") -> None
         made.append(parts.declare(severity, by="UPAULA").id)
         parts.clock.push(minutes=1)
     assert [i.id for i in parts.store.open_incidents(2)] == [made[3], made[1]]
-    policy = parts.desk.severity(Severity.P1)
-    parts.desk.handle(made[0], ChangeSeverity(by="UPAULA", policy=policy, why="Worse"))
-    parts.desk.handle(made[2], Cancel(by="UPAULA", why="A test"))
+    policy = parts.service.severity(Severity.P1)
+    parts.service.handle(made[0], ChangeSeverity(by="UPAULA", policy=policy, why="Worse"))
+    parts.service.handle(made[2], Cancel(by="UPAULA", why="A test"))
     assert parts.store.open_counts() == {Severity.P0: 1, Severity.P1: 1, Severity.P2: 1, Severity.P3: 0}
     assert [i.id for i in parts.store.open_incidents(2)] == [made[1], made[0]]
 
@@ -270,73 +276,73 @@ def deaf_wire(kind: type[DeafAfterExec] = DeafAfterExec) -> "Iterator[tuple[Deaf
 def test_a_declaration_whose_reply_is_lost_is_committed_once() -> None:
     """EXEC arrived, its reply did not: the stamp tells, and nobody declares a second incident."""
     with deaf_wire() as (wire, client):
-        desk = desk_over(client)
+        service = desk_over(client)
         client.ping()
         wire.armed = True
-        incident = declare(desk, "modal-1")
+        incident = declare(service, "modal-1")
         assert not wire.armed
         assert incident.id == "INC-20241218-001"
-        assert [i.id for i in desk.store.recent()] == [incident.id]
-        assert declare(desk, "modal-2").id == "INC-20241218-002"
+        assert [i.id for i in service.store.recent()] == [incident.id]
+        assert declare(service, "modal-2").id == "INC-20241218-002"
 
 
 def test_a_move_whose_reply_is_lost_is_made_once() -> None:
     """The timeline has one line of it."""
     with deaf_wire() as (wire, client):
-        desk = desk_over(client)
-        incident = declare(desk)
+        service = desk_over(client)
+        incident = declare(service)
         wire.armed = True
-        after = desk.handle(incident.id, Acknowledge(by="UOMAR"))
+        after = service.handle(incident.id, Acknowledge(by="UOMAR"))
         assert not wire.armed
         assert [e.kind for e in after.timeline].count("acknowledged") == 1
-        assert desk.store.get(incident.id) == after
+        assert service.store.get(incident.id) == after
 
 
 def test_a_server_that_takes_no_writes_is_not_asked_for_long() -> None:
     """Somebody who clicked waits: after a few lost connections they hear that nothing was recorded."""
     with deaf_wire(CutAtExec) as (wire, client):
-        desk = desk_over(client)
-        incident = declare(desk)
+        service = desk_over(client)
+        incident = declare(service)
         wire.armed = True
         with pytest.raises(Away):
-            desk.handle(incident.id, Acknowledge(by="UOMAR"))
+            service.handle(incident.id, Acknowledge(by="UOMAR"))
         assert wire.cuts == MOST_LOST
-        assert desk.store.get(incident.id) == incident
+        assert service.store.get(incident.id) == incident
 
 
 def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:
     """Eight people arranging at once: every override is kept, each under a number of its own."""
-    desk = desk_over(redis)
+    service = desk_over(redis)
 
     def stand_in(hour: int) -> None:
         start = START + timedelta(hours=hour)
-        desk.arrange(lambda duty, now: override(duty, desk.company, "primary", "mei", start, start + HOUR, now))
+        service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", start, start + HOUR, now))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(stand_in, range(24)))
-    kept = desk.duty().overrides
+    kept = service.duty().overrides
     assert sorted(o.id for o in kept) == list(range(1, 25))
     assert {o.starts for o in kept} == {START + n * HOUR for n in range(24)}
 
 
 def test_a_refused_arrangement_changes_nothing_and_the_roster_reads_what_was_kept(redis: "Redis") -> None:
     """Whoever stands in now is paged now."""
-    desk = desk_over(redis)
-    before = desk.roster(START).of("on_call")
+    service = desk_over(redis)
+    before = service.roster(START).of("on_call")
     with pytest.raises(Refused, match="It ends before it begins"):
-        desk.arrange(lambda duty, now: override(duty, desk.company, "primary", "mei", START, START, now))
-    assert desk.duty() == Duty()
+        service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START, now))
+    assert service.duty() == OncallState()
     stand_in = "mei" if before != ("mei",) else "dana"
-    desk.arrange(lambda duty, now: take(duty, desk.company, "primary", stand_in, now))
-    assert desk.roster(START).of("on_call") == (stand_in,)
+    service.arrange(lambda duty, now: take(duty, service.company, "primary", stand_in, now))
+    assert service.roster(START).of("on_call") == (stand_in,)
 
 
 def test_a_duty_change_whose_reply_is_lost_is_made_once() -> None:
     """EXEC arrived, its reply did not: the stamp tells, and there is no second override."""
     with deaf_wire() as (wire, client):
-        desk = desk_over(client)
+        service = desk_over(client)
         client.ping()
         wire.armed = True
-        desk.arrange(lambda duty, now: override(duty, desk.company, "primary", "mei", START, START + HOUR, now))
+        service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START + HOUR, now))
         assert not wire.armed
-        assert [o.id for o in desk.duty().overrides] == [1]
+        assert [o.id for o in service.duty().overrides] == [1]

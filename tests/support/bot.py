@@ -20,7 +20,7 @@ from redis import Redis
 from slack_sdk import WebClient
 
 from bot.bot import Bot
-from bot.deps import BotParts
+from bot.deps import BotDeps
 from bot.process import listen, running
 from bot.render.card import card
 from escalation.config.company import Company
@@ -28,7 +28,7 @@ from escalation.config.policy import Severity
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import RoomOpened
 from escalation.incident.model import Facts, Incident, Room
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
 from sandbox.server import running as running_workspace
@@ -84,7 +84,7 @@ class World:
 
     redis: Redis
     store: Store
-    desk: Desk
+    service: IncidentService
     company: Company
     clock: Clock
 
@@ -99,24 +99,24 @@ def world(redis: Redis | None = None, **changes: Any) -> World:
     """A fresh world; `changes` replace parts of the example company."""
     redis = redis or fakeredis.FakeRedis()
     company, clock, store = example_company(**changes), Clock(), Store(redis, lambda pipe, changes: None)
-    return World(redis, store, Desk(store, company, kars(), clock), company, clock)
+    return World(redis, store, IncidentService(store, company, kars(), clock), company, clock)
 
 
-def parts_of(workspace: RunningWorkspace, desk: Desk, *, http: bool = False, **changes: Any) -> BotParts:
+def parts_of(workspace: RunningWorkspace, service: IncidentService, *, http: bool = False, **changes: Any) -> BotDeps:
     """What a bot needs to run in a workspace, over Socket Mode or over HTTP, on a free port."""
     fields: Json = {
         "bot_token": workspace.bot_token,
         "app_token": None if http else workspace.app_token,
         "signing_secret": workspace.signing_secret,
         "slack_api_url": workspace.api_url,
-        "redis": desk.store.redis,
-        "store": desk.store,
-        "desk": desk,
-        "company": desk.company,
-        "policy": desk.policy,
+        "redis": service.store.redis,
+        "store": service.store,
+        "service": service,
+        "company": service.company,
+        "policy": service.policy,
         "port": 0,
     }
-    return BotParts(**(fields | changes))
+    return BotDeps(**(fields | changes))
 
 
 @dataclass
@@ -141,10 +141,10 @@ class BotAtWork:
 
 @contextmanager
 def running_bot(
-    workspace: RunningWorkspace, desk: Desk, *, http: bool = False, connected: bool = True, **changes: Any
+    workspace: RunningWorkspace, service: IncidentService, *, http: bool = False, connected: bool = True, **changes: Any
 ) -> Iterator[BotAtWork]:
     """A bot for as long as the block lasts. It is connected when the block begins, unless that is not wanted."""
-    parts = parts_of(workspace, desk, http=http, **changes)
+    parts = parts_of(workspace, service, http=http, **changes)
     listener = listen(parts)
     url = "http://{}:{}".format(*listener.getsockname()[:2])
     started: list[BotAtWork] = []
@@ -337,7 +337,7 @@ class Office:
     def declare(self, by: str = "dana", severity: str = "P0", **facts: Any) -> Incident:
         """An incident, straight at the desk."""
         said = Facts(**({"title": "Checkout is down"} | facts))
-        return self.world.desk.declare(user(by), Severity(severity), said, key=uuid.uuid4().hex)
+        return self.world.service.declare(user(by), Severity(severity), said, key=uuid.uuid4().hex)
 
     def incident(self, incident_id: str = "") -> Incident:
         """As it stands; the only one when no id is given."""
@@ -359,7 +359,7 @@ class Office:
         made = slack.conversations_create(name=wanted.name, is_private=wanted.private)["channel"]
         slack.conversations_invite(channel=made["id"], users=",".join(user(m) for m in members))
         room = Room(channel=made["id"], name=wanted.name, private=wanted.private)
-        return self.world.desk.handle(incident.id, RoomOpened(effect=wanted.id, room=room))
+        return self.world.service.handle(incident.id, RoomOpened(effect=wanted.id, room=room))
 
 
 @contextmanager
@@ -375,7 +375,7 @@ def office_in(workspace: RunningWorkspace) -> Iterator[Office]:
     """As `open_office`, in a workspace that other tests used before."""
     control(workspace, "reset")
     behind = world()
-    with running_bot(workspace, behind.desk) as bot:
+    with running_bot(workspace, behind.service) as bot:
         yield Office(workspace, behind, bot)
     eventually(lambda: not wire.web.get(f"{workspace.url}/control/state").json()["app"]["connections"])
 
@@ -384,5 +384,5 @@ def office_in(workspace: RunningWorkspace) -> Iterator[Office]:
 def open_office(*, http: bool = False, redis: Redis | None = None, **changes: Any) -> Iterator[Office]:
     """A workspace and a bot that is connected to it; `changes` replace parts of the example company."""
     behind = world(redis, **changes)
-    with patient_workspace() as workspace, running_bot(workspace, behind.desk, http=http) as bot:
+    with patient_workspace() as workspace, running_bot(workspace, behind.service, http=http) as bot:
         yield Office(workspace, behind, bot)

@@ -152,6 +152,6 @@ def stage(*, http: bool = False) -> Iterator[Stage]:
     """Slack's side stands at the real time, which signatures are checked against; ours is pushed."""
     with patient_workspace() as workspace, redis_of("valkey") as redis:
         parts = works(redis, workspace, PushedClock(), company_of_that_week())
-        with running_bot(workspace, parts.desk, http=http) as bot:
+        with running_bot(workspace, parts.service, http=http) as bot:
             eventually(lambda: len(parts.store.directory().names) > 5)
             yield Stage(parts, bot)

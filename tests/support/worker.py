@@ -20,14 +20,14 @@ from benchmarks.ports import free_port
 from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.model import Facts, Incident
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
 from tests.support.http import web
 from tests.support.pump import Pump
 from tests.support.story import START, kars
 from workers import metrics
-from workers.channels.slack import SlackDoor
+from workers.channels.slack import SlackClient
 from workers.context import Context
 from workers.queue import outbox
 
@@ -94,13 +94,13 @@ class Works:
     clock: PushedClock
     redis: "Redis"
     store: Store
-    desk: Desk
+    service: IncidentService
     context: Context
     workspace: RunningWorkspace | None = None
 
     def declare(self, severity: str = "P0", by: str = "UPAULA", key: str = "", **facts: Any) -> Incident:
         said = Facts(**({"title": "Checkout is down", "impact": "Nobody can pay"} | facts))
-        return self.desk.declare(by, Severity(severity), said, key)
+        return self.service.declare(by, Severity(severity), said, key)
 
     def run(self) -> int:
         """Do all that is due now."""
@@ -186,11 +186,11 @@ def works(
     """All parts over one Redis; with no workspace, nothing can be sent."""
     clock = clock or PushedClock()
     store = Store(redis, outbox.post)
-    desk = Desk(store, company or example(), kars(), clock)
+    service = IncidentService(store, company or example(), kars(), clock)
     url = workspace.api_url if workspace else "http://127.0.0.1:9/"
-    door = SlackDoor(workspace.bot_token if workspace else "xoxb-nobody", url, redis)
-    context = Context(redis, store, desk, door, clock, paced=False, patience=None)
-    return Works(clock, redis, store, desk, context, workspace)
+    access = SlackClient(workspace.bot_token if workspace else "xoxb-nobody", url, redis)
+    context = Context(redis, store, service, access, clock, paced=False, patience=None)
+    return Works(clock, redis, store, service, context, workspace)
 
 
 SlackByClock = tuple[RunningWorkspace, PushedClock]

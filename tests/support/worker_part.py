@@ -3,10 +3,10 @@
 import sys
 from typing import Any
 
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.store import Store
 from tests.support.worker import connect, example, kars
-from workers.channels.slack import SlackDoor
+from workers.channels.slack import SlackClient
 from workers.context import Context
 from workers.process import run_part
 from workers.queue import outbox
@@ -15,8 +15,8 @@ from workers.queue import outbox
 def main(part: Any, where: str, url: str, token: str) -> None:
     redis = connect(int(where) if where.isdigit() else where)
     store = Store(redis, outbox.post)
-    desk = Desk(store, example(), kars(), store.now)
-    run_part(part, Context(redis, store, desk, SlackDoor(token, url, redis), store.now, paced=False))
+    service = IncidentService(store, example(), kars(), store.now)
+    run_part(part, Context(redis, store, service, SlackClient(token, url, redis), store.now, paced=False))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from escalation.oncall.schedule import on_duty
 from tests.support.profiles import examples
 from tests.support.worker import PushedClock, Works, works
 from workers.recurring import calendar_feeds
-from workers.recurring.calendar_feeds import FeedProblem, Feeds, Stretch, fetch, read, shifts
+from workers.recurring.calendar_feeds import CalendarFeeds, FeedProblem, Stretch, fetch, read, shifts
 
 NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -186,28 +186,28 @@ class Server:
 
 
 def told(parts: Works) -> str:
-    board = Board(parts.desk.company, Directory(), parts.desk.duty(), parts.clock())
+    board = Board(parts.service.company, Directory(), parts.service.duty(), parts.clock())
     return "\n".join(map(plain, board.rotations()))
 
 
 def test_the_last_good_copy_goes_on_while_the_server_is_away(parts: Works) -> None:
     """Asked each five minutes; who is on call says since when it is not fresh."""
     server = Server(ics(event("dana", ":20261020T000000Z", ":20261120T000000Z")))
-    round_ = Feeds(parts.context, fetch=server)
+    round_ = CalendarFeeds(parts.context, fetch=server)
     round_.refresh(parts.clock())
-    assert on_duty("primary", parts.desk.company, parts.desk.duty(), parts.clock()) == ("dana",)
+    assert on_duty("primary", parts.service.company, parts.service.duty(), parts.clock()) == ("dana",)
     assert "was read at 2026-10-20 12:00" in told(parts)
     server.text = b""
     for _ in range(20):
         parts.clock.push(seconds=30)
         round_.refresh(parts.clock())
     assert server.asked == 3
-    assert on_duty("primary", parts.desk.company, parts.desk.duty(), parts.clock()) == ("dana",)
+    assert on_duty("primary", parts.service.company, parts.service.duty(), parts.clock()) == ("dana",)
     assert "its server answered 503; its copy of 2026-10-20 12:00" in told(parts)
     server.text = ics(event("omar", ":20261020T000000Z", ":20261120T000000Z"))
     parts.clock.push(minutes=5)
     round_.refresh(parts.clock())
-    assert on_duty("primary", parts.desk.company, parts.desk.duty(), parts.clock()) == ("omar",)
+    assert on_duty("primary", parts.service.company, parts.service.duty(), parts.clock()) == ("omar",)
     assert "problem" not in told(parts)
 
 
@@ -216,8 +216,8 @@ def test_an_unknown_name_is_said_and_the_rest_holds(parts: Works) -> None:
     text = ics(
         event("dana", ":20261020T000000Z", ":20261021T000000Z"), event("Zoe", ":20261021T000000Z", ":20261022T000000Z")
     )
-    Feeds(parts.context, fetch=Server(text)).refresh(parts.clock())
-    assert on_duty("primary", parts.desk.company, parts.desk.duty(), parts.clock()) == ("dana",)
+    CalendarFeeds(parts.context, fetch=Server(text)).refresh(parts.clock())
+    assert on_duty("primary", parts.service.company, parts.service.duty(), parts.clock()) == ("dana",)
     assert "nobody called 'Zoe' (first on 2026-10-21 00:00 UTC)" in told(parts)
 
 

@@ -14,7 +14,7 @@ from escalation.incident.events import Acknowledge, CheckpointDue, MarkSecurity,
 from escalation.incident.model import Incident
 from tests.support.profiles import few_of
 from tests.support.worker import Works
-from workers.channels.slack import SlackDoor
+from workers.channels.slack import SlackClient
 from workers.clock.sweep import Sweep
 from workers.delivery import rate_limits
 from workers.delivery.deliver import Deliveries
@@ -43,7 +43,7 @@ def test_cards_show_the_latest_face_in_every_copy(parts: Works) -> None:
     """An acknowledgement is seen in the channel, in the room and in each page's own card."""
     incident = parts.declare("P0")
     parts.run()
-    parts.desk.handle(incident.id, Acknowledge(by="U0OMAR0001"))
+    parts.service.handle(incident.id, Acknowledge(by="U0OMAR0001"))
     parts.run()
     now = parts.settled(incident)
     assert {c.face for c in now.copies} == {now.face}
@@ -78,7 +78,7 @@ def test_a_leak_is_redacted_before_other_cards_are_refreshed(parts: Works) -> No
     parts.run()
     for n in range(40):
         rate_limits.ask(parts.redis, rate_limits.UPDATE, f"another-{n}", parts.clock())
-    parts.desk.handle(incident.id, MarkSecurity(by="U0DANA0001"))
+    parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run()
     assert any("moved" in call["args"]["text"] for call in parts.calls("chat.update"))
 
@@ -94,7 +94,7 @@ def test_what_became_private_while_its_answer_was_lost_is_found_and_redacted(par
     assert parts.public_words(MARKER)
     assert any(SLUG in c["name"] for c in parts.channels() if not c["is_private"])
     parts.slack_back()
-    parts.desk.handle(incident.id, MarkSecurity(by="U0DANA0001"))
+    parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run_for(5, step=0.5)
     (posted,) = [m for m in parts.messages() if m.get("metadata", {}).get("event_payload", {}).get("delivery") == card]
     assert "moved" in posted["text"]
@@ -106,7 +106,7 @@ def test_what_became_private_while_its_answer_was_lost_is_found_and_redacted(par
 def test_what_became_private_before_it_was_sent_is_not_looked_for(parts: Works) -> None:
     """It never was there."""
     incident = parts.declare("P0", title=MARKER)
-    parts.desk.handle(incident.id, MarkSecurity(by="U0DANA0001"))
+    parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run()
     assert not parts.public_words(MARKER)
     assert not parts.calls("conversations.history")
@@ -176,8 +176,8 @@ def test_a_lost_reply_is_adopted_and_not_sent_again(parts: Works) -> None:
 def test_a_slack_that_hangs_is_given_up_and_asked_again(parts: Works) -> None:
     """The timeout is ours; whether the message arrived is looked up."""
     assert parts.workspace
-    door = SlackDoor(parts.workspace.bot_token, parts.workspace.api_url, parts.redis, timeout=1)
-    parts.context = replace(parts.context, slack=door)
+    access = SlackClient(parts.workspace.bot_token, parts.workspace.api_url, parts.redis, timeout=1)
+    parts.context = replace(parts.context, slack=access)
     parts.fault("chat.postMessage", "hang", seconds=3)
     incident = parts.declare("P3")
     parts.run()
@@ -244,7 +244,7 @@ def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None
     parts.clock.push(minutes=5)
     parts.redis.delete("rq:queue:urgent")
     before = len(parts.directs())
-    parts.desk.handle(incident.id, Acknowledge(by=mei) if move == "answered" else move)
+    parts.service.handle(incident.id, Acknowledge(by=mei) if move == "answered" else move)
     parts.run()
     now = parts.settled(incident)
     state = now.open_page_of(mei)
@@ -257,14 +257,14 @@ def test_a_commander_is_not_woken_about_what_is_over(parts: Works) -> None:
     """Resolved while the word about the missing update was on its way: nothing is told."""
     incident = parts.declare("P0")
     parts.run()
-    parts.desk.handle(incident.id, Acknowledge(by="U0MEI00001"))
+    parts.service.handle(incident.id, Acknowledge(by="U0MEI00001"))
     for _ in range(2):
         parts.run()
         parts.clock.push(minutes=40)
-        parts.desk.handle(incident.id, CheckpointDue(checkpoint="any"))
+        parts.service.handle(incident.id, CheckpointDue(checkpoint="any"))
     waiting = [e for e in parts.now(incident).effects if isinstance(e, Tell)]
     assert [e.person for e in waiting] == ["U0MEI00001"]
-    parts.desk.handle(incident.id, RESOLVE)
+    parts.service.handle(incident.id, RESOLVE)
     parts.run()
     parts.settled(incident)
     assert parts.counted("deliveries_total", kind="tell", result="dropped") == 1
@@ -289,7 +289,7 @@ def test_only_the_newest_repeat_of_a_page_goes_out(parts: Works) -> None:
 
 
 def from_job(parts: Works, incident: Incident, checkpoint_id: str) -> None:
-    parts.desk.handle(incident.id, CheckpointDue(checkpoint=checkpoint_id))
+    parts.service.handle(incident.id, CheckpointDue(checkpoint=checkpoint_id))
 
 
 # A slow Slack --------------------------------------------------------------------------------------------------------

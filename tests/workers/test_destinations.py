@@ -82,9 +82,9 @@ def test_the_words_of_a_security_incident_stay_in_its_room(parts: Works) -> None
     """From the declaration to its end."""
     incident = parts.declare("P0", title=MARKER, security=True)
     parts.run()
-    parts.desk.handle(incident.id, Acknowledge(by="U0SOFIA001"))
+    parts.service.handle(incident.id, Acknowledge(by="U0SOFIA001"))
     parts.run()
-    parts.desk.handle(incident.id, Resolve(by="U0SOFIA001", summary="Closed", resolution="Rotated"))
+    parts.service.handle(incident.id, Resolve(by="U0SOFIA001", summary="Closed", resolution="Rotated"))
     parts.run()
     parts.settled(incident)
     assert any(MARKER in str(m) for m in parts.messages())
@@ -95,7 +95,7 @@ def test_an_incident_marked_later_is_redacted_in_public(parts: Works) -> None:
     """The public card says that it moved; the private room has a card of its own."""
     incident = parts.declare("P0", title=MARKER)
     parts.run()
-    parts.desk.handle(incident.id, MarkSecurity(by="U0OMAR0001", why="A leak"))
+    parts.service.handle(incident.id, MarkSecurity(by="U0OMAR0001", why="A leak"))
     parts.run()
     now = parts.settled(incident)
     cards = [m for m in parts.messages() if m["ts"] in {c.ts for c in now.copies if c.redacted}]
@@ -117,7 +117,7 @@ def test_an_archived_room_is_lost_and_said(parts: Works, secret: bool) -> None:
     assert room is not None
     parts.control(f"channels/{room.channel}", is_archived=True)
     parts.clock.push(seconds=30)
-    parts.desk.handle(incident.id, Acknowledge(by="U0OMAR0001"))
+    parts.service.handle(incident.id, Acknowledge(by="U0OMAR0001"))
     parts.run()
     now = parts.settled(incident)
     assert now.latest(EntryKind.ROOM_LOST) is not None
@@ -185,8 +185,8 @@ def test_an_incidents_channel_that_people_made_is_joined(parts: Works) -> None:
 def test_an_incidents_channel_may_be_named_by_its_id(parts: Works) -> None:
     """Then nothing is listed, and nothing is made."""
     made = parts.control("channels", name="elsewhere", creator="U0DANA0001")["channel"]["id"]
-    workspace = parts.desk.company.workspace.model_copy(update={"incidents_channel": made})
-    parts.desk.company = parts.desk.company.model_copy(update={"workspace": workspace})
+    workspace = parts.service.company.workspace.model_copy(update={"incidents_channel": made})
+    parts.service.company = parts.service.company.model_copy(update={"workspace": workspace})
     incident = parts.declare("P3")
     parts.run()
     parts.settled(incident)

@@ -23,7 +23,7 @@ from tests.support.incidents import told_by
 from tests.support.story import Story
 from workers.channels.failures import Failed, Kind, back_off, kind_of
 from workers.delivery.failure_outcomes import settle
-from workers.delivery.plan import Plan, Went
+from workers.delivery.plan import Plan, SendResult
 from workers.delivery.privacy import Address, Leak, permitted
 
 NOW = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)
@@ -151,7 +151,7 @@ PUBLIC_ROOM = SECRET.model_copy(update={"room": ROOM})
 )
 def test_words_of_a_security_incident_fail_closed(incident: Incident, to: Address, neutral: bool, goes: bool) -> None:
     """Its own private room, a person directly, or no word of it: all else is stopped."""
-    plan = Plan(None, lambda again: Went(Dropped(effect="e", why="")))  # type: ignore[arg-type]  # its budget is not read
+    plan = Plan(None, lambda again: SendResult(Dropped(effect="e", why="")))  # type: ignore[arg-type]  # its budget is not read
     if goes:
         assert permitted(incident, to, plan, neutral=neutral) is plan
     else:

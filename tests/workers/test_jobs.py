@@ -52,7 +52,7 @@ def test_a_job_that_comes_early_sets_its_clock_again(parts: Works) -> None:
 def test_a_moot_checkpoint_does_nothing(parts: Works) -> None:
     """It was acknowledged in the last second."""
     incident = parts.declare("P0")
-    parts.desk.handle(incident.id, Acknowledge(by="UOMAR"))
+    parts.service.handle(incident.id, Acknowledge(by="UOMAR"))
     parts.clock.push(minutes=15)
     before = parts.now(incident)
     jobs.checkpoint_due(incident.id, "unacknowledged-1")

@@ -16,10 +16,10 @@ from tests.support.http import web
 from tests.support.story import START
 from tests.support.worker import BACKENDS, Works, example, redis_of, works
 from workers import jobs, metrics
-from workers.delivery.plan import Went
+from workers.delivery.plan import SendResult
 from workers.queue import ledger
 from workers.recurring import slo_breach
-from workers.recurring.slo_breach import Breach
+from workers.recurring.slo_breach import SloBreach
 
 DAY = timedelta(days=1)
 
@@ -76,7 +76,7 @@ def test_a_page_counts_from_the_checkpoint_that_called_for_it(alone: Works) -> N
 def test_a_moot_checkpoint_is_not_written_down(alone: Works) -> None:
     """It was acknowledged: nothing was due any more."""
     incident = alone.declare("P0")
-    alone.desk.handle(incident.id, Acknowledge(by="UOMAR"))
+    alone.service.handle(incident.id, Acknowledge(by="UOMAR"))
     alone.clock.push(minutes=15)
     jobs.checkpoint_due(incident.id, "unacknowledged-1")
     assert not [r for r in written(alone, What.FIRED) if "unacknowledged" in r.id]
@@ -87,7 +87,7 @@ def test_an_acknowledgement_is_written_down_once(alone: Works) -> None:
     incident = alone.declare("P0")
     alone.clock.push(minutes=4)
     for event in (Acknowledge(by="UOMAR"), StartFix(by="UOMAR")):
-        alone.desk.handle(incident.id, event)
+        alone.service.handle(incident.id, event)
     found = row(report(alone), "P0 acknowledged")
     assert (found.count, found.in_time, found.p50) == (1, 1, 240)
     assert alone.redis.hget(metrics.KEY, "acknowledgement_seconds_count|severity=P0") == b"1"
@@ -96,8 +96,8 @@ def test_an_acknowledgement_is_written_down_once(alone: Works) -> None:
 
 def test_an_exercise_says_nothing_of_how_fast_people_are(alone: Works) -> None:
     """Its pages count all the same: they go out."""
-    drill = alone.desk.declare("UPAULA", Severity.P0, Facts(title="Exercise"), drill_speed=1.0)
-    alone.desk.handle(drill.id, Acknowledge(by="UOMAR"))
+    drill = alone.service.declare("UPAULA", Severity.P0, Facts(title="Exercise"), drill_speed=1.0)
+    alone.service.handle(drill.id, Acknowledge(by="UOMAR"))
     assert not written(alone, What.ACKNOWLEDGED)
     assert written(alone, What.DECIDED)
 
@@ -114,7 +114,7 @@ def test_the_ledger_is_capped(alone: Works, monkeypatch: pytest.MonkeyPatch) -> 
     incident = alone.declare("P0")
     effect = next(e for e in incident.effects if isinstance(e, SendPage))
     for _ in range(500):
-        ledger.accepted(alone.redis, effect, Went(Delivered(effect=effect.id)), alone.clock())
+        ledger.accepted(alone.redis, effect, SendResult(Delivered(effect=effect.id)), alone.clock())
     assert 100 <= alone.redis.xlen(LEDGER) < 500
 
 
@@ -160,7 +160,7 @@ def test_a_page_that_was_called_off_in_time_is_no_page(alone: Works) -> None:
     for wait, pages in ((1, 0), (60, 3)):
         incident = alone.declare("P0")
         alone.clock.push(seconds=wait)
-        alone.desk.handle(incident.id, Cancel(by="UOMAR", why="a test"))
+        alone.service.handle(incident.id, Cancel(by="UOMAR", why="a test"))
         alone.run()
         alone.clock.push(seconds=60)
         assert report(alone).pages == pages
@@ -239,13 +239,13 @@ def test_what_is_due_for_long_is_lost(alone: Works) -> None:
 # An incident on itself -----------------------------------------------------------------------------------------------
 
 
-def watching(parts: Works, objective: Objective) -> Breach:
+def watching(parts: Works, objective: Objective) -> SloBreach:
     company = example().model_copy(update={"objective": objective})
-    parts.desk.company = company
-    return Breach(parts.context)
+    parts.service.company = company
+    return SloBreach(parts.context)
 
 
-def look(parts: Works, of: Breach) -> list[str]:
+def look(parts: Works, of: SloBreach) -> list[str]:
     """Look, five minutes later; the titles of all incidents."""
     parts.redis.delete(slo_breach.LOOKED)
     of.look(parts.clock.push(minutes=5))

@@ -18,8 +18,8 @@ from tests.support.worker import PushedClock, SlackByClock, Works, example, redi
 from tocsin.config.settings import Environment, SettingsError, read
 from tocsin.run import channels
 from workers.channels.failures import Failed, Kind
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.smtp import MailClient
 from workers.channels.tls import trust
 
 PAGING = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
@@ -47,13 +47,13 @@ def parts(slack_by_clock: SlackByClock, office: PostOffice, board: Switchboard) 
         clock.now = PushedClock().now
         made = works(redis, workspace, clock, example())
         made.control("reset")
-        mail, pagerduty = MailDoor(office.url, "tocsin@example.com"), PagerDutyDoor("key", board.url)
+        mail, pagerduty = MailClient(office.url, "tocsin@example.com"), PagerDutyClient("key", board.url)
         made.context = replace(made.context, mail=mail, pagerduty=pagerduty)
         yield made
 
 
 def using(parts: Works, other_ways: OtherWays) -> Works:
-    parts.desk.company = example().model_copy(update={"other_ways": other_ways})
+    parts.service.company = example().model_copy(update={"other_ways": other_ways})
     return parts
 
 
@@ -82,9 +82,9 @@ def test_pagerduty_follows_the_incident(parts: Works, board: Switchboard) -> Non
     """Triggered, acknowledged and resolved under the incident's id, once each, however many people are paged."""
     incident = using(parts, PAGING).declare("P0")
     parts.run()
-    parts.desk.handle(incident.id, Acknowledge(by="U0MEI00001"))
+    parts.service.handle(incident.id, Acknowledge(by="U0MEI00001"))
     parts.run()
-    parts.desk.handle(incident.id, Resolve(by="U0MEI00001", summary="The pool", resolution="Larger"))
+    parts.service.handle(incident.id, Resolve(by="U0MEI00001", summary="The pool", resolution="Larger"))
     parts.run()
     assert board.actions(incident.id) == ["trigger", "acknowledge", "resolve"]
     payload = board.events[0]["payload"]
@@ -107,7 +107,7 @@ def test_a_private_incident_says_no_word_of_what_it_is(parts: Works, office: Pos
 def test_a_drill_never_leaves_slack(parts: Works, office: PostOffice, board: Switchboard) -> None:
     """Nobody is woken for an exercise."""
     made = using(parts, PAGING).declare("P0")
-    parts.desk.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
+    parts.service.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
     parts.run()
     told = len(office.mails), len(board.events)
     assert told == (len(made.pages), 1)
@@ -165,7 +165,7 @@ def test_each_answer_of_a_mail_server_has_its_kind(office: PostOffice, command: 
     """4xx passes; 5xx is the person's, for a recipient, and ours otherwise."""
     office.refusing[command] = answer
     with pytest.raises(Failed) as failed:
-        MailDoor(office.url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
+        MailClient(office.url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
     assert failed.value.kind is kind
 
 
@@ -174,7 +174,7 @@ def test_each_answer_of_pagerduty_has_its_kind(board: Switchboard, status: int, 
     """Limits and breakdowns pass; a refused key is ours."""
     board.statuses.append(status)
     with pytest.raises(Failed) as failed:
-        PagerDutyDoor("key", board.url).resolve("INC-1")
+        PagerDutyClient("key", board.url).resolve("INC-1")
     assert failed.value.kind is kind
 
 
@@ -182,21 +182,21 @@ def test_each_answer_of_pagerduty_has_its_kind(board: Switchboard, status: int, 
 def test_a_server_that_is_away_passes(url: str) -> None:
     """Refused connection, unknown host."""
     with pytest.raises(Failed) as failed:
-        MailDoor(url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
+        MailClient(url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
     assert failed.value.kind is Kind.PASSING
 
 
 def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """STARTTLS before the login, and only to a server whose certificate is good."""
     with post_office(starttls=True) as office:
-        door = MailDoor(office.url, "Tocsin <tocsin@example.com>")
+        access = MailClient(office.url, "Tocsin <tocsin@example.com>")
         with pytest.raises(Failed) as failed:
-            door.send(["dana@example.com"], LETTER, "d-1")
+            access.send(["dana@example.com"], LETTER, "d-1")
         assert failed.value.kind is Kind.PASSING
         assert not office.logins
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         trust.cache_clear()
-        door.send(["dana@example.com"], LETTER, "d-1")
+        access.send(["dana@example.com"], LETTER, "d-1")
         (mail,) = office.mails
         assert mail.encrypted
         assert (mail.id, mail.sender) == ("<d-1@example.com>", "tocsin@example.com")
@@ -207,7 +207,7 @@ def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.Monkey
 def test_a_subject_is_one_line(office: PostOffice) -> None:
     """Whatever somebody wrote into a title adds no header."""
     letter = Letter("Down\r\nBcc: everybody@example.com", "x")
-    MailDoor(office.url, "tocsin@example.com").send(["dana@example.com"], letter, "d-1")
+    MailClient(office.url, "tocsin@example.com").send(["dana@example.com"], letter, "d-1")
     (mail,) = office.mails
     assert mail.to == ["dana@example.com"]
     assert mail.message["Bcc"] is None
@@ -254,7 +254,7 @@ def test_an_answered_page_does_not_fall_back(parts: Works, office: PostOffice) -
     using(parts, FALLING_BACK)
     parts.slack_away()
     incident = parts.declare("P0")
-    parts.desk.handle(incident.id, Acknowledge(by=incident.pages[0].person))
+    parts.service.handle(incident.id, Acknowledge(by=incident.pages[0].person))
     parts.run_for(60, step=5)
     assert parts.store.get(incident.id).open
     answered = incident.pages[0].person

@@ -65,7 +65,7 @@ def test_what_slack_held_up_comes_as_one_page(parts: Works) -> None:
     first, second = back_after(parts, "P0", "P0")
     (leading,) = calls(parts)[channel_of(parts, first)]
     (reply,) = replies(parts, leading)
-    parts.desk.handle(second.id, Acknowledge(by="U0OMAR0001"))
+    parts.service.handle(second.id, Acknowledge(by="U0OMAR0001"))
     parts.run()
     (reply,) = replies(parts, leading)
     assert "Acknowledged" in str(reply["blocks"])
@@ -111,7 +111,7 @@ def test_an_answered_page_leads_no_more(parts: Works) -> None:
     """Its person has looked already, and would not look into its thread: what comes then calls anew."""
     (first,) = back_after(parts, "P0")
     for page in parts.now(first).pages:
-        parts.desk.handle(first.id, Acknowledge(by=page.person))
+        parts.service.handle(first.id, Acknowledge(by=page.person))
     (second,) = back_after(parts, "P0")
     assert {len(messages) for messages in calls(parts).values()} == {2}
     parts.settled(second)
@@ -124,7 +124,7 @@ def test_a_page_that_is_called_off_leaves_the_lead_to_the_next(parts: Works) -> 
     parts.run_for(20, step=5)
     second = parts.declare("P0")
     parts.run_for(20, step=5)
-    parts.desk.handle(first.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
+    parts.service.handle(first.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
     parts.slack_back()
     parts.run_for(60, step=1)
     assert {len(messages) for messages in calls(parts).values()} == {1}
@@ -176,7 +176,7 @@ def test_a_page_is_listed_once(parts: Works) -> None:
     first, second = back_after(parts, "P0", "P0")
     copy = next(c for c in parts.now(first).copies if c.page)
     listed = parts.now(first)
-    assert parts.desk.handle(first.id, PageGathered(effect=copy.id, other=second.id)) == listed
+    assert parts.service.handle(first.id, PageGathered(effect=copy.id, other=second.id)) == listed
     for n in range(100, 150):
-        listed = parts.desk.handle(first.id, PageGathered(effect=copy.id, other=f"INC-20241218-{n}"))
+        listed = parts.service.handle(first.id, PageGathered(effect=copy.id, other=f"INC-20241218-{n}"))
     assert len(listed.page(copy.page).also) == MOST_ALSO

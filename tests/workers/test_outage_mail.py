@@ -15,7 +15,7 @@ from tests.workers.test_other_channels import board as board
 from tests.workers.test_other_channels import office as office
 from tests.workers.test_other_channels import parts as parts
 from workers.delivery.envelopes import OPEN_FOR, Envelopes
-from workers.delivery.plan import Later, Went
+from workers.delivery.plan import RetryAt, SendResult
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ def test_a_mail_that_has_to_wait_keeps_the_others_with_it(parts: Works, office: 
 def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, office: PostOffice) -> None:
     """The incident whose mail was to take the others along is over before it went."""
     first, *others = slept_through(parts, office, "P0", "P0", "P0")
-    parts.desk.handle(first.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
+    parts.service.handle(first.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
     parts.run_for(60, step=1)
     assert office.mails
     assert len({m.to[0] for m in office.mails}) == len(office.mails)
@@ -81,10 +81,10 @@ def test_an_urgent_page_waits_for_no_other(parts: Works, office: PostOffice) -> 
     envelopes, now = Envelopes(parts.store), parts.clock()
     parts.redis.delete(*parts.redis.keys("tocsin:envelope:*"))
 
-    def joins(incident: Incident) -> Later | Went | None:
+    def joins(incident: Incident) -> RetryAt | SendResult | None:
         return envelopes.join(parts.now(incident), mail_of(parts, incident), "a@example.com", now)
 
-    assert [joins(i) for i in (mild, bad, worse)] == [Later(now + OPEN_FOR)] * 3
+    assert [joins(i) for i in (mild, bad, worse)] == [RetryAt(now + OPEN_FOR)] * 3
     now += OPEN_FOR
     assert joins(bad) is None
     assert envelopes.seal("a@example.com", mail_of(parts, bad)) == (mail_of(parts, worse).id,)

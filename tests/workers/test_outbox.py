@@ -84,7 +84,7 @@ def test_an_outcome_queues_its_followers(parts: Works) -> None:
     incident = parts.declare("P1")
     card = next(e for e in incident.effects if e.kind == "card")
     parts.redis.delete("rq:queue:messages")
-    parts.desk.handle(incident.id, Delivered(effect=card.id, channel="C1", ts="1.1", face=incident.face))
+    parts.service.handle(incident.id, Delivered(effect=card.id, channel="C1", ts="1.1", face=incident.face))
     follower = next(e for e in incident.effects if e.after == card.id)
     assert [found["call"][1] for found in queued(parts, "messages")] == [[[follower.id]]]
 
@@ -93,11 +93,11 @@ def test_a_refresh_that_is_renewed_is_queued_again(parts: Works) -> None:
     """The same id with another face is another job."""
     incident = parts.declare("P3")
     card = next(e for e in incident.effects if e.kind == "card")
-    parts.desk.handle(incident.id, Delivered(effect=card.id, channel="C1", ts="1.1", face=incident.face))
+    parts.service.handle(incident.id, Delivered(effect=card.id, channel="C1", ts="1.1", face=incident.face))
     parts.redis.delete("rq:queue:messages")
     for person in ("UA", "UB"):
         parts.clock.push(seconds=1)
-        parts.desk.handle(incident.id, Acknowledge(by=person) if person == "UA" else StartFix(by=person))
+        parts.service.handle(incident.id, Acknowledge(by=person) if person == "UA" else StartFix(by=person))
     refreshes = [i for found in queued(parts, "messages") for i in found["call"][1][0] if i.endswith("-refresh")]
     assert refreshes == [f"{card.id}-refresh"] * 2
 
@@ -116,7 +116,7 @@ def test_clocks_of_moot_checkpoints_are_taken_away(parts: Works) -> None:
     incident = parts.declare("P0")
     gone = f"{incident.id}-unacknowledged-1"
     assert gone in scheduled(parts, "urgent")
-    parts.desk.handle(incident.id, Acknowledge(by="UOMAR"))
+    parts.service.handle(incident.id, Acknowledge(by="UOMAR"))
     assert gone not in scheduled(parts, "urgent")
     assert not parts.redis.exists(f"rq:job:{gone}")
 
@@ -126,7 +126,7 @@ def test_the_hash_of_a_job_that_left_the_registry_is_left_alone(parts: Works) ->
     incident = parts.declare("P0")
     ringing = f"{incident.id}-unacknowledged-1"
     parts.redis.zrem("rq:scheduled:urgent", ringing)
-    parts.desk.handle(incident.id, Acknowledge(by="UOMAR"))
+    parts.service.handle(incident.id, Acknowledge(by="UOMAR"))
     assert parts.redis.exists(f"rq:job:{ringing}")
 
 

@@ -61,7 +61,7 @@ def staffed(redis: "Redis", where: int | str, parts: tuple[str, ...]) -> Iterato
     """Processes at work on a workspace; the declaring side is here."""
     with sandbox.server.running() as workspace:
         here = works(redis, workspace)
-        here.desk.clock = here.store.now
+        here.service.clock = here.store.now
         crew = Crew(where, workspace.api_url, workspace.bot_token)
         for part in parts:
             crew.start(part)

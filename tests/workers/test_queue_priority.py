@@ -12,7 +12,7 @@ import pytest
 from escalation.processes import QUEUES
 from tests.support.worker import BACKENDS, Works, redis_of, works
 from workers import jobs, process
-from workers.process import LONGEST_HOLD, LONGEST_WAY, Heart, QueueWorker, _serve_once
+from workers.process import LONGEST_HOLD, LONGEST_WAY, Heartbeat, QueueWorker, _serve_once
 from workers.queue.outbox import checkpoint_task
 from workers.queue.rq import BEHIND, Task, push, queue_key
 from workers.recurring import upkeep
@@ -141,7 +141,7 @@ def test_a_worker_that_follows_another_leaves_the_connections_alone(
 ) -> None:
     """RQ ends its loop when Redis was away for a moment; threads of ours are in the middle of a send then."""
     monkeypatch.setattr(QueueWorker, "work", lambda *_, **__: None)
-    heart, pool = Heart(parts.redis, "messages"), parts.redis.connection_pool
+    heart, pool = Heartbeat(parts.redis, "messages"), parts.redis.connection_pool
     _serve_once("messages", parts.context, threading.Event(), heart)
     used = pool.get_connection()
     used.send_command("PING")

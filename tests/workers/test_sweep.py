@@ -192,7 +192,7 @@ def test_a_repaired_checkpoint_that_became_moot_does_nothing(parts: Works) -> No
     lose_all_jobs(parts)
     parts.clock.push(minutes=16)
     look(parts)
-    before = parts.desk.handle(incident.id, Acknowledge(by="UOMAR"))
+    before = parts.service.handle(incident.id, Acknowledge(by="UOMAR"))
     assert f"unacknowledged-{before.round}" not in {c.id for c in before.checkpoints}
     assert parts.now(incident) == before
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.post_office import CERTIFICATE
 from workers.channels.failures import Failed, Kind
-from workers.channels.slack_api import SlackCaller
+from workers.channels.slack_api import SlackApi
 from workers.channels.tls import trust
 
 
@@ -50,11 +50,11 @@ def test_a_good_certificate_is_asked_for(authorities: pytest.MonkeyPatch) -> Non
     """An unknown one is as if nobody were there."""
     with encrypted_slack() as url:
         with pytest.raises(Failed) as failed:
-            SlackCaller("xoxb-1", url).call("chat.postMessage", channel="C1")
+            SlackApi("xoxb-1", url).call("chat.postMessage", channel="C1")
         assert failed.value.kind is Kind.PASSING
         authorities.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         trust.cache_clear()
-        assert SlackCaller("xoxb-1", url).call("chat.postMessage", channel="C1") == {"ok": True}
+        assert SlackApi("xoxb-1", url).call("chat.postMessage", channel="C1") == {"ok": True}
 
 
 def test_the_authorities_are_read_once(authorities: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_the_authorities_are_read_once(authorities: pytest.MonkeyPatch) -> None:
         authorities.setattr(ssl, "create_default_context", counted)
         authorities.setattr(ssl, "_create_default_https_context", counted)  # what urllib makes where it is given none
         trust.cache_clear()
-        slack = SlackCaller("xoxb-1", url)
+        slack = SlackApi("xoxb-1", url)
         for _ in range(3):
             slack.call("chat.postMessage", channel="C1")
     assert len(reads) == 1

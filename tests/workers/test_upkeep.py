@@ -25,8 +25,8 @@ from escalation.oncall.handovers import announced_at, shift_changes
 from escalation.oncall.handovers import tested_at as asked_at
 from escalation.oncall.overrides import noted
 from escalation.oncall.reminders import owed
-from escalation.oncall.schedule import Duty, on_duty
-from escalation.service import Desk
+from escalation.oncall.schedule import OncallState, on_duty
+from escalation.service import IncidentService
 from escalation.storage.store import UPKEEP
 from tests.support.block_kit_schema import problems
 from tests.support.profiles import examples
@@ -35,9 +35,9 @@ from workers.channels import Sent, Tag
 from workers.channels.failures import Failed
 from workers.queue.rq import queue
 from workers.recurring import upkeep
-from workers.recurring.reminders import ROUTINE, SINCE, Routine
+from workers.recurring.reminders import ROUTINE, SINCE, Reminders
 from workers.recurring.upkeep import Upkeep
-from workers.recurring.user_groups import Groups
+from workers.recurring.user_groups import UserGroups
 
 BEAUTY = Path(escalation.__file__).with_name("policies") / "beauty.yml"
 FRIDAY = datetime(2026, 11, 20, tzinfo=UTC)
@@ -141,7 +141,7 @@ class Desk_:
         if at:
             self.works.clock.now = at
         try:
-            return bool(Routine(self.works.context).say(self.works.clock()))
+            return bool(Reminders(self.works.context).say(self.works.clock()))
         except Died:
             for key in self.works.redis.keys("tocsin:lease:*"):
                 self.works.redis.delete(key)
@@ -153,10 +153,10 @@ class Desk_:
             self.run()
 
     def answer(self, person: str, starts: datetime) -> None:
-        self.works.desk.arrange(lambda duty, now: arranging.answered(duty, "primary", starts, person, now))
+        self.works.service.arrange(lambda duty, now: arranging.answered(duty, "primary", starts, person, now))
 
     def on_duty(self) -> tuple[str, ...]:
-        return on_duty("primary", self.works.desk.company, self.works.desk.duty(), self.works.clock())
+        return on_duty("primary", self.works.service.company, self.works.service.duty(), self.works.clock())
 
 
 def desk_of(redis: Any, start: datetime = FRIDAY, policy: Policy | None = None, **rotation: Any) -> Desk_:
@@ -164,13 +164,13 @@ def desk_of(redis: Any, start: datetime = FRIDAY, policy: Policy | None = None, 
     clock = PushedClock(start)
     parts = works(redis, clock=clock, company=company(**rotation))
     slack = FakeSlack(clock)
-    desk = Desk(parts.store, parts.desk.company, policy or beauty(), clock)
-    context = replace(parts.context, desk=desk, slack=slack)  # type: ignore[arg-type]
-    return Desk_(replace(parts, desk=desk, context=context), slack)
+    service = IncidentService(parts.store, parts.service.company, policy or beauty(), clock)
+    context = replace(parts.context, service=service, slack=slack)  # type: ignore[arg-type]
+    return Desk_(replace(parts, service=service, context=context), slack)
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk_]:
+def service() -> Iterator[Desk_]:
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
         yield desk_of(redis)
@@ -203,7 +203,7 @@ def test_when_a_handover_is_prepared(handover: str, tested: str, announced: str,
 def test_an_override_in_the_midst_of_a_shift_is_no_handover() -> None:
     """One that reaches over its beginning puts it off."""
     of = company()
-    duty = arranging.override(Duty(), of, "primary", "mei", MONDAY + 30 * HOUR, MONDAY + 32 * HOUR, FRIDAY)
+    duty = arranging.override(OncallState(), of, "primary", "mei", MONDAY + 30 * HOUR, MONDAY + 32 * HOUR, FRIDAY)
     duty = arranging.override(duty, of, "primary", "dana", MONDAY, MONDAY + 9 * HOUR, FRIDAY)
     found = list(shift_changes("primary", of, duty, FRIDAY, FRIDAY + 14 * DAY))
     assert [(c.at - MONDAY, c.outgoing, c.incoming) for c in found] == [
@@ -215,99 +215,99 @@ def test_an_override_in_the_midst_of_a_shift_is_no_handover() -> None:
 # Test page -------------------------------------------------------------------------------------------------------
 
 
-def test_an_answered_test_page_changes_nothing(desk: Desk_) -> None:
+def test_an_answered_test_page_changes_nothing(service: Desk_) -> None:
     """Omar is asked on Friday at eleven, answers, and takes over on Monday alone."""
-    desk.until(FRIDAY + 11 * HOUR)
-    assert [c for c, d, _ in desk.slack.posts if d.startswith("test-")] == ["DUOMAR"]
-    page = next(m for _, d, m in desk.slack.posts if d.startswith("test-"))
+    service.until(FRIDAY + 11 * HOUR)
+    assert [c for c, d, _ in service.slack.posts if d.startswith("test-")] == ["DUOMAR"]
+    page = next(m for _, d, m in service.slack.posts if d.startswith("test-"))
     assert "Test page" in page.text
     assert "within 15 minutes" in page.text
     assert not [p for b in page.blocks for p in problems(b)]
-    desk.works.clock.push(minutes=14)
-    desk.answer("omar", MONDAY)
-    desk.until(MONDAY + HOUR)
-    assert not [d for d in desk.slack.ids() if d.startswith(("unanswered", "released"))]
-    assert desk.on_duty() == ("omar",)
+    service.works.clock.push(minutes=14)
+    service.answer("omar", MONDAY)
+    service.until(MONDAY + HOUR)
+    assert not [d for d in service.slack.ids() if d.startswith(("unanswered", "released"))]
+    assert service.on_duty() == ("omar",)
 
 
-def test_a_test_page_without_an_answer_is_said_and_both_are_on_call(desk: Desk_) -> None:
+def test_a_test_page_without_an_answer_is_said_and_both_are_on_call(service: Desk_) -> None:
     """In the channel, to whoever goes off duty and to the backup; the rotation changes on schedule all the same."""
-    desk.until(FRIDAY + 11 * HOUR + timedelta(minutes=15))
-    unanswered = {c for c, d, _ in desk.slack.posts if d.startswith("unanswered")}
+    service.until(FRIDAY + 11 * HOUR + timedelta(minutes=15))
+    unanswered = {c for c, d, _ in service.slack.posts if d.startswith("unanswered")}
     assert unanswered == {"#incidents", "DUDANA"}
-    said = desk.slack.text("unanswered", "#incidents")
+    said = service.slack.text("unanswered", "#incidents")
     assert "<@UOMAR> has not answered the test page" in said
     assert "<@UDANA> stays on call beside them until they answer" in said
-    assert desk.on_duty() == ("dana",)
-    desk.until(MONDAY + HOUR, HOUR)
-    assert desk.on_duty() == ("omar", "dana")
-    desk.answer("omar", MONDAY)
-    assert desk.on_duty() == ("omar",)
-    desk.run()
-    assert "<@UDANA> is released" in desk.slack.text("released")
+    assert service.on_duty() == ("dana",)
+    service.until(MONDAY + HOUR, HOUR)
+    assert service.on_duty() == ("omar", "dana")
+    service.answer("omar", MONDAY)
+    assert service.on_duty() == ("omar",)
+    service.run()
+    assert "<@UDANA> is released" in service.slack.text("released")
 
 
-def test_acknowledging_a_real_page_answers_too(desk: Desk_) -> None:
+def test_acknowledging_a_real_page_answers_too(service: Desk_) -> None:
     """Whoever does that can be reached."""
-    desk.until(FRIDAY + 12 * HOUR)
-    incident = desk.works.declare("P1")
-    desk.works.desk.handle(incident.id, Acknowledge(by="UOMAR"))
-    desk.works.clock.push(minutes=1)
-    desk.run()
-    assert "hands primary over at" in desk.slack.text("released")
+    service.until(FRIDAY + 12 * HOUR)
+    incident = service.works.declare("P1")
+    service.works.service.handle(incident.id, Acknowledge(by="UOMAR"))
+    service.works.clock.push(minutes=1)
+    service.run()
+    assert "hands primary over at" in service.slack.text("released")
 
 
-def test_somebody_who_cannot_be_reached_is_said_and_nobody_is_released(desk: Desk_) -> None:
+def test_somebody_who_cannot_be_reached_is_said_and_nobody_is_released(service: Desk_) -> None:
     """Their account is closed: that is no answer either."""
-    desk.slack.refuses["UOMAR"] = "user_disabled"
-    desk.until(MONDAY + HOUR, timedelta(minutes=30))
-    assert "cannot be reached in Slack" in desk.slack.text("unanswered", "#incidents")
-    assert desk.on_duty() == ("omar", "dana")
+    service.slack.refuses["UOMAR"] = "user_disabled"
+    service.until(MONDAY + HOUR, timedelta(minutes=30))
+    assert "cannot be reached in Slack" in service.slack.text("unanswered", "#incidents")
+    assert service.on_duty() == ("omar", "dana")
 
 
-def test_after_an_outage_the_test_page_comes_before_the_handover(desk: Desk_) -> None:
+def test_after_an_outage_the_test_page_comes_before_the_handover(service: Desk_) -> None:
     """On Sunday, as no working hour is left; with one left it would wait for it."""
-    desk.run(MONDAY - 6 * HOUR)
-    assert [d for d in desk.slack.ids() if d.startswith("test-")] == ["test-primary-20261123T0000-omar"]
-    desk.run(MONDAY + 3 * DAY)
-    assert [d for d in desk.slack.ids() if d.startswith("unanswered-primary-20261123T0000-omar")] == []
+    service.run(MONDAY - 6 * HOUR)
+    assert [d for d in service.slack.ids() if d.startswith("test-")] == ["test-primary-20261123T0000-omar"]
+    service.run(MONDAY + 3 * DAY)
+    assert [d for d in service.slack.ids() if d.startswith("unanswered-primary-20261123T0000-omar")] == []
 
 
 def test_a_late_swap_waits_for_working_hours() -> None:
     """Erik is put in on Sunday night for Monday at six: he is asked at nine in the morning."""
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
-        desk = desk_of(redis, MONDAY - 3 * HOUR, handover="Monday 18:00")
+        service = desk_of(redis, MONDAY - 3 * HOUR, handover="Monday 18:00")
         starts, ends = MONDAY + 18 * HOUR, MONDAY + 2 * DAY
-        desk.works.desk.arrange(
+        service.works.service.arrange(
             lambda duty, now: arranging.override(
                 duty, company(handover="Monday 18:00"), "primary", "erik", starts, ends, now
             )
         )
-        desk.until(MONDAY + 8.75 * HOUR)
-        assert not [d for d in desk.slack.ids() if d.startswith("test-")]
-        desk.until(MONDAY + 9 * HOUR)
-        assert "test-primary-20261123T1800-erik" in desk.slack.ids()
+        service.until(MONDAY + 8.75 * HOUR)
+        assert not [d for d in service.slack.ids() if d.startswith("test-")]
+        service.until(MONDAY + 9 * HOUR)
+        assert "test-primary-20261123T1800-erik" in service.slack.ids()
 
 
-def test_the_first_day_brings_no_old_news(desk: Desk_) -> None:
+def test_the_first_day_brings_no_old_news(service: Desk_) -> None:
     """Started first on a Saturday, what had been due on Friday is not sent any more; what comes next is."""
-    desk.works.redis.delete(SINCE)
-    desk.run(FRIDAY + DAY)
-    assert desk.slack.ids() == []
-    desk.run(MONDAY + 14 * HOUR)
-    assert any(d.startswith("activity-incident-review") for d in desk.slack.ids())
+    service.works.redis.delete(SINCE)
+    service.run(FRIDAY + DAY)
+    assert service.slack.ids() == []
+    service.run(MONDAY + 14 * HOUR)
+    assert any(d.startswith("activity-incident-review") for d in service.slack.ids())
 
 
 # Handover --------------------------------------------------------------------------------------------------------
 
 
-def test_the_handover_message_has_it_all(desk: Desk_) -> None:
+def test_the_handover_message_has_it_all(service: Desk_) -> None:
     """Who, when, the call, the open incidents that all may know of, the agenda and the boxes."""
-    desk.works.declare("P1", title="Search is <slow>")
-    desk.works.declare("P1", title="A secret leak", security=True)
-    desk.run(FRIDAY + 16 * HOUR)
-    (message,) = [m for _, d, m in desk.slack.posts if d.startswith("handover")]
+    service.works.declare("P1", title="Search is <slow>")
+    service.works.declare("P1", title="A secret leak", security=True)
+    service.run(FRIDAY + 16 * HOUR)
+    (message,) = [m for _, d, m in service.slack.posts if d.startswith("handover")]
     assert not [p for b in message.blocks for p in problems(b)]
     for words in ("<@UDANA> hands over to <@UOMAR>", "30 minutes", "Search is &lt;slow&gt;", "Known issues"):
         assert words in message.text
@@ -325,43 +325,43 @@ def test_a_rotation_may_have_a_channel_of_its_own() -> None:
     """Then everything about it is said there."""
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
-        desk = desk_of(redis, handover_channel="on-call", handover_call="45m")
-        desk.run(FRIDAY + 16 * HOUR)
-        assert "45 minutes" in desk.slack.text("handover", "#on-call")
+        service = desk_of(redis, handover_channel="on-call", handover_call="45m")
+        service.run(FRIDAY + 16 * HOUR)
+        assert "45 minutes" in service.slack.text("handover", "#on-call")
 
 
 # Activities, notices ---------------------------------------------------------------------------------------------
 
 
-def test_activities_remind_their_owners(desk: Desk_) -> None:
+def test_activities_remind_their_owners(service: Desk_) -> None:
     """The daily check goes to whoever is on call and to the channel; the summary lists the open P3."""
-    desk.works.declare("P3", title="A typo")
-    desk.works.declare("P1", title="Search is slow")
-    desk.run(FRIDAY + 9.5 * HOUR)
-    daily = [c for c, d, _ in desk.slack.posts if d.startswith("activity-health-check-20261120")]
+    service.works.declare("P3", title="A typo")
+    service.works.declare("P1", title="Search is slow")
+    service.run(FRIDAY + 9.5 * HOUR)
+    daily = [c for c, d, _ in service.slack.posts if d.startswith("activity-health-check-20261120")]
     assert daily == ["#incidents", "DUDANA"]
-    desk.run(FRIDAY + 15 * HOUR)
-    summary = desk.slack.text("activity-p3-summary", "DUERIK")
+    service.run(FRIDAY + 15 * HOUR)
+    summary = service.slack.text("activity-p3-summary", "DUERIK")
     assert "A typo" in summary
     assert "Search" not in summary
 
 
-def test_what_was_arranged_is_told_once(desk: Desk_) -> None:
+def test_what_was_arranged_is_told_once(service: Desk_) -> None:
     """Who, what, from when until when, and why; taking it back too."""
     of = company()
-    desk.works.clock.now = FRIDAY + 8 * HOUR  # no activity is due
-    taken = desk.works.desk.arrange(
+    service.works.clock.now = FRIDAY + 8 * HOUR  # no activity is due
+    taken = service.works.service.arrange(
         lambda d, now: noted(d, arranging.take(d, of, "primary", "mei", now, "UMEI", "school"), "took", "UMEI", now)
     )
-    desk.run()
-    desk.run()
-    assert desk.slack.ids() == ["took-1"]
-    words = desk.slack.text("took-1")
+    service.run()
+    service.run()
+    assert service.slack.ids() == ["took-1"]
+    words = service.slack.text("took-1")
     assert "<@UMEI> is on call in primary from" in words
     assert words.endswith("(<@UMEI>, took the shift): school")
-    desk.works.desk.arrange(lambda d, now: noted(d, arranging.cancel(d, taken.made), "cancelled", "UERIK", now))
-    desk.run()
-    assert "Taken back" in desk.slack.text("cancelled-1")
+    service.works.service.arrange(lambda d, now: noted(d, arranging.cancel(d, taken.made), "cancelled", "UERIK", now))
+    service.run()
+    assert "Taken back" in service.slack.text("cancelled-1")
 
 
 # Exactly once ----------------------------------------------------------------------------------------------------
@@ -375,94 +375,94 @@ def test_each_message_exactly_once(steps: list[int], dies: set[tuple[int, str]],
     """Whatever the instants at which upkeep runs, and however often it dies between the send and its record."""
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
-        desk = desk_of(redis)
-        desk.slack.dies = dies
+        service = desk_of(redis)
+        service.slack.dies = dies
         expected: set[str] = set()
         for step in steps:
-            desk.works.clock.push(minutes=step)
-            if answers and desk.works.clock.now > FRIDAY + 13 * HOUR:
-                desk.answer("omar", MONDAY)
-            expected |= {o.id for o in due(desk)}
-            while desk.run():
-                expected |= {o.id for o in due(desk)}
-        assert len(desk.slack.ids()) == len(set(desk.slack.ids()))
-        assert set(desk.slack.ids()) == expected
+            service.works.clock.push(minutes=step)
+            if answers and service.works.clock.now > FRIDAY + 13 * HOUR:
+                service.answer("omar", MONDAY)
+            expected |= {o.id for o in due(service)}
+            while service.run():
+                expected |= {o.id for o in due(service)}
+        assert len(service.slack.ids()) == len(set(service.slack.ids()))
+        assert set(service.slack.ids()) == expected
         assert not redis.keys("tocsin:lease:*")
 
 
-def due(desk: Desk_) -> list[Any]:
-    at = desk.works.desk
-    return list(owed(at.company, at.policy, at.duty(), Directory(), desk.works.clock()))
+def due(service: Desk_) -> list[Any]:
+    at = service.works.service
+    return list(owed(at.company, at.policy, at.duty(), Directory(), service.works.clock()))
 
 
-def test_two_at_one_time_do_not_send_twice(desk: Desk_) -> None:
+def test_two_at_one_time_do_not_send_twice(service: Desk_) -> None:
     """Whoever comes second finds the lease, or the record."""
-    desk.works.clock.now = FRIDAY + 9.5 * HOUR
-    other, post = Routine(desk.works.context), desk.slack.post
+    service.works.clock.now = FRIDAY + 9.5 * HOUR
+    other, post = Reminders(service.works.context), service.slack.post
 
     def slow(channel: str, message: Message, tag: Tag) -> Sent:
-        desk.slack.post = post  # type: ignore[method-assign]
-        other.say(desk.works.clock())
+        service.slack.post = post  # type: ignore[method-assign]
+        other.say(service.works.clock())
         return post(channel, message, tag)
 
-    desk.slack.post = slow  # type: ignore[method-assign]
-    desk.run()
-    assert len(desk.slack.ids()) == len(set(desk.slack.ids())) == 2
+    service.slack.post = slow  # type: ignore[method-assign]
+    service.run()
+    assert len(service.slack.ids()) == len(set(service.slack.ids())) == 2
 
 
-def test_what_was_done_long_ago_is_forgotten(desk: Desk_) -> None:
+def test_what_was_done_long_ago_is_forgotten(service: Desk_) -> None:
     """The record does not grow for ever."""
-    desk.run(FRIDAY + 9.5 * HOUR)
-    before = desk.works.redis.hkeys(ROUTINE)
-    desk.run(FRIDAY + 60 * DAY)
+    service.run(FRIDAY + 9.5 * HOUR)
+    before = service.works.redis.hkeys(ROUTINE)
+    service.run(FRIDAY + 60 * DAY)
     assert before
-    assert not set(before) & set(desk.works.redis.hkeys(ROUTINE))
+    assert not set(before) & set(service.works.redis.hkeys(ROUTINE))
 
 
 # The user group, and the job -------------------------------------------------------------------------------------
 
 
-def test_the_user_group_follows_the_rotation(desk: Desk_) -> None:
+def test_the_user_group_follows_the_rotation(service: Desk_) -> None:
     """Slack is asked when somebody else comes on call, and now and then in case a person changed it."""
-    groups = Groups(desk.works.context)
+    groups = UserGroups(service.works.context)
     for _ in range(3):
-        groups.sync(desk.works.clock())
-    assert desk.slack.groups.calls == [["UDANA"]]
+        groups.sync(service.works.clock())
+    assert service.slack.groups.calls == [["UDANA"]]
     groups.sync(MONDAY)
-    assert desk.slack.groups.calls == [["UDANA"], ["UOMAR"]]
+    assert service.slack.groups.calls == [["UDANA"], ["UOMAR"]]
 
 
-def test_a_workspace_without_user_groups_is_asked_no_more_for_a_while(desk: Desk_) -> None:
+def test_a_workspace_without_user_groups_is_asked_no_more_for_a_while(service: Desk_) -> None:
     """It is an optional feature: the rest goes on."""
-    desk.slack.groups.error = "plan_upgrade_required"
-    groups = Groups(desk.works.context)
+    service.slack.groups.error = "plan_upgrade_required"
+    groups = UserGroups(service.works.context)
     for _ in range(3):
-        groups.sync(desk.works.clock())
-    assert len(desk.slack.groups.calls) == 1
-    desk.slack.groups.error = "ratelimited"
+        groups.sync(service.works.clock())
+    assert len(service.slack.groups.calls) == 1
+    service.slack.groups.error = "ratelimited"
     for _ in range(3):
         groups.sync(MONDAY)
-    assert len(desk.slack.groups.calls) == 4
+    assert len(service.slack.groups.calls) == 4
 
 
-def test_upkeep_is_asked_for_by_one_of_many(desk: Desk_) -> None:
+def test_upkeep_is_asked_for_by_one_of_many(service: Desk_) -> None:
     """Each half minute, or at once where something was arranged; the job carries no more than its name."""
-    redis = desk.works.redis
-    assert [upkeep.ask(redis, desk.works.clock()) for _ in range(3)] == [True, False, False]
+    redis = service.works.redis
+    assert [upkeep.ask(redis, service.works.clock()) for _ in range(3)] == [True, False, False]
     assert 0 < redis.ttl(UPKEEP) <= upkeep.EVERY_SECONDS
-    desk.works.store.hurry_upkeep()
-    desk.works.clock.push(seconds=1)
-    assert upkeep.ask(redis, desk.works.clock())
+    service.works.store.hurry_upkeep()
+    service.works.clock.push(seconds=1)
+    assert upkeep.ask(redis, service.works.clock())
     assert [(j.func_name, j.args) for j in queue(redis, "messages").get_jobs()] == [("workers.jobs.upkeep", [])] * 2
 
 
-def test_a_round_says_what_is_owed_and_raises_what_went_wrong(desk: Desk_) -> None:
+def test_a_round_says_what_is_owed_and_raises_what_went_wrong(service: Desk_) -> None:
     """Whoever has all patience hears of it; in production it is logged, and the next round tries again."""
-    desk.works.clock.now = FRIDAY + 9.5 * HOUR
-    rounds = Upkeep(desk.works.context)
+    service.works.clock.now = FRIDAY + 9.5 * HOUR
+    rounds = Upkeep(service.works.context)
     rounds.start()
-    assert len(desk.slack.ids()) == 2
-    desk.works.redis.hset(ROUTINE, "broken", "nonsense")
+    assert len(service.slack.ids()) == 2
+    service.works.redis.hset(ROUTINE, "broken", "nonsense")
     with pytest.raises(ValueError, match="not enough values"):
         rounds.start()
     rounds.close()
@@ -476,12 +476,12 @@ def test_in_the_local_workspace(shared: Any) -> None:
         people = {key: {"slack": f"U0{key.upper():0<7}1"} for key in ("dana", "omar", "mei")}
         small = company().model_copy(update={"roles": {}})
         of = Company.model_validate(small.model_dump(mode="json", exclude_defaults=True) | {"people": people})
-        desk = Desk(parts.store, of, beauty().model_copy(update={"activities": ()}), parts.clock)
-        context = replace(parts.context, desk=desk)
+        service = IncidentService(parts.store, of, beauty().model_copy(update={"activities": ()}), parts.clock)
+        context = replace(parts.context, service=service)
         for _, hours in itertools.product(range(2), (11, 16)):
             parts.clock.now = FRIDAY + hours * HOUR
-            Routine(context).say(parts.clock())
-            Groups(context).sync(parts.clock())
+            Reminders(context).say(parts.clock())
+            UserGroups(context).sync(parts.clock())
         assert set(parts.times_delivered()) == {
             "test-primary-20261123T0000-omar",
             "unanswered-primary-20261123T0000-omar",

@@ -13,7 +13,7 @@ from escalation.errors import NotFound
 from escalation.incident.model import Incident
 from escalation.oncall import schedule
 from escalation.oncall.roster import roster, unasked
-from escalation.oncall.schedule import NOTHING_ARRANGED, Away, Duty
+from escalation.oncall.schedule import NOTHING_ARRANGED, Away, OncallState
 from escalation.storage.store import Store
 from tocsin.commands import output
 from tocsin.commands.terminal import as_json, print_json, print_table
@@ -111,7 +111,7 @@ def oncall(at: str | None, as_json: bool) -> None:
 class Arrangements(NamedTuple):
     """What the running instance knows; `seen` False: none could be asked."""
 
-    duty: Duty
+    duty: OncallState
     directory: Directory
     seen: bool
 
@@ -125,7 +125,7 @@ def arrangements(settings: Settings) -> Arrangements:
         return Arrangements(NOTHING_ARRANGED, Directory(), False)
 
 
-def on_duty(company: Company, at: datetime, duty: Duty = NOTHING_ARRANGED) -> dict[str, Any]:
+def on_duty(company: Company, at: datetime, duty: OncallState = NOTHING_ARRANGED) -> dict[str, Any]:
     """Roles and rotations at an instant, people by their keys (or group ids)."""
     keys = {entry.slack: key for key, entry in company.people.items() if entry.slack}
     held = roster(company, unasked(company), at, duty).holders
@@ -138,7 +138,7 @@ def on_duty(company: Company, at: datetime, duty: Duty = NOTHING_ARRANGED) -> di
     }
 
 
-def _rotation(name: str, company: Company, duty: Duty, at: datetime) -> dict[str, Any]:
+def _rotation(name: str, company: Company, duty: OncallState, at: datetime) -> dict[str, Any]:
     turn = schedule.shift_at(name, company, duty, at)
     people, backup = schedule.on_duty(name, company, duty, at), schedule.next_on_duty(name, company, duty, at)
     waiting = [t for t in duty.tests if (t.rotation, t.shift_start) == (name, turn.starts)]
@@ -156,7 +156,7 @@ def _rotation(name: str, company: Company, duty: Duty, at: datetime) -> dict[str
     }
 
 
-def _away(company: Company, duty: Duty, at: datetime) -> list[Away]:
+def _away(company: Company, duty: OncallState, at: datetime) -> list[Away]:
     """Absences that last or begin before the next handovers are over."""
     return sorted(
         (a for a in schedule.absences(company, duty) if at < a.ends and a.starts < at + SOON), key=lambda a: a.starts

@@ -3,8 +3,8 @@
 from escalation.config.company import Company
 from escalation.config.policy import Via
 from tocsin.config.settings import Problem, Settings, SettingsError
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.smtp import MailClient
 
 _NEEDED = {
     Via.MAIL: ("SMTP_URL", "is missing, and the configuration asks for mail; write smtp://user:password@host:587"),
@@ -23,12 +23,12 @@ def check(settings: Settings, company: Company) -> None:
         raise SettingsError(missing)
 
 
-def mail(settings: Settings) -> MailDoor | None:
+def mail(settings: Settings) -> MailClient | None:
     """The door to the mail server, where one is set up."""
-    return MailDoor(settings.smtp_url.get_secret_value(), settings.smtp_from) if settings.smtp_url else None
+    return MailClient(settings.smtp_url.get_secret_value(), settings.smtp_from) if settings.smtp_url else None
 
 
-def pagerduty(settings: Settings) -> PagerDutyDoor | None:
+def pagerduty(settings: Settings) -> PagerDutyClient | None:
     """The door to PagerDuty, where a key is set."""
     key = settings.pagerduty_key
-    return PagerDutyDoor(key.get_secret_value(), settings.pagerduty_url) if key else None
+    return PagerDutyClient(key.get_secret_value(), settings.pagerduty_url) if key else None

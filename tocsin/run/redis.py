@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from redis.retry import Retry
 from redis.sentinel import SentinelManagedConnection
 
-from escalation.storage.alarms import Changed
+from escalation.storage.alarms import Commit
 from escalation.storage.store import Store
 from tocsin.config.addresses import Sentinel as Where
 from tocsin.config.addresses import sentinel
@@ -83,5 +83,5 @@ def reading(redis: Redis) -> Store:
     return Store(redis, _no_outbox)
 
 
-def _no_outbox(pipe: object, changes: Sequence[Changed]) -> None:
+def _no_outbox(pipe: object, changes: Sequence[Commit]) -> None:
     raise RuntimeError("the terminal only reads")

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from escalation.processes import Part
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.store import Store
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import Settings
@@ -36,11 +36,11 @@ def bot(settings: Settings, loaded: Loaded) -> None:
     _begin(settings, "bot")
     import uvloop
 
-    from bot.deps import BotParts
+    from bot.deps import BotDeps
     from bot.process import serve
 
-    store, desk = _store_and_desk(settings, loaded, patient=True)
-    parts = BotParts(
+    store, service = _store_and_desk(settings, loaded, patient=True)
+    parts = BotDeps(
         bot_token=settings.bot_token.get_secret_value(),
         app_token=settings.app_token.get_secret_value() if settings.app_token else None,
         signing_secret=settings.signing_secret.get_secret_value() if settings.signing_secret else None,
@@ -49,7 +49,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
         port=settings.listen.port,
         redis=store.redis,
         store=store,
-        desk=desk,
+        service=service,
         company=loaded.company,
         policy=loaded.policy,
     )
@@ -61,17 +61,17 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
     _begin(settings, f"worker {part}")
     from tocsin.run import channels
     from workers import process
-    from workers.channels.slack import SlackDoor
+    from workers.channels.slack import SlackClient
     from workers.context import Context
 
-    store, desk = _store_and_desk(settings, loaded)
-    slack = SlackDoor(settings.bot_token.get_secret_value(), settings.api_url, store.redis)
+    store, service = _store_and_desk(settings, loaded)
+    slack = SlackClient(settings.bot_token.get_secret_value(), settings.api_url, store.redis)
     context = Context(
         store.redis,
         store,
-        desk,
+        service,
         slack,
-        desk.clock,
+        service.clock,
         mail=channels.mail(settings),
         pagerduty=channels.pagerduty(settings),
     )
@@ -105,8 +105,8 @@ def _begin(settings: Settings, process: str) -> None:
     logs.setup(process, settings.log_level, settings.secrets())
 
 
-def _store_and_desk(settings: Settings, loaded: Loaded, *, patient: bool = False) -> tuple[Store, Desk]:
+def _store_and_desk(settings: Settings, loaded: Loaded, *, patient: bool = False) -> tuple[Store, IncidentService]:
     from workers.queue import outbox
 
     store = Store(connect(settings, patient=patient), outbox.post)
-    return store, Desk(store, loaded.company, loaded.policy, store.now, settings.speed)
+    return store, IncidentService(store, loaded.company, loaded.policy, store.now, settings.speed)

@@ -57,15 +57,15 @@ def watchdog(limit: timedelta, once: bool) -> None:
 def _watchdog(settings: Settings, limit: timedelta) -> "Watchdog":
     # HTTP and mail, which the other commands need not wait for.
     from tocsin.run import channels  # noqa: PLC0415
-    from tocsin.watchdog.observe import Lookout  # noqa: PLC0415
-    from tocsin.watchdog.watchdog import Memory, Voice, Watchdog  # noqa: PLC0415
+    from tocsin.watchdog.observe import Observer  # noqa: PLC0415
+    from tocsin.watchdog.watchdog import Memory, Notifier, Watchdog  # noqa: PLC0415
 
     embedded.make_folder(settings.data)
     store = redis.reading(redis.connect(settings))
     company = loader.load(settings.config).company
     memory = Memory(settings.data / "watchdog.json")
-    voice = Voice(channels.mail(settings), settings.watchdog_to, channels.pagerduty(settings), memory)
-    sees = Lookout(store, company, lambda: datetime.now(UTC))
+    voice = Notifier(channels.mail(settings), settings.watchdog_to, channels.pagerduty(settings), memory)
+    sees = Observer(store, company, lambda: datetime.now(UTC))
     return Watchdog(sees, voice, memory, limit, _heartbeat(settings))
 
 

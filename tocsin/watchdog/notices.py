@@ -9,7 +9,7 @@ from escalation.incident.effects import Alert, PageBy, SendPage
 from escalation.incident.model import Checkpoint, Incident
 from escalation.messages.mail import Letter, title
 from escalation.times import spoken_duration
-from tocsin.watchdog.observe import Alarm, Lookout
+from tocsin.watchdog.observe import Alarm, Observer
 
 DOWN = "tocsin-watchdog-down"
 NEXT = "It acts by itself once it works again; until then, see to it that whoever is named here knows."
@@ -36,7 +36,7 @@ class _Missed:
     people: tuple[str, ...] = ()
 
 
-def overdue(alarm: Alarm, lookout: Lookout, now: datetime) -> Notice | None:
+def overdue(alarm: Alarm, lookout: Observer, now: datetime) -> Notice | None:
     """What did not happen; None for what calls nobody: a card that was not refreshed, an exercise."""
     incident = lookout.incident(alarm)
     missed = _missed(alarm, incident, lookout)
@@ -78,7 +78,7 @@ def back(since: datetime, now: datetime) -> Notice:
     return Notice(f"watchdog-back-{since.timestamp():.0f}", DOWN, Letter("Tocsin is back", body), "P0", now, ends=True)
 
 
-def _missed(alarm: Alarm, incident: Incident | None, lookout: Lookout) -> _Missed | None:
+def _missed(alarm: Alarm, incident: Incident | None, lookout: Observer) -> _Missed | None:
     if incident is None:
         return _Missed("it cannot be read")
     if alarm.checkpoint:
@@ -93,7 +93,7 @@ def _missed(alarm: Alarm, incident: Incident | None, lookout: Lookout) -> _Misse
             return None
 
 
-def _of_checkpoint(checkpoint: Checkpoint, incident: Incident, lookout: Lookout) -> _Missed:
+def _of_checkpoint(checkpoint: Checkpoint, incident: Incident, lookout: Observer) -> _Missed:
     alone = incident.model_copy(update={"checkpoints": (checkpoint,)})
     told = next(iter(upcoming(alone, lookout.roster)), None)
     if told is None:
@@ -101,7 +101,7 @@ def _of_checkpoint(checkpoint: Checkpoint, incident: Incident, lookout: Lookout)
     return _Missed(told.why, told.people or told.told)
 
 
-def _about(incident: Incident, missed: _Missed, lookout: Lookout) -> Iterator[str]:
+def _about(incident: Incident, missed: _Missed, lookout: Observer) -> Iterator[str]:
     yield f"Incident: {incident.severity} {title(incident)} ({incident.id})"
     yield f"Why: {missed.what}"
     yield f"Should have paged: {', '.join(map(lookout.name, missed.people)) or 'nobody in person'}"

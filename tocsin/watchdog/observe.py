@@ -11,7 +11,7 @@ from escalation.config.company import Company, Directory
 from escalation.errors import TooNew
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster, roster
-from escalation.oncall.schedule import Duty
+from escalation.oncall.schedule import OncallState
 from escalation.processes import PARTS
 from escalation.storage import alarms as agenda
 from escalation.storage.indexes import ALARMS
@@ -44,7 +44,7 @@ class Alarm:
         return "" if self.checkpoint else self.member.partition(":")[2]
 
 
-class Lookout:
+class Observer:
     """Reads, and changes nothing. `own` is this machine's clock; the server's is the one that counts."""
 
     def __init__(self, store: Store, company: Company, own: Callable[[], datetime]) -> None:
@@ -52,7 +52,7 @@ class Lookout:
         self._own = own
         self._ahead = timedelta(0)
         self._company = company
-        self._directory, self._duty = Directory(), Duty()
+        self._directory, self._duty = Directory(), OncallState()
         self._incidents: dict[str, tuple[frozenset[str], Incident | None]] = {}
         self._signs: dict[str, str] = {}
         self.reachable = False

@@ -11,10 +11,10 @@ import structlog
 
 from tocsin.watchdog import notices
 from tocsin.watchdog.notices import Notice
-from tocsin.watchdog.observe import Alarm, Lookout
+from tocsin.watchdog.observe import Alarm, Observer
 from workers.channels.failures import Failed, Kind, back_off
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.smtp import MailClient
 
 BEAT_EVERY = timedelta(minutes=1)
 REMEMBERED = timedelta(days=30)
@@ -48,11 +48,11 @@ class Memory:
         self.keep()
 
 
-class Voice:
+class Notifier:
     """Tells by mail to `to`, and in PagerDuty; what one way did not take is tried again, the others are not."""
 
     def __init__(
-        self, mail: MailDoor | None, to: Sequence[str], pagerduty: PagerDutyDoor | None, memory: Memory
+        self, mail: MailClient | None, to: Sequence[str], pagerduty: PagerDutyClient | None, memory: Memory
     ) -> None:
         self._mail = mail
         self._to = tuple(to)
@@ -102,7 +102,12 @@ class Watchdog:
     """Looks once, each time it is asked. `beat` tells somebody outside that all is well."""
 
     def __init__(
-        self, lookout: Lookout, voice: Voice, memory: Memory, limit: timedelta, beat: Callable[[], None] | None = None
+        self,
+        lookout: Observer,
+        voice: Notifier,
+        memory: Memory,
+        limit: timedelta,
+        beat: Callable[[], None] | None = None,
     ) -> None:
         self._lookout = lookout
         self._voice = voice

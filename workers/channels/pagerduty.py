@@ -17,7 +17,7 @@ LONGEST_SUMMARY = 1024  # characters
 _SEVERITIES = {"P0": "critical", "P1": "error", "P2": "warning", "P3": "info"}
 
 
-class PagerDutyDoor:
+class PagerDutyClient:
     """`routing_key` is the integration key of a service; `url` a stand-in for tests."""
 
     def __init__(self, routing_key: str, url: str) -> None:

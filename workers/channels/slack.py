@@ -11,7 +11,7 @@ from bot.render.blockkit import Message
 from escalation.values import PersonId
 from workers.channels import PageChannel, Sent, Tag
 from workers.channels.failures import Failed, Kind
-from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackCaller
+from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackApi
 from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
 
@@ -21,14 +21,14 @@ DIRECTS = "tocsin:dm"
 log = structlog.get_logger()
 
 
-class SlackDoor(PageChannel):
+class SlackClient(PageChannel):
     """Messages and people; channels are behind `rooms`, user groups behind `groups`. Redis keeps the ids found.
 
     All methods raise Failed.
     """
 
     def __init__(self, token: str, base_url: str, redis: Redis, timeout: int = TIMEOUT) -> None:
-        self._slack = SlackCaller(token, base_url, timeout)
+        self._slack = SlackApi(token, base_url, timeout)
         self._redis = redis
         self.rooms = SlackRooms(self._slack, redis)
         self.groups = SlackGroups(self._slack)

@@ -20,7 +20,7 @@ CLOCK_SLACK = timedelta(minutes=2)  # how far Slack's clock and ours may be apar
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class SlackCaller:
+class SlackApi:
     """Calls a method once and says how it failed. Nothing is repeated here: what failed may have taken effect."""
 
     def __init__(self, token: str, base_url: str, timeout: int = TIMEOUT) -> None:

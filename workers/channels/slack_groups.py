@@ -4,7 +4,7 @@ import re
 
 from escalation.values import PersonId
 from workers.channels.failures import Failed
-from workers.channels.slack_api import SlackCaller
+from workers.channels.slack_api import SlackApi
 
 _ID = re.compile(r"S[A-Z0-9]{2,}")
 
@@ -12,7 +12,7 @@ _ID = re.compile(r"S[A-Z0-9]{2,}")
 class SlackGroups:
     """All methods raise Failed: user groups need a paid plan, two scopes and, on some workspaces, an admin's leave."""
 
-    def __init__(self, caller: SlackCaller) -> None:
+    def __init__(self, caller: SlackApi) -> None:
         self._slack = caller
 
     def set_members(self, group: str, people: list[PersonId]) -> bool:

@@ -11,7 +11,7 @@ from redis import Redis
 from escalation.incident.model import Room
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
-from workers.channels.slack_api import CLOCK_SLACK, SlackCaller
+from workers.channels.slack_api import CLOCK_SLACK, SlackApi
 
 INVITED_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.invite allows more on request only
 PURPOSE_LIMIT = 250
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 class SlackRooms:
     """What is done to channels. All methods raise Failed."""
 
-    def __init__(self, caller: SlackCaller, redis: Redis) -> None:
+    def __init__(self, caller: SlackApi, redis: Redis) -> None:
         self._slack = caller
         self._redis = redis
         self._me = ""

@@ -16,7 +16,7 @@ from workers.channels.tls import trust
 TIMEOUT = 15.0  # seconds
 
 
-class MailDoor:
+class MailClient:
     """`url` is smtp://user:password@host:587 (STARTTLS where the server offers it) or smtps://…:465."""
 
     def __init__(self, url: str, sender: str) -> None:

@@ -19,8 +19,8 @@ from workers.channels.failures import Failed, Kind, back_off
 from workers.context import Context
 from workers.delivery import rate_limits, retry_when_back
 from workers.delivery.failure_outcomes import settle
-from workers.delivery.plan import Later, Plan, Went
-from workers.delivery.slack import Sender
+from workers.delivery.plan import Plan, RetryAt, SendResult
+from workers.delivery.slack import SlackPlanner
 from workers.queue import ledger, outbox
 from workers.queue.leases import Lease, Leases
 
@@ -36,7 +36,7 @@ class Deliveries:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._leases = Leases(context.redis)
-        self._sender = Sender(context.desk, context.slack, context.mail, context.pagerduty)
+        self._sender = SlackPlanner(context.service, context.slack, context.mail, context.pagerduty)
         self._pool = ThreadPoolExecutor(context.threads, thread_name_prefix="send")
         self._room = threading.Semaphore(context.threads * (1 + WAITING_FOR_EACH_THREAD))
 
@@ -129,7 +129,7 @@ class Deliveries:
         now = self._context.clock()
         try:
             planned = self._sender.plan(incident, effect, now)
-            if isinstance(planned, Later):
+            if isinstance(planned, RetryAt):
                 outbox.retry(self._context.redis, effect.id, planned.at, incident.policy.urgent)
                 return False
             went = self._go(lease, incident, effect, planned, now) if isinstance(planned, Plan) else _nothing(planned)
@@ -140,7 +140,7 @@ class Deliveries:
         self._record(incident, effect, went)
         return True
 
-    def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> Went | None:
+    def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> SendResult | None:
         """Send, unless the limits say later or the lease was lost."""
         if self._context.paced:
             first = incident.policy.urgent or incident.private  # a leak's public cards are redacted now
@@ -165,28 +165,28 @@ class Deliveries:
         kind = Kind.PERSON if failed.error == "is_archived" else Kind.PASSING
         return Failed(failed.error, kind, channel=failed.channel)
 
-    def _record(self, incident: Incident, effect: Effect, went: Went) -> None:
+    def _record(self, incident: Incident, effect: Effect, went: SendResult) -> None:
         now = self._context.clock()
         with self._context.redis.pipeline() as pipe:
             ledger.accepted(pipe, effect, went, now)
             _count(pipe, effect, went, now)
             pipe.zcard(outbox.HELD)
             others_wait = pipe.execute()[-1]
-        self._context.desk.handle(incident.id, went.outcome)
+        self._context.service.handle(incident.id, went.outcome)
         if others_wait and retry_when_back.is_back(effect, went):
             retry_when_back.call_in(self._context.redis, now)
 
     def _failed(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
-        channel = self._context.desk.company.workspace.incidents_channel
+        channel = self._context.service.company.workspace.incidents_channel
         outcome = settle(incident, effect, failed, channel)
         if outcome is not None and not isinstance(outcome, Trouble):
-            self._record(incident, effect, Went(outcome))
+            self._record(incident, effect, SendResult(outcome))
             return True
         if failed.kind is Kind.LOST:
             self._context.slack.rooms.forget_channel(channel)
         if isinstance(outcome, Trouble):
             log.error("a send is refused because of us", effect=effect.id, error=failed.error, why=outcome.why)
-            self._context.desk.handle(incident.id, outcome)
+            self._context.service.handle(incident.id, outcome)
         self._again(lease, incident, effect, failed, "trouble" if outcome else "retried")
         return False
 
@@ -204,12 +204,12 @@ class Deliveries:
             return None
 
 
-def _nothing(came: OutcomeEvent | Went) -> Went:
+def _nothing(came: OutcomeEvent | SendResult) -> SendResult:
     """Nothing is sent, and this came of it."""
-    return came if isinstance(came, Went) else Went(came)
+    return came if isinstance(came, SendResult) else SendResult(came)
 
 
-def _count(pipe: "Pipeline", effect: Effect, went: Went, now: datetime) -> None:
+def _count(pipe: "Pipeline", effect: Effect, went: SendResult, now: datetime) -> None:
     result = _RESULTS.get(type(went.outcome), "adopted" if went.adopted else "sent")
     metrics.count(pipe, "deliveries_total", kind=effect.kind, result=result)
     if isinstance(effect, SendPage) and isinstance(went.outcome, Delivered):

@@ -19,7 +19,7 @@ from escalation.incident.model import Incident
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
 from workers.delivery.outage_grouping import held_up
-from workers.delivery.plan import Later, Went
+from workers.delivery.plan import RetryAt, SendResult
 from workers.queue.leases import TRIES_SECONDS, tries_key
 
 OPEN_FOR = timedelta(seconds=2)  # what an outage held up is decided within that
@@ -54,7 +54,7 @@ class Envelopes:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def join(self, incident: Incident, effect: PageBy, to: str, now: datetime) -> Later | Went | None:
+    def join(self, incident: Incident, effect: PageBy, to: str, now: datetime) -> RetryAt | SendResult | None:
         """None when its own mail is to go now; else until when to wait, or that it went with another."""
         if not held_up(incident, effect, now):
             return None
@@ -62,12 +62,12 @@ class Envelopes:
         while True:
             first, since = self._join(incident, effect, to, now, gone)
             if first == SENT:
-                return Went(Delivered(effect=effect.id), adopted=True)
+                return SendResult(Delivered(effect=effect.id), adopted=True)
             waited = now - datetime.fromtimestamp(since, now.tzinfo)
             if first == effect.id:
-                return Later(now + OPEN_FOR - waited) if waited < OPEN_FOR else None
+                return RetryAt(now + OPEN_FOR - waited) if waited < OPEN_FOR else None
             if self._is_to_go(first):
-                return Later(now + min(LONGEST, max(OPEN_FOR, waited / 4)))
+                return RetryAt(now + min(LONGEST, max(OPEN_FOR, waited / 4)))
             gone = first
 
     def seal(self, to: str, effect: PageBy) -> tuple[str, ...]:

@@ -2,17 +2,17 @@
 
 import threading
 
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
-from workers.channels.slack import SlackDoor
+from workers.channels.slack import SlackClient
 
 
-class People:
+class Members:
     """The people of the configuration, as members of the workspace. All methods raise Failed."""
 
-    def __init__(self, desk: Desk, slack: SlackDoor) -> None:
-        self._desk = desk
+    def __init__(self, service: IncidentService, slack: SlackClient) -> None:
+        self._service = service
         self._slack = slack
         self._directory = threading.Lock()
 
@@ -20,17 +20,17 @@ class People:
         """A person's member id. A key of the configuration is looked up now: the directory may not know it yet."""
         if person[:1].isupper():
             return person
-        if person not in self._desk.company.people:
+        if person not in self._service.company.people:
             raise Failed("user_not_found", Kind.PERSON)
-        known = self._desk.company.member(person, self._desk.store.directory())
-        return self._find(self._desk.company.people[person].email or "") if known == person else known
+        known = self._service.company.member(person, self._service.store.directory())
+        return self._find(self._service.company.people[person].email or "") if known == person else known
 
     def _find(self, email: str) -> PersonId:
         """Ask, and put who was found into the directory, so that the next page of that person replaces this one."""
         member = self._slack.person_of(email)
         with self._directory:
-            known = self._desk.store.directory()
-            self._desk.store.save_directory(known.model_copy(update={"people": {**known.people, email: member}}))
+            known = self._service.store.directory()
+            self._service.store.save_directory(known.model_copy(update={"people": {**known.people, email: member}}))
         return member
 
     def members(self, people: tuple[PersonId, ...]) -> list[PersonId]:

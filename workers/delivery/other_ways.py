@@ -10,14 +10,14 @@ from escalation.incident.events import Delivered, Dropped, OutcomeEvent
 from escalation.incident.model import Incident, PageState
 from escalation.messages.mail import Call, page_letter, stakeholder_letter
 from escalation.messages.template import Wording
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.smtp import MailClient
 from workers.delivery.envelopes import Envelopes
-from workers.delivery.plan import Later, Plan, Went
+from workers.delivery.plan import Plan, RetryAt, SendResult
 from workers.delivery.rate_limits import Budget
 
 STAKEHOLDERS = "stakeholders"
@@ -29,15 +29,15 @@ ALERT = Budget("pagerduty", 0.5, 10)  # https://developer.pagerduty.com/docs/eve
 class Others:
     """Plans them; `mail` and `pagerduty` are None where they are not set up."""
 
-    def __init__(self, desk: Desk, mail: MailDoor | None, pagerduty: PagerDutyDoor | None) -> None:
-        self._desk = desk
+    def __init__(self, service: IncidentService, mail: MailClient | None, pagerduty: PagerDutyClient | None) -> None:
+        self._service = service
         self._mail = mail
         self._pagerduty = pagerduty
-        self._envelopes = Envelopes(desk.store)
+        self._envelopes = Envelopes(service.store)
 
     def plan(
         self, incident: Incident, effect: PageBy | Alert | MailOut, wording: Wording, now: datetime
-    ) -> Plan | Later | Went | OutcomeEvent:
+    ) -> Plan | RetryAt | SendResult | OutcomeEvent:
         """The send, or its outcome when there is nothing (left) to send."""
         match effect:
             case PageBy():
@@ -47,7 +47,7 @@ class Others:
             case MailOut():
                 return self._mail_out(incident, effect, wording)
 
-    def _page(self, incident: Incident, effect: PageBy, now: datetime) -> Plan | Later | Went | OutcomeEvent:
+    def _page(self, incident: Incident, effect: PageBy, now: datetime) -> Plan | RetryAt | SendResult | OutcomeEvent:
         call = _call(incident, effect)
         if call is None:
             return Dropped(effect=effect.id, why="moot")
@@ -59,9 +59,9 @@ class Others:
             return elsewhere
         return Plan(MAIL, _sending(effect, lambda: self._send_together(mail, to, call, effect)))
 
-    def _send_together(self, mail: MailDoor, to: str, call: Call, effect: PageBy) -> None:
+    def _send_together(self, mail: MailClient, to: str, call: Call, effect: PageBy) -> None:
         enclosed = self._enclosed(self._envelopes.seal(to, effect))
-        letter = page_letter([call, *filter(None, enclosed.values())], self._desk.store.directory().names)
+        letter = page_letter([call, *filter(None, enclosed.values())], self._service.store.directory().names)
         try:
             mail.send([to], letter, effect.id)
         except Failed as failed:
@@ -75,7 +75,7 @@ class Others:
         found: dict[str, Call | None] = {}
         for effect_id in effect_ids:
             with contextlib.suppress(KeyError, ValueError, TooNew):
-                incident = self._desk.store.get(incident_of(effect_id))
+                incident = self._service.store.get(incident_of(effect_id))
                 found[effect_id] = _call(incident, incident.effect(effect_id))
         return found
 
@@ -87,15 +87,15 @@ class Others:
 
     def _mail_out(self, incident: Incident, effect: MailOut, wording: Wording) -> Plan | OutcomeEvent:
         mail = self._mail
-        to = [a for p in self._desk.roster(self._desk.clock()).of(STAKEHOLDERS) if (a := self._address(p))]
+        to = [a for p in self._service.roster(self._service.clock()).of(STAKEHOLDERS) if (a := self._address(p))]
         if mail is None or not to or incident.private:
             return Dropped(effect=effect.id, why="there is nobody to mail, or no server")
-        names = self._desk.store.directory().names
+        names = self._service.store.directory().names
         letter = stakeholder_letter(incident, incident.entry(effect.entry), wording, names)
         return Plan(MAIL, _sending(effect, lambda: mail.send(to, letter, effect.id)))
 
     def _address(self, person: PersonId) -> str:
-        return self._desk.company.mail_of(person, self._desk.store.directory())
+        return self._service.company.mail_of(person, self._service.store.directory())
 
 
 def _call(incident: Incident, effect: Effect | None) -> Call | None:
@@ -106,11 +106,11 @@ def _call(incident: Incident, effect: Effect | None) -> Call | None:
     return Call(incident, page) if page.state is PageState.OPEN and effect.nth >= page.sent else None
 
 
-def _sending(effect: PageBy | Alert | MailOut, send: Callable[[], None]) -> Callable[[bool], Went]:
+def _sending(effect: PageBy | Alert | MailOut, send: Callable[[], None]) -> Callable[[bool], SendResult]:
     """Whether it may have gone before makes no difference: these ways recognise a doubled one, or cannot be asked."""
 
-    def go(again: bool) -> Went:
+    def go(again: bool) -> SendResult:
         send()
-        return Went(Delivered(effect=effect.id))
+        return SendResult(Delivered(effect=effect.id))
 
     return go

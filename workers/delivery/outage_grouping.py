@@ -19,7 +19,7 @@ from escalation.incident.model import Copy, EntryKind, Incident, PageState
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
 from escalation.values import PersonId
-from workers.delivery.plan import Later
+from workers.delivery.plan import RetryAt
 from workers.queue.leases import TRIES_SECONDS, tries_key
 
 JOINED_FOR = 60  # seconds: what an outage held up is decided within that, and a page later than that should ring
@@ -54,7 +54,7 @@ class _Place:
     sent: bool
 
 
-class Gathering:
+class OutageGrouping:
     """Finds the page that another one, or a note, stands under."""
 
     def __init__(self, store: Store) -> None:
@@ -62,7 +62,7 @@ class Gathering:
 
     def leader(
         self, incident: Incident, effect: SendPage | Tell, person: PersonId, now: datetime
-    ) -> Copy | Later | None:
+    ) -> Copy | RetryAt | None:
         """The message to answer to; None for one that stands alone; Later while the leading page is on its way."""
         if not held_up(incident, effect, now):
             return None
@@ -84,20 +84,20 @@ class Gathering:
         leader, since, sent = answer
         return _Place(str(leader, "utf-8"), float(since), bool(sent))
 
-    def _look(self, place: _Place, now: datetime) -> Copy | Later | None:
+    def _look(self, place: _Place, now: datetime) -> Copy | RetryAt | None:
         """The leading page, if it can be stood under; Later if that is to be seen."""
         waits = now.timestamp() - place.since < PATIENCE.total_seconds()
         try:
             incident = self._store.get(incident_of(place.leader))
         except TooNew:  # only the newer Tocsin knows what became of it
-            return Later(now + AGAIN) if waits else None
+            return RetryAt(now + AGAIN) if waits else None
         except (KeyError, ValueError):  # it is not there, or cannot be read
             return None
         copy = incident.copy_of(place.leader)
         if copy:
             calls = incident.open and incident.page(copy.page).state is PageState.OPEN
             return copy if place.sent or calls else None
-        return Later(now + AGAIN) if waits and incident.effect(place.leader) else None
+        return RetryAt(now + AGAIN) if waits and incident.effect(place.leader) else None
 
 
 def held_up(incident: Incident, effect: SendPage | Tell | PageBy, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from workers.delivery.rate_limits import Budget
 
 
 @dataclass(frozen=True)
-class Went:
+class SendResult:
     """What came of a send; `adopted` when an earlier one turned out to have arrived."""
 
     outcome: OutcomeEvent
@@ -23,12 +23,12 @@ class Plan:
     """A send that is ready to go. `go` takes whether it may have gone before, and is called at most once."""
 
     budget: Budget
-    go: Callable[[bool], Went]
+    go: Callable[[bool], SendResult]
     person: PersonId = ""
 
 
 @dataclass(frozen=True)
-class Later:
+class RetryAt:
     """What it depends on is not there yet: plan it again at an instant."""
 
     at: datetime

@@ -16,7 +16,7 @@ from escalation.incident.effects import Alert, Effect, MailOut, PageBy
 from escalation.incident.events import Delivered, RoomOpened
 from escalation.storage.indexes import ALARMS
 from workers.channels.failures import Failed, Kind
-from workers.delivery.plan import Went
+from workers.delivery.plan import SendResult
 from workers.queue.outbox import HELD, batches, deliver_task, retry_id
 from workers.queue.rq import push, unschedule
 
@@ -46,7 +46,7 @@ def is_held(effect: Effect, failed: Failed) -> bool:
     return not isinstance(effect, ELSEWHERE) and failed.kind in (Kind.PASSING, Kind.TOKEN) and not failed.wait
 
 
-def is_back(effect: Effect, went: Went) -> bool:
+def is_back(effect: Effect, went: SendResult) -> bool:
     """Whether this send shows that Slack takes messages."""
     return not isinstance(effect, ELSEWHERE) and isinstance(went.outcome, Delivered | RoomOpened)
 

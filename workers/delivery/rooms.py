@@ -9,8 +9,8 @@ from escalation.incident.model import CopyKind, Incident
 from escalation.incident.room_names import former_room_name
 from workers.channels.slack_rooms import SlackRooms
 from workers.delivery import rate_limits
-from workers.delivery.members import People
-from workers.delivery.plan import Plan, Went, withdrawn
+from workers.delivery.members import Members
+from workers.delivery.plan import Plan, SendResult, withdrawn
 from workers.delivery.privacy import Address, Leak, permitted
 from workers.delivery.rate_limits import Budget
 
@@ -18,10 +18,10 @@ Act = Callable[[bool], None]
 Furniture = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
 
 
-class Furnishing:
+class RoomPlanner:
     """Plans what is done to a room."""
 
-    def __init__(self, rooms: SlackRooms, people: People) -> None:
+    def __init__(self, rooms: SlackRooms, people: Members) -> None:
         self._rooms = rooms
         self._people = people
 
@@ -31,12 +31,12 @@ class Furnishing:
             raise Leak(effect.id)
         purpose = f"War room of {incident.id}"
 
-        def go(again: bool) -> Went:
+        def go(again: bool) -> SendResult:
             if effect.withdrawn:
                 made = self._rooms.made(effect.name, effect.private, effect.at) if again else None
-                return Went(RoomOpened(effect=effect.id, room=made) if made else withdrawn(effect))
+                return SendResult(RoomOpened(effect=effect.id, room=made) if made else withdrawn(effect))
             room = self._rooms.create(effect.name, effect.private, purpose, effect.at)
-            return Went(RoomOpened(effect=effect.id, room=room))
+            return SendResult(RoomOpened(effect=effect.id, room=room))
 
         return Plan(rate_limits.CREATE, go)
 
@@ -72,8 +72,8 @@ class Furnishing:
         if not channel:
             return Dropped(effect=effect.id, why="there is no room")
 
-        def go(again: bool) -> Went:
+        def go(again: bool) -> SendResult:
             act(again)
-            return Went(Delivered(effect=effect.id, channel=channel, face=incident.face))
+            return SendResult(Delivered(effect=effect.id, channel=channel, face=incident.face))
 
         return permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)

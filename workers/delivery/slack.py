@@ -30,21 +30,21 @@ from escalation.incident.effects import (
 from escalation.incident.events import Delivered, Dropped, Linked, OutcomeEvent, PageGathered
 from escalation.incident.model import Copy, CopyKind, Entry, EntryKind, Incident, Page, PageState
 from escalation.messages.template import Wording
-from escalation.service import Desk
+from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
-from workers.channels.pagerduty import PagerDutyDoor
-from workers.channels.slack import SlackDoor
-from workers.channels.smtp import MailDoor
+from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.slack import SlackClient
+from workers.channels.smtp import MailClient
 from workers.delivery import rate_limits
-from workers.delivery.members import People
+from workers.delivery.members import Members
 from workers.delivery.other_ways import Others
-from workers.delivery.outage_grouping import Gathering
-from workers.delivery.plan import Later, Plan, Went, withdrawn
+from workers.delivery.outage_grouping import OutageGrouping
+from workers.delivery.plan import Plan, RetryAt, SendResult, withdrawn
 from workers.delivery.privacy import Address, permitted
-from workers.delivery.rooms import Furnishing
+from workers.delivery.rooms import RoomPlanner
 
 Act = Callable[[bool], None]
 Words = Callable[[], Message]
@@ -52,22 +52,26 @@ HELD_UP = timedelta(seconds=60)
 log = structlog.get_logger()
 
 
-class Sender:
+class SlackPlanner:
     """Plans the effects of one incident at a time."""
 
     def __init__(
-        self, desk: Desk, slack: SlackDoor, mail: MailDoor | None = None, pagerduty: PagerDutyDoor | None = None
+        self,
+        service: IncidentService,
+        slack: SlackClient,
+        mail: MailClient | None = None,
+        pagerduty: PagerDutyClient | None = None,
     ) -> None:
-        self._desk = desk
+        self._service = service
         self._slack = slack
-        self._others = Others(desk, mail, pagerduty)
-        self._incidents = desk.company.workspace.incidents_channel
-        self._people = People(desk, slack)
-        self._gathering = Gathering(desk.store)
-        self._furnishing = Furnishing(slack.rooms, self._people)
-        self._wording = Wording(desk.company.templates, broken)
+        self._others = Others(service, mail, pagerduty)
+        self._incidents = service.company.workspace.incidents_channel
+        self._people = Members(service, slack)
+        self._gathering = OutageGrouping(service.store)
+        self._furnishing = RoomPlanner(slack.rooms, self._people)
+        self._wording = Wording(service.company.templates, broken)
 
-    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Plan | Later | Went | OutcomeEvent:
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Plan | RetryAt | SendResult | OutcomeEvent:
         """The send, or what came of it when nothing is (left) to send. May ask Slack for addresses; raises Failed."""
         match effect:
             case SendPage():
@@ -89,7 +93,7 @@ class Sender:
             case _:
                 return self._furnishing.furnish(incident, effect)
 
-    def _page(self, incident: Incident, effect: SendPage, now: datetime) -> Plan | Later | OutcomeEvent:
+    def _page(self, incident: Incident, effect: SendPage, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         page = incident.page(effect.page)
         if incident.status.closed or page.state is not PageState.OPEN or effect.nth < page.sent:
             return Dropped(effect=effect.id, why="moot")
@@ -97,10 +101,10 @@ class Sender:
         address = Address(self._slack.direct(person), person)
         words: Words = lambda: self._called(incident, page, buttons=True)  # noqa: E731  # one line
         plan = self._gathered(incident, effect, address, words, now)
-        if isinstance(plan, Later):
+        if isinstance(plan, RetryAt):
             return plan
 
-        def go(again: bool) -> Went:
+        def go(again: bool) -> SendResult:
             went = plan.go(again)
             self._slack.check_still_there(person)  # afterwards, so that the page waits for nothing
             return went
@@ -109,17 +113,17 @@ class Sender:
 
     def _gathered(
         self, incident: Incident, effect: SendPage | Tell, to: Address, words: Words, now: datetime
-    ) -> Plan | Later:
+    ) -> Plan | RetryAt:
         """By itself; what an outage held up in the thread of the page that calls its person already."""
         alone = self._post(incident, effect, to, words)
         leader = self._gathering.leader(incident, effect, to.person, now)
-        if leader is None or isinstance(leader, Later):
+        if leader is None or isinstance(leader, RetryAt):
             return leader or alone
         under = self._post(incident, effect, to, words, leader.ts)
 
-        def go(again: bool) -> Went:
+        def go(again: bool) -> SendResult:
             if isinstance(effect, SendPage):
-                self._desk.handle(incident_of(leader.id), PageGathered(effect=leader.id, other=incident.id))
+                self._service.handle(incident_of(leader.id), PageGathered(effect=leader.id, other=incident.id))
             try:
                 return under.go(again)
             except Failed as failed:
@@ -139,7 +143,10 @@ class Sender:
         else:
             return Dropped(effect=effect.id, why="there is no room")
         return self._post(
-            incident, effect, address, lambda: card_message(incident, self._desk.ahead(incident), names=self._names())
+            incident,
+            effect,
+            address,
+            lambda: card_message(incident, self._service.ahead(incident), names=self._names()),
         )
 
     def _withdrawn(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
@@ -149,16 +156,16 @@ class Sender:
         if not channel:
             return withdrawn(effect)
 
-        def go(again: bool) -> Went:
+        def go(again: bool) -> SendResult:
             found = self._slack.find(channel, Tag(effect.id, 0), effect.at) if again else None
-            return Went(_delivered(effect, found, "") if found else withdrawn(effect), adopted=found is not None)
+            return SendResult(_delivered(effect, found, "") if found else withdrawn(effect), adopted=found is not None)
 
         return Plan(rate_limits.message(channel), go)
 
     def _say(self, incident: Incident, effect: Say, now: datetime) -> Plan | OutcomeEvent:
         entry = incident.entry(effect.entry)
         if effect.place is Place.STAKEHOLDERS:
-            channel = self._slack.rooms.channel(self._desk.company.workspace.stakeholders_channel)
+            channel = self._slack.rooms.channel(self._service.company.workspace.stakeholders_channel)
             outward: Words = lambda: messages.outward(incident, entry, self._wording)  # noqa: E731  # one line each
             return self._post(incident, effect, Address(channel), outward)
         words: Words = lambda: _late(messages.said(incident, entry, self._wording), entry.at, now)  # noqa: E731
@@ -176,13 +183,13 @@ class Sender:
 
     def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, words: Words) -> Plan | OutcomeEvent:
         """Into the channel of the team that owns the service. Without one, only what is asked of it is said aloud."""
-        team = self._desk.company.teams.get(incident.team)
+        team = self._service.company.teams.get(incident.team)
         own = team.channel if team else None
         if own is None and entry.kind is not EntryKind.CHECKPOINT:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
         return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), words)
 
-    def _tell(self, incident: Incident, effect: Tell, now: datetime) -> Plan | Later | OutcomeEvent:
+    def _tell(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
         person = self._people.member(effect.person)
@@ -202,10 +209,10 @@ class Sender:
         """The words are found when it goes: whatever has to wait for its slot is planned again then."""
         tag = Tag(effect.id, incident.face)
 
-        def go(again: bool) -> Went:
+        def go(again: bool) -> SendResult:
             found = self._slack.find(to.channel, tag, effect.at, thread) if again else None
             sent = found or self._slack.post(to.channel, words(), tag, thread, broadcast)
-            return Went(_delivered(effect, sent, to.person), adopted=found is not None)
+            return SendResult(_delivered(effect, sent, to.person), adopted=found is not None)
 
         return permitted(incident, to, Plan(rate_limits.message(to.channel), go, to.person))
 
@@ -215,9 +222,9 @@ class Sender:
             return Dropped(effect=effect.id, why="moot")
         to = Address(copy.channel, copy.person if copy.kind is CopyKind.DIRECT else "")
 
-        def go(again: bool) -> Went:
+        def go(again: bool) -> SendResult:
             self._slack.update(copy.channel, copy.ts, self._copy(incident, copy))
-            return Went(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
+            return SendResult(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
 
         return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=copy.redacted)
 
@@ -226,28 +233,28 @@ class Sender:
             return redacted(incident)
         if copy.page:
             return self._called(incident, incident.page(copy.page), buttons=not copy.final)
-        ahead, names = self._desk.ahead(incident), self._names()
+        ahead, names = self._service.ahead(incident), self._names()
         return card_message(incident, ahead, buttons=not copy.final, names=names)
 
     def _called(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
         also = tuple(filter(None, map(self._other, page.also)))
-        ahead, names = self._desk.ahead(incident), self._names()
+        ahead, names = self._service.ahead(incident), self._names()
         return page_message(incident, page.n, ahead, buttons=buttons, names=names, also=also)
 
     def _other(self, incident_id: str) -> Incident | None:
         try:
-            return self._desk.store.get(incident_id)
+            return self._service.store.get(incident_id)
         except (KeyError, ValueError, TooNew):  # it is not there, or cannot be read here
             return None
 
     def _names(self) -> Mapping[PersonId, str]:
-        return self._desk.store.directory().names
+        return self._service.store.directory().names
 
     def _link(self, incident: Incident, effect: LinkOther) -> OutcomeEvent:
         """Tell the other incident: this is done here and not outside, and twice is as good as once."""
         home = incident.coordinated_in or incident.id
         with contextlib.suppress(NotFound):
-            self._desk.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
+            self._service.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
         return Delivered(effect=effect.id)
 
 

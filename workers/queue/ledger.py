@@ -15,10 +15,10 @@ from escalation.incident.effects import Alert, Effect, MailOut, PageBy, PostCard
 from escalation.incident.events import Delivered
 from escalation.incident.model import Checkpoint, Incident, PageState
 from escalation.slo import Record, What, encode
-from escalation.storage.alarms import Changed
+from escalation.storage.alarms import Commit
 from escalation.storage.store import LEDGER
 from workers import metrics
-from workers.delivery.plan import Went
+from workers.delivery.plan import SendResult
 
 KEPT = 50_000  # entries, give or take a node of the stream
 PAGES = (SendPage, PageBy)
@@ -26,7 +26,7 @@ MESSAGES = (*PAGES, Alert, MailOut, PostCard, Say, Tell)
 ACKNOWLEDGED_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0)  # seconds; the policies' targets
 
 
-def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
+def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """Write down what a commit decides; `pipe` is in its transaction."""
     records = [record for change in changes for record in _decided(change.before, change.after)]
     if records:
@@ -37,7 +37,7 @@ def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
             metrics.add(pipe, "acknowledgement_seconds", seconds, labels, ACKNOWLEDGED_BUCKETS)
 
 
-def accepted(pipe: "Pipeline", effect: Effect, went: Went, at: datetime) -> None:
+def accepted(pipe: "Pipeline", effect: Effect, went: SendResult, at: datetime) -> None:
     """Write down that the other side took a page or a message. Before its outcome is recorded: see above."""
     if isinstance(effect, MESSAGES) and isinstance(went.outcome, Delivered):
         due, mark = effect.at.timestamp(), went.outcome.ts

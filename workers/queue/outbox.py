@@ -15,7 +15,7 @@ from escalation.errors import TooNew
 from escalation.incident.effects import Effect
 from escalation.incident.model import Incident
 from escalation.processes import QUEUES
-from escalation.storage.alarms import Changed, checkpoint_alarm, effect_alarm, incident_of
+from escalation.storage.alarms import Commit, checkpoint_alarm, effect_alarm, incident_of
 from escalation.storage.indexes import ALARMS
 from workers import metrics
 from workers.queue import ledger
@@ -28,7 +28,7 @@ HELD = "tocsin:held"
 _MARKED = "__"  # no checkpoint's id has two underscores in a row
 
 
-def post(pipe: "Pipeline", changes: Sequence[Changed]) -> None:
+def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """The store's outbox (escalation.storage.store.Outbox): `pipe` is in MULTI, nothing is read."""
     ledger.post(pipe, changes)
     unschedule(pipe, *(job_id for change in changes for job_id in _set_clocks(pipe, change)))
@@ -122,7 +122,7 @@ def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
     metrics.count(redis, "handed_on_total", job=task.func)
 
 
-def _set_clocks(pipe: "Pipeline", change: Changed) -> Iterable[str]:
+def _set_clocks(pipe: "Pipeline", change: Commit) -> Iterable[str]:
     """Set the alarm clocks of an incident; the jobs of those that are not needed any more."""
     after, old, new = change.after, change.old.clocks, change.new.clocks
     for checkpoint_id, due in new.items():
@@ -131,7 +131,7 @@ def _set_clocks(pipe: "Pipeline", change: Changed) -> Iterable[str]:
     return [checkpoint_task(after.id, checkpoint_id, "").id for checkpoint_id in old.keys() - new.keys()]
 
 
-def _newly_ready(change: Changed) -> list[Effect]:
+def _newly_ready(change: Commit) -> list[Effect]:
     old = change.old.ready
     return [effect for effect_id, effect in change.new.ready.items() if old.get(effect_id) != effect]
 

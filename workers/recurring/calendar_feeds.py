@@ -190,7 +190,7 @@ def _pieces(events: list[Stretch]) -> Iterator[tuple[tuple[str, ...], datetime, 
 # Keeping -------------------------------------------------------------------------------------------------------------
 
 
-class Feeds:
+class CalendarFeeds:
     """Every calendar of the configuration, each a few minutes after it was asked last. `stopping` is asked between."""
 
     def __init__(
@@ -204,27 +204,27 @@ class Feeds:
         self._fetch = fetch
 
     def refresh(self, now: datetime) -> None:
-        desk = self._context.desk
-        feeds = desk.duty().feeds
-        for name, rotation in desk.company.rotations.items():
+        service = self._context.service
+        feeds = service.duty().feeds
+        for name, rotation in service.company.rotations.items():
             if rotation.ical and _asked_last(feeds.get(name)) <= now - EVERY and not self._stopping():
                 self._one(name, rotation, rotation.ical, now)
 
     def _one(self, name: str, rotation: Rotation, url: str, now: datetime) -> None:
-        company = self._context.desk.company
+        company = self._context.service.company
         try:
             stretches = read(self._fetch(url), rotation, company, now)
         except FeedProblem as problem:
             self._failed(name, str(problem), now)
             return
-        self._context.desk.arrange(lambda before, _: arranging.fed(before, name, shifts(stretches), now))
+        self._context.service.arrange(lambda before, _: arranging.fed(before, name, shifts(stretches), now))
         if strangers := [s for s in stretches if not s.people]:
             self._failed(name, _strangers(strangers), now)
 
     def _failed(self, name: str, why: str, now: datetime) -> None:
-        if (known := self._context.desk.duty().feeds.get(name)) is None or known.error != why:
+        if (known := self._context.service.duty().feeds.get(name)) is None or known.error != why:
             log.warning("a calendar has a problem", rotation=name, problem=why)
-        self._context.desk.arrange(lambda before, _: arranging.feed_failed(before, name, why, now))
+        self._context.service.arrange(lambda before, _: arranging.feed_failed(before, name, why, now))
 
 
 def _asked_last(feed: Feed | None) -> datetime:

@@ -20,13 +20,13 @@ from escalation.messages.oncall import Announcer
 from escalation.messages.template import Wording
 from escalation.oncall import overrides as arranging
 from escalation.oncall.reminders import (
-    AnyOwed,
-    OwedActivity,
-    OwedHandover,
-    OwedNotice,
-    OwedRelease,
-    OwedTestPage,
-    OwedUnanswered,
+    AnyReminder,
+    DueActivity,
+    DueHandover,
+    DueNotice,
+    DueRelease,
+    DueTestPage,
+    DueUnanswered,
     owed,
 )
 from escalation.oncall.schedule import TestPage
@@ -34,13 +34,13 @@ from workers import metrics
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
-from workers.delivery.members import People
+from workers.delivery.members import Members
 from workers.delivery.slack import broken
 from workers.queue.leases import lease_key
 
 ROUTINE = "tocsin:routine"
 SINCE = "tocsin:routine:since"
-PLANNED = (OwedTestPage, OwedHandover, OwedActivity)
+PLANNED = (DueTestPage, DueHandover, DueActivity)
 REMEMBERED = timedelta(days=40)  # longer than anything stays owed
 LEASE_SECONDS = 120  # a send has at most three calls of ten seconds
 
@@ -63,20 +63,20 @@ class Mark:
         return cls(datetime.fromtimestamp(float(at), UTC), word == "done")
 
 
-class Routine:
+class Reminders:
     """Says what is owed. `stopping` is asked between two messages."""
 
     def __init__(self, context: Context, stopping: Callable[[], bool] = lambda: False) -> None:
         self._context = context
         self._stopping = stopping
-        self._people = People(context.desk, context.slack)
-        self._wording = Wording(context.desk.company.templates, broken)
+        self._people = Members(context.service, context.slack)
+        self._wording = Wording(context.service.company.templates, broken)
 
     def say(self, now: datetime) -> int:
         """Send all that is owed and not done; how many messages that were."""
-        desk = self._context.desk
+        service = self._context.service
         since = self._since(now)
-        owing = owed(desk.company, desk.policy, desk.duty(), desk.store.directory(), now)
+        owing = owed(service.company, service.policy, service.duty(), service.store.directory(), now)
         due = [o for o in owing if o.due >= since or not isinstance(o, PLANNED)]
         marks = self._marks(now)
         waiting = [o for o in due if not (o.id in marks and marks[o.id].done)]
@@ -96,7 +96,7 @@ class Routine:
             self._context.redis.hdel(ROUTINE, *old)
         return marks
 
-    def _once(self, item: AnyOwed, now: datetime) -> bool:
+    def _once(self, item: AnyReminder, now: datetime) -> bool:
         redis = self._context.redis
         if not redis.set(lease_key(item.id), "1", nx=True, ex=LEASE_SECONDS):
             return False
@@ -105,7 +105,7 @@ class Routine:
         finally:
             redis.delete(lease_key(item.id))
 
-    def _send(self, item: AnyOwed, now: datetime) -> bool:
+    def _send(self, item: AnyReminder, now: datetime) -> bool:
         """True when it is done."""
         mark, first = self._begin(item, now)
         if mark.done:  # by somebody else, since the marks were read
@@ -121,7 +121,7 @@ class Routine:
         self._record(item, mark, sent, now)
         return True
 
-    def _begin(self, item: AnyOwed, now: datetime) -> tuple[Mark, bool]:
+    def _begin(self, item: AnyReminder, now: datetime) -> tuple[Mark, bool]:
         """Write down that it is about to be sent; whether this is the first time."""
         fresh = Mark(now, done=False)
         if self._context.redis.hsetnx(ROUTINE, item.id, fresh.encode()):
@@ -129,15 +129,15 @@ class Routine:
         raw: Any = self._context.redis.hget(ROUTINE, item.id)
         return Mark.decode(raw), False
 
-    def _post(self, item: AnyOwed, mark: Mark, first: bool) -> Sent:
+    def _post(self, item: AnyReminder, mark: Mark, first: bool) -> Sent:
         slack, tag = self._context.slack, Tag(item.id, 0)
         channel = slack.direct(self._people.member(item.to)) if item.to else slack.rooms.channel(item.channel)
         found = None if first else slack.find(channel, tag, mark.began)
         return found or slack.post(channel, self._message(item), tag)
 
-    def _record(self, item: AnyOwed, mark: Mark, sent: Sent | None, now: datetime) -> None:
+    def _record(self, item: AnyReminder, mark: Mark, sent: Sent | None, now: datetime) -> None:
         """A test page first, for with it begins the time for its answer. Nobody reached is nobody who answers."""
-        if isinstance(item, OwedTestPage):
+        if isinstance(item, DueTestPage):
             page = TestPage(
                 rotation=item.change.rotation,
                 shift_start=item.change.at,
@@ -146,11 +146,11 @@ class Routine:
                 channel=sent.channel if sent else "",
                 ts=sent.ts if sent else "",
             )
-            self._context.desk.arrange(lambda before, _: arranging.tested(before, page))
+            self._context.service.arrange(lambda before, _: arranging.tested(before, page))
         self._context.redis.hset(ROUTINE, item.id, Mark(mark.began, done=True).encode())
         metrics.count(self._context.redis, "routine_total", kind=item.id.split("-")[0])
 
-    def _failed(self, item: AnyOwed, failed: Failed) -> None:
+    def _failed(self, item: AnyReminder, failed: Failed) -> None:
         log.warning("a message is tried again", message=item.id, error=failed.error)
         if failed.kind is Kind.LOST and item.channel and not item.to:
             self._context.slack.rooms.forget_channel(item.channel)
@@ -159,23 +159,23 @@ class Routine:
 
     # Words -----------------------------------------------------------------------------------------------------------
 
-    def _message(self, item: AnyOwed) -> Message:
-        desk = self._context.desk
-        announcer = Announcer(desk.company, desk.store.directory(), self._wording)
+    def _message(self, item: AnyReminder) -> Message:
+        service = self._context.service
+        announcer = Announcer(service.company, service.store.directory(), self._wording)
         match item:
-            case OwedTestPage():
+            case DueTestPage():
                 here = Here(item.change.rotation, item.change.at, item.to)
                 return oncall.test_page(announcer.test_page(item, self._rules()), here)
-            case OwedHandover():
+            case DueHandover():
                 lines = announcer.handover(item.change, self._rules(), self._open())
                 return oncall.handover(lines, self._rules().checklist, item.change.id)
-            case OwedUnanswered():
+            case DueUnanswered():
                 lines = announcer.unanswered(item)
-            case OwedRelease():
+            case DueRelease():
                 lines = announcer.released(item)
-            case OwedNotice():
+            case DueNotice():
                 lines = announcer.notice(item.notice)
-            case OwedActivity():
+            case DueActivity():
                 lines = announcer.activity(item, self._open() if item.activity.lists else ())
         return oncall.spoken(lines, "routine")
 
@@ -183,7 +183,7 @@ class Routine:
         return self._context.store.open_incidents()
 
     def _rules(self) -> HandoverRules:
-        rules = self._context.desk.policy.handover
+        rules = self._context.service.policy.handover
         if rules is None:
             raise LookupError("nothing of a handover is owed without rules for it")
         return rules

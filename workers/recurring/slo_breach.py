@@ -20,7 +20,7 @@ TITLE = "Tocsin missed its own objective"
 log = structlog.get_logger()
 
 
-class Breach:
+class SloBreach:
     """One incident for each time that the objective is missed, whoever finds out."""
 
     def __init__(self, context: Context) -> None:
@@ -28,7 +28,7 @@ class Breach:
 
     def look(self, now: datetime) -> None:
         """See how the objective is kept, every five minutes."""
-        objective, redis = self._context.desk.company.objective, self._context.redis
+        objective, redis = self._context.service.company.objective, self._context.redis
         if not objective.open_incident or not redis.set(LOOKED, "1", nx=True, ex=EVERY_SECONDS):
             return
         report = self._context.store.report(objective, LAST, now)
@@ -52,10 +52,10 @@ class Breach:
             return
         said = "\n".join([*kept(report), *(f"{row.kind}: {figures}" for row, figures in scores(report))])
         facts = Facts(title=TITLE, description=said, detection=Detection.MONITORING)
-        made = self._context.desk.declare(by, self._severity(), facts, key=f"objective {known}")
+        made = self._context.service.declare(by, self._severity(), facts, key=f"objective {known}")
         redis.set(BREACH, made.id)
 
     def _severity(self) -> Severity:
         """P2, or the next milder one that the policy has, or the mildest."""
-        known = sorted(self._context.desk.policy.severities)
+        known = sorted(self._context.service.policy.severities)
         return next((s for s in known if s >= Severity.P2), known[-1])

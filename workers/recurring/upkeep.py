@@ -16,10 +16,10 @@ from escalation.processes import MESSAGES
 from escalation.storage.store import UPKEEP
 from workers.context import Context
 from workers.queue.rq import Task, push
-from workers.recurring.calendar_feeds import Feeds
-from workers.recurring.reminders import Routine
-from workers.recurring.slo_breach import Breach
-from workers.recurring.user_groups import Groups
+from workers.recurring.calendar_feeds import CalendarFeeds
+from workers.recurring.reminders import Reminders
+from workers.recurring.slo_breach import SloBreach
+from workers.recurring.user_groups import UserGroups
 
 EVERY_SECONDS = 30
 
@@ -44,10 +44,10 @@ class Upkeep:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._round: Future[None] | None = None
-        self._routine = Routine(context, self._stop.is_set)
-        self._groups = Groups(context)
-        self._feeds = Feeds(context, self._stop.is_set)
-        self._breach = Breach(context)
+        self._routine = Reminders(context, self._stop.is_set)
+        self._groups = UserGroups(context)
+        self._feeds = CalendarFeeds(context, self._stop.is_set)
+        self._breach = SloBreach(context)
 
     def start(self) -> None:
         """Begin a round, unless one goes on. Who has all patience waits for its end, and gets what it raises."""

@@ -8,7 +8,7 @@ import structlog
 from escalation.oncall.schedule import on_duty
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
-from workers.delivery.members import People
+from workers.delivery.members import Members
 
 CHECKED_SECONDS = 600  # how long nobody looks whether somebody changed a group by hand, and how long a failure rests
 SAID_SECONDS = 86_400  # a workspace without user groups is not news every ten minutes
@@ -16,16 +16,16 @@ SAID_SECONDS = 86_400  # a workspace without user groups is not news every ten m
 log = structlog.get_logger()
 
 
-class Groups:
+class UserGroups:
     """`tocsin:group:{rotation}` holds whom the group was last seen to have."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._people = People(context.desk, context.slack)
+        self._people = Members(context.service, context.slack)
 
     def sync(self, now: datetime) -> None:
         """Put whoever is on call into each rotation's group. In a gap the last ones stay: no group may be empty."""
-        company, duty = self._context.desk.company, self._context.desk.duty()
+        company, duty = self._context.service.company, self._context.service.duty()
         for name, rotation in company.rotations.items():
             if rotation.group and (people := on_duty(name, company, duty, now)):
                 self._one(name, rotation.group, people)
