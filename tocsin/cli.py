@@ -47,7 +47,7 @@ def worker(part: Part | None) -> None:
     if part is None:
         all_in_one.workers(settings, loaded)
     else:
-        wiring.check_ways(settings, loaded)
+        wiring.check_channels(settings, loaded)
         wiring.worker_part(settings, loaded, part)
 
 

@@ -6,9 +6,8 @@ from redis import Redis
 
 from escalation.service import Clock, IncidentService
 from escalation.storage.store import Store
-from workers.channels.pagerduty import PagerDutyClient
+from workers.channels import Channels
 from workers.channels.slack import SlackClient
-from workers.channels.smtp import MailClient
 
 
 @dataclass(frozen=True)
@@ -17,17 +16,19 @@ class Context:
 
     `patience` is how many seconds a job waits for its sends (None: until all are done). They go on without it, so that
     a slow Slack does not hold up the checkpoints behind them.
-    `mail` and `pagerduty` are the other ways, where they are set up.
     `paced` False sends as fast as it can: for tests, whose clock stands still.
     """
 
     redis: Redis
     store: Store
     service: IncidentService
-    slack: SlackClient
+    channels: Channels
     clock: Clock
     paced: bool = True
     patience: float | None = 0.0
     threads: int = 16
-    mail: MailClient | None = None
-    pagerduty: PagerDutyClient | None = None
+
+    @property
+    def slack(self) -> SlackClient:
+        """Slack, for whatever is done there beside effects."""
+        return self.channels.slack

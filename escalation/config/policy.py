@@ -176,6 +176,11 @@ class Via(StrEnum):
     MAIL = "mail"
     PAGERDUTY = "pagerduty"
 
+    @property
+    def is_service(self) -> bool:
+        """Another paging service, which knows incidents and calls people itself; the others call a person."""
+        return self is Via.PAGERDUTY
+
 
 class OtherWays(Frozen):
     """Which ways beside Slack a company uses, and when.

@@ -2,7 +2,7 @@
 
 from escalation.engine import paging
 from escalation.engine.change import Change
-from escalation.incident.effects import OPTIONAL, ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
+from escalation.incident.effects import ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.incident.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
 from escalation.incident.model import MOST_ALSO, Copy, CopyKind, EntryKind, PageState, Room
 
@@ -165,7 +165,7 @@ def _say_it_there(change: Change) -> None:
 def trouble(change: Change, event: Trouble) -> None:
     """Refused because of us: said once for each reason, and retried."""
     effect = change.incident.effect(event.effect)
-    if effect is None or isinstance(effect, OPTIONAL) or change.incident.troubles.get(event.effect) == event.why:
+    if effect is None or effect.optional or change.incident.troubles.get(event.effect) == event.why:
         return
     what = "the war room" if isinstance(effect, OpenRoom) else effect.kind
     change.set(troubles={**change.incident.troubles, event.effect: event.why})

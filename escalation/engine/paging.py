@@ -105,11 +105,12 @@ def _by_other_ways(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
     """A drill never leaves Slack. A paging service knows the incident, not the person: it is told once."""
     if change.incident.drill:
         return
-    if Via.MAIL in ways:
-        change.cause(PageBy, page=page.n, nth=page.sent)
-    if Via.PAGERDUTY in ways and not change.incident.alerted:
-        change.set(alerted=True)
-        change.cause(Alert, "alert", action="trigger")
+    for via in (v for v in Via if v in ways):
+        if not via.is_service:
+            change.cause(PageBy, page=page.n, nth=page.sent, via=via)
+        elif not change.incident.alerted:
+            change.set(alerted=True)
+            change.cause(Alert, "alert", action="trigger", via=via)
 
 
 def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:

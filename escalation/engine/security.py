@@ -4,17 +4,7 @@ from escalation.config.policy import PhaseStart
 from escalation.engine import communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.engine.responders import in_roles
-from escalation.incident.effects import (
-    BookmarkLink,
-    Invite,
-    LinkOther,
-    MailOut,
-    OpenRoom,
-    PinCard,
-    PostCard,
-    Say,
-    SetTopic,
-)
+from escalation.incident.effects import SetTopic, Withdrawable
 from escalation.incident.model import EntryKind, Incident
 from escalation.values import PersonId
 
@@ -37,11 +27,10 @@ def close_doors(change: Change, by: PersonId, why: str) -> None:
 
 
 def _stop_public_writing(change: Change) -> None:
-    public = (PostCard, OpenRoom, Invite, PinCard, BookmarkLink, SetTopic, Say, MailOut, LinkOther)
-    waiting = [e for e in change.incident.effects if isinstance(e, public)]
+    waiting = [e for e in change.incident.effects if e.public]
     change.drop_effects(*(e.id for e in waiting))
     for effect in waiting:  # a process may have died between the sending and its record
-        if isinstance(effect, PostCard | OpenRoom):
+        if isinstance(effect, Withdrawable):
             change.replace_effect(effect.model_copy(update={"withdrawn": True, "after": ""}))
     change.finalise(*change.public_copies(), redact=True)
     room = change.incident.room

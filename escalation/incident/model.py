@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapVa
 
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.policy import Communication, Means, OtherWays, ReviewRule, Said, Severity, SeverityPolicy
-from escalation.incident.effects import Effect
+from escalation.incident.effects import Effect, PagePerson
 from escalation.values import Frozen, PersonId
 
 
@@ -403,6 +403,11 @@ class Incident(Frozen):
     def owed(self, n: int) -> OwedCommunication:
         """Communications are numbered from 1 without gaps."""
         return self.communications[n - 1]
+
+    def page_to_send(self, effect: PagePerson) -> Page | None:
+        """The page of an effect, while it still has to go out: unanswered, and no repeat of it was sent."""
+        page = self.page(effect.page) if self.open else None
+        return page if page and page.state is PageState.OPEN and effect.nth >= page.sent else None
 
     def open_page_of(self, person: PersonId) -> Page | None:
         return next((p for p in reversed(self.pages) if p.person == person and p.state is PageState.OPEN), None)

@@ -12,7 +12,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ from escalation.incident.model import Incident, Lead
 from tests.support.bot import Json, eventually, everything, user
 from tests.support.outside_services import Others, others
 from tests.support.stage import Stage, stage
-from tests.support.worker import Works, valkey
+from tests.support.worker import Works, through, valkey
 from tocsin.cli import main
 from tocsin.run import logs
 from workers.channels.pagerduty import PagerDutyClient
@@ -161,7 +161,7 @@ def watched() -> Iterator[Watch]:
             MailClient(outside.smtp_url, "tocsin@example.com"),
             PagerDutyClient("k" * 32, outside.events_url),
         )
-        play.works.context = replace(play.works.context, mail=mail, pagerduty=pagerduty)
+        play.works.context = through(play.works.context, mail=mail, pagerduty=pagerduty)
         works = Watched(**vars(play.works))
         play.works = works
         yield Watch(play, outside, works)

@@ -46,7 +46,7 @@ from escalation.processes import QUEUES
 from tests.scenarios.test_leaks import loud, readable
 from tests.support.bot import Json, Office, calls, eventually, open_office, parts_of, running_bot, user, world
 from tests.support.outside_services import others
-from tests.support.worker import Works, redis_of, valkey, works
+from tests.support.worker import Works, redis_of, through, valkey, works
 from tocsin.cli import main
 from tocsin.config.settings import Environment
 from workers import jobs
@@ -475,12 +475,12 @@ def test_no_secret_is_in_a_log_an_error_or_redis(loud: pytest.CaptureFixture[str
         )
         mail = MailClient(outside.smtp_url, "tocsin@example.com")
         service = PagerDutyClient(SECRETS["pagerduty key"], outside.events_url)
-        parts.context = replace(parts.context, mail=mail, pagerduty=service)
+        parts.context = through(parts.context, mail=mail, pagerduty=service)
         outside.refuses_login, outside.answers = True, 401
         incident = parts.declare("P0")
         parts.run_for(3)
         away = SlackClient(SECRETS["bot token"], "http://127.0.0.1:9/", redis)
-        parts.context = replace(parts.context, slack=away, pagerduty=PagerDutyClient("k", "http://127.0.0.1:9/"))
+        parts.context = through(parts.context, slack=away, pagerduty=PagerDutyClient("k", "http://127.0.0.1:9/"))
         parts.run_for(3)
         with running_bot(workspace, world().service, connected=False, bot_token=SECRETS["bot token"]) as bot:
             failed = repr(eventually(lambda: bot.failure))

@@ -4,8 +4,9 @@ import functools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from sandbox.server import RunningWorkspace
 from tests.support.http import web
 from tests.support.pump import Pump
 from tests.support.story import START, kars
+from tocsin.run.channels import REGISTERED
 from workers import metrics
+from workers.channels import Channels
 from workers.channels.slack import SlackClient
 from workers.context import Context
 from workers.queue import outbox
@@ -189,8 +192,14 @@ def works(
     service = IncidentService(store, company or example(), kars(), clock)
     url = workspace.api_url if workspace else "http://127.0.0.1:9/"
     access = SlackClient(workspace.bot_token if workspace else "xoxb-nobody", url, redis)
-    context = Context(redis, store, service, access, clock, paced=False, patience=None)
+    context = Context(redis, store, service, Channels(access), clock, paced=False, patience=None)
     return Works(clock, redis, store, service, context, workspace)
+
+
+def through(context: Context, *, slack: Any = None, **others: Any) -> Context:
+    """The same worker with other channels: another client for Slack, and `mail` or `pagerduty` by their clients."""
+    made = {c.via: partial(c.planner, others[c.via]) for c in REGISTERED if others.get(c.via)}
+    return replace(context, channels=Channels(slack or context.slack, {**context.channels.others, **made}))
 
 
 SlackByClock = tuple[RunningWorkspace, PushedClock]

@@ -6,6 +6,7 @@ from typing import Any
 from escalation.service import IncidentService
 from escalation.storage.store import Store
 from tests.support.worker import connect, example, kars
+from workers.channels import Channels
 from workers.channels.slack import SlackClient
 from workers.context import Context
 from workers.process import run_part
@@ -16,7 +17,7 @@ def main(part: Any, where: str, url: str, token: str) -> None:
     redis = connect(int(where) if where.isdigit() else where)
     store = Store(redis, outbox.post)
     service = IncidentService(store, example(), kars(), store.now)
-    run_part(part, Context(redis, store, service, SlackClient(token, url, redis), store.now, paced=False))
+    run_part(part, Context(redis, store, service, Channels(SlackClient(token, url, redis)), store.now, paced=False))
 
 
 if __name__ == "__main__":

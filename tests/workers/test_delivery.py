@@ -13,7 +13,7 @@ from escalation.incident.effects import PostCard, SendPage, Tell
 from escalation.incident.events import Acknowledge, CheckpointDue, MarkSecurity, Resolve
 from escalation.incident.model import Incident
 from tests.support.profiles import few_of
-from tests.support.worker import Works
+from tests.support.worker import Works, through
 from workers.channels.slack import SlackClient
 from workers.clock.sweep import Sweep
 from workers.delivery import rate_limits
@@ -177,7 +177,7 @@ def test_a_slack_that_hangs_is_given_up_and_asked_again(parts: Works) -> None:
     """The timeout is ours; whether the message arrived is looked up."""
     assert parts.workspace
     access = SlackClient(parts.workspace.bot_token, parts.workspace.api_url, parts.redis, timeout=1)
-    parts.context = replace(parts.context, slack=access)
+    parts.context = through(parts.context, slack=access)
     parts.fault("chat.postMessage", "hang", seconds=3)
     incident = parts.declare("P3")
     parts.run()

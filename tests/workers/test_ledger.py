@@ -16,7 +16,6 @@ from tests.support.http import web
 from tests.support.story import START
 from tests.support.worker import BACKENDS, Works, example, redis_of, works
 from workers import jobs, metrics
-from workers.delivery.plan import SendResult
 from workers.queue import ledger
 from workers.recurring import slo_breach
 from workers.recurring.slo_breach import SloBreach
@@ -114,7 +113,7 @@ def test_the_ledger_is_capped(alone: Works, monkeypatch: pytest.MonkeyPatch) -> 
     incident = alone.declare("P0")
     effect = next(e for e in incident.effects if isinstance(e, SendPage))
     for _ in range(500):
-        ledger.accepted(alone.redis, effect, SendResult(Delivered(effect=effect.id)), alone.clock())
+        ledger.accepted(alone.redis, effect, Delivered(effect=effect.id), alone.clock(), adopted=False)
     assert 100 <= alone.redis.xlen(LEDGER) < 500
 
 

@@ -2,7 +2,6 @@
 
 import smtplib
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 
@@ -14,7 +13,7 @@ from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import EntryKind, PageState
 from escalation.messages.mail import Letter
 from tests.support.post_office import CERTIFICATE, PostOffice, Switchboard, post_office, switchboard
-from tests.support.worker import PushedClock, SlackByClock, Works, example, redis_of, works
+from tests.support.worker import PushedClock, SlackByClock, Works, example, redis_of, through, works
 from tocsin.config.settings import Environment, SettingsError, read
 from tocsin.run import channels
 from workers.channels.failures import Failed, Kind
@@ -48,7 +47,7 @@ def parts(slack_by_clock: SlackByClock, office: PostOffice, board: Switchboard) 
         made = works(redis, workspace, clock, example())
         made.control("reset")
         mail, pagerduty = MailClient(office.url, "tocsin@example.com"), PagerDutyClient("key", board.url)
-        made.context = replace(made.context, mail=mail, pagerduty=pagerduty)
+        made.context = through(made.context, mail=mail, pagerduty=pagerduty)
         yield made
 
 

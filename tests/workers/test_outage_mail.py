@@ -14,7 +14,7 @@ from tests.workers.test_other_channels import MARKER, PAGING, using
 from tests.workers.test_other_channels import board as board
 from tests.workers.test_other_channels import office as office
 from tests.workers.test_other_channels import parts as parts
-from workers.delivery.envelopes import OPEN_FOR, Envelopes
+from workers.delivery.mail import OPEN_FOR, Envelopes
 from workers.delivery.plan import RetryAt, SendResult
 
 pytestmark = pytest.mark.slow

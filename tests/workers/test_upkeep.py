@@ -30,7 +30,7 @@ from escalation.service import IncidentService
 from escalation.storage.store import UPKEEP
 from tests.support.block_kit_schema import problems
 from tests.support.profiles import examples
-from tests.support.worker import PushedClock, Works, redis_of, works
+from tests.support.worker import PushedClock, Works, redis_of, through, works
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed
 from workers.queue.rq import queue
@@ -165,7 +165,7 @@ def desk_of(redis: Any, start: datetime = FRIDAY, policy: Policy | None = None, 
     parts = works(redis, clock=clock, company=company(**rotation))
     slack = FakeSlack(clock)
     service = IncidentService(parts.store, parts.service.company, policy or beauty(), clock)
-    context = replace(parts.context, service=service, slack=slack)  # type: ignore[arg-type]
+    context = replace(through(parts.context, slack=slack), service=service)
     return Desk_(replace(parts, service=service, context=context), slack)
 
 

@@ -24,7 +24,7 @@ BANNER_WAIT = 20.0  # seconds
 
 def everything(settings: Settings, loaded: Loaded) -> None:
     """Run until Ctrl-C. FolderTaken when another instance runs on the folder, Refusal when a port is taken."""
-    wiring.check_ways(settings, loaded)
+    wiring.check_channels(settings, loaded)
     with embedded.claimed(settings.data, "tocsin.lock"):
         _ports_are_free(settings)
         supervisor = Supervisor(tuple(children(settings, loaded)), meanwhile=_import_rooms)
@@ -36,7 +36,7 @@ def everything(settings: Settings, loaded: Loaded) -> None:
 def workers(settings: Settings, loaded: Loaded) -> None:
     """One ticker, one sweep and one RQ worker for each queue, until told to end."""
     logs.setup("worker", settings.log_level, settings.secrets())
-    wiring.check_ways(settings, loaded)
+    wiring.check_channels(settings, loaded)
     wiring.import_worker()
     parts = tuple(Child(f"worker {part}", partial(wiring.worker_part, settings, loaded, part)) for part in PARTS)
     # It ends before the supervisor above it loses patience.

@@ -1,34 +1,67 @@
-"""The ways beside Slack that a configuration asks for, and the secrets in the environment that they need."""
+"""The channels beside Slack: which there are, what each needs in the environment, and the bundle of those set up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from redis import Redis
 
 from escalation.config.company import Company
 from escalation.config.policy import Via
 from tocsin.config.settings import Problem, Settings, SettingsError
+from workers.channels import Channels
 from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
-
-_NEEDED = {
-    Via.MAIL: ("SMTP_URL", "is missing, and the configuration asks for mail; write smtp://user:password@host:587"),
-    Via.PAGERDUTY: (
-        "PAGERDUTY_ROUTING_KEY",
-        "is missing, and the configuration asks for PagerDuty; copy its key",
-    ),
-}
+from workers.delivery.mail import MailPlanner
+from workers.delivery.pagerduty import PagerDutyPlanner
+from workers.delivery.plan import Planner
 
 
-def check(settings: Settings, company: Company) -> None:
-    """SettingsError for each way that the configuration (`other_ways`) names and the environment does not set up."""
-    present = {Via.MAIL: settings.smtp_url, Via.PAGERDUTY: settings.pagerduty_key}
-    missing = [Problem(*_NEEDED[way]) for way in sorted(company.other_ways.all()) if present[way] is None]
-    if missing:
-        raise SettingsError(missing)
+@dataclass(frozen=True)
+class Channel:
+    """A channel by its name in the configuration.
+
+    `client` makes its client; None where the environment does not set it up, and `missing` is what to say then, if the
+    configuration asks for it. `planner` makes its planner from the client and the IncidentService.
+    """
+
+    via: Via
+    client: Callable[[Settings], Any]
+    planner: Callable[..., Planner]
+    missing: Problem
 
 
 def mail(settings: Settings) -> MailClient | None:
-    """The door to the mail server, where one is set up."""
+    """The mail server, where one is set up."""
     return MailClient(settings.smtp_url.get_secret_value(), settings.smtp_from) if settings.smtp_url else None
 
 
 def pagerduty(settings: Settings) -> PagerDutyClient | None:
-    """The door to PagerDuty, where a key is set."""
+    """PagerDuty, where a key is set."""
     key = settings.pagerduty_key
     return PagerDutyClient(key.get_secret_value(), settings.pagerduty_url) if key else None
+
+
+_SMTP = Problem("SMTP_URL", "is missing, and the configuration asks for mail; write smtp://user:password@host:587")
+_KEY = Problem("PAGERDUTY_ROUTING_KEY", "is missing, and the configuration asks for PagerDuty; copy its key")
+REGISTERED = (
+    Channel(Via.MAIL, mail, MailPlanner, _SMTP),
+    Channel(Via.PAGERDUTY, pagerduty, PagerDutyPlanner, _KEY),
+)
+
+
+def check(settings: Settings, company: Company) -> None:
+    """SettingsError for each channel that the configuration asks for and the environment does not set up."""
+    wanted = company.other_ways.all()
+    missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
+    if missing:
+        raise SettingsError(missing)
+
+
+def connect(settings: Settings, redis: Redis) -> Channels:
+    """The bundle of all clients that are set up."""
+    slack = SlackClient(settings.bot_token.get_secret_value(), settings.api_url, redis)
+    clients = ((channel, channel.client(settings)) for channel in REGISTERED)
+    return Channels(slack, {c.via: partial(c.planner, client) for c, client in clients if client is not None})

@@ -39,7 +39,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
     from bot.deps import BotDeps
     from bot.process import serve
 
-    store, service = _store_and_desk(settings, loaded, patient=True)
+    store, service = _store_and_service(settings, loaded, patient=True)
     parts = BotDeps(
         bot_token=settings.bot_token.get_secret_value(),
         app_token=settings.app_token.get_secret_value() if settings.app_token else None,
@@ -61,20 +61,10 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
     _begin(settings, f"worker {part}")
     from tocsin.run import channels
     from workers import process
-    from workers.channels.slack import SlackClient
     from workers.context import Context
 
-    store, service = _store_and_desk(settings, loaded)
-    slack = SlackClient(settings.bot_token.get_secret_value(), settings.api_url, store.redis)
-    context = Context(
-        store.redis,
-        store,
-        service,
-        slack,
-        service.clock,
-        mail=channels.mail(settings),
-        pagerduty=channels.pagerduty(settings),
-    )
+    store, service = _store_and_service(settings, loaded)
+    context = Context(store.redis, store, service, channels.connect(settings, store.redis), service.clock)
     process.run_part(part, context)
 
 
@@ -92,8 +82,8 @@ def workspace_folder(settings: Settings) -> Path:
     return settings.data / "workspace"
 
 
-def check_ways(settings: Settings, loaded: Loaded) -> None:
-    """SettingsError when the configuration asks for ways to reach people that the environment does not set up."""
+def check_channels(settings: Settings, loaded: Loaded) -> None:
+    """SettingsError when the configuration asks for channels that the environment does not set up."""
     from tocsin.run import channels
 
     channels.check(settings, loaded.company)
@@ -105,7 +95,7 @@ def _begin(settings: Settings, process: str) -> None:
     logs.setup(process, settings.log_level, settings.secrets())
 
 
-def _store_and_desk(settings: Settings, loaded: Loaded, *, patient: bool = False) -> tuple[Store, IncidentService]:
+def _store_and_service(settings: Settings, loaded: Loaded, *, patient: bool = False) -> tuple[Store, IncidentService]:
     from workers.queue import outbox
 
     store = Store(connect(settings, patient=patient), outbox.post)

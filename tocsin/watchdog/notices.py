@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from escalation.engine.upcoming import upcoming
-from escalation.incident.effects import Alert, PageBy, SendPage
+from escalation.incident.effects import Alert, PagePerson
 from escalation.incident.model import Checkpoint, Incident
 from escalation.messages.mail import Letter, title
 from escalation.times import spoken_duration
@@ -85,7 +85,7 @@ def _missed(alarm: Alarm, incident: Incident | None, lookout: Observer) -> _Miss
         found = (c for c in incident.checkpoints if c.id == alarm.checkpoint)
         return next((_of_checkpoint(c, incident, lookout) for c in found), _Missed("a checkpoint"))
     match incident.effect(alarm.effect):
-        case SendPage(page=n) | PageBy(page=n):
+        case PagePerson(page=n):
             return _Missed("a page that was not sent", (incident.page(n).person,))
         case Alert(action="trigger"):
             return _Missed("an alert that was not sent")

@@ -1,11 +1,13 @@
-"""Ways to reach people. Each is one small module; what all have in common stands here."""
+"""Clients of the channels that reach people: one module each, and the bundle in which they are handed through."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bot.render.blockkit import Message
-from escalation.values import PersonId
+if TYPE_CHECKING:  # the clients and planners themselves import this module
+    from escalation.service import IncidentService
+    from workers.channels.slack import SlackClient
+    from workers.delivery.plan import Planner
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,13 @@ class Sent:
     face: int
 
 
-class PageChannel(Protocol):
-    """A way to page somebody. Every method raises workers.failures.Failed."""
+@dataclass(frozen=True)
+class Channels:
+    """The channels that are set up.
 
-    def direct(self, person: PersonId) -> str:
-        """The address under which this person is reached; Failed of kind PERSON when there is none."""
+    `others`: the name of a channel beside Slack (escalation.config.policy.Via) -> what makes its planner, around its
+    client.
+    """
 
-    def post(self, channel: str, message: Message, tag: Tag) -> Sent:
-        """Send, once."""
-
-    def find(self, channel: str, tag: Tag, since: datetime) -> Sent | None:
-        """The message of that delivery, if one arrived. None where the other side offers nothing to recognise it by."""
+    slack: "SlackClient"
+    others: Mapping[str, "Callable[[IncidentService], Planner]"] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from redis import Redis
 
 from bot.render.blockkit import Message
 from escalation.values import PersonId
-from workers.channels import PageChannel, Sent, Tag
+from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackApi
 from workers.channels.slack_groups import SlackGroups
@@ -21,7 +21,7 @@ DIRECTS = "tocsin:dm"
 log = structlog.get_logger()
 
 
-class SlackClient(PageChannel):
+class SlackClient:
     """Messages and people; channels are behind `rooms`, user groups behind `groups`. Redis keeps the ids found.
 
     All methods raise Failed.

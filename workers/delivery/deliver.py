@@ -10,7 +10,7 @@ from redis import RedisError
 from redis.client import Pipeline
 
 from escalation.errors import NotFound, TooNew
-from escalation.incident.effects import Effect, SendPage
+from escalation.incident.effects import SLACK, Effect, SendPage
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import Incident
 from escalation.storage.alarms import incident_of, ready
@@ -19,7 +19,8 @@ from workers.channels.failures import Failed, Kind, back_off
 from workers.context import Context
 from workers.delivery import rate_limits, retry_when_back
 from workers.delivery.failure_outcomes import settle
-from workers.delivery.plan import Plan, RetryAt, SendResult
+from workers.delivery.links import LinkPlanner
+from workers.delivery.plan import Plan, Planned, Planner, RetryAt, SendResult
 from workers.delivery.slack import SlackPlanner
 from workers.queue import ledger, outbox
 from workers.queue.leases import Lease, Leases
@@ -36,7 +37,11 @@ class Deliveries:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._leases = Leases(context.redis)
-        self._sender = SlackPlanner(context.service, context.slack, context.mail, context.pagerduty)
+        self._planners: dict[str, Planner] = {
+            "": LinkPlanner(context.service),
+            SLACK: SlackPlanner(context.slack, context.service),
+            **{name: planner(context.service) for name, planner in context.channels.others.items()},
+        }
         self._pool = ThreadPoolExecutor(context.threads, thread_name_prefix="send")
         self._room = threading.Semaphore(context.threads * (1 + WAITING_FOR_EACH_THREAD))
 
@@ -128,7 +133,7 @@ class Deliveries:
             return True
         now = self._context.clock()
         try:
-            planned = self._sender.plan(incident, effect, now)
+            planned = self._plan(incident, effect, now)
             if isinstance(planned, RetryAt):
                 outbox.retry(self._context.redis, effect.id, planned.at, incident.policy.urgent)
                 return False
@@ -139,6 +144,10 @@ class Deliveries:
             return False
         self._record(incident, effect, went)
         return True
+
+    def _plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
+        planner = self._planners.get(effect.carried_by)
+        return planner.plan(incident, effect, now) if planner else Dropped(effect=effect.id, why="it is not set up")
 
     def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> SendResult | None:
         """Send, unless the limits say later or the lease was lost."""
@@ -168,7 +177,7 @@ class Deliveries:
     def _record(self, incident: Incident, effect: Effect, went: SendResult) -> None:
         now = self._context.clock()
         with self._context.redis.pipeline() as pipe:
-            ledger.accepted(pipe, effect, went, now)
+            ledger.accepted(pipe, effect, went.outcome, now, adopted=went.adopted)
             _count(pipe, effect, went, now)
             pipe.zcard(outbox.HELD)
             others_wait = pipe.execute()[-1]

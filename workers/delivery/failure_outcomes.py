@@ -1,17 +1,6 @@
 """What a failed send means for the incident: an outcome of its own, or only another try."""
 
-from escalation.incident.effects import (
-    OPTIONAL,
-    Alert,
-    Effect,
-    MailOut,
-    OpenRoom,
-    PageBy,
-    PostCard,
-    Refresh,
-    SendPage,
-    Tell,
-)
+from escalation.incident.effects import SLACK, Effect, PostCard, Refresh, SendPage, Tell, Withdrawable
 from escalation.incident.events import Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import CopyKind, Incident
 from workers.channels.failures import Failed, Kind
@@ -41,11 +30,9 @@ def settle(incident: Incident, effect: Effect, failed: Failed, incidents_channel
     match failed.kind:
         case Kind.PASSING:
             return None
-        case _ if (
-            isinstance(effect, PostCard | OpenRoom) and effect.withdrawn
-        ):  # what cannot be seen needs no redacting
+        case _ if isinstance(effect, Withdrawable) and effect.withdrawn:  # what cannot be seen needs no redacting
             return Dropped(effect=effect.id, why=failed.error)
-        case _ if isinstance(effect, PageBy | Alert | MailOut):
+        case _ if effect.carried_by != SLACK:
             return _otherwise(effect, failed)
         case Kind.TOKEN:
             return _trouble(effect, failed, incidents_channel)
@@ -55,7 +42,7 @@ def settle(incident: Incident, effect: Effect, failed: Failed, incidents_channel
             return Dropped(effect=effect.id, why=failed.error, gone=failed.channel)
         case Kind.PERSON if isinstance(effect, SendPage):
             return PersonRefused(effect=effect.id, why=_PERSON.get(failed.error, f"Slack says {failed.error}"))
-    if isinstance(effect, OPTIONAL) or _pointless(incident, effect, failed):
+    if effect.optional or _pointless(incident, effect, failed):
         return Dropped(effect=effect.id, why=failed.error)
     return _trouble(effect, failed, incidents_channel)
 

@@ -12,7 +12,7 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from escalation.incident.effects import Alert, Effect, MailOut, PageBy
+from escalation.incident.effects import SLACK, Effect
 from escalation.incident.events import Delivered, RoomOpened
 from escalation.storage.indexes import ALARMS
 from workers.channels.failures import Failed, Kind
@@ -20,7 +20,6 @@ from workers.delivery.plan import SendResult
 from workers.queue.outbox import HELD, batches, deliver_task, retry_id
 from workers.queue.rq import push, unschedule
 
-ELSEWHERE = (PageBy, Alert, MailOut)  # not Slack's: its return says nothing of them
 AT_ONCE = 1000
 EVERY = 1.0  # seconds between two calls, and between two tries before their time
 
@@ -43,12 +42,12 @@ return found
 
 def is_held(effect: Effect, failed: Failed) -> bool:
     """Whether it failed for a reason that is over for all when it is over for one."""
-    return not isinstance(effect, ELSEWHERE) and failed.kind in (Kind.PASSING, Kind.TOKEN) and not failed.wait
+    return effect.carried_by == SLACK and failed.kind in (Kind.PASSING, Kind.TOKEN) and not failed.wait
 
 
 def is_back(effect: Effect, went: SendResult) -> bool:
     """Whether this send shows that Slack takes messages."""
-    return not isinstance(effect, ELSEWHERE) and isinstance(went.outcome, Delivered | RoomOpened)
+    return effect.carried_by == SLACK and isinstance(went.outcome, Delivered | RoomOpened)
 
 
 def call_in(redis: Redis, now: datetime) -> int:

@@ -1,6 +1,5 @@
-"""How each effect is carried out: what is moot by now, where it goes, what it says. Words are made at sending."""
+"""Slack: what is moot by now, where each message goes, what it says. Words are made at sending."""
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,14 +11,10 @@ from bot.render.blockkit import Message
 from bot.render.card import card as card_message
 from bot.render.card import page as page_message
 from bot.render.card import redacted
-from escalation.errors import NotFound, TooNew
+from escalation.errors import TooNew
 from escalation.incident.effects import (
-    Alert,
     Effect,
-    LinkOther,
-    MailOut,
     OpenRoom,
-    PageBy,
     Place,
     PostCard,
     Refresh,
@@ -27,24 +22,20 @@ from escalation.incident.effects import (
     SendPage,
     Tell,
 )
-from escalation.incident.events import Delivered, Dropped, Linked, OutcomeEvent, PageGathered
-from escalation.incident.model import Copy, CopyKind, Entry, EntryKind, Incident, Page, PageState
-from escalation.messages.template import Wording
+from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PageGathered
+from escalation.incident.model import Copy, CopyKind, Entry, EntryKind, Incident, Page
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
-from workers.channels.pagerduty import PagerDutyClient
 from workers.channels.slack import SlackClient
-from workers.channels.smtp import MailClient
 from workers.delivery import rate_limits
 from workers.delivery.members import Members
-from workers.delivery.other_ways import Others
 from workers.delivery.outage_grouping import OutageGrouping
-from workers.delivery.plan import Plan, RetryAt, SendResult, withdrawn
+from workers.delivery.plan import Plan, Planned, RetryAt, SendResult, company_wording, withdrawn
 from workers.delivery.privacy import Address, permitted
-from workers.delivery.rooms import RoomPlanner
+from workers.delivery.rooms import Furniture, RoomPlanner
 
 Act = Callable[[bool], None]
 Words = Callable[[], Message]
@@ -53,25 +44,18 @@ log = structlog.get_logger()
 
 
 class SlackPlanner:
-    """Plans the effects of one incident at a time."""
+    """Plans what Slack carries, for one incident at a time."""
 
-    def __init__(
-        self,
-        service: IncidentService,
-        slack: SlackClient,
-        mail: MailClient | None = None,
-        pagerduty: PagerDutyClient | None = None,
-    ) -> None:
+    def __init__(self, client: SlackClient, service: IncidentService) -> None:
         self._service = service
-        self._slack = slack
-        self._others = Others(service, mail, pagerduty)
+        self._slack = client
         self._incidents = service.company.workspace.incidents_channel
-        self._people = Members(service, slack)
-        self._gathering = OutageGrouping(service.store)
-        self._furnishing = RoomPlanner(slack.rooms, self._people)
-        self._wording = Wording(service.company.templates, broken)
+        self._members = Members(service, client)
+        self._grouping = OutageGrouping(service.store)
+        self._rooms = RoomPlanner(client.rooms, self._members)
+        self._wording = company_wording(service.company)
 
-    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Plan | RetryAt | SendResult | OutcomeEvent:
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
         """The send, or what came of it when nothing is (left) to send. May ask Slack for addresses; raises Failed."""
         match effect:
             case SendPage():
@@ -85,19 +69,17 @@ class SlackPlanner:
             case Tell():
                 return self._tell(incident, effect, now)
             case OpenRoom():
-                return self._furnishing.open(incident, effect)
-            case PageBy() | Alert() | MailOut():
-                return self._others.plan(incident, effect, self._wording, now)
-            case LinkOther():
-                return self._link(incident, effect)
+                return self._rooms.open(incident, effect)
+            case _ if isinstance(effect, Furniture):
+                return self._rooms.furnish(incident, effect)
             case _:
-                return self._furnishing.furnish(incident, effect)
+                raise TypeError(f"Slack does not carry {effect.kind}")
 
     def _page(self, incident: Incident, effect: SendPage, now: datetime) -> Plan | RetryAt | OutcomeEvent:
-        page = incident.page(effect.page)
-        if incident.status.closed or page.state is not PageState.OPEN or effect.nth < page.sent:
+        page = incident.page_to_send(effect)
+        if page is None:
             return Dropped(effect=effect.id, why="moot")
-        person = self._people.member(page.person)
+        person = self._members.member(page.person)
         address = Address(self._slack.direct(person), person)
         words: Words = lambda: self._called(incident, page, buttons=True)  # noqa: E731  # one line
         plan = self._gathered(incident, effect, address, words, now)
@@ -116,7 +98,7 @@ class SlackPlanner:
     ) -> Plan | RetryAt:
         """By itself; what an outage held up in the thread of the page that calls its person already."""
         alone = self._post(incident, effect, to, words)
-        leader = self._gathering.leader(incident, effect, to.person, now)
+        leader = self._grouping.leader(incident, effect, to.person, now)
         if leader is None or isinstance(leader, RetryAt):
             return leader or alone
         under = self._post(incident, effect, to, words, leader.ts)
@@ -192,7 +174,7 @@ class SlackPlanner:
     def _tell(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
-        person = self._people.member(effect.person)
+        person = self._members.member(effect.person)
         address = Address(self._slack.direct(person), person)
         words: Words = lambda: messages.told(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
         return self._gathered(incident, effect, address, words, now)
@@ -249,18 +231,6 @@ class SlackPlanner:
 
     def _names(self) -> Mapping[PersonId, str]:
         return self._service.store.directory().names
-
-    def _link(self, incident: Incident, effect: LinkOther) -> OutcomeEvent:
-        """Tell the other incident: this is done here and not outside, and twice is as good as once."""
-        home = incident.coordinated_in or incident.id
-        with contextlib.suppress(NotFound):
-            self._service.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
-        return Delivered(effect=effect.id)
-
-
-def broken(name: str, why: str) -> None:
-    """A message of the company's own wording cannot be used: the shipped words go out instead."""
-    log.error("a template of the configuration is broken: the shipped one is used", template=name, why=why)
 
 
 def _late(message: Message, decided: datetime, now: datetime) -> Message:

@@ -11,18 +11,15 @@ from datetime import datetime
 from redis.client import Pipeline
 
 from escalation.engine import checkpoints
-from escalation.incident.effects import Alert, Effect, MailOut, PageBy, PostCard, Say, SendPage, Tell
-from escalation.incident.events import Delivered
-from escalation.incident.model import Checkpoint, Incident, PageState
+from escalation.incident.effects import Effect, PagePerson
+from escalation.incident.events import Delivered, OutcomeEvent
+from escalation.incident.model import Checkpoint, Incident
 from escalation.slo import Record, What, encode
 from escalation.storage.alarms import Commit
 from escalation.storage.store import LEDGER
 from workers import metrics
-from workers.delivery.plan import SendResult
 
 KEPT = 50_000  # entries, give or take a node of the stream
-PAGES = (SendPage, PageBy)
-MESSAGES = (*PAGES, Alert, MailOut, PostCard, Say, Tell)
 ACKNOWLEDGED_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0)  # seconds; the policies' targets
 
 
@@ -37,11 +34,11 @@ def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
             metrics.add(pipe, "acknowledgement_seconds", seconds, labels, ACKNOWLEDGED_BUCKETS)
 
 
-def accepted(pipe: "Pipeline", effect: Effect, went: SendResult, at: datetime) -> None:
+def accepted(pipe: "Pipeline", effect: Effect, outcome: OutcomeEvent, at: datetime, *, adopted: bool) -> None:
     """Write down that the other side took a page or a message. Before its outcome is recorded: see above."""
-    if isinstance(effect, MESSAGES) and isinstance(went.outcome, Delivered):
-        due, mark = effect.at.timestamp(), went.outcome.ts
-        taken = Record(What.ACCEPTED, effect.id, effect.kind, due, at.timestamp(), mark=mark, adopted=went.adopted)
+    if effect.message and isinstance(outcome, Delivered):
+        due = effect.at.timestamp()
+        taken = Record(What.ACCEPTED, effect.id, effect.kind, due, at.timestamp(), mark=outcome.ts, adopted=adopted)
         _write(pipe, [taken])
 
 
@@ -55,21 +52,21 @@ def _decided(before: Incident | None, after: Incident) -> Iterator[Record]:
     for c in fired:
         name = f"{after.id}:{c.id}@{c.due.timestamp()}"
         yield Record(What.FIRED, name, c.kind, c.due.timestamp(), now.timestamp())
-    old = {e.id: e for e in before.effects if isinstance(e, PAGES)} if before else {}
-    new = {e.id: e for e in after.effects if isinstance(e, PAGES)}
+    old = {e.id: e for e in before.effects if isinstance(e, PagePerson)} if before else {}
+    new = {e.id: e for e in after.effects if isinstance(e, PagePerson)}
     for page in (e for id, e in new.items() if id not in old):
         due = min((c.due for c in fired), default=page.at)  # of several at once, after an outage, the oldest
         yield Record(What.DECIDED, page.id, page.kind, due.timestamp(), page.at.timestamp())
     for page in old.values():
-        if _wanted(page, before) and not (page.id in new and _wanted(page, after)) and not after.copy_of(page.id):
+        if before and before.page_to_send(page) and not _still_to_go(page, after):
             yield Record(What.CALLED_OFF, page.id, page.kind, page.at.timestamp(), max(now, page.at).timestamp())
     yield from _acknowledged(before, after)
 
 
-def _wanted(effect: SendPage | PageBy, incident: Incident | None) -> bool:
-    """Whether a page that waits still has to go out."""
-    page = incident.page(effect.page) if incident and incident.open else None
-    return page is not None and page.state is PageState.OPEN and effect.nth >= page.sent
+def _still_to_go(effect: PagePerson, incident: Incident) -> bool:
+    """Whether it is pending still, or arrived."""
+    pending = incident.effect(effect.id) is not None and incident.page_to_send(effect) is not None
+    return pending or incident.copy_of(effect.id) is not None
 
 
 def _moment(before: Incident | None, after: Incident) -> datetime:

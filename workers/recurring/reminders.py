@@ -17,7 +17,6 @@ from bot.render.oncall import Here
 from escalation.config.policy import HandoverRules
 from escalation.incident.model import Incident
 from escalation.messages.oncall import Announcer
-from escalation.messages.template import Wording
 from escalation.oncall import overrides as arranging
 from escalation.oncall.reminders import (
     AnyReminder,
@@ -35,7 +34,7 @@ from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
 from workers.delivery.members import Members
-from workers.delivery.slack import broken
+from workers.delivery.plan import company_wording
 from workers.queue.leases import lease_key
 
 ROUTINE = "tocsin:routine"
@@ -70,7 +69,7 @@ class Reminders:
         self._context = context
         self._stopping = stopping
         self._people = Members(context.service, context.slack)
-        self._wording = Wording(context.service.company.templates, broken)
+        self._wording = company_wording(context.service.company)
 
     def say(self, now: datetime) -> int:
         """Send all that is owed and not done; how many messages that were."""

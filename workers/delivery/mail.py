@@ -1,27 +1,38 @@
-"""After an outage one mail pages a person for all that they missed: its letters share an envelope.
+"""Mail: pages to who is paged, and communications to stakeholders.
 
-The first that an outage held up opens the envelope and waits a moment for the others. What goes with it counts as sent
-once the mail was taken; if it is called off instead, those that were in it share a new one. What is urgent waits for
-nothing that is not. Like every mail this is at least once: after a crash in mid-send a letter may come in two mails.
+After an outage one mail pages a person for all that they missed: its letters share an envelope. The first that an
+outage held up opens the envelope and waits a moment for the others. What goes with it counts as sent once the mail was
+taken; if it is called off instead, those that were in it share a new one. What is urgent waits for nothing that is not.
+Like every mail this is at least once: after a crash in mid-send a letter may come in two mails.
 
 `tocsin:envelope:{address}` says of each effect whose mail it goes with, and `SENT` when that was taken; `first` is the
 one that others may still join, since `since`, and `urgent` whether it is that.
 """
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.errors import TooNew
-from escalation.incident.effects import PageBy
-from escalation.incident.events import Delivered
+from escalation.incident.effects import Effect, MailOut, PageBy
+from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
+from escalation.messages.mail import Call, page_letter, stakeholder_letter
+from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
+from escalation.values import PersonId
+from workers.channels.failures import Failed, Kind
+from workers.channels.smtp import MailClient
 from workers.delivery.outage_grouping import held_up
-from workers.delivery.plan import RetryAt, SendResult
+from workers.delivery.plan import Plan, Planned, RetryAt, SendResult, company_wording, sending
+from workers.delivery.rate_limits import Budget
 from workers.queue.leases import TRIES_SECONDS, tries_key
 
+STAKEHOLDERS = "stakeholders"
+# A provider's patience is not known beforehand; ten at once and then five a second troubles none.
+MAIL = Budget("mail", 0.2, 10)
 OPEN_FOR = timedelta(seconds=2)  # what an outage held up is decided within that
 LONGEST = timedelta(seconds=30)  # between two looks at a mail that is still on its way
 MOST = 30  # letters beside the first: mail servers have limits
@@ -46,6 +57,76 @@ _SEAL = """
 if redis.call('HGET', KEYS[1], 'first') == ARGV[1] then redis.call('HDEL', KEYS[1], 'first') end
 return redis.call('HGETALL', KEYS[1])
 """
+
+
+class MailPlanner:
+    """Plans mails. Whether one may have gone before makes no difference: nobody can be asked."""
+
+    def __init__(self, client: MailClient, service: IncidentService) -> None:
+        self._client = client
+        self._service = service
+        self._envelopes = Envelopes(service.store)
+        self._wording = company_wording(service.company)
+
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
+        """The mail, or its outcome when there is nothing (left) to send."""
+        match effect:
+            case PageBy():
+                return self._page(incident, effect, now)
+            case MailOut():
+                return self._communication(incident, effect)
+            case _:
+                raise TypeError(f"mail does not carry {effect.kind}")
+
+    def _page(self, incident: Incident, effect: PageBy, now: datetime) -> Planned:
+        call = _call(incident, effect)
+        if call is None:
+            return Dropped(effect=effect.id, why="moot")
+        to = self._address(call.page.person)
+        if not to:
+            return Dropped(effect=effect.id, why="no address is known")
+        elsewhere = self._envelopes.join(incident, effect, to, now)
+        if elsewhere:
+            return elsewhere
+        return Plan(MAIL, sending(effect, lambda: self._send_together(to, call, effect)))
+
+    def _send_together(self, to: str, call: Call, effect: PageBy) -> None:
+        enclosed = self._enclosed(self._envelopes.seal(to, effect))
+        letter = page_letter([call, *filter(None, enclosed.values())], self._service.store.directory().names)
+        try:
+            self._client.send([to], letter, effect.id)
+        except Failed as failed:
+            if failed.kind is Kind.OURS:
+                self._envelopes.part(to, enclosed)
+            raise
+        self._envelopes.sent(to, enclosed)
+
+    def _enclosed(self, effect_ids: tuple[str, ...]) -> dict[str, Call | None]:
+        """What goes with a mail: None for what calls nobody by now. Without what cannot be read here."""
+        found: dict[str, Call | None] = {}
+        for effect_id in effect_ids:
+            with contextlib.suppress(KeyError, ValueError, TooNew):
+                incident = self._service.store.get(incident_of(effect_id))
+                found[effect_id] = _call(incident, incident.effect(effect_id))
+        return found
+
+    def _communication(self, incident: Incident, effect: MailOut) -> Planned:
+        roster = self._service.roster(self._service.clock())
+        to = [a for p in roster.of(STAKEHOLDERS) if (a := self._address(p))]
+        if not to or incident.private:
+            return Dropped(effect=effect.id, why="there is nobody to mail")
+        names = self._service.store.directory().names
+        letter = stakeholder_letter(incident, incident.entry(effect.entry), self._wording, names)
+        return Plan(MAIL, sending(effect, lambda: self._client.send(to, letter, effect.id)))
+
+    def _address(self, person: PersonId) -> str:
+        return self._service.company.mail_of(person, self._service.store.directory())
+
+
+def _call(incident: Incident, effect: Effect | None) -> Call | None:
+    """The page of a mail, while it still has to go out."""
+    page = incident.page_to_send(effect) if isinstance(effect, PageBy) else None
+    return Call(incident, page) if page else None
 
 
 class Envelopes:

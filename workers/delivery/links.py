@@ -1,0 +1,27 @@
+"""Telling another incident of this one: done here and not outside, and twice is as good as once."""
+
+import contextlib
+from datetime import datetime
+
+from escalation.errors import NotFound
+from escalation.incident.effects import Effect, LinkOther
+from escalation.incident.events import Delivered, Linked
+from escalation.incident.model import Incident
+from escalation.service import IncidentService
+from workers.delivery.plan import Planned
+
+
+class LinkPlanner:
+    """Plans what no channel carries."""
+
+    def __init__(self, service: IncidentService) -> None:
+        self._service = service
+
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
+        """Its outcome: the other incident knows."""
+        if not isinstance(effect, LinkOther):
+            raise TypeError(f"{effect.kind} is for a channel")
+        home = incident.coordinated_in or incident.id
+        with contextlib.suppress(NotFound):
+            self._service.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
+        return Delivered(effect=effect.id)
