@@ -253,9 +253,13 @@ class Company(Staff):
         """The configuration's key of a member; None for somebody it does not list."""
         return next((key for key in self.people if self.member(key, directory) == member), None)
 
+    def entry_of(self, person: PersonId, directory: "Directory") -> PersonEntry | None:
+        """What the configuration says of somebody, by their key or member id; None when it does not list them."""
+        return self.people.get(person if person in self.people else self.key_of(person, directory) or "")
+
     def mail_of(self, person: PersonId, directory: "Directory") -> str:
         """Where somebody's mail goes: an address for pages of its own, else the one that finds them in Slack."""
-        entry = self.people.get(person if person in self.people else self.key_of(person, directory) or "")
+        entry = self.entry_of(person, directory)
         return (entry.mail or entry.email or "") if entry else ""
 
     def lead_of(self, service: str) -> str | None:
