@@ -14,7 +14,7 @@ from rich.text import Text
 from escalation.errors import TooNew
 from tocsin.commands.output import one_line
 from tocsin.config.loader import ConfigError
-from tocsin.config.settings import Settings, SettingsError
+from tocsin.config.settings import SettingsError
 from tocsin.errors import Refusal
 from tocsin.run.embedded import EmbeddedError
 
@@ -34,14 +34,6 @@ class Commands(click.Group):
         except redis.RedisError as wrong:
             said = str(wrong).rstrip(".")
             raise Refusal(f"Redis does not answer as it should: {said}. `tocsin doctor` looks closer.") from None
-
-
-def redis_name(settings: Settings) -> str:
-    """Redis as people may read it: no password."""
-    if settings.redis_url is None:
-        return f"the embedded server of {settings.data}"
-    scheme, _, rest = settings.redis_url.get_secret_value().partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def print_json(data: Any) -> None:

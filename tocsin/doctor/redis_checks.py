@@ -9,12 +9,12 @@ from redis import Redis
 
 from bot.http.health import alive
 from escalation import processes
-from tocsin.commands.terminal import redis_name
 from tocsin.config.addresses import Address, sentinel
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, fine, no, perhaps
 from tocsin.run import embedded
 from tocsin.run import redis as server
+from tocsin.run.redis import redis_name
 
 PARTS = ("bot", *processes.PARTS)
 MOST_SKEW = 1.0  # seconds; a page promises to be that punctual

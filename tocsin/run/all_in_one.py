@@ -10,12 +10,12 @@ from functools import partial
 import click
 
 from escalation.processes import PARTS
-from tocsin.commands.terminal import redis_name
 from tocsin.config.addresses import Address
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import Settings
 from tocsin.errors import Refusal
 from tocsin.run import embedded, lifeline, logs, wiring
+from tocsin.run.redis import redis_name
 from tocsin.run.supervisor import Child, Supervisor
 
 PORT_WAIT = 3.0  # seconds: what a killed instance left behind is gone by then

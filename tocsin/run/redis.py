@@ -85,3 +85,11 @@ def reading(redis: Redis) -> Store:
 
 def _no_outbox(pipe: object, changes: Sequence[Commit]) -> None:
     raise RuntimeError("the terminal only reads")
+
+
+def redis_name(settings: Settings) -> str:
+    """Redis as people may read it: no password."""
+    if settings.redis_url is None:
+        return f"the embedded server of {settings.data}"
+    scheme, _, rest = settings.redis_url.get_secret_value().partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the clients and planners themselves import this module
-    from escalation.service import IncidentService
+from escalation.service import IncidentService
+
+if TYPE_CHECKING:  # it imports this module
     from workers.channels.slack import SlackClient
-    from workers.delivery.plan import Planner
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Sent:
 class Channels:
     """The channels that are set up.
 
-    `others`: the name of a channel beside Slack (escalation.config.policy.Via) -> what makes its planner, around its
-    client.
+    `others`: the name of a channel beside Slack (escalation.config.policy.Via) -> what makes its planner around its
+    client (delivery.plan.Planner, which is above this package).
     """
 
     slack: "SlackClient"
-    others: Mapping[str, "Callable[[IncidentService], Planner]"] = field(default_factory=dict)
+    others: Mapping[str, Callable[[IncidentService], Any]] = field(default_factory=dict)
