@@ -1,5 +1,6 @@
 """Time as people write it: durations, instants, weekdays and zones."""
 
+import functools
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -53,6 +54,13 @@ Duration = Annotated[
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
+@functools.lru_cache(maxsize=64)  # every incident names the same few
+def weekday(text: str) -> int | None:
+    """Read a day's name or at least its first three letters, in any case: 0 is Monday. None for anything else."""
+    word = text.lower()
+    return next((n for n, name in enumerate(DAYS) if len(word) >= 3 and name.lower().startswith(word)), None)
+
+
 def known_zone(name: str) -> str:
     """A zone name of the IANA database, as given; ValueError otherwise."""
     try:
@@ -92,7 +100,7 @@ def _absolute(text: str) -> datetime | None:
 def _meant(day: str, at: time, zone: ZoneInfo, now: datetime) -> datetime:
     today = now.astimezone(zone).date()
     instant = datetime.combine(_day(day, today), at, zone).astimezone(UTC)
-    if _weekday(day) is not None and instant <= now:
+    if weekday(day.strip(" ,")) is not None and instant <= now:
         instant = datetime.combine(_day(day, today) + timedelta(days=7), at, zone).astimezone(UTC)
     return instant
 
@@ -101,9 +109,9 @@ def _day(text: str, today: date) -> date:
     word = text.strip(" ,").lower()
     if word in ("today", "tomorrow"):
         return today + timedelta(days=word == "tomorrow")
-    weekday = _weekday(word)
-    if weekday is not None:
-        return today + timedelta(days=(weekday - today.weekday()) % 7)
+    named = weekday(word)
+    if named is not None:
+        return today + timedelta(days=(named - today.weekday()) % 7)
     return _date(word)
 
 
@@ -114,9 +122,3 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"there is no {text} in the calendar; {EXAMPLES}") from None
-
-
-def _weekday(text: str) -> int | None:
-    word = text.strip(" ,").lower()
-    found = [n for n, name in enumerate(DAYS) if len(word) >= 3 and name.lower().startswith(word)]
-    return found[0] if len(found) == 1 else None

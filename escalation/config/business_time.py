@@ -3,7 +3,6 @@
 Opening hours are local wall-clock times; everything that comes out is UTC, so a DST change needs no case of its own.
 """
 
-import functools
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from escalation.times import DAYS, Zone, format_duration, parse_duration, spoken_duration
+from escalation.times import DAYS, Zone, format_duration, parse_duration, spoken_duration, weekday
 from escalation.values import Frozen
 
 _SEARCHED = 400  # days; a calendar without an opening for that long is a mistake
@@ -116,16 +115,11 @@ def _parse_days(value: Any) -> Any:
     return tuple(_weekday(day) for day in (value if isinstance(value, list | tuple) else [value]))
 
 
-@functools.lru_cache(maxsize=64)  # every incident names the same few
-def _days_like(start: str) -> tuple[int, ...]:
-    return tuple(n for n, d in enumerate(DAYS) if len(start) >= 3 and d.lower().startswith(start))
-
-
 def _weekday(text: Any) -> int:
-    names = _days_like(str(text).lower())
-    if len(names) != 1:
+    day = weekday(str(text))
+    if day is None:
         raise ValueError(f"'{text}' is not a weekday; write days like Monday-Friday or [Monday, Wednesday]")
-    return names[0]
+    return day
 
 
 def _show_days(days: tuple[int, ...]) -> list[str]:

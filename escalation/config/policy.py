@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
 
 from escalation.config.business_time import Wait, WaitFor
-from escalation.times import DAYS, Duration
+from escalation.times import DAYS, Duration, weekday
 from escalation.values import Frozen
 
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -375,10 +375,10 @@ def _time_of_day(text: Any) -> Any:
 def _weekday(text: Any) -> Any:
     if isinstance(text, int):
         return text
-    names = [n for n, d in enumerate(DAYS) if len(str(text)) >= 3 and d.lower().startswith(str(text).lower())]
-    if len(names) != 1:
+    day = weekday(str(text))
+    if day is None:
         raise ValueError(f"'{text}' is not a weekday; write one like Monday")
-    return names[0]
+    return day
 
 
 TimeOfDay = Annotated[

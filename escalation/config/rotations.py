@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from escalation.times import DAYS, Duration, Zone, format_duration
+from escalation.times import DAYS, Duration, Zone, format_duration, weekday
 from escalation.values import Channel, Frozen
 
 WEEK = timedelta(weeks=1)
@@ -32,10 +32,10 @@ def parse_handover(text: Any) -> Any:
     if isinstance(text, Handover):
         return text
     match = re.fullmatch(r"([A-Za-z]+)\s+([01]?\d|2[0-3]):([0-5]\d)", str(text).strip())
-    names = [d for d in DAYS if match and len(match[1]) >= 3 and d.lower().startswith(match[1].lower())]
-    if not match or len(names) != 1:
+    day = weekday(match[1]) if match else None
+    if not match or day is None:
         raise ValueError(f"'{text}' is not a handover; write one like 'Monday 00:00'")
-    return Handover(weekday=DAYS.index(names[0]), at=time(int(match[2]), int(match[3])))
+    return Handover(weekday=day, at=time(int(match[2]), int(match[3])))
 
 
 HandoverTime = Annotated[Handover, BeforeValidator(parse_handover), PlainSerializer(str, return_type=str)]
