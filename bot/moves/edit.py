@@ -8,10 +8,10 @@ from bot.moves.update import public_wording
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
 from bot.render.inputs import Choice, FormValues, select, ticks, words
-from bot.render.mrkdwn import clean
 from escalation.config.policy import Said
 from escalation.errors import Refused
 from escalation.incident.events import Edit, MoveEvent
+from escalation.text import clean
 
 # Security is no tick to be taken back: it has a move of its own.
 _TICKS = tuple(flag for flag in FLAGS if flag.value != Said.SECURITY)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.render.mrkdwn import clean, cut, pieces, size
+from bot.render.mrkdwn import cut, pieces, size
+from escalation.text import clean
 
 Block = dict[str, Any]
 

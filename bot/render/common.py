@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot.render.mrkdwn import CLOCK, DAY, brief, clean, emphasised, moment, person
+from bot.render.mrkdwn import CLOCK, DAY, brief, emphasised, moment, person
 from escalation.incident.model import Incident, Status
 from escalation.messages.timeline import MARKS
+from escalation.text import clean
 
 STATUS = {
     Status.INVESTIGATING: "Investigating",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from escalation.text import Channel, Line, Link, Person, Span, Strong, Time
+from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, clean
 
 CLOCK = "{time_secs}"
 EXACT = "{date_num} {time_secs}"
@@ -16,16 +16,9 @@ _FALLBACK = "%Y-%m-%d %H:%M:%S UTC"
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,}")
-# Control characters steer terminals, and marks that reverse the text's direction let one word pass for another.
-_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _URL_ESCAPES = str.maketrans({"<": "%3C", ">": "%3E", "|": "%7C", "&": "&amp;", " ": "%20", "\n": "", "\t": ""})
 _LONGEST_URL = 2000
 _LONGEST_LABEL = 200
-
-
-def clean(text: str) -> str:
-    """Text from outside without what nobody can see; line ends are newlines."""
-    return _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def escape(text: str) -> str:
