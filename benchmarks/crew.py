@@ -13,7 +13,8 @@ from pathlib import Path
 import yaml
 
 from benchmarks.ports import free_ports, is_free
-from tocsin.config.settings import EXAMPLE_CONFIG, PROXIES, Environment
+from escalation.hosts import PROXIES
+from tocsin.config.settings import EXAMPLE_CONFIG, Environment
 from tocsin.run import embedded, lifeline
 
 ROOT = Path(__file__).parent.parent
@@ -81,7 +82,7 @@ class Crew:
         return str(self.folder / f"{POLICIES[(n - 1) % len(POLICIES)]}.yml")
 
     def _add(self, name: str, *argv: str, **own: str) -> None:
-        ours = {field.upper() for field in Environment.model_fields} | {p.upper() for p in PROXIES} | set(PROXIES)
+        ours = {field.upper() for field in Environment.model_fields} | set(PROXIES)
         environment = {k: v for k, v in os.environ.items() if k not in ours} | {
             "TOCSIN_DATA": str(self.data),
             "TOCSIN_SANDBOX_LISTEN": f"127.0.0.1:{self.ports[0]}",

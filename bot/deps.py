@@ -9,8 +9,6 @@ from escalation.config.policy import Policy
 from escalation.service import IncidentService
 from escalation.storage.store import Store
 
-REAL_SLACK = "https://slack.com/api/"
-
 
 @dataclass(frozen=True)
 class BotDeps:
@@ -25,9 +23,9 @@ class BotDeps:
     service: IncidentService
     company: Company
     policy: Policy
+    slack_api_url: str
     app_token: str | None = None
     signing_secret: str | None = None
-    slack_api_url: str = REAL_SLACK
     host: str = "127.0.0.1"
     port: int = 3000
 

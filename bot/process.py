@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -15,6 +16,7 @@ from bot.directory import keep_directory
 from bot.http.routes import web_app
 from bot.slack import client as slack
 from bot.slack.socket_mode import WrongToken
+from escalation.hosts import forget_proxies_for
 
 GRACE = 3  # seconds for requests that are under way at the end
 
@@ -30,7 +32,7 @@ class Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def running(deps: BotDeps, listener: socket.socket) -> AsyncIterator[tuple[Bot, "asyncio.Task[None]"]]:
     """A bot at work, with the task that ends only when something is wrong for good. It is told to end on leaving."""
-    slack.forget_proxies_for(deps.slack_api_url)
+    forget_proxies_for(deps.slack_api_url, os.environ)
     async with slack.session() as session, contextlib.AsyncExitStack() as ending:
         bot = Bot(deps, slack.hasty(deps.bot_token, deps.slack_api_url, session))
         ending.callback(bot.access.close)

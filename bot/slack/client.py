@@ -1,8 +1,5 @@
 """Slack's Web API from the bot's side: one session for the whole process."""
 
-import os
-from urllib.parse import urlsplit
-
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
@@ -13,9 +10,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 CALL_WITHIN = 10.0  # seconds; what people wait for has limits of its own
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 UNREACHABLE = (SlackApiError, aiohttp.ClientError, TimeoutError)  # everything that a call may end with
-PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 
 
 def session() -> aiohttp.ClientSession:
@@ -40,13 +35,6 @@ def _client(
     return AsyncWebClient(
         token=token, base_url=base_url, session=shared, timeout=int(CALL_WITHIN), retry_handlers=handlers
     )
-
-
-def forget_proxies_for(base_url: str) -> None:
-    """Slack's SDK would send even calls to this machine through the environment's proxies."""
-    if urlsplit(base_url).hostname in LOOPBACK:
-        for name in PROXIES:
-            os.environ.pop(name, None)
 
 
 def said_by_slack(error: Exception) -> str:

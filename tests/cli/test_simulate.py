@@ -171,7 +171,7 @@ def parts(here: Path) -> Iterator[BotDeps]:
     company: Company = loader.load(here / "tocsin.yml").company
     with redis_of("fakeredis") as behind:
         made = works(behind, company=company)
-        yield BotDeps("xoxb-nobody", behind, made.store, made.service, company, kars())
+        yield BotDeps("xoxb-nobody", behind, made.store, made.service, company, kars(), "")
 
 
 def answer(parts: BotDeps, typed: str, duty: OncallState = NOTHING_ARRANGED) -> str:

@@ -1,9 +1,11 @@
 """The environment: what is read, what is refused, and that one error names all of it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from escalation.hosts import forget_proxies_for
 from tocsin.config import settings
 from tocsin.config.addresses import Address, sentinel
 from tocsin.config.settings import Environment, SettingsError, load
@@ -186,5 +188,5 @@ def test_a_sentinel_address_is_taken_apart() -> None:
 def test_proxies_are_dropped_for_a_stand_in_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slack's clients send even loopback traffic to a proxy."""
     use(monkeypatch, HTTPS_PROXY="http://proxy:3128", http_proxy="http://proxy:3128")
-    settings.without_proxies(load())
-    assert not {"HTTPS_PROXY", "http_proxy"} & set(settings.os.environ)
+    forget_proxies_for(load().api_url, os.environ)
+    assert not {"HTTPS_PROXY", "http_proxy"} & set(os.environ)

@@ -159,7 +159,7 @@ def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
     for move in FORMS:
         yield "modal_view", move_modal(move, scene, FormState())
     nothing: Any = None
-    parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars())
+    parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars(), "")
     yield "modal_view", declare_modal(parts, FormState(), Draft(words[:200], "P1", words[:2900]))
     yield "home_view", home_view([incident] * 70, [line(words)], "UONCALL")
 

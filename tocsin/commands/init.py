@@ -1,6 +1,7 @@
 """`tocsin init`: asks for the policy and for somebody behind each of its roles, and writes the configuration."""
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,13 @@ from slack_sdk.errors import SlackClientError
 
 from escalation.config.policy import Policy
 from escalation.config.rotations import parse_handover
+from escalation.hosts import forget_proxies_for
 from escalation.times import known_zone
 from escalation.values import parse_channel
 from tocsin.commands import check
 from tocsin.commands.schema import schema_of
 from tocsin.config import loader
-from tocsin.config.settings import Settings, read, without_proxies
+from tocsin.config.settings import Settings, read
 from tocsin.errors import Refusal
 
 HOW = (
@@ -51,7 +53,7 @@ def init(policy_name: str | None, output: Path, force: bool) -> None:
     if name not in shipped:
         raise Refusal(f"There is no policy '{name}'. Shipped are: {', '.join(shipped)}.")
     settings, _ = read()
-    without_proxies(settings)
+    forget_proxies_for(settings.api_url, os.environ)
     answers = ask(loader.load_policy(name), Lookup(settings))
     described = output.with_name(f"{output.stem}.schema.json")
     described.write_text(json.dumps(schema_of("config"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,8 +1,9 @@
 """Addresses as people write them: host:port, the Web API's base, and the ways to reach Redis."""
 
-from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from escalation.hosts import is_loopback
 
 REDIS_FORMS = (
     "write redis://host:6379/0, rediss://…, unix:///path or redis+sentinel://host:26379,host2:26379/mymaster/0"
@@ -32,14 +33,6 @@ def is_real_slack(api_url: str) -> bool:
     """A host under slack.com, where time is never sped up and a company's own configuration is a must."""
     host = urlsplit(api_url).hostname or ""
     return host == "slack.com" or host.endswith(".slack.com")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine and nothing else."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def parse_address(text: str) -> Address:

@@ -1,7 +1,6 @@
 """The environment and `.env`, read once: every missing or wrong variable is named in one error."""
 
 import math
-import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tocsin.config.addresses import Address, check_redis_url, is_loopback, is_real_slack, parse_address
+from tocsin.config.addresses import Address, check_redis_url, is_real_slack, parse_address
 
 SLACK_API = "https://slack.com/api/"
 LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's published tokens, worth nothing elsewhere
@@ -20,7 +19,6 @@ LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 EXAMPLE_CONFIG = Path(__file__).parents[1] / "example.yml"
 LOCAL_SPEED = 60.0
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 T = TypeVar("T")
@@ -102,11 +100,6 @@ class Settings:
     def real_slack(self) -> bool:
         return is_real_slack(self.api_url)
 
-    @property
-    def stand_in_here(self) -> bool:
-        """Slack is played by something on this machine: no proxy may come between."""
-        return is_loopback(urlsplit(self.api_url).hostname or "")
-
     def secrets(self) -> Iterator[str]:
         """Every value that must never be shown."""
         for secret in (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url):
@@ -160,14 +153,6 @@ def read() -> tuple[Settings, list[Problem]]:
         heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
     )
     return settings, problems
-
-
-def without_proxies(settings: Settings) -> None:
-    """Three of the four Slack clients send even loopback traffic to a proxy: none may stand before a stand-in."""
-    if settings.stand_in_here:
-        for name in PROXIES:
-            os.environ.pop(name, None)
-            os.environ.pop(name.upper(), None)
 
 
 def _secret(value: str | None) -> SecretStr | None:

@@ -1,5 +1,6 @@
 """`tocsin doctor`: looks at everything that Tocsin needs, one line each, with a remedy beside each failure."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import click
 
 from escalation.config.company import Company
+from escalation.hosts import forget_proxies_for
 from tocsin.commands import check
 from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
-from tocsin.config.settings import Problem, Settings, read, without_proxies
+from tocsin.config.settings import Problem, Settings, read
 from tocsin.doctor.finding import Finding, fine, no, perhaps
 from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
@@ -23,7 +25,7 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "
 def doctor(as_json: bool) -> None:
     """Look at everything that Tocsin needs. One line each, with a remedy beside each failure."""
     settings, problems = read()
-    without_proxies(settings)
+    forget_proxies_for(settings.api_url, os.environ)
     findings = examine(settings, problems)
     if as_json:
         found = list(findings)

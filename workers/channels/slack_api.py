@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from escalation.hosts import is_loopback
 from workers.channels.failures import Failed, Kind
 from workers.channels.tls import trust
 
 TIMEOUT = 10  # seconds
 PAGE = 200  # items of one page of a list, as Slack advises
 CLOCK_SLACK = timedelta(minutes=2)  # how far Slack's clock and ours may be apart
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class SlackApi:
@@ -32,7 +32,7 @@ class SlackApi:
             token, base_url=base_url, timeout=timeout, retry_handlers=[], logger=quiet, ssl=context
         )
         host = url.hostname or ""
-        if host in _LOOPBACK:
+        if is_loopback(host):
             _leave_proxies_out(self._client, host)
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:

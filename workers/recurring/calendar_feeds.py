@@ -24,6 +24,7 @@ import structlog
 
 from escalation.config.company import Company
 from escalation.config.rotations import Rotation, Shift
+from escalation.hosts import is_loopback
 from escalation.oncall import overrides as arranging
 from escalation.oncall.schedule import Feed
 from workers.context import Context
@@ -37,7 +38,6 @@ MOST_REDIRECTS = 3
 EACH_STEP, ALL_OF_IT = 10.0, 30.0  # seconds
 # Such rules are no shifts, and the library walks through each repeat since the rule began.
 _TOO_OFTEN = re.compile(rb"(?im)^RRULE[^\r\n]*(SECONDLY|MINUTELY|BYSECOND|BYMINUTE=\d+,)")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ def fetch(url: str) -> bytes:
     """A calendar's text. FeedProblem when it does not come, comes slowly or is too large."""
     address = re.sub(r"^webcal://", "https://", url)
     host = urlsplit(address).hostname
-    direct = host in _LOOPBACK  # a proxy would look for it on its own machine
+    direct = is_loopback(host or "")  # a proxy would look for it on its own machine
     ends = time.monotonic() + ALL_OF_IT
     try:
         with (
