@@ -18,7 +18,7 @@ from redis import Redis
 
 from benchmarks.ports import free_port
 from escalation.processes import PARTS
-from escalation.storage.store import SIGNS
+from escalation.storage.heartbeats import SIGNS
 from tocsin.config.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
 from tocsin.run import embedded
 

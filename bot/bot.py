@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import socket
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,10 +11,8 @@ from bot.app import build
 from bot.deps import BotDeps
 from bot.slack.client import UNREACHABLE, said_by_slack
 from bot.slack.socket_mode import RETRY, SocketConnection, wrong_token
-from escalation.storage.store import SIGNS
+from escalation.storage import heartbeats
 
-HEARTBEAT = 2.0  # seconds
-HEARTBEAT_LIVES = 10  # seconds
 log = structlog.get_logger("bot")
 
 
@@ -55,12 +51,8 @@ class Bot:
 
     async def beat(self) -> None:
         """A sign of life every two seconds, for the doctor and the metrics."""
-        key = f"tocsin:alive:bot:{socket.gethostname()}:{os.getpid()}"
+        redis, store, key = self.deps.redis, self.deps.store, heartbeats.own_key("bot")
         while True:
             with contextlib.suppress(StoreUnavailable):
-                await self.access.run(lambda: self._beat(key))
-            await asyncio.sleep(HEARTBEAT)
-
-    def _beat(self, key: str) -> None:
-        self.deps.redis.set(key, int(self.deps.store.now().timestamp()), ex=HEARTBEAT_LIVES)
-        self.deps.redis.sadd(SIGNS, key)
+                await self.access.run(lambda: heartbeats.beat(redis, key, store.now().timestamp()))
+            await asyncio.sleep(heartbeats.EVERY)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from redis import Redis
 from redis.client import Pipeline
 
-KEY = "tocsin:metrics"
+from escalation.storage.indexes import METRICS
+
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0)  # seconds; the promises are at 1 and 2
 
 
 def count(redis: "Redis | Pipeline", name: str, times: int = 1, /, **labels: str) -> None:
     """Add one, or more."""
-    redis.hincrby(KEY, _field(name, labels), times)
+    redis.hincrby(METRICS, _field(name, labels), times)
 
 
 def observe(redis: Redis, name: str, *seconds: float, **labels: str) -> None:
@@ -27,10 +28,10 @@ def add(
     """The same, on a pipeline of the caller's: cumulative buckets, as Prometheus has them."""
     for bound in buckets:
         if within := sum(s <= bound for s in seconds):
-            pipe.hincrby(KEY, _field(f"{name}_bucket", {**labels, "le": f"{bound:g}"}), within)
-    pipe.hincrby(KEY, _field(f"{name}_bucket", {**labels, "le": "+Inf"}), len(seconds))
-    pipe.hincrbyfloat(KEY, _field(f"{name}_sum", labels), sum(max(0.0, s) for s in seconds))
-    pipe.hincrby(KEY, _field(f"{name}_count", labels), len(seconds))
+            pipe.hincrby(METRICS, _field(f"{name}_bucket", {**labels, "le": f"{bound:g}"}), within)
+    pipe.hincrby(METRICS, _field(f"{name}_bucket", {**labels, "le": "+Inf"}), len(seconds))
+    pipe.hincrbyfloat(METRICS, _field(f"{name}_sum", labels), sum(max(0.0, s) for s in seconds))
+    pipe.hincrby(METRICS, _field(f"{name}_count", labels), len(seconds))
 
 
 def _field(name: str, labels: dict[str, str]) -> str:

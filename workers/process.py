@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -17,14 +16,12 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from escalation.processes import Part
-from escalation.storage.store import SIGNS
+from escalation.storage import heartbeats
 from workers import jobs
 from workers.clock import sweep, ticker
 from workers.context import Context
 from workers.queue.rq import BEHIND, OwnJob, queue, queue_key
 
-ALIVE_SECONDS = 10
-BEAT_EVERY = 2.0  # seconds
 WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least
 MAINTENANCE = 60
 AWAY_SLEEP = 0.5
@@ -39,15 +36,14 @@ class Heartbeat:
 
     def __init__(self, redis: Redis, part: str) -> None:
         self._redis = redis
-        self._key = f"tocsin:alive:{part}:{socket.gethostname()}:{os.getpid()}"
+        self._key = heartbeats.own_key(part)
         self._next = 0.0
 
     def beat(self) -> None:
         """Say so, every two seconds at most."""
         if time.monotonic() >= self._next:
-            self._redis.set(self._key, int(time.time()), ex=ALIVE_SECONDS)
-            self._redis.sadd(SIGNS, self._key)
-            self._next = time.monotonic() + BEAT_EVERY
+            heartbeats.beat(self._redis, self._key, time.time())
+            self._next = time.monotonic() + heartbeats.EVERY
 
     def stop(self) -> None:
         """Say that this part has ended, so that nobody counts on it."""

@@ -1,7 +1,6 @@
 """Whether Tocsin can work, and its numbers for Prometheus. Read from Redis at each request; no words of incidents."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,28 +11,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from escalation.processes import PARTS, QUEUES
-from escalation.storage.indexes import ALARMS
-from escalation.storage.store import SIGNS, Store
-
-METRICS = "tocsin:metrics"
+from escalation.storage.heartbeats import alive
+from escalation.storage.indexes import ALARMS, METRICS
+from escalation.storage.store import Store
 
 _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
-
-
-def alive(redis: Redis) -> dict[str, int]:
-    """Part -> how many processes are alive: each keeps a key `tocsin:alive:{part}:{host}:{pid}` from expiring.
-
-    Their names are kept in a set: a search for them would go through every incident and every job.
-    """
-    kept: Any = redis.smembers(SIGNS)
-    names = sorted(str(name, "utf-8") for name in kept)
-    with redis.pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.exists(name)
-        found = dict(zip(names, pipe.execute(), strict=True))
-    if gone := [name for name, there in found.items() if not there]:
-        redis.srem(SIGNS, *gone)
-    return dict(Counter(name.split(":")[2] for name, there in found.items() if there))
 
 
 def problems(redis: Redis, slack_connected: bool) -> list[str]:

@@ -3,7 +3,7 @@
 Keys: `tocsin:incident:{id}` the state; `tocsin:open` the open ids, and `tocsin:open:{severity}` by declaration;
 `tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with something ahead of them; `tocsin:rooms` whose
 war room a channel is or was; `tocsin:shared` open ids that share a war room with others of their time; `tocsin:alarms`
-what must happen when. Sorted sets are scored in epoch seconds, as floats.
+what must happen when; `tocsin:metrics` what the workers count. Sorted sets are scored in epoch seconds, as floats.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ ALL = "tocsin:incidents"
 ROOMS = "tocsin:rooms"
 URGENT = "tocsin:urgent"
 SHARED = "tocsin:shared"
+METRICS = "tocsin:metrics"
 
 
 def key(incident_id: str) -> str:

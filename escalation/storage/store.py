@@ -1,10 +1,9 @@
-"""Incidents in Redis: the one module of the domain that does I/O. A change, its due times and its jobs are one commit.
+"""Incidents in Redis. A change, its due times and its jobs are one commit. The domain does I/O in this package only.
 
-Keys (JSON or plain text) beside those of `escalation.storage.indexes`: `tocsin:counter:{day}` the day's number;
+Keys (JSON or plain text) beside those of `indexes` and `heartbeats`: `tocsin:counter:{day}` the day's number;
 `tocsin:key:{key}` what a modal's submit made; `tocsin:directory` the workspace's people; `tocsin:away` the last outage;
-`tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:signs` the names of the keys that live
-processes keep; `tocsin:upkeep` is there for a while after the regular work was asked for; `tocsin:ledger` what happened
-when, for the objectives.
+`tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:upkeep` is there for a
+while after the regular work was asked for; `tocsin:ledger` what happened when, for the objectives.
 """
 
 import functools
@@ -27,7 +26,6 @@ from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, open_of
 
-SIGNS = "tocsin:signs"
 DIRECTORY = "tocsin:directory"
 DUTY = "tocsin:duty"
 AWAY = "tocsin:away"

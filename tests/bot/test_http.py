@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from escalation.incident.events import MarkSecurity
 from escalation.processes import PARTS
-from escalation.storage.store import SIGNS
+from escalation.storage.heartbeats import SIGNS
 from tests.support.bot import Json, Office, control, eventually, open_office, user
 
 SECRET = "zebrafish"

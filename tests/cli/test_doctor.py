@@ -11,7 +11,7 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from escalation.storage.store import SIGNS
+from escalation.storage.heartbeats import SIGNS
 from sandbox.server import RunningWorkspace, running
 from tests.support import http
 from tocsin.cli import main

@@ -22,13 +22,13 @@ from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.model import Facts, Incident
 from escalation.service import IncidentService
+from escalation.storage.indexes import METRICS
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
 from tests.support.http import web
 from tests.support.pump import Pump
 from tests.support.story import START, kars
 from tocsin.run.channels import REGISTERED
-from workers import metrics
 from workers.channels import Channels
 from workers.channels.slack import SlackClient
 from workers.context import Context
@@ -177,7 +177,7 @@ class Works:
     def counted(self, name: str, **labels: str) -> int:
         """A counter of /metrics."""
         field = f"{name}|{','.join(f'{k}={v}' for k, v in labels.items())}"
-        return int(self.redis.hget(metrics.KEY, field) or 0)
+        return int(self.redis.hget(METRICS, field) or 0)
 
 
 def works(

@@ -7,6 +7,7 @@ import pytest
 
 from escalation.incident.events import Acknowledge
 from escalation.incident.model import EntryKind, Incident
+from escalation.storage.indexes import METRICS
 from tests.support.story import START
 from tests.support.worker import BACKENDS, Works, redis_of, works
 from workers import jobs, metrics
@@ -33,7 +34,7 @@ def test_a_checkpoint_fires_once_however_often_its_job_comes(parts: Works) -> No
     for _ in range(3):
         jobs.checkpoint_due(incident.id, "unacknowledged-1")
     assert fired(parts, incident) == 1
-    assert parts.redis.hget(metrics.KEY, "checkpoints_total") == b"1"
+    assert parts.redis.hget(METRICS, "checkpoints_total") == b"1"
 
 
 def test_a_job_that_comes_early_sets_its_clock_again(parts: Works) -> None:
@@ -67,8 +68,8 @@ def test_many_checkpoints_fire_in_one_job(parts: Works) -> None:
     for _ in range(2):
         jobs.checkpoints_due(alarms)
     assert [fired(parts, i) for i in incidents] == [1, 1, 0]
-    assert parts.redis.hget(metrics.KEY, "checkpoints_total") == b"2"
-    assert float(parts.redis.hget(metrics.KEY, "lateness_seconds_sum|kind=checkpoint") or 0) == pytest.approx(4)
+    assert parts.redis.hget(METRICS, "checkpoints_total") == b"2"
+    assert float(parts.redis.hget(METRICS, "lateness_seconds_sum|kind=checkpoint") or 0) == pytest.approx(4)
     assert parts.now(incidents[0]).stamp == parts.now(incidents[1]).stamp
 
 
@@ -109,7 +110,7 @@ def test_lateness_is_counted_in_cumulative_buckets(parts: Works) -> None:
     """As Prometheus has them."""
     for seconds in (0.01, 0.07, 1.5, 999.0):
         metrics.observe(parts.redis, "lateness_seconds", seconds, kind="page")
-    found = {str(k, "utf-8"): float(v) for k, v in parts.redis.hgetall(metrics.KEY).items()}
+    found = {str(k, "utf-8"): float(v) for k, v in parts.redis.hgetall(METRICS).items()}
     assert [found[f"lateness_seconds_bucket|kind=page,le={le}"] for le in ("0.05", "0.1", "2", "300", "+Inf")] == [
         1,
         2,
@@ -126,4 +127,4 @@ def test_a_checkpoints_lateness_is_measured_from_its_due_time(parts: Works) -> N
     incident = parts.declare("P0")
     parts.clock.push(minutes=15, seconds=3)
     jobs.checkpoint_due(incident.id, "unacknowledged-1")
-    assert float(parts.redis.hget(metrics.KEY, "lateness_seconds_sum|kind=checkpoint") or 0) == pytest.approx(3)
+    assert float(parts.redis.hget(METRICS, "lateness_seconds_sum|kind=checkpoint") or 0) == pytest.approx(3)

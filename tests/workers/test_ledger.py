@@ -11,11 +11,12 @@ from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, Delivered, StartFix
 from escalation.incident.model import Facts
 from escalation.slo import Objective, Record, Report, Row, What, decode, encode
+from escalation.storage.indexes import METRICS
 from escalation.storage.store import LEDGER
 from tests.support.http import web
 from tests.support.story import START
 from tests.support.worker import BACKENDS, Works, example, redis_of, works
-from workers import jobs, metrics
+from workers import jobs
 from workers.queue import ledger
 from workers.recurring import slo_breach
 from workers.recurring.slo_breach import SloBreach
@@ -89,8 +90,8 @@ def test_an_acknowledgement_is_written_down_once(alone: Works) -> None:
         alone.service.handle(incident.id, event)
     found = row(report(alone), "P0 acknowledged")
     assert (found.count, found.in_time, found.p50) == (1, 1, 240)
-    assert alone.redis.hget(metrics.KEY, "acknowledgement_seconds_count|severity=P0") == b"1"
-    assert alone.redis.hget(metrics.KEY, "acknowledgement_seconds_bucket|severity=P0,le=300") == b"1"
+    assert alone.redis.hget(METRICS, "acknowledgement_seconds_count|severity=P0") == b"1"
+    assert alone.redis.hget(METRICS, "acknowledgement_seconds_bucket|severity=P0,le=300") == b"1"
 
 
 def test_an_exercise_says_nothing_of_how_fast_people_are(alone: Works) -> None:

@@ -14,9 +14,8 @@ from escalation.incident.events import Acknowledge
 from escalation.incident.model import Incident
 from escalation.processes import QUEUES
 from escalation.storage.alarms import checkpoint_alarm, effect_alarm, ready
-from escalation.storage.indexes import ALARMS
+from escalation.storage.indexes import ALARMS, METRICS
 from tests.support.worker import BACKENDS, Works, redis_of, works
-from workers import metrics
 from workers.clock.sweep import Sweep
 from workers.queue.leases import Leases
 from workers.queue.outbox import checkpoint_task
@@ -40,7 +39,7 @@ def lose_all_jobs(parts: Works) -> None:
 
 
 def repaired(parts: Works, kind: str) -> int:
-    return int(parts.redis.hget(metrics.KEY, f"repaired_total|kind={kind}") or 0)
+    return int(parts.redis.hget(METRICS, f"repaired_total|kind={kind}") or 0)
 
 
 def calls(parts: Works, *names: str) -> list[tuple[Any, ...]]:

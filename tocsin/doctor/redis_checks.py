@@ -7,8 +7,8 @@ from typing import Any
 import redis
 from redis import Redis
 
-from bot.http.health import alive
 from escalation import processes
+from escalation.storage.heartbeats import alive
 from tocsin.config.addresses import Address, sentinel
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, fine, no, perhaps
