@@ -1,7 +1,7 @@
 """The ground the other values stand on: frozen models and durations as people write them."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
@@ -25,6 +25,12 @@ class Frozen(BaseModel):
 
 
 PersonId = Annotated[str, StringConstraints(max_length=80)]
+PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]
+
+
+def as_list(value: Any) -> Any:
+    """A setting may hold one value or several."""
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def parse_channel(text: str) -> str:

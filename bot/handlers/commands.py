@@ -22,7 +22,7 @@ from bot.render.card import card
 from bot.render.contacts import contacts
 from bot.render.form_state import FormState
 from bot.render.lists import listing, tickets
-from escalation.config.company import suggest
+from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident

@@ -9,7 +9,8 @@ from bot.moves.edit import typed_edit
 from bot.moves.forms import severity_event
 from bot.moves.lead import typed_lead
 from bot.parsing.command import Named, duplicate_of, spoken, who
-from escalation.config.company import Directory, suggest
+from escalation.config.company import Directory
+from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.events import (
     Acknowledge,

@@ -11,7 +11,8 @@ from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from bot.parsing.command import spoken, who
-from escalation.config.company import Company, Directory, suggest
+from escalation.config.company import Company, Directory
+from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
 from escalation.oncall.overrides import Did, next_turn_of, noted

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.deps import BotDeps
-from escalation.config.company import Directory, suggest
+from escalation.config.company import Directory
 from escalation.config.policy import Said, Severity
+from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import EntryKind, Facts
 from escalation.oncall.roster import roster

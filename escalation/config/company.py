@@ -1,29 +1,24 @@
 """Who a company is: its people, roles, teams, services and contacts, as the configuration says."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, model_validator
 
 from escalation.config.business_time import Calendar
+from escalation.config.holders import Holders
 from escalation.config.policy import LEAD, TEAM, Means, OtherWays
+from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
 from escalation.slo import Objective
 from escalation.times import Zone
-from escalation.values import Channel, Frozen, PersonId
+from escalation.values import Channel, Frozen, PersonId, PersonKey, as_list
 
-PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]
 SlackUser = Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
-
-
-def as_list(value: Any) -> Any:
-    """A setting may hold one value or several."""
-    return value if isinstance(value, list | tuple) else (value,)
 
 
 def parse_phone(text: Any) -> str:
@@ -142,53 +137,6 @@ class Contacts(Frozen):
 DYNAMIC = (LEAD, TEAM)  # what they mean depends on the service that an incident concerns
 
 
-class Holder(Frozen):
-    """What stands behind a role: a person's key, `rotation NAME`, `rotation NAME next`, or a user group `S012ABC`."""
-
-    person: PersonKey | None = None
-    rotation: str | None = None
-    next: bool = False
-    group: str | None = None
-
-    def __str__(self) -> str:
-        if self.rotation:
-            return f"rotation {self.rotation}" + (" next" if self.next else "")
-        return self.person or self.group or ""
-
-
-def parse_holder(text: Any) -> Any:
-    """Read one holder; ValueError says what is allowed."""
-    words = str(text).split()
-    match words:
-        case ["rotation", name]:
-            return Holder(rotation=name)
-        case ["rotation", name, "next"]:
-            return Holder(rotation=name, next=True)
-        case [word] if word[:1] == "S" and word.isalnum() and word.upper() == word:
-            return Holder(group=word)
-        case [word]:
-            return Holder(person=word)
-    raise ValueError(f"'{text}' is not a person, 'rotation NAME', 'rotation NAME next' or a user group id")
-
-
-def _one_rotation(holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-    """Two rotations in one role would both be on call, each without knowing of the other's swaps."""
-    names = list(dict.fromkeys(h.rotation for h in holders if h.rotation))
-    if len(names) > 1:
-        raise ValueError(
-            f"rotation {names[1]} is the second rotation of this role, after {names[0]}; "
-            "make one rotation of both, or give the second its own role"
-        )
-    return holders
-
-
-Holders = Annotated[
-    tuple[Annotated[Holder, BeforeValidator(lambda v: v if isinstance(v, Holder) else parse_holder(v))], ...],
-    BeforeValidator(as_list),
-    AfterValidator(_one_rotation),
-]
-
-
 class Workspace(Frozen):
     """The channels that Tocsin writes to, by name or id."""
 
@@ -238,10 +186,7 @@ class Company(Staff):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Company":
-        for where, kind, name in self._references():
-            known = self._known(kind)
-            if name not in known:
-                raise ValueError(f"{where}: there is no {kind} called '{name}'{suggest(name, known)}")
+        refuse(unknown_names(self.model_dump(mode="json")))
         return self
 
     def member(self, key: str, directory: "Directory") -> PersonId:
@@ -281,49 +226,6 @@ class Company(Staff):
         if role == LEAD:
             return any(self.lead_of(s) for s in self.services)
         return role == TEAM and any(self.team_of(s).members for s in self.services)
-
-    def _known(self, kind: str) -> set[str]:
-        known: dict[str, Iterable[str]] = {
-            "person": self.people,
-            "rotation": self.rotations,
-            "role": self.roles,
-            "team": self.teams,
-            "vendor": self.contacts.vendors,
-        }
-        return set(known[kind])
-
-    def _references(self) -> Iterator[tuple[str, str, str]]:
-        for role, holders in self.roles.items():
-            for holder in holders:
-                if holder.person:
-                    yield f"roles.{role}", "person", holder.person
-                if holder.rotation:
-                    yield f"roles.{role}", "rotation", holder.rotation
-        for name, rotation in self.rotations.items():
-            yield from ((f"rotations.{name}.people", "person", p) for p in rotation.people)
-        for name, team in self.teams.items():
-            yield from ((f"teams.{name}", "person", p) for p in (team.lead, *team.members) if p)
-        for name, service in self.services.items():
-            yield from ((f"services.{name}.{kind}", kind_of, key) for kind, kind_of, key in self._owners(service))
-        for move, roles in self.permissions.items():
-            yield from ((f"permissions.{move}", "role", r) for r in roles)
-
-    def _owners(self, service: Service) -> Iterator[tuple[str, str, str]]:
-        """A team's name is only a word as long as `teams` lists none."""
-        if service.lead:
-            yield "lead", "person", service.lead
-        if service.team and self.teams:
-            yield "team", "team", service.team
-        if service.vendor:
-            yield "vendor", "vendor", service.vendor
-
-
-def suggest(name: str, known: set[str]) -> str:
-    """`; did you mean 'dana'?` for the nearest known name, or the list of them when none is near."""
-    near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known are: {', '.join(sorted(known))}" if known else ""
 
 
 class Directory(Frozen):

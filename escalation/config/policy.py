@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
 
 from escalation.config.business_time import Wait, WaitFor
+from escalation.config.references import refuse, unknown_roles
 from escalation.times import DAYS, Duration, weekday
 from escalation.values import Frozen
 
@@ -451,10 +452,5 @@ class Policy(Frozen):
 
     @model_validator(mode="after")
     def _roles_are_named(self) -> "Policy":
-        for severity, policy in self.severities.items():
-            if missing := sorted(policy.roles() - set(self.roles)):
-                raise ValueError(f"{severity} pages {', '.join(missing)}, which `roles` does not list")
-        for activity in self.activities:
-            if activity.owner not in self.roles:
-                raise ValueError(f"activity {activity.id} is owned by {activity.owner}, which `roles` does not list")
+        refuse(unknown_roles(self.model_dump(mode="json", exclude_none=True)))
         return self

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 
-from escalation.config.company import DYNAMIC, Company, Directory, Holder
+from escalation.config.company import DYNAMIC, Company, Directory
+from escalation.config.holders import Holder
 from escalation.config.policy import Policy, Severity
 from escalation.oncall.roster import Roster, roster, unasked
 from escalation.oncall.schedule import OncallState, absences, boundaries, on_duty, shift_at

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
-from escalation.config.company import Company, suggest
+from escalation.config.company import Company
+from escalation.config.references import suggest
 from escalation.config.rotations import Shift
 from escalation.errors import Refused
 from escalation.oncall.schedule import (

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from escalation.config.company import Company, Directory, Holder
+from escalation.config.company import Company, Directory
+from escalation.config.holders import Holder
 from escalation.config.policy import LEAD, TEAM
 from escalation.oncall.schedule import NOTHING_ARRANGED, OncallState, next_on_duty, on_duty
 from escalation.values import PersonId

@@ -190,7 +190,7 @@ def test_a_key_that_means_somebody_else_now_does_not_page_the_former_one() -> No
         ({"services": {"checkout": {"lead": "zed"}}}, "services.checkout.lead"),
         (
             {"teams": {"core": {"members": ["dona"]}}},
-            "teams.core: there is no person called 'dona'; did you mean 'dana'?",
+            "teams.core.members: there is no person called 'dona'; did you mean 'dana'?",
         ),
         ({"teams": {"core": {}}, "services": {"api": {"team": "cor"}}}, "no team called 'cor'; did you mean 'core'?"),
         ({"services": {"api": {"vendor": "stripe"}}}, "services.api.vendor: there is no vendor called 'stripe'"),

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import click
 
 from bot.render.mrkdwn import plain
-from escalation.config.company import Company, Directory, suggest
+from escalation.config.company import Company, Directory
 from escalation.config.policy import Severity
+from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import Facts
 from escalation.oncall.roster import roster, unasked

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from escalation.config.company import suggest
-from tocsin.config.yaml_lines import Document, Fault, Path
+from escalation.config.references import Path, suggest
+from tocsin.config.yaml_lines import Document, Fault
 
 # The values' own patterns, as people would say them.
 PATTERNS = {

@@ -7,7 +7,7 @@ import holidays
 from holidays.registry import COUNTRIES
 
 from escalation.config.business_time import Calendar
-from escalation.config.company import suggest
+from escalation.config.references import suggest
 
 BEFORE, AHEAD = 1, 5  # years: an incident that is still open began last year at the earliest; a process is restarted
 

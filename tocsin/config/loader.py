@@ -9,12 +9,15 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 import escalation
+from escalation.config import references
 from escalation.config.company import DYNAMIC, Company
 from escalation.config.policy import Policy
+from escalation.incident.events import Move
 from escalation.messages import template
-from tocsin.config import errors, holidays, policy_checks, references, yaml_lines
+from tocsin.config import errors, holidays, policy_checks, yaml_lines
 from tocsin.config.yaml_lines import Document, Fault
 
+PERMISSIONS = {"declare", *(str(m) for m in Move)}
 SHIPPED = Path(escalation.__file__).with_name("policies")
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,10 +64,10 @@ class Source:
             self.document = Document(faults=[Fault(1, "cannot be read: it is not UTF-8 text")])
         self.faults = list(self.document.faults)
 
-    def blame(self, path: yaml_lines.Path, text: str) -> None:
+    def blame(self, path: references.Path, text: str) -> None:
         self.faults.append(Fault(self.document.line(path), text))
 
-    def finding(self, path: yaml_lines.Path, text: str) -> Finding:
+    def finding(self, path: references.Path, text: str) -> Finding:
         return Finding(str(self.path), self.document.line(path), text)
 
     def findings(self) -> list[Finding]:
@@ -88,9 +91,10 @@ class Source:
 def load(path: Path) -> Loaded:
     """Read a configuration and the policy it names. ConfigError lists all that is wrong in both files."""
     source = Source(path)
-    unknown = references.unknown(source.document.data)
+    unknown = list(references.unknown_names(source.document.data))
     for place, text in unknown:
         source.blame(place, text)
+    _check_permissions(source)
     company = source.validate(Company, whole=not unknown)
     _check_country(source)
     _check_templates(source)
@@ -126,26 +130,30 @@ def is_path(policy: str) -> bool:
 
 
 def _policy(source: Source) -> Policy | None:
-    unknown = list(policy_checks.unknown_roles(source.document.data))
+    unknown = list(references.unknown_roles(source.document.data))
     for place, text in unknown:
         source.blame(place, text)
     return source.validate(Policy, whole=not unknown)
 
 
+def _check_permissions(source: Source) -> None:
+    """What is permitted has to be something that people do."""
+    for move in references.section(source.document.data, "permissions"):
+        if move not in PERMISSIONS:
+            hint = references.suggest(move, PERMISSIONS)
+            source.blame(("permissions", move), f"nothing is called '{move}' that could be permitted{hint}")
+
+
 def _check_country(source: Source) -> None:
     """The country whose holidays are days off has to be one."""
-    data = source.document.data
-    calendar = data.get("calendar") if isinstance(data, dict) else None
-    where = calendar.get("holidays") if isinstance(calendar, dict) else None
+    where = references.section(source.document.data, "calendar").get("holidays")
     if isinstance(where, str) and (why := holidays.unknown(where)):
         source.blame(("calendar", "holidays"), why)
 
 
 def _check_templates(source: Source) -> None:
     """Each template of the company's own is tried as it will be used."""
-    data = source.document.data
-    templates = data.get("templates") if isinstance(data, dict) else None
-    for name, text in templates.items() if isinstance(templates, dict) else ():
+    for name, text in references.section(source.document.data, "templates").items():
         if isinstance(text, str) and (why := template.check(name, text)):
             source.blame(("templates", name), f"templates.{name}: {why}")
 

@@ -1,52 +1,13 @@
-"""What can be wrong in a policy beyond its values: roles that it does not list, checkpoints that do too little."""
+"""Checkpoints of a policy that do less than they say."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-from escalation.config.company import suggest
 from escalation.config.policy import PlannedCheckpoint, Policy
-from tocsin.config.yaml_lines import Path
-
-# Where a policy names roles, and how that is said; * is every key or item.
-NAMED: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("severities", "*", "tiers", "*", "roles", "*"), "pages"),
-    (("severities", "*", "tiers", "*", "on_breach", "*"), "pages"),
-    (("severities", "*", "checkpoints", "*", "notify", "*"), "notifies"),
-    (("severities", "*", "room_invites", "*"), "invites"),
-    (("severities", "*", "commander"), "is commanded by"),
-    (("activities", "*", "owner"), "is owned by"),
-)
-
-
-def unknown_roles(data: Any) -> Iterator[tuple[Path, str]]:
-    """Roles that `roles` does not list, in the plain data of a policy: each with its own place."""
-    known = {str(path[-1]) for path, _ in _at(data, ("roles", "*"))}
-    for pattern, verb in NAMED:
-        for path, role in _at(data, pattern):
-            if role not in known:
-                who = path[1] if path[0] == "severities" else "this activity"
-                yield path, f"{who} {verb} {role}, which `roles` does not list{suggest(str(role), known)}"
-
-
-def _at(data: Any, pattern: tuple[str, ...], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Everything in plain data that a pattern fits."""
-    if not pattern:
-        yield path, data
-        return
-    step, *rest = pattern
-    for key, value in _items(data):
-        if step in ("*", key):
-            yield from _at(value, tuple(rest), (*path, key))
-
-
-def _items(data: Any) -> Iterable[tuple[str | int, Any]]:
-    if isinstance(data, dict):
-        return data.items()
-    return enumerate(data) if isinstance(data, list) else ()
+from escalation.config.references import Path
 
 
 def does_less(policy: Policy) -> Iterator[tuple[Path, str]]:
-    """Checkpoints that do less than they say: that never fire, or whose buttons nobody would see."""
+    """Those that never fire, or whose buttons nobody would see."""
     for severity, rules in policy.severities.items():
         for n, plan in enumerate(rules.checkpoints):
             place = ("severities", str(severity), "checkpoints", n)

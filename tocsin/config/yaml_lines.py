@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-Path = tuple[str | int, ...]
+from escalation.config.references import Path
+
 MERGE, BOOLEAN, TIMESTAMP = (f"tag:yaml.org,2002:{name}" for name in ("merge", "bool", "timestamp"))
 NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 DEEPEST = 40

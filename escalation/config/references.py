@@ -1,0 +1,137 @@
+"""Names in a configuration or a policy that refer to nothing, found in the plain data: all at once, each with its path.
+
+The loader turns paths into lines; the models raise for the first one, so that no other way leads around the check.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from escalation.config.holders import parse_holder
+
+Path = tuple[str | int, ...]
+Finding = tuple[Path, str]  # where, and what is wrong; what would be right
+
+SECTIONS = {
+    "person": ("people",),
+    "rotation": ("rotations",),
+    "role": ("roles",),
+    "team": ("teams",),
+    "vendor": ("contacts", "vendors"),
+}
+# Section -> key of each of its entries -> what is named there, once or in a list.
+NAMED: Mapping[str, Mapping[str, str]] = {
+    "rotations": {"people": "person"},
+    "teams": {"lead": "person", "members": "person"},
+    "services": {"lead": "person", "vendor": "vendor", "team": "team"},
+}
+# Where a policy names roles, and how that is said; * is every key or item.
+ROLES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("severities", "*", "tiers", "*", "roles", "*"), "pages"),
+    (("severities", "*", "tiers", "*", "on_breach", "*"), "pages"),
+    (("severities", "*", "checkpoints", "*", "notify", "*"), "notifies"),
+    (("severities", "*", "room_invites", "*"), "invites"),
+    (("severities", "*", "commander"), "is commanded by"),
+    (("activities", "*", "owner"), "is owned by"),
+)
+
+
+class Reference(NamedTuple):
+    """A place in the data that names a person, a rotation, a role, a team or a vendor."""
+
+    path: Path
+    kind: str
+    name: str
+
+
+def suggest(name: str, known: set[str]) -> str:
+    """`; did you mean 'dana'?` for the nearest known name, or the list of them when none is near."""
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known are: {', '.join(sorted(known))}" if known else ""
+
+
+def refuse(found: Iterable[Finding]) -> None:
+    """Raise ValueError for the first finding, if there is any."""
+    for path, what in found:
+        place = ".".join(str(step) for step in path if isinstance(step, str))
+        raise ValueError(f"{place}: {what}")
+
+
+def unknown_names(data: Any) -> Iterator[Finding]:
+    """People, rotations, roles, teams and vendors that a configuration names and does not have."""
+    for path, kind, name in _references(data):
+        known = set(section(data, *SECTIONS[kind]))
+        if name not in known:
+            yield path, f"there is no {kind} called '{name}'{suggest(name, known)}"
+
+
+def _references(data: Any) -> Iterator[Reference]:
+    for role, holders in section(data, "roles").items():
+        for path, text in _one_or_several(("roles", role), holders):
+            yield from _holder(path, text)
+    for part, keys in NAMED.items():
+        for name, body in section(data, part).items():
+            for key, kind in keys.items():
+                yield from _named(kind, (part, name, key), body.get(key) if isinstance(body, dict) else None, data)
+    for move, roles in section(data, "permissions").items():
+        yield from _named("role", ("permissions", move), roles, data)
+
+
+def _holder(path: Path, text: Any) -> Iterator[Reference]:
+    """What cannot be read as a holder is left to the model, which says so."""
+    try:
+        holder = parse_holder(text)
+    except ValueError:
+        return
+    if holder.person:
+        yield Reference(path, "person", holder.person)
+    if holder.rotation:
+        yield Reference(path, "rotation", holder.rotation)
+
+
+def _named(kind: str, path: Path, value: Any, data: Any) -> Iterator[Reference]:
+    """A team's name is only a word as long as `teams` lists none."""
+    if kind != "team" or section(data, "teams"):
+        yield from (Reference(p, kind, str(name)) for p, name in _one_or_several(path, value))
+
+
+def _one_or_several(path: Path, value: Any) -> list[tuple[Path, Any]]:
+    if isinstance(value, list):
+        return [((*path, n), item) for n, item in enumerate(value)]
+    return [] if value is None else [(path, value)]
+
+
+def section(data: Any, *path: str) -> dict[str, Any]:
+    """A part of the plain data that holds settings by name; empty when it is missing or something else."""
+    for name in path:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def unknown_roles(data: Any) -> Iterator[Finding]:
+    """Roles that a policy names and its `roles` does not list."""
+    known = {str(path[-1]) for path, _ in _at(data, ("roles", "*"))}
+    for pattern, verb in ROLES:
+        for path, role in _at(data, pattern):
+            if str(role) not in known:
+                who = path[1] if path[0] == "severities" else "this activity"
+                yield path, f"{who} {verb} {role}, which `roles` does not list{suggest(str(role), known)}"
+
+
+def _at(data: Any, pattern: tuple[str, ...], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Everything in plain data that a pattern fits."""
+    if not pattern:
+        yield path, data
+        return
+    step, *rest = pattern
+    for key, value in _items(data):
+        if step in ("*", key):
+            yield from _at(value, tuple(rest), (*path, key))
+
+
+def _items(data: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(data, dict):
+        return data.items()
+    return enumerate(data) if isinstance(data, list) else ()
