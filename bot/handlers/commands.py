@@ -12,7 +12,7 @@ from bot.deps import BotDeps
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Moving
 from bot.handlers.reply import Reply, answering, open_modal, says
-from bot.moves.catalog import MOVES, typed_event
+from bot.moves.catalog import typed_event
 from bot.moves.declare import Draft, declare_modal, drill, too_long_a_title
 from bot.parsing.command import ParsedCommand, nearest, parse, spoken
 from bot.parsing.simulate import simulated
@@ -22,6 +22,7 @@ from bot.render.card import card
 from bot.render.contacts import contacts
 from bot.render.form_state import FormState
 from bot.render.lists import listing, tickets
+from bot.vocabulary import MOVES
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.events import Move

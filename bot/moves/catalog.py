@@ -32,28 +32,6 @@ from escalation.incident.events import (
     Workaround,
 )
 
-MOVES: dict[str, Move] = {
-    "ack": Move.ACKNOWLEDGE,
-    "root-cause": Move.ROOT_CAUSE,
-    "fix": Move.START_FIX,
-    "fix-applied": Move.FIX_APPLIED,
-    "fix-failed": Move.FIX_FAILED,
-    "workaround": Move.WORKAROUND,
-    "schedule": Move.SCHEDULE,
-    "verify": Move.VERIFY,
-    "update": Move.UPDATE,
-    "edit": Move.EDIT,
-    "lead": Move.LEAD,
-    "severity": Move.SEVERITY,
-    "escalate": Move.ESCALATE,
-    "page": Move.PAGE,
-    "security": Move.SECURITY,
-    "resolve": Move.RESOLVE,
-    "reviewed": Move.REVIEWED,
-    "reopen": Move.REOPEN,
-    "cancel": Move.CANCEL,
-}
-
 
 @dataclass(frozen=True)
 class Typed:

@@ -6,38 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-VERBS: dict[str, tuple[str, ...]] = {
-    "help": ("help", "?"),
-    "declare": ("declare", "new", "start"),
-    "list": ("list", "ls"),
-    "show": ("show", "status"),
-    "ack": ("ack", "acknowledge"),
-    "root-cause": ("root-cause", "root_cause", "rootcause", "cause"),
-    "fix": ("fix", "start-fix", "fixing"),
-    "fix-applied": ("fix-applied", "fix_applied", "fixed"),
-    "fix-failed": ("fix-failed", "fix_failed"),
-    "workaround": ("workaround", "rollback"),
-    "schedule": ("schedule",),
-    "verify": ("verify", "verified"),
-    "update": ("update",),
-    "edit": ("edit", "correct"),
-    "lead": ("lead",),
-    "severity": ("severity", "sev"),
-    "escalate": ("escalate",),
-    "page": ("page",),
-    "security": ("security",),
-    "resolve": ("resolve", "resolved"),
-    "reviewed": ("reviewed", "review"),
-    "reopen": ("reopen",),
-    "cancel": ("cancel", "false-alarm"),
-    "oncall": ("oncall", "on-call"),
-    "tickets": ("tickets", "backlog"),
-    "contacts": ("contacts", "contact"),
-    "drill": ("drill",),
-    "simulate": ("simulate",),
-    "slo": ("slo",),
-}
-_BY_WORD = {word: verb for verb, words in VERBS.items() for word in words}
+from bot.vocabulary import VERB_OF
+
 ID = re.compile(r"INC-\d{8}-\d{3,}", re.IGNORECASE)
 _LIKE_AN_ID = re.compile(r"INC-[\w-]*", re.IGNORECASE)
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
@@ -61,7 +31,7 @@ class ParsedCommand:
 def parse(text: str) -> ParsedCommand:
     """Read what follows /incident. The id may stand first, or second where a severity or a person stands first."""
     word, rest = _first(text)
-    verb = _BY_WORD.get(word.lower(), "") if word else "help"
+    verb = VERB_OF.get(word.lower(), "") if word else "help"
     if verb == "fix":
         verb, rest = _which_fix(rest)
     incident, rest = _take_id(rest)
@@ -92,8 +62,8 @@ def _take_id(text: str) -> tuple[str, str]:
 
 def nearest(word: str) -> str:
     """The verb that was probably meant; empty when none is near."""
-    near = get_close_matches(word.lower(), _BY_WORD, n=1, cutoff=0.6)
-    return _BY_WORD[near[0]] if near else ""
+    near = get_close_matches(word.lower(), VERB_OF, n=1, cutoff=0.6)
+    return VERB_OF[near[0]] if near else ""
 
 
 def spoken(text: str, names: Mapping[str, str] | None = None) -> str:

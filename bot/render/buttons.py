@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, plain_text
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.mrkdwn import cut, escape
+from bot.vocabulary import LABELS
 from escalation.config.policy import PhaseStart
 from escalation.engine.paging import next_tier
 from escalation.engine.state_machine import legal_moves
@@ -87,28 +88,6 @@ _ASKS: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask,
     EntryKind.OVERDUE: _communication,
     EntryKind.PHASE: _phase,
     EntryKind.LEADING: _leading,
-}
-LABELS: dict[Move, str] = {
-    Move.ACKNOWLEDGE: "Acknowledge",
-    Move.ROOT_CAUSE: "Root cause found",
-    Move.WORKAROUND: "Workaround in place",
-    Move.SCHEDULE: "Schedule",
-    Move.START_FIX: "Start fix",
-    Move.FIX_APPLIED: "Fix applied",
-    Move.FIX_FAILED: "Fix did not hold",
-    Move.VERIFY: "Fix verified",
-    Move.UPDATE: "Post update",
-    Move.ESCALATE: "Escalate",
-    Move.PAGE: "Page someone",
-    Move.SEVERITY: "Change severity",
-    Move.RESOLVE: "Resolve",
-    Move.REOPEN: "Reopen",
-    Move.REVIEWED: "Review held",
-    Move.CANCEL: "False alarm",
-    Move.LEAD: "Take or hand over a role",
-    Move.EDIT: "Edit the details",
-    Move.SECURITY: "Mark as security",
-    Move.COMMUNICATE: "Answer a communication",
 }
 _BESIDE_THE_DETAILS = (Move.LEAD, Move.EDIT, Move.SECURITY)
 _UNDER_ITS_MESSAGE = (Move.COMMUNICATE,)

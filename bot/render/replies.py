@@ -6,30 +6,11 @@ from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, sections
 from bot.render.common import summary
 from bot.render.lists import listing
 from bot.render.mrkdwn import cut, escape, render, share
+from bot.vocabulary import HELP
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import Incident
 from escalation.messages.timeline import tell
 from escalation.text import Line, Time, line, people
-
-HELP = """\
-*`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open.
-*Declare and look*
-`/incident declare [title]` opens the form
-`/incident list` · `show [ID]` · `tickets [team]` · `contacts` · `slo [7d]`
-`/incident oncall` · `oncall take`, `swap`, `override`, `away` or `cancel`
-*Work on it*
-`/incident ack [ID]` you are on it
-`/incident root-cause [ID] [cause]` · `workaround [ID] [what]` · `fix [ID]` · `fix applied [ID]` · `fix-failed [ID] [what you see]`
-`/incident update [ID] [progress]` · `schedule [ID] [when]` · `verify [ID] [what was looked at]`
-`/incident resolve [ID]` · `reopen [ID]` · `reviewed [ID]` · `cancel [ID] [why, or duplicate of INC-…]`
-*People*
-`/incident escalate [ID] [why]` · `page [ID] @person or role [why]`
-`/incident lead [ID] [commander, communications or scribe] [@person]`
-*Correct it*
-`/incident severity [ID] P1 [why]` · `edit [ID]`, or `edit [ID] outage`, `major-impact`, `data-loss`
-`/incident security [ID] [why]` makes it private
-*Practise*
-`/incident drill P0 [speed]` pages people and says that it is an exercise · `simulate P0` tells what would happen"""  # noqa: E501 - lines that people read
 
 
 def done(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:

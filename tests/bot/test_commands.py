@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from bot.parsing.command import VERBS
 from bot.render.contacts import NONE, contacts
+from bot.vocabulary import VERBS
 from escalation.config.policy import Severity
 from escalation.incident.events import Cancel, FixApplied, Resolve
 from escalation.incident.model import EntryKind, Incident, Status

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.render import messages
 from bot.render.blockkit import Message
 from bot.render.button_value import MORE, ButtonValue
-from bot.render.buttons import LABELS, offered
+from bot.render.buttons import offered
 from bot.render.card import card as card_of
 from bot.render.card import page as page_of
 from bot.render.card import redacted
@@ -370,17 +370,6 @@ def test_a_press_says_what_it_is_about() -> None:
     owed = story.incident.communications[0]
     published, declined = pressed(messages.said(story.incident, story.incident.entry(owed.entry)))
     assert (published.about, declined.about) == ("1:published", "1:declined")
-
-
-def test_labels_are_those_of_the_interface() -> None:
-    """People are told these names elsewhere."""
-    assert set(LABELS.values()) >= {
-        "Acknowledge",
-        "Root cause found",
-        "Fix did not hold",
-        "False alarm",
-        "Page someone",
-    }
 
 
 # What a card says -------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.moves.catalog import MOVES
-from bot.parsing.command import VERBS, parse
+from bot.parsing.command import parse
+from bot.vocabulary import MOVES, VERBS
 from escalation.config.policy import Severity
 from tocsin.cli import main
 from tocsin.config import loader

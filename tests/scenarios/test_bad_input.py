@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import sandbox.server
-from bot.parsing.command import VERBS
+from bot.vocabulary import VERBS
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Move
 from escalation.incident.model import PageState, Status

@@ -33,11 +33,11 @@ from bot.http.routes import web_app
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
 from bot.moves.forms import FORMS, move_modal
-from bot.parsing.command import VERBS
 from bot.render import oncall
 from bot.render.button_value import ButtonValue
 from bot.render.form_state import FormState
 from bot.render.oncall import Here, Shift
+from bot.vocabulary import VERBS
 from escalation.config.policy import OtherWays, Via
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
