@@ -17,7 +17,7 @@ class InvalidForm(ValueError):
 
 @contextmanager
 def filled_in(fields: frozenset[str] = frozenset(), otherwise: str = "") -> Iterator[None]:
-    """Around the making of an event from what somebody wrote: what pydantic refuses is Unfit, in words."""
+    """Around the making of an event from what somebody wrote: what pydantic refuses is InvalidForm, in words."""
     try:
         yield
     except ValidationError as error:

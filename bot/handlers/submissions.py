@@ -7,16 +7,16 @@ from typing import Any, TypeVar
 import structlog
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Access, Moved, StoreUnavailable, requester
-from bot.errors import InvalidForm, filled_in
+from bot.access import Access, Moved, Requester, StoreUnavailable, requester
+from bot.errors import InvalidForm
 from bot.handlers.perform import Moving
 from bot.handlers.reply import NOT_RECORDED, Reply, answering
-from bot.moves.declare import definition, definitions, facts_of, severity_of, with_definition
-from bot.moves.form import FormContext
+from bot.moves.declare import declaration, definition, definitions, with_definition
+from bot.moves.form import Form, Submitted
 from bot.moves.forms import FORMS, move_of
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import FormValues, View, first_input, inputs, notice
+from bot.render.inputs import FormValues, View, notice
 from bot.render.mrkdwn import plain
 from bot.slack.client import UNREACHABLE, said_by_slack
 from escalation.config.policy import Severity
@@ -39,60 +39,53 @@ class Submissions:
         self._moving = moving
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        state = FormState.decode(body["view"]["private_metadata"])
-        incident = await self._within(ack, body["view"], self._declare(body, state))
+        submitted = Submitted.of(body, self._access.deps.policy)
+        incident = await self._within(ack, submitted, self._declare(submitted, requester(body)))
         if incident is None:
             return
-        if state.response_url:
+        if submitted.state.response_url:
             await ack()
-            reply = self._reply(body, state)
+            reply = self._reply(body, submitted.state)
             async with answering(reply):
                 await reply(await self._moving.declared(incident))
         else:
             words = f"{incident.id} is declared. Its card is in the incidents channel or in its private room."
             await ack(response_action="update", view=notice("Declared", words))
 
-    async def _declare(self, body: dict[str, Any], state: FormState) -> Incident:
-        view = body["view"]
-        severity = severity_of(FormValues(view), self._access.deps.policy)
-        with filled_in(inputs(view), first_input(view)):
-            facts = facts_of(FormValues(view), state)
-        return await self._access.declare(requester(body), severity, facts, state.key, state.drill_speed)
+    async def _declare(self, submitted: Submitted, who: Requester) -> Incident:
+        severity, facts = submitted.read(declaration)
+        return await self._access.declare(who, severity, facts, submitted.key, submitted.state.drill_speed)
 
     async def on_move(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        state = FormState.decode(body["view"]["private_metadata"])
-        moved = await self._within(ack, body["view"], self._move(body, state))
+        submitted = Submitted.of(body, self._access.deps.policy)
+        form = FORMS[move_of(body["view"]["callback_id"])]
+        moved = await self._within(ack, submitted, self._move(submitted, form, requester(body)))
         if moved is None:
             return
         await ack()
-        if state.response_url:
-            reply = self._reply(body, state)
+        if submitted.state.response_url:
+            reply = self._reply(body, submitted.state)
             async with answering(reply):
                 await reply(await self._moving.done(moved))
 
-    async def _move(self, body: dict[str, Any], state: FormState) -> Moved:
-        incident = await self._access.incident(state.incident)
-        scene = FormContext(incident, self._access.deps.policy, self._access.deps.roles, Roster())
-        view, who = body["view"], requester(body)
-        with filled_in(inputs(view), first_input(view)):
-            event = FORMS[move_of(view["callback_id"])].event(FormValues(view), scene, who.id, state)
-        return await self._moving.make(who, incident.id, event)
+    async def _move(self, submitted: Submitted, form: Form, who: Requester) -> Moved:
+        return await self._moving.make(who, submitted.state.incident, submitted.read(form.event))
 
     def _reply(self, body: dict[str, Any], state: FormState) -> Reply:
         return Reply(self._access.client, body["user"]["id"], state.response_url)
 
-    async def _within(self, ack: AsyncAck, view: View, work: Awaitable[T]) -> T | None:
+    async def _within(self, ack: AsyncAck, submitted: Submitted, work: Awaitable[T]) -> T | None:
         """Do the work before Slack stops waiting. None: it came to nothing, and the form says why."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await work
         except (InvalidForm, Refused, NotFound, StoreUnavailable, TimeoutError) as problem:
-            await ack(response_action="errors", errors=self._errors(problem, view))
+            await ack(response_action="errors", errors=self._errors(problem, submitted.values))
             return None
 
-    def _errors(self, problem: Exception, view: View) -> dict[str, str]:
+    def _errors(self, problem: Exception, answers: FormValues) -> dict[str, str]:
         """Field -> words."""
-        first, known = first_input(view), inputs(view)
+        first, known = answers.first, answers.fields
         match problem:
             case InvalidForm():
                 return {name if name in known else first: said for name, said in problem.errors.items()}

@@ -54,7 +54,7 @@ class Typed:
 def typed_event(move: Move, text: str, by: str, key: str, deps: BotDeps, directory: Directory) -> MoveEvent | None:
     """The event, or None when the move needs its modal.
 
-    Raises Unfit or Refused for words that cannot be taken.
+    Raises InvalidForm or Refused for words that cannot be taken.
     """
     typed = Typed(text, spoken(text, directory.names), by, key, deps, directory)
     with filled_in():

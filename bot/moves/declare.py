@@ -1,4 +1,4 @@
-"""The modal in which an incident is declared. Pure."""
+"""The modal in which an incident is declared, and the reading of it. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from bot.deps import BotDeps
 from bot.errors import InvalidForm
+from bot.moves.form import Submitted
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import LONGEST, Choice, FormValues, View, modal, note, select, ticks, words
+from bot.render.inputs import LONGEST, Choice, View, modal, note, select, ticks, words
 from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.errors import Refused
@@ -49,7 +50,7 @@ class Draft:
 
 
 def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> View:
-    """A slip with a `drill_speed` makes it a drill, and the form says so."""
+    """A state with a `drill_speed` makes it a drill, and the form says so."""
     severities = [Choice(s.value, f"{s} - {p.name}") for s, p in deps.policy.severities.items()]
     above = [note("warning", escape(draft.warning))] if draft.warning else []
     return modal(
@@ -141,17 +142,21 @@ def with_definition(view: View, block: Block) -> View:
 # Reading ---------------------------------------------------------------------------------------------------------
 
 
-def severity_of(answers: FormValues, policy: Policy) -> Severity:
-    """The severity that was chosen; Unfit when there is none such."""
-    chosen = answers.choice("severity")
-    known = {s.value: s for s in policy.severities}
+def declaration(submitted: Submitted) -> tuple[Severity, Facts]:
+    """What was declared. Raises InvalidForm, or ValidationError whose locations are the fields of the modal."""
+    return _severity_of(submitted), _facts_of(submitted)
+
+
+def _severity_of(submitted: Submitted) -> Severity:
+    chosen = submitted.values.choice("severity")
+    known = {s.value: s for s in submitted.policy.severities}
     if chosen not in known:
         raise InvalidForm({"severity": f"Choose one of {', '.join(known)}."})
     return known[chosen]
 
 
-def facts_of(answers: FormValues, state: FormState) -> Facts:
-    """What was filled in. Raises pydantic's ValidationError, whose locations are the fields of the modal."""
+def _facts_of(submitted: Submitted) -> Facts:
+    answers = submitted.values
     flags = answers.choices("flags")
     service = answers.choice("service") or answers.text("service")
     return Facts.model_validate(
@@ -162,7 +167,7 @@ def facts_of(answers: FormValues, state: FormState) -> Facts:
             "service": "" if service == NO_SERVICE else service,
             "detection": answers.choice("detection") or Detection.MANUAL,
             "public_wording": answers.text("public_wording"),
-            "source_link": state.link,
+            "source_link": submitted.state.link,
             **{flag.value: flag.value in flags for flag in FLAGS},
         }
     )

@@ -3,10 +3,9 @@
 import re
 
 from bot.moves.declare import FLAGS, NO_SERVICE, detections
-from bot.moves.form import FormContext
+from bot.moves.form import FormContext, Submitted
 from bot.moves.update import public_wording
 from bot.render.blockkit import Block
-from bot.render.form_state import FormState
 from bot.render.inputs import Choice, FormValues, select, ticks, words
 from escalation.config.policy import Said
 from escalation.errors import Refused
@@ -20,33 +19,34 @@ LONGEST_CHOICE = 150  # characters of an option's value; a service may have been
 _TEXTS = ("title", "impact", "description")
 
 
-def edit_blocks(scene: FormContext) -> list[Block]:
+def edit_blocks(context: FormContext) -> list[Block]:
     """Filled with what is known."""
-    incident, facts = scene.incident, scene.incident.facts
+    incident, facts = context.incident, context.incident.facts
     raised = [flag.value for flag in _TICKS if getattr(facts, flag.value)]
     return [
         words("title", "Title", initial=facts.title, lines=False),
         words("impact", "Impact", initial=facts.impact, optional=True),
         words("description", "Description", initial=facts.description, optional=True),
-        _service(scene),
+        _service(context),
         select("detection", "How was it detected?", detections(), initial=facts.detection),
         ticks("flags", "Is it one of these?", _TICKS, initial=raised),
         *([] if incident.private else [public_wording(incident)]),
     ]
 
 
-def _service(scene: FormContext) -> Block:
-    now = scene.incident.facts.service
-    if not scene.services:
+def _service(context: FormContext) -> Block:
+    now = context.incident.facts.service
+    if not context.services:
         return words("service", "Affected service", initial=now, lines=False, optional=True)
     shown = clean(now).strip() and len(now) <= LONGEST_CHOICE
-    names = dict.fromkeys((*scene.services, *([now] if shown else [])))
+    names = dict.fromkeys((*context.services, *([now] if shown else [])))
     choices = [Choice(NO_SERVICE, "None of these"), *(Choice(name, name) for name in names)]
     return select("service", "Affected service", choices, initial=now or NO_SERVICE, optional=True)
 
 
-def edit_event(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
+def edit_event(submitted: Submitted) -> MoveEvent:
     """Only what differs from what the modal showed: somebody else may have corrected the rest meanwhile."""
+    answers = submitted.values
     said = {name: answers.text(name) for name in (*_TEXTS, "public_wording") if answers.changed(name)}
     if "title" in said:
         said["title"] = " ".join(said["title"].split())
@@ -54,7 +54,8 @@ def edit_event(answers: FormValues, scene: FormContext, by: str, state: FormStat
     noticed = {"detection": answers.choice("detection")} if answers.changed("detection") else {}
     ticked = answers.choices("flags")
     flags = {f.value: f.value in ticked for f in _TICKS if (f.value in ticked) != (f.value in answers.shown("flags"))}
-    return Edit.model_validate({"by": by, "key": state.key, **said, **service, **noticed, **flags})
+    changed = {**said, **service, **noticed, **flags}
+    return Edit.model_validate({"by": submitted.by, "key": submitted.key, **changed})
 
 
 def _chosen_service(answers: FormValues) -> str:

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from bot.errors import InvalidForm
 from bot.moves.edit import edit_blocks, edit_event
-from bot.moves.form import Form, FormContext, words_only
+from bot.moves.form import Form, FormContext, Submitted, words_only
 from bot.moves.lead import lead_blocks, lead_event
 from bot.moves.update import update_blocks, update_event
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import Choice, FormValues, View, members, modal, note, select, ticks, words
+from bot.render.inputs import Choice, View, members, modal, note, select, ticks, words
 from bot.render.mrkdwn import brief
 from escalation.config.policy import Policy, Severity
 from escalation.incident.events import (
@@ -34,12 +34,14 @@ CALLBACK = "move_"
 FALSE_ALARM = "false-alarm"
 
 
-def move_modal(move: Move, scene: FormContext, state: FormState) -> View:
+def move_modal(move: Move, context: FormContext, state: FormState) -> View:
     form = FORMS[move]
-    incident = scene.incident
+    incident = context.incident
     state = replace(state, incident=incident.id, status=incident.status)
     about = brief(f"{incident.id} · {incident.severity} · {incident.facts.title}", 1000)
-    return modal(CALLBACK + move, form.title, form.submit, [note("about", about), *form.blocks(scene)], state.encode())
+    return modal(
+        CALLBACK + move, form.title, form.submit, [note("about", about), *form.blocks(context)], state.encode()
+    )
 
 
 def move_of(callback_id: str) -> Move:
@@ -49,12 +51,12 @@ def move_of(callback_id: str) -> Move:
 # Resolve ---------------------------------------------------------------------------------------------------------
 
 
-def _resolve(scene: FormContext) -> list[Block]:
-    incident = scene.incident
+def _resolve(context: FormContext) -> list[Block]:
+    incident = context.incident
     lost = [Choice("data_loss", "Data was lost")]
     return [
         words("summary", "Summary", placeholder="What happened?"),
-        words("resolution", "Resolution", initial=scene.typed, placeholder="What resolved it?"),
+        words("resolution", "Resolution", initial=context.typed, placeholder="What resolved it?"),
         words("verification", "Verification", optional=True, placeholder="How do we know that it is over?"),
         words("final_impact", "Final impact", initial=incident.facts.impact, optional=True),
         ticks("data_loss", "Data loss", lost, initial=["data_loss"] if incident.facts.data_loss else []),
@@ -62,30 +64,34 @@ def _resolve(scene: FormContext) -> list[Block]:
     ]
 
 
-def _resolved(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
+def _resolved(submitted: Submitted) -> MoveEvent:
     fields = ("summary", "resolution", "verification", "final_impact", "next_steps")
-    said = {name: answers.text(name) for name in fields}
-    return Resolve.model_validate({"by": by, "key": state.key, **said, "data_loss": bool(answers.choices("data_loss"))})
+    said = {name: submitted.values.text(name) for name in fields}
+    lost = bool(submitted.values.choices("data_loss"))
+    return Resolve.model_validate({"by": submitted.by, "key": submitted.key, **said, "data_loss": lost})
 
 
 # Severity --------------------------------------------------------------------------------------------------------
 
 
-def _severity(scene: FormContext) -> list[Block]:
-    others = [p for s, p in scene.policy.severities.items() if s is not scene.incident.severity]
+def _severity(context: FormContext) -> list[Block]:
+    others = [p for s, p in context.policy.severities.items() if s is not context.incident.severity]
     choices = [Choice(p.severity.value, f"{p.severity} - {p.name}", p.definition) for p in others]
     return [
-        select("severity", f"It is {scene.incident.severity} now. Change it to", choices, initial=scene.typed.upper()),
+        select(
+            "severity", f"It is {context.incident.severity} now. Change it to", choices, initial=context.typed.upper()
+        ),
         words("why", "Why?", hint="A raised severity starts its clocks now and pages at once."),
     ]
 
 
-def _severed(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
-    return severity_event(answers.choice("severity"), answers.text("why"), scene.policy, by, state.key)
+def _severed(submitted: Submitted) -> MoveEvent:
+    chosen, why = submitted.values.choice("severity"), submitted.values.text("why")
+    return severity_event(chosen, why, submitted.policy, submitted.by, submitted.key)
 
 
 def severity_event(chosen: str, why: str, policy: Policy, by: str, key: str) -> ChangeSeverity:
-    """Unfit when the policy does not know that severity."""
+    """InvalidForm when the policy does not know that severity."""
     known = {s.value: s for s in policy.severities}
     if chosen.upper() not in known:
         raise InvalidForm({"severity": f"There is no severity {chosen or 'chosen'}: choose one of {', '.join(known)}."})
@@ -95,8 +101,8 @@ def severity_event(chosen: str, why: str, policy: Policy, by: str, key: str) -> 
 # Page ------------------------------------------------------------------------------------------------------------
 
 
-def _page(scene: FormContext) -> list[Block]:
-    roles = [Choice(role, name, _holders(scene.roster, role)) for role, name in scene.roles.items()]
+def _page(context: FormContext) -> list[Block]:
+    roles = [Choice(role, name, _holders(context.roster, role)) for role, name in context.roles.items()]
     return [
         members("people", "Whom?"),
         select("role", "Or a role", roles, optional=True),
@@ -109,34 +115,38 @@ def _holders(roster: Roster, role: str) -> str:
     return "nobody holds it now" if not count else f"{count} {'person' if count == 1 else 'people'} now"
 
 
-def _paged(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
-    people, role = answers.people("people"), answers.choice("role")
+def _paged(submitted: Submitted) -> MoveEvent:
+    people, role = submitted.values.people("people"), submitted.values.choice("role")
     if not people and not role:
         raise InvalidForm({"people": "Choose somebody, or a role below."})
-    return PagePeople(by=by, key=state.key, people=people, role=role, why=answers.text("why"))
+    why = submitted.values.text("why")
+    return PagePeople(by=submitted.by, key=submitted.key, people=people, role=role, why=why)
 
 
 # The others ------------------------------------------------------------------------------------------------------
 
 
-def _schedule(scene: FormContext) -> list[Block]:
+def _schedule(context: FormContext) -> list[Block]:
     """A ticket of the backlog waits for a sprint, one of the team for the next deployment."""
-    example = "Sprint 24" if scene.incident.policy.ticket == "backlog" else "The next deployment"
+    example = "Sprint 24" if context.incident.policy.ticket == "backlog" else "The next deployment"
     hint = "A sprint, the next deployment, a day."
-    return [words("when", "When is it done?", initial=scene.typed, lines=False, hint=hint, placeholder=example)]
+    return [words("when", "When is it done?", initial=context.typed, lines=False, hint=hint, placeholder=example)]
 
 
-def _cancel(scene: FormContext) -> list[Block]:
-    twins = [Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in scene.others if i.id != scene.incident.id]
+def _cancel(context: FormContext) -> list[Block]:
+    twins = [
+        Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in context.others if i.id != context.incident.id
+    ]
     return [
         select("duplicate_of", "What is it?", [Choice(FALSE_ALARM, "A false alarm"), *twins], initial=FALSE_ALARM),
         words("why", "How do we know?", optional=True),
     ]
 
 
-def _cancelled(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
-    chosen = answers.choice("duplicate_of")
-    return Cancel(by=by, key=state.key, why=answers.text("why"), duplicate_of="" if chosen == FALSE_ALARM else chosen)
+def _cancelled(submitted: Submitted) -> MoveEvent:
+    chosen, why = submitted.values.choice("duplicate_of"), submitted.values.text("why")
+    twin = "" if chosen == FALSE_ALARM else chosen
+    return Cancel(by=submitted.by, key=submitted.key, why=why, duplicate_of=twin)
 
 
 SECURITY_HINT = (
@@ -147,31 +157,31 @@ FORMS: dict[Move, Form] = {
         "Root cause found",
         "Record it",
         words_only("cause", "What is the root cause?"),
-        lambda answers, scene, by, state: RootCause(by=by, key=state.key, cause=answers.text("cause")),
+        lambda submitted: RootCause(by=submitted.by, key=submitted.key, cause=submitted.values.text("cause")),
     ),
     Move.FIX_FAILED: Form(
         "The fix did not hold",
         "Say so",
         words_only("text", "What do you see?", optional=True),
-        lambda answers, scene, by, state: FixFailed(by=by, key=state.key, text=answers.text("text")),
+        lambda submitted: FixFailed(by=submitted.by, key=submitted.key, text=submitted.values.text("text")),
     ),
     Move.WORKAROUND: Form(
         "Workaround in place",
         "Record it",
         words_only("text", "What is the workaround?", hint="People can work again; the cause is still to be found."),
-        lambda answers, scene, by, state: Workaround(by=by, key=state.key, text=answers.text("text")),
+        lambda submitted: Workaround(by=submitted.by, key=submitted.key, text=submitted.values.text("text")),
     ),
     Move.SCHEDULE: Form(
         "Schedule it",
         "Schedule",
         _schedule,
-        lambda answers, scene, by, state: Schedule(by=by, key=state.key, when=answers.text("when")),
+        lambda submitted: Schedule(by=submitted.by, key=submitted.key, when=submitted.values.text("when")),
     ),
     Move.VERIFY: Form(
         "The fix was verified",
         "Record it",
         words_only("text", "What was looked at?", optional=True),
-        lambda answers, scene, by, state: Verify(by=by, key=state.key, text=answers.text("text")),
+        lambda submitted: Verify(by=submitted.by, key=submitted.key, text=submitted.values.text("text")),
     ),
     Move.UPDATE: Form("Post an update", "Post", update_blocks, update_event),
     Move.EDIT: Form("Edit the details", "Save", edit_blocks, edit_event),
@@ -182,20 +192,20 @@ FORMS: dict[Move, Form] = {
         "Mark as security",
         "Make it private",
         words_only("why", "Why?", optional=True, hint=SECURITY_HINT),
-        lambda answers, scene, by, state: MarkSecurity(by=by, key=state.key, why=answers.text("why")),
+        lambda submitted: MarkSecurity(by=submitted.by, key=submitted.key, why=submitted.values.text("why")),
     ),
     Move.RESOLVE: Form("Resolve the incident", "Resolve", _resolve, _resolved),
     Move.REOPEN: Form(
         "Reopen the incident",
         "Reopen",
         words_only("why", "Why?", optional=True, hint="All clocks start again, and the first tier is paged."),
-        lambda answers, scene, by, state: Reopen(by=by, key=state.key, why=answers.text("why")),
+        lambda submitted: Reopen(by=submitted.by, key=submitted.key, why=submitted.values.text("why")),
     ),
     Move.REVIEWED: Form(
         "The review was held",
         "Record it",
         words_only("text", "What came of it?", optional=True, hint="The war room is archived then."),
-        lambda answers, scene, by, state: Reviewed(by=by, key=state.key, text=answers.text("text")),
+        lambda submitted: Reviewed(by=submitted.by, key=submitted.key, text=submitted.values.text("text")),
     ),
     Move.CANCEL: Form("Cancel the incident", "Cancel the incident", _cancel, _cancelled),
 }

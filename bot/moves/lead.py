@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 
 from bot.errors import InvalidForm
-from bot.moves.form import FormContext
+from bot.moves.form import FormContext, Submitted
 from bot.parsing.command import who
 from bot.render.blockkit import Block
-from bot.render.form_state import FormState
-from bot.render.inputs import Choice, FormValues, members, select
+from bot.render.inputs import Choice, members, select
 from escalation.errors import Refused
 from escalation.incident.events import MoveEvent, TakeLead
 from escalation.incident.model import Incident, Lead
@@ -27,9 +26,9 @@ _WORDS = {
 _LONG = re.compile(r"^(incident commander|communications lead)\b", re.IGNORECASE)
 
 
-def lead_blocks(scene: FormContext) -> list[Block]:
+def lead_blocks(context: FormContext) -> list[Block]:
     """Which role, and for whom."""
-    choices = [Choice(lead, name.capitalize(), _standing(scene.incident, lead)) for lead, name in LEADS.items()]
+    choices = [Choice(lead, name.capitalize(), _standing(context.incident, lead)) for lead, name in LEADS.items()]
     return [
         select("lead", "Role", choices),
         members(
@@ -42,12 +41,12 @@ def _standing(incident: Incident, lead: Lead) -> str:
     return "somebody has it" if lead in incident.leads else "nobody has it yet"
 
 
-def lead_event(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
-    """Unfit when no role was chosen."""
-    chosen = answers.choice("lead")
+def lead_event(submitted: Submitted) -> MoveEvent:
+    """InvalidForm when no role was chosen."""
+    chosen, to = submitted.values.choice("lead"), submitted.values.people("to")
     if chosen not in list(Lead):
         raise InvalidForm({"lead": "Choose one from the list."})
-    return TakeLead(by=by, key=state.key, lead=Lead(chosen), to="".join(answers.people("to")[:1]))
+    return TakeLead(by=submitted.by, key=submitted.key, lead=Lead(chosen), to="".join(to[:1]))
 
 
 def typed_lead(text: str, by: str, key: str, keys: Mapping[str, str]) -> TakeLead:

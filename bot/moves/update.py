@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from bot.moves.form import FormContext
+from bot.moves.form import FormContext, Submitted
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import Choice, FormValues, select, words
+from bot.render.inputs import Choice, select, words
 from escalation.engine.state_machine import statuses_ahead
 from escalation.incident.events import MoveEvent, PostUpdate
 from escalation.incident.model import Incident, Status
@@ -15,9 +15,9 @@ CADENCE = "cadence"
 PROMISES = ("15m", "30m", "1h", "2h", "4h", "8h", "24h")
 
 
-def update_blocks(scene: FormContext) -> list[Block]:
+def update_blocks(context: FormContext) -> list[Block]:
     """Nothing of a security incident is ever worded for the public."""
-    incident = scene.incident
+    incident = context.incident
     statuses = [Choice(s.value, s.value.capitalize()) for s in statuses_ahead(incident.status)]
     return [
         select("status", "Status", statuses, initial=incident.status),
@@ -54,16 +54,17 @@ def _promises(incident: Incident) -> list[Choice]:
     return [Choice(CADENCE, usual), *(Choice(p, spoken_duration(parse_duration(p))) for p in PROMISES)]
 
 
-def update_event(answers: FormValues, scene: FormContext, by: str, state: FormState) -> MoveEvent:
+def update_event(submitted: Submitted) -> MoveEvent:
     """The update, with the move that its status implies."""
+    answers = submitted.values
     return PostUpdate(
-        by=by,
-        key=state.key,
+        by=submitted.by,
+        key=submitted.key,
         progress=answers.text("progress"),
         next_steps=answers.text("next_steps"),
         eta=answers.text("eta"),
         impact=answers.text("impact"),
-        status=_new_status(answers.choice("status"), state),
+        status=_new_status(answers.choice("status"), submitted.state),
         next_in=_promised(answers.choice("next_in")),
         public_wording=answers.text("public_wording"),
     )

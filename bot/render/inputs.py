@@ -126,6 +126,16 @@ class FormValues:
         self._values = {name: _only(actions) for name, actions in view["state"]["values"].items()}
         self._elements = {str(b["block_id"]): b["element"] for b in view["blocks"] if b["type"] == "input"}
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The block ids at which an error can be shown."""
+        return frozenset(self._elements)
+
+    @property
+    def first(self) -> str:
+        """The block id at which an error is shown that belongs to no field."""
+        return next(iter(self._elements))
+
     def text(self, name: str) -> str:
         return str(self._values.get(name, {}).get("value") or "").strip()
 
@@ -159,12 +169,3 @@ def _value(option: Block | None) -> str:
 
 def _only(actions: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return next(iter(actions.values()), {})
-
-
-def first_input(view: View) -> str:
-    """The block id at which an error is shown that belongs to no field."""
-    return next(str(b["block_id"]) for b in view["blocks"] if b["type"] == "input")
-
-
-def inputs(view: View) -> frozenset[str]:
-    return frozenset(str(b["block_id"]) for b in view["blocks"] if b["type"] == "input")

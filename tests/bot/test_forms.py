@@ -277,10 +277,10 @@ def test_every_form_is_one_that_slack_takes(move: Move, severity: str) -> None:
     services = ("checkout", "api")
     for incident in (in_status(Status.MONITORING, severity=severity), declared(severity, service="odd", outage=True)):
         for known in ((), services):
-            scene = FormContext(
+            context = FormContext(
                 incident, kars(), {"on_call": "on-call engineer"}, duty(), (declared(),), known, "typed"
             )
-            assert not problems(move_modal(move, scene, FormState()), "modal_view")
+            assert not problems(move_modal(move, context, FormState()), "modal_view")
 
 
 # Moves -----------------------------------------------------------------------------------------------------------

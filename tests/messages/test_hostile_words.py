@@ -153,11 +153,11 @@ def routine(company: Company, incident: Incident, words: str) -> Iterator[Messag
 
 
 def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
-    scene = FormContext(
+    context = FormContext(
         incident, kars(), {"on_call": f"role {words}"}, Roster(), (incident,), ("checkout", "api"), words
     )
     for move in FORMS:
-        yield "modal_view", move_modal(move, scene, FormState())
+        yield "modal_view", move_modal(move, context, FormState())
     nothing: Any = None
     parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars(), "")
     yield "modal_view", declare_modal(parts, FormState(), Draft(words[:200], "P1", words[:2900]))

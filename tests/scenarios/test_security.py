@@ -251,8 +251,8 @@ def _answer(element: Json) -> Json:
 
 def moves_form(office: Office, incident: Incident, move: Move) -> Json:
     parts = office.bot.bot.deps
-    scene = FormContext(incident, parts.policy, parts.roles, Roster(), services=tuple(parts.company.services))
-    return move_modal(move, scene, FormState())
+    context = FormContext(incident, parts.policy, parts.roles, Roster(), services=tuple(parts.company.services))
+    return move_modal(move, context, FormState())
 
 
 def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[str, list[str]]:
