@@ -22,7 +22,7 @@ from bot.handlers.perform import Moving
 from bot.handlers.reply import Reply, says
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
-from bot.moves import declare, forms
+from bot.moves import catalog, declare
 from bot.render.button_value import MORE
 from escalation.incident.events import Move
 
@@ -49,7 +49,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     )
     app.command(COMMAND)(commands.on_command)
     app.view(declare.CALLBACK)(submits.on_declare)
-    app.view(re.compile(f"^{forms.CALLBACK}"))(submits.on_move)
+    app.view(re.compile(f"^{catalog.CALLBACK}"))(submits.on_move)
     app.action(declare.PICKED)(submits.on_severity)
     app.action(shortcuts.DECLARE)(menu.on_declare)
     app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)

@@ -12,7 +12,7 @@ from bot.deps import BotDeps
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Moving
 from bot.handlers.reply import Reply, answering, open_modal, says
-from bot.moves.catalog import typed_event
+from bot.moves.catalog import Typed, typed_event
 from bot.moves.declare import Draft, declare_modal, drill, too_long_a_title
 from bot.parsing.command import ParsedCommand, nearest, parse, spoken
 from bot.parsing.simulate import simulated
@@ -157,13 +157,14 @@ class Commands:
         if incident is None:
             return
         await self._access.admit(move, order.who, incident)  # before we say what is wrong with their words
-        by, key = order.who.id, order.body["trigger_id"]
-        event = typed_event(move, order.asked.text, by, key, self._access.deps, self._access.directory)
+        key, deps, directory = order.body["trigger_id"], self._access.deps, self._access.directory
+        typed = Typed(order.asked.text, order.who.id, key, deps, directory)
+        event = typed_event(move, typed)
         if event is None:
-            typed = spoken(order.asked.text, self._access.directory.names)
-            await self._moving.open(move, order.who, incident.id, order.body, order.reply, typed=typed, answer=True)
-            return
-        await self._moving.make(order.who, incident.id, event, order.reply)
+            words = typed.said
+            await self._moving.open(move, order.who, incident.id, order.body, order.reply, typed=words, answer=True)
+        else:
+            await self._moving.make(order.who, incident.id, event, order.reply)
 
     async def _target(self, order: Order) -> Incident | None:
         """The incident that is meant: by its id, by the room we are in, or because only one is open.

@@ -4,8 +4,8 @@ from typing import Any
 
 from bot.access import Access, Moved, Requester
 from bot.handlers.reply import Reply, open_modal
+from bot.moves.catalog import move_modal
 from bot.moves.form import FormContext
-from bot.moves.forms import move_modal
 from bot.render import replies
 from bot.render.blockkit import Message
 from bot.render.form_state import FormState

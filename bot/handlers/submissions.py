@@ -11,9 +11,9 @@ from bot.access import Access, Moved, Requester, StoreUnavailable, requester
 from bot.errors import InvalidForm
 from bot.handlers.perform import Moving
 from bot.handlers.reply import NOT_RECORDED, Reply, answering
+from bot.moves.catalog import form_of
 from bot.moves.declare import declaration, definition, definitions, with_definition
 from bot.moves.form import Form, Submitted
-from bot.moves.forms import FORMS, move_of
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
 from bot.render.inputs import FormValues, View, notice
@@ -58,7 +58,7 @@ class Submissions:
 
     async def on_move(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         submitted = Submitted.of(body, self._access.deps.policy)
-        form = FORMS[move_of(body["view"]["callback_id"])]
+        form = form_of(body["view"]["callback_id"])
         moved = await self._within(ack, submitted, self._move(submitted, form, requester(body)))
         if moved is None:
             return

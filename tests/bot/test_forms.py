@@ -8,8 +8,8 @@ from typing import Any
 import fakeredis
 import pytest
 
+from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
-from bot.moves.forms import FORMS, move_modal
 from bot.render.form_state import FormState
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Edit, FixApplied, MarkSecurity, Move, StartFix

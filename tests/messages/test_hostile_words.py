@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from bot.deps import BotDeps
 from bot.handlers.reply import says
+from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
-from bot.moves.forms import FORMS, move_modal
 from bot.render import messages as blocks
 from bot.render import oncall, replies
 from bot.render.blockkit import Message

@@ -30,9 +30,9 @@ import sandbox.server
 from bot.bot import Bot
 from bot.http.limits import MOST_BYTES, Limits
 from bot.http.routes import web_app
+from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
-from bot.moves.forms import FORMS, move_modal
 from bot.render import oncall
 from bot.render.button_value import ButtonValue
 from bot.render.form_state import FormState

@@ -1,0 +1,69 @@
+"""How each move is made: typed, pressed, or by its form."""
+
+from typing import Any
+
+import pytest
+
+from bot.deps import BotDeps
+from bot.moves.catalog import SPECS, Pressed, Typed, pressed_event, typed_event
+from bot.render.button_value import ButtonValue
+from escalation.config.company import Directory
+from escalation.errors import Refused
+from escalation.incident.events import Answer, AnswerCommunication, Escalate, Move, TakeLead
+from escalation.incident.model import Lead
+from tests.support.bot import example_company
+from tests.support.story import kars
+
+NEEDS_NO_WORDS = {
+    Move.ACKNOWLEDGE,
+    Move.START_FIX,
+    Move.FIX_APPLIED,
+    Move.ESCALATE,
+    Move.VERIFY,
+    Move.REVIEWED,
+}
+PRESSED = {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.COMMUNICATE}
+WORDS = {Move.LEAD: "commander", Move.EDIT: "outage", Move.SEVERITY: "P1 worse", Move.PAGE: "on-call engineer"}
+
+
+def typed(move: Move, text: str) -> Any:
+    nothing: Any = None
+    deps = BotDeps("xoxb-none", nothing, nothing, nothing, example_company(), kars())
+    return typed_event(move, Typed(text, "UDANA", "k", deps, Directory()))
+
+
+def pressed(move: Move, about: str = "", by: str = "UDANA") -> Any:
+    return pressed_event(Pressed(ButtonValue(move, "INC-20241218-001", (1, 2), about), by, "k"))
+
+
+@pytest.mark.parametrize("move", list(Move))
+def test_every_move_can_be_made(move: Move) -> None:
+    """A press of its button does it at once, or opens its form."""
+    assert move in SPECS, f"bot/moves/catalog.py wants a MoveSpec for Move.{move.name}"
+    spec = SPECS[move]
+    assert spec.form or spec.pressed, f"bot/moves/catalog.py: Move.{move.name} wants a form, or what a press does"
+
+
+@pytest.mark.parametrize("move", list(Move))
+def test_only_what_says_enough_is_done_at_once(move: Move) -> None:
+    """The others ask for their words first."""
+    assert (typed(move, "") is not None) == (move in NEEDS_NO_WORDS)
+    about = "1:approved" if move is Move.COMMUNICATE else ""
+    assert (pressed(move, about) is not None) == (move in PRESSED)
+
+
+@pytest.mark.parametrize("move", sorted({*Move} - {Move.RESOLVE, Move.COMMUNICATE}))
+def test_words_make_the_event_of_their_move(move: Move) -> None:
+    """In the name of whoever typed them, once; resolving always asks for more than a line holds."""
+    event = typed(move, WORDS.get(move, "the disk is full"))
+    assert (event.kind, event.by, event.key) == (move, "UDANA", "k")
+
+
+def test_a_press_carries_what_it_saw_and_what_it_is_about() -> None:
+    """The tiers that its card showed as paged, the communication with its answer, the role."""
+    assert pressed(Move.ESCALATE) == Escalate(by="UDANA", key="k", seen=(1, 2))
+    answered = AnswerCommunication(by="UDANA", key="k", n=3, answer=Answer.APPROVED)
+    assert pressed(Move.COMMUNICATE, "3:approved") == answered
+    assert pressed(Move.LEAD, "scribe:UDANA") == TakeLead(by="UDANA", key="k", lead=Lead.SCRIBE)
+    with pytest.raises(Refused):
+        pressed(Move.LEAD, "scribe:UOMAR")
