@@ -1,4 +1,4 @@
-"""The one door from Slack to the desk: who is it, may they, then the desk, in a thread of its own."""
+"""Who somebody is, whether they may, and what they may see; and threads for work that waits for Redis."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -15,18 +15,14 @@ from bot.deps import BotDeps
 from bot.slack.ack_first import AckFirst
 from bot.slack.members import Members
 from escalation.config.company import Directory
-from escalation.config.policy import Severity
-from escalation.engine.moves import implied_move
-from escalation.engine.state_machine import leads_to
 from escalation.errors import Refused, TooNew
-from escalation.incident.events import Cancel, Move, MoveEvent, PostUpdate
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import Incident
 from escalation.incident.permissions import Action, Actor, Kind, check, sees
 from escalation.oncall.roster import Roster
 from escalation.storage.store import MOST_LISTED
 from escalation.values import PersonId
 
-THREADS = 16  # calls of the desk at one time: each is a few round trips to Redis
+THREADS = 16  # calls of the service or the store at one time: each is a few round trips to Redis
 UPGRADING = "Tocsin is being upgraded; try again in a moment."
 RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
@@ -45,14 +41,6 @@ class Requester:
     team: str = ""
 
 
-@dataclass(frozen=True)
-class Moved:
-    """An incident after a move; the timeline's entries after number `since` tell what came of it."""
-
-    incident: Incident
-    since: int
-
-
 def requester(body: dict[str, Any]) -> Requester:
     """Of a command, an interaction or an event."""
     user = body.get("user")
@@ -62,15 +50,8 @@ def requester(body: dict[str, Any]) -> Requester:
     return Requester(body.get("user_id") or event.get("user", ""), body.get("team_id", ""))
 
 
-def _deeds(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
-    """What somebody must be allowed to do for an event: an update that states another status makes that move too."""
-    if isinstance(event, PostUpdate) and event.status is not incident.status and (implied := implied_move(event)):
-        return event.kind, implied.kind
-    return (event.kind,)
-
-
 class Access:
-    """Every command, click and form goes through `declare` or `move`; everything that is shown, through `see`."""
+    """Everything that is done goes through `admit`; everything that is shown, through `see` or one of its kind."""
 
     def __init__(self, deps: BotDeps, client: AsyncWebClient) -> None:
         self.deps = deps
@@ -78,14 +59,17 @@ class Access:
         self.directory = Directory()
         self.members = Members(client, self._colleagues)
         self.ack_first = AckFirst()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="access")
 
     def _colleagues(self) -> frozenset[PersonId]:
         configured = (p.slack for p in self.deps.company.people.values() if p.slack)
         return frozenset({*configured, *self.directory.people.values(), *self.directory.names})
 
     async def run(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Do something with the desk or the store. OutOfReach when Redis does not answer; Refused during an upgrade."""
+        """Run work with the service or the store in a thread.
+
+        StoreUnavailable when Redis does not answer; Refused during an upgrade.
+        """
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, partial(work, *args, **named))
@@ -96,37 +80,6 @@ class Access:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-    # Doing -------------------------------------------------------------------------------------------------------
-
-    async def declare(
-        self, who: Requester, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
-    ) -> Incident:
-        """With a `drill_speed` it is a drill."""
-        await self.admit("declare", who)
-        return await self.run(self.deps.service.declare, who.id, severity, facts, key=key, drill_speed=drill_speed)
-
-    async def move(self, who: Requester, incident_id: str, event: MoveEvent) -> Moved:
-        """Make a move. Refused, with words for the one who tried, when they may not or the table does not allow it."""
-        if isinstance(event, Cancel) and event.duplicate_of:
-            await self._check_twin(who, incident_id, event.duplicate_of)
-        before = await self.incident(incident_id)
-        for deed in _deeds(event, before):
-            await self.admit(deed, who, before)
-        after = await self.run(self.deps.service.handle, incident_id, event)
-        return Moved(after, len(before.timeline))
-
-    async def _check_twin(self, who: Requester, incident_id: str, twin: str) -> None:
-        if twin == incident_id:
-            raise Refused(f"{twin} cannot be a duplicate of itself.")
-        await self.see(who, twin)
-
-    async def may_begin(self, move: Move, who: Requester, incident_id: str) -> Incident:
-        """The incident, for a move's modal. Refused when the move would be refused as things stand."""
-        incident = await self.incident(incident_id)
-        await self.admit(move, who, incident)
-        leads_to(incident, move)
-        return incident
 
     # Seeing ------------------------------------------------------------------------------------------------------
 
@@ -163,7 +116,7 @@ class Access:
         return await self.seen_by(who, await self.run(self.deps.store.recent, RECENT))
 
     async def roster(self) -> Roster:
-        """Who is on duty now."""
+        """Who is on call now."""
         service = self.deps.service
         return await self.run(lambda: service.roster(service.clock()))
 
@@ -181,9 +134,9 @@ class Access:
     async def _check(self, what: Action, actor: Actor, incident: Incident | None) -> None:
         permissions = self.deps.company.permissions
         narrowed = actor.kind is Kind.MEMBER and str(what) in permissions
-        duty = await self.roster() if narrowed else Roster()
+        roster = await self.roster() if narrowed else Roster()
         in_room = incident is not None and await self._in_room(incident, actor.id)
-        check(what, actor, incident, duty, permissions, in_room)
+        check(what, actor, incident, roster, permissions, in_room)
 
     async def _in_room(self, incident: Incident, person: PersonId) -> bool:
         """Whether somebody is a member of the room; asked for private incidents only."""

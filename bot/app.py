@@ -18,7 +18,7 @@ from bot.handlers.buttons import Buttons
 from bot.handlers.commands import Commands
 from bot.handlers.home import Home
 from bot.handlers.oncall import ACTIONS, OnCall
-from bot.handlers.perform import Moving
+from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, says
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
@@ -40,11 +40,11 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
         name="tocsin",
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
-    moving, duty = Moving(access), OnCall(access)
+    perform, oncall = Perform(access), OnCall(access)
     commands, submits, buttons, menu = (
-        Commands(access, moving, duty),
-        Submissions(access, moving),
-        Buttons(access, moving),
+        Commands(access, perform, oncall),
+        Submissions(access, perform),
+        Buttons(access, perform),
         Shortcuts(access),
     )
     app.command(COMMAND)(commands.on_command)
@@ -53,11 +53,11 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.action(declare.PICKED)(submits.on_severity)
     app.action(shortcuts.DECLARE)(menu.on_declare)
     app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)
-    app.action(re.compile(ACTIONS))(duty.on_action)
+    app.action(re.compile(ACTIONS))(oncall.on_action)
     app.action(re.compile(""))(buttons.on_other)
     app.global_shortcut(shortcuts.DECLARE)(menu.on_declare)
     app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(menu.on_message)
-    app.event("app_home_opened")(Home(access, duty).on_opened)
+    app.event("app_home_opened")(Home(access, oncall).on_opened)
     app.error(on_error)
     return app
 

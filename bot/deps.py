@@ -1,4 +1,4 @@
-"""What the Slack side is made of: plain settings, and the doors to the rest."""
+"""What the Slack side is made of: plain settings, and the store and the service behind it."""
 
 from dataclasses import dataclass
 

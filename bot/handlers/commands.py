@@ -10,7 +10,7 @@ from slack_bolt.async_app import AsyncAck
 from bot.access import Access, Requester, requester
 from bot.deps import BotDeps
 from bot.handlers.oncall import OnCall
-from bot.handlers.perform import Moving
+from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, answering, open_modal, says
 from bot.moves.catalog import Typed, typed_event
 from bot.moves.declare import Draft, declare_modal, drill, too_long_a_title
@@ -54,10 +54,10 @@ class Order:
 class Commands:
     """Each verb has a method or is a move."""
 
-    def __init__(self, access: Access, moving: Moving, duty: OnCall) -> None:
+    def __init__(self, access: Access, perform: Perform, oncall: OnCall) -> None:
         self._access = access
-        self._moving = moving
-        self._duty = duty
+        self._perform = perform
+        self._oncall = oncall
         self._verbs: dict[str, Callable[[Order], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
@@ -118,10 +118,10 @@ class Commands:
             await order.reply(await self._card(incident))
 
     async def _card(self, incident: Incident) -> Message:
-        return card(incident, await self._moving.ahead(incident))
+        return card(incident, await self._perform.upcoming(incident))
 
     async def _on_call(self, order: Order) -> None:
-        await order.reply(await self._duty.answer(order.who, order.asked.text))
+        await order.reply(await self._oncall.answer(order.who, order.asked.text))
 
     async def _tickets(self, order: Order) -> None:
         """The open tickets of one team, or of all."""
@@ -162,9 +162,10 @@ class Commands:
         event = typed_event(move, typed)
         if event is None:
             words = typed.said
-            await self._moving.open(move, order.who, incident.id, order.body, order.reply, typed=words, answer=True)
+            await self._perform.open(move, order.who, incident.id, order.body, order.reply, typed=words, answer=True)
         else:
-            await self._moving.make(order.who, incident.id, event, order.reply)
+            moved = await self._perform.move(order.who, incident.id, event)
+            await order.reply(await self._perform.done(moved))
 
     async def _target(self, order: Order) -> Incident | None:
         """The incident that is meant: by its id, by the room we are in, or because only one is open.
@@ -194,7 +195,7 @@ class Commands:
 
 
 def _holding(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:
-    """Each rotation -> who is on duty now."""
+    """Each rotation -> who is on call now."""
     now, duty, directory, company = deps.service.clock(), deps.service.duty(), deps.store.directory(), deps.company
     held = {name: on_duty(name, company, duty, now) for name in company.rotations}
     return {name: tuple(company.member(key, directory) for key in keys) for name, keys in held.items()}

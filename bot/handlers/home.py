@@ -21,9 +21,9 @@ log = structlog.get_logger("bot")
 class Home:
     """Published anew each time somebody opens it."""
 
-    def __init__(self, access: Access, duty: OnCall) -> None:
+    def __init__(self, access: Access, oncall: OnCall) -> None:
         self._access = access
-        self._duty = duty
+        self._oncall = oncall
 
     async def on_opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         if event.get("tab") == "home":
@@ -38,8 +38,8 @@ class Home:
     async def _view(self, who: Requester) -> View:
         try:
             incidents = await self._access.open_incidents(who)
-            shown = home_view(incidents, await self._duty.lines(), who.id)
-            take = await self._duty.buttons()
+            shown = home_view(incidents, await self._oncall.lines(), who.id)
+            take = await self._oncall.buttons()
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except StoreUnavailable:

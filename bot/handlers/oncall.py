@@ -29,7 +29,7 @@ log = structlog.get_logger("bot")
 
 
 class OnCall:
-    """Every change goes through the desk, carries a notice, and is told to the others by the workers."""
+    """Every change goes through the service, carries a notice, and is told to the others by the workers."""
 
     def __init__(self, access: Access) -> None:
         self._access = access

@@ -1,4 +1,4 @@
-"""Answers that one person sees. They are a courtesy: what must arrive is a page, and that is the workers' business."""
+"""Answers that one person sees, sent once and not tried again: what must arrive is a page, and the workers send it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -75,8 +75,8 @@ async def answering(reply: Reply) -> AsyncIterator[None]:
         await reply(says((str(missing),)))
     except StoreUnavailable:
         await reply(says((f"{NOT_RECORDED} Try again in a moment.",)))
-    except InvalidForm as unfit:
-        await reply(says(*((words,) for words in unfit.errors.values())))
+    except InvalidForm as invalid:
+        await reply(says(*((words,) for words in invalid.errors.values())))
 
 
 async def open_modal(client: AsyncWebClient, body: dict[str, Any], view: View, reply: Reply) -> None:

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import structlog
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Access, Moved, Requester, StoreUnavailable, requester
+from bot.access import Access, Requester, StoreUnavailable, requester
 from bot.errors import InvalidForm
-from bot.handlers.perform import Moving
+from bot.handlers.perform import Moved, Perform
 from bot.handlers.reply import NOT_RECORDED, Reply, answering
 from bot.moves.catalog import form_of
 from bot.moves.declare import declaration, definition, definitions, with_definition
@@ -34,9 +34,9 @@ log = structlog.get_logger("bot")
 class Submissions:
     """Forms that were submitted, and the severity that was picked in one."""
 
-    def __init__(self, access: Access, moving: Moving) -> None:
+    def __init__(self, access: Access, perform: Perform) -> None:
         self._access = access
-        self._moving = moving
+        self._perform = perform
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         submitted = Submitted.of(body, self._access.deps.policy)
@@ -47,14 +47,14 @@ class Submissions:
             await ack()
             reply = self._reply(body, submitted.state)
             async with answering(reply):
-                await reply(await self._moving.declared(incident))
+                await reply(await self._perform.declared(incident))
         else:
             words = f"{incident.id} is declared. Its card is in the incidents channel or in its private room."
             await ack(response_action="update", view=notice("Declared", words))
 
     async def _declare(self, submitted: Submitted, who: Requester) -> Incident:
         severity, facts = submitted.read(declaration)
-        return await self._access.declare(who, severity, facts, submitted.key, submitted.state.drill_speed)
+        return await self._perform.declare(who, severity, facts, submitted.key, submitted.state.drill_speed)
 
     async def on_move(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         submitted = Submitted.of(body, self._access.deps.policy)
@@ -66,10 +66,10 @@ class Submissions:
         if submitted.state.response_url:
             reply = self._reply(body, submitted.state)
             async with answering(reply):
-                await reply(await self._moving.done(moved))
+                await reply(await self._perform.done(moved))
 
     async def _move(self, submitted: Submitted, form: Form, who: Requester) -> Moved:
-        return await self._moving.make(who, submitted.state.incident, submitted.read(form.event))
+        return await self._perform.move(who, submitted.state.incident, submitted.read(form.event))
 
     def _reply(self, body: dict[str, Any], state: FormState) -> Reply:
         return Reply(self._access.client, body["user"]["id"], state.response_url)
@@ -121,7 +121,7 @@ class Submissions:
         if severity not in known:
             return definitions(known.values())
         try:
-            duty = await self._access.roster()
+            roster = await self._access.roster()
         except StoreUnavailable:
-            duty = Roster()
-        return definition(known[severity], duty)
+            roster = Roster()
+        return definition(known[severity], roster)

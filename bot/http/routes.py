@@ -26,7 +26,7 @@ _NO_ANSWER = re.compile(rb"payload=%7B%22type%22%3A[+]?%22block_actions%22|(?!pa
 
 
 def web_app(bot: Bot) -> Starlette:
-    """What anybody may ask takes one of the desk's threads at a time: the others are for people."""
+    """What anybody may ask takes one of the access threads at a time: the others are for people."""
     looking, counting = asyncio.Lock(), asyncio.Lock()
 
     async def healthz(request: Request) -> Response:
@@ -41,9 +41,9 @@ def web_app(bot: Bot) -> Starlette:
             text = await bot.access.run(exposition, bot.deps.store, lambda: bot.connected)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    doors = [*routes, *([] if bot.socket else [_slack_over_http(bot)])]
-    return Starlette(routes=doors, middleware=[Middleware(Limits)])
+    looked_at = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    routes = [*looked_at, *([] if bot.socket else [_slack_over_http(bot)])]
+    return Starlette(routes=routes, middleware=[Middleware(Limits)])
 
 
 async def _unready(bot: Bot, one_at_a_time: asyncio.Lock) -> list[str]:
@@ -55,7 +55,7 @@ async def _unready(bot: Bot, one_at_a_time: asyncio.Lock) -> list[str]:
 
 
 def _slack_over_http(bot: Bot) -> Route:
-    """With an app token Slack comes over the socket, and there is no such door."""
+    """With an app token Slack comes over the socket, and there is no such route."""
     if not bot.deps.signing_secret:
         raise ValueError("requests over HTTP need a signing secret: without one, anybody could sign them")
     handler, verifier = AsyncSlackRequestHandler(bot.app), SignatureVerifier(bot.deps.signing_secret)

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FormContext:
-    """The incident as it stands, the policy, who is on duty, what else the person sees.
+    """The incident as it stands, the policy, who is on call, what else the person sees.
 
     `roles` maps those that can be paged to what people call them; `services` are those that the company has; `typed`
     is what stood after the command.

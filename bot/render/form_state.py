@@ -1,4 +1,4 @@
-"""The slip of paper that a modal carries with it, in its private metadata. Only we read and write it."""
+"""State carried in a modal's `private_metadata`. Only we read and write it."""
 
 import json
 import uuid

@@ -21,13 +21,13 @@ def on_call(
     company: Company,
     policy: Policy,
     directory: Directory,
-    duty: Roster,
+    roster: Roster,
     now: datetime,
     arranged: OncallState = NOTHING_ARRANGED,
 ) -> tuple[Line, ...]:
     """Lines for each rotation, for what was arranged, then one for each role of the policy."""
     board = Board(company, directory, arranged, now)
-    return (*board.rotations(), *board.overrides(), *board.away(), *_roles(policy, duty))
+    return (*board.rotations(), *board.overrides(), *board.away(), *_roles(policy, roster))
 
 
 class Board:
@@ -94,9 +94,9 @@ class Board:
         return (*span, *signed, *((f": {why}",) if why else ()))
 
 
-def _roles(policy: Policy, duty: Roster) -> Iterator[Line]:
+def _roles(policy: Policy, roster: Roster) -> Iterator[Line]:
     for role, name in policy.roles.items():
-        yield line(Strong(f"{name}: "), *people(duty.of(role)))
+        yield line(Strong(f"{name}: "), *people(roster.of(role)))
 
 
 HERE, TAKE, TICK = "oncall_here", "oncall_take", "oncall_tick"  # action ids; a tick's is followed by its number

@@ -1,6 +1,6 @@
-"""Acknowledgements go first: while somebody still waits for theirs, nobody's deed begins.
+"""Ack Slack's requests before running handlers, so that load never costs a three-second timeout.
 
-A deed keeps the processor busy, and the loop that acknowledges would have to share it. Commands and clicks are
+A handler keeps the processor busy, and the loop that acknowledges would have to share it. Commands and clicks are
 acknowledged as soon as they are known to be Slack's, before Bolt looks at them: it has nothing to add to that answer.
 """
 
@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 
-LONGEST = 0.25  # seconds that a deed gives way; a trigger_id lasts three
+LONGEST = 0.25  # seconds that a handler gives way; a trigger_id lasts three
 QUIET = 0.05  # seconds without a request: of many at once, the next is still on its way through the kernel
 
 
@@ -36,7 +36,7 @@ class AckFirst:
                 self._quiet = asyncio.get_running_loop().call_later(QUIET, self._nobody.set)
 
     async def wait_for_acks(self) -> None:
-        """To be awaited between acknowledging and doing: returns once nobody waits, or after a moment anyway."""
+        """To be awaited between acknowledging and handling: returns once nobody waits, or after a moment anyway."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LONGEST):
                 await self._nobody.wait()

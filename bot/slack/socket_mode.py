@@ -45,15 +45,15 @@ class _Handler(AsyncSocketModeHandler):
 
     def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst) -> None:
         super().__init__(app, app_token, logger=quiet, ping_interval=PING)
-        self._courtesy = ack_first
+        self._ack_first = ack_first
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as Bolt's own
-        with self._courtesy.acknowledging():
+        with self._ack_first.acknowledging():
             if not (req.type == "slash_commands" or req.payload.get("type") == "block_actions"):
                 await super().handle(client, req)
                 return
             await client.send_socket_mode_response(SocketModeResponse(envelope_id=req.envelope_id))
-        await self._courtesy.wait_for_acks()
+        await self._ack_first.wait_for_acks()
         await run_async_bolt_app(self.app, req)
 
 
@@ -62,7 +62,7 @@ class SocketConnection:
 
     def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst, silence: float = SILENCE) -> None:
         self._app = app
-        self._courtesy = ack_first
+        self._ack_first = ack_first
         self.silence = silence
         self._app_token = app_token
         self._handler: AsyncSocketModeHandler | None = None
@@ -82,7 +82,7 @@ class SocketConnection:
     async def _connect(self) -> None:
         """As often as it takes."""
         while self._handler is None:
-            handler = _Handler(self._app, self._app_token, self._courtesy)
+            handler = _Handler(self._app, self._app_token, self._ack_first)
             try:
                 handler.client.wss_uri = await handler.client.issue_new_wss_url()
                 await asyncio.wait_for(_connected(handler), CONNECT_WITHIN)

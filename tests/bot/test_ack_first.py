@@ -1,34 +1,34 @@
-"""Acknowledgements go before deeds."""
+"""Requests are acknowledged before handlers run."""
 
 import asyncio
 
 from bot.slack.ack_first import QUIET, AckFirst
 
 
-async def test_a_deed_gives_way_to_those_who_wait() -> None:
+async def test_a_handler_gives_way_to_those_who_wait() -> None:
     """It begins once the last of them is acknowledged."""
-    courtesy = AckFirst()
-    with courtesy.acknowledging():
-        deed = asyncio.create_task(courtesy.wait_for_acks())
-        with courtesy.acknowledging():
+    acks = AckFirst()
+    with acks.acknowledging():
+        handler = asyncio.create_task(acks.wait_for_acks())
+        with acks.acknowledging():
             await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert not deed.done()
-    await deed
+        assert not handler.done()
+    await handler
 
 
-async def test_a_deed_waits_for_those_who_are_on_their_way() -> None:
+async def test_a_handler_waits_for_those_who_are_on_their_way() -> None:
     """Of many at once, the next comes a moment after the last one was acknowledged."""
-    courtesy = AckFirst()
-    with courtesy.acknowledging():
+    acks = AckFirst()
+    with acks.acknowledging():
         pass
-    deed = asyncio.create_task(courtesy.wait_for_acks())
+    handler = asyncio.create_task(acks.wait_for_acks())
     await asyncio.sleep(0)
-    assert not deed.done()
-    with courtesy.acknowledging():
+    assert not handler.done()
+    with acks.acknowledging():
         await asyncio.sleep(2 * QUIET)
-        assert not deed.done()
-    await deed
+        assert not handler.done()
+    await handler
 
 
 async def test_nobody_waits_nobody_gives_way() -> None:
@@ -37,7 +37,7 @@ async def test_nobody_waits_nobody_gives_way() -> None:
 
 
 async def test_a_request_that_takes_long_holds_nobody_up_for_long() -> None:
-    """A form is acknowledged after its deed: the others do not wait for it."""
-    courtesy = AckFirst()
-    with courtesy.acknowledging():
-        await courtesy.wait_for_acks()
+    """A form is acknowledged after its handler: the others do not wait for it."""
+    acks = AckFirst()
+    with acks.acknowledging():
+        await acks.wait_for_acks()

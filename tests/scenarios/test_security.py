@@ -278,12 +278,12 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
         ],
         "menu.on_message": [payload("message_action", who, team, callback_id="declare_from_message", **message)],
         "buttons.on_press": [pressed(who, team, move, p.encode()) for move, p in press.items()],
-        "duty.on_action": [
+        "oncall.on_action": [
             pressed(who, team, oncall.HERE, Here("primary", office.world.clock(), "dana").encode()),
             pressed(who, team, oncall.TAKE, shift.encode()),
             pressed(who, team, f"{oncall.TICK}_1", "x"),
         ],
-        "Home(access, duty).on_opened": [
+        "Home(access, oncall).on_opened": [
             json.dumps({"type": "event_callback", "team_id": team, "api_app_id": "A1", "event_id": "E1", "event": home})
         ],
     }
@@ -321,6 +321,18 @@ def test_whoever_is_no_member_is_turned_away_at_every_handler(office: Office, wh
     assert len(opened(office)) == shown
     assert office.incident(incident.id) == incident
     assert office.world.service.duty().overrides == ()
+
+
+def test_incidents_are_changed_where_permission_is_asked() -> None:
+    """Nothing in the bot hands the service an event but what lets people in or turns them away first."""
+    changes = {"service.declare", "service.handle"}
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "bot").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and ".".join(ast.unparse(node).split(".")[-2:]) in changes
+    }
+    assert found == {"bot/handlers/perform.py"}
 
 
 def opened(office: Office) -> list[Json]:
