@@ -28,7 +28,7 @@ WORDS = {Move.LEAD: "commander", Move.EDIT: "outage", Move.SEVERITY: "P1 worse",
 
 def typed(move: Move, text: str) -> Any:
     nothing: Any = None
-    deps = BotDeps("xoxb-none", nothing, nothing, nothing, example_company(), kars())
+    deps = BotDeps("xoxb-none", nothing, nothing, nothing, example_company(), kars(), "")
     return typed_event(move, Typed(text, "UDANA", "k", deps, Directory()))
 
 
