@@ -93,12 +93,8 @@ class IncidentService:
         directory, duty = self.store.directory_and_duty()
         return upcoming(incident, lambda at: roster(self.company, directory, at, duty))
 
-    def duty(self) -> OncallState:
-        """Overrides, absences, feeds and test pages as they stand."""
-        return self.store.duty()
-
     def arrange(self, step: Callable[[OncallState, datetime], OncallState]) -> OncallState:
-        """Change them by a step of escalation.oncall.overrides, as of now. Refused passes through."""
+        """Change what was arranged by a step of escalation.oncall.overrides, as of now. Refused passes through."""
         now = self.clock()
         return self.store.update_duty(lambda before: step(before, now))
 

@@ -196,13 +196,13 @@ class Commands:
 
 def _holding(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:
     """Each rotation -> who is on call now."""
-    now, duty, directory, company = deps.service.clock(), deps.service.duty(), deps.store.directory(), deps.company
+    now, duty, directory, company = deps.service.clock(), deps.store.duty(), deps.store.directory(), deps.company
     held = {name: on_duty(name, company, duty, now) for name in company.rotations}
     return {name: tuple(company.member(key, directory) for key in keys) for name, keys in held.items()}
 
 
 def _foretell(deps: BotDeps, text: str) -> tuple[Line, ...]:
-    return simulated(deps, deps.store.directory(), deps.service.duty(), text, deps.service.clock())
+    return simulated(deps, deps.store.directory(), deps.store.duty(), text, deps.service.clock())
 
 
 LAST = timedelta(days=30)

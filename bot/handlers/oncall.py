@@ -102,12 +102,12 @@ class OnCall:
 
 
 def _lines(deps: BotDeps) -> tuple[Line, ...]:
-    now, directory, duty = deps.service.clock(), deps.store.directory(), deps.service.duty()
+    now, directory, duty = deps.service.clock(), deps.store.directory(), deps.store.duty()
     return on_call(deps.company, deps.policy, directory, deps.service.roster(now), now, duty)
 
 
 def _buttons(deps: BotDeps) -> list[Block]:
-    now, duty = deps.service.clock(), deps.service.duty()
+    now, duty = deps.service.clock(), deps.store.duty()
     shifts = [Shift(name, shift_at(name, deps.company, duty, now).starts) for name in deps.company.rotations]
     return oncall.take_buttons(shifts)
 

@@ -62,7 +62,7 @@ class _Asking:
 
 
 def wanted(wish: Wish, duty: OncallState, now: datetime) -> OncallState:
-    """The duty as it is after the wish, with a notice of it."""
+    """The state of on call after the wish, with a notice of it."""
     verb, _, rest = wish.text.strip().partition(" ")
     if verb.lower() not in _STEPS:
         raise Refused(_no_such(verb, wish))

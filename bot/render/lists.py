@@ -55,13 +55,13 @@ def home(open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: Pe
     """The Home tab of one person: what waits for them first, then the other open incidents and who is on call."""
     waiting = sorted(open_incidents, key=lambda i: (i.open_page_of(viewer) is None, i.severity, i.declared_at))
     rows = [section(_row(i, viewer), f"open-{i.id}") for i in waiting[:_AT_HOME]]
-    duty = sections([render(line) for line in on_call], "duty") or [section("Nobody is on call.", "duty")]
+    holders = sections([render(line) for line in on_call], "duty") or [section("Nobody is on call.", "duty")]
     blocks = [
         header("Open incidents", "open"),
         *(rows or [section(_NOTHING, "open-none")]),
         *_more(len(waiting), _AT_HOME),
         header("On call", "on-call"),
-        *duty[:10],
+        *holders[:10],
     ]
     return {"type": "home", "blocks": blocks}
 

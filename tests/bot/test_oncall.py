@@ -176,7 +176,7 @@ def office(workspace: RunningWorkspace) -> Iterator[Office]:
 
 def holding(office: Office) -> tuple[str, ...]:
     behind = office.world
-    return on_duty("primary", behind.company, behind.service.duty(), behind.clock.now)
+    return on_duty("primary", behind.company, behind.store.duty(), behind.clock.now)
 
 
 def test_an_override_by_command(office: Office) -> None:
@@ -196,7 +196,7 @@ def test_guests_arrange_nothing(office: Office) -> None:
     """They may not declare either."""
     office.person("gus").command("oncall take")
     office.person("gus").told("Guests cannot")
-    assert not office.world.service.duty().overrides
+    assert not office.world.store.duty().overrides
 
 
 def test_a_shift_is_taken_by_its_button(office: Office) -> None:
@@ -239,7 +239,7 @@ def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
     behind.service.arrange(lambda duty, now: arranging.tested(duty, page))
     message = posted(office, "omar", oncall.test_page([("Are you there?",)], Here("primary", starts, "omar")))
     office.person("omar").press(message, HERE, message["channel"])
-    eventually(lambda: behind.service.duty().tests[0].answered_at)
+    eventually(lambda: behind.store.duty().tests[0].answered_at)
     eventually(lambda: "You answered the test page" in text_of(office, "omar", message["ts"]))
     assert HERE not in text_of(office, "omar", message["ts"])
 
@@ -252,7 +252,7 @@ def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
     message = posted(office, "mei", oncall.test_page([("Are you there?",)], Here("primary", START, "omar")))
     office.person("mei").press(message, HERE, message["channel"])
     office.person("mei").told("for somebody else", "tocsin")
-    assert behind.service.duty().tests[0].answered_at is None
+    assert behind.store.duty().tests[0].answered_at is None
 
 
 def test_boxes_are_ticked_one_by_one(office: Office) -> None:

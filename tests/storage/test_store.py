@@ -320,7 +320,7 @@ def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(stand_in, range(24)))
-    kept = service.duty().overrides
+    kept = service.store.duty().overrides
     assert sorted(o.id for o in kept) == list(range(1, 25))
     assert {o.starts for o in kept} == {START + n * HOUR for n in range(24)}
 
@@ -331,7 +331,7 @@ def test_a_refused_arrangement_changes_nothing_and_the_roster_reads_what_was_kep
     before = service.roster(START).of("on_call")
     with pytest.raises(Refused, match="It ends before it begins"):
         service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START, now))
-    assert service.duty() == OncallState()
+    assert service.store.duty() == OncallState()
     stand_in = "mei" if before != ("mei",) else "dana"
     service.arrange(lambda duty, now: take(duty, service.company, "primary", stand_in, now))
     assert service.roster(START).of("on_call") == (stand_in,)
@@ -345,4 +345,4 @@ def test_a_duty_change_whose_reply_is_lost_is_made_once() -> None:
         wire.armed = True
         service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START + HOUR, now))
         assert not wire.armed
-        assert [o.id for o in service.duty().overrides] == [1]
+        assert [o.id for o in service.store.duty().overrides] == [1]

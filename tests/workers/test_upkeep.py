@@ -156,7 +156,7 @@ class Desk_:
         self.works.service.arrange(lambda duty, now: arranging.answered(duty, "primary", starts, person, now))
 
     def on_duty(self) -> tuple[str, ...]:
-        return on_duty("primary", self.works.service.company, self.works.service.duty(), self.works.clock())
+        return on_duty("primary", self.works.service.company, self.works.service.store.duty(), self.works.clock())
 
 
 def desk_of(redis: Any, start: datetime = FRIDAY, policy: Policy | None = None, **rotation: Any) -> Desk_:
@@ -392,7 +392,7 @@ def test_each_message_exactly_once(steps: list[int], dies: set[tuple[int, str]],
 
 def due(service: Desk_) -> list[Any]:
     at = service.works.service
-    return list(owed(at.company, at.policy, at.duty(), Directory(), service.works.clock()))
+    return list(owed(at.company, at.policy, at.store.duty(), Directory(), service.works.clock()))
 
 
 def test_two_at_one_time_do_not_send_twice(service: Desk_) -> None:

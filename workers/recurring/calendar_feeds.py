@@ -205,7 +205,7 @@ class CalendarFeeds:
 
     def refresh(self, now: datetime) -> None:
         service = self._context.service
-        feeds = service.duty().feeds
+        feeds = service.store.duty().feeds
         for name, rotation in service.company.rotations.items():
             if rotation.ical and _asked_last(feeds.get(name)) <= now - EVERY and not self._stopping():
                 self._one(name, rotation, rotation.ical, now)
@@ -222,7 +222,7 @@ class CalendarFeeds:
             self._failed(name, _strangers(strangers), now)
 
     def _failed(self, name: str, why: str, now: datetime) -> None:
-        if (known := self._context.service.duty().feeds.get(name)) is None or known.error != why:
+        if (known := self._context.service.store.duty().feeds.get(name)) is None or known.error != why:
             log.warning("a calendar has a problem", rotation=name, problem=why)
         self._context.service.arrange(lambda before, _: arranging.feed_failed(before, name, why, now))
 

@@ -75,7 +75,7 @@ class Reminders:
         """Send all that is owed and not done; how many messages that were."""
         service = self._context.service
         since = self._since(now)
-        owing = owed(service.company, service.policy, service.duty(), service.store.directory(), now)
+        owing = owed(service.company, service.policy, service.store.duty(), service.store.directory(), now)
         due = [o for o in owing if o.due >= since or not isinstance(o, PLANNED)]
         marks = self._marks(now)
         waiting = [o for o in due if not (o.id in marks and marks[o.id].done)]

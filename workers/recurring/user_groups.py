@@ -25,7 +25,7 @@ class UserGroups:
 
     def sync(self, now: datetime) -> None:
         """Put whoever is on call into each rotation's group. In a gap the last ones stay: no group may be empty."""
-        company, duty = self._context.service.company, self._context.service.duty()
+        company, duty = self._context.service.company, self._context.service.store.duty()
         for name, rotation in company.rotations.items():
             if rotation.group and (people := on_duty(name, company, duty, now)):
                 self._one(name, rotation.group, people)
