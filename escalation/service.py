@@ -79,9 +79,7 @@ class IncidentService:
 
     def severity(self, severity: Severity) -> SeverityPolicy:
         """What the policy says of a severity; Refused if it does not know it."""
-        if severity not in self.policy.severities:
-            raise Refused(f"The policy {self.policy.name} has no {severity}.")
-        return self.policy.severities[severity]
+        return severity_of(self.policy, severity)
 
     def roster(self, at: datetime) -> Roster:
         """Who holds each role at an instant."""
@@ -97,6 +95,13 @@ class IncidentService:
         """Change what was arranged by a step of escalation.oncall.overrides, as of now. Refused passes through."""
         now = self.clock()
         return self.store.update_duty(lambda before: step(before, now))
+
+
+def severity_of(policy: Policy, severity: Severity) -> SeverityPolicy:
+    """What a policy says of a severity; Refused if it does not know it."""
+    if severity not in policy.severities:
+        raise Refused(f"The policy {policy.name} has no {severity}.")
+    return policy.severities[severity]
 
 
 CALENDAR_KEPT = 400  # days of public holidays that an incident keeps

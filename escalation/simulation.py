@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from escalation.config.policy import Means
+from escalation.config.company import Company, Directory
+from escalation.config.policy import Means, Said, SeverityPolicy
 from escalation.engine.checkpoints import resting
 from escalation.engine.responders import commander
 from escalation.engine.state_machine import decide, declare
@@ -32,7 +33,9 @@ from escalation.incident.events import (
     Workaround,
 )
 from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Facts, Incident, PageState, Room
-from escalation.oncall.roster import Roster
+from escalation.oncall.roster import Roster, roster
+from escalation.oncall.schedule import OncallState
+from escalation.service import terms_for
 from escalation.text import Line, Person, people
 from escalation.times import format_duration, spoken_duration
 from escalation.values import PersonId
@@ -348,3 +351,23 @@ def _acting(incident: Incident, roster: Roster) -> PersonId:
     if incident.acknowledgement and leads:
         return leads[0]
     return next(paged, leads[0] if leads else incident.reporter)
+
+
+def simulated_facts(service: str, said: Collection[str]) -> Facts:
+    """What is known of an incident that nobody declared; `said` are values of policy.Said."""
+    return Facts(title="Simulated incident", service=service, **{what: what in said for what in Said})
+
+
+def simulate_for(
+    company: Company,
+    policy: SeverityPolicy,
+    facts: Facts,
+    start: datetime,
+    directory: Directory,
+    duty: OncallState,
+    script: Script,
+    until: timedelta | None,
+) -> Simulation:
+    """Simulate an incident of a company, with whoever will be on call at each instant. Raises Refused as simulate()."""
+    terms = terms_for(company, policy, facts, start)
+    return simulate(terms, facts, REPORTER, start, lambda at: roster(company, directory, at, duty), script, until)

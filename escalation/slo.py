@@ -14,6 +14,7 @@ from escalation.times import Duration, spoken_duration
 from escalation.values import Frozen
 
 LOST_AFTER = timedelta(seconds=30)  # far beyond every promise, and beyond what a repair takes
+LAST = timedelta(days=30)  # how far a report looks back where nobody says
 
 
 class Objective(Frozen):

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
@@ -29,7 +28,7 @@ from escalation.incident.events import Move
 from escalation.incident.model import Incident
 from escalation.incident.tickets import backlog
 from escalation.oncall.schedule import on_duty
-from escalation.slo import Report, kept, scores
+from escalation.slo import LAST, Report, kept, scores
 from escalation.text import Line, Strong, line
 from escalation.times import parse_duration
 from escalation.values import PersonId
@@ -203,9 +202,6 @@ def _holding(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:
 
 def _foretell(deps: BotDeps, text: str) -> tuple[Line, ...]:
     return simulated(deps, deps.store.directory(), deps.store.duty(), text, deps.service.clock())
-
-
-LAST = timedelta(days=30)
 
 
 def slo(deps: BotDeps, text: str) -> tuple[Line, ...]:

@@ -11,10 +11,8 @@ from escalation.config.policy import Said, Severity
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import EntryKind, Facts
-from escalation.oncall.roster import roster
 from escalation.oncall.schedule import OncallState
-from escalation.service import terms_for
-from escalation.simulation import REPORTER, Row, Simulation, Step, comes_again, simulate
+from escalation.simulation import Row, Simulation, Step, comes_again, simulate_for, simulated_facts
 from escalation.text import Line, Strong, Time, line, text
 from escalation.times import format_duration, local_instant, parse_duration
 
@@ -45,15 +43,8 @@ def simulated(deps: BotDeps, directory: Directory, duty: OncallState, text: str,
     start = _start(wish.words.get("at"), company.timezone, now)
     facts = _facts(wish, set(company.services))
     script = {step: _length(name, wish.words[name]) for name, step in _LENGTHS.items() if name in wish.words}
-    found = simulate(
-        terms_for(company, policy, facts, start),
-        facts,
-        REPORTER,
-        start,
-        lambda at: roster(company, directory, at, duty),
-        script,
-        _length("until", wish.words["until"]) if "until" in wish.words else None,
-    )
+    until = _length("until", wish.words["until"]) if "until" in wish.words else None
+    found = simulate_for(company, policy, facts, start, directory, duty, script, until)
     return _fitting([_head(found), *_told(found)], _end(found))
 
 
@@ -99,7 +90,7 @@ def _facts(wish: _Wish, services: set[str]) -> Facts:
     service = wish.words.get("service", "")
     if "service" in wish.words and service not in services:
         raise Refused(f"There is no service called '{service}'{suggest(service, services)}.")
-    return Facts(title="Simulated incident", service=service, **{said: said in wish.said for said in Said})
+    return simulated_facts(service, wish.said)
 
 
 # What is answered ----------------------------------------------------------------------------------------------------

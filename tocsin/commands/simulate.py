@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,16 +13,15 @@ from escalation.config.policy import Severity
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import Facts
-from escalation.oncall.roster import roster, unasked
-from escalation.service import terms_for
-from escalation.simulation import REPORTER, Row, Simulation, Step, comes_again, simulate
+from escalation.oncall.roster import unasked
+from escalation.service import severity_of
+from escalation.simulation import Row, Simulation, Step, comes_again, simulate_for, simulated_facts
 from escalation.text import people
-from escalation.times import format_duration, local_instant, parse_duration
+from escalation.times import format_duration, local_instant
 from tocsin.commands import output
 from tocsin.commands.incidents import NEEDS, UNSEEN, Arrangements, arrangements
-from tocsin.commands.terminal import as_json, print_json, print_table
+from tocsin.commands.terminal import Length, as_json, print_json, print_table
 from tocsin.config import loader
-from tocsin.config.loader import Loaded
 from tocsin.config.settings import load
 
 SAID = ("security", "outage", "major_impact", "data_loss")
@@ -35,18 +33,6 @@ _STEPS = {
     Step.FIX_FAILS: "The fix did not hold.",
     Step.RESOLVE: "It is resolved.",
 }
-
-
-class Length(click.ParamType[timedelta]):
-    """`20m` -> timedelta."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        try:
-            return parse_duration(value)
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
 
 
 class Severities(click.ParamType[Severity]):
@@ -88,37 +74,16 @@ def simulate_(
     """Who would be paged, told and reminded, when and why. Nothing is sent; TOCSIN_SPEED does not count."""
     settings = load(NEEDS)
     loaded, arranged = loader.load(settings.config), arrangements(settings)
-    start = _instant(at, loaded.company)
-    facts = _facts(loaded.company, service, {name: more[name] for name in SAID})
+    company, directory = loaded.company, _directory(loaded.company, arranged)
+    start = _instant(at, company)
+    facts = _facts(company, service, {said for said in SAID if more[said]})
     script = {step: more[step.name] for step in Step if more[step.name]}
     try:
-        found = run(loaded, arranged, severity, facts, start, script, until)
+        policy = severity_of(loaded.policy, severity)
+        found = simulate_for(company, policy, facts, start, directory, arranged.duty, script, until)
     except Refused as refused:
-        raise click.UsageError(plain(refused.words, _names(loaded.company, arranged))) from None
-    _show(found, loaded.company, arranged, as_json=as_json)
-
-
-def run(
-    loaded: Loaded,
-    arranged: Arrangements,
-    severity: Severity,
-    facts: Facts,
-    start: datetime,
-    script: dict[Step, timedelta],
-    until: timedelta | None,
-) -> Simulation:
-    """The simulation under a configuration, with what people arranged."""
-    policy = loaded.policy.severities.get(severity)
-    if policy is None:
-        raise Refused(f"The policy {loaded.policy.name} has no {severity}.")
-    company, directory = loaded.company, _directory(loaded.company, arranged)
-    terms = terms_for(company, policy, facts, start)
-    roster_at = partial(_roster_at, company, directory, arranged)
-    return simulate(terms, facts, REPORTER, start, roster_at, script, until)
-
-
-def _roster_at(company: Company, directory: Directory, arranged: Arrangements, at: datetime) -> Any:
-    return roster(company, directory, at, arranged.duty)
+        raise click.UsageError(plain(refused.words, _names(company, arranged))) from None
+    _show(found, company, arranged, as_json=as_json)
 
 
 def _directory(company: Company, arranged: Arrangements) -> Directory:
@@ -133,11 +98,11 @@ def _instant(text: str | None, company: Company) -> datetime:
         raise click.BadParameter(str(wrong), param_hint="--at") from None
 
 
-def _facts(company: Company, service: str, said: dict[str, bool]) -> Facts:
+def _facts(company: Company, service: str, said: set[str]) -> Facts:
     if service and service not in company.services:
         hint = suggest(service, set(company.services)) or "; the configuration lists none"
         raise click.BadParameter(f"there is no service called '{service}'{hint}", param_hint="--service")
-    return Facts(title="Simulated incident", service=service, **said)
+    return simulated_facts(service, said)
 
 
 # Shown ---------------------------------------------------------------------------------------------------------------

@@ -6,14 +6,11 @@ from typing import Any
 
 import click
 
-from escalation.slo import Report, kept, percent, seconds
+from escalation.slo import LAST, Report, kept, percent, seconds
 from tocsin.commands.incidents import NEEDS, open_store
-from tocsin.commands.simulate import Length
-from tocsin.commands.terminal import as_json, print_json, print_table
+from tocsin.commands.terminal import Length, as_json, print_json, print_table
 from tocsin.config import loader
 from tocsin.config.settings import load
-
-LAST = timedelta(days=30)
 
 
 @click.command()

@@ -1,8 +1,9 @@
-"""What the commands share: tables for people, plain lines for pipes, JSON for scripts, and errors as plain text."""
+"""What the commands share: options, tables for people, plain lines for pipes, JSON for scripts, errors as text."""
 
 import json
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from escalation.errors import TooNew
+from escalation.times import parse_duration
 from tocsin.commands.output import one_line
 from tocsin.config.loader import ConfigError
 from tocsin.config.settings import SettingsError
@@ -19,6 +21,18 @@ from tocsin.errors import Refusal
 from tocsin.run.embedded import EmbeddedError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+
+
+class Length(click.ParamType[timedelta]):
+    """`20m` -> timedelta."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return parse_duration(value)
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
 
 
 class Commands(click.Group):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import structlog
 
-from tocsin.commands.simulate import Length
+from tocsin.commands.terminal import Length
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load
 from tocsin.run import embedded, lifeline, logs, redis
