@@ -1,4 +1,4 @@
-"""The ground the other values stand on: frozen models and durations as people write them."""
+"""The ground the other values stand on: frozen models, and the keys and channels of a configuration."""
 
 import re
 from typing import Annotated, Any, Self

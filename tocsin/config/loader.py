@@ -1,10 +1,10 @@
 """The company's configuration and its policy, from YAML: all that is wrong at once, each as `FILE:LINE: what`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -75,8 +75,14 @@ class Source:
         unique = dict.fromkeys(sorted(self.faults, key=lambda f: f.line))
         return [Finding(str(self.path), f.line, f.text) for f in unique]
 
-    def validate(self, model: type[M], *, whole: bool = True) -> M | None:
-        """The value, or None and faults. `whole` False: what concerns the file as a whole was already said."""
+    def validate(self, model: type[M], unknown: Callable[[Any], Iterable[references.Finding]]) -> M | None:
+        """The value, or None and faults. `unknown` finds its names that refer to nothing, each with its own line.
+
+        The model finds them too, but only the first, in the file as a whole, and only when nothing else is wrong.
+        """
+        named = list(unknown(self.document.data))
+        for path, text in named:
+            self.blame(path, text)
         if not isinstance(self.document.data, dict):
             if not self.faults:
                 self.blame((), "holds no settings; `tocsin init` writes a configuration")
@@ -84,22 +90,18 @@ class Source:
         try:
             return model.model_validate(self.document.data)
         except ValidationError as wrong:
-            self.faults += errors.faults(wrong, model, self.document, whole=whole)
+            self.faults += errors.faults(wrong, model, self.document, whole=not named)
             return None
 
 
 def load(path: Path) -> Loaded:
     """Read a configuration and the policy it names. ConfigError lists all that is wrong in both files."""
     source = Source(path)
-    unknown = list(references.unknown_names(source.document.data))
-    for place, text in unknown:
-        source.blame(place, text)
-    _check_permissions(source)
-    company = source.validate(Company, whole=not unknown)
+    company = source.validate(Company, _unknown)
     _check_country(source)
     _check_templates(source)
     policy_source = _policy_source(source)
-    policy = _policy(policy_source) if policy_source else None
+    policy = policy_source.validate(Policy, references.unknown_roles) if policy_source else None
     findings = source.findings() + (policy_source.findings() if policy_source else [])
     if findings or company is None or policy_source is None or policy is None:
         raise ConfigError(findings)
@@ -113,7 +115,7 @@ def load(path: Path) -> Loaded:
 def load_policy(name: str) -> Policy:
     """A shipped policy, by its name."""
     policy_source = Source(SHIPPED / f"{name}.yml")
-    policy = _policy(policy_source)
+    policy = policy_source.validate(Policy, references.unknown_roles)
     if policy is None or policy_source.faults:
         raise ConfigError(policy_source.findings())
     return policy
@@ -129,19 +131,13 @@ def is_path(policy: str) -> bool:
     return "/" in policy or policy.endswith((".yml", ".yaml"))
 
 
-def _policy(source: Source) -> Policy | None:
-    unknown = list(references.unknown_roles(source.document.data))
-    for place, text in unknown:
-        source.blame(place, text)
-    return source.validate(Policy, whole=not unknown)
-
-
-def _check_permissions(source: Source) -> None:
-    """What is permitted has to be something that people do."""
-    for move in references.section(source.document.data, "permissions"):
+def _unknown(data: Any) -> Iterator[references.Finding]:
+    """Names that refer to nothing in a configuration, and what is permitted that nobody does."""
+    yield from references.unknown_names(data)
+    for move in references.section(data, "permissions"):
         if move not in PERMISSIONS:
             hint = references.suggest(move, PERMISSIONS)
-            source.blame(("permissions", move), f"nothing is called '{move}' that could be permitted{hint}")
+            yield ("permissions", move), f"nothing is called '{move}' that could be permitted{hint}"
 
 
 def _check_country(source: Source) -> None:
@@ -160,8 +156,7 @@ def _check_templates(source: Source) -> None:
 
 def _policy_source(source: Source) -> Source | None:
     """The policy's file, relative to the configuration. A name that leads nowhere is a fault of the configuration."""
-    data = source.document.data
-    name = data.get("policy") if isinstance(data, dict) else None
+    name = references.section(source.document.data).get("policy")
     if not isinstance(name, str):
         return None
     shipped = shipped_policies()
