@@ -35,7 +35,7 @@ class Lookup:
                 await self._name(entry.slack)
             elif entry.email:
                 await self._find(key, entry.email)
-        for group in sorted({h.group for holders in company.roles.values() for h in holders if h.group}):
+        for group in sorted(company.user_groups()):
             await self._group(group)
         return await self._access.run(self._save)
 

@@ -207,6 +207,10 @@ class Company(Staff):
         entry = self.entry_of(person, directory)
         return (entry.mail or entry.email or "") if entry else ""
 
+    def user_groups(self) -> tuple[str, ...]:
+        """The user groups that stand behind roles, each once."""
+        return tuple(dict.fromkeys(h.group for holders in self.roles.values() for h in holders if h.group))
+
     def lead_of(self, service: str) -> str | None:
         """The key of a service's lead, else of its team's lead."""
         entry = self.services.get(service, Service())

@@ -15,8 +15,7 @@ from escalation.values import PersonId
 
 def unasked(company: Company) -> Directory:
     """The workspace as it is taken to be while nobody asked it: each user group has somebody."""
-    groups = {h.group for holders in company.roles.values() for h in holders if h.group}
-    return Directory(groups={group: (f"group {group}",) for group in groups})
+    return Directory(groups={group: (f"group {group}",) for group in company.user_groups()})
 
 
 @dataclass(frozen=True)

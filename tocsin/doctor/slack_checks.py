@@ -143,7 +143,7 @@ def _person(client: WebClient, key: str, entry: PersonEntry) -> Finding:
 
 
 def _groups(client: WebClient, company: Company) -> Iterator[Finding]:
-    for group in dict.fromkeys(h.group for holders in company.roles.values() for h in holders if h.group):
+    for group in company.user_groups():
         try:
             members = client.usergroups_users_list(usergroup=group)["users"]
         except (SlackClientError, OSError) as wrong:
