@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from escalation.config.business_time import Calendar, Wait, WaitFor, parse_wait
+from escalation.times import weekday
 
 WAITS: TypeAdapter[Wait] = TypeAdapter(WaitFor)
 BERLIN = Calendar(timezone="Europe/Berlin")
@@ -261,6 +262,14 @@ def test_what_is_wrong_with_a_calendar_is_said(changed: dict[str, object], words
 def test_days_as_people_write_them(days: object, weekdays: tuple[int, ...]) -> None:
     """A stretch over the end of the week, a list, one day."""
     assert Calendar.model_validate({"days": days}).days == weekdays
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("Monday", 0), ("tue", 1), ("SUNDAY", 6), ("mo", None), ("Mondays", None), (" Monday", None)]
+)
+def test_a_weekday_has_three_letters_at_least(text: str, day: int | None) -> None:
+    """One reading for business days, handovers, reminders and the words of a command."""
+    assert weekday(text) == day
 
 
 def test_days_off_may_be_a_plain_list() -> None:

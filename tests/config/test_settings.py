@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from escalation.hosts import forget_proxies_for
+from escalation.hosts import forget_proxies_for, is_loopback
 from tocsin.config import settings
 from tocsin.config.addresses import Address, sentinel
 from tocsin.config.settings import Environment, SettingsError, load
@@ -183,6 +183,18 @@ def test_a_sentinel_address_is_taken_apart() -> None:
     found = sentinel("redis+sentinel://app:p%40ss@one:26379,two/mymaster/3")
     assert found.hosts == (("one", 26379), ("two", 26379))
     assert (found.master, found.db, found.username, found.password) == ("mymaster", 3, "app", "p@ss")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.2", "::1"])
+def test_this_machine_is_known(host: str) -> None:
+    """By its name and by every address of its own."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "10.0.0.1", "0.0.0.0", "localhost.example.com", "slack.com"])
+def test_others_are_not_this_machine(host: str) -> None:
+    """Proxies stay before them."""
+    assert not is_loopback(host)
 
 
 def test_proxies_are_dropped_for_a_stand_in_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

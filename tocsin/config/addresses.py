@@ -46,10 +46,10 @@ def parse_address(text: str) -> Address:
 
 def check_redis_url(url: str) -> str:
     """The URL as given. ValueError says what is wrong without repeating it: it may hold a password."""
-    scheme = url.partition("://")[0]
-    if scheme == "redis+sentinel":
+    if is_sentinel(url):
         sentinel(url)
         return url
+    scheme = url.partition("://")[0]
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
@@ -59,6 +59,11 @@ def check_redis_url(url: str) -> str:
     if (scheme == "unix" and parts.path) or (scheme in ("redis", "rediss") and host and numbered):
         return url
     raise ValueError(f"is not the address of a Redis; {REDIS_FORMS}")
+
+
+def is_sentinel(url: str) -> bool:
+    """Whether a URL names sentinels, to be asked for the server."""
+    return url.partition("://")[0] == "redis+sentinel"
 
 
 class Sentinel(NamedTuple):

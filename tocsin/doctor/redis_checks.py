@@ -9,7 +9,7 @@ from redis import Redis
 
 from escalation import processes
 from escalation.storage.heartbeats import alive
-from tocsin.config.addresses import Address, sentinel
+from tocsin.config.addresses import Address, is_sentinel, sentinel
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, fine, no, perhaps
 from tocsin.run import embedded
@@ -20,7 +20,6 @@ PARTS = ("bot", *processes.PARTS)
 MOST_SKEW = 1.0  # seconds; a page promises to be that punctual
 MOST_LAG = 10  # seconds; Redis' own default
 ENOUGH_SENTINELS = 3  # fewer cannot agree once one is gone
-SENTINEL_SCHEME = "redis+sentinel://"
 
 
 def redis_findings(settings: Settings, host_clock: datetime | None = None) -> Iterator[Finding]:
@@ -87,7 +86,7 @@ def _eviction(value: str) -> Finding:
 
 def _sentinels(url: str) -> Iterator[Finding]:
     """Whether each of them answers, and could have a new master elected."""
-    if not url.startswith(SENTINEL_SCHEME):
+    if not is_sentinel(url):
         return
     where = sentinel(url)
     if len(where.hosts) < ENOUGH_SENTINELS:

@@ -13,7 +13,7 @@ from redis.sentinel import SentinelManagedConnection
 from escalation.storage.alarms import Commit
 from escalation.storage.store import Store
 from tocsin.config.addresses import Sentinel as Where
-from tocsin.config.addresses import sentinel
+from tocsin.config.addresses import is_sentinel, sentinel
 from tocsin.config.settings import Settings
 from tocsin.run import embedded
 
@@ -41,7 +41,7 @@ def connect(settings: Settings, *, patient: bool = False) -> Redis:
     if url.startswith("unix://"):
         return Redis.from_url(url, **options)
     options |= {"socket_keepalive": True, "health_check_interval": 30}
-    return _through_sentinel(url, options) if url.startswith("redis+sentinel://") else Redis.from_url(url, **options)
+    return _through_sentinel(url, options) if is_sentinel(url) else Redis.from_url(url, **options)
 
 
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:

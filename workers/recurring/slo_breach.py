@@ -1,20 +1,19 @@
 """Tocsin declares an incident on itself when it missed its own objective, where the configuration asks for it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from escalation.config.policy import Severity
 from escalation.incident.model import Detection, Facts
-from escalation.slo import Report, kept, scores
+from escalation.slo import LAST, Report, kept, scores
 from workers.channels.failures import Failed
 from workers.context import Context
 
 BREACH = "tocsin:breach"  # when it began, while it lasts
 LOOKED = "tocsin:breach:looked"
 EVERY_SECONDS = 300  # a look reads the whole ledger
-LAST = timedelta(days=30)
 TITLE = "Tocsin missed its own objective"
 
 log = structlog.get_logger()
