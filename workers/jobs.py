@@ -7,7 +7,7 @@ from escalation.errors import NotFound, TooNew
 from escalation.incident.events import CheckpointDue
 from workers import metrics
 from workers.context import Context
-from workers.delivery.deliver import Deliveries
+from workers.delivery.deliver import DeliveryPool
 from workers.queue import outbox, rq
 from workers.queue.rq import BEHIND
 from workers.recurring.upkeep import Upkeep
@@ -22,7 +22,7 @@ class _Bound:
     """RQ calls functions by name, so what they work with is this module's."""
 
     context: Context | None = None
-    deliveries: Deliveries | None = None
+    deliveries: DeliveryPool | None = None
     upkeep: Upkeep | None = None
     messages: str = ""
 
@@ -33,7 +33,7 @@ _bound = _Bound()
 def bind(context: Context, queue: str = "") -> None:
     """Set what this process works with, and on which queue."""
     unbind()
-    _bound.context, _bound.deliveries, _bound.upkeep = context, Deliveries(context), Upkeep(context)
+    _bound.context, _bound.deliveries, _bound.upkeep = context, DeliveryPool(context), Upkeep(context)
     _bound.messages = queue if queue in BEHIND else ""
 
 
@@ -108,8 +108,8 @@ def deliver(effect_ids: list[str]) -> None:
         taken += len(others)
 
 
-def _takes_more(deliveries: Deliveries, taken: int) -> bool:
-    return bool(_bound.messages) and taken < ALONG and deliveries.has_room()
+def _takes_more(deliveries: DeliveryPool, taken: int) -> bool:
+    return bool(_bound.messages) and taken < ALONG and deliveries.has_capacity()
 
 
 def upkeep() -> None:

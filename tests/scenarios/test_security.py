@@ -503,7 +503,7 @@ def test_no_secret_is_in_a_log_an_error_or_redis(loud: pytest.CaptureFixture[str
     assert any(SECRETS["pagerduty key"] in event for event in outside.events)  # there it belongs
     for place in (heard.out + heard.err, kept, failed):
         assert not [name for name, secret in SECRETS.items() if secret in place]
-    assert "is refused because of us" in heard.err
+    assert "operator action needed" in heard.err
 
 
 WRONG = {

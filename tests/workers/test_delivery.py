@@ -17,7 +17,7 @@ from tests.support.worker import Works, through
 from workers.channels.slack import SlackClient
 from workers.clock.sweep import Sweep
 from workers.delivery import rate_limits
-from workers.delivery.deliver import Deliveries
+from workers.delivery.deliver import DeliveryPool
 
 MARKER, SLUG = "zebra crossing", "zebra-crossing"
 
@@ -77,7 +77,7 @@ def test_a_leak_is_redacted_before_other_cards_are_refreshed(parts: Works) -> No
     incident = parts.declare("P3")
     parts.run()
     for n in range(40):
-        rate_limits.ask(parts.redis, rate_limits.UPDATE, f"another-{n}", parts.clock())
+        rate_limits.reserve(parts.redis, rate_limits.UPDATE, f"another-{n}", parts.clock())
     parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run()
     assert any("moved" in call["args"]["text"] for call in parts.calls("chat.update"))
@@ -194,7 +194,7 @@ def test_the_wait_that_slack_asks_for_is_kept(parts: Works) -> None:
     before = len(parts.calls("chat.postMessage"))
     parts.clock.push(seconds=2.999)
     parts.run()
-    deliveries = Deliveries(parts.context)
+    deliveries = DeliveryPool(parts.context)
     deliveries.deliver([e.id for e in parts.now(incident).effects])
     deliveries.close()
     assert len(parts.calls("chat.postMessage")) == before
@@ -208,7 +208,7 @@ def test_doubled_jobs_send_once(parts: Works) -> None:
     parts.control("latency", seconds=0.05)
     incident = parts.declare("P0")
     ids = [e.id for e in incident.effects]
-    deliveries = [Deliveries(parts.context) for _ in range(4)]
+    deliveries = [DeliveryPool(parts.context) for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: deliveries[n % 4].deliver(ids), range(8)))
     for each in deliveries:
@@ -281,7 +281,7 @@ def test_only_the_newest_repeat_of_a_page_goes_out(parts: Works) -> None:
                 from_job(parts, incident, checkpoint.id)
     pages = [e for e in parts.now(incident).effects if isinstance(e, SendPage)]
     assert len(pages) == 9
-    deliveries = Deliveries(parts.context)
+    deliveries = DeliveryPool(parts.context)
     deliveries.deliver([e.id for e in pages])
     deliveries.close()
     assert len(parts.directs()) == 3
@@ -300,7 +300,7 @@ def test_a_job_does_not_wait_for_a_slow_slack(parts: Works) -> None:
     parts.fault("conversations.open", "slow", seconds=1, times=None)
     incident = parts.declare("P0")
     pages = [e.id for e in incident.effects if isinstance(e, SendPage)]
-    deliveries = Deliveries(replace(parts.context, patience=0.0))
+    deliveries = DeliveryPool(replace(parts.context, patience=0.0))
     deliveries.deliver(pages)
     assert len([e for e in parts.now(incident).effects if isinstance(e, SendPage)]) == 3
     deliveries.close()
@@ -312,7 +312,7 @@ def test_what_one_process_cannot_hold_goes_back_to_redis(parts: Works) -> None:
     incidents = [parts.declare("P0", title=f"Incident {n}") for n in range(4)]
     parts.fault("conversations.open", "slow", seconds=1)
     parts.redis.delete("rq:queue:urgent")
-    deliveries = Deliveries(replace(parts.context, patience=0.0, threads=1))
+    deliveries = DeliveryPool(replace(parts.context, patience=0.0, threads=1))
     deliveries.deliver([e.id for i in incidents for e in i.effects if isinstance(e, SendPage)])
     assert parts.redis.zcard("rq:scheduled:urgent") > sum(len(i.checkpoints) for i in incidents)
     deliveries.close()
@@ -332,7 +332,7 @@ def test_a_redis_that_was_away_often_leaves_room_for_what_comes(parts: Works) ->
             raise Away("Redis is away")
         return parts.clock.now
 
-    deliveries = Deliveries(replace(parts.context, clock=clock, threads=1, patience=20.0))
+    deliveries = DeliveryPool(replace(parts.context, clock=clock, threads=1, patience=20.0))
     page = next(e.id for e in incident.effects if isinstance(e, SendPage))
     for _ in range(20):
         with pytest.raises(Away):

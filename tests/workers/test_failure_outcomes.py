@@ -22,7 +22,7 @@ from escalation.incident.model import Incident, Room
 from tests.support.incidents import told_by
 from tests.support.story import Story
 from workers.channels.failures import Failed, Kind, back_off, kind_of
-from workers.delivery.failure_outcomes import settle
+from workers.delivery.failure_outcomes import outcome_of
 from workers.delivery.plan import Plan, SendResult
 from workers.delivery.privacy import Address, Leak, permitted
 
@@ -91,7 +91,7 @@ TABLE = [
 )
 def test_each_failure_has_its_meaning(error: str, channel: str, effect: str, outcome: str) -> None:
     """Passing ones are retried, the person's are theirs, ours are said, and what nobody misses is dropped."""
-    match settle(furnished(), EFFECTS[effect], Failed(error, channel=channel), "incidents"):
+    match outcome_of(furnished(), EFFECTS[effect], Failed(error, channel=channel), "incidents"):
         case None:
             found = R
         case Dropped(gone="CROOM"):

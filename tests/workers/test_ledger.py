@@ -258,7 +258,7 @@ def test_a_missed_objective_is_an_incident_once(parts: Works) -> None:
     parts.redis.xadd(LEDGER, {"r": encode(pages_at(9.0))})
     assert look(parts, of) == look(parts, of) == [slo_breach.TITLE]
     (incident,) = parts.store.recent()
-    assert (incident.severity, incident.reporter) == ("P2", parts.context.slack.rooms.bot())
+    assert (incident.severity, incident.reporter) == ("P2", parts.context.slack.rooms.bot_id())
     assert "0 % of 1 pages" in incident.facts.description
     parts.redis.delete(LEDGER)
     parts.redis.xadd(LEDGER, {"r": encode(pages_at(0.1))})

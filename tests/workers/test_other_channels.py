@@ -19,7 +19,7 @@ from tocsin.run import channels
 from workers.channels.failures import Failed, Kind
 from workers.channels.pagerduty import PagerDutyClient
 from workers.channels.smtp import MailClient
-from workers.channels.tls import trust
+from workers.channels.tls import ssl_context
 
 PAGING = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
 FALLING_BACK = OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY), after=timedelta(seconds=30))
@@ -194,13 +194,13 @@ def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.Monkey
         assert failed.value.kind is Kind.PASSING
         assert not office.logins
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-        trust.cache_clear()
+        ssl_context.cache_clear()
         access.send(["dana@example.com"], LETTER, "d-1")
         (mail,) = office.mails
         assert mail.encrypted
         assert (mail.id, mail.sender) == ("<d-1@example.com>", "tocsin@example.com")
         assert office.logins == ["\0tocsin\0pass@word"]
-    trust.cache_clear()
+    ssl_context.cache_clear()
 
 
 def test_a_subject_is_one_line(office: PostOffice) -> None:

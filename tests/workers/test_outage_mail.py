@@ -14,7 +14,7 @@ from tests.workers.test_other_channels import MARKER, PAGING, using
 from tests.workers.test_other_channels import board as board
 from tests.workers.test_other_channels import office as office
 from tests.workers.test_other_channels import parts as parts
-from workers.delivery.mail import OPEN_FOR, Envelopes
+from workers.delivery.mail import OPEN_FOR, SharedMails
 from workers.delivery.plan import RetryAt, SendResult
 
 pytestmark = pytest.mark.slow
@@ -78,18 +78,18 @@ def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, of
 def test_an_urgent_page_waits_for_no_other(parts: Works, office: PostOffice) -> None:
     """A P1's mail was opened first, in a queue of its own that may be slow: the P0's takes the next ones along."""
     mild, bad, worse = slept_through(parts, office, "P1", "P0", "P0")
-    envelopes, now = Envelopes(parts.store), parts.clock()
+    shared, now = SharedMails(parts.store), parts.clock()
     parts.redis.delete(*parts.redis.keys("tocsin:envelope:*"))
 
     def joins(incident: Incident) -> RetryAt | SendResult | None:
-        return envelopes.join(parts.now(incident), mail_of(parts, incident), "a@example.com", now)
+        return shared.join(parts.now(incident), mail_of(parts, incident), "a@example.com", now)
 
     assert [joins(i) for i in (mild, bad, worse)] == [RetryAt(now + OPEN_FOR)] * 3
     now += OPEN_FOR
     assert joins(bad) is None
-    assert envelopes.seal("a@example.com", mail_of(parts, bad)) == (mail_of(parts, worse).id,)
+    assert shared.close("a@example.com", mail_of(parts, bad)) == (mail_of(parts, worse).id,)
     assert joins(mild) is None
-    assert envelopes.seal("a@example.com", mail_of(parts, mild)) == ()
+    assert shared.close("a@example.com", mail_of(parts, mild)) == ()
 
 
 def mail_of(parts: Works, incident: Incident) -> PageBy:

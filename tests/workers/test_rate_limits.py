@@ -11,7 +11,7 @@ from redis import Redis
 from tests.support.story import START
 from tests.support.worker import BACKENDS, redis_of
 from workers.delivery import rate_limits
-from workers.delivery.rate_limits import Budget, ask
+from workers.delivery.rate_limits import Budget, reserve
 
 CHANNEL = rate_limits.message("C1")
 
@@ -24,7 +24,7 @@ def redis(request: pytest.FixtureRequest) -> "Iterator[Redis]":
 
 def waits(redis: "Redis", budget: Budget, now: datetime, names: str) -> list[float]:
     """How many seconds each of these tickets is told to wait."""
-    told = [ask(redis, budget, name, now) for name in names]
+    told = [reserve(redis, budget, name, now) for name in names]
     return [(at - now).total_seconds() if at else 0.0 for at in told]
 
 
@@ -36,11 +36,11 @@ def test_a_short_burst_goes_at_once_and_the_rest_a_second_apart(redis: "Redis") 
 def test_a_slot_is_kept_and_used_once(redis: "Redis") -> None:
     """Too early is told the same time again; on time goes, and does not pay twice."""
     waits(redis, CHANNEL, START, "abc")
-    slot = ask(redis, CHANNEL, "d", START)
+    slot = reserve(redis, CHANNEL, "d", START)
     assert slot is not None
-    assert ask(redis, CHANNEL, "d", START + timedelta(milliseconds=900)) == slot
-    assert ask(redis, CHANNEL, "d", slot) is None
-    assert ask(redis, CHANNEL, "e", slot) is not None
+    assert reserve(redis, CHANNEL, "d", START + timedelta(milliseconds=900)) == slot
+    assert reserve(redis, CHANNEL, "d", slot) is None
+    assert reserve(redis, CHANNEL, "e", slot) is not None
 
 
 def test_a_channel_at_rest_has_its_burst_back(redis: "Redis") -> None:
@@ -64,14 +64,14 @@ def test_methods_keep_to_their_tier(redis: "Redis", budget: Budget, a_minute: in
     now, sent = START, 0
     for n in range(3 * 60):
         now = START + timedelta(seconds=n)
-        sent += ask(redis, budget, f"t{n}", now) is None
-        sent += ask(redis, budget, f"u{n}", now) is None
+        sent += reserve(redis, budget, f"t{n}", now) is None
+        sent += reserve(redis, budget, f"u{n}", now) is None
     assert sent <= budget.burst + 3 * a_minute
 
 
 def test_many_at_once_share_one_budget(redis: "Redis") -> None:
     """Eight threads, one channel: no slot is given twice."""
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda n: ask(redis, CHANNEL, f"t{n}", START), range(20)))
+        told = list(pool.map(lambda n: reserve(redis, CHANNEL, f"t{n}", START), range(20)))
     assert Counter(told)[None] == 3
     assert len(set(told)) == 18

@@ -67,7 +67,7 @@ def test_an_alarm_that_was_set_anew_is_left_alone(parts: Works) -> None:
     effect, now = next(iter(ready(incident))), parts.clock()
     outbox.retry(parts.redis, effect, now + timedelta(seconds=20), urgent=False, held=True)
     outbox.retry(parts.redis, effect, now + timedelta(seconds=40), urgent=False)
-    assert retry_when_back.call_in(parts.redis, now) == 0
+    assert retry_when_back.release_all(parts.redis, now) == 0
     assert parts.redis.zscore(ALARMS, effect_alarm(effect)) == (now + timedelta(seconds=40)).timestamp()
 
 
@@ -89,5 +89,5 @@ def test_the_job_of_the_later_try_is_taken_away(parts: Works) -> None:
     outbox.retry(parts.redis, effect, later, urgent=False, held=True)
     name = outbox.retry_id(effect, later.timestamp())
     assert parts.redis.exists(f"rq:job:{name}")
-    assert retry_when_back.call_in(parts.redis, now) == 1
+    assert retry_when_back.release_all(parts.redis, now) == 1
     assert not parts.redis.exists(f"rq:job:{name}")

@@ -11,7 +11,7 @@ import pytest
 from tests.support.post_office import CERTIFICATE
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import SlackApi
-from workers.channels.tls import trust
+from workers.channels.tls import ssl_context
 
 
 class Slack(http.server.BaseHTTPRequestHandler):
@@ -43,7 +43,7 @@ def encrypted_slack() -> Iterator[str]:
 def authorities(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """What this test lets us trust is forgotten after it."""
     yield monkeypatch
-    trust.cache_clear()
+    ssl_context.cache_clear()
 
 
 def test_a_good_certificate_is_asked_for(authorities: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_good_certificate_is_asked_for(authorities: pytest.MonkeyPatch) -> Non
             SlackApi("xoxb-1", url).call("chat.postMessage", channel="C1")
         assert failed.value.kind is Kind.PASSING
         authorities.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-        trust.cache_clear()
+        ssl_context.cache_clear()
         assert SlackApi("xoxb-1", url).call("chat.postMessage", channel="C1") == {"ok": True}
 
 
@@ -70,7 +70,7 @@ def test_the_authorities_are_read_once(authorities: pytest.MonkeyPatch) -> None:
     with encrypted_slack() as url:
         authorities.setattr(ssl, "create_default_context", counted)
         authorities.setattr(ssl, "_create_default_https_context", counted)  # what urllib makes where it is given none
-        trust.cache_clear()
+        ssl_context.cache_clear()
         slack = SlackApi("xoxb-1", url)
         for _ in range(3):
             slack.call("chat.postMessage", channel="C1")

@@ -99,7 +99,7 @@ class FakeSlack:
         self.rooms = SimpleNamespace(channel=lambda name: f"#{name}", forget_channel=lambda name: None)
         self.tried = 0
 
-    def direct(self, person: str) -> str:
+    def direct_channel(self, person: str) -> str:
         if person in self.refuses:
             raise Failed(self.refuses[person])
         return f"D{person}"
@@ -117,7 +117,7 @@ class FakeSlack:
         there = any((c, d) == (channel, tag.delivery) for c, d, _ in self.posts)
         return Sent(channel, f"{since.timestamp():.6f}", 0) if there else None
 
-    def forget_direct(self, person: str) -> None:
+    def forget_direct_channel(self, person: str) -> None:
         """None."""
 
     def ids(self) -> list[str]:

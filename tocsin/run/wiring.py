@@ -28,7 +28,7 @@ def import_worker() -> None:
     """What `worker_part` imports and reads, before it is forked."""
     for room in ("tocsin.run.channels", "workers.process", "workers.channels.slack", "workers.queue.outbox"):
         import_module(room)
-    import_module("workers.channels.tls").trust()
+    import_module("workers.channels.tls").ssl_context()
 
 
 def bot(settings: Settings, loaded: Loaded) -> None:

@@ -1,4 +1,4 @@
-"""Clients of the channels that reach people: one module each, and the bundle in which they are handed through."""
+"""Clients of the channels that reach people, one module each, and the bundle that holds them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # it imports this module
 
 @dataclass(frozen=True)
 class Tag:
-    """What a message carries so that it is recognised after a lost reply: the delivery's id, and the face it shows."""
+    """Metadata of a message, to find it again after a lost reply: its delivery's id and the face it shows."""
 
     delivery: str
     face: int
@@ -20,7 +20,7 @@ class Tag:
 
 @dataclass(frozen=True)
 class Sent:
-    """Where a message stands, and which face of the incident it shows."""
+    """A message that was sent: its channel, its timestamp, and which face of the incident it shows."""
 
     channel: str
     ts: str
@@ -29,10 +29,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class Channels:
-    """The channels that are set up.
+    """The configured channels.
 
-    `others`: the name of a channel beside Slack (escalation.config.policy.Via) -> what makes its planner around its
-    client (delivery.plan.Planner, which is above this package).
+    `others`: the name of a channel beside Slack (escalation.config.policy.Via) -> the function that builds its planner
+    around its client (delivery.plan.Planner, which is above this package).
     """
 
     slack: "SlackClient"

@@ -1,12 +1,13 @@
-"""Kinds of failure, and Slack's words for them. What the table does not know is ours: retried, and said aloud."""
+"""Kinds of failure, by Slack's error codes. An unknown code is ours: retried, and shown to people."""
 
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Passing: try again. Person: that one cannot be reached. Lost: the channel is gone or closed. Gone: the message.
+    """Kind of a failed send.
 
-    Ours: token, scope, settings; somebody has to mend it. Token: ours, and nothing at all will work until then.
+    Passing: retry. Person: that person cannot be reached. Lost: the channel is gone or archived. Gone: the message is.
+    Ours: token, scope, settings; an operator has to fix it. Token: ours, and nothing at all will work until then.
     """
 
     PASSING = "passing"
@@ -37,16 +38,16 @@ _KINDS = {
         "ekm_access_denied team_access_not_granted app_access_restricted"
     ),
 }
-_OF = {error: kind for kind, errors in _KINDS.items() for error in errors.split()}
+_KIND_BY_ERROR = {error: kind for kind, errors in _KINDS.items() for error in errors.split()}
 
 
 def kind_of(error: str) -> Kind:
-    """The kind of one of Slack's errors."""
-    return _OF.get(error, Kind.OURS)
+    """The kind of a Slack error code."""
+    return _KIND_BY_ERROR.get(error, Kind.OURS)
 
 
 class Failed(Exception):
-    """A send did not happen, or may not have. `wait` is what the other side asked for, in seconds; `channel` where."""
+    """A call failed, or may have. `wait`: seconds that the other side asked for; `channel`: where, if known."""
 
     def __init__(self, error: str, kind: Kind | None = None, *, wait: float = 0.0, channel: str = "") -> None:
         super().__init__(error)
@@ -61,7 +62,7 @@ _LONGEST_WAIT = {Kind.OURS: 60.0, Kind.TOKEN: 60.0}
 
 
 def back_off(failed: Failed, times: int) -> float:
-    """Seconds until the next try: what was asked for, else doubling from half a second."""
+    """Seconds until the next retry: what the other side asked for, else doubling from half a second."""
     if failed.wait:
         return failed.wait
     longest = _LONGEST_WAIT.get(failed.kind, 30.0)

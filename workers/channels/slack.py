@@ -1,4 +1,4 @@
-"""Slack, one method for each thing that is done there. Replies get lost, so a message can be looked for."""
+"""Slack client: people and messages. Replies get lost, so a message can be found again by its metadata."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,13 +16,13 @@ from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
 
 EVENT = "tocsin_delivery"
-UNSHOWABLE = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
-DIRECTS = "tocsin:dm"
+BLOCK_ERRORS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
+DIRECT_CHANNELS = "tocsin:dm"
 log = structlog.get_logger()
 
 
 class SlackClient:
-    """Messages and people; channels are behind `rooms`, user groups behind `groups`. Redis keeps the ids found.
+    """Slack client for messages and people; `rooms` has the channels, `groups` the user groups. Redis caches ids.
 
     All methods raise Failed.
     """
@@ -35,38 +35,38 @@ class SlackClient:
 
     # People ----------------------------------------------------------------------------------------------------------
 
-    def person_of(self, email: str) -> PersonId:
-        """The member with an e-mail address."""
+    def member_by_email(self, email: str) -> PersonId:
+        """The member id of an e-mail address."""
         return str(self._slack.read("users.lookupByEmail", email=email)["user"]["id"])
 
-    def direct(self, person: PersonId) -> str:
-        """The channel of somebody's direct messages."""
-        known = self._redis.hget(DIRECTS, person)
+    def direct_channel(self, person: PersonId) -> str:
+        """The id of a person's direct-message channel, opened on first use."""
+        known = self._redis.hget(DIRECT_CHANNELS, person)
         if known:
             return _text(known)
-        opened = str(self._slack.call("conversations.open", users=person)["channel"]["id"])
-        self._redis.hset(DIRECTS, person, opened)
-        return opened
+        channel = str(self._slack.call("conversations.open", users=person)["channel"]["id"])
+        self._redis.hset(DIRECT_CHANNELS, person, channel)
+        return channel
 
-    def check_still_there(self, person: PersonId) -> None:
-        """Failed when somebody has left: Slack goes on taking messages into a channel that was opened before."""
+    def check_active(self, person: PersonId) -> None:
+        """Raise Failed if a person was deactivated: Slack still takes messages into a channel opened before that."""
         try:
-            left = self._slack.read("users.info", user=person)["user"].get("deleted")
+            deleted = self._slack.read("users.info", user=person)["user"].get("deleted")
         except Failed as failed:
             if failed.kind is Kind.PERSON:
                 raise
             return  # says nothing about the person
-        if left:
+        if deleted:
             raise Failed("user_disabled")
 
-    def forget_direct(self, person: PersonId) -> None:
-        """The channel kept for a person is no longer one."""
-        self._redis.hdel(DIRECTS, person)
+    def forget_direct_channel(self, person: PersonId) -> None:
+        """Drop the cached direct-message channel of a person."""
+        self._redis.hdel(DIRECT_CHANNELS, person)
 
     # Messages --------------------------------------------------------------------------------------------------------
 
     def post(self, channel: str, message: Message, tag: Tag, thread: str = "", broadcast: bool = False) -> Sent:
-        """Post a message that carries its delivery's id. A public channel that the bot is not in is joined first."""
+        """Post a message with its delivery's id as metadata; join a public channel first if the bot is not in it."""
         arguments = _body(channel, message) | {
             "metadata": {"event_type": EVENT, "event_payload": {"delivery": tag.delivery, "face": tag.face}},
             "unfurl_links": False,
@@ -75,23 +75,23 @@ class SlackClient:
         if thread:
             arguments |= {"thread_ts": thread, "reply_broadcast": broadcast}
         try:
-            answer = self._slack.call("chat.postMessage", **arguments)
+            response = self._slack.call("chat.postMessage", **arguments)
         except Failed as failed:
-            answer = self._slack.call("chat.postMessage", **self._put_right(failed, channel, arguments))
-        return Sent(str(answer["channel"]), str(answer["ts"]), tag.face)
+            response = self._slack.call("chat.postMessage", **self._arguments_for_retry(failed, channel, arguments))
+        return Sent(str(response["channel"]), str(response["ts"]), tag.face)
 
-    def _put_right(self, failed: Failed, channel: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What to post instead; raises `failed` where nothing would help. A page without buttons wakes people too."""
+    def _arguments_for_retry(self, failed: Failed, channel: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments to post with instead; raises `failed` if none help. A page without buttons is still a page."""
         if failed.error == "not_in_channel":
             self._join(channel)
             return arguments
-        if failed.error in UNSHOWABLE:
-            log.error("Slack refuses our blocks: the text goes without them", error=failed.error)
+        if failed.error in BLOCK_ERRORS:
+            log.error("slack refused blocks, sending text only", error=failed.error)
             return {name: value for name, value in arguments.items() if name != "blocks"}
         raise failed
 
     def find(self, channel: str, tag: Tag, since: datetime, thread: str = "") -> Sent | None:
-        """The message that a delivery left, if it did: known by its metadata."""
+        """Find the message that a delivery posted, by its metadata; None if there is none."""
         for message in self._messages(channel, since - CLOCK_SLACK, thread):
             metadata = message.get("metadata") or {}
             payload = metadata.get("event_payload") or {}
@@ -100,7 +100,7 @@ class SlackClient:
         return None
 
     def update(self, channel: str, ts: str, message: Message) -> None:
-        """Replace a message's words; its metadata stays."""
+        """Replace a message's content; its metadata stays."""
         self._slack.call("chat.update", ts=ts, **_body(channel, message))
 
     def _messages(self, channel: str, since: datetime, thread: str) -> Iterator[dict[str, Any]]:

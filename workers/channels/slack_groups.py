@@ -10,20 +10,23 @@ _ID = re.compile(r"S[A-Z0-9]{2,}")
 
 
 class SlackGroups:
-    """All methods raise Failed: user groups need a paid plan, two scopes and, on some workspaces, an admin's leave."""
+    """Sets members of user groups.
 
-    def __init__(self, caller: SlackApi) -> None:
-        self._slack = caller
+    All methods raise Failed: groups need a paid plan, two scopes and, on some workspaces, an admin's permission.
+    """
+
+    def __init__(self, api: SlackApi) -> None:
+        self._slack = api
 
     def set_members(self, group: str, people: list[PersonId]) -> bool:
-        """Make these the members of a group (handle or id); whether that changed anything."""
-        found = self._id_of(group)
-        if set(self._slack.read("usergroups.users.list", usergroup=found)["users"]) == set(people):
+        """Set the members of a group (handle or id); True if that changed anything."""
+        group_id = self._group_id(group)
+        if set(self._slack.read("usergroups.users.list", usergroup=group_id)["users"]) == set(people):
             return False
-        self._slack.call("usergroups.users.update", usergroup=found, users=",".join(people))
+        self._slack.call("usergroups.users.update", usergroup=group_id, users=",".join(people))
         return True
 
-    def _id_of(self, group: str) -> str:
+    def _group_id(self, group: str) -> str:
         if _ID.fullmatch(group):
             return group
         for known in self._slack.read("usergroups.list")["usergroups"]:

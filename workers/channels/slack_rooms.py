@@ -1,4 +1,4 @@
-"""War rooms and the incidents channel: made once, although replies get lost and names are taken."""
+"""Slack channels: war rooms and the incidents channel, created once even if replies get lost or names are taken."""
 
 import re
 from collections.abc import Iterable
@@ -23,30 +23,30 @@ log = structlog.get_logger()
 
 
 class SlackRooms:
-    """What is done to channels. All methods raise Failed."""
+    """Creates, finds and changes channels. All methods raise Failed."""
 
-    def __init__(self, caller: SlackApi, redis: Redis) -> None:
-        self._slack = caller
+    def __init__(self, api: SlackApi, redis: Redis) -> None:
+        self._slack = api
         self._redis = redis
-        self._me = ""
+        self._bot_id = ""
 
     # The incidents channel -------------------------------------------------------------------------------------------
 
     def channel(self, name: str) -> str:
-        """The id of a channel by name or id: found, joined, or made. Kept in Redis from then on."""
+        """The id of a channel by name or id: found, joined or created, and cached in Redis from then on."""
         known: Any = self._redis.get(_channel_key(name))
         if known:
             return str(known, "utf-8")
-        channel = self._find_or_make(name.lstrip("#"))
+        channel = self._find_or_create(name.lstrip("#"))
         self._redis.set(_channel_key(name), channel)
         return channel
 
     def forget_channel(self, name: str) -> None:
-        """The channel kept under a name is no longer there."""
+        """Drop the cached id of a channel."""
         self._redis.delete(_channel_key(name))
 
-    def _find_or_make(self, name: str) -> str:
-        found = self._by_id(name) if _ID.fullmatch(name) else self._made(name)
+    def _find_or_create(self, name: str) -> str:
+        found = self._by_id(name) if _ID.fullmatch(name) else self._create_or_find(name)
         if found.get("is_archived"):
             raise Failed("is_archived", channel=str(found["id"]))
         if not found.get("is_member"):
@@ -56,13 +56,13 @@ class SlackRooms:
     def _by_id(self, channel: str) -> dict[str, Any]:
         return dict(self._slack.read("conversations.info", channel=channel)["channel"])
 
-    def _made(self, name: str) -> dict[str, Any]:
-        """Made, or found when it is there: a large workspace takes long to list, so that comes second."""
+    def _create_or_find(self, name: str) -> dict[str, Any]:
+        """Create a channel, or find it if it exists: listing a large workspace is slow, so that comes second."""
         try:
-            made = self._slack.call("conversations.create", name=name, is_private=False)
-            return {**made["channel"], "is_member": True}
+            created = self._slack.call("conversations.create", name=name, is_private=False)
+            return {**created["channel"], "is_member": True}
         except Failed as failed:
-            found = None if failed.kind in (Kind.PASSING, Kind.TOKEN) else self._named(name)
+            found = None if failed.kind in (Kind.PASSING, Kind.TOKEN) else self._by_name(name)
             if found is None:
                 raise
             return found
@@ -70,82 +70,85 @@ class SlackRooms:
     # War rooms -------------------------------------------------------------------------------------------------------
 
     def create(self, name: str, private: bool, purpose: str, since: datetime) -> Room:
-        """A new room. If one that this bot made since then has the name, the reply was lost: that is the room."""
+        """Create a room. If one that this bot created since then has the name, the reply was lost: that is the room."""
         for n in range(1, NAMES_TRIED + 1):
-            wish = name if n == 1 else f"{name}-{n}"
-            room = self._create(wish, private, since)
+            candidate = name if n == 1 else f"{name}-{n}"
+            room = self._create(candidate, private, since)
             if room:
-                self._state_purpose(room.channel, purpose)
+                self._set_purpose(room.channel, purpose)
                 return room
         raise Failed("no_free_name")
 
-    def made(self, name: str, private: bool, since: datetime) -> Room | None:
-        """The room that `create` may have left, if it did."""
+    def find_created(self, name: str, private: bool, since: datetime) -> Room | None:
+        """Find the room that an earlier `create` left; None if there is none."""
         for n in range(1, NAMES_TRIED + 1):
-            found = self._named(name if n == 1 else f"{name}-{n}")
+            found = self._by_name(name if n == 1 else f"{name}-{n}")
             if found is None:
                 return None
-            if self._ours(found, private, since):
+            if self._is_ours(found, private, since):
                 return Room(channel=found["id"], name=found["name"], private=private)
         return None
 
     def _create(self, name: str, private: bool, since: datetime) -> Room | None:
         try:
-            made = self._slack.call("conversations.create", name=name, is_private=private)["channel"]
+            created = self._slack.call("conversations.create", name=name, is_private=private)["channel"]
         except Failed as failed:
             if failed.error != "name_taken":
                 raise
-            found = self._named(name)
-            made = found if found and self._ours(found, private, since) else None
-        return Room(channel=made["id"], name=made["name"], private=private) if made else None
+            found = self._by_name(name)
+            created = found if found and self._is_ours(found, private, since) else None
+        return Room(channel=created["id"], name=created["name"], private=private) if created else None
 
-    def _ours(self, found: dict[str, Any], private: bool, since: datetime) -> bool:
-        """Never adopt a public room for a private incident, nor one that another day's incident left behind."""
+    def _is_ours(self, found: dict[str, Any], private: bool, since: datetime) -> bool:
+        """True if this bot created it since then: never adopt a public room for a private incident, nor an old one."""
         created = float(found.get("created", 0))
         return (
             not found.get("is_archived")
             and bool(found.get("is_private")) is private
-            and found.get("creator") == self.bot()
+            and found.get("creator") == self.bot_id()
             and created >= (since - CLOCK_SLACK).timestamp()
         )
 
-    def _state_purpose(self, channel: str, purpose: str) -> None:
+    def _set_purpose(self, channel: str, purpose: str) -> None:
         try:
             self._slack.call("conversations.setPurpose", channel=channel, purpose=purpose[:PURPOSE_LIMIT])
-        except Failed as failed:  # nice to have: the room is there, and the incident goes on without its purpose
-            log.warning("the room's purpose could not be set", channel=channel, error=failed.error)
+        except Failed as failed:  # nice to have: the room exists, and the incident goes on without its purpose
+            log.warning("room purpose not set", channel=channel, error=failed.error)
 
     def invite(self, channel: str, people: Iterable[PersonId]) -> None:
-        """Bring people in; whoever cannot be brought in is left out."""
-        waiting = list(people)
-        for start in range(0, len(waiting), INVITED_AT_ONCE):
-            some = ",".join(waiting[start : start + INVITED_AT_ONCE])
+        """Invite people; those who cannot be invited are skipped."""
+        remaining = list(people)
+        for start in range(0, len(remaining), INVITED_AT_ONCE):
+            batch = ",".join(remaining[start : start + INVITED_AT_ONCE])
             self._ignoring(
                 ("already_in_channel", "cant_invite_self"),
                 "conversations.invite",
                 channel=channel,
-                users=some,
+                users=batch,
                 force=True,
             )
 
-    def topic(self, channel: str, text: str) -> None:
+    def set_topic(self, channel: str, text: str) -> None:
+        """Set a channel's topic."""
         self._slack.call("conversations.setTopic", channel=channel, topic=text)
 
     def redact(self, channel: str, topic: str, name: str) -> None:
-        """A former room: another topic, and another name unless that one is taken."""
-        self.topic(channel, topic)
+        """Redact a former room: a neutral topic, and a neutral name unless that is taken."""
+        self.set_topic(channel, topic)
         self._ignoring(("name_taken",), "conversations.rename", channel=channel, name=name)
 
     def archive(self, channel: str) -> None:
+        """Archive a channel."""
         self._ignoring(("already_archived",), "conversations.archive", channel=channel)
 
     def pin(self, channel: str, ts: str) -> None:
+        """Pin a message."""
         self._ignoring(("already_pinned",), "pins.add", channel=channel, timestamp=ts)
 
-    def bookmark(self, channel: str, title: str, url: str, again: bool) -> None:
-        """A link in the room's bar. If it may be there already (a lost reply), it is looked for."""
-        there = self._slack.read("bookmarks.list", channel_id=channel).get("bookmarks", []) if again else []
-        if not any(b.get("link") == url for b in there):
+    def bookmark(self, channel: str, title: str, url: str, retrying: bool) -> None:
+        """Bookmark a link. On a retry it is looked for first: the reply may have been lost."""
+        present = self._slack.read("bookmarks.list", channel_id=channel).get("bookmarks", []) if retrying else []
+        if not any(b.get("link") == url for b in present):
             self._slack.call("bookmarks.add", channel_id=channel, title=title, type="link", link=url)
 
     def _ignoring(self, errors: tuple[str, ...], method: str, **arguments: Any) -> None:
@@ -155,17 +158,17 @@ class SlackRooms:
             if failed.error not in errors:
                 raise
 
-    def _named(self, name: str) -> dict[str, Any] | None:
-        """A channel by name, archived ones too: their names stay taken."""
-        every = {"types": "public_channel,private_channel", "limit": CHANNELS_AT_ONCE}
+    def _by_name(self, name: str) -> dict[str, Any] | None:
+        """Find a channel by name, archived ones too: their names stay taken."""
+        options = {"types": "public_channel,private_channel", "limit": CHANNELS_AT_ONCE}
         return next(
-            (c for c in self._slack.pages("conversations.list", "channels", **every) if c["name"] == name), None
+            (c for c in self._slack.pages("conversations.list", "channels", **options) if c["name"] == name), None
         )
 
-    def bot(self) -> PersonId:
+    def bot_id(self) -> PersonId:
         """The bot's own member id."""
-        self._me = self._me or str(self._slack.call("auth.test")["user_id"])
-        return self._me
+        self._bot_id = self._bot_id or str(self._slack.call("auth.test")["user_id"])
+        return self._bot_id
 
 
 def _channel_key(name: str) -> str:

@@ -1,6 +1,6 @@
-"""Mail by SMTP. The delivery's id is the Message-ID: a mail that went out twice after a crash is seen to be one.
+"""SMTP client. The delivery's id is the Message-ID, so that readers can fold a mail sent twice after a crash into one.
 
-SMTP offers nothing to ask whether a mail was taken, so this way is at least once.
+SMTP cannot be asked whether a mail was accepted, so mail is sent at least once.
 """
 
 import smtplib
@@ -11,13 +11,13 @@ from urllib.parse import unquote, urlsplit
 
 from escalation.messages.mail import Letter
 from workers.channels.failures import Failed, Kind
-from workers.channels.tls import trust
+from workers.channels.tls import ssl_context
 
 TIMEOUT = 15.0  # seconds
 
 
 class MailClient:
-    """`url` is smtp://user:password@host:587 (STARTTLS where the server offers it) or smtps://…:465."""
+    """Sends mail. `url`: smtp://user:password@host:587 (STARTTLS where the server offers it) or smtps://…:465."""
 
     def __init__(self, url: str, sender: str) -> None:
         self._url = urlsplit(url)
@@ -25,17 +25,17 @@ class MailClient:
         self._domain = parseaddr(sender)[1].rpartition("@")[2] or "tocsin.invalid"
 
     def send(self, to: Sequence[str], letter: Letter, delivery: str) -> None:
-        """Hand a mail to the server; Failed when it does not take it."""
+        """Send a mail; raises Failed if the server does not accept it."""
         message = self._message(to, letter, delivery)
         try:
             with self._connect() as server:
                 server.send_message(message)
         except smtplib.SMTPRecipientsRefused as refused:
             raise _failed(next(iter(refused.recipients.values()))[0], Kind.PERSON) from None
-        except smtplib.SMTPResponseException as answer:
-            raise _failed(answer.smtp_code, Kind.OURS) from None
-        except (OSError, smtplib.SMTPException) as lost:
-            raise Failed(f"smtp: {type(lost).__name__}", Kind.PASSING) from None
+        except smtplib.SMTPResponseException as response:
+            raise _failed(response.smtp_code, Kind.OURS) from None
+        except (OSError, smtplib.SMTPException) as error:
+            raise Failed(f"smtp: {type(error).__name__}", Kind.PASSING) from None
 
     def _message(self, to: Sequence[str], letter: Letter, delivery: str) -> EmailMessage:
         message = EmailMessage()
@@ -50,15 +50,15 @@ class MailClient:
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "localhost", self._url.port
         if self._url.scheme == "smtps":
-            return self._greeted(smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=trust()))
-        return self._greeted(smtplib.SMTP(host, port or 587, timeout=TIMEOUT))
+            return self._log_in(smtplib.SMTP_SSL(host, port or 465, timeout=TIMEOUT, context=ssl_context()))
+        return self._log_in(smtplib.SMTP(host, port or 587, timeout=TIMEOUT))
 
-    def _greeted(self, server: smtplib.SMTP) -> smtplib.SMTP:
-        """In private and logged in, where the server can; a connection that comes to nothing is closed at once."""
+    def _log_in(self, server: smtplib.SMTP) -> smtplib.SMTP:
+        """Start TLS where the server offers it, and log in; a connection that fails is closed at once."""
         try:
             server.ehlo()
             if server.has_extn("starttls"):
-                server.starttls(context=trust())
+                server.starttls(context=ssl_context())
             if self._url.username:
                 server.login(unquote(self._url.username), unquote(self._url.password or ""))
         except (OSError, smtplib.SMTPException):
@@ -68,5 +68,5 @@ class MailClient:
 
 
 def _failed(code: int, lasting: Kind) -> Failed:
-    """4xx: try again (RFC 5321, 4.2.1); anything else stays as it is."""
+    """Classify a reply code: 4xx is passing (RFC 5321, 4.2.1), any other has the `lasting` kind."""
     return Failed(f"smtp: {code}", Kind.PASSING if 400 <= code < 500 else lasting)

@@ -1,1 +1,1 @@
-"""From an effect to a message that was sent once."""
+"""Delivery: one planner per channel turns an effect into a send, and each send happens once."""

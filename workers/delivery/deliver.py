@@ -1,4 +1,7 @@
-"""Send once: claim, reload, send, record. Whatever may have been sent before is looked for before it is sent again."""
+"""Send each effect once: claim it, reload its incident, send, record.
+
+A message that may have been sent before is looked for before it is sent again.
+"""
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -18,21 +21,21 @@ from workers import metrics
 from workers.channels.failures import Failed, Kind, back_off
 from workers.context import Context
 from workers.delivery import rate_limits, retry_when_back
-from workers.delivery.failure_outcomes import settle
+from workers.delivery.failure_outcomes import outcome_of
 from workers.delivery.links import LinkPlanner
 from workers.delivery.plan import Plan, Planned, Planner, RetryAt, SendResult
 from workers.delivery.slack import SlackPlanner
 from workers.queue import ledger, outbox
 from workers.queue.leases import Lease, Leases
 
-WAITING_FOR_EACH_THREAD = 8  # more than that go back to Redis, where every worker can take them
-LATER = timedelta(seconds=0.5)
+QUEUED_PER_THREAD = 8  # more than that go back to Redis, where any worker can take them
+REQUEUE_AFTER = timedelta(seconds=0.5)
 
 log = structlog.get_logger()
 
 
-class Deliveries:
-    """The sends of one process."""
+class DeliveryPool:
+    """Thread pool that carries out the effects of one process."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -43,53 +46,54 @@ class Deliveries:
             **{name: planner(context.service) for name, planner in context.channels.others.items()},
         }
         self._pool = ThreadPoolExecutor(context.threads, thread_name_prefix="send")
-        self._room = threading.Semaphore(context.threads * (1 + WAITING_FOR_EACH_THREAD))
+        self._slots = threading.Semaphore(context.threads * (1 + QUEUED_PER_THREAD))
 
     def deliver(self, effect_ids: list[str]) -> None:
-        """Carry out some effects, concurrently; the caller waits for `patience` seconds at most."""
+        """Carry out effects concurrently; wait for them for at most `patience` seconds."""
         now = self._context.clock()
         futures = [f for effect_id in effect_ids if (f := self._start(effect_id, now))]
         done, _ = wait(futures, timeout=self._context.patience)
         for future in done:
             future.result()
 
-    def has_room(self) -> bool:
-        """Whether this process can take one more."""
-        if not self._room.acquire(blocking=False):
+    def has_capacity(self) -> bool:
+        """True if this process can take one more effect."""
+        if not self._slots.acquire(blocking=False):
             return False
-        self._room.release()
+        self._slots.release()
         return True
 
     def close(self) -> None:
-        """Finish what is in flight; what only waits for a thread goes back to Redis."""
+        """Finish the sends in flight; effects that still wait for a thread go back to Redis."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._leases.close()
 
     def _start(self, effect_id: str, now: datetime) -> "Future[None] | None":
-        """Claim an effect and hand it to a thread: what waits for one is held, so that nobody takes it for lost."""
-        if not self._room.acquire(blocking=self._context.patience is None):
-            self._later(effect_id)
+        """Claim an effect and hand it to a thread. Its lease is held meanwhile, so that no sweep repairs it."""
+        if not self._slots.acquire(blocking=self._context.patience is None):
+            self._requeue(effect_id)
             return None
         lease = None
         try:
             lease = self._leases.claim(effect_id, now)
         finally:
-            if lease is None:  # nothing to do, or Redis is away: the place is free again
-                self._room.release()
+            if lease is None:  # nothing to do, or Redis is unavailable: the slot is free again
+                self._slots.release()
         if lease is None:
             return None
         future = self._pool.submit(self._carry_out, lease)
-        future.add_done_callback(partial(self._left, lease))
+        future.add_done_callback(partial(self._on_thread_done, lease))
         return future
 
-    def _left(self, lease: Lease, future: "Future[None]") -> None:
-        """A thread is free again; what never got one, because this process ends, is handed to the others."""
-        self._room.release()
+    def _on_thread_done(self, lease: Lease, future: "Future[None]") -> None:
+        """Free the slot; an effect that never got a thread, because this process ends, is requeued for the others."""
+        self._slots.release()
         if future.cancelled():
             self._leases.release(lease, done=False)
-            self._later(lease.effect)
+            self._requeue(lease.effect)
 
-    def _later(self, effect_id: str) -> None:
+    def _requeue(self, effect_id: str) -> None:
+        """Put an effect back into Redis, to be taken shortly by any worker."""
         now = self._context.clock()
         try:
             incident = self._load(effect_id)
@@ -97,36 +101,37 @@ class Deliveries:
             outbox.hand_on_effect(self._context.redis, effect_id, newer, now)
             return
         if incident:
-            outbox.retry(self._context.redis, effect_id, now + LATER, incident.policy.urgent)
+            outbox.retry(self._context.redis, effect_id, now + REQUEUE_AFTER, incident.policy.urgent)
 
     def _carry_out(self, lease: Lease) -> None:
+        """Run in a thread: attempt the effect, once more for each job that asked for it meanwhile."""
         try:
-            again = self._once(lease)
-            while again and (following := self._leases.claim(lease.effect, self._context.clock())):
-                again = self._once(following)
-        except RedisError as away:
-            log.warning("delivery: redis is away", effect=lease.effect, error=type(away).__name__)
+            look_again = self._attempt_and_release(lease)
+            while look_again and (next_lease := self._leases.claim(lease.effect, self._context.clock())):
+                look_again = self._attempt_and_release(next_lease)
+        except RedisError as error:
+            log.warning("redis unavailable, delivery not finished", effect=lease.effect, error=type(error).__name__)
             raise
-        except Exception:  # the thread's end: nobody waits for what was slow, and the sweep has it tried again
+        except Exception:  # top of the thread: no caller may be waiting, and the sweep will retry it
             log.exception("delivery failed", effect=lease.effect)
             metrics.count(self._context.redis, "deliveries_total", kind="any", result="error")
             raise
 
-    def _once(self, lease: Lease) -> bool:
-        """Try once and let go; True when the effect has to be looked at again."""
-        done = wanted = False
+    def _attempt_and_release(self, lease: Lease) -> bool:
+        """Try once and release the lease; True if the effect has to be looked at again."""
+        done = look_again = False
         try:
             done = self._attempt(lease)
-        except TooNew as newer:  # even after a send: whoever takes it looks for that before sending again
+        except TooNew as newer:  # even after a send: the next worker looks for it before sending again
             outbox.hand_on_effect(self._context.redis, lease.effect, newer, self._context.clock())
         finally:
-            wanted = self._leases.release(lease, done=done)
-        return wanted
+            look_again = self._leases.release(lease, done=done)
+        return look_again
 
     # One effect ------------------------------------------------------------------------------------------------------
 
     def _attempt(self, lease: Lease) -> bool:
-        """Try once; True when nothing is left of the effect."""
+        """Try once; True if nothing is left to do for the effect."""
         incident = self._load(lease.effect)
         effect = ready(incident).get(lease.effect) if incident else None
         if incident is None or effect is None:
@@ -137,24 +142,26 @@ class Deliveries:
             if isinstance(planned, RetryAt):
                 outbox.retry(self._context.redis, effect.id, planned.at, incident.policy.urgent)
                 return False
-            went = self._go(lease, incident, effect, planned, now) if isinstance(planned, Plan) else _nothing(planned)
+            result = (
+                self._send(lease, incident, effect, planned, now) if isinstance(planned, Plan) else _no_send(planned)
+            )
         except Failed as failed:
-            return self._failed(lease, incident, effect, failed)
-        if went is None:
+            return self._on_failure(lease, incident, effect, failed)
+        if result is None:
             return False
-        self._record(incident, effect, went)
+        self._record(incident, effect, result)
         return True
 
     def _plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
         planner = self._planners.get(effect.carried_by)
         return planner.plan(incident, effect, now) if planner else Dropped(effect=effect.id, why="it is not set up")
 
-    def _go(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> SendResult | None:
-        """Send, unless the limits say later or the lease was lost."""
+    def _send(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> SendResult | None:
+        """Send, unless a rate limit says later or the lease was lost (then None)."""
         if self._context.paced:
-            first = incident.policy.urgent or incident.private  # a leak's public cards are redacted now
+            first = incident.policy.urgent or incident.private  # a leak's public cards are redacted at once
             budget = rate_limits.urgent(plan.budget) if first else plan.budget
-            at = rate_limits.ask(self._context.redis, budget, effect.id, now)
+            at = rate_limits.reserve(self._context.redis, budget, effect.id, now)
             if at:
                 outbox.retry(self._context.redis, effect.id, at, incident.policy.urgent)
                 return None
@@ -164,45 +171,47 @@ class Deliveries:
         try:
             return plan.go(times > 1)
         except Failed as failed:
-            raise self._seen_from_here(failed, plan) from failed
+            raise self._reclassify(failed, plan) from failed
 
-    def _seen_from_here(self, failed: Failed, plan: Plan) -> Failed:
-        """A direct message's channel that is gone is opened anew; a closed one means that its person left."""
+    def _reclassify(self, failed: Failed, plan: Plan) -> Failed:
+        """Reclassify a lost direct-message channel: a missing one is reopened, an archived one means they left."""
         if not plan.person or failed.kind is not Kind.LOST:
             return failed
-        self._context.slack.forget_direct(plan.person)
+        self._context.slack.forget_direct_channel(plan.person)
         kind = Kind.PERSON if failed.error == "is_archived" else Kind.PASSING
         return Failed(failed.error, kind, channel=failed.channel)
 
-    def _record(self, incident: Incident, effect: Effect, went: SendResult) -> None:
+    def _record(self, incident: Incident, effect: Effect, result: SendResult) -> None:
+        """Write ledger, counters and outcome; release the held retries if this send shows that Slack is back."""
         now = self._context.clock()
         with self._context.redis.pipeline() as pipe:
-            ledger.accepted(pipe, effect, went.outcome, now, adopted=went.adopted)
-            _count(pipe, effect, went, now)
+            ledger.accepted(pipe, effect, result.outcome, now, adopted=result.adopted)
+            _count(pipe, effect, result, now)
             pipe.zcard(outbox.HELD)
-            others_wait = pipe.execute()[-1]
-        self._context.service.handle(incident.id, went.outcome)
-        if others_wait and retry_when_back.is_back(effect, went):
-            retry_when_back.call_in(self._context.redis, now)
+            held = pipe.execute()[-1]
+        self._context.service.handle(incident.id, result.outcome)
+        if held and retry_when_back.is_back(effect, result):
+            retry_when_back.release_all(self._context.redis, now)
 
-    def _failed(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
+    def _on_failure(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
+        """Record the failure's outcome, or schedule a retry; True if nothing is left to do."""
         channel = self._context.service.company.workspace.incidents_channel
-        outcome = settle(incident, effect, failed, channel)
+        outcome = outcome_of(incident, effect, failed, channel)
         if outcome is not None and not isinstance(outcome, Trouble):
             self._record(incident, effect, SendResult(outcome))
             return True
         if failed.kind is Kind.LOST:
             self._context.slack.rooms.forget_channel(channel)
         if isinstance(outcome, Trouble):
-            log.error("a send is refused because of us", effect=effect.id, error=failed.error, why=outcome.why)
+            log.error("send refused, operator action needed", effect=effect.id, error=failed.error, why=outcome.why)
             self._context.service.handle(incident.id, outcome)
-        self._again(lease, incident, effect, failed, "trouble" if outcome else "retried")
+        self._retry(lease, incident, effect, failed, "trouble" if outcome else "retried")
         return False
 
-    def _again(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed, result: str) -> None:
-        log.warning("a send failed and is tried again", effect=effect.id, error=failed.error)
-        waits = timedelta(seconds=back_off(failed, self._leases.failed(lease)))
-        at, urgent = self._context.clock() + waits, incident.policy.urgent
+    def _retry(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed, result: str) -> None:
+        log.warning("send failed, retrying", effect=effect.id, error=failed.error)
+        wait_for = timedelta(seconds=back_off(failed, self._leases.failed(lease)))
+        at, urgent = self._context.clock() + wait_for, incident.policy.urgent
         outbox.retry(self._context.redis, effect.id, at, urgent, held=retry_when_back.is_held(effect, failed))
         metrics.count(self._context.redis, "deliveries_total", kind=effect.kind, result=result)
 
@@ -213,16 +222,16 @@ class Deliveries:
             return None
 
 
-def _nothing(came: OutcomeEvent | SendResult) -> SendResult:
-    """Nothing is sent, and this came of it."""
-    return came if isinstance(came, SendResult) else SendResult(came)
+def _no_send(outcome: OutcomeEvent | SendResult) -> SendResult:
+    """The result of an effect that needs no send."""
+    return outcome if isinstance(outcome, SendResult) else SendResult(outcome)
 
 
-def _count(pipe: "Pipeline", effect: Effect, went: SendResult, now: datetime) -> None:
-    result = _RESULTS.get(type(went.outcome), "adopted" if went.adopted else "sent")
-    metrics.count(pipe, "deliveries_total", kind=effect.kind, result=result)
-    if isinstance(effect, SendPage) and isinstance(went.outcome, Delivered):
+def _count(pipe: "Pipeline", effect: Effect, result: SendResult, now: datetime) -> None:
+    label = _RESULT_LABELS.get(type(result.outcome), "adopted" if result.adopted else "sent")
+    metrics.count(pipe, "deliveries_total", kind=effect.kind, result=label)
+    if isinstance(effect, SendPage) and isinstance(result.outcome, Delivered):
         metrics.add(pipe, "lateness_seconds", [(now - effect.at).total_seconds()], {"kind": "page"})
 
 
-_RESULTS: dict[type, str] = {Dropped: "dropped", PersonRefused: "refused"}
+_RESULT_LABELS: dict[type, str] = {Dropped: "dropped", PersonRefused: "refused"}

@@ -1,18 +1,18 @@
-"""What a failed send means for the incident: an outcome of its own, or only another try."""
+"""Outcomes of failed sends: an event for the incident, or a plain retry."""
 
 from escalation.incident.effects import SLACK, Effect, PostCard, Refresh, SendPage, Tell, Withdrawable
 from escalation.incident.events import Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import CopyKind, Incident
 from workers.channels.failures import Failed, Kind
 
-_PERSON = {
+_PERSON_REASONS = {
     "user_disabled": "the account is deactivated",
     "user_not_found": "there is no such member of the workspace",
     "users_not_found": "the workspace has nobody with that e-mail address",
     "cannot_dm_bot": "it is a bot",
     "user_not_visible": "the bot cannot see that person",
 }
-_OURS = {
+_OUR_REASONS = {
     "is_archived": "#{channel} is archived: unarchive it, or set workspace.incidents_channel",
     "invalid_auth": "Slack refuses the bot token: set SLACK_BOT_TOKEN",
     "token_revoked": "the bot token was revoked: install the app again",
@@ -25,59 +25,62 @@ _OURS = {
 }
 
 
-def settle(incident: Incident, effect: Effect, failed: Failed, incidents_channel: str) -> OutcomeEvent | None:
-    """The outcome to record; None when it simply has to be tried again. A Trouble has to be tried again as well."""
+def outcome_of(incident: Incident, effect: Effect, failed: Failed, incidents_channel: str) -> OutcomeEvent | None:
+    """Decide the outcome of a failed send: None is a plain retry; a Trouble is recorded and retried as well."""
     match failed.kind:
         case Kind.PASSING:
             return None
-        case _ if isinstance(effect, Withdrawable) and effect.withdrawn:  # what cannot be seen needs no redacting
+        case _ if (
+            isinstance(effect, Withdrawable) and effect.withdrawn
+        ):  # a card that cannot be seen needs no redacting
             return Dropped(effect=effect.id, why=failed.error)
         case _ if effect.carried_by != SLACK:
-            return _otherwise(effect, failed)
+            return _other_channel_outcome(effect, failed)
         case Kind.TOKEN:
             return _trouble(effect, failed, incidents_channel)
-        case Kind.LOST if failed.error == "channel_not_found" and _new_card(effect):
+        case Kind.LOST if failed.error == "channel_not_found" and _is_channel_card(effect):
             return None
-        case Kind.LOST if _lost(incident, effect, failed):
+        case Kind.LOST if _channel_lost(incident, effect, failed):
             return Dropped(effect=effect.id, why=failed.error, gone=failed.channel)
         case Kind.PERSON if isinstance(effect, SendPage):
-            return PersonRefused(effect=effect.id, why=_PERSON.get(failed.error, f"Slack says {failed.error}"))
-    if effect.optional or _pointless(incident, effect, failed):
+            return PersonRefused(effect=effect.id, why=_PERSON_REASONS.get(failed.error, f"Slack says {failed.error}"))
+    if effect.optional or _not_worth_retrying(incident, effect, failed):
         return Dropped(effect=effect.id, why=failed.error)
     return _trouble(effect, failed, incidents_channel)
 
 
-def _otherwise(effect: Effect, failed: Failed) -> OutcomeEvent:
-    """Another way than Slack: an address that refuses mail stays so, a key that is refused can be mended."""
+def _other_channel_outcome(effect: Effect, failed: Failed) -> OutcomeEvent:
+    """Outcome on another channel than Slack: a refused address is final, a refused key can be fixed."""
     if failed.kind is Kind.PERSON:
         return Dropped(effect=effect.id, why=failed.error)
     return Trouble(effect=effect.id, why=f"refused ({failed.error}): see the variables of that way")
 
 
-def _new_card(effect: Effect) -> bool:
-    """The incidents channel was deleted: the next try finds or makes one."""
+def _is_channel_card(effect: Effect) -> bool:
+    """True for the card in the incidents channel: if that was deleted, the next try finds or creates one."""
     return isinstance(effect, PostCard) and effect.place == "channel"
 
 
-def _lost(incident: Incident, effect: Effect, failed: Failed) -> bool:
-    """A channel is gone: the room is final, a deleted one too; an archived incidents channel can be mended."""
-    at_home = incident.room is not None and failed.channel == incident.room.channel
-    return at_home or failed.error == "channel_not_found" or _in_an_old_place(incident, effect)
+def _channel_lost(incident: Incident, effect: Effect, failed: Failed) -> bool:
+    """True if the channel is gone for good: a war room or a deleted one. An archived incidents channel can be fixed."""
+    in_room = incident.room is not None and failed.channel == incident.room.channel
+    return in_room or failed.error == "channel_not_found" or _outside_incidents_channel(incident, effect)
 
 
-def _pointless(incident: Incident, effect: Effect, failed: Failed) -> bool:
-    """Trying again would not help: the message is gone, or the person of a note or a copy is."""
+def _not_worth_retrying(incident: Incident, effect: Effect, failed: Failed) -> bool:
+    """True if a retry cannot help: the message is gone, or the person that a note or a copy was for."""
     if failed.kind is Kind.GONE:
         return True
-    return failed.kind is Kind.PERSON and (isinstance(effect, Tell) or _in_an_old_place(incident, effect))
+    return failed.kind is Kind.PERSON and (isinstance(effect, Tell) or _outside_incidents_channel(incident, effect))
 
 
-def _in_an_old_place(incident: Incident, effect: Effect) -> bool:
-    """A card in a direct message or in a former room: nobody will bring that channel back for it."""
+def _outside_incidents_channel(incident: Incident, effect: Effect) -> bool:
+    """True for a copy in a direct message or a former room: nobody will bring that channel back for it."""
     copy = incident.copy_of(effect.copy_id) if isinstance(effect, Refresh) else None
     return copy is not None and copy.kind is not CopyKind.CHANNEL
 
 
 def _trouble(effect: Effect, failed: Failed, incidents_channel: str) -> Trouble:
-    why = _OURS.get(failed.error, f"Slack says {failed.error}").format(channel=incidents_channel)
+    """An outcome that an operator has to fix, with what to do about it."""
+    why = _OUR_REASONS.get(failed.error, f"Slack says {failed.error}").format(channel=incidents_channel)
     return Trouble(effect=effect.id, why=why)

@@ -1,4 +1,4 @@
-"""Telling another incident of this one: done here and not outside, and twice is as good as once."""
+"""Planner of links between incidents: carried out in the store, no channel needed, and idempotent."""
 
 import contextlib
 from datetime import datetime
@@ -12,13 +12,13 @@ from workers.delivery.plan import Planned
 
 
 class LinkPlanner:
-    """Plans what no channel carries."""
+    """Plans the effects that no channel carries."""
 
     def __init__(self, service: IncidentService) -> None:
         self._service = service
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
-        """Its outcome: the other incident knows."""
+        """Link the other incident now; returns the outcome."""
         if not isinstance(effect, LinkOther):
             raise TypeError(f"{effect.kind} is for a channel")
         home = incident.coordinated_in or incident.id

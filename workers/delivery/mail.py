@@ -1,12 +1,12 @@
-"""Mail: pages to who is paged, and communications to stakeholders.
+"""Planner of mail: pages to people, and communications to stakeholders.
 
-After an outage one mail pages a person for all that they missed: its letters share an envelope. The first that an
-outage held up opens the envelope and waits a moment for the others. What goes with it counts as sent once the mail was
-taken; if it is called off instead, those that were in it share a new one. What is urgent waits for nothing that is not.
-Like every mail this is at least once: after a crash in mid-send a letter may come in two mails.
+After an outage one mail pages a person for all that they missed. The first page that the outage delayed opens a shared
+mail and waits a moment for the others to join. Those count as sent once that mail was accepted; if it is called off
+instead, they share a new one. Urgent pages never wait for others. Like every mail this is at least once: after a crash
+in mid-send a page may come in two mails.
 
-`tocsin:envelope:{address}` says of each effect whose mail it goes with, and `SENT` when that was taken; `first` is the
-one that others may still join, since `since`, and `urgent` whether it is that.
+`tocsin:envelope:{address}` maps each effect to the effect whose mail it goes with, or to `SENT` once that was accepted;
+`first` is the mail that can still be joined, `since` when it was opened, `urgent` if it is of an urgent incident.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from escalation.storage.store import Store
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
 from workers.channels.smtp import MailClient
-from workers.delivery.outage_grouping import held_up
+from workers.delivery.outage_grouping import is_delayed
 from workers.delivery.plan import Plan, Planned, RetryAt, SendResult, company_wording, sending
 from workers.delivery.rate_limits import Budget
 from workers.queue.leases import TRIES_SECONDS, tries_key
@@ -33,10 +33,10 @@ from workers.queue.leases import TRIES_SECONDS, tries_key
 STAKEHOLDERS = "stakeholders"
 # A provider's patience is not known beforehand; ten at once and then five a second troubles none.
 MAIL = Budget("mail", 0.2, 10)
-OPEN_FOR = timedelta(seconds=2)  # what an outage held up is decided within that
-LONGEST = timedelta(seconds=30)  # between two looks at a mail that is still on its way
-MOST = 30  # letters beside the first: mail servers have limits
-FORGOTTEN = 86_400  # seconds; what was in an envelope of the day before is settled
+OPEN_FOR = timedelta(seconds=2)  # pages that an outage delayed are decided within that
+LONGEST_RECHECK = timedelta(seconds=30)  # between two checks of a mail that is still on its way
+MAX_OTHERS = 30  # pages beside the first in one mail: mail servers have limits
+KEPT_SECONDS = 86_400  # seconds; shared mails of the day before are done
 SENT = "sent"
 
 _JOIN = """
@@ -53,23 +53,23 @@ redis.call('HSET', KEYS[1], ARGV[1], first)
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return {first, since}
 """
-_SEAL = """
+_CLOSE = """
 if redis.call('HGET', KEYS[1], 'first') == ARGV[1] then redis.call('HDEL', KEYS[1], 'first') end
 return redis.call('HGETALL', KEYS[1])
 """
 
 
 class MailPlanner:
-    """Plans mails. Whether one may have gone before makes no difference: nobody can be asked."""
+    """Plans mails. A retry is sent like a first try: SMTP cannot be asked whether a mail was accepted."""
 
     def __init__(self, client: MailClient, service: IncidentService) -> None:
         self._client = client
         self._service = service
-        self._envelopes = Envelopes(service.store)
+        self._shared = SharedMails(service.store)
         self._wording = company_wording(service.company)
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
-        """The mail, or its outcome when there is nothing (left) to send."""
+        """Plan the mail of an effect, or return its outcome if there is nothing (left) to send."""
         match effect:
             case PageBy():
                 return self._page(incident, effect, now)
@@ -85,30 +85,30 @@ class MailPlanner:
         to = self._address(call.page.person)
         if not to:
             return Dropped(effect=effect.id, why="no address is known")
-        elsewhere = self._envelopes.join(incident, effect, to, now)
-        if elsewhere:
-            return elsewhere
+        not_now = self._shared.join(incident, effect, to, now)
+        if not_now:
+            return not_now
         return Plan(MAIL, sending(effect, lambda: self._send_together(to, call, effect)))
 
     def _send_together(self, to: str, call: Call, effect: PageBy) -> None:
-        enclosed = self._enclosed(self._envelopes.seal(to, effect))
-        letter = page_letter([call, *filter(None, enclosed.values())], self._service.store.directory().names)
+        included = self._included(self._shared.close(to, effect))
+        letter = page_letter([call, *filter(None, included.values())], self._service.store.directory().names)
         try:
             self._client.send([to], letter, effect.id)
         except Failed as failed:
             if failed.kind is Kind.OURS:
-                self._envelopes.part(to, enclosed)
+                self._shared.split(to, included)
             raise
-        self._envelopes.sent(to, enclosed)
+        self._shared.mark_sent(to, included)
 
-    def _enclosed(self, effect_ids: tuple[str, ...]) -> dict[str, Call | None]:
-        """What goes with a mail: None for what calls nobody by now. Without what cannot be read here."""
-        found: dict[str, Call | None] = {}
+    def _included(self, effect_ids: tuple[str, ...]) -> dict[str, Call | None]:
+        """The pages of other effects in the same mail; None for a moot one. Skips unreadable incidents."""
+        calls: dict[str, Call | None] = {}
         for effect_id in effect_ids:
             with contextlib.suppress(KeyError, ValueError, TooNew):
                 incident = self._service.store.get(incident_of(effect_id))
-                found[effect_id] = _call(incident, incident.effect(effect_id))
-        return found
+                calls[effect_id] = _call(incident, incident.effect(effect_id))
+        return calls
 
     def _communication(self, incident: Incident, effect: MailOut) -> Planned:
         roster = self._service.roster(self._service.clock())
@@ -124,65 +124,65 @@ class MailPlanner:
 
 
 def _call(incident: Incident, effect: Effect | None) -> Call | None:
-    """The page of a mail, while it still has to go out."""
+    """The page that a mail effect is for; None if it is moot."""
     page = incident.page_to_send(effect) if isinstance(effect, PageBy) else None
     return Call(incident, page) if page else None
 
 
-class Envelopes:
-    """The pages by mail that go together. `to` is the address that they go to."""
+class SharedMails:
+    """Groups pages by mail into one mail per address. `to` is that address."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def join(self, incident: Incident, effect: PageBy, to: str, now: datetime) -> RetryAt | SendResult | None:
-        """None when its own mail is to go now; else until when to wait, or that it went with another."""
-        if not held_up(incident, effect, now):
+        """None: send its own mail now. Else when to check again, or the result if another mail took it along."""
+        if not is_delayed(incident, effect, now):
             return None
-        gone = ""
+        obsolete = ""
         while True:
-            first, since = self._join(incident, effect, to, now, gone)
+            first, since = self._join(incident, effect, to, now, obsolete)
             if first == SENT:
                 return SendResult(Delivered(effect=effect.id), adopted=True)
             waited = now - datetime.fromtimestamp(since, now.tzinfo)
             if first == effect.id:
                 return RetryAt(now + OPEN_FOR - waited) if waited < OPEN_FOR else None
-            if self._is_to_go(first):
-                return RetryAt(now + min(LONGEST, max(OPEN_FOR, waited / 4)))
-            gone = first
+            if self._is_pending(first):
+                return RetryAt(now + min(LONGEST_RECHECK, max(OPEN_FOR, waited / 4)))
+            obsolete = first
 
-    def seal(self, to: str, effect: PageBy) -> tuple[str, ...]:
-        """Nothing joins this mail any more: the other effects that go with it."""
-        found: Any = self._store.redis.eval(_SEAL, 1, _key(to), effect.id)
-        names = [str(raw, "utf-8") for raw in found]
-        return tuple(k for k, v in zip(names[::2], names[1::2], strict=True) if v == effect.id != k)[:MOST]
+    def close(self, to: str, effect: PageBy) -> tuple[str, ...]:
+        """Let no more pages join this mail; returns the other effects that go with it."""
+        reply: Any = self._store.redis.eval(_CLOSE, 1, _key(to), effect.id)
+        names = [str(raw, "utf-8") for raw in reply]
+        return tuple(k for k, v in zip(names[::2], names[1::2], strict=True) if v == effect.id != k)[:MAX_OTHERS]
 
-    def sent(self, to: str, others: Iterable[str]) -> None:
-        """The mail that they went with was taken."""
-        self._mark(to, dict.fromkeys(others, SENT))
+    def mark_sent(self, to: str, others: Iterable[str]) -> None:
+        """Record that the mail they went with was accepted."""
+        self._set(to, dict.fromkeys(others, SENT))
 
-    def part(self, to: str, others: Iterable[str]) -> None:
-        """The mail that they were to go with was refused, perhaps for what one of them says: each goes by itself."""
-        self._mark(to, {other: other for other in others})
+    def split(self, to: str, others: Iterable[str]) -> None:
+        """Give each a mail of its own: the shared one was refused, perhaps for the words of one of them."""
+        self._set(to, {other: other for other in others})
 
-    def _mark(self, to: str, marks: Any) -> None:
-        if marks:
-            self._store.redis.hset(_key(to), mapping=marks)
+    def _set(self, to: str, values: Any) -> None:
+        if values:
+            self._store.redis.hset(_key(to), mapping=values)
 
-    def _join(self, incident: Incident, effect: PageBy, to: str, now: datetime, gone: str) -> tuple[str, float]:
+    def _join(self, incident: Incident, effect: PageBy, to: str, now: datetime, obsolete: str) -> tuple[str, float]:
         keys = (_key(to), tries_key(effect.id))
         urgent = "1" if incident.policy.urgent else ""
-        words = (effect.id, gone, repr(now.timestamp()), TRIES_SECONDS, urgent, FORGOTTEN)
-        first, since = self._store.redis.eval(_JOIN, len(keys), *keys, *words)
+        arguments = (effect.id, obsolete, repr(now.timestamp()), TRIES_SECONDS, urgent, KEPT_SECONDS)
+        first, since = self._store.redis.eval(_JOIN, len(keys), *keys, *arguments)
         return str(first, "utf-8"), float(since or 0)
 
-    def _is_to_go(self, effect_id: str) -> bool:
-        """Whether another mail is still on its way; what a newer Tocsin holds is that one's to send."""
+    def _is_pending(self, effect_id: str) -> bool:
+        """True if another mail is still on its way. One of a newer Tocsin's is: that one sends it."""
         try:
             return self._store.get(incident_of(effect_id)).effect(effect_id) is not None
         except TooNew:
             return True
-        except (KeyError, ValueError):  # it is not there, or cannot be read
+        except (KeyError, ValueError):  # missing or unreadable
             return False
 
 

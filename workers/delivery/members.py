@@ -1,4 +1,4 @@
-"""Whom a page or a note is for: member ids, found by e-mail where the configuration has only that."""
+"""Slack member ids of the people in the configuration, looked up by e-mail where it has only that."""
 
 import threading
 
@@ -9,15 +9,15 @@ from workers.channels.slack import SlackClient
 
 
 class Members:
-    """The people of the configuration, as members of the workspace. All methods raise Failed."""
+    """Finds people's member ids in the workspace. All methods raise Failed."""
 
     def __init__(self, service: IncidentService, slack: SlackClient) -> None:
         self._service = service
         self._slack = slack
-        self._directory = threading.Lock()
+        self._directory_lock = threading.Lock()
 
     def member(self, person: PersonId) -> PersonId:
-        """A person's member id. A key of the configuration is looked up now: the directory may not know it yet."""
+        """The member id of a person. A configuration key is looked up now: the directory may not know it yet."""
         if person[:1].isupper():
             return person
         if person not in self._service.company.people:
@@ -26,15 +26,15 @@ class Members:
         return self._find(self._service.company.people[person].email or "") if known == person else known
 
     def _find(self, email: str) -> PersonId:
-        """Ask, and put who was found into the directory, so that the next page of that person replaces this one."""
-        member = self._slack.person_of(email)
-        with self._directory:
+        """Ask Slack for the member, and save them in the directory: the next page of that person replaces this one."""
+        member = self._slack.member_by_email(email)
+        with self._directory_lock:
             known = self._service.store.directory()
             self._service.store.save_directory(known.model_copy(update={"people": {**known.people, email: member}}))
         return member
 
     def members(self, people: tuple[PersonId, ...]) -> list[PersonId]:
-        """Those of them that can be found."""
+        """The member ids of those people who can be found."""
         found = []
         for person in people:
             try:

@@ -1,11 +1,11 @@
-"""After an outage one page calls a person and lists what else they missed: the rest stands in its thread, notes too.
+"""Group the pages of one person after an outage: one leads and lists the rest, which goes into its thread.
 
-A message in a thread does not ring. So the leading page is never the less severe one, nor one that its person has
-answered already, nor one that does not arrive: then the page that would have stood under it leads instead.
+A message in a thread does not notify. So the leading page is never the less severe one, nor one that its person has
+acknowledged already, nor one that does not arrive: then the next page leads instead.
 
-`tocsin:leads:{person}` is the page that leads, for as long as others may join it; `tocsin:under:{effect}` is the one
-that an effect stands under, or the effect itself. That is decided before the first send and not again, so that a
-retry looks for its message where it was sent.
+`tocsin:leads:{person}` is the leading page, for as long as others may join it; `tocsin:under:{effect}` is the leader of
+an effect, or the effect itself. That is decided before the first send and not again, so that a retry looks for its
+message where it was sent.
 """
 
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from escalation.values import PersonId
 from workers.delivery.plan import RetryAt
 from workers.queue.leases import TRIES_SECONDS, tries_key
 
-JOINED_FOR = 60  # seconds: what an outage held up is decided within that, and a page later than that should ring
+JOINED_FOR = 60  # seconds: delayed pages are decided within that, and a page later than that should notify
 PATIENCE = timedelta(seconds=5)
-AGAIN = timedelta(seconds=0.4)
+RECHECK_AFTER = timedelta(seconds=0.4)
 
-_UNDER = """
+_FIND_LEADER = """
 local known = redis.call('HMGET', KEYS[2], 'leader', 'since')
 local sent = redis.call('HEXISTS', KEYS[3], 'sent')
 if known[1] and known[1] ~= ARGV[3] then return {known[1], known[2], sent} end
@@ -46,8 +46,8 @@ return {leader, ARGV[4], sent}
 
 
 @dataclass(frozen=True)
-class _Place:
-    """The leader that was found for an effect, since when, and whether the effect may have been sent there."""
+class _Grouping:
+    """Leader of an effect, since when (epoch seconds), and whether the effect may have been sent there."""
 
     leader: str
     since: float
@@ -55,7 +55,7 @@ class _Place:
 
 
 class OutageGrouping:
-    """Finds the page that another one, or a note, stands under."""
+    """Finds the leading page for a page or a note that an outage delayed."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -63,44 +63,46 @@ class OutageGrouping:
     def leader(
         self, incident: Incident, effect: SendPage | Tell, person: PersonId, now: datetime
     ) -> Copy | RetryAt | None:
-        """The message to answer to; None for one that stands alone; Later while the leading page is on its way."""
-        if not held_up(incident, effect, now):
+        """The message to reply to; None for a message of its own; RetryAt while the leading page is on its way."""
+        if not is_delayed(incident, effect, now):
             return None
-        gone = ""
+        obsolete = ""
         while True:
-            place = self._place(incident, effect, person, now, gone)
-            if place.leader == effect.id:
+            grouping = self._grouping(incident, effect, person, now, obsolete)
+            if grouping.leader == effect.id:
                 return None
-            found = self._look(place, now)
-            if found:
-                return found
-            gone = place.leader
+            answer = self._leading_copy(grouping, now)
+            if answer:
+                return answer
+            obsolete = grouping.leader
 
-    def _place(self, incident: Incident, effect: SendPage | Tell, person: PersonId, now: datetime, gone: str) -> _Place:
+    def _grouping(
+        self, incident: Incident, effect: SendPage | Tell, person: PersonId, now: datetime, obsolete: str
+    ) -> _Grouping:
         keys = (f"tocsin:leads:{person}", f"tocsin:under:{effect.id}", tries_key(effect.id))
         leads = incident.severity if isinstance(effect, SendPage) else ""
-        words = (effect.id, leads, gone, repr(now.timestamp()), JOINED_FOR, TRIES_SECONDS)
-        answer: Any = self._store.redis.eval(_UNDER, len(keys), *keys, *words)
-        leader, since, sent = answer
-        return _Place(str(leader, "utf-8"), float(since), bool(sent))
+        arguments = (effect.id, leads, obsolete, repr(now.timestamp()), JOINED_FOR, TRIES_SECONDS)
+        reply: Any = self._store.redis.eval(_FIND_LEADER, len(keys), *keys, *arguments)
+        leader, since, sent = reply
+        return _Grouping(str(leader, "utf-8"), float(since), bool(sent))
 
-    def _look(self, place: _Place, now: datetime) -> Copy | RetryAt | None:
-        """The leading page, if it can be stood under; Later if that is to be seen."""
-        waits = now.timestamp() - place.since < PATIENCE.total_seconds()
+    def _leading_copy(self, grouping: _Grouping, now: datetime) -> Copy | RetryAt | None:
+        """The leading page, if it can be replied to; RetryAt while that is not known."""
+        may_wait = now.timestamp() - grouping.since < PATIENCE.total_seconds()
         try:
-            incident = self._store.get(incident_of(place.leader))
-        except TooNew:  # only the newer Tocsin knows what became of it
-            return RetryAt(now + AGAIN) if waits else None
-        except (KeyError, ValueError):  # it is not there, or cannot be read
+            incident = self._store.get(incident_of(grouping.leader))
+        except TooNew:  # only the newer Tocsin knows its state
+            return RetryAt(now + RECHECK_AFTER) if may_wait else None
+        except (KeyError, ValueError):  # missing or unreadable
             return None
-        copy = incident.copy_of(place.leader)
+        copy = incident.copy_of(grouping.leader)
         if copy:
-            calls = incident.open and incident.page(copy.page).state is PageState.OPEN
-            return copy if place.sent or calls else None
-        return RetryAt(now + AGAIN) if waits and incident.effect(place.leader) else None
+            is_open = incident.open and incident.page(copy.page).state is PageState.OPEN
+            return copy if grouping.sent or is_open else None
+        return RetryAt(now + RECHECK_AFTER) if may_wait and incident.effect(grouping.leader) else None
 
 
-def held_up(incident: Incident, effect: SendPage | Tell | PageBy, now: datetime) -> bool:
-    """Whether an outage made this late: Slack's or the limits', since it was decided, or our own before that."""
-    woken = any(e.kind is EntryKind.RECOVERED and e.at == effect.at for e in incident.timeline)
-    return woken or now - effect.at > LATE
+def is_delayed(incident: Incident, effect: SendPage | Tell | PageBy, now: datetime) -> bool:
+    """True if an outage made this late: Slack's (or its rate limits) after it was decided, or our own before that."""
+    recovered = any(e.kind is EntryKind.RECOVERED and e.at == effect.at for e in incident.timeline)
+    return recovered or now - effect.at > LATE

@@ -1,4 +1,4 @@
-"""The incident in PagerDuty: triggered, acknowledged, resolved there."""
+"""Planner of PagerDuty events: trigger, acknowledge, resolve."""
 
 from datetime import datetime
 
@@ -13,13 +13,13 @@ ALERT = Budget("pagerduty", 0.5, 10)  # https://developer.pagerduty.com/docs/eve
 
 
 class PagerDutyPlanner:
-    """Plans events. Their `dedup_key` is the incident's id, so one that went before makes no difference."""
+    """Plans PagerDuty events. Their `dedup_key` is the incident's id, so an event sent twice makes no difference."""
 
     def __init__(self, client: PagerDutyClient, service: IncidentService) -> None:
         self._client = client
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
-        """The event that tells PagerDuty."""
+        """The send of the event for an alert effect."""
         if not isinstance(effect, Alert):
             raise TypeError(f"PagerDuty does not carry {effect.kind}")
         return Plan(ALERT, sending(effect, lambda: self._client.send(incident, effect.action)))

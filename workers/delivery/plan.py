@@ -1,4 +1,4 @@
-"""A send that is ready to go, what came of it, and what a channel's planner is."""
+"""Types of planning: `Plan` (a send that is ready), `SendResult`, `RetryAt`, and the `Planner` of a channel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class SendResult:
-    """What came of a send; `adopted` when an earlier one turned out to have arrived."""
+    """The outcome of a send; `adopted` if an earlier try turned out to have arrived."""
 
     outcome: OutcomeEvent
     adopted: bool = False
@@ -28,7 +28,7 @@ class SendResult:
 
 @dataclass(frozen=True)
 class Plan:
-    """A send that is ready to go. `go` takes whether it may have gone before, and is called at most once."""
+    """A send that is ready to go. `go(retrying)` is called at most once; `retrying`: it may have been sent before."""
 
     budget: Budget
     go: Callable[[bool], SendResult]
@@ -37,25 +37,25 @@ class Plan:
 
 @dataclass(frozen=True)
 class RetryAt:
-    """What it depends on is not there yet: plan it again at an instant."""
+    """A send that has to be planned again at an instant: what it depends on is not there yet."""
 
     at: datetime
 
 
-Planned = Plan | RetryAt | SendResult | OutcomeEvent  # the last two: nothing is (left) to send, and this came of it
+Planned = Plan | RetryAt | SendResult | OutcomeEvent  # the last two: nothing is (left) to send, and this is the outcome
 
 
 class Planner(Protocol):
     """Plans the sends of one channel: the effects whose `carried_by` is its name."""
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
-        """The send of a pending effect. May ask the other side for addresses; raises Failed."""
+        """Plan the send of a pending effect. May ask the other side for addresses; raises Failed."""
 
 
 def sending(effect: Effect, send: Callable[[], None]) -> Callable[[bool], SendResult]:
-    """The `go` of a channel that recognises a doubled send by itself, or cannot be asked whether there was one."""
+    """The `go` of a channel that drops duplicates by itself, or cannot be asked whether there was an earlier send."""
 
-    def go(again: bool) -> SendResult:
+    def go(retrying: bool) -> SendResult:
         send()
         return SendResult(Delivered(effect=effect.id))
 
@@ -63,14 +63,14 @@ def sending(effect: Effect, send: Callable[[], None]) -> Callable[[bool], SendRe
 
 
 def company_wording(company: Company) -> Wording:
-    """The company's own words; a template that cannot be used is logged, and the shipped words go out instead."""
+    """The company's message templates; a broken one is logged and replaced by the shipped one."""
 
-    def broken(name: str, why: str) -> None:
-        log.error("a template of the configuration is broken: the shipped one is used", template=name, why=why)
+    def on_broken_template(name: str, why: str) -> None:
+        log.error("broken template, using the shipped one", template=name, why=why)
 
-    return Wording(company.templates, broken)
+    return Wording(company.templates, on_broken_template)
 
 
 def withdrawn(effect: Effect) -> Dropped:
-    """The outcome of something public that was called off before it was done."""
+    """The outcome of a public send that was called off because its incident became private."""
     return Dropped(effect=effect.id, why="it became private")

@@ -1,4 +1,4 @@
-"""Where something goes, and whether it may go there."""
+"""Privacy check of every send: an address, and whether a private incident may be written there."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,21 @@ from workers.delivery.plan import Plan
 
 
 class Leak(Exception):
-    """Words of a security incident were about to go where others read. They were not sent."""
+    """Raised when words of a security incident were about to be sent where others read. They were not sent."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where something goes: a channel, or somebody's direct messages (then `person` says whose)."""
+    """Destination of a message: a channel, or a person's direct messages (then `person` is set)."""
 
     channel: str
     person: PersonId = ""
 
 
 def permitted(incident: Incident, to: Address, plan: Plan, *, neutral: bool = False) -> Plan:
-    """Security incidents fail closed: into their private room, to a person directly, or without a word of theirs.
+    """Return the plan if the incident may be written there; raises Leak.
 
+    Security incidents fail closed: into their private room, to a person directly, or with neutral words only.
     Everything that is written to a channel passes here.
     """
     room = incident.room

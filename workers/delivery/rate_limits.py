@@ -1,7 +1,7 @@
-"""Slack's rate limits, kept before Slack has to: a rate with a short burst for each key, shared by all processes.
+"""Rate limits kept on our side, before Slack has to: a rate with a short burst per key, shared by all processes.
 
-The generic cell rate algorithm in one Lua call. Whatever has to wait gets a slot of its own, so that twenty messages
-for one channel wake one after the other and not all at once.
+The generic cell rate algorithm (GCRA) in one Lua call. A send that has to wait gets a slot of its own, so that twenty
+messages for one channel are retried one after the other and not all at once.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from redis import Redis
 # 20 and tier 3 is 50 calls a minute for each method and workspace.
 _TIER_2, _TIER_3 = 60 / 20, 60 / 50
 
-_ASK = """
+_RESERVE = """
 local now, every, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local slot = redis.call('GET', KEYS[2])
 if slot then
@@ -34,7 +34,7 @@ return at
 
 @dataclass(frozen=True)
 class Budget:
-    """So many seconds between two calls in the long run, after a burst."""
+    """Rate limit of one key: `every` seconds between two calls in the long run, after a burst of `burst`."""
 
     key: str
     every: float
@@ -42,14 +42,14 @@ class Budget:
 
 
 def message(channel: str) -> Budget:
-    """A message into a channel. A person's direct messages are a channel of their own: pages wait behind nobody."""
+    """Budget of messages in one channel. Direct messages are a channel each, so pages wait behind nobody else's."""
     return Budget(f"post:{channel}", 1.0, 3)
 
 
 def urgent(budget: Budget) -> Budget:
-    """The worst incidents wait for each other only, as in their queue: a P0 page never stands behind P3 chatter.
+    """Budget of the urgent incidents alone, as in their queue: a P0 page never waits behind P3 messages.
 
-    Both together may ask for more than Slack gives; then Slack says when to come back, and nobody has waited for long.
+    Both together may reserve for more than Slack gives; then Slack says when to retry, and nobody has waited for long.
     """
     return replace(budget, key=f"{budget.key}:urgent")
 
@@ -63,8 +63,8 @@ ARCHIVE = Budget("archive", _TIER_2, 10)
 BOOKMARK = Budget("bookmark", _TIER_2, 10)
 
 
-def ask(redis: Redis, budget: Budget, ticket: str, now: datetime) -> datetime | None:
-    """None: go now. Else when to come back, with the same ticket; that slot is then kept free."""
+def reserve(redis: Redis, budget: Budget, ticket: str, now: datetime) -> datetime | None:
+    """None: send now. Else the time to retry, with the same ticket; that slot is kept free until then."""
     keys = (f"tocsin:pace:{budget.key}", f"tocsin:slot:{ticket}")
-    answer: Any = redis.eval(_ASK, 2, *keys, repr(now.timestamp()), repr(budget.every), budget.burst)
-    return datetime.fromtimestamp(float(answer), UTC) if answer else None
+    slot: Any = redis.eval(_RESERVE, 2, *keys, repr(now.timestamp()), repr(budget.every), budget.burst)
+    return datetime.fromtimestamp(float(slot), UTC) if slot else None

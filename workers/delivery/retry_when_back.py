@@ -1,8 +1,8 @@
-"""What waits for its next try because Slack was away: it goes as soon as Slack takes anything, not half a minute later.
+"""Retries held during a Slack outage, released by the first send that succeeds.
 
-Tries that failed are further and further apart. So once a second the sweep has one of them tried before its time, and
-the first send that succeeds calls the others in. `tocsin:held` has them, `{queue} {effect}`, by the time of their next
-try in epoch seconds.
+Retries back off to half a minute apart. So that nothing waits that long after Slack is back, the sweep probes with one
+of them each second, and the first send that succeeds releases the others. `tocsin:held` has them, `{queue} {effect}`,
+scored by the time of their next retry in epoch seconds.
 """
 
 from datetime import datetime
@@ -20,11 +20,11 @@ from workers.delivery.plan import SendResult
 from workers.queue.outbox import HELD, batches, deliver_task, retry_id
 from workers.queue.rq import push, unschedule
 
-AT_ONCE = 1000
-EVERY = 1.0  # seconds between two calls, and between two tries before their time
+MAX_RELEASED = 1000
+EVERY = 1.0  # seconds between two releases, and between two probes
 
-# An alarm that was set anew since then has its reasons: Slack may have said how long to wait.
-_CALL = """
+# An alarm that was rescheduled since then is left alone: Slack may have said how long to wait.
+_RELEASE = """
 if not redis.call('SET', KEYS[3], 1, 'NX', 'PX', ARGV[3]) then return {} end
 local found = {}
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, ARGV[2] - 1)) do
@@ -41,41 +41,41 @@ return found
 
 
 def is_held(effect: Effect, failed: Failed) -> bool:
-    """Whether it failed for a reason that is over for all when it is over for one."""
+    """True if the failure is of a kind that ends for all sends when it ends for one."""
     return effect.carried_by == SLACK and failed.kind in (Kind.PASSING, Kind.TOKEN) and not failed.wait
 
 
-def is_back(effect: Effect, went: SendResult) -> bool:
-    """Whether this send shows that Slack takes messages."""
-    return effect.carried_by == SLACK and isinstance(went.outcome, Delivered | RoomOpened)
+def is_back(effect: Effect, result: SendResult) -> bool:
+    """True if this send shows that Slack takes messages again."""
+    return effect.carried_by == SLACK and isinstance(result.outcome, Delivered | RoomOpened)
 
 
-def call_in(redis: Redis, now: datetime) -> int:
-    """Slack takes messages: try what is held now. How many that are."""
-    return _call(redis, now, AT_ONCE, "tocsin:held:called")
+def release_all(redis: Redis, now: datetime) -> int:
+    """Retry all that is held now, since Slack takes messages again; returns how many."""
+    return _release(redis, now, MAX_RELEASED, "tocsin:held:called")
 
 
 def probe(redis: Redis, now: datetime) -> int:
-    """Try one of them, unless the next comes soon anyway."""
+    """Retry one of the held effects before its time, unless the next retry is near; returns how many (0 or 1)."""
     redis.zremrangebyscore(HELD, "-inf", repr(now.timestamp()))
-    following: Any = redis.zrange(HELD, 0, 0, withscores=True)
-    if not following or following[0][1] - now.timestamp() < EVERY:
+    next_retry: Any = redis.zrange(HELD, 0, 0, withscores=True)
+    if not next_retry or next_retry[0][1] - now.timestamp() < EVERY:
         return 0
-    return _call(redis, now, 1, "tocsin:held:probed")
+    return _release(redis, now, 1, "tocsin:held:probed")
 
 
-def _call(redis: Redis, now: datetime, most: int, once: str) -> int:
-    found: Any = redis.eval(_CALL, 3, HELD, ALARMS, once, repr(now.timestamp()), most, int(EVERY * 1000))
+def _release(redis: Redis, now: datetime, most: int, throttle_key: str) -> int:
+    found: Any = redis.eval(_RELEASE, 3, HELD, ALARMS, throttle_key, repr(now.timestamp()), most, int(EVERY * 1000))
     if found:
         with redis.pipeline() as pipe:
-            _queue(pipe, [(*str(member, "utf-8").split(" "), float(at)) for member, at in found], now)
+            _enqueue(pipe, [(*str(member, "utf-8").split(" "), float(at)) for member, at in found], now)
             pipe.execute()
     return len(found)
 
 
-def _queue(pipe: "Pipeline", found: list[Any], now: datetime) -> None:
-    """Put them (queue, effect, time of its next try) on their queues, many to a job; the later try is taken away."""
+def _enqueue(pipe: "Pipeline", found: list[Any], now: datetime) -> None:
+    """Enqueue effects (queue, effect, time of its next retry), many to a job, and unschedule their later retry."""
     unschedule(pipe, *(retry_id(effect_id, at) for _, effect_id, at in found))
-    for queue, some in groupby(sorted(found), key=lambda each: str(each[0])):
-        for batch in batches([effect_id for _, effect_id, _ in some]):
+    for queue, group in groupby(sorted(found), key=lambda each: str(each[0])):
+        for batch in batches([effect_id for _, effect_id, _ in group]):
             push(pipe, deliver_task(f"{batch[0]}-called-{round(now.timestamp() * 1000)}", batch, queue), now)

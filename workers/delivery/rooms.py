@@ -1,4 +1,4 @@
-"""War rooms: opened, and furnished with people, topic, pin and link."""
+"""Planner of war rooms: open, invite, topic, pin, bookmark, archive."""
 
 from collections.abc import Callable
 
@@ -15,65 +15,65 @@ from workers.delivery.privacy import Address, Leak, permitted
 from workers.delivery.rate_limits import Budget
 
 Act = Callable[[bool], None]
-Furniture = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
+RoomEffect = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
 
 
 class RoomPlanner:
-    """Plans what is done to a room."""
+    """Plans the sends that create and change a war room."""
 
     def __init__(self, rooms: SlackRooms, people: Members) -> None:
         self._rooms = rooms
         self._people = people
 
     def open(self, incident: Incident, effect: OpenRoom) -> Plan:
-        """The room itself."""
+        """Plan the creation of the room. Of a withdrawn one: look whether it was created, so that it is recorded."""
         if incident.private and not (effect.private or effect.withdrawn):
             raise Leak(effect.id)
         purpose = f"War room of {incident.id}"
 
-        def go(again: bool) -> SendResult:
+        def go(retrying: bool) -> SendResult:
             if effect.withdrawn:
-                made = self._rooms.made(effect.name, effect.private, effect.at) if again else None
+                made = self._rooms.find_created(effect.name, effect.private, effect.at) if retrying else None
                 return SendResult(RoomOpened(effect=effect.id, room=made) if made else withdrawn(effect))
             room = self._rooms.create(effect.name, effect.private, purpose, effect.at)
             return SendResult(RoomOpened(effect=effect.id, room=room))
 
         return Plan(rate_limits.CREATE, go)
 
-    def furnish(self, incident: Incident, effect: Furniture) -> Plan | OutcomeEvent:
-        """What a room is furnished with: people, topic, pin and link."""
+    def set_up(self, incident: Incident, effect: RoomEffect) -> Plan | OutcomeEvent:
+        """Plan a change to a room: topic, people, pin, bookmark or archiving."""
         rooms, room = self._rooms, incident.room.channel if incident.room else ""
         match effect:
             case SetTopic(neutral=True, channel=former):
                 words, name = messages.NEUTRAL_TOPIC, former_room_name(incident)
-                act: Act = lambda again: rooms.redact(former, words, name)  # noqa: E731  # one line each, side by side
+                act: Act = lambda retrying: rooms.redact(former, words, name)  # noqa: E731  # one line each, side by side
                 return self._in_room(incident, effect, former, rate_limits.TOPIC, act, neutral=True)
             case SetTopic():
                 text = messages.topic(incident)
-                act = lambda again: rooms.topic(room, text)  # noqa: E731
+                act = lambda retrying: rooms.set_topic(room, text)  # noqa: E731
                 return self._in_room(incident, effect, room, rate_limits.TOPIC, act)
             case Invite():
-                act = lambda again: rooms.invite(room, self._people.members(effect.people))  # noqa: E731
+                act = lambda retrying: rooms.invite(room, self._people.members(effect.people))  # noqa: E731
                 return self._in_room(incident, effect, room, rate_limits.INVITE, act)
             case PinCard():
                 cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
-                act = lambda again: rooms.pin(room, cards[0])  # noqa: E731
+                act = lambda retrying: rooms.pin(room, cards[0])  # noqa: E731
                 return self._in_room(incident, effect, room if cards else "", rate_limits.PIN, act)
             case ArchiveRoom():
-                act = lambda again: rooms.archive(room)  # noqa: E731
+                act = lambda retrying: rooms.archive(room)  # noqa: E731
                 return self._in_room(incident, effect, room, rate_limits.ARCHIVE, act)
             case BookmarkLink():
-                act = lambda again: rooms.bookmark(room, effect.title, effect.url, again)  # noqa: E731
+                act = lambda retrying: rooms.bookmark(room, effect.title, effect.url, retrying)  # noqa: E731
                 return self._in_room(incident, effect, room, rate_limits.BOOKMARK, act)
 
     def _in_room(
-        self, incident: Incident, effect: Furniture, channel: str, budget: Budget, act: Act, *, neutral: bool = False
+        self, incident: Incident, effect: RoomEffect, channel: str, budget: Budget, act: Act, *, neutral: bool = False
     ) -> Plan | OutcomeEvent:
         if not channel:
             return Dropped(effect=effect.id, why="there is no room")
 
-        def go(again: bool) -> SendResult:
-            act(again)
+        def go(retrying: bool) -> SendResult:
+            act(retrying)
             return SendResult(Delivered(effect=effect.id, channel=channel, face=incident.face))
 
         return permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)

@@ -1,4 +1,4 @@
-"""Slack: what is moot by now, where each message goes, what it says. Words are made at sending."""
+"""Planner of Slack messages: drop moot effects, find the channel, render the message when it is sent."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -35,16 +35,16 @@ from workers.delivery.members import Members
 from workers.delivery.outage_grouping import OutageGrouping
 from workers.delivery.plan import Plan, Planned, RetryAt, SendResult, company_wording, withdrawn
 from workers.delivery.privacy import Address, permitted
-from workers.delivery.rooms import Furniture, RoomPlanner
+from workers.delivery.rooms import RoomEffect, RoomPlanner
 
 Act = Callable[[bool], None]
-Words = Callable[[], Message]
-HELD_UP = timedelta(seconds=60)
+Render = Callable[[], Message]
+LATE_AFTER = timedelta(seconds=60)
 log = structlog.get_logger()
 
 
 class SlackPlanner:
-    """Plans what Slack carries, for one incident at a time."""
+    """Plans the effects that Slack carries, for one incident at a time."""
 
     def __init__(self, client: SlackClient, service: IncidentService) -> None:
         self._service = service
@@ -56,7 +56,7 @@ class SlackPlanner:
         self._wording = company_wording(service.company)
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
-        """The send, or what came of it when nothing is (left) to send. May ask Slack for addresses; raises Failed."""
+        """Plan the send, or return the outcome if nothing is (left) to send. May ask Slack for ids; raises Failed."""
         match effect:
             case SendPage():
                 return self._page(incident, effect, now)
@@ -70,8 +70,8 @@ class SlackPlanner:
                 return self._tell(incident, effect, now)
             case OpenRoom():
                 return self._rooms.open(incident, effect)
-            case _ if isinstance(effect, Furniture):
-                return self._rooms.furnish(incident, effect)
+            case _ if isinstance(effect, RoomEffect):
+                return self._rooms.set_up(incident, effect)
             case _:
                 raise TypeError(f"Slack does not carry {effect.kind}")
 
@@ -80,40 +80,40 @@ class SlackPlanner:
         if page is None:
             return Dropped(effect=effect.id, why="moot")
         person = self._members.member(page.person)
-        address = Address(self._slack.direct(person), person)
-        words: Words = lambda: self._called(incident, page, buttons=True)  # noqa: E731  # one line
-        plan = self._gathered(incident, effect, address, words, now)
+        address = Address(self._slack.direct_channel(person), person)
+        render: Render = lambda: self._page_message(incident, page, buttons=True)  # noqa: E731  # one line
+        plan = self._grouped(incident, effect, address, render, now)
         if isinstance(plan, RetryAt):
             return plan
 
-        def go(again: bool) -> SendResult:
-            went = plan.go(again)
-            self._slack.check_still_there(person)  # afterwards, so that the page waits for nothing
-            return went
+        def go(retrying: bool) -> SendResult:
+            result = plan.go(retrying)
+            self._slack.check_active(person)  # afterwards, so that it does not delay the page
+            return result
 
         return replace(plan, go=go)
 
-    def _gathered(
-        self, incident: Incident, effect: SendPage | Tell, to: Address, words: Words, now: datetime
+    def _grouped(
+        self, incident: Incident, effect: SendPage | Tell, to: Address, render: Render, now: datetime
     ) -> Plan | RetryAt:
-        """By itself; what an outage held up in the thread of the page that calls its person already."""
-        alone = self._post(incident, effect, to, words)
+        """A message of its own; after an outage a reply in the thread of its person's leading page."""
+        own = self._post(incident, effect, to, render)
         leader = self._grouping.leader(incident, effect, to.person, now)
         if leader is None or isinstance(leader, RetryAt):
-            return leader or alone
-        under = self._post(incident, effect, to, words, leader.ts)
+            return leader or own
+        in_thread = self._post(incident, effect, to, render, leader.ts)
 
-        def go(again: bool) -> SendResult:
+        def go(retrying: bool) -> SendResult:
             if isinstance(effect, SendPage):
                 self._service.handle(incident_of(leader.id), PageGathered(effect=leader.id, other=incident.id))
             try:
-                return under.go(again)
+                return in_thread.go(retrying)
             except Failed as failed:
-                if failed.kind is not Kind.GONE:  # somebody deleted the leading page
+                if failed.kind is not Kind.GONE:  # the leading page was deleted
                     raise
-                return alone.go(again)
+                return own.go(retrying)
 
-        return replace(alone, go=go)
+        return replace(own, go=go)
 
     def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
         if effect.withdrawn:
@@ -132,14 +132,14 @@ class SlackPlanner:
         )
 
     def _withdrawn(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
-        """A public card that may stand there although nobody recorded it: looked for, so that it is redacted."""
+        """Look for a public card that may have been posted but not recorded, so that it is redacted."""
         room = incident.old_rooms[-1].channel if incident.old_rooms else ""
         channel = self._slack.rooms.channel(self._incidents) if effect.place == "channel" else room
         if not channel:
             return withdrawn(effect)
 
-        def go(again: bool) -> SendResult:
-            found = self._slack.find(channel, Tag(effect.id, 0), effect.at) if again else None
+        def go(retrying: bool) -> SendResult:
+            found = self._slack.find(channel, Tag(effect.id, 0), effect.at) if retrying else None
             return SendResult(_delivered(effect, found, "") if found else withdrawn(effect), adopted=found is not None)
 
         return Plan(rate_limits.message(channel), go)
@@ -148,52 +148,52 @@ class SlackPlanner:
         entry = incident.entry(effect.entry)
         if effect.place is Place.STAKEHOLDERS:
             channel = self._slack.rooms.channel(self._service.company.workspace.stakeholders_channel)
-            outward: Words = lambda: messages.outward(incident, entry, self._wording)  # noqa: E731  # one line each
+            outward: Render = lambda: messages.outward(incident, entry, self._wording)  # noqa: E731  # one line each
             return self._post(incident, effect, Address(channel), outward)
-        words: Words = lambda: _late(messages.said(incident, entry, self._wording), entry.at, now)  # noqa: E731
+        render: Render = lambda: _mark_late(messages.said(incident, entry, self._wording), entry.at, now)  # noqa: E731
         if effect.place is Place.TEAM:
-            return self._say_to_team(incident, effect, entry, words)
+            return self._say_to_team(incident, effect, entry, render)
         if effect.place is Place.ROOM:
             channel = effect.channel or (incident.room.channel if incident.room else "")
             if not channel:
                 return Dropped(effect=effect.id, why="there is no room")
-            return self._post(incident, effect, Address(channel), words)
+            return self._post(incident, effect, Address(channel), render)
         card = incident.card()
         if card is None:
             return Dropped(effect=effect.id, why="there is no card to answer to")
-        return self._post(incident, effect, Address(card.channel), words, card.ts, effect.broadcast)
+        return self._post(incident, effect, Address(card.channel), render, card.ts, effect.broadcast)
 
-    def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, words: Words) -> Plan | OutcomeEvent:
-        """Into the channel of the team that owns the service. Without one, only what is asked of it is said aloud."""
+    def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, render: Render) -> Plan | OutcomeEvent:
+        """Post to the owning team's channel. Without one, only checkpoints are posted, in the incidents channel."""
         team = self._service.company.teams.get(incident.team)
         own = team.channel if team else None
         if own is None and entry.kind is not EntryKind.CHECKPOINT:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
-        return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), words)
+        return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), render)
 
     def _tell(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
         person = self._members.member(effect.person)
-        address = Address(self._slack.direct(person), person)
-        words: Words = lambda: messages.told(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
-        return self._gathered(incident, effect, address, words, now)
+        address = Address(self._slack.direct_channel(person), person)
+        render: Render = lambda: messages.told(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
+        return self._grouped(incident, effect, address, render, now)
 
     def _post(
         self,
         incident: Incident,
         effect: Effect,
         to: Address,
-        words: Words,
+        render: Render,
         thread: str = "",
         broadcast: bool = False,
     ) -> Plan:
-        """The words are found when it goes: whatever has to wait for its slot is planned again then."""
+        """Post a message, rendered when it is sent: a send that waits for a rate limit is planned again then."""
         tag = Tag(effect.id, incident.face)
 
-        def go(again: bool) -> SendResult:
-            found = self._slack.find(to.channel, tag, effect.at, thread) if again else None
-            sent = found or self._slack.post(to.channel, words(), tag, thread, broadcast)
+        def go(retrying: bool) -> SendResult:
+            found = self._slack.find(to.channel, tag, effect.at, thread) if retrying else None
+            sent = found or self._slack.post(to.channel, render(), tag, thread, broadcast)
             return SendResult(_delivered(effect, sent, to.person), adopted=found is not None)
 
         return permitted(incident, to, Plan(rate_limits.message(to.channel), go, to.person))
@@ -204,38 +204,38 @@ class SlackPlanner:
             return Dropped(effect=effect.id, why="moot")
         to = Address(copy.channel, copy.person if copy.kind is CopyKind.DIRECT else "")
 
-        def go(again: bool) -> SendResult:
-            self._slack.update(copy.channel, copy.ts, self._copy(incident, copy))
+        def go(retrying: bool) -> SendResult:
+            self._slack.update(copy.channel, copy.ts, self._copy_message(incident, copy))
             return SendResult(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
 
         return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=copy.redacted)
 
-    def _copy(self, incident: Incident, copy: Copy) -> Message:
+    def _copy_message(self, incident: Incident, copy: Copy) -> Message:
         if copy.redacted:
             return redacted(incident)
         if copy.page:
-            return self._called(incident, incident.page(copy.page), buttons=not copy.final)
+            return self._page_message(incident, incident.page(copy.page), buttons=not copy.final)
         ahead, names = self._service.ahead(incident), self._names()
         return card_message(incident, ahead, buttons=not copy.final, names=names)
 
-    def _called(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
-        also = tuple(filter(None, map(self._other, page.also)))
+    def _page_message(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
+        also = tuple(filter(None, map(self._other_incident, page.also)))
         ahead, names = self._service.ahead(incident), self._names()
         return page_message(incident, page.n, ahead, buttons=buttons, names=names, also=also)
 
-    def _other(self, incident_id: str) -> Incident | None:
+    def _other_incident(self, incident_id: str) -> Incident | None:
         try:
             return self._service.store.get(incident_id)
-        except (KeyError, ValueError, TooNew):  # it is not there, or cannot be read here
+        except (KeyError, ValueError, TooNew):  # missing, or unreadable here
             return None
 
     def _names(self) -> Mapping[PersonId, str]:
         return self._service.store.directory().names
 
 
-def _late(message: Message, decided: datetime, now: datetime) -> Message:
-    """What Slack's absence held up is marked, so that nobody takes it for news."""
-    return messages.late(message, decided) if now - decided > HELD_UP else message
+def _mark_late(message: Message, decided: datetime, now: datetime) -> Message:
+    """Mark a message that an outage delayed, so that nobody takes it for news."""
+    return messages.late(message, decided) if now - decided > LATE_AFTER else message
 
 
 def _delivered(effect: Effect, sent: Sent, person: PersonId) -> Delivered:

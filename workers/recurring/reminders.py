@@ -130,7 +130,7 @@ class Reminders:
 
     def _post(self, item: AnyReminder, mark: Mark, first: bool) -> Sent:
         slack, tag = self._context.slack, Tag(item.id, 0)
-        channel = slack.direct(self._people.member(item.to)) if item.to else slack.rooms.channel(item.channel)
+        channel = slack.direct_channel(self._people.member(item.to)) if item.to else slack.rooms.channel(item.channel)
         found = None if first else slack.find(channel, tag, mark.began)
         return found or slack.post(channel, self._message(item), tag)
 
@@ -154,7 +154,7 @@ class Reminders:
         if failed.kind is Kind.LOST and item.channel and not item.to:
             self._context.slack.rooms.forget_channel(item.channel)
         elif failed.kind is Kind.LOST:
-            self._context.slack.forget_direct(self._people.member(item.to))
+            self._context.slack.forget_direct_channel(self._people.member(item.to))
 
     # Words -----------------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class SloBreach:
         if known.startswith("INC-"):
             return
         try:
-            by = self._context.slack.rooms.bot()
+            by = self._context.slack.rooms.bot_id()
         except Failed as failed:
             log.warning("the missed objective is declared later", error=failed.error)
             return
