@@ -125,6 +125,7 @@ def pressed_event(pressed: Pressed) -> MoveEvent | None:
 
 
 def move_modal(move: Move, context: FormContext, state: FormState) -> View:
+    """The modal of a move, headed by the incident that it is about."""
     form = FORMS[move]
     incident = context.incident
     state = replace(state, incident=incident.id, status=incident.status)

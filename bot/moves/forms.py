@@ -21,6 +21,7 @@ FALSE_ALARM = "false-alarm"
 
 
 def resolve_blocks(context: FormContext) -> list[Block]:
+    """Summary, resolution and what else a resolved incident keeps."""
     incident = context.incident
     lost = [Choice("data_loss", "Data was lost")]
     return [
@@ -34,6 +35,7 @@ def resolve_blocks(context: FormContext) -> list[Block]:
 
 
 def resolve_event(submitted: Submitted) -> MoveEvent:
+    """The end of the incident."""
     fields = ("summary", "resolution", "verification", "final_impact", "next_steps")
     said = {name: submitted.values.text(name) for name in fields}
     lost = bool(submitted.values.choices("data_loss"))
@@ -44,6 +46,7 @@ def resolve_event(submitted: Submitted) -> MoveEvent:
 
 
 def severity_blocks(context: FormContext) -> list[Block]:
+    """The other severities of the policy, and the reason."""
     others = [p for s, p in context.policy.severities.items() if s is not context.incident.severity]
     choices = [Choice(p.severity.value, f"{p.severity} - {p.name}", p.definition) for p in others]
     return [
@@ -55,6 +58,7 @@ def severity_blocks(context: FormContext) -> list[Block]:
 
 
 def severity_event(submitted: Submitted) -> MoveEvent:
+    """The change; InvalidForm when the policy does not know the severity."""
     chosen, why = submitted.values.choice("severity"), submitted.values.text("why")
     return changed_severity(chosen, why, submitted.policy, submitted.by, submitted.key)
 
@@ -71,6 +75,7 @@ def changed_severity(chosen: str, why: str, policy: Policy, by: str, key: str) -
 
 
 def page_blocks(context: FormContext) -> list[Block]:
+    """People or a role, with how many hold it now."""
     roles = [Choice(role, name, _holders(context.roster, role)) for role, name in context.roles.items()]
     return [
         members("people", "Whom?"),
@@ -85,6 +90,7 @@ def _holders(roster: Roster, role: str) -> str:
 
 
 def page_event(submitted: Submitted) -> MoveEvent:
+    """The page; InvalidForm when nobody was chosen."""
     people, role = submitted.values.people("people"), submitted.values.choice("role")
     if not people and not role:
         raise InvalidForm({"people": "Choose somebody, or a role below."})
@@ -103,6 +109,7 @@ def schedule_blocks(context: FormContext) -> list[Block]:
 
 
 def cancel_blocks(context: FormContext) -> list[Block]:
+    """A false alarm, or the incident that it duplicates."""
     twins = [
         Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in context.others if i.id != context.incident.id
     ]
@@ -113,6 +120,7 @@ def cancel_blocks(context: FormContext) -> list[Block]:
 
 
 def cancel_event(submitted: Submitted) -> MoveEvent:
+    """The cancellation."""
     chosen, why = submitted.values.choice("duplicate_of"), submitted.values.text("why")
     twin = "" if chosen == FALSE_ALARM else chosen
     return Cancel(by=submitted.by, key=submitted.key, why=why, duplicate_of=twin)

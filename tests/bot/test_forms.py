@@ -472,10 +472,10 @@ def test_while_redis_is_away_a_move_is_not_lost() -> None:
         assert office.person("dana").submit(view, progress="Looking") == {"ok": True}
 
 
-def test_a_slow_desk_is_answered_in_time(office: Office) -> None:
+def test_a_slow_service_is_answered_in_time(office: Office) -> None:
     """Slack waits three seconds; the form is told before that, and the doubled submit counts once."""
     view = opened(office, "update")
-    slow = SlowDesk(office.bot.bot.access.deps.service.handle)
+    slow = SlowService(office.bot.bot.access.deps.service.handle)
     object.__setattr__(office.bot.bot.access.deps.service, "handle", slow)
     assert "may have been recorded or not" in office.person("dana").submit(view, progress="Looking")["errors"]["status"]
     slow.go()
@@ -484,8 +484,8 @@ def test_a_slow_desk_is_answered_in_time(office: Office) -> None:
     assert len([e for e in office.incident().timeline if e.kind is EntryKind.UPDATE]) == 1
 
 
-class SlowDesk:
-    """A desk that does not answer until it is let go."""
+class SlowService:
+    """A service that does not answer until it is let go."""
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle

@@ -335,7 +335,7 @@ class Office:
         return Person(self.workspace, key)
 
     def declare(self, by: str = "dana", severity: str = "P0", **facts: Any) -> Incident:
-        """An incident, straight at the desk."""
+        """An incident, straight at the service."""
         said = Facts(**({"title": "Checkout is down"} | facts))
         return self.world.service.declare(user(by), Severity(severity), said, key=uuid.uuid4().hex)
 
