@@ -5,22 +5,8 @@ from typing import Any
 
 from escalation.config.policy import Moment
 from escalation.engine import checkpoints
-from escalation.incident.effects import (
-    BookmarkLink,
-    Effect,
-    Invite,
-    OpenRoom,
-    PinCard,
-    Place,
-    PostCard,
-    Refresh,
-    Say,
-    SetTopic,
-    Tell,
-    effect_id,
-)
-from escalation.incident.model import Checkpoint, CheckpointKind, CopyKind, Entry, EntryKind, Incident
-from escalation.incident.room_names import room_name, topic
+from escalation.incident.effects import Effect, Invite, OpenRoom, Place, Say, Tell, effect_id
+from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 
@@ -100,40 +86,14 @@ class Change:
     def tell(self, person: PersonId, entry: Entry) -> None:
         """Directly. Who is told of a private incident belongs to its room from then on."""
         self.cause(Tell, entry=entry.n, person=person)
-        if self.incident.private and person not in self.incident.people():
-            self.invite((person,))
-
-    # Room --------------------------------------------------------------------------------------------------------
+        if self.incident.private and self.has_room() and person not in self.incident.people():
+            self.cause(Invite, "room", people=(person,))
 
     def has_room(self) -> bool:
         """Whether a room is open, or on its way."""
         return bool(self.incident.room and not self.incident.room.lost) or any(
             isinstance(e, OpenRoom) and not e.withdrawn for e in self.incident.effects
         )
-
-    def open_room(self, invited: tuple[PersonId, ...]) -> None:
-        """A war room with everything in it. In a private one the card's thread lives there too."""
-        private = self.incident.private
-        name = room_name(self.incident, private)
-        opened = self.cause(OpenRoom, "room", name=name, private=private)
-        self.invite(invited)
-        card = self.cause(PostCard, "room", place="room")
-        self.cause(PinCard, after=card.id)
-        self.refresh_topic(after=opened.id)
-        if self.incident.meeting_url:
-            self.cause(BookmarkLink, after=opened.id, title="Meeting", url=self.incident.meeting_url)
-        if private:
-            self.set(lanes={**self.incident.lanes, "thread": card.id})
-
-    def invite(self, people: tuple[PersonId, ...]) -> None:
-        if people and self.has_room():
-            self.cause(Invite, "room", people=tuple(dict.fromkeys(people)))
-
-    def refresh_topic(self, after: str = "") -> None:
-        topic = f"{self.incident.id}-topic-{self.incident.round}-{len(self.incident.old_rooms)}"
-        waiting = self.incident.effect(topic)
-        after = after or (waiting.after if waiting else "")
-        self.replace_effect(SetTopic(id=topic, at=self.now, after=after, face=self.incident.face))
 
     # Checkpoints -------------------------------------------------------------------------------------------------
 
@@ -164,46 +124,3 @@ class Change:
         left = tuple(c for c in self.incident.checkpoints if not checkpoints.moot(c, self.incident))
         if len(left) != len(self.incident.checkpoints):
             self.set(checkpoints=left)
-
-    # The end -----------------------------------------------------------------------------------------------------
-
-    def finish(self) -> Incident:
-        """If readers can see a difference, every living copy of the card is brought up to date."""
-        self.prune()
-        if self.incident.face != self.before.face:
-            for copy in self.incident.copies:
-                if not copy.final:
-                    self.refresh(copy.id)
-        if self.incident.room and not self.incident.room.lost and topic(self.incident) != topic(self.before):
-            self.refresh_topic()
-        return self.incident
-
-    def refresh(self, copy_id: str) -> None:
-        self.replace_effect(Refresh(id=_refresh_id(copy_id), at=self.now, copy_id=copy_id, face=self.incident.face))
-
-    def finalise(self, *copy_ids: str, redact: bool = False) -> None:
-        """These copies are brought up to date once more, without buttons, and then left alone.
-
-        A refresh that is on its way may still have the buttons: the last goes out after it, under a name of its own.
-        """
-        kept = tuple(
-            c.model_copy(update={"final": True, "redacted": redact or c.redacted}) if c.id in copy_ids else c
-            for c in self.incident.copies
-        )
-        self.set(copies=kept)
-        for copy_id in copy_ids:
-            last = Refresh(
-                id=f"{copy_id}-final",
-                at=self.now,
-                after=_refresh_id(copy_id),
-                copy_id=copy_id,
-                face=self.incident.face,
-            )
-            self.replace_effect(last)
-
-    def public_copies(self) -> tuple[str, ...]:
-        return tuple(c.id for c in self.incident.copies if c.kind is not CopyKind.DIRECT and not c.redacted)
-
-
-def _refresh_id(copy_id: str) -> str:
-    return f"{copy_id}-refresh"

@@ -82,7 +82,7 @@ def _notify(change: Change, plan: PlannedCheckpoint) -> None:
     entry = change.note(EntryKind.NOTIFIED, people=people, why=plan.why, fields={"roles": names})
     change.say_everywhere(entry)
     if change.incident.private:  # who hears of it becomes a member of its room
-        change.invite(people)
+        warroom.invite(change, people)
     for person in people:
         change.tell(person, entry)
 

@@ -1,6 +1,6 @@
 """What the outside answered to an effect: where its message stands, or why it could not be carried out."""
 
-from escalation.engine import paging
+from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
 from escalation.incident.effects import ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.incident.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
@@ -29,14 +29,8 @@ def delivered(change: Change, event: Delivered) -> None:
             change.set(room=change.incident.room.model_copy(update={"lost": True}))
         case PostCard():
             kind = CopyKind.ROOM if effect.place == "room" else CopyKind.CHANNEL
-            _posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
+            cards.posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
     change.drop_effects(effect.id)
-
-
-def _posted(change: Change, copy: Copy) -> None:
-    change.set(copies=(*change.incident.copies, copy))
-    if copy.face < change.incident.face:
-        change.refresh(copy.id)
 
 
 def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
@@ -45,8 +39,8 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
         page = page.model_copy(update={"person": event.person})
         paging.set_page(change, page)
     older = (c.id for c in change.incident.copies if c.person == page.person and not c.final)
-    change.finalise(*older)
-    _posted(
+    cards.finalise(change, *older)
+    cards.posted(
         change,
         Copy(
             id=effect.id,
@@ -71,7 +65,7 @@ def page_gathered(change: Change, event: PageGathered) -> None:
     listed = page.model_copy(update={"also": (*page.also, event.other)})
     change.set(pages=tuple(listed if p.n == page.n else p for p in change.incident.pages))
     if not copy.final:
-        change.refresh(copy.id)
+        cards.refresh(change, copy.id)
 
 
 def _refreshed(change: Change, effect: Refresh, event: Delivered) -> None:
@@ -95,8 +89,7 @@ def _late(change: Change, event: Delivered) -> None:
     copy = Copy(
         id=event.effect, kind=CopyKind.CHANNEL, channel=event.channel, ts=event.ts, face=0, redacted=True, final=True
     )
-    change.set(copies=(*incident.copies, copy))
-    change.refresh(copy.id)
+    cards.posted(change, copy)
 
 
 def room_opened(change: Change, event: RoomOpened) -> None:
@@ -140,15 +133,9 @@ def dropped(change: Change, event: Dropped) -> None:
 
 def _move_to_new_room(change: Change, lost: Room) -> None:
     """A private incident has no other home: archived rooms are final, so it gets a new one."""
-    gone = {c.id for c in change.incident.copies if c.kind is CopyKind.ROOM}
-    change.drop_effects(*(e.id for e in change.incident.effects if isinstance(e, Refresh) and e.copy_id in gone))
-    change.set(
-        copies=tuple(c for c in change.incident.copies if c.id not in gone),
-        old_rooms=(*change.incident.old_rooms, lost),
-        room=None,
-        lanes={},
-    )
-    change.open_room(tuple(sorted(change.incident.people())))
+    warroom.leave(change, lost)
+    change.set(lanes={})
+    warroom.open_for(change, sorted(change.incident.people()))
     _say_it_there(change)
 
 

@@ -81,7 +81,7 @@ def _page(
     entry = change.note(EntryKind.PAGED, why=why, by=by, people=people, fields=fields)
     for person in people:
         send_page(change, person, tier, why, role or role_of(change, person, tier))
-    change.invite(people)
+    warroom.invite(change, people)
     change.say_everywhere(entry)
 
 

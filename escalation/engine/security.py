@@ -1,7 +1,7 @@
 """Closing the doors behind an incident that turns out to be a security matter."""
 
 from escalation.config.policy import PhaseStart
-from escalation.engine import communications, paging, warroom
+from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.engine.responders import in_roles
 from escalation.incident.effects import SetTopic, Withdrawable
@@ -18,7 +18,7 @@ def close_doors(change: Change, by: PersonId, why: str) -> None:
     entry = change.note(EntryKind.SECURITY, by=by, why=why)
     communications.stop(change)
     _stop_public_writing(change)
-    change.open_room(tuple(sorted(before.people() | {by})))
+    warroom.open_for(change, sorted(before.people() | {by}))
     change.say(entry)
     change.say(change.note(EntryKind.EXPOSED, fields=_exposed(before)))
     if change.incident.phase < 0:
@@ -32,7 +32,7 @@ def _stop_public_writing(change: Change) -> None:
     for effect in waiting:  # a process may have died between the sending and its record
         if isinstance(effect, Withdrawable):
             change.replace_effect(effect.model_copy(update={"withdrawn": True, "after": ""}))
-    change.finalise(*change.public_copies(), redact=True)
+    cards.redact_public(change)
     room = change.incident.room
     if room:
         change.set(old_rooms=(*change.incident.old_rooms, room), room=None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from escalation.engine import firing, lifecycle, moves, outcomes, warroom
+from escalation.engine import cards, firing, lifecycle, moves, outcomes, warroom
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page
 from escalation.errors import Refused
@@ -112,7 +112,7 @@ def decide(
     if change.incident is before and not isinstance(event, CheckpointDue):
         return before
     firing.fire_due(change)
-    return before if change.incident is before else change.finish()
+    return before if change.incident is before else _finish(change)
 
 
 def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> Incident:
@@ -120,7 +120,15 @@ def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> 
     change = Change(lifecycle.newborn(incident_id, event, now), now, roster)
     lifecycle.begin(change, event)
     firing.fire_due(change)
-    return change.finish()
+    return _finish(change)
+
+
+def _finish(change: Change) -> Incident:
+    """What follows from any change: moot checkpoints are forgotten, and what people look at is brought up to date."""
+    change.prune()
+    cards.refresh_all(change)
+    warroom.refresh_topic(change)
+    return change.incident
 
 
 def _make_move(change: Change, event: MoveEvent) -> None:

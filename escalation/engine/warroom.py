@@ -1,36 +1,81 @@
 """The war room: when it opens, its phases with their time boxes, and the roles that one person at a time holds."""
 
+from collections.abc import Iterable
+
 from escalation.config.policy import PhaseStart
+from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.engine.responders import commander, in_roles
-from escalation.incident.effects import ArchiveRoom, Place, Refresh
+from escalation.incident.effects import (
+    ArchiveRoom,
+    BookmarkLink,
+    Invite,
+    OpenRoom,
+    PinCard,
+    Place,
+    PostCard,
+    SetTopic,
+)
 from escalation.incident.events import Linked, TakeLead
-from escalation.incident.model import Checkpoint, CheckpointKind, CopyKind, EntryKind, Lead, Status
+from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Lead, Room, Status
+from escalation.incident.room_names import room_name, topic
 from escalation.times import spoken_duration
 from escalation.values import PersonId
 
 
-def open_room(change: Change, also: tuple[PersonId, ...] = ()) -> None:
+def open_room(change: Change) -> None:
     """Open it, unless there is one: everybody concerned, and the policy's guests, are invited."""
     if change.has_room():
         return
-    _leave_lost_room(change)
+    if change.incident.room:  # archived or deleted, which is final
+        leave(change, change.incident.room)
     incident = change.incident
     guests = in_roles(incident, change.roster, incident.policy.room_invites)
     paged = sorted(incident.people() - {incident.reporter})
-    change.open_room(tuple(dict.fromkeys((incident.reporter, *guests, *paged, *also))))
+    open_for(change, (incident.reporter, *guests, *paged))
     begin_phase(change, PhaseStart.OPENED)
 
 
-def _leave_lost_room(change: Change) -> None:
-    """Archived or deleted, which is final: nothing is written there any more, and its card is no home."""
+def open_for(change: Change, people: Iterable[PersonId]) -> None:
+    """Open a room for these people, with everything in it. In a private one the card's thread lives there too."""
+    private = change.incident.private
+    opened = change.cause(OpenRoom, "room", name=room_name(change.incident, private), private=private)
+    invite(change, people)
+    card = change.cause(PostCard, "room", place="room")
+    change.cause(PinCard, after=card.id)
+    _set_topic(change, after=opened.id)
+    if change.incident.meeting_url:
+        change.cause(BookmarkLink, after=opened.id, title="Meeting", url=change.incident.meeting_url)
+    if private:
+        change.set(lanes={**change.incident.lanes, "thread": card.id})
+
+
+def invite(change: Change, people: Iterable[PersonId]) -> None:
+    """Into the room, if there is (or will be) one."""
+    once = tuple(dict.fromkeys(people))
+    if once and change.has_room():
+        change.cause(Invite, "room", people=once)
+
+
+def leave(change: Change, room: Room) -> None:
+    """A lost room is one of the former: nothing is written there any more, and its card is no home."""
+    cards.forget_room(change)
+    change.set(old_rooms=(*change.incident.old_rooms, room), room=None)
+
+
+def refresh_topic(change: Change) -> None:
+    """If the topic would say something else, it is set anew."""
+    room = change.incident.room
+    if room and not room.lost and topic(change.incident) != topic(change.before):
+        _set_topic(change)
+
+
+def _set_topic(change: Change, after: str = "") -> None:
     incident = change.incident
-    if incident.room is None:
-        return
-    gone = {c.id for c in incident.copies if c.kind is CopyKind.ROOM}
-    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in gone))
-    kept = tuple(c for c in incident.copies if c.id not in gone)
-    change.set(copies=kept, old_rooms=(*incident.old_rooms, incident.room), room=None)
+    name = f"{incident.id}-topic-{incident.round}-{len(incident.old_rooms)}"
+    waiting = incident.effect(name)
+    after = after or (waiting.after if waiting else "")
+    change.replace_effect(SetTopic(id=name, at=change.now, after=after, face=incident.face))
 
 
 def reopen(change: Change) -> None:
@@ -117,7 +162,7 @@ def _take(change: Change, event: TakeLead) -> None:
     change.say_everywhere(entry)
     for person in former:
         change.tell(person, entry)
-    change.invite((event.by,))
+    invite(change, (event.by,))
 
 
 def _without(offers: dict[Lead, PersonId], lead: Lead) -> dict[Lead, PersonId]:
