@@ -15,6 +15,7 @@ from slack_sdk import WebClient
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
 from tests.support import profiles
+from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
 from tests.support.worker import PushedClock, SlackByClock, Works, redis_of, works_anew
 from tests.support.workspace import Pushed
 
@@ -89,6 +90,18 @@ def parts(slack_by_clock: SlackByClock) -> Iterator[Works]:
     """The whole of Tocsin but its processes, with nothing open."""
     with redis_of("valkey") as redis:
         yield works_anew(redis, *slack_by_clock)
+
+
+@pytest.fixture
+def smtp() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def paging() -> Iterator[PagingService]:
+    with paging_service() as service:
+        yield service
 
 
 @pytest.fixture

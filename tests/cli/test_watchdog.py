@@ -19,7 +19,7 @@ from escalation.incident.events import Acknowledge
 from escalation.incident.model import Facts, Incident
 from escalation.processes import PARTS
 from escalation.service import IncidentService
-from tests.support.post_office import PostOffice, Switchboard, post_office, switchboard
+from tests.support.outside_services import MailServer, PagingService
 from tests.support.worker import PushedClock, Works, redis_of, valkey, works
 from tests.workers.test_processes import staffed, until
 from tocsin.cli import main
@@ -34,18 +34,6 @@ OPS = "ops@example.com"
 NEAR = 150  # seconds before the end of a wait
 MARKER = "zebra crossing"
 DOWN = "tocsin-watchdog-down"
-
-
-@pytest.fixture
-def office() -> Iterator[PostOffice]:
-    with post_office() as opened:
-        yield opened
-
-
-@pytest.fixture
-def board() -> Iterator[Switchboard]:
-    with switchboard() as opened:
-        yield opened
 
 
 class ServerOnAClock(fakeredis.FakeRedis):
@@ -65,8 +53,8 @@ class Scene:
 
     parts: Works
     server: fakeredis.FakeServer
-    office: PostOffice
-    board: Switchboard
+    smtp: MailServer
+    paging: PagingService
     folder: Path
     dog: Watchdog
 
@@ -89,27 +77,27 @@ class Scene:
 
     def anew(self) -> None:
         """The watchdog is started anew: it has its memory only."""
-        self.dog = watching(self.parts, self.office, self.board, self.folder)
+        self.dog = watching(self.parts, self.smtp, self.paging, self.folder)
 
     def subjects(self, address: str = OPS) -> list[str]:
-        return [m.subject for m in self.office.to(address)]
+        return [m.subject for m in self.smtp.to(address)]
 
 
-def watching(parts: Works, office: PostOffice, board: Switchboard, folder: Path) -> Watchdog:
+def watching(parts: Works, smtp: MailServer, paging: PagingService, folder: Path) -> Watchdog:
     memory = Memory(folder / "watchdog.json")
-    mail, pagerduty = MailClient(office.url, "tocsin@example.com"), PagerDutyClient("key", board.url)
+    mail, pagerduty = MailClient(smtp.url, "tocsin@example.com"), PagerDutyClient("key", paging.url)
     lookout = Observer(parts.store, parts.service.company, parts.clock)
     voice = Notifier(mail, (OPS,), pagerduty, memory)
-    return Watchdog(lookout, voice, memory, timedelta(seconds=30), lambda: command.beat(f"{board.url}/ping"))
+    return Watchdog(lookout, voice, memory, timedelta(seconds=30), lambda: command.beat(f"{paging.url}/ping"))
 
 
 @pytest.fixture
-def scene(office: PostOffice, board: Switchboard, tmp_path: Path) -> Scene:
+def scene(smtp: MailServer, paging: PagingService, tmp_path: Path) -> Scene:
     server = fakeredis.FakeServer()
     redis = ServerOnAClock(server=server)
     redis.clock = PushedClock()
     parts = works(redis, clock=redis.clock)
-    made = Scene(parts, server, office, board, tmp_path, watching(parts, office, board, tmp_path))
+    made = Scene(parts, server, smtp, paging, tmp_path, watching(parts, smtp, paging, tmp_path))
     made.staffed()
     return made
 
@@ -129,16 +117,16 @@ def test_nothing_is_told_while_all_is_well(scene: Scene) -> None:
     """And the dead man's switch outside hears of it, once a minute."""
     quiet(scene)
     assert scene.wait(121) == []
-    assert not scene.office.mails
-    assert not scene.board.events
-    assert scene.board.pings == 3
+    assert not scene.smtp.mails
+    assert not scene.paging.events
+    assert scene.paging.pings == 3
 
 
 def test_what_fires_within_the_limit_is_nobodys_business(scene: Scene) -> None:
     """Somebody is at it; the sweep repairs what was lost."""
     incident = quiet(scene)
     scene.wait(5 * 60 + 29)
-    assert not scene.office.mails
+    assert not scene.smtp.mails
     scene.parts.service.handle(incident.id, Acknowledge(by=incident.pages[0].person))
     due = {c.due for c in scene.parts.now(incident).checkpoints}
     assert min(due) > scene.parts.clock.now
@@ -151,22 +139,22 @@ def test_a_checkpoint_that_does_not_fire_is_paged(scene: Scene) -> None:
     """Half a minute after it was due: which one, of which incident, since when, and whom it should have paged."""
     incident = quiet(scene)
     scene.wait(15 * 60 + 31)
-    mail = next(m for m in scene.office.to(OPS) if "unacknowledged" in m.id)
+    mail = next(m for m in scene.smtp.to(OPS) if "unacknowledged" in m.id)
     assert mail.subject == f"[P0] Overdue: Checkout is down ({incident.id})"
     assert "nobody acknowledged within 15 minutes" in mail.body
     assert "Due: 2024-12-18 15:45:00 UTC, 30 seconds ago" in mail.body
     assert "Should have paged: " in mail.body
     assert mail.id.startswith(f"<{incident.id}-watchdog-unacknowledged-1-1734536700@")
-    assert {e["dedup_key"] for e in scene.board.events} == {f"{incident.id}-watchdog"}
-    assert {e["payload"]["severity"] for e in scene.board.events} == {"critical"}
+    assert {e["dedup_key"] for e in scene.paging.events} == {f"{incident.id}-watchdog"}
+    assert {e["payload"]["severity"] for e in scene.paging.events} == {"critical"}
 
 
 def test_whoever_should_have_been_paged_is_mailed_too(scene: Scene) -> None:
     """The watchdog performs the page: by the roster of the time at which it was due."""
     quiet(scene)
     scene.wait(15 * 60 + 31)
-    mail = next(m for m in scene.office.to(OPS) if "unacknowledged" in m.id)
-    others = [m.to[0] for m in scene.office.mails if m.id == mail.id and m.to != [OPS]]
+    mail = next(m for m in scene.smtp.to(OPS) if "unacknowledged" in m.id)
+    others = [m.to[0] for m in scene.smtp.mails if m.id == mail.id and m.to != [OPS]]
     named = mail.body.split("Should have paged: ")[1].splitlines()[0].split(", ")
     assert others
     assert others == [f"{name}@example.com" for name in named]
@@ -176,10 +164,10 @@ def test_it_is_told_once(scene: Scene) -> None:
     """However long it lasts, and when the watchdog is started anew."""
     quiet(scene, "P1")
     scene.wait(20 * 60)
-    told = [m.id + m.to[0] for m in scene.office.mails]
+    told = [m.id + m.to[0] for m in scene.smtp.mails]
     scene.anew()
     scene.wait(2)
-    assert [m.id + m.to[0] for m in scene.office.mails] == told
+    assert [m.id + m.to[0] for m in scene.smtp.mails] == told
     assert len(set(told)) == len(told)
 
 
@@ -187,9 +175,9 @@ def test_the_heartbeat_stays_away_while_something_is_wrong(scene: Scene) -> None
     """So that whoever listens outside hears of it as well."""
     quiet(scene)
     scene.wait(5 * 60 + 31)
-    before = scene.board.pings
+    before = scene.paging.pings
     assert scene.wait(120) != []
-    assert scene.board.pings == before
+    assert scene.paging.pings == before
 
 
 def test_what_was_settled_meanwhile_is_not_told(scene: Scene) -> None:
@@ -199,7 +187,7 @@ def test_what_was_settled_meanwhile_is_not_told(scene: Scene) -> None:
     member = f"c:{incident.id}:gone-1"
     scene.parts.redis.zadd("tocsin:alarms", {member: scene.parts.clock.now.timestamp()})
     scene.wait(60)
-    assert not scene.office.mails
+    assert not scene.smtp.mails
 
 
 def test_a_page_that_nobody_sends_is_told(scene: Scene) -> None:
@@ -207,7 +195,7 @@ def test_a_page_that_nobody_sends_is_told(scene: Scene) -> None:
     incident = scene.parts.declare("P0")
     wrong = scene.wait(31)
     assert len(wrong) > len(incident.pages)
-    mails = scene.office.to(OPS)
+    mails = scene.smtp.to(OPS)
     assert len(mails) == len(incident.pages)
     assert all("a page that was not sent" in m.body for m in mails)
 
@@ -218,8 +206,8 @@ def test_of_a_private_incident_only_the_id_is_told(scene: Scene) -> None:
     scene.wait(16 * 60)
     assert scene.subjects()
     assert set(scene.subjects()) == {f"Overdue: {incident.id}"}
-    assert not [m for m in scene.office.mails if MARKER in m.body or "Should have paged" in m.body]
-    assert MARKER not in str(scene.board.events)
+    assert not [m for m in scene.smtp.mails if MARKER in m.body or "Should have paged" in m.body]
+    assert MARKER not in str(scene.paging.events)
 
 
 def test_an_exercise_wakes_nobody(scene: Scene) -> None:
@@ -228,7 +216,7 @@ def test_an_exercise_wakes_nobody(scene: Scene) -> None:
     scene.parts.redis.zremrangebyscore("tocsin:alarms", "-inf", "+inf")
     scene.parts.service.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
     assert scene.wait(31) != []
-    assert not scene.office.mails
+    assert not scene.smtp.mails
 
 
 def test_the_paging_service_hears_when_it_is_over(scene: Scene) -> None:
@@ -237,7 +225,7 @@ def test_the_paging_service_hears_when_it_is_over(scene: Scene) -> None:
     scene.wait(5 * 60 + 31)
     scene.parts.redis.zremrangebyscore("tocsin:alarms", "-inf", "+inf")
     scene.wait(1)
-    actions = scene.board.actions(f"{incident.id}-watchdog")
+    actions = scene.paging.actions(f"{incident.id}-watchdog")
     assert actions[-1] == "resolve"
     assert set(actions[:-1]) == {"trigger"}
 
@@ -245,23 +233,23 @@ def test_the_paging_service_hears_when_it_is_over(scene: Scene) -> None:
 def test_a_way_that_fails_is_tried_again_and_the_others_are_not(scene: Scene) -> None:
     """The mail server is down: PagerDuty hears once, the mail follows."""
     incident = quiet(scene)
-    scene.office.refusing["MAIL"] = "421 closing"
+    scene.smtp.refusing["MAIL"] = "421 closing"
     scene.wait(5 * 60 + 40)
-    assert not scene.office.mails
-    triggered = len(scene.board.actions(f"{incident.id}-watchdog"))
+    assert not scene.smtp.mails
+    triggered = len(scene.paging.actions(f"{incident.id}-watchdog"))
     assert triggered
-    scene.office.refusing.clear()
+    scene.smtp.refusing.clear()
     scene.wait(31)
     assert scene.subjects()
-    assert len(scene.board.actions(f"{incident.id}-watchdog")) == triggered
+    assert len(scene.paging.actions(f"{incident.id}-watchdog")) == triggered
 
 
 def test_an_address_that_is_refused_does_not_hold_up_the_rest(scene: Scene) -> None:
     """Somebody has left; the switch outside must not report that for ever."""
-    scene.office.refusing["RCPT"] = "550 no such user"
+    scene.smtp.refusing["RCPT"] = "550 no such user"
     incident = quiet(scene)
     scene.wait(5 * 60 + 31)
-    assert scene.board.actions(f"{incident.id}-watchdog")
+    assert scene.paging.actions(f"{incident.id}-watchdog")
     assert not [w for w in scene.wait(1) if "could be told" in w]
 
 
@@ -274,15 +262,15 @@ def test_a_part_that_nobody_runs_is_told_and_its_return_too(scene: Scene, dead: 
     scene.wait(1)
     scene.staffed(*dead)
     scene.wait(30)
-    assert not scene.office.mails
+    assert not scene.smtp.mails
     scene.wait(1)
     assert scene.subjects() == ["Tocsin is down"]
-    assert f"No worker runs the part {', '.join(dead)}" in scene.office.mails[0].body
+    assert f"No worker runs the part {', '.join(dead)}" in scene.smtp.mails[0].body
     scene.wait(60)
     scene.staffed()
     assert scene.wait(1) == []
     assert scene.subjects() == ["Tocsin is down", "Tocsin is back"]
-    assert scene.board.actions(DOWN) == ["trigger", "resolve"]
+    assert scene.paging.actions(DOWN) == ["trigger", "resolve"]
 
 
 def test_a_short_absence_is_nobodys_business(scene: Scene) -> None:
@@ -291,7 +279,7 @@ def test_a_short_absence_is_nobodys_business(scene: Scene) -> None:
     scene.wait(20)
     scene.staffed()
     scene.wait(60)
-    assert not scene.office.mails
+    assert not scene.smtp.mails
 
 
 def test_with_redis_gone_its_checkpoints_are_paged_at_their_time(scene: Scene) -> None:
@@ -300,21 +288,21 @@ def test_with_redis_gone_its_checkpoints_are_paged_at_their_time(scene: Scene) -
     scene.wait(60)
     scene.server.connected = False
     scene.wait(31)
-    (mail,) = scene.office.to(OPS)
+    (mail,) = scene.smtp.to(OPS)
     assert mail.subject == "Tocsin is down"
     assert "Redis cannot be reached" in mail.body
     assert f"2024-12-18 15:45:00 UTC  {incident.id}  unacknowledged-1" in mail.body
     scene.wait(15 * 60 - 92)
-    assert not [m for m in scene.office.mails if "unacknowledged-1-" in m.id]
+    assert not [m for m in scene.smtp.mails if "unacknowledged-1-" in m.id]
     scene.wait(2)
-    paged = [m for m in scene.office.to(OPS) if "unacknowledged-1-" in m.id]
+    paged = [m for m in scene.smtp.to(OPS) if "unacknowledged-1-" in m.id]
     assert len(paged) == 1
     assert "Redis is gone; this checkpoint was due now." in paged[0].body
     assert "nobody acknowledged within 15 minutes" in paged[0].body
     scene.server.connected = True
     scene.wait(5)
     assert "Tocsin is back" in scene.subjects()
-    assert len([m for m in scene.office.to(OPS) if "unacknowledged-1-" in m.id]) == 1
+    assert len([m for m in scene.smtp.to(OPS) if "unacknowledged-1-" in m.id]) == 1
 
 
 def test_an_outage_is_remembered_across_runs(scene: Scene) -> None:
@@ -363,14 +351,14 @@ def test_without_a_way_to_reach_anybody_it_refuses(
     assert "SMTP_URL, SMTP_FROM and WATCHDOG_TO" in " ".join(result.output.split())
 
 
-def test_a_single_look_says_what_is_wrong(bare: Path, board: Switchboard) -> None:
+def test_a_single_look_says_what_is_wrong(bare: Path, paging: PagingService) -> None:
     """No Redis here: exit code 1. Nobody is woken in the first half-minute, and the next look knows since when."""
-    set_up = {"PAGERDUTY_ROUTING_KEY": "key", "PAGERDUTY_URL": board.url, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    set_up = {"PAGERDUTY_ROUTING_KEY": "key", "PAGERDUTY_URL": paging.url, "REDIS_URL": "redis://127.0.0.1:1/0"}
     for limit, actions in (("1h", []), ("1s", ["trigger"])):
         time_passes(bare, 60)
         look = single_look(bare, set_up, "--limit", limit)
         assert (look.returncode, look.stdout) == (1, "Redis cannot be reached\n")
-        assert board.actions(DOWN) == actions
+        assert paging.actions(DOWN) == actions
 
 
 def single_look(folder: Path, set_up: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -401,7 +389,7 @@ def test_a_wrong_setting_is_named(bare: Path, variable: str, value: str, monkeyp
 
 
 @pytest.mark.slow
-def test_workers_that_are_killed_for_good_are_made_up_for(bare: Path, office: PostOffice) -> None:
+def test_workers_that_are_killed_for_good_are_made_up_for(bare: Path, smtp: MailServer) -> None:
     """Kill -9 all of them after a declaration: the watchdog, a process of its own, pages, and says that all is down."""
     with redis_of("valkey") as redis, staffed(redis, valkey().port, PARTS) as (here, crew):
         until(lambda: len(redis.keys("tocsin:alive:*")) == len(PARTS))
@@ -409,20 +397,20 @@ def test_workers_that_are_killed_for_good_are_made_up_for(bare: Path, office: Po
         incident = hurried.declare("UPAULA", Severity.P0, Facts(title="Checkout is down"))
         until(lambda: len(here.directs()) == len(incident.pages))
         crew.stop()
-        with watchdog_at_work(bare, office, f"redis://127.0.0.1:{valkey().port}/0") as process:
-            until(lambda: any("watchdog-unacknowledged" in m.id for m in office.to(OPS)))
-            until(lambda: any(m.subject == "Tocsin is down" for m in office.to(OPS)))
+        with watchdog_at_work(bare, smtp, f"redis://127.0.0.1:{valkey().port}/0") as process:
+            until(lambda: any("watchdog-unacknowledged" in m.id for m in smtp.to(OPS)))
+            until(lambda: any(m.subject == "Tocsin is down" for m in smtp.to(OPS)))
             process.terminate()
             assert process.wait(20) == 0
-        ids = [m.id for m in office.to(OPS)]
+        ids = [m.id for m in smtp.to(OPS)]
         assert len(set(ids)) == len(ids)
         crew.running.clear()
 
 
 @contextmanager
-def watchdog_at_work(folder: Path, office: PostOffice, redis_url: str) -> "Iterator[subprocess.Popen[bytes]]":
+def watchdog_at_work(folder: Path, smtp: MailServer, redis_url: str) -> "Iterator[subprocess.Popen[bytes]]":
     """`tocsin watchdog` with a short patience."""
-    set_up = {"SMTP_URL": office.url, "SMTP_FROM": "tocsin@example.com", "WATCHDOG_TO": OPS, "REDIS_URL": redis_url}
+    set_up = {"SMTP_URL": smtp.url, "SMTP_FROM": "tocsin@example.com", "WATCHDOG_TO": OPS, "REDIS_URL": redis_url}
     environment = {**os.environ, **set_up, "PYTHONPATH": str(Path(__file__).parents[2])}
     command_line = [sys.executable, "-m", "tocsin", "watchdog", "--limit", "2s"]
     process = subprocess.Popen(command_line, cwd=folder, env=environment, stderr=subprocess.DEVNULL)

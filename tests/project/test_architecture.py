@@ -75,16 +75,3 @@ def test_functions_fit_on_a_screen(room: str) -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 assert length <= 50, f"{path.name}:{node.lineno} {node.name} has {length} lines"
-
-
-def test_median_function_is_short() -> None:
-    """Half of all functions have at most eight lines, nine of ten at most twenty-five."""
-    lengths = sorted(
-        (node.end_lineno or node.lineno) - node.lineno + 1
-        for room in ROOMS
-        for path in modules(room)
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
-    assert lengths[len(lengths) // 2] <= 8
-    assert lengths[len(lengths) * 9 // 10] <= 25

@@ -42,7 +42,7 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import Incident, Lead
 from tests.support.bot import Json, eventually, everything, user
-from tests.support.outside_services import Others, others
+from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
 from tests.support.stage import Stage, stage
 from tests.support.worker import Works, through, valkey
 from tocsin.cli import main
@@ -113,7 +113,8 @@ class Watch:
     """A stage on which everything is remembered."""
 
     play: Stage
-    outside: Others
+    smtp: MailServer
+    paging: PagingService
     works: Watched
     answers: list[str] = field(default_factory=list)
 
@@ -144,7 +145,7 @@ class Watch:
 
     def mails(self) -> str:
         """Every mail as it would be read."""
-        return "\n".join(quopri.decodestring(m).decode() + _base64_parts(m) for m in self.outside.mails)
+        return "\n".join(quopri.decodestring(m.raw).decode() + _base64_parts(m.raw) for m in self.smtp.mails)
 
 
 def _base64_parts(mail: str) -> str:
@@ -154,17 +155,15 @@ def _base64_parts(mail: str) -> str:
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    with stage() as play, others() as outside:
+    with stage() as play, mail_server() as smtp, paging_service() as paging:
         service = play.works.service
         service.company = service.company.model_copy(update={"other_ways": WAYS})
-        mail, pagerduty = (
-            MailClient(outside.smtp_url, "tocsin@example.com"),
-            PagerDutyClient("k" * 32, outside.events_url),
-        )
+        mail = MailClient(smtp.url, "tocsin@example.com")
+        pagerduty = PagerDutyClient("k" * 32, paging.url)
         play.works.context = through(play.works.context, mail=mail, pagerduty=pagerduty)
         works = Watched(**vars(play.works))
         play.works = works
-        yield Watch(play, outside, works)
+        yield Watch(play, smtp, paging, works)
 
 
 @pytest.fixture
@@ -301,7 +300,7 @@ def searched(watch: Watch) -> int:
         texts.append(value)
         assert MARKER not in value or key == f"tocsin:incident:{watch.private.id}", key
     web = [watch.play.bot.web.get(path).text for path in ("/metrics", "/readyz", "/healthz")]
-    silent = [watch.mails(), *watch.outside.events, *web, *watch.answers]
+    silent = [watch.mails(), *watch.paging.bodies, *web, *watch.answers]
     assert not [text for text in silent if MARKER in text]
     return sum(len(text.encode()) for text in (*texts, *silent))
 
@@ -362,8 +361,8 @@ def found_at_home(watch: Watch) -> None:
     stated = set(re.findall(rf"{MARKER} ([a-z_ ]+?)\b", watch.private.model_dump_json()))
     assert len(stated) > 20
     assert {what for what in stated if said(what) not in told} <= {"public_wording"}  # never needed now
-    assert len(watch.outside.mails) > 3
-    assert any(watch.private.id in event for event in watch.outside.events)
+    assert len(watch.smtp.mails) > 3
+    assert any(watch.private.id in event for event in watch.paging.bodies)
     assert watch.private.id in watch.mails()
     assert sum(key.startswith("rq:job:") for key in watch.works.kept) > 20
 

@@ -45,7 +45,7 @@ from escalation.oncall.roster import Roster
 from escalation.processes import QUEUES
 from tests.scenarios.test_leaks import loud, readable
 from tests.support.bot import Json, Office, calls, eventually, open_office, parts_of, running_bot, user, world
-from tests.support.outside_services import others
+from tests.support.outside_services import mail_server, paging_service
 from tests.support.worker import Works, redis_of, through, valkey, works
 from tocsin.cli import main
 from tocsin.config.settings import Environment
@@ -457,8 +457,8 @@ def test_a_document_that_cannot_be_read_is_told_without_its_words(loud: pytest.C
 @pytest.mark.parametrize("to", ["http://127.0.0.1:{port}/inside", "http://[::1]:{port}/inside", "http://169.254.1.1/"])
 def test_a_calendars_server_cannot_send_us_around_in_our_network(to: str) -> None:
     """What the configuration names is fetched, wherever it is; what its server names must be public."""
-    with others() as outside:
-        port = outside.events_url.split(":")[2].split("/")[0]
+    with paging_service() as outside:
+        port = outside.url.rpartition(":")[2]
         outside.sends_to = to.format(port=port)
         with pytest.raises(FeedProblem, match="not public"):
             fetch(f"http://localhost:{port}/calendar")
@@ -479,16 +479,21 @@ SECRETS = {
 def test_no_secret_is_in_a_log_an_error_or_redis(loud: pytest.CaptureFixture[str]) -> None:
     """Wrong tokens, refused logins and lost connections, without the logs being told what the secrets are."""
     login = f"mailer:{SECRETS['smtp password']}"
-    with sandbox.server.running() as workspace, redis_of("valkey") as redis, others(login) as outside:
+    with (
+        sandbox.server.running() as workspace,
+        redis_of("valkey") as redis,
+        mail_server(login=login) as smtp,
+        paging_service() as paging,
+    ):
         parts = works(redis, replace(workspace, bot_token=SECRETS["bot token"]))
         ways = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
         parts.service.company = parts.service.company.model_copy(
             update={"other_ways": ways, "templates": {"handover": "{{"}}
         )
-        mail = MailClient(outside.smtp_url, "tocsin@example.com")
-        service = PagerDutyClient(SECRETS["pagerduty key"], outside.events_url)
+        mail = MailClient(smtp.url, "tocsin@example.com")
+        service = PagerDutyClient(SECRETS["pagerduty key"], paging.url)
         parts.context = through(parts.context, mail=mail, pagerduty=service)
-        outside.refuses_login, outside.answers = True, 401
+        smtp.refusing["AUTH"], paging.status = "535 no", 401
         incident = parts.declare("P0")
         parts.run_for(3)
         away = SlackClient(SECRETS["bot token"], "http://127.0.0.1:9/", redis)
@@ -500,7 +505,7 @@ def test_no_secret_is_in_a_log_an_error_or_redis(loud: pytest.CaptureFixture[str
         kept = "".join(readable(redis, key) for key in redis.keys("*"))
     heard = loud.readouterr()
     assert len(set(troubles.values())) >= 2
-    assert any(SECRETS["pagerduty key"] in event for event in outside.events)  # there it belongs
+    assert any(SECRETS["pagerduty key"] in event for event in paging.bodies)  # there it belongs
     for place in (heard.out + heard.err, kept, failed):
         assert not [name for name, secret in SECRETS.items() if secret in place]
     assert "operator action needed" in heard.err

@@ -1,96 +1,210 @@
-"""Others that Tocsin speaks to: a mail server and a paging service that take what they get, and remember every byte."""
+"""Services outside Tocsin, faked on this machine: a mail server (SMTP) and a paging service (PagerDuty's events)."""
 
+import base64
+import contextlib
+import email
+import email.policy
+import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+CERTIFICATE = Path(__file__).parents[1] / "data" / "localhost.pem"  # for `localhost`, signed by itself
 
 
 @dataclass
-class Others:
-    """Addresses, what came there, and (None: all is well) the reply that each gives instead."""
+class Mail:
+    """One mail as it was taken."""
 
-    smtp_url: str = ""
-    events_url: str = ""
-    mails: list[str] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
+    sender: str
+    to: list[str]
+    message: EmailMessage
+    raw: str
+    encrypted: bool
+
+    @property
+    def id(self) -> str:
+        return str(self.message["Message-ID"]).strip()  # a long one is folded
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"])
+
+    @property
+    def body(self) -> str:
+        return str(self.message.get_content())
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """SMTP server (RFC 5321) that keeps every mail. `refusing` maps a command, `RCPT` or `DATA`, to the reply it gets.
+
+    `login` (`user:password`, escaped for a URL) goes into the address; the server accepts any.
+    """
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, *, starttls: bool = False, login: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), _Session)
+        self.login = login
+        self.mails: list[Mail] = []
+        self.logins: list[str] = []
+        self.refusing: dict[str, str] = {}
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if starttls else None
+        if self.context:
+            self.context.load_cert_chain(CERTIFICATE)
+
+    @property
+    def url(self) -> str:
+        return f"smtp://{self.login and self.login + '@'}localhost:{self.server_address[1]}"
+
+    def to(self, address: str) -> list[Mail]:
+        """The mails that an address got."""
+        return [m for m in self.mails if address in m.to]
+
+
+class _Session(socketserver.StreamRequestHandler):
+    """SMTP session of one client."""
+
+    server: MailServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.encrypted, self.sender, self.recipients = False, "", list[str]()
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            self._reply("220 localhost")
+            while line := self.rfile.readline().decode().strip():
+                verb = line.split()[0].upper()
+                self._reply(self.server.refusing.get(verb) or self._carry_out(verb, line))
+                if verb == "QUIT":
+                    return
+                if verb == "STARTTLS":
+                    self._encrypt()
+
+    def _carry_out(self, verb: str, line: str) -> str:
+        match verb:
+            case "EHLO":
+                offers = ["STARTTLS"] if self.server.context and not self.encrypted else ["AUTH PLAIN"]
+                return f"250-localhost\r\n250 {offers[0]}"
+            case "STARTTLS":
+                return "220 go on"
+            case "AUTH":
+                self.server.logins.append(base64.b64decode(line.split()[2]).decode())
+                return "235 welcome"
+            case "MAIL":
+                self.sender, self.recipients = _address(line), []
+            case "RCPT":
+                self.recipients.append(_address(line))
+            case "DATA":
+                self._reply("354 go on")
+                self._receive()
+            case "QUIT":
+                return "221 bye"
+        return "250 ok"
+
+    def _receive(self) -> None:
+        lines = []
+        while (line := self.rfile.readline()) != b".\r\n":
+            lines.append(line.removeprefix(b"."))
+        raw = b"".join(lines)
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        self.server.mails.append(Mail(self.sender, self.recipients, message, raw.decode(), self.encrypted))
+
+    def _encrypt(self) -> None:
+        assert self.server.context
+        self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+        self.encrypted = True
+
+    def _reply(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+def _address(line: str) -> str:
+    return line.partition("<")[2].partition(">")[0]
+
+
+@dataclass
+class PagingService:
+    """Events API as PagerDuty has it: POST takes events, GET takes heartbeats or redirects to `sends_to`.
+
+    `statuses` are the next answers to events; then it is `status`.
+    """
+
+    url: str = ""
+    events: list[dict[str, Any]] = field(default_factory=list)  # the accepted ones
+    bodies: list[str] = field(default_factory=list)  # every one, refused or not
     asked: list[str] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    status: int = 202
     sends_to: str = ""
-    refuses_login: bool = False
-    answers: int = 202
+
+    @property
+    def pings(self) -> int:
+        """How many heartbeats came."""
+        return self.asked.count("/ping")
+
+    def actions(self, key: str) -> list[str]:
+        """What was asked for under a dedup_key, in order."""
+        return [e["event_action"] for e in self.events if e["dedup_key"] == key]
 
 
 @contextmanager
-def others(login: str = "") -> Iterator[Others]:
-    """Both, for as long as the block lasts. `login` (user:password) goes into the address; nobody checks it."""
-    here = Others()
-    smtp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _mailbox(here))
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _inbox(here))
-    here.smtp_url = f"smtp://{login and login + '@'}127.0.0.1:{smtp.server_address[1]}"
-    here.events_url = f"http://127.0.0.1:{http.server_address[1]}/v2/enqueue"
-    servers = (smtp, http)
-    for server in servers:
-        server.daemon_threads = True  # nobody waits for a client that hangs on
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+def mail_server(*, starttls: bool = False, login: str = "") -> Iterator[MailServer]:
+    """A mail server for as long as the block lasts."""
+    with MailServer(starttls=starttls, login=login) as server, _serving(server):
+        yield server
+
+
+@contextmanager
+def paging_service() -> Iterator[PagingService]:
+    """A paging service for as long as the block lasts."""
+    service = PagingService()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(service)) as server, _serving(server):
+        service.url = f"http://127.0.0.1:{server.server_port}"
+        yield service
+
+
+@contextmanager
+def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
-        yield here
+        yield
     finally:
-        for server in servers:
-            server.shutdown()
-            server.server_close()
+        server.shutdown()
 
 
-def _mailbox(here: Others) -> type[socketserver.StreamRequestHandler]:
-    class Mailbox(socketserver.StreamRequestHandler):
-        """RFC 5321, as far as a client that sends a mail needs it."""
+def _handler(service: PagingService) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            service.bodies.append(body)
+            status = service.statuses.pop(0) if service.statuses else service.status
+            if status < 300:
+                service.events.append(json.loads(body))
+            self._answer(status)
 
-        def handle(self) -> None:
-            self._say("220 here")
-            while line := self.rfile.readline().decode().strip():
-                verb = line.split()[0].upper()
-                if verb == "DATA":
-                    self._say("354 go on")
-                    here.mails.append(self._mail())
-                self._say(self._reply(verb))
-                if verb == "QUIT":
-                    return
+        def do_GET(self) -> None:
+            service.asked.append(self.path)
+            self._answer(302 if service.sends_to else 200, service.sends_to)
 
-        def _reply(self, verb: str) -> str:
-            if verb == "EHLO":
-                return "250-here\r\n250 AUTH PLAIN LOGIN"
-            if verb == "AUTH":
-                return "535 no" if here.refuses_login else "235 yes"
-            return "221 bye" if verb == "QUIT" else "250 ok"
-
-        def _mail(self) -> str:
-            lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
-            return "".join(lines)
-
-        def _say(self, text: str) -> None:
-            self.wfile.write(f"{text}\r\n".encode())
-
-    return Mailbox
-
-
-def _inbox(here: Others) -> type[BaseHTTPRequestHandler]:
-    class Inbox(BaseHTTPRequestHandler):
-        """Takes events, and sends whoever asks for something to another address."""
-
-        def do_POST(self) -> None:  # http.server's own name
-            here.events.append(self.rfile.read(int(self.headers["content-length"])).decode())
-            self.send_response(here.answers)
+        def _answer(self, status: int, location: str = "") -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
 
-        def do_GET(self) -> None:  # as above
-            here.asked.append(self.path)
-            self.send_response(302)
-            self.send_header("location", here.sends_to)
-            self.end_headers()
+        def log_message(self, *args: Any) -> None:
+            """Nothing: the tests read `events`."""
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing."""
-
-    return Inbox
+    return Handler

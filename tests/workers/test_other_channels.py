@@ -12,7 +12,7 @@ from escalation.incident.effects import PageBy
 from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import EntryKind, PageState
 from escalation.messages.mail import Letter
-from tests.support.post_office import CERTIFICATE, PostOffice, Switchboard, post_office, switchboard
+from tests.support.outside_services import CERTIFICATE, MailServer, PagingService, mail_server
 from tests.support.worker import PushedClock, SlackByClock, Works, example, redis_of, through, works
 from tocsin.config.settings import Environment, SettingsError, read
 from tocsin.run import channels
@@ -28,25 +28,13 @@ MARKER = "zebra crossing"
 
 
 @pytest.fixture
-def office() -> Iterator[PostOffice]:
-    with post_office() as opened:
-        yield opened
-
-
-@pytest.fixture
-def board() -> Iterator[Switchboard]:
-    with switchboard() as opened:
-        yield opened
-
-
-@pytest.fixture
-def parts(slack_by_clock: SlackByClock, office: PostOffice, board: Switchboard) -> Iterator[Works]:
+def parts(slack_by_clock: SlackByClock, smtp: MailServer, paging: PagingService) -> Iterator[Works]:
     workspace, clock = slack_by_clock
     with redis_of("valkey") as redis:
         clock.now = PushedClock().now
         made = works(redis, workspace, clock, example())
         made.control("reset")
-        mail, pagerduty = MailClient(office.url, "tocsin@example.com"), PagerDutyClient("key", board.url)
+        mail, pagerduty = MailClient(smtp.url, "tocsin@example.com"), PagerDutyClient("key", paging.url)
         made.context = through(made.context, mail=mail, pagerduty=pagerduty)
         yield made
 
@@ -59,17 +47,17 @@ def using(parts: Works, other_ways: OtherWays) -> Works:
 # With every page -----------------------------------------------------------------------------------------------------
 
 
-def test_a_page_goes_by_mail_too(parts: Works, office: PostOffice) -> None:
+def test_a_page_goes_by_mail_too(parts: Works, smtp: MailServer) -> None:
     """One for each person, from us, with the delivery's id, why they are paged and where to answer."""
     incident = using(parts, PAGING).declare("P0")
     sends = {e.id for e in incident.effects if isinstance(e, PageBy)}
     parts.run()
     parts.settled(incident)
-    assert {m.id for m in office.mails} == {f"<{delivery}@example.com>" for delivery in sends}
+    assert {m.id for m in smtp.mails} == {f"<{delivery}@example.com>" for delivery in sends}
     people = {p.person for p in parts.now(incident).pages}
     addresses = parts.store.directory().people
-    assert {m.to[0] for m in office.mails} == {a for a, member in addresses.items() if member in people}
-    mail = office.mails[0]
+    assert {m.to[0] for m in smtp.mails} == {a for a, member in addresses.items() if member in people}
+    mail = smtp.mails[0]
     assert mail.sender == "tocsin@example.com"
     assert mail.subject == f"[P0] You are paged: Checkout is down ({incident.id})"
     assert "Nobody can pay" in mail.body
@@ -77,7 +65,7 @@ def test_a_page_goes_by_mail_too(parts: Works, office: PostOffice) -> None:
     assert mail.message["Auto-Submitted"] == "auto-generated"
 
 
-def test_pagerduty_follows_the_incident(parts: Works, board: Switchboard) -> None:
+def test_pagerduty_follows_the_incident(parts: Works, paging: PagingService) -> None:
     """Triggered, acknowledged and resolved under the incident's id, once each, however many people are paged."""
     incident = using(parts, PAGING).declare("P0")
     parts.run()
@@ -85,68 +73,68 @@ def test_pagerduty_follows_the_incident(parts: Works, board: Switchboard) -> Non
     parts.run()
     parts.service.handle(incident.id, Resolve(by="U0MEI00001", summary="The pool", resolution="Larger"))
     parts.run()
-    assert board.actions(incident.id) == ["trigger", "acknowledge", "resolve"]
-    payload = board.events[0]["payload"]
+    assert paging.actions(incident.id) == ["trigger", "acknowledge", "resolve"]
+    payload = paging.events[0]["payload"]
     assert payload["summary"] == f"P0 Checkout is down ({incident.id})"
     assert payload["severity"] == "critical"
-    assert board.events[0]["routing_key"] == "key"
+    assert paging.events[0]["routing_key"] == "key"
 
 
-def test_a_private_incident_says_no_word_of_what_it_is(parts: Works, office: PostOffice, board: Switchboard) -> None:
+def test_a_private_incident_says_no_word_of_what_it_is(parts: Works, smtp: MailServer, paging: PagingService) -> None:
     """Mail and paging services are read by others."""
     using(parts, PAGING).declare("P0", title=MARKER, impact=MARKER, security=True)
     parts.run()
-    assert office.mails
-    assert all("security incident" in m.subject for m in office.mails)
-    assert MARKER not in str([(m.subject, m.body) for m in office.mails])
-    assert board.events
-    assert MARKER not in str(board.events)
+    assert smtp.mails
+    assert all("security incident" in m.subject for m in smtp.mails)
+    assert MARKER not in str([(m.subject, m.body) for m in smtp.mails])
+    assert paging.events
+    assert MARKER not in str(paging.events)
 
 
-def test_a_drill_never_leaves_slack(parts: Works, office: PostOffice, board: Switchboard) -> None:
+def test_a_drill_never_leaves_slack(parts: Works, smtp: MailServer, paging: PagingService) -> None:
     """Nobody is woken for an exercise."""
     made = using(parts, PAGING).declare("P0")
     parts.service.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
     parts.run()
-    told = len(office.mails), len(board.events)
+    told = len(smtp.mails), len(paging.events)
     assert told == (len(made.pages), 1)
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_says_later_is_asked_later(parts: Works, office: PostOffice) -> None:
+def test_a_server_that_says_later_is_asked_later(parts: Works, smtp: MailServer) -> None:
     """Greylisting: 451, then it is taken, under the same id."""
-    office.refusing["RCPT"] = "451 try again later"
+    smtp.refusing["RCPT"] = "451 try again later"
     incident = using(parts, PAGING).declare("P0")
     parts.run()
-    assert not office.mails
+    assert not smtp.mails
     assert any(isinstance(e, PageBy) for e in parts.now(incident).effects)
-    office.refusing.clear()
+    smtp.refusing.clear()
     parts.run_for(10, step=1)
     parts.settled(incident)
-    assert len({m.id for m in office.mails}) == len(office.mails) == len(parts.now(incident).pages)
+    assert len({m.id for m in smtp.mails}) == len(smtp.mails) == len(parts.now(incident).pages)
 
 
-def test_an_address_that_is_refused_for_good_is_left(parts: Works, office: PostOffice) -> None:
+def test_an_address_that_is_refused_for_good_is_left(parts: Works, smtp: MailServer) -> None:
     """550: the page itself stands in Slack, and the mail is not tried for ever."""
-    office.refusing["RCPT"] = "550 no such user"
+    smtp.refusing["RCPT"] = "550 no such user"
     incident = using(parts, PAGING).declare("P0")
     parts.run()
     parts.settled(incident)
-    assert not office.mails
+    assert not smtp.mails
     assert parts.counted("deliveries_total", kind="page_by", result="dropped") == 3
     assert all(p.state is PageState.OPEN for p in parts.now(incident).pages)
 
 
-def test_a_refusal_because_of_us_is_said_aloud_and_retried(parts: Works, board: Switchboard) -> None:
+def test_a_refusal_because_of_us_is_said_aloud_and_retried(parts: Works, paging: PagingService) -> None:
     """A wrong key can be mended."""
-    board.statuses += [400] * 3
+    paging.statuses += [400] * 3
     incident = using(parts, PAGING).declare("P0")
     parts.run()
     assert any("400" in why for why in parts.now(incident).troubles.values())
     parts.run_for(200, step=20)
-    assert board.actions(incident.id) == ["trigger"]
+    assert paging.actions(incident.id) == ["trigger"]
     assert not parts.now(incident).troubles
 
 
@@ -160,20 +148,20 @@ def test_a_refusal_because_of_us_is_said_aloud_and_retried(parts: Works, board: 
         ("MAIL", "530 log in first", Kind.OURS),
     ],
 )
-def test_each_answer_of_a_mail_server_has_its_kind(office: PostOffice, command: str, answer: str, kind: Kind) -> None:
+def test_each_answer_of_a_mail_server_has_its_kind(smtp: MailServer, command: str, answer: str, kind: Kind) -> None:
     """4xx passes; 5xx is the person's, for a recipient, and ours otherwise."""
-    office.refusing[command] = answer
+    smtp.refusing[command] = answer
     with pytest.raises(Failed) as failed:
-        MailClient(office.url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
+        MailClient(smtp.url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
     assert failed.value.kind is kind
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, Kind.PASSING), (503, Kind.PASSING), (400, Kind.OURS)])
-def test_each_answer_of_pagerduty_has_its_kind(board: Switchboard, status: int, kind: Kind) -> None:
+def test_each_answer_of_pagerduty_has_its_kind(paging: PagingService, status: int, kind: Kind) -> None:
     """Limits and breakdowns pass; a refused key is ours."""
-    board.statuses.append(status)
+    paging.statuses.append(status)
     with pytest.raises(Failed) as failed:
-        PagerDutyClient("key", board.url).resolve("INC-1")
+        PagerDutyClient("key", paging.url).resolve("INC-1")
     assert failed.value.kind is kind
 
 
@@ -187,27 +175,27 @@ def test_a_server_that_is_away_passes(url: str) -> None:
 
 def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """STARTTLS before the login, and only to a server whose certificate is good."""
-    with post_office(starttls=True) as office:
-        access = MailClient(office.url, "Tocsin <tocsin@example.com>")
+    with mail_server(starttls=True, login="tocsin:pass%40word") as smtp:
+        access = MailClient(smtp.url, "Tocsin <tocsin@example.com>")
         with pytest.raises(Failed) as failed:
             access.send(["dana@example.com"], LETTER, "d-1")
         assert failed.value.kind is Kind.PASSING
-        assert not office.logins
+        assert not smtp.logins
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         ssl_context.cache_clear()
         access.send(["dana@example.com"], LETTER, "d-1")
-        (mail,) = office.mails
+        (mail,) = smtp.mails
         assert mail.encrypted
         assert (mail.id, mail.sender) == ("<d-1@example.com>", "tocsin@example.com")
-        assert office.logins == ["\0tocsin\0pass@word"]
+        assert smtp.logins == ["\0tocsin\0pass@word"]
     ssl_context.cache_clear()
 
 
-def test_a_subject_is_one_line(office: PostOffice) -> None:
+def test_a_subject_is_one_line(smtp: MailServer) -> None:
     """Whatever somebody wrote into a title adds no header."""
     letter = Letter("Down\r\nBcc: everybody@example.com", "x")
-    MailClient(office.url, "tocsin@example.com").send(["dana@example.com"], letter, "d-1")
-    (mail,) = office.mails
+    MailClient(smtp.url, "tocsin@example.com").send(["dana@example.com"], letter, "d-1")
+    (mail,) = smtp.mails
     assert mail.to == ["dana@example.com"]
     assert mail.message["Bcc"] is None
 
@@ -215,23 +203,23 @@ def test_a_subject_is_one_line(office: PostOffice) -> None:
 # When Slack is away --------------------------------------------------------------------------------------------------
 
 
-def test_pages_fall_back_when_slack_does_not_take_them(parts: Works, office: PostOffice, board: Switchboard) -> None:
+def test_pages_fall_back_when_slack_does_not_take_them(parts: Works, smtp: MailServer, paging: PagingService) -> None:
     """After half a minute, not before; once Slack is back the page and the story arrive there, in order and marked."""
     using(parts, FALLING_BACK)
     parts.slack_away()
     incident = parts.declare("P0")
     parts.run_for(29, step=1)
-    assert not office.mails
-    assert not board.events
+    assert not smtp.mails
+    assert not paging.events
     parts.run_for(2, step=1)
-    assert len(office.mails) == len(parts.now(incident).pages) == 3
-    assert board.actions(incident.id) == ["trigger"]
+    assert len(smtp.mails) == len(parts.now(incident).pages) == 3
+    assert paging.actions(incident.id) == ["trigger"]
     assert any(e.kind is EntryKind.OTHERWISE for e in parts.now(incident).timeline)
     parts.run_for(60, step=10)
     parts.slack_back()
     parts.run_for(120, step=5)
     now = parts.settled(incident)
-    assert len(office.mails) == 3
+    assert len(smtp.mails) == 3
     card = now.card()
     assert card
     thread = [m for m in parts.messages() if m.get("thread_ts") == card.ts != m["ts"]]
@@ -240,15 +228,15 @@ def test_pages_fall_back_when_slack_does_not_take_them(parts: Works, office: Pos
     assert "Slack had not taken the page" in "".join(m["text"] for m in late)
 
 
-def test_nothing_falls_back_while_slack_takes_pages(parts: Works, office: PostOffice, board: Switchboard) -> None:
+def test_nothing_falls_back_while_slack_takes_pages(parts: Works, smtp: MailServer, paging: PagingService) -> None:
     """Nor once somebody has answered."""
     using(parts, FALLING_BACK).declare("P0")
     parts.run_for(60, step=5)
-    assert not office.mails
-    assert not board.events
+    assert not smtp.mails
+    assert not paging.events
 
 
-def test_an_answered_page_does_not_fall_back(parts: Works, office: PostOffice) -> None:
+def test_an_answered_page_does_not_fall_back(parts: Works, smtp: MailServer) -> None:
     """It was answered from the terminal of a colleague, say, while Slack was away."""
     using(parts, FALLING_BACK)
     parts.slack_away()
@@ -257,7 +245,7 @@ def test_an_answered_page_does_not_fall_back(parts: Works, office: PostOffice) -
     parts.run_for(60, step=5)
     assert parts.store.get(incident.id).open
     answered = incident.pages[0].person
-    assert len(office.mails) == len([p for p in incident.pages if p.person != answered])
+    assert len(smtp.mails) == len([p for p in incident.pages if p.person != answered])
 
 
 # Set up --------------------------------------------------------------------------------------------------------------
@@ -290,11 +278,11 @@ def test_a_way_that_is_asked_for_and_not_set_up_is_named(
     assert found == missing
 
 
-def test_the_post_office_is_one(office: PostOffice) -> None:
+def test_the_mail_server_speaks_smtp(smtp: MailServer) -> None:
     """What these tests lean on speaks SMTP: a stranger's mail arrives whole, leading dots too."""
     message = EmailMessage()
     message["From"], message["To"], message["Message-ID"] = "a@example.com", "b@example.com", "<1@example.com>"
     message.set_content(".hidden\n..twice\n")
-    with smtplib.SMTP("localhost", int(office.url.rpartition(":")[2])) as client:
+    with smtplib.SMTP("localhost", int(smtp.url.rpartition(":")[2])) as client:
         client.send_message(message)
-    assert office.to("b@example.com")[0].body.replace("\r", "") == ".hidden\n..twice\n"
+    assert smtp.to("b@example.com")[0].body.replace("\r", "") == ".hidden\n..twice\n"

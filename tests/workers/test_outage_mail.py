@@ -8,11 +8,9 @@ import pytest
 from escalation.incident.effects import PageBy
 from escalation.incident.events import Resolve
 from escalation.incident.model import Incident, PageState
-from tests.support.post_office import PostOffice
+from tests.support.outside_services import MailServer
 from tests.support.worker import Works
 from tests.workers.test_other_channels import MARKER, PAGING, using
-from tests.workers.test_other_channels import board as board
-from tests.workers.test_other_channels import office as office
 from tests.workers.test_other_channels import parts as parts
 from workers.delivery.mail import OPEN_FOR, SharedMails
 from workers.delivery.plan import RetryAt, SendResult
@@ -20,26 +18,26 @@ from workers.delivery.plan import RetryAt, SendResult
 pytestmark = pytest.mark.slow
 
 
-def slept_through(parts: Works, office: PostOffice, *severities: str) -> list[Incident]:
+def slept_through(parts: Works, smtp: MailServer, *severities: str) -> list[Incident]:
     """Incidents of which each wakes people while Tocsin is away for an hour; only the mails of afterwards are left."""
     made = [using(parts, PAGING).declare(s, title=f"Outage {n}") for n, s in enumerate(severities)]
     parts.run()
-    office.mails.clear()
+    smtp.mails.clear()
     parts.clock.push(minutes=60)
     parts.run()
     return made
 
 
-def test_one_mail_tells_all_that_was_slept_through(parts: Works, office: PostOffice) -> None:
+def test_one_mail_tells_all_that_was_slept_through(parts: Works, smtp: MailServer) -> None:
     """Each person gets one, the worst incident first; nobody waits for it but those whose page is late already."""
-    mild, *bad = slept_through(parts, office, "P1", "P0", "P0")
-    assert not office.mails
+    mild, *bad = slept_through(parts, smtp, "P1", "P0", "P0")
+    assert not smtp.mails
     parts.run_for(5, step=0.5)
-    assert office.mails
-    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    assert smtp.mails
+    assert len({m.to[0] for m in smtp.mails}) == len(smtp.mails)
     by_pages = Counter(p.person for i in (mild, *bad) for p in parts.now(i).pages if p.state is PageState.OPEN)
     members = parts.store.directory().people
-    for mail in office.mails:
+    for mail in smtp.mails:
         listed = [i for i in (*bad, mild) if i.id in mail.body]
         assert len(listed) == by_pages[members[mail.to[0]]]
         assert mail.subject.startswith(f"[{listed[0].severity}] You are paged")
@@ -49,35 +47,35 @@ def test_one_mail_tells_all_that_was_slept_through(parts: Works, office: PostOff
         parts.settled(incident)
 
 
-def test_a_mail_that_has_to_wait_keeps_the_others_with_it(parts: Works, office: PostOffice) -> None:
+def test_a_mail_that_has_to_wait_keeps_the_others_with_it(parts: Works, smtp: MailServer) -> None:
     """The server says later a few times: then one mail goes, and the others count as sent with it."""
-    office.refusing["RCPT"] = "451 try again later"
-    made = slept_through(parts, office, "P0", "P0")
+    smtp.refusing["RCPT"] = "451 try again later"
+    made = slept_through(parts, smtp, "P0", "P0")
     parts.run_for(8, step=0.5)
-    office.refusing.clear()
+    smtp.refusing.clear()
     parts.run_for(60, step=2)
-    assert office.mails
-    assert len({m.to[0] for m in office.mails}) == len(office.mails)
+    assert smtp.mails
+    assert len({m.to[0] for m in smtp.mails}) == len(smtp.mails)
     for incident in made:
         parts.settled(incident)
 
 
-def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, office: PostOffice) -> None:
+def test_a_mail_that_is_called_off_leaves_its_place_to_the_next(parts: Works, smtp: MailServer) -> None:
     """The incident whose mail was to take the others along is over before it went."""
-    first, *others = slept_through(parts, office, "P0", "P0", "P0")
+    first, *others = slept_through(parts, smtp, "P0", "P0", "P0")
     parts.service.handle(first.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
     parts.run_for(60, step=1)
-    assert office.mails
-    assert len({m.to[0] for m in office.mails}) == len(office.mails)
-    assert all(f"{i.id}" in m.body for m in office.mails for i in others)
-    assert all(first.id not in m.body for m in office.mails)
+    assert smtp.mails
+    assert len({m.to[0] for m in smtp.mails}) == len(smtp.mails)
+    assert all(f"{i.id}" in m.body for m in smtp.mails for i in others)
+    assert all(first.id not in m.body for m in smtp.mails)
     for incident in others:
         parts.settled(incident)
 
 
-def test_an_urgent_page_waits_for_no_other(parts: Works, office: PostOffice) -> None:
+def test_an_urgent_page_waits_for_no_other(parts: Works, smtp: MailServer) -> None:
     """A P1's mail was opened first, in a queue of its own that may be slow: the P0's takes the next ones along."""
-    mild, bad, worse = slept_through(parts, office, "P1", "P0", "P0")
+    mild, bad, worse = slept_through(parts, smtp, "P1", "P0", "P0")
     shared, now = SharedMails(parts.store), parts.clock()
     parts.redis.delete(*parts.redis.keys("tocsin:envelope:*"))
 
@@ -97,45 +95,45 @@ def mail_of(parts: Works, incident: Incident) -> PageBy:
     return next(e for e in parts.now(incident).effects if isinstance(e, PageBy))
 
 
-def test_what_a_server_refuses_takes_nobody_else_down(parts: Works, office: PostOffice) -> None:
+def test_what_a_server_refuses_takes_nobody_else_down(parts: Works, smtp: MailServer) -> None:
     """One of the letters looks like spam: the others go by themselves."""
-    office.refusing["DATA"] = "554 this is spam"
-    made = slept_through(parts, office, "P0", "P0", "P0")
+    smtp.refusing["DATA"] = "554 this is spam"
+    made = slept_through(parts, smtp, "P0", "P0", "P0")
     parts.run_for(4, step=0.5)
-    assert not office.mails
-    office.refusing.clear()
+    assert not smtp.mails
+    smtp.refusing.clear()
     parts.run_for(120, step=2)
-    people = {m.to[0] for m in office.mails}
+    people = {m.to[0] for m in smtp.mails}
     assert people
     for to in people:
-        told = [m.body for m in office.mails if m.to[0] == to]
+        told = [m.body for m in smtp.mails if m.to[0] == to]
         assert all(sum(i.id in body for body in told) == 1 for i in made if any(i.id in body for body in told))
     for incident in made:
         parts.settled(incident)
 
 
-def test_a_document_that_cannot_be_read_holds_up_no_other_mail(parts: Works, office: PostOffice) -> None:
+def test_a_document_that_cannot_be_read_holds_up_no_other_mail(parts: Works, smtp: MailServer) -> None:
     """The one that was to take the others along is broken."""
-    first, second = slept_through(parts, office, "P0", "P0")
+    first, second = slept_through(parts, smtp, "P0", "P0")
     parts.redis.set(f"tocsin:incident:{first.id}", "{}")
     for _ in range(40):
         parts.clock.push(seconds=1)
         with contextlib.suppress(KeyError):
             parts.run()
-    assert any(second.id in m.body for m in office.mails)
+    assert any(second.id in m.body for m in smtp.mails)
 
 
-def test_a_private_incident_says_nothing_in_a_shared_mail(parts: Works, office: PostOffice) -> None:
+def test_a_private_incident_says_nothing_in_a_shared_mail(parts: Works, smtp: MailServer) -> None:
     """It stands beside an open one, and still says no word of what it is."""
     using(parts, PAGING).declare("P0", title=MARKER, impact=MARKER, security=True)
-    slept_through(parts, office, "P0")
+    slept_through(parts, smtp, "P0")
     parts.run_for(5, step=0.5)
-    assert any("and 1 more" in m.subject for m in office.mails)
-    assert MARKER not in str([(m.subject, m.body) for m in office.mails])
+    assert any("and 1 more" in m.subject for m in smtp.mails)
+    assert MARKER not in str([(m.subject, m.body) for m in smtp.mails])
 
 
-def test_a_page_in_time_has_its_own_mail(parts: Works, office: PostOffice) -> None:
+def test_a_page_in_time_has_its_own_mail(parts: Works, smtp: MailServer) -> None:
     """Two incidents on a good day."""
     made = [using(parts, PAGING).declare("P0") for _ in range(2)]
     parts.run()
-    assert len(office.mails) == sum(len(parts.now(i).pages) for i in made)
+    assert len(smtp.mails) == sum(len(parts.now(i).pages) for i in made)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.post_office import CERTIFICATE
+from tests.support.outside_services import CERTIFICATE
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import SlackApi
 from workers.channels.tls import ssl_context
