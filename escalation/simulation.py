@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Means, Said, SeverityPolicy
-from escalation.engine.checkpoints import resting
+from escalation.engine.checkpoints import running
 from escalation.engine.responders import commander
 from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
@@ -303,7 +303,7 @@ class _Run:
         """Until nothing is ahead before the limit; True when it stopped because the rest only comes again."""
         seen: set[CheckpointKind] = set()
         while True:
-            waiting = [c for c in self.incident.checkpoints if not resting(c, self.incident)]
+            waiting = running(self.incident)
             alarm = min(waiting, key=lambda c: c.due, default=None)
             if steps and (alarm is None or steps[0][0] <= alarm.due):
                 self._act(*steps.pop(0))
@@ -340,7 +340,7 @@ class _Run:
         self.incident = self.incident.model_copy(update={"effects": ()})
 
 
-def _only_again(waiting: list[Checkpoint]) -> bool:
+def _only_again(waiting: Iterable[Checkpoint]) -> bool:
     return all(c.kind in ENDLESS for c in waiting)
 
 

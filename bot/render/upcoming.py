@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.render.common import SHORT, Names, called, near
 from bot.render.mrkdwn import brief
 from escalation.config.policy import PlannedCheckpoint, Unless
-from escalation.engine.checkpoints import plan_of, resting
+from escalation.engine.checkpoints import plan_of
 from escalation.engine.paging import next_tier
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident, Status
@@ -36,9 +36,9 @@ def what_fires_next(incident: Incident, ahead: tuple[Upcoming, ...], names: Name
 
 
 def _rests(checkpoint: Checkpoint, incident: Incident) -> bool:
-    """Because the fix is watched, and not because it waits for something to be said."""
+    """Whether it rests because the fix is watched, rather than until something is said."""
     plan = plan_of(checkpoint, incident)
-    return isinstance(plan, PlannedCheckpoint) and plan.rests_while_monitoring and resting(checkpoint, incident)
+    return isinstance(plan, PlannedCheckpoint) and plan.rests_while_monitoring
 
 
 def _unheard(incident: Incident, ahead: tuple[Upcoming, ...]) -> bool:

@@ -51,14 +51,10 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
         return incident.owed(int(checkpoint.about)).state not in PENDING
     if incident.status.closed:
         return True
-    plan = plan_of(checkpoint, incident)
-    if plan is not None and any(_known(fact, incident) for fact in plan.unless):
-        return True
+    if plan := plan_of(checkpoint, incident):
+        idle = not _has_work(incident, plan) if isinstance(plan, PlannedCheckpoint) else incident.private
+        return idle or any(_known(fact, incident) for fact in plan.unless)
     match checkpoint.kind:
-        case CheckpointKind.POLICY:
-            return not _has_work(incident, incident.policy.checkpoint(checkpoint.about))
-        case CheckpointKind.COMMUNICATION:
-            return incident.private
         case CheckpointKind.REPEAT:
             return incident.page(int(checkpoint.about)).state is not PageState.OPEN
         case CheckpointKind.FALLBACK:
@@ -97,15 +93,21 @@ def _known(fact: Unless, incident: Incident) -> bool:
             return incident.status.closed
 
 
-def resting(checkpoint: Checkpoint, incident: Incident) -> bool:
-    """Whether it stands still: its time may pass, and it fires when it wakes."""
-    plan = plan_of(checkpoint, incident)
-    if plan is None:
-        return False
-    if unsaid(plan, incident):
-        return True
-    watched = incident.status is Status.MONITORING
-    return watched and isinstance(plan, PlannedCheckpoint) and plan.rests_while_monitoring
+def running(incident: Incident) -> tuple[Checkpoint, ...]:
+    """The checkpoints whose clocks run. The time of one that rests may pass: it fires when it wakes."""
+    resting = _resting(incident)
+    return tuple(c for c in incident.checkpoints if (c.kind, c.about) not in resting)
+
+
+def _resting(incident: Incident) -> set[tuple[CheckpointKind, str]]:
+    """What stands still. Each plan is asked once, rather than looked up for each checkpoint."""
+    policy, watched = incident.policy, incident.status is Status.MONITORING
+    found = {
+        (CheckpointKind.POLICY, plan.id)
+        for plan in policy.checkpoints
+        if (watched and plan.rests_while_monitoring) or unsaid(plan, incident)
+    }
+    return found | {(CheckpointKind.COMMUNICATION, plan.id) for plan in policy.communications if unsaid(plan, incident)}
 
 
 def unsaid(plan: PlannedCheckpoint | Communication, incident: Incident) -> bool:
@@ -115,10 +117,10 @@ def unsaid(plan: PlannedCheckpoint | Communication, incident: Incident) -> bool:
 
 def alarms(incident: Incident) -> dict[str, datetime]:
     """Checkpoint id -> due time, for every alarm clock that has to be set."""
-    return {c.id: c.due for c in incident.checkpoints if not resting(c, incident)}
+    return {c.id: c.due for c in running(incident)}
 
 
 def due(incident: Incident, now: datetime) -> tuple[Checkpoint, ...]:
     """What fires now, in the order in which it should."""
-    waiting = (c for c in incident.checkpoints if c.due <= now and not resting(c, incident))
+    waiting = (c for c in running(incident) if c.due <= now)
     return tuple(sorted(waiting, key=lambda c: (c.due, _ORDER.index(c.kind), c.id)))

@@ -39,15 +39,12 @@ def _missed(incident: Incident, checkpoint: Checkpoint) -> str:
 
 def fire_due(change: Change) -> None:
     """Fire whatever is due, in order. What the first makes moot the second finds moot."""
-    change.prune()
     together: dict[CheckpointKind, list[Checkpoint]] = {kind: [] for kind in _FIRE_TOGETHER}
     for checkpoint in due(change.incident, change.now):
-        if moot(checkpoint, change.incident):
-            continue
         change.remove(checkpoint)
         if checkpoint.kind in together:
             together[checkpoint.kind].append(checkpoint)
-        else:
+        elif not moot(checkpoint, change.incident):
             _FIRE[checkpoint.kind](change, checkpoint)
     for kind, fire in _FIRE_TOGETHER.items():
         if left := tuple(c for c in together[kind] if not moot(c, change.incident)):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from escalation.config.policy import Unless
-from escalation.engine.checkpoints import resting, tiers_left
+from escalation.engine.checkpoints import running, tiers_left
 from escalation.engine.responders import People, commander, holders, in_roles, reached, speaker
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
 from escalation.oncall.roster import Roster
@@ -33,7 +33,7 @@ class Upcoming:
 
 def upcoming(incident: Incident, roster_at: Callable[[datetime], Roster]) -> tuple[Upcoming, ...]:
     """What fires next, soonest first, with the people who will be on duty at that time."""
-    shown = (c for c in incident.checkpoints if not resting(c, incident) and c.kind not in UNTOLD)
+    shown = (c for c in running(incident) if c.kind not in UNTOLD)
     waiting = sorted(shown, key=lambda c: c.due)
     return tuple(_foretold(c, incident, roster_at(c.due)) for c in waiting)
 

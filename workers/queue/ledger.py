@@ -25,7 +25,7 @@ ACKNOWLEDGED_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0)  # seconds;
 
 def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """Write down what a commit decides; `pipe` is in its transaction."""
-    records = [record for change in changes for record in _decided(change.before, change.after)]
+    records = [record for change in changes for record in _decided(change)]
     if records:
         _write(pipe, records)
     for record in records:
@@ -46,9 +46,10 @@ def _write(pipe: "Pipeline", records: Sequence[Record]) -> None:
     pipe.xadd(LEDGER, {"r": encode(records)}, maxlen=KEPT, approximate=True)
 
 
-def _decided(before: Incident | None, after: Incident) -> Iterator[Record]:
+def _decided(change: Commit) -> Iterator[Record]:
+    before, after = change.before, change.after
     now = _moment(before, after)
-    fired = _fired(before, after, now) if before else []
+    fired = _fired(before, change, now) if before else []
     for c in fired:
         name = f"{after.id}:{c.id}@{c.due.timestamp()}"
         yield Record(What.FIRED, name, c.kind, c.due.timestamp(), now.timestamp())
@@ -76,11 +77,11 @@ def _moment(before: Incident | None, after: Incident) -> datetime:
     return max((*(e.at for e in entries), *(e.at for e in after.effects if e.id not in known), after.declared_at))
 
 
-def _fired(before: Incident, after: Incident, now: datetime) -> list[Checkpoint]:
+def _fired(before: Incident, change: Commit, now: datetime) -> list[Checkpoint]:
     """What was due and is gone, other than for being moot."""
-    left = {c.id for c in after.checkpoints}
-    due = (c for c in before.checkpoints if c.id not in left and c.due <= now)
-    return [c for c in due if not (checkpoints.resting(c, before) or checkpoints.moot(c, before))]
+    left = {c.id for c in change.after.checkpoints}
+    gone = (c for c in before.checkpoints if c.id not in left and c.due <= now)
+    return [c for c in gone if c.id in change.old.clocks and not checkpoints.moot(c, before)]
 
 
 def _acknowledged(before: Incident | None, after: Incident) -> Iterator[Record]:
