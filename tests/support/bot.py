@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import fakeredis
 import httpx2
@@ -58,6 +59,15 @@ def user(key: str) -> str:
 
 def example_company(**changes: Any) -> Company:
     """The shipped example, with member ids in place of addresses, so that nobody has to be looked up."""
+    return _unchanged_company() if not changes else _validated(changes)
+
+
+@functools.cache
+def _unchanged_company() -> Company:
+    return _validated({})
+
+
+def _validated(changes: Json) -> Company:
     people = {key: {"slack": user(key)} for key in shipped()["people"]}
     return Company.model_validate(shipped() | {"people": people} | changes)
 
@@ -370,12 +380,18 @@ def patient_workspace() -> Iterator[RunningWorkspace]:
         yield workspace
 
 
+async def _nobody_asked(*_: object) -> None:
+    """The directory's loop, asleep."""
+    await asyncio.Event().wait()
+
+
 @contextmanager
 def office_in(workspace: RunningWorkspace) -> Iterator[Office]:
     """As `open_office`, in a workspace that other tests used before."""
     control(workspace, "reset")
     behind = world()
-    with running_bot(workspace, behind.service) as bot:
+    # Each bot would ask for the names of two dozen people, which is most of what starting it takes.
+    with patch("bot.process.keep_directory", _nobody_asked), running_bot(workspace, behind.service) as bot:
         yield Office(workspace, behind, bot)
     eventually(lambda: not wire.web.get(f"{workspace.url}/control/state").json()["app"]["connections"])
 
