@@ -1,1 +1,1 @@
-"""Time and delivery: checkpoints fire, effects are sent."""
+"""Time and delivery: fire checkpoints when they are due, carry out effects, run recurring work."""

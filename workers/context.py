@@ -1,4 +1,4 @@
-"""What a worker process works with; the composition root makes one and hands it to `workers.process.run_part`."""
+"""Dependencies of a worker process; the composition root builds them for `workers.process.run_part`."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,13 @@ from workers.channels.slack import SlackClient
 
 @dataclass(frozen=True)
 class Context:
-    """`store` must have `queue.outbox.post` as its outbox; `redis` must not decode responses (RQ cannot take that).
+    """Dependencies of a worker process.
 
-    `patience` is how many seconds a job waits for its sends (None: until all are done). They go on without it, so that
-    a slow Slack does not hold up the checkpoints behind them.
-    `paced` False sends as fast as it can: for tests, whose clock stands still.
+    `store` must have `queue.outbox.post` as its outbox; `redis` must not decode responses (RQ cannot take that).
+
+    `patience` is how many seconds a job waits for its sends (None: until all are done). They go on in their threads, so
+    that a slow Slack does not delay the checkpoints behind them.
+    `paced` False ignores the rate limits: for tests, whose clock stands still.
     """
 
     redis: Redis
@@ -30,5 +32,5 @@ class Context:
 
     @property
     def slack(self) -> SlackClient:
-        """Slack, for whatever is done there beside effects."""
+        """The Slack client, for work in Slack that is not an effect."""
         return self.channels.slack

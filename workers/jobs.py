@@ -1,4 +1,4 @@
-"""The RQ jobs: ids only, safe to run twice, early or late. What is done is decided from the state as it stands then."""
+"""RQ jobs: ids only, safe to run twice, early or late. Each decides what to do from the state when it runs."""
 
 from dataclasses import dataclass
 
@@ -12,53 +12,54 @@ from workers.queue import outbox, rq
 from workers.queue.rq import BEHIND
 from workers.recurring.upkeep import Upkeep
 
-# Until so many messages are on their way, those that wait are taken along with a job's own: RQ's work on a job takes
-# longer than ours on one, and the sweep finds what is lost with a process that dies.
-ALONG = 16
+# A job for messages also takes those of the jobs behind it, up to this many: RQ's work on a job takes longer than ours
+# on a message, and the sweep repairs what is lost with a process that dies.
+MAX_IN_FLIGHT = 16
 
 
 @dataclass
 class _Bound:
-    """RQ calls functions by name, so what they work with is this module's."""
+    """What this process works with. RQ calls functions by name, so it is kept in this module."""
 
     context: Context | None = None
     deliveries: DeliveryPool | None = None
     upkeep: Upkeep | None = None
-    messages: str = ""
+    message_queue: str = ""
 
 
 _bound = _Bound()
 
 
 def bind(context: Context, queue: str = "") -> None:
-    """Set what this process works with, and on which queue."""
+    """Bind the jobs of this process to a context, and to the queue that it serves."""
     unbind()
     _bound.context, _bound.deliveries, _bound.upkeep = context, DeliveryPool(context), Upkeep(context)
-    _bound.messages = queue if queue in BEHIND else ""
+    _bound.message_queue = queue if queue in BEHIND else ""
 
 
 def unbind() -> None:
-    """Finish the sends in flight and let go."""
+    """Finish the sends in flight and drop the context."""
     if _bound.deliveries:
         _bound.deliveries.close()
     if _bound.upkeep:
         _bound.upkeep.close()
     _bound.context = _bound.deliveries = _bound.upkeep = None
-    _bound.messages = ""
+    _bound.message_queue = ""
 
 
 def checkpoint_due(incident_id: str, checkpoint_id: str) -> None:
-    """An alarm clock rang. Whatever is due fires; one that came early is set again, one we cannot read is handed on."""
+    """Fire a due checkpoint. An early one is scheduled again; one that we cannot read is left to a newer worker."""
     context = _bound.context
     if context is None:
         raise RuntimeError("bind() comes first")
     try:
-        _ring(context, incident_id, checkpoint_id)
-    except TooNew as newer:
-        outbox.hand_on_checkpoint(context.redis, checkpoint_id, newer, context.clock())
+        _fire(context, incident_id, checkpoint_id)
+    except TooNew as too_new:
+        outbox.hand_on_checkpoint(context.redis, checkpoint_id, too_new, context.clock())
 
 
-def _ring(context: Context, incident_id: str, checkpoint_id: str) -> None:
+def _fire(context: Context, incident_id: str, checkpoint_id: str) -> None:
+    """Fire all that is due for the incident, unless the checkpoint is gone or not due yet."""
     try:
         incident = context.store.get(incident_id)
     except NotFound:
@@ -75,45 +76,45 @@ def _ring(context: Context, incident_id: str, checkpoint_id: str) -> None:
 
 
 def checkpoints_due(alarms: list[tuple[str, str]]) -> None:
-    """Many alarm clocks rang at once: (incident, checkpoint) for each. What cannot be done in one go is done singly."""
+    """Fire many due checkpoints, (incident, checkpoint) each, in one commit; those that cannot be are fired singly."""
     context = _bound.context
     if context is None:
         raise RuntimeError("bind() comes first")
     now = context.clock()
-    before = context.service.ring(list(dict.fromkeys(incident_id for incident_id, _ in alarms)))
-    done = context.clock()
-    clocks = {incident_id: checkpoints.alarms(incident) for incident_id, incident in before.items()}
-    late = []
+    incidents = context.service.ring(list(dict.fromkeys(incident_id for incident_id, _ in alarms)))
+    fired_at = context.clock()
+    due_times = {incident_id: checkpoints.alarms(incident) for incident_id, incident in incidents.items()}
+    delays = []
     for incident_id, checkpoint_id in alarms:
-        due = clocks.get(incident_id, {}).get(checkpoint_id)
+        due = due_times.get(incident_id, {}).get(checkpoint_id)
         if due is not None and due <= now:
-            late.append((done - due).total_seconds())
-        elif due is not None or incident_id not in clocks:
+            delays.append((fired_at - due).total_seconds())
+        elif due is not None or incident_id not in due_times:
             checkpoint_due(incident_id, checkpoint_id)
-    if late:
-        metrics.count(context.redis, "checkpoints_total", len(late))
-        metrics.observe(context.redis, "lateness_seconds", *late, kind="checkpoint")
+    if delays:
+        metrics.count(context.redis, "checkpoints_total", len(delays))
+        metrics.observe(context.redis, "lateness_seconds", *delays, kind="checkpoint")
 
 
 def deliver(effect_ids: list[str]) -> None:
-    """Carry out effects; those that are not pending any more are passed over. Messages that wait behind come along."""
+    """Carry out effects, except those that are no longer pending; take along messages of the jobs behind this one."""
     context, deliveries = _bound.context, _bound.deliveries
     if context is None or deliveries is None:
         raise RuntimeError("bind() comes first")
     deliveries.deliver(effect_ids)
-    taken = len(effect_ids)
-    while _takes_more(deliveries, taken) and (next_one := rq.take(context.redis, _bound.messages, "deliver")):
-        (others,) = next_one
-        deliveries.deliver(others)
-        taken += len(others)
+    in_flight = len(effect_ids)
+    while _can_take_more(deliveries, in_flight) and (taken := rq.take(context.redis, _bound.message_queue, "deliver")):
+        (more_ids,) = taken
+        deliveries.deliver(more_ids)
+        in_flight += len(more_ids)
 
 
-def _takes_more(deliveries: DeliveryPool, taken: int) -> bool:
-    return bool(_bound.messages) and taken < ALONG and deliveries.has_capacity()
+def _can_take_more(deliveries: DeliveryPool, in_flight: int) -> bool:
+    return bool(_bound.message_queue) and in_flight < MAX_IN_FLIGHT and deliveries.has_capacity()
 
 
 def upkeep() -> None:
-    """What comes round again: handovers, test pages, activities, user groups, calendars."""
+    """Start a round of recurring work: handovers, test pages, activities, user groups, calendars."""
     if _bound.upkeep is None:
         raise RuntimeError("bind() comes first")
     _bound.upkeep.start()

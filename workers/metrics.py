@@ -1,4 +1,4 @@
-"""Counters that outlive processes: fields `name|label=value,...` of the hash `tocsin:metrics`, for /metrics."""
+"""Counters and histograms in Redis, for /metrics: fields `name|label=value,...` of the hash `tocsin:metrics`."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0)  # seconds; the pro
 
 
 def count(redis: "Redis | Pipeline", name: str, times: int = 1, /, **labels: str) -> None:
-    """Add one, or more."""
+    """Increase a counter by `times`."""
     redis.hincrby(METRICS, _field(name, labels), times)
 
 
 def observe(redis: Redis, name: str, *seconds: float, **labels: str) -> None:
-    """Add durations to a histogram."""
+    """Add durations (seconds) to a histogram."""
     with redis.pipeline(transaction=False) as pipe:
         add(pipe, name, seconds, labels)
         pipe.execute()
@@ -25,7 +25,7 @@ def observe(redis: Redis, name: str, *seconds: float, **labels: str) -> None:
 def add(
     pipe: "Pipeline", name: str, seconds: Sequence[float], labels: dict[str, str], buckets: Sequence[float] = BUCKETS
 ) -> None:
-    """The same, on a pipeline of the caller's: cumulative buckets, as Prometheus has them."""
+    """Add durations to a histogram on the caller's pipeline: cumulative buckets, as Prometheus has them."""
     for bound in buckets:
         if within := sum(s <= bound for s in seconds):
             pipe.hincrby(METRICS, _field(f"{name}_bucket", {**labels, "le": f"{bound:g}"}), within)

@@ -1,4 +1,4 @@
-"""The parts of a worker as they run: a ticker, a sweep, and one RQ worker for each queue. Each ends on SIGTERM."""
+"""Run a part of a worker: the ticker, the sweep, or the RQ worker of one queue. Each ends on SIGTERM."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 
 MAINTENANCE = 60
 AWAY_SLEEP = 0.5
 NICE = 10  # of 19
-LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.05  # seconds; what is held for one is lost in the sweep's eyes
+LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.05  # seconds; a job held for 1 s counts as lost to the sweep
 
 log = structlog.get_logger()
 
@@ -71,42 +71,46 @@ class QueueWorker(SimpleWorker):
         )
 
     def subscribe(self) -> None:
-        """Not to RQ's commands, which nobody sends: a thread, a connection, and often a second more until the end."""
+        """Do not subscribe to RQ's commands, which nobody sends: saves a thread, a connection and a slower stop."""
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Beat for RQ and for this part."""
         super().heartbeat(timeout, pipeline)
         self._beat()
 
     def dequeue_job_and_maintain_ttl(self, *args: Any, **named: Any) -> tuple[Job, Queue] | None:
+        """Take the next job, after giving way to the queues that go first."""
         self._give_way(LONGEST_WAY)
         return super().dequeue_job_and_maintain_ttl(*args, **named)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        self._give_way(LONGEST_HOLD)  # it may have come while we waited for any, the first of a burst
+        """Run a job, after giving way once more."""
+        self._give_way(LONGEST_HOLD)  # the job may have come while we waited for one, as the first of a burst
         super().execute_job(job, queue)
 
     def _give_way(self, longest: float) -> None:
-        """Messages wait while checkpoints and pages do, though not for long: they share processor, disk and Redis."""
-        first = [queue_key(name) for name in BEHIND.get(self._name, ())]
+        """Wait, up to `longest` seconds, while queues that go first have jobs: all share processor, disk, Redis."""
+        priority = [queue_key(name) for name in BEHIND.get(self._name, ())]
         ends = time.monotonic() + longest
-        while first and self.connection.exists(*first) and time.monotonic() < ends and not self._stop.is_set():
+        while priority and self.connection.exists(*priority) and time.monotonic() < ends and not self._stop.is_set():
             time.sleep(LOOK)
 
     def procline(self, message: str) -> None:
-        """RQ would rename the process with each job; `ps` shows which part it is."""
+        """Do nothing: RQ would rename the process with each job, and `ps` should show which part it is."""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Stop after the current job."""
         self._stop.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ left it untyped
 
 
 def run_part(part: Part, context: Context) -> None:
-    """Run one part until SIGTERM or SIGINT. Redis and Slack may come and go."""
+    """Run one part until SIGTERM or SIGINT, through outages of Redis and Slack."""
     stop = threading.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
     if part in BEHIND:
-        os.nice(NICE)  # for the processor, too, messages stand behind checkpoints, pages and people's clicks
+        os.nice(NICE)  # messages have a lower priority for the processor than checkpoints, pages and people's clicks
     heart = Heartbeat(context.redis, part)
     try:
         if part == "ticker":
@@ -120,7 +124,7 @@ def run_part(part: Part, context: Context) -> None:
 
 
 def _serve(name: str, context: Context, stop: threading.Event, heart: Heartbeat) -> None:
-    """RQ ends its loop on many an occasion; ours goes on until it was told to stop."""
+    """Serve a queue until stopped: RQ ends its own loop on many occasions."""
     jobs.bind(context, name)
     try:
         while not stop.is_set():
@@ -133,6 +137,6 @@ def _serve_once(name: str, context: Context, stop: threading.Event, heart: Heart
     try:
         worker = QueueWorker(name, context.redis, heart.beat, stop)
         worker.work(logging_level="WARNING")
-    except RedisError as away:
-        log.warning("worker: redis is away", queue=name, error=type(away).__name__)
+    except RedisError as error:
+        log.warning("redis unavailable, worker restarting", queue=name, error=type(error).__name__)
         stop.wait(AWAY_SLEEP)

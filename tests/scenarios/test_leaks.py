@@ -276,7 +276,7 @@ def until(watch: Watch, minutes: int) -> None:
     for _ in range(minutes // 5):
         watch.works.clock.push(minutes=5)
         watch.works.run()
-    upkeep.ask(watch.works.redis, watch.works.clock())
+    upkeep.enqueue(watch.works.redis, watch.works.clock())
     watch.works.run()
 
 

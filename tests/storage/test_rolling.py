@@ -109,7 +109,7 @@ def test_an_incident_of_the_first_version_is_worked_on_to_its_end(sending: Works
     incident = put(sending, V1)
     sending.clock.now = max(entry.at for entry in incident.timeline)
     sending.clock.push(seconds=2)
-    assert Sweep(sending.redis, sending.store).look(sending.clock()) == len(ready(incident))
+    assert Sweep(sending.redis, sending.store).repair_lost(sending.clock()) == len(ready(incident))
     sending.run()
     sending.service.handle(incident.id, Acknowledge(by="U0DANA0001"))
     sending.service.handle(incident.id, Resolve(by="U0DANA0001", summary="Back", resolution="Restarted"))
@@ -143,7 +143,7 @@ DEEDS: dict[str, Callable[[Works, Incident], Any]] = {
     "a checkpoint": lambda old, i: jobs.checkpoint_due(i.id, due(old, i)),
     "many checkpoints": lambda old, i: jobs.checkpoints_due([(i.id, due(old, i))]),
     "a delivery": lambda old, i: jobs.deliver(list(ready(i))),
-    "a sweep": lambda old, i: Sweep(old.redis, old.store).look(old.clock()),
+    "a sweep": lambda old, i: Sweep(old.redis, old.store).repair_lost(old.clock()),
     "a list": lambda old, i: old.store.open_incidents() and old.store.recent(),
 }
 

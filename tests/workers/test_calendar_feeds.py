@@ -20,7 +20,7 @@ from escalation.oncall.schedule import on_duty
 from tests.support.profiles import examples
 from tests.support.worker import PushedClock, Works, works
 from workers.recurring import calendar_feeds
-from workers.recurring.calendar_feeds import CalendarFeeds, FeedProblem, Stretch, fetch, read, shifts
+from workers.recurring.calendar_feeds import CalendarEvent, CalendarFeeds, FeedProblem, fetch, read, shifts
 
 NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -131,14 +131,14 @@ def test_a_cancelled_event_holds_nobody() -> None:
 def test_where_events_overlap_the_later_one_holds(drawn: list[tuple[str, int, int]]) -> None:
     """At every hour: whoever of known people began last; one of unknown people hides nobody."""
     events = [
-        Stretch((who,) if who else (), NOW + a * HOUR, NOW + (a + n) * HOUR, f"{i:02}")
+        CalendarEvent((who,) if who else (), NOW + a * HOUR, NOW + (a + n) * HOUR, f"{i:02}")
         for i, (who, a, n) in enumerate(drawn)
     ]
     found = list(shifts(events))
     for hour in range(62):
         at = NOW + hour * HOUR
         known = [e for e in events if e.people and e.starts <= at < e.ends]
-        expected = [max(known, key=lambda e: (e.starts, e.called)).people[0]] if known else []
+        expected = [max(known, key=lambda e: (e.starts, e.title)).people[0]] if known else []
         assert [s.person for s in found if s.starts <= at < s.ends] == expected
     assert all(a.ends != b.starts or a.person != b.person for a, b in pairwise(found))
 

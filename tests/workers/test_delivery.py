@@ -224,7 +224,7 @@ def test_sends_whose_jobs_were_lost_go_out_after_a_repair(parts: Works) -> None:
         for key in parts.redis.keys("rq:*"):
             parts.redis.delete(key)
         parts.clock.push(seconds=1.5)
-        Sweep(parts.redis, parts.store).look(parts.clock())
+        Sweep(parts.redis, parts.store).repair_lost(parts.clock())
         parts.run()
     parts.settled(incident)
     assert len(parts.directs()) == 3

@@ -247,8 +247,8 @@ def watching(parts: Works, objective: Objective) -> SloBreach:
 
 def look(parts: Works, of: SloBreach) -> list[str]:
     """Look, five minutes later; the titles of all incidents."""
-    parts.redis.delete(slo_breach.LOOKED)
-    of.look(parts.clock.push(minutes=5))
+    parts.redis.delete(slo_breach.CHECKED)
+    of.check(parts.clock.push(minutes=5))
     return [i.facts.title for i in parts.store.recent()]
 
 

@@ -124,7 +124,7 @@ def test_messages_that_wait_go_along_with_the_first(parts: Works, name: str, lef
 def test_what_is_no_message_is_left_to_its_own_turn(parts: Works) -> None:
     """Upkeep is asked for on the same queue, and is a job like any other."""
     queued(parts, "messages")
-    upkeep.ask(parts.redis, parts.clock())
+    upkeep.enqueue(parts.redis, parts.clock())
     queued(parts, "messages")
     jobs.bind(parts.context, "messages")
     try:

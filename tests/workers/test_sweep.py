@@ -29,7 +29,7 @@ def parts(request: pytest.FixtureRequest) -> Iterator[Works]:
 
 
 def look(parts: Works) -> int:
-    return Sweep(parts.redis, parts.store).look(parts.clock())
+    return Sweep(parts.redis, parts.store).repair_lost(parts.clock())
 
 
 def lose_all_jobs(parts: Works) -> None:

@@ -74,8 +74,8 @@ def test_more_than_a_batch_is_moved_in_order(redis: "Redis") -> None:
     wait_for(redis, "soon", START, 700)
     assert tick(redis, START + timedelta(seconds=1)) == 1400
     assert [name.split("-")[0] for name in rung(redis, "urgent")] == ["soon"] * 700 + ["late"] * 700
-    assert redis.llen("rq:queue:urgent") == 1400 / ticker.GATHERED
-    assert len(redis.keys("rq:job:*")) == 1400 / ticker.GATHERED
+    assert redis.llen("rq:queue:urgent") == 1400 / ticker.COMBINED
+    assert len(redis.keys("rq:job:*")) == 1400 / ticker.COMBINED
 
 
 def test_many_in_one_job_are_a_job_that_rq_can_run(redis: "Redis") -> None:
@@ -135,7 +135,7 @@ def test_it_sleeps_until_the_next_is_due(redis: "Redis", following: list[float],
     """A tenth of a second at most, since something nearer may be scheduled meanwhile, on whichever queue."""
     for name, seconds in zip(QUEUES, following, strict=False):
         wait_for(redis, name, START + timedelta(seconds=seconds), queue_name=name)
-    moved, due = ticker._advance(redis, START)
+    moved, due = ticker._move_due(redis, START)
     assert not moved
     assert ticker._sleep(due, START) == pytest.approx(sleep, abs=1e-6)
 
@@ -173,7 +173,7 @@ def test_it_outlives_a_redis_that_goes_away(redis: "Redis") -> None:
 @pytest.mark.parametrize(("gap", "noted"), [(2.0, False), (90.0, True)])
 def test_an_outage_is_written_down(redis: "Redis", gap: float, noted: bool) -> None:
     """From the last look at the clock, by whichever ticker, until the first one after it."""
-    ticker._watched(redis, START, 0.0)
+    ticker._note_outage(redis, START, 0.0)
     back = START + timedelta(seconds=gap)
-    ticker._watched(redis, back, 0.0)
+    ticker._note_outage(redis, back, 0.0)
     assert Store(redis, lambda *_: None).away() == ((START, back) if noted else None)

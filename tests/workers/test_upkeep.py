@@ -141,7 +141,7 @@ class Desk_:
         if at:
             self.works.clock.now = at
         try:
-            return bool(Reminders(self.works.context).say(self.works.clock()))
+            return bool(Reminders(self.works.context).send_due(self.works.clock()))
         except Died:
             for key in self.works.redis.keys("tocsin:lease:*"):
                 self.works.redis.delete(key)
@@ -402,7 +402,7 @@ def test_two_at_one_time_do_not_send_twice(service: Desk_) -> None:
 
     def slow(channel: str, message: Message, tag: Tag) -> Sent:
         service.slack.post = post  # type: ignore[method-assign]
-        other.say(service.works.clock())
+        other.send_due(service.works.clock())
         return post(channel, message, tag)
 
     service.slack.post = slow  # type: ignore[method-assign]
@@ -448,11 +448,11 @@ def test_a_workspace_without_user_groups_is_asked_no_more_for_a_while(service: D
 def test_upkeep_is_asked_for_by_one_of_many(service: Desk_) -> None:
     """Each half minute, or at once where something was arranged; the job carries no more than its name."""
     redis = service.works.redis
-    assert [upkeep.ask(redis, service.works.clock()) for _ in range(3)] == [True, False, False]
+    assert [upkeep.enqueue(redis, service.works.clock()) for _ in range(3)] == [True, False, False]
     assert 0 < redis.ttl(UPKEEP) <= upkeep.EVERY_SECONDS
     service.works.store.hurry_upkeep()
     service.works.clock.push(seconds=1)
-    assert upkeep.ask(redis, service.works.clock())
+    assert upkeep.enqueue(redis, service.works.clock())
     assert [(j.func_name, j.args) for j in queue(redis, "messages").get_jobs()] == [("workers.jobs.upkeep", [])] * 2
 
 
@@ -480,7 +480,7 @@ def test_in_the_local_workspace(shared: Any) -> None:
         context = replace(parts.context, service=service)
         for _, hours in itertools.product(range(2), (11, 16)):
             parts.clock.now = FRIDAY + hours * HOUR
-            Reminders(context).say(parts.clock())
+            Reminders(context).send_due(parts.clock())
             UserGroups(context).sync(parts.clock())
         assert set(parts.times_delivered()) == {
             "test-primary-20261123T0000-omar",

@@ -1,1 +1,1 @@
-"""Time: the ticker that fires what is due, and the sweep that repairs what was lost."""
+"""Time: the ticker, which enqueues jobs that are due, and the sweep, which repairs lost jobs."""

@@ -1,7 +1,7 @@
-"""The auditor: what should have happened by now and has not, although nobody is at it, is put on its queue again.
+"""Sweep: find alarms that are overdue because RQ lost their job, and enqueue them again.
 
-It looks at due alarms only, twice a second. An alarm may simply wait its turn: queues are first in, first out, so one
-that is older than the oldest job of its queue has lost its own. Thousands may wait so, and none of them is read.
+It reads due alarms only, twice a second. An alarm may simply wait its turn: queues are first in, first out, so only one
+that is older than the oldest job of its queue has lost its own. Thousands may wait without any incident being read.
 """
 
 import threading
@@ -32,12 +32,12 @@ from workers.queue.rq import JOB_PREFIX, Task, job_hash, queue_key, queue_of
 from workers.recurring import upkeep
 
 EVERY = 0.5  # seconds
-OVERDUE = 1.0  # seconds: what is promised, and more than RQ needs to hand a job over
-AT_A_TIME, MOST = 1000, 20_000
+OVERDUE = 1.0  # seconds: the promise, and more than RQ takes to hand a job over
+READ_AT_ONCE, MAX_READ = 1000, 20_000
 REPAIR_MEMORY = 600  # seconds for which the repairs of one alarm are counted
 
-# Write the job, unless the alarm has changed or was repaired a moment ago, by whichever sweep. One that is repaired
-# again and again waits longer each time, up to a minute.
+# Write the job, unless the alarm has changed or any sweep repaired it a moment ago. Repeated repairs of one alarm back
+# off, up to a minute.
 _REPAIR = """
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 'nan') ~= tonumber(ARGV[2]) then return 0 end
 local now = tonumber(ARGV[3])
@@ -61,7 +61,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Alarm:
-    """A member of the alarm set that is due. `kind` is checkpoint or delivery; `about` the checkpoint or the effect."""
+    """A due member of the alarm set. `kind` is checkpoint or delivery; `about`: the checkpoint's or the effect's id."""
 
     member: str
     due: float
@@ -71,115 +71,116 @@ class Alarm:
 
     @classmethod
     def of(cls, member: str, due: float) -> "Alarm":
-        sort, _, rest = member.partition(":")
-        if sort == "e":
+        """Parse a member of the alarm set; `due` in epoch seconds."""
+        prefix, _, rest = member.partition(":")
+        if prefix == "e":
             return cls(member, due, "delivery", incident_of(rest), rest)
         incident, _, checkpoint = rest.partition(":")
         return cls(member, due, "checkpoint", incident, checkpoint)
 
     def queue(self, urgent: bool) -> str:
-        """Where its job waits its turn; `urgent` is its incident."""
+        """The queue of its job; `urgent`: whether its incident is."""
         return queue_of(urgent, self.about if self.kind == "delivery" else "")
 
 
 class Sweep:
-    """Looks once, each time it is asked. Any number of these run side by side."""
+    """Repairs lost jobs. Any number of sweeps can run side by side."""
 
     def __init__(self, redis: Redis, incidents: Store) -> None:
         self._redis = redis
         self._store = incidents
 
-    def look(self, now: datetime) -> int:
-        """Repair what was lost; how many alarms that were."""
-        return sum(self._repair_lost(some, now) for some in self._overdue(now))
+    def repair_lost(self, now: datetime) -> int:
+        """Repair the alarms whose job was lost; returns how many."""
+        return sum(self._repair_batch(batch, now) for batch in self._overdue(now))
 
     def _overdue(self, now: datetime) -> Iterator[list[Alarm]]:
-        """All of them, the longest overdue first: a lost page must not hide behind a thousand messages that wait."""
-        for start in range(0, MOST, AT_A_TIME):
+        """Batches of overdue alarms, the oldest first: a lost page must not hide behind a thousand waiting messages."""
+        for start in range(0, MAX_READ, READ_AT_ONCE):
             found: Any = self._redis.zrangebyscore(
-                ALARMS, "-inf", repr(now.timestamp() - OVERDUE), start=start, num=AT_A_TIME, withscores=True
+                ALARMS, "-inf", repr(now.timestamp() - OVERDUE), start=start, num=READ_AT_ONCE, withscores=True
             )
             if found:
                 yield [Alarm.of(str(member, "utf-8"), score) for member, score in found]
-            if len(found) < AT_A_TIME:
+            if len(found) < READ_AT_ONCE:
                 return
 
-    def _repair_lost(self, overdue: list[Alarm], now: datetime) -> int:
-        taken_until = {name: self._taken_until(name, now) for name in QUEUES}
+    def _repair_batch(self, overdue: list[Alarm], now: datetime) -> int:
+        drained_until = {name: self._drained_until(name, now) for name in QUEUES}
         urgent = self._urgent({a.incident for a in overdue})
-        lost = self._free([a for a in overdue if a.due < taken_until[a.queue(a.incident in urgent)] - OVERDUE])
-        known = self._incidents({a.incident for a in lost})
-        return sum(self._check(a, known[a.incident], taken_until, now) for a in lost if a.incident in known)
+        lost = self._unleased([a for a in overdue if a.due < drained_until[a.queue(a.incident in urgent)] - OVERDUE])
+        incidents = self._incidents({a.incident for a in lost})
+        return sum(self._check(a, incidents[a.incident], drained_until, now) for a in lost if a.incident in incidents)
 
-    def _free(self, alarms: list[Alarm]) -> list[Alarm]:
-        """Those that nobody is sending just now."""
+    def _unleased(self, alarms: list[Alarm]) -> list[Alarm]:
+        """The alarms that no worker is sending right now."""
         sends = [a for a in alarms if a.kind == "delivery"]
         with self._redis.pipeline(transaction=False) as pipe:
             for alarm in sends:
                 pipe.exists(lease_key(alarm.about))
-            held = dict(zip(sends, pipe.execute(), strict=True))
-        return [a for a in alarms if not held.get(a)]
+            leased = dict(zip(sends, pipe.execute(), strict=True))
+        return [a for a in alarms if not leased.get(a)]
 
-    def _taken_until(self, name: str, now: datetime) -> float:
-        """Every job that came to a queue before this time has been taken off it."""
+    def _drained_until(self, name: str, now: datetime) -> float:
+        """The time (epoch seconds) before which every job enqueued on a queue has been taken off it."""
         head: Any = self._redis.lindex(queue_key(name), 0)
-        came: Any = self._redis.hget(JOB_PREFIX + str(head, "utf-8"), "enqueued_at") if head else None
-        return utcparse(str(came, "utf-8")).astimezone(UTC).timestamp() if came else now.timestamp()
+        enqueued_at: Any = self._redis.hget(JOB_PREFIX + str(head, "utf-8"), "enqueued_at") if head else None
+        return utcparse(str(enqueued_at, "utf-8")).astimezone(UTC).timestamp() if enqueued_at else now.timestamp()
 
     def _urgent(self, ids: set[str]) -> set[str]:
-        """Those whose queues are the urgent ones, without reading them."""
+        """The ids of urgent incidents, from the index: the incidents are not read."""
         urgent: Any = self._redis.smismember(URGENT, list(ids))
-        return {i for i, yes in zip(ids, urgent, strict=True) if yes}
+        return {i for i, is_urgent in zip(ids, urgent, strict=True) if is_urgent}
 
     def _incidents(self, ids: set[str]) -> dict[str, Incident | None]:
-        """Those that can be read, None for one that is not there: one bad document must not hold up the others."""
-        known: dict[str, Incident | None] = {}
+        """The readable incidents, None for a missing one: one bad document must not stop the others."""
+        incidents: dict[str, Incident | None] = {}
         for incident_id in ids:
             try:
-                known[incident_id] = self._store.get(incident_id)
+                incidents[incident_id] = self._store.get(incident_id)
             except NotFound:
-                known[incident_id] = None
-            except TooNew:  # its version has a sweep of its own
+                incidents[incident_id] = None
+            except TooNew:  # the newer version has a sweep of its own
                 continue
-            except ValidationError as wrong:
-                log.error("an incident cannot be read", incident=incident_id, errors=wrong.error_count())
-        return known
+            except ValidationError as error:
+                log.error("unreadable incident", incident=incident_id, errors=error.error_count())
+        return incidents
 
-    def _check(self, alarm: Alarm, incident: Incident | None, taken_until: dict[str, float], now: datetime) -> bool:
+    def _check(self, alarm: Alarm, incident: Incident | None, drained_until: dict[str, float], now: datetime) -> bool:
         if incident is None or not _pending(alarm, incident):
             self._redis.eval(_REMOVE, 1, ALARMS, alarm.member, repr(alarm.due))
             return False
         queue = alarm.queue(incident.policy.urgent)
-        taken = taken_until[queue] - OVERDUE
-        return alarm.due < taken and self._repair(alarm, queue, taken, now)
+        drained = drained_until[queue] - OVERDUE
+        return alarm.due < drained and self._repair(alarm, queue, drained, now)
 
-    def _repair(self, alarm: Alarm, queue: str, taken: float, now: datetime) -> bool:
-        """`taken`: what came before has been taken off the queue; a repair since then still waits its turn there."""
+    def _repair(self, alarm: Alarm, queue: str, drained: float, now: datetime) -> bool:
+        """Enqueue the alarm's job, unless a repair made since `drained` still waits there; True if enqueued."""
         task = _task(alarm, queue, now)
         fields = job_hash(task, JobStatus.QUEUED, now).items()
         keys = (ALARMS, f"tocsin:repairs:{alarm.member}:{alarm.due!r}", task.key, task.queue_key)
         arguments: Iterable[Any] = (alarm.member, repr(alarm.due), repr(now.timestamp()), REPAIR_MEMORY)
-        hashed = (x for pair in fields for x in pair)
-        times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, repr(taken), task.id, *hashed)
+        hash_items = (x for pair in fields for x in pair)
+        times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, repr(drained), task.id, *hash_items)
         if not times:
             return False
-        log.warning("repaired", alarm=alarm.member, late=round(now.timestamp() - alarm.due, 3), times=times)
+        log.warning("repaired lost job", alarm=alarm.member, late=round(now.timestamp() - alarm.due, 3), times=times)
         metrics.count(self._redis, "repaired_total", kind=alarm.kind)
         return True
 
 
 def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> None:
-    """Look until told to stop; `beat` is called each time it went well."""
+    """Run the sweep until stopped; `beat` is called after each round that succeeded."""
     sweep = Sweep(context.redis, context.store)
     while not stop.wait(EVERY):
         try:
             now = context.clock()
-            sweep.look(now)
+            sweep.repair_lost(now)
             retry_when_back.probe(context.redis, now)
-            upkeep.ask(context.redis, now)
+            upkeep.enqueue(context.redis, now)
             beat()
-        except RedisError as away:
-            log.warning("sweep: redis is away", error=type(away).__name__)
+        except RedisError as error:
+            log.warning("redis unavailable, sweep waiting", error=type(error).__name__)
 
 
 def _pending(alarm: Alarm, incident: Incident) -> bool:
@@ -189,7 +190,7 @@ def _pending(alarm: Alarm, incident: Incident) -> bool:
 
 
 def _task(alarm: Alarm, queue: str, now: datetime) -> Task:
-    """A job of its own id: the lost one's hash may still be in somebody's hands."""
+    """The job for a repair, with an id of its own: the lost job's hash may still be in use."""
     mark = f"swept-{round(now.timestamp() * 1000)}"
     if alarm.kind == "checkpoint":
         return checkpoint_task(alarm.incident, alarm.about, queue, mark)

@@ -1,7 +1,7 @@
-"""Moves what is due from RQ's scheduled registries to its queues. Any number of these run, without a lock.
+"""Ticker: move due jobs from RQ's scheduled registries to its queues. Any number can run, without a lock.
 
-RQ's own scheduler looks once a second, cuts due times to whole seconds (so jobs start early) and stands still for
-minutes when the process with its lock dies. Here one Lua call decides and moves, so that two cannot move a job twice.
+RQ's own scheduler runs once a second, cuts due times to whole seconds (so jobs start early) and stops for minutes when
+the process with its lock dies. Here one Lua call decides and moves, so that two tickers cannot move a job twice.
 """
 
 import threading
@@ -21,14 +21,14 @@ from workers.queue.outbox import checkpoints_task, rings
 from workers.queue.rq import JOB_PREFIX, job_hash, queue_key, registry_key, rq_time
 
 BATCH = 500
-GATHERED = 100  # checkpoints for one job: few enough for its commit to be soon, and to be in nobody's way
-LONGEST_SLEEP = 0.1  # seconds: how late a job may start that was scheduled nearer than that
+COMBINED = 100  # checkpoints in one job: few enough for a quick commit that blocks nothing else
+LONGEST_SLEEP = 0.1  # seconds: the most that a job can be late if it was scheduled during a sleep
 AWAY_SLEEP = 0.2
 TICKED = "tocsin:ticked"
-NOTED_EVERY = 1.0  # seconds
-OUTAGE = 5.0  # seconds; any ticker writes once a second, so nobody did
+NOTE_EVERY = 1.0  # seconds
+OUTAGE = 5.0  # seconds; a running ticker writes once a second, so a longer gap means that none ran
 
-_LOOK = """
+_FIND_DUE = """
 local found = {}
 for i, key in ipairs(KEYS) do
   local due = redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
@@ -37,8 +37,8 @@ for i, key in ipairs(KEYS) do
 end
 return found
 """
-# Both: whoever removes an id from the registry moves it; a damaged job is only removed. pcall: a key that is no hash
-# must not stop the others.
+# Both scripts: the call that removes an id from the registry moves it; a damaged job is only removed. pcall: a key that
+# is no hash must not stop the others.
 _MOVE = """
 local moved = 0
 for i = 3, #ARGV do
@@ -51,7 +51,7 @@ for i = 3, #ARGV do
 end
 return moved
 """
-_GATHER = """
+_COMBINE = """
 local moved, first = 0, 4 + ARGV[3]
 for i = first, #ARGV do
   local key = ARGV[1] .. ARGV[i]
@@ -71,69 +71,70 @@ log = structlog.get_logger()
 
 
 def tick(redis: Redis, now: datetime) -> int:
-    """Move all jobs due at `now`; how many there were."""
-    return _advance(redis, now)[0]
+    """Move all jobs due at `now`; returns how many."""
+    return _move_due(redis, now)[0]
 
 
 def run(redis: Redis, clock: Clock, stop: threading.Event, beat: Callable[[], None]) -> None:
-    """Tick until told to stop; `beat` is called each time it went well."""
-    seen = 0.0
+    """Tick until stopped; `beat` is called after each tick that succeeded."""
+    last_noted = 0.0
     while not stop.is_set():
         try:
             now = clock()
-            seen = _watched(redis, now, seen)
-            _, following = _advance(redis, now)
+            last_noted = _note_outage(redis, now, last_noted)
+            _, next_due = _move_due(redis, now)
             beat()
-            stop.wait(_sleep(following, clock()))
-        except RedisError as away:
-            log.warning("ticker: redis is away", error=type(away).__name__)
+            stop.wait(_sleep(next_due, clock()))
+        except RedisError as error:
+            log.warning("redis unavailable, ticker waiting", error=type(error).__name__)
             stop.wait(AWAY_SLEEP)
 
 
-def _watched(redis: Redis, now: datetime, seen: float) -> float:
-    """Write down, once a second, that the clock is watched; and the gap, when nobody had for a while."""
+def _note_outage(redis: Redis, now: datetime, last_noted: float) -> float:
+    """Write once a second that a ticker runs, and record the outage if none did; returns when it was last written."""
     at = now.timestamp()
-    if at - seen < NOTED_EVERY:
-        return seen
-    before: Any = redis.set(TICKED, repr(at), get=True)
-    if before and at - float(before) > OUTAGE:
-        redis.set(AWAY, f"{float(before)!r} {at!r}")
-        log.warning("nobody watched the clock", seconds=round(at - float(before), 1))
+    if at - last_noted < NOTE_EVERY:
+        return last_noted
+    previous: Any = redis.set(TICKED, repr(at), get=True)
+    if previous and at - float(previous) > OUTAGE:
+        redis.set(AWAY, f"{float(previous)!r} {at!r}")
+        log.warning("no ticker was running", seconds=round(at - float(previous), 1))
     return at
 
 
-def _advance(redis: Redis, now: datetime) -> tuple[int, float | None]:
-    """How many were moved, and when the next is due (epoch seconds). One look at all queues, the most urgent first."""
+def _move_due(redis: Redis, now: datetime) -> tuple[int, float | None]:
+    """Move due jobs, the most urgent queue first; returns how many, and when the next is due (epoch seconds)."""
     total, keys = 0, [registry_key(name) for name in QUEUES]
     while True:
-        answer: Any = redis.eval(_LOOK, len(keys), *keys, repr(now.timestamp()), BATCH)
-        for name, (found, _) in zip(QUEUES, answer, strict=True):
-            total += _move(redis, name, [str(job_id, "utf-8") for job_id in found], now)
-        if all(len(found) < BATCH for found, _ in answer):
-            return total, min((float(following) for _, following in answer if following), default=None)
+        reply: Any = redis.eval(_FIND_DUE, len(keys), *keys, repr(now.timestamp()), BATCH)
+        for name, (job_ids, _) in zip(QUEUES, reply, strict=True):
+            total += _move(redis, name, [str(job_id, "utf-8") for job_id in job_ids], now)
+        if all(len(job_ids) < BATCH for job_ids, _ in reply):
+            return total, min((float(next_due) for _, next_due in reply if next_due), default=None)
 
 
 def _move(redis: Redis, name: str, due: list[str], now: datetime) -> int:
-    """Queue jobs in their order: one by one, or as one job that rings for many checkpoints."""
+    """Enqueue jobs in their order, consecutive checkpoints combined into one job; returns how many."""
     keys = (registry_key(name), queue_key(name))
     moved: Any = 0
-    for alone, jobs in groupby(due, key=lambda job_id: not rings(job_id)):
-        left = iter(jobs)
-        while ids := list(islice(left, GATHERED)):
-            if alone or len(ids) == 1:
+    for separately, jobs in groupby(due, key=lambda job_id: not rings(job_id)):
+        remaining = iter(jobs)
+        while ids := list(islice(remaining, COMBINED)):
+            if separately or len(ids) == 1:
                 moved += redis.eval(_MOVE, 2, *keys, JOB_PREFIX, rq_time(now), *ids)
             else:
-                moved += redis.eval(_GATHER, 2, *keys, JOB_PREFIX, *_carrier(ids, name, now), *ids)
+                moved += redis.eval(_COMBINE, 2, *keys, JOB_PREFIX, *_combined_job(ids, name, now), *ids)
     return int(moved)
 
 
-def _carrier(job_ids: list[str], name: str, now: datetime) -> tuple[Any, ...]:
-    """A job in place of many: its id, how many words its hash has, and the hash."""
+def _combined_job(job_ids: list[str], name: str, now: datetime) -> tuple[Any, ...]:
+    """One job in place of many: its id, the number of items in its hash, and those items."""
     task = checkpoints_task(job_ids, name)
     fields = [x for pair in job_hash(task, JobStatus.QUEUED, now).items() for x in pair]
     return task.id, len(fields), *fields
 
 
-def _sleep(following: float | None, now: datetime) -> float:
-    left = LONGEST_SLEEP if following is None else following - now.timestamp()
-    return max(0.0, min(LONGEST_SLEEP, left))
+def _sleep(next_due: float | None, now: datetime) -> float:
+    """Seconds to sleep until the next job is due, at most `LONGEST_SLEEP`."""
+    remaining = LONGEST_SLEEP if next_due is None else next_due - now.timestamp()
+    return max(0.0, min(LONGEST_SLEEP, remaining))

@@ -1,1 +1,1 @@
-"""RQ jobs, the outbox that writes them, leases, and the ledger of what happened when."""
+"""RQ jobs, the outbox that writes them, the leases of sends in flight, and the ledger for the objectives."""

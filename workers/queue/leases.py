@@ -1,7 +1,7 @@
-"""Who is sending what: a lease on each effect in flight, so short that a killed worker's is free in about a second.
+"""Leases on effects in flight, so short that a killed worker's lease expires in about a second.
 
-`tocsin:lease:{effect}` holds its holder's token and whether somebody else came by meanwhile; `tocsin:tries:{effect}`
-counts sends begun and failures.
+`tocsin:lease:{effect}` has the holder's token and whether another worker wanted the effect meanwhile;
+`tocsin:tries:{effect}` counts sends begun and failures.
 """
 
 import threading
@@ -52,26 +52,29 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to carry out one effect, for as long as this process lives."""
+    """Exclusive right to carry out one effect, for as long as this process lives."""
 
     effect: str
     token: str
 
     @property
     def key(self) -> str:
+        """Redis key of the lease."""
         return lease_key(self.effect)
 
 
 def lease_key(effect_id: str) -> str:
+    """Redis key of an effect's lease."""
     return f"tocsin:lease:{effect_id}"
 
 
 def tries_key(effect_id: str) -> str:
+    """Redis key of an effect's counts of sends begun and failures."""
     return f"tocsin:tries:{effect_id}"
 
 
 class Leases:
-    """The leases of one process. One thread renews them all while their sends take their time."""
+    """The leases of one process; one thread renews them all while their sends last."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -81,10 +84,10 @@ class Leases:
         self._renewer: threading.Thread | None = None
 
     def claim(self, effect_id: str, now: datetime) -> Lease | None:
-        """Take an effect whose time has come.
+        """Claim an effect that is due.
 
-        None when it is not pending, when it waits for another try, or when somebody has it, who will then look again
-        before letting go.
+        None if it is not pending, if it waits for a retry, or if another worker holds it; that one then looks at it
+        again when it releases its lease.
         """
         lease = Lease(effect_id, uuid.uuid4().hex)
         arguments = (lease.token, LEASE_MS, effect_alarm(effect_id), repr(now.timestamp()))
@@ -98,31 +101,31 @@ class Leases:
         return lease
 
     def begin(self, lease: Lease) -> int:
-        """Write down that the effect is about to be sent: 1 for the first time, more if a send may have happened.
+        """Count a send that is about to begin: 1 for the first, more if it may have been sent before.
 
-        0 when the lease was lost; then it must not be sent.
+        0 if the lease was lost; then it must not be sent.
         """
         return self._count(lease, "sent")
 
     def failed(self, lease: Lease) -> int:
-        """Write down a failure; how many there have been."""
+        """Count a failure; returns how many there have been (0 if the lease was lost)."""
         return self._count(lease, "failed")
 
     def release(self, lease: Lease, *, done: bool) -> bool:
-        """Let go; True when somebody came by meanwhile, so that the effect has to be looked at again."""
+        """Release a lease; True if another worker wanted it meanwhile, so that the effect has to be looked at again."""
         with self._lock:
             self._mine.pop(lease.effect, None)
         keys = (lease.key, tries_key(lease.effect))
         return bool(self._redis.eval(_RELEASE, 2, *keys, lease.token, int(done)))
 
     def close(self) -> None:
-        """Stop renewing."""
+        """Stop renewing the leases."""
         self._closed.set()
 
     def _count(self, lease: Lease, what: str) -> int:
         keys = (lease.key, tries_key(lease.effect))
-        answer: Any = self._redis.eval(_COUNT, 2, *keys, lease.token, LEASE_MS, what, TRIES_SECONDS)
-        return int(answer)
+        reply: Any = self._redis.eval(_COUNT, 2, *keys, lease.token, LEASE_MS, what, TRIES_SECONDS)
+        return int(reply)
 
     def _renew(self) -> None:
         while not self._closed.wait(RENEW_SECONDS):
@@ -133,5 +136,5 @@ class Leases:
                     for lease in leases:
                         pipe.eval(_RENEW, 1, lease.key, lease.token, LEASE_MS)
                     pipe.execute()
-            except RedisError as away:
-                log.warning("leases: redis is away", error=type(away).__name__)
+            except RedisError as error:
+                log.warning("redis unavailable, leases not renewed", error=type(error).__name__)

@@ -1,8 +1,8 @@
-"""What happened when, for the objectives: the stream `tocsin:ledger`, each entry a JSON list of records.
+"""Ledger for the objectives: the stream `tocsin:ledger`, each entry a JSON list of records.
 
-What a commit decides is written in its transaction; that the other side accepted something just before that is
-recorded on the incident, so that a crash between the two leaves a record too many, which counts once, and never one
-too few.
+The records of a commit are written in its transaction. That the other side accepted a send is written just before its
+outcome is recorded on the incident, so that a crash between the two leaves a duplicate record, which counts once, and
+never a missing one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ ACKNOWLEDGED_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0)  # seconds;
 
 
 def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
-    """Write down what a commit decides; `pipe` is in its transaction."""
+    """Write the records of a commit; `pipe` is in its transaction."""
     records = [record for change in changes for record in _decided(change)]
     if records:
         _write(pipe, records)
@@ -35,11 +35,11 @@ def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
 
 
 def accepted(pipe: "Pipeline", effect: Effect, outcome: OutcomeEvent, at: datetime, *, adopted: bool) -> None:
-    """Write down that the other side took a page or a message. Before its outcome is recorded: see above."""
+    """Record that the other side accepted a page or a message. Called before its outcome is recorded: see above."""
     if effect.message and isinstance(outcome, Delivered):
         due = effect.at.timestamp()
-        taken = Record(What.ACCEPTED, effect.id, effect.kind, due, at.timestamp(), mark=outcome.ts, adopted=adopted)
-        _write(pipe, [taken])
+        record = Record(What.ACCEPTED, effect.id, effect.kind, due, at.timestamp(), mark=outcome.ts, adopted=adopted)
+        _write(pipe, [record])
 
 
 def _write(pipe: "Pipeline", records: Sequence[Record]) -> None:
@@ -65,27 +65,27 @@ def _decided(change: Commit) -> Iterator[Record]:
 
 
 def _still_to_go(effect: PagePerson, incident: Incident) -> bool:
-    """Whether it is pending still, or arrived."""
+    """True if a page is still pending, or has arrived."""
     pending = incident.effect(effect.id) is not None and incident.page_to_send(effect) is not None
     return pending or incident.copy_of(effect.id) is not None
 
 
 def _moment(before: Incident | None, after: Incident) -> datetime:
-    """When it was decided, by what is new; as long ago as can be when nothing is."""
+    """When a commit was decided: the latest time of what is new in it, else of the declaration."""
     known = {e.id for e in before.effects} if before else set()
     entries = after.timeline[len(before.timeline) if before else 0 :]
     return max((*(e.at for e in entries), *(e.at for e in after.effects if e.id not in known), after.declared_at))
 
 
 def _fired(before: Incident, change: Commit, now: datetime) -> list[Checkpoint]:
-    """What was due and is gone, other than for being moot."""
+    """Checkpoints that fired: due, and gone from the incident without being moot or resting."""
     left = {c.id for c in change.after.checkpoints}
     gone = (c for c in before.checkpoints if c.id not in left and c.due <= now)
     return [c for c in gone if c.id in change.old.clocks and not checkpoints.moot(c, before)]
 
 
 def _acknowledged(before: Incident | None, after: Incident) -> Iterator[Record]:
-    """An exercise says nothing of how fast people are."""
+    """The record of a commit's acknowledgement. None of an exercise: it says nothing of how fast people are."""
     said = after.acknowledgement
     if said and not after.drill and not (before and before.acknowledgement):
         due, since = after.acknowledge_by.timestamp(), after.sla_from.timestamp()

@@ -1,4 +1,4 @@
-"""What a commit sets off, as RQ jobs in the same transaction: alarm clocks for checkpoints, deliveries for effects."""
+"""Transactional outbox: a commit's RQ jobs, delayed ones for its checkpoints and deliveries for its effects."""
 
 import math
 import uuid
@@ -22,44 +22,44 @@ from workers.queue import ledger
 from workers.queue.rq import Task, push, queue_of, schedule, unschedule
 
 T = TypeVar("T")
-HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until another worker is offered what this one cannot read
+HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until a job that this worker cannot read is offered to another
 BATCH = 50  # effects that one job carries; they are sent concurrently
 HELD = "tocsin:held"
 _MARKED = "__"  # no checkpoint's id has two underscores in a row
 
 
 def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
-    """The store's outbox (escalation.storage.store.Outbox): `pipe` is in MULTI, nothing is read."""
+    """Write the jobs of a commit (escalation.storage.store.Outbox). `pipe` is in MULTI, nothing is read."""
     ledger.post(pipe, changes)
     unschedule(pipe, *(job_id for change in changes for job_id in _set_clocks(pipe, change)))
-    fresh: dict[str, list[Effect]] = {name: [] for name in QUEUES}
+    by_queue: dict[str, list[Effect]] = {name: [] for name in QUEUES}
     for change in changes:
         for effect in _newly_ready(change):
-            fresh[queue_of(change.after.policy.urgent, effect.id)].append(effect)
-    for queue, effects in fresh.items():
+            by_queue[queue_of(change.after.policy.urgent, effect.id)].append(effect)
+    for queue, effects in by_queue.items():
         for batch in batches(effects):
             name = f"{batch[0].id}-{changes[0].after.stamp[:12]}"
             push(pipe, deliver_task(name, (e.id for e in batch), queue), max(e.at for e in batch))
 
 
 def checkpoint_task(incident_id: str, checkpoint_id: str, queue: str, mark: str = "") -> Task:
-    """The job that rings for one checkpoint. Its id is the same whoever writes it; `mark` makes another one."""
+    """The job that fires one checkpoint. Its id follows from the checkpoint; `mark` makes it another job."""
     name = f"{incident_id}-{checkpoint_id}{_MARKED + mark if mark else ''}"
     return Task(name, queue, "checkpoint_due", (incident_id, checkpoint_id))
 
 
 def checkpoints_task(job_ids: Iterable[str], queue: str) -> Task:
-    """The job that rings for many checkpoints: RQ's own work on a job takes longer than ours on a checkpoint."""
+    """One job that fires many checkpoints: RQ's own work on a job takes longer than ours on a checkpoint."""
     return Task(f"checkpoints-{uuid.uuid4().hex}", queue, "checkpoints_due", ([_alarm_of(i) for i in job_ids],))
 
 
 def rings(job_id: str) -> bool:
-    """Whether a waiting job is the alarm clock of a single checkpoint."""
+    """True if a scheduled job is that of a single checkpoint."""
     return job_id.startswith("INC-")
 
 
 def _alarm_of(job_id: str) -> tuple[str, str]:
-    """The incident and the checkpoint that a `checkpoint_task` is for."""
+    """The incident and the checkpoint of a `checkpoint_task`."""
     incident_id = incident_of(job_id)
     return incident_id, job_id.removeprefix(f"{incident_id}-").partition(_MARKED)[0]
 
@@ -70,7 +70,7 @@ def deliver_task(name: str, effect_ids: Iterable[str], queue: str) -> Task:
 
 
 def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool, *, held: bool = False) -> None:
-    """Try an effect (again) at an instant; the sweep waits until then, too. `held`: see delivery.retry_when_back."""
+    """Schedule a try of an effect; the sweep waits until then, too. `held`: see delivery.retry_when_back."""
     queue, due = queue_of(urgent, effect_id), at.timestamp()
     with redis.pipeline() as pipe:
         pipe.zadd(ALARMS, {effect_alarm(effect_id): due}, xx=True)
@@ -81,12 +81,12 @@ def retry(redis: Redis, effect_id: str, at: datetime, urgent: bool, *, held: boo
 
 
 def retry_id(effect_id: str, at: float) -> str:
-    """An id of its own, for the job that asks for the retry is still running; `at` in epoch seconds."""
+    """Job id of a retry, not the effect's own: that job is still running. `at` in epoch seconds."""
     return f"retry-{effect_id}-{round(at * 1_000_000)}"
 
 
 def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, now: datetime) -> None:
-    """Set a checkpoint's alarm clock again, from within its own job that came too early."""
+    """Schedule a checkpoint again, from within its own job that ran too early."""
     with redis.pipeline() as pipe:
         schedule(
             pipe,
@@ -97,24 +97,24 @@ def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, n
 
 
 def hand_on_checkpoint(redis: Redis, checkpoint_id: str, newer: TooNew, now: datetime) -> None:
-    """Leave a checkpoint to a worker that knows its incident's version."""
+    """Reschedule a checkpoint for a newer worker, which can read its incident."""
     task = checkpoint_task(newer.incident, checkpoint_id, queue_of(newer.urgent))
     _hand_on(redis, checkpoint_alarm(newer.incident, checkpoint_id), task, now)
 
 
 def hand_on_effect(redis: Redis, effect_id: str, newer: TooNew, now: datetime) -> None:
-    """Leave an effect to a worker that knows its incident's version."""
+    """Reschedule an effect for a newer worker, which can read its incident."""
     task = Task(f"deliver-{effect_id}", queue_of(newer.urgent, effect_id), "deliver", ([effect_id],))
     _hand_on(redis, effect_alarm(effect_id), task, now)
 
 
 def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
-    """Soon at first, less often the longer nobody can take it. The alarm stays as it is: it is overdue, and says so."""
+    """Reschedule, less and less often the longer it is overdue. The alarm itself stays, so that it shows as overdue."""
     due = redis.zscore(ALARMS, alarm)
     if due is None:
         return
-    waits = min(LONGEST_HAND_ON, max(HAND_ON, (now.timestamp() - due) / 4))
-    slot = math.ceil((now.timestamp() + waits) / HAND_ON)  # two jobs for one alarm become one again
+    wait = min(LONGEST_HAND_ON, max(HAND_ON, (now.timestamp() - due) / 4))
+    slot = math.ceil((now.timestamp() + wait) / HAND_ON)  # two jobs for one alarm become one
     with redis.pipeline() as pipe:
         at = datetime.fromtimestamp(slot * HAND_ON, UTC)
         schedule(pipe, replace(task, id=f"{task.id}{_MARKED}on-{slot}"), at)
@@ -123,7 +123,7 @@ def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
 
 
 def _set_clocks(pipe: "Pipeline", change: Commit) -> Iterable[str]:
-    """Set the alarm clocks of an incident; the jobs of those that are not needed any more."""
+    """Schedule an incident's new checkpoints; returns the job ids of those that are gone."""
     after, old, new = change.after, change.old.clocks, change.new.clocks
     for checkpoint_id, due in new.items():
         if old.get(checkpoint_id) != due:
@@ -132,14 +132,15 @@ def _set_clocks(pipe: "Pipeline", change: Commit) -> Iterable[str]:
 
 
 def _newly_ready(change: Commit) -> list[Effect]:
+    """The effects that can be carried out since this commit."""
     old = change.old.ready
     return [effect for effect_id, effect in change.new.ready.items() if old.get(effect_id) != effect]
 
 
 def batches(effects: Sequence[T]) -> Iterator[list[T]]:
-    """As many as one job carries."""
-    left = iter(effects)
-    while batch := list(islice(left, BATCH)):
+    """Cut into batches of what one job carries."""
+    remaining = iter(effects)
+    while batch := list(islice(remaining, BATCH)):
         yield batch
 
 

@@ -1,4 +1,4 @@
-"""RQ in one place: the queues, what a job's hash holds, and where a job waits for its time."""
+"""RQ in one place: queues, the fields of a job's hash, and the registries of scheduled jobs."""
 
 import functools
 import json
@@ -20,14 +20,14 @@ from rq.utils import utcformat
 from escalation.incident.effects import is_page
 from escalation.processes import MESSAGES, NORMAL, QUEUES, URGENT, URGENT_MESSAGES
 
-BEHIND = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # what has to be done first
+BEHIND = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # the queues that go first
 JOB_PREFIX = Job.redis_job_namespace_prefix
 JOB_SECONDS = 60
 _OURS = "workers.jobs."
 FUNCTIONS = frozenset(_OURS + name for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep"))
-FAILED_SECONDS = 3600  # how long a failed job can be looked at; a finished one leaves at once
+FAILED_SECONDS = 3600  # how long a failed job is kept to look at; a finished one is deleted at once
 
-# Only a job that still waits is deleted: the hash of one that runs belongs to its worker.
+# Only a waiting job is deleted: the hash of a running one belongs to its worker.
 _UNSCHEDULE = """
 for i = 2, #ARGV do
   for _, registry in ipairs(KEYS) do
@@ -49,7 +49,7 @@ return job[2]
 
 @dataclass(frozen=True)
 class Task:
-    """One RQ job before it is written. `func` is a function of `workers.jobs`; `args` are ids, nothing else."""
+    """An RQ job before it is written. `func` is a function of `workers.jobs`; `args` are ids, nothing else."""
 
     id: str
     queue: str
@@ -58,58 +58,65 @@ class Task:
 
     @property
     def key(self) -> str:
+        """Redis key of the job's hash."""
         return JOB_PREFIX + self.id
 
     @property
     def queue_key(self) -> str:
+        """Redis key of the job's queue."""
         return queue_key(self.queue)
 
 
 class OwnJob(Job):
-    """Runs the functions of `workers.jobs` and no others: RQ imports whatever name a job in Redis carries.
+    """RQ job that runs functions of `workers.jobs` only: RQ imports any name that a job in Redis has.
 
-    Who can write to Redis must not thereby run code. Ours have no callbacks and webhooks, so none is called either.
+    Write access to Redis must not be a way to run code. Our jobs have no callbacks or webhooks, so none is called.
     """
 
     def _deserialize_data(self) -> None:
         super()._deserialize_data()  # type: ignore[no-untyped-call]  # RQ left it untyped
         if self._instance is not None or self._func_name not in FUNCTIONS:
-            self.data = self._data  # RQ asks again, and is to be told the same again
+            self.data = self._data  # RQ reads it again, and must get the same error again
             raise DeserializationError("this job is none of ours")
 
     @property
     def success_callback(self) -> None:
+        """None: our jobs have no callbacks."""
         return None
 
     @property
     def failure_callback(self) -> None:
+        """None: our jobs have no callbacks."""
         return None
 
     @property
     def stopped_callback(self) -> None:
+        """None: our jobs have no callbacks."""
         return None
 
     def send_webhooks(self, status: str | JobStatus, *, exc_string: str | None = None) -> None:
-        """None."""
+        """Do nothing: our jobs have no webhooks."""
 
 
 def queue_of(urgent: bool, effect_id: str = "") -> str:
-    """Of an effect or a checkpoint. The worst incidents have queues, and so workers, of their own; so have messages."""
+    """The queue of an effect or a checkpoint: urgent incidents and messages have queues and workers of their own."""
     if effect_id and not is_page(effect_id):
         return URGENT_MESSAGES if urgent else MESSAGES
     return URGENT if urgent else NORMAL
 
 
 def queue(redis: Redis, name: str) -> Queue:
+    """The RQ queue of that name."""
     return Queue(name, connection=redis, serializer=JSONSerializer, job_class=OwnJob)
 
 
 def queue_key(name: str) -> str:
+    """Redis key of a queue: the list of its job ids."""
     return f"{Queue.redis_queue_namespace_prefix}{name}"
 
 
 def registry_key(name: str) -> str:
-    """RQ's own registry of scheduled jobs: a sorted set, scored here in epoch seconds as floats."""
+    """Redis key of RQ's registry of scheduled jobs: a sorted set, scored here in epoch seconds as floats."""
     return str(ScheduledJobRegistry.key_template.format(name))
 
 
@@ -127,7 +134,7 @@ def job_hash(task: Task, status: JobStatus, enqueued_at: datetime | None = None)
 
 @functools.cache
 def _fields(queue: str) -> dict[Any, Any]:
-    """What is the same for all jobs of a queue, as RQ writes it: a new Job each time takes five times as long."""
+    """The fields that all jobs of a queue share, as RQ writes them: a new Job each time takes five times as long."""
     job = Job.create(
         "",
         connection=Redis(),  # RQ wants one; nothing is read or written here
@@ -141,14 +148,14 @@ def _fields(queue: str) -> dict[Any, Any]:
 
 
 def push(pipe: "Pipeline", task: Task, at: datetime) -> None:
-    """Put a job on its queue with the rest of the transaction; `at` is when it came there."""
+    """Enqueue a job in the transaction of `pipe`; `at` is when it was enqueued."""
     pipe.sadd(Queue.redis_queues_keys, task.queue_key)
     pipe.hset(task.key, mapping=job_hash(task, JobStatus.QUEUED, at))
     pipe.rpush(task.queue_key, task.id)
 
 
 def take(redis: Redis, name: str, func: str) -> list[Any] | None:
-    """The job that is next in a queue, taken off it for good: its arguments. None unless it calls that function."""
+    """Remove the next job of a queue and return its arguments; None if it calls another function, or there is none."""
     data: Any = redis.eval(_TAKE, 1, queue_key(name), JOB_PREFIX, _OURS + func)
     if not data:
         return None
@@ -157,17 +164,17 @@ def take(redis: Redis, name: str, func: str) -> list[Any] | None:
 
 
 def schedule(pipe: "Pipeline", task: Task, at: datetime) -> None:
-    """Have the ticker put a job on its queue at an instant, to the microsecond (RQ's own method cuts to seconds)."""
+    """Schedule a job: the ticker enqueues it then, to the microsecond (RQ's own method cuts to seconds)."""
     pipe.hset(task.key, mapping=job_hash(task, JobStatus.SCHEDULED))
     pipe.zadd(registry_key(task.queue), {task.id: at.timestamp()})
 
 
 def unschedule(pipe: "Pipeline", *job_ids: str) -> None:
-    """Take waiting jobs away: housekeeping, for a stale one does nothing anyway."""
+    """Delete scheduled jobs: housekeeping, for a stale one does nothing anyway."""
     if job_ids:
         pipe.eval(_UNSCHEDULE, len(QUEUES), *map(registry_key, QUEUES), JOB_PREFIX, *job_ids)
 
 
 def rq_time(at: datetime) -> str:
-    """An instant as RQ writes it into a job's hash."""
+    """Format an instant as RQ writes it into a job's hash."""
     return str(utcformat(at.astimezone(UTC)))

@@ -1,1 +1,1 @@
-"""Work that recurs: reminders, calendar feeds, user groups, the objective."""
+"""Recurring work: reminders, calendar feeds, user groups, the objective."""

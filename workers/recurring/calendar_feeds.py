@@ -1,6 +1,6 @@
-"""Rotations that others keep in a calendar (iCal): fetched, read, and handed to the duty as shifts.
+"""Calendar feeds (iCal) of rotations: fetch them, read their events, save the shifts in the on-call state.
 
-A feed that cannot be read changes nothing: its last good copy goes on, and /incident oncall says so.
+A feed that cannot be read changes nothing: its last good copy stays in use, and /incident oncall says so.
 """
 
 import contextlib
@@ -31,68 +31,68 @@ from workers.context import Context
 
 EVERY = timedelta(minutes=5)
 BEFORE, AHEAD = timedelta(days=7), timedelta(days=100)
-WIDER = timedelta(days=2)  # the library misjudges instants around a DST change: it is asked for more than is used
+MARGIN = timedelta(days=2)  # the library misjudges instants around a DST change: it is asked for more than is used
 LARGEST = 5 * 1024 * 1024
 MOST_EVENTS = 1000
 MOST_REDIRECTS = 3
-EACH_STEP, ALL_OF_IT = 10.0, 30.0  # seconds
-# Such rules are no shifts, and the library walks through each repeat since the rule began.
+STEP_TIMEOUT, TOTAL_TIMEOUT = 10.0, 30.0  # seconds
+# Such rules are no shifts, and the library iterates over every repeat since the rule began.
 _TOO_OFTEN = re.compile(rb"(?im)^RRULE[^\r\n]*(SECONDLY|MINUTELY|BYSECOND|BYMINUTE=\d+,)")
 
 log = structlog.get_logger()
 
 
 class FeedProblem(Exception):
-    """Why a calendar cannot be used, in words for whoever is on call."""
+    """Raised when a calendar cannot be used; the message is shown to people on call."""
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """One event: who is on duty from (inclusive) until (exclusive). `called`: how it names them."""
+class CalendarEvent:
+    """Event of a calendar: the people on call from `starts` (inclusive) until `ends` (exclusive), and its title."""
 
     people: tuple[str, ...]
     starts: datetime
     ends: datetime
-    called: str
+    title: str
 
 
 # Fetching ------------------------------------------------------------------------------------------------------------
 
 
 def fetch(url: str) -> bytes:
-    """A calendar's text. FeedProblem when it does not come, comes slowly or is too large."""
+    """Fetch a calendar. Raises FeedProblem if that fails, takes too long or is too large."""
     address = re.sub(r"^webcal://", "https://", url)
     host = urlsplit(address).hostname
     direct = is_loopback(host or "")  # a proxy would look for it on its own machine
-    ends = time.monotonic() + ALL_OF_IT
+    ends = time.monotonic() + TOTAL_TIMEOUT
     try:
         with (
             httpx2.Client(
-                timeout=EACH_STEP,
+                timeout=STEP_TIMEOUT,
                 follow_redirects=True,
                 max_redirects=MOST_REDIRECTS,
                 trust_env=not direct,
-                event_hooks={"request": [lambda request: _stay_outside(request.url.host, host)]},
+                event_hooks={"request": [lambda request: _refuse_internal_redirect(request.url.host, host)]},
             ) as client,
-            client.stream("GET", address, headers={"accept": "text/calendar"}) as answer,
+            client.stream("GET", address, headers={"accept": "text/calendar"}) as response,
         ):
-            if answer.status_code != 200:
-                raise FeedProblem(f"its server answered {answer.status_code}")
-            return _body(answer.iter_bytes(), ends)
+            if response.status_code != 200:
+                raise FeedProblem(f"its server answered {response.status_code}")
+            return _body(response.iter_bytes(), ends)
     except httpx2.TooManyRedirects:
         raise FeedProblem("its server sends us from one address to the next") from None
     except httpx2.TimeoutException:
         raise FeedProblem("its server did not answer in time") from None
-    except (httpx2.HTTPError, httpx2.InvalidURL) as broken:
-        raise FeedProblem(f"its server cannot be reached ({type(broken).__name__})") from None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise FeedProblem(f"its server cannot be reached ({type(error).__name__})") from None
 
 
-def _stay_outside(asked: str, configured: str | None) -> None:
-    """A calendar's server must not send us around in our own network: only the configuration may name a host there."""
-    if asked == configured:
+def _refuse_internal_redirect(requested: str, configured: str | None) -> None:
+    """Raise FeedProblem for a redirect into our own network: only the configuration may name a host there."""
+    if requested == configured:
         return
-    with contextlib.suppress(OSError):  # an unknown host is told as one when it is asked
-        addresses = {str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(asked, None)}
+    with contextlib.suppress(OSError):  # the request itself reports an unknown host
+        addresses = {str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(requested, None)}
         if not all(ip_address(address).is_global for address in addresses):
             raise FeedProblem("its server sends us to an address that is not public")
 
@@ -111,40 +111,43 @@ def _body(chunks: Iterable[bytes], ends: float) -> bytes:
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-def read(text: bytes, rotation: Rotation, company: Company, now: datetime) -> list[Stretch]:
-    """The events from a week ago until a hundred days ahead. FeedProblem when it is no calendar, or has none."""
+def read(text: bytes, rotation: Rotation, company: Company, now: datetime) -> list[CalendarEvent]:
+    """Read the events from a week ago to a hundred days ahead. Raises FeedProblem for no calendar, or no event."""
     window = (now - BEFORE, now + AHEAD)
     if _TOO_OFTEN.search(text):
         raise FeedProblem("it has shifts that come round every minute")
     try:
         calendar = icalendar.Calendar.from_ical(text)
-        events = recurring_ical_events.of(calendar).between(window[0] - WIDER, window[1] + WIDER)
-        held = [s for s in _stretches(events, rotation, company) if s.starts < window[1] and s.ends > window[0]]
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as wrong:
-        raise FeedProblem(f"it is not a calendar that can be read ({type(wrong).__name__})") from None
-    if len(held) > MOST_EVENTS:
+        events = recurring_ical_events.of(calendar).between(window[0] - MARGIN, window[1] + MARGIN)
+        found = [s for s in _events(events, rotation, company) if s.starts < window[1] and s.ends > window[0]]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise FeedProblem(f"it is not a calendar that can be read ({type(error).__name__})") from None
+    if len(found) > MOST_EVENTS:
         raise FeedProblem(f"it has more than {MOST_EVENTS} shifts in {(AHEAD + BEFORE).days} days")
-    if not held:
+    if not found:
         raise FeedProblem(f"it has no shift in the next {AHEAD.days} days")
-    return held
+    return found
 
 
-def _stretches(events: Iterable[Any], rotation: Rotation, company: Company) -> Iterator[Stretch]:
+def _events(events: Iterable[Any], rotation: Rotation, company: Company) -> Iterator[CalendarEvent]:
     for event in events:
         starts, ends = (_instant(event[name].dt, rotation) for name in ("DTSTART", "DTEND"))
         if starts < ends and str(event.get("STATUS", "")).upper() != "CANCELLED":
-            people, called = _who(event, company)
-            yield Stretch(people, starts, ends, called)
+            people, title = _people(event, company)
+            yield CalendarEvent(people, starts, ends, title)
 
 
 def _instant(at: date | datetime, rotation: Rotation) -> datetime:
-    """In UTC. A whole day begins at the rotation's midnight, and a time of no zone is the rotation's."""
+    """Convert to UTC. A whole day begins at the rotation's midnight; a time without a zone is in the rotation's."""
     local = at if isinstance(at, datetime) else datetime.combine(at, time_of_day())
     return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(rotation.timezone))).astimezone(UTC)
 
 
-def _who(event: Any, company: Company) -> tuple[tuple[str, ...], str]:
-    """By the attendees' addresses, else by the one key, name or address in the summary. Nobody when it is not clear."""
+def _people(event: Any, company: Company) -> tuple[tuple[str, ...], str]:
+    """The people and the title of an event.
+
+    People by the attendees' addresses, else by the one key, name or address in the summary; none if that is not clear.
+    """
     listed = event.get("ATTENDEE", [])
     attendees = [str(a).lower().removeprefix("mailto:") for a in (listed if isinstance(listed, list) else [listed])]
     summary = str(event.get("SUMMARY", "")).strip()
@@ -165,13 +168,13 @@ def _is_named(key: str, summary: str, company: Company) -> bool:
     return any(re.search(rf"(?<![\w.@-]){re.escape(n)}(?![\w@-])", summary, re.IGNORECASE) for n in names)
 
 
-def shifts(stretches: Iterable[Stretch]) -> Iterator[Shift]:
-    """Who is on duty when: where events overlap, the one that begins later holds. Neighbours of one person are joined.
+def shifts(events: Iterable[CalendarEvent]) -> Iterator[Shift]:
+    """Convert events to shifts: where they overlap, the later one wins; adjacent ones of a person are joined.
 
     An event of unknown people hides no other.
     """
     joined: list[tuple[tuple[str, ...], datetime, datetime]] = []
-    for people, starts, ends in _pieces([s for s in stretches if s.people]):
+    for people, starts, ends in _without_overlaps([s for s in events if s.people]):
         if joined and joined[-1][0] == people and joined[-1][2] == starts:
             starts = joined.pop()[1]
         joined.append((people, starts, ends))
@@ -179,19 +182,19 @@ def shifts(stretches: Iterable[Stretch]) -> Iterator[Shift]:
         yield from (Shift(person=p, starts=starts, ends=ends) for p in people)
 
 
-def _pieces(events: list[Stretch]) -> Iterator[tuple[tuple[str, ...], datetime, datetime]]:
+def _without_overlaps(events: list[CalendarEvent]) -> Iterator[tuple[tuple[str, ...], datetime, datetime]]:
     edges = sorted({e.starts for e in events} | {e.ends for e in events})
     for starts, ends in pairwise(edges):
-        holding = [e for e in events if e.starts <= starts < e.ends]
-        if holding:
-            yield max(holding, key=lambda e: (e.starts, e.called)).people, starts, ends
+        active = [e for e in events if e.starts <= starts < e.ends]
+        if active:
+            yield max(active, key=lambda e: (e.starts, e.title)).people, starts, ends
 
 
 # Keeping -------------------------------------------------------------------------------------------------------------
 
 
 class CalendarFeeds:
-    """Every calendar of the configuration, each a few minutes after it was asked last. `stopping` is asked between."""
+    """Refreshes the configuration's calendars every five minutes each; checks `stopping` between two."""
 
     def __init__(
         self,
@@ -204,34 +207,35 @@ class CalendarFeeds:
         self._fetch = fetch
 
     def refresh(self, now: datetime) -> None:
+        """Fetch each calendar that was not fetched for five minutes."""
         service = self._context.service
         feeds = service.store.duty().feeds
         for name, rotation in service.company.rotations.items():
-            if rotation.ical and _asked_last(feeds.get(name)) <= now - EVERY and not self._stopping():
-                self._one(name, rotation, rotation.ical, now)
+            if rotation.ical and _last_fetch(feeds.get(name)) <= now - EVERY and not self._stopping():
+                self._refresh_rotation(name, rotation, rotation.ical, now)
 
-    def _one(self, name: str, rotation: Rotation, url: str, now: datetime) -> None:
+    def _refresh_rotation(self, name: str, rotation: Rotation, url: str, now: datetime) -> None:
         company = self._context.service.company
         try:
-            stretches = read(self._fetch(url), rotation, company, now)
+            events = read(self._fetch(url), rotation, company, now)
         except FeedProblem as problem:
-            self._failed(name, str(problem), now)
+            self._on_failure(name, str(problem), now)
             return
-        self._context.service.arrange(lambda before, _: arranging.fed(before, name, shifts(stretches), now))
-        if strangers := [s for s in stretches if not s.people]:
-            self._failed(name, _strangers(strangers), now)
+        self._context.service.arrange(lambda before, _: arranging.fed(before, name, shifts(events), now))
+        if unknown := [s for s in events if not s.people]:
+            self._on_failure(name, _unknown_people(unknown), now)
 
-    def _failed(self, name: str, why: str, now: datetime) -> None:
+    def _on_failure(self, name: str, why: str, now: datetime) -> None:
         if (known := self._context.service.store.duty().feeds.get(name)) is None or known.error != why:
-            log.warning("a calendar has a problem", rotation=name, problem=why)
+            log.warning("calendar feed problem", rotation=name, problem=why)
         self._context.service.arrange(lambda before, _: arranging.feed_failed(before, name, why, now))
 
 
-def _asked_last(feed: Feed | None) -> datetime:
+def _last_fetch(feed: Feed | None) -> datetime:
     never = datetime.min.replace(tzinfo=UTC)
     return max(feed.fetched_at or never, feed.failed_at or never) if feed else never
 
 
-def _strangers(stretches: list[Stretch]) -> str:
-    names = ", ".join(dict.fromkeys(f"'{s.called}'" for s in stretches[:5]))
-    return f"the configuration has nobody called {names} (first on {stretches[0].starts:%Y-%m-%d %H:%M} UTC)"
+def _unknown_people(events: list[CalendarEvent]) -> str:
+    names = ", ".join(dict.fromkeys(f"'{s.title}'" for s in events[:5]))
+    return f"the configuration has nobody called {names} (first on {events[0].starts:%Y-%m-%d %H:%M} UTC)"

@@ -1,4 +1,4 @@
-"""Tocsin declares an incident on itself when it missed its own objective, where the configuration asks for it."""
+"""Declare an incident when Tocsin misses its own objective, if the configuration asks for it."""
 
 from datetime import datetime
 from typing import Any
@@ -7,54 +7,54 @@ import structlog
 
 from escalation.config.policy import Severity
 from escalation.incident.model import Detection, Facts
-from escalation.slo import LAST, Report, kept, scores
+from escalation.slo import Report, kept, scores
 from workers.channels.failures import Failed
 from workers.context import Context
 
-BREACH = "tocsin:breach"  # when it began, while it lasts
-LOOKED = "tocsin:breach:looked"
-EVERY_SECONDS = 300  # a look reads the whole ledger
+BREACH = "tocsin:breach"  # since when, then the incident's id, while the breach lasts
+CHECKED = "tocsin:breach:looked"
+EVERY_SECONDS = 300  # a check reads the whole ledger
 TITLE = "Tocsin missed its own objective"
 
 log = structlog.get_logger()
 
 
 class SloBreach:
-    """One incident for each time that the objective is missed, whoever finds out."""
+    """Declares one incident per breach of the objective, whichever worker finds it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def look(self, now: datetime) -> None:
-        """See how the objective is kept, every five minutes."""
+    def check(self, now: datetime) -> None:
+        """Check the objective, every five minutes at most; declare an incident if it is missed."""
         objective, redis = self._context.service.company.objective, self._context.redis
-        if not objective.open_incident or not redis.set(LOOKED, "1", nx=True, ex=EVERY_SECONDS):
+        if not objective.open_incident or not redis.set(CHECKED, "1", nx=True, ex=EVERY_SECONDS):
             return
-        report = self._context.store.report(objective, LAST, now)
+        report = self._context.store.report(objective, WINDOW, now)
         if report.met is False:
             self._declare(report, now)
         elif report.met:
             redis.delete(BREACH)
 
     def _declare(self, report: Report, now: datetime) -> None:
-        """`BREACH` holds when it began, and once it is said the incident's id: then nothing is left to do."""
+        """Declare the incident once: `BREACH` has when the breach began, then the id of its incident."""
         redis = self._context.redis
         redis.set(BREACH, f"since {now.timestamp():.6f}", nx=True)
         raw: Any = redis.get(BREACH)
-        known = str(raw, "utf-8")
-        if known.startswith("INC-"):
+        stored = str(raw, "utf-8")
+        if stored.startswith("INC-"):
             return
         try:
-            by = self._context.slack.rooms.bot_id()
+            bot = self._context.slack.rooms.bot_id()
         except Failed as failed:
-            log.warning("the missed objective is declared later", error=failed.error)
+            log.warning("slo breach not declared, retrying", error=failed.error)
             return
-        said = "\n".join([*kept(report), *(f"{row.kind}: {figures}" for row, figures in scores(report))])
-        facts = Facts(title=TITLE, description=said, detection=Detection.MONITORING)
-        made = self._context.service.declare(by, self._severity(), facts, key=f"objective {known}")
-        redis.set(BREACH, made.id)
+        description = "\n".join([*kept(report), *(f"{row.kind}: {figures}" for row, figures in scores(report))])
+        facts = Facts(title=TITLE, description=description, detection=Detection.MONITORING)
+        incident = self._context.service.declare(bot, self._severity(), facts, key=f"objective {stored}")
+        redis.set(BREACH, incident.id)
 
     def _severity(self) -> Severity:
         """P2, or the next milder one that the policy has, or the mildest."""
-        known = sorted(self._context.service.policy.severities)
-        return next((s for s in known if s >= Severity.P2), known[-1])
+        severities = sorted(self._context.service.policy.severities)
+        return next((s for s in severities if s >= Severity.P2), severities[-1])

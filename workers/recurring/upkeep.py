@@ -1,8 +1,7 @@
-"""What comes round again, about twice a minute: messages that are owed, user groups, calendar feeds,
-Tocsin's own objective.
+"""Recurring work, about twice a minute: reminders, user groups, calendar feeds, Tocsin's own objective.
 
-Every sweep asks for it, and one of them gets through; the job only starts it, in a thread of its own, because
-Slack or a calendar's server may be slow and checkpoints wait behind the job.
+Every sweep asks for a round, and one of them enqueues it; the job only starts it in a thread of its own, because Slack
+or a calendar's server may be slow and checkpoints wait behind the job.
 """
 
 import threading
@@ -26,8 +25,8 @@ EVERY_SECONDS = 30
 log = structlog.get_logger()
 
 
-def ask(redis: Redis, now: datetime) -> bool:
-    """Put the job on its queue, unless somebody did so lately; deleting the key asks for it at once."""
+def enqueue(redis: Redis, now: datetime) -> bool:
+    """Enqueue a round, unless one was enqueued lately; True if so. Deleting the key makes the next call enqueue one."""
     if not redis.set(UPKEEP, "1", nx=True, ex=EVERY_SECONDS):
         return False
     with redis.pipeline() as pipe:
@@ -37,41 +36,41 @@ def ask(redis: Redis, now: datetime) -> bool:
 
 
 class Upkeep:
-    """The upkeep of one process: one round at a time."""
+    """Runs the rounds of one process, one at a time."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._round: Future[None] | None = None
-        self._routine = Reminders(context, self._stop.is_set)
+        self._reminders = Reminders(context, self._stop.is_set)
         self._groups = UserGroups(context)
         self._feeds = CalendarFeeds(context, self._stop.is_set)
-        self._breach = SloBreach(context)
+        self._slo_breach = SloBreach(context)
 
     def start(self) -> None:
-        """Begin a round, unless one goes on. Who has all patience waits for its end, and gets what it raises."""
+        """Start a round, unless one is running. With `patience` None wait for its end, and raise its errors."""
         if self._round and not self._round.done():
             return
-        self._round = self._pool.submit(self._once)
-        self._round.add_done_callback(_ended)
+        self._round = self._pool.submit(self._run_round)
+        self._round.add_done_callback(_log_error)
         if self._context.patience is None:
             self._round.result()
 
     def close(self) -> None:
-        """Finish what is in flight."""
+        """Stop the round after its current message or calendar, and wait for that."""
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _once(self) -> None:
+    def _run_round(self) -> None:
         now = self._context.clock()
-        self._routine.say(now)
+        self._reminders.send_due(now)
         self._groups.sync(now)
         self._feeds.refresh(now)
-        self._breach.look(now)
+        self._slo_breach.check(now)
 
 
-def _ended(finished: "Future[None]") -> None:
-    """Nobody waits for a round: what went wrong is said here, and the next one tries again."""
-    if not finished.cancelled() and (error := finished.exception()):
+def _log_error(future: "Future[None]") -> None:
+    """Log the error of a round: nothing waits for it, and the next one retries."""
+    if not future.cancelled() and (error := future.exception()):
         log.error("upkeep failed", exc_info=error)
