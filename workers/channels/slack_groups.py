@@ -1,4 +1,4 @@
-"""Slack user groups. https://docs.slack.dev/reference/methods/usergroups.users.update"""
+"""Client of Slack user groups. https://docs.slack.dev/reference/methods/usergroups.users.update"""
 
 import re
 

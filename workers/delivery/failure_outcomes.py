@@ -30,9 +30,7 @@ def outcome_of(incident: Incident, effect: Effect, failed: Failed, incidents_cha
     match failed.kind:
         case Kind.PASSING:
             return None
-        case _ if (
-            isinstance(effect, Withdrawable) and effect.withdrawn
-        ):  # a card that cannot be seen needs no redacting
+        case _ if isinstance(effect, Withdrawable) and effect.withdrawn:  # an unseen card needs no redacting
             return Dropped(effect=effect.id, why=failed.error)
         case _ if effect.carried_by != SLACK:
             return _other_channel_outcome(effect, failed)

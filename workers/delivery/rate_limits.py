@@ -49,7 +49,7 @@ def message(channel: str) -> Budget:
 def urgent(budget: Budget) -> Budget:
     """Budget of the urgent incidents alone, as in their queue: a P0 page never waits behind P3 messages.
 
-    Both together may reserve for more than Slack gives; then Slack says when to retry, and nobody has waited for long.
+    Both together may ask for more than Slack gives; then Slack says when to retry, and nobody has waited for long.
     """
     return replace(budget, key=f"{budget.key}:urgent")
 
