@@ -81,13 +81,15 @@ class Change:
                 self.cause(Say, place, entry=entry.n, place=place)
 
     def say_everywhere(self, entry: Entry, *, broadcast: bool = False) -> None:
+        """Tell a timeline entry in the thread and in the room."""
         self.say(entry, Place.THREAD, Place.ROOM, broadcast=broadcast)
 
-    def tell(self, person: PersonId, entry: Entry) -> None:
-        """Directly. Who is told of a private incident belongs to its room from then on."""
-        self.cause(Tell, entry=entry.n, person=person)
-        if self.incident.private and self.has_room() and person not in self.incident.people():
-            self.cause(Invite, "room", people=(person,))
+    def tell(self, entry: Entry, *people: PersonId) -> None:
+        """Tell people directly. Who is told of a private incident belongs to its room from then on."""
+        for person in people:
+            self.cause(Tell, entry=entry.n, person=person)
+            if self.incident.private and self.has_room() and person not in self.incident.people():
+                self.cause(Invite, "room", people=(person,))
 
     def has_room(self) -> bool:
         """Whether a room is open, or on its way."""
@@ -98,6 +100,7 @@ class Change:
     # Checkpoints -------------------------------------------------------------------------------------------------
 
     def arm(self, kind: CheckpointKind, due: datetime, about: str = "") -> None:
+        """Set a checkpoint that the policy does not plan."""
         # The underscore keeps it apart from a planned checkpoint that a policy calls `update`: slugs have none.
         checkpoint = Checkpoint(id=f"{kind}_{self.number()}", kind=kind, due=due, about=about)
         self.set(checkpoints=(*self.incident.checkpoints, checkpoint))
@@ -114,9 +117,11 @@ class Change:
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id not in ids))
 
     def disarm(self, *kinds: CheckpointKind) -> None:
+        """Forget every checkpoint of these kinds."""
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.kind not in kinds))
 
     def remove(self, checkpoint: Checkpoint) -> None:
+        """Forget one checkpoint."""
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id != checkpoint.id))
 
     def prune(self) -> None:

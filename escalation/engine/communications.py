@@ -125,8 +125,7 @@ def overdue(change: Change, checkpoint: Checkpoint) -> None:
     }
     entry = change.note(EntryKind.OVERDUE, people=told, why=owed.plan.why, fields=fields)
     change.say(entry)
-    for person in told:
-        change.tell(person, entry)
+    change.tell(entry, *told)
 
 
 def _too_late(owed: OwedCommunication) -> str:

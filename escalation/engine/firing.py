@@ -80,8 +80,7 @@ def _notify(change: Change, plan: PlannedCheckpoint) -> None:
     change.say_everywhere(entry)
     if change.incident.private:  # who hears of it becomes a member of its room
         warroom.invite(change, people)
-    for person in people:
-        change.tell(person, entry)
+    change.tell(entry, *people)
 
 
 def _update_due(change: Change, checkpoint: Checkpoint) -> None:
@@ -112,16 +111,14 @@ def _silence(change: Change, checkpoint: Checkpoint) -> None:
     told = commander(change.incident, change.roster)
     entry = change.note(EntryKind.SILENCE, people=told, why="no progress update came after the reminder")
     change.say(entry)
-    for person in told:
-        change.tell(person, entry)
+    change.tell(entry, *told)
 
 
 def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     asked = commander(change.incident, change.roster)
     entry = change.note(EntryKind.MONITORED, people=asked, why="the fix was watched for the time agreed")
     change.say_everywhere(entry)
-    for person in asked:
-        change.tell(person, entry)
+    change.tell(entry, *asked)
     # The clocks rest until somebody answers, so it is asked again rather than forgotten.
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 

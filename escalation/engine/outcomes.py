@@ -8,6 +8,7 @@ from escalation.incident.model import MOST_ALSO, Copy, CopyKind, EntryKind, Page
 
 
 def delivered(change: Change, event: Delivered) -> None:
+    """An effect went out: what it left behind is written down, and it is pending no more."""
     effect = change.incident.effect(event.effect)
     if effect is None:
         _late(change, event)
@@ -93,6 +94,7 @@ def _late(change: Change, event: Delivered) -> None:
 
 
 def room_opened(change: Change, event: RoomOpened) -> None:
+    """The war room is there; one that became unwanted meanwhile is left without a word of the matter."""
     effect = change.incident.effect(event.effect)
     if effect is None or (isinstance(effect, OpenRoom) and effect.withdrawn):
         change.drop_effects(event.effect)
@@ -106,6 +108,7 @@ def room_opened(change: Change, event: RoomOpened) -> None:
 
 
 def person_refused(change: Change, event: PersonRefused) -> None:
+    """Something could not reach its person. If it was a page, the next tier is paged."""
     effect = change.incident.effect(event.effect)
     if effect is None:
         return
@@ -115,6 +118,7 @@ def person_refused(change: Change, event: PersonRefused) -> None:
 
 
 def dropped(change: Change, event: Dropped) -> None:
+    """An effect is given up; `gone` names a channel that was archived or deleted."""
     effect = change.incident.effect(event.effect)
     if effect is None:
         return

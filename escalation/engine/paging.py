@@ -40,7 +40,7 @@ def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: froz
             return page_tier(change, below, f"{why}, and nobody is above", by, skip)
         _nobody_left(change, why)
         return tier
-    change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
+    _count_as_paged(change, tier)
     found = holders(change.incident, change.roster, tier)
     people = tuple(p for p in found if p not in skip)
     name = policy.tiers[tier - 1].name
@@ -55,6 +55,10 @@ def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: froz
     if policy.tiers[tier - 1].room:
         warroom.open_room(change)
     return tier
+
+
+def _count_as_paged(change: Change, tier: int) -> None:
+    change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
 
 
 def page_people(change: Change, people: tuple[PersonId, ...], why: str, by: PersonId = "", role: str = "") -> None:
@@ -191,7 +195,7 @@ def next_tier_for(change: Change, person: PersonId) -> int | None:
     while (tier := next_tier(change.incident)) is not None:
         if set(holders(change.incident, change.roster, tier)) != {person}:
             return tier
-        change.set(tiers_paged=tuple(sorted({*change.incident.tiers_paged, tier})))
+        _count_as_paged(change, tier)
         if change.incident.policy.tiers[tier - 1].room:
             warroom.open_room(change)
     return None

@@ -65,9 +65,7 @@ def _page_newcomers(change: Change, entry: Entry, why: str) -> None:
     known = {p.person for p in incident.pages if _is_in(p, incident)} | {by}
     wanted = dict.fromkeys(p for tier in incident.policy.at_once for p in holders(incident, change.roster, tier))
     paging.page_tiers(change, incident.policy.at_once, why, by, skip=frozenset(known))
-    for person in wanted:
-        if person in known and person != by:
-            change.tell(person, entry)
+    change.tell(entry, *(p for p in wanted if p in known and p != by))
 
 
 def _is_in(page: Page, incident: Incident) -> bool:

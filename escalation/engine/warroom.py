@@ -145,7 +145,7 @@ def _offer(change: Change, event: TakeLead) -> None:
     fields = {"lead": event.lead, "what": "offered"}
     entry = change.note(EntryKind.LEADING, by=event.by, people=(event.to,), fields=fields)
     change.say_everywhere(entry)
-    change.tell(event.to, entry)
+    change.tell(entry, event.to)
 
 
 def _take(change: Change, event: TakeLead) -> None:
@@ -160,8 +160,7 @@ def _take(change: Change, event: TakeLead) -> None:
     former = (before,) if before else ()
     entry = change.note(EntryKind.LEADING, by=event.by, people=former, fields=fields)
     change.say_everywhere(entry)
-    for person in former:
-        change.tell(person, entry)
+    change.tell(entry, *former)
     invite(change, (event.by,))
 
 

@@ -25,6 +25,7 @@ class Agenda:
 
 
 def agenda(incident: Incident) -> Agenda:
+    """What an incident has ahead of it."""
     return Agenda(incident.id, checkpoints.alarms(incident), ready(incident))
 
 
@@ -63,8 +64,10 @@ class Commit:
 
     @cached_property
     def old(self) -> Agenda:
+        """What it had ahead of it."""
         return agenda(self.before) if self.before else Agenda(self.after.id, {}, {})
 
     @cached_property
     def new(self) -> Agenda:
+        """What it has ahead of it."""
         return agenda(self.after)

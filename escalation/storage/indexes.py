@@ -22,10 +22,12 @@ METRICS = "tocsin:metrics"
 
 
 def key(incident_id: str) -> str:
+    """The key of an incident's state."""
     return f"tocsin:incident:{incident_id}"
 
 
 def open_of(severity: Severity) -> str:
+    """The list of the open incidents of a severity."""
     return f"{OPEN}:{severity}"
 
 

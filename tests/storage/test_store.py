@@ -38,7 +38,7 @@ def redis(request: pytest.FixtureRequest) -> "Iterator[Redis]":
         yield client
 
 
-def desk_over(redis: "Redis", post: Any = outbox.post) -> IncidentService:
+def service_over(redis: "Redis", post: Any = outbox.post) -> IncidentService:
     return IncidentService(Store(redis, post), example(), kars(), PushedClock())
 
 
@@ -48,7 +48,7 @@ def declare(service: IncidentService, key: str = "", title: str = "Checkout is d
 
 def test_numbers_never_skip_and_never_repeat(redis: "Redis") -> None:
     """Eight declarers at once get eight numbers in a row."""
-    service = desk_over(redis)
+    service = service_over(redis)
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(lambda n: declare(service, f"modal-{n}").id, range(24)))
     assert sorted(ids) == [f"INC-20241218-{n:03d}" for n in range(1, 25)]
@@ -56,7 +56,7 @@ def test_numbers_never_skip_and_never_repeat(redis: "Redis") -> None:
 
 def test_a_doubled_submit_declares_one_incident(redis: "Redis") -> None:
     """The same key from eight threads at once gives one incident."""
-    service = desk_over(redis)
+    service = service_over(redis)
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(lambda _: declare(service, "modal-1").id, range(16)))
     assert ids == {"INC-20241218-001"}
@@ -65,7 +65,7 @@ def test_a_doubled_submit_declares_one_incident(redis: "Redis") -> None:
 
 def test_a_room_leads_to_its_incident_however_old(redis: "Redis") -> None:
     """The present room and the former ones, without a search through all incidents."""
-    service = desk_over(redis)
+    service = service_over(redis)
     incident = service.declare("UPAULA", Severity.P0, Facts(title="Checkout is down"))
     public = next(e for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
     service.handle(incident.id, RoomOpened(effect=public.id, room=Room(channel="COLD", name="inc", private=False)))
@@ -91,7 +91,7 @@ def test_each_day_counts_from_one(redis: "Redis") -> None:
 
 def test_one_commit_holds_state_alarms_and_jobs(redis: "Redis") -> None:
     """Every alarm of the incident is set, and every checkpoint has a job that waits for exactly its time."""
-    incident = declare(desk_over(redis))
+    incident = declare(service_over(redis))
     scores = {str(m, "utf-8"): at for m, at in redis.zrange(ALARMS, 0, -1, withscores=True)}
     assert scores == alarms(incident)
     waiting = dict(redis.zrange("rq:scheduled:normal", 0, -1, withscores=True))
@@ -107,13 +107,13 @@ def test_an_outbox_that_fails_commits_nothing(redis: "Redis") -> None:
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
-        declare(desk_over(redis, broken))
+        declare(service_over(redis, broken))
     assert redis.keys("*") == []
 
 
 def test_a_refused_step_commits_nothing(redis: "Redis") -> None:
     """What the step raises passes through."""
-    service = desk_over(redis)
+    service = service_over(redis)
     incident = declare(service)
 
     def refuse(before: Incident) -> Incident:
@@ -126,7 +126,7 @@ def test_a_refused_step_commits_nothing(redis: "Redis") -> None:
 
 def test_a_step_runs_again_on_the_state_that_another_left(redis: "Redis") -> None:
     """A commit in between is seen, not overwritten."""
-    service = desk_over(redis)
+    service = service_over(redis)
     incident = declare(service)
     seen: list[bool] = []
 
@@ -144,14 +144,14 @@ def test_a_step_runs_again_on_the_state_that_another_left(redis: "Redis") -> Non
 
 def test_a_step_that_changes_nothing_writes_nothing(redis: "Redis") -> None:
     """Stale work leaves no trace."""
-    service = desk_over(redis)
+    service = service_over(redis)
     incident = declare(service)
     assert service.store.update(incident.id, lambda before: before).stamp == incident.stamp
 
 
 def test_an_unknown_incident_is_not_found(redis: "Redis") -> None:
     """Both reading and updating say which id it was."""
-    store = desk_over(redis).store
+    store = service_over(redis).store
     with pytest.raises(NotFound, match="INC-1"):
         store.get("INC-1")
     with pytest.raises(NotFound, match="INC-1"):
@@ -187,7 +187,7 @@ def test_of_too_many_open_incidents_the_worst_are_listed(redis: "Redis") -> None
 
 def test_the_directory_is_kept(redis: "Redis") -> None:
     """An empty one before the workspace was asked."""
-    store = desk_over(redis).store
+    store = service_over(redis).store
     assert store.directory() == Directory()
     known = Directory(people={"dana@example.com": "U0DANA0001"}, names={"U0DANA0001": "Dana"})
     store.save_directory(known)
@@ -196,7 +196,7 @@ def test_the_directory_is_kept(redis: "Redis") -> None:
 
 def test_the_servers_clock_is_the_one_that_hosts_agree_on(redis: "Redis") -> None:
     """Aware, with microseconds."""
-    first, second = desk_over(redis).store.now(), desk_over(redis).store.now()
+    first, second = service_over(redis).store.now(), service_over(redis).store.now()
     assert first.utcoffset() == timedelta(0)
     assert START < first <= second
 
@@ -276,7 +276,7 @@ def deaf_wire(kind: type[DeafAfterExec] = DeafAfterExec) -> "Iterator[tuple[Deaf
 def test_a_declaration_whose_reply_is_lost_is_committed_once() -> None:
     """EXEC arrived, its reply did not: the stamp tells, and nobody declares a second incident."""
     with deaf_wire() as (wire, client):
-        service = desk_over(client)
+        service = service_over(client)
         client.ping()
         wire.armed = True
         incident = declare(service, "modal-1")
@@ -289,7 +289,7 @@ def test_a_declaration_whose_reply_is_lost_is_committed_once() -> None:
 def test_a_move_whose_reply_is_lost_is_made_once() -> None:
     """The timeline has one line of it."""
     with deaf_wire() as (wire, client):
-        service = desk_over(client)
+        service = service_over(client)
         incident = declare(service)
         wire.armed = True
         after = service.handle(incident.id, Acknowledge(by="UOMAR"))
@@ -301,7 +301,7 @@ def test_a_move_whose_reply_is_lost_is_made_once() -> None:
 def test_a_server_that_takes_no_writes_is_not_asked_for_long() -> None:
     """Somebody who clicked waits: after a few lost connections they hear that nothing was recorded."""
     with deaf_wire(CutAtExec) as (wire, client):
-        service = desk_over(client)
+        service = service_over(client)
         incident = declare(service)
         wire.armed = True
         with pytest.raises(Away):
@@ -312,7 +312,7 @@ def test_a_server_that_takes_no_writes_is_not_asked_for_long() -> None:
 
 def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:
     """Eight people arranging at once: every override is kept, each under a number of its own."""
-    service = desk_over(redis)
+    service = service_over(redis)
 
     def stand_in(hour: int) -> None:
         start = START + timedelta(hours=hour)
@@ -327,7 +327,7 @@ def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:
 
 def test_a_refused_arrangement_changes_nothing_and_the_roster_reads_what_was_kept(redis: "Redis") -> None:
     """Whoever stands in now is paged now."""
-    service = desk_over(redis)
+    service = service_over(redis)
     before = service.roster(START).of("on_call")
     with pytest.raises(Refused, match="It ends before it begins"):
         service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START, now))
@@ -340,7 +340,7 @@ def test_a_refused_arrangement_changes_nothing_and_the_roster_reads_what_was_kep
 def test_a_duty_change_whose_reply_is_lost_is_made_once() -> None:
     """EXEC arrived, its reply did not: the stamp tells, and there is no second override."""
     with deaf_wire() as (wire, client):
-        service = desk_over(client)
+        service = service_over(client)
         client.ping()
         wire.armed = True
         service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START + HOUR, now))
