@@ -7,7 +7,7 @@ import structlog
 
 from escalation.config.policy import Severity
 from escalation.incident.model import Detection, Facts
-from escalation.slo import Report, kept, scores
+from escalation.slo import LAST, Report, kept, scores
 from workers.channels.failures import Failed
 from workers.context import Context
 
@@ -30,7 +30,7 @@ class SloBreach:
         objective, redis = self._context.service.company.objective, self._context.redis
         if not objective.open_incident or not redis.set(CHECKED, "1", nx=True, ex=EVERY_SECONDS):
             return
-        report = self._context.store.report(objective, WINDOW, now)
+        report = self._context.store.report(objective, LAST, now)
         if report.met is False:
             self._declare(report, now)
         elif report.met:
