@@ -15,9 +15,9 @@ from slack_sdk import WebClient
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
 from tests.support import profiles
+from tests.support.clock import PushedClock
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
-from tests.support.worker import PushedClock, SlackByClock, Works, redis_of, works_anew
-from tests.support.workspace import Pushed
+from tests.support.worker import SlackByClock, Works, redis_of, works_anew
 
 
 class _Often:
@@ -55,13 +55,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture
-def clock() -> Pushed:
-    return Pushed()
+def clock() -> PushedClock:
+    return PushedClock()
 
 
 @pytest.fixture
-def workspace(clock: Pushed) -> Iterator[RunningWorkspace]:
-    with running(clock=clock, setup=Setup(events=EVENTS)) as place:
+def workspace(clock: PushedClock) -> Iterator[RunningWorkspace]:
+    with running(clock=clock.seconds, setup=Setup(events=EVENTS)) as place:
         yield place
 
 

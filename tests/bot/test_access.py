@@ -12,18 +12,8 @@ from escalation.incident.events import MarkSecurity
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Kind
 from sandbox.server import RunningWorkspace
-from tests.support.bot import (
-    Json,
-    Office,
-    Person,
-    calls,
-    control,
-    eventually,
-    office_in,
-    open_office,
-    patient_workspace,
-    user,
-)
+from tests.support.bot import Json, Office, Person, calls, control, office_in, open_office, patient_workspace, user
+from tests.support.waiting import eventually
 
 SECRET = "zebrafish"
 

@@ -13,7 +13,8 @@ from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
 from escalation.incident.model import EntryKind, Incident, Lead, Status
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Json, Office, calls, control, eventually, office_in, patient_workspace, user
+from tests.support.bot import Json, Office, calls, control, office_in, patient_workspace, user
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

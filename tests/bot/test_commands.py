@@ -11,7 +11,9 @@ from escalation.config.policy import Severity
 from escalation.incident.events import Cancel, FixApplied, Resolve
 from escalation.incident.model import EntryKind, Incident, Status
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, calls, control, eventually, example_company, office_in, patient_workspace, user
+from tests.support.bot import Office, calls, control, office_in, patient_workspace, user
+from tests.support.company import example_company
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

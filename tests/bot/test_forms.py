@@ -16,9 +16,10 @@ from escalation.incident.events import Edit, FixApplied, MarkSecurity, Move, Sta
 from escalation.incident.model import Detection, EntryKind, Lead, Status
 from sandbox.server import RunningWorkspace
 from tests.support.block_kit_schema import problems
-from tests.support.bot import Json, Office, calls, control, eventually, office_in, open_office, patient_workspace, user
+from tests.support.bot import Json, Office, calls, control, office_in, open_office, patient_workspace, user
 from tests.support.incidents import declared, in_status
 from tests.support.story import duty, kars
+from tests.support.waiting import eventually
 
 SERVER_AWAY = "Nothing was recorded"
 

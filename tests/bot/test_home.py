@@ -6,7 +6,8 @@ import pytest
 
 from escalation.incident.events import Acknowledge
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Json, Office, Person, control, eventually, office_in, patient_workspace, user
+from tests.support.bot import Json, Office, Person, control, office_in, patient_workspace, user
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

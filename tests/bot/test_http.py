@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from escalation.incident.events import MarkSecurity
 from escalation.processes import PARTS
 from escalation.storage.heartbeats import SIGNS
-from tests.support.bot import Json, Office, control, eventually, open_office, user
+from tests.support.bot import Json, Office, control, open_office, user
+from tests.support.waiting import eventually
 
 SECRET = "zebrafish"
 

@@ -17,8 +17,9 @@ from escalation.oncall import overrides as arranging
 from escalation.oncall import schedule
 from escalation.oncall.schedule import OncallState, on_duty, shift_at
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, Person, eventually, office_in, patient_workspace, user
+from tests.support.bot import Office, Person, office_in, patient_workspace, user
 from tests.support.story import START
+from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday; Dana's week
 MEMBERS = {"dana": "UDANA", "omar": "UOMAR", "mei": "UMEI"}

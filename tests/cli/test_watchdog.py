@@ -19,8 +19,9 @@ from escalation.incident.events import Acknowledge
 from escalation.incident.model import Facts, Incident
 from escalation.processes import PARTS
 from escalation.service import IncidentService
+from tests.support.clock import PushedClock
 from tests.support.outside_services import MailServer, PagingService
-from tests.support.worker import PushedClock, Works, redis_of, valkey, works
+from tests.support.worker import Works, redis_of, valkey, works
 from tests.workers.test_processes import staffed, until
 from tocsin.cli import main
 from tocsin.config.settings import Environment

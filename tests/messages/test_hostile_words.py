@@ -42,7 +42,7 @@ from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import Notice, Override
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems
-from tests.support.bot import example_company
+from tests.support.company import example_company
 from tests.support.incidents import ahead, with_entry
 from tests.support.profiles import examples, few_of
 from tests.support.story import START, kars

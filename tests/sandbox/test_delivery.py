@@ -11,7 +11,8 @@ from slack_sdk.signature import SignatureVerifier
 
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
-from tests.support.workspace import DANA, GENERAL, MODAL, Json, Pushed, post
+from tests.support.clock import PushedClock
+from tests.support.workspace import DANA, GENERAL, MODAL, Json, post
 
 
 class App:
@@ -68,26 +69,26 @@ async def test_redelivery(workspace: RunningWorkspace) -> None:
     assert (again["payload"], again["envelope_id"] != first["envelope_id"]) == (first["payload"], True)
 
 
-async def test_events_are_repeated(clock: Pushed) -> None:
+async def test_events_are_repeated(clock: PushedClock) -> None:
     """An event nobody acknowledges comes again after one minute and after five, the same event each time."""
-    with running(clock=clock, setup=Setup(ack_seconds=0.05)) as workspace:
+    with running(clock=clock.seconds, setup=Setup(ack_seconds=0.05)) as workspace:
         rows = await unacknowledged(workspace, clock)
     assert [row["retry_attempt"] for row in rows] == [0, 1, 2, 3]
     assert len({row["payload"]["event_id"] for row in rows}) == 1
 
 
-async def unacknowledged(workspace: RunningWorkspace, clock: Pushed) -> list[Json]:
+async def unacknowledged(workspace: RunningWorkspace, clock: PushedClock) -> list[Json]:
     async with App(workspace) as app:
         await asyncio.to_thread(post, workspace, "/ui/home", **{"as": DANA})
         first = await app.receive()
         second = await app.receive()
-        clock.now += 60
+        clock.push(seconds=60)
         third = await app.receive()
-        clock.now += 240
+        clock.push(seconds=240)
         return [first, second, third, await app.receive()]
 
 
-async def test_sockets_can_be_cut_and_refused(workspace: RunningWorkspace, clock: Pushed) -> None:
+async def test_sockets_can_be_cut_and_refused(workspace: RunningWorkspace, clock: PushedClock) -> None:
     """A reset ends the connection; while refusing, no new address is given."""
     async with App(workspace) as app:
         assert (await asyncio.to_thread(post, workspace, "/control/sockets", action="refuse", seconds=30))["ok"]
@@ -95,7 +96,7 @@ async def test_sockets_can_be_cut_and_refused(workspace: RunningWorkspace, clock
     slack = WebClient(base_url=workspace.api_url)
     with pytest.raises(SlackApiError, match="internal_error"):
         slack.apps_connections_open(app_token=workspace.app_token)
-    clock.now += 31
+    clock.push(seconds=31)
     assert slack.apps_connections_open(app_token=workspace.app_token)["ok"]
 
 
@@ -127,7 +128,7 @@ async def opened(workspace: RunningWorkspace) -> str:
     return str(envelope["payload"]["trigger_id"])
 
 
-async def test_triggers(workspace: RunningWorkspace, clock: Pushed) -> None:
+async def test_triggers(workspace: RunningWorkspace, clock: PushedClock) -> None:
     """A trigger works once, for three seconds, and can be expired on demand."""
     slack = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
 
@@ -140,7 +141,7 @@ async def test_triggers(workspace: RunningWorkspace, clock: Pushed) -> None:
     view = slack.views_open(trigger_id=used, view=MODAL)["view"]
     assert error(used) == "exchanged_trigger_id"
     late = await opened(workspace)
-    clock.now += 3.5
+    clock.push(seconds=3.5)
     assert error(late) == "expired_trigger_id"
     expired = await opened(workspace)
     await asyncio.to_thread(post, workspace, "/control/triggers", expire=True)
@@ -151,7 +152,7 @@ async def test_triggers(workspace: RunningWorkspace, clock: Pushed) -> None:
         slack.views_update(view_id=view["id"], view=MODAL, hash=view["hash"])
 
 
-async def test_response_urls(workspace: RunningWorkspace, clock: Pushed) -> None:
+async def test_response_urls(workspace: RunningWorkspace, clock: PushedClock) -> None:
     """A response_url works five times, and for half an hour."""
     async with App(workspace) as app:
         addresses = []
@@ -163,7 +164,7 @@ async def test_response_urls(workspace: RunningWorkspace, clock: Pushed) -> None
             addresses.append(envelope["payload"]["response_url"])
     async with httpx2.AsyncClient(trust_env=False, verify=False) as http:
         used = [(await http.post(addresses[0], json={"text": str(n)})).status_code for n in range(6)]
-        clock.now += 1801
+        clock.push(seconds=1801)
         late = (await http.post(addresses[1], json={"text": "late"})).json()
     assert (used, late["error"]) == ([200] * 5 + [404], "expired_url")
 

@@ -9,7 +9,8 @@ from slack_sdk.errors import SlackApiError
 
 from sandbox.server import RunningWorkspace
 from tests.support import http as wire
-from tests.support.workspace import DANA, GENERAL, Json, Pushed, get, post, texts
+from tests.support.clock import PushedClock
+from tests.support.workspace import DANA, GENERAL, Json, get, post, texts
 
 
 def fault(workspace: RunningWorkspace, **fields: Any) -> Json:
@@ -84,7 +85,7 @@ def test_the_log_counts(workspace: RunningWorkspace, slack: WebClient) -> None:
 
 
 def test_a_channel_takes_a_short_burst_then_one_a_second(
-    workspace: RunningWorkspace, slack: WebClient, clock: Pushed
+    workspace: RunningWorkspace, slack: WebClient, clock: PushedClock
 ) -> None:
     """Posting is limited for each channel, and the wait that was named is enough."""
     post(workspace, "/control/limits", on=True)
@@ -94,7 +95,7 @@ def test_a_channel_takes_a_short_burst_then_one_a_second(
         slack.chat_postMessage(channel=GENERAL, text="x")
     assert refused.value.response["error"] == "ratelimited"
     slack.chat_postMessage(channel="C0RANDOM01", text="elsewhere")
-    clock.now += int(refused.value.response.headers["retry-after"])
+    clock.push(seconds=int(refused.value.response.headers["retry-after"]))
     slack.chat_postMessage(channel=GENERAL, text="x")
 
 

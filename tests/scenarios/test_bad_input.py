@@ -22,8 +22,9 @@ from escalation.incident.effects import SendPage
 from escalation.incident.events import Move
 from escalation.incident.model import PageState, Status
 from tests.bot.test_http import command, post
-from tests.support.bot import Json, Office, control, eventually, everything, open_office, running_bot, user, world
+from tests.support.bot import Json, Office, control, everything, open_office, running_bot, user, world
 from tests.support.stage import Stage, stage
+from tests.support.waiting import eventually
 from tests.support.worker import redis_of, valkey, works
 from tocsin.cli import main
 from tocsin.config.settings import Environment

@@ -41,9 +41,10 @@ from escalation.incident.events import (
     Workaround,
 )
 from escalation.incident.model import Incident, Lead
-from tests.support.bot import Json, eventually, everything, user
+from tests.support.bot import Json, everything, user
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
 from tests.support.stage import Stage, stage
+from tests.support.waiting import eventually
 from tests.support.worker import Works, through, valkey
 from tocsin.cli import main
 from tocsin.run import logs

@@ -14,8 +14,9 @@ from benchmarks.ports import free_port
 from escalation.incident.model import EntryKind
 from tests.scenarios.test_sentinel import BINARIES, answers
 from tests.support.bot import user
+from tests.support.clock import PushedClock
 from tests.support.waiting import eventually
-from tests.support.worker import PushedClock, connect, works
+from tests.support.worker import connect, works
 
 pytestmark = pytest.mark.slow
 

@@ -44,8 +44,9 @@ from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 from escalation.processes import QUEUES
 from tests.scenarios.test_leaks import loud, readable
-from tests.support.bot import Json, Office, calls, eventually, open_office, parts_of, running_bot, user, world
+from tests.support.bot import Json, Office, calls, open_office, parts_of, running_bot, user, world
 from tests.support.outside_services import mail_server, paging_service
+from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, through, valkey, works
 from tocsin.cli import main
 from tocsin.config.settings import Environment

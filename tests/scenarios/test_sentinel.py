@@ -26,9 +26,10 @@ from sandbox.server import RunningWorkspace
 from tests.cli.test_redis import settings as settings
 from tests.support import http
 from tests.support.bot import Person
+from tests.support.company import example
 from tests.support.story import kars
 from tests.support.waiting import eventually
-from tests.support.worker import Works, example, works
+from tests.support.worker import Works, works
 from tests.workers.test_processes import PATIENCE, until
 from tocsin.config.settings import Environment, Settings
 from tocsin.doctor import redis_checks

@@ -24,8 +24,10 @@ from escalation.storage.alarms import alarms, ready
 from escalation.storage.indexes import ALARMS, ALL, OPEN
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
-from tests.support.bot import eventually, open_office
-from tests.support.worker import BACKENDS, PushedClock, Works, redis_of, valkey, works
+from tests.support.bot import open_office
+from tests.support.clock import PushedClock
+from tests.support.waiting import eventually
+from tests.support.worker import BACKENDS, Works, redis_of, valkey, works
 from tocsin.cli import main
 from tocsin.doctor import redis_checks
 from workers import jobs

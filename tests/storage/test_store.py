@@ -25,8 +25,10 @@ from escalation.service import IncidentService
 from escalation.storage.alarms import Commit, alarms
 from escalation.storage.indexes import ALARMS
 from escalation.storage.store import MOST_LOST, Store
+from tests.support.clock import PushedClock
+from tests.support.company import example
 from tests.support.story import START, kars
-from tests.support.worker import BACKENDS, PushedClock, connect, example, redis_of, valkey, works
+from tests.support.worker import BACKENDS, connect, redis_of, valkey, works
 from workers.queue import outbox
 
 HOUR = timedelta(hours=1)

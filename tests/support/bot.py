@@ -1,22 +1,18 @@
 """A bot at work against a local workspace, and people who use it: for tests of what is seen in Slack."""
 
 import asyncio
-import functools
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from unittest.mock import patch
 
 import fakeredis
 import httpx2
-import yaml
 from redis import Redis
 from slack_sdk import WebClient
 
@@ -35,57 +31,13 @@ from sandbox.server import RunningWorkspace
 from sandbox.server import running as running_workspace
 from sandbox.setup import Setup
 from tests.support import http as wire
-from tests.support.story import START, kars
+from tests.support.clock import PushedClock
+from tests.support.company import example_company, user
+from tests.support.story import kars
+from tests.support.waiting import WITHIN, eventually
 
-EXAMPLE = Path(__file__).parents[2] / "tocsin" / "example.yml"
-PATIENCE = 20.0  # seconds until a test gives up waiting for what should have come at once: machines can be busy
+PATIENCE = WITHIN
 Json = dict[str, Any]
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T | None]) -> T:
-    """What `look` finds, once it finds something true; AssertionError when it does not in time."""
-    ends = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < ends, "waited in vain"
-        time.sleep(0.02)
-    return found
-
-
-def user(key: str) -> str:
-    """`dana` -> the member id that the local workspace gives her."""
-    return f"U0{key.upper():0<7}1"
-
-
-def example_company(**changes: Any) -> Company:
-    """The shipped example, with member ids in place of addresses, so that nobody has to be looked up."""
-    return _unchanged_company() if not changes else _validated(changes)
-
-
-@functools.cache
-def _unchanged_company() -> Company:
-    return _validated({})
-
-
-def _validated(changes: Json) -> Company:
-    people = {key: {"slack": user(key)} for key in shipped()["people"]}
-    return Company.model_validate(shipped() | {"people": people} | changes)
-
-
-@functools.cache
-def shipped() -> Json:
-    """The shipped example as it stands in its file."""
-    return dict(yaml.safe_load(EXAMPLE.read_text()))
-
-
-class Clock:
-    """A clock that is pushed."""
-
-    def __init__(self, now: datetime = START) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @dataclass
@@ -96,7 +48,7 @@ class World:
     store: Store
     service: IncidentService
     company: Company
-    clock: Clock
+    clock: PushedClock
 
     @property
     def only(self) -> Incident:
@@ -108,7 +60,7 @@ class World:
 def world(redis: Redis | None = None, **changes: Any) -> World:
     """A fresh world; `changes` replace parts of the example company."""
     redis = redis or fakeredis.FakeRedis()
-    company, clock, store = example_company(**changes), Clock(), Store(redis, lambda pipe, changes: None)
+    company, clock, store = example_company(**changes), PushedClock(), Store(redis, lambda pipe, changes: None)
     return World(redis, store, IncidentService(store, company, kars(), clock), company, clock)
 
 

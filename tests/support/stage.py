@@ -14,9 +14,12 @@ from escalation.config.company import Company
 from escalation.engine.checkpoints import alarms
 from escalation.incident.events import Move
 from escalation.incident.model import Incident, Status
-from tests.support.bot import BotAtWork, Json, Person, eventually, everything, patient_workspace, running_bot, user
+from tests.support.bot import BotAtWork, Json, Person, everything, patient_workspace, running_bot, user
+from tests.support.clock import PushedClock
+from tests.support.company import example
 from tests.support.story import START
-from tests.support.worker import PushedClock, Works, example, redis_of, works
+from tests.support.waiting import eventually
+from tests.support.worker import Works, redis_of, works
 
 
 @dataclass

@@ -4,16 +4,19 @@ import fcntl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 WITHIN = 20.0  # seconds; generous, for machines that do other things as well
+T = TypeVar("T")
 
 
-def eventually(seen: Callable[[], object], what: str = "") -> None:
-    """Return once `seen` is true; fail after the deadline."""
+def eventually(look: Callable[[], T | None], what: str = "it never happened") -> T:
+    """What `look` finds, once it finds something true; fails after the deadline."""
     deadline = time.monotonic() + WITHIN
-    while not seen():
-        assert time.monotonic() < deadline, what or "it never happened"
-        time.sleep(0.01)
+    while not (found := look()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+    return found
 
 
 def is_held(lock: Path) -> bool:

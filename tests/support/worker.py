@@ -5,13 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import fakeredis
-import yaml
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -25,6 +22,8 @@ from escalation.service import IncidentService
 from escalation.storage.indexes import METRICS
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
+from tests.support.clock import PushedClock
+from tests.support.company import example
 from tests.support.http import web
 from tests.support.pump import Pump
 from tests.support.story import START, kars
@@ -34,26 +33,7 @@ from workers.channels.slack import SlackClient
 from workers.context import Context
 from workers.queue import outbox
 
-EXAMPLE = Path(__file__).parents[2] / "tocsin" / "example.yml"
 BACKENDS = ("fakeredis", "valkey")
-
-
-class PushedClock:
-    """Stands still until it is pushed."""
-
-    def __init__(self, at: datetime = START) -> None:
-        self.now = at
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def seconds(self) -> float:
-        """The same for those who count seconds since 1970."""
-        return self.now.timestamp()
-
-    def push(self, **length: float) -> datetime:
-        self.now += timedelta(**length)
-        return self.now
 
 
 @functools.cache
@@ -83,11 +63,6 @@ def redis_of(backend: str) -> "Iterator[Redis]":
     finally:
         redis.flushall()
         redis.close()
-
-
-@functools.cache
-def example() -> Company:
-    return Company.model_validate(yaml.safe_load(EXAMPLE.read_text()))
 
 
 @dataclass

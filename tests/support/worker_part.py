@@ -5,7 +5,8 @@ from typing import Any
 
 from escalation.service import IncidentService
 from escalation.storage.store import Store
-from tests.support.worker import connect, example, kars
+from tests.support.company import example
+from tests.support.worker import connect, kars
 from workers.channels import Channels
 from workers.channels.slack import SlackClient
 from workers.context import Context

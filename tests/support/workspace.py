@@ -18,16 +18,6 @@ MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "Form"}, "bloc
 Json = dict[str, Any]
 
 
-class Pushed:
-    """A clock that only moves when it is pushed."""
-
-    def __init__(self) -> None:
-        self.now = 1_734_535_200.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def post(workspace: RunningWorkspace, path: str, **body: Any) -> Json:
     answer: Json = web.post(f"{workspace.url}{path}", json=body).json()
     return answer

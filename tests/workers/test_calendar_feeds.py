@@ -17,8 +17,9 @@ from bot.render.mrkdwn import plain
 from bot.render.oncall import Board
 from escalation.config.company import Company, Directory
 from escalation.oncall.schedule import on_duty
+from tests.support.clock import PushedClock
 from tests.support.profiles import examples
-from tests.support.worker import PushedClock, Works, works
+from tests.support.worker import Works, works
 from workers.recurring import calendar_feeds
 from workers.recurring.calendar_feeds import CalendarEvent, CalendarFeeds, FeedProblem, fetch, read, shifts
 

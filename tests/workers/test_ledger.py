@@ -13,9 +13,10 @@ from escalation.incident.model import Facts
 from escalation.slo import Objective, Record, Report, Row, What, decode, encode
 from escalation.storage.indexes import METRICS
 from escalation.storage.store import LEDGER
+from tests.support.company import example
 from tests.support.http import web
 from tests.support.story import START
-from tests.support.worker import BACKENDS, Works, example, redis_of, works
+from tests.support.worker import BACKENDS, Works, redis_of, works
 from workers import jobs
 from workers.queue import ledger
 from workers.recurring import slo_breach

@@ -12,8 +12,10 @@ from escalation.incident.effects import PageBy
 from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import EntryKind, PageState
 from escalation.messages.mail import Letter
+from tests.support.clock import PushedClock
+from tests.support.company import example
 from tests.support.outside_services import CERTIFICATE, MailServer, PagingService, mail_server
-from tests.support.worker import PushedClock, SlackByClock, Works, example, redis_of, through, works
+from tests.support.worker import SlackByClock, Works, redis_of, through, works
 from tocsin.config.settings import Environment, SettingsError, read
 from tocsin.run import channels
 from workers.channels.failures import Failed, Kind

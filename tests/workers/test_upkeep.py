@@ -29,8 +29,9 @@ from escalation.oncall.schedule import OncallState, on_duty
 from escalation.service import IncidentService
 from escalation.storage.store import UPKEEP
 from tests.support.block_kit_schema import problems
+from tests.support.clock import PushedClock
 from tests.support.profiles import examples
-from tests.support.worker import PushedClock, Works, redis_of, through, works
+from tests.support.worker import Works, redis_of, through, works
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed
 from workers.queue.rq import queue
