@@ -7,39 +7,24 @@ import pytest
 
 from escalation.config.business_time import Calendar
 from escalation.config.policy import Means
+from escalation.incident import events
 from escalation.incident.effects import Place, SendPage, Tell
-from escalation.incident.events import (
-    Acknowledge,
-    Cancel,
-    Escalate,
-    FixApplied,
-    FixFailed,
-    MoveEvent,
-    PostUpdate,
-    Reopen,
-    Resolve,
-    Reviewed,
-    RootCause,
-    Schedule,
-    Verify,
-    Workaround,
-)
 from escalation.incident.model import CheckpointKind, EntryKind
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.times import parse_duration
 from tests.support.story import START, Story
 
 HOUR, DAY = 60, 1440
-ACK = Acknowledge(by="UONCALL")
-CAUSE = RootCause(by="UONCALL", cause="Connection pool exhausted")
-WORKAROUND = Workaround(by="UONCALL", text="Rolled back")
-FIX = FixApplied(by="UONCALL")
-FAILED = FixFailed(by="UONCALL")
-RESOLVE = Resolve(by="UONCALL", summary="Pool exhausted", resolution="Bigger pool")
-CANCEL = Cancel(by="UONCALL", why="a test alert")
-REOPEN = Reopen(by="UREPORTER")
-SCHEDULE = Schedule(by="UCHECKOUT", when="sprint 12")
-Script = list[tuple[float, MoveEvent]]
+ACK = events.Acknowledge(by="UONCALL")
+CAUSE = events.RootCause(by="UONCALL", cause="Connection pool exhausted")
+WORKAROUND = events.Workaround(by="UONCALL", text="Rolled back")
+FIX = events.FixApplied(by="UONCALL")
+FAILED = events.FixFailed(by="UONCALL")
+RESOLVE = events.Resolve(by="UONCALL", summary="Pool exhausted", resolution="Bigger pool")
+CANCEL = events.Cancel(by="UONCALL", why="a test alert")
+REOPEN = events.Reopen(by="UREPORTER")
+SCHEDULE = events.Schedule(by="UCHECKOUT", when="sprint 12")
+Script = list[tuple[float, events.MoveEvent]]
 Log = list[tuple[float, str]]
 
 
@@ -191,7 +176,13 @@ P1_STORIES: list[tuple[str, Script, Log]] = [
     ("cancelled", [(30, CANCEL)], []),
     (
         "escalated by hand to the manager",
-        [(5, ACK), (6, Escalate(by="UONCALL")), (7, Escalate(by="UONCALL")), (8, Escalate(by="UONCALL")), (59, CANCEL)],
+        [
+            (5, ACK),
+            (6, events.Escalate(by="UONCALL")),
+            (7, events.Escalate(by="UONCALL")),
+            (8, events.Escalate(by="UONCALL")),
+            (59, CANCEL),
+        ],
         [(6, "page UBACKUP"), (7, "page UCHECKOUT"), (8, "page UMANAGER"), (8, "room")],
     ),
     (
@@ -311,7 +302,7 @@ def test_a_ticket_goes_from_open_to_closed() -> None:
     """Open, scheduled, fixed, verified, closed."""
     story = told("P2", [], 10)
     states = [ticket_state(story.incident)]
-    for event in (SCHEDULE, FIX, Verify(by="UONCALL"), RESOLVE):
+    for event in (SCHEDULE, FIX, events.Verify(by="UONCALL"), RESOLVE):
         states.append(ticket_state(story.do(event).incident))
     assert states == list(TicketState)
 
@@ -369,7 +360,7 @@ def test_updates_are_asked_for_at_the_pace_of_the_severity(severity: str, minute
 @pytest.mark.parametrize("severity", ["P0", "P1", "P2", "P3"])
 def test_a_broken_promise_of_an_update_is_on_the_timeline(severity: str) -> None:
     """Whoever promised the next update by name is named when it does not come, whatever the severity."""
-    update = PostUpdate(by="UDEVOPS", progress="Restoring", next_in=parse_duration("20m"))
+    update = events.PostUpdate(by="UDEVOPS", progress="Restoring", next_in=parse_duration("20m"))
     story = Story(severity).do(ACK).until(5).do(update).until(26)
     [(minute, entry)] = story.entries(EntryKind.UPDATE_DUE)
     assert (minute, entry.fields["promised_by"]) == (25, "UDEVOPS")
@@ -412,7 +403,7 @@ def test_which_incidents_need_a_review(severity: str, minute: float, facts: dict
 
 def test_a_review_is_held_once_it_is_over() -> None:
     """It is on the record with who held it and what came of it; a ticket may be reviewed as well."""
-    story = told("P2", [(10, RESOLVE), (100, Reviewed(by="UMANAGER", text="More tests"))], 101)
+    story = told("P2", [(10, RESOLVE), (100, events.Reviewed(by="UMANAGER", text="More tests"))], 101)
     assert story.incident.reviewed
     assert story.minutes(EntryKind.REVIEWED) == [100]
 
@@ -421,7 +412,7 @@ def test_a_review_is_held_once_it_is_over() -> None:
 def test_unanswered_pages_are_repeated(severity: str) -> None:
     """Every 5 or 15 minutes, three times; a ticket's lead is paged once."""
     every = {"P0": 5, "P1": 15}[severity]
-    story = Story(severity).do(Acknowledge(by="UREPORTER")).until(70)
+    story = Story(severity).do(events.Acknowledge(by="UREPORTER")).until(70)
     assert story.minutes(EntryKind.REPEATED)[:3] == [every, 2 * every, 3 * every]
 
 

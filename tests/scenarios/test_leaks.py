@@ -21,25 +21,8 @@ import structlog
 from click.testing import CliRunner
 
 from escalation.config.policy import OtherWays, Severity, Via
-from escalation.incident.events import (
-    ChangeSeverity,
-    Edit,
-    Escalate,
-    FixApplied,
-    FixFailed,
-    Move,
-    PagePeople,
-    PostUpdate,
-    Reopen,
-    Resolve,
-    Reviewed,
-    RootCause,
-    Schedule,
-    StartFix,
-    TakeLead,
-    Verify,
-    Workaround,
-)
+from escalation.incident import events
+from escalation.incident.events import Move
 from escalation.incident.model import Incident, Lead
 from tests.support.bot import Json, everything, user
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
@@ -207,7 +190,7 @@ def marked_later(watch: Watch, severity: str) -> None:
     assert paula.submit(paula.modal("Declare"), severity=severity, flags=FLAGS, **public) == {"ok": True}
     watch.works.run()
     watch.play.press("paula", Move.SECURITY, why=said("marked"))
-    watch.do(Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k != "service"}))
+    watch.do(events.Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k != "service"}))
 
 
 def outsiders_try(watch: Watch, *keys: str) -> None:
@@ -246,30 +229,30 @@ def handled(watch: Watch) -> None:
     """Everything that can be said is said, and time passes."""
     member, omar = user(key_of(watch.private)), user("omar")
     policies = watch.works.service.policy.severities
-    watch.do(PagePeople(by=member, people=(user("sam"),), why=said("paged")))
-    watch.do(RootCause(by=member, cause=said("cause")))
-    watch.do(Workaround(by=member, text=said("workaround")))
+    watch.do(events.PagePeople(by=member, people=(user("sam"),), why=said("paged")))
+    watch.do(events.RootCause(by=member, cause=said("cause")))
+    watch.do(events.Workaround(by=member, text=said("workaround")))
     texts = {name: said(name) for name in ("progress", "next_steps", "eta", "impact", "public_wording")}
-    watch.do(PostUpdate(by=member, **texts))
-    watch.do(Edit(by=member, title=said("other title"), impact=said("other impact"), description=said("more")))
-    watch.do(TakeLead(by=member, lead=Lead.SCRIBE, to=omar))
-    watch.do(StartFix(by=member, text=said("fix")))
-    watch.do(FixApplied(by=member, text=said("applied")))
-    watch.do(FixFailed(by=member, text=said("failed")))
-    watch.do(Escalate(by=member, why=said("escalated")))
-    watch.do(ChangeSeverity(by=member, policy=policies[Severity.P3], why=said("lower")))
-    watch.do(Schedule(by=member, when=said("sprint")))
-    watch.do(FixApplied(by=member, text=said("again")))
-    watch.do(Verify(by=member, text=said("verified")))
+    watch.do(events.PostUpdate(by=member, **texts))
+    watch.do(events.Edit(by=member, title=said("other title"), impact=said("other impact"), description=said("more")))
+    watch.do(events.TakeLead(by=member, lead=Lead.SCRIBE, to=omar))
+    watch.do(events.StartFix(by=member, text=said("fix")))
+    watch.do(events.FixApplied(by=member, text=said("applied")))
+    watch.do(events.FixFailed(by=member, text=said("failed")))
+    watch.do(events.Escalate(by=member, why=said("escalated")))
+    watch.do(events.ChangeSeverity(by=member, policy=policies[Severity.P3], why=said("lower")))
+    watch.do(events.Schedule(by=member, when=said("sprint")))
+    watch.do(events.FixApplied(by=member, text=said("again")))
+    watch.do(events.Verify(by=member, text=said("verified")))
 
 
 def ended(watch: Watch) -> None:
     member = user(key_of(watch.private))
     words = {name: said(name) for name in ("summary", "resolution", "verification", "final_impact", "next_steps")}
-    watch.do(Resolve(by=member, **words))
-    watch.do(Reopen(by=member, why=said("reopened")))
-    watch.do(Resolve(by=member, **words))
-    watch.do(Reviewed(by=member, text=said("review")))
+    watch.do(events.Resolve(by=member, **words))
+    watch.do(events.Reopen(by=member, why=said("reopened")))
+    watch.do(events.Resolve(by=member, **words))
+    watch.do(events.Reviewed(by=member, text=said("review")))
 
 
 def until(watch: Watch, minutes: int) -> None:
