@@ -112,7 +112,7 @@ def _resting(incident: Incident) -> set[tuple[CheckpointKind, str]]:
 
 def unsaid(plan: PlannedCheckpoint | Communication, incident: Incident) -> bool:
     """Whether it waits for something that nobody said of the incident yet."""
-    return not all(incident.facts.said(what) for what in plan.only_if)
+    return bool(plan.only_if) and not all(incident.facts.said(what) for what in plan.only_if)
 
 
 def alarms(incident: Incident) -> dict[str, datetime]:
