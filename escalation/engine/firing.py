@@ -39,6 +39,9 @@ def _missed(incident: Incident, checkpoint: Checkpoint) -> str:
 
 def fire_due(change: Change) -> None:
     """Fire whatever is due, in order. What the first makes moot the second finds moot."""
+    if not due(change.incident, change.now):
+        return
+    change.prune()  # what is moot before any of it fires stays so, whatever fires
     together: dict[CheckpointKind, list[Checkpoint]] = {kind: [] for kind in _FIRE_TOGETHER}
     for checkpoint in due(change.incident, change.now):
         change.remove(checkpoint)

@@ -1,8 +1,10 @@
 """Two versions side by side: what an older one wrote is brought up to date, what a newer one wrote is left to it."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,16 @@ import sandbox.server
 from bot.access import UPGRADING
 from bot.http.health import exposition
 from escalation.config.policy import Severity
+from escalation.engine.checkpoints import due
 from escalation.errors import TooNew
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Resolve
 from escalation.incident.model import STATE_VERSION, EntryKind, Incident, Status
 from escalation.service import IncidentService
+from escalation.slo import Objective, What, decode
 from escalation.storage import migrations
 from escalation.storage.alarms import alarms, ready
 from escalation.storage.indexes import ALARMS, ALL, OPEN
-from escalation.storage.store import Store
+from escalation.storage.store import DIRECTORY, DUTY, Store
 from sandbox.server import RunningWorkspace
 from tests.support.bot import open_office
 from tests.support.clock import PushedClock
@@ -36,7 +40,12 @@ from workers.clock.ticker import tick
 from workers.queue import outbox
 from workers.queue.rq import registry_key
 
-V1 = (Path(__file__).parents[1] / "data" / "incident-v1.json").read_bytes()
+DATA = Path(__file__).parents[1] / "data"
+V1 = (DATA / "incident-v1.json").read_bytes()
+# All of Redis in the middle of a P0: key -> [type, value], each byte as one character.
+# It was written before escalation/ had packages of its own.
+STATE_3 = json.loads((DATA / "redis-state-3.json").read_text())
+STATE_3_AT = datetime(2024, 12, 18, 16, 32, 44, 250000, UTC)
 NEWER = 99
 Office = tuple[RunningWorkspace, PushedClock]
 
@@ -134,16 +143,68 @@ def test_an_unknown_field_in_our_own_version_is_refused() -> None:
         migrations.read(json.dumps(document).encode())
 
 
+def restore(redis: Redis, state: dict[str, Any]) -> None:
+    """Put a whole state into an empty Redis."""
+
+    def raw(value: Any) -> Any:
+        return value.encode("latin-1") if isinstance(value, str) else value
+
+    for name, (kind, value) in state.items():
+        match kind:
+            case "string":
+                redis.set(name, raw(value))
+            case "hash":
+                redis.hset(name, mapping={raw(k): raw(v) for k, v in value.items()})
+            case "set":
+                redis.sadd(name, *map(raw, value))
+            case "zset":
+                redis.zadd(name, {raw(k): v for k, v in value.items()})
+            case "stream":
+                for at, fields in value:
+                    redis.xadd(name, {raw(k): raw(v) for k, v in fields.items()}, id=at)
+
+
+def test_what_the_same_version_wrote_is_read_and_written_alike(old: Works) -> None:
+    """Field by field: an older process beside this one can read all that this one writes."""
+    restore(old.redis, STATE_3)
+    raw = STATE_3["tocsin:incident:INC-20241218-001"][1]
+    assert json.loads(migrations.write(migrations.read(raw.encode("latin-1")))) == json.loads(raw.encode("latin-1"))
+    for read, key in ((old.store.duty, DUTY), (old.store.directory, DIRECTORY)):
+        assert json.loads(read().model_dump_json()) == json.loads(STATE_3[key][1])
+    records = [r for _, fields in STATE_3["tocsin:ledger"][1] for line in fields.values() for r in decode(line)]
+    assert {r.what for r in records} == set(What)
+    assert old.store.report(Objective(), timedelta(days=30), STATE_3_AT).rows
+
+
+def test_jobs_and_sends_under_way_are_finished_by_this_one(sending: Works) -> None:
+    """A worker of this version over the Redis of an older one: pages that failed go out, checkpoints fire in time."""
+    restore(sending.redis, STATE_3)
+    sending.clock.now = STATE_3_AT
+    incident = sending.store.get("INC-20241218-001")
+    assert len(ready(incident)) == 3
+    sending.run_for(10)
+    assert not ready(sending.now(incident))
+    sending.clock.push(minutes=6)
+    repeats = {c.id for c in due(incident, sending.clock())}
+    assert len(repeats) == 3
+    sending.run_for(5)
+    assert not repeats & {c.id for c in sending.now(incident).checkpoints}
+    assert Counter("no answer to 2" in m["text"] for m in sending.directs()) == {True: 4, False: 1}
+    sending.service.handle(incident.id, Resolve(by="U0DANA0001", summary="Back", resolution="Restarted"))
+    sending.run_for(5)
+    assert sending.settled(incident).status is Status.RESOLVED
+
+
 # What a newer version wrote -------------------------------------------------------------------------------------------
 
 
-def due(parts: Works, incident: Incident) -> str:
+def first_due(parts: Works, incident: Incident) -> str:
     return min(incident.checkpoints, key=lambda c: c.due).id
 
 
 DEEDS: dict[str, Callable[[Works, Incident], Any]] = {
-    "a checkpoint": lambda old, i: jobs.checkpoint_due(i.id, due(old, i)),
-    "many checkpoints": lambda old, i: jobs.checkpoints_due([(i.id, due(old, i))]),
+    "a checkpoint": lambda old, i: jobs.checkpoint_due(i.id, first_due(old, i)),
+    "many checkpoints": lambda old, i: jobs.checkpoints_due([(i.id, first_due(old, i))]),
     "a delivery": lambda old, i: jobs.deliver(list(ready(i))),
     "a sweep": lambda old, i: Sweep(old.redis, old.store).repair_lost(old.clock()),
     "a list": lambda old, i: old.store.open_incidents() and old.store.recent(),
