@@ -1,1 +1,1 @@
-"""People and machines talking to us: the Slack app and the web app."""
+"""Inbound requests: the Slack app and the web app."""

@@ -1,4 +1,4 @@
-"""Who somebody is, whether they may, and what they may see; and threads for work that waits for Redis."""
+"""Permission checks for every request, reads of incidents that a requester may see, and threads for calls to Redis."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -22,27 +22,27 @@ from escalation.oncall.roster import Roster
 from escalation.storage.store import MOST_LISTED
 from escalation.values import PersonId
 
-THREADS = 16  # calls of the service or the store at one time: each is a few round trips to Redis
+THREADS = 16  # concurrent calls of the service or the store: each is a few round trips to Redis
 UPGRADING = "Tocsin is being upgraded; try again in a moment."
-RECENT = 50  # incidents, open or closed, to choose from
+MAX_RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
 audit = structlog.get_logger("audit")
 
 
 class StoreUnavailable(Exception):
-    """Redis does not answer: as far as we know, nothing was recorded."""
+    """Redis is unavailable: as far as we know, nothing was recorded."""
 
 
 @dataclass(frozen=True)
 class Requester:
-    """Who sends a command, a click or a form, by the payload; `team` is the workspace they belong to."""
+    """The person who sent a command, a click or a form; `team` is the id of their workspace."""
 
     id: PersonId
     team: str = ""
 
 
-def requester(body: dict[str, Any]) -> Requester:
-    """Of a command, an interaction or an event."""
+def requester_of(body: dict[str, Any]) -> Requester:
+    """Return the requester of a command, an interaction or an event, from its payload."""
     user = body.get("user")
     if isinstance(user, dict):
         return Requester(user["id"], user.get("team_id") or (body.get("team") or {}).get("id", ""))
@@ -51,95 +51,102 @@ def requester(body: dict[str, Any]) -> Requester:
 
 
 class Access:
-    """Everything that is done goes through `admit`; everything that is shown, through `see` or one of its kind."""
+    """Gate to the service and the store.
+
+    Every change goes through `admit`; every incident that is shown, through `see`, `visible_to` or what builds on them.
+    """
 
     def __init__(self, deps: BotDeps, client: AsyncWebClient) -> None:
         self.deps = deps
         self.client = client
         self.directory = Directory()
-        self.members = Members(client, self._colleagues)
+        self.members = Members(client, self._known_members)
         self.ack_first = AckFirst()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="access")
 
-    def _colleagues(self) -> frozenset[PersonId]:
+    def _known_members(self) -> frozenset[PersonId]:
         configured = (p.slack for p in self.deps.company.people.values() if p.slack)
         return frozenset({*configured, *self.directory.people.values(), *self.directory.names})
 
-    async def run(self, work: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Run work with the service or the store in a thread.
+    async def run(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
+        """Run a call of the service or the store in a thread.
 
-        StoreUnavailable when Redis does not answer; Refused during an upgrade.
+        Raises StoreUnavailable when Redis does not answer, Refused during an upgrade.
         """
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, partial(work, *args, **named))
+            return await loop.run_in_executor(self._threads, partial(function, *args, **named))
         except RedisError as error:
             raise StoreUnavailable from error
-        except TooNew as newer:
-            raise Refused(UPGRADING) from newer
+        except TooNew as too_new:
+            raise Refused(UPGRADING) from too_new
 
     def close(self) -> None:
+        """Stop the threads; calls that have not begun are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    # Seeing ------------------------------------------------------------------------------------------------------
+    # Reading -----------------------------------------------------------------------------------------------------
 
     async def incident(self, incident_id: str) -> Incident:
-        """NotFound (a KeyError with words) when there is none of that id. Not for the eyes of anybody yet."""
+        """Read an incident without any permission check. Raises NotFound (a KeyError with words) for an unknown id."""
         return await self.run(self.deps.store.get, incident_id)
 
-    async def see(self, who: Requester, incident_id: str) -> Incident:
+    async def see(self, requester: Requester, incident_id: str) -> Incident:
+        """Read an incident for a requester. Raises Refused when they may not see it, NotFound for an unknown id."""
         incident = await self.incident(incident_id)
-        await self.admit("see", who, incident)
+        await self.admit("see", requester, incident)
         return incident
 
-    async def seen_by(self, who: Requester, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
-        """Those that somebody may know of."""
-        asked = tuple(incidents)
-        answers = await asyncio.gather(*(self._knows(who, incident) for incident in asked))
-        return tuple(incident for incident, known in zip(asked, answers, strict=True) if known)
+    async def visible_to(self, requester: Requester, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+        """Filter incidents to those that a requester may see."""
+        candidates = tuple(incidents)
+        visible = await asyncio.gather(*(self._may_see(requester, incident) for incident in candidates))
+        return tuple(incident for incident, may_see in zip(candidates, visible, strict=True) if may_see)
 
-    async def _knows(self, who: Requester, incident: Incident) -> bool:
-        return sees(who.id, incident, in_room=False) or await self._in_room(incident, who.id)
+    async def _may_see(self, requester: Requester, incident: Incident) -> bool:
+        return sees(requester.id, incident, in_room=False) or await self._in_room(incident, requester.id)
 
-    async def of_room(self, channel: str) -> Incident | None:
-        """The incident whose war room this is, or was. Not for the eyes of anybody yet."""
+    async def incident_of_room(self, channel: str) -> Incident | None:
+        """Find the incident of a war room, present or former, without any permission check."""
         return await self.run(self.deps.store.of_room, channel)
 
-    async def open_incidents(self, who: Requester) -> tuple[Incident, ...]:
-        """The newest first; MOST_LISTED at the most, of the worst severities."""
-        await self.admit("see", who)
-        return await self.seen_by(who, await self.run(self.deps.store.open_incidents, MOST_LISTED))
+    async def open_incidents(self, requester: Requester) -> tuple[Incident, ...]:
+        """List the open incidents that a requester may see, newest first; of many, the MOST_LISTED most severe."""
+        await self.admit("see", requester)
+        return await self.visible_to(requester, await self.run(self.deps.store.open_incidents, MOST_LISTED))
 
-    async def recent(self, who: Requester) -> tuple[Incident, ...]:
-        """Open or closed, the newest first."""
-        await self.admit("see", who)
-        return await self.seen_by(who, await self.run(self.deps.store.recent, RECENT))
+    async def recent(self, requester: Requester) -> tuple[Incident, ...]:
+        """List the latest incidents that a requester may see, open or closed, newest first; MAX_RECENT at most."""
+        await self.admit("see", requester)
+        return await self.visible_to(requester, await self.run(self.deps.store.recent, MAX_RECENT))
 
     async def roster(self) -> Roster:
-        """Who is on call now."""
+        """Read who is on call now."""
         service = self.deps.service
         return await self.run(lambda: service.roster(service.clock()))
 
     # Permission --------------------------------------------------------------------------------------------------
 
-    async def admit(self, what: Action, who: Requester, incident: Incident | None = None) -> None:
-        """The one place where somebody is let in or turned away."""
+    async def admit(self, action: Action, requester: Requester, incident: Incident | None = None) -> None:
+        """Check permission; the only place that does. Raises Refused, after a line in the audit log."""
         try:
-            actor = await self.members.actor(who.id, who.team)
-            await self._check(what, actor, incident)
+            actor = await self.members.actor(requester.id, requester.team)
+            await self._check(action, actor, incident)
         except Refused:
-            audit.warning("refused", deed=str(what), person=who.id, team=who.team, incident=incident and incident.id)
+            audit.warning(
+                "refused", deed=str(action), person=requester.id, team=requester.team, incident=incident and incident.id
+            )
             raise
 
-    async def _check(self, what: Action, actor: Actor, incident: Incident | None) -> None:
+    async def _check(self, action: Action, actor: Actor, incident: Incident | None) -> None:
         permissions = self.deps.company.permissions
-        narrowed = actor.kind is Kind.MEMBER and str(what) in permissions
-        roster = await self.roster() if narrowed else Roster()
+        restricted = actor.kind is Kind.MEMBER and str(action) in permissions
+        roster = await self.roster() if restricted else Roster()
         in_room = incident is not None and await self._in_room(incident, actor.id)
-        check(what, actor, incident, roster, permissions, in_room)
+        check(action, actor, incident, roster, permissions, in_room)
 
     async def _in_room(self, incident: Incident, person: PersonId) -> bool:
-        """Whether somebody is a member of the room; asked for private incidents only."""
+        """True if somebody is a member of a private incident's war room; Slack is not asked about public ones."""
         if not incident.private or incident.room is None:
             return False
         return await self.members.in_room(incident.room.channel, person)

@@ -1,4 +1,4 @@
-"""The Bolt app: registrations only."""
+"""The Bolt app: registration of listeners."""
 
 import re
 import traceback
@@ -19,7 +19,7 @@ from bot.handlers.commands import Commands
 from bot.handlers.home import Home
 from bot.handlers.oncall import ACTIONS, OnCall
 from bot.handlers.perform import Perform
-from bot.handlers.reply import Reply, says
+from bot.handlers.reply import Reply, short_message
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
 from bot.moves import catalog, declare
@@ -27,62 +27,63 @@ from bot.render.button_value import MORE
 from escalation.incident.events import Move
 
 COMMAND = "/incident"
-UNFORESEEN = "Something went wrong on our side, and it was logged. See whether it was done before you try again."
+UNEXPECTED = "Something went wrong on our side, and it was logged. See whether it was done before you try again."
 log = structlog.get_logger("bot")
 
 
 def build(access: Access, signing_secret: str = "") -> AsyncApp:
-    """`signing_secret` verifies requests over HTTP; Socket Mode needs none."""
+    """Build the Bolt app. `signing_secret` verifies requests over HTTP; Socket Mode needs none."""
     app = AsyncApp(
-        client=_nobodys(access.client),
-        authorize=_known(access.deps.bot_token),
+        client=_without_token(access.client),
+        authorize=_authorize_with(access.deps.bot_token),
         signing_secret=signing_secret,
         name="tocsin",
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
     perform, oncall = Perform(access), OnCall(access)
-    commands, submits, buttons, menu = (
+    commands, submissions, buttons, shortcuts_menu = (
         Commands(access, perform, oncall),
         Submissions(access, perform),
         Buttons(access, perform),
         Shortcuts(access),
     )
     app.command(COMMAND)(commands.on_command)
-    app.view(declare.CALLBACK)(submits.on_declare)
-    app.view(re.compile(f"^{catalog.CALLBACK}"))(submits.on_move)
-    app.action(declare.PICKED)(submits.on_severity)
-    app.action(shortcuts.DECLARE)(menu.on_declare)
+    app.view(declare.CALLBACK)(submissions.on_declare)
+    app.view(re.compile(f"^{catalog.CALLBACK}"))(submissions.on_move)
+    app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
+    app.action(shortcuts.DECLARE)(shortcuts_menu.on_declare)
     app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)
     app.action(re.compile(ACTIONS))(oncall.on_action)
     app.action(re.compile(""))(buttons.on_other)
-    app.global_shortcut(shortcuts.DECLARE)(menu.on_declare)
-    app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(menu.on_message)
+    app.global_shortcut(shortcuts.DECLARE)(shortcuts_menu.on_declare)
+    app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(shortcuts_menu.on_message)
     app.event("app_home_opened")(Home(access, oncall).on_opened)
     app.error(on_error)
     return app
 
 
-def _nobodys(client: AsyncWebClient) -> AsyncWebClient:
-    """The same without its token: with one, Bolt asks auth.test before it acknowledges what comes first."""
+def _without_token(client: AsyncWebClient) -> AsyncWebClient:
+    """Copy the client without its token: with one, Bolt calls auth.test before it acknowledges the first request."""
     return AsyncWebClient(base_url=client.base_url, session=client.session, timeout=client.timeout, retry_handlers=[])
 
 
-def _known(bot_token: str) -> Callable[..., Awaitable[AuthorizeResult]]:
-    """Bolt's `authorize` of an app with one token; whether Slack takes it, the bot asks when it starts."""
+def _authorize_with(bot_token: str) -> Callable[..., Awaitable[AuthorizeResult]]:
+    """Build Bolt's `authorize` for an app with one token, which the bot has checked at its start."""
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        """Authorize every workspace with our token."""
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=bot_token)
 
     return authorize
 
 
 async def on_error(error: Exception, client: AsyncWebClient, body: dict[str, Any]) -> BoltResponse | None:
-    """What nobody foresaw. Logged by its kind and place: its text may hold people's words."""
+    """Log an unexpected error by its type and place (its text may hold people's words), and tell the requester."""
     if isinstance(error, BoltUnhandledRequestError):
         return BoltResponse(status=200, body="")
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    log.error("not handled", error=type(error).__name__, where=where, payload=body.get("type", "command"))
+    log.error("unhandled error", error=type(error).__name__, where=where, payload=body.get("type", "command"))
     if body.get("response_url"):
-        await Reply.to(client, body)(says((UNFORESEEN,)))
+        await Reply.to(client, body)(short_message((UNEXPECTED,)))
     return None

@@ -1,4 +1,4 @@
-"""A running bot: the app, its connection to Slack, its heartbeat."""
+"""The running bot: its app, its connection to Slack, its heartbeat."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import Access, StoreUnavailable
 from bot.app import build
 from bot.deps import BotDeps
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.socket_mode import RETRY, SocketConnection, wrong_token
 from escalation.storage import heartbeats
 
@@ -17,7 +17,7 @@ log = structlog.get_logger("bot")
 
 
 class Bot:
-    """One running bot. `connected` says whether Slack can reach us."""
+    """The running bot: app, access and, with an app token, the Socket Mode connection."""
 
     def __init__(self, deps: BotDeps, client: AsyncWebClient) -> None:
         self.deps = deps
@@ -28,11 +28,11 @@ class Bot:
 
     @property
     def connected(self) -> bool:
-        """Over HTTP Slack comes to us: then it is enough that it accepts our token."""
+        """True if Slack can reach us. Over HTTP it is enough that Slack accepted our token."""
         return self.socket.connected if self.socket else self.authorised
 
     async def authorise(self) -> None:
-        """Ask Slack whether the bot token is good, as often as it takes. WrongToken if it is not."""
+        """Check the bot token with Slack, retrying while Slack is away. Raises WrongToken if it is refused."""
         while not self.authorised:
             try:
                 self.access.members.team = (await self.access.client.auth_test())["team_id"]
@@ -40,17 +40,18 @@ class Bot:
             except UNREACHABLE as error:
                 if fatal := wrong_token(error, "SLACK_BOT_TOKEN"):
                     raise fatal from None
-                log.warning("slack not reached yet", error=said_by_slack(error))
+                log.warning("slack unreachable, retrying", error=slack_error(error))
                 await asyncio.sleep(RETRY)
 
     async def connect(self) -> None:
+        """Check the token, then keep the connection until cancelled. Raises WrongToken."""
         await self.authorise()
         if self.socket:
-            await self.socket.keep()
+            await self.socket.keep_connected()
         await asyncio.Event().wait()  # over HTTP there is nothing to keep
 
     async def beat(self) -> None:
-        """A sign of life every two seconds, for the doctor and the metrics."""
+        """Write a heartbeat every two seconds, for the doctor and the metrics."""
         redis, store, key = self.deps.redis, self.deps.store, heartbeats.own_key("bot")
         while True:
             with contextlib.suppress(StoreUnavailable):

@@ -1,4 +1,4 @@
-"""What the Slack side is made of: plain settings, and the store and the service behind it."""
+"""Dependencies of the bot: settings, the store and the service."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,10 @@ from escalation.storage.store import Store
 
 @dataclass(frozen=True)
 class BotDeps:
-    """`app_token` chooses Socket Mode; without one, requests over HTTP are verified with `signing_secret`.
+    """Dependencies of the bot.
 
-    `port` 0 takes a free one.
+    `app_token` chooses Socket Mode; without one, requests over HTTP are verified with `signing_secret`. `port` 0 takes
+    a free one.
     """
 
     bot_token: str
@@ -31,5 +32,5 @@ class BotDeps:
 
     @property
     def roles(self) -> dict[str, str]:
-        """Every role that can be paged, with what people call it: the policy's, and those of the company alone."""
+        """Every role that can be paged -> its display name: the policy's, and those of the company alone."""
         return {role: role.replace("_", " ") for role in self.company.roles} | self.policy.roles

@@ -1,4 +1,4 @@
-"""Whom the configuration means: member ids, user groups and names, asked of the workspace in the background."""
+"""Directory of the workspace: member ids, user groups and names for the configuration, refreshed in the background."""
 
 import asyncio
 from typing import Any
@@ -8,86 +8,90 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Access, StoreUnavailable
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.company import Company, Directory
 from escalation.values import PersonId
 
-EVERY = 600.0  # seconds
-AGAIN = 15.0  # seconds, after a round that missed something because Slack or Redis was away
-PASSING = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
+INTERVAL = 600.0  # seconds
+RETRY_AFTER = 15.0  # seconds, after a lookup that was incomplete because Slack or Redis was away
+TRANSIENT_ERRORS = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 log = structlog.get_logger("bot")
 
 
-class Lookup:
-    """One round through the configuration. What Slack does not say keeps its old entry."""
+class DirectoryLookup:
+    """One lookup of everybody in the configuration. An entry that Slack does not answer for keeps its old value.
+
+    `incomplete` is True after a failure that may pass.
+    """
 
     def __init__(self, client: AsyncWebClient, access: Access) -> None:
         self._client = client
         self._access = access
-        self.missed = False
+        self.incomplete = False
         self._people: dict[str, PersonId] = {}
         self._groups: dict[str, tuple[PersonId, ...]] = {}
         self._names: dict[PersonId, str] = {}
 
-    async def round(self, company: Company) -> Directory:
+    async def run(self, company: Company) -> Directory:
+        """Look everybody up, save the directory and return it. Raises StoreUnavailable."""
         for key, entry in company.people.items():
             if entry.slack:
-                await self._name(entry.slack)
+                await self._look_up_name(entry.slack)
             elif entry.email:
-                await self._find(key, entry.email)
+                await self._look_up_member(key, entry.email)
         for group in sorted(company.user_groups()):
-            await self._group(group)
+            await self._look_up_group(group)
         return await self._access.run(self._save)
 
     def _save(self) -> Directory:
         store = self._access.deps.store
-        known = store.directory()
+        stored = store.directory()
         merged = Directory(
-            people=known.people | self._people, groups=known.groups | self._groups, names=known.names | self._names
+            people=stored.people | self._people, groups=stored.groups | self._groups, names=stored.names | self._names
         )
-        if merged != known:
+        if merged != stored:
             store.save_directory(merged)
         return merged
 
-    async def _find(self, key: str, email: str) -> None:
-        if user := await self._ask("users.lookupByEmail", key, "user", email=email):
+    async def _look_up_member(self, key: str, email: str) -> None:
+        if user := await self._fetch("users.lookupByEmail", key, "user", email=email):
             self._people[email] = user["id"]
-            self._learn(user)
+            self._remember(user)
 
-    async def _name(self, member: PersonId) -> None:
-        if member not in self._names and (user := await self._ask("users.info", member, "user", user=member)):
-            self._learn(user)
+    async def _look_up_name(self, member: PersonId) -> None:
+        if member not in self._names and (user := await self._fetch("users.info", member, "user", user=member)):
+            self._remember(user)
 
-    async def _group(self, group: str) -> None:
-        members = await self._ask("usergroups.users.list", group, "users", usergroup=group)
+    async def _look_up_group(self, group: str) -> None:
+        members = await self._fetch("usergroups.users.list", group, "users", usergroup=group)
         if members is not None:
             self._groups[group] = tuple(members)
             for member in members:
-                await self._name(member)
+                await self._look_up_name(member)
 
-    def _learn(self, user: dict[str, Any]) -> None:
+    def _remember(self, user: dict[str, Any]) -> None:
         profile = user.get("profile") or {}
         self._names[user["id"]] = profile.get("display_name") or user.get("real_name") or user["name"]
-        self._access.members.learn(user)
+        self._access.members.remember(user)
 
-    async def _ask(self, method: str, what: str, answer: str, **arguments: str) -> Any:
-        """A field of Slack's answer; None when there was none. A person who is not there is a finding, not a miss."""
+    async def _fetch(self, method: str, looked_for: str, field: str, **arguments: str) -> Any:
+        """Return a field of Slack's response; None after an error. An unknown person leaves the lookup complete."""
         try:
-            return (await self._client.api_call(method, http_verb="GET", params=arguments))[answer]
+            return (await self._client.api_call(method, http_verb="GET", params=arguments))[field]
         except UNREACHABLE as error:
-            said = said_by_slack(error)
-            self.missed = self.missed or said in PASSING or not isinstance(error, SlackApiError)
-            log.warning("not found in slack", looked_for=what, method=method, error=said)
+            slack_says = slack_error(error)
+            self.incomplete = self.incomplete or slack_says in TRANSIENT_ERRORS or not isinstance(error, SlackApiError)
+            log.warning("slack lookup failed", looked_for=looked_for, method=method, error=slack_says)
             return None
 
 
-async def keep_directory(client: AsyncWebClient, access: Access) -> None:
-    """Ask at the start and every ten minutes, until cancelled."""
+async def refresh_directory(client: AsyncWebClient, access: Access) -> None:
+    """Refresh the directory at the start and every ten minutes, until cancelled."""
     while True:
-        lookup = Lookup(client, access)
+        lookup = DirectoryLookup(client, access)
         try:
-            access.directory = await access.run(access.deps.store.directory)  # known before: a round may take long
-            access.directory = await lookup.round(access.deps.company)
+            access.directory = await access.run(access.deps.store.directory)  # a lookup may take long
+            access.directory = await lookup.run(access.deps.company)
         except StoreUnavailable:
-            lookup.missed = True
-        await asyncio.sleep(AGAIN if lookup.missed else EVERY)
+            lookup.incomplete = True
+        await asyncio.sleep(RETRY_AFTER if lookup.incomplete else INTERVAL)

@@ -1,4 +1,4 @@
-"""Words for what was filled in wrongly, at the field where it stands."""
+"""Errors of a submitted form, worded for the field that they concern."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 
 class InvalidForm(ValueError):
-    """What somebody filled in cannot be taken; `errors` maps a field to the words that are shown at it."""
+    """A form with invalid values; `errors` maps a field to the message that is shown at it."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         self.errors = errors
@@ -16,21 +16,24 @@ class InvalidForm(ValueError):
 
 
 @contextmanager
-def filled_in(fields: frozenset[str] = frozenset(), otherwise: str = "") -> Iterator[None]:
-    """Around the making of an event from what somebody wrote: what pydantic refuses is InvalidForm, in words."""
+def form_errors(fields: frozenset[str] = frozenset(), default_field: str = "") -> Iterator[None]:
+    """Turn pydantic's ValidationError into InvalidForm while an event is built from what somebody wrote.
+
+    An error that concerns none of the `fields` is shown at `default_field`.
+    """
     try:
         yield
     except ValidationError as error:
-        raise InvalidForm(_field_errors(error, fields, otherwise)) from None
+        raise InvalidForm(_field_errors(error, fields, default_field)) from None
 
 
-def _field_errors(error: ValidationError, fields: frozenset[str], otherwise: str) -> dict[str, str]:
-    """Field -> words. What concerns none of the `fields` is said at the field `otherwise`."""
-    named = {str(e["loc"][0]) if e["loc"] else otherwise: _say(dict(e)) for e in error.errors()}
-    return {name if name in fields else otherwise: said for name, said in named.items()}
+def _field_errors(error: ValidationError, fields: frozenset[str], default_field: str) -> dict[str, str]:
+    """Field -> message; errors of other fields than `fields` go to `default_field`."""
+    by_field = {str(e["loc"][0]) if e["loc"] else default_field: _message(dict(e)) for e in error.errors()}
+    return {name if name in fields else default_field: message for name, message in by_field.items()}
 
 
-def _say(error: dict[str, Any]) -> str:
+def _message(error: dict[str, Any]) -> str:
     match error["type"]:
         case "string_too_short" | "missing":
             return "Please fill this in."

@@ -1,4 +1,4 @@
-"""The commands and moves as people meet them: what is typed after /incident, the help, and the labels of buttons."""
+"""Commands and moves as people see them: verbs after /incident, help texts, labels of buttons."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from escalation.incident.events import Move
 
 @dataclass(frozen=True)
 class Command:
-    """One thing that people can ask for.
+    """One command, and the move that it makes.
 
-    `verb` is typed after /incident, or one of its `synonyms`; empty for what only a button does. `help` is what
-    `/incident help` says of it. `move` and the `label` of its button are empty for what changes no incident.
+    `verb` or one of its `synonyms` is typed after /incident; empty for a move that has a button only. `help` is its
+    text in `/incident help`. `move` and the `label` of its button are empty for a command that changes no incident.
     """
 
     verb: str
@@ -20,7 +20,7 @@ class Command:
     label: str = ""
 
 
-# The moves first, in the order in which the overflow menu of a card lists those that its buttons leave out.
+# Moves first, in the order of a card's overflow menu, which lists those that have no button on it.
 COMMANDS = (
     Command("ack", ("acknowledge",), "`ack [ID]` you are on it", Move.ACKNOWLEDGE, "Acknowledge"),
     Command(
@@ -74,7 +74,7 @@ COMMANDS = (
 _HEAD = (
     "*`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open."
 )
-# Heading -> the lines below it, each the verbs that share it.
+# Heading -> its lines, each a tuple of the verbs on it.
 _SECTIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Declare and look": (("declare",), ("list", "show", "tickets", "contacts", "slo"), ("oncall",)),
     "Work on it": (
@@ -89,13 +89,13 @@ _SECTIONS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def _composed() -> str:
-    """The text of `/incident help`; the first verb of a line is shown with its slash command."""
-    said = {c.verb: c.help for c in COMMANDS}
+def _help_text() -> str:
+    """Build the text of `/incident help`; the first verb of a line is shown with its slash command."""
+    help_of = {c.verb: c.help for c in COMMANDS}
     lines = [_HEAD]
     for heading, rows in _SECTIONS.items():
         lines.append(f"*{heading}*")
-        lines += ["`/incident " + " · ".join(said[verb] for verb in row).removeprefix("`") for row in rows]
+        lines += ["`/incident " + " · ".join(help_of[verb] for verb in row).removeprefix("`") for row in rows]
     return "\n".join(lines)
 
 
@@ -103,4 +103,4 @@ VERBS = {c.verb: (c.verb, *c.synonyms) for c in COMMANDS if c.verb}
 VERB_OF = {word: verb for verb, words in VERBS.items() for word in words}
 MOVES = {c.verb: c.move for c in COMMANDS if c.verb and c.move}
 LABELS = {c.move: c.label for c in COMMANDS if c.move}
-HELP = _composed()
+HELP = _help_text()

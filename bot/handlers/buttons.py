@@ -1,34 +1,35 @@
-"""Presses on cards and under messages. Acknowledged first; what needs words opens its modal, the rest is done."""
+"""Button clicks on cards and messages: ack, then make the move, or open its form where words are needed."""
 
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Access, requester
+from bot.access import Access, requester_of
 from bot.handlers.perform import Perform
-from bot.handlers.reply import Reply, answering
-from bot.moves.catalog import Pressed, pressed_event
+from bot.handlers.reply import Reply, explain_errors
+from bot.moves.catalog import ButtonPress, pressed_event
 from bot.render.button_value import ButtonValue
 
 
 class Buttons:
-    """One listener for every move's button and for the menus that hold the rest of them."""
+    """Listeners for every move's button, and for the overflow menus."""
 
     def __init__(self, access: Access, perform: Perform) -> None:
         self._access = access
         self._perform = perform
 
     async def on_press(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Make the move that a button carries, or open its form."""
         await ack()
         value = ButtonValue.decode(action.get("value") or action["selected_option"]["value"])
-        who, reply = requester(body), Reply.to(self._access.client, body)
-        async with answering(reply):
-            event = pressed_event(Pressed(value, who.id, body["trigger_id"]))
+        requester, reply = requester_of(body), Reply.to(self._access.client, body)
+        async with explain_errors(reply):
+            event = pressed_event(ButtonPress(value, requester.id, body["trigger_id"]))
             if event is None:
-                await self._perform.open(value.move, who, value.incident, body, reply)
+                await self._perform.open(value.move, requester, value.incident, body, reply)
             else:
-                await self._perform.move(who, value.incident, event)
+                await self._perform.move(requester, value.incident, event)
 
     async def on_other(self, ack: AsyncAck) -> None:
-        """A button that is only a link."""
+        """Ack a button that is only a link."""
         await ack()

@@ -1,4 +1,4 @@
-"""/incident and what may follow it. Acknowledged at once; the answer comes by the response_url."""
+"""The /incident command: ack at once, answer by the response_url."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Access, Requester, requester
+from bot.access import Access, Requester, requester_of
 from bot.deps import BotDeps
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
-from bot.handlers.reply import Reply, answering, open_modal, says
-from bot.moves.catalog import Typed, typed_event
-from bot.moves.declare import Draft, declare_modal, drill, too_long_a_title
-from bot.parsing.command import ParsedCommand, nearest, parse, spoken
-from bot.parsing.simulate import simulated
+from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
+from bot.moves.catalog import TypedCommand, typed_event
+from bot.moves.declare import Draft, declare_modal, parse_drill, title_warning
+from bot.parsing.command import ParsedCommand, nearest_verb, parse, unescape
+from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import Message
 from bot.render.card import card
@@ -33,31 +33,31 @@ from escalation.text import Line, Strong, line
 from escalation.times import parse_duration
 from escalation.values import PersonId
 
-_NONE: dict[Move | None, str] = {
+_NO_CANDIDATES: dict[Move | None, str] = {
     Move.REOPEN: "No incident was closed lately.",
     Move.REVIEWED: "No incident waits for its review.",
 }
 
 
 @dataclass(frozen=True)
-class Order:
-    """One command: what was asked, by whom, where, and how to answer."""
+class SlashCommand:
+    """One /incident command: its text parsed, requester, channel, payload and reply."""
 
-    asked: ParsedCommand
-    who: Requester
+    parsed: ParsedCommand
+    requester: Requester
     channel: str
     body: dict[str, Any]
     reply: Reply
 
 
 class Commands:
-    """Each verb has a method or is a move."""
+    """Listener of /incident; each verb has a method here or is a move."""
 
     def __init__(self, access: Access, perform: Perform, oncall: OnCall) -> None:
         self._access = access
         self._perform = perform
         self._oncall = oncall
-        self._verbs: dict[str, Callable[[Order], Awaitable[None]]] = {
+        self._verbs: dict[str, Callable[[SlashCommand], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
             "declare": self._declare,
@@ -72,149 +72,156 @@ class Commands:
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Ack a command, run it and answer."""
         await ack()
         reply = Reply.to(self._access.client, body)
-        order = Order(parse(body.get("text") or ""), requester(body), body["channel_id"], body, reply)
-        async with answering(reply):
-            await self._verbs.get(order.asked.verb, self._move)(order)
+        command = SlashCommand(parse(body.get("text") or ""), requester_of(body), body["channel_id"], body, reply)
+        async with explain_errors(reply):
+            await self._verbs.get(command.parsed.verb, self._move)(command)
 
-    async def _unknown(self, order: Order) -> None:
-        await self._access.admit("see", order.who)
-        word = order.asked.word
-        near = nearest(word)
-        hint = f" Did you mean `/incident {near}`?" if near else ""
-        await order.reply(
-            says((f"There is no `/incident {spoken(word)}`.{hint} `/incident help` lists what there is.",))
+    async def _unknown(self, command: SlashCommand) -> None:
+        await self._access.admit("see", command.requester)
+        word = command.parsed.word
+        suggestion = nearest_verb(word)
+        hint = f" Did you mean `/incident {suggestion}`?" if suggestion else ""
+        await command.reply(
+            short_message((f"There is no `/incident {unescape(word)}`.{hint} `/incident help` lists what there is.",))
         )
 
-    async def _help(self, order: Order) -> None:
-        await order.reply(replies.help_and_open(await self._access.open_incidents(order.who)))
+    async def _help(self, command: SlashCommand) -> None:
+        await command.reply(replies.help_and_open(await self._access.open_incidents(command.requester)))
 
-    async def _list(self, order: Order) -> None:
-        await order.reply(listing(await self._access.open_incidents(order.who)))
+    async def _list(self, command: SlashCommand) -> None:
+        await command.reply(listing(await self._access.open_incidents(command.requester)))
 
-    async def _declare(self, order: Order) -> None:
-        await self._access.admit("declare", order.who)
-        title = spoken(order.asked.text, self._access.directory.names)
-        warning = too_long_a_title(title)
+    async def _declare(self, command: SlashCommand) -> None:
+        await self._access.admit("declare", command.requester)
+        title = unescape(command.parsed.text, self._access.directory.names)
+        warning = title_warning(title)
         draft = Draft(description=title, warning=warning) if warning else Draft(title)
-        await self._open_declaration(order, FormState(response_url=order.reply.response_url), draft)
+        await self._open_declaration(command, FormState(response_url=command.reply.response_url), draft)
 
-    async def _drill(self, order: Order) -> None:
-        """The same form, for an exercise: `drill P0 [speed] [title]`."""
-        await self._access.admit("declare", order.who)
-        severity, speed, title = drill(spoken(order.asked.text, self._access.directory.names), self._access.deps.policy)
-        state = FormState(response_url=order.reply.response_url, drill_speed=speed)
-        await self._open_declaration(order, state, Draft(title, severity))
+    async def _drill(self, command: SlashCommand) -> None:
+        """Open the declaration form for a drill: `drill P0 [speed] [title]`."""
+        await self._access.admit("declare", command.requester)
+        severity, speed, title = parse_drill(
+            unescape(command.parsed.text, self._access.directory.names), self._access.deps.policy
+        )
+        state = FormState(response_url=command.reply.response_url, drill_speed=speed)
+        await self._open_declaration(command, state, Draft(title, severity))
 
-    async def _open_declaration(self, order: Order, state: FormState, draft: Draft) -> None:
-        await open_modal(self._access.client, order.body, declare_modal(self._access.deps, state, draft), order.reply)
+    async def _open_declaration(self, command: SlashCommand, state: FormState, draft: Draft) -> None:
+        await open_modal(
+            self._access.client, command.body, declare_modal(self._access.deps, state, draft), command.reply
+        )
 
-    async def _show(self, order: Order) -> None:
-        incident = await self._target(order)
+    async def _show(self, command: SlashCommand) -> None:
+        incident = await self._target(command)
         if incident:
-            incident = await self._access.see(order.who, incident.id)
-            await order.reply(await self._card(incident))
+            incident = await self._access.see(command.requester, incident.id)
+            await command.reply(await self._card(incident))
 
     async def _card(self, incident: Incident) -> Message:
         return card(incident, await self._perform.upcoming(incident))
 
-    async def _on_call(self, order: Order) -> None:
-        await order.reply(await self._oncall.answer(order.who, order.asked.text))
+    async def _on_call(self, command: SlashCommand) -> None:
+        await command.reply(await self._oncall.answer(command.requester, command.parsed.text))
 
-    async def _tickets(self, order: Order) -> None:
-        """The open tickets of one team, or of all."""
-        incidents, team = await self._access.open_incidents(order.who), order.asked.text.strip()
+    async def _tickets(self, command: SlashCommand) -> None:
+        """List the open tickets of one team, or of all."""
+        incidents, team = await self._access.open_incidents(command.requester), command.parsed.text.strip()
         teams = {i.team for i in incidents if i.policy.ticket and i.team} | set(self._access.deps.company.teams)
         if team and team not in teams:
-            raise Refused(f"No team called '{spoken(team)}' has tickets{suggest(team, teams)}.")
-        await order.reply(tickets(backlog(incidents, team)))
+            raise Refused(f"No team called '{unescape(team)}' has tickets{suggest(team, teams)}.")
+        await command.reply(tickets(backlog(incidents, team)))
 
-    async def _contacts(self, order: Order) -> None:
-        await self._access.admit("see", order.who)
-        on_call = await self._access.run(_holding, self._access.deps)
-        await order.reply(replies.told(contacts(self._access.deps.company, on_call)))
+    async def _contacts(self, command: SlashCommand) -> None:
+        await self._access.admit("see", command.requester)
+        on_call = await self._access.run(_on_call_people, self._access.deps)
+        await command.reply(replies.lines_reply(contacts(self._access.deps.company, on_call)))
 
-    async def _slo(self, order: Order) -> None:
-        await self._access.admit("see", order.who)
-        words = spoken(order.asked.text, self._access.directory.names)
-        await order.reply(replies.told(await self._access.run(slo, self._access.deps, words)))
+    async def _slo(self, command: SlashCommand) -> None:
+        await self._access.admit("see", command.requester)
+        text = unescape(command.parsed.text, self._access.directory.names)
+        await command.reply(replies.lines_reply(await self._access.run(slo_lines, self._access.deps, text)))
 
-    async def _simulate(self, order: Order) -> None:
-        """What would happen, without anything happening."""
-        await self._access.admit("see", order.who)
+    async def _simulate(self, command: SlashCommand) -> None:
+        """Answer with a dry run of a severity; nothing is sent."""
+        await self._access.admit("see", command.requester)
         deps = self._access.deps
-        typed = spoken(order.asked.text, self._access.directory.names)
-        await order.reply(replies.told(await self._access.run(_foretell, deps, typed)))
+        typed = unescape(command.parsed.text, self._access.directory.names)
+        await command.reply(replies.lines_reply(await self._access.run(_simulation, deps, typed)))
 
     # Moves -------------------------------------------------------------------------------------------------------
 
-    async def _move(self, order: Order) -> None:
-        """With words, or where none are needed, the move is made at once; else its modal opens."""
-        move = MOVES[order.asked.verb]
-        incident = await self._target(order)
+    async def _move(self, command: SlashCommand) -> None:
+        """Make the move at once when its words are complete; else open its form."""
+        move = MOVES[command.parsed.verb]
+        incident = await self._target(command)
         if incident is None:
             return
-        await self._access.admit(move, order.who, incident)  # before we say what is wrong with their words
-        key, deps, directory = order.body["trigger_id"], self._access.deps, self._access.directory
-        typed = Typed(order.asked.text, order.who.id, key, deps, directory)
+        await self._access.admit(move, command.requester, incident)  # before errors in their words are shown
+        key, deps, directory = command.body["trigger_id"], self._access.deps, self._access.directory
+        typed = TypedCommand(command.parsed.text, command.requester.id, key, deps, directory)
         event = typed_event(move, typed)
         if event is None:
-            words = typed.said
-            await self._perform.open(move, order.who, incident.id, order.body, order.reply, typed=words, answer=True)
+            text = typed.text
+            await self._perform.open(
+                move, command.requester, incident.id, command.body, command.reply, typed=text, answer=True
+            )
         else:
-            moved = await self._perform.move(order.who, incident.id, event)
-            await order.reply(await self._perform.done(moved))
+            result = await self._perform.move(command.requester, incident.id, event)
+            await command.reply(await self._perform.move_reply(result))
 
-    async def _target(self, order: Order) -> Incident | None:
-        """The incident that is meant: by its id, by the room we are in, or because only one is open.
+    async def _target(self, command: SlashCommand) -> Incident | None:
+        """Find the incident that a command is about: by id, by war room, or because it is the only candidate.
 
-        None after a list to choose from was sent.
+        Returns None after it sent a list to choose from. Raises Refused without a candidate, NotFound for a wrong id.
         """
-        if order.asked.incident:
-            return await self._access.incident(order.asked.incident)
-        if here := await self._access.of_room(order.channel):
-            return here
-        candidates = await self._candidates(order)
+        if command.parsed.incident:
+            return await self._access.incident(command.parsed.incident)
+        if in_room := await self._access.incident_of_room(command.channel):
+            return in_room
+        candidates = await self._candidates(command)
         if len(candidates) == 1:
             return candidates[0]
         if not candidates:
-            raise Refused(_NONE.get(MOVES.get(order.asked.verb), "No incident is open."))
-        await order.reply(replies.which_one(order.asked.verb, candidates))
+            raise Refused(_NO_CANDIDATES.get(MOVES.get(command.parsed.verb), "No incident is open."))
+        await command.reply(replies.choose_incident(command.parsed.verb, candidates))
         return None
 
-    async def _candidates(self, order: Order) -> tuple[Incident, ...]:
-        match MOVES.get(order.asked.verb):
+    async def _candidates(self, command: SlashCommand) -> tuple[Incident, ...]:
+        match MOVES.get(command.parsed.verb):
             case Move.REOPEN:
-                return tuple(i for i in await self._access.recent(order.who) if not i.open)
+                return tuple(i for i in await self._access.recent(command.requester) if not i.open)
             case Move.REVIEWED:
-                return tuple(i for i in await self._access.recent(order.who) if i.review_by and not i.reviewed)
+                return tuple(i for i in await self._access.recent(command.requester) if i.review_by and not i.reviewed)
             case _:
-                return await self._access.open_incidents(order.who)
+                return await self._access.open_incidents(command.requester)
 
 
-def _holding(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:
-    """Each rotation -> who is on call now."""
-    now, duty, directory, company = deps.service.clock(), deps.store.duty(), deps.store.directory(), deps.company
-    held = {name: on_duty(name, company, duty, now) for name in company.rotations}
-    return {name: tuple(company.member(key, directory) for key in keys) for name, keys in held.items()}
+def _on_call_people(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:
+    """Rotation -> member ids of who is on call now."""
+    now, state, directory, company = deps.service.clock(), deps.store.duty(), deps.store.directory(), deps.company
+    on_call_keys = {name: on_duty(name, company, state, now) for name in company.rotations}
+    return {name: tuple(company.member(key, directory) for key in keys) for name, keys in on_call_keys.items()}
 
 
-def _foretell(deps: BotDeps, text: str) -> tuple[Line, ...]:
-    return simulated(deps, deps.store.directory(), deps.store.duty(), text, deps.service.clock())
+def _simulation(deps: BotDeps, text: str) -> tuple[Line, ...]:
+    return simulation_lines(deps, deps.store.directory(), deps.store.duty(), text, deps.service.clock())
 
 
-def slo(deps: BotDeps, text: str) -> tuple[Line, ...]:
-    """The answer to `slo [7d]`. Refused for what is no length of time."""
+def slo_lines(deps: BotDeps, text: str) -> tuple[Line, ...]:
+    """Answer `slo [7d]`. Raises Refused for an invalid duration."""
     try:
-        last = parse_duration(text) if text.strip() else LAST
-    except ValueError as wrong:
-        raise Refused(f"{wrong}: `/incident slo 7d` looks at the last seven days.") from None
-    return told(deps.store.report(deps.company.objective, last, deps.service.clock()))
+        period = parse_duration(text) if text.strip() else LAST
+    except ValueError as error:
+        raise Refused(f"{error}: `/incident slo 7d` looks at the last seven days.") from None
+    return report_lines(deps.store.report(deps.company.objective, period, deps.service.clock()))
 
 
-def told(report: Report) -> tuple[Line, ...]:
-    """The objective, whether it was kept, and each kind's figures on a line."""
-    objective, result = kept(report)
+def report_lines(report: Report) -> tuple[Line, ...]:
+    """Lines of an SLO report: the objective, whether it was met, then each kind's figures."""
+    objective, verdict = kept(report)
     rows = (line(Strong(f"{row.kind}: "), figures) for row, figures in scores(report))
-    return (line(Strong("Objective: "), objective), line(Strong(result)), *rows)
+    return (line(Strong("Objective: "), objective), line(Strong(verdict)), *rows)

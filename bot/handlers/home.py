@@ -1,50 +1,51 @@
-"""The Home tab: the open incidents that its reader may see, and who is on call."""
+"""The Home tab: open incidents that the requester may see, and who is on call."""
 
 from typing import Any
 
 import structlog
 
-from bot.access import Access, Requester, StoreUnavailable, requester
+from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.handlers.oncall import OnCall
 from bot.handlers.shortcuts import DECLARE
 from bot.render.blockkit import BUTTON, Block, plain_text, section
 from bot.render.inputs import View
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import render
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 
-AWAY = "The database does not answer, so nothing can be shown now. Open this page again in a moment."
+UNAVAILABLE = "The database does not answer, so nothing can be shown now. Open this page again in a moment."
 log = structlog.get_logger("bot")
 
 
 class Home:
-    """Published anew each time somebody opens it."""
+    """Listener that publishes the Home tab each time somebody opens it."""
 
     def __init__(self, access: Access, oncall: OnCall) -> None:
         self._access = access
         self._oncall = oncall
 
     async def on_opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Publish the Home tab of whoever opened it."""
         if event.get("tab") == "home":
-            await self._publish(requester(body))
+            await self._publish(requester_of(body))
 
-    async def _publish(self, who: Requester) -> None:
+    async def _publish(self, requester: Requester) -> None:
         try:
-            await self._access.client.views_publish(user_id=who.id, view=await self._view(who))
+            await self._access.client.views_publish(user_id=requester.id, view=await self._view(requester))
         except UNREACHABLE as error:
-            log.warning("home not published", person=who.id, error=said_by_slack(error))
+            log.warning("home tab not published", person=requester.id, error=slack_error(error))
 
-    async def _view(self, who: Requester) -> View:
+    async def _view(self, requester: Requester) -> View:
         try:
-            incidents = await self._access.open_incidents(who)
-            shown = home_view(incidents, await self._oncall.lines(), who.id)
+            incidents = await self._access.open_incidents(requester)
+            home = home_view(incidents, await self._oncall.lines(), requester.id)
             take = await self._oncall.buttons()
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except StoreUnavailable:
-            return {"type": "home", "blocks": [section(AWAY, "away")]}
-        return {**shown, "blocks": [_declare(), *shown["blocks"], *take]}
+            return {"type": "home", "blocks": [section(UNAVAILABLE, "away")]}
+        return {**home, "blocks": [_declare(), *home["blocks"], *take]}
 
 
 def _declare() -> Block:

@@ -1,4 +1,4 @@
-"""/incident oncall and the buttons of on call: who has it, taking it, arranging it, answering a test page, ticking."""
+"""On call in Slack: /incident oncall, the shift buttons, test pages and the handover's checklist."""
 
 import json
 from datetime import UTC, datetime
@@ -8,155 +8,161 @@ import structlog
 from redis import Redis
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Access, Requester, requester
+from bot.access import Access, Requester, requester_of
 from bot.deps import BotDeps
-from bot.handlers.reply import Reply, answering, says
-from bot.parsing.oncall import USAGE, Wish, wanted
+from bot.handlers.reply import Reply, explain_errors, short_message
+from bot.parsing.oncall import USAGE, OncallCommand, apply_command
 from bot.render import oncall
 from bot.render.blockkit import Block, Message
-from bot.render.oncall import HERE, TAKE, TICK, Here, Shift, Ticked, on_call
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.render.oncall import ANSWER, TAKE, TICK, AnswerValue, ShiftValue, Tick, on_call_lines
+from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 from escalation.messages.oncall import Announcer
-from escalation.oncall import overrides as arranging
+from escalation.oncall import overrides
 from escalation.oncall.schedule import OncallState, shift_at
 from escalation.text import Line
 from escalation.values import PersonId
 
-ACTIONS = f"^({HERE}|{TAKE}|{TICK})"
-TICKS_KEPT = 60 * 86_400  # seconds; a handover's message is read for a week or two
+ACTIONS = f"^({ANSWER}|{TAKE}|{TICK})"
+TICKS_TTL = 60 * 86_400  # seconds; a handover's message is read for a week or two
 log = structlog.get_logger("bot")
 
 
 class OnCall:
-    """Every change goes through the service, carries a notice, and is told to the others by the workers."""
+    """Handler of on-call commands and buttons.
+
+    Every change goes through the service with a notice, which the workers send to the people concerned.
+    """
 
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    # Typed -----------------------------------------------------------------------------------------------------------
+    # Commands --------------------------------------------------------------------------------------------------------
 
-    async def answer(self, who: Requester, text: str) -> Message:
-        """What to say to `/incident oncall TEXT`. Refused for whatever cannot be done."""
+    async def answer(self, requester: Requester, text: str) -> Message:
+        """Answer `/incident oncall TEXT`. Raises Refused for what cannot be done."""
         if not text.strip():
-            await self._access.admit("see", who)
+            await self._access.admit("see", requester)
             return await self.board()
-        await self._access.admit("declare", who)
+        await self._access.admit("declare", requester)
         if text.strip().lower() == "help":
-            return says(*((usage,) for usage in USAGE))
-        return await self._arrange(who, text)
+            return short_message(*((usage,) for usage in USAGE))
+        return await self._arrange(requester, text)
 
     async def board(self) -> Message:
-        """Who is on call, what was arranged, and the buttons that take a shift."""
-        lines = oncall.spoken(await self.lines(), "oncall")
+        """Message with who is on call, overrides and absences, and the buttons that take a shift."""
+        lines = oncall.lines_message(await self.lines(), "oncall")
         return Message(text=lines.text, blocks=[*lines.blocks, *await self.buttons()])
 
     async def lines(self) -> tuple[Line, ...]:
+        """Lines about who is on call, overrides and absences."""
         return await self._access.run(_lines, self._access.deps)
 
     async def buttons(self) -> list[Block]:
+        """Buttons that take the current shift of each rotation."""
         return await self._access.run(_buttons, self._access.deps)
 
-    async def _arrange(self, who: Requester, text: str, seen: Shift | None = None) -> Message:
-        lines = await self._access.run(_arrange, self._access.deps, who.id, text, seen)
-        return says(*lines)
+    async def _arrange(self, requester: Requester, text: str, shown: ShiftValue | None = None) -> Message:
+        lines = await self._access.run(_arrange, self._access.deps, requester.id, text, shown)
+        return short_message(*lines)
 
-    # Pressed -------------------------------------------------------------------------------------------------------
+    # Buttons -------------------------------------------------------------------------------------------------------
 
     async def on_action(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
-        """A test page's button, a shift's button, or a box of a handover's checklist."""
+        """Handle a click on a test page's button, a shift's button, or a box of a handover's checklist."""
         await ack()
-        who, reply = requester(body), Reply.to(self._access.client, body)
-        async with answering(reply):
-            await self._access.admit("declare", who)
+        requester, reply = requester_of(body), Reply.to(self._access.client, body)
+        async with explain_errors(reply):
+            await self._access.admit("declare", requester)
             name = action["action_id"]
-            if name.startswith(HERE):
-                await self._here(who, body, Here.decode(action["value"]))
+            if name.startswith(ANSWER):
+                await self._answer_page(requester, body, AnswerValue.decode(action["value"]))
             elif name.startswith(TICK):
-                await self._tick(who, body, action)
+                await self._tick(requester, body, action)
             else:
-                shift = Shift.decode(action["value"])
-                await reply(await self._arrange(who, f"take {shift.rotation}", shift))
+                shift = ShiftValue.decode(action["value"])
+                await reply(await self._arrange(requester, f"take {shift.rotation}", shift))
 
-    async def _here(self, who: Requester, body: dict[str, Any], here: Here) -> None:
-        at = await self._access.run(_answer, self._access.deps, who.id, here)
-        await self._replace(body, oncall.answered(here.rotation, here.starts, at))
+    async def _answer_page(self, requester: Requester, body: dict[str, Any], button: AnswerValue) -> None:
+        at = await self._access.run(_record_answer, self._access.deps, requester.id, button)
+        await self._replace(body, oncall.answered_page(button.rotation, button.starts, at))
 
-    async def _tick(self, who: Requester, body: dict[str, Any], action: dict[str, Any]) -> None:
+    async def _tick(self, requester: Requester, body: dict[str, Any], action: dict[str, Any]) -> None:
         message = body["message"]
         box = next(b for b in message["blocks"] if b["block_id"] == action["block_id"])
         change, n = box["elements"][0]["options"][0]["value"].rsplit("|", 1)
-        by = who.id if action.get("selected_options") else ""
-        ticks = await self._access.run(_ticked, self._access.deps, change, int(n), by)
+        member = requester.id if action.get("selected_options") else ""
+        ticks = await self._access.run(_set_tick, self._access.deps, change, int(n), member)
         blocks = oncall.with_ticks(message["blocks"], ticks)
         await self._replace(body, Message(text=message["text"], blocks=blocks))
 
     async def _replace(self, body: dict[str, Any], message: Message) -> None:
-        where = body["container"]
+        container = body["container"]
         try:
             await self._access.client.chat_update(
-                channel=where["channel_id"], ts=where["message_ts"], text=message.text, blocks=message.blocks
+                channel=container["channel_id"], ts=container["message_ts"], text=message.text, blocks=message.blocks
             )
-        except UNREACHABLE as error:  # it is recorded; the next press shows it
-            log.warning("message not refreshed", error=said_by_slack(error))
+        except UNREACHABLE as error:  # it is recorded; the next click shows it
+            log.warning("message not refreshed", error=slack_error(error))
 
 
 def _lines(deps: BotDeps) -> tuple[Line, ...]:
-    now, directory, duty = deps.service.clock(), deps.store.directory(), deps.store.duty()
-    return on_call(deps.company, deps.policy, directory, deps.service.roster(now), now, duty)
+    now, directory, state = deps.service.clock(), deps.store.directory(), deps.store.duty()
+    return on_call_lines(deps.company, deps.policy, directory, deps.service.roster(now), now, state)
 
 
 def _buttons(deps: BotDeps) -> list[Block]:
-    now, duty = deps.service.clock(), deps.store.duty()
-    shifts = [Shift(name, shift_at(name, deps.company, duty, now).starts) for name in deps.company.rotations]
+    now, state = deps.service.clock(), deps.store.duty()
+    shifts = [ShiftValue(name, shift_at(name, deps.company, state, now).starts) for name in deps.company.rotations]
     return oncall.take_buttons(shifts)
 
 
-def _arrange(deps: BotDeps, by: PersonId, text: str, seen: Shift | None) -> tuple[Line, ...]:
-    """Do it; the lines say what came of it. `seen` is the shift that a button's presser had before them."""
+def _arrange(deps: BotDeps, member: PersonId, text: str, shown: ShiftValue | None) -> tuple[Line, ...]:
+    """Make a change to on call and return lines about it; `shown` is the shift that a button had shown."""
     directory = deps.store.directory()
 
-    def step(duty: OncallState, now: datetime) -> OncallState:
-        if seen and not _still_there(seen, deps, duty, now):
+    def change_state(state: OncallState, now: datetime) -> OncallState:
+        """Apply the command, unless the shift of the button has changed."""
+        if shown and not _is_current(shown, deps, state, now):
             raise Refused("That shift has ended or changed meanwhile. `/incident oncall` shows how it stands.")
-        return wanted(Wish(text, by, deps.company, directory), duty, now)
+        return apply_command(OncallCommand(text, member, deps.company, directory), state, now)
 
-    after = deps.service.arrange(step)
+    after = deps.service.arrange(change_state)
     deps.store.hurry_upkeep()
     return Announcer(deps.company, directory).notice(after.notices[-1])
 
 
-def _still_there(seen: Shift, deps: BotDeps, duty: OncallState, now: datetime) -> bool:
-    if seen.rotation not in deps.company.rotations:
+def _is_current(shown: ShiftValue, deps: BotDeps, state: OncallState, now: datetime) -> bool:
+    if shown.rotation not in deps.company.rotations:
         return False
-    return int(shift_at(seen.rotation, deps.company, duty, now).starts.timestamp()) == int(seen.starts.timestamp())
+    return int(shift_at(shown.rotation, deps.company, state, now).starts.timestamp()) == int(shown.starts.timestamp())
 
 
-def _answer(deps: BotDeps, by: PersonId, here: Here) -> datetime:
-    """Record that a test page was answered, by whom it was meant for; when that was."""
-    if deps.company.key_of(by, deps.store.directory()) != here.person:
+def _record_answer(deps: BotDeps, member: PersonId, button: AnswerValue) -> datetime:
+    """Record the answer to a test page and return when it was first given. Raises Refused for anybody else's page."""
+    if deps.company.key_of(member, deps.store.directory()) != button.person:
         raise Refused("This test page is for somebody else: only they can answer it.")
-    duty = deps.service.arrange(
-        lambda before, now: arranging.answered(before, here.rotation, here.starts, here.person, now)
+    state = deps.service.arrange(
+        lambda previous, now: overrides.answered(previous, button.rotation, button.starts, button.person, now)
     )
     deps.store.hurry_upkeep()
-    asked = ((t.rotation, t.shift_start, t.person, t.answered_at) for t in duty.tests)
-    wanted_one = (here.rotation, here.starts, here.person)
-    return next((at for *test, at in asked if tuple(test) == wanted_one and at), None) or deps.service.clock()
+    answers = ((t.rotation, t.shift_start, t.person, t.answered_at) for t in state.tests)
+    test_page = (button.rotation, button.starts, button.person)
+    return next((at for *test, at in answers if tuple(test) == test_page and at), None) or deps.service.clock()
 
 
-def _ticked(deps: BotDeps, change: str, n: int, by: PersonId) -> dict[int, Ticked]:
-    """Tick a box of a handover's checklist, or untick it (nobody); all its ticks afterwards."""
+def _set_tick(deps: BotDeps, change: str, n: int, member: PersonId) -> dict[int, Tick]:
+    """Tick a box of a handover's checklist, or untick it (no `member`); return all its ticks."""
     key, redis = f"tocsin:ticks:{change}", deps.redis
-    if by:
-        redis.hsetnx(key, str(n), json.dumps([by, deps.service.clock().timestamp()]))
+    if member:
+        redis.hsetnx(key, str(n), json.dumps([member, deps.service.clock().timestamp()]))
     else:
         redis.hdel(key, str(n))
-    redis.expire(key, TICKS_KEPT)
+    redis.expire(key, TICKS_TTL)
     return _ticks(redis, key)
 
 
-def _ticks(redis: Redis, key: str) -> dict[int, Ticked]:
+def _ticks(redis: Redis, key: str) -> dict[int, Tick]:
     stored: Any = redis.hgetall(key)
-    read = {int(n): json.loads(tick) for n, tick in stored.items()}
-    return {n: Ticked(by, datetime.fromtimestamp(at, UTC)) for n, (by, at) in read.items()}
+    loaded = {int(n): json.loads(tick) for n, tick in stored.items()}
+    return {n: Tick(member, datetime.fromtimestamp(at, UTC)) for n, (member, at) in loaded.items()}

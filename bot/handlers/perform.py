@@ -1,4 +1,4 @@
-"""What people do to incidents, however they ask for it: permission, the event, the answer."""
+"""Declarations and moves, whether by command, button or form: permission, event, answer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,50 +21,50 @@ from escalation.oncall.roster import Roster
 
 
 @dataclass(frozen=True)
-class Moved:
-    """An incident after a move; the timeline's entries after number `since` tell what came of it."""
+class MoveResult:
+    """The incident after a move; its timeline's entries after number `since` are new."""
 
     incident: Incident
     since: int
 
 
-def _moves_in(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
-    """What somebody must be allowed to do for an event: an update that states another status makes that move too."""
+def _required_moves(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
+    """Moves that an event needs permission for: an update with another status makes that status's move too."""
     if isinstance(event, PostUpdate) and event.status is not incident.status and (implied := implied_move(event)):
         return event.kind, implied.kind
     return (event.kind,)
 
 
 class Perform:
-    """Declarations and moves, for commands, buttons and forms."""
+    """Performer of declarations and moves, for commands, buttons and forms."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
 
     async def declare(
-        self, who: Requester, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
+        self, requester: Requester, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
     ) -> Incident:
-        """With a `drill_speed` it is a drill."""
-        await self._access.admit("declare", who)
+        """Declare an incident, or with a `drill_speed` a drill. Raises Refused without permission."""
+        await self._access.admit("declare", requester)
         service = self._access.deps.service
-        return await self._access.run(service.declare, who.id, severity, facts, key=key, drill_speed=drill_speed)
+        return await self._access.run(service.declare, requester.id, severity, facts, key=key, drill_speed=drill_speed)
 
-    async def move(self, who: Requester, incident_id: str, event: MoveEvent) -> Moved:
-        """Make a move. Refused, with words for the one who tried, when they may not or the table does not allow it."""
+    async def move(self, requester: Requester, incident_id: str, event: MoveEvent) -> MoveResult:
+        """Make a move. Raises Refused, worded for the requester, without permission or if the move is not legal now."""
         if isinstance(event, Cancel) and event.duplicate_of:
             if event.duplicate_of == incident_id:
                 raise Refused(f"{incident_id} cannot be a duplicate of itself.")
-            await self._access.see(who, event.duplicate_of)
+            await self._access.see(requester, event.duplicate_of)
         before = await self._access.incident(incident_id)
-        for move in _moves_in(event, before):
-            await self._access.admit(move, who, before)
+        for move in _required_moves(event, before):
+            await self._access.admit(move, requester, before)
         after = await self._access.run(self._access.deps.service.handle, incident_id, event)
-        return Moved(after, len(before.timeline))
+        return MoveResult(after, len(before.timeline))
 
     async def open(
         self,
         move: Move,
-        who: Requester,
+        requester: Requester,
         incident_id: str,
         body: dict[str, Any],
         reply: Reply,
@@ -72,34 +72,34 @@ class Perform:
         typed: str = "",
         answer: bool = False,
     ) -> None:
-        """Open the move's modal; with `answer`, the reply hears what came of it once it is submitted.
+        """Open the form of a move; with `answer`, its result goes to the reply once it is submitted.
 
-        Refused when the move would be refused as things stand.
+        Raises Refused when the move would be refused now.
         """
         incident = await self._access.incident(incident_id)
-        await self._access.admit(move, who, incident)
+        await self._access.admit(move, requester, incident)
         leads_to(incident, move)
         state = FormState(response_url=reply.response_url if answer else "")
-        view = move_modal(move, await self._context(move, who, incident, typed), state)
+        view = move_modal(move, await self._context(move, requester, incident, typed), state)
         await open_modal(self._access.client, body, view, reply)
 
-    async def _context(self, move: Move, who: Requester, incident: Incident, typed: str) -> FormContext:
-        """Only what this modal shows is fetched: a trigger lasts three seconds."""
+    async def _context(self, move: Move, requester: Requester, incident: Incident, typed: str) -> FormContext:
+        """Fetch only what this form shows: a trigger lasts three seconds."""
         roster = await self._access.roster() if move is Move.PAGE else Roster()
-        others = await self._access.recent(who) if move is Move.CANCEL else ()
+        duplicates = await self._access.recent(requester) if move is Move.CANCEL else ()
         deps = self._access.deps
-        return FormContext(incident, deps.policy, deps.roles, roster, others, tuple(deps.company.services), typed)
+        return FormContext(incident, deps.policy, deps.roles, roster, duplicates, tuple(deps.company.services), typed)
 
     # Answers -----------------------------------------------------------------------------------------------------
 
-    async def done(self, moved: Moved) -> Message:
-        """What came of a move, and what fires next."""
-        return replies.done(moved.incident, moved.since, await self.upcoming(moved.incident))
+    async def move_reply(self, result: MoveResult) -> Message:
+        """Message with the result of a move and the next checkpoint."""
+        return replies.moved(result.incident, result.since, await self.upcoming(result.incident))
 
-    async def declared(self, incident: Incident) -> Message:
-        """That an incident was declared, whom that pages, and what fires next."""
+    async def declaration_reply(self, incident: Incident) -> Message:
+        """Message with the new incident, whom it pages and the next checkpoint."""
         return replies.declared(incident, await self.upcoming(incident))
 
     async def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
-        """What fires next, with the people who will be paged."""
+        """List the checkpoints ahead, with the people who will be paged."""
         return await self._access.run(self._access.deps.service.ahead, incident)

@@ -1,4 +1,4 @@
-"""Answers that one person sees, sent once and not tried again: what must arrive is a page, and the workers send it."""
+"""Answers that one person sees, sent without retries: what must arrive is a page, and the workers send those."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,25 +13,25 @@ from bot.errors import InvalidForm
 from bot.render.blockkit import TEXT, Message
 from bot.render.inputs import View
 from bot.render.mrkdwn import cut, render
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import NotFound, Refused
 from escalation.text import Line
 
 log = structlog.get_logger("bot")
 NOT_RECORDED = "Nothing was recorded: the database does not answer."
-TOO_LATE = "Slack did not wait for the form to open. Use the command or the button again."
+TRIGGER_EXPIRED = "Slack did not wait for the form to open. Use the command or the button again."
 # A redelivered command finds its trigger used up: the form is open already.
-OPEN_ALREADY = "exchanged_trigger_id"
+TRIGGER_USED = "exchanged_trigger_id"
 
 
-def says(*lines: Line) -> Message:
-    """A short message of a few lines."""
+def short_message(*lines: Line) -> Message:
+    """Build a short message of a few lines, without blocks."""
     text = "\n".join(render(line) for line in lines)
     return Message(text=cut(text, TEXT), blocks=[])
 
 
 class Reply:
-    """To whoever sent a payload: by its response_url where there is one, else in their direct messages."""
+    """A reply to the sender of a payload: by its response_url if it has one, else as a direct message."""
 
     def __init__(self, client: AsyncWebClient, user: str, response_url: str = "", thread_ts: str = "") -> None:
         self._client = client
@@ -41,50 +41,52 @@ class Reply:
 
     @classmethod
     def to(cls, client: AsyncWebClient, body: dict[str, Any]) -> "Reply":
+        """Build the reply to a payload."""
         user = body["user"]["id"] if isinstance(body.get("user"), dict) else body["user_id"]
         thread_ts = (body.get("container") or {}).get("thread_ts", "")
         return cls(client, user, body.get("response_url") or "", thread_ts)
 
     async def __call__(self, message: Message) -> None:
+        """Send a message once; a failure is logged."""
         try:
-            await (self._respond(message) if self.response_url else self._write(message))
+            await (self._respond(message) if self.response_url else self._post(message))
         except UNREACHABLE as error:
-            log.warning("answer not delivered", person=self._user, error=said_by_slack(error))
+            log.warning("answer not delivered", person=self._user, error=slack_error(error))
 
     async def _respond(self, message: Message) -> None:
-        hook = AsyncWebhookClient(self.response_url, session=self._client.session, retry_handlers=[])
+        webhook = AsyncWebhookClient(self.response_url, session=self._client.session, retry_handlers=[])
         body = {"response_type": "ephemeral", "replace_original": False, "text": message.text}
         thread = {"thread_ts": self._thread_ts} if self._thread_ts else {}
         blocks = {"blocks": message.blocks} if message.blocks else {}
-        answer = await hook.send_dict({**body, **thread, **blocks})
-        if answer.status_code != 200:
-            log.warning("answer not taken", person=self._user, status=answer.status_code)
+        response = await webhook.send_dict({**body, **thread, **blocks})
+        if response.status_code != 200:
+            log.warning("answer rejected", person=self._user, status=response.status_code)
 
-    async def _write(self, message: Message) -> None:
+    async def _post(self, message: Message) -> None:
         await self._client.chat_postMessage(channel=self._user, text=message.text, blocks=message.blocks or None)
 
 
 @asynccontextmanager
-async def answering(reply: Reply) -> AsyncIterator[None]:
-    """Whatever stands in the way of somebody's wish is said to them, in words."""
+async def explain_errors(reply: Reply) -> AsyncIterator[None]:
+    """Catch the errors that a request may end with, and explain them to the requester."""
     try:
         yield
     except Refused as refusal:
-        await reply(says(refusal.words))
-    except NotFound as missing:
-        await reply(says((str(missing),)))
+        await reply(short_message(refusal.words))
+    except NotFound as not_found:
+        await reply(short_message((str(not_found),)))
     except StoreUnavailable:
-        await reply(says((f"{NOT_RECORDED} Try again in a moment.",)))
+        await reply(short_message((f"{NOT_RECORDED} Try again in a moment.",)))
     except InvalidForm as invalid:
-        await reply(says(*((words,) for words in invalid.errors.values())))
+        await reply(short_message(*((message,) for message in invalid.errors.values())))
 
 
 async def open_modal(client: AsyncWebClient, body: dict[str, Any], view: View, reply: Reply) -> None:
-    """Open a modal for whoever did something just now; when it is too late for that, say so."""
+    """Open a modal for the sender of a payload; when its trigger has expired, say so."""
     try:
         await client.views_open(trigger_id=body["trigger_id"], view=view)
     except UNREACHABLE as error:
-        named = said_by_slack(error)
-        if named != OPEN_ALREADY:
-            log.warning("modal not opened", error=named)
-            await reply(says((TOO_LATE,)))
+        slack_says = slack_error(error)
+        if slack_says != TRIGGER_USED:
+            log.warning("modal not opened", error=slack_says)
+            await reply(short_message((TRIGGER_EXPIRED,)))

@@ -1,4 +1,4 @@
-"""What is done with a submitted form. Whatever is wrong is said inside the form, and its words are kept."""
+"""Submitted forms: make the move or declare; errors are shown in the form, which keeps what was typed."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -7,114 +7,116 @@ from typing import Any, TypeVar
 import structlog
 from slack_bolt.async_app import AsyncAck
 
-from bot.access import Access, Requester, StoreUnavailable, requester
+from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.errors import InvalidForm
-from bot.handlers.perform import Moved, Perform
-from bot.handlers.reply import NOT_RECORDED, Reply, answering
+from bot.handlers.perform import MoveResult, Perform
+from bot.handlers.reply import NOT_RECORDED, Reply, explain_errors
 from bot.moves.catalog import form_of
 from bot.moves.declare import declaration, definition, definitions, with_definition
-from bot.moves.form import Form, Submitted
+from bot.moves.form import Form, Submission
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
 from bot.render.inputs import FormValues, View, notice
 from bot.render.mrkdwn import plain
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.policy import Severity
 from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 
-ANSWER_WITHIN = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
-AGAIN = "Your words are still here: try again in a moment, it is never done twice."
+ANSWER_TIMEOUT = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
+TRY_AGAIN = "Your words are still here: try again in a moment, it is never done twice."
 TOO_SLOW = "It takes too long, and may have been recorded or not."
 T = TypeVar("T")
 log = structlog.get_logger("bot")
 
 
 class Submissions:
-    """Forms that were submitted, and the severity that was picked in one."""
+    """Listeners of submitted forms, and of the severity chosen in a declaration."""
 
     def __init__(self, access: Access, perform: Perform) -> None:
         self._access = access
         self._perform = perform
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        submitted = Submitted.of(body, self._access.deps.policy)
-        incident = await self._within(ack, submitted, self._declare(submitted, requester(body)))
+        """Declare the incident of a submitted form."""
+        submission = Submission.of(body, self._access.deps.policy)
+        incident = await self._in_time(ack, submission, self._declare(submission, requester_of(body)))
         if incident is None:
             return
-        if submitted.state.response_url:
+        if submission.state.response_url:
             await ack()
-            reply = self._reply(body, submitted.state)
-            async with answering(reply):
-                await reply(await self._perform.declared(incident))
+            reply = self._reply(body, submission.state)
+            async with explain_errors(reply):
+                await reply(await self._perform.declaration_reply(incident))
         else:
-            words = f"{incident.id} is declared. Its card is in the incidents channel or in its private room."
-            await ack(response_action="update", view=notice("Declared", words))
+            text = f"{incident.id} is declared. Its card is in the incidents channel or in its private room."
+            await ack(response_action="update", view=notice("Declared", text))
 
-    async def _declare(self, submitted: Submitted, who: Requester) -> Incident:
-        severity, facts = submitted.read(declaration)
-        return await self._perform.declare(who, severity, facts, submitted.key, submitted.state.drill_speed)
+    async def _declare(self, submission: Submission, requester: Requester) -> Incident:
+        severity, facts = submission.read(declaration)
+        return await self._perform.declare(requester, severity, facts, submission.key, submission.state.drill_speed)
 
     async def on_move(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        submitted = Submitted.of(body, self._access.deps.policy)
+        """Make the move of a submitted form."""
+        submission = Submission.of(body, self._access.deps.policy)
         form = form_of(body["view"]["callback_id"])
-        moved = await self._within(ack, submitted, self._move(submitted, form, requester(body)))
-        if moved is None:
+        result = await self._in_time(ack, submission, self._move(submission, form, requester_of(body)))
+        if result is None:
             return
         await ack()
-        if submitted.state.response_url:
-            reply = self._reply(body, submitted.state)
-            async with answering(reply):
-                await reply(await self._perform.done(moved))
+        if submission.state.response_url:
+            reply = self._reply(body, submission.state)
+            async with explain_errors(reply):
+                await reply(await self._perform.move_reply(result))
 
-    async def _move(self, submitted: Submitted, form: Form, who: Requester) -> Moved:
-        return await self._perform.move(who, submitted.state.incident, submitted.read(form.event))
+    async def _move(self, submission: Submission, form: Form, requester: Requester) -> MoveResult:
+        return await self._perform.move(requester, submission.state.incident, submission.read(form.event))
 
     def _reply(self, body: dict[str, Any], state: FormState) -> Reply:
         return Reply(self._access.client, body["user"]["id"], state.response_url)
 
-    async def _within(self, ack: AsyncAck, submitted: Submitted, work: Awaitable[T]) -> T | None:
-        """Do the work before Slack stops waiting. None: it came to nothing, and the form says why."""
+    async def _in_time(self, ack: AsyncAck, submission: Submission, work: Awaitable[T]) -> T | None:
+        """Run work before Slack's timeout. Returns None after an error, which the form then shows."""
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
                 return await work
         except (InvalidForm, Refused, NotFound, StoreUnavailable, TimeoutError) as problem:
-            await ack(response_action="errors", errors=self._errors(problem, submitted.values))
+            await ack(response_action="errors", errors=self._errors(problem, submission.values))
             return None
 
-    def _errors(self, problem: Exception, answers: FormValues) -> dict[str, str]:
-        """Field -> words."""
-        first, known = answers.first, answers.fields
+    def _errors(self, problem: Exception, values: FormValues) -> dict[str, str]:
+        """Field -> message."""
+        first, fields = values.first, values.fields
         match problem:
             case InvalidForm():
-                return {name if name in known else first: said for name, said in problem.errors.items()}
+                return {name if name in fields else first: message for name, message in problem.errors.items()}
             case Refused():
                 return {first: plain(problem.words, self._access.directory.names)}
             case NotFound():
                 return {first: str(problem)}
             case TimeoutError():
-                return {first: f"{TOO_SLOW} {AGAIN}"}
+                return {first: f"{TOO_SLOW} {TRY_AGAIN}"}
             case _:
-                return {first: f"{NOT_RECORDED} {AGAIN}"}
+                return {first: f"{NOT_RECORDED} {TRY_AGAIN}"}
 
     # Severities in the declaration -------------------------------------------------------------------------------
 
     async def on_severity(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        """Show what the chosen severity means; everything that was typed stays."""
+        """Show the definition of the chosen severity; everything that was typed stays."""
         await ack()
-        view, chosen = body["view"], body["actions"][0].get("selected_option")
-        async with answering(self._reply(body, FormState.decode(view["private_metadata"]))):
-            await self._access.admit("declare", requester(body))
-            await self._define(view, chosen)
+        view, option = body["view"], body["actions"][0].get("selected_option")
+        async with explain_errors(self._reply(body, FormState.decode(view["private_metadata"]))):
+            await self._access.admit("declare", requester_of(body))
+            await self._show_definition(view, option)
 
-    async def _define(self, view: View, chosen: Block | None) -> None:
-        shown = await self._definition(Severity(chosen["value"]) if chosen else None)
+    async def _show_definition(self, view: View, option: Block | None) -> None:
+        block = await self._definition(Severity(option["value"]) if option else None)
         try:
-            updated = with_definition(view, shown)
+            updated = with_definition(view, block)
             await self._access.client.views_update(view_id=view["id"], hash=view["hash"], view=updated)
         except UNREACHABLE as error:  # the modal was closed, or another choice was quicker: nothing is lost
-            log.info("definition not shown", error=said_by_slack(error))
+            log.info("definition not shown", error=slack_error(error))
 
     async def _definition(self, severity: Severity | None) -> Block:
         known = self._access.deps.policy.severities

@@ -1,4 +1,4 @@
-"""Whether Tocsin can work, and its numbers for Prometheus. Read from Redis at each request; no words of incidents."""
+"""Readiness and metrics for Prometheus, read from Redis at each request; nothing that people wrote is in them."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -19,32 +19,35 @@ _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
 
 
 def problems(redis: Redis, slack_connected: bool) -> list[str]:
-    """Why work cannot be done now; empty when it can."""
-    found = [] if slack_connected else ["Slack is not connected"]
+    """List the reasons why Tocsin is not ready; empty when it is."""
+    reasons = [] if slack_connected else ["Slack is not connected"]
     try:
         parts = alive(redis)
     except RedisError as error:
-        return [*found, f"Redis cannot be reached ({type(error).__name__})"]
+        return [*reasons, f"Redis cannot be reached ({type(error).__name__})"]
     missing = [part for part in PARTS if part not in parts]
-    return [*found, *(f"no worker runs the part {part}: start `tocsin worker`" for part in missing)]
+    return [*reasons, *(f"no worker runs the part {part}: start `tocsin worker`" for part in missing)]
 
 
 def exposition(store: Store, slack_connected: Callable[[], bool]) -> bytes:
-    """Everything in Prometheus's text format."""
+    """Render all metrics in Prometheus's text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Numbers(store, slack_connected))
+    registry.register(_Collector(store, slack_connected))
     return generate_latest(registry)
 
 
-class _Numbers(Collector):
+class _Collector(Collector):
+    """Metrics of the bot and, by way of Redis, of the workers."""
+
     def __init__(self, store: Store, slack_connected: Callable[[], bool]) -> None:
         self._store = store
         self._slack_connected = slack_connected
 
     def collect(self) -> Iterable[Metric]:
+        """Collect all metrics; without Redis, only whether it and Slack are up."""
         yield GaugeMetricFamily("tocsin_slack_connected", "1 while Slack can reach us", float(self._slack_connected()))
         try:
-            found = [*_incidents(self._store), *_waiting(self._store.redis), *_counted(self._store.redis)]
+            found = [*_incidents(self._store), *_queues(self._store.redis), *_worker_metrics(self._store.redis)]
         except RedisError:
             found = []
         yield GaugeMetricFamily("tocsin_redis_up", "1 while Redis answers", float(bool(found)))
@@ -58,7 +61,7 @@ def _incidents(store: Store) -> Iterator[Metric]:
     yield family
 
 
-def _waiting(redis: Redis) -> Iterator[Metric]:
+def _queues(redis: Redis) -> Iterator[Metric]:
     now = _now(redis)
     yield GaugeMetricFamily(
         "tocsin_alarms_overdue",
@@ -80,11 +83,11 @@ def _now(redis: Redis) -> float:
     return float(seconds) + float(micros) / 1e6
 
 
-def _counted(redis: Redis) -> Iterator[Metric]:
-    """What the workers count in the hash `tocsin:metrics`: `name|label=value,label=value` -> number."""
+def _worker_metrics(redis: Redis) -> Iterator[Metric]:
+    """Metrics that the workers count in the hash `tocsin:metrics`: `name|label=value,label=value` -> number."""
     families: dict[str, Metric] = {}
     raw: dict[Any, Any] = redis.hgetall(METRICS)
-    for field, value in sorted(((str(f, "utf-8"), float(v)) for f, v in raw.items()), key=_place):
+    for field, value in sorted(((str(f, "utf-8"), float(v)) for f, v in raw.items()), key=_sort_key):
         match = _FIELD.fullmatch(field)
         if match:
             name, kind = _family(match[1])
@@ -93,14 +96,14 @@ def _counted(redis: Redis) -> Iterator[Metric]:
     yield from families.values()
 
 
-def _place(counted: tuple[str, float]) -> tuple[str, float]:
-    """By name and labels, a histogram's buckets by their bounds."""
+def _sort_key(counted: tuple[str, float]) -> tuple[str, float]:
+    """Sort by name and labels, a histogram's buckets by their bounds."""
     stem, _, bound = counted[0].partition("le=")
     return (stem, float(bound)) if bound else (stem, 0.0)
 
 
 def _family(sample: str) -> tuple[str, str]:
-    """A sample's name without its suffix, and the kind that the suffix tells."""
+    """Split a sample's name into its family's name and the metric type that its suffix stands for."""
     for suffix, kind in (
         ("_total", "counter"),
         ("_bucket", "histogram"),

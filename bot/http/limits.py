@@ -1,4 +1,4 @@
-"""How much the web app listens to, from whomever: bodies of a certain size, that come within a certain time."""
+"""Limits of the web app on the size of a request body and the time it may take to arrive."""
 
 import asyncio
 import contextlib
@@ -6,84 +6,84 @@ import contextlib
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 1_000_000  # the fullest of our forms, in letters that JSON and a URL both escape, has about half of it
-BODY_WITHIN = 10.0  # seconds
-LISTEN_ON = 2.0  # seconds, after a refusal
+MAX_BYTES = 1_000_000  # the fullest of our forms, in letters that JSON and a URL both escape, has about half of it
+BODY_TIMEOUT = 10.0  # seconds
+DRAIN_TIMEOUT = 2.0  # seconds, after a refusal
 
 
 class TooLarge(Exception):
-    """The body is larger than anything that Slack sends."""
+    """A request body larger than anything that Slack sends."""
 
 
 class Limits:
-    """ASGI middleware: 413 or 408 for what exceeds them; else the app gets the body, complete."""
+    """ASGI middleware: answers 413 or 408 beyond the limits; else the app gets the complete body."""
 
-    def __init__(self, app: ASGIApp, most: int = MOST_BYTES, within: float = BODY_WITHIN) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES, timeout: float = BODY_TIMEOUT) -> None:
         self._app = app
-        self._most = most
-        self._within = within
+        self._max_bytes = max_bytes
+        self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._within):
-                body = await self._body(scope, receive)
+            async with asyncio.timeout(self._timeout):
+                body = await self._read_body(scope, receive)
         except TooLarge:
-            refusal = _refuse(413, f"the body has more than {self._most} bytes")
-            await refusal(scope, receive, _listening_on(receive, send))
+            refusal = _refusal(413, f"the body has more than {self._max_bytes} bytes")
+            await refusal(scope, receive, _drained(receive, send))
         except TimeoutError:
-            await _refuse(408, "the body did not come in time")(scope, receive, send)
+            await _refusal(408, "the body did not come in time")(scope, receive, send)
         else:
-            await self._app(scope, _once_more(body, receive), send)
+            await self._app(scope, _replay(body, receive), send)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """What has been sent by the end, or until the other side hung up."""
-        if _announced(scope) > self._most:
+    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
+        """Read the body to its end, or until the client disconnects. Raises TooLarge."""
+        if _content_length(scope) > self._max_bytes:
             raise TooLarge
         body, more = bytearray(), True
         while more:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-            if len(body) > self._most:
+            if len(body) > self._max_bytes:
                 raise TooLarge
         return bytes(body)
 
 
-def _announced(scope: Scope) -> int:
-    """0 for a body of unknown length."""
-    given = dict(scope["headers"]).get(b"content-length", b"")
-    return int(given) if given.isdigit() else 0
+def _content_length(scope: Scope) -> int:
+    """The content length that the client announced; 0 when it announced none."""
+    header = dict(scope["headers"]).get(b"content-length", b"")
+    return int(header) if header.isdigit() else 0
 
 
-def _once_more(body: bytes, receive: Receive) -> Receive:
-    """Gives the body that was read already, then whatever else comes."""
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Build a `receive` that gives the body that was read already, then whatever else comes."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again() -> Message:
-        return waiting.pop() if waiting else await receive()
+    async def receive_again() -> Message:
+        return pending.pop() if pending else await receive()
 
-    return again
+    return receive_again
 
 
-def _listening_on(receive: Receive, send: Send) -> Send:
-    """Lets the rest of the body come before the connection ends: else who is still sending never sees the answer."""
+def _drained(receive: Receive, send: Send) -> Send:
+    """Build a `send` that drains the body before it ends: else a client that is still sending never sees the answer."""
 
-    async def sent(message: Message) -> None:
+    async def send_drained(message: Message) -> None:
         if message["type"] != "http.response.body":
             await send(message)
             return
         await send({**message, "more_body": True})
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LISTEN_ON):
+            async with asyncio.timeout(DRAIN_TIMEOUT):
                 while (await receive()).get("more_body", False):
                     pass
         await send({"type": "http.response.body"})
 
-    return sent
+    return send_drained
 
 
-def _refuse(status: int, why: str) -> JSONResponse:
-    return JSONResponse({"error": why}, status_code=status, headers={"connection": "close"})
+def _refusal(status: int, error: str) -> JSONResponse:
+    return JSONResponse({"error": error}, status_code=status, headers={"connection": "close"})

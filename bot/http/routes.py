@@ -1,4 +1,4 @@
-"""The web app: Slack over HTTP, health and metrics."""
+"""Routes of the web app: Slack over HTTP, health and metrics."""
 
 import asyncio
 import contextlib
@@ -19,66 +19,70 @@ from bot.bot import Bot
 from bot.http.health import exposition, problems
 from bot.http.limits import Limits
 
-ANSWER_WITHIN = 3.0  # seconds that a health check may take
+PROBE_TIMEOUT = 3.0  # seconds that a health check may take
 log = structlog.get_logger("bot")
-# Commands and clicks, as Slack writes them: it wants to know that they arrived, and nothing else. The rest is Bolt's.
-_NO_ANSWER = re.compile(rb"payload=%7B%22type%22%3A[+]?%22block_actions%22|(?!payload=)(.*&)?command=%2F")
+# Commands and clicks, as Slack encodes them: it wants an empty acknowledgement. Bolt answers the rest.
+_EMPTY_ANSWER = re.compile(rb"payload=%7B%22type%22%3A[+]?%22block_actions%22|(?!payload=)(.*&)?command=%2F")
 
 
 def web_app(bot: Bot) -> Starlette:
-    """What anybody may ask takes one of the access threads at a time: the others are for people."""
-    looking, counting = asyncio.Lock(), asyncio.Lock()
+    """Build the web app. Probes take one access thread each at most: the others are for people."""
+    ready_lock, metrics_lock = asyncio.Lock(), asyncio.Lock()
 
     async def healthz(request: Request) -> Response:
+        """Answer 200 while the process runs."""
         return JSONResponse({"alive": True})
 
     async def readyz(request: Request) -> Response:
-        found = await _unready(bot, looking)
-        return JSONResponse({"ready": not found, "problems": found}, status_code=503 if found else 200)
+        """Answer 200 when Tocsin is ready, else 503 with the reasons."""
+        reasons = await _unready(bot, ready_lock)
+        return JSONResponse({"ready": not reasons, "problems": reasons}, status_code=503 if reasons else 200)
 
     async def metrics(request: Request) -> Response:
-        async with counting:
+        """Answer with the metrics for Prometheus."""
+        async with metrics_lock:
             text = await bot.access.run(exposition, bot.deps.store, lambda: bot.connected)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    looked_at = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    routes = [*looked_at, *([] if bot.socket else [_slack_over_http(bot)])]
+    probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    routes = [*probes, *([] if bot.socket else [_slack_over_http(bot)])]
     return Starlette(routes=routes, middleware=[Middleware(Limits)])
 
 
-async def _unready(bot: Bot, one_at_a_time: asyncio.Lock) -> list[str]:
+async def _unready(bot: Bot, lock: asyncio.Lock) -> list[str]:
     try:
-        async with asyncio.timeout(ANSWER_WITHIN), one_at_a_time:
+        async with asyncio.timeout(PROBE_TIMEOUT), lock:
             return await bot.access.run(problems, bot.deps.redis, bot.connected)
     except TimeoutError:
         return ["Redis does not answer"]
 
 
 def _slack_over_http(bot: Bot) -> Route:
-    """With an app token Slack comes over the socket, and there is no such route."""
+    """Build the route for Slack's requests; with an app token they come by Socket Mode, and there is none."""
     if not bot.deps.signing_secret:
         raise ValueError("requests over HTTP need a signing secret: without one, anybody could sign them")
     handler, verifier = AsyncSlackRequestHandler(bot.app), SignatureVerifier(bot.deps.signing_secret)
 
     async def events(request: Request) -> Response:
-        """Bolt reads a body before it looks at the signature, and so fails on what anybody may send: we look first."""
+        """Check the signature before Bolt, which parses the body first and so fails on what anybody may send."""
         with bot.access.ack_first.acknowledging():
             body = await request.body()
-            if not _signed(verifier, body, request.headers):
-                log.warning("request refused: its signature is forged or old, or SLACK_SIGNING_SECRET is not the app's")
+            if not _is_signed(verifier, body, request.headers):
+                log.warning("request refused: signature invalid or too old, or SLACK_SIGNING_SECRET wrong")
                 return JSONResponse({"error": "the signature is wrong or old"}, status_code=401)
-            if _NO_ANSWER.match(body):
-                return Response(background=BackgroundTask(later, request))
+            if _EMPTY_ANSWER.match(body):
+                return Response(background=BackgroundTask(handle_later, request))
             return await handler.handle(request)
 
-    async def later(request: Request) -> None:
+    async def handle_later(request: Request) -> None:
+        """Run the handler once acknowledgements have gone out."""
         await bot.access.ack_first.wait_for_acks()
         await handler.handle(request)
 
     return Route("/slack/events", events, methods=["POST"])
 
 
-def _signed(verifier: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
-    with contextlib.suppress(ValueError, TypeError):  # a time that is no number, a signature beyond ASCII
+def _is_signed(verifier: SignatureVerifier, body: bytes, headers: Mapping[str, str]) -> bool:
+    with contextlib.suppress(ValueError, TypeError):  # a timestamp that is no number, a signature beyond ASCII
         return verifier.is_valid_request(body, headers)
     return False

@@ -1,1 +1,1 @@
-"""How each move is made in Slack: its command, its button, its form."""
+"""Moves in Slack: the command, button and form of each."""

@@ -1,4 +1,4 @@
-"""The modal in which an incident is declared, and the reading of it. Pure."""
+"""The declaration form: its modal, and how it is read. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from bot.deps import BotDeps
 from bot.errors import InvalidForm
-from bot.moves.form import Submitted
+from bot.moves.form import Submission
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import LONGEST, Choice, View, modal, note, select, ticks, words
+from bot.render.inputs import MAX_TEXT, Choice, View, checkboxes, modal, note, select, text_field
 from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.errors import Refused
@@ -18,13 +18,13 @@ from escalation.oncall.roster import Roster
 from escalation.text import people
 
 CALLBACK = "declare"
-PICKED = "pick_severity"
+SEVERITY_ACTION = "pick_severity"
 DEFINITIONS = "definitions"
 NO_SERVICE = "-"
 TITLE_LIMIT = 200
-NOTE = 2000
+MAX_NOTE = 2000
 DRILL_SPEED = 10.0
-FASTEST_DRILL = 1000
+MAX_DRILL_SPEED = 1000
 FLAGS = (
     Choice("security", "Security breach", "Opens a private room; nothing is written in public"),
     Choice("data_loss", "Data loss"),
@@ -41,7 +41,7 @@ DETECTED = {
 
 @dataclass(frozen=True)
 class Draft:
-    """What the form of a declaration is filled with, from the command or the message. `warning` stands above it."""
+    """Initial values of a declaration form, from the command or the message; `warning` is shown above it."""
 
     title: str = ""
     severity: str = ""
@@ -50,7 +50,7 @@ class Draft:
 
 
 def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> View:
-    """A state with a `drill_speed` makes it a drill, and the form says so."""
+    """Build the declaration form; with a `drill_speed` in its state it declares a drill, and says so."""
     severities = [Choice(s.value, f"{s} - {p.name}") for s, p in deps.policy.severities.items()]
     above = [note("warning", escape(draft.warning))] if draft.warning else []
     return modal(
@@ -59,14 +59,18 @@ def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> Vi
         "Declare",
         [
             *above,
-            *([_exercise(state.drill_speed)] if state.drill_speed else []),
-            words(
-                "title", "Title", initial=draft.title, lines=False, placeholder="What is happening? Checkout is down"
+            *([_drill_note(state.drill_speed)] if state.drill_speed else []),
+            text_field(
+                "title",
+                "Title",
+                initial=draft.title,
+                multiline=False,
+                placeholder="What is happening? Checkout is down",
             ),
-            select("severity", "Severity", severities, initial=draft.severity, action_id=PICKED),
+            select("severity", "Severity", severities, initial=draft.severity, action_id=SEVERITY_ACTION),
             definitions(deps.policy.severities.values()),
-            words("impact", "Impact", optional=True, placeholder="Who is affected, and how? Nobody can pay"),
-            words(
+            text_field("impact", "Impact", optional=True, placeholder="Who is affected, and how? Nobody can pay"),
+            text_field(
                 "description",
                 "Description",
                 initial=draft.description,
@@ -74,9 +78,9 @@ def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> Vi
                 placeholder="What do we know so far?",
             ),
             _service(list(deps.company.services)),
-            ticks("flags", "Is it one of these?", FLAGS),
+            checkboxes("flags", "Is it one of these?", FLAGS),
             select("detection", "How was it detected?", detections(), initial=Detection.MANUAL),
-            words(
+            text_field(
                 "public_wording",
                 "Wording for the public",
                 optional=True,
@@ -87,19 +91,20 @@ def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> Vi
     )
 
 
-def _exercise(speed: float) -> Block:
+def _drill_note(speed: float) -> Block:
     pace = "Clocks run as they do in earnest." if speed == 1 else f"Clocks run {speed:g}x faster."
-    real = "🧪 *DRILL*: people are really paged, and every message says that it is an exercise."
-    return note("drill", f"{real} Nothing goes outside. {pace}")
+    warning = "🧪 *DRILL*: people are really paged, and every message says that it is an exercise."
+    return note("drill", f"{warning} Nothing goes outside. {pace}")
 
 
 def detections() -> list[Choice]:
+    """Choices for how an incident was detected."""
     return [Choice(d.value, label) for d, label in DETECTED.items()]
 
 
 def _service(names: list[str]) -> Block:
     if not names:
-        return words("service", "Affected service", lines=False, optional=True)
+        return text_field("service", "Affected service", multiline=False, optional=True)
     choices = [Choice(name, name) for name in names]
     return select("service", "Affected service", [Choice(NO_SERVICE, "None of these"), *choices], optional=True)
 
@@ -108,24 +113,26 @@ def _service(names: list[str]) -> Block:
 
 
 def definitions(policies: Iterable[SeverityPolicy]) -> Block:
-    """What each severity means, with its examples."""
-    return note(DEFINITIONS, *(cut(f"{_defined(p)}\n{escape('; '.join(p.examples))}", NOTE) for p in policies))
+    """Block with the definitions and examples of all severities."""
+    return note(
+        DEFINITIONS, *(cut(f"{_definition_text(p)}\n{escape('; '.join(p.examples))}", MAX_NOTE) for p in policies)
+    )
 
 
 def definition(policy: SeverityPolicy, roster: Roster) -> Block:
-    """What the chosen severity means, how much time it gives and whom it pages at once."""
+    """Block with one severity's definition, its targets and whom it pages at once."""
     examples = "".join(f"\n• {escape(example)}" for example in policy.examples)
     times = f"Acknowledge within {policy.acknowledge_within.spoken()}, "
     times += f"resolve within {policy.resolve_within.spoken()}."
-    paged = f"Pages at once: {_paged(policy, roster)}."
-    return note(DEFINITIONS, cut(_defined(policy) + examples, NOTE), cut(f"{times} {paged}", NOTE))
+    paged = f"Pages at once: {_paged_roles(policy, roster)}."
+    return note(DEFINITIONS, cut(_definition_text(policy) + examples, MAX_NOTE), cut(f"{times} {paged}", MAX_NOTE))
 
 
-def _defined(policy: SeverityPolicy) -> str:
+def _definition_text(policy: SeverityPolicy) -> str:
     return f"{emphasised(f'{policy.severity} - {escape(policy.name)}')}: {escape(policy.definition)}"
 
 
-def _paged(policy: SeverityPolicy, roster: Roster) -> str:
+def _paged_roles(policy: SeverityPolicy, roster: Roster) -> str:
     roles = dict.fromkeys(role for tier in policy.at_once for role in policy.tiers[tier - 1].roles)
     if not roles:
         return "nobody, it becomes a ticket" if policy.ticket else "nobody"
@@ -133,58 +140,58 @@ def _paged(policy: SeverityPolicy, roster: Roster) -> str:
 
 
 def with_definition(view: View, block: Block) -> View:
-    """The open modal with another block of definitions; everything that was typed stays, as the ids stay."""
-    kept = ("type", "callback_id", "title", "submit", "close", "private_metadata")
+    """Replace the definitions in an open modal; its ids stay, so that Slack keeps everything that was typed."""
+    kept_fields = ("type", "callback_id", "title", "submit", "close", "private_metadata")
     blocks = [block if b["block_id"] == DEFINITIONS else b for b in view["blocks"]]
-    return {name: view[name] for name in kept} | {"blocks": blocks}
+    return {name: view[name] for name in kept_fields} | {"blocks": blocks}
 
 
 # Reading ---------------------------------------------------------------------------------------------------------
 
 
-def declaration(submitted: Submitted) -> tuple[Severity, Facts]:
-    """What was declared. Raises InvalidForm, or ValidationError whose locations are the fields of the modal."""
-    return _severity_of(submitted), _facts_of(submitted)
+def declaration(submission: Submission) -> tuple[Severity, Facts]:
+    """Read severity and facts. Raises InvalidForm, or ValidationError whose locations are fields of the modal."""
+    return _severity_of(submission), _facts_of(submission)
 
 
-def _severity_of(submitted: Submitted) -> Severity:
-    chosen = submitted.values.choice("severity")
-    known = {s.value: s for s in submitted.policy.severities}
+def _severity_of(submission: Submission) -> Severity:
+    chosen = submission.values.choice("severity")
+    known = {s.value: s for s in submission.policy.severities}
     if chosen not in known:
         raise InvalidForm({"severity": f"Choose one of {', '.join(known)}."})
     return known[chosen]
 
 
-def _facts_of(submitted: Submitted) -> Facts:
-    answers = submitted.values
-    flags = answers.choices("flags")
-    service = answers.choice("service") or answers.text("service")
+def _facts_of(submission: Submission) -> Facts:
+    values = submission.values
+    flags = values.choices("flags")
+    service = values.choice("service") or values.text("service")
     return Facts.model_validate(
         {
-            "title": " ".join(answers.text("title").split()),
-            "impact": answers.text("impact"),
-            "description": answers.text("description"),
+            "title": " ".join(values.text("title").split()),
+            "impact": values.text("impact"),
+            "description": values.text("description"),
             "service": "" if service == NO_SERVICE else service,
-            "detection": answers.choice("detection") or Detection.MANUAL,
-            "public_wording": answers.text("public_wording"),
-            "source_link": submitted.state.link,
+            "detection": values.choice("detection") or Detection.MANUAL,
+            "public_wording": values.text("public_wording"),
+            "source_link": submission.state.link,
             **{flag.value: flag.value in flags for flag in FLAGS},
         }
     )
 
 
-def too_long_a_title(title: str) -> str:
-    """What to say of a title that was typed too long; empty when it is not."""
+def title_warning(title: str) -> str:
+    """Warn of a typed title that is too long; empty when it is not."""
     if len(title) <= TITLE_LIMIT:
         return ""
     return (
         f"The title you typed has {len(title):,} characters; the limit is {TITLE_LIMIT}. "
-        f"{'It is' if len(title) <= LONGEST else 'Its beginning is'} in the description: give it a short title."
+        f"{'It is' if len(title) <= MAX_TEXT else 'Its beginning is'} in the description: give it a short title."
     )
 
 
-def drill(text: str, policy: Policy) -> tuple[str, float, str]:
-    """`P0 [speed] [title]` -> severity, speed, title. Refused for what is neither."""
+def parse_drill(text: str, policy: Policy) -> tuple[str, float, str]:
+    """Parse `P0 [speed] [title]` into severity, speed and title. Raises Refused for anything else."""
     chosen, _, rest = text.strip().partition(" ")
     known = [s.value for s in policy.severities]
     if chosen.upper() not in known:
@@ -192,6 +199,6 @@ def drill(text: str, policy: Policy) -> tuple[str, float, str]:
     pace, _, title = rest.strip().partition(" ")
     number = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)x?", pace)
     speed = float(number[1]) if number else DRILL_SPEED
-    if not 1 <= speed <= FASTEST_DRILL:
-        raise Refused(f"A drill's clocks run 1 to {FASTEST_DRILL} times faster, not {pace}.")
+    if not 1 <= speed <= MAX_DRILL_SPEED:
+        raise Refused(f"A drill's clocks run 1 to {MAX_DRILL_SPEED} times faster, not {pace}.")
     return chosen.upper(), speed, (title if number else rest).strip()[:TITLE_LIMIT]

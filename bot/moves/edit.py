@@ -1,35 +1,35 @@
-"""Correcting what was said at the declaration: the modal, and the short words of the command. Pure."""
+"""Edits of an incident's details: the form, and the short words of the command. Pure."""
 
 import re
 
 from bot.moves.declare import FLAGS, NO_SERVICE, detections
-from bot.moves.form import FormContext, Submitted
+from bot.moves.form import FormContext, Submission
 from bot.moves.update import public_wording
 from bot.render.blockkit import Block
-from bot.render.inputs import Choice, FormValues, select, ticks, words
+from bot.render.inputs import Choice, FormValues, checkboxes, select, text_field
 from escalation.config.policy import Said
 from escalation.errors import Refused
 from escalation.incident.events import Edit, MoveEvent
 from escalation.text import clean
 
-# Security is no tick to be taken back: it has a move of its own.
-_TICKS = tuple(flag for flag in FLAGS if flag.value != Said.SECURITY)
-_NAMES = {flag.value: flag.value.replace("_", "-") for flag in _TICKS}
-LONGEST_CHOICE = 150  # characters of an option's value; a service may have been named in free words
+# Security cannot be unticked: it has a move of its own.
+_EDITABLE_FLAGS = tuple(flag for flag in FLAGS if flag.value != Said.SECURITY)
+_FLAG_NAMES = {flag.value: flag.value.replace("_", "-") for flag in _EDITABLE_FLAGS}
+MAX_CHOICE = 150  # characters of an option's value; a service may have been named in free words
 _TEXTS = ("title", "impact", "description")
 
 
 def edit_blocks(context: FormContext) -> list[Block]:
-    """Filled with what is known."""
+    """Blocks of the form, filled with the incident's details."""
     incident, facts = context.incident, context.incident.facts
-    raised = [flag.value for flag in _TICKS if getattr(facts, flag.value)]
+    set_flags = [flag.value for flag in _EDITABLE_FLAGS if getattr(facts, flag.value)]
     return [
-        words("title", "Title", initial=facts.title, lines=False),
-        words("impact", "Impact", initial=facts.impact, optional=True),
-        words("description", "Description", initial=facts.description, optional=True),
+        text_field("title", "Title", initial=facts.title, multiline=False),
+        text_field("impact", "Impact", initial=facts.impact, optional=True),
+        text_field("description", "Description", initial=facts.description, optional=True),
         _service(context),
         select("detection", "How was it detected?", detections(), initial=facts.detection),
-        ticks("flags", "Is it one of these?", _TICKS, initial=raised),
+        checkboxes("flags", "Is it one of these?", _EDITABLE_FLAGS, initial=set_flags),
         *([] if incident.private else [public_wording(incident)]),
     ]
 
@@ -37,41 +37,45 @@ def edit_blocks(context: FormContext) -> list[Block]:
 def _service(context: FormContext) -> Block:
     now = context.incident.facts.service
     if not context.services:
-        return words("service", "Affected service", initial=now, lines=False, optional=True)
-    shown = clean(now).strip() and len(now) <= LONGEST_CHOICE
-    names = dict.fromkeys((*context.services, *([now] if shown else [])))
+        return text_field("service", "Affected service", initial=now, multiline=False, optional=True)
+    offer_current = clean(now).strip() and len(now) <= MAX_CHOICE
+    names = dict.fromkeys((*context.services, *([now] if offer_current else [])))
     choices = [Choice(NO_SERVICE, "None of these"), *(Choice(name, name) for name in names)]
     return select("service", "Affected service", choices, initial=now or NO_SERVICE, optional=True)
 
 
-def edit_event(submitted: Submitted) -> MoveEvent:
-    """Only what differs from what the modal showed: somebody else may have corrected the rest meanwhile."""
-    answers = submitted.values
-    said = {name: answers.text(name) for name in (*_TEXTS, "public_wording") if answers.changed(name)}
-    if "title" in said:
-        said["title"] = " ".join(said["title"].split())
-    service = {"service": _chosen_service(answers)} if answers.changed("service") else {}
-    noticed = {"detection": answers.choice("detection")} if answers.changed("detection") else {}
-    ticked = answers.choices("flags")
-    flags = {f.value: f.value in ticked for f in _TICKS if (f.value in ticked) != (f.value in answers.shown("flags"))}
-    changed = {**said, **service, **noticed, **flags}
-    return Edit.model_validate({"by": submitted.by, "key": submitted.key, **changed})
+def edit_event(submission: Submission) -> MoveEvent:
+    """Build the event from the fields that were changed: somebody else may have edited the others meanwhile."""
+    values = submission.values
+    changes = {name: values.text(name) for name in (*_TEXTS, "public_wording") if values.changed(name)}
+    if "title" in changes:
+        changes["title"] = " ".join(changes["title"].split())
+    service = {"service": _chosen_service(values)} if values.changed("service") else {}
+    detection = {"detection": values.choice("detection")} if values.changed("detection") else {}
+    checked = values.choices("flags")
+    flags = {
+        f.value: f.value in checked
+        for f in _EDITABLE_FLAGS
+        if (f.value in checked) != (f.value in values.initial_choices("flags"))
+    }
+    changed = {**changes, **service, **detection, **flags}
+    return Edit.model_validate({"by": submission.by, "key": submission.key, **changed})
 
 
-def _chosen_service(answers: FormValues) -> str:
-    chosen = answers.choice("service") or answers.text("service")
+def _chosen_service(values: FormValues) -> str:
+    chosen = values.choice("service") or values.text("service")
     return "" if chosen == NO_SERVICE else chosen
 
 
 def typed_edit(text: str, by: str, key: str) -> Edit:
-    """`major-impact`, `no outage`, several of them. Refused, with those that are known, for other words."""
-    left = re.sub(r"[\s,_-]+", "-", text.strip().lower())
-    said: dict[str, bool] = {}
-    while left:
-        match = re.match(rf"(no-|not-)?({'|'.join(_NAMES.values())})(?:-|$)", left)
+    """Parse `major-impact`, `no outage` or several of them. Raises Refused for other words."""
+    rest = re.sub(r"[\s,_-]+", "-", text.strip().lower())
+    changes: dict[str, bool] = {}
+    while rest:
+        match = re.match(rf"(no-|not-)?({'|'.join(_FLAG_NAMES.values())})(?:-|$)", rest)
         if match is None:
-            known = ", ".join(f"`{name}`" for name in _NAMES.values())
+            known = ", ".join(f"`{name}`" for name in _FLAG_NAMES.values())
             raise Refused(f"Say {known} (`no outage` takes it back), or `/incident edit` alone for the rest.")
-        said[match[2].replace("-", "_")] = match[1] is None
-        left = left[match.end() :]
-    return Edit.model_validate({"by": by, "key": key, **said})
+        changes[match[2].replace("-", "_")] = match[1] is None
+        rest = rest[match.end() :]
+    return Edit.model_validate({"by": by, "key": key, **changes})

@@ -1,13 +1,13 @@
-"""A move's modal: what it is made from, what it consists of, and what comes back of it. Pure."""
+"""A move's form: its context, its blocks, its submission. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bot.errors import filled_in
+from bot.errors import form_errors
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import FormValues, words
+from bot.render.inputs import FormValues, text_field
 from escalation.config.policy import Policy
 from escalation.incident.events import MoveEvent
 from escalation.incident.model import Incident
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FormContext:
-    """The incident as it stands, the policy, who is on call, what else the person sees.
+    """Context that a form's blocks are built from.
 
-    `roles` maps those that can be paged to what people call them; `services` are those that the company has; `typed`
-    is what stood after the command.
+    `roles` maps the roles that can be paged to their display names; `others` are incidents that this one may duplicate;
+    `services` are the company's; `typed` is what followed the command.
     """
 
     incident: Incident
@@ -35,8 +35,8 @@ class FormContext:
 
 
 @dataclass(frozen=True)
-class Submitted:
-    """A submitted modal: what was filled in, by whom, and the state that it carried."""
+class Submission:
+    """A submitted modal: its values, who submitted it, and the state that it carried."""
 
     values: FormValues
     policy: Policy
@@ -44,34 +44,32 @@ class Submitted:
     state: FormState
 
     @classmethod
-    def of(cls, body: dict[str, Any], policy: Policy) -> "Submitted":
-        """Of Slack's payload of a submission."""
+    def of(cls, body: dict[str, Any], policy: Policy) -> "Submission":
+        """Read Slack's payload of a submission."""
         view = body["view"]
         return cls(FormValues(view), policy, body["user"]["id"], FormState.decode(view["private_metadata"]))
 
     @property
     def key(self) -> str:
-        """The same for a submission that comes twice."""
+        """Idempotency key: the same when Slack delivers a submission twice."""
         return self.state.key
 
-    def read(self, reading: Callable[["Submitted"], T]) -> T:
-        """What the answers say. InvalidForm, with words for the fields, when they cannot be taken."""
-        with filled_in(self.values.fields, self.values.first):
-            return reading(self)
+    def read(self, reader: Callable[["Submission"], T]) -> T:
+        """Read the values with `reader`. Raises InvalidForm, with messages for the fields."""
+        with form_errors(self.values.fields, self.values.first):
+            return reader(self)
 
 
 @dataclass(frozen=True)
 class Form:
-    """A move's modal. `event` reads the answers of a person; it raises InvalidForm or pydantic's ValidationError."""
+    """A move's form. `event` builds the event of a submission; it raises InvalidForm or pydantic's ValidationError."""
 
     title: str
     submit: str
     blocks: Callable[[FormContext], list[Block]]
-    event: Callable[[Submitted], MoveEvent]
+    event: Callable[[Submission], MoveEvent]
 
 
-def words_only(
-    name: str, label: str, *, optional: bool = False, hint: str = ""
-) -> Callable[[FormContext], list[Block]]:
-    """A form with one field for text."""
-    return lambda context: [words(name, label, optional=optional, hint=hint)]
+def text_form(name: str, label: str, *, optional: bool = False, hint: str = "") -> Callable[[FormContext], list[Block]]:
+    """Blocks of a form with a single text field."""
+    return lambda context: [text_field(name, label, optional=optional, hint=hint)]

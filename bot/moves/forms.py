@@ -1,9 +1,9 @@
-"""The blocks and events of the forms that ask for more than one field of words. Pure."""
+"""Forms with more than one text field: resolve, severity, page, schedule, cancel. Pure."""
 
 from bot.errors import InvalidForm
-from bot.moves.form import FormContext, Submitted
+from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import Block
-from bot.render.inputs import Choice, members, select, ticks, words
+from bot.render.inputs import Choice, checkboxes, people_select, select, text_field
 from escalation.config.policy import Policy, Severity
 from escalation.incident.events import (
     Cancel,
@@ -21,50 +21,50 @@ FALSE_ALARM = "false-alarm"
 
 
 def resolve_blocks(context: FormContext) -> list[Block]:
-    """Summary, resolution and what else a resolved incident keeps."""
+    """Blocks of the resolve form."""
     incident = context.incident
-    lost = [Choice("data_loss", "Data was lost")]
+    data_lost = [Choice("data_loss", "Data was lost")]
     return [
-        words("summary", "Summary", placeholder="What happened?"),
-        words("resolution", "Resolution", initial=context.typed, placeholder="What resolved it?"),
-        words("verification", "Verification", optional=True, placeholder="How do we know that it is over?"),
-        words("final_impact", "Final impact", initial=incident.facts.impact, optional=True),
-        ticks("data_loss", "Data loss", lost, initial=["data_loss"] if incident.facts.data_loss else []),
-        words("next_steps", "Next steps", optional=True),
+        text_field("summary", "Summary", placeholder="What happened?"),
+        text_field("resolution", "Resolution", initial=context.typed, placeholder="What resolved it?"),
+        text_field("verification", "Verification", optional=True, placeholder="How do we know that it is over?"),
+        text_field("final_impact", "Final impact", initial=incident.facts.impact, optional=True),
+        checkboxes("data_loss", "Data loss", data_lost, initial=["data_loss"] if incident.facts.data_loss else []),
+        text_field("next_steps", "Next steps", optional=True),
     ]
 
 
-def resolve_event(submitted: Submitted) -> MoveEvent:
-    """The end of the incident."""
+def resolve_event(submission: Submission) -> MoveEvent:
+    """Build the event that resolves the incident."""
     fields = ("summary", "resolution", "verification", "final_impact", "next_steps")
-    said = {name: submitted.values.text(name) for name in fields}
-    lost = bool(submitted.values.choices("data_loss"))
-    return Resolve.model_validate({"by": submitted.by, "key": submitted.key, **said, "data_loss": lost})
+    texts = {name: submission.values.text(name) for name in fields}
+    data_lost = bool(submission.values.choices("data_loss"))
+    return Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, "data_loss": data_lost})
 
 
 # Severity --------------------------------------------------------------------------------------------------------
 
 
 def severity_blocks(context: FormContext) -> list[Block]:
-    """The other severities of the policy, and the reason."""
+    """Blocks of the severity form: the policy's other severities, and the reason."""
     others = [p for s, p in context.policy.severities.items() if s is not context.incident.severity]
     choices = [Choice(p.severity.value, f"{p.severity} - {p.name}", p.definition) for p in others]
     return [
         select(
             "severity", f"It is {context.incident.severity} now. Change it to", choices, initial=context.typed.upper()
         ),
-        words("why", "Why?", hint="A raised severity starts its clocks now and pages at once."),
+        text_field("why", "Why?", hint="A raised severity starts its clocks now and pages at once."),
     ]
 
 
-def severity_event(submitted: Submitted) -> MoveEvent:
-    """The change; InvalidForm when the policy does not know the severity."""
-    chosen, why = submitted.values.choice("severity"), submitted.values.text("why")
-    return changed_severity(chosen, why, submitted.policy, submitted.by, submitted.key)
+def severity_event(submission: Submission) -> MoveEvent:
+    """Build the event that changes the severity. Raises InvalidForm for an unknown one."""
+    chosen, why = submission.values.choice("severity"), submission.values.text("why")
+    return changed_severity(chosen, why, submission.policy, submission.by, submission.key)
 
 
 def changed_severity(chosen: str, why: str, policy: Policy, by: str, key: str) -> ChangeSeverity:
-    """InvalidForm when the policy does not know that severity."""
+    """Build the event that changes the severity, with its policy. Raises InvalidForm for an unknown one."""
     known = {s.value: s for s in policy.severities}
     if chosen.upper() not in known:
         raise InvalidForm({"severity": f"There is no severity {chosen or 'chosen'}: choose one of {', '.join(known)}."})
@@ -75,52 +75,54 @@ def changed_severity(chosen: str, why: str, policy: Policy, by: str, key: str) -
 
 
 def page_blocks(context: FormContext) -> list[Block]:
-    """People or a role, with how many hold it now."""
-    roles = [Choice(role, name, _holders(context.roster, role)) for role, name in context.roles.items()]
+    """Blocks of the page form: people, or a role with how many are on call for it."""
+    roles = [Choice(role, name, _on_call_count(context.roster, role)) for role, name in context.roles.items()]
     return [
-        members("people", "Whom?"),
+        people_select("people", "Whom?"),
         select("role", "Or a role", roles, optional=True),
-        words("why", "Why?", lines=False, optional=True, hint="It goes into the page."),
+        text_field("why", "Why?", multiline=False, optional=True, hint="It goes into the page."),
     ]
 
 
-def _holders(roster: Roster, role: str) -> str:
+def _on_call_count(roster: Roster, role: str) -> str:
     count = len(roster.of(role))
     return "nobody holds it now" if not count else f"{count} {'person' if count == 1 else 'people'} now"
 
 
-def page_event(submitted: Submitted) -> MoveEvent:
-    """The page; InvalidForm when nobody was chosen."""
-    people, role = submitted.values.people("people"), submitted.values.choice("role")
+def page_event(submission: Submission) -> MoveEvent:
+    """Build the event that pages. Raises InvalidForm when nobody was chosen."""
+    people, role = submission.values.people("people"), submission.values.choice("role")
     if not people and not role:
         raise InvalidForm({"people": "Choose somebody, or a role below."})
-    why = submitted.values.text("why")
-    return PagePeople(by=submitted.by, key=submitted.key, people=people, role=role, why=why)
+    why = submission.values.text("why")
+    return PagePeople(by=submission.by, key=submission.key, people=people, role=role, why=why)
 
 
 # The others ------------------------------------------------------------------------------------------------------
 
 
 def schedule_blocks(context: FormContext) -> list[Block]:
-    """A ticket of the backlog waits for a sprint, one of the team for the next deployment."""
+    """Blocks of the schedule form; the example is a sprint for the backlog, else the next deployment."""
     example = "Sprint 24" if context.incident.policy.ticket == "backlog" else "The next deployment"
     hint = "A sprint, the next deployment, a day."
-    return [words("when", "When is it done?", initial=context.typed, lines=False, hint=hint, placeholder=example)]
+    return [
+        text_field("when", "When is it done?", initial=context.typed, multiline=False, hint=hint, placeholder=example)
+    ]
 
 
 def cancel_blocks(context: FormContext) -> list[Block]:
-    """A false alarm, or the incident that it duplicates."""
-    twins = [
+    """Blocks of the cancel form: a false alarm, or the incident that this one duplicates."""
+    duplicates = [
         Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in context.others if i.id != context.incident.id
     ]
     return [
-        select("duplicate_of", "What is it?", [Choice(FALSE_ALARM, "A false alarm"), *twins], initial=FALSE_ALARM),
-        words("why", "How do we know?", optional=True),
+        select("duplicate_of", "What is it?", [Choice(FALSE_ALARM, "A false alarm"), *duplicates], initial=FALSE_ALARM),
+        text_field("why", "How do we know?", optional=True),
     ]
 
 
-def cancel_event(submitted: Submitted) -> MoveEvent:
-    """The cancellation."""
-    chosen, why = submitted.values.choice("duplicate_of"), submitted.values.text("why")
-    twin = "" if chosen == FALSE_ALARM else chosen
-    return Cancel(by=submitted.by, key=submitted.key, why=why, duplicate_of=twin)
+def cancel_event(submission: Submission) -> MoveEvent:
+    """Build the event that cancels the incident."""
+    chosen, why = submission.values.choice("duplicate_of"), submission.values.text("why")
+    duplicate = "" if chosen == FALSE_ALARM else chosen
+    return Cancel(by=submission.by, key=submission.key, why=why, duplicate_of=duplicate)

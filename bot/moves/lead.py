@@ -1,19 +1,19 @@
-"""Taking, offering and accepting a role of the response: the modal, and the words of the command. Pure."""
+"""Roles of the response (commander, communications lead, scribe): the form, and the words of the command. Pure."""
 
 import re
 from collections.abc import Mapping
 
 from bot.errors import InvalidForm
-from bot.moves.form import FormContext, Submitted
-from bot.parsing.command import who
+from bot.moves.form import FormContext, Submission
+from bot.parsing.command import parse_targets
 from bot.render.blockkit import Block
-from bot.render.inputs import Choice, members, select
+from bot.render.inputs import Choice, people_select, select
 from escalation.errors import Refused
 from escalation.incident.events import MoveEvent, TakeLead
 from escalation.incident.model import Incident, Lead
 from escalation.messages.timeline import LEADS
 
-_WORDS = {
+_ROLES = {
     "commander": Lead.COMMANDER,
     "incident-commander": Lead.COMMANDER,
     "command": Lead.COMMANDER,
@@ -23,39 +23,42 @@ _WORDS = {
     "scribe": Lead.SCRIBE,
     "notes": Lead.SCRIBE,
 }
-_LONG = re.compile(r"^(incident commander|communications lead)\b", re.IGNORECASE)
+_TWO_WORDS = re.compile(r"^(incident commander|communications lead)\b", re.IGNORECASE)
 
 
 def lead_blocks(context: FormContext) -> list[Block]:
-    """Which role, and for whom."""
-    choices = [Choice(lead, name.capitalize(), _standing(context.incident, lead)) for lead, name in LEADS.items()]
+    """Blocks of the role form: which role, and whom to hand it to."""
+    choices = [Choice(role, name.capitalize(), _holder_note(context.incident, role)) for role, name in LEADS.items()]
     return [
         select("lead", "Role", choices),
-        members(
+        people_select(
             "to", "Hand it over to", most=1, hint="Leave it empty to take it yourself. An offer counts once taken."
         ),
     ]
 
 
-def _standing(incident: Incident, lead: Lead) -> str:
-    return "somebody has it" if lead in incident.leads else "nobody has it yet"
+def _holder_note(incident: Incident, role: Lead) -> str:
+    return "somebody has it" if role in incident.leads else "nobody has it yet"
 
 
-def lead_event(submitted: Submitted) -> MoveEvent:
-    """InvalidForm when no role was chosen."""
-    chosen, to = submitted.values.choice("lead"), submitted.values.people("to")
+def lead_event(submission: Submission) -> MoveEvent:
+    """Build the event that takes or offers a role. Raises InvalidForm when none was chosen."""
+    chosen, to = submission.values.choice("lead"), submission.values.people("to")
     if chosen not in list(Lead):
         raise InvalidForm({"lead": "Choose one from the list."})
-    return TakeLead(by=submitted.by, key=submitted.key, lead=Lead(chosen), to="".join(to[:1]))
+    return TakeLead(by=submission.by, key=submission.key, lead=Lead(chosen), to="".join(to[:1]))
 
 
-def typed_lead(text: str, by: str, key: str, keys: Mapping[str, str]) -> TakeLead:
-    """`commander`, `scribe @dana`; `keys` maps a person's key to the member id. Refused for words nobody knows."""
-    word, _, rest = _LONG.sub(lambda match: match[0].replace(" ", "-"), text.strip()).partition(" ")
-    lead = _WORDS.get(word.lower())
-    if lead is None:
+def typed_lead(text: str, by: str, key: str, member_ids: Mapping[str, str]) -> TakeLead:
+    """Parse `commander` or `scribe @dana`. Raises Refused for an unknown role or person.
+
+    `member_ids` maps a person's key in the configuration to their member id.
+    """
+    word, _, rest = _TWO_WORDS.sub(lambda match: match[0].replace(" ", "-"), text.strip()).partition(" ")
+    role = _ROLES.get(word.lower())
+    if role is None:
         raise Refused(f"There is no role '{word}' in a response: say commander, communications or scribe.")
-    named = who(rest, {}, keys) if rest.strip() else None
-    if named and not named.people:
+    targets = parse_targets(rest, {}, member_ids) if rest.strip() else None
+    if targets and not targets.people:
         raise Refused("Say who is to take it, with @.")
-    return TakeLead(by=by, key=key, lead=lead, to=named.people[0] if named else "")
+    return TakeLead(by=by, key=key, lead=role, to=targets.people[0] if targets else "")

@@ -1,4 +1,4 @@
-"""What somebody typed after /incident: which verb, which incident, and the words that are left. Pure."""
+"""Parser of /incident: verb, incident and the remaining words. Pure."""
 
 import html
 import re
@@ -17,7 +17,7 @@ _MARKED = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 @dataclass(frozen=True)
 class ParsedCommand:
-    """A command as it was typed. `verb` is empty for one that we do not know; `incident` when none was named.
+    """A parsed command. `verb` is empty for an unknown `word`; `incident`, when none was named.
 
     `text` is still as Slack sent it: mentions in angle brackets, `&`, `<` and `>` as entities.
     """
@@ -29,47 +29,47 @@ class ParsedCommand:
 
 
 def parse(text: str) -> ParsedCommand:
-    """Read what follows /incident. The id may stand first, or second where a severity or a person stands first."""
-    word, rest = _first(text)
+    """Parse what follows /incident. The id may come first, or second after a severity, a person or a role."""
+    word, rest = _split_first(text)
     verb = VERB_OF.get(word.lower(), "") if word else "help"
     if verb == "fix":
-        verb, rest = _which_fix(rest)
+        verb, rest = _fix_verb(rest)
     incident, rest = _take_id(rest)
     if verb in ("severity", "page", "lead") and not incident:
-        head, tail = _first(rest)
-        incident, tail = _take_id(tail)
-        rest = f"{head} {tail}".strip()
+        first, others = _split_first(rest)
+        incident, others = _take_id(others)
+        rest = f"{first} {others}".strip()
     return ParsedCommand(verb, word, incident, rest)
 
 
-def _first(text: str) -> tuple[str, str]:
-    head, *tail = text.strip().split(maxsplit=1) or [""]
-    return head, tail[0].strip() if tail else ""
+def _split_first(text: str) -> tuple[str, str]:
+    first, *others = text.strip().split(maxsplit=1) or [""]
+    return first, others[0].strip() if others else ""
 
 
-def _which_fix(rest: str) -> tuple[str, str]:
-    """`fix applied`, `fix INC-... failed`: the second word may make it another move."""
+def _fix_verb(rest: str) -> tuple[str, str]:
+    """Tell `fix applied` and `fix INC-... failed` from `fix`."""
     incident, after = _take_id(rest)
-    word, left = _first(after)
+    word, rest_after = _split_first(after)
     verb = {"applied": "fix-applied", "failed": "fix-failed"}.get(word.lower(), "")
-    return (verb, f"{incident} {left}".strip()) if verb else ("fix", rest)
+    return (verb, f"{incident} {rest_after}".strip()) if verb else ("fix", rest)
 
 
 def _take_id(text: str) -> tuple[str, str]:
-    head, tail = _first(text)
-    return (head.upper(), tail) if _LIKE_AN_ID.fullmatch(head) else ("", text)
+    first, others = _split_first(text)
+    return (first.upper(), others) if _LIKE_AN_ID.fullmatch(first) else ("", text)
 
 
-def nearest(word: str) -> str:
-    """The verb that was probably meant; empty when none is near."""
-    near = get_close_matches(word.lower(), VERB_OF, n=1, cutoff=0.6)
-    return VERB_OF[near[0]] if near else ""
+def nearest_verb(word: str) -> str:
+    """Suggest the verb that was probably meant; empty when none is similar."""
+    close = get_close_matches(word.lower(), VERB_OF, n=1, cutoff=0.6)
+    return VERB_OF[close[0]] if close else ""
 
 
-def spoken(text: str, names: Mapping[str, str] | None = None) -> str:
-    """Slack's escaped text as a person would write it: `<@U1|dana>` becomes `@dana`, `&amp;` becomes `&`."""
+def unescape(text: str, names: Mapping[str, str] | None = None) -> str:
+    """Undo Slack's escapes: `<@U1|dana>` becomes `@dana`, `&amp;` becomes `&`."""
 
-    def plain(match: re.Match[str]) -> str:
+    def replace(match: re.Match[str]) -> str:
         sign, target, label = match[1], match[2], match[3]
         if sign == "@":
             return "@" + (label or (names or {}).get(target) or target)
@@ -79,12 +79,12 @@ def spoken(text: str, names: Mapping[str, str] | None = None) -> str:
             return "@" + (label or target.split("^")[-1]).lstrip("@")
         return target.removeprefix("mailto:")
 
-    return html.unescape(_MARKED.sub(plain, text)).strip()
+    return html.unescape(_MARKED.sub(replace, text)).strip()
 
 
 @dataclass(frozen=True)
-class Named:
-    """Who is to be paged: member ids, user groups, or a role; and why."""
+class Targets:
+    """People whom a command names: member ids, user groups or a role, and why; or the word that is `unknown`."""
 
     people: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -93,10 +93,10 @@ class Named:
     unknown: str = ""
 
 
-def who(text: str, roles: Mapping[str, str], keys: Mapping[str, str]) -> Named:
-    """Read `@dana @omar the disk is full` or `backend lead the disk is full`.
+def parse_targets(text: str, roles: Mapping[str, str], keys: Mapping[str, str]) -> Targets:
+    """Parse `@dana @omar the disk is full` or `backend lead the disk is full`.
 
-    `roles` maps a role to what people call it, `keys` a person's key in the configuration to the member id.
+    `roles` maps a role to its display name, `keys` a person's key in the configuration to their member id.
     """
     people: list[str] = []
     groups: list[str] = []
@@ -105,26 +105,26 @@ def who(text: str, roles: Mapping[str, str], keys: Mapping[str, str]) -> Named:
         (people if match.re is _USER else groups).append(match[1])
         rest = rest[match.end() :].lstrip(" ,")
     if people or groups:
-        return Named(tuple(people), tuple(groups), why=rest)
-    word, left = _first(rest)
-    named = word.lstrip("@").lower()
-    if named in keys:
-        return Named((keys[named],), why=left)
-    return _role(rest, roles) or Named(unknown=word)
+        return Targets(tuple(people), tuple(groups), why=rest)
+    word, rest_after = _split_first(rest)
+    key = word.lstrip("@").lower()
+    if key in keys:
+        return Targets((keys[key],), why=rest_after)
+    return _role(rest, roles) or Targets(unknown=word)
 
 
-def _role(text: str, roles: Mapping[str, str]) -> Named | None:
-    """A role by its key or by its name, the longest first, so that `on call engineer` is not read as `on call`."""
-    spoken_as = {key.replace("_", " "): key for key in roles} | {name.lower(): key for key, name in roles.items()}
+def _role(text: str, roles: Mapping[str, str]) -> Targets | None:
+    """Match a role by key or name, the longest first, so that `on call engineer` is not read as `on call`."""
+    role_names = {key.replace("_", " "): key for key in roles} | {name.lower(): key for key, name in roles.items()}
     flat = re.sub(r"[_-]+", " ", text.lower())
-    for name in sorted(spoken_as, key=len, reverse=True):
-        said = re.sub(r"[_-]+", " ", name)
-        if flat == said or flat.startswith(said + " "):
-            return Named(role=spoken_as[name], why=text[len(said) :].strip())
+    for name in sorted(role_names, key=len, reverse=True):
+        flat_name = re.sub(r"[_-]+", " ", name)
+        if flat == flat_name or flat.startswith(flat_name + " "):
+            return Targets(role=role_names[name], why=text[len(flat_name) :].strip())
     return None
 
 
-def duplicate_of(text: str) -> tuple[str, str]:
-    """(id, why): `duplicate of INC-...` at the beginning names another incident; otherwise all of it is the reason."""
+def parse_duplicate(text: str) -> tuple[str, str]:
+    """Parse `duplicate of INC-... why` into the other incident's id and the reason; without it, all is the reason."""
     match = re.match(rf"(?:a\s+)?duplicate\s+(?:of\s+)?({ID.pattern})\b[:,.]?\s*(.*)", text, re.IGNORECASE | re.DOTALL)
     return (match[1].upper(), match[2]) if match else ("", text)

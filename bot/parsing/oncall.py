@@ -1,6 +1,6 @@
-"""What somebody typed after /incident oncall, as a step from one Duty to the next. Pure.
+"""Parser of /incident oncall: a command becomes a change of the state of on call. Pure.
 
-Everything that cannot be taken is Refused, with words that say how to write it.
+Whatever cannot be parsed raises Refused, with words that say how to write it.
 """
 
 import re
@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-from bot.parsing.command import spoken, who
+from bot.parsing.command import parse_targets, unescape
 from escalation.config.company import Company, Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.oncall import overrides as arranging
+from escalation.oncall import overrides
 from escalation.oncall.overrides import Did, next_turn_of, noted
 from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.times import local_instant
@@ -36,8 +36,8 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What somebody wants: the words as Slack sent them, who it is, and whom the configuration means."""
+class OncallCommand:
+    """A typed command: its text as Slack sent it, who typed it, and the people of the configuration."""
 
     text: str
     by: PersonId
@@ -46,87 +46,89 @@ class Wish:
 
     @property
     def key(self) -> str:
-        """The key of whoever asks; Refused when the configuration does not list them."""
-        return _listed(self.by, self, "You are")
+        """The requester's key in the configuration. Raises Refused when it does not list them."""
+        return _person_key(self.by, self, "You are")
 
 
 @dataclass(frozen=True)
-class _Asking:
-    """One order on its way: what is left of its words, and the reason that was given."""
+class _Arguments:
+    """Arguments of a command: its words without verb and reason, the reason, the current state."""
 
-    wish: Wish
+    command: OncallCommand
     rest: str
     why: str
-    duty: OncallState
+    state: OncallState
     now: datetime
 
 
-def wanted(wish: Wish, duty: OncallState, now: datetime) -> OncallState:
-    """The state of on call after the wish, with a notice of it."""
-    verb, _, rest = wish.text.strip().partition(" ")
+def apply_command(command: OncallCommand, state: OncallState, now: datetime) -> OncallState:
+    """Return the state of on call after a command, with a notice of the change. Raises Refused."""
+    verb, _, rest = command.text.strip().partition(" ")
     if verb.lower() not in _STEPS:
-        raise Refused(_no_such(verb, wish))
+        raise Refused(_unknown_verb(verb, command))
     step, did = _STEPS[verb.lower()]
-    _listed(wish.by, wish, "You are")
+    _person_key(command.by, command, "You are")
     reason = _BECAUSE.search(rest)
-    why = spoken(reason[1], wish.directory.names) if reason else ""
-    words = rest[: reason.start()] if reason else rest
-    return noted(duty, step(_Asking(wish, words.strip(), why, duty, now)), did, wish.by, now)
+    why = unescape(reason[1], command.directory.names) if reason else ""
+    arguments = rest[: reason.start()] if reason else rest
+    return noted(state, step(_Arguments(command, arguments.strip(), why, state, now)), did, command.by, now)
 
 
-def _no_such(verb: str, wish: Wish) -> str:
-    near = get_close_matches(verb.lower(), _STEPS, n=1, cutoff=0.6)
-    hint = f" Did you mean `{near[0]}`?" if near else ""
-    return "\n".join((f"There is no `/incident oncall {spoken(verb, wish.directory.names)}`.{hint}", *USAGE))
+def _unknown_verb(verb: str, command: OncallCommand) -> str:
+    close = get_close_matches(verb.lower(), _STEPS, n=1, cutoff=0.6)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    return "\n".join((f"There is no `/incident oncall {unescape(verb, command.directory.names)}`.{hint}", *USAGE))
 
 
-def _take(asking: _Asking) -> OncallState:
-    rotation, _ = _rotation(asking)
-    wish = asking.wish
-    return arranging.take(asking.duty, wish.company, rotation, wish.key, asking.now, wish.by, asking.why)
+def _take(args: _Arguments) -> OncallState:
+    rotation, _ = _rotation(args)
+    command = args.command
+    return overrides.take(args.state, command.company, rotation, command.key, args.now, command.by, args.why)
 
 
-def _override(asking: _Asking) -> OncallState:
-    rotation, rest = _rotation(asking)
-    person, times = _person(rest, asking.wish)
+def _override(args: _Arguments) -> OncallState:
+    rotation, rest = _rotation(args)
+    person, times = _person(rest, args.command)
     if not person:
         raise Refused(f"Say who: {USAGE[2]}")
-    starts, ends = _stretch(times, asking, asking.wish.company.rotations[rotation].timezone, USAGE[2])
-    wish = asking.wish
-    return arranging.override(
-        asking.duty, wish.company, rotation, person, starts, ends, asking.now, wish.by, asking.why
+    starts, ends = _period(times, args, args.command.company.rotations[rotation].timezone, USAGE[2])
+    command = args.command
+    return overrides.override(
+        args.state, command.company, rotation, person, starts, ends, args.now, command.by, args.why
     )
 
 
-def _swap(asking: _Asking) -> OncallState:
-    rotation, rest = _rotation(asking)
+def _swap(args: _Arguments) -> OncallState:
+    rotation, rest = _rotation(args)
     match = _WITH.fullmatch(rest)
     if not match:
         raise Refused(f"Say which two shifts: {USAGE[3]}")
     mine, theirs = match[1].strip(), match[2].strip()
-    person, left = _person(theirs, asking.wish)
-    wish = asking.wish
-    first = _shift_named(mine, rotation, asking) if mine else _turn_of(wish.key, rotation, asking)
-    second = _turn_of(person, rotation, asking) if person and not left else _shift_named(theirs, rotation, asking)
-    return arranging.swap(asking.duty, wish.company, rotation, first, second, asking.now, wish.by, asking.why)
+    person, remaining = _person(theirs, args.command)
+    command = args.command
+    first = _shift_at(mine, rotation, args) if mine else _next_shift(command.key, rotation, args)
+    second = _next_shift(person, rotation, args) if person and not remaining else _shift_at(theirs, rotation, args)
+    return overrides.swap(args.state, command.company, rotation, first, second, args.now, command.by, args.why)
 
 
-def _away(asking: _Asking) -> OncallState:
-    wish, zone = asking.wish, asking.wish.company.timezone
-    person, days = _person(asking.rest, wish)
+def _away(args: _Arguments) -> OncallState:
+    command, zone = args.command, args.command.company.timezone
+    person, days = _person(args.rest, command)
     if not _FROM_TO.fullmatch(days) and days:
         days = f"{days} to {days.removeprefix('from ')}"  # one day
-    starts, ends = _stretch(days, asking, zone, USAGE[4], whole_days=True)
-    return arranging.away(asking.duty, wish.company, person or wish.key, starts, ends, asking.now, wish.by, asking.why)
+    starts, ends = _period(days, args, zone, USAGE[4], whole_days=True)
+    return overrides.away(
+        args.state, command.company, person or command.key, starts, ends, args.now, command.by, args.why
+    )
 
 
-def _cancel(asking: _Asking) -> OncallState:
-    if not asking.rest:
+def _cancel(args: _Arguments) -> OncallState:
+    if not args.rest:
         raise Refused(f"Say which: {USAGE[5]}. `/incident oncall` shows the numbers.")
-    return arranging.cancel(asking.duty, asking.rest)
+    return overrides.cancel(args.state, args.rest)
 
 
-_STEPS: dict[str, tuple[Callable[[_Asking], OncallState], Did]] = {
+_STEPS: dict[str, tuple[Callable[[_Arguments], OncallState], Did]] = {
     "take": (_take, "took"),
     "override": (_override, "override"),
     "swap": (_swap, "swapped"),
@@ -138,25 +140,25 @@ _STEPS: dict[str, tuple[Callable[[_Asking], OncallState], Did]] = {
 # Words -----------------------------------------------------------------------------------------------------------
 
 
-def _rotation(asking: _Asking) -> tuple[str, str]:
-    """The rotation that stands first, else the only one; and what is left."""
-    names = asking.wish.company.rotations
-    word, _, left = asking.rest.partition(" ")
+def _rotation(args: _Arguments) -> tuple[str, str]:
+    """Take the rotation from the start of the words, or the only one there is; return it and the remaining words."""
+    names = args.command.company.rotations
+    word, _, rest = args.rest.partition(" ")
     if word in names:
-        return word, left.strip()
-    if len(names) == 1 and (not word or not _is_name(word, asking.wish)):
-        return next(iter(names)), asking.rest
+        return word, rest.strip()
+    if len(names) == 1 and (not word or not _is_rotation_name(word, args.command)):
+        return next(iter(names)), args.rest
     if not names:
         raise Refused("The configuration has no rotation; add one under `rotations`.")
-    if word and _is_name(word, asking.wish):
-        raise Refused(f"There is no rotation called '{spoken(word)}'{suggest(word, set(names))}")
+    if word and _is_rotation_name(word, args.command):
+        raise Refused(f"There is no rotation called '{unescape(word)}'{suggest(word, set(names))}")
     raise Refused(f"Say which rotation first: {', '.join(sorted(names))}.")
 
 
-def _is_name(word: str, wish: Wish) -> bool:
-    """Whether a word can only have been meant as a rotation's name."""
+def _is_rotation_name(word: str, command: OncallCommand) -> bool:
+    """True if a word can only be meant as a rotation's name."""
     keyword = word.lower() in ("from", "with") or word[:1].isdigit() or word.startswith(("<", "@"))
-    return not keyword and word.lower() not in wish.company.people and not _is_day(word)
+    return not keyword and word.lower() not in command.company.people and not _is_day(word)
 
 
 def _is_day(word: str) -> bool:
@@ -164,36 +166,36 @@ def _is_day(word: str) -> bool:
     return len(word) >= 3 and any(day.startswith(word.lower()) for day in days)
 
 
-def _person(text: str, wish: Wish) -> tuple[str, str]:
-    """The key of the person who stands first, and what is left; no key when nobody does."""
-    members = {key: wish.company.member(key, wish.directory) for key in wish.company.people}
-    named = who(text, {}, members)
-    if named.groups or len(named.people) > 1:
+def _person(text: str, command: OncallCommand) -> tuple[str, str]:
+    """Take a person from the start of the words; return their key (empty without one) and the remaining words."""
+    members = {key: command.company.member(key, command.directory) for key in command.company.people}
+    targets = parse_targets(text, {}, members)
+    if targets.groups or len(targets.people) > 1:
         raise Refused("Name one person, not a group.")
-    if not named.people:
+    if not targets.people:
         if text.startswith("@"):
-            raise Refused(f"{spoken(text.split()[0])} is {NOT_LISTED}")
+            raise Refused(f"{unescape(text.split()[0])} is {NOT_LISTED}")
         return "", text
-    return _listed(named.people[0], wish, "They are"), named.why
+    return _person_key(targets.people[0], command, "They are"), targets.why
 
 
-def _listed(member: PersonId, wish: Wish, subject: str) -> str:
-    key = wish.company.key_of(member, wish.directory)
+def _person_key(member: PersonId, command: OncallCommand, subject: str) -> str:
+    key = command.company.key_of(member, command.directory)
     if key is None:
         raise Refused(f"{subject} {NOT_LISTED}")
     return key
 
 
-def _stretch(
-    text: str, asking: _Asking, zone: str, usage: str, *, whole_days: bool = False
+def _period(
+    text: str, args: _Arguments, zone: str, usage: str, *, whole_days: bool = False
 ) -> tuple[datetime, datetime]:
-    """`from … to …`. With `whole_days` an end without a time of day is the end of that day."""
+    """Parse `from … to …`. With `whole_days`, an end without a time of day is the end of that day."""
     match = _FROM_TO.fullmatch(text.strip())
     if not match:
         raise Refused(f"Say from when until when: {usage}")
-    starts = _instant(match[1], zone, asking.now)
-    ends = _instant(match[2], zone, asking.now)
-    if ends < starts:  # "tomorrow 18:00 to 22:00", "friday to monday": counted from its beginning
+    starts = _instant(match[1], zone, args.now)
+    ends = _instant(match[2], zone, args.now)
+    if ends < starts:  # "tomorrow 18:00 to 22:00", "friday to monday": relative to the start
         ends = _instant(match[2], zone, starts)
     if whole_days and ":" not in match[2]:
         ends = _day_later(ends, zone)
@@ -205,8 +207,8 @@ def _instant(text: str, zone: str, now: datetime) -> datetime:
         return now
     try:
         return local_instant(text, zone, now)
-    except ValueError as wrong:
-        raise Refused(f"{wrong}.") from None
+    except ValueError as error:
+        raise Refused(f"{error}.") from None
 
 
 def _day_later(midnight: datetime, zone: str) -> datetime:
@@ -214,21 +216,21 @@ def _day_later(midnight: datetime, zone: str) -> datetime:
     return (local.replace(tzinfo=None) + _DAY).replace(tzinfo=ZoneInfo(zone)).astimezone(midnight.tzinfo)
 
 
-def _shift_named(text: str, rotation: str, asking: _Asking) -> datetime:
-    """An instant of the shift that begins on a day, or holds at a time."""
-    zone = asking.wish.company.rotations[rotation].timezone
-    at = _instant(text, zone, asking.now)
+def _shift_at(text: str, rotation: str, args: _Arguments) -> datetime:
+    """Return an instant within the shift that begins on a day, or that covers a time."""
+    zone = args.command.company.rotations[rotation].timezone
+    at = _instant(text, zone, args.now)
     if ":" in text or text.strip().lower() == "now":
         return at
-    turns = upcoming_shifts(rotation, asking.wish.company, asking.duty, at, _day_later(at, zone))
-    begun = [t.starts for t in turns if t.starts >= at]
-    if len(begun) > 1:
-        raise Refused(f"{len(begun)} shifts begin on that day; say the time too, like 2026-12-21 18:00.")
-    return begun[0] if begun else at
+    shifts = upcoming_shifts(rotation, args.command.company, args.state, at, _day_later(at, zone))
+    on_that_day = [t.starts for t in shifts if t.starts >= at]
+    if len(on_that_day) > 1:
+        raise Refused(f"{len(on_that_day)} shifts begin on that day; say the time too, like 2026-12-21 18:00.")
+    return on_that_day[0] if on_that_day else at
 
 
-def _turn_of(person: str, rotation: str, asking: _Asking) -> datetime:
-    turn = next_turn_of(rotation, person, asking.wish.company, asking.duty, asking.now)
-    if turn is None:
+def _next_shift(person: str, rotation: str, args: _Arguments) -> datetime:
+    shift = next_turn_of(rotation, person, args.command.company, args.state, args.now)
+    if shift is None:
         raise Refused(f"{person} has no shift in {rotation} in the next half year.")
-    return max(turn.starts, asking.now)
+    return max(shift.starts, args.now)

@@ -1,4 +1,4 @@
-"""A Slack message, its blocks and their limits. Texts come in as escaped mrkdwn, except where plain text is asked for.
+"""Slack messages, blocks and their limits. Texts are escaped mrkdwn, except where a parameter is plain text.
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks
 """
@@ -15,7 +15,7 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class Message:
-    """`text` is mrkdwn, escaped, at most 3,000 characters; `blocks` at most 50."""
+    """A Slack message. `text` is escaped mrkdwn of at most 3,000 characters; `blocks` are at most 50."""
 
     text: str
     blocks: list[Block] = field(default_factory=list)
@@ -32,25 +32,27 @@ WHOLE_MESSAGE = 10_000
 
 
 def plain_text(text: str, limit: int) -> Block:
+    """Plain text object, cut to `limit`."""
     return {"type": "plain_text", "text": cut(clean(text), limit), "emoji": True}
 
 
 def header(text: str, block_id: str) -> Block:
-    """Large type. `text` is plain, and ours: Slack does not say whether it unescapes it."""
+    """Header block. `text` is plain and never from outside: Slack does not say whether it unescapes it."""
     return {"type": "header", "block_id": block_id, "text": plain_text(text, HEADER)}
 
 
 def section(text: str, block_id: str) -> Block:
+    """Section block, cut to its limit."""
     return {"type": "section", "block_id": block_id, "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
 
 
 def context(text: str, block_id: str) -> Block:
-    """Small type."""
+    """Context block (small type), cut to its limit."""
     return {"type": "context", "block_id": block_id, "elements": [{"type": "mrkdwn", "text": cut(text, SECTION)}]}
 
 
 def sections(lines: Iterable[str], block_id: str) -> list[Block]:
-    """Lines in as few sections as hold them, complete; a line too long for one goes on in the next."""
+    """Pack lines into as few sections as possible; a line too long for one continues in the next."""
     packed: list[str] = []
     for line in lines:
         for piece in pieces(line, SECTION):

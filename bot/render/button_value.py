@@ -1,18 +1,18 @@
-"""What a button carries: the move, the incident, the tiers that its card showed as paged, and what it is about."""
+"""Value of a button: the move, the incident, the tiers that its card showed as paged, and the move's argument."""
 
 from dataclasses import dataclass
 
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
 
-MORE = "more"  # the action id of the overflow menus, whose options carry presses too
+MORE = "more"  # the action id of the overflow menus, whose options have such values too
 
 
 @dataclass(frozen=True)
 class ButtonValue:
-    """One press of a button. Encoded it stays under the 150 characters of an option's value.
+    """Value of a button. Encoded it stays under the 150 characters of an option's value.
 
-    `about` is what the move needs besides: `3:approved` (a communication's number and the answer to it), `scribe` (a
+    `about` is the move's argument: `3:approved` (a communication's number and the answer to it), `scribe` (a
     role of the response), or `scribe:U012ABCDEF` (such a role, offered to that member).
     """
 
@@ -22,15 +22,17 @@ class ButtonValue:
     about: str = ""
 
     def encode(self) -> str:
+        """Encode the value as a string."""
         about = f"|{self.about}" if self.about else ""
         return f"{self.move}|{self.incident}|{','.join(map(str, self.seen))}{about}"
 
     @classmethod
     def of(cls, move: Move, incident: Incident, about: str = "") -> "ButtonValue":
+        """Build the value for a button under an incident as it stands."""
         return cls(move, incident.id, incident.tiers_paged, about)
 
     @classmethod
     def decode(cls, value: str) -> "ButtonValue":
-        """ValueError when the value is not one of ours. Messages from before there was an `about` have none."""
+        """Decode a value; old messages have no `about`. Raises ValueError for one that is not ours."""
         move, incident, seen, *about = value.split("|", 3)
         return cls(Move(move), incident, tuple(int(t) for t in seen.split(",") if t), about[0] if about else "")

@@ -1,4 +1,4 @@
-"""The incident's card, made to be read at 3 a.m. on a phone: what is wrong, who has it, what fires next, the buttons.
+"""The incident's card, made for a phone at 3 a.m.: what is wrong, who has it, what fires next, the buttons.
 
 Nothing on it goes stale by itself: instants are shown in each reader's own zone, never as a distance from now.
 """
@@ -6,19 +6,19 @@ Nothing on it goes stale by itself: instants are shown in each reader's own zone
 from datetime import datetime
 
 from bot.render.blockkit import HEADER, Block, Message, context, header, section, sections
-from bot.render.buttons import controls, corrections
+from bot.render.buttons import card_buttons, details_menu
 from bot.render.common import (
     DRILL,
-    LONGEST_TITLE,
-    NOBODYS,
+    MAX_TITLE,
+    NO_NAMES,
     SHORT,
     STATUS,
     Names,
     labelled,
     mark,
     mentions,
-    near,
     plain_title,
+    short_time,
     summary,
     title,
 )
@@ -31,17 +31,17 @@ from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.timeline import LEADS, war_room, why_you
 from escalation.times import spoken_duration
 
-MOST_IN_THREAD = 10  # the others are in the thread all the same
+MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
 
 
 def card(
-    incident: Incident, ahead: tuple[Upcoming, ...], person: str = "", *, buttons: bool = True, names: Names = NOBODYS
+    incident: Incident, ahead: tuple[Upcoming, ...], person: str = "", *, buttons: bool = True, names: Names = NO_NAMES
 ) -> Message:
-    """The card as it stands; with `person` the copy in that person's direct messages.
+    """Build the card; with `person`, the copy in their direct messages.
 
-    Whom the next checkpoints will page is told by `names` (member id -> name): a mention would page them now.
+    People whom the next checkpoints will page are shown by `names` (member id -> name): a mention would page them now.
     """
-    row = controls(incident, "card-actions", person) if buttons else []
+    row = card_buttons(incident, "card-actions", person) if buttons else []
     blocks = [
         header(headline(incident), "card"),
         *sections(_head(incident), "card-head"),
@@ -54,9 +54,9 @@ def card(
 
 
 def _details(incident: Incident, buttons: bool) -> list[Block]:
-    """Below the buttons; what corrects them is a menu beside them."""
+    """Details below the buttons, with the menu that corrects them."""
     first, *rest = sections(details(incident), "card-details")
-    menu = corrections(incident) if buttons else None
+    menu = details_menu(incident) if buttons else None
     return [{**first, "accessory": menu} if menu else first, *rest]
 
 
@@ -66,48 +66,48 @@ def page(
     ahead: tuple[Upcoming, ...],
     *,
     buttons: bool = True,
-    names: Names = NOBODYS,
+    names: Names = NO_NAMES,
     also: tuple[Incident, ...] = (),
 ) -> Message:
-    """The direct message of a page: why you, then the card. `also` are the incidents whose pages are in its thread."""
-    shown = card(incident, ahead, incident.page(page_n).person, buttons=buttons, names=names)
-    why = [*(render(line) for line in why_you(incident, page_n)), *_in_thread(also)]
-    called = incident.page(page_n)
-    again = f" again (no answer to {called.sent - 1})" if called.sent > 1 else ""
-    reason = brief(called.why, SHORT)
-    named = f"{incident.severity} {brief(plain_title(incident), LONGEST_TITLE)}"
-    more = f" You are paged for {_many(also)}." if also else ""
-    text = f"{mark(incident)} You are paged{again}: {named}. Why: {reason}. ({incident.id}){more}"
-    return Message(text=text, blocks=[*sections([*exercise(incident), *why], "page-why"), *shown.blocks])
+    """Build the direct message of a page: why you, then the card. `also` are the incidents paged in its thread."""
+    the_card = card(incident, ahead, incident.page(page_n).person, buttons=buttons, names=names)
+    why = [*(render(line) for line in why_you(incident, page_n)), *_also_paged(also)]
+    the_page = incident.page(page_n)
+    again = f" again (no answer to {the_page.sent - 1})" if the_page.sent > 1 else ""
+    reason = brief(the_page.why, SHORT)
+    incident_line = f"{incident.severity} {brief(plain_title(incident), MAX_TITLE)}"
+    more = f" You are paged for {_how_many(also)}." if also else ""
+    text = f"{mark(incident)} You are paged{again}: {incident_line}. Why: {reason}. ({incident.id}){more}"
+    return Message(text=text, blocks=[*sections([*drill_banner(incident), *why], "page-why"), *the_card.blocks])
 
 
-def _in_thread(also: tuple[Incident, ...]) -> list[str]:
-    """What this page calls its person for as well, the worst first."""
+def _also_paged(also: tuple[Incident, ...]) -> list[str]:
+    """Lines about the other incidents of this page, the worst first."""
     if not also:
         return []
     worst = sorted(also, key=lambda other: (other.severity, other.id))
-    listed = [f"• {summary(other)}" for other in worst[:MOST_IN_THREAD]]
-    rest = ["… and the others in the thread"] if len(also) > MOST_IN_THREAD else []
+    listed = [f"• {summary(other)}" for other in worst[:MAX_IN_THREAD]]
+    rest = ["… and the others in the thread"] if len(also) > MAX_IN_THREAD else []
     return ["*You are paged for these too.* They were held up as well; their cards are in this thread:", *listed, *rest]
 
 
-def _many(also: tuple[Incident, ...]) -> str:
+def _how_many(also: tuple[Incident, ...]) -> str:
     return f"{len(also)} or more" if len(also) >= MOST_ALSO else f"{len(also)} more"
 
 
 def redacted(incident: Incident) -> Message:
-    """What is left of a public card when its incident became a security matter: no word of it."""
+    """Build the message that replaces a public card once its incident is private; it reveals nothing."""
     words = f"🔒 {incident.id} moved. Those concerned were invited to where it is handled; nothing more is said here."
     return Message(text=words, blocks=[section(words, "card")])
 
 
 def headline(incident: Incident) -> str:
-    """Severity and status as plain text. The title is outside text: it stands below, where it can be escaped."""
+    """Severity and status as plain text. The title is outside text: it comes below, where it can be escaped."""
     return cut(f"{mark(incident)} {incident.severity} {incident.policy.name} · {STATUS[incident.status]}", HEADER)
 
 
-def exercise(incident: Incident) -> list[str]:
-    """The line that every message about a drill begins with."""
+def drill_banner(incident: Incident) -> list[str]:
+    """Line that every message about a drill begins with."""
     return [f"*{DRILL}*: this is an exercise."] if incident.drill else []
 
 
@@ -117,14 +117,14 @@ def exercise(incident: Incident) -> list[str]:
 def _head(incident: Incident) -> list[str]:
     impact = incident.resolution.final_impact if incident.resolution else ""
     return [
-        *exercise(incident),
+        *drill_banner(incident),
         title(incident),
         *labelled("Impact", impact or incident.facts.impact),
         *_flags(incident),
         *(_open_state(incident) if incident.open else _closed_state(incident)),
         *_ticket(incident),
-        *together(incident),
-        *_troubles(incident),
+        *linked_incidents(incident),
+        *_delivery_problems(incident),
     ]
 
 
@@ -141,7 +141,7 @@ def _flags(incident: Incident) -> list[str]:
 
 
 def _open_state(incident: Incident) -> list[str]:
-    lines = [_acknowledgement(incident), _who_has_it(incident), *_leads(incident)]
+    lines = [_acknowledgement(incident), _assigned(incident), *_leads(incident)]
     if incident.nobody_left:
         lines.append("🚫 *Nobody is left to page.* Page someone by name, or call them.")
     return lines
@@ -149,21 +149,21 @@ def _open_state(incident: Incident) -> list[str]:
 
 def _acknowledgement(incident: Incident) -> str:
     target = incident.acknowledge_by
-    done = incident.acknowledgement
-    if done is None:
-        return f"🔴 *Nobody has acknowledged.* Target: {near(target, incident)}"
-    met = "in time" if done.at <= target else f"*late*, target was {near(target, incident)}"
-    return f"👀 *Acknowledged* by {person(done.by)} at {near(done.at, incident)} ({met})"
+    ack = incident.acknowledgement
+    if ack is None:
+        return f"🔴 *Nobody has acknowledged.* Target: {short_time(target, incident)}"
+    met = "in time" if ack.at <= target else f"*late*, target was {short_time(target, incident)}"
+    return f"👀 *Acknowledged* by {person(ack.by)} at {short_time(ack.at, incident)} ({met})"
 
 
-def _who_has_it(incident: Incident) -> str:
+def _assigned(incident: Incident) -> str:
     waiting = tuple(dict.fromkeys(p.person for p in incident.pages if p.state is PageState.OPEN))
     unanswered = f" · paged, no answer yet: {mentions(waiting)}" if waiting else ""
     return f"🙋 *Assigned:* {mentions(incident.assigned) or 'nobody yet'}{unanswered}"
 
 
 def _leads(incident: Incident) -> list[str]:
-    """Who took which role of the response; an offer counts once it is accepted."""
+    """Lines about the roles of the response; an offered role counts once it is accepted."""
     taken = [f"{name}: {person(incident.leads[lead])}" for lead, name in LEADS.items() if lead in incident.leads]
     waiting = [f"{name}: {person(incident.offers[lead])}" for lead, name in LEADS.items() if lead in incident.offers]
     lines = [f"🎖️ *Leading:* {' · '.join(taken)}"] if taken else []
@@ -171,7 +171,7 @@ def _leads(incident: Incident) -> list[str]:
 
 
 def _ticket(incident: Incident) -> list[str]:
-    """Whose ticket it is and where it stands; what it waits for."""
+    """Line about a ticket: its team, its state and what it is scheduled for."""
     if incident.policy.ticket is None:
         return []
     team, state = f" of {brief(incident.team, SHORT)}" if incident.team else ", of no team yet", ticket_state(incident)
@@ -183,23 +183,23 @@ def _ticket(incident: Incident) -> list[str]:
 def _closed_state(incident: Incident) -> list[str]:
     closed_at = incident.closed_at or incident.declared_at
     lasted = spoken_duration(closed_at - incident.declared_at)
-    when = f"{near(closed_at, incident)} after {lasted}"
+    when = f"{short_time(closed_at, incident)} after {lasted}"
     if incident.resolution is None:
         return _cancelled_state(incident, when)
     by = person(incident.resolution.by)
     return [
-        f"✅ *Resolved* by {by} at {when}{_kept(incident, closed_at)}",
+        f"✅ *Resolved* by {by} at {when}{_in_time(incident, closed_at)}",
         *labelled("Summary", incident.resolution.summary),
         *_review(incident),
     ]
 
 
 def _review(incident: Incident) -> list[str]:
-    """The post-incident review: held, or by when."""
-    if done := incident.reviewed:
-        return [f"📋 *Review held*, says {person(done.by)} at {near(done.at, incident)}"]
+    """Line about the post-incident review: held, or due."""
+    if review := incident.reviewed:
+        return [f"📋 *Review held*, says {person(review.by)} at {short_time(review.at, incident)}"]
     due = incident.review_by
-    return [f"📋 *Review due by* {near(due, incident)}"] if due else []
+    return [f"📋 *Review due by* {short_time(due, incident)}"] if due else []
 
 
 def _cancelled_state(incident: Incident, when: str) -> list[str]:
@@ -211,22 +211,22 @@ def _cancelled_state(incident: Incident, when: str) -> list[str]:
     return [f"⚪ *Cancelled: {what}*, by {person(entry.by)} at {when}", *labelled("Why", entry.why)]
 
 
-def _kept(incident: Incident, closed_at: datetime) -> str:
+def _in_time(incident: Incident, closed_at: datetime) -> str:
     target = incident.resolve_by
-    return " (in time)" if closed_at <= target else f" (*late*, target was {near(target, incident)})"
+    return " (in time)" if closed_at <= target else f" (*late*, target was {short_time(target, incident)})"
 
 
-def _troubles(incident: Incident) -> list[str]:
-    """What could not be delivered because of us: once for each reason."""
+def _delivery_problems(incident: Incident) -> list[str]:
+    """Lines about sends that fail because of our setup: one for each reason."""
     whys = tuple(dict.fromkeys(incident.troubles.values()))
     return [f"⚠️ *Not delivered yet:* {brief(why, SHORT)}. It is being retried." for why in whys[:3]]
 
 
 def details(incident: Incident) -> list[str]:
-    """Never empty."""
+    """Lines of details; never empty."""
     facts = incident.facts
     source = [f"*Source:* {link(facts.source_link, 'the message')}"] if facts.source_link else []
-    by = [f"*Resolve by:* {near(incident.resolve_by, incident)}"] if incident.open else []
+    by = [f"*Resolve by:* {short_time(incident.resolve_by, incident)}"] if incident.open else []
     return [
         *by,
         *labelled("ETA", incident.eta),
@@ -235,7 +235,7 @@ def details(incident: Incident) -> list[str]:
         *labelled("Fix", incident.fix.text if incident.fix else ""),
         *labelled("Verified", (incident.verified.text or "yes") if incident.verified else ""),
         f"*War room:* {render(war_room(incident))}",
-        *_told_outside(incident),
+        *_communications(incident),
         *labelled("Service", facts.service),
         *labelled("Vendor", incident.vendor),
         *labelled("Description", facts.description),
@@ -244,15 +244,15 @@ def details(incident: Incident) -> list[str]:
 
 
 def footer(incident: Incident) -> str:
-    """Id, who declared it when and how it was noticed."""
+    """Footer: id, who declared it, when, and how it was detected."""
     since = moment(incident.declared_at, DAY)
-    found = f"declared {since} by {person(incident.reporter)} ({escape(incident.facts.detection)})"
+    declared = f"declared {since} by {person(incident.reporter)} ({escape(incident.facts.detection)})"
     pace = f" · ⏩ Clocks run {incident.speed:g}x faster" if incident.speed != 1 else ""
-    return f"{incident.id} · {found}{pace}"
+    return f"{incident.id} · {declared}{pace}"
 
 
-def together(incident: Incident) -> list[str]:
-    """The other incidents at the same time, and where all of them are coordinated."""
+def linked_incidents(incident: Incident) -> list[str]:
+    """Line about other incidents at the same time, and where they are coordinated."""
     if not incident.linked or not incident.open:
         return []
     here = incident.coordinated_in == incident.id
@@ -260,19 +260,19 @@ def together(incident: Incident) -> list[str]:
     return [f"🔗 *At the same time:* {brief(', '.join(incident.linked), SHORT)}, all coordinated {where}"]
 
 
-def _told_outside(incident: Incident) -> list[str]:
-    """The latest word of each communication: who still has to do something about it, or that it is out."""
+def _communications(incident: Incident) -> list[str]:
+    """Lines about the latest version of each communication: waiting, due, done or declined."""
     latest = {o.plan.id: o for o in incident.communications if o.state is not OwedState.REPLACED}
-    return [f"📣 *{_through(owed)}:* {_standing(owed, incident)}" for owed in latest.values()]
+    return [f"📣 *{_medium(owed)}:* {_communication_state(owed, incident)}" for owed in latest.values()]
 
 
-def _through(owed: OwedCommunication) -> str:
-    """`Status page`; what goes through Slack alone is called after its audience."""
+def _medium(owed: OwedCommunication) -> str:
+    """Name a communication after its channels, as `Status page`; one that goes by Slack alone, after its audience."""
     by_hand = ", ".join(m.replace("_", " ") for m in owed.through if m is not Means.SLACK)
     return (by_hand or str(owed.plan.audience)).capitalize()
 
 
-def _standing(owed: OwedCommunication, incident: Incident) -> str:
+def _communication_state(owed: OwedCommunication, incident: Incident) -> str:
     by = f" by {person(owed.by)}" if owed.by else ""
     match owed.state:
         case OwedState.WAITING:
@@ -289,4 +289,5 @@ def _deadline(owed: OwedCommunication, incident: Incident) -> str:
     if owed.due is None:
         return "owed"
     missed = any(e.kind is EntryKind.OVERDUE and e.fields["n"] == str(owed.n) for e in incident.timeline)
-    return f"*overdue* since {near(owed.due, incident)}" if missed else f"owed by {near(owed.due, incident)}"
+    due = short_time(owed.due, incident)
+    return f"*overdue* since {due}" if missed else f"owed by {due}"

@@ -1,4 +1,4 @@
-"""The emergency contacts: whom to call when Slack is not enough. Pure."""
+"""Emergency contacts: whom to phone when Slack is not enough. Pure."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,23 +10,23 @@ NONE = "No emergency contacts are configured: they stand under `contacts` in the
 
 
 def contacts(company: Company, on_call: dict[str, tuple[PersonId, ...]]) -> tuple[Line, ...]:
-    """Lines of each group that has somebody; `on_call` maps each rotation to who holds it now."""
-    known = company.contacts
-    vendors = ((_named(key, vendor), _services(key, company)) for key, vendor in known.vendors.items())
+    """Lines of contacts, group by group; `on_call` maps each rotation to who is on call now."""
+    configured = company.contacts
+    vendors = ((_vendor(key, vendor), _used_by(key, company)) for key, vendor in configured.vendors.items())
     lines = (
-        *([line(Strong("Hotline: "), *_reached(known.hotline))] if known.hotline else []),
-        *_group("Technical", [*_on_call(on_call), *map(_reached, known.technical)]),
-        *_group("Business", map(_reached, known.business)),
+        *([line(Strong("Hotline: "), *_contact(configured.hotline))] if configured.hotline else []),
+        *_group("Technical", [*_primaries(on_call), *map(_contact, configured.technical)]),
+        *_group("Business", map(_contact, configured.business)),
         *_group("Vendors", ((*reached, *services) for reached, services in vendors)),
     )
     return lines or ((NONE,),)
 
 
-def _on_call(on_call: dict[str, tuple[PersonId, ...]]) -> Iterator[Line]:
-    """The rotation is named where there are several."""
-    for name, holding in on_call.items():
+def _primaries(on_call: dict[str, tuple[PersonId, ...]]) -> Iterator[Line]:
+    """Lines about who is on call; a rotation is named where there are several."""
+    for name, on_call_people in on_call.items():
         which = f" ({name})" if len(on_call) > 1 else ""
-        yield line(f"Primary on call{which}: ", *people(holding))
+        yield line(f"Primary on call{which}: ", *people(on_call_people))
 
 
 def _group(title: str, rows: Iterable[Line]) -> Iterator[Line]:
@@ -34,21 +34,21 @@ def _group(title: str, rows: Iterable[Line]) -> Iterator[Line]:
     yield from ([line(Strong(title)), *lines] if lines else [])
 
 
-def _named(key: str, vendor: Contact) -> Line:
-    """A vendor that was given no name is called by its key."""
-    return _reached(vendor if vendor.name else vendor.model_copy(update={"name": key}))
+def _vendor(key: str, vendor: Contact) -> Line:
+    """Line about a vendor; one without a name is called by its key."""
+    return _contact(vendor if vendor.name else vendor.model_copy(update={"name": key}))
 
 
-def _services(vendor: str, company: Company) -> Line:
-    using = [name for name, service in company.services.items() if service.vendor == vendor]
-    return (f" (for {', '.join(using)})",) if using else ()
+def _used_by(vendor: str, company: Company) -> Line:
+    service_names = [name for name, service in company.services.items() if service.vendor == vendor]
+    return (f" (for {', '.join(service_names)})",) if service_names else ()
 
 
-def _reached(contact: Contact) -> Line:
-    """Everything that is known of a contact, on one line."""
+def _contact(contact: Contact) -> Line:
+    """Line with all that is configured of a contact."""
     link = Link(contact.url, contact.url) if contact.url else None
-    ways: tuple[Span | None, ...] = (contact.name, contact.phone, contact.email, contact.slack, link, contact.note)
+    fields: tuple[Span | None, ...] = (contact.name, contact.phone, contact.email, contact.slack, link, contact.note)
     spans: list[Span] = []
-    for way in ways:
-        spans += ([" · "] if spans and way else []) + ([way] if way else [])
+    for field in fields:
+        spans += ([" · "] if spans and field else []) + ([field] if field else [])
     return tuple(spans)

@@ -1,4 +1,4 @@
-"""State carried in a modal's `private_metadata`. Only we read and write it."""
+"""State carried in a modal's `private_metadata`."""
 
 import json
 import uuid
@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 
 @dataclass(frozen=True)
 class FormState:
-    """`key` makes a doubled submit harmless; `response_url` is where an answer to the person may go (30 minutes).
+    """State of a form, which only we read and write.
 
-    `status` is what the modal showed; `link` leads to the message that an incident is declared from. With a
-    `drill_speed` what is declared is a drill.
+    `key` makes a repeated submission idempotent; `response_url` takes an answer to the person (for 30 minutes);
+    `status` is the one that the modal showed; `link` leads to the message that an incident is declared from. With a
+    `drill_speed`, a drill is declared.
     """
 
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -21,8 +22,10 @@ class FormState:
     drill_speed: float | None = None
 
     def encode(self) -> str:
+        """Encode the state as JSON, without empty fields."""
         return json.dumps({name: value for name, value in asdict(self).items() if value})
 
     @classmethod
     def decode(cls, metadata: str) -> "FormState":
+        """Decode a modal's metadata."""
         return cls(**json.loads(metadata))

@@ -1,4 +1,4 @@
-"""The pieces that modals are made of, and the reading of what was filled in. Pure."""
+"""Modals, their input blocks and their submitted values. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from bot.render.blockkit import OPTION, Block, plain_text
 from bot.render.mrkdwn import cut
 
 View = dict[str, Any]
-VALUE = "value"  # the action id of each input: its block id says which field it is
+VALUE = "value"  # the action id of each input; its block id names the field
 # https://docs.slack.dev/reference/block-kit/block-elements and https://docs.slack.dev/reference/views
-LONGEST = 3000
+MAX_TEXT = 3000
 LABEL = 2000
 PLACEHOLDER = 150
-MOST_OPTIONS = 100
+MAX_OPTIONS = 100
 TITLE = 24
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One option: its value (at most 150 characters) and what people read."""
+    """One option of a select or of checkboxes: its value (at most 150 characters), label and note."""
 
     value: str
     label: str
@@ -27,30 +27,31 @@ class Choice:
 
 
 def option(choice: Choice) -> Block:
+    """Option object of a choice."""
     note = {"description": plain_text(choice.note, OPTION)} if choice.note else {}
     return {"text": plain_text(choice.label, OPTION), "value": choice.value, **note}
 
 
 def field(name: str, label: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
-    """An input block; `name` is the field of the event that it fills."""
+    """Input block; `name` is the field of the event that it fills."""
     block: Block = {"type": "input", "block_id": name, "label": plain_text(label, LABEL), "optional": optional}
     return {**block, "element": element, **({"hint": plain_text(hint, LABEL)} if hint else {})}
 
 
-def words(
+def text_field(
     name: str,
     label: str,
     *,
     initial: str = "",
-    lines: bool = True,
+    multiline: bool = True,
     optional: bool = False,
     hint: str = "",
     placeholder: str = "",
 ) -> Block:
-    """A field for text: several lines unless told."""
-    element: Block = {"type": "plain_text_input", "action_id": VALUE, "multiline": lines}
+    """Text field, of several lines unless `multiline` is False."""
+    element: Block = {"type": "plain_text_input", "action_id": VALUE, "multiline": multiline}
     if initial:
-        element["initial_value"] = cut(initial, LONGEST)
+        element["initial_value"] = cut(initial, MAX_TEXT)
     if placeholder:
         element["placeholder"] = plain_text(placeholder, PLACEHOLDER)
     return field(name, label, element, optional=optional, hint=hint)
@@ -66,8 +67,8 @@ def select(
     hint: str = "",
     action_id: str = VALUE,
 ) -> Block:
-    """A field with one choice. With an `action_id` of its own, we hear of each choice at once."""
-    options = [option(c) for c in choices][:MOST_OPTIONS]
+    """Select of one choice. With an `action_id` of its own, Slack sends us each choice at once."""
+    options = [option(c) for c in choices][:MAX_OPTIONS]
     element: Block = {"type": "static_select", "action_id": action_id, "options": options}
     if chosen := next((o for o in options if o["value"] == initial), None):
         element["initial_option"] = chosen
@@ -75,16 +76,16 @@ def select(
     return block if action_id == VALUE else {**block, "dispatch_action": True}
 
 
-def ticks(name: str, label: str, choices: Iterable[Choice], *, initial: Iterable[str] = ()) -> Block:
-    """A field of checkboxes."""
+def checkboxes(name: str, label: str, choices: Iterable[Choice], *, initial: Iterable[str] = ()) -> Block:
+    """Checkboxes."""
     options = [option(c) for c in choices]
     chosen = [o for o in options if o["value"] in set(initial)]
     element: Block = {"type": "checkboxes", "action_id": VALUE, "options": options}
     return field(name, label, element | ({"initial_options": chosen} if chosen else {}), optional=True)
 
 
-def members(name: str, label: str, *, most: int = 0, hint: str = "") -> Block:
-    """A field for people of the workspace; `most` limits how many (0: any number)."""
+def people_select(name: str, label: str, *, most: int = 0, hint: str = "") -> Block:
+    """Select of members of the workspace, `most` at most (0: any number)."""
     element = {
         "type": "multi_users_select",
         "action_id": VALUE,
@@ -95,12 +96,12 @@ def members(name: str, label: str, *, most: int = 0, hint: str = "") -> Block:
 
 
 def note(block_id: str, *texts: str) -> Block:
-    """Small print; the texts are mrkdwn, escaped already."""
+    """Context block of a modal; the texts are escaped mrkdwn."""
     return {"type": "context", "block_id": block_id, "elements": [{"type": "mrkdwn", "text": t} for t in texts]}
 
 
 def modal(callback_id: str, title: str, submit: str, blocks: Iterable[Block], metadata: str) -> View:
-    """A modal. Title and submit have at most 24 characters; `metadata` at most 3,000."""
+    """Modal with a form. Title and submit have at most 24 characters; `metadata` at most 3,000."""
     return {
         "type": "modal",
         "callback_id": callback_id,
@@ -113,48 +114,51 @@ def modal(callback_id: str, title: str, submit: str, blocks: Iterable[Block], me
 
 
 def notice(title: str, text: str) -> View:
-    """A modal that only says something; `text` is mrkdwn."""
+    """Modal with a text only; `text` is mrkdwn."""
     section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
     close = plain_text("Close", TITLE)
     return {"type": "modal", "title": plain_text(title, TITLE), "close": close, "blocks": [section]}
 
 
 class FormValues:
-    """What somebody filled in, by field; and what the modal had shown there."""
+    """Values of a submitted modal, by field, and the initial values that it had shown."""
 
     def __init__(self, view: View) -> None:
-        self._values = {name: _only(actions) for name, actions in view["state"]["values"].items()}
+        self._values = {name: _single_value(actions) for name, actions in view["state"]["values"].items()}
         self._elements = {str(b["block_id"]): b["element"] for b in view["blocks"] if b["type"] == "input"}
 
     @property
     def fields(self) -> frozenset[str]:
-        """The block ids at which an error can be shown."""
+        """Block ids at which an error can be shown."""
         return frozenset(self._elements)
 
     @property
     def first(self) -> str:
-        """The block id at which an error is shown that belongs to no field."""
+        """Block id at which an error is shown that belongs to no field."""
         return next(iter(self._elements))
 
     def text(self, name: str) -> str:
+        """Text of a field, stripped; empty for none."""
         return str(self._values.get(name, {}).get("value") or "").strip()
 
     def choice(self, name: str) -> str:
-        """The value of the chosen option; empty for none."""
+        """Value of the chosen option; empty for none."""
         return _value(self._values.get(name, {}).get("selected_option"))
 
     def choices(self, name: str) -> frozenset[str]:
+        """Values of the ticked boxes."""
         return frozenset(o["value"] for o in self._values.get(name, {}).get("selected_options") or ())
 
     def people(self, name: str) -> tuple[str, ...]:
+        """Member ids of the chosen people."""
         return tuple(self._values.get(name, {}).get("selected_users") or ())
 
-    def shown(self, name: str) -> frozenset[str]:
-        """The boxes that were ticked as the modal opened."""
+    def initial_choices(self, name: str) -> frozenset[str]:
+        """Values of the boxes that were ticked as the modal opened."""
         return frozenset(o["value"] for o in self._elements.get(name, {}).get("initial_options") or ())
 
     def changed(self, name: str) -> bool:
-        """Whether a text or a choice is not what the modal showed as it opened; False for a field it did not have."""
+        """True if a text or a choice differs from its initial value; False for a field that the modal did not have."""
         element = self._elements.get(name)
         if element is None:
             return False
@@ -167,5 +171,5 @@ def _value(option: Block | None) -> str:
     return str((option or {}).get("value", ""))
 
 
-def _only(actions: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _single_value(actions: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return next(iter(actions.values()), {})

@@ -1,4 +1,4 @@
-"""Words as Slack's mrkdwn, escaped and cut to Slack's limits, and as plain text for terminals.
+"""Lines of text as Slack's mrkdwn, escaped and cut to Slack's limits, and as plain text for terminals.
 
 Slack does not say in which unit it counts; here an emoji outside the basic plane counts as two, the stricter reading.
 """
@@ -17,51 +17,51 @@ _FALLBACK = "%Y-%m-%d %H:%M:%S UTC"
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,}")
 _URL_ESCAPES = str.maketrans({"<": "%3C", ">": "%3E", "|": "%7C", "&": "&amp;", " ": "%20", "\n": "", "\t": ""})
-_LONGEST_URL = 2000
-_LONGEST_LABEL = 200
+_MAX_URL = 2000
+_MAX_LABEL = 200
 
 
 def escape(text: str) -> str:
-    """Text from outside, for mrkdwn. https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    """Escape text from outside for mrkdwn: https://docs.slack.dev/messaging/formatting-message-text#escaping"""
     return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def brief(text: str, limit: int) -> str:
-    """Text from outside as one escaped line of at most so many characters."""
+    """Escape text from outside as one line of at most `limit` characters."""
     return cut(" ".join(escape(text).split()), limit)
 
 
 def strong(text: str) -> str:
-    """Text from outside in bold, on one line. Blanks at its ends go outside: Slack wants the stars at the words."""
+    """Escape text from outside as one line in bold."""
     inner = escape(text).replace("*", "∗").replace("\n", " ")
     return emphasised(inner)
 
 
 def emphasised(escaped: str) -> str:
-    """The same for text that was escaped (and cut) before."""
-    bare = escaped.strip()
-    before, _, after = escaped.partition(bare) if bare else (escaped, "", "")
-    return f"{before}*{bare}*{after}" if bare else escaped
+    """Make escaped text bold. Blanks at its ends go outside: Slack wants the stars next to the words."""
+    inner_text = escaped.strip()
+    before, _, after = escaped.partition(inner_text) if inner_text else (escaped, "", "")
+    return f"{before}*{inner_text}*{after}" if inner_text else escaped
 
 
 def moment(at: datetime, form: str = CLOCK) -> str:
-    """An instant in each reader's own zone, with UTC for whatever cannot show it (notifications, old clients)."""
+    """Format an instant in each reader's zone; UTC for what cannot show it (notifications, old clients)."""
     fallback = at.astimezone(UTC).strftime("%H:%M:%S UTC" if form == CLOCK else _FALLBACK)
     return f"<!date^{int(at.timestamp())}^{form}|{fallback}>"
 
 
 def link(url: str, label: str) -> str:
-    """A link, if its address is one that a browser opens; else only its label."""
-    shown = brief(label, _LONGEST_LABEL)
+    """Build a link if its URL is one that a browser opens; else only its label."""
+    text = brief(label, _MAX_LABEL)
     address = clean(url).translate(_URL_ESCAPES)
-    if not address.startswith(("https://", "http://")) or len(address) > _LONGEST_URL:
-        return shown
-    return f"<{address}|{shown}>"
+    if not address.startswith(("https://", "http://")) or len(address) > _MAX_URL:
+        return text
+    return f"<{address}|{text}>"
 
 
-def person(who: str) -> str:
-    """A mention; a key of the configuration that is no member id (yet) as plain text."""
-    return f"<@{who}>" if _USER.fullmatch(who) else escape(who)
+def person(member: str) -> str:
+    """Mention a member; a configuration key without a member id (yet) becomes plain text."""
+    return f"<@{member}>" if _USER.fullmatch(member) else escape(member)
 
 
 def _channel(channel: Channel) -> str:
@@ -69,7 +69,7 @@ def _channel(channel: Channel) -> str:
 
 
 def render(line: Line) -> str:
-    """One line of words as mrkdwn, complete."""
+    """Render a line as mrkdwn, uncut."""
     return "".join(_span(span) for span in line)
 
 
@@ -90,9 +90,9 @@ def _span(span: Span) -> str:
 
 
 def plain(line: Line, names: Mapping[str, str] | None = None) -> str:
-    """One line of words for a terminal; `names` maps member ids to what people are called."""
-    known = names or {}
-    return "".join(_plain_span(span, lambda who: known.get(who, who)) for span in line)
+    """Render a line as plain text, for a terminal; `names` maps member ids to names."""
+    names_known = names or {}
+    return "".join(_plain_span(span, lambda member: names_known.get(member, member)) for span in line)
 
 
 def _plain_span(span: Span, name: Callable[[str], str]) -> str:
@@ -115,58 +115,58 @@ def _plain_span(span: Span, name: Callable[[str], str]) -> str:
 
 
 def size(text: str) -> int:
-    """Its length in UTF-16 units."""
+    """Length of a text in UTF-16 units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int) -> str:
-    """Escaped text of at most `limit` units, with `…` where something is missing, never inside an entity."""
-    return text if size(text) <= limit else text[: _beginning(text, limit - 1)] + "…"
+    """Cut escaped text to `limit` units, with `…` where something is missing, never inside an entity."""
+    return text if size(text) <= limit else text[: _prefix_end(text, limit - 1)] + "…"
 
 
 def pieces(text: str, limit: int) -> list[str]:
-    """All of an escaped text in pieces of at most `limit` units, broken at lines or words where that is possible."""
+    """Split escaped text into pieces of at most `limit` units, at line ends or blanks where possible."""
     out = []
     while size(text) > limit:
-        end = _break(text, _beginning(text, limit))
+        end = _break_at(text, _prefix_end(text, limit))
         out.append(text[:end].strip())
         text = text[end:]
     return [piece for piece in (*out, text.rstrip()) if piece]
 
 
 def share(texts: list[str], budget: int) -> list[str]:
-    """Escaped texts that together keep to a budget: the longest are cut, down to one length, until it suffices."""
-    cap, left = budget, budget
-    for waiting, length in zip(range(len(texts), 0, -1), sorted(map(size, texts)), strict=True):
-        cap = left // waiting
-        if length > cap:
+    """Cut escaped texts so that together they fit a budget: the longest, all to one length."""
+    limit_each, left = budget, budget
+    for remaining, length in zip(range(len(texts), 0, -1), sorted(map(size, texts)), strict=True):
+        limit_each = left // remaining
+        if length > limit_each:
             break
         left -= length
-        cap = budget
-    return [cut(text, cap) for text in texts]
+        limit_each = budget
+    return [cut(text, limit_each) for text in texts]
 
 
-def _beginning(text: str, limit: int) -> int:
-    """Where the longest beginning of at most `limit` units ends that breaks no entity and no token."""
+def _prefix_end(text: str, limit: int) -> int:
+    """Find the end of the longest prefix of at most `limit` units that breaks no entity and no token."""
     end = limit
     while (over := size(text[:end]) - limit) > 0:
         end -= (over + 1) // 2
-    return _outside(text, end)
+    return _whole_end(text, end)
 
 
-def _outside(text: str, end: int) -> int:
-    """`end`, or the start of the entity (`&amp;`) or token (`<@U…>`) that it would break."""
-    opened = text.rfind("<", 0, end)
-    if opened > text.rfind(">", 0, end):
-        return opened
+def _whole_end(text: str, end: int) -> int:
+    """Return `end`, or the start of the entity (`&amp;`) or token (`<@U…>`) that it would break."""
+    token = text.rfind("<", 0, end)
+    if token > text.rfind(">", 0, end):
+        return token
     entity = text.rfind("&", max(0, end - 4), end)
     return entity if entity >= 0 and ";" not in text[entity:end] else end
 
 
-def _break(text: str, end: int) -> int:
-    """The last line end or blank in the second half before `end`; `end` if there is none."""
+def _break_at(text: str, end: int) -> int:
+    """Find the last line end or blank in the second half before `end`; `end` if there is none."""
     for mark in ("\n", " "):
         at = text.rfind(mark, end // 2, end)
-        if at > 0 and _outside(text, at) == at:
+        if at > 0 and _whole_end(text, at) == at:
             return at + 1
     return end

@@ -1,4 +1,4 @@
-"""Who is on call, who is the backup, when the next handover is, and what was arranged. Pure."""
+"""On call in Slack: who is on call, test pages, handovers with their checklist, the buttons that take a shift. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,72 +14,86 @@ from escalation.oncall.schedule import NOTHING_ARRANGED, Feed, OncallState, abse
 from escalation.text import Line, Person, Span, Strong, Time, line, people
 from escalation.values import PersonId
 
-SOON = timedelta(days=30)  # absences that begin later are not told yet
+ABSENCES_AHEAD = timedelta(days=30)  # absences that begin later are not shown yet
 
 
-def on_call(
+def on_call_lines(
     company: Company,
     policy: Policy,
     directory: Directory,
     roster: Roster,
     now: datetime,
-    arranged: OncallState = NOTHING_ARRANGED,
+    state: OncallState = NOTHING_ARRANGED,
 ) -> tuple[Line, ...]:
-    """Lines for each rotation, for what was arranged, then one for each role of the policy."""
-    board = Board(company, directory, arranged, now)
+    """Lines for each rotation, override and absence, then one for each role of the policy."""
+    board = Board(company, directory, state, now)
     return (*board.rotations(), *board.overrides(), *board.away(), *_roles(policy, roster))
 
 
 class Board:
-    """What there is to tell of rotations at an instant."""
+    """Lines about rotations, overrides and absences at an instant."""
 
-    def __init__(self, company: Company, directory: Directory, arranged: OncallState, now: datetime) -> None:
+    def __init__(self, company: Company, directory: Directory, state: OncallState, now: datetime) -> None:
         self._company = company
         self._directory = directory
-        self._arranged = arranged
+        self._state = state
         self._now = now
 
     def rotations(self) -> Iterator[Line]:
+        """Lines for each rotation: who is on call, the backup, the next handover, the calendar."""
         for name in self._company.rotations:
             yield from self._rotation(name)
 
     def overrides(self) -> Iterator[Line]:
-        for made in self._arranged.overrides:
-            if made.ends > self._now and made.person in self._company.people:
-                told = self._stretch(made.starts, made.ends, made.by, made.why)
+        """Lines for overrides that have not ended."""
+        for override in self._state.overrides:
+            if override.ends > self._now and override.person in self._company.people:
+                details = self._period(override.starts, override.ends, override.by, override.why)
                 yield line(
-                    Strong(f"Override {made.id}: "), *self._people((made.person,)), f" in {made.rotation}", *told
+                    Strong(f"Override {override.id}: "),
+                    *self._people((override.person,)),
+                    f" in {override.rotation}",
+                    *details,
                 )
 
     def away(self) -> Iterator[Line]:
-        for gone in sorted(absences(self._company, self._arranged), key=lambda a: a.starts):
-            if self._now < gone.ends and gone.starts < self._now + SOON and gone.person in self._company.people:
-                told = self._stretch(gone.starts, gone.ends, gone.by, gone.why)
-                yield line(Strong(f"Away {gone.id}: " if gone.id else "Away: "), *self._people((gone.person,)), *told)
+        """Lines for absences of now and the next 30 days."""
+        for absence in sorted(absences(self._company, self._state), key=lambda a: a.starts):
+            if (
+                self._now < absence.ends
+                and absence.starts < self._now + ABSENCES_AHEAD
+                and absence.person in self._company.people
+            ):
+                details = self._period(absence.starts, absence.ends, absence.by, absence.why)
+                yield line(
+                    Strong(f"Away {absence.id}: " if absence.id else "Away: "),
+                    *self._people((absence.person,)),
+                    *details,
+                )
 
     def _rotation(self, name: str) -> Iterator[Line]:
-        where = (name, self._company, self._arranged)
-        holding, backup = on_duty(*where, self._now), next_on_duty(*where, self._now)
-        yield line(Strong(f"{name}: "), *self._people(holding), ", backup ", *self._people(backup))
-        turn = shift_at(*where, self._now)
-        if turn.ends:
-            after = shift_at(*where, turn.ends)
-            yield line("Next handover: ", Time(turn.ends, clock=False), " to ", *self._people(after.people))
-        yield from self._test_page(name, turn.starts)
+        shift_args = (name, self._company, self._state)
+        current, backup = on_duty(*shift_args, self._now), next_on_duty(*shift_args, self._now)
+        yield line(Strong(f"{name}: "), *self._people(current), ", backup ", *self._people(backup))
+        shift = shift_at(*shift_args, self._now)
+        if shift.ends:
+            next_shift = shift_at(*shift_args, shift.ends)
+            yield line("Next handover: ", Time(shift.ends, clock=False), " to ", *self._people(next_shift.people))
+        yield from self._test_page(name, shift.starts)
         if self._company.rotations[name].ical:
             yield from self._feed(name)
 
     def _test_page(self, name: str, starts: datetime) -> Iterator[Line]:
-        for test in self._arranged.tests:
+        for test in self._state.tests:
             if (test.rotation, test.shift_start) == (name, starts) and test.waits(self._now):
-                who = self._people((test.person,)) if test.person in self._company.people else (test.person,)
-                yield line("Test page sent at ", Time(test.sent_at), " to ", *who, ", not answered yet")
+                addressee = self._people((test.person,)) if test.person in self._company.people else (test.person,)
+                yield line("Test page sent at ", Time(test.sent_at), " to ", *addressee, ", not answered yet")
 
     def _feed(self, name: str) -> Iterator[Line]:
-        feed = self._arranged.feeds.get(name, Feed(rotation=name))
-        read = ("; its copy of ", Time(feed.fetched_at, clock=False), " holds") if feed.fetched_at else ("",)
+        feed = self._state.feeds.get(name, Feed(rotation=name))
+        cached = ("; its copy of ", Time(feed.fetched_at, clock=False), " holds") if feed.fetched_at else ("",)
         if feed.error:
-            yield line(Strong("⚠️ "), f"The calendar of {name} has a problem: {feed.error}", *read, ".")
+            yield line(Strong("⚠️ "), f"The calendar of {name} has a problem: {feed.error}", *cached, ".")
         elif feed.fetched_at:
             yield line(f"The calendar of {name} was read at ", Time(feed.fetched_at, clock=False), ".")
         else:
@@ -88,10 +102,10 @@ class Board:
     def _people(self, keys: tuple[str, ...]) -> Line:
         return people(tuple(self._company.member(key, self._directory) for key in keys))
 
-    def _stretch(self, starts: datetime, ends: datetime, by: str, why: str) -> Line:
-        signed: tuple[Span, ...] = (", by ", Person(by)) if by else ()
+    def _period(self, starts: datetime, ends: datetime, by: str, why: str) -> Line:
+        author: tuple[Span, ...] = (", by ", Person(by)) if by else ()
         span = (" from ", Time(starts, clock=False), " until ", Time(ends, clock=False))
-        return (*span, *signed, *((f": {why}",) if why else ()))
+        return (*span, *author, *((f": {why}",) if why else ()))
 
 
 def _roles(policy: Policy, roster: Roster) -> Iterator[Line]:
@@ -99,94 +113,96 @@ def _roles(policy: Policy, roster: Roster) -> Iterator[Line]:
         yield line(Strong(f"{name}: "), *people(roster.of(role)))
 
 
-HERE, TAKE, TICK = "oncall_here", "oncall_take", "oncall_tick"  # action ids; a tick's is followed by its number
-_MOST_BOXES = 20  # https://docs.slack.dev/reference/block-kit/blocks: 50 in a message
+ANSWER, TAKE, TICK = "oncall_here", "oncall_take", "oncall_tick"  # action ids; a tick's is followed by its number
+_MAX_BOXES = 20  # https://docs.slack.dev/reference/block-kit/blocks: 50 in a message
 
 
 @dataclass(frozen=True)
-class Here:
-    """What the button of a test page carries."""
+class AnswerValue:
+    """Value of the button that answers a test page."""
 
     rotation: str
     starts: datetime
     person: str
 
     def encode(self) -> str:
+        """Encode the value as a string."""
         return f"{self.starts.timestamp():.0f}|{self.person}|{self.rotation}"
 
     @classmethod
-    def decode(cls, value: str) -> "Here":
-        """ValueError when the value is not one of ours."""
-        starts, who, rotation = value.split("|", 2)
-        return cls(rotation, datetime.fromtimestamp(int(starts), UTC), who)
+    def decode(cls, value: str) -> "AnswerValue":
+        """Decode a value. Raises ValueError for one that is not ours."""
+        starts, person, rotation = value.split("|", 2)
+        return cls(rotation, datetime.fromtimestamp(int(starts), UTC), person)
 
 
 @dataclass(frozen=True)
-class Shift:
-    """What the button that takes a shift carries: the shift as it was shown."""
+class ShiftValue:
+    """Value of the button that takes a shift: the shift as it was shown."""
 
     rotation: str
     starts: datetime
 
     def encode(self) -> str:
+        """Encode the value as a string."""
         return f"{self.starts.timestamp():.0f}|{self.rotation}"
 
     @classmethod
-    def decode(cls, value: str) -> "Shift":
-        """ValueError when the value is not one of ours."""
+    def decode(cls, value: str) -> "ShiftValue":
+        """Decode a value. Raises ValueError for one that is not ours."""
         starts, rotation = value.split("|", 1)
         return cls(rotation, datetime.fromtimestamp(int(starts), UTC))
 
 
 @dataclass(frozen=True)
-class Ticked:
-    """Who ticked a box, and when."""
+class Tick:
+    """A tick in a checklist: by whom, and when."""
 
     by: PersonId
     at: datetime
 
 
-def spoken(lines: Iterable[Line], block_id: str) -> Message:
-    """Words alone."""
+def lines_message(lines: Iterable[Line], block_id: str) -> Message:
+    """Build a message of lines, without buttons."""
     rendered = share([render(line) for line in lines], WHOLE_MESSAGE)
     return Message(text=cut("\n".join(rendered), TEXT), blocks=sections(rendered, block_id))
 
 
-def test_page(lines: Sequence[Line], here: Here) -> Message:
-    """The page that opens a shift, with its button."""
-    words = spoken(lines, "test-page")
+def test_page(lines: Sequence[Line], answer: AnswerValue) -> Message:
+    """Build the test page that opens a shift, with its button."""
+    message = lines_message(lines, "test-page")
     button = {
         "type": "button",
-        "action_id": HERE,
+        "action_id": ANSWER,
         "style": "primary",
         "text": plain_text("I am here", BUTTON),
-        "value": here.encode(),
+        "value": answer.encode(),
     }
     row = {"type": "actions", "block_id": "test-page-answer", "elements": [button]}
-    return Message(text=words.text, blocks=[*words.blocks, row])
+    return Message(text=message.text, blocks=[*message.blocks, row])
 
 
-def answered(rotation: str, starts: datetime, at: datetime) -> Message:
-    """The same once it was answered."""
-    words = f"✅ You answered the test page at {moment(at, DAY)}. You are on call in {escape(rotation)} from "
-    text = words + moment(starts, DAY) + "."
+def answered_page(rotation: str, starts: datetime, at: datetime) -> Message:
+    """Build the test page as it looks once it was answered."""
+    start = f"✅ You answered the test page at {moment(at, DAY)}. You are on call in {escape(rotation)} from "
+    text = start + moment(starts, DAY) + "."
     return Message(text=text, blocks=sections([text], "test-page"))
 
 
 def handover(lines: Sequence[Line], checklist: Sequence[str], change: str) -> Message:
-    """The handover of that id, with one box for each point of the checklist."""
-    words = spoken(lines, "handover")
+    """Build the message of a handover, with a box for each point of the checklist; `change` is the handover's id."""
+    message = lines_message(lines, "handover")
     head = sections(["*Checklist:*"], "checklist") if checklist else []
-    boxes = [_box(n, point, f"{change}|{n}", None) for n, point in enumerate(checklist[:_MOST_BOXES])]
-    return Message(text=words.text, blocks=[*words.blocks, *head, *boxes])
+    boxes = [_box(n, point, f"{change}|{n}", None) for n, point in enumerate(checklist[:_MAX_BOXES])]
+    return Message(text=message.text, blocks=[*message.blocks, *head, *boxes])
 
 
-def with_ticks(blocks: Iterable[Block], ticks: Mapping[int, Ticked]) -> list[Block]:
-    """A posted handover's blocks with other boxes ticked."""
-    return [_again(block, ticks) for block in blocks]
+def with_ticks(blocks: Iterable[Block], ticks: Mapping[int, Tick]) -> list[Block]:
+    """Redraw a posted handover's blocks with these boxes ticked."""
+    return [_redrawn(block, ticks) for block in blocks]
 
 
-def _again(block: Block, ticks: Mapping[int, Ticked]) -> Block:
+def _redrawn(block: Block, ticks: Mapping[int, Tick]) -> Block:
     if not str(block.get("block_id", "")).startswith(f"{TICK}-"):
         return block
     option = block["elements"][0]["options"][0]
@@ -194,29 +210,29 @@ def _again(block: Block, ticks: Mapping[int, Ticked]) -> Block:
     return _box(n, option["text"]["text"], option["value"], ticks.get(n))
 
 
-def _box(n: int, point: str, value: str, ticked: Ticked | None) -> Block:
-    """A row of its own, so that two people who tick at one time do not untick each other's."""
+def _box(n: int, point: str, value: str, ticked: Tick | None) -> Block:
+    """Box in a row of its own, so that two people who tick at the same time do not untick each other's."""
     option: dict[str, Any] = {"text": plain_text(point, OPTION), "value": value}
     if ticked:
-        option["description"] = {"type": "mrkdwn", "text": f"{person(ticked.by)} {_briefly(ticked.at)}"}
+        option["description"] = {"type": "mrkdwn", "text": f"{person(ticked.by)} {_short_time(ticked.at)}"}
     element: Block = {"type": "checkboxes", "action_id": f"{TICK}-{n}", "options": [option]}
     if ticked:
         element["initial_options"] = [option]
     return {"type": "actions", "block_id": f"{TICK}-{n}", "elements": [element]}
 
 
-def _briefly(at: datetime) -> str:
-    """A description has 75 characters, tokens included."""
+def _short_time(at: datetime) -> str:
+    """Format an instant shortly: a description holds 75 characters, tokens included."""
     return f"<!date^{int(at.timestamp())}^{{date_short}} {{time}}|{at:%d %b}>"
 
 
-def take_buttons(shifts: Sequence[Shift]) -> list[Block]:
-    """A row with one button for each rotation; Slack allows 25."""
+def take_buttons(shifts: Sequence[ShiftValue]) -> list[Block]:
+    """Row with one button for each rotation; Slack allows 25."""
     elements = [_take(shift, alone=len(shifts) == 1) for shift in shifts[:25]]
     return [{"type": "actions", "block_id": "oncall-take", "elements": elements}] if elements else []
 
 
-def _take(shift: Shift, *, alone: bool) -> Block:
+def _take(shift: ShiftValue, *, alone: bool) -> Block:
     label = "Take this shift" if alone else f"Take this shift of {shift.rotation}"
     question = cut(f"You are on call in {escape(shift.rotation)} at once, until this shift ends.", CONFIRM)
     return {

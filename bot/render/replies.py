@@ -1,4 +1,4 @@
-"""What Tocsin answers to the one who asked. Pure."""
+"""Answers to commands and forms, for the requester. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,46 +13,46 @@ from escalation.messages.timeline import tell
 from escalation.text import Line, Time, line, people
 
 
-def done(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:
-    """What came of a move: the headlines of the story after entry `since`, and what fires next."""
+def moved(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:
+    """Answer to a move: the headlines of the timeline after entry `since`, and the next checkpoint."""
     entries = incident.timeline[since:] or incident.timeline[-1:]
     headlines = [render(tell(incident, entry)[0]) for entry in entries]
-    return _short(summary(incident), *headlines, *map(render, following(ahead)))
+    return _short(summary(incident), *headlines, *map(render, next_checkpoint(ahead)))
 
 
 def declared(incident: Incident, ahead: Sequence[Upcoming]) -> Message:
-    """That an incident was declared, whom that pages, what fires next, and where it is handled."""
+    """Answer to a declaration: the incident, whom it pages, the next checkpoint, where it is handled."""
     places = line("Its card is in the incidents channel.") if not incident.private else line("It is private.")
     rooms = line("You are invited to its room.") if incident.policy.room or incident.private else ()
-    called = tuple(dict.fromkeys(p.person for p in incident.pages))
-    paged = line("Paged now: ", *people(called), ".") if called else line("Nobody is paged now.")
+    paged_people = tuple(dict.fromkeys(p.person for p in incident.pages))
+    paged_line = line("Paged now: ", *people(paged_people), ".") if paged_people else line("Nobody is paged now.")
     where = render((*places, " ", *rooms))
-    return _short(f"Declared: {summary(incident)}", render(paged), *map(render, following(ahead)), where)
+    return _short(f"Declared: {summary(incident)}", render(paged_line), *map(render, next_checkpoint(ahead)), where)
 
 
-def following(ahead: Sequence[Upcoming]) -> Iterable[Line]:
-    """What fires next, and whom that pages."""
-    for first in ahead[:1]:
-        together = [u for u in ahead if (u.due, u.why) == (first.due, first.why)]
+def next_checkpoint(ahead: Sequence[Upcoming]) -> Iterable[Line]:
+    """Line about the next checkpoint and whom it pages; nothing when none is ahead."""
+    for next_up in ahead[:1]:
+        together = [u for u in ahead if (u.due, u.why) == (next_up.due, next_up.why)]
         paged = tuple(dict.fromkeys(p for u in together for p in u.people))
         whom = (": pages ", *people(paged)) if paged else ""
-        yield line("Next: ", Time(first.due), ", unless things change", *whom, f" ({first.why}).")
+        yield line("Next: ", Time(next_up.due), ", unless things change", *whom, f" ({next_up.why}).")
 
 
 def help_and_open(incidents: Sequence[Incident]) -> Message:
-    """The commands, then the open incidents."""
+    """Answer to `help`: the commands, then the open incidents."""
     below = listing(incidents)
     return Message(text=HELP, blocks=[*_sections(HELP), *below.blocks])
 
 
-def told(lines: Sequence[Line]) -> Message:
-    """Lines of words, as many as a message holds."""
+def lines_reply(lines: Sequence[Line]) -> Message:
+    """Answer of lines, cut to what a message holds."""
     rendered = share([render(line) for line in lines], WHOLE_MESSAGE)
     return Message(text=cut("\n".join(rendered), TEXT), blocks=sections(rendered, "told"))
 
 
-def which_one(command: str, candidates: Sequence[Incident]) -> Message:
-    """A list to choose from."""
+def choose_incident(command: str, candidates: Sequence[Incident]) -> Message:
+    """Answer that lists incidents to choose from."""
     head = f"Which one? Say `/incident {escape(command)} ID`:"
     return _short(head, *(f"• `{i.id}` {escape(f'{i.severity} {i.status}: {i.facts.title}')}" for i in candidates))
 

@@ -1,1 +1,1 @@
-"""The connection to Slack: Socket Mode, the Web API client, who is a member."""
+"""The connection to Slack: Socket Mode, Web API clients, members of the workspace."""

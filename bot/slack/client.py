@@ -1,4 +1,4 @@
-"""Slack's Web API from the bot's side: one session for the whole process."""
+"""Clients for Slack's Web API, which share one session in the bot's process."""
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -9,38 +9,41 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
-CALL_WITHIN = 10.0  # seconds; what people wait for has limits of its own
-UNREACHABLE = (SlackApiError, aiohttp.ClientError, TimeoutError)  # everything that a call may end with
+CALL_TIMEOUT = 10.0  # seconds; what people wait for has limits of its own
+UNREACHABLE = (SlackApiError, aiohttp.ClientError, TimeoutError)  # every error of a call
 
 
-def session() -> aiohttp.ClientSession:
-    """To be closed by whoever opened it. It reads no proxies from the environment; Slack's SDK does that itself."""
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_WITHIN), trust_env=False)
+def open_session() -> aiohttp.ClientSession:
+    """Open a session; the caller closes it. It ignores proxies of the environment: Slack's SDK reads them itself."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT), trust_env=False)
 
 
-def hasty(token: str, base_url: str, shared: aiohttp.ClientSession) -> AsyncWebClient:
-    """For what somebody waits for: nothing is repeated, because a message would come twice and a trigger expires."""
-    return _client(token, base_url, shared, [])
+def interactive_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
+    """Build the client for requests that a person waits for.
+
+    It never retries: a message would be posted twice, and a trigger expires.
+    """
+    return _client(token, base_url, session, [])
 
 
-def patient(token: str, base_url: str, shared: aiohttp.ClientSession) -> AsyncWebClient:
-    """For reading in the background: it waits as long as Slack asks, and repeats what a broken connection lost."""
+def background_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
+    """Build the client for background reads: it waits out rate limits, and retries after connection errors."""
     rates = AsyncRateLimitErrorRetryHandler(max_retry_count=20)
-    return _client(token, base_url, shared, [rates, AsyncConnectionErrorRetryHandler(max_retry_count=2)])
+    return _client(token, base_url, session, [rates, AsyncConnectionErrorRetryHandler(max_retry_count=2)])
 
 
 def _client(
-    token: str, base_url: str, shared: aiohttp.ClientSession, handlers: list[AsyncRetryHandler]
+    token: str, base_url: str, session: aiohttp.ClientSession, handlers: list[AsyncRetryHandler]
 ) -> AsyncWebClient:
     return AsyncWebClient(
-        token=token, base_url=base_url, session=shared, timeout=int(CALL_WITHIN), retry_handlers=handlers
+        token=token, base_url=base_url, session=session, timeout=int(CALL_TIMEOUT), retry_handlers=handlers
     )
 
 
-def said_by_slack(error: Exception) -> str:
-    """Slack's word for what went wrong (`invalid_auth`), or the kind of the error when Slack said nothing."""
+def slack_error(error: Exception) -> str:
+    """Return Slack's error code (`invalid_auth`), or the error's type when Slack did not answer."""
     response = getattr(error, "response", None)
-    answer = getattr(response, "data", response)
-    if isinstance(answer, dict) and "error" in answer:
-        return str(answer["error"])
+    data = getattr(response, "data", response)
+    if isinstance(data, dict) and "error" in data:
+        return str(data["error"])
     return type(error).__name__

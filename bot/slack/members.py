@@ -1,4 +1,4 @@
-"""Who somebody is to the workspace, and who is in a private room: Slack is asked, and believed for a while."""
+"""Members of the workspace and of private rooms, as Slack says; cached for a while."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -6,43 +6,47 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 from escalation.incident.permissions import Actor, Kind
 from escalation.values import PersonId
 
-KNOWN_FOR = 300.0  # seconds that an answer of users.info is believed
-MEMBERS_FOR = 10.0  # seconds that a room's list of members is believed
+KNOWN_FOR = 300.0  # seconds that an answer of users.info is cached
+MEMBERS_FOR = 10.0  # seconds that a room's list of members is cached
 UNKNOWN = "Slack did not say who you are. Try again in a moment."
 
 
 class Members:
-    """`colleagues` gives the members that the configuration names: they are known even while Slack does not answer.
+    """Cache of members and rooms.
 
-    `team` is the id of our own workspace, asked for when it is needed first.
+    `known_members` gives the members that the configuration names: they may act even while Slack does not answer.
+    `team` is the id of our own workspace, looked up when it is first needed.
     """
 
     def __init__(
         self,
         client: AsyncWebClient,
-        colleagues: Callable[[], Iterable[PersonId]],
+        known_members: Callable[[], Iterable[PersonId]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._colleagues = colleagues
+        self._known_members = known_members
         self._clock = clock
         self.team = ""
         self._kinds: dict[PersonId, tuple[float, Kind]] = {}
-        self._rooms: dict[str, tuple[float, frozenset[PersonId]]] = {}
+        self._room_members: dict[str, tuple[float, frozenset[PersonId]]] = {}
 
     async def actor(self, person: PersonId, team: str) -> Actor:
-        """Who acts; `team` is the workspace that Slack says they come from. Refused when nobody can tell."""
+        """Look up what kind of member somebody is; `team` is the workspace that the payload names.
+
+        Raises Refused when Slack cannot say and the person is unknown.
+        """
         if team and team != await self._own_team():
             return Actor(id=person, kind=Kind.STRANGER)
         until, kind = self._kinds.get(person, (0.0, Kind.STRANGER))
         if self._clock() < until:
             return Actor(id=person, kind=kind)
-        return Actor(id=person, kind=await self._ask(person))
+        return Actor(id=person, kind=await self._fetch_kind(person))
 
     async def _own_team(self) -> str:
         if not self.team:
@@ -52,53 +56,53 @@ class Members:
                 raise Refused(UNKNOWN) from None
         return self.team
 
-    async def _ask(self, person: PersonId) -> Kind:
+    async def _fetch_kind(self, person: PersonId) -> Kind:
         try:
-            answer = await self._client.users_info(user=person)
+            response = await self._client.users_info(user=person)
         except UNREACHABLE as error:
-            return self._when_unanswered(person, error)
-        return self.learn(answer["user"])
+            return self._fallback_kind(person, error)
+        return self.remember(response["user"])
 
-    def _when_unanswered(self, person: PersonId, error: Exception) -> Kind:
-        """A colleague's acknowledgement is not turned away because Slack is slow; somebody unknown is."""
-        if said_by_slack(error) in ("user_not_found", "user_not_visible"):
+    def _fallback_kind(self, person: PersonId, error: Exception) -> Kind:
+        """Decide without Slack: a known member's click is not refused because Slack is slow; an unknown person's is."""
+        if slack_error(error) in ("user_not_found", "user_not_visible"):
             return Kind.STRANGER
         if person in self._kinds:
             return self._kinds[person][1]
-        if person in self._colleagues():
+        if person in self._known_members():
             return Kind.MEMBER
         raise Refused(UNKNOWN)
 
-    def learn(self, user: dict[str, Any]) -> Kind:
-        """Keep what Slack said of a user (any method's user object)."""
+    def remember(self, user: dict[str, Any]) -> Kind:
+        """Cache and return the kind of a member, from any method's user object."""
         kind = kind_of(user, self.team)
         self._kinds[user["id"]] = (self._clock() + KNOWN_FOR, kind)
         return kind
 
     async def in_room(self, channel: str, person: PersonId) -> bool:
-        """Whether somebody is a member of a channel; while Slack does not answer, nobody is."""
-        until, members = self._rooms.get(channel, (0.0, frozenset()))
+        """True if somebody is a member of a channel; False for everybody while Slack does not answer."""
+        until, members = self._room_members.get(channel, (0.0, frozenset()))
         if self._clock() >= until:
             try:
                 members = await self._members(channel)
             except UNREACHABLE:
                 return False
-            self._rooms[channel] = (self._clock() + MEMBERS_FOR, members)
+            self._room_members[channel] = (self._clock() + MEMBERS_FOR, members)
         return person in members
 
     async def _members(self, channel: str) -> frozenset[PersonId]:
-        found: set[PersonId] = set()
+        members: set[PersonId] = set()
         cursor = ""
         while True:
             page = await self._client.conversations_members(channel=channel, limit=1000, cursor=cursor)
-            found.update(page["members"])
+            members.update(page["members"])
             cursor = (page.get("response_metadata") or {}).get("next_cursor", "")
             if not cursor:
-                return frozenset(found)
+                return frozenset(members)
 
 
 def kind_of(user: dict[str, Any], own_team: str) -> Kind:
-    """https://docs.slack.dev/reference/objects/user-object"""
+    """Classify a user object: https://docs.slack.dev/reference/objects/user-object."""
     teams = {user.get("team_id"), *(user.get("enterprise_user") or {}).get("teams", ())}
     if user.get("is_stranger") or user.get("deleted") or (own_team and own_team not in teams):
         return Kind.STRANGER

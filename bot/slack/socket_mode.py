@@ -1,4 +1,4 @@
-"""Socket Mode that notices silence. Slack's client pings every three seconds; a watchdog replaces one that is stuck."""
+"""Socket Mode with a watchdog. Slack's client pings every three seconds; one that gets no pong is replaced."""
 
 import asyncio
 import contextlib
@@ -14,40 +14,41 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bot.slack.ack_first import AckFirst
-from bot.slack.client import UNREACHABLE, said_by_slack
+from bot.slack.client import UNREACHABLE, slack_error
 
-PING = 3.0  # seconds; measured: 0 s deaf after a TCP reset, about 3 s in a black hole
-SILENCE = 12.0  # seconds without a pong until the whole client is replaced
-LOOK = 1.0  # seconds
-CONNECT_WITHIN = 5.0  # seconds; the address that Slack hands out is good for one attempt
+PING = 3.0  # seconds; measured: back at once after a TCP reset, after about 3 s when packets are dropped
+SILENCE = 12.0  # seconds without a pong before the client is replaced
+CHECK_EVERY = 1.0  # seconds
+CONNECT_TIMEOUT = 5.0  # seconds; the URL that Slack hands out is good for one attempt
 RETRY = 2.0  # seconds between attempts while Slack is away
-WRONG_TOKEN = frozenset(
+TOKEN_ERRORS = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
 )
 log = structlog.get_logger("bot")
-# Its lines hold the address of the connection, which is a ticket; what matters of them, we log ourselves.
-quiet = logging.getLogger("bot.socket")
-quiet.setLevel(logging.CRITICAL)
+# Its lines hold the connection's URL, which is a credential; we log what matters ourselves.
+silent_logger = logging.getLogger("bot.socket")
+silent_logger.setLevel(logging.CRITICAL)
 
 
 class WrongToken(Exception):
-    """Slack does not take a token: nothing helps but another one."""
+    """A token that Slack refuses: retrying is of no use."""
 
 
 def wrong_token(error: Exception, name: str) -> WrongToken | None:
-    """What to say when Slack refused the token of that name; None for any other trouble."""
-    said = said_by_slack(error)
-    return WrongToken(f"Slack does not accept {name} ({said}).") if said in WRONG_TOKEN else None
+    """Return the WrongToken to raise when Slack refused the token of that name; None for any other error."""
+    slack_says = slack_error(error)
+    return WrongToken(f"Slack does not accept {name} ({slack_says}).") if slack_says in TOKEN_ERRORS else None
 
 
 class _Handler(AsyncSocketModeHandler):
-    """Acknowledges commands and clicks before Bolt looks at them; forms and events are answered by Bolt."""
+    """Socket Mode handler that acks commands and clicks before Bolt sees them; Bolt answers forms and events."""
 
     def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst) -> None:
-        super().__init__(app, app_token, logger=quiet, ping_interval=PING)
+        super().__init__(app, app_token, logger=silent_logger, ping_interval=PING)
         self._ack_first = ack_first
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as Bolt's own
+        """Ack a request and run its handler."""
         with self._ack_first.acknowledging():
             if not (req.type == "slash_commands" or req.payload.get("type") == "block_actions"):
                 await super().handle(client, req)
@@ -58,7 +59,7 @@ class _Handler(AsyncSocketModeHandler):
 
 
 class SocketConnection:
-    """Keeps one connection to Slack alive for as long as `keep` runs. `silence` in seconds."""
+    """One Socket Mode connection, kept alive while `keep_connected` runs. `silence` is in seconds."""
 
     def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst, silence: float = SILENCE) -> None:
         self._app = app
@@ -68,54 +69,54 @@ class SocketConnection:
         self._handler: AsyncSocketModeHandler | None = None
         self.connected = False
 
-    async def keep(self) -> None:
-        """Connect, watch, replace; until cancelled. WrongToken when that is the reason."""
+    async def keep_connected(self) -> None:
+        """Connect, watch and reconnect until cancelled. Raises WrongToken."""
         try:
             while True:
                 await self._connect()
                 await self._watch()
-                log.warning("slack connection silent, building a new one")
-                await self._leave()
+                log.warning("slack connection silent, reconnecting")
+                await self._disconnect()
         finally:
-            await self._leave()
+            await self._disconnect()
 
     async def _connect(self) -> None:
-        """As often as it takes."""
+        """Connect, retrying while Slack is away. Raises WrongToken."""
         while self._handler is None:
             handler = _Handler(self._app, self._app_token, self._ack_first)
             try:
                 handler.client.wss_uri = await handler.client.issue_new_wss_url()
-                await asyncio.wait_for(_connected(handler), CONNECT_WITHIN)
+                await asyncio.wait_for(_connected(handler), CONNECT_TIMEOUT)
                 self._handler = handler
             except UNREACHABLE as error:
-                await self._wait(error)
+                await self._back_off(error)
             finally:
                 if self._handler is None:
                     await _close(handler)
         self.connected = True
 
-    async def _wait(self, error: Exception) -> None:
+    async def _back_off(self, error: Exception) -> None:
         if fatal := wrong_token(error, "SLACK_APP_TOKEN"):
             raise fatal
-        log.warning("slack not connected yet", error=said_by_slack(error))
+        log.warning("slack connection failed, retrying", error=slack_error(error))
         await asyncio.sleep(RETRY)
 
     async def _watch(self) -> None:
-        """Returns when the connection was silent for too long."""
+        """Watch the connection; return when it was silent for too long."""
         last = time.monotonic()
         while time.monotonic() - last < self.silence:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(CHECK_EVERY)
             self.connected = await self._alive()
             last = time.monotonic() if self.connected else last
 
     async def _alive(self) -> bool:
-        """Whether it is open and answered one of the last pings."""
+        """True if the connection is open and a recent ping was answered."""
         assert self._handler is not None
         client = self._handler.client
         ponged = client.last_ping_pong_time
         return await client.is_connected() and (ponged is None or time.time() - ponged < 3 * PING)
 
-    async def _leave(self) -> None:
+    async def _disconnect(self) -> None:
         self.connected = False
         handler, self._handler = self._handler, None
         if handler:
@@ -127,6 +128,6 @@ async def _connected(handler: AsyncSocketModeHandler) -> None:
 
 
 async def _close(handler: AsyncSocketModeHandler) -> None:
-    """Also one that never was connected: it has a session and a task."""
-    with contextlib.suppress(TimeoutError):  # a connection in a black hole takes no goodbye
+    """Close a handler, also one that never connected: it has a session and a task."""
+    with contextlib.suppress(TimeoutError):  # a dead connection answers no close
         await asyncio.wait_for(handler.close_async(), PING)  # type: ignore[no-untyped-call]  # as above

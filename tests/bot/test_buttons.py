@@ -8,7 +8,7 @@ from slack_sdk import WebClient
 
 from bot.render.blockkit import Message
 from bot.render.button_value import ButtonValue
-from bot.render.messages import said
+from bot.render.messages import for_thread
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
 from escalation.incident.model import EntryKind, Incident, Lead, Status
@@ -125,7 +125,7 @@ def say(office: Office, kind: EntryKind) -> Json:
     incident = office.incident()
     entry = incident.latest(kind)
     assert entry
-    return post(office, said(incident, entry))
+    return post(office, for_thread(incident, entry))
 
 
 def test_a_communication_is_answered_where_it_stands(office: Office) -> None:

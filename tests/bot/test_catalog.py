@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.deps import BotDeps
-from bot.moves.catalog import SPECS, Pressed, Typed, pressed_event, typed_event
+from bot.moves.catalog import SPECS, ButtonPress, TypedCommand, pressed_event, typed_event
 from bot.render.button_value import ButtonValue
 from escalation.config.company import Directory
 from escalation.errors import Refused
@@ -29,11 +29,11 @@ WORDS = {Move.LEAD: "commander", Move.EDIT: "outage", Move.SEVERITY: "P1 worse",
 def typed(move: Move, text: str) -> Any:
     nothing: Any = None
     deps = BotDeps("xoxb-none", nothing, nothing, nothing, example_company(), kars(), "")
-    return typed_event(move, Typed(text, "UDANA", "k", deps, Directory()))
+    return typed_event(move, TypedCommand(text, "UDANA", "k", deps, Directory()))
 
 
 def pressed(move: Move, about: str = "", by: str = "UDANA") -> Any:
-    return pressed_event(Pressed(ButtonValue(move, "INC-20241218-001", (1, 2), about), by, "k"))
+    return pressed_event(ButtonPress(ButtonValue(move, "INC-20241218-001", (1, 2), about), by, "k"))
 
 
 @pytest.mark.parametrize("move", list(Move))

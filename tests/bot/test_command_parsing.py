@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.moves.declare import drill
+from bot.moves.declare import parse_drill
 from bot.moves.edit import typed_edit
 from bot.moves.lead import typed_lead
-from bot.parsing.command import Named, ParsedCommand, duplicate_of, nearest, parse, spoken, who
+from bot.parsing.command import ParsedCommand, Targets, nearest_verb, parse, parse_duplicate, parse_targets, unescape
 from escalation.errors import Refused
 from escalation.incident.model import Lead
 from tests.support.story import kars
@@ -67,9 +67,9 @@ def test_commands_are_read(typed: str, verb: str, incident: str, text: str) -> N
 def test_any_text_is_read(typed: str) -> None:
     """Nothing that people type breaks the reading."""
     assert isinstance(parse(typed), ParsedCommand)
-    assert isinstance(spoken(typed), str)
-    assert isinstance(who(typed, ROLES, KEYS), Named)
-    assert isinstance(nearest(typed), str)
+    assert isinstance(unescape(typed), str)
+    assert isinstance(parse_targets(typed, ROLES, KEYS), Targets)
+    assert isinstance(nearest_verb(typed), str)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_any_text_is_read(typed: str) -> None:
 )
 def test_a_slip_of_the_finger_is_understood(word: str, verb: str) -> None:
     """The nearest verb is suggested, and none for what is near to nothing."""
-    assert nearest(word) == verb
+    assert nearest_verb(word) == verb
 
 
 @pytest.mark.parametrize(
@@ -97,27 +97,27 @@ def test_a_slip_of_the_finger_is_understood(word: str, verb: str) -> None:
 )
 def test_slacks_escapes_are_undone(sent: str, said: str) -> None:
     """What is stored is what the person meant; it is escaped again when it is shown."""
-    assert spoken(sent, {"U0OMAR0001": "Omar"}) == said
+    assert unescape(sent, {"U0OMAR0001": "Omar"}) == said
 
 
 @pytest.mark.parametrize(
     ("typed", "named"),
     [
-        ("<@U0DANA0001|dana> the disk", Named(people=("U0DANA0001",), why="the disk")),
-        ("<@U0DANA0001>, <@U0OMAR0001>", Named(people=("U0DANA0001", "U0OMAR0001"))),
-        ("<!subteam^S0SRE|@sre> help", Named(groups=("S0SRE",), why="help")),
-        ("backend lead the disk", Named(role="backend_lead", why="the disk")),
-        ("backend_lead", Named(role="backend_lead")),
-        ("on-call engineer now", Named(role="on_call", why="now")),
-        ("CTO", Named(role="cto")),
-        ("dana please", Named(people=("U0DANA0001",), why="please")),
-        ("@dana", Named(people=("U0DANA0001",))),
-        ("ctofoo", Named(unknown="ctofoo")),
+        ("<@U0DANA0001|dana> the disk", Targets(people=("U0DANA0001",), why="the disk")),
+        ("<@U0DANA0001>, <@U0OMAR0001>", Targets(people=("U0DANA0001", "U0OMAR0001"))),
+        ("<!subteam^S0SRE|@sre> help", Targets(groups=("S0SRE",), why="help")),
+        ("backend lead the disk", Targets(role="backend_lead", why="the disk")),
+        ("backend_lead", Targets(role="backend_lead")),
+        ("on-call engineer now", Targets(role="on_call", why="now")),
+        ("CTO", Targets(role="cto")),
+        ("dana please", Targets(people=("U0DANA0001",), why="please")),
+        ("@dana", Targets(people=("U0DANA0001",))),
+        ("ctofoo", Targets(unknown="ctofoo")),
     ],
 )
-def test_people_and_roles_are_found(typed: str, named: Named) -> None:
+def test_people_and_roles_are_found(typed: str, named: Targets) -> None:
     """Mentions, user groups, roles by key or by name, and people by their key in the configuration."""
-    assert who(typed, ROLES, KEYS) == named
+    assert parse_targets(typed, ROLES, KEYS) == named
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_people_and_roles_are_found(typed: str, named: Named) -> None:
 )
 def test_a_duplicate_names_the_other_incident(text: str, found: tuple[str, str]) -> None:
     """Only a reason that begins so makes it a duplicate."""
-    assert duplicate_of(text) == found
+    assert parse_duplicate(text) == found
 
 
 # The words of single moves ---------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_other_words_are_no_correction(typed: str) -> None:
 )
 def test_a_drill_is_read(typed: str, found: tuple[str, float, str]) -> None:
     """Severity, how fast its clocks run, and its title."""
-    assert drill(typed, kars()) == found
+    assert parse_drill(typed, kars()) == found
 
 
 @pytest.mark.parametrize(
@@ -207,4 +207,4 @@ def test_a_drill_is_read(typed: str, found: tuple[str, float, str]) -> None:
 def test_what_is_no_drill_is_said(typed: str, words: str) -> None:
     """With an example that would be right."""
     with pytest.raises(Refused, match=words):
-        drill(typed, kars())
+        parse_drill(typed, kars())

@@ -327,7 +327,7 @@ def test_what_nobody_foresaw_is_told_and_logged_without_words(office: Office) ->
     with capture_logs() as logs:
         office.person("dana").command("show INC-20240101-001")
         office.person("dana").told("Something went wrong")
-    (line,) = [entry for entry in logs if entry["event"] == "not handled"]
+    (line,) = [entry for entry in logs if entry["event"] == "unhandled error"]
     assert line["where"]
     assert "zebrafish" not in str(logs)
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
-from bot.parsing.oncall import Wish, wanted
+from bot.parsing.oncall import OncallCommand, apply_command
 from bot.render import oncall
 from bot.render.mrkdwn import plain
-from bot.render.oncall import HERE, TAKE, TICK, Here, Shift
+from bot.render.oncall import ANSWER, TAKE, TICK, AnswerValue, ShiftValue
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
@@ -37,7 +37,7 @@ def company(*, second: bool = False, handover: str = "Monday 09:00", zone: str =
 
 
 def after(text: str, by: str = "UDANA", duty: OncallState | None = None, **of: Any) -> OncallState:
-    return wanted(Wish(text, by, company(**of), Directory()), duty or OncallState(), NOW)
+    return apply_command(OncallCommand(text, by, company(**of), Directory()), duty or OncallState(), NOW)
 
 
 def spans(duty: OncallState) -> list[str]:
@@ -155,8 +155,12 @@ def test_a_day_on_which_two_shifts_begin_needs_a_time() -> None:
     rotation = {"people": ["dana", "omar"], "every": "12h", "handover": "Monday 08:00"}
     of = Company.model_validate({"policy": "kars", "people": people, "rotations": {"primary": rotation}})
     with pytest.raises(Refused, match="2 shifts begin on that day"):
-        wanted(Wish("swap 2026-11-25 with 2026-11-26 20:00", "UDANA", of, Directory()), OncallState(), NOW)
-    swapped = wanted(Wish("swap 2026-11-25 08:00 with 2026-11-25 20:00", "UDANA", of, Directory()), OncallState(), NOW)
+        apply_command(
+            OncallCommand("swap 2026-11-25 with 2026-11-26 20:00", "UDANA", of, Directory()), OncallState(), NOW
+        )
+    swapped = apply_command(
+        OncallCommand("swap 2026-11-25 08:00 with 2026-11-25 20:00", "UDANA", of, Directory()), OncallState(), NOW
+    )
     assert [s[5:] for s in spans(swapped)] == ["11-25 08:00 > 11-25 20:00", "11-25 20:00 > 11-26 08:00"]
 
 
@@ -204,9 +208,9 @@ def test_a_shift_is_taken_by_its_button(office: Office) -> None:
     """Under the board; a press on an old one takes nothing else."""
     behind, erik = office.world, office.person("erik")
     shift = shift_at("primary", behind.company, OncallState(), behind.clock.now)
-    press(erik, TAKE, Shift("primary", shift.starts).encode())
+    press(erik, TAKE, ShiftValue("primary", shift.starts).encode())
     eventually(lambda: holding(office) == ("erik",))
-    press(office.person("sofia"), TAKE, Shift("primary", shift.starts).encode())
+    press(office.person("sofia"), TAKE, ShiftValue("primary", shift.starts).encode())
     eventually(lambda: "That shift has ended or changed" in str(office.person("sofia").messages("tocsin")))
     assert holding(office) == ("erik",)
 
@@ -238,11 +242,11 @@ def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
     assert starts
     page = schedule.TestPage(rotation="primary", shift_start=starts, person="omar", sent_at=behind.clock.now)
     behind.service.arrange(lambda duty, now: arranging.tested(duty, page))
-    message = posted(office, "omar", oncall.test_page([("Are you there?",)], Here("primary", starts, "omar")))
-    office.person("omar").press(message, HERE, message["channel"])
+    message = posted(office, "omar", oncall.test_page([("Are you there?",)], AnswerValue("primary", starts, "omar")))
+    office.person("omar").press(message, ANSWER, message["channel"])
     eventually(lambda: behind.store.duty().tests[0].answered_at)
     eventually(lambda: "You answered the test page" in text_of(office, "omar", message["ts"]))
-    assert HERE not in text_of(office, "omar", message["ts"])
+    assert ANSWER not in text_of(office, "omar", message["ts"])
 
 
 def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
@@ -250,8 +254,8 @@ def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
     behind = office.world
     page = schedule.TestPage(rotation="primary", shift_start=START, person="omar", sent_at=START)
     behind.service.arrange(lambda duty, now: arranging.tested(duty, page))
-    message = posted(office, "mei", oncall.test_page([("Are you there?",)], Here("primary", START, "omar")))
-    office.person("mei").press(message, HERE, message["channel"])
+    message = posted(office, "mei", oncall.test_page([("Are you there?",)], AnswerValue("primary", START, "omar")))
+    office.person("mei").press(message, ANSWER, message["channel"])
     office.person("mei").told("for somebody else", "tocsin")
     assert behind.store.duty().tests[0].answered_at is None
 

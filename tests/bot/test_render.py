@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.render import messages
 from bot.render.blockkit import Message
 from bot.render.button_value import MORE, ButtonValue
-from bot.render.buttons import offered
+from bot.render.buttons import offered_moves
 from bot.render.card import card as card_of
 from bot.render.card import page as page_of
 from bot.render.card import redacted
@@ -108,8 +108,8 @@ def every_message(incident: Incident) -> Iterator[Message]:
         yield page_of(incident, page.n, ahead(incident))
         yield page_of(incident, page.n, ahead(incident), also=(incident,) * 12)
     for entry in incident.timeline:
-        yield messages.said(incident, entry)
-        yield messages.told(incident, entry)
+        yield messages.for_thread(incident, entry)
+        yield messages.for_person(incident, entry)
 
 
 # Slack takes them -------------------------------------------------------------------------------------------------
@@ -131,8 +131,8 @@ def test_every_kind_of_entry_is_said(kind: EntryKind) -> None:
     incident = with_entry(kind)
     entry = incident.latest(kind)
     assert entry is not None
-    valid(messages.said(incident, entry))
-    assert incident.id in valid(messages.told(incident, entry)).text
+    valid(messages.for_thread(incident, entry))
+    assert incident.id in valid(messages.for_person(incident, entry)).text
 
 
 LONG = st.sampled_from(["x", "& ", "<!channel>", "<@UEVIL99>", "🚨", "line\n", "*_~`"]).map(lambda s: (s * 5000)[:5000])
@@ -268,7 +268,7 @@ def test_a_checkpoint_that_offers_a_button_twice_shows_it_once() -> None:
     incident = with_entry(EntryKind.CHECKPOINT)
     [entry] = [e for e in incident.timeline if e.kind is EntryKind.CHECKPOINT]
     twice = entry.model_copy(update={"fields": entry.fields | {"offer": "update,update"}})
-    [row] = [b for b in messages.said(incident, twice).blocks if b["type"] == "actions"]
+    [row] = [b for b in messages.for_thread(incident, twice).blocks if b["type"] == "actions"]
     assert [e["action_id"] for e in row["elements"]] == ["update"]
 
 
@@ -276,7 +276,7 @@ def test_every_button_that_is_offered_is_accepted() -> None:
     """What the card offers to somebody who was not paged is legal for them at once, Escalate and Acknowledge too."""
     story = Story()
     for move, event in ((Acknowledge, Acknowledge(by="UGUEST1")), (Escalate, Escalate(by="UGUEST1", seen=(1,)))):
-        assert event.kind in offered(story.incident), move
+        assert event.kind in offered_moves(story.incident), move
         story.do(event)
 
 
@@ -312,8 +312,8 @@ def labels_under(incident: Incident, kind: EntryKind) -> list[str]:
     """The buttons under the latest entry of a kind, in the thread and in direct messages alike."""
     entry = incident.latest(kind)
     assert entry is not None
-    assert buttons(messages.told(incident, entry)) == buttons(valid(messages.said(incident, entry)))
-    return buttons(messages.said(incident, entry))
+    assert buttons(messages.for_person(incident, entry)) == buttons(valid(messages.for_thread(incident, entry)))
+    return buttons(messages.for_thread(incident, entry))
 
 
 OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
@@ -354,21 +354,21 @@ def test_a_communication_asks_for_what_it_waits_for() -> None:
     story = Story("P2").until(2881)
     owed = story.incident.communications[-1]
     told = story.incident.entry(owed.entry)
-    assert buttons(messages.said(story.incident, told)) == ["Approve", "Not needed"]
-    assert buttons(messages.outward(story.incident, told)) == []
+    assert buttons(messages.for_thread(story.incident, told)) == ["Approve", "Not needed"]
+    assert buttons(messages.for_audience(story.incident, told)) == []
     for answer, labels in ((Answer.APPROVED, ["Published", "Not needed"]), (Answer.PUBLISHED, [])):
         story.do(AnswerCommunication(by="UONCALL", n=owed.n, answer=answer))
-        assert buttons(messages.said(story.incident, told)) == labels
+        assert buttons(messages.for_thread(story.incident, told)) == labels
         assert labels_under(story.incident, EntryKind.COMMUNICATED) == labels
 
 
 def test_a_press_says_what_it_is_about() -> None:
     """The number and the answer, or the role and to whom it was offered."""
     story = Story().do(OFFER)
-    (accept,) = pressed(messages.said(story.incident, story.incident.timeline[-1]))
+    (accept,) = pressed(messages.for_thread(story.incident, story.incident.timeline[-1]))
     assert (accept.move, accept.about) == (Move.LEAD, "scribe:UBACKUP")
     owed = story.incident.communications[0]
-    published, declined = pressed(messages.said(story.incident, story.incident.entry(owed.entry)))
+    published, declined = pressed(messages.for_thread(story.incident, story.incident.entry(owed.entry)))
     assert (published.about, declined.about) == ("1:published", "1:declined")
 
 
@@ -476,7 +476,7 @@ def test_a_drill_says_so_everywhere(status: Status) -> None:
     for seen in (
         card_of(incident, ()),
         page_of(incident, 1, ()),
-        messages.told(incident, incident.timeline[0]),
+        messages.for_person(incident, incident.timeline[0]),
     ):
         assert "🧪 DRILL" in seen.text
     assert "DRILL" in messages.topic(incident)
@@ -532,7 +532,7 @@ def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
     """The card stays readable; the thread has it all."""
     incident = declared(description="word " * 590)
     assert len(shown(incident)) < 3500
-    said = valid(messages.said(incident, incident.timeline[0]))
+    said = valid(messages.for_thread(incident, incident.timeline[0]))
     assert words(said).count("word") >= 590
 
 
@@ -566,7 +566,7 @@ def test_the_templates_have_all_their_fields(incident: Incident, kind: EntryKind
     """Initial alert, progress update and resolution notice, field by field."""
     entry: Entry | None = incident.latest(kind)
     assert entry is not None
-    said = words(messages.said(incident, entry))
+    said = words(messages.for_thread(incident, entry))
     assert [f for f in fields if f not in said] == []
 
 
@@ -575,7 +575,7 @@ def test_several_lines_begin_under_their_label() -> None:
     incident = told_by(UPDATE, until=30)
     entry = incident.latest(EntryKind.UPDATE)
     assert entry is not None
-    assert "*Progress:* \n✅ Database issue identified\n⏳ Deploying" in words(messages.said(incident, entry))
+    assert "*Progress:* \n✅ Database issue identified\n⏳ Deploying" in words(messages.for_thread(incident, entry))
 
 
 # Lists ------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import redis
 from click.testing import CliRunner, Result
 
 from bot.deps import BotDeps
-from bot.handlers.reply import says
-from bot.parsing.simulate import simulated
+from bot.handlers.reply import short_message
+from bot.parsing.simulate import simulation_lines
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
 from escalation.oncall.schedule import NOTHING_ARRANGED, OncallState, Override
@@ -175,7 +175,7 @@ def parts(here: Path) -> Iterator[BotDeps]:
 
 
 def answer(parts: BotDeps, typed: str, duty: OncallState = NOTHING_ARRANGED) -> str:
-    return text(simulated(parts, Directory(), duty, typed, NOW))
+    return text(simulation_lines(parts, Directory(), duty, typed, NOW))
 
 
 def test_the_command_tells_the_same(parts: BotDeps) -> None:
@@ -195,8 +195,8 @@ def test_an_instant_of_several_words(parts: BotDeps) -> None:
 
 def test_a_long_answer_fits_into_a_message(parts: BotDeps) -> None:
     """What does not is counted, and the end is still told."""
-    lines = simulated(parts, Directory(), NOTHING_ARRANGED, "P0 until 5d", NOW)
-    assert len(says(*lines).text) <= 3000
+    lines = simulation_lines(parts, Directory(), NOTHING_ARRANGED, "P0 until 5d", NOW)
+    assert len(short_message(*lines).text) <= 3000
     assert "`tocsin simulate` prints them all" in text(lines[-2:])
     assert "Next after that" in text(lines[-1:])
 

@@ -9,7 +9,7 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
-from bot.handlers.commands import slo, told
+from bot.handlers.commands import report_lines, slo_lines
 from escalation.errors import Refused
 from escalation.slo import Objective, Record, What, encode, percent, report, seconds
 from escalation.storage.store import LEDGER
@@ -138,7 +138,7 @@ def behind() -> World:
 
 def said(behind: World, typed: str = "") -> str:
     with running() as workspace:
-        return text(slo(parts_of(workspace, behind.service), typed))
+        return text(slo_lines(parts_of(workspace, behind.service), typed))
 
 
 def test_the_answer_in_slack(behind: World) -> None:
@@ -159,7 +159,7 @@ def test_the_time_may_follow(behind: World) -> None:
 
 def test_no_data_in_slack(behind: World) -> None:
     """In a sentence."""
-    assert "No data: nobody was paged" in text(told(report([], Objective(), START - HOUR, START, 0)))
+    assert "No data: nobody was paged" in text(report_lines(report([], Objective(), START - HOUR, START, 0)))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.deps import BotDeps
-from bot.handlers.reply import says
+from bot.handlers.reply import short_message
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
@@ -120,15 +120,15 @@ def messages(incident: Incident, names: dict[str, str]) -> Iterator[Message]:
     coming = ahead(incident)
     yield from (card_of(incident, coming, names=names), card_of(incident, coming, "UONCALL", buttons=False))
     yield from (redacted(incident), listing([incident] * 25), tickets([incident] * 40))
-    yield from (replies.done(incident, 0, coming), replies.declared(incident, coming))
-    yield from (replies.help_and_open([incident]), replies.which_one("ack", [incident] * 5))
+    yield from (replies.moved(incident, 0, coming), replies.declared(incident, coming))
+    yield from (replies.help_and_open([incident]), replies.choose_incident("ack", [incident] * 5))
     also = (incident,) * 12
     yield from (page_of(incident, page.n, coming, names=names, also=also) for page in incident.pages)
     for entry in incident.timeline:
-        yield from (blocks.said(incident, entry), blocks.told(incident, entry))
-        yield blocks.late(blocks.said(incident, entry), entry.at)
+        yield from (blocks.for_thread(incident, entry), blocks.for_person(incident, entry))
+        yield blocks.mark_late(blocks.for_thread(incident, entry), entry.at)
         if entry.kind is EntryKind.COMMUNICATION:
-            yield from (blocks.outward(incident, each) for each in stages(entry))
+            yield from (blocks.for_audience(incident, each) for each in stages(entry))
 
 
 def stages(entry: Any) -> Iterator[Any]:
@@ -148,8 +148,8 @@ def routine(company: Company, incident: Incident, words: str) -> Iterator[Messag
     override = Override(id=1, rotation=words, person=words[:80], starts=START, ends=START, by=words[:80], why=words)
     notice = Notice(did="override", pieces=(override,), by=words[:80], at=START)
     yield oncall.handover(announcer.handover(change, rules, [incident] * 30), rules.checklist, "c1")
-    yield oncall.spoken(announcer.notice(notice), "notice")
-    yield says(line(words), line(Person(words)))
+    yield oncall.lines_message(announcer.notice(notice), "notice")
+    yield short_message(line(words), line(Person(words)))
 
 
 def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
@@ -239,7 +239,7 @@ def test_a_companys_own_template_makes_no_markup_of_values(words: str) -> None:
     own = "*{{ title }}* <!channel> {{ impact | upper }}\n{% for s in [title, service] %}- {{ s }}\n{% endfor %}"
     incident = spoil(with_entry(EntryKind.COMMUNICATION), words)
     entry = next(e for e in incident.timeline if e.kind is EntryKind.COMMUNICATION)
-    fit(blocks.outward(incident, entry, Wording({"stakeholder_notice": own})))
+    fit(blocks.for_audience(incident, entry, Wording({"stakeholder_notice": own})))
 
 
 @pytest.mark.parametrize(

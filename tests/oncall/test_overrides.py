@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.render.mrkdwn import plain
-from bot.render.oncall import on_call
+from bot.render.oncall import on_call_lines
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.config.rotations import Shift
@@ -354,7 +354,7 @@ def test_the_board_tells_what_was_arranged() -> None:
     duty = arranging.tested(duty, schedule.TestPage(rotation="primary", shift_start=now, person="erik", sent_at=now))
     policy = Policy(name="kars", title="KARS", roles={"on_call": "on-call engineer"}, severities={})
     names = {f"U{n.upper()}": n.title() for n in (*THREE, "erik")}
-    lines = on_call(company(), policy, Directory(), Roster(holders={"on_call": ("UERIK",)}), now, duty)
+    lines = on_call_lines(company(), policy, Directory(), Roster(holders={"on_call": ("UERIK",)}), now, duty)
     said = "\n".join(plain(told, names) for told in lines)
     for words in (
         "primary: @Erik and @Dana, backup @Dana",

@@ -28,7 +28,7 @@ from structlog.testing import capture_logs
 
 import sandbox.server
 from bot.bot import Bot
-from bot.http.limits import MOST_BYTES, Limits
+from bot.http.limits import MAX_BYTES, Limits
 from bot.http.routes import web_app
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
@@ -36,7 +36,7 @@ from bot.moves.form import FormContext
 from bot.render import oncall
 from bot.render.button_value import ButtonValue
 from bot.render.form_state import FormState
-from bot.render.oncall import Here, Shift
+from bot.render.oncall import AnswerValue, ShiftValue
 from bot.vocabulary import VERBS
 from escalation.config.policy import OtherWays, Via
 from escalation.incident.events import Move
@@ -170,14 +170,14 @@ def test_there_are_four_doors_and_no_more(office: Office, method: str, path: str
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_large_body_is_refused_before_it_is_read(office: Office, path: str, chunked: bool) -> None:
     """Whether it says its length or not, at every address."""
-    body = b"x" * (MOST_BYTES + 1)
+    body = b"x" * (MAX_BYTES + 1)
     content: Any = iter([body]) if chunked else body
     assert office.bot.web.post(path, content=content).status_code == 413
 
 
 def test_who_sends_all_of_a_large_body_first_is_answered(office: Office) -> None:
     """Most clients listen only then; the connection is not cut under them."""
-    size, where = 20 * MOST_BYTES, httpx2.URL(office.bot.url)
+    size, where = 20 * MAX_BYTES, httpx2.URL(office.bot.url)
     head = f"POST /slack/events HTTP/1.1\r\nhost: tocsin\r\ncontent-length: {size}\r\n\r\n"
     with socket.create_connection((where.host, where.port), timeout=30) as client:
         client.sendall(head.encode() + b"x" * size)
@@ -265,7 +265,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
     home = {"type": "app_home_opened", "user": who, "tab": "home", "channel": "D1", "event_ts": "1"}
     message = {"channel": {"id": "C0GENERAL1", "name": "g"}, "message_ts": "1.1", "message": {"text": "x", "ts": "1.1"}}
     form = {**declare, "id": "V1", "hash": "h", "state": {"values": {}}}
-    shift = Shift("primary", office.world.clock())
+    shift = ShiftValue("primary", office.world.clock())
     return {
         "commands.on_command": [command(office, f"{v} {incident.id} x", who, team) for v in (*VERBS, "nonsense")],
         "submits.on_declare": [submitted(who, team, declare)],
@@ -280,7 +280,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
         "menu.on_message": [payload("message_action", who, team, callback_id="declare_from_message", **message)],
         "buttons.on_press": [pressed(who, team, move, p.encode()) for move, p in press.items()],
         "oncall.on_action": [
-            pressed(who, team, oncall.HERE, Here("primary", office.world.clock(), "dana").encode()),
+            pressed(who, team, oncall.ANSWER, AnswerValue("primary", office.world.clock(), "dana").encode()),
             pressed(who, team, oncall.TAKE, shift.encode()),
             pressed(who, team, f"{oncall.TICK}_1", "x"),
         ],

@@ -18,7 +18,7 @@ from slack_sdk import WebClient
 
 from bot.bot import Bot
 from bot.deps import BotDeps
-from bot.process import listen, running
+from bot.process import listen, started_bot
 from bot.render.card import card
 from escalation.config.company import Company
 from escalation.config.policy import Severity
@@ -115,7 +115,7 @@ def running_bot(
     async def work() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         endings.append(lambda: loop.call_soon_threadsafe(stop.set))
-        async with running(parts, listener) as (bot, task):
+        async with started_bot(parts, listener) as (bot, task):
             started.append(BotAtWork(url, bot, workspace))
             told = asyncio.create_task(stop.wait())
             await asyncio.wait({told, task}, return_when=asyncio.FIRST_COMPLETED)

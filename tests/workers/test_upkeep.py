@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import escalation
 from bot.render.blockkit import Message
-from bot.render.oncall import TICK, Ticked, with_ticks
+from bot.render.oncall import TICK, Tick, with_ticks
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.incident.events import Acknowledge
@@ -316,7 +316,7 @@ def test_the_handover_message_has_it_all(service: Desk_) -> None:
     assert "dates=20261123T090000Z%2F20261123T093000Z" in str(message.blocks)
     boxes = [b for b in message.blocks if b["block_id"].startswith(TICK)]
     assert [b["elements"][0]["options"][0]["text"]["text"] for b in boxes] == list(beauty().handover.checklist)  # type: ignore[union-attr]
-    ticked = with_ticks(message.blocks, {1: Ticked("UOMAR", FRIDAY)})
+    ticked = with_ticks(message.blocks, {1: Tick("UOMAR", FRIDAY)})
     assert not [p for b in ticked for p in problems(b)]
     assert [b["block_id"] for b in ticked if "initial_options" in str(b)] == [f"{TICK}-1"]
     assert with_ticks(ticked, {}) == message.blocks

@@ -148,9 +148,9 @@ class SlackPlanner:
         entry = incident.entry(effect.entry)
         if effect.place is Place.STAKEHOLDERS:
             channel = self._slack.rooms.channel(self._service.company.workspace.stakeholders_channel)
-            outward: Render = lambda: messages.outward(incident, entry, self._wording)  # noqa: E731  # one line each
+            outward: Render = lambda: messages.for_audience(incident, entry, self._wording)  # noqa: E731  # one line each
             return self._post(incident, effect, Address(channel), outward)
-        render: Render = lambda: _mark_late(messages.said(incident, entry, self._wording), entry.at, now)  # noqa: E731
+        render: Render = lambda: _mark_late(messages.for_thread(incident, entry, self._wording), entry.at, now)  # noqa: E731
         if effect.place is Place.TEAM:
             return self._say_to_team(incident, effect, entry, render)
         if effect.place is Place.ROOM:
@@ -176,7 +176,7 @@ class SlackPlanner:
             return Dropped(effect=effect.id, why="moot")
         person = self._members.member(effect.person)
         address = Address(self._slack.direct_channel(person), person)
-        render: Render = lambda: messages.told(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
+        render: Render = lambda: messages.for_person(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
         return self._grouped(incident, effect, address, render, now)
 
     def _post(
@@ -235,7 +235,7 @@ class SlackPlanner:
 
 def _mark_late(message: Message, decided: datetime, now: datetime) -> Message:
     """Mark a message that an outage delayed, so that nobody takes it for news."""
-    return messages.late(message, decided) if now - decided > LATE_AFTER else message
+    return messages.mark_late(message, decided) if now - decided > LATE_AFTER else message
 
 
 def _delivered(effect: Effect, sent: Sent, person: PersonId) -> Delivered:

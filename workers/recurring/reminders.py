@@ -13,7 +13,7 @@ import structlog
 
 from bot.render import oncall
 from bot.render.blockkit import Message
-from bot.render.oncall import Here
+from bot.render.oncall import AnswerValue
 from escalation.config.policy import HandoverRules
 from escalation.incident.model import Incident
 from escalation.messages.oncall import Announcer
@@ -166,7 +166,7 @@ class Reminders:
         announcer = Announcer(service.company, service.store.directory(), self._wording)
         match item:
             case DueTestPage():
-                shift = Here(item.change.rotation, item.change.at, item.to)
+                shift = AnswerValue(item.change.rotation, item.change.at, item.to)
                 return oncall.test_page(announcer.test_page(item, self._rules()), shift)
             case DueHandover():
                 lines = announcer.handover(item.change, self._rules(), self._open())
@@ -179,7 +179,7 @@ class Reminders:
                 lines = announcer.notice(item.notice)
             case DueActivity():
                 lines = announcer.activity(item, self._open() if item.activity.lists else ())
-        return oncall.spoken(lines, "routine")
+        return oncall.lines_message(lines, "routine")
 
     def _open(self) -> Iterable[Incident]:
         return self._context.store.open_incidents()
