@@ -28,7 +28,7 @@ def run() -> None:
     """Everything in one go, until Ctrl-C."""
     settings = load()
     logs.setup("run", settings.log_level or "WARNING", settings.secrets())
-    all_in_one.everything(settings, loader.load(settings.config))
+    all_in_one.run_all(settings, loader.load(settings.config))
 
 
 @main.command()
@@ -45,7 +45,7 @@ def worker(part: Part | None) -> None:
     settings = begin("worker")
     loaded = loader.load(settings.config)
     if part is None:
-        all_in_one.workers(settings, loaded)
+        all_in_one.run_worker(settings, loaded)
     else:
         wiring.check_channels(settings, loaded)
         wiring.worker_part(settings, loaded, part)

@@ -133,10 +133,10 @@ def test_a_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
 def test_one_folder_has_one_holder(data: Path) -> None:
     """The second one is told, and the lock goes with its holder."""
     with (
-        embedded.claimed(data, "tocsin.lock"),
+        embedded.folder_lock(data, "tocsin.lock"),
         pytest.raises(embedded.FolderTaken, match="Another `tocsin run`"),
-        embedded.claimed(data, "tocsin.lock"),
+        embedded.folder_lock(data, "tocsin.lock"),
     ):
         pass
-    with embedded.claimed(data, "tocsin.lock"):
+    with embedded.folder_lock(data, "tocsin.lock"):
         pass

@@ -83,6 +83,6 @@ def test_the_clock_is_the_servers_and_aware(
     """Hosts agree on Redis TIME, to the microsecond."""
     client = server.connect(settings(f"redis://127.0.0.1:{watched_master[0]}/0"))
     seconds, microseconds = client.time()
-    now = server.reading(client).now()
+    now = server.read_only_store(client).now()
     assert now.tzinfo is UTC
     assert now.timestamp() >= seconds + microseconds / 1e6 - 1e-5

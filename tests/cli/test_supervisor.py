@@ -27,7 +27,7 @@ from tocsin.run.supervisor import Child, Supervisor
 folder, grace, *children = sys.argv[1:]
 
 def sleep(name, manner):
-    lifeline.hold()
+    lifeline.exit_with_supervisor()
     def end(*_):
         with open(f"{folder}/ended", "a") as log:
             log.write(name + "\\n")
@@ -57,7 +57,7 @@ made = []
 for name, rank, manner in (child.split(":") for child in children):
     ready = partial(lives, name)
     run = partial(supervise if manner == "boss" else sleep, name, manner)
-    made.append(Child(name, run, int(rank), ready, lasts=manner != "brief"))
+    made.append(Child(name, run, int(rank), ready, restart=manner != "brief"))
 boss = Supervisor(tuple(made), float(grace))
 boss.end_on_signals()
 boss.run()
@@ -143,7 +143,7 @@ def test_a_crash_is_shown_and_counts_as_a_failure(tmp_path: Path) -> None:
 
 
 def test_what_was_to_be_brief_is_not_started_again(tmp_path: Path) -> None:
-    """A child that does not last has done its work when it ends."""
+    """A child without `restart` has done its work when it ends."""
     with boss(tmp_path, "banner:0:brief", "two:1:") as at_work:
         eventually(lambda: at_work.alive("two") and not is_held(tmp_path / "banner.lock"))
         at_work.kill("two")

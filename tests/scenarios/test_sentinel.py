@@ -214,7 +214,7 @@ def test_the_work_goes_on_when_the_master_is_killed(
     with cluster(name, tmp_path, 2) as servers, sandbox.server.running() as workspace:
         web = free_port()
         with at_work(servers.url, workspace, web, tmp_path):
-            here = works(server.connect(settings(servers.url), patient=True), workspace)
+            here = works(server.connect(settings(servers.url), retry=True), workspace)
             here.service = desk_of(here)
             until(lambda: ready(web))
             before = [here.declare("P0", title=f"Incident {n}", key=f"before-{n}") for n in range(2)]
@@ -276,7 +276,7 @@ def _refused(here: Works) -> str:
 
 def test_a_dead_sentinel_is_asked_once_and_briefly(settings: Callable[[str], Settings]) -> None:
     """redis-py's own default repeats for seconds; the next sentinel knows as much."""
-    client = server.connect(settings("redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster/0"), patient=True)
+    client = server.connect(settings("redis+sentinel://127.0.0.1:1,127.0.0.1:2/mymaster/0"), retry=True)
     for watcher in client.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
         options = watcher.connection_pool.connection_kwargs
         assert options["retry"]._retries == 0

@@ -332,7 +332,7 @@ def test_it_is_counted(terminal: Works) -> None:
     newer(terminal).declare("P0")
     text = exposition(terminal.store, lambda: True).decode()
     assert 'tocsin_open_incidents{severity="P0"} 1.0' in text
-    [found] = redis_checks.left_alone(terminal.redis)
+    [found] = redis_checks.newer_incidents(terminal.redis)
     assert found.what.startswith("1 open, written by a newer Tocsin")
 
 

@@ -20,8 +20,8 @@ from tocsin.config.settings import load
 def _length(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | None:
     try:
         return parse_duration(text) if text else None
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong)) from None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -85,8 +85,8 @@ def findings(path: Path) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """What is wrong with a configuration (a severity that pages nobody at first included), and what is worth a look."""
     try:
         loaded = loader.load(path)
-    except ConfigError as wrong:
-        return wrong.findings, ()
+    except ConfigError as error:
+        return error.findings, ()
     return loaded.gaps, loaded.warnings
 
 

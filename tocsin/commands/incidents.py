@@ -37,7 +37,7 @@ def open_store(settings: Settings) -> Store:
             f"No Tocsin runs on {settings.data}, and REDIS_URL is not set. "
             "Start one with `tocsin run` (or `make run`), or say where it is with REDIS_URL or TOCSIN_DATA."
         )
-    return server.reading(server.connect(settings))
+    return server.read_only_store(server.connect(settings))
 
 
 @click.command("list")

@@ -80,8 +80,8 @@ class Lookup:
                 user = self._client.users_info(user=entry["slack"])["user"]
             else:
                 user = self._client.users_lookupByEmail(email=entry["email"])["user"]
-        except (SlackClientError, OSError) as wrong:
-            click.echo(f"  {next(iter(entry.values()))} was not found in the workspace: {_reason(wrong)}")
+        except (SlackClientError, OSError) as error:
+            click.echo(f"  {next(iter(entry.values()))} was not found in the workspace: {_reason(error)}")
             return ""
         found: str = user.get("real_name") or user["name"]
         click.echo(f"  found {found} ({user['id']})")
@@ -171,13 +171,13 @@ def _or_again(parse: Any, text: str) -> str:
     """click asks once more when a value is refused."""
     try:
         return str(parse(text))
-    except ValueError as wrong:
-        raise click.UsageError(str(wrong)) from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
-def _reason(wrong: Exception) -> str:
-    response = getattr(wrong, "response", None)
-    return str(response["error"]) if response else str(wrong)
+def _reason(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    return str(response["error"]) if response else str(error)
 
 
 def written(answers: Answers, schema: str) -> str:

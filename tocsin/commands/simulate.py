@@ -94,8 +94,8 @@ def _instant(text: str | None, company: Company) -> datetime:
     now = datetime.now(UTC)
     try:
         return local_instant(text, company.timezone, now) if text else now.replace(microsecond=0)
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--at") from None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from None
 
 
 def _facts(company: Company, service: str, said: set[str]) -> Facts:

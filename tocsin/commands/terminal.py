@@ -31,8 +31,8 @@ class Length(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         try:
             return parse_duration(value)
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Commands(click.Group):
@@ -41,12 +41,12 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (SettingsError, ConfigError, EmbeddedError) as wrong:
-            raise Refusal(str(wrong)) from None
+        except (SettingsError, ConfigError, EmbeddedError) as error:
+            raise Refusal(str(error)) from None
         except TooNew as newer:
             raise Refusal(f"{newer}: use the `tocsin` of that version.") from None
-        except redis.RedisError as wrong:
-            said = str(wrong).rstrip(".")
+        except redis.RedisError as error:
+            said = str(error).rstrip(".")
             raise Refusal(f"Redis does not answer as it should: {said}. `tocsin doctor` looks closer.") from None
 
 

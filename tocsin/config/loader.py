@@ -58,8 +58,8 @@ class Source:
         self.path = path
         try:
             self.document = yaml_lines.parse(path.read_text(encoding="utf-8"))
-        except OSError as wrong:
-            self.document = Document(faults=[Fault(1, f"cannot be read: {wrong.strerror}")])
+        except OSError as error:
+            self.document = Document(faults=[Fault(1, f"cannot be read: {error.strerror}")])
         except UnicodeDecodeError:
             self.document = Document(faults=[Fault(1, "cannot be read: it is not UTF-8 text")])
         self.faults = list(self.document.faults)
@@ -89,8 +89,8 @@ class Source:
             return None
         try:
             return model.model_validate(self.document.data)
-        except ValidationError as wrong:
-            self.faults += errors.faults(wrong, model, self.document, whole=not named)
+        except ValidationError as error:
+            self.faults += errors.faults(error, model, self.document, whole=not named)
             return None
 
 

@@ -125,8 +125,8 @@ def read() -> tuple[Settings, list[Problem]]:
     def check(variable: str, parse: Callable[[Environment], T], otherwise: T) -> T:
         try:
             return parse(env)
-        except ValueError as wrong:
-            problems.append(Problem(variable, str(wrong)))
+        except ValueError as error:
+            problems.append(Problem(variable, str(error)))
             return otherwise
 
     sandbox = check("TOCSIN_SANDBOX_LISTEN", _sandbox_listen, Address("127.0.0.1", 8080))
@@ -276,8 +276,8 @@ def _pagerduty_url(env: Environment) -> str:
 
 def _watchdog_to(env: Environment) -> tuple[str, ...]:
     addresses = tuple(a for word in (env.watchdog_to or "").split(",") if (a := word.strip()))
-    if wrong := next((a for a in addresses if "@" not in a or " " in a), None):
-        raise ValueError(f"'{wrong}' is no address; write ops@example.com, or several with commas between")
+    if invalid := next((a for a in addresses if "@" not in a or " " in a), None):
+        raise ValueError(f"'{invalid}' is no address; write ops@example.com, or several with commas between")
     return addresses
 
 

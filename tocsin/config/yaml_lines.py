@@ -49,10 +49,10 @@ def parse(text: str) -> Document:
     document = Document()
     try:
         _read(text, document)
-    except yaml.MarkedYAMLError as wrong:
-        document.faults.append(_fault(wrong))
-    except (yaml.YAMLError, ValueError) as wrong:
-        document.faults.append(Fault(1, f"this is not YAML: {str(wrong).splitlines()[0]}"))
+    except yaml.MarkedYAMLError as error:
+        document.faults.append(_fault(error))
+    except (yaml.YAMLError, ValueError) as error:
+        document.faults.append(Fault(1, f"this is not YAML: {str(error).splitlines()[0]}"))
     return document
 
 
@@ -104,10 +104,10 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, docume
     return out
 
 
-def _fault(wrong: yaml.MarkedYAMLError) -> Fault:
-    mark = wrong.problem_mark or wrong.context_mark
-    remedy = "; indent with spaces" if "\\t" in str(wrong.problem) else ""
-    return Fault(mark.line + 1 if mark else 1, f"this is not YAML: {wrong.problem or wrong.context}{remedy}")
+def _fault(error: yaml.MarkedYAMLError) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    remedy = "; indent with spaces" if "\\t" in str(error.problem) else ""
+    return Fault(mark.line + 1 if mark else 1, f"this is not YAML: {error.problem or error.context}{remedy}")
 
 
 def _reach(data: Any, path: Path) -> Any:

@@ -1,1 +1,1 @@
-"""`tocsin doctor`."""
+"""`tocsin doctor`: health checks of settings, configuration, Redis and Slack."""

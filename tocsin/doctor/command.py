@@ -1,4 +1,4 @@
-"""`tocsin doctor`: looks at everything that Tocsin needs, one line each, with a remedy beside each failure."""
+"""`tocsin doctor`: run health checks, one line each, with a remedy beside each failure."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from tocsin.commands import check
 from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
 from tocsin.config.settings import Problem, Settings, read
-from tocsin.doctor.finding import Finding, fine, no, perhaps
+from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
 
@@ -23,7 +23,7 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "
 @click.command()
 @as_json
 def doctor(as_json: bool) -> None:
-    """Look at everything that Tocsin needs. One line each, with a remedy beside each failure."""
+    """Run health checks. One line each, with a remedy beside each failure."""
     settings, problems = read()
     forget_proxies_for(settings.api_url, os.environ)
     findings = examine(settings, problems)
@@ -31,40 +31,40 @@ def doctor(as_json: bool) -> None:
         found = list(findings)
         print_json({"ok": not any(f.state == "failed" for f in found), "findings": [f._asdict() for f in found]})
     else:
-        found = [_said(f) for f in findings]
+        found = [_print(f) for f in findings]
     if any(f.state == "failed" for f in found):
         raise click.exceptions.Exit(1)
 
 
 def examine(settings: Settings, problems: list[Problem]) -> Iterator[Finding]:
-    """Every finding, as soon as it is known."""
-    yield from (no("settings", p.variable, p.text) for p in problems)
-    named = None if any(p.variable == "TOCSIN_CONFIG" for p in problems) else settings.config
-    if named:
-        yield from config_findings(named)
+    """Yield every finding as soon as it is known."""
+    yield from (failed("settings", p.variable, p.text) for p in problems)
+    config = None if any(p.variable == "TOCSIN_CONFIG" for p in problems) else settings.config
+    if config:
+        yield from config_findings(config)
     yield from redis_findings(settings)
-    yield from slack_findings(settings, _company(named) if named else None)
+    yield from slack_findings(settings, _company(config) if config else None)
 
 
 def config_findings(path: Path) -> Iterator[Finding]:
-    """The configuration and its policy."""
+    """Check the configuration and its policy."""
     errors, warnings = check.findings(path)
-    yield from (no("configuration", f"{e.file}:{e.line}", e.text) for e in errors)
-    yield from (perhaps("configuration", f"{w.file}:{w.line}", w.text) for w in warnings)
+    yield from (failed("configuration", f"{e.file}:{e.line}", e.text) for e in errors)
+    yield from (warning("configuration", f"{w.file}:{w.line}", w.text) for w in warnings)
     if not errors:
-        yield fine("configuration", f"{path} is usable")
+        yield ok("configuration", f"{path} is usable")
 
 
 def _company(path: Path) -> Company | None:
-    """The people to look for; None when the configuration cannot be used, which was said line by line."""
+    """The company whose people are looked up; None when the configuration is invalid, which was reported."""
     try:
         return loader.load(path).company
     except loader.ConfigError:
         return None
 
 
-def _said(finding: Finding) -> Finding:
-    """Print it at once: some of what follows waits for the network."""
+def _print(finding: Finding) -> Finding:
+    """Print a finding at once: later checks wait for the network."""
     mark, colour = MARKS[finding.state]
     remedy = f" → {finding.remedy}" if finding.remedy else ""
     click.echo(f"{click.style(mark, fg=colour)} {finding.about}: {finding.what}{remedy}")

@@ -1,4 +1,4 @@
-"""The doctor's look at Redis: reachable, persistent, ready for a failover, its clock right, workers at work."""
+"""Health checks of Redis: connection, persistence, sentinels, failover, clock, and the parts that are alive."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,34 +11,34 @@ from escalation import processes
 from escalation.storage.heartbeats import alive
 from tocsin.config.addresses import Address, is_sentinel, sentinel
 from tocsin.config.settings import Settings
-from tocsin.doctor.finding import Finding, fine, no, perhaps
+from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.run import embedded
 from tocsin.run import redis as server
 from tocsin.run.redis import redis_name
 
 PARTS = ("bot", *processes.PARTS)
-MOST_SKEW = 1.0  # seconds; a page promises to be that punctual
-MOST_LAG = 10  # seconds; Redis' own default
-ENOUGH_SENTINELS = 3  # fewer cannot agree once one is gone
+MAX_SKEW = 1.0  # seconds; pages promise to be that punctual
+MAX_LAG = 10  # seconds; Redis' own default
+MIN_SENTINELS = 3  # two have no quorum once one is down
 
 
 def redis_findings(settings: Settings, host_clock: datetime | None = None) -> Iterator[Finding]:
-    """All there is to say about Redis. `host_clock` is this machine's time (None: now)."""
+    """Run all checks of Redis. `host_clock` is this machine's time (None: now)."""
     if settings.redis_url is None and not embedded.running(settings.data):
-        yield no("redis", f"nothing runs on {settings.data}", "start `tocsin run`, or set REDIS_URL")
+        yield failed("redis", f"nothing runs on {settings.data}", "start `tocsin run`, or set REDIS_URL")
         return
     yield from _sentinels(server.address(settings))
     client = server.connect(settings)
     try:
-        yield fine("redis", f"{redis_name(settings)} answers, {_version(client)}")
+        yield ok("redis", f"{redis_name(settings)} answers, {_version(client)}")
         yield from _persistence(client)
         yield from _failover(client)
         yield _skew(client, host_clock)
-        yield from left_alone(client)
+        yield from newer_incidents(client)
         yield from _workers(client)
-    except redis.RedisError as wrong:
-        yield no(
-            "redis", f"{redis_name(settings)} does not answer: {wrong}", "check REDIS_URL, and that the server runs"
+    except redis.RedisError as error:
+        yield failed(
+            "redis", f"{redis_name(settings)} does not answer: {error}", "check REDIS_URL, and that the server runs"
         )
 
 
@@ -49,85 +49,87 @@ def _version(client: Redis) -> str:
 
 def _persistence(client: Redis) -> Iterator[Finding]:
     try:
-        told = {name: _told(client, name) for name in ("appendonly", "appendfsync", "maxmemory-policy")}
+        values = {name: _config_value(client, name) for name in ("appendonly", "appendfsync", "maxmemory-policy")}
     except redis.ResponseError:
-        yield perhaps("persistence", "this server does not tell", "ask its operator for appendonly yes and noeviction")
+        yield warning("persistence", "this server does not tell", "ask its operator for appendonly yes and noeviction")
         return
     yield from (
-        _append_only(told["appendonly"]),
-        _fsync(told["appendfsync"]),
-        _eviction(told["maxmemory-policy"]),
+        _append_only(values["appendonly"]),
+        _fsync(values["appendfsync"]),
+        _eviction(values["maxmemory-policy"]),
     )
 
 
-def _told(client: Redis, name: str) -> str:
+def _config_value(client: Redis, name: str) -> str:
     return str(client.config_get(name).get(name, ""))
 
 
 def _append_only(value: str) -> Finding:
     if value == "yes":
-        return fine("persistence", "appendonly yes")
-    return no("persistence", "appendonly no: a restart loses every incident", "CONFIG SET appendonly yes, and save it")
+        return ok("persistence", "appendonly yes")
+    return failed(
+        "persistence", "appendonly no: a restart loses every incident", "CONFIG SET appendonly yes, and save it"
+    )
 
 
 def _fsync(value: str) -> Finding:
     if value == "always":
-        return fine("persistence", "appendfsync always")
-    return perhaps("persistence", f"appendfsync {value}: a power cut may lose seconds", "CONFIG SET appendfsync always")
+        return ok("persistence", "appendfsync always")
+    return warning("persistence", f"appendfsync {value}: a power cut may lose seconds", "CONFIG SET appendfsync always")
 
 
 def _eviction(value: str) -> Finding:
     if value == "noeviction":
-        return fine("persistence", "maxmemory-policy noeviction")
-    return no(
+        return ok("persistence", "maxmemory-policy noeviction")
+    return failed(
         "persistence", f"maxmemory-policy {value} may throw incidents away", "CONFIG SET maxmemory-policy noeviction"
     )
 
 
 def _sentinels(url: str) -> Iterator[Finding]:
-    """Whether each of them answers, and could have a new master elected."""
+    """Check that each sentinel answers and that a quorum could elect a new master."""
     if not is_sentinel(url):
         return
-    where = sentinel(url)
-    if len(where.hosts) < ENOUGH_SENTINELS:
-        yield perhaps("sentinels", f"only {len(where.hosts)} named", "run three on three machines, name all of them")
-    for address, watcher in zip(where.hosts, server.watchers(where).sentinels, strict=True):
+    named = sentinel(url)
+    if len(named.hosts) < MIN_SENTINELS:
+        yield warning("sentinels", f"only {len(named.hosts)} named", "run three on three machines, name all of them")
+    for address, client in zip(named.hosts, server.sentinels(named).sentinels, strict=True):
         name = str(Address(*address))
         try:
-            said = watcher.execute_command("SENTINEL", "CKQUORUM", where.master)  # type: ignore[no-untyped-call]
-            yield fine("sentinels", f"{name}: {_text(said)}")
+            reply = client.execute_command("SENTINEL", "CKQUORUM", named.master)  # type: ignore[no-untyped-call]
+            yield ok("sentinels", f"{name}: {_text(reply)}")
         except redis.ResponseError as refused:
-            yield no("sentinels", f"{name}: {refused}", f"have it monitor {where.master}, as most of them must")
+            yield failed("sentinels", f"{name}: {refused}", f"have it monitor {named.master}, as most of them must")
         except redis.RedisError:
-            yield perhaps("sentinels", f"{name} does not answer", "start it; while others do, work goes on")
+            yield warning("sentinels", f"{name} does not answer", "start it; while others do, work goes on")
 
 
 def _failover(client: Redis) -> Iterator[Finding]:
-    """What a failover would cost; nothing to say of a server without replicas."""
-    told = client.info("replication")
-    replicas = int(told.get("connected_slaves", 0))
+    """Check what a failover would lose; nothing for a server without replicas."""
+    info = client.info("replication")
+    replicas = int(info.get("connected_slaves", 0))
     try:
-        least = int(_told(client, "min-replicas-to-write") or 0)
-        lag = int(_told(client, "min-replicas-max-lag") or 0)
+        least = int(_config_value(client, "min-replicas-to-write") or 0)
+        lag = int(_config_value(client, "min-replicas-max-lag") or 0)
     except redis.ResponseError:
         return
     if replicas or least:
         yield _replicas(replicas, least if lag else 0)
-        if lag > MOST_LAG:
+        if lag > MAX_LAG:
             what = f"min-replicas-max-lag {lag}: a master that was cut off takes writes for so many seconds"
-            yield perhaps("failover", what, f"CONFIG SET min-replicas-max-lag {MOST_LAG}, and save it")
+            yield warning("failover", what, f"CONFIG SET min-replicas-max-lag {MAX_LAG}, and save it")
 
 
 def _replicas(replicas: int, least: int) -> Finding:
     if replicas < least:
         what = f"{_count(replicas)} for min-replicas-to-write {least}: writes are refused"
-        return no("failover", what, "bring the replicas back")
+        return failed("failover", what, "bring the replicas back")
     if not least:
         what = f"{_count(replicas)}, min-replicas-to-write 0: what a master takes after it was cut off is lost"
-        return perhaps("failover", what, "run two replicas, then CONFIG SET min-replicas-to-write 1 and save it")
+        return warning("failover", what, "run two replicas, then CONFIG SET min-replicas-to-write 1 and save it")
     if replicas == least:
-        return perhaps("failover", f"{_count(replicas)}: when it or the master is lost, writes stop", "add a replica")
-    return fine("failover", f"{_count(replicas)}, min-replicas-to-write {least}")
+        return warning("failover", f"{_count(replicas)}: when it or the master is lost, writes stop", "add a replica")
+    return ok("failover", f"{_count(replicas)}, min-replicas-to-write {least}")
 
 
 def _count(replicas: int) -> str:
@@ -138,26 +140,26 @@ def _text(raw: Any) -> str:
     return str(raw, "utf-8") if isinstance(raw, bytes) else str(raw)
 
 
-def left_alone(client: Redis) -> Iterator[Finding]:
-    """What a newer Tocsin wrote is worked on by newer workers only."""
-    store = server.reading(client)
+def newer_incidents(client: Redis) -> Iterator[Finding]:
+    """Warn about incidents written by a newer Tocsin: only newer workers and bots handle them."""
+    store = server.read_only_store(client)
     count = store.open_count() - len(store.open_incidents())
     if count > 0:
         what = f"{count} open, written by a newer Tocsin: only its workers and bots handle them"
-        yield perhaps("incidents", what, "finish the upgrade on every machine")
+        yield warning("incidents", what, "finish the upgrade on every machine")
 
 
 def _skew(client: Redis, host_clock: datetime | None) -> Finding:
-    apart = (server.reading(client).now() - (host_clock or datetime.now(UTC))).total_seconds()
-    if abs(apart) <= MOST_SKEW:
-        return fine("clock", f"Redis and this machine agree to {abs(apart):.1f} s")
-    return no("clock", f"Redis is {apart:+.1f} s from this machine", "set both hosts' clocks by NTP")
+    skew = (server.read_only_store(client).now() - (host_clock or datetime.now(UTC))).total_seconds()
+    if abs(skew) <= MAX_SKEW:
+        return ok("clock", f"Redis and this machine agree to {abs(skew):.1f} s")
+    return failed("clock", f"Redis is {skew:+.1f} s from this machine", "set both hosts' clocks by NTP")
 
 
 def _workers(client: Redis) -> Iterator[Finding]:
-    seen = alive(client)
+    running = alive(client)
     for part in PARTS:
-        if part in seen:
-            yield fine("alive", f"{part}: {seen[part]}")
+        if part in running:
+            yield ok("alive", f"{part}: {running[part]}")
         else:
-            yield no("alive", f"no {part}", "start `tocsin bot`" if part == "bot" else "start `tocsin worker`")
+            yield failed("alive", f"no {part}", "start `tocsin bot`" if part == "bot" else "start `tocsin worker`")

@@ -1,1 +1,1 @@
-"""Processes: wiring, supervision, Redis and logs."""
+"""Processes: wiring, supervision, the Redis client, the embedded server and logs."""

@@ -1,4 +1,4 @@
-"""`tocsin run`: everything in one go. Which processes there are, whether their ports are free, and the banner."""
+"""`tocsin run`: start and supervise all processes on this machine, after a check of their ports; print the banner."""
 
 import http.client
 import socket
@@ -18,54 +18,54 @@ from tocsin.run import embedded, lifeline, logs, wiring
 from tocsin.run.redis import redis_name
 from tocsin.run.supervisor import Child, Supervisor
 
-PORT_WAIT = 3.0  # seconds: what a killed instance left behind is gone by then
+PORT_WAIT = 3.0  # seconds: by then the processes of a killed instance have freed their ports
 BANNER_WAIT = 20.0  # seconds
 
 
-def everything(settings: Settings, loaded: Loaded) -> None:
-    """Run until Ctrl-C. FolderTaken when another instance runs on the folder, Refusal when a port is taken."""
+def run_all(settings: Settings, loaded: Loaded) -> None:
+    """Run all processes until Ctrl-C. FolderTaken when another instance uses the folder, Refusal for a taken port."""
     wiring.check_channels(settings, loaded)
-    with embedded.claimed(settings.data, "tocsin.lock"):
-        _ports_are_free(settings)
-        supervisor = Supervisor(tuple(children(settings, loaded)), meanwhile=_import_rooms)
+    with embedded.folder_lock(settings.data, "tocsin.lock"):
+        _check_ports(settings)
+        supervisor = Supervisor(tuple(children(settings, loaded)), preload=_import_packages)
         supervisor.end_on_signals()
         supervisor.run()
     click.echo("Everything has ended. The next start goes on where it was.")
 
 
-def workers(settings: Settings, loaded: Loaded) -> None:
-    """One ticker, one sweep and one RQ worker for each queue, until told to end."""
+def run_worker(settings: Settings, loaded: Loaded) -> None:
+    """Run one ticker, one sweep and one RQ worker for each queue, until told to end."""
     logs.setup("worker", settings.log_level, settings.secrets())
     wiring.check_channels(settings, loaded)
     wiring.import_worker()
     parts = tuple(Child(f"worker {part}", partial(wiring.worker_part, settings, loaded, part)) for part in PARTS)
-    # It ends before the supervisor above it loses patience.
+    # Less than the grace period of the supervisor above it.
     supervisor = Supervisor(parts, grace=8.0)
     supervisor.end_on_signals()
     supervisor.run()
 
 
 def children(settings: Settings, loaded: Loaded) -> Iterator[Child]:
-    """What runs, the foundations first. It speaks up only when something is wrong: the banner is to stay readable."""
+    """Children of the supervisor, by rank. They log warnings only by default, so that the banner stays readable."""
     quiet = replace(settings, log_level=settings.log_level or "WARNING")
-    data, page = settings.data, settings.sandbox_listen
+    data, sandbox = settings.data, settings.sandbox_listen
     if settings.redis_url is None:
         yield Child("valkey", partial(embedded.serve, data), 0, partial(embedded.running, data))
     if settings.local:
-        yield Child("workspace", partial(wiring.local_workspace, quiet), 0, partial(_answers, page))
+        yield Child("workspace", partial(wiring.local_workspace, quiet), 0, partial(_accepts_connections, sandbox))
     yield Child("bot", partial(wiring.bot, quiet, loaded), 1)
     for n in range(settings.workers):
-        yield Child(f"worker {n + 1}", partial(workers, quiet, loaded), 1)
-    yield Child("banner", partial(_announce, settings), 2, lasts=False)
+        yield Child(f"worker {n + 1}", partial(run_worker, quiet, loaded), 1)
+    yield Child("banner", partial(_print_banner, settings), 2, restart=False)
 
 
-def _import_rooms() -> None:
+def _import_packages() -> None:
     wiring.import_worker()
     wiring.import_bot()
 
 
 def banner(settings: Settings) -> str:
-    """What to open, what to try first, how to end."""
+    """Text printed at the start: what to open, what to try first, how to stop."""
     speed = f"{settings.speed:g} times as fast as the policy says" if settings.speed != 1 else "as the policy says"
     local = (
         "",
@@ -89,9 +89,9 @@ def banner(settings: Settings) -> str:
     )
 
 
-def _announce(settings: Settings) -> None:
-    """Say it once the bot is able to work; after a while say it anyway, with what is not ready."""
-    lifeline.hold()
+def _print_banner(settings: Settings) -> None:
+    """Print the banner once the bot is ready, or after BANNER_WAIT with a pointer to what is not."""
+    lifeline.exit_with_supervisor()
     deadline = time.monotonic() + BANNER_WAIT
     while not (ready := _is_ready(settings.listen)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -100,7 +100,8 @@ def _announce(settings: Settings) -> None:
     click.echo(banner(settings))
 
 
-def _ports_are_free(settings: Settings) -> None:
+def _check_ports(settings: Settings) -> None:
+    """Wait for the ports to be free. Refusal when one is not after PORT_WAIT."""
     wanted = {"TOCSIN_LISTEN": settings.listen}
     if settings.local:
         wanted["TOCSIN_SANDBOX_LISTEN"] = settings.sandbox_listen
@@ -123,7 +124,7 @@ def _is_free(address: Address) -> bool:
     return True
 
 
-def _answers(address: Address) -> bool:
+def _accepts_connections(address: Address) -> bool:
     try:
         socket.create_connection((address.host, address.port), timeout=1).close()
     except OSError:
@@ -132,7 +133,7 @@ def _answers(address: Address) -> bool:
 
 
 def _is_ready(address: Address) -> bool:
-    """Asked without any proxy: it is this machine."""
+    """True if the bot's /readyz answers 200. No proxy is used: it is this machine."""
     host = "127.0.0.1" if address.host == "0.0.0.0" else address.host  # noqa: S104 - read, not bound
     connection = http.client.HTTPConnection(host, address.port, timeout=1)
     try:

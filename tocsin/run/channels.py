@@ -1,4 +1,4 @@
-"""The channels beside Slack: which there are, what each needs in the environment, and the bundle of those set up."""
+"""Registry of the channels beside Slack: what each needs in the environment, and the bundle of their clients."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from workers.delivery.plan import Planner
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel by its name in the configuration.
+    """A channel, registered under its name in the configuration.
 
-    `client` makes its client; None where the environment does not set it up, and `missing` is what to say then, if the
-    configuration asks for it. `planner` makes its planner from the client and the IncidentService.
+    `client` builds its client, or gives None where the environment does not set it up; `missing` is the problem to
+    report then, if the configuration asks for it. `planner` builds its planner from the client and the IncidentService.
     """
 
     via: Via
@@ -34,12 +34,12 @@ class Channel:
 
 
 def mail(settings: Settings) -> MailClient | None:
-    """The mail server, where one is set up."""
+    """Client of the mail server; None where SMTP_URL is not set."""
     return MailClient(settings.smtp_url.get_secret_value(), settings.smtp_from) if settings.smtp_url else None
 
 
 def pagerduty(settings: Settings) -> PagerDutyClient | None:
-    """PagerDuty, where a key is set."""
+    """Client of PagerDuty; None where no routing key is set."""
     key = settings.pagerduty_key
     return PagerDutyClient(key.get_secret_value(), settings.pagerduty_url) if key else None
 
@@ -53,7 +53,7 @@ REGISTERED = (
 
 
 def check(settings: Settings, company: Company) -> None:
-    """SettingsError for each channel that the configuration asks for and the environment does not set up."""
+    """Check that the environment sets up each channel that the configuration asks for; SettingsError when not."""
     wanted = company.other_ways.all()
     missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
     if missing:
@@ -61,7 +61,7 @@ def check(settings: Settings, company: Company) -> None:
 
 
 def connect(settings: Settings, redis: Redis) -> Channels:
-    """The bundle of all clients that are set up."""
+    """Build the bundle of all clients that are set up."""
     slack = SlackClient(settings.bot_token.get_secret_value(), settings.api_url, redis)
     clients = ((channel, channel.client(settings)) for channel in REGISTERED)
     return Channels(slack, {c.via: partial(c.planner, client) for c, client in clients if client is not None})

@@ -1,7 +1,7 @@
 """The embedded Valkey: one server a data folder, on a socket in that folder, writing through to its append-only file.
 
-`python -m tocsin.run.embedded FOLDER` watches over one server. It adopts a server that already serves the folder, so
-that a killed watcher costs nothing, and shuts the server down when told to end or when its supervisor is gone.
+`python -m tocsin.run.embedded FOLDER` supervises one server. It adopts a server that already serves the folder, so that
+a killed watcher costs nothing, and shuts the server down on SIGTERM or when its own supervisor is gone.
 """
 
 import fcntl
@@ -43,11 +43,11 @@ class EmbeddedError(Exception):
 
 
 class FolderTaken(EmbeddedError):
-    """Another instance is at work on the folder."""
+    """Another instance uses the folder."""
 
 
 def socket_path(data: Path) -> Path:
-    """Where the folder's server listens. A path too long for a socket gets a short one that both sides can work out."""
+    """Path of the server's socket. One too long for a socket is replaced by a short one that both sides can derive."""
     data = data.resolve()
     direct = data / "valkey.sock"
     if len(os.fsencode(direct)) <= LONGEST_SOCKET_PATH:
@@ -57,12 +57,12 @@ def socket_path(data: Path) -> Path:
 
 
 def url(data: Path) -> str:
-    """The address of the folder's server, running or not."""
+    """URL of the folder's server, running or not."""
     return f"unix://{quote(str(socket_path(data)))}"
 
 
 def running(data: Path) -> bool:
-    """Whether a server answers for this folder. EmbeddedError when another one does."""
+    """True if the folder's server answers. EmbeddedError when a server of another folder has its socket."""
     path = socket_path(data)
     if not path.exists():
         return False
@@ -82,11 +82,11 @@ def running(data: Path) -> bool:
 
 
 @contextmanager
-def claimed(data: Path, name: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold one of a folder's locks, however this process ends; `wait` for it, or FolderTaken when another has it."""
+def folder_lock(data: Path, name: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold a lock file of the folder until this process ends. `wait` for it, or FolderTaken when another has it."""
     make_folder(data)
     with (data / name).open("a") as lock:
-        os.register_at_fork(after_in_child=lock.close)  # a child that outlives us for a moment has no claim
+        os.register_at_fork(after_in_child=lock.close)  # a child that outlives us for a moment must not keep the lock
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -97,14 +97,14 @@ def claimed(data: Path, name: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def make_folder(data: Path) -> None:
-    """The data folder, readable by its owner only."""
+    """Make the data folder, readable by its owner only. EmbeddedError when that is impossible."""
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not os.access(data, os.W_OK | os.X_OK):
             raise PermissionError(13, "no permission to write there")
-    except OSError as wrong:
+    except OSError as error:
         raise EmbeddedError(
-            f"the data folder {data} cannot be used: {wrong.strerror}; set TOCSIN_DATA to another"
+            f"the data folder {data} cannot be used: {error.strerror}; set TOCSIN_DATA to another"
         ) from None
 
 
@@ -113,10 +113,10 @@ def start(data: Path) -> None:
     path = socket_path(data)
     _safe_parent(path)
     args = [a for key, value in CONFIG.items() for a in (f"--{key}", value)]
-    where = ["--dir", str(data), "--unixsocket", str(path), "--logfile", str(data / "valkey.log")]
+    paths = ["--dir", str(data), "--unixsocket", str(path), "--logfile", str(data / "valkey.log")]
     # Its own session: a Ctrl-C in the terminal is for the supervisor, which stops the server last.
     child = subprocess.Popen(  # noqa: S603 - our own binary with our own arguments
-        [str(get_binary_path()), *args, *where], stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True
+        [str(get_binary_path()), *args, *paths], stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True
     )
     deadline = time.monotonic() + START_SECONDS
     while not _loaded(path):
@@ -126,27 +126,27 @@ def start(data: Path) -> None:
 
 
 def watch(data: Path) -> int:
-    """Serve the folder until told to end (0) or until the server dies (1)."""
-    told = _signalled()  # first of all: a server that was only just started is ended too
-    with claimed(data, "valkey.lock", wait=True):
+    """Keep the folder's server running until a signal (0) or until the server dies (1)."""
+    stop = _stop_pipe()  # first of all: a server that was only just started is ended too
+    with folder_lock(data, "valkey.lock", wait=True):
         if not running(data):
             start(data)
-        return _hold(socket_path(data), told)
+        return _wait_for_end(socket_path(data), stop)
 
 
-def _signalled() -> int:
-    """A pipe's end that can be read once this process was told to end."""
+def _stop_pipe() -> int:
+    """Reading end of a pipe that gets a byte on SIGTERM and SIGINT."""
     read, write = os.pipe()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: os.write(write, b"."))
     return read
 
 
-def _hold(path: Path, told: int) -> int:
+def _wait_for_end(path: Path, stop: int) -> int:
     """Wait for a signal, the supervisor's end or the server's death: a dying server closes its connections."""
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(str(path))
-        ends = [told, 0] if lifeline.held() else [told]
+        ends = [stop, 0] if lifeline.is_supervised() else [stop]
         ready, _, _ = select.select([*ends, server.fileno()], [], [])
         if server.fileno() in ready:
             return 1
@@ -168,18 +168,18 @@ def _client(path: Path) -> redis.Redis:
 
 
 def _safe_parent(path: Path) -> None:
-    """A socket outside the data folder needs a folder that nobody else can have prepared."""
+    """Make the socket's folder. EmbeddedError when somebody else owns it and could have prepared it."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if path.parent.stat().st_uid != os.getuid():
         raise EmbeddedError(f"{path.parent} belongs to somebody else; set TOCSIN_DATA to a shorter path")
 
 
 def serve(data: Path) -> None:
-    """Watch over the folder's server until told to end. SystemExit 1 when it died or cannot be started."""
+    """Run `watch` as a process. SystemExit 1 when the server died or cannot be started."""
     try:
         code = watch(data.resolve())
-    except EmbeddedError as wrong:
-        print(wrong, file=sys.stderr)
+    except EmbeddedError as error:
+        print(error, file=sys.stderr)
         code = 1
     raise SystemExit(code)
 

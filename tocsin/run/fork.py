@@ -1,6 +1,6 @@
-"""A process made by fork: it begins at once, with all that was imported before it, and shares that memory.
+"""Forked child processes, which start at once because they share what the parent has imported.
 
-A second of processor time for imports would be most of what it costs to bring a killed worker back.
+A second of processor time for imports would be most of the cost of restarting a killed worker.
 """
 
 import gc
@@ -16,70 +16,70 @@ from setproctitle import setproctitle
 
 from tocsin.run import lifeline
 
-# Hardly anything of ours is a cycle (80 objects in 1,500 checkpoints), and a full look at all objects takes 20 ms.
-COLLECT = (20_000, 20, 20)
+# Reference cycles are rare here (80 objects in 1,500 checkpoints), and a full collection takes 20 ms.
+GC_THRESHOLD = (20_000, 20, 20)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Process:
     """A forked child. `returncode` is None while it lives, and minus the signal's number if one ended it."""
 
-    def __init__(self, pid: int, line: int) -> None:
+    def __init__(self, pid: int, pipe: int) -> None:
         self.pid = pid
-        self.line = line  # our end of its lifeline
+        self.pipe = pipe  # the parent's end of its lifeline
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Whether it has ended, and how; nobody waits."""
-        return self._ended(os.WNOHANG)
+        """The exit code if it has ended, else None, without waiting."""
+        return self._reap(os.WNOHANG)
 
     def wait(self) -> None:
-        """Until it has ended."""
-        self._ended(0)
+        """Wait until it has ended."""
+        self._reap(0)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         if self.poll() is None:
             os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it, and its whole group with it, and wait until that is done."""
+        """Send SIGKILL to its process group, and wait until it has ended."""
         if self.poll() is None:
             os.killpg(self.pid, signal.SIGKILL)
             self.wait()
 
-    def _ended(self, how: int) -> int | None:
+    def _reap(self, options: int) -> int | None:
         if self.returncode is None:
-            pid, status = os.waitpid(self.pid, how)
+            pid, status = os.waitpid(self.pid, options)
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
-                os.close(self.line)
+                os.close(self.pipe)
         return self.returncode
 
 
 def fork(run: Callable[[], None], title: str, siblings: Iterable[Process] = ()) -> Process:
-    """Run something in a new process and session, which `ps` shows as `title`. RuntimeError when we have threads.
+    """Run a function in a new process and session, which `ps` shows as `title`. RuntimeError if we have threads.
 
-    What another thread holds at that moment, a lock say, the child would hold for ever. The child does not keep the
-    lifelines of its siblings: each is to break when we end.
+    A lock that another thread holds at that moment would stay locked in the child for ever. The child closes its
+    siblings' lifelines: each must close when the parent ends.
     """
     if threading.active_count() > 1:
         raise RuntimeError("only a process without threads may fork")
     sys.stdout.flush()
     sys.stderr.flush()
     gc.freeze()  # the collector would otherwise write to every page that could stay shared
-    theirs, ours = os.pipe()
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the child has left our handlers behind
+    child_end, parent_end = os.pipe()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the child has reset the parent's handlers
     pid = os.fork()
     if pid == 0:
-        _live(run, title, theirs, [ours, *(s.line for s in siblings if s.returncode is None)])
+        _run_child(run, title, child_end, [parent_end, *(s.pipe for s in siblings if s.returncode is None)])
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    os.close(theirs)
-    return Process(pid, ours)
+    os.close(child_end)
+    return Process(pid, parent_end)
 
 
-def _live(run: Callable[[], None], title: str, line: int, inherited: list[int]) -> NoReturn:
-    """The child's whole life. It must not get out of here: our caller's frames are the parent's business."""
+def _run_child(run: Callable[[], None], title: str, pipe: int, inherited: list[int]) -> NoReturn:
+    """Run the child from start to exit. It must never return: the caller's frames belong to the parent."""
     code = 1
     try:
         os.setsid()  # a Ctrl-C in the terminal reaches the supervisor only
@@ -88,9 +88,9 @@ def _live(run: Callable[[], None], title: str, line: int, inherited: list[int]) 
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         for end in inherited:
             os.close(end)
-        lifeline.take(line)
+        lifeline.adopt(pipe)
         setproctitle(title)
-        gc.set_threshold(*COLLECT)
+        gc.set_threshold(*GC_THRESHOLD)
         run()
         code = 0
     except SystemExit as end:

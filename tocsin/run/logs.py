@@ -1,4 +1,4 @@
-"""Logs on standard error: readable in a terminal, JSON lines elsewhere, and never a secret in either."""
+"""Set up logs on standard error: readable in a terminal, JSON lines elsewhere, secrets hidden in both."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-# Their own words are worth a line only when something is wrong; at INFO some of them repeat people's messages.
+# Libraries whose logs are kept from WARNING up; at INFO some of them repeat people's messages.
 QUIET = ("rq", "slack_bolt", "slack_sdk", "uvicorn", "aiohttp", "asyncio", "websockets", "httpx2", "httpcore2")
 HIDDEN = "[hidden]"
 TOKEN_LIKE = re.compile(
@@ -19,11 +19,11 @@ TOKEN_LIKE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-SHORTEST_SECRET = 8  # a shorter one would blot out ordinary words
+SHORTEST_SECRET = 8  # characters; a shorter one would hide ordinary words
 
 
 class Redaction:
-    """Hides whatever looks like a secret, and the secrets that this process knows, in a finished line."""
+    """Processor that hides known secrets, and whatever looks like one, in a rendered line."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         long = sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len, reverse=True)
@@ -33,6 +33,7 @@ class Redaction:
         return self.hide(str(line))
 
     def hide(self, text: str) -> str:
+        """The text with every secret replaced by `[hidden]`."""
         text = self._known.sub(HIDDEN, text) if self._known else text
         return TOKEN_LIKE.sub(lambda m: (m["gap"] or "") + HIDDEN, text)
 
@@ -44,7 +45,7 @@ def setup(process: str, level: str | None = None, secrets: Iterable[str] = ()) -
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _naming(process),
+        _add_process(process),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -58,42 +59,42 @@ def setup(process: str, level: str | None = None, secrets: Iterable[str] = ()) -
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(sys.stderr.isatty()),
+                *_renderers(sys.stderr.isatty()),
                 Redaction(secrets),
             ],
         )
     )
-    handler.addFilter(_worth_a_line)
+    handler.addFilter(_is_loggable)
     logging.basicConfig(handlers=[handler], level=level or "INFO", force=True)
     for name in [*QUIET, *logging.root.manager.loggerDict]:
         if _is_quiet(name):
-            _hand_over(logging.getLogger(name))
+            _use_root_handler(logging.getLogger(name))
 
 
 def _is_quiet(name: str) -> bool:
     return name.partition(".")[0] in QUIET
 
 
-def _worth_a_line(record: logging.LogRecord) -> bool:
-    """Here and not only by their loggers' levels: RQ sets its own back to INFO whenever it is imported."""
+def _is_loggable(record: logging.LogRecord) -> bool:
+    """False for quiet libraries below WARNING. Levels alone do not do: RQ sets its own to INFO when imported."""
     return record.levelno >= logging.WARNING or not _is_quiet(record.name)
 
 
-def _hand_over(logger: logging.Logger) -> None:
-    """To our handler, whatever the library set up for itself: RQ and uvicorn bring handlers along."""
+def _use_root_handler(logger: logging.Logger) -> None:
+    """Send a library's logs to the root handler: RQ and uvicorn install handlers of their own."""
     logger.handlers.clear()
     logger.propagate = True
     logger.setLevel(max(logging.WARNING, logging.root.level))
 
 
-def _rendering(terminal: bool) -> list[Processor]:
-    """Tracebacks without local variables: those hold tokens and people's words."""
+def _renderers(terminal: bool) -> list[Processor]:
+    """Renderers of a line. Tracebacks have no local variables: those hold tokens and people's words."""
     if terminal:
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
-def _naming(process: str) -> Processor:
+def _add_process(process: str) -> Processor:
     def name(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         return {**event, "process": process}
 

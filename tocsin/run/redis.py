@@ -1,18 +1,18 @@
-"""The way to Redis: the one that is set or the embedded one, directly or through sentinels."""
+"""Build the Redis client: URL, embedded server or Sentinel."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis, Sentinel
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import ConnectionError as Gone
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 from redis.sentinel import SentinelManagedConnection
 
 from escalation.storage.alarms import Commit
 from escalation.storage.store import Store
-from tocsin.config.addresses import Sentinel as Where
+from tocsin.config.addresses import Sentinel as SentinelAddress
 from tocsin.config.addresses import is_sentinel, sentinel
 from tocsin.config.settings import Settings
 from tocsin.run import embedded
@@ -22,18 +22,20 @@ SENTINEL_TIMEOUT = 0.5  # seconds; the next sentinel knows as much, and the bot 
 
 
 def address(settings: Settings) -> str:
-    """The URL of Redis: the one that is set, else the embedded server's."""
+    """URL of Redis: REDIS_URL, else the embedded server's."""
     return settings.redis_url.get_secret_value() if settings.redis_url else embedded.url(settings.data)
 
 
-def connect(settings: Settings, *, patient: bool = False) -> Redis:
-    """A client of bytes. It repeats no command on its own: the caller knows whether that is safe.
+def connect(settings: Settings, *, retry: bool = False) -> Redis:
+    """Build a client that returns bytes. It retries no command by itself: the caller knows whether that is safe.
 
-    The bot is `patient`: what it does is safe to repeat, and a person who clicks while the server restarts should not
+    The bot sets `retry`: what it does is idempotent, and a person who clicks while the server restarts should not
     notice. It gives up after 1.5 seconds, in time for an answer that Slack still takes.
     """
     options: dict[str, Any] = {
-        "retry": Retry(ExponentialBackoff(cap=0.4, base=0.05), 6, (Gone,)) if patient else Retry(NoBackoff(), 0),
+        "retry": Retry(ExponentialBackoff(cap=0.4, base=0.05), 6, (RedisConnectionError,))
+        if retry
+        else Retry(NoBackoff(), 0),
         "socket_timeout": TIMEOUT,
         "socket_connect_timeout": TIMEOUT,
     }
@@ -45,17 +47,18 @@ def connect(settings: Settings, *, patient: bool = False) -> Redis:
 
 
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
-    """A client that asks the sentinels for the master each time it connects, so that a failover is followed."""
-    where = sentinel(url)
-    how = {"username": where.username, "password": where.password, "connection_class": _ToMaster}
-    master: Redis = watchers(where, **options).master_for(where.master, db=where.db, **how)  # type: ignore[no-untyped-call]
+    """Build a client that asks the sentinels for the master on each connect, so that it follows a failover."""
+    named = sentinel(url)
+    login = {"username": named.username, "password": named.password, "connection_class": _MasterConnection}
+    master: Redis = sentinels(named, **options).master_for(named.master, db=named.db, **login)  # type: ignore[no-untyped-call]
     return master
 
 
-class _ToMaster(SentinelManagedConnection):
-    """A master that was cut off from everybody but us refuses writes for good, and may long have a successor.
+class _MasterConnection(SentinelManagedConnection):
+    """Connection that leaves a master which refuses writes because it was cut off from its replicas.
 
-    redis-py leaves one that has become a replica, and stays with this one: it answers, after all.
+    Such a master may have been replaced long ago. redis-py leaves one that has become a replica, but not this one: it
+    still answers.
     """
 
     def read_response(self, *args: Any, **options: Any) -> Any:
@@ -65,21 +68,21 @@ class _ToMaster(SentinelManagedConnection):
             if not str(refused).startswith("NOREPLICAS"):
                 raise
             self.disconnect()  # type: ignore[no-untyped-call]
-            raise Gone(str(refused)) from refused
+            raise RedisConnectionError(str(refused)) from refused
 
 
-def watchers(where: Where, **options: Any) -> Sentinel:
-    """The sentinels themselves; one that is away costs half a second at most, and is asked last from then on."""
-    quick = {
+def sentinels(named: SentinelAddress, **options: Any) -> Sentinel:
+    """Build the client of the sentinels. One that is down costs SENTINEL_TIMEOUT once and is asked last afterwards."""
+    sentinel_options = {
         "retry": Retry(NoBackoff(), 0),
         "socket_timeout": SENTINEL_TIMEOUT,
         "socket_connect_timeout": SENTINEL_TIMEOUT,
     }
-    return Sentinel(list(where.hosts), sentinel_kwargs=quick, **options)  # type: ignore[no-untyped-call]
+    return Sentinel(list(named.hosts), sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
 
 
-def reading(redis: Redis) -> Store:
-    """A store that is only read from: the terminal changes nothing."""
+def read_only_store(redis: Redis) -> Store:
+    """A store without an outbox: the command line changes nothing, and a commit raises RuntimeError."""
     return Store(redis, _no_outbox)
 
 
@@ -88,7 +91,7 @@ def _no_outbox(pipe: object, changes: Sequence[Commit]) -> None:
 
 
 def redis_name(settings: Settings) -> str:
-    """Redis as people may read it: no password."""
+    """Name of the Redis server for people: its URL without user and password."""
     if settings.redis_url is None:
         return f"the embedded server of {settings.data}"
     scheme, _, rest = settings.redis_url.get_secret_value().partition("://")

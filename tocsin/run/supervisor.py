@@ -1,7 +1,7 @@
-"""Keeps child processes alive, and ends all of them together.
+"""Supervisor of child processes: restart those that die, stop all of them together.
 
-Children start in the order of their ranks, each rank once the one below is ready, and stop in the reverse order: the
-server goes last. Each child holds a lifeline, so that none outlives a supervisor that was killed.
+Children start in the order of their ranks, each rank once the one below is ready, and stop in reverse order: the server
+goes last. Each child has a lifeline, so that none outlives a supervisor that was killed.
 """
 
 import os
@@ -19,7 +19,7 @@ from tocsin.run import lifeline
 from tocsin.run.fork import SIGNALS, Process, fork
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds before a restart: doubles with every early death
-SETTLED = 10.0  # seconds alive after which a child is no longer suspected
+STABLE_AFTER = 10.0  # seconds alive after which the restart delay is reset
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 READY_WITHIN = 15.0  # seconds until the next rank starts anyway
 TICK = 0.05
@@ -28,21 +28,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Child:
-    """What to run in a process of its own. `ready` says whether the next rank may start.
+    """A function to run in a process of its own. `ready` is true once the next rank may start.
 
-    One that does not last has done its work when it ends; the others are started again.
+    Without `restart` the child has done its work when it ends; the others are restarted.
     """
 
     name: str
     run: Callable[[], None]
     rank: int = 0
     ready: Callable[[], bool] = lambda: True
-    lasts: bool = True
+    restart: bool = True
 
 
 @dataclass
 class _Running:
-    """A child and its present process. `wait` is the pause before the next start; `due` is when that is."""
+    """A child and its current process. `wait` is the delay before the next restart, `due` its time, if any."""
 
     child: Child
     process: Process
@@ -53,36 +53,36 @@ class _Running:
 
 @dataclass
 class Supervisor:
-    """Runs its children until `stop` is set; `grace` is how long they may take to end, in seconds.
+    """Run children until `stop` is set. `grace` is the time they get to end, in seconds.
 
-    `meanwhile` is done once the first rank has been started: what the children of the others need, imported only once.
+    `preload` is called once the first rank has been started: it imports what the other ranks need, only once.
     """
 
     children: tuple[Child, ...]
     grace: float = GRACE
-    meanwhile: Callable[[], None] = lambda: None
+    preload: Callable[[], None] = lambda: None
     stop: Event = field(default_factory=Event)
     _running: list[_Running] = field(default_factory=list)
-    _hurry: Event = field(default_factory=Event)
+    _force: Event = field(default_factory=Event)
 
     def run(self) -> None:
-        """Start everything, restart what dies, and return once all has ended."""
+        """Start all children, restart those that die, and return once all have ended."""
         try:
             for _, rank in groupby(sorted(self.children, key=lambda c: c.rank), key=lambda c: c.rank):
                 self._start_rank(tuple(rank))
             while not self.stop.wait(TICK):
-                self._tend()
+                self._check()
         finally:
             self._end_all()
 
     def on_signal(self, number: int, frame: FrameType | None = None) -> None:
-        """The first one asks everything to end, the second one does not ask."""
+        """Stop the children on the first signal, kill them on the second."""
         if self.stop.is_set():
-            self._hurry.set()
+            self._force.set()
         self.stop.set()
 
     def end_on_signals(self) -> None:
-        """Ctrl-C and SIGTERM end this supervisor and its children."""
+        """End this supervisor and its children on Ctrl-C, SIGTERM and SIGHUP."""
         for number in SIGNALS:
             signal.signal(number, self.on_signal)
 
@@ -93,27 +93,29 @@ class Supervisor:
         for child in rank:
             self._running.append(_Running(child, self._spawn(child), time.monotonic()))
         if first:
-            self.meanwhile()
+            self.preload()
         deadline = time.monotonic() + READY_WITHIN
         while not (all(c.ready() for c in rank) or time.monotonic() > deadline or self.stop.wait(TICK)):
-            self._tend()
+            self._check()
 
     def _spawn(self, child: Child) -> Process:
         return fork(child.run, f"tocsin {child.name}", [r.process for r in self._running])
 
-    def _tend(self) -> None:
-        if lifeline.broken():
-            os._exit(1)  # and our children, whose lifelines break with us
+    def _check(self) -> None:
+        if lifeline.supervisor_is_gone():
+            os._exit(1)  # this closes the children's lifelines, so they end too
         for running in self._running:
-            if running.due is None and running.process.poll() is not None and running.child.lasts:
+            if running.due is None and running.process.poll() is not None and running.child.restart:
                 self._plan_restart(running)
             if running.due is not None and time.monotonic() >= running.due:
                 running.process, running.started, running.due = self._spawn(running.child), time.monotonic(), None
 
     def _plan_restart(self, running: _Running) -> None:
         now = time.monotonic()
-        running.wait = FIRST_WAIT if now - running.started > SETTLED else running.wait
-        log.warning("ended, starting it again", child=running.child.name, how=_how(running.process), wait=running.wait)
+        running.wait = FIRST_WAIT if now - running.started > STABLE_AFTER else running.wait
+        log.warning(
+            "child ended, restarting", child=running.child.name, how=_exit_reason(running.process), wait=running.wait
+        )
         running.due, running.wait = now + running.wait, min(running.wait * 2, LONGEST_WAIT)
 
     def _end_all(self) -> None:
@@ -124,13 +126,13 @@ class Supervisor:
         for process in processes:
             process.terminate()
         deadline = time.monotonic() + self.grace
-        while any(p.poll() is None for p in processes) and time.monotonic() < deadline and not self._hurry.is_set():
+        while any(p.poll() is None for p in processes) and time.monotonic() < deadline and not self._force.is_set():
             time.sleep(TICK)
         for process in processes:
-            process.kill()  # whoever is still there has had its time
+            process.kill()  # those still alive have had their grace period
 
 
-def _how(process: Process) -> str:
-    """`exit 1`, or the signal that ended it."""
+def _exit_reason(process: Process) -> str:
+    """Why a process ended: `exit 1`, or the signal's name."""
     code = process.returncode or 0
     return signal.Signals(-code).name if code < 0 else f"exit {code}"

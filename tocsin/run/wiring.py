@@ -1,7 +1,7 @@
-"""Hands the rooms to each other: the only place where the bot, the workers and the local workspace are started.
+"""Wire the packages together, and start the bot, the workers and the local workspace.
 
 Kept apart from the commands that only read, which need not wait for Slack's and RQ's libraries. Each process imports
-its own room when it starts, unless the supervisor that it was forked from has done so.
+its own package when it starts, unless the supervisor that it was forked from has done so.
 """
 
 # ruff: noqa: PLC0415 - for the reason above
@@ -19,27 +19,27 @@ from tocsin.run.redis import connect
 
 
 def import_bot() -> None:
-    """What `bot` imports, before it is forked."""
-    for room in ("bot.deps", "bot.process", "uvloop"):
-        import_module(room)
+    """Import what `bot` needs, before it is forked."""
+    for module in ("bot.deps", "bot.process", "uvloop"):
+        import_module(module)
 
 
 def import_worker() -> None:
-    """What `worker_part` imports and reads, before it is forked."""
-    for room in ("tocsin.run.channels", "workers.process", "workers.channels.slack", "workers.queue.outbox"):
-        import_module(room)
+    """Import and read what `worker_part` needs, before it is forked."""
+    for module in ("tocsin.run.channels", "workers.process", "workers.channels.slack", "workers.queue.outbox"):
+        import_module(module)
     import_module("workers.channels.tls").ssl_context()
 
 
 def bot(settings: Settings, loaded: Loaded) -> None:
-    """The Slack side and the web app, until told to end."""
-    _begin(settings, "bot")
+    """Run the Slack side and the web app, until told to end."""
+    _prepare(settings, "bot")
     import uvloop
 
     from bot.deps import BotDeps
     from bot.process import serve
 
-    store, service = _store_and_service(settings, loaded, patient=True)
+    store, service = _store_and_service(settings, loaded, retry=True)
     parts = BotDeps(
         bot_token=settings.bot_token.get_secret_value(),
         app_token=settings.app_token.get_secret_value() if settings.app_token else None,
@@ -57,8 +57,8 @@ def bot(settings: Settings, loaded: Loaded) -> None:
 
 
 def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
-    """One of a worker's processes, until told to end."""
-    _begin(settings, f"worker {part}")
+    """Run one part of a worker, until told to end."""
+    _prepare(settings, f"worker {part}")
     from tocsin.run import channels
     from workers import process
     from workers.context import Context
@@ -69,34 +69,34 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
 
 
 def local_workspace(settings: Settings) -> None:
-    """The local Slack workspace alone, until told to end."""
-    _begin(settings, "workspace")
+    """Run the local Slack workspace, until told to end."""
+    _prepare(settings, "workspace")
     from sandbox.server import serve
 
     serve(str(settings.sandbox_listen), workspace_folder(settings))
 
 
 def workspace_folder(settings: Settings) -> Path:
-    """Where the local workspace keeps its messages."""
+    """Folder of the local workspace's state; its parent is made."""
     embedded.make_folder(settings.data)
     return settings.data / "workspace"
 
 
 def check_channels(settings: Settings, loaded: Loaded) -> None:
-    """SettingsError when the configuration asks for channels that the environment does not set up."""
+    """Check that the environment sets up each channel that the configuration asks for; SettingsError when not."""
     from tocsin.run import channels
 
     channels.check(settings, loaded.company)
 
 
-def _begin(settings: Settings, process: str) -> None:
-    """What every process that works does first: hold on to its supervisor, and set up its logs."""
-    lifeline.hold()
+def _prepare(settings: Settings, process: str) -> None:
+    """Prepare a process: end with its supervisor, and set up its logs."""
+    lifeline.exit_with_supervisor()
     logs.setup(process, settings.log_level, settings.secrets())
 
 
-def _store_and_service(settings: Settings, loaded: Loaded, *, patient: bool = False) -> tuple[Store, IncidentService]:
+def _store_and_service(settings: Settings, loaded: Loaded, *, retry: bool = False) -> tuple[Store, IncidentService]:
     from workers.queue import outbox
 
-    store = Store(connect(settings, patient=patient), outbox.post)
+    store = Store(connect(settings, retry=retry), outbox.post)
     return store, IncidentService(store, loaded.company, loaded.policy, store.now, settings.speed)

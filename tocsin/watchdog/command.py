@@ -43,7 +43,7 @@ def watchdog(limit: timedelta, once: bool) -> None:
     if not (settings.pagerduty_key or (settings.smtp_url and settings.watchdog_to)):
         raise click.UsageError(NO_WAY)
     if not once:
-        lifeline.hold()
+        lifeline.exit_with_supervisor()
     logs.setup("watchdog", settings.log_level, settings.secrets())
     dog = _watchdog(settings, limit)
     if not once:
@@ -61,7 +61,7 @@ def _watchdog(settings: Settings, limit: timedelta) -> "Watchdog":
     from tocsin.watchdog.watchdog import Memory, Notifier, Watchdog  # noqa: PLC0415
 
     embedded.make_folder(settings.data)
-    store = redis.reading(redis.connect(settings))
+    store = redis.read_only_store(redis.connect(settings))
     company = loader.load(settings.config).company
     memory = Memory(settings.data / "watchdog.json")
     voice = Notifier(channels.mail(settings), settings.watchdog_to, channels.pagerduty(settings), memory)
