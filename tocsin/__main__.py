@@ -1,4 +1,4 @@
-"""`python -m tocsin`."""
+"""Run the command line as `python -m tocsin`."""
 
 from tocsin.cli import main
 

@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 fine, 1 what was checked is wrong, 2 the command line itself is."""
+"""Command line. Exit codes: 0 success, 1 a check failed or a command was refused, 2 wrong usage."""
 
 import click
 
@@ -20,12 +20,12 @@ from tocsin.watchdog.command import watchdog
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tocsin")
 def main() -> None:
-    """Incident escalation for Slack. `tocsin run` starts everything; with no Slack tokens, in a local workspace."""
+    """Incident escalation for Slack. `tocsin run` starts everything; without Slack tokens, in a local workspace."""
 
 
 @main.command()
 def run() -> None:
-    """Everything in one go, until Ctrl-C."""
+    """Run everything on this machine, until Ctrl-C."""
     settings = load()
     logs.setup("run", settings.log_level or "WARNING", settings.secrets())
     all_in_one.run_all(settings, loader.load(settings.config))
@@ -33,16 +33,16 @@ def run() -> None:
 
 @main.command()
 def bot() -> None:
-    """The Slack side and the web app. Any number, on any number of machines."""
-    settings = begin("bot")
+    """Run the Slack side and the web app. Any number, on any machines."""
+    settings = prepare("bot")
     wiring.bot(settings, loader.load(settings.config))
 
 
 @main.command()
-@click.option("--part", type=click.Choice(PARTS), help="Only this part, without a supervisor.")
+@click.option("--part", type=click.Choice(PARTS), help="Run only this part, without a supervisor.")
 def worker(part: Part | None) -> None:
-    """Ticker, sweep and RQ workers, supervised. Any number, anywhere."""
-    settings = begin("worker")
+    """Run ticker, sweep and RQ workers, supervised. Any number, on any machines."""
+    settings = prepare("worker")
     loaded = loader.load(settings.config)
     if part is None:
         all_in_one.run_worker(settings, loaded)
@@ -53,11 +53,11 @@ def worker(part: Part | None) -> None:
 
 @main.command()
 def sandbox() -> None:
-    """Only the local Slack workspace."""
-    wiring.local_workspace(begin("workspace", needs=("TOCSIN_SANDBOX_LISTEN", "TOCSIN_DATA", "LOG_LEVEL")))
+    """Run only the local Slack workspace."""
+    wiring.local_workspace(prepare("workspace", needs=("TOCSIN_SANDBOX_LISTEN", "TOCSIN_DATA", "LOG_LEVEL")))
 
 
-def begin(process: str, needs: tuple[str, ...] | None = None) -> Settings:
+def prepare(process: str, needs: tuple[str, ...] | None = None) -> Settings:
     """Read the settings and set up the logs."""
     settings = load(needs)
     logs.setup(process, settings.log_level, settings.secrets())

@@ -72,7 +72,7 @@ class Scene:
         while seconds >= 1:
             step = 10 if seconds > NEAR else 1
             self.parts.clock.push(seconds=step)
-            wrong = self.dog.round()
+            wrong = self.dog.check()
             seconds -= step
         return wrong
 
@@ -87,9 +87,9 @@ class Scene:
 def watching(parts: Works, smtp: MailServer, paging: PagingService, folder: Path) -> Watchdog:
     memory = Memory(folder / "watchdog.json")
     mail, pagerduty = MailClient(smtp.url, "tocsin@example.com"), PagerDutyClient("key", paging.url)
-    lookout = Observer(parts.store, parts.service.company, parts.clock)
-    voice = Notifier(mail, (OPS,), pagerduty, memory)
-    return Watchdog(lookout, voice, memory, timedelta(seconds=30), lambda: command.beat(f"{paging.url}/ping"))
+    observer = Observer(parts.store, parts.service.company, parts.clock)
+    notifier = Notifier(mail, (OPS,), pagerduty, memory)
+    return Watchdog(observer, notifier, memory, timedelta(seconds=30), lambda: command.ping(f"{paging.url}/ping"))
 
 
 @pytest.fixture

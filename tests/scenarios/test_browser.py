@@ -25,7 +25,7 @@ from escalation.storage.store import Store
 from tests.sandbox.test_page import CHROMIUM, DESK, FLAGS, PHONE
 from tests.scenarios.test_run import Instance
 from tests.support.waiting import eventually
-from tocsin.commands.incidents import on_duty
+from tocsin.commands.incidents import oncall_data
 from tocsin.config import loader
 from tocsin.config.settings import EXAMPLE_CONFIG
 from tocsin.doctor.redis_checks import PARTS
@@ -181,7 +181,7 @@ def visiting(browser: Browser, instance: Instance, story: str, **screen: Any) ->
 
 def on_call() -> str:
     """Who is on call in the example company this week."""
-    return str(on_duty(loader.load(EXAMPLE_CONFIG).company, datetime.now(UTC))["roles"]["on_call"][0])
+    return str(oncall_data(loader.load(EXAMPLE_CONFIG).company, datetime.now(UTC))["roles"]["on_call"][0])
 
 
 # A P0 from its declaration to its resolution -------------------------------------------------------------------------
@@ -504,6 +504,6 @@ def nothing_lost_nothing_doubled(incident: Incident, state: dict[str, Any]) -> N
 def expected_pages() -> Iterator[tuple[int, str]]:
     """(tier, person) for the whole ladder of a P0, as the example company stands this week."""
     loaded = loader.load(EXAMPLE_CONFIG)
-    duty = on_duty(loaded.company, datetime.now(UTC))["roles"]
+    duty = oncall_data(loaded.company, datetime.now(UTC))["roles"]
     for n, tier in enumerate(loaded.policy.severities[Severity("P0")].tiers, 1):
         yield from {(n, PEOPLE[key]) for role in tier.roles for key in duty[role]}

@@ -1,1 +1,1 @@
-"""The commands of `tocsin` that read and check."""
+"""Commands that read, check, simulate and write a configuration."""

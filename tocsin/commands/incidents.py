@@ -1,4 +1,4 @@
-"""Incidents and rotations from the terminal. A private incident is its members' alone: only its id is seen."""
+"""`tocsin list`, `show`, `export` and `oncall`. Of a private incident a terminal shows only the id."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -23,15 +23,17 @@ from tocsin.errors import Refusal
 from tocsin.run import embedded
 from tocsin.run import redis as server
 
-HORIZON = timedelta(days=366)
-SOON = timedelta(days=30)
-HANDOVERS = 3  # that are shown
-UNSEEN = "Overrides, absences and calendars were not looked at: no running Tocsin answers here (see REDIS_URL)."
+HANDOVER_HORIZON = timedelta(days=366)
+AWAY_HORIZON = timedelta(days=30)
+MAX_HANDOVERS = 3  # shown for each rotation
+NO_ARRANGEMENTS = (
+    "Overrides, absences and calendars were not looked at: no running Tocsin answers here (see REDIS_URL)."
+)
 NEEDS = ("REDIS_URL", "TOCSIN_DATA", "TOCSIN_CONFIG")
 
 
 def open_store(settings: Settings) -> Store:
-    """The store of the running instance; Refusal when there is none to be found."""
+    """Open the store of the running instance, read-only. Refusal when there is none."""
     if settings.redis_url is None and not embedded.running(settings.data):
         raise Refusal(
             f"No Tocsin runs on {settings.data}, and REDIS_URL is not set. "
@@ -41,17 +43,17 @@ def open_store(settings: Settings) -> Store:
 
 
 @click.command("list")
-@click.option("--all", "everything", is_flag=True, help="Closed ones too: the latest 50.")
+@click.option("--all", "include_closed", is_flag=True, help="Include closed ones: the latest 50.")
 @as_json
-def list_(everything: bool, as_json: bool) -> None:
-    """Open incidents, the newest first."""
+def list_(include_closed: bool, as_json: bool) -> None:
+    """List open incidents, the newest first."""
     store = open_store(load(NEEDS))
-    found = store.recent(50) if everything else store.open_incidents()
+    found = store.recent(50) if include_closed else store.open_incidents()
     names = store.directory().names
     if as_json:
         print_json([output.summary(i) for i in found])
     elif not found:
-        click.echo("No incidents yet." if everything else "No open incidents.")
+        click.echo("No incidents yet." if include_closed else "No open incidents.")
     else:
         print_table(
             ("id", "severity", "status", "since", "acknowledged", "title"), [output.row(i, names) for i in found]
@@ -62,62 +64,64 @@ def list_(everything: bool, as_json: bool) -> None:
 @click.argument("incident_id", metavar="ID")
 @as_json
 def show(incident_id: str, as_json: bool) -> None:
-    """One incident and what fires next. With its whole timeline."""
+    """Show one incident: what fires next, and its whole timeline."""
     settings = load(NEEDS)
     store = open_store(settings)
     incident = find(store, incident_id)
-    ahead = _ahead(store, incident, loader.load(settings.config).company)
+    ahead = _upcoming(store, incident, loader.load(settings.config).company)
     if as_json:
-        print_json(output.facts(incident) | {"next": [output.foretold(u) for u in ahead]})
+        print_json(output.incident_data(incident) | {"next": [output.upcoming_data(u) for u in ahead]})
     else:
-        click.echo("\n".join(output.told(incident, ahead, store.directory().names)))
+        click.echo("\n".join(output.incident_lines(incident, ahead, store.directory().names)))
 
 
 @click.command()
 @click.argument("incident_id", metavar="ID")
 @click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 def export(incident_id: str, form: str, as_json: bool) -> None:
-    """One incident as a document, to standard output."""
+    """Export one incident as a document, to standard output."""
     store = open_store(load(NEEDS))
     incident = find(store, incident_id)
     if as_json or form == "json":
-        print_json(output.facts(incident))
+        print_json(output.incident_data(incident))
     else:
         click.echo(output.markdown(incident, store.directory().names))
 
 
 @click.command()
 @click.option(
-    "--at", metavar="TIME", help="An instant like 2026-12-24T09:00; without an offset, in the company's zone."
+    "--at",
+    metavar="TIME",
+    help="A time like 2026-12-24T09:00; without an offset, in the company's time zone (default: now).",
 )
 @as_json
 def oncall(at: str | None, as_json: bool) -> None:
-    """Who is on call, the backup, the next handovers. Overrides, who is away, test pages, the other roles too."""
+    """Show who is on call, the backups and the next handovers. Also overrides, absences, test pages and other roles."""
     settings = load(NEEDS)
     company = loader.load(settings.config).company
     instant = _instant(at, company) if at else datetime.now(UTC)
     arranged = arrangements(settings)
-    found = on_duty(company, instant, arranged.duty)
+    found = oncall_data(company, instant, arranged.duty)
     if as_json:
-        print_json(found | {"arrangements": arranged.seen})
+        print_json(found | {"arrangements": arranged.available})
         return
     print_table(("role", "who"), [(role, ", ".join(who) or "nobody") for role, who in found["roles"].items()])
-    click.echo("\n".join(output.on_call(found)))
-    if not arranged.seen:
-        click.echo(UNSEEN, err=True)
+    click.echo("\n".join(output.oncall_lines(found)))
+    if not arranged.available:
+        click.echo(NO_ARRANGEMENTS, err=True)
 
 
 class Arrangements(NamedTuple):
-    """What the running instance knows; `seen` False: none could be asked."""
+    """Overrides, absences and calendars of the running instance; `available` is false if there is none."""
 
     duty: OncallState
     directory: Directory
-    seen: bool
+    available: bool
 
 
 def arrangements(settings: Settings) -> Arrangements:
-    """Overrides, absences and feeds of the running instance, if there is one that answers."""
+    """Read the arrangements of the running instance; empty ones when none answers."""
     try:
         store = open_store(settings)
         return Arrangements(store.duty(), store.directory(), True)
@@ -125,13 +129,13 @@ def arrangements(settings: Settings) -> Arrangements:
         return Arrangements(NOTHING_ARRANGED, Directory(), False)
 
 
-def on_duty(company: Company, at: datetime, duty: OncallState = NOTHING_ARRANGED) -> dict[str, Any]:
-    """Roles and rotations at an instant, people by their keys (or group ids)."""
+def oncall_data(company: Company, at: datetime, duty: OncallState = NOTHING_ARRANGED) -> dict[str, Any]:
+    """Roles and rotations at an instant, for scripts. People by their keys (or group ids)."""
     keys = {entry.slack: key for key, entry in company.people.items() if entry.slack}
-    held = roster(company, unasked(company), at, duty).holders
+    holders = roster(company, unasked(company), at, duty).holders
     return {
         "at": at.astimezone(UTC).isoformat(),
-        "roles": {role: [keys.get(p, p) for p in held[role]] for role in company.roles},
+        "roles": {role: [keys.get(p, p) for p in holders[role]] for role in company.roles},
         "rotations": {name: _rotation(name, company, duty, at) for name in company.rotations},
         "overrides": [o.model_dump(mode="json") for o in duty.overrides if o.ends > at],
         "away": [a.model_dump(mode="json") for a in _away(company, duty, at)],
@@ -139,27 +143,28 @@ def on_duty(company: Company, at: datetime, duty: OncallState = NOTHING_ARRANGED
 
 
 def _rotation(name: str, company: Company, duty: OncallState, at: datetime) -> dict[str, Any]:
-    turn = schedule.shift_at(name, company, duty, at)
+    shift = schedule.shift_at(name, company, duty, at)
     people, backup = schedule.on_duty(name, company, duty, at), schedule.next_on_duty(name, company, duty, at)
-    waiting = [t for t in duty.tests if (t.rotation, t.shift_start) == (name, turn.starts)]
-    handovers = schedule.upcoming_shifts(name, company, duty, at, at + HORIZON)[1 : 1 + HANDOVERS]
+    test_pages = [t for t in duty.tests if (t.rotation, t.shift_start) == (name, shift.starts)]
+    handovers = schedule.upcoming_shifts(name, company, duty, at, at + HANDOVER_HORIZON)[1 : 1 + MAX_HANDOVERS]
     return {
         "on_call": people[0] if people else None,
         "people": people,
-        "planned": turn.planned,
-        "until": turn.ends.isoformat() if turn.ends else None,
+        "planned": shift.planned,
+        "until": shift.ends.isoformat() if shift.ends else None,
         "next": backup[0] if backup else None,
         "backup": backup,
         "handovers": [{"at": t.starts.isoformat(), "people": t.people} for t in handovers],
-        "test_page": waiting[-1].model_dump(mode="json") if waiting else None,
+        "test_page": test_pages[-1].model_dump(mode="json") if test_pages else None,
         "feed_error": duty.feeds[name].error if name in duty.feeds else "",
     }
 
 
 def _away(company: Company, duty: OncallState, at: datetime) -> list[Away]:
-    """Absences that last or begin before the next handovers are over."""
+    """Absences that are under way or begin within AWAY_HORIZON, by their start."""
     return sorted(
-        (a for a in schedule.absences(company, duty) if at < a.ends and a.starts < at + SOON), key=lambda a: a.starts
+        (a for a in schedule.absences(company, duty) if at < a.ends and a.starts < at + AWAY_HORIZON),
+        key=lambda a: a.starts,
     )
 
 
@@ -174,7 +179,7 @@ def _instant(text: str, company: Company) -> datetime:
 
 
 def find(store: Store, incident_id: str) -> Incident:
-    """An incident that a terminal may show; Refusal when there is none, or when it is its members' alone."""
+    """Look up an incident. Refusal when there is none, or when it is private."""
     try:
         incident = store.get(incident_id.strip().upper())
     except NotFound as missing:
@@ -184,6 +189,6 @@ def find(store: Store, incident_id: str) -> Incident:
     return incident
 
 
-def _ahead(store: Store, incident: Incident, company: Company) -> tuple[Upcoming, ...]:
+def _upcoming(store: Store, incident: Incident, company: Company) -> tuple[Upcoming, ...]:
     directory, duty = store.directory(), store.duty()
     return upcoming(incident, lambda at: roster(company, directory, at, duty))

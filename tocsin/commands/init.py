@@ -1,4 +1,4 @@
-"""`tocsin init`: asks for the policy and for somebody behind each of its roles, and writes the configuration."""
+"""`tocsin init`: ask for the policy and for the holders of its roles, and write the configuration."""
 
 import json
 import os
@@ -23,14 +23,14 @@ from tocsin.config import loader
 from tocsin.config.settings import Settings, read
 from tocsin.errors import Refusal
 
-HOW = (
+ROLE_HELP = (
     "E-mail addresses or member ids (@U012ABC), several with commas, a user group id (S012ABC), `rotation`, or nothing."
 )
 
 
 @dataclass
 class Answers:
-    """What was said so far. `roles` are written as the file writes them."""
+    """Answers so far. `roles` are in the form that the file has."""
 
     policy: Policy
     people: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -41,11 +41,11 @@ class Answers:
 
 
 @click.command()
-@click.option("--policy", "policy_name", metavar="NAME", help="The policy, instead of being asked for it.")
+@click.option("--policy", "policy_name", metavar="NAME", help="Use this policy instead of asking for it.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("tocsin.yml"), show_default=True)
-@click.option("--force", is_flag=True, help="Overwrite the file.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(policy_name: str | None, output: Path, force: bool) -> None:
-    """Write a configuration. Asks for the policy, then for somebody behind each role that it names."""
+    """Write a configuration. Asks for the policy, then for who holds each of its roles."""
     if output.exists() and not force:
         raise Refusal(f"{output} exists already. --force overwrites it, --output writes another file.")
     shipped = loader.shipped_policies()
@@ -55,24 +55,24 @@ def init(policy_name: str | None, output: Path, force: bool) -> None:
     settings, _ = read()
     forget_proxies_for(settings.api_url, os.environ)
     answers = ask(loader.load_policy(name), Lookup(settings))
-    described = output.with_name(f"{output.stem}.schema.json")
-    described.write_text(json.dumps(schema_of("config"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    output.write_text(written(answers, described.name), encoding="utf-8")
+    schema_file = output.with_name(f"{output.stem}.schema.json")
+    schema_file.write_text(json.dumps(schema_of("config"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    output.write_text(config_text(answers, schema_file.name), encoding="utf-8")
     errors, warnings = check.findings(output)
-    click.echo("\n".join(["", *check.told(output, errors, warnings), f"Now set TOCSIN_CONFIG={output}"]))
+    click.echo("\n".join(["", *check.finding_lines(output, errors, warnings), f"Now set TOCSIN_CONFIG={output}"]))
     if errors:
         raise click.exceptions.Exit(1)
 
 
 class Lookup:
-    """Asks the workspace who somebody is, when there is a token to ask with."""
+    """Look people up in the workspace, if there is a bot token."""
 
     def __init__(self, settings: Settings) -> None:
         token = settings.bot_token.get_secret_value()
         self._client = WebClient(token, base_url=settings.api_url, timeout=10) if token and not settings.local else None
 
     def name(self, entry: dict[str, str]) -> str:
-        """What the workspace calls a person, and says so; empty when it cannot tell."""
+        """Look up a person's name, and print the result; empty when it is not known."""
         if self._client is None:
             return ""
         try:
@@ -83,15 +83,15 @@ class Lookup:
         except (SlackClientError, OSError) as error:
             click.echo(f"  {next(iter(entry.values()))} was not found in the workspace: {_reason(error)}")
             return ""
-        found: str = user.get("real_name") or user["name"]
-        click.echo(f"  found {found} ({user['id']})")
-        return found
+        name: str = user.get("real_name") or user["name"]
+        click.echo(f"  found {name} ({user['id']})")
+        return name
 
 
 def ask(policy: Policy, lookup: Lookup) -> Answers:
-    """The whole conversation."""
+    """Ask all questions."""
     answers = Answers(policy)
-    click.echo(f"\n{policy.title}. Who stands behind each role?\n{HOW}")
+    click.echo(f"\n{policy.title}. Who stands behind each role?\n{ROLE_HELP}")
     for role, name in policy.roles.items():
         reply = click.prompt(f"{name} ({role})", default="", show_default=False)
         answers.roles[role] = [
@@ -105,7 +105,7 @@ def ask(policy: Policy, lookup: Lookup) -> Answers:
 
 
 def _holder(word: str, role: str, answers: Answers, lookup: Lookup) -> list[str]:
-    """One answer as the file writes it; nothing when it cannot be used."""
+    """One holder in the form that the file has; empty when the answer cannot be used."""
     text = word.strip().removeprefix("@")
     if text.lower().startswith("rotation"):
         return [_rotation(text, role, answers, lookup)]
@@ -117,7 +117,7 @@ def _holder(word: str, role: str, answers: Answers, lookup: Lookup) -> list[str]
 
 
 def _rotation(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
-    """The first mention asks who takes turns; a backup is whoever comes next."""
+    """A rotation as a holder. Its people are asked for at the first mention; a backup is whoever is next."""
     if not answers.rotation:
         people = click.prompt("  Who takes turns, in order").split(",")
         answers.rotation = {
@@ -129,7 +129,7 @@ def _rotation(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
 
 
 def _person(text: str, answers: Answers, lookup: Lookup) -> str:
-    """The key of a person, who is added when new; empty when the text names nobody."""
+    """The key of a person, added when new; empty when the text names nobody."""
     if re.fullmatch(r"[UW][A-Z0-9]{2,}", text):
         entry = {"slack": text}
     elif re.fullmatch(r"[^@\s]+@[^@\s]+", text):
@@ -145,9 +145,9 @@ def _person(text: str, answers: Answers, lookup: Lookup) -> str:
     return key
 
 
-def _key(wish: str, answers: Answers) -> str:
-    """A key that nobody has yet, from a name or an address."""
-    plain = re.sub(r"[^a-z0-9_.-]+", "-", wish.lower()).strip("-.") or "person"
+def _key(wanted: str, answers: Answers) -> str:
+    """Make an unused key from a name or an address."""
+    plain = re.sub(r"[^a-z0-9_.-]+", "-", wanted.lower()).strip("-.") or "person"
     base = plain if plain[0].isalpha() else f"p-{plain}"
     n = 1
     while (key := base if n == 1 else f"{base}-{n}") in answers.people:
@@ -156,19 +156,19 @@ def _key(wish: str, answers: Answers) -> str:
 
 
 def _channel(text: str) -> str:
-    return _or_again(parse_channel, text)
+    return _parse(parse_channel, text)
 
 
 def _handover(text: str) -> str:
-    return _or_again(parse_handover, text)
+    return _parse(parse_handover, text)
 
 
 def _zone(text: str) -> str:
-    return _or_again(known_zone, text)
+    return _parse(known_zone, text)
 
 
-def _or_again(parse: Any, text: str) -> str:
-    """click asks once more when a value is refused."""
+def _parse(parse: Any, text: str) -> str:
+    """Parse an answer; click asks again when it is refused."""
     try:
         return str(parse(text))
     except ValueError as error:
@@ -180,8 +180,8 @@ def _reason(error: Exception) -> str:
     return str(response["error"]) if response else str(error)
 
 
-def written(answers: Answers, schema: str) -> str:
-    """The configuration file, with its comments. `schema` lies beside it: editors complete and check with it."""
+def config_text(answers: Answers, schema: str) -> str:
+    """The configuration file with its comments. `schema` names the JSON Schema beside it, for editors."""
     people = [f"  {key}: {_flow(entry)}" for key, entry in answers.people.items()]
     roles = [_role_line(role, name, answers) for role, name in answers.policy.roles.items()]
     rotations = ["", "rotations:", f"  primary: {_flow(answers.rotation)}"] if answers.rotation else []

@@ -1,4 +1,4 @@
-"""An incident as text for a terminal, as JSON for scripts, as Markdown for a document. A private one has no words."""
+"""Incidents as text for a terminal, data for scripts and Markdown for documents. Private ones show no words."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,8 +19,8 @@ MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]<>|#])")
 
 
 def summary(incident: Incident) -> dict[str, Any]:
-    """One line of a list, for scripts. A private incident has no words."""
-    seen = {
+    """One incident of a list, for scripts. A private one has no words."""
+    shared = {
         "id": incident.id,
         "severity": incident.severity,
         "status": incident.status,
@@ -31,48 +31,50 @@ def summary(incident: Incident) -> dict[str, Any]:
     words = (
         {"title": PRIVATE} if incident.private else {"title": incident.facts.title, "service": incident.facts.service}
     )
-    return seen | words
+    return shared | words
 
 
-def facts(incident: Incident) -> dict[str, Any]:
-    """Everything that people may want to know about an incident, without its machinery."""
+def incident_data(incident: Incident) -> dict[str, Any]:
+    """A whole incident for scripts, without internal fields."""
     return incident.model_dump(mode="json", exclude=INTERNAL)
 
 
 def row(incident: Incident, names: Names) -> tuple[str, ...]:
-    signed = incident.acknowledgement
+    """One incident of a list, as cells of a table."""
+    acknowledgement = incident.acknowledgement
     return (
         incident.id,
         incident.severity,
         incident.status,
         f"{incident.declared_at:%Y-%m-%d %H:%M:%S}",
-        "" if not signed else "yes" if incident.private else names.get(signed.by, signed.by),
+        "" if not acknowledgement else "yes" if incident.private else names.get(acknowledgement.by, acknowledgement.by),
         PRIVATE if incident.private else incident.facts.title,
     )
 
 
-def foretold(ahead: Upcoming) -> dict[str, Any]:
+def upcoming_data(ahead: Upcoming) -> dict[str, Any]:
+    """A checkpoint that fires next, for scripts."""
     return {"due": ahead.due.isoformat(), "why": ahead.why, "tiers": ahead.tiers, "people": ahead.people}
 
 
-def told(incident: Incident, ahead: tuple[Upcoming, ...], names: Names) -> list[str]:
+def incident_lines(incident: Incident, ahead: tuple[Upcoming, ...], names: Names) -> list[str]:
     """An incident as lines of text."""
-    coming = [f"  {u.due:%H:%M:%S} UTC  {u.why}{_whom(u, names)}" for u in ahead]
-    told = [line for entry in incident.timeline for line in _entry(incident, entry, names)]
+    checkpoints = [f"  {u.due:%H:%M:%S} UTC  {u.why}{_whom(u, names)}" for u in ahead]
+    entries = [line for entry in incident.timeline for line in _entry(incident, entry, names)]
     title = one_line(incident.facts.title)
     head = f"{incident.id}  {incident.severity} {incident.policy.name}  {incident.status}  {title}"
-    return [head, "", "Next:", *(coming or ["  nothing"]), "", "Timeline (UTC):", *told]
+    return [head, "", "Next:", *(checkpoints or ["  nothing"]), "", "Timeline (UTC):", *entries]
 
 
 def markdown(incident: Incident, names: Names) -> str:
-    """An incident as a document: its facts, then the whole timeline, the resolution included."""
-    stated = [f"- **{name}:** {_escaped(text)}" for name, text in _stated(incident, names) if text]
+    """An incident as a Markdown document: its facts, then the whole timeline."""
+    details = [f"- **{name}:** {_escaped(text)}" for name, text in _details(incident, names) if text]
     entries = [f"- {e.at:%Y-%m-%d %H:%M:%S} — {_entry_markdown(incident, e, names)}" for e in incident.timeline]
     title = _escaped(incident.facts.title)
-    return "\n".join([f"# {incident.id}: {title}", "", *stated, "", "## Timeline (UTC)", "", *entries])
+    return "\n".join([f"# {incident.id}: {title}", "", *details, "", "## Timeline (UTC)", "", *entries])
 
 
-def on_call(found: dict[str, Any]) -> list[str]:
+def oncall_lines(found: dict[str, Any]) -> list[str]:
     """Rotations, overrides and absences as lines of text, from what `tocsin oncall --json` prints."""
     rotations = [line for name, turn in found["rotations"].items() for line in _rotation(name, turn)]
     overrides = [f"Override {o['id']}: {o['person']} in {o['rotation']}{_stretch(o)}" for o in found["overrides"]]
@@ -80,7 +82,7 @@ def on_call(found: dict[str, Any]) -> list[str]:
     return [one_line(line) for line in (*rotations, *overrides, *away)]
 
 
-def coverage(gaps: tuple[Gap, ...]) -> list[str]:
+def gap_lines(gaps: tuple[Gap, ...]) -> list[str]:
     """The first gap of each tier of each severity, a line each."""
     first: dict[tuple[str, int], Gap] = {}
     for gap in gaps:
@@ -96,11 +98,11 @@ def _gap(gap: Gap) -> str:
 
 def _rotation(name: str, turn: dict[str, Any]) -> Iterator[str]:
     people = " and ".join(turn["people"]) or "nobody"
-    stands_in = "" if turn["people"] == turn["planned"] else f" (planned: {', '.join(turn['planned']) or 'nobody'})"
+    replaced = "" if turn["people"] == turn["planned"] else f" (planned: {', '.join(turn['planned']) or 'nobody'})"
     then = [f"{_when(h['at'])} {' and '.join(h['people']) or 'nobody'}" for h in turn["handovers"][1:]]
     until = f" until {_when(turn['until'])}" if turn["until"] else ", with no handover in sight"
     following = f", then {' and '.join(turn['handovers'][0]['people']) or 'nobody'}" if turn["handovers"] else ""
-    yield f"Rotation {name}: {people}{stands_in}{until}{following}."
+    yield f"Rotation {name}: {people}{replaced}{until}{following}."
     if then:
         yield f"  After that: {'; '.join(then)}."
     if test := turn["test_page"]:
@@ -124,12 +126,12 @@ def _when(instant: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Control characters must neither break a line nor move a terminal's cursor."""
+    """Replace control characters by spaces: they must not break a line or move a terminal's cursor."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _stated(incident: Incident, names: Names) -> list[tuple[str, str]]:
-    said, signed = incident.facts, incident.acknowledgement
+def _details(incident: Incident, names: Names) -> list[tuple[str, str]]:
+    reported, acknowledgement = incident.facts, incident.acknowledgement
     return [
         ("Severity", f"{incident.severity} {incident.policy.name}"),
         ("Status", incident.status),
@@ -137,11 +139,16 @@ def _stated(incident: Incident, names: Names) -> list[tuple[str, str]]:
             "Declared",
             f"{incident.declared_at:%Y-%m-%d %H:%M:%S} UTC by {names.get(incident.reporter, incident.reporter)}",
         ),
-        ("Detected by", said.detection),
-        ("Service", said.service),
-        ("Impact", said.impact),
-        ("Description", said.description),
-        ("Acknowledged", f"{signed.at:%Y-%m-%d %H:%M:%S} UTC by {names.get(signed.by, signed.by)}" if signed else ""),
+        ("Detected by", reported.detection),
+        ("Service", reported.service),
+        ("Impact", reported.impact),
+        ("Description", reported.description),
+        (
+            "Acknowledged",
+            f"{acknowledgement.at:%Y-%m-%d %H:%M:%S} UTC by {names.get(acknowledgement.by, acknowledgement.by)}"
+            if acknowledgement
+            else "",
+        ),
         ("Root cause", incident.root_cause.text if incident.root_cause else ""),
         ("Closed", f"{incident.closed_at:%Y-%m-%d %H:%M:%S} UTC" if incident.closed_at else ""),
     ]
@@ -163,5 +170,5 @@ def _entry_markdown(incident: Incident, entry: Entry, names: Names) -> str:
 
 
 def _escaped(text: str) -> str:
-    """People's words are words: they format nothing and bring no HTML."""
+    """Escape Markdown and HTML in people's words."""
     return MARKDOWN_SIGNS.sub(r"\\\1", one_line(text))

@@ -1,4 +1,4 @@
-"""JSON Schema for editors: what may stand in a policy and in a configuration, as people write it."""
+"""`tocsin schema`: JSON Schema of a policy or a configuration file, for editors."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -21,7 +21,7 @@ from tocsin.config.key_docs import CONFIG, POLICY
 MODELS: Mapping[str, type[BaseModel]] = {"policy": Policy, "config": Company}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KEYS = {**POLICY, **CONFIG}
-# Values that a file writes as one text.
+# Values that are written as one string in a file.
 TEXTS: Mapping[type[BaseModel], tuple[str, ...]] = {
     Holder: ("dana", "rotation primary", "rotation primary next", "S012ABCDEF"),
     Handover: ("Monday 00:00",),
@@ -31,20 +31,20 @@ HANDED_DOWN = ("severity", "role_names")  # what a severity learns from the poli
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """The schema of `policy` or `config`."""
+    """Build the JSON Schema of `policy` or `config`."""
     model = MODELS[kind]
-    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_AsWritten)}
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_FileSchema)}
 
 
-class _AsWritten(GenerateJsonSchema):
-    """The models as a file writes them: what is read by a validator of ours is described as it reads."""
+class _FileSchema(GenerateJsonSchema):
+    """Schema of the models as a file writes them: values with a validator of ours in the form that it reads."""
 
     def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
         inner = super().function_before_schema(schema)
-        reads: Any = schema["function"]["function"]
-        if reads in (one_or_several, as_list):
+        validator: Any = schema["function"]["function"]
+        if validator in (one_or_several, as_list):
             return {"anyOf": [inner["items"], inner]}
-        return {"anyOf": [{"type": "string"}, inner]} if reads is parse_contact else inner
+        return {"anyOf": [{"type": "string"}, inner]} if validator is parse_contact else inner
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         model = schema["cls"]
@@ -60,7 +60,7 @@ class _AsWritten(GenerateJsonSchema):
 
 
 def _describe(properties: dict[str, JsonSchemaValue], model: type[BaseModel]) -> None:
-    """Each key in words, and its default as one would write it, if it is more than nothing."""
+    """Add each key's description, and its default unless that is empty."""
     defaults = model.model_construct().model_dump(mode="json")
     for key, value in properties.items():
         value.pop("title", None)
@@ -76,5 +76,5 @@ def _describe(properties: dict[str, JsonSchemaValue], model: type[BaseModel]) ->
 @click.command()
 @click.argument("kind", type=click.Choice(list(MODELS)))
 def schema(kind: str) -> None:
-    """JSON Schema of a policy or a configuration, for editors. It is JSON, always."""
+    """Print the JSON Schema of a policy or configuration. For editors; always JSON."""
     print_json(schema_of(kind))

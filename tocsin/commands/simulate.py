@@ -1,4 +1,4 @@
-"""`tocsin simulate`: who would be paged, told and reminded, when and why, without sending anything."""
+"""`tocsin simulate`: show who would be paged, notified and reminded, when and why, without sending anything."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,24 +19,29 @@ from escalation.simulation import Row, Simulation, Step, comes_again, simulate_f
 from escalation.text import people
 from escalation.times import format_duration, local_instant
 from tocsin.commands import output
-from tocsin.commands.incidents import NEEDS, UNSEEN, Arrangements, arrangements
+from tocsin.commands.incidents import NEEDS, NO_ARRANGEMENTS, Arrangements, arrangements
 from tocsin.commands.terminal import Length, as_json, print_json, print_table
 from tocsin.config import loader
 from tocsin.config.settings import load
 
-SAID = ("security", "outage", "major_impact", "data_loss")
+_FACTS = {
+    "security": "Treat it as a security incident.",
+    "outage": "Treat it as an outage.",
+    "major_impact": "Treat it as having major impact.",
+    "data_loss": "Treat it as a data loss.",
+}
 _STEPS = {
-    Step.ACK: "It is acknowledged.",
-    Step.ROOT_CAUSE: "The root cause is found.",
-    Step.WORKAROUND: "A workaround is in place.",
-    Step.FIX: "A fix is applied.",
-    Step.FIX_FAILS: "The fix did not hold.",
-    Step.RESOLVE: "It is resolved.",
+    Step.ACK: "Acknowledge it",
+    Step.ROOT_CAUSE: "Find the root cause",
+    Step.WORKAROUND: "Apply a workaround",
+    Step.FIX: "Apply a fix",
+    Step.FIX_FAILS: "Have the fix fail",
+    Step.RESOLVE: "Resolve it",
 }
 
 
 class Severities(click.ParamType[Severity]):
-    """`P0` or `p0` -> Severity."""
+    """Argument type of a severity: `P0` or `p0` -> Severity."""
 
     name = "severity"
 
@@ -48,12 +53,12 @@ class Severities(click.ParamType[Severity]):
 
 
 def _with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """What people do and when, and what is said of the incident."""
-    for said in reversed(SAID):
-        command = click.option(f"--{said.replace('_', '-')}", said, is_flag=True, help="That is said of it.")(command)
-    for step, told in reversed(_STEPS.items()):
+    """Add the options for the facts of the incident and for what people do and when."""
+    for fact, text in reversed(_FACTS.items()):
+        command = click.option(f"--{fact.replace('_', '-')}", fact, is_flag=True, help=text)(command)
+    for step, text in reversed(_STEPS.items()):
         name = f"--{step}-after"
-        command = click.option(name, step.name, type=Length(), metavar="D", help=f"{told} Counted from the start.")(
+        command = click.option(name, step.name, type=Length(), metavar="D", help=f"{text} this long after the start.")(
             command
         )
     return command
@@ -62,22 +67,22 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("simulate")
 @click.argument("severity", type=Severities(), metavar="SEVERITY")
 @click.option(
-    "--at", metavar="TIME", help="When it is declared: 2026-12-24 03:00, tomorrow, monday 09:00. Now if left out."
+    "--at", metavar="TIME", help="When it is declared: 2026-12-24 03:00, tomorrow, monday 09:00 (default: now)."
 )
 @click.option("--service", default="", metavar="NAME", help="The affected service.")
 @_with_options
-@click.option("--until", type=Length(), metavar="D", help="Stop there; otherwise when nothing new is ahead.")
+@click.option("--until", type=Length(), metavar="D", help="Stop after this long (default: when nothing new is ahead).")
 @as_json
 def simulate_(
-    severity: Severity, at: str | None, service: str, until: timedelta | None, as_json: bool, **more: Any
+    severity: Severity, at: str | None, service: str, until: timedelta | None, as_json: bool, **options: Any
 ) -> None:
-    """Who would be paged, told and reminded, when and why. Nothing is sent; TOCSIN_SPEED does not count."""
+    """Show who would be paged, notified and reminded, when and why. Nothing is sent; TOCSIN_SPEED is ignored."""
     settings = load(NEEDS)
     loaded, arranged = loader.load(settings.config), arrangements(settings)
     company, directory = loaded.company, _directory(loaded.company, arranged)
     start = _instant(at, company)
-    facts = _facts(company, service, {said for said in SAID if more[said]})
-    script = {step: more[step.name] for step in Step if more[step.name]}
+    facts = _facts(company, service, {fact for fact in _FACTS if options[fact]})
+    script = {step: options[step.name] for step in Step if options[step.name]}
     try:
         policy = severity_of(loaded.policy, severity)
         found = simulate_for(company, policy, facts, start, directory, arranged.duty, script, until)
@@ -87,7 +92,7 @@ def simulate_(
 
 
 def _directory(company: Company, arranged: Arrangements) -> Directory:
-    return arranged.directory if arranged.seen else unasked(company)
+    return arranged.directory if arranged.available else unasked(company)
 
 
 def _instant(text: str | None, company: Company) -> datetime:
@@ -98,18 +103,18 @@ def _instant(text: str | None, company: Company) -> datetime:
         raise click.BadParameter(str(error), param_hint="--at") from None
 
 
-def _facts(company: Company, service: str, said: set[str]) -> Facts:
+def _facts(company: Company, service: str, stated: set[str]) -> Facts:
     if service and service not in company.services:
         hint = suggest(service, set(company.services)) or "; the configuration lists none"
         raise click.BadParameter(f"there is no service called '{service}'{hint}", param_hint="--service")
-    return simulated_facts(service, said)
+    return simulated_facts(service, stated)
 
 
-# Shown ---------------------------------------------------------------------------------------------------------------
+# Output --------------------------------------------------------------------------------------------------------------
 
 
 def _names(company: Company, arranged: Arrangements) -> dict[str, str]:
-    """Member id -> what people are called: in the workspace, else their key in the configuration."""
+    """Member id -> name in the workspace, else key in the configuration."""
     directory = _directory(company, arranged)
     return {company.member(key, directory): key for key in company.people} | directory.names
 
@@ -125,8 +130,8 @@ def _show(found: Simulation, company: Company, arranged: Arrangements, *, as_jso
         [_cells(row, zone, names) for row in found.rows],
     )
     click.echo("\n".join(_tail(found, zone, names)))
-    if not arranged.seen:
-        click.echo(UNSEEN, err=True)
+    if not arranged.available:
+        click.echo(NO_ARRANGEMENTS, err=True)
 
 
 def _cells(row: Row, zone: ZoneInfo, names: output.Names) -> tuple[str, ...]:
@@ -136,11 +141,11 @@ def _cells(row: Row, zone: ZoneInfo, names: output.Names) -> tuple[str, ...]:
 
 
 def _tail(found: Simulation, zone: ZoneInfo, names: output.Names) -> list[str]:
-    """How it goes on after the last row."""
+    """Lines about what follows the last row."""
     if not found.ahead:
         return ["Nothing more is ahead."]
     if found.cycle:
-        return [f"And so on, until somebody acts: {told}." for told in comes_again(found.incident, _kinds(found))]
+        return [f"And so on, until somebody acts: {line}." for line in comes_again(found.incident, _kinds(found))]
     ahead = [
         f"  {u.due.astimezone(zone):%Y-%m-%d %H:%M:%S}  {u.why}{_whom(u.people or u.told, names)}" for u in found.ahead
     ]
@@ -156,7 +161,7 @@ def _kinds(found: Simulation) -> set[Any]:
 
 
 def _as_data(found: Simulation, company: Company, arranged: Arrangements) -> dict[str, Any]:
-    """People by their keys, where the configuration lists them."""
+    """The simulation for scripts. People by their keys, where the configuration lists them."""
     directory = _directory(company, arranged)
     keys = {company.member(key, directory): key for key in company.people}
     incident = found.incident
@@ -171,7 +176,7 @@ def _as_data(found: Simulation, company: Company, arranged: Arrangements) -> dic
             for u in found.ahead
         ],
         "and_so_on": comes_again(incident, _kinds(found)) if found.cycle else (),
-        "arrangements": arranged.seen,
+        "arrangements": arranged.available,
     }
 
 

@@ -1,4 +1,4 @@
-"""`tocsin slo`: how well Tocsin keeps its own objective, from what its workers wrote down."""
+"""`tocsin slo`: report how well Tocsin met its own objective, from the latencies that its workers recorded."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,24 +14,22 @@ from tocsin.config.settings import load
 
 
 @click.command()
-@click.option(
-    "--last", type=Length(), default=LAST, metavar="D", help="How far to look back: 24h, 7d. 30d if left out."
-)
+@click.option("--last", type=Length(), default=LAST, metavar="D", help="How far to look back: 24h, 7d (default: 30d).")
 @as_json
 def slo(last: timedelta, as_json: bool) -> None:
-    """Lateness of pages and checkpoints, lost and doubled ones. Exit code 1 when the objective was missed."""
+    """Report late, lost and doubled pages and checkpoints. Exit code 1 when the objective was missed."""
     settings = load(NEEDS)
     objective, store = loader.load(settings.config).company.objective, open_store(settings)
     report = store.report(objective, last, store.now())
     if as_json:
-        print_json(facts(report))
+        print_json(report_data(report))
     else:
         _show(report)
     raise SystemExit(1 if report.met is False else 0)
 
 
-def facts(report: Report) -> dict[str, Any]:
-    """Times in seconds, shares in per cent; `met` and `share` are null while nobody was paged."""
+def report_data(report: Report) -> dict[str, Any]:
+    """The report for scripts: times in seconds, shares in per cent. `met` and `share` are null if nobody was paged."""
     objective = {"within": report.objective.within.total_seconds(), "share": report.objective.share}
     return {
         "since": report.since.isoformat(),

@@ -1,4 +1,4 @@
-"""What the commands share: options, tables for people, plain lines for pipes, JSON for scripts, errors as text."""
+"""Shared parts of the commands: options, tables for people, plain lines for pipes, JSON for scripts, errors."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for s
 
 
 class Length(click.ParamType[timedelta]):
-    """`20m` -> timedelta."""
+    """Option type of a duration: `20m` -> timedelta."""
 
     name = "duration"
 
@@ -36,7 +36,7 @@ class Length(click.ParamType[timedelta]):
 
 
 class Commands(click.Group):
-    """The command line: everything that people can put right comes out as text, never as a traceback."""
+    """Command group that prints errors which people can fix as text, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -46,17 +46,17 @@ class Commands(click.Group):
         except TooNew as newer:
             raise Refusal(f"{newer}: use the `tocsin` of that version.") from None
         except redis.RedisError as error:
-            said = str(error).rstrip(".")
-            raise Refusal(f"Redis does not answer as it should: {said}. `tocsin doctor` looks closer.") from None
+            message = str(error).rstrip(".")
+            raise Refusal(f"Redis does not answer as it should: {message}. `tocsin doctor` looks closer.") from None
 
 
 def print_json(data: Any) -> None:
-    """Indented, so that people can read it too."""
+    """Print JSON, indented so that people can read it too."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table in a terminal; tabs between the cells in a pipe."""
+    """Print a table in a terminal, tab-separated lines in a pipe."""
     if not sys.stdout.isatty():
         for row in [tuple(c.upper() for c in columns), *rows]:
             click.echo("\t".join(one_line(cell) for cell in row))

@@ -1,4 +1,4 @@
-"""Addresses as people write them: host:port, the Web API's base, and the ways to reach Redis."""
+"""Addresses in settings: host:port, the Web API's base URL, and URLs of Redis and of sentinels."""
 
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -11,7 +11,7 @@ REDIS_FORMS = (
 
 
 class Address(NamedTuple):
-    """Where to listen."""
+    """A host and port to listen on."""
 
     host: str
     port: int
@@ -21,22 +21,23 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds it."""
+        """URL for a browser on this machine."""
         return f"http://{Address('127.0.0.1', self.port) if self.host in ('0.0.0.0', '::') else self}"  # noqa: S104 - read, not bound
 
     @property
     def loopback(self) -> bool:
+        """True if only this machine can connect."""
         return is_loopback(self.host)
 
 
 def is_real_slack(api_url: str) -> bool:
-    """A host under slack.com, where time is never sped up and a company's own configuration is a must."""
+    """True for a host under slack.com, where time is never sped up and a configuration is required."""
     host = urlsplit(api_url).hostname or ""
     return host == "slack.com" or host.endswith(".slack.com")
 
 
 def parse_address(text: str) -> Address:
-    """`127.0.0.1:3000` or `[::1]:3000`; ValueError says how to write it."""
+    """Parse `127.0.0.1:3000` or `[::1]:3000`; ValueError says how to write it."""
     host, _, port = text.strip().rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not bare or (":" in bare and bare == host) or not (port.isdecimal() and 1 <= int(port) <= 65535):
@@ -45,7 +46,7 @@ def parse_address(text: str) -> Address:
 
 
 def check_redis_url(url: str) -> str:
-    """The URL as given. ValueError says what is wrong without repeating it: it may hold a password."""
+    """Check a Redis URL and return it. ValueError says what is wrong without repeating it: it may hold a password."""
     if is_sentinel(url):
         sentinel(url)
         return url
@@ -62,12 +63,12 @@ def check_redis_url(url: str) -> str:
 
 
 def is_sentinel(url: str) -> bool:
-    """Whether a URL names sentinels, to be asked for the server."""
+    """True if a URL names sentinels, which are asked for the server."""
     return url.partition("://")[0] == "redis+sentinel"
 
 
 class Sentinel(NamedTuple):
-    """Where the sentinels are, which master they watch, and how to log in to it."""
+    """Addresses of the sentinels, the master that they watch, and the login for it."""
 
     hosts: tuple[tuple[str, int], ...]
     master: str
@@ -77,7 +78,7 @@ class Sentinel(NamedTuple):
 
 
 def sentinel(url: str) -> Sentinel:
-    """Read `redis+sentinel://[user:password@]host:26379,host2:26379/mymaster/0`; ValueError says how to write it."""
+    """Parse `redis+sentinel://[user:password@]host:26379,host2:26379/mymaster/0`; ValueError says how to write it."""
     parts = urlsplit(url)
     login, _, hosts = parts.netloc.rpartition("@")
     master, _, db = parts.path.strip("/").partition("/")

@@ -1,4 +1,4 @@
-"""pydantic's errors as faults of a file: the line, what is wrong, what would be right."""
+"""Translate pydantic's errors into faults of a file: the line, what is wrong, how to fix it."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from escalation.config.references import Path, suggest
 from tocsin.config.yaml_lines import Document, Fault
 
-# The values' own patterns, as people would say them.
+# What to write for each pattern of the models.
 PATTERNS = {
     r"^[a-z][a-z0-9_.-]*$": "write lower-case letters, digits, '_', '.' or '-', a letter first",
     r"^[a-z][a-z0-9_]*$": "write lower-case letters, digits or '_', a letter first",
@@ -21,10 +21,10 @@ PATTERNS = {
 }
 
 
-def faults(wrong: ValidationError, model: type[BaseModel], document: Document, *, whole: bool = True) -> list[Fault]:
-    """One fault for each error. `whole` False leaves out what the model says about the document as a whole."""
+def faults(error: ValidationError, model: type[BaseModel], document: Document, *, whole: bool = True) -> list[Fault]:
+    """One fault for each error. Without `whole`, errors about the document as a whole are left out."""
     schema = model.model_json_schema()
-    errors = [e for e in wrong.errors(include_url=False) if whole or e["loc"]]
+    errors = [e for e in error.errors(include_url=False) if whole or e["loc"]]
     return list(dict.fromkeys(_fault(e, schema, document) for e in errors))
 
 
@@ -35,10 +35,10 @@ def _fault(error: ErrorDetails, schema: dict[str, Any], document: Document) -> F
         return Fault(document.line(path), f"unknown key '{path[-1]}'{suggest(str(path[-1]), known)}")
     text = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
-        return Fault(document.line(_spot(text, path, document)), text)
-    say = SAID.get(error["type"], _plainly)
-    shown = path if error["type"] == "missing" else document.nearest(path)
-    return Fault(document.line(path), f"{'.'.join(map(str, shown)) or 'the file'}: {say(error)}")
+        return Fault(document.line(_locate(text, path, document)), text)
+    message = MESSAGES.get(error["type"], _pydantic_message)
+    found = path if error["type"] == "missing" else document.nearest(path)
+    return Fault(document.line(path), f"{'.'.join(map(str, found)) or 'the file'}: {message(error)}")
 
 
 def _pattern(error: ErrorDetails) -> str:
@@ -46,39 +46,39 @@ def _pattern(error: ErrorDetails) -> str:
     return f"'{error['input']}' will not do; {PATTERNS.get(pattern, f'it must match {pattern}')}"
 
 
-SAID: dict[str, Callable[[ErrorDetails], str]] = {
+MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "missing": lambda e: "is missing; add it here",
     "string_pattern_mismatch": _pattern,
-    "string_type": lambda e: f"a text belongs here{_given(e['input'])}",
-    "model_type": lambda e: f"settings with names belong here, like {{key: value}}{_given(e['input'])}",
-    "dict_type": lambda e: f"settings with names belong here, like {{key: value}}{_given(e['input'])}",
-    "tuple_type": lambda e: f"a list belongs here, like [one, two]{_given(e['input'])}",
-    "enum": lambda e: _plainly(e) + _nearest(e),
-    "literal_error": lambda e: _plainly(e) + _nearest(e),
-    "bool_parsing": lambda e: f"true or false belongs here{_given(e['input'])}",
+    "string_type": lambda e: f"a text belongs here{_given_value(e['input'])}",
+    "model_type": lambda e: f"settings with names belong here, like {{key: value}}{_given_value(e['input'])}",
+    "dict_type": lambda e: f"settings with names belong here, like {{key: value}}{_given_value(e['input'])}",
+    "tuple_type": lambda e: f"a list belongs here, like [one, two]{_given_value(e['input'])}",
+    "enum": lambda e: _pydantic_message(e) + _nearest(e),
+    "literal_error": lambda e: _pydantic_message(e) + _nearest(e),
+    "bool_parsing": lambda e: f"true or false belongs here{_given_value(e['input'])}",
 }
 
 
-def _plainly(error: ErrorDetails) -> str:
-    """pydantic's own words, as part of a sentence."""
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}{_given(error['input'])}"
+def _pydantic_message(error: ErrorDetails) -> str:
+    """pydantic's own message, as part of a sentence."""
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}{_given_value(error['input'])}"
 
 
 def _nearest(error: ErrorDetails) -> str:
-    """Only a near one: all of them were named already."""
+    """Suggest one similar value; pydantic's message lists all."""
     known = re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
     near = get_close_matches(str(error["input"]), known, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def _given(value: Any) -> str:
+def _given_value(value: Any) -> str:
     if isinstance(value, dict | list | tuple):
         return ""
     return ", but it is empty" if value is None else f", not '{value}'"
 
 
-def _spot(message: str, path: Path, document: Document) -> Path:
-    """Where a model's own check points: the first value below its path that the message's first clause quotes."""
+def _locate(message: str, path: Path, document: Document) -> Path:
+    """Locate the value that a model's own check is about: the first one below its path that the first clause quotes."""
     for word in re.findall(r"[\w.-]+", message.split(",")[0]):
         for where, value in document.scalars(path):
             if value == word:
@@ -103,7 +103,7 @@ def _step(here: dict[str, Any], step: str | int) -> dict[str, Any]:
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference, or the part of a union that has fields."""
+    """Follow a reference, or take the part of a union that has fields."""
     if "$ref" in node:
         return _resolve(schema["$defs"][node["$ref"].rsplit("/", 1)[1]], schema)
     for part in node.get("anyOf", []):

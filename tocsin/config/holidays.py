@@ -1,4 +1,4 @@
-"""Public holidays by country, for a calendar: `DE`, `DE-BE` (Berlin), `US-CA` (California)."""
+"""Public holidays of a country or region for a calendar: `DE`, `DE-BE` (Berlin), `US-CA` (California)."""
 
 from datetime import date
 from difflib import get_close_matches
@@ -9,27 +9,27 @@ from holidays.registry import COUNTRIES
 from escalation.config.business_time import Calendar
 from escalation.config.references import suggest
 
-BEFORE, AHEAD = 1, 5  # years: an incident that is still open began last year at the earliest; a process is restarted
+YEARS_BEFORE, YEARS_AHEAD = 1, 5  # open incidents began last year at the earliest; processes are restarted
 
 
 def with_holidays(calendar: Calendar, year: int) -> Calendar:
-    """The calendar with the days off of its country around a year; what it says of a day itself counts for more."""
+    """Add the public holidays around a year to a calendar. Days that the calendar names itself take precedence."""
     if not calendar.holidays:
         return calendar
-    days = days_off(calendar.holidays, range(year - BEFORE, year + AHEAD + 1))
+    days = days_off(calendar.holidays, range(year - YEARS_BEFORE, year + YEARS_AHEAD + 1))
     return calendar.model_copy(update={"closed": {**days, **calendar.closed}})
 
 
 def days_off(where: str, years: range) -> dict[date, str]:
-    """Each day off of a country, or of a part of it, and its name. ValueError when there is no such place."""
-    if why := unknown(where):
+    """Public holidays of a country or region, with their names. ValueError when there is no such place."""
+    if why := place_error(where):
         raise ValueError(why)
     country, _, part = where.partition("-")
     return dict(holidays.country_holidays(country, subdiv=part or None, years=years))
 
 
-def unknown(where: str) -> str | None:
-    """What is wrong with a place, and the nearest one that there is; None when its holidays are known."""
+def place_error(where: str) -> str | None:
+    """Message about an unknown place, with a similar one; None when its holidays are known."""
     country, _, part = where.partition("-")
     parts = holidays.list_supported_countries(include_aliases=False).get(country)
     if parts is None and where:
@@ -42,7 +42,7 @@ def unknown(where: str) -> str | None:
 
 
 def _nearest_country(asked: str) -> str:
-    """By its names (Germany) and its other codes (DEU)."""
+    """Suggest a country by its name (Germany) or other code (DEU)."""
     codes = {word.lower(): words[1] for words in COUNTRIES.values() for word in words}
     near = get_close_matches(asked.lower(), codes, n=1)
     return f"; did you mean '{codes[near[0]]}'?" if near else ""

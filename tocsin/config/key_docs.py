@@ -1,4 +1,4 @@
-"""What each key of a policy and of a configuration means, in a sentence: for editors (JSON Schema) and for the docs."""
+"""Descriptions of all keys of a policy and a configuration, for editors (JSON Schema) and for the docs."""
 
 from collections.abc import Mapping
 

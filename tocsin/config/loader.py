@@ -1,4 +1,4 @@
-"""The company's configuration and its policy, from YAML: all that is wrong at once, each as `FILE:LINE: what`."""
+"""Load and validate a configuration and its policy. All errors are reported at once, each as `FILE:LINE: what`."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Finding(NamedTuple):
-    """Something to say about a line of a file."""
+    """An error or warning about a line of a file."""
 
     file: str
     line: int
@@ -34,7 +34,7 @@ class Finding(NamedTuple):
 
 
 class ConfigError(Exception):
-    """Everything that makes a configuration unusable, one line each."""
+    """All errors of a configuration, one line each."""
 
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = tuple(findings)
@@ -43,7 +43,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Loaded:
-    """A usable configuration. `warnings` are worth a look; `gaps` are first tiers in which nobody would be paged."""
+    """A valid configuration. `warnings` do not stop it; `gaps` are first tiers in which nobody would be paged."""
 
     company: Company
     policy: Policy
@@ -52,7 +52,7 @@ class Loaded:
 
 
 class Source:
-    """One YAML file on its way to a value, and what is wrong with it so far."""
+    """One YAML file while it is validated, with its faults so far."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,28 +64,30 @@ class Source:
             self.document = Document(faults=[Fault(1, "cannot be read: it is not UTF-8 text")])
         self.faults = list(self.document.faults)
 
-    def blame(self, path: references.Path, text: str) -> None:
+    def add_fault(self, path: references.Path, text: str) -> None:
+        """Record a fault at the line of a path."""
         self.faults.append(Fault(self.document.line(path), text))
 
     def finding(self, path: references.Path, text: str) -> Finding:
+        """A finding at the line of a path."""
         return Finding(str(self.path), self.document.line(path), text)
 
     def findings(self) -> list[Finding]:
-        """All faults in the order of the lines."""
+        """All faults, in the order of their lines."""
         unique = dict.fromkeys(sorted(self.faults, key=lambda f: f.line))
         return [Finding(str(self.path), f.line, f.text) for f in unique]
 
     def validate(self, model: type[M], unknown: Callable[[Any], Iterable[references.Finding]]) -> M | None:
-        """The value, or None and faults. `unknown` finds its names that refer to nothing, each with its own line.
+        """Validate the file: its value, or None and faults. `unknown` finds undefined names, each with its own line.
 
-        The model finds them too, but only the first, in the file as a whole, and only when nothing else is wrong.
+        The model finds them too, but only the first, for the file as a whole, and only when nothing else is wrong.
         """
         named = list(unknown(self.document.data))
         for path, text in named:
-            self.blame(path, text)
+            self.add_fault(path, text)
         if not isinstance(self.document.data, dict):
             if not self.faults:
-                self.blame((), "holds no settings; `tocsin init` writes a configuration")
+                self.add_fault((), "holds no settings; `tocsin init` writes a configuration")
             return None
         try:
             return model.model_validate(self.document.data)
@@ -95,7 +97,7 @@ class Source:
 
 
 def load(path: Path) -> Loaded:
-    """Read a configuration and the policy it names. ConfigError lists all that is wrong in both files."""
+    """Load a configuration and the policy that it names. ConfigError lists all errors of both files."""
     source = Source(path)
     company = source.validate(Company, _unknown)
     _check_country(source)
@@ -107,13 +109,13 @@ def load(path: Path) -> Loaded:
         raise ConfigError(findings)
     calendar = holidays.with_holidays(company.calendar, datetime.now(UTC).year)
     company = company.model_copy(update={"calendar": calendar})
-    less = [policy_source.finding(place, text) for place, text in policy_checks.does_less(policy)]
-    warnings = (*_warnings(source, company, policy), *less)
+    ineffective = [policy_source.finding(place, text) for place, text in policy_checks.ineffective_checkpoints(policy)]
+    warnings = (*_warnings(source, company, policy), *ineffective)
     return Loaded(company, policy, warnings, tuple(_gaps(source, company, policy)))
 
 
 def load_policy(name: str) -> Policy:
-    """A shipped policy, by its name."""
+    """Load a shipped policy by its name."""
     policy_source = Source(SHIPPED / f"{name}.yml")
     policy = policy_source.validate(Policy, references.unknown_roles)
     if policy is None or policy_source.faults:
@@ -122,17 +124,17 @@ def load_policy(name: str) -> Policy:
 
 
 def shipped_policies() -> list[str]:
-    """The names of the policies that come with Tocsin."""
+    """Names of the shipped policies."""
     return sorted(p.stem for p in SHIPPED.glob("*.yml"))
 
 
 def is_path(policy: str) -> bool:
-    """Whether `policy:` names a file rather than a shipped policy."""
+    """True if `policy:` names a file rather than a shipped policy."""
     return "/" in policy or policy.endswith((".yml", ".yaml"))
 
 
 def _unknown(data: Any) -> Iterator[references.Finding]:
-    """Names that refer to nothing in a configuration, and what is permitted that nobody does."""
+    """Find undefined names in a configuration, and unknown moves in its permissions."""
     yield from references.unknown_names(data)
     for move in references.section(data, "permissions"):
         if move not in PERMISSIONS:
@@ -141,30 +143,30 @@ def _unknown(data: Any) -> Iterator[references.Finding]:
 
 
 def _check_country(source: Source) -> None:
-    """The country whose holidays are days off has to be one."""
+    """Check that the calendar's country is known."""
     where = references.section(source.document.data, "calendar").get("holidays")
-    if isinstance(where, str) and (why := holidays.unknown(where)):
-        source.blame(("calendar", "holidays"), why)
+    if isinstance(where, str) and (why := holidays.place_error(where)):
+        source.add_fault(("calendar", "holidays"), why)
 
 
 def _check_templates(source: Source) -> None:
-    """Each template of the company's own is tried as it will be used."""
+    """Check each of the company's own templates by rendering it."""
     for name, text in references.section(source.document.data, "templates").items():
         if isinstance(text, str) and (why := template.check(name, text)):
-            source.blame(("templates", name), f"templates.{name}: {why}")
+            source.add_fault(("templates", name), f"templates.{name}: {why}")
 
 
 def _policy_source(source: Source) -> Source | None:
-    """The policy's file, relative to the configuration. A name that leads nowhere is a fault of the configuration."""
+    """Open the policy's file, relative to the configuration. A missing one is a fault of the configuration."""
     name = references.section(source.document.data).get("policy")
     if not isinstance(name, str):
         return None
     shipped = shipped_policies()
     path = source.path.parent / Path(name).expanduser() if is_path(name) else SHIPPED / f"{name}.yml"
     if is_path(name) and not path.is_file():
-        source.blame(("policy",), f"there is no policy file {path}; the path is relative to this file")
+        source.add_fault(("policy",), f"there is no policy file {path}; the path is relative to this file")
     elif not is_path(name) and name not in shipped:
-        source.blame(
+        source.add_fault(
             ("policy",), f"there is no policy '{name}'; shipped are: {', '.join(shipped)}; or give a file's path"
         )
     else:
@@ -186,7 +188,7 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
 
 
 def _gaps(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:
-    """A ticket pages nobody at first: it tells the channel of its team."""
+    """Find severities that would page nobody at first. Tickets are exempt: they notify their team's channel."""
     for severity, rules in policy.severities.items():
         first = rules.tiers[0]
         if rules.ticket and not rules.at_once:

@@ -1,4 +1,4 @@
-"""Checkpoints of a policy that do less than they say."""
+"""Find checkpoints of a policy that have less effect than they promise."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,8 @@ from escalation.config.policy import PlannedCheckpoint, Policy
 from escalation.config.references import Path
 
 
-def does_less(policy: Policy) -> Iterator[tuple[Path, str]]:
-    """Those that never fire, or whose buttons nobody would see."""
+def ineffective_checkpoints(policy: Policy) -> Iterator[tuple[Path, str]]:
+    """Find checkpoints that never fire, and buttons that nobody would see."""
     for severity, rules in policy.severities.items():
         for n, plan in enumerate(rules.checkpoints):
             place = ("severities", str(severity), "checkpoints", n)
@@ -20,7 +20,7 @@ def does_less(policy: Policy) -> Iterator[tuple[Path, str]]:
 
 
 def _overtaken(plan: PlannedCheckpoint, others: tuple[PlannedCheckpoint, ...]) -> str:
-    """The ids of those that page all its tiers before it, whenever it would; empty when some tier is left."""
+    """Ids of the checkpoints that always page all its tiers earlier; empty when a tier is left for it."""
     if plan.notify or plan.team or plan.room or plan.say or any(p.again for p in plan.page):
         return ""
     before = {p.tier: other.id for other in others if _always_before(other, plan) for p in other.page}
@@ -29,7 +29,7 @@ def _overtaken(plan: PlannedCheckpoint, others: tuple[PlannedCheckpoint, ...]) -
 
 
 def _always_before(first: PlannedCheckpoint, then: PlannedCheckpoint) -> bool:
-    """Whether the first has fired whenever the second would: it counts alike, and less makes it moot."""
+    """True if the first has always fired by the time of the second: same start, and fewer conditions make it moot."""
     return (
         first.since is then.since
         and not (first.after.counts_business or then.after.counts_business)

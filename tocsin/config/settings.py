@@ -1,4 +1,4 @@
-"""The environment and `.env`, read once: every missing or wrong variable is named in one error."""
+"""Settings from the environment and `.env`. One error names every missing or invalid variable."""
 
 import math
 from collections.abc import Callable, Collection, Iterator
@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tocsin.config.addresses import Address, check_redis_url, is_real_slack, parse_address
 
 SLACK_API = "https://slack.com/api/"
-LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's published tokens, worth nothing elsewhere
+LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's published tokens, worthless elsewhere
 LOCAL_APP_TOKEN = "xapp-tocsin-sandbox"  # noqa: S105
 LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Environment(BaseSettings):
-    """The variables as they stand, unchecked; an empty one counts as unset."""
+    """The variables, unchecked; an empty one counts as unset."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
@@ -50,12 +50,12 @@ class Environment(BaseSettings):
 
     @property
     def local(self) -> bool:
-        """None of the three Slack secrets is set: the local workspace stands in for Slack."""
+        """True if none of the three Slack secrets is set: the local workspace replaces Slack."""
         return not (self.slack_bot_token or self.slack_app_token or self.slack_signing_secret)
 
 
 class Problem(NamedTuple):
-    """A variable that is missing or wrong, and what would be right. Never holds a secret's value."""
+    """A missing or invalid variable, and how to set it. Never holds a secret's value."""
 
     variable: str
     text: str
@@ -65,7 +65,7 @@ class Problem(NamedTuple):
 
 
 class SettingsError(Exception):
-    """All that is wrong with the environment, one line each."""
+    """All problems of the environment, one line each."""
 
     def __init__(self, problems: Collection[Problem]) -> None:
         self.problems = tuple(problems)
@@ -98,10 +98,11 @@ class Settings:
 
     @property
     def real_slack(self) -> bool:
+        """True if the Web API is Slack's own."""
         return is_real_slack(self.api_url)
 
     def secrets(self) -> Iterator[str]:
-        """Every value that must never be shown."""
+        """Every value that must never be logged or printed."""
         for secret in (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url):
             if secret:
                 yield secret.get_secret_value()
@@ -111,7 +112,7 @@ class Settings:
 
 
 def load(needs: Collection[str] | None = None) -> Settings:
-    """The settings, or SettingsError with everything wrong among the variables that this command needs (None: all)."""
+    """Load the settings. SettingsError lists the problems among the variables that this command needs (None: all)."""
     settings, problems = read()
     if named := [p for p in problems if needs is None or p.variable in needs]:
         raise SettingsError(named)
@@ -119,15 +120,15 @@ def load(needs: Collection[str] | None = None) -> Settings:
 
 
 def read() -> tuple[Settings, list[Problem]]:
-    """The settings with a default in place of each wrong value, and what was wrong."""
+    """Read the settings, with a default in place of each invalid value, and the problems found."""
     env, problems = Environment(), list[Problem]()
 
-    def check(variable: str, parse: Callable[[Environment], T], otherwise: T) -> T:
+    def check(variable: str, parse: Callable[[Environment], T], default: T) -> T:
         try:
             return parse(env)
         except ValueError as error:
             problems.append(Problem(variable, str(error)))
-            return otherwise
+            return default
 
     sandbox = check("TOCSIN_SANDBOX_LISTEN", _sandbox_listen, Address("127.0.0.1", 8080))
     api_url = check("SLACK_API_URL", lambda e: _api_url(e, sandbox), SLACK_API)

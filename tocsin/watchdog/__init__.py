@@ -1,1 +1,1 @@
-"""`tocsin watchdog`."""
+"""`tocsin watchdog`: page when Tocsin does not."""

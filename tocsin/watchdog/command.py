@@ -1,4 +1,4 @@
-"""`tocsin watchdog`: a process of its own, on another host if you like, that pages when Tocsin does not."""
+"""`tocsin watchdog`: a separate process, on another host if you like, that pages when Tocsin does not."""
 
 import signal
 import threading
@@ -18,14 +18,14 @@ from tocsin.run import embedded, lifeline, logs, redis
 if TYPE_CHECKING:
     from tocsin.watchdog.watchdog import Watchdog
 
-EVERY = 1.0  # seconds
-LIMIT = timedelta(seconds=30)
-TIMEOUT = 5.0  # seconds
+EVERY = 1.0  # seconds between checks
+LIMIT = timedelta(seconds=30)  # overdue for longer than that is reported
+TIMEOUT = 5.0  # seconds for the heartbeat
 NEEDS = (
     "REDIS_URL", "TOCSIN_DATA", "TOCSIN_CONFIG", "LOG_LEVEL", "SMTP_URL", "SMTP_FROM", "PAGERDUTY_URL",
     "WATCHDOG_TO", "WATCHDOG_HEARTBEAT_URL",
 )  # fmt: skip
-NO_WAY = (
+NO_CHANNEL = (
     "The watchdog has no way to reach anybody. Set SMTP_URL, SMTP_FROM and WATCHDOG_TO (addresses, with commas "
     "between) for mail, or PAGERDUTY_ROUTING_KEY for PagerDuty, or both."
 )
@@ -34,14 +34,14 @@ log = structlog.get_logger(__name__)
 
 @click.command()
 @click.option(
-    "--limit", type=Length(), default=LIMIT, metavar="D", help="How long something may be overdue. 30s if left out."
+    "--limit", type=Length(), default=LIMIT, metavar="D", help="How long something may be overdue (default: 30s)."
 )
-@click.option("--once", is_flag=True, help="Look once, for cron: exit code 1 when something is wrong.")
+@click.option("--once", is_flag=True, help="Check once, for cron. Exit code 1 when something is wrong.")
 def watchdog(limit: timedelta, once: bool) -> None:
-    """Page by mail or PagerDuty what Tocsin should have paged and did not."""
+    """Page by mail or PagerDuty when Tocsin does not. Reports what is overdue, and when Tocsin is down."""
     settings = load(NEEDS)
     if not (settings.pagerduty_key or (settings.smtp_url and settings.watchdog_to)):
-        raise click.UsageError(NO_WAY)
+        raise click.UsageError(NO_CHANNEL)
     if not once:
         lifeline.exit_with_supervisor()
     logs.setup("watchdog", settings.log_level, settings.secrets())
@@ -49,9 +49,9 @@ def watchdog(limit: timedelta, once: bool) -> None:
     if not once:
         _watch(dog)
         return
-    wrong = dog.round()
-    click.echo("\n".join(wrong) or "All is well.")
-    raise SystemExit(1 if wrong else 0)
+    problems = dog.check()
+    click.echo("\n".join(problems) or "All is well.")
+    raise SystemExit(1 if problems else 0)
 
 
 def _watchdog(settings: Settings, limit: timedelta) -> "Watchdog":
@@ -64,38 +64,38 @@ def _watchdog(settings: Settings, limit: timedelta) -> "Watchdog":
     store = redis.read_only_store(redis.connect(settings))
     company = loader.load(settings.config).company
     memory = Memory(settings.data / "watchdog.json")
-    voice = Notifier(channels.mail(settings), settings.watchdog_to, channels.pagerduty(settings), memory)
-    sees = Observer(store, company, lambda: datetime.now(UTC))
-    return Watchdog(sees, voice, memory, limit, _heartbeat(settings))
+    notifier = Notifier(channels.mail(settings), settings.watchdog_to, channels.pagerduty(settings), memory)
+    observer = Observer(store, company, lambda: datetime.now(UTC))
+    return Watchdog(observer, notifier, memory, limit, _heartbeat(settings))
 
 
 def _heartbeat(settings: Settings) -> Callable[[], None] | None:
     url = settings.heartbeat_url
-    return partial(beat, url.get_secret_value()) if url else None
+    return partial(ping, url.get_secret_value()) if url else None
 
 
-def beat(url: str) -> None:
-    """Tell the dead man's switch outside that we are alive."""
+def ping(url: str) -> None:
+    """Ping the dead man's switch outside. A failure is only logged."""
     import httpx2  # noqa: PLC0415 - as above
 
     try:
         httpx2.get(url, timeout=TIMEOUT).raise_for_status()
-    except httpx2.HTTPError as lost:
-        log.warning("the heartbeat was not taken", error=type(lost).__name__)
+    except httpx2.HTTPError as error:
+        log.warning("heartbeat failed", error=type(error).__name__)
 
 
 def _watch(dog: "Watchdog") -> None:
-    """Look every second until told to end."""
+    """Check every second until told to end."""
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    said: list[str] = []
+    reported: list[str] = []
     while not stop.wait(EVERY):
         try:
-            wrong = dog.round()
-        except Exception:  # whatever it is, the next look may go well; the heartbeat stays away meanwhile
-            log.exception("the watchdog stumbled")
+            problems = dog.check()
+        except Exception:  # the next check may succeed; until then no heartbeat is sent
+            log.exception("watchdog check failed")
             continue
-        if wrong != said:
-            log.warning("something is wrong", what=wrong) if wrong else log.info("all is well")
-        said = wrong
+        if problems != reported:
+            log.warning("problems found", what=problems) if problems else log.info("no problems left")
+        reported = problems

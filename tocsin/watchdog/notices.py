@@ -1,4 +1,4 @@
-"""What the watchdog tells, and whom. Of a private incident it tells the id, and nothing else."""
+"""Notices of the watchdog and their recipients. Of a private incident they hold only the id."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ NEXT = "It acts by itself once it works again; until then, see to it that whoeve
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to tell once. `key` names it for ever, `dedup` in a paging service; `people` hear of it too."""
+    """A notice to send once. `key` is its id, `dedup` the paging service's; `people` get it besides the operators.
+
+    `resolves` marks the one that closes the alert in the paging service.
+    """
 
     key: str
     dedup: str
@@ -25,32 +28,32 @@ class Notice:
     severity: str
     at: datetime
     people: tuple[str, ...] = ()
-    ends: bool = False
+    resolves: bool = False
 
 
 @dataclass(frozen=True)
 class _Missed:
-    """What should have happened, and for whom."""
+    """What did not happen, and whom it would have paged."""
 
     what: str
     people: tuple[str, ...] = ()
 
 
-def overdue(alarm: Alarm, lookout: Observer, now: datetime) -> Notice | None:
-    """What did not happen; None for what calls nobody: a card that was not refreshed, an exercise."""
-    incident = lookout.incident(alarm)
-    missed = _missed(alarm, incident, lookout)
+def overdue(alarm: Alarm, observer: Observer, now: datetime) -> Notice | None:
+    """Notice of an overdue alarm; None for one that pages nobody: a card that was not refreshed, a drill."""
+    incident = observer.incident(alarm)
+    missed = _missed(alarm, incident, observer)
     if missed is None or (incident and incident.drill):
         return None
     if incident is None or incident.private:
         subject, about = f"Overdue: {alarm.incident}", [f"Incident: {alarm.incident}"]
     else:
         subject = f"[{incident.severity}] Overdue: {title(incident)} ({incident.id})"
-        about = list(_about(incident, missed, lookout))
+        about = list(_details(incident, missed, observer))
     why = "Tocsin should have acted by now and has not; its watchdog tells you instead."
-    gone = [] if lookout.reachable else ["Redis is gone; this checkpoint was due now."]
+    outage = [] if observer.reachable else ["Redis is gone; this checkpoint was due now."]
     late = f"Due: {_clock(alarm.due)}, {spoken_duration(now - alarm.due)} ago"
-    body = "\n".join([why, *gone, "", *about, late, "", NEXT])
+    body = "\n".join([why, *outage, "", *about, late, "", NEXT])
     return Notice(
         key=f"{alarm.incident}-watchdog-{alarm.checkpoint or alarm.effect}-{alarm.due.timestamp():.0f}",
         dedup=f"{alarm.incident}-watchdog",
@@ -62,7 +65,7 @@ def overdue(alarm: Alarm, lookout: Observer, now: datetime) -> Notice | None:
 
 
 def down(why: str, since: datetime, ahead: tuple[Alarm, ...]) -> Notice:
-    """Tocsin as a whole does not work; `ahead` is what will not happen."""
+    """Notice that Tocsin is down; `ahead` are the next alarms, which will not fire."""
     waiting = [f"  {_clock(a.due)}  {a.incident}  {a.checkpoint or 'a message'}" for a in ahead]
     listed = ["", "What was due next:", *waiting] if waiting else []
     body = [f"{why}.", f"Since: {_clock(since)}", "", "Nobody is paged until it works again.", *listed]
@@ -70,20 +73,22 @@ def down(why: str, since: datetime, ahead: tuple[Alarm, ...]) -> Notice:
     return Notice(f"watchdog-down-{since.timestamp():.0f}", DOWN, letter, "P0", since)
 
 
-def back(since: datetime, now: datetime) -> Notice:
-    """It works again."""
+def recovered(since: datetime, now: datetime) -> Notice:
+    """Notice that Tocsin works again."""
     body = (
         f"It was down from {_clock(since)} to {_clock(now)}.\nWhat was due meanwhile is done now, and marked as late."
     )
-    return Notice(f"watchdog-back-{since.timestamp():.0f}", DOWN, Letter("Tocsin is back", body), "P0", now, ends=True)
+    return Notice(
+        f"watchdog-back-{since.timestamp():.0f}", DOWN, Letter("Tocsin is back", body), "P0", now, resolves=True
+    )
 
 
-def _missed(alarm: Alarm, incident: Incident | None, lookout: Observer) -> _Missed | None:
+def _missed(alarm: Alarm, incident: Incident | None, observer: Observer) -> _Missed | None:
     if incident is None:
         return _Missed("it cannot be read")
     if alarm.checkpoint:
         found = (c for c in incident.checkpoints if c.id == alarm.checkpoint)
-        return next((_of_checkpoint(c, incident, lookout) for c in found), _Missed("a checkpoint"))
+        return next((_missed_checkpoint(c, incident, observer) for c in found), _Missed("a checkpoint"))
     match incident.effect(alarm.effect):
         case PagePerson(page=n):
             return _Missed("a page that was not sent", (incident.page(n).person,))
@@ -93,18 +98,18 @@ def _missed(alarm: Alarm, incident: Incident | None, lookout: Observer) -> _Miss
             return None
 
 
-def _of_checkpoint(checkpoint: Checkpoint, incident: Incident, lookout: Observer) -> _Missed:
+def _missed_checkpoint(checkpoint: Checkpoint, incident: Incident, observer: Observer) -> _Missed:
     alone = incident.model_copy(update={"checkpoints": (checkpoint,)})
-    told = next(iter(upcoming(alone, lookout.roster)), None)
-    if told is None:
+    planned = next(iter(upcoming(alone, observer.roster)), None)
+    if planned is None:
         return _Missed(checkpoint.kind.replace("_", " "))
-    return _Missed(told.why, told.people or told.told)
+    return _Missed(planned.why, planned.people or planned.told)
 
 
-def _about(incident: Incident, missed: _Missed, lookout: Observer) -> Iterator[str]:
+def _details(incident: Incident, missed: _Missed, observer: Observer) -> Iterator[str]:
     yield f"Incident: {incident.severity} {title(incident)} ({incident.id})"
     yield f"Why: {missed.what}"
-    yield f"Should have paged: {', '.join(map(lookout.name, missed.people)) or 'nobody in person'}"
+    yield f"Should have paged: {', '.join(map(observer.name, missed.people)) or 'nobody in person'}"
     yield f"Declared: {_clock(incident.declared_at)}"
 
 

@@ -1,4 +1,4 @@
-"""What the watchdog sees: what is due when, and who is alive. It keeps the last good copy for when Redis is gone."""
+"""Read what is due and which parts are alive. The last good copy is kept for when Redis is down."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from escalation.storage import alarms as agenda
 from escalation.storage.indexes import ALARMS
 from escalation.storage.store import Store
 
-MOST = 1000  # alarms that are watched, the soonest first
+MAX_ALARMS = 1000  # watched, the soonest first
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Alarm:
 
     @property
     def incident(self) -> str:
+        """The incident's id."""
         kind, _, rest = self.member.partition(":")
         return rest.partition(":")[0] if kind == "c" else agenda.incident_of(rest)
 
@@ -45,37 +46,37 @@ class Alarm:
 
 
 class Observer:
-    """Reads, and changes nothing. `own` is this machine's clock; the server's is the one that counts."""
+    """Read-only view of the state in Redis. `local_clock` is this machine's clock; all times are by the server's."""
 
-    def __init__(self, store: Store, company: Company, own: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, company: Company, local_clock: Callable[[], datetime]) -> None:
         self._store = store
-        self._own = own
-        self._ahead = timedelta(0)
+        self._local_clock = local_clock
+        self._offset = timedelta(0)
         self._company = company
         self._directory, self._duty = Directory(), OncallState()
         self._incidents: dict[str, tuple[frozenset[str], Incident | None]] = {}
-        self._signs: dict[str, str] = {}
+        self._heartbeat_keys: dict[str, str] = {}
         self.reachable = False
         self.alarms: tuple[Alarm, ...] = ()
-        self.missing: tuple[str, ...] = ()
+        self.missing_parts: tuple[str, ...] = ()
 
-    def look(self) -> datetime:
-        """Take a new copy, or keep the old one while Redis is gone. The time, by the server's clock."""
+    def refresh(self) -> datetime:
+        """Read a new copy, or keep the old one while Redis is down. Returns the time by the server's clock."""
         try:
             now = self._store.now()
             self._read()
         except RedisError:
             self.reachable = False
-            return self._own() + self._ahead
-        self.reachable, self._ahead = True, now - self._own()
+            return self._local_clock() + self._offset
+        self.reachable, self._offset = True, now - self._local_clock()
         return now
 
     def incident(self, alarm: Alarm) -> Incident | None:
-        """As it stood at the last good look; None when it cannot be read."""
+        """An alarm's incident as of the last good copy; None when it cannot be read."""
         return self._incidents.get(alarm.incident, (frozenset(), None))[1]
 
-    def settled(self, alarm: Alarm) -> bool:
-        """Whether somebody has dealt with an alarm since the copy was taken."""
+    def is_handled(self, alarm: Alarm) -> bool:
+        """True if an alarm has been handled since the copy was read."""
         try:
             fresh = self._get(alarm.incident)
         except RedisError:
@@ -83,34 +84,35 @@ class Observer:
         return fresh is not None and alarm.member not in agenda.alarms(fresh)
 
     def roster(self, at: datetime) -> Roster:
-        """Who holds each role at an instant."""
+        """The holders of each role at an instant."""
         return roster(self._company, self._directory, at, self._duty)
 
     def name(self, person: str) -> str:
+        """What people call somebody; the member id when that is not known."""
         return self._directory.names.get(person, person)
 
     def address(self, person: str) -> str:
-        """Where somebody's mail goes; empty when that is not known."""
+        """Somebody's e-mail address; empty when that is not known."""
         return self._company.mail_of(person, self._directory)
 
     def _read(self) -> None:
-        found: Any = self._store.redis.zrange(ALARMS, 0, MOST - 1, withscores=True)
-        alarms = tuple(Alarm(str(m, "utf-8"), datetime.fromtimestamp(at, UTC)) for m, at in found)
+        members: Any = self._store.redis.zrange(ALARMS, 0, MAX_ALARMS - 1, withscores=True)
+        alarms = tuple(Alarm(str(m, "utf-8"), datetime.fromtimestamp(at, UTC)) for m, at in members)
         self._directory, self._duty = self._store.directory(), self._store.duty()
-        self._keep_incidents(alarms)
-        self.missing = self._dead()
+        self._read_changed_incidents(alarms)
+        self.missing_parts = self._find_missing_parts()
         self.alarms = alarms
 
-    def _keep_incidents(self, alarms: tuple[Alarm, ...]) -> None:
-        """Read those whose alarms have changed: whatever matters here changes one."""
+    def _read_changed_incidents(self, alarms: tuple[Alarm, ...]) -> None:
+        """Read only incidents whose alarms have changed: whatever matters here changes an alarm."""
         members: dict[str, set[str]] = {}
         for alarm in alarms:
             members.setdefault(alarm.incident, set()).add(f"{alarm.member} {alarm.due.timestamp()}")
-        kept = {}
+        incidents = {}
         for incident, now in members.items():
             known = self._incidents.get(incident)
-            kept[incident] = known if known and known[0] == now else (frozenset(now), self._get(incident))
-        self._incidents = kept
+            incidents[incident] = known if known and known[0] == now else (frozenset(now), self._get(incident))
+        self._incidents = incidents
 
     def _get(self, incident: str) -> Incident | None:
         try:
@@ -118,10 +120,10 @@ class Observer:
         except (KeyError, ValueError, TooNew):  # not there, broken, of another version
             return None
 
-    def _dead(self) -> tuple[str, ...]:
-        """The parts that nobody runs. All keys are only searched when a known sign of life is gone."""
+    def _find_missing_parts(self) -> tuple[str, ...]:
+        """The parts that nobody runs. All keys are scanned only when a known heartbeat is gone."""
         redis = self._store.redis
-        if set(self._signs) != set(PARTS) or redis.exists(*self._signs.values()) < len(PARTS):
+        if set(self._heartbeat_keys) != set(PARTS) or redis.exists(*self._heartbeat_keys.values()) < len(PARTS):
             keys = (str(key, "utf-8") for key in redis.scan_iter("tocsin:alive:*", count=500))
-            self._signs = {part: key for key in keys if (part := key.split(":")[2]) in PARTS}
-        return tuple(part for part in PARTS if part not in self._signs)
+            self._heartbeat_keys = {part: key for key in keys if (part := key.split(":")[2]) in PARTS}
+        return tuple(part for part in PARTS if part not in self._heartbeat_keys)
