@@ -1,1 +1,1 @@
-"""What is promised, measured: each benchmark starts the real program and looks at it from outside."""
+"""Benchmarks and the chaos test: they start the real program and measure it from observed."""

@@ -1,4 +1,4 @@
-"""People at the workspace's page, over HTTP as their browsers would: they look whether it worked, and try again."""
+"""Simulated people at the workspace's page, over HTTP like their browsers: they check the result and retry."""
 
 import asyncio
 import contextlib
@@ -17,8 +17,8 @@ from benchmarks.people import Act, Story, What
 
 Json = dict[str, Any]
 TRIES = 8
-LOOKS = 12  # times that somebody looks whether it worked before doing it again
-LOOK = 0.25  # seconds between looks
+POLLS = 12  # checks of the result before somebody retries
+POLL = 0.25  # seconds between checks
 GENERAL = "C0GENERAL1"
 TYPED: dict[What, str] = {
     "acknowledge": "ack {id}",
@@ -33,7 +33,7 @@ TYPED: dict[What, str] = {
 }
 BUTTONS = ("acknowledge", "start_fix", "fix_applied")
 CLOSED = ("resolved", "cancelled")
-# Whether somebody can see that it is done (or that it is too late for it).
+# True if an incident shows that the move was made (or is no longer possible).
 DONE: dict[What, Callable[[Json], bool]] = {
     "acknowledge": lambda i: i["acknowledgement"] is not None,
     "root_cause": lambda i: i["root_cause"] is not None,
@@ -48,31 +48,32 @@ DONE: dict[What, Callable[[Json], bool]] = {
 
 
 def _text(raw: Any) -> str:
-    """Redis hands out bytes; redis-py's types allow for clients that decode."""
+    """Decode a reply of Redis; redis-py's types allow for clients that do so themselves."""
     return str(raw, "utf-8")
 
 
 def member(key: str) -> str:
-    """`dana` -> the member id that the local workspace gives her."""
+    """Member id in the local workspace, from a key like `dana`."""
     return f"U0{key.upper():0<7}1"
 
 
 @dataclass
-class Books:
-    """The incidents as they stand in Redis, read by a client that takes no for an answer."""
+class IncidentReader:
+    """Read incidents from Redis; while Redis is down, reads give nothing."""
 
     redis: Redis
     by_title: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _known: set[str] = field(default_factory=set)
 
     async def incident(self, incident_id: str) -> Json | None:
+        """The stored document; None when it cannot be read."""
         with contextlib.suppress(RedisError):
             raw = await self.redis.get(f"tocsin:incident:{incident_id}")
             return json.loads(raw) if raw else None
         return None
 
     async def refresh(self) -> None:
-        """Learn of the incidents that are new."""
+        """Index new incidents by title."""
         with contextlib.suppress(RedisError):
             for raw in await self.redis.zrange("tocsin:incidents", 0, -1):
                 incident_id = _text(raw)
@@ -82,12 +83,13 @@ class Books:
                     self.by_title[found["facts"]["title"]].append(incident_id)
 
     async def stamps(self) -> dict[str, str]:
-        """Incident id -> the mark of its latest commit."""
+        """Incident id -> stamp of its latest commit."""
         await self.refresh()
         found = [await self.incident(i) for i in sorted(self._known)]
         return {i["id"]: i["stamp"] for i in found if i}
 
     async def open_ids(self) -> list[str]:
+        """Ids of the open incidents."""
         with contextlib.suppress(RedisError):
             return sorted(_text(raw) for raw in await self.redis.smembers("tocsin:open"))
         return []
@@ -95,21 +97,21 @@ class Books:
 
 @dataclass
 class People:
-    """Everybody at the workspace. One person does one thing at a time."""
+    """All simulated people. Each does one thing at a time."""
 
     web: httpx2.AsyncClient
-    books: Books
-    told: dict[str, bool] = field(default_factory=dict)
+    reader: IncidentReader
+    confirmed: dict[str, bool] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
-    _busy: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    _locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
-    async def live(self, stories: tuple[Story, ...], start: float) -> None:
-        """All stories, each at its time; `start` is in monotonic seconds."""
+    async def play_all(self, stories: tuple[Story, ...], start: float) -> None:
+        """Play all stories, each at its time; `start` is in monotonic seconds."""
         async with asyncio.TaskGroup() as lives:
             for story in stories:
-                lives.create_task(self._live(story, start))
+                lives.create_task(self._play(story, start))
 
-    async def _live(self, story: Story, start: float) -> None:
+    async def _play(self, story: Story, start: float) -> None:
         await asyncio.sleep(max(0.0, start + story.at - time.monotonic()))
         incident_id = await self._declare(story)
         for act in story.acts if incident_id else ():
@@ -119,26 +121,26 @@ class People:
     # Declaring ---------------------------------------------------------------------------------------------------
 
     async def _declare(self, story: Story) -> str:
-        """Its id; empty when it could not be declared for all the trying."""
-        self.told[story.title] = False
+        """Declare an incident, with retries. Returns its id; empty when that failed."""
+        self.confirmed[story.title] = False
         for _ in range(TRIES):
-            async with self._busy[story.by]:
-                self.told[story.title] |= await self._fill_in(story)
-            for _ in range(LOOKS):
-                if self.books.by_title.get(story.title):
+            async with self._locks[story.by]:
+                self.confirmed[story.title] |= await self._fill_in(story)
+            for _ in range(POLLS):
+                if self.reader.by_title.get(story.title):
                     self.done["declared"] += 1
-                    return self.books.by_title[story.title][0]
-                await asyncio.sleep(LOOK)
+                    return self.reader.by_title[story.title][0]
+                await asyncio.sleep(POLL)
             self.done["done again"] += 1
         self.done["declaration given up"] += 1
         return ""
 
     async def _fill_in(self, story: Story) -> bool:
-        """Whether the form was taken: whoever has one open goes on with that."""
+        """Fill in and submit the form, the one already open if any. True if it was accepted."""
         view = await self._view(story.by, story.title)
         if view is None:
             await self._post("command", story.by, channel=GENERAL, command="/incident", text=f"declare {story.title}")
-            view = await self._view(story.by, story.title, looks=LOOKS)
+            view = await self._view(story.by, story.title, polls=POLLS)
         if view is None:
             return False
         filled = {
@@ -152,23 +154,23 @@ class People:
     # Moves -------------------------------------------------------------------------------------------------------
 
     async def act(self, incident_id: str, act: Act) -> None:
-        """Do it, see whether it worked, do it again."""
+        """Make a move, check the result, retry."""
         for n in range(TRIES):
-            incident = await self.books.incident(incident_id)
+            incident = await self.reader.incident(incident_id)
             if incident and (DONE[act.what](incident) or incident["status"] in CLOSED):
                 self.done[act.what] += 1
                 return
             if incident:
                 self.done["done again"] += n > 0
-                async with self._busy[act.by]:
+                async with self._locks[act.by]:
                     await self._do(incident, act)
             await self._until(incident_id, act.what)
         self.done[f"{act.what} given up"] += 1
 
     async def _until(self, incident_id: str, what: What) -> None:
-        for _ in range(LOOKS):
-            await asyncio.sleep(LOOK)
-            incident = await self.books.incident(incident_id)
+        for _ in range(POLLS):
+            await asyncio.sleep(POLL)
+            incident = await self.reader.incident(incident_id)
             if incident and DONE[what](incident):
                 return
 
@@ -183,8 +185,8 @@ class People:
             await self._post("command", act.by, channel=GENERAL, command="/incident", text=text)
 
     async def _press(self, incident: Json, act: Act, card: Json) -> None:
-        shown = await self._get("thread", act.by, channel=card["channel"], ts=card["ts"])
-        message: Json = next((m for m in shown.get("messages", ()) if m["ts"] == card["ts"]), {"blocks": []})
+        thread = await self._get("thread", act.by, channel=card["channel"], ts=card["ts"])
+        message: Json = next((m for m in thread.get("messages", ()) if m["ts"] == card["ts"]), {"blocks": []})
         action = _button(message["blocks"], act.what)
         if action is None:
             return
@@ -197,16 +199,16 @@ class People:
         if view is None:
             text = TYPED["resolve"].format(id=incident_id)
             await self._post("command", by, channel=GENERAL, command="/incident", text=text)
-            view = await self._view(by, incident_id, looks=LOOKS)
+            view = await self._view(by, incident_id, polls=POLLS)
         if view is not None:
             await self._submit(by, view, {"summary": "It was the cache", "resolution": "We emptied it"})
 
     # The page ----------------------------------------------------------------------------------------------------
 
-    async def _view(self, by: str, about: str, looks: int = 1) -> Json | None:
-        """The form that somebody has open about an incident (by its title or id)."""
-        for n in range(looks):
-            await asyncio.sleep(LOOK if n else 0)
+    async def _view(self, by: str, about: str, polls: int = 1) -> Json | None:
+        """The open form of a person about an incident (by title or id), polled for."""
+        for n in range(polls):
+            await asyncio.sleep(POLL if n else 0)
             views = (await self._get("views", by)).get("views", ())
             found = next((v for v in views if about in json.dumps([v["private_metadata"], v["blocks"]])), None)
             if found:
@@ -249,15 +251,15 @@ def _filled(element: Json, answer: Any) -> Json:
             return {"type": kind, "value": answer}
 
 
-async def tidy(people: People) -> None:
-    """Resolve whatever is still open, each by somebody who may."""
+async def resolve_all(people: People) -> None:
+    """Resolve all open incidents, each by somebody who is permitted to."""
     async with asyncio.TaskGroup() as group:
-        for n, incident_id in enumerate(await people.books.open_ids()):
+        for n, incident_id in enumerate(await people.reader.open_ids()):
             group.create_task(_close(people, incident_id, n))
 
 
 async def _close(people: People, incident_id: str, n: int) -> None:
-    incident = await people.books.incident(incident_id)
+    incident = await people.reader.incident(incident_id)
     if incident:
         team = ("sofia", "sam") if incident["facts"]["security"] else ("dana", "omar", "mei", "lena", "bruno", "erik")
         await people.act(incident_id, Act(0.0, "resolve", team[n % len(team)], typed=True, twice=False))

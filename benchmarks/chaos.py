@@ -1,7 +1,7 @@
-"""Nothing lost, nothing doubled, never early: the real program under fire, and its books audited afterwards.
+"""Chaos test: run the real program while processes and Slack fail, then audit that no message was lost or doubled.
 
 `python -m benchmarks.chaos --seed 1 2 3` starts the server, the local workspace, several bots and several worker
-supervisors; people declare and handle incidents; every second something is killed or fails. See docs/chaos.md.
+supervisors; people declare and handle incidents; every second a process is killed or a call fails. See docs/chaos.md.
 """
 
 import argparse
@@ -27,22 +27,22 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from benchmarks import faults, history, people, report
-from benchmarks.acting import Books, People, tidy
-from benchmarks.count import Outside, Verdict, judge
+from benchmarks.acting import IncidentReader, People, resolve_all
+from benchmarks.count import Observations, Verdict, judge
 from benchmarks.crew import Crew, end, server_address
-from benchmarks.faults import Storm
+from benchmarks.faults import FaultInjector
 from escalation.processes import PARTS
 
-LATENCY = 0.3  # seconds that every call of Slack's takes
+LATENCY = 0.3  # seconds of every call of Slack's
 READY_WITHIN = 60.0  # seconds
 SHORT = (22.0, 10)  # seconds and incidents: some ten kills, one of Redis
-OVERTIME = 15.0  # seconds that people go on with their plans after the storm
-REST = 1.0  # seconds that nothing may be due before it counts as quiet
+OVERTIME = 15.0  # seconds that people go on with their plans after the last fault
+REST = 1.0  # seconds without anything due until the program counts as idle
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run is asked to do."""
+    """Parameters of one run."""
 
     seed: int
     seconds: float
@@ -53,8 +53,8 @@ class Run:
     paced: bool
     drain: float
 
-    def plans(self) -> tuple[tuple[faults.Blow, ...], tuple[people.Story, ...]]:
-        """The same for the same seed."""
+    def plans(self) -> tuple[tuple[faults.Fault, ...], tuple[people.Story, ...]]:
+        """Plan the faults and the stories. The same seed gives the same plans."""
         dice = random.Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
         return faults.plan(dice, self.seconds, (self.bots, self.supervisors)), people.plan(
             dice, self.seconds, self.incidents
@@ -63,13 +63,13 @@ class Run:
 
 @dataclass
 class Stage:
-    """The running program, and what is known of it from outside."""
+    """The running program, and what was observed from outside."""
 
     run: Run
     crew: Crew
     web: httpx2.AsyncClient
     redis: Redis
-    storm: Storm = field(init=False)
+    injector: FaultInjector = field(init=False)
     people: People = field(init=False)
     server: int = 0
     failed: Counter[str] = field(default_factory=Counter)
@@ -77,50 +77,50 @@ class Stage:
     _calls: int = 0
 
     def __post_init__(self) -> None:
-        self.storm = Storm(self.crew, self.web, lambda: self.server)
-        self.people = People(self.web, Books(self.redis))
+        self.injector = FaultInjector(self.crew, self.web, lambda: self.server)
+        self.people = People(self.web, IncidentReader(self.redis))
 
-    # What goes on beside ------------------------------------------------------------------------------------------
+    # Background tasks -------------------------------------------------------------------------------------------------
 
-    async def tend(self) -> None:
-        """Start again what died, and keep the server's files."""
-        self.crew.tend()
+    async def maintain(self) -> None:
+        """Restart dead processes, and keep the server's append-only files."""
+        self.crew.restart_dead()
         history.keep(self.crew.data, self.crew.folder / "history")
 
     async def watch_server(self) -> None:
-        """Which process the server is, and when it answers again after it was killed."""
+        """Track the server's process id, and the end of its outage after it was killed."""
         try:
             known = int((await self.redis.info("server"))["process_id"])
         except (RedisError, OSError):
             return
         if known != self.server:
             self.server = known
-            for span in self.storm.outages:
+            for span in self.injector.outages:
                 if span.what == "redis":
                     span.end = min(span.end, time.time())
 
-    async def forgive(self) -> None:
-        """Forget the debts that the program keeps with Slack's rate limits."""
+    async def clear_rate_limits(self) -> None:
+        """Clear the program's own state of Slack's rate limits, so that it does not pace its sends."""
         with contextlib.suppress(RedisError):
             if debts := await self.redis.keys("tocsin:pace:*"):
                 await self.redis.unlink(*debts)
 
-    async def listen_in(self) -> None:
-        """Which calls failed, and for which message."""
+    async def read_calls(self) -> None:
+        """Read new calls of the Web API, and record which failed, and for which delivery."""
         answer = await self.web.get("/control/calls", params={"after": self._calls})
         for call in answer.json()["calls"]:
-            if call["status"] is None:  # not answered yet: it is looked at the next time
+            if call["status"] is None:  # not answered yet: it is read the next time
                 break
             self._calls = call["n"]
-            self._write_down(call)
+            self._save_call(call)
             if not call["ok"] or call["status"] != 200:
                 self.failed[call["error"] or "connection cut"] += 1
                 metadata = call["args"].get("metadata")
                 if isinstance(metadata, dict):
                     self.failed_deliveries.add(metadata["event_payload"]["delivery"])
 
-    def _write_down(self, call: dict[str, Any]) -> None:
-        """Keep what a call was about, for whoever looks into a verdict."""
+    def _save_call(self, call: dict[str, Any]) -> None:
+        """Save a call's key arguments, to investigate a verdict with."""
         args, kept = call["args"], {name: call[name] for name in ("at", "method", "status", "error")}
         about = {
             name: args[name] for name in ("channel", "ts", "thread_ts", "metadata", "name", "user") if name in args
@@ -128,58 +128,58 @@ class Stage:
         with (self.crew.folder / "calls").open("a") as file:
             file.write(json.dumps(kept | about) + "\n")
 
-    # One after the other -----------------------------------------------------------------------------------------
+    # Steps of a run ----------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Start everything and wait until it can work."""
+        """Start everything and wait until it is ready."""
         self.crew.start("server", "workspace")
-        await until(self._answers)
-        await self.storm.control("limits", on=False)
-        await self.storm.control("latency", seconds=LATENCY)
-        self.crew.start(*(name for name in self.crew.hands if name not in ("server", "workspace")))
-        await until(self._staffed)
+        await until(self._is_reachable)
+        await self.injector.control("limits", on=False)
+        await self.injector.control("latency", seconds=LATENCY)
+        self.crew.start(*(name for name in self.crew.children if name not in ("server", "workspace")))
+        await until(self._is_complete)
 
-    async def _answers(self) -> bool:
+    async def _is_reachable(self) -> bool:
         with contextlib.suppress(RedisError, OSError, httpx2.HTTPError):
             return bool(await self.redis.ping()) and (await self.web.get("/control/faults")).is_success
         return False
 
-    async def _staffed(self) -> bool:
+    async def _is_complete(self) -> bool:
         with contextlib.suppress(RedisError):
             alive = await self.redis.keys("tocsin:alive:*")
             state = (await self.web.get("/control/state")).json()
             return len(alive) == len(PARTS) * self.run.supervisors and state["app"]["connections"] == self.run.bots
         return False
 
-    async def quiet(self) -> bool:
-        """Whether nothing is due and nothing waits to be sent."""
+    async def is_idle(self) -> bool:
+        """True if nothing is due and nothing waits to be sent."""
         with contextlib.suppress(RedisError):
             waiting: Any = await self.redis.zrange("tocsin:alarms", 0, -1, withscores=True)
             now = time.time()
             return not any(member.startswith(b"e:") or due < now - REST for member, due in waiting)
         return False
 
-    async def collect(self) -> Outside:
-        """What stands there in the end. Whatever could still change it has ended before."""
-        rested = time.time()
+    async def collect(self) -> Observations:
+        """Collect the final state, after everything that could still change it was stopped."""
+        settled_at = time.time()
         await asyncio.to_thread(end, self.crew.dismiss("bot", "supervisor"))
-        await self.listen_in()
-        outside = Outside(
+        await self.read_calls()
+        observed = Observations(
             workspace=(await self.web.get("/control/state")).json(),
             failed=frozenset(self.failed_deliveries),
-            outages=tuple(self.storm.outages),
-            told=dict(self.people.told),
-            stamps=await self.people.books.stamps(),
-            rested=rested,
+            outages=tuple(self.injector.outages),
+            confirmed=dict(self.people.confirmed),
+            stamps=await self.people.reader.stamps(),
+            settled_at=settled_at,
         )
-        outside.save(self.crew.folder / "outside.json")
-        return outside
+        observed.save(self.crew.folder / "outside.json")
+        return observed
 
 
-async def until(seen: Callable[[], Awaitable[bool]], within: float = READY_WITHIN) -> bool:
-    """Whether it came true in time."""
+async def until(condition: Callable[[], Awaitable[bool]], within: float = READY_WITHIN) -> bool:
+    """Wait for a condition. True if it came true within so many seconds."""
     deadline = time.monotonic() + within
-    while not await seen():
+    while not await condition():
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(0.2)
@@ -187,14 +187,14 @@ async def until(seen: Callable[[], Awaitable[bool]], within: float = READY_WITHI
 
 
 @contextlib.asynccontextmanager
-async def beside(*works: tuple[float, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
-    """Do these again and again for as long as the block lasts: (seconds between, what).
+async def repeatedly(*works: tuple[float, Callable[[], Awaitable[None]]]) -> AsyncIterator[None]:
+    """Repeat tasks for as long as the block lasts: (seconds between, task).
 
-    They are told to end and not cancelled: what is cancelled in the middle of a reply may never end.
+    They are told to end and not cancelled: a task cancelled in the middle of a reply may never end.
     """
     over = asyncio.Event()
 
-    async def again(every: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def repeat(every: float, work: Callable[[], Awaitable[None]]) -> None:
         while not over.is_set():
             await work()
             with contextlib.suppress(TimeoutError):
@@ -202,48 +202,48 @@ async def beside(*works: tuple[float, Callable[[], Awaitable[None]]]) -> AsyncIt
 
     async with asyncio.TaskGroup() as group:
         for every, work in works:
-            group.create_task(again(every, work))
+            group.create_task(repeat(every, work))
         try:
             yield
         finally:
             over.set()
 
 
-async def perform(run: Run, crew: Crew) -> tuple[Stage, Verdict]:
-    """One whole run, from the first process to the verdict."""
+async def execute(run: Run, crew: Crew) -> tuple[Stage, Verdict]:
+    """Execute a run, from the first process to the verdict."""
     redis = Redis.from_url(server_address(crew.data), socket_timeout=2, retry=Retry(NoBackoff(), 0))
     async with httpx2.AsyncClient(base_url=crew.slack, trust_env=False, timeout=30.0) as web, redis:
         stage = Stage(run, crew, web, redis)
-        works = [(0.05, stage.tend), (0.05, stage.watch_server), (0.25, stage.people.books.refresh)]
+        works = [(0.05, stage.maintain), (0.05, stage.watch_server), (0.25, stage.people.reader.refresh)]
         if not run.paced:
-            works.append((0.1, stage.forgive))
-        async with beside(*works):
+            works.append((0.1, stage.clear_rate_limits))
+        async with repeatedly(*works):
             await stage.open()
-            async with beside((10.0, stage.listen_in)):
-                await _fight(stage, time.monotonic())
-            outside = await stage.collect()
-    return stage, judge(crew.folder / "history", outside)
+            async with repeatedly((10.0, stage.read_calls)):
+                await _disturb(stage, time.monotonic())
+            observed = await stage.collect()
+    return stage, judge(crew.folder / "history", observed)
 
 
-async def _fight(stage: Stage, start: float) -> None:
-    blows, stories = stage.run.plans()
-    async with asyncio.TaskGroup() as fight:
-        fight.create_task(stage.storm.rage(blows, start))
-        fight.create_task(_live(stage, stories, start))
-    await stage.storm.calm()
+async def _disturb(stage: Stage, start: float) -> None:
+    planned, stories = stage.run.plans()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stage.injector.run(planned, start))
+        group.create_task(_play(stage, stories, start))
+    await stage.injector.clear()
     report.say(f"  {_since(start)}: the storm is over; whatever is open is resolved")
-    await tidy(stage.people)
+    await resolve_all(stage.people)
     report.say(f"  {_since(start)}: all is resolved; whatever waits to be sent is waited for")
-    if not await until(stage.quiet, stage.run.drain):
+    if not await until(stage.is_idle, stage.run.drain):
         report.say(f"  still not quiet after {stage.run.drain:g} s: what is not done counts as lost")
     report.say(f"  {_since(start)}: nothing is due any more")
 
 
-async def _live(stage: Stage, stories: tuple[people.Story, ...], start: float) -> None:
-    """People give up their plans soon after the storm: what they left open is resolved anyway."""
+async def _play(stage: Stage, stories: tuple[people.Story, ...], start: float) -> None:
+    """Play all stories, until soon after the last fault: incidents left open are resolved anyway."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(
-            stage.people.live(stories, start), stage.run.seconds + min(OVERTIME, stage.run.seconds / 3)
+            stage.people.play_all(stories, start), stage.run.seconds + min(OVERTIME, stage.run.seconds / 3)
         )
 
 
@@ -251,18 +251,18 @@ def _since(start: float) -> str:
     return f"{time.monotonic() - start:.0f} s"
 
 
-def once(run: Run, keep: bool) -> bool:
-    """Run, report, clean up; whether all was well."""
+def run_and_report(run: Run, keep: bool) -> bool:
+    """Execute a run, report, clean up. True if nothing was lost, doubled, early or left behind."""
     folder = Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
     crew = Crew(folder, run.bots, run.supervisors, run.speed)
     report.say(f"seed {run.seed}: {run.incidents} incidents in {run.seconds:g} s, plan {digest(run)}, in {folder}")
     try:
-        stage, verdict = asyncio.run(perform(run, crew))
+        stage, verdict = asyncio.run(execute(run, crew))
     finally:
         orphans = crew.stop()
     left = [f"process {o.pid} was left behind: {o.command}" for o in orphans]
     left += [f"port {port} is still taken" for port in crew.taken_ports()]
-    report.show(verdict, stage.storm, stage.people, stage.failed, crew, left)
+    report.show(verdict, stage.injector, stage.people, stage.failed, crew, left)
     good = verdict.sound and not left
     if good and not keep:
         shutil.rmtree(folder)
@@ -270,37 +270,40 @@ def once(run: Run, keep: bool) -> bool:
 
 
 def digest(run: Run) -> str:
-    """Tells one plan of faults and acts from another."""
+    """Short hash of a run's plans, to tell them apart."""
     return hashlib.sha256(repr(run.plans()).encode()).hexdigest()[:12]
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one run for each")
-    parser.add_argument("--minutes", type=float, default=3.0, help="how long the storm lasts")
+    parser.add_argument("--minutes", type=float, default=3.0, help="how long faults are injected")
     parser.add_argument("--incidents", type=int, default=90)
     parser.add_argument("--speed", type=float, default=120.0, help="how many times faster the policies' clocks run")
     parser.add_argument("--bots", type=int, default=2)
     parser.add_argument("--supervisors", type=int, default=2, help="each runs a ticker, a sweep and two workers")
-    parser.add_argument("--drain", type=float, default=300.0, help="seconds that may pass until all is done")
+    parser.add_argument(
+        "--drain", type=float, default=300.0, help="seconds to wait afterwards until everything is sent"
+    )
     parser.add_argument(
         "--paced", action="store_true", help="keep to Slack's rate limits: fewer incidents, longer drain"
     )
     parser.add_argument("--short", action="store_true", help="half a minute and few incidents, for the tests")
-    parser.add_argument("--keep", action="store_true", help="keep the folder of a run in which all was well, too")
+    parser.add_argument("--keep", action="store_true", help="keep the folder of a successful run too")
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when nothing was lost, doubled, early or left behind in any run."""
-    asked = options(arguments)
-    seconds, incidents = SHORT if asked.short else (asked.minutes * 60, asked.incidents)
+    """Execute all runs. Returns 0 if nothing was lost, doubled, early or left behind in any."""
+    chosen = options(arguments)
+    seconds, incidents = SHORT if chosen.short else (chosen.minutes * 60, chosen.incidents)
     results = [
-        once(
-            Run(seed, seconds, incidents, asked.speed, asked.bots, asked.supervisors, asked.paced, asked.drain),
-            asked.keep,
+        run_and_report(
+            Run(seed, seconds, incidents, chosen.speed, chosen.bots, chosen.supervisors, chosen.paced, chosen.drain),
+            chosen.keep,
         )
-        for seed in asked.seed
+        for seed in chosen.seed
     ]
     return 0 if all(results) else 1
 

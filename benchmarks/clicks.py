@@ -1,4 +1,4 @@
-"""How soon Slack is answered when many people click or type at once. Requests are signed and sent as Slack does."""
+"""Measure how soon Slack is acknowledged when many people click or type at once. Requests are signed like Slack's."""
 
 import asyncio
 import hashlib
@@ -15,14 +15,14 @@ from tocsin.config.settings import LOCAL_SIGNING_SECRET
 
 @dataclass(frozen=True)
 class Answered:
-    """Seconds to the acknowledgement of each request, and how long it took until all of them were there."""
+    """Seconds to the acknowledgement of each request, and of all."""
 
     each: tuple[float, ...]
     all: float
 
 
 def press(incident: str, person: str, team: str) -> bytes:
-    """A click on Acknowledge."""
+    """Request body of a click on Acknowledge."""
     action = {
         "type": "button",
         "action_id": str(Move.ACKNOWLEDGE),
@@ -46,7 +46,7 @@ def press(incident: str, person: str, team: str) -> bytes:
 
 
 def command(text: str, person: str, team: str) -> bytes:
-    """A typed `/incident ...`."""
+    """Request body of a typed `/incident ...`."""
     fields = {
         "command": "/incident",
         "text": text,
@@ -65,7 +65,7 @@ def command(text: str, person: str, team: str) -> bytes:
 
 
 def at_once(url: str, bodies: Iterable[bytes]) -> Answered:
-    """Send all of them at the same moment, each over a connection of its own that is open already."""
+    """Send all requests at the same moment, each over a connection of its own that is open already."""
     return asyncio.run(_at_once(url, [_request(url, body) for body in bodies]))
 
 

@@ -1,4 +1,4 @@
-"""Lost, doubled, early, late: what was committed in Redis against what stands in Slack."""
+"""Find lost, doubled, early and late messages: compare what was committed in Redis with what is in Slack."""
 
 import json
 import math
@@ -10,16 +10,16 @@ from typing import Any
 
 from benchmarks.faults import Span
 from benchmarks.history import states
-from benchmarks.witness import Ring, Witness
+from benchmarks.witness import Firing, Witness
 
 Json = dict[str, Any]
-GRACE = 3.0  # seconds between the last look and what counts as overdue
+GRACE = 3.0  # seconds that a checkpoint may be late at the end of a run before it counts as lost
 EVENT = "tocsin_delivery"
 
 
 @dataclass(frozen=True)
 class Lateness:
-    """How long something took: from `start` to `end`, in epoch seconds."""
+    """One measured latency, from `start` to `end` in epoch seconds. `disturbed`: an outage or fault overlapped it."""
 
     what: str
     start: float
@@ -28,12 +28,13 @@ class Lateness:
 
     @property
     def seconds(self) -> float:
+        """The latency in seconds."""
         return max(0.0, self.end - self.start)
 
 
 @dataclass
 class Verdict:
-    """What the witnesses say."""
+    """Result of the audit: counts, findings and latencies."""
 
     incidents: int = 0
     commits: int = 0
@@ -46,62 +47,64 @@ class Verdict:
 
     @property
     def sound(self) -> bool:
+        """True if nothing was lost, doubled or early."""
         return not (self.lost or self.doubled or self.early)
 
 
 @dataclass(frozen=True)
-class Outside:
-    """What was seen from outside: the workspace, failed calls by delivery, outages, and what people were told.
+class Observations:
+    """State seen from outside: the workspace, failed deliveries, outages, and what people read.
 
-    `told` maps the title of each declaration to whether the person read that it was declared, `stamps` each incident
-    to the mark of its latest commit. `rested` is when everything had come to rest, in epoch seconds: what was decided
-    after it, while the workers ended, waits for the next start and is not lost.
+    `confirmed` maps the title of each declaration to whether the person read that it was declared, `stamps` each
+    incident to the stamp of its latest commit. `settled_at` is when nothing was due any more, in epoch seconds: effects
+    decided later, while the workers ended, wait for the next start and are not lost.
     """
 
     workspace: Json
     failed: frozenset[str]
     outages: tuple[Span, ...]
-    told: dict[str, bool]
+    confirmed: dict[str, bool]
     stamps: dict[str, str]
-    rested: float
+    settled_at: float
 
     def save(self, path: Path) -> None:
-        """Keep it beside the history, so that a verdict can be looked into."""
+        """Save it beside the history, so that a verdict can be investigated."""
         path.write_text(json.dumps(asdict(self), default=list))
 
 
-def judge(kept: Path, outside: Outside) -> Verdict:
-    """The verdict on the history that was kept in a folder."""
-    return judged(states(kept), outside)
+def judge(folder: Path, observed: Observations) -> Verdict:
+    """Audit the history saved in a folder."""
+    return judged(states(folder), observed)
 
 
-def judged(history: Iterable[tuple[str, Json]], outside: Outside) -> Verdict:
-    """The verdict on every commit that there was, oldest first."""
+def judged(history: Iterable[tuple[str, Json]], observed: Observations) -> Verdict:
+    """Audit every commit, oldest first."""
     witnesses, verdict = read(history)
     verdict.incidents = len(witnesses)
-    posted = deliveries(outside.workspace)
+    posted = deliveries(observed.workspace)
     for witness in witnesses.values():
-        _checkpoints(verdict, witness, outside.outages, outside.rested)
-        _messages(verdict, witness, posted, outside)
-    _rooms(verdict, witnesses, outside.workspace)
+        _checkpoints(verdict, witness, observed.outages, observed.settled_at)
+        _messages(verdict, witness, posted, observed)
+    _rooms(verdict, witnesses, observed.workspace)
     _strangers(verdict, witnesses, posted)
-    _declarations(verdict, witnesses, outside.told)
+    _declarations(verdict, witnesses, observed.confirmed)
     seen = {incident: witness.last["stamp"] for incident, witness in witnesses.items()}
-    verdict.lost += [f"the history of {i} is not whole" for i, mark in outside.stamps.items() if seen.get(i) != mark]
+    verdict.lost += [f"the history of {i} is not whole" for i, mark in observed.stamps.items() if seen.get(i) != mark]
     return verdict
 
 
 def read(history: Iterable[tuple[str, Json]]) -> tuple[dict[str, Witness], Verdict]:
+    """Feed each incident's commits to a witness of its own, and count them."""
     witnesses: dict[str, Witness] = {}
     verdict = Verdict()
     for incident, document in history:
         verdict.commits += 1
-        witnesses.setdefault(incident, Witness(incident)).see(document)
+        witnesses.setdefault(incident, Witness(incident)).add_state(document)
     return witnesses, verdict
 
 
 def deliveries(workspace: Json) -> dict[str, list[float]]:
-    """Delivery id -> the time of each message that carries it."""
+    """Delivery id -> times of the messages that carry it, in epoch seconds."""
     found: dict[str, list[float]] = {}
     for message in (m for there in workspace["messages"].values() for m in there):
         metadata = message.get("metadata") or {}
@@ -112,41 +115,41 @@ def deliveries(workspace: Json) -> dict[str, list[float]]:
 
 def _checkpoints(verdict: Verdict, witness: Witness, outages: tuple[Span, ...], now: float) -> None:
     verdict.lost += witness.lost + witness.overdue(now - GRACE) + witness.unsent_pages()
-    verdict.doubled += witness.doubled + witness.said_twice()
-    verdict.fired += len(witness.rings)
-    verdict.early += [_early(ring) for ring in witness.rings if ring.early]
+    verdict.doubled += witness.doubled + witness.duplicate_entries()
+    verdict.fired += len(witness.firings)
+    verdict.early += [_early(firing) for firing in witness.firings if firing.early]
     redis = [span for span in outages if span.what == "redis"]
-    for ring in witness.rings:
-        disturbed = any(span.touches(ring.due, ring.at) for span in redis)
-        verdict.times.append(Lateness("due -> decided", ring.due, ring.at, disturbed))
+    for firing in witness.firings:
+        disturbed = any(span.touches(firing.due, firing.at) for span in redis)
+        verdict.times.append(Lateness("due -> decided", firing.due, firing.at, disturbed))
 
 
-def _early(ring: Ring) -> str:
-    return f"{ring.incident}: {ring.checkpoint} fired {ring.planned - ring.at:.6f} s early"
+def _early(firing: Firing) -> str:
+    return f"{firing.incident}: {firing.checkpoint} fired {firing.planned - firing.at:.6f} s early"
 
 
-def _messages(verdict: Verdict, witness: Witness, posted: dict[str, list[float]], outside: Outside) -> None:
+def _messages(verdict: Verdict, witness: Witness, posted: dict[str, list[float]], observed: Observations) -> None:
     for message in witness.messages.values():
         times = posted.get(message.effect, [])
         name = f"{message.effect} ({message.kind})"
         if len(times) > 1:
             verdict.doubled.append(f"{name} stands {len(times)} times in Slack")
-        if not times and not message.excuse and (message.gone or message.at < outside.rested):
-            verdict.lost.append(f"{name} is not in Slack" if message.gone else f"{name} was never sent")
+        if not times and not message.excuse and (message.settled or message.at < observed.settled_at):
+            verdict.lost.append(f"{name} is not in Slack" if message.settled else f"{name} was never sent")
         if times and times[0] < message.at:
             verdict.early.append(f"{name} was sent {message.at - times[0]:.6f} s before it was decided")
         verdict.sent[message.kind] += bool(times)
         if times:
             kind = "page" if message.kind == "page" else "other message"
-            disturbed = message.effect in outside.failed
-            disturbed = disturbed or any(span.touches(message.at, times[0]) for span in outside.outages)
+            disturbed = message.effect in observed.failed
+            disturbed = disturbed or any(span.touches(message.at, times[0]) for span in observed.outages)
             verdict.times.append(Lateness(f"{kind}: decided -> in Slack", message.at, times[0], disturbed))
-    left = (effect for effect, at in witness.other_effects.items() if at < outside.rested)
+    left = (effect for effect, at in witness.other_effects.items() if at < observed.settled_at)
     verdict.lost += [f"{effect} was never carried out" for effect in left]
 
 
 def _rooms(verdict: Verdict, witnesses: dict[str, Witness], workspace: Json) -> None:
-    """Each war room belongs to an incident: none was made twice because an answer got lost."""
+    """Find war rooms that belong to no incident: made twice because a reply was lost."""
     last = [w.last for w in witnesses.values()]
     known = {r["channel"] for doc in last for r in (doc["room"], *doc["old_rooms"]) if r}
     rooms = [c for c in workspace["channels"] if str(c.get("name", "")).startswith("inc-")]
@@ -155,20 +158,21 @@ def _rooms(verdict: Verdict, witnesses: dict[str, Witness], workspace: Json) -> 
 
 
 def _strangers(verdict: Verdict, witnesses: dict[str, Witness], posted: dict[str, list[float]]) -> None:
-    """Every message of an incident was decided in a commit that still stands."""
+    """Find messages of incidents that no commit decided."""
     decided = {effect for witness in witnesses.values() for effect in witness.messages}
     verdict.doubled += [
         f"{d} was sent, and nobody decided it" for d in posted if d.startswith("INC-") and d not in decided
     ]
 
 
-def _declarations(verdict: Verdict, witnesses: dict[str, Witness], told: dict[str, bool]) -> None:
+def _declarations(verdict: Verdict, witnesses: dict[str, Witness], confirmed: dict[str, bool]) -> None:
     titles = Counter(w.last["facts"]["title"] for w in witnesses.values())
     verdict.doubled += [f"'{title}' was declared {n} times" for title, n in titles.items() if n > 1]
-    verdict.lost += [f"'{title}' was declared and is not there" for title, sure in told.items() if sure > titles[title]]
+    lost = [title for title, sure in confirmed.items() if sure > titles[title]]
+    verdict.lost += [f"'{title}' was declared and is not there" for title in lost]
 
 
 def percentile(sample: Iterable[float], share: float) -> float:
-    """The smallest value that at least this share of the sample does not exceed; nan of nothing."""
+    """The nearest-rank percentile of a sample; nan if it is empty."""
     ordered = sorted(sample)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan

@@ -1,4 +1,4 @@
-"""The real program's processes, as an operator would start them, and the way to kill any of them."""
+"""Start the real program's processes as an operator would, restart them, and kill any of them."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ from tocsin.config.settings import EXAMPLE_CONFIG, Environment
 from tocsin.run import embedded, lifeline
 
 ROOT = Path(__file__).parent.parent
-RESTART = 0.1  # seconds until a dead process is started again: what the program's own supervisor waits at first
-PATIENCE = 15.0  # seconds that processes get to end when told
+RESTART = 0.1  # seconds until a dead process is restarted: the first delay of the program's own supervisor
+GRACE = 15.0  # seconds between SIGTERM and SIGKILL
 POLICIES = ("kars", "beauty")
 # One company for both policies: the roles of either, and business hours at all times.
 ROLES = {"engineering_team": ["mei", "bruno"], "cto": "carla", "ceo": "victor"}
@@ -36,8 +36,8 @@ class Process:
 
 
 @dataclass
-class Hand:
-    """One process that we start, and start again when it dies."""
+class Child:
+    """A process that is restarted when it dies."""
 
     name: str
     argv: tuple[str, ...]
@@ -54,7 +54,7 @@ class Crew:
     bots: int
     supervisors: int
     speed: float
-    hands: dict[str, Hand] = field(default_factory=dict)
+    children: dict[str, Child] = field(default_factory=dict)
     restarts: int = 0
     seen: dict[int, str] = field(default_factory=dict)
 
@@ -78,7 +78,7 @@ class Crew:
         return f"http://127.0.0.1:{self.ports[0]}"
 
     def _config(self, n: int) -> str:
-        """Bots take turns with the policies; who is on call is the same in all of them."""
+        """Configuration of the nth bot: the policies alternate, the rotations are the same."""
         return str(self.folder / f"{POLICIES[(n - 1) % len(POLICIES)]}.yml")
 
     def _add(self, name: str, *argv: str, **own: str) -> None:
@@ -89,104 +89,110 @@ class Crew:
             "TOCSIN_SPEED": str(self.speed),
             "LOG_LEVEL": "WARNING",
             "PYTHONPATH": str(ROOT),
-            lifeline.VARIABLE: "stdin",  # none outlives us, whatever ends us
+            lifeline.VARIABLE: "stdin",  # none outlives this process
         }
-        self.hands[name] = Hand(name, argv, environment | own)
+        self.children[name] = Child(name, argv, environment | own)
 
-    # Life --------------------------------------------------------------------------------------------------------
+    # Start -------------------------------------------------------------------------------------------------------
 
     def start(self, *names: str) -> None:
+        """Start processes by name."""
         for name in names:
-            self._spawn(self.hands[name])
+            self._spawn(self.children[name])
 
-    def tend(self) -> None:
-        """Start again what has died."""
-        for hand in self.hands.values():
-            if hand.process is None or hand.process.poll() is None:
+    def restart_dead(self) -> None:
+        """Restart dead processes, each after a short delay."""
+        for child in self.children.values():
+            if child.process is None or child.process.poll() is None:
                 continue
-            if not hand.died:
-                hand.died = time.monotonic()
-            elif time.monotonic() - hand.died > RESTART:
+            if not child.died:
+                child.died = time.monotonic()
+            elif time.monotonic() - child.died > RESTART:
                 self.restarts += 1
-                self._spawn(hand)
+                self._spawn(child)
 
-    def _spawn(self, hand: Hand) -> None:
+    def _spawn(self, child: Child) -> None:
         with (self.folder / "output").open("ab") as output:
-            hand.process = subprocess.Popen(  # noqa: S603 - this Python with arguments of our own
-                [sys.executable, "-m", *hand.argv],
+            child.process = subprocess.Popen(  # noqa: S603 - this Python with arguments of our own
+                [sys.executable, "-m", *child.argv],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 cwd=self.folder,
-                env=hand.environment,
+                env=child.environment,
                 start_new_session=True,
             )
-        hand.died = 0.0
+        child.died = 0.0
 
-    # Death -------------------------------------------------------------------------------------------------------
+    # Kill --------------------------------------------------------------------------------------------------------
 
     def kill(self, name: str) -> bool:
-        """kill -9: of a bot or a supervisor, or of a part ("ticker of supervisor 1"). Whether there was one."""
+        """kill -9 a bot, a supervisor or a part ("ticker of supervisor 1"). True if it was running."""
         part, _, owner = name.rpartition(" of ")
-        process = self.hands[owner].process
+        process = self.children[owner].process
         if process is None or process.poll() is not None:
             return False
         pid = self._part(process.pid, part) if part else process.pid
-        return pid is not None and killed(pid)
+        return pid is not None and kill_process(pid)
 
     def kill_redis(self, known_pid: int) -> bool:
-        return killed(known_pid)
+        """kill -9 the server. True if it was running."""
+        return kill_process(known_pid)
 
     def _part(self, supervisor: int, part: str) -> int | None:
-        family = self.look()
+        family = self.list_processes()
         return next((p.pid for p in family if p.parent == supervisor and p.command == f"tocsin worker {part}"), None)
 
-    def look(self) -> list[Process]:
-        """Every process of ours that is there now; they are remembered, so that none is left behind."""
+    def list_processes(self) -> list[Process]:
+        """All our running processes, grandchildren too; they are remembered, to find orphans at the end."""
         everything = processes()
-        ours = {h.process.pid for h in self.hands.values() if h.process}
+        ours = {h.process.pid for h in self.children.values() if h.process}
         family = [p for p in everything if p.pid in ours or p.parent in ours or str(self.data) in p.command]
         self.seen |= {p.pid: p.command for p in family}
         return family
 
     def dismiss(self, *kinds: str) -> list["subprocess.Popen[bytes]"]:
-        """Whoever of these is at work, to be ended: nobody starts them again from here on."""
-        self.look()
-        going = [name for name in self.hands if name.split()[0] in kinds]
-        dismissed = [self.hands.pop(name).process for name in going]
+        """Running processes of these kinds, for the caller to end; they are not restarted any more."""
+        self.list_processes()
+        names = [name for name in self.children if name.split()[0] in kinds]
+        dismissed = [self.children.pop(name).process for name in names]
         return [process for process in dismissed if process]
 
     def stop(self) -> list[Process]:
-        """End everything, the server last; gives the orphans: what is still there although it was told to end."""
+        """End everything, the server last. Returns orphans: processes that were still running, and were killed."""
         end(self.dismiss("bot", "supervisor"))
         end(self.dismiss("workspace", "server"))
         left = [p for p in processes() if self.seen.get(p.pid) == p.command]
         for orphan in left:
-            killed(orphan.pid)
+            kill_process(orphan.pid)
         return left
 
     def taken_ports(self) -> list[int]:
+        """Our ports that are still in use."""
         return [port for port in self.ports if not is_free(port)]
 
 
 def company(policy: str) -> dict[str, object]:
-    """The shipped example under one of the two policies, with every public channel."""
+    """The shipped example configuration with one of the two policies, not restricted to some public channels."""
     example = yaml.safe_load(EXAMPLE_CONFIG.read_text())
     example.pop("public_channels", None)
     return {**example, "policy": policy, "roles": example["roles"] | ROLES, "calendar": CALENDAR}
 
 
 def server_address(data: Path) -> str:
+    """URL of the embedded server of a data folder."""
     return embedded.url(data)
 
 
 def processes() -> list[Process]:
+    """All processes of this machine, zombies left out."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)  # noqa: S607 - wherever this system has it
     rows = (line.split(maxsplit=3) for line in listed.stdout.splitlines())
     return [Process(int(r[0]), int(r[1]), r[3]) for r in rows if len(r) == 4 and not r[2].startswith("Z")]
 
 
-def killed(pid: int) -> bool:
+def kill_process(pid: int) -> bool:
+    """kill -9 a process. False if there is none."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
         return True
@@ -194,11 +200,11 @@ def killed(pid: int) -> bool:
 
 
 def end(started: list["subprocess.Popen[bytes]"]) -> None:
-    """SIGTERM, and SIGKILL for the whole group of what does not end."""
+    """Send SIGTERM, and SIGKILL to the process group of those that do not end."""
     for process in started:
         if process.poll() is None:
             process.terminate()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + GRACE
     for process in started:
         try:
             process.wait(max(0.1, deadline - time.monotonic()))
@@ -210,5 +216,6 @@ def end(started: list["subprocess.Popen[bytes]"]) -> None:
 
 
 def lines(path: Path) -> Iterator[str]:
+    """Lines of a file, whatever bytes it holds."""
     with path.open(errors="replace") as file:
         yield from file

@@ -1,7 +1,7 @@
-"""Many open incidents in the state that they would have reached by themselves, with nothing left to send.
+"""Create many open incidents whose next checkpoint is due at a given time, with nothing left to send.
 
-They are told through `decide` like any other, on a clock of their own, and stored through the store: a checkpoint that
-is due in ten seconds belongs to an incident that was declared an hour before that.
+They go through `decide` like any other, on a simulated clock, and are saved through the store: a checkpoint that is due
+in ten seconds belongs to an incident that was declared an hour before that.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ TEMPLATE = "INC-00000000-000"
 
 
 class Crowd:
-    """Incidents of the shipped example company, whose cards really stand in the workspace."""
+    """Open incidents of the shipped example company, with real cards in the workspace."""
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
@@ -38,37 +38,37 @@ class Crowd:
         self._posted: dict[str, tuple[str, str]] = {}
 
     def due_at(self, due: datetime, number: int = 1) -> list[str]:
-        """Incidents whose next checkpoint is due then, told once and copied; their ids."""
+        """Create incidents whose next checkpoint is due then: one is built, the others are copies; their ids."""
         return self._store(due, number) if number else []
 
     def paging_at(self, due: datetime) -> str:
-        """A P0 that nobody acknowledged, whose backup is paged then."""
+        """Create an unacknowledged P0 whose backup is paged then. Returns its id."""
         return self._store(due, 1, "P0", pages=True)[0]
 
-    def there(self, number: int) -> list[str]:
-        """Open incidents whose next checkpoint is due tomorrow."""
+    def idle(self, number: int) -> list[str]:
+        """Create open incidents whose next checkpoint is due tomorrow. Returns their ids."""
         return self.due_at(datetime.now(UTC) + FAR, number)
 
     def _store(self, due: datetime, number: int, severity: str = "P2", *, pages: bool = False) -> list[str]:
-        told = self._told(TEMPLATE, severity, due, pages).model_dump_json()
+        built = self._build(TEMPLATE, severity, due, pages).model_dump_json()
         day = f"{due:%Y%m%d}"
 
         def make(name: str) -> Incident:
-            return Incident.model_validate_json(told.replace(TEMPLATE, name))
+            return Incident.model_validate_json(built.replace(TEMPLATE, name))
 
         return [self.store.declare(day, "", make).id for _ in range(number)]
 
-    def _told(self, name: str, severity: str, due: datetime, pages: bool) -> Incident:
-        """Declared so long ago that its next checkpoint is due at `due`: the first one, or the first one that pages."""
-        trial = self._until(self._born(name, severity, due), pages)
-        told = self._until(self._born(name, severity, due - (min(alarms(trial).values()) - due)), pages)
-        assert min(alarms(told).values()) == due, "this severity counts in business hours: take another"
-        return told
+    def _build(self, name: str, severity: str, due: datetime, pages: bool) -> Incident:
+        """Build an incident declared so long ago that its first checkpoint, or first that pages, is due at `due`."""
+        trial = self._until(self._declare(name, severity, due), pages)
+        built = self._until(self._declare(name, severity, due - (min(alarms(trial).values()) - due)), pages)
+        assert min(alarms(built).values()) == due, "this severity counts in business hours: take another"
+        return built
 
-    def _born(self, name: str, severity: str, at: datetime) -> Incident:
+    def _declare(self, name: str, severity: str, at: datetime) -> Incident:
         facts = Facts(title="Checkout is slow", impact="Some customers wait")
         event = Declare(by="UPAULA", facts=facts, terms=self.service.terms(Severity(severity), facts, at))
-        return self._settled(declare(name, event, at, self._roster), at)
+        return self._deliver_all(declare(name, event, at, self._roster), at)
 
     def _until(self, incident: Incident, pages: bool) -> Incident:
         while pages:
@@ -76,11 +76,11 @@ class Crowd:
             fired = decide(incident, CheckpointDue(checkpoint=""), due, self._roster)
             if any(isinstance(e, SendPage) and fired.page(e.page).tier > 1 for e in fired.effects):
                 break
-            incident = self._settled(fired, due)
+            incident = self._deliver_all(fired, due)
         return incident
 
-    def _settled(self, incident: Incident, at: datetime) -> Incident:
-        """Everything that was to be sent has been."""
+    def _deliver_all(self, incident: Incident, at: datetime) -> Incident:
+        """Deliver all pending effects."""
         while incident.effects:
             incident = decide(incident, self._outcome(incident, incident.effects[0]), at, self._roster)
         return incident
@@ -94,7 +94,7 @@ class Crowd:
         return Delivered(effect=effect.id, channel=channel, ts=ts, face=incident.face, person=person)
 
     def _message(self, where: str) -> tuple[str, str]:
-        """A message that stands for all cards of one place: a channel's name, or a person."""
+        """Post one message that serves as the card of all incidents in a place: a channel's name, or a person."""
         if where not in self._posted:
             channel = self._channel(where)
             self._posted[where] = (channel, self._rig.slack_call("chat.postMessage", channel=channel, text="A")["ts"])
@@ -112,6 +112,6 @@ class Crowd:
 
 
 def spread(first: datetime, number: int, seconds: float) -> Iterator[datetime]:
-    """Instants at even distances, none of them at a whole second."""
+    """Yield instants at even distances, none of them at a whole second."""
     for n in range(number):
         yield first + timedelta(seconds=seconds * n / number, microseconds=137_000)

@@ -1,4 +1,4 @@
-"""The least that can answer Slack over HTTP: a Bolt app that acknowledges everything and does nothing.
+"""A minimal Bolt app over HTTP that acknowledges everything and does nothing: the floor for clicks.
 
 `python -m benchmarks.empty_bolt PORT API_URL`.
 """
@@ -19,6 +19,7 @@ from tocsin.config.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET
 
 
 def build(api_url: str) -> Starlette:
+    """Build the app."""
     client = AsyncWebClient(token=LOCAL_BOT_TOKEN, base_url=api_url)
     app = AsyncApp(client=client, signing_secret=LOCAL_SIGNING_SECRET)
 

@@ -1,6 +1,6 @@
-"""The least that can do it: a loop that sleeps until something is due, claims it, and writes down that it ran.
+"""Floors: a loop that sleeps until something is due, claims it, and records that it ran; and an empty Bolt app.
 
-`python -m benchmarks.floors SOCKET` runs the loop. Nothing is decided in it and nobody is told.
+`python -m benchmarks.floors SOCKET` runs the loop. It decides nothing and sends nothing.
 """
 
 import sys
@@ -20,7 +20,7 @@ LONGEST_SLEEP = 0.1
 
 
 def lateness(number: int, seconds: float) -> list[float]:
-    """Seconds from each due time to its claim, over `seconds` (0: all at one instant)."""
+    """Measure the seconds from each due time to its claim, spread over `seconds` (0: all at one instant)."""
     with server() as socket, process(sys.executable, "-m", "benchmarks.floors", str(socket)):
         redis = client(socket)
         wait_until(lambda: redis.exists("ready"), "the claim loop")
@@ -33,7 +33,7 @@ def lateness(number: int, seconds: float) -> list[float]:
 
 
 def loop(redis: Redis) -> None:
-    """Until it is killed."""
+    """Claim what is due, until the process is killed."""
     redis.set("ready", 1)
     while True:
         now = time.time()
@@ -58,7 +58,7 @@ def _claim(redis: Redis, due: list[bytes]) -> None:
 
 @contextmanager
 def empty_bolt(rig: Rig) -> Iterator[str]:
-    """An app that acknowledges everything and does nothing; its address."""
+    """Run the empty Bolt app during the block; yields its URL."""
     port = free_port()
     argv = (sys.executable, "-m", "benchmarks.empty_bolt", str(port), f"{rig.workspace}/api/")
     with process(*argv):

@@ -1,7 +1,7 @@
-"""Every state that every incident was ever committed in, in order: read from the server's append-only files.
+"""Read every committed state of every incident, in order, from the server's append-only files.
 
-The server drops a file once it has rewritten it; a hard link keeps it. What a crash cut off, the server cuts off its
-file when it starts again, so what stands there is what was really committed.
+The server deletes a file once it has rewritten it; a hard link keeps it. When it restarts after a crash it truncates an
+incomplete command, so the files hold exactly what was committed.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ _PREFIX = b"tocsin:incident:"
 
 
 def keep(data: Path, kept: Path) -> None:
-    """Link the files that are new. To be called more often than the server rewrites."""
+    """Link new files. Call this more often than the server rewrites."""
     kept.mkdir(exist_ok=True)
     for path in (data / "appendonlydir").glob("*.incr.aof"):
         with contextlib.suppress(FileExistsError, FileNotFoundError):
@@ -24,7 +24,7 @@ def keep(data: Path, kept: Path) -> None:
 
 
 def states(kept: Path) -> Iterator[tuple[str, Json]]:
-    """(incident id, document) for every commit, oldest first."""
+    """Yield (incident id, document) for every commit, oldest first."""
     for path in sorted(kept.glob("*.incr.aof"), key=_number):
         with path.open("rb") as file:
             for command in _commands(file):
@@ -33,12 +33,12 @@ def states(kept: Path) -> Iterator[tuple[str, Json]]:
 
 
 def _number(path: Path) -> int:
-    """`appendonly.aof.12.incr.aof` -> 12."""
+    """Sequence number of a file: `appendonly.aof.12.incr.aof` -> 12."""
     return int(path.name.split(".")[-3])
 
 
 def _commands(file: IO[bytes]) -> Iterator[list[bytes]]:
-    """The commands in a file: https://valkey.io/topics/protocol. A last one that is cut off never was answered."""
+    """Yield the commands of a file: https://valkey.io/topics/protocol. An incomplete last one was not acknowledged."""
     while head := file.readline():
         if head.startswith(b"#"):
             continue

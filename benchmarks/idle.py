@@ -1,4 +1,4 @@
-"""What open incidents cost while nothing happens: processor, memory, Redis; and how long a start takes."""
+"""Measure the cost of open incidents while nothing is due (processor, memory, Redis), and the start-up time."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ from benchmarks.rig import Rig, answers, busy, process, resident, wait_until
 
 @dataclass(frozen=True)
 class Cost:
-    """`processor` is the share of one core that all parts take together; `commands` are Redis's, a second."""
+    """Cost at rest. `processor` is all parts' share of one core, `commands` are Redis's a second, `memory` bytes."""
 
     processor: float
     commands: float
@@ -20,20 +20,20 @@ class Cost:
 
 
 def cost(rig: Rig, seconds: float) -> Cost:
-    """Watch for so many seconds in which nothing is due."""
-    before, asked = _busy(rig), _commands(rig)
+    """Measure the cost over so many seconds in which nothing is due."""
+    before, commands = _busy(rig), _commands(rig)
     time.sleep(seconds)
     memory = sum(resident(pid) for pid in rig.parts.values())
-    return Cost((_busy(rig) - before) / seconds, (_commands(rig) - asked) / seconds, memory)
+    return Cost((_busy(rig) - before) / seconds, (_commands(rig) - commands) / seconds, memory)
 
 
 def stored(rig: Rig) -> int:
-    """Bytes that Redis holds."""
+    """Bytes of data in Redis."""
     return int(rig.redis.info("memory")["used_memory_dataset"])
 
 
 def start(rig: Rig) -> float:
-    """Seconds from `tocsin run` on an empty folder until it is ready to work."""
+    """Measure the seconds from `tocsin run` on an empty folder until it is ready."""
     web, page = free_port(), free_port()
     secrets = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_API_URL", "REDIS_URL")
     with TemporaryDirectory(prefix="tocsin-bench-") as folder:

@@ -1,7 +1,7 @@
-"""How fast Tocsin is, as ratios to a floor of the same run, with other schedulers beside it: `make bench`.
+"""Measure Tocsin's speed as ratios to a floor of the same run, beside other schedulers: `make bench`.
 
-A busy machine slows the floor down as well, so the ratio can be read where the seconds cannot. Where something is done
-in rounds, the figure is the median of them.
+A busy machine slows the floor down as well, so the ratio is comparable where the seconds are not. Where something is
+measured in rounds, the figure is their median.
 """
 
 import argparse
@@ -23,13 +23,13 @@ from benchmarks.rig import Rig, http, rig, wait_until
 
 PEERS_FOLDER = Path.home() / ".cache" / "tocsin-bench"
 TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- /measured -->)", re.DOTALL)
-PAUSE = 2.0  # seconds between two rounds of clicks: what the first asked for is done by then
-SLOW = 20.0  # seconds; who needs more takes part once
+PAUSE = 2.0  # seconds between two rounds of clicks: the moves of the first are done by then
+SLOW = 20.0  # seconds; a slower scheduler runs only once
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured. `sizes` are open incidents; `spread` checkpoints in `seconds`; `burst` at one instant."""
+    """Size of a measurement: `sizes` open incidents; `spread` checkpoints in `seconds`, `burst` at one instant."""
 
     sizes: tuple[int, ...] = (10, 1_000, 10_000)
     spread: int = 200
@@ -45,7 +45,7 @@ TINY = Scale(sizes=(2, 6), spread=4, seconds=1.0, burst=6, rounds=1, people=4, w
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; nothing in `floor` where there is none."""
+    """A line of the table; `floor` is empty where there is none."""
 
     what: str
     ours: str = ""
@@ -57,17 +57,18 @@ class Row:
 
 
 def beside(what: str, ours: float, floor: float) -> Row:
-    """A duration in seconds beside its floor."""
+    """Row of a duration in seconds beside its floor."""
     return Row(what, time_of(ours), time_of(floor), times(ours, floor))
 
 
 def all_rows(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
+    """Measure everything, row by row."""
     yield from bursts(scale, others)
     yield from Growth(scale).rows()
 
 
 def bursts(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
-    """Thousands due at one instant, with a P0 among them; in each round everybody takes a turn on an empty server."""
+    """Measure thousands due at one instant, a P0 among them; in each round every scheduler gets an empty server."""
     found, floor = [], []
     there = {peer: where for peer in others if (where := peers.install(peer, PEERS_FOLDER))}
     theirs: dict[peers.Peer, list[float]] = {peer: [] for peer in there}
@@ -111,12 +112,13 @@ def _their_spread(peer: peers.Peer, where: Path, scale: Scale) -> Row:
 
 
 class Growth:
-    """What might grow with the number of open incidents."""
+    """Measure what might grow with the number of open incidents."""
 
     def __init__(self, scale: Scale) -> None:
         self._scale = scale
 
     def rows(self) -> Iterator[Row]:
+        """Measure at each size, row by row."""
         scale = self._scale
         late = floors.lateness(scale.spread, scale.seconds)
         resting = {size: self._resting(size) for size in scale.sizes}
@@ -127,8 +129,8 @@ class Growth:
             yield self._start(place)
             crowd = Crowd(place)
             for before, size in pairwise((0, *scale.sizes)):
-                crowd.there(size - before)
-                checkpoints.settle(place)
+                crowd.idle(size - before)
+                checkpoints.wait_for_queues(place)
                 yield Row(f"**{size:,} incidents open**")
                 yield from resting[size]
                 yield from self._checkpoints(place, crowd, late)
@@ -144,11 +146,11 @@ class Growth:
         return beside("`tocsin run` until it is ready; an empty Bolt app", ours, median([empty() for _ in range(3)]))
 
     def _resting(self, size: int) -> list[Row]:
-        """On a server of its own: on the other, what was done before still has messages waiting for Slack's pace."""
+        """Measure the cost at rest, on a new server: on the other one messages still wait for Slack's rate limits."""
         with rig(bot=True) as place:
             bare = idle.stored(place)
-            Crowd(place).there(size)
-            checkpoints.settle(place)
+            Crowd(place).idle(size)
+            checkpoints.wait_for_queues(place)
             each = (idle.stored(place) - bare) / size
             cost = idle.cost(place, self._scale.watch)
         parts = "the bot and the six parts of a worker: processor while nothing is due, of one core"
@@ -168,7 +170,7 @@ class Growth:
 
     def _clicks(self, place: Rig, crowd: Crowd, people: list[str]) -> Iterator[Row]:
         team = place.slack_call("auth.test")["team_id"]
-        names = crowd.there(len(people) * (self._scale.rounds + 2))
+        names = crowd.idle(len(people) * (self._scale.rounds + 2))
 
         def presses(round_: int) -> list[bytes]:
             chosen = names[round_ * len(people) :]
@@ -187,8 +189,8 @@ class Growth:
         yield beside(f"{len(people)} people type `/incident list` at once, p99", typed[1], least[1])
 
     def _recorded(self, place: Rig, crowd: Crowd, names: list[str], bodies: list[bytes]) -> float:
-        """How many incidents are acknowledged in a second, when all people press at once, each for another one."""
-        checkpoints.settle(place)
+        """Incidents acknowledged a second, when all people press at once, each for another one."""
+        checkpoints.wait_for_queues(place)
         began = time.monotonic()
         clicks.at_once(place.bot, bodies)
         wait_until(lambda: all(crowd.store.get(name).acknowledgement for name in names), "the acknowledgements")
@@ -210,11 +212,11 @@ def _person(place: Rig, n: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="only see that it works; the figures mean nothing")
+    parser.add_argument("--tiny", action="store_true", help="only check that it works; the figures mean nothing")
     parser.add_argument("--no-peers", action="store_true", help="without the other schedulers")
-    parser.add_argument("--into", type=Path, help="a file whose table is replaced by this one")
+    parser.add_argument("--into", type=Path, help="replace the table of this file")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that child processes are ended
     table = "| | Tocsin | floor | × floor |\n| --- | ---: | ---: | ---: |\n"
     for row in all_rows(TINY if options.tiny else Scale(), () if options.no_peers else peers.PEERS):
         print(row, file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""Who does what to which incident, and when: planned from a seed, then done at the local workspace's page.
+"""Plan what people do to which incident and when, from a seed. `acting` carries it out at the workspace's page.
 
-People declare with the slash command and its form, acknowledge with the button or by typing, and go on like that. What
-comes to nothing because something was just killed, they do again.
+People declare with the slash command and its form, acknowledge with the button or by typing, and so on. What fails
+because something was just killed, they retry.
 """
 
 import random
@@ -28,7 +28,7 @@ SERVICES = ("checkout", "api", "platform")
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that somebody does, `after` so many seconds since the one before."""
+    """One move of a person, `after` so many seconds since the one before."""
 
     after: float
     what: What
@@ -39,7 +39,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Story:
-    """One incident, declared `at` seconds after the start, and what people do about it."""
+    """One incident, declared `at` seconds after the start, and its moves."""
 
     title: str
     at: float
@@ -51,7 +51,7 @@ class Story:
 
 
 def plan(dice: random.Random, seconds: float, incidents: int) -> tuple[Story, ...]:
-    """Declarations spread over the time, none in the last tenth of it."""
+    """Plan declarations spread over the time, none in the last tenth of it."""
     times = sorted(round(dice.random() * seconds * 0.9, 3) for _ in range(incidents))
     return tuple(_story(dice, n, at) for n, at in enumerate(times, 1))
 
@@ -73,7 +73,7 @@ def _story(dice: random.Random, n: int, at: float) -> Story:
 
 
 def _acts(dice: random.Random, team: tuple[str, ...]) -> list[Act]:
-    """Most incidents are handled in good time; some are acknowledged and left; some, nobody looks at."""
+    """Plan the moves: most incidents are handled in time, some only acknowledged, some ignored."""
     fate = dice.random()
     if fate < 0.12:
         return []

@@ -1,4 +1,4 @@
-"""The figures of a run, as a table for people."""
+"""Print the figures of a chaos run."""
 
 import contextlib
 import json
@@ -9,24 +9,27 @@ from typing import Any
 from benchmarks.acting import People
 from benchmarks.count import Lateness, Verdict, percentile
 from benchmarks.crew import Crew, lines
-from benchmarks.faults import Storm
+from benchmarks.faults import FaultInjector
 
 Json = dict[str, Any]
-MOST = 12  # of a kind of finding that are shown
+MOST = 12  # findings of a kind that are printed
 
 
 def say(words: str) -> None:
+    """Print a line at once."""
     print(words, flush=True)
 
 
-def show(verdict: Verdict, storm: Storm, people: People, failed: Counter[str], crew: Crew, left: list[str]) -> None:
-    """Everything that was counted."""
+def show(
+    verdict: Verdict, injector: FaultInjector, people: People, failed: Counter[str], crew: Crew, left: list[str]
+) -> None:
+    """Print the verdict and all counts."""
     say(f"  {verdict.incidents} incidents, {verdict.commits} commits, {verdict.fired} checkpoints fired")
     say(f"  in Slack: {_counted(verdict.sent)}")
-    say(f"  struck:   {_counted(storm.struck)}; {crew.restarts} restarts by hand, the rest by supervisors")
+    say(f"  struck:   {_counted(injector.injected)}; {crew.restarts} restarts by child, the rest by supervisors")
     say(f"  calls of Slack's that failed: {_counted(failed) or 'none'}")
     say(f"  people:   {_counted(people.done)}")
-    say(f"  Redis was away for {_away(storm, 'redis')}, Slack for {_away(storm, 'slack')}")
+    say(f"  Redis was away for {_away(injector, 'redis')}, Slack for {_away(injector, 'slack')}")
     _lateness(verdict.times)
     for name, found in (
         ("lost", verdict.lost),
@@ -47,13 +50,13 @@ def _counted(what: Counter[str]) -> str:
     return ", ".join(f"{n} {name}" for name, n in sorted(what.items()))
 
 
-def _away(storm: Storm, what: str) -> str:
-    spans = [s.end - s.start for s in storm.outages if s.what == what]
+def _away(injector: FaultInjector, what: str) -> str:
+    spans = [s.end - s.start for s in injector.outages if s.what == what]
     return ", ".join(f"{s:.1f} s" for s in spans) or "no time"
 
 
 def _lateness(times: list[Lateness]) -> None:
-    """All of it; and what neither an outage nor a fault of Slack's own stood in the way of."""
+    """Print percentiles of all latencies, and of those that no outage or fault disturbed."""
     say(f"  {'lateness in seconds':<32}{'n':>7}{'p50':>9}{'p99':>9}{'max':>9}    undisturbed: n, p50, p99, max")
     for what in dict.fromkeys(t.what for t in times):
         some = [t for t in times if t.what == what]
@@ -66,7 +69,7 @@ def _row(times: list[Lateness]) -> str:
 
 
 def complaints(crew: Crew) -> Counter[str]:
-    """What the program's logs call an error, each by its first and last words."""
+    """Count errors in the program's logs, by event and last line of the exception."""
     found: Counter[str] = Counter()
     for line in lines(crew.folder / "output"):
         entry = _entry(line)

@@ -1,4 +1,4 @@
-"""Tocsin as it really runs, in processes of its own: embedded server, local workspace, bot over HTTP, worker."""
+"""Run Tocsin in processes of its own: embedded server, local workspace, bot over HTTP, worker."""
 
 import json
 import os
@@ -23,22 +23,22 @@ from tocsin.config.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Enviro
 from tocsin.run import embedded
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 120.0  # seconds; the workers have to sort out thousands of incidents in some of this
+PATIENCE = 120.0  # seconds; some benchmarks have thousands of incidents to work off
 TICKS = os.sysconf("SC_CLK_TCK")
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def wait_until(seen: Callable[[], Any], what: str, every: float = 0.01, within: float = PATIENCE) -> None:
-    """TimeoutError, with `what` was waited for, when it is not seen in time."""
-    ends = time.monotonic() + within
-    while not seen():
-        if time.monotonic() > ends:
+def wait_until(condition: Callable[[], Any], what: str, every: float = 0.01, within: float = PATIENCE) -> None:
+    """Poll a condition until it is true. TimeoutError with `what` was waited for, after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
             raise TimeoutError(what)
         time.sleep(every)
 
 
 def http(url: str, body: Any = None) -> Any:
-    """JSON from an address of this machine; with a body it is posted."""
+    """GET JSON from a URL of this machine, or POST a body to it. Without any proxy."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})  # noqa: S310 - our own address
     with _direct.open(request, timeout=30) as answer:
@@ -46,6 +46,7 @@ def http(url: str, body: Any = None) -> Any:
 
 
 def answers(url: str) -> bool:
+    """True if a URL of this machine answers 200."""
     try:
         with _direct.open(url, timeout=1) as answer:
             return bool(answer.status == 200)
@@ -57,9 +58,9 @@ def answers(url: str) -> bool:
 def process(
     *argv: str, environment: dict[str, str] | None = None, folder: Path = ROOT, mute: bool = False
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program for as long as the block lasts; what it says goes to our standard error, unless it is mute."""
-    ear = subprocess.DEVNULL if mute else sys.stderr
-    started = subprocess.Popen(argv, env=environment, cwd=folder, stdout=ear, stderr=ear)  # noqa: S603 - our own programs
+    """Run a program during the block. Its output goes to standard error, unless it is mute."""
+    output = subprocess.DEVNULL if mute else sys.stderr
+    started = subprocess.Popen(argv, env=environment, cwd=folder, stdout=output, stderr=output)  # noqa: S603 - our own programs
     try:
         yield started
     finally:
@@ -73,7 +74,7 @@ def process(
 
 @contextmanager
 def server() -> Iterator[Path]:
-    """An embedded server, with the settings that `tocsin run` gives it; its socket's path."""
+    """Run an embedded server during the block, as `tocsin run` does; yields its socket's path."""
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         data = Path(folder) / "data"
         embedded.make_folder(data)
@@ -83,12 +84,13 @@ def server() -> Iterator[Path]:
 
 
 def client(path: Path) -> Redis:
+    """Connect to a server by its socket."""
     return Redis(unix_socket_path=str(path), socket_timeout=30)
 
 
 @dataclass
 class Rig:
-    """What runs, and where. `parts` holds the process ids by name."""
+    """The running program: its server and its ports. `parts` holds the process ids by name."""
 
     socket: Path
     redis: Redis
@@ -98,13 +100,16 @@ class Rig:
 
     @property
     def workspace(self) -> str:
+        """URL of the local workspace."""
         return f"http://127.0.0.1:{self.slack}"
 
     @property
     def bot(self) -> str:
+        """URL of the bot."""
         return f"http://127.0.0.1:{self.web}"
 
     def environment(self) -> dict[str, str]:
+        """Environment of the program's processes."""
         ours = {name.upper() for name in Environment.model_fields}
         return {k: v for k, v in os.environ.items() if k not in ours} | {
             "SLACK_BOT_TOKEN": LOCAL_BOT_TOKEN,
@@ -118,9 +123,11 @@ class Rig:
         }
 
     def tocsin(self, *arguments: str) -> Any:
+        """Run a `tocsin` command during the block."""
         return process(sys.executable, "-m", "tocsin", *arguments, environment=self.environment())
 
     def slack_call(self, method: str, **body: Any) -> Any:
+        """Call the Web API with the bot's token."""
         request = urllib.request.Request(  # noqa: S310 - our own address
             f"{self.workspace}/api/{method}",
             json.dumps(body).encode(),
@@ -134,6 +141,7 @@ class Rig:
         return list(http(f"{self.workspace}/control/calls?method={method}")["calls"])
 
     def alive(self) -> dict[str, int]:
+        """Process ids of the parts that have a heartbeat, by name."""
         found: Any = self.redis.smembers(SIGNS)
         keys = [str(key, "utf-8") for key in found if self.redis.exists(key)]
         return {key.split(":")[2]: int(key.split(":")[-1]) for key in keys}
@@ -141,7 +149,7 @@ class Rig:
 
 @contextmanager
 def rig(*, workers: int = 1, bot: bool = False) -> Iterator[Rig]:
-    """Server and workspace, with so many workers, and a bot if wanted."""
+    """Run server and workspace during the block, with so many workers, and a bot if wanted."""
     with ExitStack() as stack:
         path = stack.enter_context(server())
         made = Rig(path, client(path))
@@ -158,12 +166,12 @@ def rig(*, workers: int = 1, bot: bool = False) -> Iterator[Rig]:
 
 
 def resident(pid: int) -> int:
-    """Bytes of memory that a process has to itself, and its part of what it shares with others."""
+    """Proportional memory of a process in bytes: its own, and its part of what it shares."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def busy(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
+    """Processor time that a process has used, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS

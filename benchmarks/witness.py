@@ -1,7 +1,7 @@
-"""What must have happened to one incident, judged from its committed states alone, as plain JSON.
+"""Audit one incident from its committed states alone, as plain JSON.
 
-Nothing of the program is imported: the rules by which a checkpoint may be left out, or a message not be sent, are
-written down here a second time.
+Nothing of the program is imported: the rules by which a checkpoint may be skipped, or a message not be sent, are
+written here a second time.
 """
 
 import re
@@ -14,14 +14,14 @@ Json = dict[str, Any]
 MESSAGES = ("page", "card", "say", "tell")
 CLOSED = ("resolved", "cancelled")
 PENDING = ("waiting", "owed")
-ANEW = {"severity", "reopened"}  # entries after which the policy's clocks start again
+RESTARTS = {"severity", "reopened"}  # entries that restart the policy's clocks
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FIRED = {"update": "update_due", "silence": "silence", "monitoring": "monitored", "phase": "phase"}
 
 
 @dataclass(frozen=True)
-class Ring:
-    """A checkpoint that fired. `due` is when it could have at the earliest: when it woke, if it rested."""
+class Firing:
+    """A checkpoint that fired. `due` is the earliest time: that at which it stopped resting, if it rested."""
 
     incident: str
     checkpoint: str
@@ -31,68 +31,72 @@ class Ring:
 
     @property
     def early(self) -> bool:
+        """True if it fired before its planned time."""
         return self.at < self.planned
 
 
 @dataclass
 class Message:
-    """A message that was decided. `at` is when its turn came; `excuse` says why it may be missing, once it is gone."""
+    """A message that was decided. `at` is when it was to be sent, in epoch seconds.
+
+    Once it is `settled` it is pending no more; `excuse` says why it may be missing in Slack then.
+    """
 
     effect: str
     incident: str
     kind: str
     at: float
     what: str
-    gone: bool = False
+    settled: bool = False
     excuse: str = ""
 
 
 @dataclass
 class Witness:
-    """Sees the states of one incident, in order."""
+    """Auditor of one incident, which is given its states in order."""
 
     incident: str
     last: Json = field(default_factory=dict)
     now: float = 0.0
-    rings: list[Ring] = field(default_factory=list)
+    firings: list[Firing] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     messages: dict[str, Message] = field(default_factory=dict)
     other_effects: dict[str, float] = field(default_factory=dict)
     _awake: dict[str, float] = field(default_factory=dict)
 
-    def see(self, doc: Json) -> None:
-        """The next committed state."""
+    def add_state(self, doc: Json) -> None:
+        """Process the next committed state."""
         before = self.last
         fresh = doc["timeline"][len(before.get("timeline", ())) :]
         self.now = max([self.now, *(stamp(e["at"]) for e in fresh), *(stamp(e["at"]) for e in doc["effects"])])
         if not before:
-            self.lost += [f"{self.incident}: {c} was never set" for c in unset(doc)]
-        still = {_mark(c) for c in doc["checkpoints"]}
+            self.lost += [f"{self.incident}: {c} was never set" for c in missing_checkpoints(doc)]
+        still = {_key(c) for c in doc["checkpoints"]}
         for checkpoint in before.get("checkpoints", ()):
-            if _mark(checkpoint) not in still:
-                self._ended(checkpoint, before, doc, fresh)
-        self._watch_sleep(doc)
-        self._watch_effects(before, doc, fresh)
+            if _key(checkpoint) not in still:
+                self._judge_checkpoint(checkpoint, before, doc, fresh)
+        self._track_resting(doc)
+        self._track_effects(before, doc, fresh)
         self.last = doc
 
     # Checkpoints -------------------------------------------------------------------------------------------------
 
-    def _ended(self, checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> None:
+    def _judge_checkpoint(self, checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> None:
         at = fired(checkpoint, before, after, fresh)
         due = stamp(checkpoint["due"])
         if at is not None:
-            ready = max(due, self._awake.get(_mark(checkpoint), at))
-            self.rings.append(Ring(self.incident, checkpoint["id"], min(ready, at), at, due))
+            ready = max(due, self._awake.get(_key(checkpoint), at))
+            self.firings.append(Firing(self.incident, checkpoint["id"], min(ready, at), at, due))
         elif not excused(checkpoint, before, after, fresh):
             self.lost.append(f"{self.incident}: {checkpoint['id']} (due {checkpoint['due']}) went without firing")
 
-    def _watch_sleep(self, doc: Json) -> None:
-        awake = {_mark(c) for c in doc["checkpoints"] if not resting(c, doc)}
+    def _track_resting(self, doc: Json) -> None:
+        awake = {_key(c) for c in doc["checkpoints"] if not resting(c, doc)}
         self._awake = {mark: self._awake.get(mark, self.now) for mark in awake}
 
     def overdue(self, now: float) -> list[str]:
-        """What is due in the last state and has not fired."""
+        """Checkpoints that are due in the last state and have not fired."""
         doc = self.last
         waiting = (c for c in doc["checkpoints"] if not resting(c, doc) and stamp(c["due"]) < now)
         return [
@@ -103,19 +107,19 @@ class Witness:
 
     # Effects -----------------------------------------------------------------------------------------------------
 
-    def _watch_effects(self, before: Json, after: Json, fresh: list[Json]) -> None:
+    def _track_effects(self, before: Json, after: Json, fresh: list[Json]) -> None:
         pending = {e["id"]: e for e in after["effects"]}
         for effect in pending.values():
-            self._seen(effect)
+            self._add_effect(effect)
         for effect in before.get("effects", ()):
             if effect["id"] in pending:
                 continue
             self.other_effects.pop(effect["id"], None)
             if message := self.messages.get(effect["id"]):
-                message.gone = True
+                message.settled = True
                 message.excuse = unsent(effect, after, fresh)
 
-    def _seen(self, effect: Json) -> None:
+    def _add_effect(self, effect: Json) -> None:
         at = stamp(effect["at"])
         if effect["kind"] not in MESSAGES:
             self.other_effects[effect["id"]] = at
@@ -130,13 +134,13 @@ class Witness:
         self.messages[effect["id"]] = Message(effect["id"], self.incident, effect["kind"], at, what)
 
     def unsent_pages(self) -> list[str]:
-        """Pages of which no message was ever decided."""
+        """Pages for which no message was ever decided."""
         decided = {m.what for m in self.messages.values()}
         wanted = (page_name(p["n"], nth) for p in self.last["pages"] for nth in range(1, p["sent"] + 1))
         return [f"{self.incident}: {name} was never decided" for name in wanted if name not in decided]
 
-    def said_twice(self) -> list[str]:
-        """Lines of the timeline that may stand there only once."""
+    def duplicate_entries(self) -> list[str]:
+        """Entries of the timeline that occur twice and may occur only once."""
         planned = Counter(
             (e["fields"]["checkpoint"], e["fields"]["due"]) for e in self.last["timeline"] if e["kind"] == "checkpoint"
         )
@@ -145,11 +149,12 @@ class Witness:
 
 
 def page_name(n: int, nth: int) -> str:
+    """Name of the nth message of a page."""
     return f"page {n}, time {nth}"
 
 
 def _what(effect: Json) -> str:
-    """What a message is for: a second one of the same would be a doubled decision."""
+    """Purpose of a message: a second one with the same would be a doubled decision."""
     match effect["kind"]:
         case "page":
             return page_name(effect["page"], effect["nth"])
@@ -161,11 +166,11 @@ def _what(effect: Json) -> str:
 
 
 def stamp(text: str) -> float:
-    """An instant of a document in epoch seconds."""
+    """Parse an instant of a document, to epoch seconds."""
     return datetime.fromisoformat(text).timestamp()
 
 
-def _mark(checkpoint: Json) -> str:
+def _key(checkpoint: Json) -> str:
     return f"{checkpoint['id']} {checkpoint['due']}"
 
 
@@ -189,10 +194,10 @@ def _plan_of(checkpoint: Json, doc: Json) -> Json | None:
     return None
 
 
-def unset(doc: Json) -> list[str]:
-    """Planned checkpoints that a new incident should have waiting, at exactly the right time, and has not.
+def missing_checkpoints(doc: Json) -> list[str]:
+    """Planned checkpoints that a new incident lacks, or has at another time than exactly the right one.
 
-    Those that wait in business time are left out: this is no second calendar.
+    Those in business time are left out: this is no second calendar.
     """
     waiting = {(c["about"], round(stamp(c["due"]), 4)) for c in doc["checkpoints"] if c["kind"] == "policy"}
     start = stamp(doc["clock_from"])
@@ -215,13 +220,13 @@ def clock_time(after: str) -> float:
 
 
 def work_left(plan: Json, doc: Json) -> bool:
-    """Whether a planned checkpoint would still do anything."""
+    """True if a planned checkpoint would still have an effect."""
     tiers = any(p["again"] or p["tier"] not in doc["tiers_paged"] for p in plan["page"])
     return bool(tiers or plan["notify"] or plan["team"] or plan["say"] or (plan["room"] and not doc["room"]))
 
 
 def resting(checkpoint: Json, doc: Json) -> bool:
-    """Whether its time may pass: something was not said yet, or a fix is being watched."""
+    """True if a checkpoint may pass its due time: a condition is not met yet, or a fix is being monitored."""
     found = _plan_of(checkpoint, doc)
     if found is None:
         return False
@@ -240,12 +245,12 @@ def _known(fact: str, doc: Json) -> bool:
 
 
 def fired(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> float | None:
-    """When it fired, by the line that it left in the timeline; None when it did not."""
+    """When a checkpoint fired, by its entry in the timeline; None if it did not."""
     entry = next((e for e in fresh if _left_by(checkpoint, e, before, after)), None)
     if entry is None:
         return None
     at = stamp(entry["at"])
-    by_hand = any(e["by"] for e in fresh)  # a person's move may leave the same line behind
+    by_hand = any(e["by"] for e in fresh)  # a person's move may add the same entry
     distinct = checkpoint["kind"] in ("policy", "repeat", "owed")
     return at if distinct or not by_hand or at >= stamp(checkpoint["due"]) else None
 
@@ -268,19 +273,19 @@ def _left_by(checkpoint: Json, entry: Json, before: Json, after: Json) -> bool:
 
 
 def excused(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> bool:
-    """Whether it had nothing left to do, or another took its place."""
+    """True if a checkpoint that vanished was moot or was replaced."""
     kind, kinds = checkpoint["kind"], {e["kind"] for e in fresh}
     if kind != "owed" and after["status"] in CLOSED:
         return True
     match kind:
         case "policy" | "communication":
-            return bool(kinds & ANEW) or _plan_is_moot(checkpoint, before, after, fresh)
+            return bool(kinds & RESTARTS) or _plan_is_moot(checkpoint, before, after, fresh)
         case "repeat":
             return bool(after["pages"][int(checkpoint["about"]) - 1]["state"] != "open")
         case "owed":
             return after["communications"][int(checkpoint["about"]) - 1]["state"] not in PENDING
         case "update" | "silence":
-            return bool(kinds & (ANEW | {"update", "update_due"}))
+            return bool(kinds & (RESTARTS | {"update", "update_due"}))
         case "monitoring":
             return after["status"] != "monitoring" or "fix_applied" in kinds
         case "phase":
@@ -291,12 +296,12 @@ def excused(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> b
 def _plan_is_moot(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> bool:
     planned = checkpoint["kind"] == "policy"
     plan = (_plans if planned else _communications)(before)[checkpoint["about"]]
-    again = any(c["id"] == checkpoint["id"] for c in after["checkpoints"])
-    if again or any(_known(fact, after) for fact in plan["unless"]):
+    replanned = any(c["id"] == checkpoint["id"] for c in after["checkpoints"])
+    if replanned or any(_known(fact, after) for fact in plan["unless"]):
         return True
     if not planned:
         return bool(after["facts"]["security"])
-    # Its own firing leaves no work either, so what else has done its work has to be there to see.
+    # Its own firing leaves no work either, so another entry must show what else did its work.
     others = any(e["by"] or e["kind"] in ("checkpoint", "refused") for e in fresh)
     return not work_left(plan, after if others else before)
 
@@ -305,7 +310,7 @@ def _plan_is_moot(checkpoint: Json, before: Json, after: Json, fresh: list[Json]
 
 
 def unsent(effect: Json, after: Json, fresh: list[Json]) -> str:
-    """Why a message that is pending no more may not stand in Slack; empty when it must."""
+    """Why a message that is no longer pending may be missing in Slack; empty if it must be there."""
     closed, private = after["status"] in CLOSED, after["facts"]["security"]
     lost_room = not after["room"] or after["room"]["lost"]
     match effect["kind"]:

@@ -1,7 +1,7 @@
-"""The same checkpoints in other people's schedulers, each in a virtual environment that the benchmark makes.
+"""Run the same checkpoints in other schedulers, each in a virtual environment that the benchmark makes.
 
-A checkpoint there only writes down that it ran: one command to Redis. Tocsin's reads an incident, decides, and commits
-the new state with its timers and its messages.
+A checkpoint there only records that it ran: one command to Redis. Tocsin's reads an incident, decides, and commits the
+new state with its timers and its messages.
 """
 
 import json
@@ -24,7 +24,7 @@ LEAD = 6.0  # seconds until the first is due: workers have to start, and thousan
 
 @dataclass(frozen=True)
 class Peer:
-    """`module` is a file of this folder that defines `send`; `worker` is what to run, from the environment's `bin`."""
+    """Another scheduler. `module` is a file of this folder with a `send`, `worker` a command in its `bin`."""
 
     name: str
     packages: tuple[str, ...]
@@ -32,7 +32,7 @@ class Peer:
     worker: tuple[str, ...]
 
 
-# Two workers each: this is what they choose by themselves on two cores.
+# Two workers each, which is their default on two cores.
 PEERS = (
     Peer("Celery", ("celery[redis]",), "on_celery", ("celery", "-A", "on_celery", "worker", "-c", "2", "-l", "ERROR")),
     Peer("APScheduler", ("apscheduler<4", "redis"), "on_apscheduler", ("python", "on_apscheduler.py")),
@@ -43,7 +43,7 @@ PEERS = (
 
 
 def install(peer: Peer, folder: Path) -> Path | None:
-    """The `bin` of an environment with the peer in it; None when it cannot be installed here."""
+    """Install a peer in an environment, and return its `bin`; None when that fails."""
     place = folder / peer.module
     if not (place / "installed").exists():
         venv.create(place, with_pip=True, clear=True)
@@ -55,7 +55,7 @@ def install(peer: Peer, folder: Path) -> Path | None:
 
 
 def lateness(peer: Peer, where: Path, number: int, seconds: float) -> list[float]:
-    """Seconds from each due time to its run, over `seconds` (0: all at one instant). Negative: it ran too early."""
+    """Measure the seconds from each due time to its run, over `seconds` (0: one instant). Negative: ran too early."""
     with server() as socket, _working(peer, where, socket) as redis:
         first = time.time() + LEAD + number * 0.01
         due = [first + seconds * n / number for n in range(number)]

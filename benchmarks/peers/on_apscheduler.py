@@ -1,4 +1,4 @@
-"""APScheduler 3: a job for a date, in its Redis job store. As a program it is the scheduler."""
+"""APScheduler 3: a `date` job in its Redis job store. Run as a program, this is the scheduler."""
 
 import os
 import threading
@@ -19,11 +19,12 @@ scheduler = BackgroundScheduler(
 
 
 def checkpoint(n: int) -> None:
+    """Record that a checkpoint ran."""
     client.hset("ran", str(n), str(time.time()))
 
 
 def send(n: int, at: float) -> None:
-    """A scheduler hears of no job that another process adds: it is told by a list."""
+    """Schedule a checkpoint by a list, because a running scheduler does not notice jobs that other processes add."""
     client.rpush("to-schedule", f"{n}:{at}")
 
 

@@ -15,8 +15,10 @@ client = redis.Redis(unix_socket_path=SOCKET)
 
 @app.task
 def checkpoint(n: int) -> None:
+    """Record that a checkpoint ran."""
     client.hset("ran", str(n), str(time.time()))
 
 
 def send(n: int, at: float) -> None:
+    """Schedule a checkpoint at an instant, in epoch seconds."""
     checkpoint.apply_async((n,), eta=datetime.fromtimestamp(at, UTC))

@@ -14,8 +14,10 @@ client = redis.Redis(unix_socket_path=SOCKET)
 
 @dramatiq.actor
 def checkpoint(n: int) -> None:
+    """Record that a checkpoint ran."""
     client.hset("ran", str(n), str(time.time()))
 
 
 def send(n: int, at: float) -> None:
+    """Schedule a checkpoint at an instant, in epoch seconds."""
     checkpoint.send_with_options(args=(n,), delay=max(0, round((at - time.time()) * 1000)))

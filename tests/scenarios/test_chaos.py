@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import chaos, faults, people
-from benchmarks.count import Outside, Verdict, judged, percentile
+from benchmarks.count import Observations, Verdict, judged, percentile
 from benchmarks.witness import clock_time
 from escalation.incident.effects import OpenRoom, Refresh
 from escalation.incident.events import Acknowledge, Delivered, Resolve, RoomOpened
@@ -53,10 +53,10 @@ class Recorded(Story):
             self.do(Delivered(effect=effect.id, channel="C1", ts=ts, face=face))
         return self
 
-    def outside(self) -> Outside:
+    def observed(self) -> Observations:
         state = {"messages": {"C1": self.messages}, "channels": self.rooms}
         now, mark = (self.now + timedelta(seconds=10)).timestamp(), self.incident.stamp
-        return Outside(state, frozenset(), (), {}, {self.incident.id: mark}, now)
+        return Observations(state, frozenset(), (), {}, {self.incident.id: mark}, now)
 
 
 def told() -> Recorded:
@@ -74,8 +74,10 @@ def sound() -> Recorded:
     return told()
 
 
-def verdict(story: Recorded, states: list[tuple[str, Json]] | None = None, outside: Outside | None = None) -> Verdict:
-    return judged(states or story.states, outside or story.outside())
+def verdict(
+    story: Recorded, states: list[tuple[str, Json]] | None = None, observed: Observations | None = None
+) -> Verdict:
+    return judged(states or story.states, observed or story.observed())
 
 
 def test_a_sound_history_is_found_sound(sound: Recorded) -> None:
@@ -131,9 +133,9 @@ def with_a_second_room(story: Recorded, state: Json) -> None:
 )
 def test_harm_in_slack_is_found(sound: Recorded, harm: Callable[[Recorded, Json], None], kind: str, words: str) -> None:
     """One message or room too few, too many or too soon is named, and nothing else."""
-    outside = copy.deepcopy(sound.outside())
-    harm(sound, outside.workspace)
-    found = verdict(sound, outside=outside)
+    observed = copy.deepcopy(sound.observed())
+    harm(sound, observed.workspace)
+    found = verdict(sound, observed=observed)
     assert len(found.lost + found.doubled + found.early) == 1
     (line,) = getattr(found, kind)
     assert words in line
@@ -193,16 +195,16 @@ def test_what_is_decided_while_the_workers_end_is_not_lost(decided_after: float,
     story = Recorded(severity="P0").deliver()
     story.now += timedelta(seconds=60)
     story.do(Acknowledge(by="UONCALL"))
-    rested = story.now.timestamp() - decided_after
-    verdict = judged(story.states, replace(story.outside(), rested=rested))
+    settled_at = story.now.timestamp() - decided_after
+    verdict = judged(story.states, replace(story.observed(), settled_at=settled_at))
     assert bool(verdict.lost) is lost
 
 
 def test_whoever_was_told_of_a_declaration_finds_it(sound: Recorded) -> None:
     """A title that a person saw confirmed has to be there; one that was never confirmed need not."""
-    outside = sound.outside()
-    outside.told.update({"Checkout is down": True, "Search is down": True, "Mail is down": False})
-    assert verdict(sound, outside=outside).lost == ["'Search is down' was declared and is not there"]
+    observed = sound.observed()
+    observed.confirmed.update({"Checkout is down": True, "Search is down": True, "Mail is down": False})
+    assert verdict(sound, observed=observed).lost == ["'Search is down' was declared and is not there"]
 
 
 @pytest.mark.parametrize(
