@@ -19,7 +19,7 @@ from escalation.errors import Refused, TooNew
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Action, Actor, Kind, check, sees
 from escalation.oncall.roster import Roster
-from escalation.storage.store import MOST_LISTED
+from escalation.storage.store import MAX_LISTED
 from escalation.values import PersonId
 
 THREADS = 16  # concurrent calls of the service or the store: each is a few round trips to Redis
@@ -113,7 +113,7 @@ class Access:
     async def open_incidents(self, requester: Requester) -> tuple[Incident, ...]:
         """List the open incidents that a requester may see, newest first; of many, the MOST_LISTED most severe."""
         await self.admit("see", requester)
-        return await self.visible_to(requester, await self.run(self.deps.store.open_incidents, MOST_LISTED))
+        return await self.visible_to(requester, await self.run(self.deps.store.open_incidents, MAX_LISTED))
 
     async def recent(self, requester: Requester) -> tuple[Incident, ...]:
         """List the latest incidents that a requester may see, open or closed, newest first; MAX_RECENT at most."""

@@ -10,7 +10,7 @@ from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
 from escalation.incident.events import Acknowledge, CheckpointDue, Declare, Edit, MoveEvent, Other, OutcomeEvent, Terms
 from escalation.incident.model import Facts, Incident
-from escalation.oncall.overrides import reached
+from escalation.oncall.overrides import answer_test_pages
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
 from escalation.storage.store import Store
@@ -54,27 +54,27 @@ class IncidentService:
             owners = {"team": (service.team or "") if service else "", "vendor": self.company.vendor_of(event.service)}
             event = event.model_copy(update=owners)
         if isinstance(event, CheckpointDue):
-            event = event.model_copy(update={"away": self.store.away()})
+            event = event.model_copy(update={"away": self.store.last_outage()})
         duty = self.roster(now)
         after = self.store.update(incident_id, lambda before: decide(before, event, now, duty))
         if isinstance(event, Acknowledge):
-            self._reached(event.by, now)
+            self._answer_test_pages(event.by, now)
         return after
 
-    def _reached(self, member: PersonId, now: datetime) -> None:
+    def _answer_test_pages(self, member: PersonId, now: datetime) -> None:
         """Who acknowledges an incident can be reached: their test page has nothing left to ask."""
         key = self.company.key_of(member, self.store.directory())
         if key:
-            self.store.update_duty(lambda before: reached(before, key, now))
+            self.store.update_oncall_state(lambda before: answer_test_pages(before, key, now))
 
-    def ring(self, incident_ids: Sequence[str]) -> dict[str, Incident]:
-        """The alarm clocks of many incidents rang at once: each fires what is due, all in one commit.
+    def fire_checkpoints(self, incident_ids: Sequence[str]) -> dict[str, Incident]:
+        """The alarm clocks of many incidents due at once: each fires what is due, all in one commit.
 
         The incidents as they were before. What is missing was left alone: it is for `handle`, one at a time.
         """
         now = self.clock()
-        duty, rang = self.roster(now), CheckpointDue(checkpoint="", away=self.store.away())
-        changes = self.store.update_all(incident_ids, lambda before: decide(before, rang, now, duty))
+        duty, due = self.roster(now), CheckpointDue(checkpoint="", away=self.store.last_outage())
+        changes = self.store.update_all(incident_ids, lambda before: decide(before, due, now, duty))
         return {name: before for name, (before, _) in changes.items()}
 
     def severity(self, severity: Severity) -> SeverityPolicy:
@@ -83,18 +83,18 @@ class IncidentService:
 
     def roster(self, at: datetime) -> Roster:
         """Who holds each role at an instant."""
-        directory, duty = self.store.directory_and_duty()
+        directory, duty = self.store.directory_and_oncall_state()
         return roster(self.company, directory, at, duty)
 
-    def ahead(self, incident: Incident) -> tuple[Upcoming, ...]:
+    def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
         """What fires next, with the people who will be on duty then; what is known of them is read once."""
-        directory, duty = self.store.directory_and_duty()
+        directory, duty = self.store.directory_and_oncall_state()
         return upcoming(incident, lambda at: roster(self.company, directory, at, duty))
 
-    def arrange(self, step: Callable[[OncallState, datetime], OncallState]) -> OncallState:
+    def update_oncall(self, step: Callable[[OncallState, datetime], OncallState]) -> OncallState:
         """Change what was arranged by a step of escalation.oncall.overrides, as of now. Refused passes through."""
         now = self.clock()
-        return self.store.update_duty(lambda before: step(before, now))
+        return self.store.update_oncall_state(lambda before: step(before, now))
 
 
 def severity_of(policy: Policy, severity: Severity) -> SeverityPolicy:

@@ -81,7 +81,7 @@ def checkpoints_due(alarms: list[tuple[str, str]]) -> None:
     if context is None:
         raise RuntimeError("bind() comes first")
     now = context.clock()
-    incidents = context.service.ring(list(dict.fromkeys(incident_id for incident_id, _ in alarms)))
+    incidents = context.service.fire_checkpoints(list(dict.fromkeys(incident_id for incident_id, _ in alarms)))
     fired_at = context.clock()
     due_times = {incident_id: checkpoints.alarms(incident) for incident_id, incident in incidents.items()}
     delays = []

@@ -27,7 +27,7 @@ from escalation.errors import Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
 from escalation.incident.tickets import backlog
-from escalation.oncall.schedule import on_duty
+from escalation.oncall.schedule import on_call_at
 from escalation.slo import LAST, Report, kept, scores
 from escalation.text import Line, Strong, line
 from escalation.times import parse_duration
@@ -202,13 +202,18 @@ class Commands:
 
 def _on_call_people(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:
     """Rotation -> member ids of who is on call now."""
-    now, state, directory, company = deps.service.clock(), deps.store.duty(), deps.store.directory(), deps.company
-    on_call_keys = {name: on_duty(name, company, state, now) for name in company.rotations}
+    now, state, directory, company = (
+        deps.service.clock(),
+        deps.store.oncall_state(),
+        deps.store.directory(),
+        deps.company,
+    )
+    on_call_keys = {name: on_call_at(name, company, state, now) for name in company.rotations}
     return {name: tuple(company.member(key, directory) for key in keys) for name, keys in on_call_keys.items()}
 
 
 def _simulation(deps: BotDeps, text: str) -> tuple[Line, ...]:
-    return simulation_lines(deps, deps.store.directory(), deps.store.duty(), text, deps.service.clock())
+    return simulation_lines(deps, deps.store.directory(), deps.store.oncall_state(), text, deps.service.clock())
 
 
 def slo_lines(deps: BotDeps, text: str) -> tuple[Line, ...]:

@@ -107,12 +107,12 @@ class OnCall:
 
 
 def _lines(deps: BotDeps) -> tuple[Line, ...]:
-    now, directory, state = deps.service.clock(), deps.store.directory(), deps.store.duty()
+    now, directory, state = deps.service.clock(), deps.store.directory(), deps.store.oncall_state()
     return on_call_lines(deps.company, deps.policy, directory, deps.service.roster(now), now, state)
 
 
 def _buttons(deps: BotDeps) -> list[Block]:
-    now, state = deps.service.clock(), deps.store.duty()
+    now, state = deps.service.clock(), deps.store.oncall_state()
     shifts = [ShiftValue(name, shift_at(name, deps.company, state, now).starts) for name in deps.company.rotations]
     return oncall.take_buttons(shifts)
 
@@ -127,8 +127,8 @@ def _arrange(deps: BotDeps, member: PersonId, text: str, shown: ShiftValue | Non
             raise Refused("That shift has ended or changed meanwhile. `/incident oncall` shows how it stands.")
         return apply_command(OncallCommand(text, member, deps.company, directory), state, now)
 
-    after = deps.service.arrange(change_state)
-    deps.store.hurry_upkeep()
+    after = deps.service.update_oncall(change_state)
+    deps.store.request_upkeep()
     return Announcer(deps.company, directory).notice(after.notices[-1])
 
 
@@ -142,10 +142,10 @@ def _record_answer(deps: BotDeps, member: PersonId, button: AnswerValue) -> date
     """Record the answer to a test page and return when it was first given. Raises Refused for anybody else's page."""
     if deps.company.key_of(member, deps.store.directory()) != button.person:
         raise Refused("This test page is for somebody else: only they can answer it.")
-    state = deps.service.arrange(
-        lambda previous, now: overrides.answered(previous, button.rotation, button.starts, button.person, now)
+    state = deps.service.update_oncall(
+        lambda previous, now: overrides.record_answer(previous, button.rotation, button.starts, button.person, now)
     )
-    deps.store.hurry_upkeep()
+    deps.store.request_upkeep()
     answers = ((t.rotation, t.shift_start, t.person, t.answered_at) for t in state.tests)
     test_page = (button.rotation, button.starts, button.person)
     return next((at for *test, at in answers if tuple(test) == test_page and at), None) or deps.service.clock()

@@ -102,4 +102,4 @@ class Perform:
 
     async def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
         """List the checkpoints ahead, with the people who will be paged."""
-        return await self._access.run(self._access.deps.service.ahead, incident)
+        return await self._access.run(self._access.deps.service.upcoming, incident)

@@ -15,7 +15,7 @@ from escalation.config.company import Company, Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.oncall import overrides
-from escalation.oncall.overrides import Did, next_turn_of, noted
+from escalation.oncall.overrides import Did, add_notice, next_shift_of
 from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.times import local_instant
 from escalation.values import PersonId
@@ -71,7 +71,7 @@ def apply_command(command: OncallCommand, state: OncallState, now: datetime) -> 
     reason = _BECAUSE.search(rest)
     why = unescape(reason[1], command.directory.names) if reason else ""
     arguments = rest[: reason.start()] if reason else rest
-    return noted(state, step(_Arguments(command, arguments.strip(), why, state, now)), did, command.by, now)
+    return add_notice(state, step(_Arguments(command, arguments.strip(), why, state, now)), did, command.by, now)
 
 
 def _unknown_verb(verb: str, command: OncallCommand) -> str:
@@ -83,7 +83,7 @@ def _unknown_verb(verb: str, command: OncallCommand) -> str:
 def _take(args: _Arguments) -> OncallState:
     rotation, _ = _rotation(args)
     command = args.command
-    return overrides.take(args.state, command.company, rotation, command.key, args.now, command.by, args.why)
+    return overrides.take_shift(args.state, command.company, rotation, command.key, args.now, command.by, args.why)
 
 
 def _override(args: _Arguments) -> OncallState:
@@ -93,7 +93,7 @@ def _override(args: _Arguments) -> OncallState:
         raise Refused(f"Say who: {USAGE[2]}")
     starts, ends = _period(times, args, args.command.company.rotations[rotation].timezone, USAGE[2])
     command = args.command
-    return overrides.override(
+    return overrides.add_override(
         args.state, command.company, rotation, person, starts, ends, args.now, command.by, args.why
     )
 
@@ -108,7 +108,7 @@ def _swap(args: _Arguments) -> OncallState:
     command = args.command
     first = _shift_at(mine, rotation, args) if mine else _next_shift(command.key, rotation, args)
     second = _next_shift(person, rotation, args) if person and not remaining else _shift_at(theirs, rotation, args)
-    return overrides.swap(args.state, command.company, rotation, first, second, args.now, command.by, args.why)
+    return overrides.swap_shifts(args.state, command.company, rotation, first, second, args.now, command.by, args.why)
 
 
 def _away(args: _Arguments) -> OncallState:
@@ -117,7 +117,7 @@ def _away(args: _Arguments) -> OncallState:
     if not _FROM_TO.fullmatch(days) and days:
         days = f"{days} to {days.removeprefix('from ')}"  # one day
     starts, ends = _period(days, args, zone, USAGE[4], whole_days=True)
-    return overrides.away(
+    return overrides.add_absence(
         args.state, command.company, person or command.key, starts, ends, args.now, command.by, args.why
     )
 
@@ -230,7 +230,7 @@ def _shift_at(text: str, rotation: str, args: _Arguments) -> datetime:
 
 
 def _next_shift(person: str, rotation: str, args: _Arguments) -> datetime:
-    shift = next_turn_of(rotation, person, args.command.company, args.state, args.now)
+    shift = next_shift_of(rotation, person, args.command.company, args.state, args.now)
     if shift is None:
         raise Refused(f"{person} has no shift in {rotation} in the next half year.")
     return max(shift.starts, args.now)

@@ -26,7 +26,7 @@ from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, ren
 from bot.render.upcoming import what_fires_next
 from escalation.config.policy import Means
 from escalation.engine.upcoming import Upcoming
-from escalation.incident.model import MOST_ALSO, EntryKind, Incident, OwedCommunication, OwedState, PageState
+from escalation.incident.model import MAX_ALSO, EntryKind, Incident, OwedCommunication, OwedState, PageState
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.timeline import LEADS, war_room, why_you
 from escalation.times import spoken_duration
@@ -92,7 +92,7 @@ def _also_paged(also: tuple[Incident, ...]) -> list[str]:
 
 
 def _how_many(also: tuple[Incident, ...]) -> str:
-    return f"{len(also)} or more" if len(also) >= MOST_ALSO else f"{len(also)} more"
+    return f"{len(also)} or more" if len(also) >= MAX_ALSO else f"{len(also)} more"
 
 
 def redacted(incident: Incident) -> Message:

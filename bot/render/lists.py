@@ -9,7 +9,7 @@ from bot.render.mrkdwn import DAY, brief, moment, person, render
 from escalation.incident.model import Incident, PageState
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.timeline import MARKS
-from escalation.storage.store import MOST_LISTED
+from escalation.storage.store import MAX_LISTED
 from escalation.text import Channel, Line
 from escalation.values import PersonId
 
@@ -94,9 +94,9 @@ def _responders(incident: Incident) -> str:
 def _more(total: int, shown: int) -> list[Block]:
     if total <= shown:
         return []
-    rest = "many" if total >= MOST_LISTED else total - shown
+    rest = "many" if total >= MAX_LISTED else total - shown
     return [context(f"and {rest} more", "more")]
 
 
 def _count(total: int) -> str:
-    return f"{total} or more" if total >= MOST_LISTED else str(total)
+    return f"{total} or more" if total >= MAX_LISTED else str(total)

@@ -10,7 +10,7 @@ from bot.render.mrkdwn import DAY, cut, escape, moment, person, render, share
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.oncall.roster import Roster
-from escalation.oncall.schedule import NOTHING_ARRANGED, Feed, OncallState, absences, next_on_duty, on_duty, shift_at
+from escalation.oncall.schedule import EMPTY_STATE, Feed, OncallState, absences, next_on_call, on_call_at, shift_at
 from escalation.text import Line, Person, Span, Strong, Time, line, people
 from escalation.values import PersonId
 
@@ -23,7 +23,7 @@ def on_call_lines(
     directory: Directory,
     roster: Roster,
     now: datetime,
-    state: OncallState = NOTHING_ARRANGED,
+    state: OncallState = EMPTY_STATE,
 ) -> tuple[Line, ...]:
     """Lines for each rotation, override and absence, then one for each role of the policy."""
     board = Board(company, directory, state, now)
@@ -73,7 +73,7 @@ class Board:
 
     def _rotation(self, name: str) -> Iterator[Line]:
         shift_args = (name, self._company, self._state)
-        current, backup = on_duty(*shift_args, self._now), next_on_duty(*shift_args, self._now)
+        current, backup = on_call_at(*shift_args, self._now), next_on_call(*shift_args, self._now)
         yield line(Strong(f"{name}: "), *self._people(current), ", backup ", *self._people(backup))
         shift = shift_at(*shift_args, self._now)
         if shift.ends:
@@ -85,7 +85,7 @@ class Board:
 
     def _test_page(self, name: str, starts: datetime) -> Iterator[Line]:
         for test in self._state.tests:
-            if (test.rotation, test.shift_start) == (name, starts) and test.waits(self._now):
+            if (test.rotation, test.shift_start) == (name, starts) and test.is_unanswered(self._now):
                 addressee = self._people((test.person,)) if test.person in self._company.people else (test.person,)
                 yield line("Test page sent at ", Time(test.sent_at), " to ", *addressee, ", not answered yet")
 

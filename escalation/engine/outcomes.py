@@ -4,7 +4,7 @@ from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
 from escalation.incident.effects import ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
 from escalation.incident.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
-from escalation.incident.model import MOST_ALSO, Copy, CopyKind, EntryKind, PageState, Room
+from escalation.incident.model import MAX_ALSO, Copy, CopyKind, EntryKind, PageState, Room
 
 
 def delivered(change: Change, event: Delivered) -> None:
@@ -61,7 +61,7 @@ def page_gathered(change: Change, event: PageGathered) -> None:
     if copy is None:
         return
     page = change.incident.page(copy.page)
-    if event.other in page.also or len(page.also) >= MOST_ALSO:
+    if event.other in page.also or len(page.also) >= MAX_ALSO:
         return
     listed = page.model_copy(update={"also": (*page.also, event.other)})
     change.set(pages=tuple(listed if p.n == page.n else p for p in change.incident.pages))

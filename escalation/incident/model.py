@@ -75,7 +75,7 @@ class PageState(StrEnum):
     REPLACED = "replaced"
 
 
-MOST_ALSO = 30  # each is a change to the incident, and hundreds may come at once
+MAX_ALSO = 30  # each is a change to the incident, and hundreds may come at once
 
 
 class Page(Frozen):

@@ -1,1 +1,1 @@
-"""Who is on call: the schedule, overrides, handovers, coverage, and the reminders that recur."""
+"""On call: the schedule, overrides, handovers, coverage and recurring reminders."""

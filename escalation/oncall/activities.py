@@ -1,4 +1,4 @@
-"""When a regular activity comes round again. Pure.
+"""Due times of recurring activities. Pure.
 
 Each business day, or on the first such weekday of a week, month or quarter; one that falls on a day off is moved to the
 next business day. Local times of the company's calendar: one that DST skips comes as much later as the gap is long.
@@ -18,7 +18,7 @@ CADENCE = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "qua
 
 
 def next_activity(activity: Activity, calendar: Calendar, after: datetime) -> datetime:
-    """The first instant later than `after` at which it is due, in UTC. ValueError when the calendar never opens."""
+    """Return the first due time later than `after`, in UTC. ValueError when the calendar never opens."""
     zone = ZoneInfo(calendar.timezone)
     begin = after.astimezone(zone).date() - _EARLIER
     for n in range(_SEARCHED):
@@ -31,7 +31,7 @@ def next_activity(activity: Activity, calendar: Calendar, after: datetime) -> da
 
 
 def last_activity(activity: Activity, calendar: Calendar, now: datetime, within: timedelta) -> datetime | None:
-    """The latest instant, `now` included, at which it was due; None when that was `within` ago or longer."""
+    """Return the latest due time, `now` included; None when that was `within` ago or longer."""
     found, due = None, next_activity(activity, calendar, now - within)
     while due <= now:
         found, due = due, next_activity(activity, calendar, due)
@@ -49,7 +49,7 @@ def _planned(activity: Activity, calendar: Calendar, day: date) -> bool:
 
 
 def _business_day(calendar: Calendar, day: date) -> date:
-    """The day itself, or the next one on which there is work."""
+    """Return the day itself, or the next business day."""
     days = (day + n * ONE_DAY for n in range(_SEARCHED))
     if found := next((d for d in days if calendar.opening(d)), None):
         return found

@@ -1,4 +1,4 @@
-"""When duty changes hands, and what is done about it beforehand. Pure.
+"""Handovers, and the times of their test page, message and call. Pure.
 
 The test page goes out on the business day before the handover, two hours after opening. The message stands at the
 opening of the handover's own business day; where the handover comes before that opening, or on a day off, it stands in
@@ -16,12 +16,12 @@ from escalation.values import Frozen
 
 AFTER_OPENING = timedelta(hours=2)
 LAST_HOUR = timedelta(hours=1)
-_LOOKED_BACK = timedelta(days=35)  # so that it does not depend on the hour of asking who was on duty before
+_LOOKED_BACK = timedelta(days=35)  # so that who was on call before does not depend on the hour of the question
 _SEARCHED = 400  # days
 
 
 class ShiftChange(Frozen):
-    """Other people come on duty. People by key; nobody goes off duty where a calendar's first shift begins."""
+    """A handover to other people, by key; `outgoing` is empty where a calendar's first shift begins."""
 
     rotation: str
     outgoing: tuple[str, ...]
@@ -31,43 +31,44 @@ class ShiftChange(Frozen):
 
     @property
     def id(self) -> str:
+        """Id of the incoming shift."""
         return shift_id(self.rotation, self.at)
 
 
 def shift_id(rotation: str, starts: datetime) -> str:
-    """`primary-20261221T0000`: a shift by its beginning in UTC."""
+    """Id of a shift by its start in UTC: `primary-20261221T0000`."""
     return f"{rotation}-{starts:%Y%m%dT%H%M}"
 
 
 def shift_changes(
-    name: str, company: Company, duty: OncallState, start: datetime, end: datetime
+    name: str, company: Company, state: OncallState, start: datetime, end: datetime
 ) -> Iterator[ShiftChange]:
-    """The handovers of a rotation from `start` until before `end`.
+    """Yield a rotation's handovers from `start` until before `end`.
 
     One for each planned shift: where its people first differ from those before. An override in the midst of a shift is
     none, one that reaches over its beginning puts it off; a gap in a calendar is passed over.
     """
-    first, *later = upcoming_shifts(name, company, duty, start - _LOOKED_BACK, end)
+    first, *later = upcoming_shifts(name, company, state, start - _LOOKED_BACK, end)
     planned, last = first.planned, first.people
-    for turn in later:
-        if not turn.people:
+    for shift in later:
+        if not shift.people:
             continue
-        if turn.planned != planned and turn.people != last:
-            planned = turn.planned
-            if turn.starts >= start:
-                people = {"outgoing": last, "incoming": turn.people}
-                yield ShiftChange(rotation=name, at=turn.starts, ends=turn.ends, **people)
-        last = turn.people
+        if shift.planned != planned and shift.people != last:
+            planned = shift.planned
+            if shift.starts >= start:
+                people = {"outgoing": last, "incoming": shift.people}
+                yield ShiftChange(rotation=name, at=shift.starts, ends=shift.ends, **people)
+        last = shift.people
 
 
-def tested_at(handover: datetime, calendar: Calendar, answer_within: timedelta) -> datetime:
-    """When the incoming person is asked to answer: in working hours, with time enough left in them to do so."""
+def time_of_test_page(handover: datetime, calendar: Calendar, answer_within: timedelta) -> datetime:
+    """Return when to send the test page: in working hours, with enough of them left to answer it."""
     opens, closes = _session_before(_day(handover, calendar), calendar)
     return max(opens, min(opens + AFTER_OPENING, closes - answer_within))
 
 
-def announced_at(handover: datetime, calendar: Calendar) -> datetime:
-    """When the handover's message is posted."""
+def time_of_handover_message(handover: datetime, calendar: Calendar) -> datetime:
+    """Return when to post the handover's message."""
     day = _day(handover, calendar)
     today = calendar.opening(day)
     if today and today[0] <= handover:
@@ -81,7 +82,7 @@ def _day(at: datetime, calendar: Calendar) -> date:
 
 
 def _session_before(day: date, calendar: Calendar) -> tuple[datetime, datetime]:
-    """The opening hours of the last business day before a day."""
+    """Return the opening hours of the last business day before a day."""
     sessions = (calendar.opening(day - timedelta(days=n)) for n in range(1, _SEARCHED))
     if found := next((s for s in sessions if s), None):
         return found

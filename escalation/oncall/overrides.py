@@ -1,6 +1,6 @@
-"""What people arrange while running: overrides, swaps, absences. Pure steps from one Duty to the next.
+"""Changes to the on-call state: overrides, swaps, absences, calendar feeds, test pages. Pure steps.
 
-Every step raises Refused with words for the one who tried.
+Each takes an OncallState and returns the next one. It raises Refused with words for the requester.
 """
 
 from collections.abc import Iterable
@@ -15,23 +15,23 @@ from escalation.oncall.schedule import (
     Away,
     Feed,
     Notice,
+    OncallShift,
     OncallState,
     Override,
     TestPage,
-    Turn,
     shift_at,
     upcoming_shifts,
 )
 from escalation.values import PersonId
 
 LONGEST = timedelta(days=366)
-KEPT = timedelta(days=92)  # what ended longer ago is forgotten; a quarter's report still finds it
-FARTHEST = timedelta(days=184)  # how far ahead a turn of somebody is looked for
+RETENTION = timedelta(days=92)  # what ended longer ago is dropped; a quarter's report still finds it
+SEARCH_AHEAD = timedelta(days=184)  # how far ahead to look for somebody's next shift
 D = TypeVar("D", Override, Away)
 
 
-def override(
-    duty: OncallState,
+def add_override(
+    state: OncallState,
     company: Company,
     rotation: str,
     person: str,
@@ -41,29 +41,29 @@ def override(
     by: PersonId = "",
     why: str = "",
 ) -> OncallState:
-    """A person is on duty in a rotation from (inclusive) until (exclusive), over the plan and all earlier overrides."""
-    _known("rotation", rotation, company.rotations)
-    _known("person", person, company.people)
-    _possible(starts, ends, now)
-    made = Override(id=duty.made + 1, rotation=rotation, person=person, starts=starts, ends=ends, by=by, why=why)
-    return _forgetful(duty, now, made=made.id, overrides=(*duty.overrides, made))
+    """Put a person on call from (inclusive) until (exclusive), over the plan and all earlier overrides."""
+    _check_known("rotation", rotation, company.rotations)
+    _check_known("person", person, company.people)
+    _check_period(starts, ends, now)
+    made = Override(id=state.made + 1, rotation=rotation, person=person, starts=starts, ends=ends, by=by, why=why)
+    return _without_expired(state, now, made=made.id, overrides=(*state.overrides, made))
 
 
-def take(
-    duty: OncallState, company: Company, rotation: str, person: str, now: datetime, by: PersonId = "", why: str = ""
+def take_shift(
+    state: OncallState, company: Company, rotation: str, person: str, now: datetime, by: PersonId = "", why: str = ""
 ) -> OncallState:
-    """A person takes the turn that holds now, until its end."""
-    _known("rotation", rotation, company.rotations)
-    turn = shift_at(rotation, company, duty, now)
-    if turn.people == (person,):
+    """Give a person the current shift, until its end."""
+    _check_known("rotation", rotation, company.rotations)
+    shift = shift_at(rotation, company, state, now)
+    if shift.people == (person,):
         raise Refused(f"{person} is on call in {rotation} already.")
-    if turn.ends is None:
+    if shift.ends is None:
         raise Refused(f"The calendar of {rotation} has no shift after this; make an override and say until when.")
-    return override(duty, company, rotation, person, now, turn.ends, now, by, why)
+    return add_override(state, company, rotation, person, now, shift.ends, now, by, why)
 
 
-def swap(
-    duty: OncallState,
+def swap_shifts(
+    state: OncallState,
     company: Company,
     rotation: str,
     first: datetime,
@@ -72,22 +72,22 @@ def swap(
     by: PersonId = "",
     why: str = "",
 ) -> OncallState:
-    """Two turns, each named by an instant in it, change their people; of a turn that holds already, what is left."""
-    _known("rotation", rotation, company.rotations)
-    mine, yours = (shift_at(rotation, company, duty, at) for at in (first, second))
-    if len(mine.people) != 1 or len(yours.people) != 1:
+    """Swap the people of two shifts, each named by an instant in it; of the current shift, what is left."""
+    _check_known("rotation", rotation, company.rotations)
+    first_shift, second_shift = (shift_at(rotation, company, state, at) for at in (first, second))
+    if len(first_shift.people) != 1 or len(second_shift.people) != 1:
         raise Refused("Each of the two shifts to swap needs one person; make an override instead.")
-    if mine.people == yours.people:
-        raise Refused(f"Both shifts are {mine.people[0]}'s already.")
-    for turn, person in ((mine, yours.people[0]), (yours, mine.people[0])):
-        if turn.ends is None:
+    if first_shift.people == second_shift.people:
+        raise Refused(f"Both shifts are {first_shift.people[0]}'s already.")
+    for shift, person in ((first_shift, second_shift.people[0]), (second_shift, first_shift.people[0])):
+        if shift.ends is None:
             raise Refused(f"The calendar of {rotation} does not say when that shift ends; make an override instead.")
-        duty = override(duty, company, rotation, person, max(turn.starts, now), turn.ends, now, by, why)
-    return duty
+        state = add_override(state, company, rotation, person, max(shift.starts, now), shift.ends, now, by, why)
+    return state
 
 
-def away(
-    duty: OncallState,
+def add_absence(
+    state: OncallState,
     company: Company,
     person: str,
     starts: datetime,
@@ -96,78 +96,78 @@ def away(
     by: PersonId = "",
     why: str = "",
 ) -> OncallState:
-    """A person is away from (inclusive) until (exclusive): the next in each rotation's order covers their turns."""
-    _known("person", person, company.people)
-    _possible(starts, ends, now)
-    made = Away(id=duty.made + 1, person=person, starts=starts, ends=ends, by=by, why=why)
-    return _forgetful(duty, now, made=made.id, away=(*duty.away, made))
+    """Mark a person away from (inclusive) until (exclusive): the next in each rotation's order covers their shifts."""
+    _check_known("person", person, company.people)
+    _check_period(starts, ends, now)
+    made = Away(id=state.made + 1, person=person, starts=starts, ends=ends, by=by, why=why)
+    return _without_expired(state, now, made=made.id, away=(*state.away, made))
 
 
-def cancel(duty: OncallState, number: str | int) -> OncallState:
-    """Take back the override or absence of that number."""
+def cancel(state: OncallState, number: str | int) -> OncallState:
+    """Remove the override or absence of that number."""
     wanted = str(number).removeprefix("#")
-    overrides, gone = _without(duty.overrides, wanted), _without(duty.away, wanted)
-    if (overrides, gone) == (duty.overrides, duty.away):
+    overrides, absences = _without(state.overrides, wanted), _without(state.away, wanted)
+    if (overrides, absences) == (state.overrides, state.away):
         raise Refused(f"There is no override or absence number {wanted}.")
-    return duty.model_copy(update={"overrides": overrides, "away": gone})
+    return state.model_copy(update={"overrides": overrides, "away": absences})
 
 
-def next_turn_of(rotation: str, person: str, company: Company, duty: OncallState, at: datetime) -> Turn | None:
-    """The turn that somebody is in or has next, half a year ahead; None when there is none."""
-    turns = upcoming_shifts(rotation, company, duty, at, at + FARTHEST)
-    return next((t for t in turns if person in t.people), None)
+def next_shift_of(rotation: str, person: str, company: Company, state: OncallState, at: datetime) -> OncallShift | None:
+    """Return somebody's current or next shift, up to half a year ahead; None when there is none."""
+    shifts = upcoming_shifts(rotation, company, state, at, at + SEARCH_AHEAD)
+    return next((t for t in shifts if person in t.people), None)
 
 
-def fed(duty: OncallState, rotation: str, shifts: Iterable[Shift], at: datetime) -> OncallState:
-    """A rotation's calendar was read."""
+def record_feed(state: OncallState, rotation: str, shifts: Iterable[Shift], at: datetime) -> OncallState:
+    """Store the shifts read from a rotation's calendar."""
     feed = Feed(rotation=rotation, shifts=tuple(shifts), fetched_at=at)
-    return duty.model_copy(update={"feeds": {**duty.feeds, rotation: feed}})
+    return state.model_copy(update={"feeds": {**state.feeds, rotation: feed}})
 
 
-def feed_failed(duty: OncallState, rotation: str, error: str, at: datetime) -> OncallState:
-    """A rotation's calendar could not be read: its last good copy goes on."""
-    before = duty.feeds.get(rotation, Feed(rotation=rotation))
+def record_feed_failure(state: OncallState, rotation: str, error: str, at: datetime) -> OncallState:
+    """Note that a rotation's calendar could not be read: its last good copy stays in use."""
+    before = state.feeds.get(rotation, Feed(rotation=rotation))
     feed = before.model_copy(update={"error": error, "failed_at": at})
-    return duty.model_copy(update={"feeds": {**duty.feeds, rotation: feed}})
+    return state.model_copy(update={"feeds": {**state.feeds, rotation: feed}})
 
 
-def tested(duty: OncallState, page: TestPage) -> OncallState:
-    """The test page of a shift was sent. The first one of a shift and person counts."""
-    if any(_same(t, page) for t in duty.tests):
-        return duty
-    return _forgetful(duty, page.sent_at, tests=(*duty.tests, page))
+def record_test_page(state: OncallState, page: TestPage) -> OncallState:
+    """Note a test page that was sent. The first one of a shift and person counts."""
+    if any(_same_test(t, page) for t in state.tests):
+        return state
+    return _without_expired(state, page.sent_at, tests=(*state.tests, page))
 
 
-def answered(duty: OncallState, rotation: str, shift_start: datetime, person: str, at: datetime) -> OncallState:
-    """A test page was answered: whoever was on call before is released. A second answer changes nothing."""
+def record_answer(state: OncallState, rotation: str, shift_start: datetime, person: str, at: datetime) -> OncallState:
+    """Note the answer to a test page, which releases the outgoing person. A second answer changes nothing."""
 
-    def heard(test: TestPage) -> TestPage:
-        asked = (test.rotation, test.shift_start, test.person) == (rotation, shift_start, person)
-        return test.model_copy(update={"answered_at": at}) if asked and test.answered_at is None else test
+    def answered(test: TestPage) -> TestPage:
+        same = (test.rotation, test.shift_start, test.person) == (rotation, shift_start, person)
+        return test.model_copy(update={"answered_at": at}) if same and test.answered_at is None else test
 
-    tests = tuple(map(heard, duty.tests))
-    return duty if tests == duty.tests else duty.model_copy(update={"tests": tests})
+    tests = tuple(map(answered, state.tests))
+    return state if tests == state.tests else state.model_copy(update={"tests": tests})
 
 
-def reached(duty: OncallState, person: str, at: datetime) -> OncallState:
-    """Somebody answered a real page: that answers whatever test page of theirs waits."""
-    for test in duty.tests:
+def answer_test_pages(state: OncallState, person: str, at: datetime) -> OncallState:
+    """Answer all test pages of somebody who answered a real page."""
+    for test in state.tests:
         if test.person == person and test.sent_at <= at:
-            duty = answered(duty, test.rotation, test.shift_start, person, at)
-    return duty
+            state = record_answer(state, test.rotation, test.shift_start, person, at)
+    return state
 
 
-def _same(one: TestPage, other: TestPage) -> bool:
+def _same_test(one: TestPage, other: TestPage) -> bool:
     return (one.rotation, one.shift_start, one.person) == (other.rotation, other.shift_start, other.person)
 
 
-def _known(kind: str, name: str, known: Iterable[str]) -> None:
+def _check_known(kind: str, name: str, known: Iterable[str]) -> None:
     names = set(known)
     if name not in names:
         raise Refused(f"There is no {kind} called '{name}'{suggest(name, names)}")
 
 
-def _possible(starts: datetime, ends: datetime, now: datetime) -> None:
+def _check_period(starts: datetime, ends: datetime, now: datetime) -> None:
     if ends <= starts:
         raise Refused("It ends before it begins; give the earlier time first.")
     if ends <= now:
@@ -180,10 +180,10 @@ def _without(pieces: tuple[D, ...], number: str) -> tuple[D, ...]:
     return tuple(p for p in pieces if str(p.id) != number)
 
 
-def _forgetful(duty: OncallState, now: datetime, **changed: Any) -> OncallState:
-    """The changed duty without what ended long ago."""
-    after = duty.model_copy(update=changed)
-    oldest = now - KEPT
+def _without_expired(state: OncallState, now: datetime, **changed: Any) -> OncallState:
+    """Apply the change and drop what ended longer than RETENTION ago."""
+    after = state.model_copy(update=changed)
+    oldest = now - RETENTION
     return after.model_copy(
         update={
             "overrides": tuple(o for o in after.overrides if o.ends > oldest),
@@ -193,18 +193,18 @@ def _forgetful(duty: OncallState, now: datetime, **changed: Any) -> OncallState:
     )
 
 
-TOLD_FOR = timedelta(days=2)  # what is older is told or, after an outage, not worth telling any more
+NOTICE_RETENTION = timedelta(days=2)  # older ones were sent or, after an outage, are not worth sending any more
 Did = Literal["took", "override", "swapped", "away", "cancelled"]
 
 
-def noted(before: OncallState, after: OncallState, did: Did, by: PersonId, at: datetime) -> OncallState:
-    """The changed duty with a notice of what was made or taken back since `before`."""
-    gone = [p for p in _pieces(before) if p not in _pieces(after)]
+def add_notice(before: OncallState, after: OncallState, did: Did, by: PersonId, at: datetime) -> OncallState:
+    """Add a notice of what was made or taken back since `before`."""
+    removed = [p for p in _pieces(before) if p not in _pieces(after)]
     made = [p for p in _pieces(after) if p.id > before.made]
-    notice = Notice(did=did, pieces=tuple(gone if did == "cancelled" else made), by=by, at=at)
-    kept = (n for n in after.notices if n.at > at - TOLD_FOR)
-    return after.model_copy(update={"notices": (*kept, notice)})
+    notice = Notice(did=did, pieces=tuple(removed if did == "cancelled" else made), by=by, at=at)
+    recent = (n for n in after.notices if n.at > at - NOTICE_RETENTION)
+    return after.model_copy(update={"notices": (*recent, notice)})
 
 
-def _pieces(duty: OncallState) -> tuple[Override | Away, ...]:
-    return (*duty.overrides, *duty.away)
+def _pieces(state: OncallState) -> tuple[Override | Away, ...]:
+    return (*state.overrides, *state.away)

@@ -1,7 +1,7 @@
-"""Who is really on call: the rotation's plan or its feed, with overrides, absences and unanswered test pages applied.
+"""The final on-call schedule: rotations or their feeds, with overrides, absences and unanswered test pages applied.
 
-A turn is a stretch in which the same people are on duty. It never reaches over a shift of the plan: one override of two
-weeks is two turns.
+A shift is a stretch in which the same people are on call. It never extends beyond a planned shift: one override of two
+weeks is two shifts.
 """
 
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from escalation.config.company import Staff
 from escalation.config.rotations import Shift
 from escalation.values import Frozen, PersonId
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-TICK = timedelta(microseconds=1)
-FURTHEST = 64  # shifts that are looked through for whoever takes over
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+SHIFTS_SEARCHED = 64  # when looking for the next change of person
 
 
 class Override(Frozen):
-    """Somebody else is on duty from (inclusive) until (exclusive). The later one made, with the higher id, wins."""
+    """An override: somebody else on call from (inclusive) until (exclusive). The one made later (higher id) wins."""
 
     id: int
     rotation: str
@@ -31,7 +31,7 @@ class Override(Frozen):
 
 
 class Away(Frozen):
-    """Somebody is away from (inclusive) until (exclusive). Id 0: the configuration says so."""
+    """An absence from (inclusive) until (exclusive). Id 0: the configuration says so."""
 
     id: int
     person: str
@@ -52,7 +52,7 @@ class Feed(Frozen):
 
 
 class TestPage(Frozen):
-    """The page that opens a shift. Until it is answered, the outgoing person stays on call beside the incoming one."""
+    """The test page of a shift. Until it is answered, the outgoing person stays on call beside the incoming one."""
 
     rotation: str
     shift_start: datetime
@@ -62,14 +62,14 @@ class TestPage(Frozen):
     channel: str = ""
     ts: str = ""
 
-    def waits(self, at: datetime) -> bool:
-        """Whether it had been sent and not yet answered at an instant of its shift."""
+    def is_unanswered(self, at: datetime) -> bool:
+        """True if it had been sent and not yet answered at an instant of its shift."""
         answered = self.answered_at is not None and self.answered_at <= at
         return max(self.sent_at, self.shift_start) <= at and not answered
 
 
 class Notice(Frozen):
-    """What somebody arranged, or took back (`cancelled`), to be told to the others."""
+    """Notice to the others of an override or absence that was made or taken back (`cancelled`)."""
 
     did: Literal["took", "override", "swapped", "away", "cancelled"]
     pieces: tuple[Override | Away, ...]
@@ -78,7 +78,7 @@ class Notice(Frozen):
 
 
 class OncallState(Frozen):
-    """Everything about on call that changes while running. `made`: the number of the latest override or absence."""
+    """On-call state that changes while running. `made`: the number of the latest override or absence."""
 
     overrides: tuple[Override, ...] = ()
     away: tuple[Away, ...] = ()
@@ -89,8 +89,8 @@ class OncallState(Frozen):
     stamp: str = ""
 
 
-class Turn(Frozen):
-    """Who is on duty from (inclusive) until (exclusive). People by key, none: a gap.
+class OncallShift(Frozen):
+    """A shift with its people by key, from (inclusive) until (exclusive). No people: a gap.
 
     `planned` is whom the rotation or its feed names. `ends` None: nothing is known beyond.
     """
@@ -102,167 +102,178 @@ class Turn(Frozen):
     ends: datetime | None
 
 
-NOTHING_ARRANGED = OncallState()
+EMPTY_STATE = OncallState()
 
 
-def on_duty(name: str, company: Staff, duty: OncallState, at: datetime) -> tuple[str, ...]:
-    """Keys of whoever is on call: none in a gap, two while the test page of a shift waits for its answer."""
-    people = _held(name, company, duty, at)
-    waiting = {t.shift_start for t in duty.tests if t.rotation == name and t.person in people and t.waits(at)}
-    if not waiting or (starts := shift_at(name, company, duty, at).starts) not in waiting:
+def on_call_at(name: str, company: Staff, state: OncallState, at: datetime) -> tuple[str, ...]:
+    """Keys of the people on call: none in a gap, two while the test page of a shift is unanswered."""
+    people = _people_at(name, company, state, at)
+    unanswered = {
+        t.shift_start for t in state.tests if t.rotation == name and t.person in people and t.is_unanswered(at)
+    }
+    if not unanswered or (starts := shift_at(name, company, state, at).starts) not in unanswered:
         return people
-    gone = _gone(company, duty, at)
-    outgoing = (p for p in _held(name, company, duty, starts - TICK) if p not in gone)
+    away = _people_away(company, state, at)
+    outgoing = (p for p in _people_at(name, company, state, starts - MICROSECOND) if p not in away)
     return tuple(dict.fromkeys((*people, *outgoing)))
 
 
-def next_on_duty(name: str, company: Staff, duty: OncallState, at: datetime) -> tuple[str, ...]:
-    """Keys of whoever takes over at the next change of person: the backup. Whoever is away now is covered here too."""
-    following = next_shift(name, company, duty, at)
+def next_on_call(name: str, company: Staff, state: OncallState, at: datetime) -> tuple[str, ...]:
+    """Keys of the backup: who takes over at the next change of person. Absences of now are covered here too."""
+    following = next_shift(name, company, state, at)
     if following is None:
         return ()
     order = company.rotations[name].people
-    away = _gone(company, duty, at)
-    busy = away | set(on_duty(name, company, duty, at))
-    return _each(_covered(p, order, away, busy) for p in following.people)
+    away = _people_away(company, state, at)
+    busy = away | set(on_call_at(name, company, state, at))
+    return _unique(_person_or_cover(p, order, away, busy) for p in following.people)
 
 
-def shift_at(name: str, company: Staff, duty: OncallState, at: datetime) -> Turn:
-    """The turn that holds at an instant, test pages left aside."""
-    return next(t for t in _turns(name, company, duty, at) if t.ends is None or at < t.ends)
+def shift_at(name: str, company: Staff, state: OncallState, at: datetime) -> OncallShift:
+    """Return the shift that holds at an instant, test pages left aside."""
+    return next(t for t in _shifts_within_plan(name, company, state, at) if t.ends is None or at < t.ends)
 
 
-def next_shift(name: str, company: Staff, duty: OncallState, at: datetime) -> Turn | None:
-    """The next turn of other people, gaps passed over; None when nobody else is in sight."""
-    turns = islice(_ahead(name, company, duty, at), FURTHEST)
-    now = next(turns)
-    return next((t for t in turns if t.people and t.people != now.people), None)
+def next_shift(name: str, company: Staff, state: OncallState, at: datetime) -> OncallShift | None:
+    """Return the next shift of other people, skipping gaps; None when there is none in SHIFTS_SEARCHED."""
+    shifts_ahead = islice(_shifts_from(name, company, state, at), SHIFTS_SEARCHED)
+    now = next(shifts_ahead)
+    return next((t for t in shifts_ahead if t.people and t.people != now.people), None)
 
 
-def upcoming_shifts(name: str, company: Staff, duty: OncallState, at: datetime, until: datetime) -> tuple[Turn, ...]:
-    """The turn that holds at an instant, and all that begin before `until`."""
-    turns = []
-    for turn in _ahead(name, company, duty, at):
-        if turn.starts >= until:
+def upcoming_shifts(
+    name: str, company: Staff, state: OncallState, at: datetime, until: datetime
+) -> tuple[OncallShift, ...]:
+    """Return the shift that holds at an instant, and all that begin before `until`."""
+    shifts_ahead = []
+    for shift in _shifts_from(name, company, state, at):
+        if shift.starts >= until:
             break
-        turns.append(turn)
-    return tuple(turns)
+        shifts_ahead.append(shift)
+    return tuple(shifts_ahead)
 
 
-def override_at(name: str, company: Staff, duty: OncallState, at: datetime) -> Override | None:
-    """The override that holds at an instant. One for somebody who left the configuration does not."""
-    holding = [o for o in duty.overrides if o.rotation == name and o.starts <= at < o.ends]
-    return max((o for o in holding if o.person in company.people), key=lambda o: o.id, default=None)
+def override_at(name: str, company: Staff, state: OncallState, at: datetime) -> Override | None:
+    """Return the override that holds at an instant. One for somebody who left the configuration does not count."""
+    active = [o for o in state.overrides if o.rotation == name and o.starts <= at < o.ends]
+    return max((o for o in active if o.person in company.people), key=lambda o: o.id, default=None)
 
 
-def absences(company: Staff, duty: OncallState) -> tuple[Away, ...]:
-    """Who is away when: what the configuration says, and what people said since."""
+def absences(company: Staff, state: OncallState) -> tuple[Away, ...]:
+    """Absences: those of the configuration, and those that people announced."""
     configured = (Away(id=0, person=p, starts=s, ends=e) for p, s, e in company.absences())
-    return (*configured, *duty.away)
+    return (*configured, *state.away)
 
 
-def boundaries(company: Staff, duty: OncallState, start: datetime, end: datetime) -> tuple[datetime, ...]:
-    """Every instant between two, both excluded, at which who is on duty may change."""
-    edges = chain.from_iterable(_edges(name, company, duty, start, end) for name in company.rotations)
+def boundaries(company: Staff, state: OncallState, start: datetime, end: datetime) -> tuple[datetime, ...]:
+    """Return every instant between two, both excluded, at which the people on call may change."""
+    edges = chain.from_iterable(_boundaries_of(name, company, state, start, end) for name in company.rotations)
     return tuple(sorted({e for e in edges if start < e < end}))
 
 
-def _edges(name: str, company: Staff, duty: OncallState, start: datetime, end: datetime) -> Iterator[datetime]:
-    for frame in _frames(name, company, duty, start):
-        if frame.starts >= end:
+def _boundaries_of(name: str, company: Staff, state: OncallState, start: datetime, end: datetime) -> Iterator[datetime]:
+    for planned in _planned_shifts(name, company, state, start):
+        if planned.starts >= end:
             break
-        yield frame.starts
-    yield from _cuts(name, company, duty)
-    for test in duty.tests:
+        yield planned.starts
+    yield from _change_times(name, company, state)
+    for test in state.tests:
         if test.rotation == name:
             yield from (i for i in (test.shift_start, test.sent_at, test.answered_at) if i)
 
 
-def _cuts(name: str, company: Staff, duty: OncallState) -> set[datetime]:
-    """Where a turn may begin or end in the midst of a shift."""
+def _change_times(name: str, company: Staff, state: OncallState) -> set[datetime]:
+    """Instants within a planned shift at which overrides and absences begin or end."""
     pieces: tuple[Override | Away, ...] = (
-        *(o for o in duty.overrides if o.rotation == name),
-        *absences(company, duty),
+        *(o for o in state.overrides if o.rotation == name),
+        *absences(company, state),
     )
     return {p.starts for p in pieces} | {p.ends for p in pieces}
 
 
-def _ahead(name: str, company: Staff, duty: OncallState, at: datetime) -> Iterator[Turn]:
-    """The turn of an instant and all later ones."""
-    for n, frame in enumerate(_frames(name, company, duty, at)):
-        yield from (t for t in _within(frame, company, duty) if n or t.ends is None or at < t.ends)
+def _shifts_from(name: str, company: Staff, state: OncallState, at: datetime) -> Iterator[OncallShift]:
+    """Yield the shift of an instant and all later ones."""
+    for n, planned in enumerate(_planned_shifts(name, company, state, at)):
+        yield from (t for t in _split_at_changes(planned, company, state) if n or t.ends is None or at < t.ends)
 
 
-def _turns(name: str, company: Staff, duty: OncallState, at: datetime) -> list[Turn]:
-    return _within(_frame(name, company, duty, at), company, duty)
+def _shifts_within_plan(name: str, company: Staff, state: OncallState, at: datetime) -> list[OncallShift]:
+    return _split_at_changes(_planned_shift(name, company, state, at), company, state)
 
 
-def _within(frame: Turn, company: Staff, duty: OncallState) -> list[Turn]:
-    """A shift of the plan cut where its people really change."""
-    inner = (c for c in _cuts(frame.rotation, company, duty) if c > frame.starts and (not frame.ends or c < frame.ends))
-    out: list[Turn] = []
-    for starts in sorted({frame.starts, *inner}):
-        people = _held(frame.rotation, company, duty, starts)
+def _split_at_changes(planned: OncallShift, company: Staff, state: OncallState) -> list[OncallShift]:
+    """Split a planned shift where its people really change."""
+    inner = (
+        c
+        for c in _change_times(planned.rotation, company, state)
+        if c > planned.starts and (not planned.ends or c < planned.ends)
+    )
+    out: list[OncallShift] = []
+    for starts in sorted({planned.starts, *inner}):
+        people = _people_at(planned.rotation, company, state, starts)
         if out and out[-1].people == people:
             continue
         if out:
             out[-1] = out[-1].model_copy(update={"ends": starts})
-        out.append(frame.model_copy(update={"people": people, "starts": starts}))
+        out.append(planned.model_copy(update={"people": people, "starts": starts}))
     return out
 
 
-def _frames(name: str, company: Staff, duty: OncallState, at: datetime) -> Iterator[Turn]:
-    frame = _frame(name, company, duty, at)
+def _planned_shifts(name: str, company: Staff, state: OncallState, at: datetime) -> Iterator[OncallShift]:
+    planned = _planned_shift(name, company, state, at)
     while True:
-        yield frame
-        if frame.ends is None:
+        yield planned
+        if planned.ends is None:
             return
-        frame = _frame(name, company, duty, frame.ends)
+        planned = _planned_shift(name, company, state, planned.ends)
 
 
-def _frame(name: str, company: Staff, duty: OncallState, at: datetime) -> Turn:
-    """The shift of the plan, or the stretch of the feed, that an instant lies in: nothing applied yet."""
+def _planned_shift(name: str, company: Staff, state: OncallState, at: datetime) -> OncallShift:
+    """Return the planned shift, of the rotation or its feed, that holds at an instant: nothing applied yet."""
     rotation = company.rotations[name]
     if rotation.ical:
-        return _fed(name, company, duty.feeds.get(name, Feed(rotation=name)), at)
+        return _planned_by_feed(name, company, state.feeds.get(name, Feed(rotation=name)), at)
     shift = rotation.shift(at)
     people = (shift.person,)
-    return Turn(rotation=name, people=people, planned=people, starts=shift.starts, ends=shift.ends)
+    return OncallShift(rotation=name, people=people, planned=people, starts=shift.starts, ends=shift.ends)
 
 
-def _fed(name: str, company: Staff, feed: Feed, at: datetime) -> Turn:
+def _planned_by_feed(name: str, company: Staff, feed: Feed, at: datetime) -> OncallShift:
     edges = {s.starts for s in feed.shifts} | {s.ends for s in feed.shifts}
     people = tuple(s.person for s in feed.shifts if s.starts <= at < s.ends and s.person in company.people)
-    return Turn(
+    return OncallShift(
         rotation=name,
         people=people,
         planned=people,
-        starts=max((e for e in edges if e <= at), default=EVER),
+        starts=max((e for e in edges if e <= at), default=BEGINNING),
         ends=min((e for e in edges if e > at), default=None),
     )
 
 
-def _held(name: str, company: Staff, duty: OncallState, at: datetime) -> tuple[str, ...]:
-    """What was said last counts: an override made during an absence holds, an absence said later is covered."""
+def _people_at(name: str, company: Staff, state: OncallState, at: datetime) -> tuple[str, ...]:
+    """Keys of the people on call, test pages left aside.
+
+    The latest change counts: an override made during an absence holds, an absence announced later is covered.
+    """
     order = company.rotations[name].people
-    away = _gone(company, duty, at)
-    if standing := override_at(name, company, duty, at):
-        return _covered(standing.person, order, _gone(company, duty, at, since=standing.id), away)
-    return _each(_covered(p, order, away, away) for p in _frame(name, company, duty, at).planned)
+    away = _people_away(company, state, at)
+    if active := override_at(name, company, state, at):
+        return _person_or_cover(active.person, order, _people_away(company, state, at, since=active.id), away)
+    return _unique(_person_or_cover(p, order, away, away) for p in _planned_shift(name, company, state, at).planned)
 
 
-def _gone(company: Staff, duty: OncallState, at: datetime, since: int = -1) -> set[str]:
-    """Who is away at an instant, by what was said after so many overrides and absences."""
-    return {a.person for a in absences(company, duty) if a.starts <= at < a.ends and a.id > since}
+def _people_away(company: Staff, state: OncallState, at: datetime, since: int = -1) -> set[str]:
+    """Keys of the people away at an instant, by absences with a higher id than `since`."""
+    return {a.person for a in absences(company, state) if a.starts <= at < a.ends and a.id > since}
 
 
-def _covered(person: str, order: tuple[str, ...], gone: set[str], unavailable: set[str]) -> tuple[str, ...]:
-    """The person, or the next one of the rotation's order who is there; nobody when all are away."""
-    if person not in gone:
+def _person_or_cover(person: str, order: tuple[str, ...], away: set[str], unavailable: set[str]) -> tuple[str, ...]:
+    """Return the person, or the next in the rotation's order who is available; nobody when all are away."""
+    if person not in away:
         return (person,)
     place = order.index(person) + 1 if person in order else 0
     return next(((p,) for p in (*order[place:], *order[:place]) if p not in unavailable), ())
 
 
-def _each(people: Iterator[tuple[str, ...]]) -> tuple[str, ...]:
+def _unique(people: Iterator[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(people)))

@@ -32,11 +32,11 @@ AWAY = "tocsin:away"
 UPKEEP = "tocsin:upkeep"
 LEDGER = "tocsin:ledger"
 T = TypeVar("T")
-MOST_SHARED = 20
-MOST_LISTED = 200  # open incidents that are looked through for a list: reading each takes a tenth of a millisecond
+MAX_SHARED = 20
+MAX_LISTED = 200  # open incidents that are looked through for a list: reading each takes a tenth of a millisecond
 READ_AT_ONCE = 1000
-MOST_TRIES = 100  # far more than people who press at one instant
-MOST_LOST = 5  # connections
+MAX_TRIES = 100  # far more than people who press at one instant
+MAX_LOST_CONNECTIONS = 5  # connections
 KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
 
 
@@ -153,13 +153,13 @@ class Store:
         somebody who clicked waits, and with sentinels each new connection takes its time.
         """
         stamp, lost = uuid.uuid4().hex, 0
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 with self.redis.pipeline() as pipe:
                     return attempt(pipe, stamp)
             except WatchError as disturbed:
                 lost += isinstance(disturbed.__context__, RedisError)
-                if lost == MOST_LOST:
+                if lost == MAX_LOST_CONNECTIONS:
                     break
         raise RedisConnectionError("no transaction went through: is there a server that takes writes?")
 
@@ -200,7 +200,7 @@ class Store:
     def shared(self) -> tuple[Incident, ...]:
         """Open incidents whose war room the next one would share: the first of them first, no more than a few."""
         ids = sorted(_text(i) for i in self.redis.smembers(SHARED))
-        return tuple(self._many(ids[:MOST_SHARED]))
+        return tuple(self._many(ids[:MAX_SHARED]))
 
     def of_room(self, channel: str) -> Incident | None:
         """The incident whose war room a channel is, or was."""
@@ -247,7 +247,7 @@ class Store:
     def save_directory(self, directory: Directory) -> None:
         self.redis.set(DIRECTORY, directory.model_dump_json())
 
-    def away(self) -> tuple[datetime, datetime] | None:
+    def last_outage(self) -> tuple[datetime, datetime] | None:
         """From when until when nobody watched the clock, the last time that this was so."""
         raw: Any = self.redis.get(AWAY)
         if not raw:
@@ -257,20 +257,20 @@ class Store:
 
     # Duty ------------------------------------------------------------------------------------------------------------
 
-    def duty(self) -> OncallState:
+    def oncall_state(self) -> OncallState:
         """Overrides, absences, feeds and test pages as they stand."""
         return _duty(self.redis.get(DUTY))
 
-    def directory_and_duty(self) -> tuple[Directory, OncallState]:
+    def directory_and_oncall_state(self) -> tuple[Directory, OncallState]:
         """Both at once: whatever happens asks for them."""
         people, arranged = self.redis.mget(DIRECTORY, DUTY)
         return _directory(people), _duty(arranged)
 
-    def hurry_upkeep(self) -> None:
+    def request_upkeep(self) -> None:
         """Have what was arranged told now, rather than within half a minute."""
         self.redis.delete(UPKEEP)
 
-    def update_duty(self, step: Callable[[OncallState], OncallState]) -> OncallState:
+    def update_oncall_state(self, step: Callable[[OncallState], OncallState]) -> OncallState:
         """Apply a pure step to the latest duty and commit it. The step may run several times; what it raises passes."""
 
         def attempt(pipe: Pipeline, stamp: str) -> OncallState:

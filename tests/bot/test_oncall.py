@@ -15,7 +15,7 @@ from escalation.config.company import Company, Directory
 from escalation.errors import Refused
 from escalation.oncall import overrides as arranging
 from escalation.oncall import schedule
-from escalation.oncall.schedule import OncallState, on_duty, shift_at
+from escalation.oncall.schedule import OncallState, on_call_at, shift_at
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, Person, office_in, patient_workspace, user
 from tests.support.story import START
@@ -75,7 +75,7 @@ def test_taking_the_shift() -> None:
     """From now on until it ends."""
     duty = after("take because Dana is ill", "UOMAR")
     assert spans(duty) == ["omar 11-24 12:00 > 11-30 09:00"]
-    assert on_duty("primary", company(), duty, NOW) == ("omar",)
+    assert on_call_at("primary", company(), duty, NOW) == ("omar",)
     assert duty.notices[0].did == "took"
 
 
@@ -181,7 +181,7 @@ def office(workspace: RunningWorkspace) -> Iterator[Office]:
 
 def holding(office: Office) -> tuple[str, ...]:
     behind = office.world
-    return on_duty("primary", behind.company, behind.store.duty(), behind.clock.now)
+    return on_call_at("primary", behind.company, behind.store.oncall_state(), behind.clock.now)
 
 
 def test_an_override_by_command(office: Office) -> None:
@@ -201,7 +201,7 @@ def test_guests_arrange_nothing(office: Office) -> None:
     """They may not declare either."""
     office.person("gus").command("oncall take")
     office.person("gus").told("Guests cannot")
-    assert not office.world.store.duty().overrides
+    assert not office.world.store.oncall_state().overrides
 
 
 def test_a_shift_is_taken_by_its_button(office: Office) -> None:
@@ -241,10 +241,10 @@ def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
     starts = shift_at("primary", behind.company, OncallState(), behind.clock.now).ends
     assert starts
     page = schedule.TestPage(rotation="primary", shift_start=starts, person="omar", sent_at=behind.clock.now)
-    behind.service.arrange(lambda duty, now: arranging.tested(duty, page))
+    behind.service.update_oncall(lambda duty, now: arranging.record_test_page(duty, page))
     message = posted(office, "omar", oncall.test_page([("Are you there?",)], AnswerValue("primary", starts, "omar")))
     office.person("omar").press(message, ANSWER, message["channel"])
-    eventually(lambda: behind.store.duty().tests[0].answered_at)
+    eventually(lambda: behind.store.oncall_state().tests[0].answered_at)
     eventually(lambda: "You answered the test page" in text_of(office, "omar", message["ts"]))
     assert ANSWER not in text_of(office, "omar", message["ts"])
 
@@ -253,11 +253,11 @@ def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
     """Its value says whom it is for, not whoever presses."""
     behind = office.world
     page = schedule.TestPage(rotation="primary", shift_start=START, person="omar", sent_at=START)
-    behind.service.arrange(lambda duty, now: arranging.tested(duty, page))
+    behind.service.update_oncall(lambda duty, now: arranging.record_test_page(duty, page))
     message = posted(office, "mei", oncall.test_page([("Are you there?",)], AnswerValue("primary", START, "omar")))
     office.person("mei").press(message, ANSWER, message["channel"])
     office.person("mei").told("for somebody else", "tocsin")
-    assert behind.store.duty().tests[0].answered_at is None
+    assert behind.store.oncall_state().tests[0].answered_at is None
 
 
 def test_boxes_are_ticked_one_by_one(office: Office) -> None:

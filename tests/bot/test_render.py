@@ -43,7 +43,7 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import MOST_ALSO, Entry, EntryKind, Facts, Incident, Lead, Status
+from escalation.incident.model import MAX_ALSO, Entry, EntryKind, Facts, Incident, Lead, Status
 from escalation.incident.tickets import backlog
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems
@@ -515,7 +515,7 @@ def test_a_page_lists_what_else_its_person_missed() -> None:
     assert "Worse" in listed[0]
     assert "Slow 8" in listed[9]
     assert listed[10:] == ["… and the others in the thread"]
-    many = page_of(declared(), 1, (), also=(*also, *also, *also)[:MOST_ALSO])
+    many = page_of(declared(), 1, (), also=(*also, *also, *also)[:MAX_ALSO])
     assert many.text.endswith("You are paged for 30 or more.")
 
 

@@ -232,12 +232,14 @@ def arranged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     day = timedelta(days=1)
 
     def step(duty: OncallState) -> OncallState:
-        duty = arranging.override(duty, company, "primary", "omar", start + day, start + 2 * day, start, why="dentist")
-        duty = arranging.away(duty, company, "omar", start + 7 * day, start + 9 * day, start)
+        duty = arranging.add_override(
+            duty, company, "primary", "omar", start + day, start + 2 * day, start, why="dentist"
+        )
+        duty = arranging.add_absence(duty, company, "omar", start + 7 * day, start + 9 * day, start)
         page = schedule.TestPage(rotation="primary", shift_start=start + day, person="omar", sent_at=start + day)
-        return arranging.tested(duty, page)
+        return arranging.record_test_page(duty, page)
 
-    store.update_duty(step)
+    store.update_oncall_state(step)
 
 
 def test_oncall_tells_what_was_arranged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +300,7 @@ def test_coverage_shows_the_first_counter_example(tmp_path: Path, store: Store) 
     now = datetime.now(UTC).replace(microsecond=0)
     company = loader.load(Path("c.yml")).company
     starts, ends = now + timedelta(days=8), now + timedelta(days=9)
-    store.update_duty(lambda duty: arranging.away(duty, company, "omar", starts, ends, now))
+    store.update_oncall_state(lambda duty: arranging.add_absence(duty, company, "omar", starts, ends, now))
     result = tocsin("check", "c.yml", "--coverage", "30d")
     assert result.exit_code == 1
     assert (

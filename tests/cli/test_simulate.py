@@ -14,7 +14,7 @@ from bot.handlers.reply import short_message
 from bot.parsing.simulate import simulation_lines
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
-from escalation.oncall.schedule import NOTHING_ARRANGED, OncallState, Override
+from escalation.oncall.schedule import EMPTY_STATE, OncallState, Override
 from escalation.storage.store import Store
 from escalation.text import text
 from tests.support.story import kars
@@ -135,7 +135,7 @@ def test_the_running_instance_knows_more(store: Store) -> None:
     store.save_directory(Directory(people={"omar@example.com": "U0OMAR0001"}, names={"U0ERIK0001": "Erik Olsen"}))
     start = datetime(2026, 12, 14, 7, 0, tzinfo=UTC)
     swap = Override(id=1, rotation="primary", person="erik", starts=start, ends=start + timedelta(hours=3))
-    store.update_duty(lambda before: before.model_copy(update={"overrides": (swap,), "made": 1}))
+    store.update_oncall_state(lambda before: before.model_copy(update={"overrides": (swap,), "made": 1}))
     result = simulate("P1", "--at", AT)
     assert cells(result)[2][2:4] == ["page tier 1 (On call)", "@Erik Olsen"]
     assert result.stderr == ""
@@ -174,7 +174,7 @@ def parts(here: Path) -> Iterator[BotDeps]:
         yield BotDeps("xoxb-nobody", behind, made.store, made.service, company, kars(), "")
 
 
-def answer(parts: BotDeps, typed: str, duty: OncallState = NOTHING_ARRANGED) -> str:
+def answer(parts: BotDeps, typed: str, duty: OncallState = EMPTY_STATE) -> str:
     return text(simulation_lines(parts, Directory(), duty, typed, NOW))
 
 
@@ -195,7 +195,7 @@ def test_an_instant_of_several_words(parts: BotDeps) -> None:
 
 def test_a_long_answer_fits_into_a_message(parts: BotDeps) -> None:
     """What does not is counted, and the end is still told."""
-    lines = simulation_lines(parts, Directory(), NOTHING_ARRANGED, "P0 until 5d", NOW)
+    lines = simulation_lines(parts, Directory(), EMPTY_STATE, "P0 until 5d", NOW)
     assert len(short_message(*lines).text) <= 3000
     assert "`tocsin simulate` prints them all" in text(lines[-2:])
     assert "Next after that" in text(lines[-1:])

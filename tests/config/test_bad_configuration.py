@@ -13,7 +13,7 @@ from escalation.config.rotations import Rotation, Shift
 from escalation.errors import Refused
 from escalation.oncall import overrides
 from escalation.oncall.coverage import gaps
-from escalation.oncall.schedule import NOTHING_ARRANGED, on_duty
+from escalation.oncall.schedule import EMPTY_STATE, on_call_at
 from escalation.times import local_instant
 from tocsin.config.loader import SHIPPED, ConfigError, Finding, load
 from workers.recurring import calendar_feeds
@@ -177,7 +177,7 @@ def test_an_override_that_cannot_be(
     """Backwards, in the past, too long, by somebody who left, in no rotation."""
     span = (NOW + timedelta(days=starts), NOW + timedelta(days=ends))
     with pytest.raises(Refused, match=re.escape(says)):
-        overrides.override(NOTHING_ARRANGED, company, rotation, person, *span, NOW)
+        overrides.add_override(EMPTY_STATE, company, rotation, person, *span, NOW)
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ def test_a_leap_day_and_a_local_hour_that_is_missing_or_comes_twice(text: str, i
 def test_a_rotation_whose_people_are_all_away(company: Company) -> None:
     """A gap: from when until when and why, as `tocsin check --coverage` prints it."""
     monday = datetime(2027, 1, 4, tzinfo=UTC)
-    both = overrides.away(NOTHING_ARRANGED, company, "omar", monday, monday + timedelta(days=2), NOW)
-    assert on_duty("primary", company, both, monday) == ()
+    both = overrides.add_absence(EMPTY_STATE, company, "omar", monday, monday + timedelta(days=2), NOW)
+    assert on_call_at("primary", company, both, monday) == ()
     found = gaps(company, Policy.model_validate(yaml.safe_load(POLICY)), both, NOW, NOW + YEAR)
     gap = next(g for g in found if (g.severity, g.tier) == ("P1", 1))
     assert (gap.starts, gap.ends) == (monday, monday + timedelta(days=2))
@@ -234,7 +234,7 @@ def test_a_feed_that_is_broken(company: Company, text: bytes, says: str) -> None
     fed = company.model_copy(update={"rotations": {"primary": rotation}})
     with pytest.raises(calendar_feeds.FeedProblem, match=says) as problem:
         calendar_feeds.read(text, rotation, fed, NOW)
-    good = overrides.fed(NOTHING_ARRANGED, "primary", [Shift(person="dana", starts=NOW, ends=NOW + YEAR)], NOW)
-    after = overrides.feed_failed(good, "primary", str(problem.value), NOW + timedelta(hours=1))
-    assert on_duty("primary", fed, after, NOW + timedelta(hours=2)) == ("dana",)
+    good = overrides.record_feed(EMPTY_STATE, "primary", [Shift(person="dana", starts=NOW, ends=NOW + YEAR)], NOW)
+    after = overrides.record_feed_failure(good, "primary", str(problem.value), NOW + timedelta(hours=1))
+    assert on_call_at("primary", fed, after, NOW + timedelta(hours=2)) == ("dana",)
     assert after.feeds["primary"].error.startswith(says)

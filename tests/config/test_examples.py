@@ -18,7 +18,7 @@ from escalation.config.business_time import Calendar, parse_wait
 from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.oncall.coverage import gaps
-from escalation.oncall.schedule import NOTHING_ARRANGED, on_duty
+from escalation.oncall.schedule import EMPTY_STATE, on_call_at
 from escalation.times import format_duration, parse_duration
 from tocsin.cli import main
 from tocsin.config import loader
@@ -66,7 +66,7 @@ def test_an_example_checks_clean(file: Path) -> None:
 def test_an_example_has_somebody_in_every_tier_all_the_time(file: Path) -> None:
     """A year without a gap."""
     loaded, start = loader.load(file), datetime(2026, 11, 1, tzinfo=UTC)
-    assert gaps(loaded.company, loaded.policy, NOTHING_ARRANGED, start, start + timedelta(days=365)) == ()
+    assert gaps(loaded.company, loaded.policy, EMPTY_STATE, start, start + timedelta(days=365)) == ()
 
 
 def test_what_the_page_calls_fine_is_fine() -> None:
@@ -87,8 +87,8 @@ def test_the_sun_is_followed_as_the_page_says(row: list[str]) -> None:
     """From the instant in the table on, and not a second earlier."""
     company = loader.load(HARBOUR).company
     at = datetime.fromisoformat(row[0]).replace(tzinfo=BERLIN).astimezone(UTC)
-    assert on_duty("sun", company, NOTHING_ARRANGED, at) == (row[1],)
-    assert on_duty("sun", company, NOTHING_ARRANGED, at - timedelta(seconds=1)) != (row[1],)
+    assert on_call_at("sun", company, EMPTY_STATE, at) == (row[1],)
+    assert on_call_at("sun", company, EMPTY_STATE, at - timedelta(seconds=1)) != (row[1],)
 
 
 def test_nobody_of_harbour_works_at_night() -> None:
@@ -96,7 +96,7 @@ def test_nobody_of_harbour_works_at_night() -> None:
     company = loader.load(HARBOUR).company
     at = datetime(2026, 1, 5, 7, tzinfo=UTC)
     while at.year == 2026:
-        (person,) = on_duty("sun", company, NOTHING_ARRANGED, at)
+        (person,) = on_call_at("sun", company, EMPTY_STATE, at)
         zone = ZoneInfo("Pacific/Auckland") if person in ("aroha", "tane") else BERLIN
         covers = person == "tane" and f"{at:%Y-%m-%d}" >= "2026-12-27"  # for Kai, who is away
         assert covers or 6 <= at.astimezone(zone).hour < 21, (person, at)

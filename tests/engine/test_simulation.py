@@ -31,7 +31,7 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import EntryKind, Facts, Incident, Room
 from escalation.oncall.roster import Roster, roster
-from escalation.oncall.schedule import NOTHING_ARRANGED, Away, OncallState, Override
+from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState, Override
 from escalation.service import terms_for
 from escalation.simulation import LONGEST, Script, Simulation, Step, comes_again, simulate
 from escalation.text import text
@@ -85,7 +85,7 @@ def company(without: frozenset[str] = frozenset()) -> Company:
     )
 
 
-def rostering(of: Company, duty: OncallState = NOTHING_ARRANGED) -> Any:
+def rostering(of: Company, duty: OncallState = EMPTY_STATE) -> Any:
     return functools.partial(_roster, of, duty)
 
 
@@ -100,7 +100,7 @@ def simulated(
     until: timedelta | None = None,
     *,
     policy: str = "kars",
-    duty: OncallState = NOTHING_ARRANGED,
+    duty: OncallState = EMPTY_STATE,
     without: frozenset[str] = frozenset(),
     **said: Any,
 ) -> Simulation:

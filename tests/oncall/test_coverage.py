@@ -58,8 +58,8 @@ def test_all_is_covered() -> None:
 
 def test_everybody_away_is_a_gap_with_its_bounds() -> None:
     """To the second, in each severity that needs them; a tier with somebody else beside them is covered."""
-    duty = arranging.away(OncallState(), company(), "dana", START, START + 5 * DAY, START)
-    duty = arranging.away(duty, company(), "omar", START + 2 * DAY, START + 4 * DAY, START)
+    duty = arranging.add_absence(OncallState(), company(), "dana", START, START + 5 * DAY, START)
+    duty = arranging.add_absence(duty, company(), "omar", START + 2 * DAY, START + 4 * DAY, START)
     found = gaps(company(), policy(["on_call"], ["on_call", "boss"]), duty, START, END)
     assert [(g.severity, g.tier, g.starts, g.ends) for g in found] == [
         ("P0", 1, START + 2 * DAY, START + 4 * DAY),
@@ -68,16 +68,16 @@ def test_everybody_away_is_a_gap_with_its_bounds() -> None:
     assert found[0].why == (
         "nobody of rotation primary is there (dana until 2026-11-28 09:00 UTC, omar until 2026-11-27 09:00 UTC)"
     )
-    covered = arranging.override(duty, company(), "primary", "erik", START + 2 * DAY, START + 4 * DAY, START)
+    covered = arranging.add_override(duty, company(), "primary", "erik", START + 2 * DAY, START + 4 * DAY, START)
     assert gaps(company(), policy(["on_call"]), covered, START, END) == ()
-    late = arranging.override(duty, company(), "primary", "erik", START + 2 * DAY + HOUR, START + 4 * DAY, START)
+    late = arranging.add_override(duty, company(), "primary", "erik", START + 2 * DAY + HOUR, START + 4 * DAY, START)
     [gap, _] = gaps(company(), policy(["on_call"]), late, START, END)
     assert gap.ends - gap.starts == HOUR
 
 
 def test_a_backup_alone_on_earth_is_a_gap() -> None:
     """While the other one is away nobody follows."""
-    duty = arranging.away(OncallState(), company(), "omar", START + DAY, START + 2 * DAY, START)
+    duty = arranging.add_absence(OncallState(), company(), "omar", START + DAY, START + 2 * DAY, START)
     gap = first_gap(company(), policy(["backup"]), duty, START, END)
     assert gap
     assert (gap.starts, gap.ends) == (START + DAY, START + 2 * DAY)
@@ -94,7 +94,7 @@ def test_a_gap_in_a_calendar_is_a_gap() -> None:
         Shift(person="dana", starts=START, ends=START + DAY),
         Shift(person="omar", starts=START + 2 * DAY, ends=END),
     ]
-    duty = arranging.fed(OncallState(), "primary", plan, START)
+    duty = arranging.record_feed(OncallState(), "primary", plan, START)
     [gap] = [g for g in gaps(fed, policy(["on_call"]), duty, START, END) if g.severity == "P0"]
     assert (gap.starts, gap.ends, gap.why) == (
         START + DAY, START + 2 * DAY, "the calendar of rotation primary has a gap",
@@ -133,7 +133,7 @@ def test_the_answer_is_exact(pieces: list[tuple[str, int, int]], hour: int, ever
     here = company(rotations={"primary": {"people": ["dana", "omar"], "every": every}})
     duty = OncallState()
     for person, after, length in pieces:
-        duty = arranging.away(duty, here, person, START + after * HOUR, START + (after + length) * HOUR, START)
+        duty = arranging.add_absence(duty, here, person, START + after * HOUR, START + (after + length) * HOUR, START)
     found = gaps(here, policy(["on_call"]), duty, START, START + 600 * HOUR)
     at = START + hour * HOUR
     in_gap = any(g.starts <= at < g.ends for g in found)

@@ -321,7 +321,7 @@ def test_whoever_is_no_member_is_turned_away_at_every_handler(office: Office, wh
     assert {(r["person"], r["team"]) for r in refused} == {(who, team)}
     assert len(opened(office)) == shown
     assert office.incident(incident.id) == incident
-    assert office.world.store.duty().overrides == ()
+    assert office.world.store.oncall_state().overrides == ()
 
 
 def test_incidents_are_changed_where_permission_is_asked() -> None:

@@ -19,12 +19,12 @@ from escalation.errors import NotFound, Refused
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
 from escalation.incident.model import Facts, Incident, Room
-from escalation.oncall.overrides import override, take
+from escalation.oncall.overrides import add_override, take_shift
 from escalation.oncall.schedule import OncallState
 from escalation.service import IncidentService
 from escalation.storage.alarms import Commit, alarms
 from escalation.storage.indexes import ALARMS
-from escalation.storage.store import MOST_LOST, Store
+from escalation.storage.store import MAX_LOST_CONNECTIONS, Store
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.story import START, kars
@@ -308,7 +308,7 @@ def test_a_server_that_takes_no_writes_is_not_asked_for_long() -> None:
         wire.armed = True
         with pytest.raises(Away):
             service.handle(incident.id, Acknowledge(by="UOMAR"))
-        assert wire.cuts == MOST_LOST
+        assert wire.cuts == MAX_LOST_CONNECTIONS
         assert service.store.get(incident.id) == incident
 
 
@@ -318,11 +318,13 @@ def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:
 
     def stand_in(hour: int) -> None:
         start = START + timedelta(hours=hour)
-        service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", start, start + HOUR, now))
+        service.update_oncall(
+            lambda duty, now: add_override(duty, service.company, "primary", "mei", start, start + HOUR, now)
+        )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(stand_in, range(24)))
-    kept = service.store.duty().overrides
+    kept = service.store.oncall_state().overrides
     assert sorted(o.id for o in kept) == list(range(1, 25))
     assert {o.starts for o in kept} == {START + n * HOUR for n in range(24)}
 
@@ -332,10 +334,12 @@ def test_a_refused_arrangement_changes_nothing_and_the_roster_reads_what_was_kep
     service = service_over(redis)
     before = service.roster(START).of("on_call")
     with pytest.raises(Refused, match="It ends before it begins"):
-        service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START, now))
-    assert service.store.duty() == OncallState()
+        service.update_oncall(
+            lambda duty, now: add_override(duty, service.company, "primary", "mei", START, START, now)
+        )
+    assert service.store.oncall_state() == OncallState()
     stand_in = "mei" if before != ("mei",) else "dana"
-    service.arrange(lambda duty, now: take(duty, service.company, "primary", stand_in, now))
+    service.update_oncall(lambda duty, now: take_shift(duty, service.company, "primary", stand_in, now))
     assert service.roster(START).of("on_call") == (stand_in,)
 
 
@@ -345,6 +349,8 @@ def test_a_duty_change_whose_reply_is_lost_is_made_once() -> None:
         service = service_over(client)
         client.ping()
         wire.armed = True
-        service.arrange(lambda duty, now: override(duty, service.company, "primary", "mei", START, START + HOUR, now))
+        service.update_oncall(
+            lambda duty, now: add_override(duty, service.company, "primary", "mei", START, START + HOUR, now)
+        )
         assert not wire.armed
-        assert [o.id for o in service.store.duty().overrides] == [1]
+        assert [o.id for o in service.store.oncall_state().overrides] == [1]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bot.render.mrkdwn import plain
 from bot.render.oncall import Board
 from escalation.config.company import Company, Directory
-from escalation.oncall.schedule import on_duty
+from escalation.oncall.schedule import on_call_at
 from tests.support.clock import PushedClock
 from tests.support.profiles import examples
 from tests.support.worker import Works, works
@@ -187,7 +187,7 @@ class Server:
 
 
 def told(parts: Works) -> str:
-    board = Board(parts.service.company, Directory(), parts.service.store.duty(), parts.clock())
+    board = Board(parts.service.company, Directory(), parts.service.store.oncall_state(), parts.clock())
     return "\n".join(map(plain, board.rotations()))
 
 
@@ -196,19 +196,19 @@ def test_the_last_good_copy_goes_on_while_the_server_is_away(parts: Works) -> No
     server = Server(ics(event("dana", ":20261020T000000Z", ":20261120T000000Z")))
     round_ = CalendarFeeds(parts.context, fetch=server)
     round_.refresh(parts.clock())
-    assert on_duty("primary", parts.service.company, parts.service.store.duty(), parts.clock()) == ("dana",)
+    assert on_call_at("primary", parts.service.company, parts.service.store.oncall_state(), parts.clock()) == ("dana",)
     assert "was read at 2026-10-20 12:00" in told(parts)
     server.text = b""
     for _ in range(20):
         parts.clock.push(seconds=30)
         round_.refresh(parts.clock())
     assert server.asked == 3
-    assert on_duty("primary", parts.service.company, parts.service.store.duty(), parts.clock()) == ("dana",)
+    assert on_call_at("primary", parts.service.company, parts.service.store.oncall_state(), parts.clock()) == ("dana",)
     assert "its server answered 503; its copy of 2026-10-20 12:00" in told(parts)
     server.text = ics(event("omar", ":20261020T000000Z", ":20261120T000000Z"))
     parts.clock.push(minutes=5)
     round_.refresh(parts.clock())
-    assert on_duty("primary", parts.service.company, parts.service.store.duty(), parts.clock()) == ("omar",)
+    assert on_call_at("primary", parts.service.company, parts.service.store.oncall_state(), parts.clock()) == ("omar",)
     assert "problem" not in told(parts)
 
 
@@ -218,7 +218,7 @@ def test_an_unknown_name_is_said_and_the_rest_holds(parts: Works) -> None:
         event("dana", ":20261020T000000Z", ":20261021T000000Z"), event("Zoe", ":20261021T000000Z", ":20261022T000000Z")
     )
     CalendarFeeds(parts.context, fetch=Server(text)).refresh(parts.clock())
-    assert on_duty("primary", parts.service.company, parts.service.store.duty(), parts.clock()) == ("dana",)
+    assert on_call_at("primary", parts.service.company, parts.service.store.oncall_state(), parts.clock()) == ("dana",)
     assert "nobody called 'Zoe' (first on 2026-10-21 00:00 UTC)" in told(parts)
 
 

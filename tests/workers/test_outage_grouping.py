@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from escalation.incident.events import Acknowledge, PageGathered, Resolve
-from escalation.incident.model import MOST_ALSO, Incident
+from escalation.incident.model import MAX_ALSO, Incident
 from tests.support.worker import Works
 
 pytestmark = pytest.mark.slow
@@ -179,4 +179,4 @@ def test_a_page_is_listed_once(parts: Works) -> None:
     assert parts.service.handle(first.id, PageGathered(effect=copy.id, other=second.id)) == listed
     for n in range(100, 150):
         listed = parts.service.handle(first.id, PageGathered(effect=copy.id, other=f"INC-20241218-{n}"))
-    assert len(listed.page(copy.page).also) == MOST_ALSO
+    assert len(listed.page(copy.page).also) == MAX_ALSO

@@ -176,4 +176,4 @@ def test_an_outage_is_written_down(redis: "Redis", gap: float, noted: bool) -> N
     ticker._note_outage(redis, START, 0.0)
     back = START + timedelta(seconds=gap)
     ticker._note_outage(redis, back, 0.0)
-    assert Store(redis, lambda *_: None).away() == ((START, back) if noted else None)
+    assert Store(redis, lambda *_: None).last_outage() == ((START, back) if noted else None)

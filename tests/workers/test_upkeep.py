@@ -21,11 +21,11 @@ from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.incident.events import Acknowledge
 from escalation.oncall import overrides as arranging
-from escalation.oncall.handovers import announced_at, shift_changes
-from escalation.oncall.handovers import tested_at as asked_at
-from escalation.oncall.overrides import noted
-from escalation.oncall.reminders import owed
-from escalation.oncall.schedule import OncallState, on_duty
+from escalation.oncall.handovers import shift_changes, time_of_handover_message
+from escalation.oncall.handovers import time_of_test_page as asked_at
+from escalation.oncall.overrides import add_notice
+from escalation.oncall.reminders import due_reminders
+from escalation.oncall.schedule import OncallState, on_call_at
 from escalation.service import IncidentService
 from escalation.storage.store import UPKEEP
 from tests.support.block_kit_schema import problems
@@ -154,10 +154,14 @@ class Desk_:
             self.run()
 
     def answer(self, person: str, starts: datetime) -> None:
-        self.works.service.arrange(lambda duty, now: arranging.answered(duty, "primary", starts, person, now))
+        self.works.service.update_oncall(
+            lambda duty, now: arranging.record_answer(duty, "primary", starts, person, now)
+        )
 
-    def on_duty(self) -> tuple[str, ...]:
-        return on_duty("primary", self.works.service.company, self.works.service.store.duty(), self.works.clock())
+    def on_call(self) -> tuple[str, ...]:
+        return on_call_at(
+            "primary", self.works.service.company, self.works.service.store.oncall_state(), self.works.clock()
+        )
 
 
 def desk_of(redis: Any, start: datetime = FRIDAY, policy: Policy | None = None, **rotation: Any) -> Desk_:
@@ -197,15 +201,19 @@ def test_when_a_handover_is_prepared(handover: str, tested: str, announced: str,
         update={"closed": {datetime(2026, 12, 25, tzinfo=UTC).date(): "Christmas"}}
     )
     at = datetime.fromisoformat(handover).replace(tzinfo=UTC)
-    found = (asked_at(at, calendar, timedelta(minutes=15)), announced_at(at, calendar), calendar.next_opening(at))
+    found = (
+        asked_at(at, calendar, timedelta(minutes=15)),
+        time_of_handover_message(at, calendar),
+        calendar.next_opening(at),
+    )
     assert tuple(f"{t:%Y-%m-%d %H:%M}" for t in found) == (tested, announced, call)
 
 
 def test_an_override_in_the_midst_of_a_shift_is_no_handover() -> None:
     """One that reaches over its beginning puts it off."""
     of = company()
-    duty = arranging.override(OncallState(), of, "primary", "mei", MONDAY + 30 * HOUR, MONDAY + 32 * HOUR, FRIDAY)
-    duty = arranging.override(duty, of, "primary", "dana", MONDAY, MONDAY + 9 * HOUR, FRIDAY)
+    duty = arranging.add_override(OncallState(), of, "primary", "mei", MONDAY + 30 * HOUR, MONDAY + 32 * HOUR, FRIDAY)
+    duty = arranging.add_override(duty, of, "primary", "dana", MONDAY, MONDAY + 9 * HOUR, FRIDAY)
     found = list(shift_changes("primary", of, duty, FRIDAY, FRIDAY + 14 * DAY))
     assert [(c.at - MONDAY, c.outgoing, c.incoming) for c in found] == [
         (9 * HOUR, ("dana",), ("omar",)),
@@ -228,7 +236,7 @@ def test_an_answered_test_page_changes_nothing(service: Desk_) -> None:
     service.answer("omar", MONDAY)
     service.until(MONDAY + HOUR)
     assert not [d for d in service.slack.ids() if d.startswith(("unanswered", "released"))]
-    assert service.on_duty() == ("omar",)
+    assert service.on_call() == ("omar",)
 
 
 def test_a_test_page_without_an_answer_is_said_and_both_are_on_call(service: Desk_) -> None:
@@ -239,11 +247,11 @@ def test_a_test_page_without_an_answer_is_said_and_both_are_on_call(service: Des
     said = service.slack.text("unanswered", "#incidents")
     assert "<@UOMAR> has not answered the test page" in said
     assert "<@UDANA> stays on call beside them until they answer" in said
-    assert service.on_duty() == ("dana",)
+    assert service.on_call() == ("dana",)
     service.until(MONDAY + HOUR, HOUR)
-    assert service.on_duty() == ("omar", "dana")
+    assert service.on_call() == ("omar", "dana")
     service.answer("omar", MONDAY)
-    assert service.on_duty() == ("omar",)
+    assert service.on_call() == ("omar",)
     service.run()
     assert "<@UDANA> is released" in service.slack.text("released")
 
@@ -263,7 +271,7 @@ def test_somebody_who_cannot_be_reached_is_said_and_nobody_is_released(service: 
     service.slack.refuses["UOMAR"] = "user_disabled"
     service.until(MONDAY + HOUR, timedelta(minutes=30))
     assert "cannot be reached in Slack" in service.slack.text("unanswered", "#incidents")
-    assert service.on_duty() == ("omar", "dana")
+    assert service.on_call() == ("omar", "dana")
 
 
 def test_after_an_outage_the_test_page_comes_before_the_handover(service: Desk_) -> None:
@@ -280,8 +288,8 @@ def test_a_late_swap_waits_for_working_hours() -> None:
         redis.flushall()
         service = desk_of(redis, MONDAY - 3 * HOUR, handover="Monday 18:00")
         starts, ends = MONDAY + 18 * HOUR, MONDAY + 2 * DAY
-        service.works.service.arrange(
-            lambda duty, now: arranging.override(
+        service.works.service.update_oncall(
+            lambda duty, now: arranging.add_override(
                 duty, company(handover="Monday 18:00"), "primary", "erik", starts, ends, now
             )
         )
@@ -351,8 +359,10 @@ def test_what_was_arranged_is_told_once(service: Desk_) -> None:
     """Who, what, from when until when, and why; taking it back too."""
     of = company()
     service.works.clock.now = FRIDAY + 8 * HOUR  # no activity is due
-    taken = service.works.service.arrange(
-        lambda d, now: noted(d, arranging.take(d, of, "primary", "mei", now, "UMEI", "school"), "took", "UMEI", now)
+    taken = service.works.service.update_oncall(
+        lambda d, now: add_notice(
+            d, arranging.take_shift(d, of, "primary", "mei", now, "UMEI", "school"), "took", "UMEI", now
+        )
     )
     service.run()
     service.run()
@@ -360,7 +370,9 @@ def test_what_was_arranged_is_told_once(service: Desk_) -> None:
     words = service.slack.text("took-1")
     assert "<@UMEI> is on call in primary from" in words
     assert words.endswith("(<@UMEI>, took the shift): school")
-    service.works.service.arrange(lambda d, now: noted(d, arranging.cancel(d, taken.made), "cancelled", "UERIK", now))
+    service.works.service.update_oncall(
+        lambda d, now: add_notice(d, arranging.cancel(d, taken.made), "cancelled", "UERIK", now)
+    )
     service.run()
     assert "Taken back" in service.slack.text("cancelled-1")
 
@@ -393,7 +405,7 @@ def test_each_message_exactly_once(steps: list[int], dies: set[tuple[int, str]],
 
 def due(service: Desk_) -> list[Any]:
     at = service.works.service
-    return list(owed(at.company, at.policy, at.store.duty(), Directory(), service.works.clock()))
+    return list(due_reminders(at.company, at.policy, at.store.oncall_state(), Directory(), service.works.clock()))
 
 
 def test_two_at_one_time_do_not_send_twice(service: Desk_) -> None:
@@ -451,7 +463,7 @@ def test_upkeep_is_asked_for_by_one_of_many(service: Desk_) -> None:
     redis = service.works.redis
     assert [upkeep.enqueue(redis, service.works.clock()) for _ in range(3)] == [True, False, False]
     assert 0 < redis.ttl(UPKEEP) <= upkeep.EVERY_SECONDS
-    service.works.store.hurry_upkeep()
+    service.works.store.request_upkeep()
     service.works.clock.push(seconds=1)
     assert upkeep.enqueue(redis, service.works.clock())
     assert [(j.func_name, j.args) for j in queue(redis, "messages").get_jobs()] == [("workers.jobs.upkeep", [])] * 2

@@ -12,8 +12,8 @@ from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import NotFound
 from escalation.incident.model import Incident
 from escalation.oncall import schedule
-from escalation.oncall.roster import roster, unasked
-from escalation.oncall.schedule import NOTHING_ARRANGED, Away, OncallState
+from escalation.oncall.roster import assumed_directory, roster
+from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState
 from escalation.storage.store import Store
 from tocsin.commands import output
 from tocsin.commands.terminal import as_json, print_json, print_table
@@ -124,15 +124,15 @@ def arrangements(settings: Settings) -> Arrangements:
     """Read the arrangements of the running instance; empty ones when none answers."""
     try:
         store = open_store(settings)
-        return Arrangements(store.duty(), store.directory(), True)
+        return Arrangements(store.oncall_state(), store.directory(), True)
     except (Refusal, redis.RedisError):
-        return Arrangements(NOTHING_ARRANGED, Directory(), False)
+        return Arrangements(EMPTY_STATE, Directory(), False)
 
 
-def oncall_data(company: Company, at: datetime, duty: OncallState = NOTHING_ARRANGED) -> dict[str, Any]:
+def oncall_data(company: Company, at: datetime, duty: OncallState = EMPTY_STATE) -> dict[str, Any]:
     """Roles and rotations at an instant, for scripts. People by their keys (or group ids)."""
     keys = {entry.slack: key for key, entry in company.people.items() if entry.slack}
-    holders = roster(company, unasked(company), at, duty).holders
+    holders = roster(company, assumed_directory(company), at, duty).holders
     return {
         "at": at.astimezone(UTC).isoformat(),
         "roles": {role: [keys.get(p, p) for p in holders[role]] for role in company.roles},
@@ -144,7 +144,7 @@ def oncall_data(company: Company, at: datetime, duty: OncallState = NOTHING_ARRA
 
 def _rotation(name: str, company: Company, duty: OncallState, at: datetime) -> dict[str, Any]:
     shift = schedule.shift_at(name, company, duty, at)
-    people, backup = schedule.on_duty(name, company, duty, at), schedule.next_on_duty(name, company, duty, at)
+    people, backup = schedule.on_call_at(name, company, duty, at), schedule.next_on_call(name, company, duty, at)
     test_pages = [t for t in duty.tests if (t.rotation, t.shift_start) == (name, shift.starts)]
     handovers = schedule.upcoming_shifts(name, company, duty, at, at + HANDOVER_HORIZON)[1 : 1 + MAX_HANDOVERS]
     return {
@@ -190,5 +190,5 @@ def find(store: Store, incident_id: str) -> Incident:
 
 
 def _upcoming(store: Store, incident: Incident, company: Company) -> tuple[Upcoming, ...]:
-    directory, duty = store.directory(), store.duty()
+    directory, duty = store.directory(), store.oncall_state()
     return upcoming(incident, lambda at: roster(company, directory, at, duty))

@@ -13,7 +13,7 @@ from escalation.config.policy import Severity
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import Facts
-from escalation.oncall.roster import unasked
+from escalation.oncall.roster import assumed_directory
 from escalation.service import severity_of
 from escalation.simulation import Row, Simulation, Step, comes_again, simulate_for, simulated_facts
 from escalation.text import people
@@ -92,7 +92,7 @@ def simulate_(
 
 
 def _directory(company: Company, arranged: Arrangements) -> Directory:
-    return arranged.directory if arranged.available else unasked(company)
+    return arranged.directory if arranged.available else assumed_directory(company)
 
 
 def _instant(text: str | None, company: Company) -> datetime:

@@ -98,7 +98,7 @@ class Observer:
     def _read(self) -> None:
         members: Any = self._store.redis.zrange(ALARMS, 0, MAX_ALARMS - 1, withscores=True)
         alarms = tuple(Alarm(str(m, "utf-8"), datetime.fromtimestamp(at, UTC)) for m, at in members)
-        self._directory, self._duty = self._store.directory(), self._store.duty()
+        self._directory, self._duty = self._store.directory(), self._store.oncall_state()
         self._read_changed_incidents(alarms)
         self.missing_parts = self._find_missing_parts()
         self.alarms = alarms

@@ -128,7 +128,7 @@ class SlackPlanner:
             incident,
             effect,
             address,
-            lambda: card_message(incident, self._service.ahead(incident), names=self._names()),
+            lambda: card_message(incident, self._service.upcoming(incident), names=self._names()),
         )
 
     def _withdrawn(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
@@ -215,12 +215,12 @@ class SlackPlanner:
             return redacted(incident)
         if copy.page:
             return self._page_message(incident, incident.page(copy.page), buttons=not copy.final)
-        ahead, names = self._service.ahead(incident), self._names()
+        ahead, names = self._service.upcoming(incident), self._names()
         return card_message(incident, ahead, buttons=not copy.final, names=names)
 
     def _page_message(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
         also = tuple(filter(None, map(self._other_incident, page.also)))
-        ahead, names = self._service.ahead(incident), self._names()
+        ahead, names = self._service.upcoming(incident), self._names()
         return page_message(incident, page.n, ahead, buttons=buttons, names=names, also=also)
 
     def _other_incident(self, incident_id: str) -> Incident | None:

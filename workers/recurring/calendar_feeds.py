@@ -209,7 +209,7 @@ class CalendarFeeds:
     def refresh(self, now: datetime) -> None:
         """Fetch each calendar that was not fetched for five minutes."""
         service = self._context.service
-        feeds = service.store.duty().feeds
+        feeds = service.store.oncall_state().feeds
         for name, rotation in service.company.rotations.items():
             if rotation.ical and _last_fetch(feeds.get(name)) <= now - EVERY and not self._stopping():
                 self._refresh_rotation(name, rotation, rotation.ical, now)
@@ -221,14 +221,14 @@ class CalendarFeeds:
         except FeedProblem as problem:
             self._on_failure(name, str(problem), now)
             return
-        self._context.service.arrange(lambda before, _: arranging.fed(before, name, shifts(events), now))
+        self._context.service.update_oncall(lambda before, _: arranging.record_feed(before, name, shifts(events), now))
         if unknown := [s for s in events if not s.people]:
             self._on_failure(name, _unknown_people(unknown), now)
 
     def _on_failure(self, name: str, why: str, now: datetime) -> None:
-        if (known := self._context.service.store.duty().feeds.get(name)) is None or known.error != why:
+        if (known := self._context.service.store.oncall_state().feeds.get(name)) is None or known.error != why:
             log.warning("calendar feed problem", rotation=name, problem=why)
-        self._context.service.arrange(lambda before, _: arranging.feed_failed(before, name, why, now))
+        self._context.service.update_oncall(lambda before, _: arranging.record_feed_failure(before, name, why, now))
 
 
 def _last_fetch(feed: Feed | None) -> datetime:

@@ -26,7 +26,7 @@ from escalation.oncall.reminders import (
     DueRelease,
     DueTestPage,
     DueUnanswered,
-    owed,
+    due_reminders,
 )
 from escalation.oncall.schedule import TestPage
 from workers import metrics
@@ -77,7 +77,9 @@ class Reminders:
         """Send all reminders that are due and not done; returns how many."""
         service = self._context.service
         since = self._since(now)
-        reminders = owed(service.company, service.policy, service.store.duty(), service.store.directory(), now)
+        reminders = due_reminders(
+            service.company, service.policy, service.store.oncall_state(), service.store.directory(), now
+        )
         due = [o for o in reminders if o.due >= since or not isinstance(o, PLANNED)]
         records = self._records(now)
         unsent = [o for o in due if not (o.id in records and records[o.id].done)]
@@ -148,7 +150,7 @@ class Reminders:
                 channel=sent.channel if sent else "",
                 ts=sent.ts if sent else "",
             )
-            self._context.service.arrange(lambda before, _: arranging.tested(before, page))
+            self._context.service.update_oncall(lambda before, _: arranging.record_test_page(before, page))
         self._context.redis.hset(ROUTINE, item.id, SendRecord(record.began, done=True).encode())
         metrics.count(self._context.redis, "routine_total", kind=item.id.split("-")[0])
 
