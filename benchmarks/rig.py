@@ -18,7 +18,7 @@ from redis import Redis
 
 from benchmarks.ports import free_port
 from escalation.processes import PARTS
-from escalation.storage.heartbeats import SIGNS
+from escalation.storage.heartbeats import HEARTBEATS
 from tocsin.config.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
 from tocsin.run import embedded
 
@@ -142,7 +142,7 @@ class Rig:
 
     def alive(self) -> dict[str, int]:
         """Process ids of the parts that have a heartbeat, by name."""
-        found: Any = self.redis.smembers(SIGNS)
+        found: Any = self.redis.smembers(HEARTBEATS)
         keys = [str(key, "utf-8") for key in found if self.redis.exists(key)]
         return {key.split(":")[2]: int(key.split(":")[-1]) for key in keys}
 

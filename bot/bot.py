@@ -56,4 +56,4 @@ class Bot:
         while True:
             with contextlib.suppress(StoreUnavailable):
                 await self.access.run(lambda: heartbeats.beat(redis, key, store.now().timestamp()))
-            await asyncio.sleep(heartbeats.EVERY)
+            await asyncio.sleep(heartbeats.INTERVAL)

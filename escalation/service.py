@@ -1,4 +1,4 @@
-"""The one door to the domain: it reads the clock and the roster, and has the store apply what decide() says."""
+"""Entry point to the domain: read the clock and the roster, and have the store commit what decide() returns."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -20,7 +20,10 @@ Clock = Callable[[], datetime]
 
 
 class IncidentService:
-    """Takes declarations, moves, alarms and outcomes. Raises Refused with words for the one who tried, or NotFound."""
+    """Service for incidents: declarations, moves, due checkpoints and outcomes.
+
+    Raises Refused with words for the requester, or NotFound.
+    """
 
     def __init__(self, store: Store, company: Company, policy: Policy, clock: Clock, speed: float = 1.0) -> None:
         self.store = store
@@ -32,14 +35,14 @@ class IncidentService:
     def declare(
         self, by: PersonId, severity: Severity, facts: Facts, key: str = "", drill_speed: float | None = None
     ) -> Incident:
-        """Bring an incident into the world; the same key gives the same incident. With `drill_speed` it is a drill."""
+        """Declare an incident; the same key gives the same incident. With `drill_speed` it is a drill."""
         now = self.clock()
         event = Declare(by=by, key=key, facts=facts, terms=self.terms(severity, facts, now, drill_speed))
-        duty = self.roster(now)
-        return self.store.declare(f"{now:%Y%m%d}", key, lambda new_id: declare(new_id, event, now, duty))
+        on_call = self.roster(now)
+        return self.store.declare(f"{now:%Y%m%d}", key, lambda new_id: declare(new_id, event, now, on_call))
 
     def terms(self, severity: Severity, facts: Facts, now: datetime, drill_speed: float | None = None) -> Terms:
-        """What a declaration of that severity would freeze into its incident."""
+        """Return the terms that a declaration of that severity would freeze into its incident."""
         terms = terms_for(self.company, self.severity(severity), facts, now)
         shares = terms.policy.room_when_several and drill_speed is None and not facts.security
         others = tuple(Other(id=i.id, coordinated_in=i.coordinated_in) for i in self.store.shared()) if shares else ()
@@ -47,7 +50,7 @@ class IncidentService:
         return terms.model_copy(update={"speed": speed, "drill": drill_speed is not None, "others": others})
 
     def handle(self, incident_id: str, event: MoveEvent | CheckpointDue | OutcomeEvent) -> Incident:
-        """What somebody did, a clock, or an outcome. Returns the incident as it stands afterwards."""
+        """Apply a move, a due checkpoint or an outcome. Returns the incident as it stands afterwards."""
         now = self.clock()
         if isinstance(event, Edit) and event.service is not None:
             service = self.company.services.get(event.service)
@@ -55,65 +58,65 @@ class IncidentService:
             event = event.model_copy(update=owners)
         if isinstance(event, CheckpointDue):
             event = event.model_copy(update={"away": self.store.last_outage()})
-        duty = self.roster(now)
-        after = self.store.update(incident_id, lambda before: decide(before, event, now, duty))
+        on_call = self.roster(now)
+        after = self.store.update(incident_id, lambda before: decide(before, event, now, on_call))
         if isinstance(event, Acknowledge):
             self._answer_test_pages(event.by, now)
         return after
 
     def _answer_test_pages(self, member: PersonId, now: datetime) -> None:
-        """Who acknowledges an incident can be reached: their test page has nothing left to ask."""
+        """Count an acknowledgement as the answer to the member's test pages: it shows that they can be reached."""
         key = self.company.key_of(member, self.store.directory())
         if key:
             self.store.update_oncall_state(lambda before: answer_test_pages(before, key, now))
 
     def fire_checkpoints(self, incident_ids: Sequence[str]) -> dict[str, Incident]:
-        """The alarm clocks of many incidents due at once: each fires what is due, all in one commit.
+        """Fire the due checkpoints of many incidents in one commit.
 
-        The incidents as they were before. What is missing was left alone: it is for `handle`, one at a time.
+        Returns the incidents as they were before. Those missing were left alone: they are for `handle`, one at a time.
         """
         now = self.clock()
-        duty, due = self.roster(now), CheckpointDue(checkpoint="", away=self.store.last_outage())
-        changes = self.store.update_all(incident_ids, lambda before: decide(before, due, now, duty))
+        on_call, due = self.roster(now), CheckpointDue(checkpoint="", away=self.store.last_outage())
+        changes = self.store.update_all(incident_ids, lambda before: decide(before, due, now, on_call))
         return {name: before for name, (before, _) in changes.items()}
 
     def severity(self, severity: Severity) -> SeverityPolicy:
-        """What the policy says of a severity; Refused if it does not know it."""
+        """Return the policy's rules for a severity; Refused if it has none."""
         return severity_of(self.policy, severity)
 
     def roster(self, at: datetime) -> Roster:
-        """Who holds each role at an instant."""
-        directory, duty = self.store.directory_and_oncall_state()
-        return roster(self.company, directory, at, duty)
+        """Return the holders of each role at an instant."""
+        directory, state = self.store.directory_and_oncall_state()
+        return roster(self.company, directory, at, state)
 
     def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
-        """What fires next, with the people who will be on duty then; what is known of them is read once."""
-        directory, duty = self.store.directory_and_oncall_state()
-        return upcoming(incident, lambda at: roster(self.company, directory, at, duty))
+        """Return what fires next, with the people who will be on call then; the on-call state is read once."""
+        directory, state = self.store.directory_and_oncall_state()
+        return upcoming(incident, lambda at: roster(self.company, directory, at, state))
 
     def update_oncall(self, step: Callable[[OncallState, datetime], OncallState]) -> OncallState:
-        """Change what was arranged by a step of escalation.oncall.overrides, as of now. Refused passes through."""
+        """Apply a step of escalation.oncall.overrides to the on-call state, as of now. Refused passes through."""
         now = self.clock()
         return self.store.update_oncall_state(lambda before: step(before, now))
 
 
 def severity_of(policy: Policy, severity: Severity) -> SeverityPolicy:
-    """What a policy says of a severity; Refused if it does not know it."""
+    """Return a policy's rules for a severity; Refused if it has none."""
     if severity not in policy.severities:
         raise Refused(f"The policy {policy.name} has no {severity}.")
     return policy.severities[severity]
 
 
-CALENDAR_KEPT = 400  # days of public holidays that an incident keeps
+CALENDAR_DAYS = 400  # of public holidays that an incident keeps
 
 
 def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datetime) -> Terms:
-    """The terms of a single incident at the policy's own pace."""
+    """Return the terms of a single incident at the policy's own speed."""
     service = company.services.get(facts.service)
     return Terms(
         policy=policy,
         meeting_url=company.meeting_url or "",
-        calendar=company.calendar.within(now, CALENDAR_KEPT),
+        calendar=company.calendar.within(now, CALENDAR_DAYS),
         team=(service.team or "") if service else "",
         vendor=company.vendor_of(facts.service),
         public_means=company.public_channels,

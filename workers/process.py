@@ -43,7 +43,7 @@ class Heartbeat:
         """Say so, every two seconds at most."""
         if time.monotonic() >= self._next:
             heartbeats.beat(self._redis, self._key, time.time())
-            self._next = time.monotonic() + heartbeats.EVERY
+            self._next = time.monotonic() + heartbeats.INTERVAL
 
     def stop(self) -> None:
         """Say that this part has ended, so that nobody counts on it."""

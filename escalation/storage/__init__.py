@@ -1,1 +1,1 @@
-"""Incidents in Redis: one commit for state, due times and jobs."""
+"""Incidents in Redis: state, due times and jobs in one commit."""

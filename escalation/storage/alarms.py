@@ -1,4 +1,4 @@
-"""What an incident has ahead of it: checkpoints whose clocks run, effects that may go out; each is an alarm by name."""
+"""Alarms of an incident: its waiting checkpoints and its effects that are ready to go out, each by name."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,64 +10,70 @@ from escalation.incident.model import Incident
 
 
 @dataclass(frozen=True)
-class Agenda:
-    """`clocks`: checkpoint id -> due time. `ready`: the pending effects that nothing stands before, by id."""
+class DueWork:
+    """Work that an incident has ahead of it.
+
+    `due_checkpoints`: checkpoint id -> due time. `ready`: the pending effects that wait for no other one, by id.
+    """
 
     incident: str
-    clocks: dict[str, datetime]
+    due_checkpoints: dict[str, datetime]
     ready: dict[str, Effect]
 
     @cached_property
     def alarms(self) -> dict[str, float]:
-        """Everything that has to happen, by its name in the alarm set, with its time in epoch seconds."""
-        times = {checkpoint_alarm(self.incident, c): due.timestamp() for c, due in self.clocks.items()}
+        """Members of the alarm set with their times in epoch seconds."""
+        times = {checkpoint_alarm(self.incident, c): due.timestamp() for c, due in self.due_checkpoints.items()}
         return times | {effect_alarm(e.id): e.at.timestamp() for e in self.ready.values()}
 
 
-def agenda(incident: Incident) -> Agenda:
+def due_work(incident: Incident) -> DueWork:
+    """Return the work that an incident has ahead of it."""
     """What an incident has ahead of it."""
-    return Agenda(incident.id, checkpoints.alarms(incident), ready(incident))
+    return DueWork(incident.id, checkpoints.alarms(incident), ready(incident))
 
 
 def ready(incident: Incident) -> dict[str, Effect]:
-    """The pending effects that nothing stands before, by id."""
+    """Return the pending effects that wait for no other one, by id."""
     pending = {e.id for e in incident.effects}
     return {e.id: e for e in incident.effects if e.after not in pending}
 
 
 def alarms(incident: Incident) -> dict[str, float]:
-    """Everything that has to happen for an incident, with its time in epoch seconds."""
-    return agenda(incident).alarms
+    """Return an incident's members of the alarm set with their times in epoch seconds."""
+    return due_work(incident).alarms
 
 
 def checkpoint_alarm(incident_id: str, checkpoint_id: str) -> str:
-    """The member of the alarm set that stands for a checkpoint."""
+    """Name of a checkpoint in the alarm set."""
     return f"c:{incident_id}:{checkpoint_id}"
 
 
 def effect_alarm(effect_id: str) -> str:
-    """The member of the alarm set that stands for a pending effect."""
+    """Name of a pending effect in the alarm set."""
     return f"e:{effect_id}"
 
 
 def incident_of(effect_id: str) -> str:
-    """`INC-20241218-001-7-refresh` -> `INC-20241218-001`."""
+    """Return the incident's id in an effect's id: `INC-20241218-001-7-refresh` -> `INC-20241218-001`."""
     return "-".join(effect_id.split("-")[:3])
 
 
 @dataclass(frozen=True)
 class Commit:
-    """One incident of a commit: as it was (None: it is new), and as it is."""
+    """One incident of a commit: before (None: it is new) and after."""
 
     before: Incident | None
     after: Incident
 
     @cached_property
-    def old(self) -> Agenda:
+    def old(self) -> DueWork:
+        """Work due before the commit."""
         """What it had ahead of it."""
-        return agenda(self.before) if self.before else Agenda(self.after.id, {}, {})
+        return due_work(self.before) if self.before else DueWork(self.after.id, {}, {})
 
     @cached_property
-    def new(self) -> Agenda:
+    def new(self) -> DueWork:
+        """Work due after the commit."""
         """What it has ahead of it."""
-        return agenda(self.after)
+        return due_work(self.after)

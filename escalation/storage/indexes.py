@@ -1,16 +1,16 @@
-"""Where an incident stands in Redis, and in which indexes it is to be found.
+"""Redis keys of an incident, and the indexes that list it.
 
 Keys: `tocsin:incident:{id}` the state; `tocsin:open` the open ids, and `tocsin:open:{severity}` by declaration;
-`tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with something ahead of them; `tocsin:rooms` whose
-war room a channel is or was; `tocsin:shared` open ids that share a war room with others of their time; `tocsin:alarms`
-what must happen when; `tocsin:metrics` what the workers count. Sorted sets are scored in epoch seconds, as floats.
+`tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with work due; `tocsin:rooms` channel -> the
+incident whose war room it is or was; `tocsin:shared` open ids that may share a war room; `tocsin:alarms` due times of
+checkpoints and effects; `tocsin:metrics` the workers' counters. Sorted sets are scored in epoch seconds, as floats.
 """
 
 from collections.abc import Sequence
 
 from escalation.config.policy import Severity
 from escalation.incident.model import Incident
-from escalation.storage.alarms import Agenda, Commit
+from escalation.storage.alarms import Commit, DueWork
 
 ALARMS = "tocsin:alarms"
 OPEN = "tocsin:open"
@@ -22,43 +22,45 @@ METRICS = "tocsin:metrics"
 
 
 def key(incident_id: str) -> str:
+    """Key of an incident's state."""
     """The key of an incident's state."""
     return f"tocsin:incident:{incident_id}"
 
 
 def open_of(severity: Severity) -> str:
+    """Key of the open incidents of a severity."""
     """The list of the open incidents of a severity."""
     return f"{OPEN}:{severity}"
 
 
-def listed(incident: Incident | None) -> str:
-    """The list of its severity, while it is open."""
+def severity_list(incident: Incident | None) -> str:
+    """Key of its severity's open incidents; empty unless it is open."""
     return open_of(incident.severity) if incident and incident.open else ""
 
 
-def sets(incident: Incident | None, ahead: Agenda) -> set[str]:
-    """The sets that an incident is to be found in."""
+def memberships(incident: Incident | None, work: DueWork) -> set[str]:
+    """Return the keys of the sets that an incident belongs to."""
     if incident is None:
         return set()
-    urgent = incident.policy.urgent and bool(ahead.alarms)
+    urgent = incident.policy.urgent and bool(work.alarms)
     belongs = {OPEN: incident.open, SHARED: _shares_room(incident), URGENT: urgent}
-    return {index for index, yes in belongs.items() if yes}
+    return {index for index, belongs_there in belongs.items() if belongs_there}
 
 
 def rooms(incident: Incident | None) -> set[str]:
-    """The channels that are or were its war room."""
+    """Return the channels that are or were its war room."""
     return {r.channel for r in (incident.room, *incident.old_rooms) if r} if incident else set()
 
 
 def alarms(changes: Sequence[Commit]) -> tuple[dict[str, float], list[str]]:
-    """Those to be set and those to be removed. Only what differs, so that a retry's later time is not put back."""
-    moved: dict[str, float] = {}
-    gone: list[str] = []
+    """Return the alarms to set and to remove. Only what differs, so that a retry's later time is not put back."""
+    changed: dict[str, float] = {}
+    removed: list[str] = []
     for change in changes:
         before, after = change.old.alarms, change.new.alarms
-        moved |= {member: at for member, at in after.items() if before.get(member) != at}
-        gone += before.keys() - after.keys()
-    return moved, gone
+        changed |= {member: at for member, at in after.items() if before.get(member) != at}
+        removed += before.keys() - after.keys()
+    return changed, removed
 
 
 def _shares_room(incident: Incident) -> bool:

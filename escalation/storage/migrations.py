@@ -1,4 +1,4 @@
-"""The stored form of an incident: reading what an older Tocsin wrote, and leaving alone what a newer one did.
+"""Stored form of an incident: migrate what an older Tocsin wrote, and refuse what a newer one wrote.
 
 A document says its version. Older ones are brought up to date, step by step, when they are read. Newer ones raise
 TooNew: while two versions run side by side they belong to the newer, since writing one back would lose what it knows.
@@ -17,11 +17,11 @@ from escalation.incident.model import STATE_VERSION, Incident
 
 Document = dict[str, Any]
 _CURRENT = f'{{"version":{STATE_VERSION},'.encode()
-_POLICY = b',"policy":{'  # nothing in a policy is called so, and within a text the quotes would be escaped
+_POLICY = b',"policy":{'  # unique: a policy has no such key, and within a text the quotes would be escaped
 
 
 def read(raw: Any) -> Incident:
-    """The incident of a stored document. Raises TooNew, or pydantic's ValidationError for what cannot be read."""
+    """Read a stored document, migrated if need be. Raises TooNew, or pydantic's ValidationError for a broken one."""
     if raw.startswith(_CURRENT):
         return _read_current(raw)
     document: Document = json.loads(raw)
@@ -34,13 +34,15 @@ def read(raw: Any) -> Incident:
 
 
 def write(incident: Incident) -> str:
-    """The document to store: ordinary JSON, with the policy at its end, where `read` looks for it."""
-    return f'{incident.model_dump_json(exclude={"policy"})[:-1]},"policy":{_text(_One(incident.policy))}}}'
+    """Return the document to store: ordinary JSON, with the policy at its end, where `read` looks for it."""
+    return (
+        f'{incident.model_dump_json(exclude={"policy"})[:-1]},"policy":{_policy_text(_ByIdentity(incident.policy))}}}'
+    )
 
 
 @functools.lru_cache(maxsize=256)  # what many people list at once is read once; incidents are frozen values
 def _read_current(raw: bytes) -> Incident:
-    """A policy's text is read once: it is more than half of a document, and most incidents share the same few."""
+    """Read a document of this version, its policy from a cache: it is half of the text, and most share the same few."""
     rest, _, policy = raw.rpartition(_POLICY)
     try:
         known = _policy(b"{" + policy[:-1])
@@ -49,8 +51,8 @@ def _read_current(raw: bytes) -> Incident:
         return Incident.model_validate_json(raw)
 
 
-class _One:
-    """A policy as itself: it holds what cannot be hashed."""
+class _ByIdentity:
+    """A policy hashed by identity: its own fields cannot be hashed."""
 
     def __init__(self, policy: SeverityPolicy) -> None:
         self.policy = policy
@@ -59,12 +61,12 @@ class _One:
         return id(self.policy)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _One) and other.policy is self.policy
+        return isinstance(other, _ByIdentity) and other.policy is self.policy
 
 
 @functools.lru_cache(maxsize=64)
-def _text(one: _One) -> str:
-    return one.policy.model_dump_json()
+def _policy_text(wrapped: _ByIdentity) -> str:
+    return wrapped.policy.model_dump_json()
 
 
 @functools.lru_cache(maxsize=64)
@@ -73,13 +75,13 @@ def _policy(text: bytes) -> SeverityPolicy:
 
 
 def _seems_urgent(document: Document) -> bool:
-    """Which queue its work waits on, as far as we understand it."""
+    """True if its work is for the urgent queue, as far as we understand the document."""
     policy = document.get("policy")
     return isinstance(policy, dict) and policy.get("urgent") is True
 
 
 def _from_1(document: Document) -> Document:
-    """Reviews were a mere time, and what is promised to people counted from the policy's clocks."""
+    """Migrate version 1: a review was a duration only, and promised times counted from the policy's clocks."""
     policy = dict(document["policy"])
     within = policy.pop("review_within", None)
     if within:
@@ -88,7 +90,7 @@ def _from_1(document: Document) -> Document:
 
 
 def _from_2(document: Document) -> Document:
-    """No page listed those of other incidents: nothing to bring up to date."""
+    """Migrate version 2: no page listed those of other incidents, so there is nothing to change."""
     return document
 
 

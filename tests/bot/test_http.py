@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from escalation.incident.events import MarkSecurity
 from escalation.processes import PARTS
-from escalation.storage.heartbeats import SIGNS
+from escalation.storage.heartbeats import HEARTBEATS
 from tests.support.bot import Json, Office, control, open_office, user
 from tests.support.waiting import eventually
 
@@ -114,7 +114,7 @@ def beat(office: Office, *parts: str) -> None:
     """Signs of life of workers; what they say of the time is their host's own, and nobody relies on it."""
     for part in parts:
         office.world.redis.set(f"tocsin:alive:{part}:host:1", 1_700_000_000, ex=10)
-        office.world.redis.sadd(SIGNS, f"tocsin:alive:{part}:host:1")
+        office.world.redis.sadd(HEARTBEATS, f"tocsin:alive:{part}:host:1")
 
 
 def ready(office: Office) -> tuple[int, Json]:

@@ -11,7 +11,7 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from escalation.storage.heartbeats import SIGNS
+from escalation.storage.heartbeats import HEARTBEATS
 from sandbox.server import RunningWorkspace, running
 from tests.support import http
 from tocsin.cli import main
@@ -40,7 +40,7 @@ def server(data: Path) -> "redis.Redis":
     seconds, _ = client.time()
     for part in redis_checks.PARTS:
         client.set(f"tocsin:alive:{part}:host:1", seconds)
-        client.sadd(SIGNS, f"tocsin:alive:{part}:host:1")
+        client.sadd(HEARTBEATS, f"tocsin:alive:{part}:host:1")
     return client
 
 

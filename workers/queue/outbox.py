@@ -124,7 +124,7 @@ def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
 
 def _set_clocks(pipe: "Pipeline", change: Commit) -> Iterable[str]:
     """Schedule an incident's new checkpoints; returns the job ids of those that are gone."""
-    after, old, new = change.after, change.old.clocks, change.new.clocks
+    after, old, new = change.after, change.old.due_checkpoints, change.new.due_checkpoints
     for checkpoint_id, due in new.items():
         if old.get(checkpoint_id) != due:
             schedule(pipe, checkpoint_task(after.id, checkpoint_id, queue_of(after.policy.urgent)), due)
