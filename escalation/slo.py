@@ -14,7 +14,7 @@ from escalation.times import Duration, spoken_duration
 from escalation.values import Frozen
 
 LOST_AFTER = timedelta(seconds=30)  # far beyond every promise, and beyond what a repair takes
-LAST = timedelta(days=30)  # how far a report looks back where nobody says
+REPORT_PERIOD = timedelta(days=30)  # how far a report looks back where nobody says
 
 
 class Objective(Frozen):
@@ -28,7 +28,7 @@ class Objective(Frozen):
     open_incident: bool = False
 
 
-class What(StrEnum):
+class RecordKind(StrEnum):
     """`fired`: a checkpoint was decided. `decided`, `accepted`, `called_off`: a page or message."""
 
     FIRED = "fired"
@@ -46,7 +46,7 @@ class Record:
     `mark` tells one message from another of the same delivery; `adopted` when an earlier one had arrived.
     """
 
-    what: What
+    what: RecordKind
     id: str
     kind: str
     due: float
@@ -65,16 +65,16 @@ def decode(text: str | bytes) -> Iterator[Record]:
     """The records of a JSON list. What a newer version adds is left out, and kinds of record that are not known."""
     known = {field.name for field in fields(Record)}
     for raw in json.loads(text):
-        if raw["what"] in set(What):
+        if raw["what"] in set(RecordKind):
             times = {"due": 0.0, "at": 0.0} | {k: v for k, v in raw.items() if k in known}
-            yield Record(**(times | {"what": What(raw["what"])}))
+            yield Record(**(times | {"what": RecordKind(raw["what"])}))
 
 
 # Figures -------------------------------------------------------------------------------------------------------------
 
 PAGES = {"page": "pages in Slack", "page_by": "pages by mail"}
 CHECKPOINTS, MESSAGES, OTHERS = "checkpoints", "messages", "alerts in another service"
-SLOWNESS = 1e-6  # seconds: floats of two clocks' readings are not compared closer
+FLOAT_TOLERANCE = 1e-6  # seconds: floats of two clocks' readings are not compared closer
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,9 @@ def report(records: Iterable[Record], objective: Objective, since: datetime, now
     """The figures of what was due since then. `lost` is counted elsewhere: what did not happen has no record."""
     found = _Found()
     for record in records:
-        if record.due >= since.timestamp() or record.what in (What.CALLED_OFF, What.ACKNOWLEDGED):
+        if record.due >= since.timestamp() or record.what in (RecordKind.CALLED_OFF, RecordKind.ACKNOWLEDGED):
             found.add(record)
-    within, late = objective.within.total_seconds() + SLOWNESS, found.late()
+    within, late = objective.within.total_seconds() + FLOAT_TOLERANCE, found.late()
     rows = [_row(kind, seconds, sum(s <= within for s in seconds)) for kind, seconds in sorted(late.items())]
     pages = [s for kind in PAGES.values() for s in late[kind]]
     missed = found.missed(now.timestamp(), within)
@@ -136,7 +136,7 @@ def report(records: Iterable[Record], objective: Objective, since: datetime, now
         pages_in_time=sum(s <= within for s in pages),
         lost=lost,
         doubled=found.doubled(),
-        early=sum(s < -SLOWNESS for seconds in late.values() for s in seconds),
+        early=sum(s < -FLOAT_TOLERANCE for seconds in late.values() for s in seconds),
     )
 
 
@@ -144,38 +144,38 @@ class _Found:
     """The ledger, joined by id: of what was told twice the first counts."""
 
     def __init__(self) -> None:
-        self._first: dict[What, dict[str, Record]] = {what: {} for what in What}
+        self._first: dict[RecordKind, dict[str, Record]] = {what: {} for what in RecordKind}
         self._sends: dict[str, set[str]] = defaultdict(set)
 
     def add(self, record: Record) -> None:
         self._first[record.what].setdefault(record.id, record)
-        if record.what is What.ACCEPTED and not record.adopted:
+        if record.what is RecordKind.ACCEPTED and not record.adopted:
             self._sends[record.id].add(record.mark or repr(record.at))
 
     def late(self) -> dict[str, list[float]]:
         """Kind -> seconds from the due time to the end: decided, for a checkpoint; accepted, for the rest."""
         seconds: dict[str, list[float]] = defaultdict(list)
-        seconds[CHECKPOINTS] = [r.at - r.due for r in self._first[What.FIRED].values()]
-        for id, record in self._first[What.ACCEPTED].items():
-            decided = self._first[What.DECIDED].get(id, record)
+        seconds[CHECKPOINTS] = [r.at - r.due for r in self._first[RecordKind.FIRED].values()]
+        for id, record in self._first[RecordKind.ACCEPTED].items():
+            decided = self._first[RecordKind.DECIDED].get(id, record)
             seconds[_said(record.kind)].append(record.at - decided.due)
         return seconds
 
     def missed(self, now: float, within: float) -> int:
         """Pages whose time passed before anybody accepted them; one that was called off in time is none."""
-        off, accepted = self._first[What.CALLED_OFF], self._first[What.ACCEPTED]
+        off, accepted = self._first[RecordKind.CALLED_OFF], self._first[RecordKind.ACCEPTED]
         waited = ((off[id].at if id in off else now) - r.due for id, r in self._decided() if id not in accepted)
         return sum(s > within for s in waited)
 
     def _decided(self) -> Iterable[tuple[str, Record]]:
-        return self._first[What.DECIDED].items()
+        return self._first[RecordKind.DECIDED].items()
 
     def doubled(self) -> int:
         return sum(len(sends) - 1 for sends in self._sends.values())
 
     def acknowledgements(self, since: float) -> Iterator[Row]:
         """By severity: how long people took, and how many kept the policy's target."""
-        records = [r for r in self._first[What.ACKNOWLEDGED].values() if r.at >= since]
+        records = [r for r in self._first[RecordKind.ACKNOWLEDGED].values() if r.at >= since]
         for severity in sorted({r.kind for r in records}):
             of = [r for r in records if r.kind == severity]
             yield _row(f"{severity} acknowledged", [r.at - r.since for r in of], sum(r.at <= r.due for r in of))
@@ -198,7 +198,7 @@ def _percentile(ranked: Sequence[float], share: float) -> float:
 # Words ---------------------------------------------------------------------------------------------------------------
 
 
-def kept(report: Report) -> tuple[str, str]:
+def objective_result(report: Report) -> tuple[str, str]:
     """The objective as a sentence, and what became of it."""
     within, share = spoken_duration(report.objective.within), f"{report.objective.share:g}"
     sentence = f"{share} % of all pages are accepted within {within} of their due time."
@@ -210,7 +210,7 @@ def kept(report: Report) -> tuple[str, str]:
     return sentence, f"{verdict}: {percent(report.share)} % of {report.pages:,} pages {over}. {wrong}"
 
 
-def scores(report: Report) -> Iterator[tuple[Row, str]]:
+def row_summaries(report: Report) -> Iterator[tuple[Row, str]]:
     """The figures of each kind, in words."""
     for row in report.rows:
         spread = ", ".join(
@@ -221,7 +221,7 @@ def scores(report: Report) -> Iterator[tuple[Row, str]]:
 
 def percent(share: float) -> str:
     """Cut and never rounded: 99.8999 must not read as 99.9."""
-    return f"{floor(share * 1000 + SLOWNESS) / 1000:g}"
+    return f"{floor(share * 1000 + FLOAT_TOLERANCE) / 1000:g}"
 
 
 def seconds(length: float) -> str:

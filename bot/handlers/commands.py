@@ -28,7 +28,7 @@ from escalation.incident.events import Move
 from escalation.incident.model import Incident
 from escalation.incident.tickets import backlog
 from escalation.oncall.schedule import on_call_at
-from escalation.slo import LAST, Report, kept, scores
+from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries
 from escalation.text import Line, Strong, line
 from escalation.times import parse_duration
 from escalation.values import PersonId
@@ -219,7 +219,7 @@ def _simulation(deps: BotDeps, text: str) -> tuple[Line, ...]:
 def slo_lines(deps: BotDeps, text: str) -> tuple[Line, ...]:
     """Answer `slo [7d]`. Raises Refused for an invalid duration."""
     try:
-        period = parse_duration(text) if text.strip() else LAST
+        period = parse_duration(text) if text.strip() else REPORT_PERIOD
     except ValueError as error:
         raise Refused(f"{error}: `/incident slo 7d` looks at the last seven days.") from None
     return report_lines(deps.store.report(deps.company.objective, period, deps.service.clock()))
@@ -227,6 +227,6 @@ def slo_lines(deps: BotDeps, text: str) -> tuple[Line, ...]:
 
 def report_lines(report: Report) -> tuple[Line, ...]:
     """Lines of an SLO report: the objective, whether it was met, then each kind's figures."""
-    objective, verdict = kept(report)
-    rows = (line(Strong(f"{row.kind}: "), figures) for row, figures in scores(report))
+    objective, verdict = objective_result(report)
+    rows = (line(Strong(f"{row.kind}: "), figures) for row, figures in row_summaries(report))
     return (line(Strong("Objective: "), objective), line(Strong(verdict)), *rows)

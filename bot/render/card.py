@@ -28,7 +28,7 @@ from escalation.config.policy import Means
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import MAX_ALSO, EntryKind, Incident, OwedCommunication, OwedState, PageState
 from escalation.incident.tickets import TicketState, ticket_state
-from escalation.messages.timeline import LEADS, war_room, why_you
+from escalation.messages.timeline import LEADS, page_reason, war_room
 from escalation.times import spoken_duration
 
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
@@ -71,7 +71,7 @@ def page(
 ) -> Message:
     """Build the direct message of a page: why you, then the card. `also` are the incidents paged in its thread."""
     the_card = card(incident, ahead, incident.page(page_n).person, buttons=buttons, names=names)
-    why = [*(render(line) for line in why_you(incident, page_n)), *_also_paged(also)]
+    why = [*(render(line) for line in page_reason(incident, page_n)), *_also_paged(also)]
     the_page = incident.page(page_n)
     again = f" again (no answer to {the_page.sent - 1})" if the_page.sent > 1 else ""
     reason = brief(the_page.why, SHORT)

@@ -9,9 +9,9 @@ from bot.render.common import summary
 from bot.render.mrkdwn import DAY, cut, emphasised, escape, moment, render, share
 from escalation.incident import room_names
 from escalation.incident.model import Entry, Incident
-from escalation.messages.communications import outward as words_for
+from escalation.messages.communications import published_words as words_for
 from escalation.messages.template import Wording
-from escalation.messages.timeline import WORDING, tell
+from escalation.messages.timeline import WORDING, entry_lines
 from escalation.text import Line, Strong
 
 NEUTRAL_TOPIC = "This matter moved. Nothing more is written here."
@@ -20,7 +20,7 @@ _TOPIC = 250  # https://docs.slack.dev/reference/methods/conversations.setTopic
 
 def for_thread(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:
     """Render a timeline entry for the thread or the war room; with buttons where it asks for something."""
-    body = [_render_line(line) for line in tell(incident, entry, wording)]
+    body = [_render_line(line) for line in entry_lines(incident, entry, wording)]
     lines = share([*drill_banner(incident), *body], WHOLE_MESSAGE)
     blocks = [
         *sections(lines, f"said-{entry.n}"),

@@ -9,14 +9,14 @@ from bot.render.mrkdwn import cut, escape, render, share
 from bot.vocabulary import HELP
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import Incident
-from escalation.messages.timeline import tell
+from escalation.messages.timeline import entry_lines
 from escalation.text import Line, Time, line, people
 
 
 def moved(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:
     """Answer to a move: the headlines of the timeline after entry `since`, and the next checkpoint."""
     entries = incident.timeline[since:] or incident.timeline[-1:]
-    headlines = [render(tell(incident, entry)[0]) for entry in entries]
+    headlines = [render(entry_lines(incident, entry)[0]) for entry in entries]
     return _short(summary(incident), *headlines, *map(render, next_checkpoint(ahead)))
 
 

@@ -1,1 +1,1 @@
-"""What people read, as lines of text without Slack markup."""
+"""Messages to people, as lines of text without Slack markup."""

@@ -1,4 +1,4 @@
-"""The messages whose words a company may choose, and the fields that each may use. The shipped words lie beside."""
+"""Catalog of message templates that a company may replace, with the fields of each. The shipped ones lie beside."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Value = Span | Line | Lines
 
 @dataclass(frozen=True)
 class Field:
-    """What a template may put in: an example, and a sentence for whoever writes one. Any field may be empty."""
+    """A template's field: an example, and a sentence for whoever writes one. Any field may be empty."""
 
     sample: Value
     about: str

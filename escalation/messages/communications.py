@@ -1,6 +1,6 @@
-"""The words of communications: what stakeholders, customers and the public are told, and what is said of it inside.
+"""Words of communications to stakeholders, customers and the public, and of their entries on the timeline.
 
-What goes outside has the wording given for the public, or the policy's fixed text; never a title or a description.
+Those for customers and the public have the public wording, or the policy's fixed text; never a title or a description.
 """
 
 from datetime import datetime
@@ -36,14 +36,14 @@ _ABOUT = {
 _ANSWERED = {"approved": "approved by", "published": "published by", "declined": "not needed, says"}
 
 
-def outward(incident: Incident, entry: Entry, wording: Wording) -> Lines:
-    """What the audience of a communication reads: the words alone, as they would be published."""
+def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines:
+    """Render the words of a communication alone, as its audience reads them."""
     audience, stage = Audience(entry.fields["audience"]), Stage(entry.fields["stage"])
     name = _TEMPLATES.get((audience, stage), "customer_follow_up")
     fields = _inside(incident, entry) if audience is Audience.STAKEHOLDERS else _outside(incident, entry)
     ended = {
         "resolved_at": Time(incident.closed_at, clock=False) if incident.closed_at else "",
-        "duration": _lasted(incident),
+        "duration": _duration(incident),
     }
     if stage in (Stage.FIRST, Stage.UPDATE):
         fields |= {"next_update": _instant(entry.fields["next_update"], clock=True)}
@@ -53,7 +53,7 @@ def outward(incident: Incident, entry: Entry, wording: Wording) -> Lines:
 
 
 def communication(incident: Incident, entry: Entry, wording: Wording) -> Lines:
-    """For the responders: what is owed to whom, through what, by when and why, and the words to publish."""
+    """Render a communication for the responders: whom to tell, how, by when, why, and the words to publish."""
     fields = entry.fields
     audience, stage = Audience(fields["audience"]), Stage(fields["stage"])
     by: Line = (", by ", _instant(fields["due"], clock=True)) if fields["due"] else ()
@@ -65,11 +65,12 @@ def communication(incident: Incident, entry: Entry, wording: Wording) -> Lines:
         line("📣 ", Strong(f"{_AUDIENCES[audience]} {_ABOUT[stage]}"), f" ({fields['through']})", *by, ".", *state),
         line("Why: ", entry.why, "."),
         line(Strong("The words:")),
-        *outward(incident, entry, wording),
+        *published_words(incident, entry, wording),
     )
 
 
 def communicated(incident: Incident, entry: Entry) -> Lines:
+    """Render the answer to a communication: approved, published or not needed."""
     fields = entry.fields
     return (
         line("📣 ", Strong(fields["through"].capitalize()), f": {_ANSWERED[fields['answer']]} ", Person(entry.by), "."),
@@ -77,6 +78,7 @@ def communicated(incident: Incident, entry: Entry) -> Lines:
 
 
 def overdue(incident: Incident, entry: Entry) -> Lines:
+    """Render the reminder of an overdue communication."""
     fields = entry.fields
     audience = _AUDIENCES[Audience(fields["audience"])]
     missing = "approved" if fields["state"] == "waiting" else "marked as published"
@@ -117,7 +119,7 @@ def _outside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:
     }
 
 
-def _lasted(incident: Incident) -> str:
+def _duration(incident: Incident) -> str:
     return spoken_duration(incident.closed_at - incident.declared_at) if incident.closed_at else ""
 
 

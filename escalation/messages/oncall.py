@@ -1,4 +1,4 @@
-"""The words of what comes round again: test pages, handovers, activities, and what people arranged. Pure."""
+"""Words of recurring reminders: test pages, handovers, activities, and notices of overrides and absences. Pure."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -17,13 +17,13 @@ from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line,
 from escalation.times import spoken_duration
 from escalation.values import PersonId
 
-LISTED = 20
+MAX_LISTED = 20
 # https://github.com/InteractionDesignFoundation/add-event-to-calendar-docs: Google documents it nowhere itself
 CALENDAR = "https://calendar.google.com/calendar/render"
 
 
 class Announcer:
-    """Makes the words, with people as the workspace knows them."""
+    """Writer of the on-call messages, with people as the workspace knows them."""
 
     def __init__(self, company: Company, directory: Directory, wording: Wording = WORDING) -> None:
         self._company = company
@@ -32,8 +32,9 @@ class Announcer:
 
     # Handovers -------------------------------------------------------------------------------------------------------
 
-    def test_page(self, owed: DueTestPage, rules: HandoverRules) -> Lines:
-        change, within = owed.change, spoken_duration(rules.answer_within)
+    def test_page(self, reminder: DueTestPage, rules: HandoverRules) -> Lines:
+        """Render a test page for the incoming person."""
+        change, within = reminder.change, spoken_duration(rules.answer_within)
         stays = line("Until then, ", *self._people(change.outgoing), " stays on call beside you.")
         return (
             line(Strong("📟 Test page: "), f"you are on call in {change.rotation} from ", _day(change.at), "."),
@@ -41,13 +42,14 @@ class Announcer:
             *((stays,) if change.outgoing else ()),
         )
 
-    def unanswered(self, owed: DueUnanswered) -> Lines:
-        test = owed.test
+    def unanswered(self, reminder: DueUnanswered) -> Lines:
+        """Render the warning about an unanswered test page."""
+        test = reminder.test
         who = Person(self._member(test.person))
         how = "has not answered the test page" if test.ts else "cannot be reached in Slack: the test page failed"
-        verb = "stays" if len(owed.outgoing) == 1 else "stay"
+        verb = "stays" if len(reminder.outgoing) == 1 else "stay"
         until = f" {verb} on call beside them until they answer."
-        stays = (line(*self._people(owed.outgoing), until),) if owed.outgoing else ()
+        stays = (line(*self._people(reminder.outgoing), until),) if reminder.outgoing else ()
         return (
             line(Strong("⚠️ Test page: "), who, f" {how} of ", _day(test.sent_at), "."),
             line("They are to be on call in ", Strong(test.rotation), " from ", _day(test.shift_start), "."),
@@ -55,23 +57,24 @@ class Announcer:
             line("Call them, or take the shift: ", f"/incident oncall take {test.rotation}"),
         )
 
-    def released(self, owed: DueRelease) -> Lines:
-        test, answered = owed.test, owed.due
+    def released(self, reminder: DueRelease) -> Lines:
+        """Render the late answer to a test page."""
+        test, answered = reminder.test, reminder.due
         who = Person(self._member(test.person))
-        said = line(Strong("✅ Test page: "), who, " has answered, at ", _day(answered), ".")
-        if not owed.outgoing:
-            return (said,)
-        others = self._people(owed.outgoing)
+        head = line(Strong("✅ Test page: "), who, " has answered, at ", _day(answered), ".")
+        if not reminder.outgoing:
+            return (head,)
+        others = self._people(reminder.outgoing)
         if answered >= test.shift_start:
-            return (said, line(*others, f" is released: {test.rotation} is with ", who, " alone now."))
-        return (said, line(*others, f" hands {test.rotation} over at ", _day(test.shift_start), ", as planned."))
+            return (head, line(*others, f" is released: {test.rotation} is with ", who, " alone now."))
+        return (head, line(*others, f" hands {test.rotation} over at ", _day(test.shift_start), ", as planned."))
 
     def handover(self, change: ShiftChange, rules: HandoverRules, incidents: Iterable[Incident]) -> Lines:
-        """The message by its template, then the agenda. What is not known to Tocsin is filled in below it."""
+        """Render the handover by its template, then the agenda, below which people add what Tocsin does not know."""
         length = call_length(self._company, rules, change.rotation)
         starts = self._company.calendar.next_opening(change.at)
         meeting = self._company.meeting_url
-        worded = self._wording.lines(
+        lines = self._wording.lines(
             "handover",
             rotation=change.rotation,
             outgoing=self._people(change.outgoing) if change.outgoing else "",
@@ -82,9 +85,9 @@ class Announcer:
                 f"{spoken_duration(length)}, ", _day(starts), " (", self._invitation(change, starts, length), ")"
             ),
             meeting=Link(meeting, "join the call") if meeting else "",
-            open_incidents=_listed(incidents),
+            open_incidents=_incident_lines(incidents),
         )
-        return (*worded, *_agenda(rules))
+        return (*lines, *_agenda(rules))
 
     def _invitation(self, change: ShiftChange, starts: datetime, length: timedelta) -> Link:
         stretch = "/".join(f"{at:%Y%m%dT%H%M%SZ}" for at in (starts, starts + length))
@@ -95,22 +98,23 @@ class Announcer:
 
     # The rest --------------------------------------------------------------------------------------------------------
 
-    def activity(self, owed: DueActivity, incidents: Iterable[Incident]) -> Lines:
-        activity = owed.activity
-        listed = [i for i in incidents if i.severity in activity.lists]
+    def activity(self, reminder: DueActivity, incidents: Iterable[Incident]) -> Lines:
+        """Render the reminder of a recurring activity, with the open incidents that it lists."""
+        activity = reminder.activity
+        matching = [i for i in incidents if i.severity in activity.lists]
         lines = self._wording.lines(
             "activity",
             name=activity.title,
             cadence=CADENCE[activity.every],
-            people=self._people(owed.people) if owed.people else "",
+            people=self._people(reminder.people) if reminder.people else "",
             about=activity.what,
-            checklist=_listed(listed),
+            checklist=_incident_lines(matching),
         )
         severities = " or ".join(activity.lists)
-        return (*lines, line(f"No {severities} is open.")) if activity.lists and not listed else lines
+        return (*lines, line(f"No {severities} is open.")) if activity.lists and not matching else lines
 
     def notice(self, notice: Notice) -> Lines:
-        """Who did what, from when until when, and why; one line for each piece."""
+        """Render who did what, from when until when, and why; one line for each override or absence."""
         return tuple(self._piece(notice, piece) for piece in notice.pieces)
 
     def _piece(self, notice: Notice, piece: Override | Away) -> Line:
@@ -147,11 +151,11 @@ def _agenda(rules: HandoverRules) -> Iterator[Line]:
         )
 
 
-def _listed(incidents: Iterable[Incident]) -> Lines:
-    """Those that a channel may read, one line each."""
+def _incident_lines(incidents: Iterable[Incident]) -> Lines:
+    """List the incidents that a channel may read, one line each."""
     public = [i for i in incidents if not i.private and not i.drill]
-    lines = [line(f"{MARKS[i.severity]} {i.severity} {i.facts.title} ({i.id})") for i in public[:LISTED]]
-    more = (line(f"and {len(public) - LISTED} more"),) if len(public) > LISTED else ()
+    lines = [line(f"{MARKS[i.severity]} {i.severity} {i.facts.title} ({i.id})") for i in public[:MAX_LISTED]]
+    more = (line(f"and {len(public) - MAX_LISTED} more"),) if len(public) > MAX_LISTED else ()
     return (*lines, *more)
 
 

@@ -1,4 +1,4 @@
-"""The words: what each line of the timeline says to people. Lines of spans; no Block Kit, no escaping."""
+"""Words of each timeline entry, as lines of spans; no Block Kit, no escaping."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,15 +13,15 @@ WORDING = Wording()
 MARKS = {"P0": "🚨", "P1": "🟠", "P2": "🟡", "P3": "🟢"}
 
 
-def tell(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
-    """One timeline entry, as it is posted: the first line is the headline. `wording` has the company's own words."""
-    if entry.kind in _WORDED:
-        return _WORDED[entry.kind](incident, entry, wording)
-    return _TELL[entry.kind](incident, entry)
+def entry_lines(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
+    """Render one timeline entry: the first line is the headline. `wording` has the company's own templates."""
+    if entry.kind in _TEMPLATED:
+        return _TEMPLATED[entry.kind](incident, entry, wording)
+    return _LINES[entry.kind](incident, entry)
 
 
-def why_you(incident: Incident, page_n: int) -> Lines:
-    """The head of a page: that you are paged, as whom, and why."""
+def page_reason(incident: Incident, page_n: int) -> Lines:
+    """Render the head of a page: that you are paged, as whom, and why."""
     page = incident.page(page_n)
     role = (" as ", Strong(page.role)) if page.role else ()
     tier = f" ({page.rung})" if page.rung else ""
@@ -35,7 +35,7 @@ def why_you(incident: Incident, page_n: int) -> Lines:
 
 
 def _at_once_with(incident: Incident, page: Page) -> tuple[Page, ...]:
-    """After an outage several pages to one person may be due at once: the last one speaks for all."""
+    """Return earlier pages of the same instant: after an outage several may be due at once, the last covers all."""
     return tuple(
         p
         for p in incident.pages[: page.n - 1]
@@ -44,7 +44,7 @@ def _at_once_with(incident: Incident, page: Page) -> tuple[Page, ...]:
 
 
 def initial_alert(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
-    """Every field of the first alert's template."""
+    """Render the first alert by its template."""
     facts, cadence = incident.facts, incident.policy.updates
     return wording.lines(
         "initial_alert",
@@ -73,7 +73,7 @@ def _head(incident: Incident) -> dict[str, str]:
 
 
 def war_room(incident: Incident) -> Line:
-    """The room and the meeting link, whichever exist."""
+    """Link to the war room and the meeting, whichever exist."""
     if incident.room and not incident.room.lost:
         room: Line = (Channel(incident.room.channel, incident.room.name),)
     else:
@@ -90,7 +90,7 @@ def _assigned(incident: Incident) -> Line:
 
 
 def progress_update(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
-    """Every field of the progress update's template."""
+    """Render a progress update by its template."""
     fields = entry.fields
     status = {"identified": "root cause identified"}.get(fields["status"], fields["status"])
     return wording.lines(
@@ -110,9 +110,9 @@ def progress_update(incident: Incident, entry: Entry, wording: Wording = WORDING
 
 
 def resolution_notice(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
-    """Every field of the resolution notice's template. The review's date is a due date."""
+    """Render the resolution notice by its template. The review's date is a due date."""
     done, review_by = incident.resolution, incident.review_by
-    if done is None:  # reopened since: the notice of that time is told by its entry alone
+    if done is None:  # reopened since: only the entry is left of that notice
         return (line(Strong(f"✅ {incident.severity} INCIDENT RESOLVED - {incident.id}")), line(entry.text))
     return wording.lines(
         "resolution_notice",
@@ -176,13 +176,13 @@ def _joined(incident: Incident, entry: Entry) -> Lines:
 
 
 def _with_text(mark: str, headline: str) -> Callable[[Incident, Entry], Lines]:
-    """A headline, who did it, and what they said."""
+    """Return a renderer of a headline, who did it, and what they said."""
 
-    def tell_it(incident: Incident, entry: Entry) -> Lines:
-        said = entry.text or entry.why
-        return (line(f"{mark} ", Strong(headline), " by ", Person(entry.by)), *((line(said),) if said else ()))
+    def lines_of(incident: Incident, entry: Entry) -> Lines:
+        words = entry.text or entry.why
+        return (line(f"{mark} ", Strong(headline), " by ", Person(entry.by)), *((line(words),) if words else ()))
 
-    return tell_it
+    return lines_of
 
 
 def _fix_applied(incident: Incident, entry: Entry) -> Lines:
@@ -277,23 +277,26 @@ _EDITED = {
 
 
 def checkpoint(incident: Incident, entry: Entry) -> Lines:
+    """Render a checkpoint that fired, with what it asks for."""
     head = line("⏰ ", Strong("Checkpoint: "), entry.why, ".")
     return (head, line(Strong(entry.fields["say"]))) if entry.fields.get("say") else (head,)
 
 
 def notified(incident: Incident, entry: Entry) -> Lines:
+    """Render who was notified without being paged."""
     who = f"Notified ({entry.fields['roles']}): "
     nobody = () if entry.people else (line("⚠️ Nobody holds: ", entry.fields["roles"], "."),)
     return (line("📨 ", Strong(who), *people(entry.people), ", not paged."), line("Why: ", entry.why, "."), *nobody)
 
 
 def otherwise(incident: Incident, entry: Entry) -> Lines:
-    """Written while Slack was away, read when it is back."""
+    """Render pages by other channels: written during a Slack outage, read after it."""
     ways = line("📨 ", Strong(f"Paged by {entry.fields['ways']}"), ": ", *people(entry.people), ".")
     return (ways, line(f"Why: Slack had not taken the page after {entry.fields['after']}."))
 
 
 def ticket(incident: Incident, entry: Entry) -> Lines:
+    """Render the ticket for the owning team."""
     team = entry.fields["team"]
     whose = f"the team {team}" if team else "a team (no service is named, or nobody owns it)"
     what = "in the backlog of" if entry.fields["ticket"] == "backlog" else "for"
@@ -306,18 +309,21 @@ def ticket(incident: Incident, entry: Entry) -> Lines:
 
 
 def scheduled(incident: Incident, entry: Entry) -> Lines:
+    """Render the planned time of the work."""
     return (line("🗓️ ", Strong("Scheduled: "), entry.text, " (by ", Person(entry.by), ")"),)
 
 
 def edited(incident: Incident, entry: Entry) -> Lines:
+    """Render the corrected fields, one line each."""
     lines = [line("✏️ ", Strong("Corrected"), " by ", Person(entry.by), ".")]
     for name, value in entry.fields.items():
-        shown = {"True": "yes", "False": "no"}.get(value, value) or "(empty)"
-        lines.append(line(Strong(f"{_EDITED[name].capitalize()}: "), shown))
+        value_text = {"True": "yes", "False": "no"}.get(value, value) or "(empty)"
+        lines.append(line(Strong(f"{_EDITED[name].capitalize()}: "), value_text))
     return tuple(lines)
 
 
 def update_due(incident: Incident, entry: Entry) -> Lines:
+    """Render the reminder that a progress update is due."""
     head = line("⏳ ", Strong("A progress update is due."), " Say where it stands, even if nothing changed.")
     if not entry.fields.get("promised_by"):
         return (head,)
@@ -329,6 +335,7 @@ def update_due(incident: Incident, entry: Entry) -> Lines:
 
 
 def phase(incident: Incident, entry: Entry) -> Lines:
+    """Render a phase of the war room that begins, or whose time box is over."""
     fields = entry.fields
     if fields.get("over"):
         return (line("⏱️ The time box of ", Strong(fields["over"]), " is over. Where do we stand?"),)
@@ -339,6 +346,7 @@ def phase(incident: Incident, entry: Entry) -> Lines:
 
 
 def leading(incident: Incident, entry: Entry) -> Lines:
+    """Render a role of the response that was offered or taken."""
     role = LEADS[Lead(entry.fields["lead"])]
     by = Person(entry.by)
     if entry.fields["what"] == "offered":
@@ -352,6 +360,7 @@ def leading(incident: Incident, entry: Entry) -> Lines:
 
 
 def linked(incident: Incident, entry: Entry) -> Lines:
+    """Render the incidents that share a war room with this one."""
     others, room = entry.fields["others"], entry.fields["coordinated_in"]
     where = "this one" if room == incident.id else room
     head = line("🔗 ", Strong("Several incidents are open at once: "), others)
@@ -359,13 +368,14 @@ def linked(incident: Incident, entry: Entry) -> Lines:
 
 
 def reviewed(incident: Incident, entry: Entry) -> Lines:
+    """Render that the post-incident review was held."""
     archive = ". The war room is archived now." if incident.room and not incident.room.lost else "."
-    said = (line(entry.text),) if entry.text else ()
-    return (line("📋 ", Strong("The post-incident review was held"), ", says ", Person(entry.by), archive), *said)
+    words = (line(entry.text),) if entry.text else ()
+    return (line("📋 ", Strong("The post-incident review was held"), ", says ", Person(entry.by), archive), *words)
 
 
 def recovered(incident: Incident, entry: Entry) -> Lines:
-    """From when until when Tocsin was away, and what went out late because of it."""
+    """Render Tocsin's own outage, and what went out late because of it."""
     fields = entry.fields
     head = line("🕓 ", Strong("Late"), ". These were due, and are done only now:")
     if fields["from"]:
@@ -385,7 +395,7 @@ def recovered(incident: Incident, entry: Entry) -> Lines:
 
 
 def drill_report(incident: Incident, entry: Entry) -> Lines:
-    """Who acknowledged, how fast, and what was missed."""
+    """Render a drill's report: who acknowledged, how fast, and what was missed."""
     return (
         line("🧪 ", Strong(f"Drill report of {incident.id}")),
         _drill_acknowledged(incident),
@@ -409,7 +419,7 @@ def _answered(incident: Incident) -> Line:
 
 
 def _missed(incident: Incident) -> tuple[Line, ...]:
-    """Each target that was passed: checkpoints that fired, updates and communications that came late or never."""
+    """List each missed target: checkpoints that fired, updates and communications that came late or never."""
     kinds = (EntryKind.CHECKPOINT, EntryKind.UPDATE_DUE, EntryKind.OVERDUE)
     missed = [e for e in incident.timeline if e.kind in kinds]
     if not missed:
@@ -417,7 +427,7 @@ def _missed(incident: Incident) -> tuple[Line, ...]:
     return (line("Missed:"), *(line("• ", Time(e.at), f" {e.why}") for e in missed))
 
 
-_TELL: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
+_LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.PAGED: _paged,
     EntryKind.REPEATED: _repeated,
     EntryKind.CHECKPOINT: checkpoint,
@@ -458,7 +468,7 @@ _TELL: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,
 }
-_WORDED: dict[EntryKind, Callable[[Incident, Entry, Wording], Lines]] = {
+_TEMPLATED: dict[EntryKind, Callable[[Incident, Entry, Wording], Lines]] = {
     EntryKind.DECLARED: initial_alert,
     EntryKind.UPDATE: progress_update,
     EntryKind.RESOLVED: resolution_notice,

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from bot.handlers.commands import report_lines, slo_lines
 from escalation.errors import Refused
-from escalation.slo import Objective, Record, What, encode, percent, report, seconds
+from escalation.slo import Objective, Record, RecordKind, encode, percent, report, seconds
 from escalation.storage.store import LEDGER
 from escalation.text import text
 from sandbox.server import running
@@ -51,8 +51,8 @@ def tocsin(*arguments: str) -> Result:
 def pages(*late: float, ago: timedelta = HOUR, now: datetime | None = None) -> list[Record]:
     """Pages that were due so long ago, each accepted so many seconds late."""
     due = ((now or datetime.now(UTC)) - ago).timestamp()
-    decided = [Record(What.DECIDED, f"e{n}", "page", due, due) for n in range(len(late))]
-    return decided + [Record(What.ACCEPTED, f"e{n}", "page", due, due + s) for n, s in enumerate(late)]
+    decided = [Record(RecordKind.DECIDED, f"e{n}", "page", due, due) for n in range(len(late))]
+    return decided + [Record(RecordKind.ACCEPTED, f"e{n}", "page", due, due + s) for n, s in enumerate(late)]
 
 
 def test_no_data_is_said_plainly(client: "redis.Redis") -> None:
@@ -122,7 +122,7 @@ def test_a_long_ledger_is_read_to_its_end(client: "redis.Redis") -> None:
     due = (datetime.now(UTC) - HOUR).timestamp()
     with client.pipeline(transaction=False) as pipe:
         for n in range(2500):
-            pipe.xadd(LEDGER, {"r": encode([Record(What.FIRED, f"c{n}", "policy", due, due)])})
+            pipe.xadd(LEDGER, {"r": encode([Record(RecordKind.FIRED, f"c{n}", "policy", due, due)])})
         pipe.execute()
     (row,) = json.loads(tocsin("--json").output)["kinds"]
     assert (row["kind"], row["count"]) == ("checkpoints", 2500)

@@ -34,7 +34,7 @@ from escalation.config.company import Company, Directory
 from escalation.config.policy import Audience
 from escalation.incident.events import Move
 from escalation.incident.model import EntryKind, Incident, Stage
-from escalation.messages.mail import Call, alert_summary, page_letter, stakeholder_letter
+from escalation.messages.mail import IncidentPage, alert_summary, page_mail, stakeholder_mail
 from escalation.messages.oncall import Announcer
 from escalation.messages.template import Wording
 from escalation.oncall.handovers import ShiftChange
@@ -223,8 +223,8 @@ def test_words_stay_words_outside_of_slack(words: str) -> None:
     """A mail has one line as its subject and nothing that steers a terminal; an event of a paging service is short."""
     incident = spoil(with_entry(EntryKind.COMMUNICATION), words)
     entry = next(e for e in incident.timeline if e.kind is EntryKind.COMMUNICATION)
-    letters = [page_letter([Call(incident, page)], {"UONCALL": words}) for page in incident.pages]
-    letters += [stakeholder_letter(incident, each, Wording(), {}) for each in stages(entry)]
+    letters = [page_mail([IncidentPage(incident, page)], {"UONCALL": words}) for page in incident.pages]
+    letters += [stakeholder_mail(incident, each, Wording(), {}) for each in stages(entry)]
     for letter in letters:
         assert not CONTROL.search(letter.body + letter.subject)
         assert "\n" not in letter.subject

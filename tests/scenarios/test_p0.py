@@ -9,7 +9,7 @@ from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.effects import OpenRoom, Place, PostCard, Refresh, Say, SendPage, Tell
 from escalation.incident.model import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
-from escalation.messages.timeline import why_you
+from escalation.messages.timeline import page_reason
 from escalation.oncall.roster import Roster
 from escalation.times import parse_duration
 from tests.support.story import START, Story, duty, kars
@@ -430,7 +430,7 @@ def test_lowered_keeps_what_earlier_pages_said(severity: str) -> None:
     lower = kars().severities[Severity(severity)]
     story = Story().until(31).do(events.ChangeSeverity(by="UREPORTER", policy=lower, why="less"))
     manager = story.incident.pages[-1]
-    assert "(tier 3, Engineering manager)" in str(why_you(story.incident, manager.n))
+    assert "(tier 3, Engineering manager)" in str(page_reason(story.incident, manager.n))
     assert manager.person in {p for u in upcoming(story.incident, lambda at: story.roster) for p in u.people}
 
 

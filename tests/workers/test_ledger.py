@@ -10,7 +10,7 @@ from escalation.config.policy import Severity
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, Delivered, StartFix
 from escalation.incident.model import Facts
-from escalation.slo import Objective, Record, Report, Row, What, decode, encode
+from escalation.slo import Objective, Record, RecordKind, Report, Row, decode, encode
 from escalation.storage.indexes import METRICS
 from escalation.storage.store import LEDGER
 from tests.support.company import example
@@ -35,7 +35,7 @@ def alone(request: pytest.FixtureRequest) -> Iterator[Works]:
         jobs.unbind()
 
 
-def written(parts: Works, *kinds: What) -> list[Record]:
+def written(parts: Works, *kinds: RecordKind) -> list[Record]:
     entries = (fields[b"r"] for _, fields in parts.redis.xrange(LEDGER))
     return [r for raw in entries for r in decode(raw) if r.what in kinds]
 
@@ -57,10 +57,10 @@ def test_a_checkpoint_is_written_down_in_the_commit_that_fires_it(alone: Works) 
     alone.clock.push(minutes=15, seconds=0.25)
     for _ in range(2):
         jobs.checkpoint_due(incident.id, "unacknowledged-1")
-    (fired,) = [r for r in written(alone, What.FIRED) if "unacknowledged" in r.id]
+    (fired,) = [r for r in written(alone, RecordKind.FIRED) if "unacknowledged" in r.id]
     due = (START + timedelta(minutes=15)).timestamp()
     assert (fired.kind, fired.due, fired.at) == ("policy", due, due + 0.25)
-    assert row(report(alone), slo.CHECKPOINTS).count == len(written(alone, What.FIRED))
+    assert row(report(alone), slo.CHECKPOINTS).count == len(written(alone, RecordKind.FIRED))
 
 
 def test_a_page_counts_from_the_checkpoint_that_called_for_it(alone: Works) -> None:
@@ -69,7 +69,7 @@ def test_a_page_counts_from_the_checkpoint_that_called_for_it(alone: Works) -> N
     alone.clock.push(minutes=15, seconds=3)
     jobs.checkpoint_due(incident.id, "unacknowledged-1")
     before = {e.id for e in incident.effects}
-    pages = [r for r in written(alone, What.DECIDED) if r.id not in before]
+    pages = [r for r in written(alone, RecordKind.DECIDED) if r.id not in before]
     assert pages
     assert all(r.at - r.due >= 3 for r in pages)
 
@@ -80,7 +80,7 @@ def test_a_moot_checkpoint_is_not_written_down(alone: Works) -> None:
     alone.service.handle(incident.id, Acknowledge(by="UOMAR"))
     alone.clock.push(minutes=15)
     jobs.checkpoint_due(incident.id, "unacknowledged-1")
-    assert not [r for r in written(alone, What.FIRED) if "unacknowledged" in r.id]
+    assert not [r for r in written(alone, RecordKind.FIRED) if "unacknowledged" in r.id]
 
 
 def test_an_acknowledgement_is_written_down_once(alone: Works) -> None:
@@ -99,8 +99,8 @@ def test_an_exercise_says_nothing_of_how_fast_people_are(alone: Works) -> None:
     """Its pages count all the same: they go out."""
     drill = alone.service.declare("UPAULA", Severity.P0, Facts(title="Exercise"), drill_speed=1.0)
     alone.service.handle(drill.id, Acknowledge(by="UOMAR"))
-    assert not written(alone, What.ACKNOWLEDGED)
-    assert written(alone, What.DECIDED)
+    assert not written(alone, RecordKind.ACKNOWLEDGED)
+    assert written(alone, RecordKind.DECIDED)
 
 
 def test_there_are_no_words_in_the_ledger(alone: Works) -> None:
@@ -173,8 +173,10 @@ def test_a_page_that_was_called_off_in_time_is_no_page(alone: Works) -> None:
 def pages_at(*seconds: float, kind: str = "page") -> list[Record]:
     """A page each, due at the start and accepted so much later."""
     at = START.timestamp()
-    decided = [Record(What.DECIDED, f"e{n}", kind, at, at) for n in range(len(seconds))]
-    return decided + [Record(What.ACCEPTED, f"e{n}", kind, at, at + s, mark=f"m{n}") for n, s in enumerate(seconds)]
+    decided = [Record(RecordKind.DECIDED, f"e{n}", kind, at, at) for n in range(len(seconds))]
+    return decided + [
+        Record(RecordKind.ACCEPTED, f"e{n}", kind, at, at + s, mark=f"m{n}") for n, s in enumerate(seconds)
+    ]
 
 
 def figures(records: list[Record], objective: Objective | None = None) -> Report:
@@ -203,7 +205,7 @@ def test_a_page_that_was_told_twice_counts_once() -> None:
 def test_a_page_is_doubled_when_two_messages_stand_for_it(mark: str, adopted: bool, doubled: int) -> None:
     """One that was found and adopted is not a second one."""
     at = START.timestamp()
-    again = Record(What.ACCEPTED, "e0", "page", at, at + 9, mark=mark, adopted=adopted)
+    again = Record(RecordKind.ACCEPTED, "e0", "page", at, at + 9, mark=mark, adopted=adopted)
     assert figures([*pages_at(0.5), again]).doubled == doubled
 
 
@@ -227,7 +229,7 @@ def test_percentiles_are_values_that_occurred() -> None:
 def test_what_a_newer_version_writes_is_passed_over() -> None:
     """Fields and kinds of record."""
     text = encode(pages_at(0.5))[:-1] + ',{"what":"dreamt","id":"x"},{"what":"fired","id":"y","kind":"z","new":1}]'
-    assert [r.what for r in decode(text)] == [What.DECIDED, What.ACCEPTED, What.FIRED]
+    assert [r.what for r in decode(text)] == [RecordKind.DECIDED, RecordKind.ACCEPTED, RecordKind.FIRED]
 
 
 def test_what_is_due_for_long_is_lost(alone: Works) -> None:

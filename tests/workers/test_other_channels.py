@@ -11,7 +11,7 @@ from escalation.config.policy import OtherWays, Via
 from escalation.incident.effects import PageBy
 from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import EntryKind, PageState
-from escalation.messages.mail import Letter
+from escalation.messages.mail import Mail
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.outside_services import CERTIFICATE, MailServer, PagingService, mail_server
@@ -25,7 +25,7 @@ from workers.channels.tls import ssl_context
 
 PAGING = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
 FALLING_BACK = OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY), after=timedelta(seconds=30))
-LETTER = Letter("You are paged", "It is on fire")
+LETTER = Mail("You are paged", "It is on fire")
 MARKER = "zebra crossing"
 
 
@@ -195,7 +195,7 @@ def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.Monkey
 
 def test_a_subject_is_one_line(smtp: MailServer) -> None:
     """Whatever somebody wrote into a title adds no header."""
-    letter = Letter("Down\r\nBcc: everybody@example.com", "x")
+    letter = Mail("Down\r\nBcc: everybody@example.com", "x")
     MailClient(smtp.url, "tocsin@example.com").send(["dana@example.com"], letter, "d-1")
     (mail,) = smtp.mails
     assert mail.to == ["dana@example.com"]

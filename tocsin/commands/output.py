@@ -160,12 +160,12 @@ def _whom(ahead: Upcoming, names: Names) -> str:
 
 def _entry(incident: Incident, entry: Entry, names: Names) -> list[str]:
     """An entry's lines: its time and headline, the others below."""
-    first, *rest = (one_line(plain(line, names)) for line in timeline.tell(incident, entry))
+    first, *rest = (one_line(plain(line, names)) for line in timeline.entry_lines(incident, entry))
     return [f"  {entry.at:%Y-%m-%d %H:%M:%S}  {first}", *(f"{' ' * 25}{line}" for line in rest)]
 
 
 def _entry_markdown(incident: Incident, entry: Entry, names: Names) -> str:
-    first, *rest = (_escaped(plain(line, names)) for line in timeline.tell(incident, entry))
+    first, *rest = (_escaped(plain(line, names)) for line in timeline.entry_lines(incident, entry))
     return "\n".join([first, *(f"  - {line}" for line in rest)])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from escalation.slo import LAST, Report, kept, percent, seconds
+from escalation.slo import REPORT_PERIOD, Report, objective_result, percent, seconds
 from tocsin.commands.incidents import NEEDS, open_store
 from tocsin.commands.terminal import Length, as_json, print_json, print_table
 from tocsin.config import loader
@@ -14,7 +14,9 @@ from tocsin.config.settings import load
 
 
 @click.command()
-@click.option("--last", type=Length(), default=LAST, metavar="D", help="How far to look back: 24h, 7d (default: 30d).")
+@click.option(
+    "--last", type=Length(), default=REPORT_PERIOD, metavar="D", help="How far to look back: 24h, 7d (default: 30d)."
+)
 @as_json
 def slo(last: timedelta, as_json: bool) -> None:
     """Report late, lost and doubled pages and checkpoints. Exit code 1 when the objective was missed."""
@@ -47,7 +49,7 @@ def report_data(report: Report) -> dict[str, Any]:
 
 
 def _show(report: Report) -> None:
-    click.echo("\n".join(kept(report)))
+    click.echo("\n".join(objective_result(report)))
     rows = [
         (r.kind, f"{r.count:,}", f"{percent(100 * r.in_time / r.count)} %", *map(seconds, (r.p50, r.p99, r.most)))
         for r in report.rows

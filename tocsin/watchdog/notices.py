@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from escalation.engine.upcoming import upcoming
 from escalation.incident.effects import Alert, PagePerson
 from escalation.incident.model import Checkpoint, Incident
-from escalation.messages.mail import Letter, title
+from escalation.messages.mail import Mail, title
 from escalation.times import spoken_duration
 from tocsin.watchdog.observe import Alarm, Observer
 
@@ -24,7 +24,7 @@ class Notice:
 
     key: str
     dedup: str
-    letter: Letter
+    mail: Mail
     severity: str
     at: datetime
     people: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ def overdue(alarm: Alarm, observer: Observer, now: datetime) -> Notice | None:
     return Notice(
         key=f"{alarm.incident}-watchdog-{alarm.checkpoint or alarm.effect}-{alarm.due.timestamp():.0f}",
         dedup=f"{alarm.incident}-watchdog",
-        letter=Letter(subject, body),
+        mail=Mail(subject, body),
         severity=incident.severity if incident else "P1",
         at=alarm.due,
         people=missed.people,
@@ -69,8 +69,8 @@ def down(why: str, since: datetime, ahead: tuple[Alarm, ...]) -> Notice:
     waiting = [f"  {_clock(a.due)}  {a.incident}  {a.checkpoint or 'a message'}" for a in ahead]
     listed = ["", "What was due next:", *waiting] if waiting else []
     body = [f"{why}.", f"Since: {_clock(since)}", "", "Nobody is paged until it works again.", *listed]
-    letter = Letter("Tocsin is down", "\n".join([*body, "", "Look closer with `tocsin doctor`."]))
-    return Notice(f"watchdog-down-{since.timestamp():.0f}", DOWN, letter, "P0", since)
+    mail = Mail("Tocsin is down", "\n".join([*body, "", "Look closer with `tocsin doctor`."]))
+    return Notice(f"watchdog-down-{since.timestamp():.0f}", DOWN, mail, "P0", since)
 
 
 def recovered(since: datetime, now: datetime) -> Notice:
@@ -79,7 +79,7 @@ def recovered(since: datetime, now: datetime) -> Notice:
         f"It was down from {_clock(since)} to {_clock(now)}.\nWhat was due meanwhile is done now, and marked as late."
     )
     return Notice(
-        f"watchdog-back-{since.timestamp():.0f}", DOWN, Letter("Tocsin is back", body), "P0", now, resolves=True
+        f"watchdog-back-{since.timestamp():.0f}", DOWN, Mail("Tocsin is back", body), "P0", now, resolves=True
     )
 
 

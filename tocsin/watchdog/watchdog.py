@@ -75,11 +75,11 @@ class Notifier:
         mail, pagerduty = self._mail, self._pagerduty
         if mail:
             for address in dict.fromkeys((*self._to, *addresses)):
-                yield address, partial(mail.send, [address], notice.letter, notice.key)
+                yield address, partial(mail.send, [address], notice.mail, notice.key)
         if pagerduty and notice.resolves:
             yield "pagerduty", partial(pagerduty.resolve, notice.dedup)
         elif pagerduty:
-            summary = notice.letter.subject
+            summary = notice.mail.subject
             yield "pagerduty", partial(pagerduty.trigger, notice.dedup, summary, notice.severity, notice.at)
 
     def _send_once(self, name: str, send: Callable[[], None], now: datetime) -> bool:

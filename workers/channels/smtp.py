@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from urllib.parse import unquote, urlsplit
 
-from escalation.messages.mail import Letter
+from escalation.messages.mail import Mail
 from workers.channels.failures import Failed, Kind
 from workers.channels.tls import ssl_context
 
@@ -24,9 +24,9 @@ class MailClient:
         self._sender = sender
         self._domain = parseaddr(sender)[1].rpartition("@")[2] or "tocsin.invalid"
 
-    def send(self, to: Sequence[str], letter: Letter, delivery: str) -> None:
+    def send(self, to: Sequence[str], mail: Mail, delivery: str) -> None:
         """Send a mail; raises Failed if the server does not accept it."""
-        message = self._message(to, letter, delivery)
+        message = self._message(to, mail, delivery)
         try:
             with self._connect() as server:
                 server.send_message(message)
@@ -37,14 +37,14 @@ class MailClient:
         except (OSError, smtplib.SMTPException) as error:
             raise Failed(f"smtp: {type(error).__name__}", Kind.PASSING) from None
 
-    def _message(self, to: Sequence[str], letter: Letter, delivery: str) -> EmailMessage:
+    def _message(self, to: Sequence[str], mail: Mail, delivery: str) -> EmailMessage:
         message = EmailMessage()
         message["From"], message["To"] = self._sender, ", ".join(to)
-        message["Subject"] = " ".join(letter.subject.split())  # a header holds no line break
+        message["Subject"] = " ".join(mail.subject.split())  # a header holds no line break
         message["Message-ID"] = f"<{delivery}@{self._domain}>"
         message["Date"] = formatdate()
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        message.set_content(letter.body)
+        message.set_content(mail.body)
         return message
 
     def _connect(self) -> smtplib.SMTP:

@@ -18,7 +18,7 @@ from escalation.errors import TooNew
 from escalation.incident.effects import Effect, MailOut, PageBy
 from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
-from escalation.messages.mail import Call, page_letter, stakeholder_letter
+from escalation.messages.mail import IncidentPage, page_mail, stakeholder_mail
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
@@ -90,20 +90,20 @@ class MailPlanner:
             return not_now
         return Plan(MAIL, sending(effect, lambda: self._send_together(to, call, effect)))
 
-    def _send_together(self, to: str, call: Call, effect: PageBy) -> None:
+    def _send_together(self, to: str, call: IncidentPage, effect: PageBy) -> None:
         included = self._included(self._shared.close(to, effect))
-        letter = page_letter([call, *filter(None, included.values())], self._service.store.directory().names)
+        mail = page_mail([call, *filter(None, included.values())], self._service.store.directory().names)
         try:
-            self._client.send([to], letter, effect.id)
+            self._client.send([to], mail, effect.id)
         except Failed as failed:
             if failed.kind is Kind.OURS:
                 self._shared.split(to, included)
             raise
         self._shared.mark_sent(to, included)
 
-    def _included(self, effect_ids: tuple[str, ...]) -> dict[str, Call | None]:
+    def _included(self, effect_ids: tuple[str, ...]) -> dict[str, IncidentPage | None]:
         """The pages of other effects in the same mail; None for a moot one. Skips unreadable incidents."""
-        calls: dict[str, Call | None] = {}
+        calls: dict[str, IncidentPage | None] = {}
         for effect_id in effect_ids:
             with contextlib.suppress(KeyError, ValueError, TooNew):
                 incident = self._service.store.get(incident_of(effect_id))
@@ -116,17 +116,17 @@ class MailPlanner:
         if not to or incident.private:
             return Dropped(effect=effect.id, why="there is nobody to mail")
         names = self._service.store.directory().names
-        letter = stakeholder_letter(incident, incident.entry(effect.entry), self._wording, names)
-        return Plan(MAIL, sending(effect, lambda: self._client.send(to, letter, effect.id)))
+        mail = stakeholder_mail(incident, incident.entry(effect.entry), self._wording, names)
+        return Plan(MAIL, sending(effect, lambda: self._client.send(to, mail, effect.id)))
 
     def _address(self, person: PersonId) -> str:
         return self._service.company.mail_of(person, self._service.store.directory())
 
 
-def _call(incident: Incident, effect: Effect | None) -> Call | None:
+def _call(incident: Incident, effect: Effect | None) -> IncidentPage | None:
     """The page that a mail effect is for; None if it is moot."""
     page = incident.page_to_send(effect) if isinstance(effect, PageBy) else None
-    return Call(incident, page) if page else None
+    return IncidentPage(incident, page) if page else None
 
 
 class SharedMails:

@@ -14,7 +14,7 @@ from escalation.engine import checkpoints
 from escalation.incident.effects import Effect, PagePerson
 from escalation.incident.events import Delivered, OutcomeEvent
 from escalation.incident.model import Checkpoint, Incident
-from escalation.slo import Record, What, encode
+from escalation.slo import Record, RecordKind, encode
 from escalation.storage.alarms import Commit
 from escalation.storage.store import LEDGER
 from workers import metrics
@@ -29,7 +29,7 @@ def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     if records:
         _write(pipe, records)
     for record in records:
-        if record.what is What.ACKNOWLEDGED:
+        if record.what is RecordKind.ACKNOWLEDGED:
             seconds, labels = [record.at - record.since], {"severity": record.kind}
             metrics.add(pipe, "acknowledgement_seconds", seconds, labels, ACKNOWLEDGED_BUCKETS)
 
@@ -38,7 +38,9 @@ def accepted(pipe: "Pipeline", effect: Effect, outcome: OutcomeEvent, at: dateti
     """Record that the other side accepted a page or a message. Called before its outcome is recorded: see above."""
     if effect.message and isinstance(outcome, Delivered):
         due = effect.at.timestamp()
-        record = Record(What.ACCEPTED, effect.id, effect.kind, due, at.timestamp(), mark=outcome.ts, adopted=adopted)
+        record = Record(
+            RecordKind.ACCEPTED, effect.id, effect.kind, due, at.timestamp(), mark=outcome.ts, adopted=adopted
+        )
         _write(pipe, [record])
 
 
@@ -52,15 +54,15 @@ def _decided(change: Commit) -> Iterator[Record]:
     fired = _fired(before, change, now) if before else []
     for c in fired:
         name = f"{after.id}:{c.id}@{c.due.timestamp()}"
-        yield Record(What.FIRED, name, c.kind, c.due.timestamp(), now.timestamp())
+        yield Record(RecordKind.FIRED, name, c.kind, c.due.timestamp(), now.timestamp())
     old = {e.id: e for e in before.effects if isinstance(e, PagePerson)} if before else {}
     new = {e.id: e for e in after.effects if isinstance(e, PagePerson)}
     for page in (e for id, e in new.items() if id not in old):
         due = min((c.due for c in fired), default=page.at)  # of several at once, after an outage, the oldest
-        yield Record(What.DECIDED, page.id, page.kind, due.timestamp(), page.at.timestamp())
+        yield Record(RecordKind.DECIDED, page.id, page.kind, due.timestamp(), page.at.timestamp())
     for page in old.values():
         if before and before.page_to_send(page) and not _still_to_go(page, after):
-            yield Record(What.CALLED_OFF, page.id, page.kind, page.at.timestamp(), max(now, page.at).timestamp())
+            yield Record(RecordKind.CALLED_OFF, page.id, page.kind, page.at.timestamp(), max(now, page.at).timestamp())
     yield from _acknowledged(before, after)
 
 
@@ -90,5 +92,5 @@ def _acknowledged(before: Incident | None, after: Incident) -> Iterator[Record]:
     if said and not after.drill and not (before and before.acknowledgement):
         due, since = after.acknowledge_by.timestamp(), after.sla_from.timestamp()
         yield Record(
-            What.ACKNOWLEDGED, f"{after.id}-{after.round}", after.severity, due, said.at.timestamp(), since=since
+            RecordKind.ACKNOWLEDGED, f"{after.id}-{after.round}", after.severity, due, said.at.timestamp(), since=since
         )

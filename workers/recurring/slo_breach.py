@@ -7,7 +7,7 @@ import structlog
 
 from escalation.config.policy import Severity
 from escalation.incident.model import Detection, Facts
-from escalation.slo import LAST, Report, kept, scores
+from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries
 from workers.channels.failures import Failed
 from workers.context import Context
 
@@ -30,7 +30,7 @@ class SloBreach:
         objective, redis = self._context.service.company.objective, self._context.redis
         if not objective.open_incident or not redis.set(CHECKED, "1", nx=True, ex=EVERY_SECONDS):
             return
-        report = self._context.store.report(objective, LAST, now)
+        report = self._context.store.report(objective, REPORT_PERIOD, now)
         if report.met is False:
             self._declare(report, now)
         elif report.met:
@@ -49,7 +49,9 @@ class SloBreach:
         except Failed as failed:
             log.warning("slo breach not declared, retrying", error=failed.error)
             return
-        description = "\n".join([*kept(report), *(f"{row.kind}: {figures}" for row, figures in scores(report))])
+        description = "\n".join(
+            [*objective_result(report), *(f"{row.kind}: {figures}" for row, figures in row_summaries(report))]
+        )
         facts = Facts(title=TITLE, description=description, detection=Detection.MONITORING)
         incident = self._context.service.declare(bot, self._severity(), facts, key=f"objective {stored}")
         redis.set(BREACH, incident.id)
