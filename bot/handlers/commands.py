@@ -41,7 +41,7 @@ _NO_CANDIDATES: dict[Move | None, str] = {
 
 @dataclass(frozen=True)
 class SlashCommand:
-    """One /incident command: its text parsed, requester, channel, payload and reply."""
+    """One /incident command: parsed text, requester, channel, payload and reply."""
 
     parsed: ParsedCommand
     requester: Requester

@@ -71,5 +71,5 @@ class Form:
 
 
 def text_form(name: str, label: str, *, optional: bool = False, hint: str = "") -> Callable[[FormContext], list[Block]]:
-    """Blocks of a form with a single text field."""
+    """Build the `blocks` of a form with a single text field."""
     return lambda context: [text_field(name, label, optional=optional, hint=hint)]

@@ -1,1 +1,1 @@
-"""What people typed after /incident, parsed."""
+"""Parsers of the commands typed after /incident."""

@@ -93,10 +93,10 @@ class Targets:
     unknown: str = ""
 
 
-def parse_targets(text: str, roles: Mapping[str, str], keys: Mapping[str, str]) -> Targets:
+def parse_targets(text: str, roles: Mapping[str, str], member_ids: Mapping[str, str]) -> Targets:
     """Parse `@dana @omar the disk is full` or `backend lead the disk is full`.
 
-    `roles` maps a role to its display name, `keys` a person's key in the configuration to their member id.
+    `roles` maps a role to its display name, `member_ids` a person's key in the configuration to their member id.
     """
     people: list[str] = []
     groups: list[str] = []
@@ -108,8 +108,8 @@ def parse_targets(text: str, roles: Mapping[str, str], keys: Mapping[str, str]) 
         return Targets(tuple(people), tuple(groups), why=rest)
     word, rest_after = _split_first(rest)
     key = word.lstrip("@").lower()
-    if key in keys:
-        return Targets((keys[key],), why=rest_after)
+    if key in member_ids:
+        return Targets((member_ids[key],), why=rest_after)
     return _role(rest, roles) or Targets(unknown=word)
 
 

@@ -64,18 +64,18 @@ class _Arguments:
 def apply_command(command: OncallCommand, state: OncallState, now: datetime) -> OncallState:
     """Return the state of on call after a command, with a notice of the change. Raises Refused."""
     verb, _, rest = command.text.strip().partition(" ")
-    if verb.lower() not in _STEPS:
+    if verb.lower() not in _VERBS:
         raise Refused(_unknown_verb(verb, command))
-    step, did = _STEPS[verb.lower()]
+    change, did = _VERBS[verb.lower()]
     _person_key(command.by, command, "You are")
     reason = _BECAUSE.search(rest)
     why = unescape(reason[1], command.directory.names) if reason else ""
     arguments = rest[: reason.start()] if reason else rest
-    return add_notice(state, step(_Arguments(command, arguments.strip(), why, state, now)), did, command.by, now)
+    return add_notice(state, change(_Arguments(command, arguments.strip(), why, state, now)), did, command.by, now)
 
 
 def _unknown_verb(verb: str, command: OncallCommand) -> str:
-    close = get_close_matches(verb.lower(), _STEPS, n=1, cutoff=0.6)
+    close = get_close_matches(verb.lower(), _VERBS, n=1, cutoff=0.6)
     hint = f" Did you mean `{close[0]}`?" if close else ""
     return "\n".join((f"There is no `/incident oncall {unescape(verb, command.directory.names)}`.{hint}", *USAGE))
 
@@ -128,7 +128,7 @@ def _cancel(args: _Arguments) -> OncallState:
     return overrides.cancel(args.state, args.rest)
 
 
-_STEPS: dict[str, tuple[Callable[[_Arguments], OncallState], Did]] = {
+_VERBS: dict[str, tuple[Callable[[_Arguments], OncallState], Did]] = {
     "take": (_take, "took"),
     "override": (_override, "override"),
     "swap": (_swap, "swapped"),

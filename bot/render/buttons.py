@@ -22,7 +22,7 @@ _TAKE = {Lead.COMMANDER: "Take command", Lead.COMMUNICATIONS: "Take communicatio
 
 @dataclass(frozen=True)
 class Button:
-    """A button: its move and the move's argument; `name` tells apart several of one move in a row."""
+    """One button: its move and the move's argument; `name` tells apart several of one move in a row."""
 
     move: Move
     label: str = ""

@@ -32,7 +32,7 @@ def summary(incident: Incident) -> str:
 
 
 def mark(incident: Incident) -> str:
-    """Emoji of the severity, or of how the incident ended; a drill's begins with its label."""
+    """Emoji of the severity, or of how the incident ended; a drill's label comes first."""
     closed = {Status.RESOLVED: "✅", Status.CANCELLED: "⚪"}
     colour = closed.get(incident.status, MARKS[incident.severity])
     return f"{DRILL} {colour}" if incident.drill else colour

@@ -102,7 +102,7 @@ class Members:
 
 
 def kind_of(user: dict[str, Any], own_team: str) -> Kind:
-    """Classify a user object: https://docs.slack.dev/reference/objects/user-object."""
+    """Classify a user object: https://docs.slack.dev/reference/objects/user-object"""
     teams = {user.get("team_id"), *(user.get("enterprise_user") or {}).get("teams", ())}
     if user.get("is_stranger") or user.get("deleted") or (own_team and own_team not in teams):
         return Kind.STRANGER

@@ -197,7 +197,7 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     async def app(*_: Any) -> None:
         raise AssertionError("it has no body to look at")
 
-    asyncio.run(Limits(app, within=0.0)({"type": "http", "headers": []}, never, send))
+    asyncio.run(Limits(app, timeout=0.0)({"type": "http", "headers": []}, never, send))
     assert sent[0]["status"] == 408
 
 
@@ -268,16 +268,18 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
     shift = ShiftValue("primary", office.world.clock())
     return {
         "commands.on_command": [command(office, f"{v} {incident.id} x", who, team) for v in (*VERBS, "nonsense")],
-        "submits.on_declare": [submitted(who, team, declare)],
-        "submits.on_move": [submitted(who, team, moves_form(office, incident, m)) for m in FORMS],
-        "submits.on_severity": [
+        "submissions.on_declare": [submitted(who, team, declare)],
+        "submissions.on_move": [submitted(who, team, moves_form(office, incident, m)) for m in FORMS],
+        "submissions.on_severity": [
             payload("block_actions", who, team, actions=[picked], view=form, container={"type": "view"})
         ],
-        "menu.on_declare": [
+        "shortcuts_menu.on_declare": [
             payload("shortcut", who, team, callback_id="declare_incident", action_ts="1"),
             pressed(who, team, "declare_incident", "x"),
         ],
-        "menu.on_message": [payload("message_action", who, team, callback_id="declare_from_message", **message)],
+        "shortcuts_menu.on_message": [
+            payload("message_action", who, team, callback_id="declare_from_message", **message)
+        ],
         "buttons.on_press": [pressed(who, team, move, p.encode()) for move, p in press.items()],
         "oncall.on_action": [
             pressed(who, team, oncall.ANSWER, AnswerValue("primary", office.world.clock(), "dana").encode()),

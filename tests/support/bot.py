@@ -343,7 +343,7 @@ def office_in(workspace: RunningWorkspace) -> Iterator[Office]:
     control(workspace, "reset")
     behind = world()
     # Each bot would ask for the names of two dozen people, which is most of what starting it takes.
-    with patch("bot.process.keep_directory", _nobody_asked), running_bot(workspace, behind.service) as bot:
+    with patch("bot.process.refresh_directory", _nobody_asked), running_bot(workspace, behind.service) as bot:
         yield Office(workspace, behind, bot)
     eventually(lambda: not wire.web.get(f"{workspace.url}/control/state").json()["app"]["connections"])
 
