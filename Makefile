@@ -1,4 +1,4 @@
-# Two commands matter: `make run` and `make test`. Both prepare .venv from the locked, hashed dependencies.
+# The main commands are `make run` and `make test`. Both prepare .venv from the locked, hashed dependencies.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -6,41 +6,41 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .DEFAULT_GOAL := help
 .PHONY: help run test check format lock clean chaos bench audit
 
-help: ## show this list
+help: ## show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-run: .venv/run ## start everything; with no Slack tokens, a whole local workspace to try it in
+run: .venv/run ## start everything; without Slack tokens, with a local workspace to try it in
 	@$(BIN)/tocsin run
 
-test: .venv/test ## run every test, the browser ones too (they need Chromium)
+test: .venv/test ## run all tests, the browser tests too (they need Chromium)
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: .venv/test ## format, lint, types and the fast tests
+check: .venv/test ## check format, lint and types, and run the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
-format: .venv/test ## rewrite the files as the formatter wants them
+format: .venv/test ## format the code and fix lint errors
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: ## pin the dependencies anew, with hashes and without any index's address (needs uv)
+lock: ## update the pinned dependencies, with hashes and without an index URL (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra test pyproject.toml -o requirements-test.lock
 
-chaos: .venv/test ## kill the whole program again and again for three times three minutes, and audit what it did
+chaos: .venv/test ## kill processes and break Slack for three times three minutes, then audit the messages
 	$(BIN)/python -m benchmarks.chaos --seed 1 2 3
 
-bench: .venv/test ## measure how fast it is, beside a floor and other schedulers; about twenty minutes
+bench: .venv/test ## measure the speed, against a floor and other schedulers; about twenty minutes
 	$(BIN)/python -m benchmarks.load --into docs/performance.md
 
-audit: .venv/made ## look the locked dependencies up among known vulnerabilities (needs the network)
+audit: .venv/made ## check the locked dependencies for known vulnerabilities (needs the network)
 	$(PYTHON) -m venv .venv/audit
 	.venv/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit
 	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
-clean: ## remove what was installed; the data folder stays
+clean: ## remove installed packages and caches; the data folder stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
 
 .venv/made:
