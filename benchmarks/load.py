@@ -211,6 +211,7 @@ def _person(place: Rig, n: int) -> str:
 
 
 def main() -> None:
+    """Measure, print the table, and write it into a file if wanted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="only check that it works; the figures mean nothing")
     parser.add_argument("--no-peers", action="store_true", help="without the other schedulers")

@@ -114,6 +114,7 @@ def scene(supervisors: int) -> Iterator[Scene]:
 
 
 def main() -> None:
+    """Measure each kind of process, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.one_down", description=__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="for each process")
     parser.add_argument("--workers", type=int, default=2, help="with one, nobody takes over until it is started again")

@@ -245,7 +245,7 @@ def _known(fact: str, doc: Json) -> bool:
 
 
 def fired(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> float | None:
-    """When a checkpoint fired, by its entry in the timeline; None if it did not."""
+    """Time at which a checkpoint fired, by its entry in the timeline; None if it did not."""
     entry = next((e for e in fresh if _left_by(checkpoint, e, before, after)), None)
     if entry is None:
         return None

@@ -48,15 +48,15 @@ def open_store(settings: Settings) -> Store:
 def list_(include_closed: bool, as_json: bool) -> None:
     """List open incidents, the newest first."""
     store = open_store(load(NEEDS))
-    found = store.recent(50) if include_closed else store.open_incidents()
+    incidents = store.recent(50) if include_closed else store.open_incidents()
     names = store.directory().names
     if as_json:
-        print_json([output.summary(i) for i in found])
-    elif not found:
+        print_json([output.summary(i) for i in incidents])
+    elif not incidents:
         click.echo("No incidents yet." if include_closed else "No open incidents.")
     else:
         print_table(
-            ("id", "severity", "status", "since", "acknowledged", "title"), [output.row(i, names) for i in found]
+            ("id", "severity", "status", "since", "acknowledged", "title"), [output.row(i, names) for i in incidents]
         )
 
 
@@ -102,12 +102,12 @@ def oncall(at: str | None, as_json: bool) -> None:
     company = loader.load(settings.config).company
     instant = _instant(at, company) if at else datetime.now(UTC)
     arranged = arrangements(settings)
-    found = oncall_data(company, instant, arranged.duty)
+    state = oncall_data(company, instant, arranged.duty)
     if as_json:
-        print_json(found | {"arrangements": arranged.available})
+        print_json(state | {"arrangements": arranged.available})
         return
-    print_table(("role", "who"), [(role, ", ".join(who) or "nobody") for role, who in found["roles"].items()])
-    click.echo("\n".join(output.oncall_lines(found)))
+    print_table(("role", "who"), [(role, ", ".join(who) or "nobody") for role, who in state["roles"].items()])
+    click.echo("\n".join(output.oncall_lines(state)))
     if not arranged.available:
         click.echo(NO_ARRANGEMENTS, err=True)
 

@@ -74,11 +74,11 @@ def markdown(incident: Incident, names: Names) -> str:
     return "\n".join([f"# {incident.id}: {title}", "", *details, "", "## Timeline (UTC)", "", *entries])
 
 
-def oncall_lines(found: dict[str, Any]) -> list[str]:
+def oncall_lines(state: dict[str, Any]) -> list[str]:
     """Rotations, overrides and absences as lines of text, from what `tocsin oncall --json` prints."""
-    rotations = [line for name, turn in found["rotations"].items() for line in _rotation(name, turn)]
-    overrides = [f"Override {o['id']}: {o['person']} in {o['rotation']}{_stretch(o)}" for o in found["overrides"]]
-    away = [f"{_absence(a)}: {a['person']}{_stretch(a)}" for a in found["away"]]
+    rotations = [line for name, turn in state["rotations"].items() for line in _rotation(name, turn)]
+    overrides = [f"Override {o['id']}: {o['person']} in {o['rotation']}{_stretch(o)}" for o in state["overrides"]]
+    away = [f"{_absence(a)}: {a['person']}{_stretch(a)}" for a in state["away"]]
     return [one_line(line) for line in (*rotations, *overrides, *away)]
 
 

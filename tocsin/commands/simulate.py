@@ -46,6 +46,7 @@ class Severities(click.ParamType[Severity]):
     name = "severity"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Severity:
+        """Parse a severity; a usage error when there is none of that name."""
         try:
             return Severity(str(value).upper())
         except ValueError:
@@ -85,10 +86,10 @@ def simulate_(
     script = {step: options[step.name] for step in Step if options[step.name]}
     try:
         policy = severity_of(loaded.policy, severity)
-        found = simulate_for(company, policy, facts, start, directory, arranged.duty, script, until)
+        simulation = simulate_for(company, policy, facts, start, directory, arranged.duty, script, until)
     except Refused as refused:
         raise click.UsageError(plain(refused.words, _names(company, arranged))) from None
-    _show(found, company, arranged, as_json=as_json)
+    _show(simulation, company, arranged, as_json=as_json)
 
 
 def _directory(company: Company, arranged: Arrangements) -> Directory:
@@ -119,17 +120,17 @@ def _names(company: Company, arranged: Arrangements) -> dict[str, str]:
     return {company.member(key, directory): key for key in company.people} | directory.names
 
 
-def _show(found: Simulation, company: Company, arranged: Arrangements, *, as_json: bool) -> None:
+def _show(simulation: Simulation, company: Company, arranged: Arrangements, *, as_json: bool) -> None:
     if as_json:
-        print_json(_as_data(found, company, arranged))
+        print_json(_as_data(simulation, company, arranged))
         return
     names = _names(company, arranged)
     zone = ZoneInfo(company.timezone)
     print_table(
         (f"time ({company.timezone})", "after", "what", "whom", "why", "unless"),
-        [_cells(row, zone, names) for row in found.rows],
+        [_cells(row, zone, names) for row in simulation.rows],
     )
-    click.echo("\n".join(_tail(found, zone, names)))
+    click.echo("\n".join(_tail(simulation, zone, names)))
     if not arranged.available:
         click.echo(NO_ARRANGEMENTS, err=True)
 
@@ -140,42 +141,45 @@ def _cells(row: Row, zone: ZoneInfo, names: output.Names) -> tuple[str, ...]:
     return local, f"+{format_duration(row.after)}", row.what, whom, row.why, " or ".join(row.unless)
 
 
-def _tail(found: Simulation, zone: ZoneInfo, names: output.Names) -> list[str]:
+def _tail(simulation: Simulation, zone: ZoneInfo, names: output.Names) -> list[str]:
     """Lines about what follows the last row."""
-    if not found.ahead:
+    if not simulation.ahead:
         return ["Nothing more is ahead."]
-    if found.cycle:
-        return [f"And so on, until somebody acts: {line}." for line in comes_again(found.incident, _kinds(found))]
+    if simulation.cycle:
+        return [
+            f"And so on, until somebody acts: {line}." for line in comes_again(simulation.incident, _kinds(simulation))
+        ]
     ahead = [
-        f"  {u.due.astimezone(zone):%Y-%m-%d %H:%M:%S}  {u.why}{_whom(u.people or u.told, names)}" for u in found.ahead
+        f"  {u.due.astimezone(zone):%Y-%m-%d %H:%M:%S}  {u.why}{_whom(u.people or u.told, names)}"
+        for u in simulation.ahead
     ]
-    return [f"Still ahead at {found.ends.astimezone(zone):%Y-%m-%d %H:%M:%S}:", *ahead]
+    return [f"Still ahead at {simulation.ends.astimezone(zone):%Y-%m-%d %H:%M:%S}:", *ahead]
 
 
-def _whom(found: tuple[str, ...], names: output.Names) -> str:
-    return f" → {plain(people(found), names)}" if found else ""
+def _whom(members: tuple[str, ...], names: output.Names) -> str:
+    return f" → {plain(people(members), names)}" if members else ""
 
 
-def _kinds(found: Simulation) -> set[Any]:
-    return {u.kind for u in found.ahead}
+def _kinds(simulation: Simulation) -> set[Any]:
+    return {u.kind for u in simulation.ahead}
 
 
-def _as_data(found: Simulation, company: Company, arranged: Arrangements) -> dict[str, Any]:
+def _as_data(simulation: Simulation, company: Company, arranged: Arrangements) -> dict[str, Any]:
     """The simulation for scripts. People by their keys, where the configuration lists them."""
     directory = _directory(company, arranged)
     keys = {company.member(key, directory): key for key in company.people}
-    incident = found.incident
+    incident = simulation.incident
     return {
         "severity": incident.severity,
         "policy": company.policy,
         "at": incident.declared_at.isoformat(),
-        "until": found.ends.isoformat(),
-        "rows": [_row_data(row, keys) for row in found.rows],
+        "until": simulation.ends.isoformat(),
+        "rows": [_row_data(row, keys) for row in simulation.rows],
         "ahead": [
             {"due": u.due.isoformat(), "why": u.why, "people": [keys.get(p, p) for p in u.people or u.told]}
-            for u in found.ahead
+            for u in simulation.ahead
         ],
-        "and_so_on": comes_again(incident, _kinds(found)) if found.cycle else (),
+        "and_so_on": comes_again(incident, _kinds(simulation)) if simulation.cycle else (),
         "arrangements": arranged.available,
     }
 

@@ -29,6 +29,7 @@ class Length(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Parse a duration; a usage error says how to write one."""
         try:
             return parse_duration(value)
         except ValueError as error:
@@ -39,6 +40,7 @@ class Commands(click.Group):
     """Command group that prints errors which people can fix as text, never as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, and turn known errors into a Refusal."""
         try:
             return super().invoke(ctx)
         except (SettingsError, ConfigError, EmbeddedError) as error:

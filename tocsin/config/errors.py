@@ -37,8 +37,8 @@ def _fault(error: ErrorDetails, schema: dict[str, Any], document: Document) -> F
     if error["type"] == "value_error":
         return Fault(document.line(_locate(text, path, document)), text)
     message = MESSAGES.get(error["type"], _pydantic_message)
-    found = path if error["type"] == "missing" else document.nearest(path)
-    return Fault(document.line(path), f"{'.'.join(map(str, found)) or 'the file'}: {message(error)}")
+    place = path if error["type"] == "missing" else document.nearest(path)
+    return Fault(document.line(path), f"{'.'.join(map(str, place)) or 'the file'}: {message(error)}")
 
 
 def _pattern(error: ErrorDetails) -> str:
@@ -98,8 +98,8 @@ def _step(here: dict[str, Any], step: str | int) -> dict[str, Any]:
     if isinstance(step, int):
         return dict(here.get("items", {}))
     patterned = next(iter(here.get("patternProperties", {}).values()), None)
-    found = here.get("properties", {}).get(step) or patterned or here.get("additionalProperties")
-    return found if isinstance(found, dict) else {}
+    child = here.get("properties", {}).get(step) or patterned or here.get("additionalProperties")
+    return child if isinstance(child, dict) else {}
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

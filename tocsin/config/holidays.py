@@ -41,8 +41,8 @@ def place_error(where: str) -> str | None:
     return None
 
 
-def _nearest_country(asked: str) -> str:
+def _nearest_country(name: str) -> str:
     """Suggest a country by its name (Germany) or other code (DEU)."""
     codes = {word.lower(): words[1] for words in COUNTRIES.values() for word in words}
-    near = get_close_matches(asked.lower(), codes, n=1)
+    near = get_close_matches(name.lower(), codes, n=1)
     return f"; did you mean '{codes[near[0]]}'?" if near else ""

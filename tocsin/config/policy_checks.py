@@ -24,8 +24,8 @@ def _overtaken(plan: PlannedCheckpoint, others: tuple[PlannedCheckpoint, ...]) -
     if plan.notify or plan.team or plan.room or plan.say or any(p.again for p in plan.page):
         return ""
     before = {p.tier: other.id for other in others if _always_before(other, plan) for p in other.page}
-    found = [before.get(p.tier, "") for p in plan.page]
-    return " and ".join(dict.fromkeys(found)) if all(found) else ""
+    earlier = [before.get(p.tier, "") for p in plan.page]
+    return " and ".join(dict.fromkeys(earlier)) if all(earlier) else ""
 
 
 def _always_before(first: PlannedCheckpoint, then: PlannedCheckpoint) -> bool:

@@ -130,7 +130,7 @@ def _find_channel(client: WebClient, wanted: str) -> dict[str, Any] | None:
 
 def _person(client: WebClient, key: str, entry: PersonEntry) -> Finding:
     try:
-        found = (
+        response = (
             client.users_info(user=entry.slack) if entry.slack else client.users_lookupByEmail(email=entry.email or "")
         )
     except SlackApiError as error:
@@ -138,7 +138,7 @@ def _person(client: WebClient, key: str, entry: PersonEntry) -> Finding:
         return failed("person", f"{key} ({known_as}) was not found: {_error(error)}", "correct the entry under people")
     except (SlackClientError, OSError) as error:
         return failed("person", f"{key} could not be looked up: {_error(error)}", "try again")
-    user = found["user"]
+    user = response["user"]
     if user.get("deleted"):
         return failed("person", f"{key} ({user['id']}) has left the workspace", "give their roles to somebody else")
     return ok("person", f"{key} is {user.get('real_name') or user['name']} ({user['id']})")

@@ -30,6 +30,7 @@ class Redaction:
         self._known = re.compile("|".join(map(re.escape, long))) if long else None
 
     def __call__(self, logger: WrappedLogger, name: str, line: EventDict | str) -> str:
+        """Hide secrets in a line, as the last processor."""
         return self.hide(str(line))
 
     def hide(self, text: str) -> str:

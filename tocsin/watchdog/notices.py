@@ -33,7 +33,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class _Missed:
-    """What did not happen, and whom it would have paged."""
+    """A missed page or checkpoint, and the people whom it would have paged."""
 
     what: str
     people: tuple[str, ...] = ()
@@ -87,8 +87,8 @@ def _missed(alarm: Alarm, incident: Incident | None, observer: Observer) -> _Mis
     if incident is None:
         return _Missed("it cannot be read")
     if alarm.checkpoint:
-        found = (c for c in incident.checkpoints if c.id == alarm.checkpoint)
-        return next((_missed_checkpoint(c, incident, observer) for c in found), _Missed("a checkpoint"))
+        checkpoints = (c for c in incident.checkpoints if c.id == alarm.checkpoint)
+        return next((_missed_checkpoint(c, incident, observer) for c in checkpoints), _Missed("a checkpoint"))
     match incident.effect(alarm.effect):
         case PagePerson(page=n):
             return _Missed("a page that was not sent", (incident.page(n).person,))

@@ -88,7 +88,7 @@ class Observer:
         return roster(self._company, self._directory, at, self._duty)
 
     def name(self, person: str) -> str:
-        """What people call somebody; the member id when that is not known."""
+        """Somebody's display name; the member id when that is not known."""
         return self._directory.names.get(person, person)
 
     def address(self, person: str) -> str:
