@@ -22,7 +22,7 @@ from escalation.errors import TooNew
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Resolve
 from escalation.incident.model import STATE_VERSION, EntryKind, Incident, Status
 from escalation.service import IncidentService
-from escalation.slo import Objective, What, decode
+from escalation.slo import Objective, RecordKind, decode
 from escalation.storage import migrations
 from escalation.storage.alarms import alarms, ready
 from escalation.storage.indexes import ALARMS, ALL, OPEN
@@ -169,10 +169,10 @@ def test_what_the_same_version_wrote_is_read_and_written_alike(old: Works) -> No
     restore(old.redis, STATE_3)
     raw = STATE_3["tocsin:incident:INC-20241218-001"][1]
     assert json.loads(migrations.write(migrations.read(raw.encode("latin-1")))) == json.loads(raw.encode("latin-1"))
-    for read, key in ((old.store.duty, DUTY), (old.store.directory, DIRECTORY)):
+    for read, key in ((old.store.oncall_state, DUTY), (old.store.directory, DIRECTORY)):
         assert json.loads(read().model_dump_json()) == json.loads(STATE_3[key][1])
     records = [r for _, fields in STATE_3["tocsin:ledger"][1] for line in fields.values() for r in decode(line)]
-    assert {r.what for r in records} == set(What)
+    assert {r.what for r in records} == set(RecordKind)
     assert old.store.report(Objective(), timedelta(days=30), STATE_3_AT).rows
 
 
