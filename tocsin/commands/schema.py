@@ -27,7 +27,7 @@ TEXTS: Mapping[type[BaseModel], tuple[str, ...]] = {
     Handover: ("Monday 00:00",),
     Days: ("2026-12-24..2027-01-02", str(date(2026, 12, 24))),
 }
-HANDED_DOWN = ("severity", "role_names")  # what a severity learns from the policy around it
+HANDED_DOWN = ("severity", "role_names")  # keys that a severity inherits from its policy, and no file writes
 
 
 def schema_of(kind: str) -> dict[str, Any]:
