@@ -1,10 +1,10 @@
-"""What can go wrong for whoever asked: refused, not found, written by a newer version."""
+"""Errors for the requester: refused, not found, written by a newer version."""
 
 from escalation.text import Line
 
 
 class Refused(Exception):
-    """`words` go to the one who tried."""
+    """A request that was refused; `words` go to the requester."""
 
     def __init__(self, words: str | Line) -> None:
         self.words: Line = (words,) if isinstance(words, str) else words
@@ -12,14 +12,14 @@ class Refused(Exception):
 
 
 class NotFound(KeyError):
-    """There is no incident of that id."""
+    """An unknown incident id."""
 
     def __str__(self) -> str:
         return f"There is no incident {self.args[0]}."
 
 
 class TooNew(Exception):
-    """A newer Tocsin wrote this document: it is left to the workers that know it."""
+    """A document written by a newer Tocsin: it is left to the workers that can read it."""
 
     def __init__(self, incident_id: str, version: int, urgent: bool = False) -> None:
         self.incident, self.version, self.urgent = incident_id, version, urgent

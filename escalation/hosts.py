@@ -1,4 +1,4 @@
-"""This machine and the proxies before it: which hosts are loopback, and how a process forgets its proxies for them."""
+"""Loopback hosts, and the proxy variables to drop for them."""
 
 from collections.abc import MutableMapping
 from ipaddress import ip_address
@@ -9,7 +9,7 @@ PROXIES = (*_LOWER, *(name.upper() for name in _LOWER))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine and nothing else."""
+    """True if a host is this machine and nothing else."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,6 +1,6 @@
-"""The parts of a worker by name, as Redis, `ps` and the health page have them: who rings, who audits, who works.
+"""Names of a worker's parts, as in Redis, `ps` and the health page: ticker, sweep, and one for each queue.
 
-Checkpoints and pages have queues of their own, so that no message stands before them; the worst incidents have theirs.
+Checkpoints and pages have queues of their own, so that they wait for no message; urgent incidents have theirs.
 """
 
 from typing import Literal

@@ -1,4 +1,4 @@
-"""How well Tocsin keeps its own promises: what was due, decided, accepted and acknowledged, and the figures of it."""
+"""Tocsin's own service level objective: records of what was due, decided, accepted, acknowledged, and the report."""
 
 import json
 from collections import defaultdict
@@ -13,14 +13,14 @@ from pydantic import Field
 from escalation.times import Duration, spoken_duration
 from escalation.values import Frozen
 
-LOST_AFTER = timedelta(seconds=30)  # far beyond every promise, and beyond what a repair takes
-REPORT_PERIOD = timedelta(days=30)  # how far a report looks back where nobody says
+LOST_AFTER = timedelta(seconds=30)  # far beyond every objective, and beyond what a repair takes
+REPORT_PERIOD = timedelta(days=30)  # a report's default
 
 
 class Objective(Frozen):
-    """So many per cent of the pages are accepted `within` that time of their due time.
+    """Service level objective: `share` per cent of the pages are accepted `within` that time of their due time.
 
-    With `open_incident` Tocsin declares an incident on itself when that is missed.
+    With `open_incident` Tocsin declares an incident on itself when it is missed.
     """
 
     within: Duration = timedelta(seconds=2)
@@ -29,7 +29,7 @@ class Objective(Frozen):
 
 
 class RecordKind(StrEnum):
-    """`fired`: a checkpoint was decided. `decided`, `accepted`, `called_off`: a page or message."""
+    """Kind of a ledger record. `fired`: a checkpoint. `decided`, `accepted`, `called_off`: a page or message."""
 
     FIRED = "fired"
     DECIDED = "decided"
@@ -40,10 +40,10 @@ class RecordKind(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """A line of the ledger: ids and epoch seconds, no words. The same `id` twice is the same thing twice told.
+    """A record of the ledger: ids and epoch seconds, no words. The same `id` twice is one thing recorded twice.
 
-    `at` is when it happened, `since` from when the time counts that is no lateness (an acknowledgement's).
-    `mark` tells one message from another of the same delivery; `adopted` when an earlier one had arrived.
+    `at` is when it happened; `since` is the start of an acknowledgement's time, which is no lateness. `mark` tells one
+    message from another of the same delivery; `adopted`: an earlier message was found and counts.
     """
 
     what: RecordKind
@@ -57,12 +57,12 @@ class Record:
 
 
 def encode(records: Iterable[Record]) -> str:
-    """Records as one JSON list."""
+    """Encode records as one JSON list."""
     return json.dumps([{k: v for k, v in vars(r).items() if v} for r in records], separators=(",", ":"))
 
 
 def decode(text: str | bytes) -> Iterator[Record]:
-    """The records of a JSON list. What a newer version adds is left out, and kinds of record that are not known."""
+    """Decode the records of a JSON list. A newer version's fields and kinds of record are left out."""
     known = {field.name for field in fields(Record)}
     for raw in json.loads(text):
         if raw["what"] in set(RecordKind):
@@ -74,12 +74,12 @@ def decode(text: str | bytes) -> Iterator[Record]:
 
 PAGES = {"page": "pages in Slack", "page_by": "pages by mail"}
 CHECKPOINTS, MESSAGES, OTHERS = "checkpoints", "messages", "alerts in another service"
-FLOAT_TOLERANCE = 1e-6  # seconds: floats of two clocks' readings are not compared closer
+FLOAT_TOLERANCE = 1e-6  # seconds; readings of two clocks, as floats, are not compared more closely
 
 
 @dataclass(frozen=True)
 class Row:
-    """Seconds from the due time (from the start, for acknowledgements), of all that happened. `in_time` of `count`."""
+    """Row of a report: seconds from the due time (for acknowledgements, from the start); `in_time` of `count`."""
 
     kind: str
     count: int
@@ -91,9 +91,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """The objective and what became of it. `pages` are those that count: accepted, or not accepted in time.
+    """Report on the objective. `pages` are those that count: accepted, or not accepted in time.
 
-    `lost`: due for long and still not done. `doubled`: sent once more. `early`: before the due time.
+    `lost`: due longer than LOST_AFTER ago and not done. `doubled`: sent once more. `early`: before the due time.
     """
 
     since: datetime
@@ -108,80 +108,84 @@ class Report:
 
     @property
     def share(self) -> float | None:
-        """Per cent of the pages that were in time; None while there are none."""
+        """Percentage of the pages that were in time; None while there are none."""
         return 100 * self.pages_in_time / self.pages if self.pages else None
 
     @property
     def met(self) -> bool | None:
-        """Whether the objective is met; None while there is nothing to tell it by."""
+        """True if the objective is met; None while there are no pages."""
         return None if self.share is None else self.share >= self.objective.share
 
 
 def report(records: Iterable[Record], objective: Objective, since: datetime, now: datetime, lost: int) -> Report:
-    """The figures of what was due since then. `lost` is counted elsewhere: what did not happen has no record."""
-    found = _Found()
+    """Build the report of what was due since then. `lost` is counted elsewhere: what did not happen has no record."""
+    ledger = _Ledger()
     for record in records:
         if record.due >= since.timestamp() or record.what in (RecordKind.CALLED_OFF, RecordKind.ACKNOWLEDGED):
-            found.add(record)
-    within, late = objective.within.total_seconds() + FLOAT_TOLERANCE, found.late()
-    rows = [_row(kind, seconds, sum(s <= within for s in seconds)) for kind, seconds in sorted(late.items())]
-    pages = [s for kind in PAGES.values() for s in late[kind]]
-    missed = found.missed(now.timestamp(), within)
+            ledger.add(record)
+    within, delays = objective.within.total_seconds() + FLOAT_TOLERANCE, ledger.delays()
+    rows = [_row(kind, seconds, sum(s <= within for s in seconds)) for kind, seconds in sorted(delays.items())]
+    pages = [s for kind in PAGES.values() for s in delays[kind]]
+    missed = ledger.missed(now.timestamp(), within)
     return Report(
         since=since,
         until=now,
         objective=objective,
-        rows=(*(r for r in rows if r.count), *found.acknowledgements(since.timestamp())),
+        rows=(*(r for r in rows if r.count), *ledger.acknowledgements(since.timestamp())),
         pages=len(pages) + missed,
         pages_in_time=sum(s <= within for s in pages),
         lost=lost,
-        doubled=found.doubled(),
-        early=sum(s < -FLOAT_TOLERANCE for seconds in late.values() for s in seconds),
+        doubled=ledger.doubled(),
+        early=sum(s < -FLOAT_TOLERANCE for seconds in delays.values() for s in seconds),
     )
 
 
-class _Found:
-    """The ledger, joined by id: of what was told twice the first counts."""
+class _Ledger:
+    """The ledger's records joined by id: of two records of one thing the first counts."""
 
     def __init__(self) -> None:
         self._first: dict[RecordKind, dict[str, Record]] = {what: {} for what in RecordKind}
         self._sends: dict[str, set[str]] = defaultdict(set)
 
     def add(self, record: Record) -> None:
+        """Add a record, unless the same one is known."""
         self._first[record.what].setdefault(record.id, record)
         if record.what is RecordKind.ACCEPTED and not record.adopted:
             self._sends[record.id].add(record.mark or repr(record.at))
 
-    def late(self) -> dict[str, list[float]]:
-        """Kind -> seconds from the due time to the end: decided, for a checkpoint; accepted, for the rest."""
+    def delays(self) -> dict[str, list[float]]:
+        """Return, by kind, seconds from the due time until decided (a checkpoint) or accepted (the rest)."""
         seconds: dict[str, list[float]] = defaultdict(list)
         seconds[CHECKPOINTS] = [r.at - r.due for r in self._first[RecordKind.FIRED].values()]
         for id, record in self._first[RecordKind.ACCEPTED].items():
             decided = self._first[RecordKind.DECIDED].get(id, record)
-            seconds[_said(record.kind)].append(record.at - decided.due)
+            seconds[_row_kind(record.kind)].append(record.at - decided.due)
         return seconds
 
     def missed(self, now: float, within: float) -> int:
-        """Pages whose time passed before anybody accepted them; one that was called off in time is none."""
-        off, accepted = self._first[RecordKind.CALLED_OFF], self._first[RecordKind.ACCEPTED]
-        waited = ((off[id].at if id in off else now) - r.due for id, r in self._decided() if id not in accepted)
-        return sum(s > within for s in waited)
+        """Count pages not accepted in time, without those that were called off in time."""
+        called_off, accepted = self._first[RecordKind.CALLED_OFF], self._first[RecordKind.ACCEPTED]
+        waits = (
+            (called_off[id].at if id in called_off else now) - r.due for id, r in self._decided() if id not in accepted
+        )
+        return sum(s > within for s in waits)
 
     def _decided(self) -> Iterable[tuple[str, Record]]:
         return self._first[RecordKind.DECIDED].items()
 
     def doubled(self) -> int:
+        """Count sends beyond the first of each page or message."""
         return sum(len(sends) - 1 for sends in self._sends.values())
 
     def acknowledgements(self, since: float) -> Iterator[Row]:
-        """By severity: how long people took, and how many kept the policy's target."""
+        """Yield, by severity, how long people took, and how many met the policy's target."""
         records = [r for r in self._first[RecordKind.ACKNOWLEDGED].values() if r.at >= since]
         for severity in sorted({r.kind for r in records}):
-            of = [r for r in records if r.kind == severity]
-            yield _row(f"{severity} acknowledged", [r.at - r.since for r in of], sum(r.at <= r.due for r in of))
+            own = [r for r in records if r.kind == severity]
+            yield _row(f"{severity} acknowledged", [r.at - r.since for r in own], sum(r.at <= r.due for r in own))
 
 
-def _said(kind: str) -> str:
+def _row_kind(kind: str) -> str:
     return OTHERS if kind == "alert" else PAGES.get(kind, MESSAGES)
 
 
@@ -191,7 +195,7 @@ def _row(kind: str, seconds: Sequence[float], in_time: int) -> Row:
 
 
 def _percentile(ranked: Sequence[float], share: float) -> float:
-    """The nearest rank: a value that did occur."""
+    """Return the percentile by nearest rank: a value that did occur."""
     return ranked[max(0, ceil(len(ranked) * share / 100) - 1)]
 
 
@@ -199,7 +203,7 @@ def _percentile(ranked: Sequence[float], share: float) -> float:
 
 
 def objective_result(report: Report) -> tuple[str, str]:
-    """The objective as a sentence, and what became of it."""
+    """Return the objective as a sentence, and its result as another."""
     within, share = spoken_duration(report.objective.within), f"{report.objective.share:g}"
     sentence = f"{share} % of all pages are accepted within {within} of their due time."
     over = f"in the last {spoken_duration(report.until - report.since)}"
@@ -211,7 +215,7 @@ def objective_result(report: Report) -> tuple[str, str]:
 
 
 def row_summaries(report: Report) -> Iterator[tuple[Row, str]]:
-    """The figures of each kind, in words."""
+    """Yield each row with its figures in words."""
     for row in report.rows:
         spread = ", ".join(
             f"{name} {seconds(s)}" for name, s in (("p50", row.p50), ("p99", row.p99), ("max", row.most))
@@ -220,12 +224,12 @@ def row_summaries(report: Report) -> Iterator[tuple[Row, str]]:
 
 
 def percent(share: float) -> str:
-    """Cut and never rounded: 99.8999 must not read as 99.9."""
+    """Format a percentage, cut and never rounded: 99.8999 must not read as 99.9."""
     return f"{floor(share * 1000 + FLOAT_TOLERANCE) / 1000:g}"
 
 
 def seconds(length: float) -> str:
-    """`12 ms`, `1.25 s`, `4 minutes 10 seconds`."""
+    """Format seconds: `12 ms`, `1.25 s`, `4 minutes 10 seconds`."""
     if length >= 60:
         return spoken_duration(timedelta(seconds=length))
     return f"{length:.2f} s" if length >= 1 else f"{length * 1000:.0f} ms"

@@ -1,4 +1,4 @@
-"""Text without a medium: a line is plain strings and a few marked spans, which Slack and the terminal render."""
+"""Text independent of the medium: lines of plain strings and marked spans, which Slack and the terminal render."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from escalation.values import PersonId
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, to be mentioned by the medium's own means."""
+    """A mention of somebody, in the medium's own form."""
 
     id: PersonId
 
 
 @dataclass(frozen=True)
 class Time:
-    """An instant, to be shown in the reader's own zone; `clock` leaves the date away."""
+    """An instant, shown in the reader's own zone; `clock` omits the date."""
 
     at: datetime
     clock: bool = True
@@ -25,7 +25,7 @@ class Time:
 
 @dataclass(frozen=True)
 class Strong:
-    """Text to be noticed first."""
+    """Text in bold."""
 
     text: str
 
@@ -55,11 +55,12 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069
 
 
 def line(*spans: Span) -> Line:
+    """Build a line of spans."""
     return spans
 
 
 def people(ids: tuple[PersonId, ...]) -> Line:
-    """`@a, @b and @c`; `nobody` when there is none."""
+    """List people: `@a, @b and @c`; `nobody` when there is none."""
     if not ids:
         return ("nobody",)
     out: list[Span] = []
@@ -68,13 +69,13 @@ def people(ids: tuple[PersonId, ...]) -> Line:
     return tuple(out)
 
 
-def clean(said: str) -> str:
-    """Text from outside without what nobody can see; line ends are newlines."""
-    return _INVISIBLE.sub("", said.replace("\r\n", "\n").replace("\r", "\n"))
+def clean(raw: str) -> str:
+    """Remove invisible characters from outside text; line ends become newlines."""
+    return _INVISIBLE.sub("", raw.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def text(lines: Sequence[Line], names: Mapping[PersonId, str] | None = None) -> str:
-    """Plain text for mail and status pages: people by `names` (or their id), instants in UTC."""
+    """Render plain text for mail and status pages: people by `names` (or their id), instants in UTC."""
     return "\n".join("".join(clean(_plain(span, names or {})) for span in spans) for spans in lines)
 
 

@@ -1,4 +1,4 @@
-"""Time as people write it: durations, instants, weekdays and zones."""
+"""Parsing and formatting of durations, instants, weekdays and time zones."""
 
 import functools
 import re
@@ -27,7 +27,7 @@ def parse_duration(text: Any) -> timedelta:
 
 
 def format_duration(length: timedelta) -> str:
-    """`1h30m` for ninety minutes: the inverse of parse_duration, whole seconds, largest unit first."""
+    """Format a duration as `1h30m`: the inverse of parse_duration, whole seconds, largest unit first."""
     left, out = max(0, round(length.total_seconds())), ""
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         count, left = divmod(left, size)
@@ -36,7 +36,7 @@ def format_duration(length: timedelta) -> str:
 
 
 def spoken_duration(length: timedelta) -> str:
-    """`1 hour 30 minutes`: for sentences. Two units at the most, so that nobody has to read seconds of a day."""
+    """Format a duration for sentences: `1 hour 30 minutes`, two units at most, so no seconds after days."""
     left, words = max(0, round(length.total_seconds())), []
     for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         count, left = divmod(left, size)
@@ -62,7 +62,7 @@ def weekday(text: str) -> int | None:
 
 
 def known_zone(name: str) -> str:
-    """A zone name of the IANA database, as given; ValueError otherwise."""
+    """Return a zone name of the IANA database as given; ValueError otherwise."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -76,20 +76,20 @@ _CLOCK = re.compile(r"(?:(.*?)[ T]+)?([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?")
 
 
 def local_instant(text: str, zone: str, now: datetime) -> datetime:
-    """The instant in UTC; ValueError with a remedy for anything else.
+    """Parse a local date and time into an instant in UTC; ValueError with a remedy for anything else.
 
     A day alone begins at midnight, a time alone is today's. A weekday is the next one that is not past. A local time
     that DST skips comes as much later as the gap is long; one that it repeats is meant the first time.
     """
-    said = " ".join(text.split())
-    if with_offset := _absolute(said):
+    plain = " ".join(text.split())
+    if with_offset := _with_offset(plain):
         return with_offset
-    match = _CLOCK.fullmatch(said)
-    day, at = (match[1] or "today", time(int(match[2]), int(match[3]))) if match else (said, time())
-    return _meant(day, at, ZoneInfo(zone), now)
+    match = _CLOCK.fullmatch(plain)
+    day, at = (match[1] or "today", time(int(match[2]), int(match[3]))) if match else (plain, time())
+    return _instant_of(day, at, ZoneInfo(zone), now)
 
 
-def _absolute(text: str) -> datetime | None:
+def _with_offset(text: str) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
@@ -97,7 +97,7 @@ def _absolute(text: str) -> datetime | None:
     return instant.astimezone(UTC) if instant.tzinfo else None
 
 
-def _meant(day: str, at: time, zone: ZoneInfo, now: datetime) -> datetime:
+def _instant_of(day: str, at: time, zone: ZoneInfo, now: datetime) -> datetime:
     today = now.astimezone(zone).date()
     instant = datetime.combine(_day(day, today), at, zone).astimezone(UTC)
     if weekday(day.strip(" ,")) is not None and instant <= now:

@@ -1,4 +1,4 @@
-"""The ground the other values stand on: frozen models, and the keys and channels of a configuration."""
+"""Base types: the frozen model, and a configuration's person keys and channels."""
 
 import re
 from typing import Annotated, Any, Self
@@ -7,15 +7,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 
 class Frozen(BaseModel):
-    """A value: it never changes, and an unknown field is an error rather than a silent typo.
+    """Immutable model; an unknown field is an error rather than a silent typo.
 
-    What it refuses stays out of the error's text, which ends in logs: it may be people's words.
+    A refused input stays out of the error's text, which ends in logs: it may be people's words.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     def __copy__(self) -> Self:
-        """As pydantic's own, for values without private attributes; that one takes three times as long."""
+        """Copy as pydantic does, for models without private attributes, in a third of the time."""
         made = self.__class__.__new__(self.__class__)
         object.__setattr__(made, "__dict__", self.__dict__.copy())
         object.__setattr__(made, "__pydantic_fields_set__", self.__pydantic_fields_set__.copy())
@@ -29,12 +29,12 @@ PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max
 
 
 def as_list(value: Any) -> Any:
-    """A setting may hold one value or several."""
+    """Return a setting's values as a list: it may hold one or several."""
     return value if isinstance(value, list | tuple) else (value,)
 
 
 def parse_channel(text: str) -> str:
-    """A name that Slack takes, without its #, or an id: a wrong one would only show when the first card is posted."""
+    """Parse a channel's name, without its #, or id. Checked here: else a wrong one shows with the first card posted."""
     name = text.removeprefix("#")
     if re.fullmatch(r"[CG][A-Z0-9]{2,}", name) or (re.fullmatch(r"[\w-]{1,80}", name) and name == name.lower()):
         return name

@@ -1,4 +1,4 @@
-"""Business time: when a company is at work, and waits that are counted in it ("4 business hours", "1 business day").
+"""Business time: a company's opening hours, and waits that are counted in them ("4 business hours", "1 business day").
 
 Opening hours are local wall-clock times; everything that comes out is UTC, so a DST change needs no case of its own.
 """
@@ -18,7 +18,7 @@ _NO_WAIT = timedelta(0)
 
 
 class Wait(Frozen):
-    """How long to wait: clock time, business time (`business`), or whole business days; then perhaps for an opening."""
+    """A wait in clock time, business time (`business`) or whole business days, then perhaps for the next opening."""
 
     length: timedelta = _NO_WAIT
     business: bool = False
@@ -27,7 +27,7 @@ class Wait(Frozen):
 
     @property
     def counts_business(self) -> bool:
-        """Whether a calendar is needed to tell when it is over."""
+        """True if it takes a calendar to tell when it is over."""
         return self.business or self.days > 0 or self.opening
 
     def __str__(self) -> str:
@@ -40,13 +40,13 @@ class Wait(Frozen):
         return format_duration(self.length) + (", moved to the next opening" if self.opening else "")
 
     def spoken(self) -> str:
-        """For sentences: `30 minutes`, `4 business hours`."""
+        """Format it for sentences: `30 minutes`, `4 business hours`."""
         if self.days or self.business or not self.length:
             return str(self)
         return spoken_duration(self.length) + (", moved to the next opening" if self.opening else "")
 
 
-def _in_business_hours(length: timedelta, otherwise: str) -> str:
+def _in_business_hours(length: timedelta, fallback: str) -> str:
     hours, rest = divmod(length, timedelta(hours=1))
     if rest:
         return f"{length // timedelta(minutes=1)} business minutes"
@@ -141,7 +141,7 @@ Weekdays = Annotated[
 
 
 class Calendar(Frozen):
-    """When a company is at work. `holidays` names a country (`DE`, `US-CA`); `closed` are further days and their names.
+    """A company's opening hours. `holidays` names a country (`DE`, `US-CA`); `closed` are further days and their names.
 
     The composition root turns `holidays` into days of `closed`: the domain knows no country's law.
     """
@@ -160,7 +160,7 @@ class Calendar(Frozen):
         return data
 
     def opening(self, day: date) -> tuple[datetime, datetime] | None:
-        """When it opens and closes on a local day, in UTC; None on a day off."""
+        """Return the opening hours of a local day, in UTC; None on a day off."""
         if day.weekday() not in self.days or day in self.closed:
             return None
         zone = ZoneInfo(self.timezone)
@@ -168,11 +168,11 @@ class Calendar(Frozen):
         return (opens, closes) if opens < closes else None
 
     def next_opening(self, at: datetime) -> datetime:
-        """`at` itself while open, else the next opening. ValueError when there is none in sight."""
+        """Return `at` itself while open, else the next opening. ValueError when there is none in more than a year."""
         return max(at, self._session(at)[0])
 
     def after(self, start: datetime, wait: Wait) -> datetime:
-        """The instant at which a wait that began at `start` is over."""
+        """Return the end of a wait that began at `start`."""
         if wait.days:
             return self._days_later(start, wait.days)
         if wait.business:
@@ -181,31 +181,31 @@ class Calendar(Frozen):
         return self.next_opening(end) if wait.opening else end
 
     def within(self, start: datetime, days: int) -> "Calendar":
-        """The same calendar with the days off of a stretch of time only: what an incident needs to keep."""
+        """Return a copy with only the days off of that many days: what an incident needs to keep."""
         first = start.date() - timedelta(days=2)
-        kept = {d: name for d, name in self.closed.items() if first <= d <= first + timedelta(days=days)}
-        return self.model_copy(update={"closed": kept})
+        closed = {d: name for d, name in self.closed.items() if first <= d <= first + timedelta(days=days)}
+        return self.model_copy(update={"closed": closed})
 
     def _session(self, at: datetime) -> tuple[datetime, datetime]:
-        """The opening hours that hold at an instant, or the next ones."""
+        """Return the opening hours that hold at an instant, or the next ones."""
         day = at.astimezone(ZoneInfo(self.timezone)).date() - timedelta(days=1)
-        for ahead in range(_SEARCHED):
-            session = self.opening(day + timedelta(days=ahead))
+        for offset in range(_SEARCHED):
+            session = self.opening(day + timedelta(days=offset))
             if session and session[1] > at:
                 return session
         raise ValueError("the calendar has no opening hours in more than a year")
 
-    def _business_later(self, at: datetime, left: timedelta) -> datetime:
+    def _business_later(self, at: datetime, rest: timedelta) -> datetime:
         while True:
             opens, closes = self._session(at)
             at = max(at, opens)
-            if at + left <= closes:
-                return at + left
-            left -= closes - at
+            if at + rest <= closes:
+                return at + rest
+            rest -= closes - at
             at = closes
 
     def _days_later(self, at: datetime, count: int) -> datetime:
-        """The same time of day, so many business days on; what begins outside business hours begins at the opening."""
+        """Add whole business days, keeping the time of day; outside business hours the count begins at the opening."""
         zone = ZoneInfo(self.timezone)
         local = self.next_opening(at).astimezone(zone)
         day = local.date()

@@ -1,4 +1,4 @@
-"""Who a company is: its people, roles, teams, services and contacts, as the configuration says."""
+"""The company's configuration: people, roles, teams, services and contacts."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 
 
 def parse_phone(text: Any) -> str:
-    """A telephone number as people write it; ValueError otherwise."""
+    """Parse a telephone number as people write it; ValueError otherwise."""
     number = str(text).strip()
     if not re.fullmatch(r"\+?[0-9][0-9 ()./-]{1,30}", number):
         raise ValueError(f"'{number}' is not a telephone number; write one like '+49 30 1234567', in quotes")
@@ -43,7 +43,7 @@ class Days(Frozen):
 
 
 def parse_days(text: Any) -> Any:
-    """`2026-12-24..2027-01-02`, or one day -> Days. ValueError says how to write them."""
+    """Parse `2026-12-24..2027-01-02`, or one day. ValueError says how to write them."""
     if isinstance(text, Days):
         return text
     first, _, last = str(text).partition("..")
@@ -63,7 +63,7 @@ Away = Annotated[
 
 
 class PersonEntry(Frozen):
-    """How to find a person: in Slack by e-mail address or member id; where to call and mail; when they are away."""
+    """A person: e-mail address or member id to find them in Slack, where to call and mail them, when they are away."""
 
     email: Address | None = None
     slack: SlackUser | None = None
@@ -80,14 +80,14 @@ class PersonEntry(Frozen):
 
 
 class Staff(Frozen):
-    """People by their keys, rotations by their names, and the zone in which the days of an absence are counted."""
+    """People by key, rotations by name, and the time zone of their absences."""
 
     timezone: Zone = "UTC"
     people: dict[PersonKey, PersonEntry] = {}
     rotations: dict[str, Rotation] = {}
 
     def absences(self) -> Iterator[tuple[str, datetime, datetime]]:
-        """Who is away by the configuration, from (inclusive) until (exclusive)."""
+        """Yield the configured absences: person, from (inclusive) until (exclusive)."""
         for key, entry in self.people.items():
             for days in entry.away:
                 yield key, self._midnight(days.first), self._midnight(days.last + timedelta(days=1))
@@ -97,7 +97,7 @@ class Staff(Frozen):
 
 
 class Contact(Frozen):
-    """Somebody to reach, by whatever ways are known."""
+    """A contact, with whatever ways to reach them are known."""
 
     name: str = ""
     phone: Phone | None = None
@@ -118,7 +118,7 @@ class Contact(Frozen):
 
 
 def parse_contact(value: Any) -> Any:
-    """A plain text is a contact's name."""
+    """Parse a contact; a plain text is its name."""
     return Contact(name=value) if isinstance(value, str) else value
 
 
@@ -126,7 +126,7 @@ Named = Annotated[Contact, BeforeValidator(parse_contact)]
 
 
 class Contacts(Frozen):
-    """The page of the emergency contacts."""
+    """Emergency contacts."""
 
     hotline: Contact | None = None
     technical: tuple[Named, ...] = ()
@@ -134,11 +134,11 @@ class Contacts(Frozen):
     vendors: dict[str, Named] = {}
 
 
-DYNAMIC = (LEAD, TEAM)  # what they mean depends on the service that an incident concerns
+DYNAMIC = (LEAD, TEAM)  # their holders depend on the incident's service
 
 
 class Workspace(Frozen):
-    """The channels that Tocsin writes to, by name or id."""
+    """Channels that Tocsin writes to, by name or id."""
 
     incidents_channel: Channel = "incidents"
     stakeholders_channel: Channel = "stakeholders"
@@ -146,7 +146,7 @@ class Workspace(Frozen):
 
 
 class Team(Frozen):
-    """People who own services together, and the channel where they are found."""
+    """A team that owns services, and its channel."""
 
     lead: PersonKey | None = None
     members: tuple[PersonKey, ...] = ()
@@ -154,7 +154,7 @@ class Team(Frozen):
 
 
 class Service(Frozen):
-    """A thing that can break: the team that owns it, its lead, and the vendor it depends on."""
+    """A service that can break: the team that owns it, its lead, and the vendor it depends on."""
 
     team: str | None = None
     lead: PersonKey | None = None
@@ -168,7 +168,7 @@ def _https(url: str) -> str:
 
 
 class Company(Staff):
-    """The whole configuration file, see the README. People are referred to by their keys."""
+    """The configuration file, see the README. People are referred to by their keys."""
 
     policy: str
     workspace: Workspace = Workspace()
@@ -190,52 +190,52 @@ class Company(Staff):
         return self
 
     def member(self, key: str, directory: "Directory") -> PersonId:
-        """The member id of a person; the key itself while the workspace was not asked (delivery asks again)."""
+        """Return a person's member id; the key itself while Slack was not asked (delivery asks again)."""
         entry = self.people[key]
         return entry.slack or directory.people.get(entry.email or "", key)
 
     def key_of(self, member: PersonId, directory: "Directory") -> str | None:
-        """The configuration's key of a member; None for somebody it does not list."""
+        """Return the configuration's key of a member; None for somebody it does not list."""
         return next((key for key in self.people if self.member(key, directory) == member), None)
 
     def entry_of(self, person: PersonId, directory: "Directory") -> PersonEntry | None:
-        """What the configuration says of somebody, by their key or member id; None when it does not list them."""
+        """Return somebody's entry by their key or member id; None when the configuration does not list them."""
         return self.people.get(person if person in self.people else self.key_of(person, directory) or "")
 
     def mail_of(self, person: PersonId, directory: "Directory") -> str:
-        """Where somebody's mail goes: an address for pages of its own, else the one that finds them in Slack."""
+        """Return the address for somebody's mail: their own one for pages, else the one that finds them in Slack."""
         entry = self.entry_of(person, directory)
         return (entry.mail or entry.email or "") if entry else ""
 
     def user_groups(self) -> tuple[str, ...]:
-        """The user groups that stand behind roles, each once."""
+        """Return the user groups that hold roles, each once."""
         return tuple(dict.fromkeys(h.group for holders in self.roles.values() for h in holders if h.group))
 
     def lead_of(self, service: str) -> str | None:
-        """The key of a service's lead, else of its team's lead."""
+        """Return the key of a service's lead, else of its team's lead."""
         entry = self.services.get(service, Service())
         return entry.lead or self.teams.get(entry.team or "", Team()).lead
 
     def team_of(self, service: str) -> Team:
-        """The team that owns a service; an empty one while none is configured."""
+        """Return the team that owns a service; an empty one while none is configured."""
         return self.teams.get(self.services.get(service, Service()).team or "", Team())
 
     def vendor_of(self, service: str) -> str:
-        """Whom to call about a service that depends on somebody else, in one line; empty when nobody."""
+        """Return a service's vendor contact in one line; empty when it has none."""
         vendor = self.services.get(service, Service()).vendor
         return str(self.contacts.vendors[vendor]) if vendor else ""
 
     def follows_service(self, role: str) -> bool:
-        """Whether a role is somebody for at least one of the services."""
+        """True if a role follows the service and has a holder for at least one of them."""
         if role == LEAD:
             return any(self.lead_of(s) for s in self.services)
         return role == TEAM and any(self.team_of(s).members for s in self.services)
 
 
 class Directory(Frozen):
-    """What the workspace told us: address -> Slack member id, user group id -> member ids, member id -> name.
+    """Directory of the workspace: address -> Slack member id, user group id -> member ids, member id -> name.
 
-    By address and not by the configuration's key: a key that means somebody else since must not page the former one.
+    By address and not by the configuration's key: a key that was given to somebody else must not page the former one.
     """
 
     people: dict[str, PersonId] = {}

@@ -1,4 +1,4 @@
-"""What stands behind a role, as one text: a person, a rotation, who comes next in it, or a user group."""
+"""Holders of a role, each as one text: a person, a rotation, the next in a rotation, or a user group."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from escalation.values import Frozen, PersonKey, as_list
 
 
 class Holder(Frozen):
-    """What stands behind a role: a person's key, `rotation NAME`, `rotation NAME next`, or a user group `S012ABC`."""
+    """Holder of a role: a person's key, `rotation NAME`, `rotation NAME next`, or a user group `S012ABC`."""
 
     person: PersonKey | None = None
     rotation: str | None = None
@@ -22,7 +22,7 @@ class Holder(Frozen):
 
 
 def parse_holder(text: Any) -> Holder:
-    """Read one holder; ValueError says what is allowed."""
+    """Parse one holder; ValueError says what is allowed."""
     if isinstance(text, Holder):
         return text
     match str(text).split():
@@ -38,7 +38,7 @@ def parse_holder(text: Any) -> Holder:
 
 
 def _one_rotation(holders: tuple[Holder, ...]) -> tuple[Holder, ...]:
-    """Two rotations in one role would both be on call, each without knowing of the other's swaps."""
+    """Refuse two rotations in one role: both would be on call, each without knowing of the other's swaps."""
     names = list(dict.fromkeys(h.rotation for h in holders if h.rotation))
     if len(names) > 1:
         raise ValueError(

@@ -1,6 +1,6 @@
-"""What a company does about an incident of each severity, and its standing rules. Validated once, then frozen.
+"""Escalation policy: the rules for each severity, handovers and recurring activities. Validated once, then frozen.
 
-Times in a policy are distances from the moment its clocks start (the declaration, a reopening, a raised severity).
+Times in a policy count from the moment its clocks start (the declaration, a reopening, a raised severity).
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from escalation.values import Frozen
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-# The moves that a checkpoint's message may offer as buttons: names of escalation.events.Move.
+# The moves that a checkpoint's message may offer as buttons: names of escalation.incident.events.Move.
 Offer = Literal["acknowledge", "workaround", "root_cause", "start_fix", "update", "severity", "schedule", "escalate"]
 
 
@@ -33,7 +33,7 @@ class Unless(StrEnum):
 
 
 class Said(StrEnum):
-    """What people may say of an incident, at its declaration or later."""
+    """A statement about an incident, made at its declaration or later."""
 
     OUTAGE = "outage"
     MAJOR_IMPACT = "major_impact"
@@ -42,7 +42,7 @@ class Said(StrEnum):
 
 
 class Moment(StrEnum):
-    """From when a checkpoint counts. `start` is the declaration, a reopening or a raised severity."""
+    """Moment from which a checkpoint counts. `start` is the declaration, a reopening or a raised severity."""
 
     START = "start"
     ACKNOWLEDGED = "acknowledged"
@@ -51,7 +51,7 @@ class Moment(StrEnum):
 
 
 def one_or_several(value: Any) -> Any:
-    """A list in the file may be written as its only item."""
+    """Return a list; the file may hold its only item instead."""
     return (value,) if isinstance(value, str) else value
 
 
@@ -60,7 +60,7 @@ Sayings = Annotated[tuple[Said, ...], BeforeValidator(one_or_several)]
 
 
 class Tier(Frozen):
-    """One rung of the ladder: everybody who holds one of these roles at the moment of paging.
+    """A tier of the escalation policy: everybody who holds one of these roles at the moment of paging.
 
     `room` opens the war room when this tier is paged.
     """
@@ -71,6 +71,7 @@ class Tier(Frozen):
     room: bool = False
 
     def roles_for(self, security: bool) -> tuple[Role, ...]:
+        """Return the roles to page, for a security incident or another one."""
         return self.roles + (self.on_breach if security else ())
 
 
@@ -82,11 +83,11 @@ class TierPage(Frozen):
 
 
 class PlannedCheckpoint(Frozen):
-    """After this long, unless one of those facts is known, and only if that was said: page, notify, ask, open a room.
+    """A checkpoint: `after` so long, `unless` a fact is known, and `only_if` something was said, it pages or notifies.
 
-    `notify` tells people without paging them, `team` the channel of the team that owns the service. `say` is what the
-    message asks for, `offer` its buttons. One that has waited for what was not said yet fires as soon as it is said.
-    It may rest while a fix is watched.
+    `notify` tells people without paging them, `team` the channel of the team that owns the service; `room` opens the
+    war room. `say` is what the message asks for, `offer` its buttons. One that is past its time and waits for `only_if`
+    fires as soon as that is said. It may rest while a fix is watched.
     """
 
     id: Slug
@@ -121,7 +122,7 @@ class PlannedCheckpoint(Frozen):
 
 
 class Audience(StrEnum):
-    """Whom a communication is for. Stakeholders are colleagues; the others are outside."""
+    """Audience of a communication. Stakeholders are colleagues; the others are outside the company."""
 
     STAKEHOLDERS = "stakeholders"
     CUSTOMERS = "customers"
@@ -129,11 +130,12 @@ class Audience(StrEnum):
 
     @property
     def outside(self) -> bool:
+        """True for customers and the public."""
         return self is not Audience.STAKEHOLDERS
 
 
 class Means(StrEnum):
-    """What a communication goes through. Slack is ours; the others are owed to people until a channel takes them."""
+    """Means of a communication. Tocsin posts to Slack itself; people see to the others until a channel carries them."""
 
     SLACK = "slack"
     MAIL = "mail"
@@ -144,11 +146,11 @@ class Means(StrEnum):
 
 
 class Communication(Frozen):
-    """Who outside the response is told, through what, and by when; never of a security incident.
+    """A communication to people outside the response: through what, and by when; never of a security incident.
 
-    It begins `after` so long (and only if that was said), and has to be out `within` that time of its beginning.
-    With `approval` a person says yes first. With `updates` each progress update follows, with `restored` the end, with
-    `follow_up` a word after the review.
+    It begins `after` so long (and `only_if` something was said), and has to be out `within` that time of its beginning.
+    With `approval` a person approves it first. With `updates` each progress update follows, with `restored` the end,
+    with `follow_up` a message after the review.
     """
 
     id: Slug
@@ -172,22 +174,22 @@ class Communication(Frozen):
 
 
 class Via(StrEnum):
-    """Ways beside Slack to reach the people who are paged."""
+    """Channels beside Slack to reach the people who are paged."""
 
     MAIL = "mail"
     PAGERDUTY = "pagerduty"
 
     @property
     def is_service(self) -> bool:
-        """Another paging service, which knows incidents and calls people itself; the others call a person."""
+        """True for another paging service, which knows incidents and pages people itself; the others page a person."""
         return self is Via.PAGERDUTY
 
 
 class OtherWays(Frozen):
-    """Which ways beside Slack a company uses, and when.
+    """Channels beside Slack that a company uses, and when.
 
     `page`: with every page. `slack_down`: when Slack has not taken a page `after` that time (real time, not scaled).
-    `stakeholders`: what carries the mail that they are owed.
+    `stakeholders`: for the mail due to them.
     """
 
     page: Annotated[tuple[Via, ...], BeforeValidator(one_or_several)] = ()
@@ -196,19 +198,19 @@ class OtherWays(Frozen):
     stakeholders: Annotated[tuple[Literal[Via.MAIL], ...], BeforeValidator(one_or_several)] = ()
 
     def all(self) -> frozenset[Via]:
-        """Every way that has to be set up."""
+        """Return every channel that has to be set up."""
         return frozenset((*self.page, *self.slack_down, *self.stakeholders))
 
 
 class PageRepeat(Frozen):
-    """A page that its person did not answer is sent again every so often, so many times at most."""
+    """Repeats of an unanswered page: the interval, and how many at most."""
 
     every: Duration
     times: int = Field(ge=0, le=20)
 
 
 class UpdateCadence(Frozen):
-    """A progress update is due every so often; after a reminder and this much silence the commander is told."""
+    """Cadence of progress updates: the interval, and the silence after a reminder until the commander is told."""
 
     every: WaitFor
     silence: Duration
@@ -224,7 +226,7 @@ class UpdateCadence(Frozen):
 
 
 class PhaseStart(StrEnum):
-    """What begins a phase of the war room. `after`: the end of the time box before it."""
+    """Start of a phase of the war room. `after`: the end of the time box before it."""
 
     OPENED = "opened"
     AFTER = "after"
@@ -243,7 +245,7 @@ class Phase(Frozen):
 
 
 class ReviewRule(Frozen):
-    """Which incidents of a severity need a post-incident review, and by when after the resolution."""
+    """Rule for post-incident reviews: which incidents need one, and by when after the resolution."""
 
     within: Duration
     always: bool = False
@@ -256,7 +258,7 @@ LEAD, TEAM = "service_lead", "service_team"  # roles that follow the affected se
 
 
 class Severity(StrEnum):
-    """P0 is the worst."""
+    """Severity; P0 is the worst."""
 
     P0 = "P0"
     P1 = "P1"
@@ -265,9 +267,9 @@ class Severity(StrEnum):
 
 
 class SeverityPolicy(Frozen):
-    """Everything that one severity asks for. A copy of it is frozen into each incident.
+    """Rules for one severity. A copy is frozen into each incident.
 
-    `ticket` puts it into the backlog of the team that owns the service (`backlog`: nobody is hurried).
+    `ticket` puts it into the backlog of the team that owns the service (`backlog`: without urgency).
     `room` opens a war room at the declaration, `room_when_several` as soon as another such incident is open.
     `commander` is who leads until somebody takes it (the first role of the first tier). `public_text` is what goes
     outside while nobody worded it. `role_names` and `phases` are the policy's.
@@ -306,13 +308,13 @@ class SeverityPolicy(Frozen):
                 raise ValueError(f"{where} pages tier {tier}, but there are tiers 1 to {known}")
         for what, ids in (("checkpoints", self.checkpoints), ("communications", self.communications)):
             names = [plan.id for plan in ids]
-            if doubled := {i for i in names if names.count(i) > 1}:
-                raise ValueError(f"two {what} are called {', '.join(sorted(doubled))}")
+            if duplicates := {i for i in names if names.count(i) > 1}:
+                raise ValueError(f"two {what} are called {', '.join(sorted(duplicates))}")
         return self
 
     @model_validator(mode="after")
     def _can_fire(self) -> "SeverityPolicy":
-        """A checkpoint that has nothing left to do when its time comes is a promise that nobody keeps."""
+        """Refuse a checkpoint that has nothing left to do when its time comes, and a severity that pages nobody."""
         for plan in self.checkpoints:
             if self._always_too_late(plan):
                 tiers = ", ".join(str(p.tier) for p in plan.page)
@@ -335,7 +337,7 @@ class SeverityPolicy(Frozen):
         yield from ((f"checkpoint {c.id}", p.tier) for c in self.checkpoints for p in c.page)
 
     def checkpoint(self, plan_id: str) -> PlannedCheckpoint:
-        """The planned checkpoint of that id; KeyError if the policy has none."""
+        """Return the planned checkpoint of that id; KeyError if the policy has none."""
         for planned in self.checkpoints:
             if planned.id == plan_id:
                 return planned
@@ -397,7 +399,7 @@ Weekday = Annotated[
 
 
 class Activity(Frozen):
-    """Something that is to be done again and again, and who owns it.
+    """A recurring activity and its owner.
 
     Each business day, or on the first such weekday of each week, month or quarter, at that local time. `lists` adds the
     open incidents of those severities to the reminder.
@@ -414,7 +416,7 @@ class Activity(Frozen):
 
 
 class HandoverRules(Frozen):
-    """What happens at a handover: a call of that length, what it goes through, boxes to tick, and a test page.
+    """Rules for handovers: length of the call, agenda, checklist, and test page.
 
     The test page goes to the incoming person in working hours before the handover; `answer_within` that time.
     """
@@ -440,15 +442,15 @@ class Policy(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _hand_down(cls, data: object) -> object:
-        """Each severity learns its own key, the role names and the phases, so that a frozen copy of it stands alone."""
+        """Copy its key, the role names and the phases into each severity, so that a frozen copy of it stands alone."""
         if not isinstance(data, dict) or not isinstance(data.get("severities"), dict):
             return data
         roles, phases = data.get("roles") or {}, data.get("phases") or ()
-        handed = {
+        extended = {
             key: {"severity": key, "role_names": roles, "phases": phases, **body} if isinstance(body, dict) else body
             for key, body in data["severities"].items()
         }
-        return {**data, "severities": handed}
+        return {**data, "severities": extended}
 
     @model_validator(mode="after")
     def _roles_are_named(self) -> "Policy":

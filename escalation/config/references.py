@@ -1,6 +1,6 @@
-"""Names in a configuration or a policy that refer to nothing, found in the plain data: all at once, each with its path.
+"""Find names in a configuration or a policy that refer to nothing: in the plain data, all at once, each with its path.
 
-The loader turns paths into lines; the models raise for the first one, so that no other way leads around the check.
+The loader turns paths into lines; the models raise for the first one, so that the check cannot be bypassed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ class Reference(NamedTuple):
 
 
 def suggest(name: str, known: set[str]) -> str:
-    """`; did you mean 'dana'?` for the nearest known name, or the list of them when none is near."""
+    """Suggest the nearest known name, `; did you mean 'dana'?`, or list all when none is near."""
     near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     if near:
         return f"; did you mean '{near[0]}'?"
@@ -60,7 +60,7 @@ def refuse(found: Iterable[Finding]) -> None:
 
 
 def unknown_names(data: Any) -> Iterator[Finding]:
-    """People, rotations, roles, teams and vendors that a configuration names and does not have."""
+    """Yield people, rotations, roles, teams and vendors that a configuration names and does not have."""
     for path, kind, name in _references(data):
         known = set(section(data, *SECTIONS[kind]))
         if name not in known:
@@ -80,7 +80,7 @@ def _references(data: Any) -> Iterator[Reference]:
 
 
 def _holder(path: Path, text: Any) -> Iterator[Reference]:
-    """What cannot be read as a holder is left to the model, which says so."""
+    """Yield the names in a holder. A text that is no holder is left to the model, which reports it."""
     try:
         holder = parse_holder(text)
     except ValueError:
@@ -92,7 +92,7 @@ def _holder(path: Path, text: Any) -> Iterator[Reference]:
 
 
 def _named(kind: str, path: Path, value: Any, data: Any) -> Iterator[Reference]:
-    """A team's name is only a word as long as `teams` lists none."""
+    """Yield references; not to teams while `teams` lists none, for then a team's name is only a word."""
     if kind != "team" or section(data, "teams"):
         yield from (Reference(p, kind, str(name)) for p, name in _one_or_several(path, value))
 
@@ -104,14 +104,14 @@ def _one_or_several(path: Path, value: Any) -> list[tuple[Path, Any]]:
 
 
 def section(data: Any, *path: str) -> dict[str, Any]:
-    """A part of the plain data that holds settings by name; empty when it is missing or something else."""
+    """Return a part of the plain data that holds settings by name; empty when it is missing or something else."""
     for name in path:
         data = data.get(name) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}
 
 
 def unknown_roles(data: Any) -> Iterator[Finding]:
-    """Roles that a policy names and its `roles` does not list."""
+    """Yield roles that a policy names and its `roles` does not list."""
     known = {str(path[-1]) for path, _ in _at(data, ("roles", "*"))}
     for pattern, verb in ROLES:
         for path, role in _at(data, pattern):
@@ -121,7 +121,7 @@ def unknown_roles(data: Any) -> Iterator[Finding]:
 
 
 def _at(data: Any, pattern: tuple[str, ...], path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Everything in plain data that a pattern fits."""
+    """Yield every item of plain data that a pattern matches, with its path."""
     if not pattern:
         yield path, data
         return

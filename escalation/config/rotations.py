@@ -1,4 +1,4 @@
-"""Who is on call at an instant. Handovers happen at a local wall-clock time; everything else is UTC."""
+"""On-call rotations. Handovers happen at a local wall-clock time; everything else is UTC."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,7 +28,7 @@ class Handover(Frozen):
 
 
 def parse_handover(text: Any) -> Any:
-    """`Monday 00:00` -> Handover. ValueError says how to write one."""
+    """Parse a handover like `Monday 00:00`. ValueError says how to write one."""
     if isinstance(text, Handover):
         return text
     match = re.fullmatch(r"([A-Za-z]+)\s+([01]?\d|2[0-3]):([0-5]\d)", str(text).strip())
@@ -42,7 +42,7 @@ HandoverTime = Annotated[Handover, BeforeValidator(parse_handover), PlainSeriali
 
 
 class Shift(Frozen):
-    """One person's turn, from (inclusive) until (exclusive), both UTC."""
+    """One person's shift, from (inclusive) until (exclusive), both UTC."""
 
     person: str
     starts: datetime
@@ -70,10 +70,10 @@ def _handle(name: str) -> str:
 
 
 class Rotation(Frozen):
-    """People who take turns in the order given, or as a calendar feed says.
+    """An on-call rotation: people with shifts in the order given, or as a calendar feed says.
 
-    Turns begin at local wall-clock times, `every` so often: the handover's weekday begins the count, and `first_shift`
-    is a day of the first person's turn. `group` is a Slack user group that is kept in step.
+    Shifts begin at local wall-clock times, `every` so often: the handover's weekday begins the count, and `first_shift`
+    is a day of the first person's shift. `group` is a Slack user group that is kept in sync.
     """
 
     people: tuple[str, ...] = Field(min_length=1)
@@ -88,69 +88,71 @@ class Rotation(Frozen):
     handover_channel: Channel | None = None
 
     @model_validator(mode="after")
-    def _planned_or_fed(self) -> "Rotation":
-        doubled = sorted({"handover", "every", "first_shift"} & self.model_fields_set)
-        if self.ical and doubled:
-            raise ValueError(f"ical and {doubled[0]} exclude each other: the calendar says when shifts begin; keep one")
+    def _plan_excludes_feed(self) -> "Rotation":
+        conflicting = sorted({"handover", "every", "first_shift"} & self.model_fields_set)
+        if self.ical and conflicting:
+            raise ValueError(
+                f"ical and {conflicting[0]} exclude each other: the calendar says when shifts begin; keep one"
+            )
         return self
 
     def shift(self, at: datetime, ahead: int = 0) -> Shift:
-        """The planned shift that holds at an instant, or the one so many handovers later."""
-        return _shift(self, self._turn_of(at) + ahead)
+        """Return the planned shift that holds at an instant, or the one so many handovers later."""
+        return _shift(self, self._number_of(at) + ahead)
 
     def on_call(self, at: datetime) -> str:
-        """The person whose planned shift an instant lies in."""
+        """Return the person on call by plan at an instant."""
         return self.shift(at).person
 
-    def _turn_of(self, at: datetime) -> int:
-        """Count from the anchor: a guess by the local time, corrected by real instants, so that DST needs no case."""
-        turn = (at.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) - _anchor(self)) // self.every
-        while _start_of(self, turn) > at:
-            turn -= 1
-        while _start_of(self, turn + 1) <= at:
-            turn += 1
-        return turn
+    def _number_of(self, at: datetime) -> int:
+        """Count shifts since the anchor: a guess by local time, corrected by real instants, so DST needs no case."""
+        number = (at.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) - _anchor(self)) // self.every
+        while _start_of(self, number) > at:
+            number -= 1
+        while _start_of(self, number + 1) <= at:
+            number += 1
+        return number
 
 
-# Who is on call is asked for every role and checkpoint of every card: what a turn is, is worked out once.
+# Looked up for every role and checkpoint of every card: each shift is computed once.
 
 
 @lru_cache(maxsize=4096)
-def _shift(rotation: Rotation, turn: int) -> Shift:
+def _shift(rotation: Rotation, number: int) -> Shift:
     return Shift(
-        person=rotation.people[(turn - _first_turn(rotation)) % len(rotation.people)],
-        starts=_start_of(rotation, turn),
-        ends=_start_of(rotation, turn + 1),
+        person=rotation.people[(number - _first_number(rotation)) % len(rotation.people)],
+        starts=_start_of(rotation, number),
+        ends=_start_of(rotation, number + 1),
     )
 
 
 @lru_cache(maxsize=256)
 def _anchor(rotation: Rotation) -> datetime:
-    """The local time that the count of turns begins at: the handover's weekday, on or before the first shift."""
+    """Return the local time at which the count of shifts begins: the handover's weekday, on or before the first one."""
     weekday, at = rotation.handover.weekday, rotation.handover.at
     first = rotation.first_shift or _EPOCH_MONDAY + timedelta(days=weekday)
     return datetime.combine(first - timedelta(days=(first.weekday() - weekday) % 7), at)
 
 
-def _first_turn(rotation: Rotation) -> int:
-    """Turns shorter than a week may lie between the handover's weekday and the first shift."""
+def _first_number(rotation: Rotation) -> int:
+    """Return the number of the first shift: shorter than a week, others may lie between the anchor and it."""
     anchor = _anchor(rotation)
     first = datetime.combine(rotation.first_shift, rotation.handover.at) if rotation.first_shift else anchor
     return (first - anchor) // rotation.every
 
 
 @lru_cache(maxsize=4096)
-def _start_of(rotation: Rotation, turn: int) -> datetime:
-    """The handover that begins a turn. A local time that DST skips comes as much later as the gap is long.
+def _start_of(rotation: Rotation, number: int) -> datetime:
+    """Return the start of a shift. A local time that DST skips comes as much later as the gap is long.
 
-    Where a zone skips more than a whole turn, that turn has no time at all, rather than beginning after the next.
+    Where a zone skips more than a whole shift, that shift is empty, rather than beginning after the next one.
     """
-    start, crowd = _local(rotation, turn), LONGEST_GAP // rotation.every
-    if not crowd or _local(rotation, turn + crowd) - start == crowd * rotation.every:
+    start, skippable = _local(rotation, number), LONGEST_GAP // rotation.every
+    if not skippable or _local(rotation, number + skippable) - start == skippable * rotation.every:
         return start
-    return min(_local(rotation, t) for t in range(turn, turn + crowd + 1))
+    return min(_local(rotation, t) for t in range(number, number + skippable + 1))
 
 
-def _local(rotation: Rotation, turn: int) -> datetime:
-    local = _anchor(rotation) + turn * rotation.every
+def _local(rotation: Rotation, number: int) -> datetime:
+    local = _anchor(rotation) + number * rotation.every
     return local.replace(tzinfo=ZoneInfo(rotation.timezone)).astimezone(UTC)
