@@ -17,7 +17,7 @@ from bot.slack.members import Members
 from escalation.config.company import Directory
 from escalation.errors import Refused, TooNew
 from escalation.incident.model import Incident
-from escalation.incident.permissions import Action, Actor, Kind, check, sees
+from escalation.incident.permissions import Action, Actor, Kind, can_see, check
 from escalation.oncall.roster import Roster
 from escalation.storage.store import MAX_LISTED
 from escalation.values import PersonId
@@ -104,7 +104,7 @@ class Access:
         return tuple(incident for incident, may_see in zip(candidates, visible, strict=True) if may_see)
 
     async def _may_see(self, requester: Requester, incident: Incident) -> bool:
-        return sees(requester.id, incident, in_room=False) or await self._in_room(incident, requester.id)
+        return can_see(requester.id, incident, in_room=False) or await self._in_room(incident, requester.id)
 
     async def incident_of_room(self, channel: str) -> Incident | None:
         """Find the incident of a war room, present or former, without any permission check."""

@@ -1,1 +1,1 @@
-"""What an incident is: its state, the events that change it, the effects that follow."""
+"""Incident: its state, the events that change it, the effects that follow."""

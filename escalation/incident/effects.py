@@ -1,15 +1,15 @@
-"""What is to be done outside once an event was committed. An effect carries ids; its words are made at delivery.
+"""Effects: messages and changes to make outside once an event is committed. They carry ids; delivery makes the words.
 
-`after` names the effect that must have gone out before (the order of a thread); `at` is when it was decided or its turn
-came, so that lateness can be measured. Ids are deterministic, so a doubled job finds the same effect or none; that of a
-page says so, for whoever has to put pages first without reading the incident.
+`after` names the effect that must have been sent before (the order of a thread); `at` is when it was decided or became
+ready, so that lateness can be measured. Ids are deterministic, so a job that runs twice finds the same effect or none.
+The id of a page says so: ticker and sweep put pages first without reading the incident.
 
-What an effect is stands on its class, as keywords of the class statement:
+The traits of an effect stand on its class, as keywords of the class statement:
 
     class SendPage(PagePerson, public=False, calls=True): ...
 
-`public` has no default: whether others than an incident's members may read it is to be said of each, or the class
-cannot be made. A private incident withdraws whatever is public.
+`public` has no default: each effect has to say whether others than an incident's members may read it, or the class
+cannot be created. A private incident withdraws whatever is public.
 """
 
 from datetime import datetime
@@ -25,9 +25,9 @@ SLACK = "slack"
 
 
 class Place(StrEnum):
-    """`thread`: under the card. `room`: the war room itself. `team`: the channel of the team that owns the service.
+    """Place of a message. `thread`: under the card. `room`: the war room. `team`: the owning team's channel.
 
-    `stakeholders`: their channel, in the words that are meant for them.
+    `stakeholders`: their channel, in the words meant for them.
     """
 
     THREAD = "thread"
@@ -37,9 +37,9 @@ class Place(StrEnum):
 
 
 class _Effect(Frozen):
-    """What all effects have, and what each class says of itself.
+    """Base of all effects: their common fields, and the traits of each class.
 
-    `public`: others than the members of an incident may read it. `calls`: it calls somebody, and goes first.
+    `public`: others than the members of an incident may read it. `calls`: it pages somebody, and goes first.
     `message`: somebody reads it, so the ledger counts it. `optional`: the incident goes on without it.
     """
 
@@ -61,25 +61,25 @@ class _Effect(Frozen):
 
     @property
     def carried_by(self) -> str:
-        """The channel that carries it: Slack, or one of escalation.config.policy.Via. Empty: it is done here."""
+        """Channel that carries it: Slack, or one of escalation.config.policy.Via. Empty: Tocsin itself does it."""
         return SLACK
 
 
 class PagePerson(_Effect, public=False, calls=True):
-    """One call of one person, by whatever channel. `nth` counts repeats."""
+    """One page to one person, by whatever channel. `nth` counts repeats."""
 
     page: int
     nth: int = 1
 
 
 class SendPage(PagePerson, public=False, calls=True):
-    """A direct message to the paged person: the card, its buttons and why you."""
+    """Page by direct message in Slack: why you, the card, its buttons."""
 
     kind: Literal["page"] = "page"
 
 
 class PageBy(PagePerson, public=False, calls=True):
-    """The same page by another channel than Slack."""
+    """Page by another channel than Slack."""
 
     kind: Literal["page_by"] = "page_by"
     via: Via = Via.MAIL
@@ -90,7 +90,7 @@ class PageBy(PagePerson, public=False, calls=True):
 
 
 class Alert(_Effect, public=False, calls=True):
-    """The incident in another paging service, under its own id: triggered, acknowledged or resolved there."""
+    """Alert in another paging service, under the incident's id: triggered, acknowledged or resolved there."""
 
     kind: Literal["alert"] = "alert"
     via: Via = Via.PAGERDUTY
@@ -102,7 +102,7 @@ class Alert(_Effect, public=False, calls=True):
 
 
 class MailOut(_Effect, public=True, message=True):
-    """A communication's words, by mail to the stakeholders."""
+    """Mail a communication to the stakeholders."""
 
     kind: Literal["mail_out"] = "mail_out"
     entry: int
@@ -113,23 +113,23 @@ class MailOut(_Effect, public=True, message=True):
 
 
 class Withdrawable(_Effect, public=True):
-    """What may stand in public although nobody recorded it. `withdrawn`: the incident became private meanwhile.
+    """Effect that may be public before its outcome is recorded. `withdrawn`: the incident became private meanwhile.
 
-    If it was made and nobody heard of that, it is found and redacted.
+    If it was made and the outcome got lost, it is found and redacted.
     """
 
     withdrawn: bool = False
 
 
 class PostCard(Withdrawable, public=True, message=True):
-    """The card, in the incidents channel or in the war room."""
+    """Post the card, in the incidents channel or in the war room."""
 
     kind: Literal["card"] = "card"
     place: Literal["channel", "room"]
 
 
 class OpenRoom(Withdrawable, public=True):
-    """Create the war room; `name` is the wish, delivery appends a number when it is taken."""
+    """Create the war room; delivery appends a number to `name` when it is taken."""
 
     kind: Literal["open_room"] = "open_room"
     name: str
@@ -144,9 +144,9 @@ class Invite(_Effect, public=True, optional=True):
 
 
 class SetTopic(_Effect, public=True, optional=True):
-    """Bring the topic of a room up to date. `face` is the one to show.
+    """Update the topic of a room. `face` is the one to show.
 
-    `neutral`, with the `channel` of a former room, hides an incident that moved: in its name too.
+    `neutral`, with the `channel` of a former room, hides an incident that moved, in the room's name too.
     """
 
     kind: Literal["topic"] = "topic"
@@ -170,7 +170,7 @@ class BookmarkLink(_Effect, public=True, optional=True):
 
 
 class Say(_Effect, public=True, message=True):
-    """Tell a timeline entry in the thread or in the room; `broadcast` shows a thread message in the channel too."""
+    """Post a timeline entry in the thread or in the room; `broadcast` shows a thread message in the channel too."""
 
     kind: Literal["say"] = "say"
     entry: int
@@ -180,7 +180,7 @@ class Say(_Effect, public=True, message=True):
 
 
 class Tell(_Effect, public=False, message=True):
-    """Tell a timeline entry to one person directly, without paging."""
+    """Send a timeline entry to one person directly, without paging."""
 
     kind: Literal["tell"] = "tell"
     entry: int
@@ -188,7 +188,7 @@ class Tell(_Effect, public=False, message=True):
 
 
 class LinkOther(_Effect, public=True):
-    """Tell another open incident of this one."""
+    """Link this incident to another open one."""
 
     kind: Literal["link"] = "link"
     other: str
@@ -205,7 +205,7 @@ class ArchiveRoom(_Effect, public=False, optional=True):
 
 
 class Refresh(_Effect, public=False):
-    """Bring one posted card up to date: at least to `face`."""
+    """Update one posted card, at least to `face`."""
 
     kind: Literal["refresh"] = "refresh"
     copy_id: str
@@ -234,10 +234,10 @@ _CALLS = "-page"
 
 
 def effect_id(incident_id: str, number: int, kind: type[_Effect]) -> str:
-    """`INC-20241218-001-7`, and `INC-20241218-001-7-page` for one that calls somebody."""
+    """Build an effect's id: `INC-20241218-001-7`, or `INC-20241218-001-7-page` for one that pages somebody."""
     return f"{incident_id}-{number}{_CALLS if kind.calls else ''}"
 
 
 def is_page(effect_id: str) -> bool:
-    """Whether the effect of that id calls somebody, by whatever channel."""
+    """True if the effect of that id pages somebody, by whatever channel."""
     return effect_id.endswith(_CALLS)

@@ -1,6 +1,6 @@
-"""What can happen to an incident, and the moves that people may make.
+"""Events of an incident: moves of people, due checkpoints, and outcomes of effects.
 
-Every event says why in its own fields; `key` makes a doubled submit of one modal harmless.
+Every event carries its reason in its own fields; `key` makes a repeated submit of one modal harmless.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ Needed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 
 class Move(StrEnum):
-    """What a person may do to an incident. The transition table has a column for each."""
+    """A person's move on an incident. The transition table has a column for each."""
 
     ACKNOWLEDGE = "acknowledge"
     ROOT_CAUSE = "root_cause"
@@ -44,24 +44,24 @@ class Move(StrEnum):
 
 
 class _Move(Frozen):
-    """Something a person did: `by` is their member id."""
+    """Base of the moves: `by` is the person's member id."""
 
     by: PersonId
     key: str = ""
 
 
 class Other(Frozen):
-    """Another open incident, at the moment of a declaration; `coordinated_in` as in its own record."""
+    """Another incident that is open at a declaration; `coordinated_in` as in its own state."""
 
     id: str
     coordinated_in: str = ""
 
 
 class Terms(Frozen):
-    """What the configuration and the moment add to a declaration: frozen into the incident.
+    """Terms of a declaration, from the configuration and the moment: frozen into the incident.
 
-    `team` owns the affected service; `vendor` is whom to call about it, in words; `public_means` are the public
-    channels that the company has (None: all). `others` are the open incidents that a war room would be shared with.
+    `team` owns the affected service; `vendor` is the contact for it, in words; `public_means` are the public channels
+    that the company has (None: all). `others` are the open incidents that a war room would be shared with.
     """
 
     policy: SeverityPolicy
@@ -77,7 +77,7 @@ class Terms(Frozen):
 
 
 class Declare(Frozen):
-    """An incident is born."""
+    """Declare an incident."""
 
     kind: Literal["declare"] = "declare"
     by: PersonId
@@ -87,38 +87,48 @@ class Declare(Frozen):
 
 
 class Acknowledge(_Move):
+    """Acknowledge the incident and one's own page."""
+
     kind: Literal[Move.ACKNOWLEDGE] = Move.ACKNOWLEDGE
 
 
 class RootCause(_Move):
+    """State the root cause."""
+
     kind: Literal[Move.ROOT_CAUSE] = Move.ROOT_CAUSE
     cause: Needed
 
 
 class Workaround(_Move):
-    """A workaround or rollback is in place: people can work again, the cause is still to be found."""
+    """Report a workaround or rollback: people can work again, the cause is still to be found."""
 
     kind: Literal[Move.WORKAROUND] = Move.WORKAROUND
     text: Needed
 
 
 class StartFix(_Move):
+    """Start work on the fix."""
+
     kind: Literal[Move.START_FIX] = Move.START_FIX
     text: Words = ""
 
 
 class FixApplied(_Move):
+    """Report the fix as applied: it is watched from now on."""
+
     kind: Literal[Move.FIX_APPLIED] = Move.FIX_APPLIED
     text: Words = ""
 
 
 class FixFailed(_Move):
+    """Report that the fix failed."""
+
     kind: Literal[Move.FIX_FAILED] = Move.FIX_FAILED
     text: Words = ""
 
 
 class PostUpdate(_Move):
-    """A progress update. `status` may move the incident along; `next_in` promises the next one (None: the cadence)."""
+    """Post a progress update. `status` is the new one, if any; `next_in` promises the next one (None: the cadence)."""
 
     kind: Literal[Move.UPDATE] = Move.UPDATE
     progress: Needed
@@ -131,21 +141,21 @@ class PostUpdate(_Move):
 
 
 class Schedule(_Move):
-    """The work is planned: `when` in people's words (a sprint, the next deployment, a day)."""
+    """Schedule the work: `when` in people's words (a sprint, the next deployment, a day)."""
 
     kind: Literal[Move.SCHEDULE] = Move.SCHEDULE
     when: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class Verify(_Move):
-    """The fix was verified: what was looked at."""
+    """Verify the fix; `text` says what was checked."""
 
     kind: Literal[Move.VERIFY] = Move.VERIFY
     text: Words = ""
 
 
 class Edit(_Move):
-    """Correct what was said at the declaration; None leaves a field as it is."""
+    """Correct the facts of the declaration; None leaves a field as it is."""
 
     kind: Literal[Move.EDIT] = Move.EDIT
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
@@ -170,7 +180,7 @@ class TakeLead(_Move):
 
 
 class Answer(StrEnum):
-    """What a person says of a communication."""
+    """Answer to a communication."""
 
     APPROVED = "approved"
     PUBLISHED = "published"
@@ -178,7 +188,7 @@ class Answer(StrEnum):
 
 
 class AnswerCommunication(_Move):
-    """A communication was approved, published by hand, or is not needed. `n` is its number on the incident."""
+    """Answer a communication: approved, published by hand, or not needed. `n` is its number on the incident."""
 
     kind: Literal[Move.COMMUNICATE] = Move.COMMUNICATE
     n: int
@@ -186,19 +196,22 @@ class AnswerCommunication(_Move):
 
 
 class Reviewed(_Move):
-    """The post-incident review was held: the customers' follow-up is due, and the room may be archived."""
+    """Report the post-incident review as held: the customers' follow-up is due, and the room may be archived."""
 
     kind: Literal[Move.REVIEWED] = Move.REVIEWED
     text: Words = ""
 
 
 class ChangeSeverity(_Move):
+    """Change the severity; `policy` holds the rules of the new one."""
+
     kind: Literal[Move.SEVERITY] = Move.SEVERITY
     policy: SeverityPolicy
     why: Needed
 
     @property
     def severity(self) -> Severity:
+        """Severity to change to."""
         return self.policy.severity
 
 
@@ -220,11 +233,15 @@ class PagePeople(_Move):
 
 
 class MarkSecurity(_Move):
+    """Mark the incident as a security incident: it becomes private."""
+
     kind: Literal[Move.SECURITY] = Move.SECURITY
     why: Words = ""
 
 
 class Resolve(_Move):
+    """Resolve the incident, with the facts of the resolution notice."""
+
     kind: Literal[Move.RESOLVE] = Move.RESOLVE
     summary: Needed
     resolution: Needed
@@ -235,12 +252,14 @@ class Resolve(_Move):
 
 
 class Reopen(_Move):
+    """Reopen a closed incident: its clocks start again."""
+
     kind: Literal[Move.REOPEN] = Move.REOPEN
     why: Words = ""
 
 
 class Cancel(_Move):
-    """A false alarm, or a duplicate of another incident."""
+    """Cancel the incident: a false alarm, or a duplicate of another one."""
 
     kind: Literal[Move.CANCEL] = Move.CANCEL
     why: Words = ""
@@ -248,9 +267,9 @@ class Cancel(_Move):
 
 
 class CheckpointDue(Frozen):
-    """The alarm clock rang. Which checkpoint rang is for the log: whatever is due now fires, in order.
+    """A due checkpoint. Which one is for the log only: whatever is due now fires, in order.
 
-    `away` is from when until when no clock was watched, if that is why it comes late.
+    `away` is start and end of the outage, if that is why it comes late.
     """
 
     kind: Literal["checkpoint_due"] = "checkpoint_due"
@@ -259,7 +278,7 @@ class CheckpointDue(Frozen):
 
 
 class Delivered(Frozen):
-    """An effect went out. `channel` and `ts` say where the message stands; `face` is what a card shows."""
+    """An effect was delivered. `channel` and `ts` identify the message; `face` is the one that a card shows."""
 
     kind: Literal["delivered"] = "delivered"
     effect: str
@@ -270,13 +289,15 @@ class Delivered(Frozen):
 
 
 class RoomOpened(Frozen):
+    """The war room was opened."""
+
     kind: Literal["room_opened"] = "room_opened"
     effect: str
     room: Room
 
 
 class PersonRefused(Frozen):
-    """A page cannot reach its person (left, deactivated, cannot be messaged): climb at once."""
+    """A page cannot reach its person (left, deactivated, cannot be messaged): escalate at once."""
 
     kind: Literal["person_refused"] = "person_refused"
     effect: str
@@ -284,9 +305,9 @@ class PersonRefused(Frozen):
 
 
 class Dropped(Frozen):
-    """An effect will not happen, for good (an optional feature that the workspace lacks, an archived room).
+    """An effect was dropped for good (an optional feature that the workspace lacks, an archived room).
 
-    `gone` is the channel, when that is what is no longer there.
+    `gone` is the channel, if it no longer exists.
     """
 
     kind: Literal["dropped"] = "dropped"
@@ -305,7 +326,7 @@ class Linked(Frozen):
 
 
 class PageGathered(Frozen):
-    """Another incident's page to this person was held up too: it stands in the thread of this one (`effect`)."""
+    """Another incident's page to this person was delayed too: it was posted in the thread of this one (`effect`)."""
 
     kind: Literal["page_gathered"] = "page_gathered"
     effect: str
@@ -313,7 +334,7 @@ class PageGathered(Frozen):
 
 
 class Trouble(Frozen):
-    """An effect is refused because of us (token, scope, archived channel): it is retried, and people see it."""
+    """An effect was refused because of us (token, scope, archived channel): it is retried, and people see it."""
 
     kind: Literal["trouble"] = "trouble"
     effect: str

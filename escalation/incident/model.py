@@ -1,4 +1,4 @@
-"""What an incident is: its facts, pages, waiting checkpoints, pending effects and timeline, as one frozen value.
+"""State of an incident: facts, pages, waiting checkpoints, pending effects and timeline, as one frozen value.
 
 Times are aware UTC datetimes. People are Slack member ids (or a key of the configuration while nobody could be found).
 """
@@ -16,7 +16,7 @@ from escalation.values import Frozen, PersonId
 
 
 class Status(StrEnum):
-    """Where the work stands. Acknowledged is a fact beside it, not a status."""
+    """Status of the work. Acknowledged is a fact beside it, not a status."""
 
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
@@ -27,11 +27,12 @@ class Status(StrEnum):
 
     @property
     def closed(self) -> bool:
+        """True if resolved or cancelled."""
         return self in (Status.RESOLVED, Status.CANCELLED)
 
 
 class Detection(StrEnum):
-    """How it was noticed, in the words of the first policy's flowchart."""
+    """Source of the detection, in the words of the first policy's flowchart."""
 
     MONITORING = "monitoring alert"
     USER_REPORT = "user report"
@@ -40,7 +41,7 @@ class Detection(StrEnum):
 
 
 class Facts(Frozen):
-    """What was said about the incident when it was declared (or corrected since)."""
+    """Facts of the declaration, as corrected since."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
     impact: str = ""
@@ -55,11 +56,12 @@ class Facts(Frozen):
     source_link: str = ""
 
     def said(self, what: Said) -> bool:
+        """True if that was said of the incident."""
         return bool(getattr(self, what))
 
 
 class Signed(Frozen):
-    """A fact with who stated it and when."""
+    """A fact, with who stated it and when."""
 
     by: PersonId
     at: datetime
@@ -67,7 +69,7 @@ class Signed(Frozen):
 
 
 class PageState(StrEnum):
-    """`replaced`: a newer page to the same person took over."""
+    """State of a page. `replaced`: a newer page to the same person took over."""
 
     OPEN = "open"
     ANSWERED = "answered"
@@ -79,10 +81,10 @@ MAX_ALSO = 30  # each is a change to the incident, and hundreds may come at once
 
 
 class Page(Frozen):
-    """One call for one person. `tier` 0 is a page by name; `rung` names the tier as it was called at the paging.
+    """A page to one person. `tier` 0 is a page by name; `rung` is the tier's name at the time of the page.
 
-    `sent` counts the first sending and its repeats. `also` names other incidents whose pages to this person an outage
-    held up too: those stand in the thread of this one. After MOST_ALSO no more are listed.
+    `sent` counts the first send and its repeats. `also` names other incidents whose pages to this person an outage
+    delayed too: those are in the thread of this one. After MAX_ALSO no more are listed.
     """
 
     n: int
@@ -98,7 +100,7 @@ class Page(Frozen):
 
 
 class CheckpointKind(StrEnum):
-    """`policy` and `communication`: planned by the policy; the others follow from what happens."""
+    """Kind of a checkpoint. `policy` and `communication`: planned by the policy; the others follow from events."""
 
     POLICY = "policy"
     COMMUNICATION = "communication"
@@ -112,10 +114,10 @@ class CheckpointKind(StrEnum):
 
 
 class Checkpoint(Frozen):
-    """A checkpoint that still waits.
+    """A waiting checkpoint.
 
     `about` names the planned checkpoint (policy) or communication, or holds a number: the page's (repeat, fallback),
-    the owed communication's (owed), the phase's (phase), the update's that promised this one (update).
+    the due communication's (owed), the phase's (phase), the update's that promised this one (update).
     """
 
     id: str
@@ -125,7 +127,7 @@ class Checkpoint(Frozen):
 
 
 class EntryKind(StrEnum):
-    """What a line of the timeline tells."""
+    """Kind of a timeline entry."""
 
     DECLARED = "declared"
     PAGED = "paged"
@@ -173,7 +175,7 @@ class EntryKind(StrEnum):
 
 
 class Entry(Frozen):
-    """One line of the timeline. `by` is empty when Tocsin acted; `why` is the reason that goes into the message."""
+    """A timeline entry. `by` is empty when Tocsin acted; `why` is the reason that goes into the message."""
 
     n: int
     at: datetime
@@ -186,7 +188,7 @@ class Entry(Frozen):
 
 
 class CopyKind(StrEnum):
-    """Where a card stands: incidents channel, war room, somebody's direct messages."""
+    """Place of a card: incidents channel, war room, somebody's direct messages."""
 
     CHANNEL = "channel"
     ROOM = "room"
@@ -194,7 +196,7 @@ class CopyKind(StrEnum):
 
 
 class Copy(Frozen):
-    """A card that was posted: where, and which face of the incident it shows. A `final` one is refreshed no more."""
+    """A posted card: where, and which face of the incident it shows. A `final` one is not updated any more."""
 
     id: str
     kind: CopyKind
@@ -208,7 +210,7 @@ class Copy(Frozen):
 
 
 class Room(Frozen):
-    """The war room. `lost` once it was archived or deleted under us: archived rooms are final."""
+    """The war room. `lost` once somebody archived or deleted it: archived rooms are final."""
 
     channel: str
     name: str
@@ -217,7 +219,7 @@ class Room(Frozen):
 
 
 class Resolution(Frozen):
-    """The resolution notice's facts."""
+    """Facts of the resolution notice."""
 
     by: PersonId
     at: datetime
@@ -230,7 +232,7 @@ class Resolution(Frozen):
 
 
 class Stage(StrEnum):
-    """Which word of a communication this is."""
+    """Stage of a communication."""
 
     FIRST = "first"
     UPDATE = "update"
@@ -239,7 +241,7 @@ class Stage(StrEnum):
 
 
 class OwedState(StrEnum):
-    """`waiting`: for a person's approval. `replaced`: a newer word of the same communication took its place."""
+    """State of a due communication. `waiting`: for approval. `replaced`: a later stage took its place."""
 
     WAITING = "waiting"
     OWED = "owed"
@@ -249,10 +251,10 @@ class OwedState(StrEnum):
 
 
 class OwedCommunication(Frozen):
-    """A word that somebody outside the response is owed: by which plan, through what, by when.
+    """A communication due to people outside the response: by which plan, through what, by when.
 
-    The plan is kept whole: a severity that was changed since may not have it. `entry` is the line of the timeline that
-    holds what is to be said. What goes through Slack alone is done as soon as it is decided: delivery sees to it.
+    The plan is kept whole: a severity that was changed since may not have it. `entry` is the timeline entry that holds
+    the words. One that goes through Slack alone is done as soon as it is decided: delivery sees to it.
     """
 
     n: int
@@ -266,7 +268,7 @@ class OwedCommunication(Frozen):
 
 
 class Lead(StrEnum):
-    """The roles of the response that one person at a time holds."""
+    """Roles of the response that one person at a time holds."""
 
     COMMANDER = "commander"
     COMMUNICATIONS = "communications"
@@ -276,17 +278,17 @@ class Lead(StrEnum):
 STATE_VERSION = 3
 
 
-def _handed(policy: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """None stands for the policy that whoever reads a stored document knows already."""
+def _known_policy(policy: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Validate the policy; None stands for the one in the context: `migrations.read` parses it apart."""
     return info.context["policy"] if policy is None and info.context else read(policy)
 
 
 class Incident(Frozen):
-    """All there is to know. `face` counts the changes a reader can see; `stamp` tells one commit from another.
+    """An incident. `face` counts the changes that readers can see; `stamp` tells one commit from another.
 
-    `clock_from` is when the policy's clocks started, `sla_from` from when people are promised (a raised severity moves
-    the first alone). `offers` are handovers that wait for an answer. `linked` are incidents at the same time, and
-    `coordinated_in` is the one whose room is for all of them.
+    `clock_from` is when the policy's clocks started, `sla_from` when the promised times started (a raised severity
+    moves the first alone). `offers` are roles offered and not accepted yet. `linked` are incidents at the same time,
+    and `coordinated_in` is the one whose room is for all of them.
     """
 
     version: int = STATE_VERSION
@@ -294,7 +296,7 @@ class Incident(Frozen):
     stamp: str = ""
     face: int = 1
     severity: Severity
-    policy: Annotated[SeverityPolicy, WrapValidator(_handed)]
+    policy: Annotated[SeverityPolicy, WrapValidator(_known_policy)]
     speed: float = Field(default=1.0, gt=0)
     meeting_url: str = ""
     calendar: Calendar = Calendar()
@@ -344,32 +346,35 @@ class Incident(Frozen):
 
     @property
     def private(self) -> bool:
-        """A security incident is seen by its members only."""
+        """True for a security incident: only its members see it."""
         return self.facts.security
 
     @property
     def open(self) -> bool:
+        """True until it is resolved or cancelled."""
         return not self.status.closed
 
     def scaled(self, length: timedelta) -> timedelta:
-        """A distance of the policy on this incident's clock: at speed 60, fifteen minutes take fifteen seconds."""
+        """Scale a duration of the policy to this incident's speed: at 60, fifteen minutes take fifteen seconds."""
         return length / self.speed
 
     def after(self, start: datetime, wait: Wait) -> datetime:
-        """When a wait that began at `start` is over: business time first, then the distance is scaled."""
+        """Return the end of a wait that began at `start`: business time first, then scaled."""
         return start + self.scaled(self.calendar.after(start, wait) - start)
 
     @property
     def acknowledge_by(self) -> datetime:
+        """Time by which it should be acknowledged."""
         return self.after(self.sla_from, self.policy.acknowledge_within)
 
     @property
     def resolve_by(self) -> datetime:
+        """Time by which it should be resolved."""
         return self.after(self.sla_from, self.policy.resolve_within)
 
     @property
     def review_by(self) -> datetime | None:
-        """By when the post-incident review is due; None when the policy asks for none (or it is not resolved)."""
+        """Due time of the post-incident review; None when the policy asks for none (or it is not resolved)."""
         rule, done = self.policy.review, self.resolution
         if rule is None or done is None or not self._asks_for_review(rule, done.at):
             return None
@@ -381,40 +386,43 @@ class Incident(Frozen):
         return rule.always or lasted or harmed
 
     def entry(self, n: int) -> Entry:
-        """Timeline entries are numbered from 1 without gaps."""
+        """Return a timeline entry; they are numbered from 1 without gaps."""
         return self.timeline[n - 1]
 
     def page(self, n: int) -> Page:
-        """Pages are numbered from 1 without gaps."""
+        """Return a page; they are numbered from 1 without gaps."""
         return self.pages[n - 1]
 
     def effect(self, effect_id: str) -> Effect | None:
-        """A pending effect, or None when it was carried out (or never was)."""
+        """Return a pending effect; None when it was carried out (or is unknown)."""
         return next((e for e in self.effects if e.id == effect_id), None)
 
     def copy_of(self, copy_id: str) -> Copy | None:
+        """Return a posted card by its id; None when it is unknown."""
         return next((c for c in self.copies if c.id == copy_id), None)
 
     def card(self) -> Copy | None:
-        """The card whose thread tells the story: in the incidents channel, or in the private room."""
+        """Return the card with the incident's thread: in the incidents channel, or in the private room."""
         kind = CopyKind.ROOM if self.private else CopyKind.CHANNEL
         return next((c for c in self.copies if c.kind is kind and not c.redacted), None)
 
     def owed(self, n: int) -> OwedCommunication:
-        """Communications are numbered from 1 without gaps."""
+        """Return a due communication; they are numbered from 1 without gaps."""
         return self.communications[n - 1]
 
     def page_to_send(self, effect: PagePerson) -> Page | None:
-        """The page of an effect, while it still has to go out: unanswered, and no repeat of it was sent."""
+        """Return the page of an effect if it still has to be sent: unanswered, and no repeat of it was sent."""
         page = self.page(effect.page) if self.open else None
         return page if page and page.state is PageState.OPEN and effect.nth >= page.sent else None
 
     def open_page_of(self, person: PersonId) -> Page | None:
+        """Return somebody's latest unanswered page, or None."""
         return next((p for p in reversed(self.pages) if p.person == person and p.state is PageState.OPEN), None)
 
     def people(self) -> frozenset[PersonId]:
-        """Everybody who has to do with it: paged, assigned, or its reporter."""
+        """Return everybody involved: paged, assigned, or its reporter."""
         return frozenset({p.person for p in self.pages} | set(self.assigned) | {self.reporter})
 
     def latest(self, kind: EntryKind) -> Entry | None:
+        """Return the latest timeline entry of a kind, or None."""
         return next((e for e in reversed(self.timeline) if e.kind is kind), None)

@@ -1,4 +1,4 @@
-"""Who may do what. Pure: the kind of person, the roster and the membership of a room are handed in."""
+"""Permissions. Pure: the kind of person, the roster and the membership of a room are handed in."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,7 +15,7 @@ Action = Move | Literal["declare", "see"]
 
 
 class Kind(StrEnum):
-    """What somebody is to the workspace. A stranger belongs to a connected one."""
+    """Kind of workspace account. A stranger belongs to a connected workspace."""
 
     MEMBER = "member"
     GUEST = "guest"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 class Actor(Frozen):
-    """Somebody who wants something."""
+    """The requester of a move."""
 
     id: PersonId
     kind: Kind
@@ -46,14 +46,14 @@ def check(
     permissions: Mapping[str, tuple[str, ...]],
     in_room: bool,
 ) -> None:
-    """Raise Refused, with words for the actor, unless they may do this.
+    """Check that the actor may do this; raises Refused with words for them.
 
-    `permissions` maps a deed to the roles that may do it, by the configuration; a deed it does not name is free to
-    every full member. `in_room` says whether the actor is a member of the incident's private room.
+    `permissions` maps an action to the roles that may do it, by the configuration; an action it does not name is open
+    to every full member. `in_room`: the actor is a member of the incident's private room.
     """
     if actor.kind is not Kind.MEMBER:
         raise Refused(OUTSIDE[actor.kind])
-    if incident and not sees(actor.id, incident, in_room):
+    if incident and not can_see(actor.id, incident, in_room):
         raise Refused(HIDDEN)
     roles = permissions.get(str(what))
     if roles is None:
@@ -64,8 +64,8 @@ def check(
         raise Refused((f"Only the {named} may do that here. Now that is ", *people(allowed), "."))
 
 
-def sees(person: PersonId, incident: Incident, in_room: bool) -> bool:
-    """Whether somebody may know of an incident. Until a private room is open, those to be invited count as in it."""
+def can_see(person: PersonId, incident: Incident, in_room: bool) -> bool:
+    """True if somebody may see an incident. Until a private room is open, those to be invited count as in it."""
     if not incident.private or in_room or any(p.person == person for p in incident.pages):
         return True
     return incident.room is None and person in incident.people()

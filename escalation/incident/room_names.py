@@ -1,4 +1,4 @@
-"""Names that an incident gives to things in Slack: its war room and that room's topic."""
+"""Names and topics of war rooms in Slack."""
 
 import re
 import unicodedata
@@ -9,9 +9,9 @@ ROOM_NAME_LIMIT = 80  # https://docs.slack.dev/reference/methods/conversations.c
 
 
 def room_name(incident: Incident, private: bool) -> str:
-    """`inc-20241218-001-checkout-is-down`: date, the day's number and the title, in the letters that Slack allows.
+    """Return the war room's name, in the letters that Slack allows: `inc-20241218-001-checkout-is-down`.
 
-    The number makes the name this incident's own; a second room of one incident says so, and a drill's that it is one.
+    The id makes the name unique; a second room of one incident has its number in it, and a drill's begins with `drill`.
     """
     stem = f"drill-{incident.id.lower()}" if incident.drill else incident.id.lower()
     if private:
@@ -24,11 +24,11 @@ def room_name(incident: Incident, private: bool) -> str:
 
 
 def former_room_name(incident: Incident) -> str:
-    """What the public room of a security incident is called from then on: its name held the title."""
+    """Return the new name for the public room of what became a security incident: the old one held the title."""
     return f"{incident.id.lower()}-moved"
 
 
 def topic(incident: Incident) -> str:
-    """What the room's topic says, plain text; the medium escapes it and cuts it to its limit."""
+    """Return the room's topic in plain text; the medium escapes it and cuts it to its limit."""
     drill = "🧪 DRILL | " if incident.drill else ""
     return f"{drill}{incident.severity} {incident.status} | {incident.id} | {incident.facts.title}"

@@ -1,4 +1,4 @@
-"""The backlog behind a ticket: incidents that a team works off, and where each of them stands."""
+"""Tickets: incidents in a team's backlog, and the state of each."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -7,7 +7,7 @@ from escalation.incident.model import Incident, Status
 
 
 class TicketState(StrEnum):
-    """From first to last."""
+    """State of a ticket, from first to last."""
 
     OPEN = "open"
     SCHEDULED = "scheduled"
@@ -17,7 +17,7 @@ class TicketState(StrEnum):
 
 
 def ticket_state(incident: Incident) -> TicketState:
-    """Where a ticket stands: it follows from what was said of its incident."""
+    """Derive a ticket's state from its incident."""
     if incident.status.closed:
         return TicketState.CLOSED
     if incident.status is Status.MONITORING:
@@ -26,7 +26,7 @@ def ticket_state(incident: Incident) -> TicketState:
 
 
 def backlog(incidents: Iterable[Incident], team: str = "") -> tuple[Incident, ...]:
-    """Those that are tickets, of one team or of all: by team, then by state, the oldest first."""
+    """Return the tickets among incidents, of one team or of all: by team, then by state, the oldest first."""
     order = list(TicketState)
     tickets = (i for i in incidents if i.policy.ticket and team in ("", i.team))
     return tuple(sorted(tickets, key=lambda i: (i.team, order.index(ticket_state(i)), i.declared_at)))
