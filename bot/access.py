@@ -111,7 +111,7 @@ class Access:
         return await self.run(self.deps.store.of_room, channel)
 
     async def open_incidents(self, requester: Requester) -> tuple[Incident, ...]:
-        """List the open incidents that a requester may see, newest first; of many, the MOST_LISTED most severe."""
+        """List the open incidents that a requester may see, newest first; of many, the MAX_LISTED most severe."""
         await self.admit("see", requester)
         return await self.visible_to(requester, await self.run(self.deps.store.open_incidents, MAX_LISTED))
 

@@ -1,7 +1,6 @@
-"""The exact future of an incident that has not happened: declare() and decide() under a clock that jumps from alarm
-to alarm. It has no rule of its own but where to stop.
+"""Simulation of an incident: declare() and decide() under a clock that jumps from one due time to the next.
 
-What is sent counts as arrived at once, so that nobody's reply and no failure is in it.
+It has no rules of its own but where to stop. Effects count as delivered at once: there are no replies and no failures.
 """
 
 from collections import defaultdict
@@ -42,7 +41,7 @@ from escalation.values import PersonId
 
 DIRECT = "direct message"
 _PAGES = (EntryKind.PAGED, EntryKind.REPEATED)
-# What a fired checkpoint does is told right after it, and is prevented by what would have prevented the checkpoint.
+# Consequences of a checkpoint follow it on the timeline, and are prevented by what would have prevented it.
 _CONSEQUENCES = (EntryKind.PAGED, EntryKind.NOTIFIED, EntryKind.SKIPPED, EntryKind.NOBODY_LEFT)
 _PREVENTED_BY = {
     EntryKind.REPEATED: ("answered",),
@@ -55,7 +54,7 @@ _PREVENTED_BY = {
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that happens `after` so long. `people` are paged, told or asked; `places` are where it is written.
+    """Row of a simulation, `after` so long. `people` are paged, told or asked; `places` are where it is posted.
 
     `unless` are the facts that would have prevented it; an incident that is closed prevents everything.
     """
@@ -71,14 +70,14 @@ class Row:
     by: PersonId = ""
 
     def whom(self) -> Line:
-        """Who did it, when people did; else whom it reaches: people, or whoever reads those places."""
+        """Return who did it, when people did; else whom it reaches: people, or the readers of those places."""
         if self.by:
             return ("by ", Person(self.by))
         return people(self.people) if self.people else (", ".join(self.places),)
 
 
 def rows(incident: Incident, caused: Iterable[Effect]) -> tuple[Row, ...]:
-    """The timeline of an incident, with all effects that it ever caused."""
+    """Build the rows of an incident's timeline, with all effects that it ever had."""
     places = _places(caused := tuple(caused))
     return tuple(
         Row(
@@ -87,41 +86,41 @@ def rows(incident: Incident, caused: Iterable[Effect]) -> tuple[Row, ...]:
             kind=entry.kind,
             what=_what(incident, entry),
             people=_invited(entry, caused) if entry.kind is EntryKind.ROOM_OPENED else entry.people,
-            places=tuple(dict.fromkeys((*_ways(entry, caused), *places[entry.n]))),
+            places=tuple(dict.fromkeys((*_page_channels(entry, caused), *places[entry.n]))),
             why=entry.why,
             unless=unless,
             by=entry.by,
         )
-        for entry, unless in _with_what_prevents(incident)
+        for entry, unless in _with_preventers(incident)
     )
 
 
-def comes_again(incident: Incident, kinds: Collection[CheckpointKind]) -> tuple[str, ...]:
-    """What the checkpoints of these kinds do again and again, for as long as nobody acts."""
-    policy, found = incident.policy, list[str]()
+def endless_reminders(incident: Incident, kinds: Collection[CheckpointKind]) -> tuple[str, ...]:
+    """Describe the reminders that checkpoints of these kinds repeat for as long as nobody acts."""
+    policy, reminders = incident.policy, list[str]()
     if CheckpointKind.UPDATE in kinds and policy.updates:
         every, silence = policy.updates.every.spoken(), spoken_duration(policy.updates.silence)
-        found.append(f"a progress update is asked for every {every}, and the commander told {silence} later")
+        reminders.append(f"a progress update is asked for every {every}, and the commander told {silence} later")
     if CheckpointKind.MONITORING in kinds:
-        found.append(f"whether the fix held is asked every {spoken_duration(policy.monitor_for)}")
-    return tuple(found)
+        reminders.append(f"whether the fix held is asked every {spoken_duration(policy.monitor_for)}")
+    return tuple(reminders)
 
 
 def _places(caused: Iterable[Effect]) -> defaultdict[int, list[str]]:
-    """Entry -> where it is told."""
-    found = defaultdict[int, list[str]](list)
+    """Return, by timeline entry, the places where it is posted."""
+    places = defaultdict[int, list[str]](list)
     for effect in caused:
         if isinstance(effect, Say):
-            found[effect.entry].append(effect.place)
+            places[effect.entry].append(effect.place)
         elif isinstance(effect, Tell):
-            found[effect.entry].append(DIRECT)
+            places[effect.entry].append(DIRECT)
         elif isinstance(effect, MailOut):
-            found[effect.entry].append(Means.MAIL)
-    return found
+            places[effect.entry].append(Means.MAIL)
+    return places
 
 
-def _ways(entry: Entry, caused: Iterable[Effect]) -> tuple[str, ...]:
-    """How a page reaches its people."""
+def _page_channels(entry: Entry, caused: Iterable[Effect]) -> tuple[str, ...]:
+    """Return the channels by which a page reaches its people."""
     if entry.kind not in _PAGES:
         return ()
     return (DIRECT, *(e.via for e in caused if isinstance(e, PageBy | Alert) and e.at == entry.at))
@@ -132,7 +131,7 @@ def _invited(entry: Entry, caused: Iterable[Effect]) -> tuple[PersonId, ...]:
     return tuple(dict.fromkeys(made))
 
 
-def _with_what_prevents(incident: Incident) -> Iterator[tuple[Entry, tuple[str, ...]]]:
+def _with_preventers(incident: Incident) -> Iterator[tuple[Entry, tuple[str, ...]]]:
     fired, at = tuple[str, ...](), incident.declared_at
     for entry in incident.timeline:
         if entry.kind is EntryKind.CHECKPOINT:
@@ -155,8 +154,8 @@ def _prevented_by(incident: Incident, entry: Entry) -> tuple[str, ...]:
 
 
 def _what(incident: Incident, entry: Entry) -> str:
-    told = _WHAT.get(entry.kind)
-    return told(incident, entry) if told else entry.kind.replace("_", " ")
+    describe = _WHAT.get(entry.kind)
+    return describe(incident, entry) if describe else entry.kind.replace("_", " ")
 
 
 def _paged(incident: Incident, entry: Entry) -> str:
@@ -214,7 +213,7 @@ ENDLESS = (CheckpointKind.UPDATE, CheckpointKind.SILENCE, CheckpointKind.MONITOR
 
 
 class Step(StrEnum):
-    """What people do in a simulation; in this order when it is at one instant."""
+    """A step of people in a simulation; in this order at one instant."""
 
     ACK = "ack"
     ROOT_CAUSE = "root-cause"
@@ -237,9 +236,9 @@ _MOVES: dict[Step, Callable[[PersonId], MoveEvent]] = {
 
 @dataclass(frozen=True)
 class Simulation:
-    """What happens from the declaration until `ends` (inclusive), and what is still ahead then.
+    """Result of a simulation from the declaration until `ends` (inclusive), and what is upcoming then.
 
-    `cycle` says that only reminders are ahead, which come again and again.
+    `cycle`: only reminders are upcoming, which repeat for ever.
     """
 
     incident: Incident
@@ -260,8 +259,8 @@ def simulate(
 ) -> Simulation:
     """Run an incident from its declaration at `start` for `until` so long.
 
-    None: until nothing is ahead, or only what comes again and again (then once round), or for LONGEST.
-    The roster is asked at each instant. Raises Refused when a step is not possible at its time, or is too late.
+    None: until nothing is upcoming, or only what repeats for ever (then once), or for LONGEST.
+    The roster is resolved at each instant. Raises Refused when a step is not possible at its time, or is too late.
     """
     limit = _limit(script, until)
     event = Declare(by=by, facts=facts, terms=terms)
@@ -290,17 +289,17 @@ def _in_order(script: Script, start: datetime) -> list[tuple[datetime, Step]]:
 
 
 class _Run:
-    """An incident under way. Whoever acts at the instant at which something is due comes first."""
+    """A running simulation. A step at the instant of a due checkpoint comes first."""
 
-    def __init__(self, born: Incident, now: datetime, roster_at: RosterAt) -> None:
-        self.incident = born
+    def __init__(self, incident: Incident, now: datetime, roster_at: RosterAt) -> None:
+        self.incident = incident
         self.now = now
         self.caused: list[Effect] = []
         self._roster_at = roster_at
         self._carry_out()
 
     def play(self, steps: list[tuple[datetime, Step]], limit: datetime, *, endlessly: bool) -> bool:
-        """Until nothing is ahead before the limit; True when it stopped because the rest only comes again."""
+        """Run until nothing is due before the limit; True when it stopped because the rest only repeats."""
         seen: set[CheckpointKind] = set()
         while True:
             waiting = running(self.incident)
@@ -309,14 +308,14 @@ class _Run:
                 self._act(*steps.pop(0))
             elif alarm is None or alarm.due > limit:
                 return False
-            elif not endlessly and not steps and _only_again(waiting) and alarm.kind in seen:
+            elif not endlessly and not steps and _only_endless(waiting) and alarm.kind in seen:
                 return True
             else:
-                seen |= {alarm.kind} if not steps and _only_again(waiting) else set()
+                seen |= {alarm.kind} if not steps and _only_endless(waiting) else set()
                 self._decide(CheckpointDue(checkpoint=alarm.id), max(alarm.due, self.now))
 
     def _act(self, at: datetime, step: Step) -> None:
-        by = _acting(self.incident, self._roster_at(at))
+        by = _actor(self.incident, self._roster_at(at))
         try:
             self._decide(_MOVES[step](by), at)
         except Refused as refused:
@@ -329,7 +328,7 @@ class _Run:
         self._carry_out()
 
     def _carry_out(self) -> None:
-        """Everything goes out at once. Only a room tells the incident something that decides what happens later."""
+        """Deliver all effects at once. Only an opened room is reported back: later decisions depend on it."""
         made = self.incident.effects
         self.caused += made
         for effect in made:
@@ -340,12 +339,12 @@ class _Run:
         self.incident = self.incident.model_copy(update={"effects": ()})
 
 
-def _only_again(waiting: Iterable[Checkpoint]) -> bool:
+def _only_endless(waiting: Iterable[Checkpoint]) -> bool:
     return all(c.kind in ENDLESS for c in waiting)
 
 
-def _acting(incident: Incident, roster: Roster) -> PersonId:
-    """Who does something now: whoever leads it by then, else the first who was paged and did not answer."""
+def _actor(incident: Incident, roster: Roster) -> PersonId:
+    """Return who acts now: the commander once acknowledged, else the first who was paged and did not answer."""
     paged = (p.person for p in incident.pages if p.state is PageState.OPEN)
     leads = commander(incident, roster)
     if incident.acknowledgement and leads:
@@ -354,7 +353,7 @@ def _acting(incident: Incident, roster: Roster) -> PersonId:
 
 
 def simulated_facts(service: str, said: Collection[str]) -> Facts:
-    """What is known of an incident that nobody declared; `said` are values of policy.Said."""
+    """Return the facts of a simulated incident; `said` are values of policy.Said."""
     return Facts(title="Simulated incident", service=service, **{what: what in said for what in Said})
 
 
@@ -364,10 +363,10 @@ def simulate_for(
     facts: Facts,
     start: datetime,
     directory: Directory,
-    duty: OncallState,
+    state: OncallState,
     script: Script,
     until: timedelta | None,
 ) -> Simulation:
     """Simulate an incident of a company, with whoever will be on call at each instant. Raises Refused as simulate()."""
     terms = terms_for(company, policy, facts, start)
-    return simulate(terms, facts, REPORTER, start, lambda at: roster(company, directory, at, duty), script, until)
+    return simulate(terms, facts, REPORTER, start, lambda at: roster(company, directory, at, state), script, until)

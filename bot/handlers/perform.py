@@ -12,7 +12,7 @@ from bot.render.blockkit import Message
 from bot.render.form_state import FormState
 from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move
-from escalation.engine.state_machine import leads_to
+from escalation.engine.state_machine import status_after
 from escalation.engine.upcoming import Upcoming
 from escalation.errors import Refused
 from escalation.incident.events import Cancel, Move, MoveEvent, PostUpdate
@@ -78,7 +78,7 @@ class Perform:
         """
         incident = await self._access.incident(incident_id)
         await self._access.admit(move, requester, incident)
-        leads_to(incident, move)
+        status_after(incident, move)
         state = FormState(response_url=reply.response_url if answer else "")
         view = move_modal(move, await self._context(move, requester, incident, typed), state)
         await open_modal(self._access.client, body, view, reply)

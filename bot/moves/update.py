@@ -6,7 +6,7 @@ from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
 from bot.render.inputs import Choice, select, text_field
-from escalation.engine.state_machine import statuses_ahead
+from escalation.engine.state_machine import reachable_statuses
 from escalation.incident.events import MoveEvent, PostUpdate
 from escalation.incident.model import Incident, Status
 from escalation.times import parse_duration, spoken_duration
@@ -18,7 +18,7 @@ INTERVALS = ("15m", "30m", "1h", "2h", "4h", "8h", "24h")
 def update_blocks(context: FormContext) -> list[Block]:
     """Blocks of the update form; without public wording for a private incident."""
     incident = context.incident
-    statuses = [Choice(s.value, s.value.capitalize()) for s in statuses_ahead(incident.status)]
+    statuses = [Choice(s.value, s.value.capitalize()) for s in reachable_statuses(incident.status)]
     return [
         select("status", "Status", statuses, initial=incident.status),
         text_field("progress", "Progress", placeholder="What happened since the last update?"),

@@ -12,7 +12,7 @@ from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import EntryKind, Facts
 from escalation.oncall.schedule import OncallState
-from escalation.simulation import Row, Simulation, Step, comes_again, simulate_for, simulated_facts
+from escalation.simulation import Row, Simulation, Step, endless_reminders, simulate_for, simulated_facts
 from escalation.text import Line, Strong, Time, line, text
 from escalation.times import format_duration, local_instant, parse_duration
 
@@ -123,7 +123,7 @@ def _footer(simulation: Simulation) -> Line:
     if not simulation.ahead:
         return ("Nothing more is ahead.",)
     if simulation.cycle:
-        again = "; ".join(comes_again(simulation.incident, {u.kind for u in simulation.ahead}))
+        again = "; ".join(endless_reminders(simulation.incident, {u.kind for u in simulation.ahead}))
         return (f"And so on, until somebody acts: {again}.",)
     next_one = simulation.ahead[0]
     return line("Next after that, at ", Time(next_one.due, clock=False), f": {next_one.why}.")

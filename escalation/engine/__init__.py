@@ -1,1 +1,1 @@
-"""The state machine: from an incident and an event to the next incident and its effects."""
+"""Decisions: from an incident and an event to the next incident and its effects. Pure."""

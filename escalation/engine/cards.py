@@ -1,4 +1,4 @@
-"""Copies of an incident's card: brought up to date at each change, finalised, forgotten with a lost room."""
+"""Posted cards of an incident: updated at each change, finalised, dropped with a lost room."""
 
 from escalation.engine.change import Change
 from escalation.incident.effects import Refresh
@@ -6,12 +6,12 @@ from escalation.incident.model import Copy, CopyKind
 
 
 def refresh(change: Change, copy_id: str) -> None:
-    """Bring one copy up to date."""
+    """Refresh one posted card."""
     change.replace_effect(Refresh(id=_refresh_id(copy_id), at=change.now, copy_id=copy_id, face=change.incident.face))
 
 
 def refresh_all(change: Change) -> None:
-    """If readers can see a difference, every living copy is brought up to date."""
+    """Refresh every card that is not final, if readers can see a difference."""
     if change.incident.face != change.before.face:
         for copy in change.incident.copies:
             if not copy.final:
@@ -19,16 +19,16 @@ def refresh_all(change: Change) -> None:
 
 
 def posted(change: Change, copy: Copy) -> None:
-    """A copy stands somewhere now; one that shows an older face follows at once."""
+    """Record a posted card; refresh it at once if it shows an older face."""
     change.set(copies=(*change.incident.copies, copy))
     if copy.face < change.incident.face:
         refresh(change, copy.id)
 
 
 def finalise(change: Change, *copy_ids: str, redact: bool = False) -> None:
-    """These copies are brought up to date once more, without buttons, and then left alone.
+    """Refresh these cards once more, without buttons, and then never again.
 
-    A refresh that is on its way may still have the buttons: the last goes out after it, under a name of its own.
+    A refresh on its way may still have the buttons: the last one goes out after it, under an id of its own.
     """
     kept = tuple(
         c.model_copy(update={"final": True, "redacted": redact or c.redacted}) if c.id in copy_ids else c
@@ -47,13 +47,13 @@ def finalise(change: Change, *copy_ids: str, redact: bool = False) -> None:
 
 
 def redact_public(change: Change) -> None:
-    """What all could read says from now on only that the matter moved."""
+    """Redact the public cards: they only say that the matter moved."""
     public = (c.id for c in change.incident.copies if c.kind is not CopyKind.DIRECT and not c.redacted)
     finalise(change, *public, redact=True)
 
 
 def forget_room(change: Change) -> None:
-    """The war room is lost, and its card with it."""
+    """Drop the card of a lost war room, with its refreshes."""
     incident = change.incident
     gone = {c.id for c in incident.copies if c.kind is CopyKind.ROOM}
     change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in gone))

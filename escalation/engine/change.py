@@ -1,4 +1,4 @@
-"""The working copy of one decision: it gathers what an event changes, notes and causes."""
+"""Working copy of one decision: collects changed fields, timeline entries, effects and checkpoints."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from escalation.values import PersonId
 
 
 class Change:
-    """What one event does to one incident at one instant."""
+    """Changes of one event to one incident at one instant."""
 
     def __init__(self, incident: Incident, now: datetime, roster: Roster) -> None:
         self.before = incident
@@ -24,25 +24,25 @@ class Change:
         """Replace fields of the incident."""
         self.incident = self.incident.model_copy(update=fields)
 
-    def seen(self) -> None:
-        """Something that a reader can see has changed: the incident turns to its next face, and the cards follow."""
+    def advance_face(self) -> None:
+        """Advance the incident's face: readers can see a change, and the cards are refreshed."""
         self.set(face=self.before.face + 1)
 
     def note(self, kind: EntryKind, **fields: Any) -> Entry:
-        """Write a line of the timeline."""
+        """Add a timeline entry."""
         entry = Entry(n=len(self.incident.timeline) + 1, at=self.now, kind=kind, **fields)
         self.set(timeline=(*self.incident.timeline, entry), face=self.before.face + 1)
         return entry
 
     def number(self) -> int:
-        """A number that this incident never used before."""
+        """Return a number that this incident never used before."""
         self.set(made=self.incident.made + 1)
         return self.incident.made
 
     # Effects -----------------------------------------------------------------------------------------------------
 
-    def cause(self, kind: type[Any], lane: str = "", *, after: str = "", **fields: Any) -> Effect:
-        """Add an effect. Those of one lane go out in the order in which they were caused."""
+    def add_effect(self, kind: type[Any], lane: str = "", *, after: str = "", **fields: Any) -> Effect:
+        """Add an effect. Those of one lane are sent in the order in which they were added."""
         number, lanes = self.incident.made + 1, self.incident.lanes
         name = effect_id(self.incident.id, number, kind)
         effect: Effect = kind(id=name, at=self.now, after=after or lanes.get(lane, ""), **fields)
@@ -51,48 +51,48 @@ class Change:
         return effect
 
     def replace_effect(self, effect: Effect) -> None:
-        """Add an effect whose id is fixed: a newer one takes the older one's place."""
+        """Add an effect with a fixed id, in place of an older one."""
         self.set(effects=(*(e for e in self.incident.effects if e.id != effect.id), effect))
 
     def drop_effects(self, *ids: str) -> None:
-        """Nothing is left to do for these: whatever waited for them is due now, and the trouble with them is over."""
+        """Remove effects that are done or dropped: those that waited for them are ready now, and troubles end."""
         next_ = {"after": "", "at": self.now}
         left_over = (e for e in self.incident.effects if e.id not in ids)
         self.set(effects=tuple(e.model_copy(update=next_) if e.after in ids else e for e in left_over))
         left = {effect: why for effect, why in self.incident.troubles.items() if effect not in ids}
         if left != self.incident.troubles:
             self.set(troubles=left)
-            self.seen()
+            self.advance_face()
 
     def say(self, entry: Entry, *places: Place, broadcast: bool = False) -> None:
-        """Tell a timeline entry in the thread, and in the room if there is (or will be) one.
+        """Post a timeline entry in these places (the thread by default); in the room if there is (or will be) one.
 
-        The thread of a private incident is in its room: there, what is for the room is shown in both at once.
+        The thread of a private incident is in its room: an entry for the room is broadcast from it.
         """
         if self.incident.private:
             if not places or {Place.THREAD, Place.ROOM} & set(places):
                 shown = broadcast or Place.ROOM in places
-                self.cause(Say, "thread", entry=entry.n, place=Place.THREAD, broadcast=shown)
+                self.add_effect(Say, "thread", entry=entry.n, place=Place.THREAD, broadcast=shown)
             return
         for place in places or (Place.THREAD,):
             if place is Place.THREAD:
-                self.cause(Say, "thread", entry=entry.n, place=place, broadcast=broadcast)
+                self.add_effect(Say, "thread", entry=entry.n, place=place, broadcast=broadcast)
             elif place is not Place.ROOM or self.has_room():
-                self.cause(Say, place, entry=entry.n, place=place)
+                self.add_effect(Say, place, entry=entry.n, place=place)
 
     def say_everywhere(self, entry: Entry, *, broadcast: bool = False) -> None:
-        """Tell a timeline entry in the thread and in the room."""
+        """Post a timeline entry in the thread and in the room."""
         self.say(entry, Place.THREAD, Place.ROOM, broadcast=broadcast)
 
     def tell(self, entry: Entry, *people: PersonId) -> None:
-        """Tell people directly. Who is told of a private incident belongs to its room from then on."""
+        """Send a timeline entry to people directly. Those of a private incident are invited to its room."""
         for person in people:
-            self.cause(Tell, entry=entry.n, person=person)
+            self.add_effect(Tell, entry=entry.n, person=person)
             if self.incident.private and self.has_room() and person not in self.incident.people():
-                self.cause(Invite, "room", people=(person,))
+                self.add_effect(Invite, "room", people=(person,))
 
     def has_room(self) -> bool:
-        """Whether a room is open, or on its way."""
+        """True if a room is open, or being opened."""
         return bool(self.incident.room and not self.incident.room.lost) or any(
             isinstance(e, OpenRoom) and not e.withdrawn for e in self.incident.effects
         )
@@ -106,26 +106,26 @@ class Change:
         self.set(checkpoints=(*self.incident.checkpoints, checkpoint))
 
     def arm_planned(self, moment: Moment, start: datetime) -> None:
-        """Set what the policy counts from that moment; what it had set before for the same moment is replaced."""
+        """Set the policy's checkpoints that count from that moment, in place of those set before for it."""
         fresh = checkpoints.planned(self.incident, moment, start)
         ids = {c.id for c in fresh}
         self.set(checkpoints=(*(c for c in self.incident.checkpoints if c.id not in ids), *fresh))
 
     def disarm_planned(self, moment: Moment) -> None:
-        """Forget what the policy counts from that moment: it is undone."""
+        """Remove the policy's checkpoints that count from that moment: it is undone."""
         ids = {c.id for c in checkpoints.planned(self.incident, moment, self.now)}
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id not in ids))
 
     def disarm(self, *kinds: CheckpointKind) -> None:
-        """Forget every checkpoint of these kinds."""
+        """Remove every checkpoint of these kinds."""
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.kind not in kinds))
 
     def remove(self, checkpoint: Checkpoint) -> None:
-        """Forget one checkpoint."""
+        """Remove one checkpoint."""
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.id != checkpoint.id))
 
     def prune(self) -> None:
-        """Forget the checkpoints that have become moot."""
+        """Remove the checkpoints that have become moot."""
         left = tuple(c for c in self.incident.checkpoints if not checkpoints.moot(c, self.incident))
         if len(left) != len(self.incident.checkpoints):
             self.set(checkpoints=left)

@@ -1,4 +1,4 @@
-"""Which checkpoint is due when, what makes it moot, and what it will do: pure arithmetic over an incident."""
+"""Checkpoints of an incident: planned, moot, resting or due. Pure."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ PENDING = (OwedState.WAITING, OwedState.OWED)
 
 
 def planned(incident: Incident, moment: Moment, start: datetime) -> tuple[Checkpoint, ...]:
-    """What the policy sets when that moment has come: its checkpoints; with the start its communications too."""
+    """Return the policy's checkpoints that count from that moment; for the start its communications too."""
     made = [
         _planned(incident, CheckpointKind.POLICY, p, start) for p in incident.policy.checkpoints if p.since is moment
     ]
@@ -30,7 +30,7 @@ def _planned(
 
 
 def plan_of(checkpoint: Checkpoint, incident: Incident) -> PlannedCheckpoint | Communication | None:
-    """What the policy says of a checkpoint that it planned."""
+    """Return the policy's plan of a checkpoint; None for one that it did not plan."""
     match checkpoint.kind:
         case CheckpointKind.POLICY:
             return incident.policy.checkpoint(checkpoint.about)
@@ -41,13 +41,13 @@ def plan_of(checkpoint: Checkpoint, incident: Incident) -> PlannedCheckpoint | C
 
 
 def tiers_left(incident: Incident, pages: tuple[TierPage, ...]) -> tuple[int, ...]:
-    """The tiers that would really be paged now: those marked `again`, and those that never were."""
+    """Return the tiers that would really be paged now: those marked `again`, and those not paged yet."""
     return tuple(p.tier for p in pages if p.again or p.tier not in incident.tiers_paged)
 
 
 def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
-    """Whether nothing is left for it to do, for good."""
-    if checkpoint.kind is CheckpointKind.OWED:  # the end of an incident is owed to people, too
+    """True if nothing is left for it to do, for good."""
+    if checkpoint.kind is CheckpointKind.OWED:  # people are told of the end of an incident, too
         return incident.owed(int(checkpoint.about)).state not in PENDING
     if incident.status.closed:
         return True
@@ -69,7 +69,7 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
 
 
 def _taken_by_slack(incident: Incident, page_n: int) -> bool:
-    """Whether a page is out, or is none any more."""
+    """True if a page was sent, or is no longer open."""
     waits = any(isinstance(e, SendPage) and e.page == page_n for e in incident.effects)
     return not waits or incident.page(page_n).state is not PageState.OPEN
 
@@ -94,13 +94,13 @@ def _known(fact: Unless, incident: Incident) -> bool:
 
 
 def running(incident: Incident) -> tuple[Checkpoint, ...]:
-    """The checkpoints whose clocks run. The time of one that rests may pass: it fires when it wakes."""
+    """Return the checkpoints that do not rest. One that rests past its time fires as soon as it no longer rests."""
     resting = _resting(incident)
     return tuple(c for c in incident.checkpoints if (c.kind, c.about) not in resting)
 
 
 def _resting(incident: Incident) -> set[tuple[CheckpointKind, str]]:
-    """What stands still. Each plan is asked once, rather than looked up for each checkpoint."""
+    """Return the resting ones by kind and plan: each plan is examined once, not for each checkpoint."""
     policy, watched = incident.policy, incident.status is Status.MONITORING
     found = {
         (CheckpointKind.POLICY, plan.id)
@@ -111,16 +111,16 @@ def _resting(incident: Incident) -> set[tuple[CheckpointKind, str]]:
 
 
 def unsaid(plan: PlannedCheckpoint | Communication, incident: Incident) -> bool:
-    """Whether it waits for something that nobody said of the incident yet."""
+    """True if it waits for something that nobody said of the incident yet."""
     return bool(plan.only_if) and not all(incident.facts.said(what) for what in plan.only_if)
 
 
 def alarms(incident: Incident) -> dict[str, datetime]:
-    """Checkpoint id -> due time, for every alarm clock that has to be set."""
+    """Due times by checkpoint id, for every alarm that has to be set."""
     return {c.id: c.due for c in running(incident)}
 
 
 def due(incident: Incident, now: datetime) -> tuple[Checkpoint, ...]:
-    """What fires now, in the order in which it should."""
+    """Return the checkpoints to fire now, in order."""
     waiting = (c for c in running(incident) if c.due <= now)
     return tuple(sorted(waiting, key=lambda c: (c.due, _ORDER.index(c.kind), c.id)))

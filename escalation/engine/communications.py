@@ -1,6 +1,6 @@
-"""Telling those outside the response: what is owed to whom by when, what people said of it, and what follows.
+"""Communications to people outside the response: when they are due, how people answer them, and what follows.
 
-Nothing is ever owed about a security incident. Of a drill only Slack hears.
+None is ever due about a security incident. Those of a drill go to Slack only.
 """
 
 from escalation.config.policy import Communication, Means
@@ -29,53 +29,53 @@ _ANSWERS = {
 
 
 def begin(change: Change, checkpoint: Checkpoint) -> None:
-    """The time of a planned communication has come: what was not said until now begins now."""
+    """Begin a planned communication."""
     plan = change.incident.policy.communication(checkpoint.about)
-    know = plan.id in {p.id for p in _listening(change.incident)}  # a severity was changed: this is news to nobody
-    _owe(change, plan, Stage.UPDATE if know else Stage.FIRST)
+    known = plan.id in {p.id for p in _open_plans(change.incident)}  # a severity was changed: this is news to nobody
+    _add_owed(change, plan, Stage.UPDATE if known else Stage.FIRST)
 
 
 def follow_update(change: Change) -> None:
-    """A progress update was posted: those who are told of each hear of it."""
-    for plan in _listening(change.incident):
+    """Pass a progress update on to the audiences that follow updates."""
+    for plan in _open_plans(change.incident):
         if plan.updates:
-            _owe(change, plan, Stage.UPDATE)
+            _add_owed(change, plan, Stage.UPDATE)
 
 
 def restored(change: Change) -> None:
-    """It is over: whoever was told, or should have been by now, is told that too; what nobody approved is withdrawn."""
+    """Announce the end to all who were told, or should have been by now; withdraw what nobody approved."""
     unapproved = (o for o in pending(change.incident) if o.state is OwedState.WAITING)
     _replace(change, {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in unapproved})
-    for plan in _listening(change.incident):
+    for plan in _open_plans(change.incident):
         if plan.restored:
-            _owe(change, plan, Stage.RESTORED)
+            _add_owed(change, plan, Stage.RESTORED)
 
 
 def called_off(change: Change) -> None:
-    """A false alarm: whoever has read of it hears that all is well; the rest never hears of it."""
+    """Call off a false alarm: those who have read of it are told that all is well, and nobody else."""
     stop(change)
-    for plan in _listening(change.incident):
+    for plan in _open_plans(change.incident):
         if any(o.plan.id == plan.id and o.state is OwedState.DONE for o in change.incident.communications):
-            _owe(change, plan, Stage.RESTORED)
+            _add_owed(change, plan, Stage.RESTORED)
         elif Means.SLACK in plan.through:  # read there at once, while the rest was still owed
-            _owe(change, plan.model_copy(update={"through": (Means.SLACK,)}), Stage.RESTORED)
+            _add_owed(change, plan.model_copy(update={"through": (Means.SLACK,)}), Stage.RESTORED)
 
 
 def follow_up(change: Change) -> None:
-    """The review was held."""
-    for plan in _told(change.incident):
+    """Begin the follow-ups to the review."""
+    for plan in _announced_plans(change.incident):
         if plan.follow_up:
-            _owe(change, plan, Stage.FOLLOW_UP)
+            _add_owed(change, plan, Stage.FOLLOW_UP)
 
 
 def stop(change: Change) -> None:
-    """Nothing more is owed: a matter became private, or is not over after all."""
+    """Withdraw all that is due: the incident became private, or is not over after all."""
     waiting = {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in pending(change.incident)}
     _replace(change, waiting)
 
 
-def lowered(change: Change, by: PersonId) -> None:
-    """A first word that nobody published yet, and that the lower severity asks for later or never, is not owed now."""
+def severity_lowered(change: Change, by: PersonId) -> None:
+    """Decline first messages not published yet that the lower severity asks for later or never."""
     incident = change.incident
     ahead = {c.about for c in incident.checkpoints if c.kind is CheckpointKind.COMMUNICATION}
     asked = {plan.id for plan in incident.policy.communications} - ahead
@@ -85,22 +85,22 @@ def lowered(change: Change, by: PersonId) -> None:
 
 
 def pending(incident: Incident) -> tuple[OwedCommunication, ...]:
-    """What waits for a person: for their approval, or to be published."""
+    """Return the communications that wait for a person: for their approval, or to be published."""
     return tuple(o for o in incident.communications if o.state in PENDING)
 
 
 def answer(change: Change, event: AnswerCommunication) -> None:
-    """Approve, publish or decline; refused when it is not (any more) to be answered so."""
+    """Approve, publish or decline a communication; Refused when that is not (any more) possible."""
     incident = change.incident
     if not 1 <= event.n <= len(incident.communications):
         raise Refused("There is no such communication.")
     owed = incident.owed(event.n)
-    needed, then = _ANSWERS.get(event.answer, (owed.state, OwedState.DECLINED))
+    needed, next_state = _ANSWERS.get(event.answer, (owed.state, OwedState.DECLINED))
     if owed.state not in PENDING or owed.state is not needed:
         raise Refused(_too_late(owed))
     if event.answer is Answer.APPROVED and not _by_hand(owed.through, incident):
-        then = OwedState.DONE
-    _replace(change, {owed.n: owed.model_copy(update={"state": then, "by": event.by})})
+        next_state = OwedState.DONE
+    _replace(change, {owed.n: owed.model_copy(update={"state": next_state, "by": event.by})})
     if event.answer is Answer.APPROVED:
         _send(change, incident.entry(owed.entry), owed.through)
     fields = {
@@ -113,9 +113,9 @@ def answer(change: Change, event: AnswerCommunication) -> None:
 
 
 def overdue(change: Change, checkpoint: Checkpoint) -> None:
-    """Its deadline has passed, and nobody said that it is out."""
+    """Remind of a communication that is not published by its deadline."""
     owed = change.incident.owed(int(checkpoint.about))
-    told = speaker(change.incident, change.roster)
+    recipients = speaker(change.incident, change.roster)
     fields = {
         "n": str(owed.n),
         "through": _names(_by_hand(owed.through, change.incident)),
@@ -123,9 +123,9 @@ def overdue(change: Change, checkpoint: Checkpoint) -> None:
         "due": checkpoint.due.isoformat(),
         "state": owed.state,
     }
-    entry = change.note(EntryKind.OVERDUE, people=told, why=owed.plan.why, fields=fields)
+    entry = change.note(EntryKind.OVERDUE, people=recipients, why=owed.plan.why, fields=fields)
     change.say(entry)
-    change.tell(entry, *told)
+    change.tell(entry, *recipients)
 
 
 def _too_late(owed: OwedCommunication) -> str:
@@ -139,27 +139,27 @@ def _too_late(owed: OwedCommunication) -> str:
     return words[owed.state]
 
 
-def _told(incident: Incident) -> tuple[Communication, ...]:
-    """The plans that somebody was told of, or is about to be; not what was declined or never approved."""
-    plans = {o.plan.id: o.plan for o in incident.communications if not _silent(o)}
+def _announced_plans(incident: Incident) -> tuple[Communication, ...]:
+    """Return the plans announced to somebody, or about to be; not those declined or never approved."""
+    plans = {o.plan.id: o.plan for o in incident.communications if not _never_announced(o)}
     return tuple(plans.values())
 
 
-def _listening(incident: Incident) -> tuple[Communication, ...]:
-    """Those of them who have not heard yet that it is over."""
-    latest = {o.plan.id: o.stage for o in incident.communications if not _silent(o)}
-    return tuple(p for p in _told(incident) if latest[p.id] in (Stage.FIRST, Stage.UPDATE))
+def _open_plans(incident: Incident) -> tuple[Communication, ...]:
+    """Return the announced plans whose end was not announced yet."""
+    latest = {o.plan.id: o.stage for o in incident.communications if not _never_announced(o)}
+    return tuple(p for p in _announced_plans(incident) if latest[p.id] in (Stage.FIRST, Stage.UPDATE))
 
 
-def _silent(owed: OwedCommunication) -> bool:
-    """Declined, or not approved (when it was replaced, either)."""
+def _never_announced(owed: OwedCommunication) -> bool:
+    """True if it was declined or not approved (also if it was replaced before)."""
     unapproved = owed.plan.approval and not owed.by
     return owed.state in (OwedState.WAITING, OwedState.DECLINED) or (owed.state is OwedState.REPLACED and unapproved)
 
 
-def _owe(change: Change, plan: Communication, stage: Stage) -> None:
+def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
     incident = change.incident
-    through = _through(incident, plan)
+    through = _available_means(incident, plan)
     if incident.private or not through:
         return
     by_hand = _by_hand(through, incident)
@@ -180,7 +180,7 @@ def _owe(change: Change, plan: Communication, stage: Stage) -> None:
     }
     wording = incident.facts.public_wording or incident.policy.public_text
     entry = change.note(EntryKind.COMMUNICATION, why=plan.why, text=wording, fields=fields)
-    _replace(change, _outdated(change.incident, plan))
+    _replace(change, _superseded(change.incident, plan))
     owed = OwedCommunication(n=n, plan=plan, stage=stage, through=through, entry=entry.n, due=due, state=state)
     change.set(communications=(*change.incident.communications, owed))
     if state is not OwedState.WAITING:
@@ -192,26 +192,26 @@ def _owe(change: Change, plan: Communication, stage: Stage) -> None:
 
 
 def _send(change: Change, entry: Entry, through: tuple[Means, ...]) -> None:
-    """What needs nobody to publish it goes out."""
+    """Send what needs nobody to publish it."""
     if Means.SLACK in through:
         change.say(entry, Place.STAKEHOLDERS)
     if Means.MAIL in through and Means.MAIL not in _by_hand(through, change.incident):
-        change.cause(MailOut, "mail", entry=entry.n)
+        change.add_effect(MailOut, "mail", entry=entry.n)
 
 
 def _next_update(incident: Incident) -> str:
-    """When the next progress update is due: each word of ours says when the next one comes."""
+    """Return when the next progress update is due: each communication says when the next one comes."""
     return next((c.due.isoformat() for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE), "")
 
 
-def _outdated(incident: Incident, plan: Communication) -> dict[int, OwedCommunication]:
-    """What still waits of the same plan: a newer word takes its place."""
+def _superseded(incident: Incident, plan: Communication) -> dict[int, OwedCommunication]:
+    """Return what still waits of the same plan, as replaced: a newer message takes its place."""
     older = (o for o in pending(incident) if o.plan.id == plan.id)
     return {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in older}
 
 
-def _through(incident: Incident, plan: Communication) -> tuple[Means, ...]:
-    """The means that this company has; of a drill, Slack alone."""
+def _available_means(incident: Incident, plan: Communication) -> tuple[Means, ...]:
+    """Return a plan's means that this company has; for a drill, Slack alone."""
     if incident.drill:
         return tuple(m for m in plan.through if m is Means.SLACK)
     if not plan.audience.outside or incident.public_means is None:
@@ -220,9 +220,9 @@ def _through(incident: Incident, plan: Communication) -> tuple[Means, ...]:
 
 
 def _by_hand(through: tuple[Means, ...], incident: Incident) -> tuple[Means, ...]:
-    """What people publish until a channel takes it: all but Slack, and mail where that is set up."""
-    ours = (Means.SLACK, Means.MAIL) if incident.ways.stakeholders else (Means.SLACK,)
-    return tuple(m for m in through if m not in ours)
+    """Return the means that people see to: all but Slack, and mail where that is set up."""
+    automatic = (Means.SLACK, Means.MAIL) if incident.ways.stakeholders else (Means.SLACK,)
+    return tuple(m for m in through if m not in automatic)
 
 
 def _names(means: tuple[Means, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What happens when a checkpoint's time has come."""
+"""Firing of due checkpoints."""
 
 from datetime import timedelta
 
@@ -8,17 +8,17 @@ from escalation.engine.change import Change
 from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
 from escalation.engine.responders import commander, in_roles
-from escalation.engine.upcoming import UNTOLD
+from escalation.engine.upcoming import UNLISTED
 from escalation.incident.effects import Place
 from escalation.incident.events import CheckpointDue
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident
 
-LATE = timedelta(seconds=10)  # later than that is not noise but an outage, and people are told
+LATE = timedelta(seconds=10)  # beyond that it is an outage, and people are told
 
 
-def woken(change: Change, event: CheckpointDue) -> None:
-    """After an outage: a line that says from when until when, and what was due meanwhile and is not moot."""
-    late = [c for c in due(change.incident, change.now) if change.now - c.due > LATE and c.kind not in UNTOLD]
+def note_outage(change: Change, event: CheckpointDue) -> None:
+    """Note an outage on the timeline: from when until when, and what was due meanwhile and is not moot."""
+    late = [c for c in due(change.incident, change.now) if change.now - c.due > LATE and c.kind not in UNLISTED]
     missed = [c for c in late if not moot(c, change.incident)]
     if not missed:
         return
@@ -38,19 +38,19 @@ def _missed(incident: Incident, checkpoint: Checkpoint) -> str:
 
 
 def fire_due(change: Change) -> None:
-    """Fire whatever is due, in order. What the first makes moot the second finds moot."""
+    """Fire all due checkpoints, in order. One that an earlier one made moot does not fire."""
     if not due(change.incident, change.now):
         return
     change.prune()  # what is moot before any of it fires stays so, whatever fires
-    together: dict[CheckpointKind, list[Checkpoint]] = {kind: [] for kind in _FIRE_TOGETHER}
+    grouped: dict[CheckpointKind, list[Checkpoint]] = {kind: [] for kind in _FIRE_TOGETHER}
     for checkpoint in due(change.incident, change.now):
         change.remove(checkpoint)
-        if checkpoint.kind in together:
-            together[checkpoint.kind].append(checkpoint)
+        if checkpoint.kind in grouped:
+            grouped[checkpoint.kind].append(checkpoint)
         elif not moot(checkpoint, change.incident):
             _FIRE[checkpoint.kind](change, checkpoint)
     for kind, fire in _FIRE_TOGETHER.items():
-        if left := tuple(c for c in together[kind] if not moot(c, change.incident)):
+        if left := tuple(c for c in grouped[kind] if not moot(c, change.incident)):
             fire(change, left)
 
 
@@ -74,7 +74,7 @@ def _policy(change: Change, checkpoint: Checkpoint) -> None:
 
 
 def _notify(change: Change, plan: PlannedCheckpoint) -> None:
-    """Tell people without paging them: nobody is asked to acknowledge."""
+    """Notify people without paging them: nobody is asked to acknowledge."""
     if not plan.notify:
         return
     people = in_roles(change.incident, change.roster, plan.notify)
@@ -103,7 +103,7 @@ def _update_due(change: Change, checkpoint: Checkpoint) -> None:
 
 
 def _promise(change: Change, checkpoint: Checkpoint) -> dict[str, str]:
-    """Whose promise is broken by this silence, if the last update made one."""
+    """Return who promised the update that did not come, and for when; empty if nobody did."""
     if not checkpoint.about:
         return {}
     update = change.incident.entry(int(checkpoint.about))
@@ -111,17 +111,17 @@ def _promise(change: Change, checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def _silence(change: Change, checkpoint: Checkpoint) -> None:
-    told = commander(change.incident, change.roster)
-    entry = change.note(EntryKind.SILENCE, people=told, why="no progress update came after the reminder")
+    recipients = commander(change.incident, change.roster)
+    entry = change.note(EntryKind.SILENCE, people=recipients, why="no progress update came after the reminder")
     change.say(entry)
-    change.tell(entry, *told)
+    change.tell(entry, *recipients)
 
 
 def _monitored(change: Change, checkpoint: Checkpoint) -> None:
-    asked = commander(change.incident, change.roster)
-    entry = change.note(EntryKind.MONITORED, people=asked, why="the fix was watched for the time agreed")
+    commanders = commander(change.incident, change.roster)
+    entry = change.note(EntryKind.MONITORED, people=commanders, why="the fix was watched for the time agreed")
     change.say_everywhere(entry)
-    change.tell(entry, *asked)
+    change.tell(entry, *commanders)
     # The clocks rest until somebody answers, so it is asked again rather than forgotten.
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 

@@ -1,4 +1,4 @@
-"""How an incident begins and ends: declared, resolved, reviewed, cancelled, reopened."""
+"""Begin and end of an incident: declare, resolve, review, cancel, reopen."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,8 +21,8 @@ from escalation.incident.model import (
 from escalation.values import PersonId
 
 
-def newborn(incident_id: str, event: Declare, now: datetime) -> Incident:
-    """The incident before anything was done about it."""
+def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
+    """Build a declared incident, before its pages, card and clocks."""
     terms = event.terms
     return Incident(
         id=incident_id,
@@ -47,12 +47,12 @@ def newborn(incident_id: str, event: Declare, now: datetime) -> Incident:
 
 
 def begin(change: Change, event: Declare) -> None:
-    """Card, room, pages and clocks. Pages wait for neither card nor room: they are in no lane."""
+    """Start a declared incident: clocks, card, room, pages. Pages wait for neither card nor room: they have no lane."""
     incident = change.incident
     entry = change.note(EntryKind.DECLARED, by=event.by, text=event.facts.description)
     start_clocks(change)
     if not incident.private:
-        card = change.cause(PostCard, place="channel")
+        card = change.add_effect(PostCard, place="channel")
         change.set(lanes={**change.incident.lanes, "thread": card.id})
     if incident.policy.room or incident.private:
         warroom.open_room(change)
@@ -65,14 +65,14 @@ def begin(change: Change, event: Declare) -> None:
 
 
 def page_security_team(change: Change, by: PersonId) -> None:
-    """A breach is for the security team at once, also where the policy pages nobody at once."""
+    """Page the security team for a security incident at once, also where the policy pages nobody at once."""
     policy = change.incident.policy
     if change.incident.private and not any(policy.tiers[tier - 1].on_breach for tier in policy.at_once):
         security.page_team(change, by, "it is a security incident")
 
 
 def file_ticket(change: Change) -> None:
-    """A ticket is told to the team that owns the service."""
+    """File the ticket with the team that owns the service."""
     kind = change.incident.policy.ticket
     if kind:
         entry = change.note(EntryKind.TICKET, fields={"ticket": kind, "team": change.incident.team})
@@ -80,22 +80,22 @@ def file_ticket(change: Change) -> None:
 
 
 def tell_team(change: Change, entry: Entry) -> None:
-    """The team that has the ticket hears what became of it."""
+    """Post an entry to the team that has the ticket."""
     if change.incident.policy.ticket:
         change.say(entry, Place.TEAM)
 
 
 def _link(change: Change, event: Declare) -> None:
-    """The room of the first of several is the one where all are coordinated, for as long as that one is open.
+    """Link open incidents: all are coordinated in the room of the first, for as long as that one is open.
 
-    Only there each newcomer is told of: in all the others, too, ten incidents would make a hundred lines.
+    Only that one is told of each new one: if all were, ten incidents would make a hundred lines.
     """
     others = event.terms.others
     ids = tuple(o.id for o in others)
     known = next((o.coordinated_in for o in others if o.coordinated_in in ids), "")
     home = known or min(ids)
     warroom.link(change, ids, home)
-    change.cause(LinkOther, other=home)
+    change.add_effect(LinkOther, other=home)
 
 
 def start_clocks(change: Change) -> None:
@@ -114,7 +114,7 @@ def start_clocks(change: Change) -> None:
 
 
 def _promise(incident: Incident) -> Checkpoint | None:
-    """The update that somebody promised by name: what people were told stands, unless the policy asks for it sooner."""
+    """Return the update that somebody promised: the promise stands, unless the policy asks for an update sooner."""
     waiting = (c for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE and c.about)
     return next((c for c in waiting if incident.entry(int(c.about)).fields.get("promised")), None)
 
@@ -129,6 +129,7 @@ def _known_since(incident: Incident) -> Iterator[tuple[Moment, Signed]]:
 
 
 def resolve(change: Change, event: Resolve) -> None:
+    """Resolve the incident and announce it."""
     facts = event.model_dump(exclude={"kind", "key", "by"})
     change.set(resolution=Resolution(by=event.by, at=change.now, **facts), eta="")
     if event.data_loss:
@@ -137,7 +138,7 @@ def resolve(change: Change, event: Resolve) -> None:
     change.say_everywhere(entry, broadcast=True)
     tell_team(change, entry)
     communications.restored(change)
-    paging.tell_service(change, "resolve")
+    paging.update_paging_service(change, "resolve")
     warroom.begin_phase(change, PhaseStart.RESOLVED)
     _report_drill(change)
 
@@ -148,16 +149,16 @@ def _report_drill(change: Change) -> None:
 
 
 def reviewed(change: Change, event: Reviewed) -> None:
-    """The review was held: the room has served its purpose, and those outside may hear what was learned."""
+    """Record the review: archive the room, and begin the customers' follow-up."""
     change.set(reviewed=Signed(by=event.by, at=change.now, text=event.text))
     change.say_everywhere(change.note(EntryKind.REVIEWED, by=event.by, text=event.text))
     communications.follow_up(change)
     if change.incident.room and not change.incident.room.lost:
-        change.cause(ArchiveRoom, "thread" if change.incident.private else "room")
+        change.add_effect(ArchiveRoom, "thread" if change.incident.private else "room")
 
 
 def reopen(change: Change, event: Reopen) -> None:
-    """Everything starts again from now: the clocks, the tiers, the acknowledgement. The record stays."""
+    """Reopen the incident: clocks, tiers and acknowledgement start again; the timeline stays."""
     pages = tuple(
         p.model_copy(update={"state": PageState.REPLACED}) if p.state is PageState.OPEN else p
         for p in change.incident.pages
@@ -192,6 +193,7 @@ def reopen(change: Change, event: Reopen) -> None:
 
 
 def cancel(change: Change, event: Cancel) -> None:
+    """Cancel a false alarm or a duplicate."""
     fields = {"duplicate_of": event.duplicate_of}
     entry = change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields)
     change.say_everywhere(entry)
@@ -200,5 +202,5 @@ def cancel(change: Change, event: Cancel) -> None:
         communications.stop(change)
     else:
         communications.called_off(change)
-    paging.tell_service(change, "resolve")
+    paging.update_paging_service(change, "resolve")
     _report_drill(change)

@@ -1,4 +1,4 @@
-"""What each move of a person does, once the table allowed it. Each handler is a few lines over a Change."""
+"""Handlers of the moves, called once the table allowed a move. Each is a few lines over a Change."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -35,6 +35,7 @@ from escalation.values import PersonId
 
 
 def acknowledge(change: Change, event: Acknowledge) -> None:
+    """Acknowledge the incident, or one's own page once somebody else has; Refused the second time."""
     done = change.incident.acknowledgement
     paged = change.incident.open_page_of(event.by) is not None
     if done and not paged:
@@ -51,25 +52,26 @@ def _acknowledged_by(change: Change, person: PersonId) -> None:
     ever_paged = any(p.person == person for p in change.incident.pages)
     change.set(acknowledgement=Signed(by=person, at=change.now))
     change.arm_planned(Moment.ACKNOWLEDGED, change.now)
-    paging.tell_service(change, "acknowledge")
+    paging.update_paging_service(change, "acknowledge")
     entry = change.note(EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no"})
     change.say_everywhere(entry)
 
 
 def _assign(change: Change, person: PersonId) -> None:
     change.set(assigned=tuple(dict.fromkeys((*change.incident.assigned, person))))
-    change.seen()
+    change.advance_face()
 
 
-def _at_work(change: Change, person: PersonId) -> None:
-    """Whoever finds the cause or fixes it has evidently taken it: that acknowledges what nobody acknowledged."""
+def _acknowledge_by_acting(change: Change, person: PersonId) -> None:
+    """Acknowledge for a person who found the cause or works on the fix, unless somebody acknowledged already."""
     if change.incident.acknowledgement is None:
         _acknowledged_by(change, person)
         _assign(change, person)
 
 
 def root_cause(change: Change, event: RootCause) -> None:
-    _at_work(change, event.by)
+    """Record the root cause."""
+    _acknowledge_by_acting(change, event.by)
     if change.incident.root_cause is None:
         change.arm_planned(Moment.ROOT_CAUSE, change.now)
     change.set(root_cause=Signed(by=event.by, at=change.now, text=event.cause))
@@ -77,19 +79,22 @@ def root_cause(change: Change, event: RootCause) -> None:
 
 
 def workaround(change: Change, event: Workaround) -> None:
-    _at_work(change, event.by)
+    """Record a workaround."""
+    _acknowledge_by_acting(change, event.by)
     change.set(workaround=Signed(by=event.by, at=change.now, text=event.text))
     change.say_everywhere(change.note(EntryKind.WORKAROUND, by=event.by, text=event.text))
 
 
 def start_fix(change: Change, event: StartFix) -> None:
-    _at_work(change, event.by)
+    """Record that the fix was started."""
+    _acknowledge_by_acting(change, event.by)
     change.say_everywhere(change.note(EntryKind.FIX_STARTED, by=event.by, text=event.text))
     warroom.begin_phase(change, PhaseStart.FIXING)
 
 
 def fix_applied(change: Change, event: FixApplied) -> None:
-    _at_work(change, event.by)
+    """Record the fix, and start monitoring it."""
+    _acknowledge_by_acting(change, event.by)
     change.set(fix=Signed(by=event.by, at=change.now, text=event.text), verified=None)
     change.arm_planned(Moment.FIX_APPLIED, change.now)
     until = change.now + change.incident.scaled(change.incident.policy.monitor_for)
@@ -101,6 +106,7 @@ def fix_applied(change: Change, event: FixApplied) -> None:
 
 
 def fix_failed(change: Change, event: FixFailed) -> None:
+    """Record that the fix failed, and page the tiers that the policy names for that."""
     change.set(fix=None, verified=None)
     change.disarm_planned(Moment.FIX_APPLIED)
     change.say_everywhere(change.note(EntryKind.FIX_FAILED, by=event.by, text=event.text))
@@ -110,7 +116,7 @@ def fix_failed(change: Change, event: FixFailed) -> None:
 
 
 def implied_move(update: PostUpdate) -> MoveEvent | None:
-    """The move that an update makes when it says that the incident is in another status now; None: no update can."""
+    """Return the move that an update implies by naming another status; None when no update can lead there."""
     match update.status:
         case Status.IDENTIFIED:
             return RootCause(by=update.by, cause=update.progress)
@@ -143,7 +149,7 @@ def post_update(change: Change, event: PostUpdate) -> None:
 
 
 def _next_update(change: Change, promised: timedelta | None) -> datetime | None:
-    """When the next one is due. One that was promised by name says so when it is broken."""
+    """Set the next update's checkpoint; return its due time. It names this update, to say whose promise was broken."""
     incident, cadence = change.incident, change.incident.policy.updates
     change.disarm(CheckpointKind.UPDATE, CheckpointKind.SILENCE)
     if promised is None and cadence is None:
@@ -155,12 +161,14 @@ def _next_update(change: Change, promised: timedelta | None) -> datetime | None:
 
 
 def schedule(change: Change, event: Schedule) -> None:
-    _at_work(change, event.by)
+    """Record when the work is planned."""
+    _acknowledge_by_acting(change, event.by)
     change.set(schedule=Signed(by=event.by, at=change.now, text=event.when))
     change.say(change.note(EntryKind.SCHEDULED, by=event.by, text=event.when), Place.THREAD, Place.TEAM)
 
 
 def verify(change: Change, event: Verify) -> None:
+    """Record that the fix was verified."""
     change.set(verified=Signed(by=event.by, at=change.now, text=event.text))
     change.say_everywhere(change.note(EntryKind.VERIFIED, by=event.by, text=event.text))
 
@@ -169,7 +177,7 @@ EDITABLE = ("title", "impact", "description", "service", "public_wording", "dete
 
 
 def edit(change: Change, event: Edit) -> None:
-    """Correct what was said; what waited for a fact that is said now fires at once."""
+    """Correct the facts. A checkpoint past its time that waited for one fires at once."""
     facts = change.incident.facts
     wanted = {name: getattr(event, name) for name in EDITABLE if getattr(event, name, None) is not None}
     changed = {name: value for name, value in wanted.items() if value != getattr(facts, name)}
@@ -185,6 +193,7 @@ def edit(change: Change, event: Edit) -> None:
 
 
 def page_people(change: Change, event: PagePeople) -> None:
+    """Page people by name, or the holders of a role; Refused when there is nobody."""
     people = event.people + (in_roles(change.incident, change.roster, (event.role,)) if event.role else ())
     role = change.incident.policy.role_name(event.role) if event.role else ""
     if not people:
@@ -194,11 +203,12 @@ def page_people(change: Change, event: PagePeople) -> None:
 
 
 def mark_security(change: Change, event: MarkSecurity) -> None:
-    security.close_doors(change, event.by, event.why)
+    """Mark the incident as a security incident."""
+    security.make_private(change, event.by, event.why)
 
 
 def check(move: Move, incident: Incident) -> None:
-    """Refuse, with words, what the table allows and this incident does not, whatever is said with it."""
+    """Check a move that the table allows; raises Refused if this incident does not, whatever its details."""
     if move is Move.SCHEDULE and incident.policy.ticket is None:
         raise Refused(f"A {incident.severity} is handled now, not scheduled: lower its severity first.")
     if move is Move.SECURITY and incident.private:

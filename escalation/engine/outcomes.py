@@ -1,4 +1,4 @@
-"""What the outside answered to an effect: where its message stands, or why it could not be carried out."""
+"""Outcomes of effects: delivered with a message, or why it could not be delivered."""
 
 from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
@@ -8,10 +8,10 @@ from escalation.incident.model import MAX_ALSO, Copy, CopyKind, EntryKind, PageS
 
 
 def delivered(change: Change, event: Delivered) -> None:
-    """An effect went out: what it left behind is written down, and it is pending no more."""
+    """Record a delivered effect and its message, and remove it from the pending ones."""
     effect = change.incident.effect(event.effect)
     if effect is None:
-        _late(change, event)
+        _redact_late_card(change, event)
         return
     match effect:
         case Refresh():
@@ -22,7 +22,7 @@ def delivered(change: Change, event: Delivered) -> None:
             return
         case PostCard(withdrawn=True):
             change.drop_effects(effect.id)
-            _late(change, event)
+            _redact_late_card(change, event)
             return
         case SendPage():
             _page_arrived(change, effect, event)
@@ -56,7 +56,7 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
 
 
 def page_gathered(change: Change, event: PageGathered) -> None:
-    """The page lists what stands in its thread. Other copies show no difference."""
+    """List another incident's page on the page whose thread holds it. Other cards show no difference."""
     copy = change.incident.copy_of(event.effect)
     if copy is None:
         return
@@ -70,7 +70,7 @@ def page_gathered(change: Change, event: PageGathered) -> None:
 
 
 def _refreshed(change: Change, effect: Refresh, event: Delivered) -> None:
-    """The copy shows `event.face` now. If the incident moved on meanwhile, the effect stays, renewed."""
+    """Record the face that a card shows. If the incident changed meanwhile, the effect stays, renewed."""
     copies = change.incident.copies
     change.set(copies=tuple(c.model_copy(update={"face": event.face}) if c.id == effect.copy_id else c for c in copies))
     if event.face < effect.face:
@@ -79,8 +79,8 @@ def _refreshed(change: Change, effect: Refresh, event: Delivered) -> None:
         change.drop_effects(effect.id)
 
 
-def _late(change: Change, event: Delivered) -> None:
-    """A message that went out although it was called off: in public, about what is private now. Redact it."""
+def _redact_late_card(change: Change, event: Delivered) -> None:
+    """Redact a public card that was sent after the incident had become private."""
     incident = change.incident
     card = event.ts and event.face and not event.person
     known = any((c.channel, c.ts) == (event.channel, event.ts) for c in incident.copies)
@@ -94,13 +94,13 @@ def _late(change: Change, event: Delivered) -> None:
 
 
 def room_opened(change: Change, event: RoomOpened) -> None:
-    """The war room is there; one that became unwanted meanwhile is left without a word of the matter."""
+    """Record the opened war room; one no longer wanted gets a neutral topic instead."""
     effect = change.incident.effect(event.effect)
     if effect is None or (isinstance(effect, OpenRoom) and effect.withdrawn):
         change.drop_effects(event.effect)
         if change.incident.private and not event.room.private:  # opened while the incident became private
             change.set(old_rooms=(*change.incident.old_rooms, event.room))
-            change.cause(SetTopic, channel=event.room.channel, neutral=True)
+            change.add_effect(SetTopic, channel=event.room.channel, neutral=True)
         return
     change.set(room=event.room)
     change.drop_effects(effect.id)
@@ -108,17 +108,17 @@ def room_opened(change: Change, event: RoomOpened) -> None:
 
 
 def person_refused(change: Change, event: PersonRefused) -> None:
-    """Something could not reach its person. If it was a page, the next tier is paged."""
+    """Drop an effect that cannot reach its person; if it was a page, escalate to the next tier."""
     effect = change.incident.effect(event.effect)
     if effect is None:
         return
     change.drop_effects(effect.id)
     if isinstance(effect, SendPage) and change.incident.page(effect.page).state is PageState.OPEN:
-        paging.climb_past(change, change.incident.page(effect.page), event.why)
+        paging.escalate_past(change, change.incident.page(effect.page), event.why)
 
 
 def dropped(change: Change, event: Dropped) -> None:
-    """An effect is given up; `gone` names a channel that was archived or deleted."""
+    """Drop an effect for good; `gone` names a channel that was archived or deleted."""
     effect = change.incident.effect(event.effect)
     if effect is None:
         return
@@ -136,15 +136,15 @@ def dropped(change: Change, event: Dropped) -> None:
 
 
 def _move_to_new_room(change: Change, lost: Room) -> None:
-    """A private incident has no other home: archived rooms are final, so it gets a new one."""
+    """Open a new room for a private incident: archived rooms are final, and it has no other place."""
     warroom.leave(change, lost)
     change.set(lanes={})
     warroom.open_for(change, sorted(change.incident.people()))
-    _say_it_there(change)
+    _repost_in_new_room(change)
 
 
-def _say_it_there(change: Change) -> None:
-    """What was still to be said in the lost room follows the new room's card, in its order."""
+def _repost_in_new_room(change: Change) -> None:
+    """Post in the new room, after its card and in order, what was still to be posted in the lost one."""
     before = change.incident.lanes["thread"]
     for effect in change.incident.effects:
         if isinstance(effect, Say):
@@ -154,7 +154,7 @@ def _say_it_there(change: Change) -> None:
 
 
 def trouble(change: Change, event: Trouble) -> None:
-    """Refused because of us: said once for each reason, and retried."""
+    """Note an effect that was refused because of us, once for each reason; it is retried."""
     effect = change.incident.effect(event.effect)
     if effect is None or effect.optional or change.incident.troubles.get(event.effect) == event.why:
         return

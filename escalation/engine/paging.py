@@ -1,4 +1,4 @@
-"""Climbing the ladder: whom to page now, and what to do about a rung on which nobody stands."""
+"""Paging and escalation: whom to page now, and how to go on when a tier is empty."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -19,7 +19,7 @@ from escalation.values import PersonId
 def page_tiers(
     change: Change, tiers: Iterable[int], why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()
 ) -> None:
-    """Page each of these tiers, but none twice: one that is empty has paged the next already."""
+    """Page each of these tiers, but none twice: an empty one has paged the next already."""
     done: set[int] = set()
     for tier in tiers:
         if tier not in done:
@@ -29,13 +29,13 @@ def page_tiers(
 
 
 def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: frozenset[PersonId] = frozenset()) -> int:
-    """Page everybody on a tier; the tier that was reached. An empty one is skipped aloud and the next is paged now.
+    """Page everybody on a tier; returns the tier reached. An empty one is reported, and the next is paged now.
 
-    `skip` leaves out who knows already (whoever pressed the button, whoever is in): their tier is not an empty one.
+    `skip` leaves out those who know already (who clicked, who is engaged): their tier does not count as empty.
     """
     policy = change.incident.policy
     if tier > len(policy.tiers):
-        below = next_tier(change.incident)  # the top was paged for a reason of its own, past those in between
+        below = next_tier(change.incident)  # the top was paged for a reason of its own, skipping those in between
         if below is not None:
             return page_tier(change, below, f"{why}, and nobody is above", by, skip)
         _nobody_left(change, why)
@@ -90,108 +90,110 @@ def _page(
 
 
 def send_page(change: Change, person: PersonId, tier: int, why: str, role: str) -> None:
-    """One person's page; an older open page of theirs is replaced, so that nobody is paged twice over."""
+    """Page one person; an older open page of theirs is replaced, so that they do not have two."""
     pages = tuple(
         p.model_copy(update={"state": PageState.REPLACED}) if p.person == person and p.state is PageState.OPEN else p
         for p in change.incident.pages
     )
-    rung = f"tier {tier}, {change.incident.policy.tiers[tier - 1].name}" if tier else ""
-    page = Page(n=len(pages) + 1, tier=tier, rung=rung, person=person, role=role, why=why, at=change.now)
+    tier_name = f"tier {tier}, {change.incident.policy.tiers[tier - 1].name}" if tier else ""
+    page = Page(n=len(pages) + 1, tier=tier, rung=tier_name, person=person, role=role, why=why, at=change.now)
     change.set(pages=(*pages, page))
-    change.cause(SendPage, page=page.n)
-    _by_other_ways(change, page, change.incident.ways.page)
+    change.add_effect(SendPage, page=page.n)
+    _page_by_other_channels(change, page, change.incident.ways.page)
     arm_repeat(change, page)
     if change.incident.ways.slack_down and not change.incident.drill:
         change.arm(CheckpointKind.FALLBACK, change.now + change.incident.ways.after, str(page.n))
 
 
-def _by_other_ways(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
-    """A drill never leaves Slack. A paging service knows the incident, not the person: it is told once."""
+def _page_by_other_channels(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
+    """Page by channels other than Slack, unless it is a drill. A paging service knows the incident: it is told once."""
     if change.incident.drill:
         return
     for via in (v for v in Via if v in ways):
         if not via.is_service:
-            change.cause(PageBy, page=page.n, nth=page.sent, via=via)
+            change.add_effect(PageBy, page=page.n, nth=page.sent, via=via)
         elif not change.incident.alerted:
             change.set(alerted=True)
-            change.cause(Alert, "alert", action="trigger", via=via)
+            change.add_effect(Alert, "alert", action="trigger", via=via)
 
 
 def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
-    """Slack has not taken these pages: they go by the other ways, and that is said when Slack is back."""
+    """Page by other channels what Slack has not taken in time, and say so in the thread when Slack is back."""
     ways = change.incident.ways
     pages = tuple(change.incident.page(int(c.about)) for c in fired)
     for page in pages:
-        _by_other_ways(change, page, tuple(w for w in ways.slack_down if w not in ways.page))
+        _page_by_other_channels(change, page, tuple(w for w in ways.slack_down if w not in ways.page))
     fields = {"ways": ", ".join(ways.slack_down), "after": spoken_duration(ways.after)}
     people = tuple(dict.fromkeys(p.person for p in pages))
     change.say(change.note(EntryKind.OTHERWISE, people=people, why="Slack did not take the page", fields=fields))
 
 
-def tell_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:
-    """Another paging service that was told of the incident hears how it goes on."""
+def update_paging_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:
+    """Acknowledge or resolve the incident in another paging service that was told of it."""
     if change.incident.alerted:
         change.set(alerted=action != "resolve")
-        change.cause(Alert, "alert", action=action)
+        change.add_effect(Alert, "alert", action=action)
 
 
 def arm_repeat(change: Change, page: Page) -> None:
+    """Set the checkpoint that repeats a page, while the policy has repeats left for it."""
     repeat = change.incident.policy.repeat_pages
     if repeat and page.sent <= repeat.times:
         change.arm(CheckpointKind.REPEAT, change.now + change.incident.scaled(repeat.every), str(page.n))
 
 
 def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
-    """Send the pages that nobody answered once more: one line in the thread for all of them."""
+    """Send unanswered pages again, with one line in the thread for all of them."""
     numbers = [int(c.about) for c in fired]
     pages = {n: change.incident.page(n).model_copy(update={"sent": change.incident.page(n).sent + 1}) for n in numbers}
     change.set(pages=tuple(pages.get(p.n, p) for p in change.incident.pages))
     for page in pages.values():
-        change.cause(SendPage, page=page.n, nth=page.sent)
-        _by_other_ways(change, page, change.incident.ways.page)
+        change.add_effect(SendPage, page=page.n, nth=page.sent)
+        _page_by_other_channels(change, page, change.incident.ways.page)
         arm_repeat(change, page)
     people = tuple(p.person for p in pages.values())
     change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not answered"))
 
 
 def answer_page(change: Change, person: PersonId) -> None:
-    """Whatever a person does to an incident answers the page that they have."""
+    """Mark a person's open page as answered: any move of theirs answers it."""
     page = change.incident.open_page_of(person)
     if page:
         set_page(change, page.model_copy(update={"state": PageState.ANSWERED}))
 
 
 def set_page(change: Change, page: Page) -> None:
+    """Replace a page by its new state."""
     change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
-    change.seen()
+    change.advance_face()
 
 
-def climb_past(change: Change, page: Page, why: str) -> None:
-    """A page was refused because of its person: its tier counts as climbed, and the next one is paged at once."""
+def escalate_past(change: Change, page: Page, why: str) -> None:
+    """Escalate past a page that was refused because of its person: page the next tier at once."""
     set_page(change, page.model_copy(update={"state": PageState.REFUSED}))
     entry = change.note(EntryKind.REFUSED, people=(page.person,), why=why, fields={"tier": str(page.tier)})
     change.say_everywhere(entry)
     following = page.tier + 1
     known = change.incident.nobody_left or following in change.incident.tiers_paged
-    if page.tier and not known and not _last_rung_holds(change.incident, page.tier):
+    if page.tier and not known and not _top_tier_reached(change.incident, page.tier):
         page_tier(change, following, "a page of the tier before could not reach its person")
 
 
-def _last_rung_holds(incident: Incident, tier: int) -> bool:
-    """Whether there is nowhere to climb, but somebody else on the top tier was reached."""
+def _top_tier_reached(incident: Incident, tier: int) -> bool:
+    """True if the top tier was paged and somebody else on it was reached: there is no need to escalate."""
     reached = (PageState.OPEN, PageState.ANSWERED)
     return tier == len(incident.policy.tiers) and any(p.tier == tier and p.state in reached for p in incident.pages)
 
 
 def next_tier(incident: Incident) -> int | None:
-    """The tier that Escalate pages: the next unpaged above the highest paged, else one left out below, else None."""
+    """Return the tier that Escalate pages: the next above the highest paged, else one left out below, else None."""
     unpaged = [t for t in range(1, len(incident.policy.tiers) + 1) if t not in incident.tiers_paged]
     highest = max(incident.tiers_paged, default=0)
     return next((t for t in unpaged if t > highest), unpaged[0] if unpaged else None)
 
 
 def next_tier_for(change: Change, person: PersonId) -> int | None:
-    """The same for somebody who presses the button: a tier that is only they themselves counts as paged."""
+    """Return the tier that Escalate pages for somebody: a tier that only they are on counts as paged."""
     while (tier := next_tier(change.incident)) is not None:
         if set(holders(change.incident, change.roster, tier)) != {person}:
             return tier
@@ -202,7 +204,7 @@ def next_tier_for(change: Change, person: PersonId) -> int | None:
 
 
 def role_of(change: Change, person: PersonId, tier: int) -> str:
-    """Why this person: the roles of the tier that they hold, by the policy's names."""
+    """Return the roles of the tier that a person holds, by the policy's names."""
     if not tier:
         return ""
     policy = change.incident.policy
@@ -216,7 +218,7 @@ def _empty_roles(change: Change, tier: int) -> tuple[str, ...]:
 
 
 def _nobody_left(change: Change, why: str) -> None:
-    """Tiers that were empty are tried again at their own time: somebody may have come on duty by then."""
+    """Note that nobody is left to page. Empty tiers are tried again at their own time: somebody may be on call then."""
     incident = change.incident
     reached = {p.tier for p in incident.pages if p.tier and p.at >= incident.clock_from}
     change.set(nobody_left=True, tiers_paged=tuple(sorted(reached)))
@@ -224,7 +226,7 @@ def _nobody_left(change: Change, why: str) -> None:
 
 
 def escalate(change: Change, event: Escalate) -> None:
-    """Page the next tier. A card that shows fewer tiers than were paged since is an old card: one press, one tier."""
+    """Page the next tier; Refused for a card that shows fewer tiers than were paged since: one click, one tier."""
     incident = change.incident
     if event.seen is not None and not set(incident.tiers_paged) <= set(event.seen):
         latest = incident.latest(EntryKind.PAGED)
@@ -232,7 +234,7 @@ def escalate(change: Change, event: Escalate) -> None:
         raise Refused(line("It was escalated already, at ", Time(at), ": see the card."))
     tier = next_tier_for(change, event.by)
     if tier is None and change.incident.tiers_paged != incident.tiers_paged:
-        tier = max(change.incident.tiers_paged)  # that is who pressed the button: they are in now
+        tier = max(change.incident.tiers_paged)  # only the person who clicked is on it: they are engaged now
         change.say_everywhere(change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)}))
         return
     if tier is None:

@@ -1,4 +1,4 @@
-"""Closing the doors behind an incident that turns out to be a security matter."""
+"""Security incidents: make an incident private, and page the security team."""
 
 from escalation.config.policy import PhaseStart
 from escalation.engine import cards, communications, paging, warroom
@@ -11,8 +11,8 @@ from escalation.values import PersonId
 WHY = "it was marked as a security incident"
 
 
-def close_doors(change: Change, by: PersonId, why: str) -> None:
-    """Public writing stops, public cards are redacted, a private room hears what was visible."""
+def make_private(change: Change, by: PersonId, why: str) -> None:
+    """Make the incident private: stop public messages, redact public cards, list in a private room what was visible."""
     before = change.incident
     change.set(facts=before.facts.model_copy(update={"security": True}))
     entry = change.note(EntryKind.SECURITY, by=by, why=why)
@@ -29,14 +29,14 @@ def close_doors(change: Change, by: PersonId, why: str) -> None:
 def _stop_public_writing(change: Change) -> None:
     waiting = [e for e in change.incident.effects if e.public]
     change.drop_effects(*(e.id for e in waiting))
-    for effect in waiting:  # a process may have died between the sending and its record
+    for effect in waiting:  # a process may have died between the send and its record
         if isinstance(effect, Withdrawable):
             change.replace_effect(effect.model_copy(update={"withdrawn": True, "after": ""}))
     cards.redact_public(change)
     room = change.incident.room
     if room:
         change.set(old_rooms=(*change.incident.old_rooms, room), room=None)
-        change.cause(SetTopic, channel=room.channel, neutral=True)
+        change.add_effect(SetTopic, channel=room.channel, neutral=True)
     change.set(lanes={})
 
 
@@ -46,7 +46,7 @@ def _exposed(before: Incident) -> dict[str, str]:
 
 
 def page_team(change: Change, by: PersonId, why: str) -> None:
-    """The security team now; where there is none, whoever is next on the ladder."""
+    """Page the security team now; where there is nobody on it, the next tier."""
     policy = change.incident.policy
     roles = tuple(dict.fromkeys(r for t in policy.tiers for r in t.on_breach))
     team = in_roles(change.incident, change.roster, roles)

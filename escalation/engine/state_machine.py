@@ -1,4 +1,4 @@
-"""The state machine: one total table of statuses and moves, and decide(), the only place where a status changes."""
+"""State machine: one total table of statuses and moves, and decide(), the only place where a status changes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -40,7 +40,7 @@ _WATCHED = "The fix is applied and being watched: if it did not hold, say so fir
 
 
 def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
-    """A row of an open status: what every open status allows, and the cells that differ."""
+    """Build the row of an open status: what every open status allows, and the cells that differ."""
     row: dict[Move, Status | str] = dict.fromkeys(_SAME, status)
     row |= {M.RESOLVE: S.RESOLVED, M.CANCEL: S.CANCELLED, M.REOPEN: _NOT_CLOSED}
     row |= {M.VERIFY: _UNFIXED, M.REVIEWED: _UNREVIEWED}
@@ -48,7 +48,7 @@ def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
 
 
 def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
-    """What is still owed to people outlasts the incident."""
+    """Build the row of a closed status: due communications and the review outlast the incident."""
     return dict.fromkeys(M, _CLOSED) | {M.REOPEN: S.INVESTIGATING, M.COMMUNICATE: status, M.REVIEWED: reviewed}
 
 
@@ -81,12 +81,12 @@ TABLE: dict[Status, dict[Move, Status | str]] = {
 
 
 def legal_moves(incident: Incident) -> tuple[Move, ...]:
-    """The moves that the table allows now, in the table's order. Whether a person may make them is asked elsewhere."""
+    """Return the moves that the table allows now, in its order. Permissions are checked elsewhere."""
     return tuple(m for m in Move if isinstance(TABLE[incident.status][m], Status))
 
 
-def leads_to(incident: Incident, move: Move) -> Status:
-    """The status after a move. Refused, with words, when it is not legal (any more), whatever would be said with it."""
+def status_after(incident: Incident, move: Move) -> Status:
+    """Return the status after a move; Refused, with words, when it is not legal (any more), whatever its details."""
     cell = TABLE[incident.status][move]
     if not isinstance(cell, Status):
         raise Refused(cell.format(status=incident.status))
@@ -97,10 +97,10 @@ def leads_to(incident: Incident, move: Move) -> Status:
 def decide(
     before: Incident, event: MoveEvent | CheckpointDue | OutcomeEvent, now: datetime, roster: Roster
 ) -> Incident:
-    """The incident after an event, with the effects that are pending then. Pure.
+    """Decide what follows from an event: the next incident, with its pending effects. Pure.
 
-    Returns `before` itself when nothing follows (stale work, a doubled submit). Raises Refused with the words for
-    the one who tried, when the move is not legal (any more).
+    Returns `before` itself when nothing follows (stale work, a repeated submit). Raises Refused with words for the
+    requester when the move is not legal (any more).
     """
     change = Change(before, now, roster)
     if isinstance(event, MoveEvent):
@@ -116,15 +116,15 @@ def decide(
 
 
 def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> Incident:
-    """The first event: an incident is born, with its clocks, pages, card and room."""
-    change = Change(lifecycle.newborn(incident_id, event, now), now, roster)
+    """Declare an incident: the first event, with its clocks, pages, card and room."""
+    change = Change(lifecycle.new_incident(incident_id, event, now), now, roster)
     lifecycle.begin(change, event)
     firing.fire_due(change)
     return _finish(change)
 
 
 def _finish(change: Change) -> Incident:
-    """What follows from any change: moot checkpoints are forgotten, and what people look at is brought up to date."""
+    """Finish any change: drop moot checkpoints, and refresh cards and topic."""
     change.prune()
     cards.refresh_all(change)
     warroom.refresh_topic(change)
@@ -133,19 +133,19 @@ def _finish(change: Change) -> Incident:
 
 def _make_move(change: Change, event: MoveEvent) -> None:
     before = change.incident
-    after = leads_to(before, event.kind)
+    after = status_after(before, event.kind)
     if event.key:
         change.set(keys=(*before.keys[-49:], event.key))
     if isinstance(event, PostUpdate) and event.status not in (None, before.status):
-        _move_along(change, event)
+        _make_implied_move(change, event)
     elif after is not before.status:
         change.set(status=after, closed_at=change.now if after.closed else None)
     moves.HANDLERS[event.kind](change, event)
     answer_page(change, event.by)
 
 
-def _move_along(change: Change, update: PostUpdate) -> None:
-    """An update that names another status makes the move that leads there, if the table has one."""
+def _make_implied_move(change: Change, update: PostUpdate) -> None:
+    """Make the move that an update implies by naming another status; Refused if the table has none."""
     move = moves.implied_move(update)
     if move is None or TABLE[change.incident.status][move.kind] is not update.status:
         words = f"An update cannot move it from {change.incident.status} to {update.status}: use that button."
@@ -153,15 +153,15 @@ def _move_along(change: Change, update: PostUpdate) -> None:
     _make_move(change, move)
 
 
-def statuses_ahead(status: Status) -> tuple[Status, ...]:
-    """The statuses that a progress update may state: the present one, and those that a single move leads to."""
+def reachable_statuses(status: Status) -> tuple[Status, ...]:
+    """Return the statuses that a progress update may state: the present one, and those that a single move leads to."""
     row = TABLE[status]
     steps = (M.ROOT_CAUSE, M.START_FIX, M.FIX_APPLIED, M.FIX_FAILED)
     return tuple(dict.fromkeys((status, *(cell for m in steps if isinstance(cell := row[m], Status)))))
 
 
 _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
-    CheckpointDue: firing.woken,  # whatever is due fires anyway, in order
+    CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
     Delivered: outcomes.delivered,
     RoomOpened: outcomes.room_opened,
     PersonRefused: outcomes.person_refused,
@@ -173,7 +173,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
 
 
 def mermaid() -> str:
-    """The table as a Mermaid state diagram: one arrow for each pair of statuses, with the moves that lead along it."""
+    """Draw the table as a Mermaid state diagram: one arrow for each pair of statuses, with its moves."""
     arrows: dict[tuple[Status, Status], list[str]] = {}
     for status, row in TABLE.items():
         for move, cell in row.items():

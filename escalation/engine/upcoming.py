@@ -1,4 +1,4 @@
-"""What fires next, and whom it will page."""
+"""Upcoming checkpoints, and whom they will page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any
 
 from escalation.config.policy import Unless
 from escalation.engine.checkpoints import running, tiers_left
-from escalation.engine.responders import People, commander, holders, in_roles, reached, speaker
+from escalation.engine.responders import People, commander, effective_tier, holders, in_roles, speaker
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
 from escalation.oncall.roster import Roster
 
-UNTOLD = (CheckpointKind.FALLBACK, CheckpointKind.PHASE)  # of no interest until they happen
+UNLISTED = (CheckpointKind.FALLBACK, CheckpointKind.PHASE)  # of no interest before they fire
 
 
 @dataclass(frozen=True)
 class Upcoming:
-    """One thing that will happen unless something changes: when, why, unless which facts, which tiers.
+    """An upcoming checkpoint: when, why, unless which facts, which tiers.
 
-    `people` are paged; `told` hear of it without being paged; `says` is what else happens, where tiers are not paged.
+    `people` are paged; `told` are notified; `says` is what happens instead where no tier is paged.
     """
 
     due: datetime
@@ -32,19 +32,19 @@ class Upcoming:
 
 
 def upcoming(incident: Incident, roster_at: Callable[[datetime], Roster]) -> tuple[Upcoming, ...]:
-    """What fires next, soonest first, with the people who will be on duty at that time."""
-    shown = (c for c in running(incident) if c.kind not in UNTOLD)
+    """Return the upcoming checkpoints, soonest first, with the people who will be on call at that time."""
+    shown = (c for c in running(incident) if c.kind not in UNLISTED)
     waiting = sorted(shown, key=lambda c: c.due)
-    return tuple(_foretold(c, incident, roster_at(c.due)) for c in waiting)
+    return tuple(_upcoming(c, incident, roster_at(c.due)) for c in waiting)
 
 
-def _foretold(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:
+def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:
     def what(why: str, **more: Any) -> Upcoming:
         return Upcoming(checkpoint.due, checkpoint.kind, why, **more)
 
     match checkpoint.kind:
         case CheckpointKind.POLICY:
-            return _policy_foretold(checkpoint, incident, roster)
+            return _upcoming_policy(checkpoint, incident, roster)
         case CheckpointKind.COMMUNICATION:
             communication = incident.policy.communication(checkpoint.about)
             return what(communication.why, unless=communication.unless)
@@ -66,9 +66,9 @@ def _foretold(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             return what("the time box is over")
 
 
-def _policy_foretold(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:
+def _upcoming_policy(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:
     plan = incident.policy.checkpoint(checkpoint.about)
-    tiers = tuple(reached(incident, roster, t) for t in tiers_left(incident, plan.page))
+    tiers = tuple(effective_tier(incident, roster, t) for t in tiers_left(incident, plan.page))
     found = tuple(dict.fromkeys(t for t in tiers if t))
     paged = tuple(p for t in found for p in holders(incident, roster, t))
     told = in_roles(incident, roster, plan.notify)

@@ -1,4 +1,4 @@
-"""The war room: when it opens, its phases with their time boxes, and the roles that one person at a time holds."""
+"""War room: opening, phases with their time boxes, and the roles of the response."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ from escalation.values import PersonId
 
 
 def open_room(change: Change) -> None:
-    """Open it, unless there is one: everybody concerned, and the policy's guests, are invited."""
+    """Open the room, unless there is one, and invite everybody involved and the policy's guests."""
     if change.has_room():
         return
     if change.incident.room:  # archived or deleted, which is final
@@ -39,32 +39,32 @@ def open_room(change: Change) -> None:
 def open_for(change: Change, people: Iterable[PersonId]) -> None:
     """Open a room for these people, with everything in it. In a private one the card's thread lives there too."""
     private = change.incident.private
-    opened = change.cause(OpenRoom, "room", name=room_name(change.incident, private), private=private)
+    opened = change.add_effect(OpenRoom, "room", name=room_name(change.incident, private), private=private)
     invite(change, people)
-    card = change.cause(PostCard, "room", place="room")
-    change.cause(PinCard, after=card.id)
+    card = change.add_effect(PostCard, "room", place="room")
+    change.add_effect(PinCard, after=card.id)
     _set_topic(change, after=opened.id)
     if change.incident.meeting_url:
-        change.cause(BookmarkLink, after=opened.id, title="Meeting", url=change.incident.meeting_url)
+        change.add_effect(BookmarkLink, after=opened.id, title="Meeting", url=change.incident.meeting_url)
     if private:
         change.set(lanes={**change.incident.lanes, "thread": card.id})
 
 
 def invite(change: Change, people: Iterable[PersonId]) -> None:
-    """Into the room, if there is (or will be) one."""
+    """Invite people into the room, if there is (or will be) one."""
     once = tuple(dict.fromkeys(people))
     if once and change.has_room():
-        change.cause(Invite, "room", people=once)
+        change.add_effect(Invite, "room", people=once)
 
 
 def leave(change: Change, room: Room) -> None:
-    """A lost room is one of the former: nothing is written there any more, and its card is no home."""
+    """Leave a lost room: nothing is posted there any more, and its card is dropped."""
     cards.forget_room(change)
     change.set(old_rooms=(*change.incident.old_rooms, room), room=None)
 
 
 def refresh_topic(change: Change) -> None:
-    """If the topic would say something else, it is set anew."""
+    """Set the topic again if it changed."""
     room = change.incident.room
     if room and not room.lost and topic(change.incident) != topic(change.before):
         _set_topic(change)
@@ -79,7 +79,7 @@ def _set_topic(change: Change, after: str = "") -> None:
 
 
 def reopen(change: Change) -> None:
-    """The room of an incident that is not over: it stays, or a new one takes the place of an archived one."""
+    """Keep the room of a reopened incident, or open a new one in place of an archived one."""
     change.drop_effects(*(e.id for e in change.incident.effects if isinstance(e, ArchiveRoom)))
     if change.has_room():
         begin_phase(change, PhaseStart.OPENED)
@@ -88,7 +88,7 @@ def reopen(change: Change) -> None:
 
 
 def begin_phase(change: Change, start: PhaseStart) -> None:
-    """Enter the phase that begins so, if the policy has one and there is a room."""
+    """Enter the phase with that start, if the policy has one and there is a room."""
     phases = change.incident.policy.phases
     index = next((n for n, phase in enumerate(phases) if phase.begins is start), None)
     if index is not None and change.has_room():
@@ -96,18 +96,18 @@ def begin_phase(change: Change, start: PhaseStart) -> None:
 
 
 def time_box_over(change: Change, checkpoint: Checkpoint) -> None:
-    """A gentle word that the time box is over, and what comes next."""
+    """Say that a phase's time box is over, and enter the next phase if it follows by itself."""
     following = int(checkpoint.about) + 1
     phases = change.incident.policy.phases
     if following < len(phases) and phases[following].begins is PhaseStart.AFTER:
-        _enter(change, max(following, _under_way(change)))
+        _enter(change, max(following, _current_phase(change)))
         return
     entry = change.note(EntryKind.PHASE, fields={"over": phases[following - 1].name})
     change.say(entry, Place.ROOM)
 
 
-def _under_way(change: Change) -> int:
-    """The phase of a fix that was begun before the room opened; 0 when there is none."""
+def _current_phase(change: Change) -> int:
+    """Return the phase of a fix that was begun before the room opened; 0 when there is none."""
     starts = {Status.FIXING: PhaseStart.FIXING, Status.MONITORING: PhaseStart.MONITORING}
     start, phases = starts.get(change.incident.status), change.incident.policy.phases
     return next((n for n, phase in enumerate(phases) if phase.begins is start), 0)
@@ -133,7 +133,7 @@ def _enter(change: Change, index: int) -> None:
 
 
 def take_lead(change: Change, event: TakeLead) -> None:
-    """Take a role, or offer it: an offer counts once the other has taken it."""
+    """Take a role of the response, or offer it: an offer counts once the other has accepted it."""
     if event.to and event.to != event.by:
         _offer(change, event)
     else:
@@ -172,7 +172,7 @@ def _without(offers: dict[Lead, PersonId], lead: Lead) -> dict[Lead, PersonId]:
 
 
 def linked(change: Change, event: Linked) -> None:
-    """Another incident is open too: both know of each other, and one room is for all."""
+    """Link another open incident, unless it is known: one room is for all."""
     incident = change.incident
     if event.other in incident.linked or incident.private or not incident.open:
         return
@@ -180,7 +180,7 @@ def linked(change: Change, event: Linked) -> None:
 
 
 def link(change: Change, others: tuple[str, ...], coordinated_in: str) -> None:
-    """Write down the others, and open a room where the policy wants one for several at once."""
+    """Record linked incidents, and open a room where the policy wants one for several at once."""
     incident = change.incident
     change.set(linked=(*incident.linked, *others), coordinated_in=coordinated_in)
     if incident.policy.room_when_several:

@@ -33,7 +33,7 @@ from escalation.incident.model import EntryKind, Facts, Incident, Room
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState, Override
 from escalation.service import terms_for
-from escalation.simulation import LONGEST, Script, Simulation, Step, comes_again, simulate
+from escalation.simulation import LONGEST, Script, Simulation, Step, endless_reminders, simulate
 from escalation.text import text
 from sandbox.company import stable_id
 from tests.support.profiles import examples, slowly
@@ -339,7 +339,7 @@ def test_a_p0_that_nobody_acknowledges_climbs_the_ladder() -> None:
         (240, {"sofia", "erik"}),
     ]
     assert found.cycle
-    assert comes_again(found.incident, {u.kind for u in found.ahead}) == (
+    assert endless_reminders(found.incident, {u.kind for u in found.ahead}) == (
         "a progress update is asked for every 30 minutes, and the commander told 10 minutes later",
     )
 

@@ -15,7 +15,7 @@ from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.communications import pending
 from escalation.engine.moves import HANDLERS
-from escalation.engine.state_machine import TABLE, decide, legal_moves, mermaid, statuses_ahead
+from escalation.engine.state_machine import TABLE, decide, legal_moves, mermaid, reachable_statuses
 from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailOut, Place, PostCard, Refresh, Say, SendPage
 from escalation.incident.events import (
@@ -149,7 +149,7 @@ def test_the_diagram_in_the_docs_is_the_table() -> None:
 @pytest.mark.parametrize("status", [s for s in Status if not s.closed])
 def test_an_update_may_state_what_one_move_reaches(status: Status) -> None:
     """Each status that an update modal offers can really be stated there."""
-    for target in statuses_ahead(status):
+    for target in reachable_statuses(status):
         story = in_status(status).do(PostUpdate(by="U1", progress="Here", status=target))
         assert story.incident.status is target
 

@@ -15,7 +15,7 @@ from escalation.errors import Refused
 from escalation.incident.model import Facts
 from escalation.oncall.roster import assumed_directory
 from escalation.service import severity_of
-from escalation.simulation import Row, Simulation, Step, comes_again, simulate_for, simulated_facts
+from escalation.simulation import Row, Simulation, Step, endless_reminders, simulate_for, simulated_facts
 from escalation.text import people
 from escalation.times import format_duration, local_instant
 from tocsin.commands import output
@@ -147,7 +147,8 @@ def _tail(simulation: Simulation, zone: ZoneInfo, names: output.Names) -> list[s
         return ["Nothing more is ahead."]
     if simulation.cycle:
         return [
-            f"And so on, until somebody acts: {line}." for line in comes_again(simulation.incident, _kinds(simulation))
+            f"And so on, until somebody acts: {line}."
+            for line in endless_reminders(simulation.incident, _kinds(simulation))
         ]
     ahead = [
         f"  {u.due.astimezone(zone):%Y-%m-%d %H:%M:%S}  {u.why}{_whom(u.people or u.told, names)}"
@@ -179,7 +180,7 @@ def _as_data(simulation: Simulation, company: Company, arranged: Arrangements) -
             {"due": u.due.isoformat(), "why": u.why, "people": [keys.get(p, p) for p in u.people or u.told]}
             for u in simulation.ahead
         ],
-        "and_so_on": comes_again(incident, _kinds(simulation)) if simulation.cycle else (),
+        "and_so_on": endless_reminders(incident, _kinds(simulation)) if simulation.cycle else (),
         "arrangements": arranged.available,
     }
 
