@@ -1,1 +1,1 @@
-"""What a company configures: its policy, people, roles, rotations and business hours."""
+"""Configuration of a company: policy, people, roles, rotations and business hours."""

@@ -29,7 +29,6 @@ class DueWork:
 
 def due_work(incident: Incident) -> DueWork:
     """Return the work that an incident has ahead of it."""
-    """What an incident has ahead of it."""
     return DueWork(incident.id, checkpoints.alarms(incident), ready(incident))
 
 
@@ -69,11 +68,9 @@ class Commit:
     @cached_property
     def old(self) -> DueWork:
         """Work due before the commit."""
-        """What it had ahead of it."""
         return due_work(self.before) if self.before else DueWork(self.after.id, {}, {})
 
     @cached_property
     def new(self) -> DueWork:
         """Work due after the commit."""
-        """What it has ahead of it."""
         return due_work(self.after)

@@ -23,13 +23,11 @@ METRICS = "tocsin:metrics"
 
 def key(incident_id: str) -> str:
     """Key of an incident's state."""
-    """The key of an incident's state."""
     return f"tocsin:incident:{incident_id}"
 
 
 def open_of(severity: Severity) -> str:
     """Key of the open incidents of a severity."""
-    """The list of the open incidents of a severity."""
     return f"{OPEN}:{severity}"
 
 

@@ -105,7 +105,7 @@ def test_nobody_of_harbour_works_at_night() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "severity"),
-    [("### 3. A P1 climbs", "P1"), ("### 4. A P2 waits for the office", "P2"), ("### 5. A P3 is a ticket", "P3")],
+    [("### 3. A P1 escalates", "P1"), ("### 4. A P2 waits for the office", "P2"), ("### 5. A P3 is a ticket", "P3")],
 )
 def test_a_simulation_runs_as_the_page_says(heading: str, severity: str) -> None:
     """The command as it is printed there, and the table under it, row by row."""
