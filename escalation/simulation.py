@@ -16,21 +16,9 @@ from escalation.engine.responders import commander
 from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
+from escalation.incident import events
 from escalation.incident.effects import Alert, Effect, Invite, MailOut, OpenRoom, PageBy, Say, Tell
-from escalation.incident.events import (
-    Acknowledge,
-    CheckpointDue,
-    Declare,
-    FixApplied,
-    FixFailed,
-    MoveEvent,
-    OutcomeEvent,
-    Resolve,
-    RoomOpened,
-    RootCause,
-    Terms,
-    Workaround,
-)
+from escalation.incident.events import MoveEvent, OutcomeEvent, Terms
 from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Facts, Incident, PageState, Room
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
@@ -225,12 +213,12 @@ class Step(StrEnum):
 
 Script = Mapping[Step, timedelta]  # how long after the declaration
 _MOVES: dict[Step, Callable[[PersonId], MoveEvent]] = {
-    Step.ACK: lambda by: Acknowledge(by=by),
-    Step.ROOT_CAUSE: lambda by: RootCause(by=by, cause=TEXT),
-    Step.WORKAROUND: lambda by: Workaround(by=by, text=TEXT),
-    Step.FIX: lambda by: FixApplied(by=by),
-    Step.FIX_FAILS: lambda by: FixFailed(by=by),
-    Step.RESOLVE: lambda by: Resolve(by=by, summary=TEXT, resolution=TEXT),
+    Step.ACK: lambda by: events.Acknowledge(by=by),
+    Step.ROOT_CAUSE: lambda by: events.RootCause(by=by, cause=TEXT),
+    Step.WORKAROUND: lambda by: events.Workaround(by=by, text=TEXT),
+    Step.FIX: lambda by: events.FixApplied(by=by),
+    Step.FIX_FAILS: lambda by: events.FixFailed(by=by),
+    Step.RESOLVE: lambda by: events.Resolve(by=by, summary=TEXT, resolution=TEXT),
 }
 
 
@@ -263,7 +251,7 @@ def simulate(
     The roster is resolved at each instant. Raises Refused when a step is not possible at its time, or is too late.
     """
     limit = _limit(script, until)
-    event = Declare(by=by, facts=facts, terms=terms)
+    event = events.Declare(by=by, facts=facts, terms=terms)
     run = _Run(declare(f"INC-{start:%Y%m%d}-000", event, start, roster_at(start)), start, roster_at)
     cycle = run.play(_in_order(script, start), start + limit, endlessly=until is not None)
     ends = start + until if until else run.now
@@ -312,7 +300,7 @@ class _Run:
                 return True
             else:
                 seen |= {alarm.kind} if not steps and _only_endless(waiting) else set()
-                self._decide(CheckpointDue(checkpoint=alarm.id), max(alarm.due, self.now))
+                self._decide(events.CheckpointDue(checkpoint=alarm.id), max(alarm.due, self.now))
 
     def _act(self, at: datetime, step: Step) -> None:
         by = _actor(self.incident, self._roster_at(at))
@@ -322,7 +310,7 @@ class _Run:
             after = format_duration(at - self.incident.declared_at)
             raise Refused((f"{step} after {after} would be refused: ", *refused.words)) from None
 
-    def _decide(self, event: MoveEvent | CheckpointDue | OutcomeEvent, at: datetime) -> None:
+    def _decide(self, event: MoveEvent | events.CheckpointDue | OutcomeEvent, at: datetime) -> None:
         self.now = at
         self.incident = decide(self.incident, event, at, self._roster_at(at))
         self._carry_out()
@@ -334,7 +322,7 @@ class _Run:
         for effect in made:
             if isinstance(effect, OpenRoom):
                 room = Room(channel=effect.name, name=effect.name, private=effect.private)
-                opened = RoomOpened(effect=effect.id, room=room)
+                opened = events.RoomOpened(effect=effect.id, room=room)
                 self.incident = decide(self.incident, opened, self.now, self._roster_at(self.now))
         self.incident = self.incident.model_copy(update={"effects": ()})
 

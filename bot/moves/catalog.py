@@ -29,28 +29,8 @@ from bot.render.mrkdwn import brief
 from escalation.config.company import Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.incident.events import (
-    Acknowledge,
-    Answer,
-    AnswerCommunication,
-    Cancel,
-    Escalate,
-    FixApplied,
-    FixFailed,
-    MarkSecurity,
-    Move,
-    MoveEvent,
-    PagePeople,
-    PostUpdate,
-    Reopen,
-    Reviewed,
-    RootCause,
-    Schedule,
-    StartFix,
-    TakeLead,
-    Verify,
-    Workaround,
-)
+from escalation.incident import events
+from escalation.incident.events import Answer, Move, MoveEvent
 from escalation.incident.model import Lead
 from escalation.text import Person, line
 from escalation.values import PersonId
@@ -155,7 +135,7 @@ def _page(typed: TypedCommand) -> MoveEvent:
     if targets.unknown or not (people or targets.role):
         raise Refused(_unknown_target(targets, {*roles, *keys}))
     why = unescape(targets.why, typed.directory.names)
-    return PagePeople(by=typed.by, key=typed.key, people=people, role=targets.role, why=why)
+    return events.PagePeople(by=typed.by, key=typed.key, people=people, role=targets.role, why=why)
 
 
 def _unknown_target(targets: Targets, known: set[str]) -> str:
@@ -167,7 +147,7 @@ def _unknown_target(targets: Targets, known: set[str]) -> str:
 
 def _cancel(typed: TypedCommand) -> MoveEvent:
     duplicate, why = parse_duplicate(typed.text)
-    return Cancel(by=typed.by, key=typed.key, why=why, duplicate_of=duplicate)
+    return events.Cancel(by=typed.by, key=typed.key, why=why, duplicate_of=duplicate)
 
 
 # Buttons ---------------------------------------------------------------------------------------------------------
@@ -175,7 +155,7 @@ def _cancel(typed: TypedCommand) -> MoveEvent:
 
 def _communication_answer(pressed: ButtonPress) -> MoveEvent:
     n, _, answer = pressed.value.about.partition(":")
-    return AnswerCommunication(by=pressed.by, key=pressed.key, n=int(n), answer=Answer(answer))
+    return events.AnswerCommunication(by=pressed.by, key=pressed.key, n=int(n), answer=Answer(answer))
 
 
 def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
@@ -185,75 +165,75 @@ def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
     role, _, offered_to = pressed.value.about.partition(":")
     if offered_to and offered_to != pressed.by:
         raise Refused(line("That was offered to ", Person(offered_to), f". `/incident lead {role}` takes it yourself."))
-    return TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role))
+    return events.TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role))
 
 
 # The table -------------------------------------------------------------------------------------------------------
 
 SPECS: dict[Move, MoveSpec] = {
     Move.ACKNOWLEDGE: MoveSpec(
-        typed=lambda t: Acknowledge(by=t.by, key=t.key),
+        typed=lambda t: events.Acknowledge(by=t.by, key=t.key),
         needs_words=False,
-        pressed=lambda p: Acknowledge(by=p.by, key=p.key),
+        pressed=lambda p: events.Acknowledge(by=p.by, key=p.key),
     ),
     Move.ROOT_CAUSE: MoveSpec(
-        typed=lambda t: RootCause(by=t.by, key=t.key, cause=t.text),
+        typed=lambda t: events.RootCause(by=t.by, key=t.key, cause=t.text),
         form=Form(
             "Root cause found",
             "Record it",
             text_form("cause", "What is the root cause?"),
-            lambda s: RootCause(by=s.by, key=s.key, cause=s.values.text("cause")),
+            lambda s: events.RootCause(by=s.by, key=s.key, cause=s.values.text("cause")),
         ),
     ),
     Move.WORKAROUND: MoveSpec(
-        typed=lambda t: Workaround(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: events.Workaround(by=t.by, key=t.key, text=t.text),
         form=Form(
             "Workaround in place",
             "Record it",
             text_form("text", "What is the workaround?", hint="People can work again; the cause is still to be found."),
-            lambda s: Workaround(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: events.Workaround(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.START_FIX: MoveSpec(
-        typed=lambda t: StartFix(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: events.StartFix(by=t.by, key=t.key, text=t.text),
         needs_words=False,
-        pressed=lambda p: StartFix(by=p.by, key=p.key),
+        pressed=lambda p: events.StartFix(by=p.by, key=p.key),
     ),
     Move.FIX_APPLIED: MoveSpec(
-        typed=lambda t: FixApplied(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: events.FixApplied(by=t.by, key=t.key, text=t.text),
         needs_words=False,
-        pressed=lambda p: FixApplied(by=p.by, key=p.key),
+        pressed=lambda p: events.FixApplied(by=p.by, key=p.key),
     ),
     Move.FIX_FAILED: MoveSpec(
-        typed=lambda t: FixFailed(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: events.FixFailed(by=t.by, key=t.key, text=t.text),
         form=Form(
             "The fix did not hold",
             "Say so",
             text_form("text", "What do you see?", optional=True),
-            lambda s: FixFailed(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: events.FixFailed(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.UPDATE: MoveSpec(
-        typed=lambda t: PostUpdate(by=t.by, key=t.key, progress=t.text),
+        typed=lambda t: events.PostUpdate(by=t.by, key=t.key, progress=t.text),
         form=Form("Post an update", "Post", update_blocks, update_event),
     ),
     Move.SCHEDULE: MoveSpec(
-        typed=lambda t: Schedule(by=t.by, key=t.key, when=t.text),
+        typed=lambda t: events.Schedule(by=t.by, key=t.key, when=t.text),
         form=Form(
             "Schedule it",
             "Schedule",
             schedule_blocks,
-            lambda s: Schedule(by=s.by, key=s.key, when=s.values.text("when")),
+            lambda s: events.Schedule(by=s.by, key=s.key, when=s.values.text("when")),
         ),
     ),
     Move.VERIFY: MoveSpec(
-        typed=lambda t: Verify(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: events.Verify(by=t.by, key=t.key, text=t.text),
         needs_words=False,
         form=Form(
             "The fix was verified",
             "Record it",
             text_form("text", "What was looked at?", optional=True),
-            lambda s: Verify(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: events.Verify(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.SEVERITY: MoveSpec(
@@ -261,10 +241,10 @@ SPECS: dict[Move, MoveSpec] = {
         form=Form("Change the severity", "Change", severity_blocks, severity_event),
     ),
     Move.ESCALATE: MoveSpec(
-        typed=lambda t: Escalate(by=t.by, key=t.key, why=t.text),
+        typed=lambda t: events.Escalate(by=t.by, key=t.key, why=t.text),
         needs_words=False,
         # A click carries the tiers its card showed: on an old card, Escalate pages no second tier.
-        pressed=lambda p: Escalate(by=p.by, key=p.key, seen=p.value.seen),
+        pressed=lambda p: events.Escalate(by=p.by, key=p.key, seen=p.value.seen),
     ),
     Move.PAGE: MoveSpec(
         typed=_page,
@@ -281,32 +261,32 @@ SPECS: dict[Move, MoveSpec] = {
     ),
     Move.COMMUNICATE: MoveSpec(pressed=_communication_answer),
     Move.SECURITY: MoveSpec(
-        typed=lambda t: MarkSecurity(by=t.by, key=t.key, why=t.text),
+        typed=lambda t: events.MarkSecurity(by=t.by, key=t.key, why=t.text),
         form=Form(
             "Mark as security",
             "Make it private",
             text_form("why", "Why?", optional=True, hint=SECURITY_HINT),
-            lambda s: MarkSecurity(by=s.by, key=s.key, why=s.values.text("why")),
+            lambda s: events.MarkSecurity(by=s.by, key=s.key, why=s.values.text("why")),
         ),
     ),
     Move.RESOLVE: MoveSpec(form=Form("Resolve the incident", "Resolve", resolve_blocks, resolve_event)),
     Move.REVIEWED: MoveSpec(
-        typed=lambda t: Reviewed(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: events.Reviewed(by=t.by, key=t.key, text=t.text),
         needs_words=False,
         form=Form(
             "The review was held",
             "Record it",
             text_form("text", "What came of it?", optional=True, hint="The war room is archived then."),
-            lambda s: Reviewed(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: events.Reviewed(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.REOPEN: MoveSpec(
-        typed=lambda t: Reopen(by=t.by, key=t.key, why=t.text),
+        typed=lambda t: events.Reopen(by=t.by, key=t.key, why=t.text),
         form=Form(
             "Reopen the incident",
             "Reopen",
             text_form("why", "Why?", optional=True, hint="All clocks start again, and the first tier is paged."),
-            lambda s: Reopen(by=s.by, key=s.key, why=s.values.text("why")),
+            lambda s: events.Reopen(by=s.by, key=s.key, why=s.values.text("why")),
         ),
     ),
     Move.CANCEL: MoveSpec(

@@ -5,13 +5,8 @@ from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import Block
 from bot.render.inputs import Choice, checkboxes, people_select, select, text_field
 from escalation.config.policy import Policy, Severity
-from escalation.incident.events import (
-    Cancel,
-    ChangeSeverity,
-    MoveEvent,
-    PagePeople,
-    Resolve,
-)
+from escalation.incident import events
+from escalation.incident.events import MoveEvent
 from escalation.oncall.roster import Roster
 
 FALSE_ALARM = "false-alarm"
@@ -39,7 +34,7 @@ def resolve_event(submission: Submission) -> MoveEvent:
     fields = ("summary", "resolution", "verification", "final_impact", "next_steps")
     texts = {name: submission.values.text(name) for name in fields}
     data_lost = bool(submission.values.choices("data_loss"))
-    return Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, "data_loss": data_lost})
+    return events.Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, "data_loss": data_lost})
 
 
 # Severity --------------------------------------------------------------------------------------------------------
@@ -63,12 +58,12 @@ def severity_event(submission: Submission) -> MoveEvent:
     return changed_severity(chosen, why, submission.policy, submission.by, submission.key)
 
 
-def changed_severity(chosen: str, why: str, policy: Policy, by: str, key: str) -> ChangeSeverity:
+def changed_severity(chosen: str, why: str, policy: Policy, by: str, key: str) -> events.ChangeSeverity:
     """Build the event that changes the severity, with its policy. Raises InvalidForm for an unknown one."""
     known = {s.value: s for s in policy.severities}
     if chosen.upper() not in known:
         raise InvalidForm({"severity": f"There is no severity {chosen or 'chosen'}: choose one of {', '.join(known)}."})
-    return ChangeSeverity(by=by, key=key, policy=policy.severities[Severity(chosen.upper())], why=why)
+    return events.ChangeSeverity(by=by, key=key, policy=policy.severities[Severity(chosen.upper())], why=why)
 
 
 # Page ------------------------------------------------------------------------------------------------------------
@@ -95,7 +90,7 @@ def page_event(submission: Submission) -> MoveEvent:
     if not people and not role:
         raise InvalidForm({"people": "Choose somebody, or a role below."})
     why = submission.values.text("why")
-    return PagePeople(by=submission.by, key=submission.key, people=people, role=role, why=why)
+    return events.PagePeople(by=submission.by, key=submission.key, people=people, role=role, why=why)
 
 
 # The others ------------------------------------------------------------------------------------------------------
@@ -125,4 +120,4 @@ def cancel_event(submission: Submission) -> MoveEvent:
     """Build the event that cancels the incident."""
     chosen, why = submission.values.choice("duplicate_of"), submission.values.text("why")
     duplicate = "" if chosen == FALSE_ALARM else chosen
-    return Cancel(by=submission.by, key=submission.key, why=why, duplicate_of=duplicate)
+    return events.Cancel(by=submission.by, key=submission.key, why=why, duplicate_of=duplicate)

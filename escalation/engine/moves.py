@@ -11,30 +11,16 @@ from escalation.engine.change import Change
 from escalation.engine.lifecycle import file_ticket
 from escalation.engine.responders import in_roles
 from escalation.errors import Refused
+from escalation.incident import events
 from escalation.incident.effects import Place
-from escalation.incident.events import (
-    Acknowledge,
-    Edit,
-    FixApplied,
-    FixFailed,
-    MarkSecurity,
-    Move,
-    MoveEvent,
-    PagePeople,
-    PostUpdate,
-    RootCause,
-    Schedule,
-    StartFix,
-    Verify,
-    Workaround,
-)
+from escalation.incident.events import Move, MoveEvent
 from escalation.incident.model import CheckpointKind, EntryKind, Incident, Signed, Status
 from escalation.text import Person, Time, line
 from escalation.times import format_duration
 from escalation.values import PersonId
 
 
-def acknowledge(change: Change, event: Acknowledge) -> None:
+def acknowledge(change: Change, event: events.Acknowledge) -> None:
     """Acknowledge the incident, or one's own page once somebody else has; Refused the second time."""
     done = change.incident.acknowledgement
     paged = change.incident.open_page_of(event.by) is not None
@@ -69,7 +55,7 @@ def _acknowledge_by_acting(change: Change, person: PersonId) -> None:
         _assign(change, person)
 
 
-def root_cause(change: Change, event: RootCause) -> None:
+def root_cause(change: Change, event: events.RootCause) -> None:
     """Record the root cause."""
     _acknowledge_by_acting(change, event.by)
     if change.incident.root_cause is None:
@@ -78,21 +64,21 @@ def root_cause(change: Change, event: RootCause) -> None:
     change.say_everywhere(change.note(EntryKind.ROOT_CAUSE, by=event.by, text=event.cause))
 
 
-def workaround(change: Change, event: Workaround) -> None:
+def workaround(change: Change, event: events.Workaround) -> None:
     """Record a workaround."""
     _acknowledge_by_acting(change, event.by)
     change.set(workaround=Signed(by=event.by, at=change.now, text=event.text))
     change.say_everywhere(change.note(EntryKind.WORKAROUND, by=event.by, text=event.text))
 
 
-def start_fix(change: Change, event: StartFix) -> None:
+def start_fix(change: Change, event: events.StartFix) -> None:
     """Record that the fix was started."""
     _acknowledge_by_acting(change, event.by)
     change.say_everywhere(change.note(EntryKind.FIX_STARTED, by=event.by, text=event.text))
     warroom.begin_phase(change, PhaseStart.FIXING)
 
 
-def fix_applied(change: Change, event: FixApplied) -> None:
+def fix_applied(change: Change, event: events.FixApplied) -> None:
     """Record the fix, and start monitoring it."""
     _acknowledge_by_acting(change, event.by)
     change.set(fix=Signed(by=event.by, at=change.now, text=event.text), verified=None)
@@ -105,7 +91,7 @@ def fix_applied(change: Change, event: FixApplied) -> None:
     warroom.begin_phase(change, PhaseStart.MONITORING)
 
 
-def fix_failed(change: Change, event: FixFailed) -> None:
+def fix_failed(change: Change, event: events.FixFailed) -> None:
     """Record that the fix failed, and page the tiers that the policy names for that."""
     change.set(fix=None, verified=None)
     change.disarm_planned(Moment.FIX_APPLIED)
@@ -115,22 +101,22 @@ def fix_failed(change: Change, event: FixFailed) -> None:
     paging.page_tiers(change, tiers, "the fix did not hold", by=event.by, skip=frozenset({event.by}))
 
 
-def implied_move(update: PostUpdate) -> MoveEvent | None:
+def implied_move(update: events.PostUpdate) -> MoveEvent | None:
     """Return the move that an update implies by naming another status; None when no update can lead there."""
     match update.status:
         case Status.IDENTIFIED:
-            return RootCause(by=update.by, cause=update.progress)
+            return events.RootCause(by=update.by, cause=update.progress)
         case Status.FIXING:
-            return StartFix(by=update.by)
+            return events.StartFix(by=update.by)
         case Status.MONITORING:
-            return FixApplied(by=update.by)
+            return events.FixApplied(by=update.by)
         case Status.INVESTIGATING:
-            return FixFailed(by=update.by)
+            return events.FixFailed(by=update.by)
         case _:
             return None
 
 
-def post_update(change: Change, event: PostUpdate) -> None:
+def post_update(change: Change, event: events.PostUpdate) -> None:
     """Record the update and promise the next. The policy's cadence counts from this one."""
     said = {"impact": event.impact, "public_wording": event.public_wording}
     change.set(facts=change.incident.facts.model_copy(update={name: text for name, text in said.items() if text}))
@@ -160,14 +146,14 @@ def _next_update(change: Change, promised: timedelta | None) -> datetime | None:
     return due
 
 
-def schedule(change: Change, event: Schedule) -> None:
+def schedule(change: Change, event: events.Schedule) -> None:
     """Record when the work is planned."""
     _acknowledge_by_acting(change, event.by)
     change.set(schedule=Signed(by=event.by, at=change.now, text=event.when))
     change.say(change.note(EntryKind.SCHEDULED, by=event.by, text=event.when), Place.THREAD, Place.TEAM)
 
 
-def verify(change: Change, event: Verify) -> None:
+def verify(change: Change, event: events.Verify) -> None:
     """Record that the fix was verified."""
     change.set(verified=Signed(by=event.by, at=change.now, text=event.text))
     change.say_everywhere(change.note(EntryKind.VERIFIED, by=event.by, text=event.text))
@@ -176,7 +162,7 @@ def verify(change: Change, event: Verify) -> None:
 EDITABLE = ("title", "impact", "description", "service", "public_wording", "detection", *Said)
 
 
-def edit(change: Change, event: Edit) -> None:
+def edit(change: Change, event: events.Edit) -> None:
     """Correct the facts. A checkpoint past its time that waited for one fires at once."""
     facts = change.incident.facts
     wanted = {name: getattr(event, name) for name in EDITABLE if getattr(event, name, None) is not None}
@@ -192,7 +178,7 @@ def edit(change: Change, event: Edit) -> None:
         file_ticket(change)
 
 
-def page_people(change: Change, event: PagePeople) -> None:
+def page_people(change: Change, event: events.PagePeople) -> None:
     """Page people by name, or the holders of a role; Refused when there is nobody."""
     people = event.people + (in_roles(change.incident, change.roster, (event.role,)) if event.role else ())
     role = change.incident.policy.role_name(event.role) if event.role else ""
@@ -202,7 +188,7 @@ def page_people(change: Change, event: PagePeople) -> None:
     paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, role)
 
 
-def mark_security(change: Change, event: MarkSecurity) -> None:
+def mark_security(change: Change, event: events.MarkSecurity) -> None:
     """Mark the incident as a security incident."""
     security.make_private(change, event.by, event.why)
 

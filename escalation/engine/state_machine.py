@@ -8,21 +8,8 @@ from escalation.engine import cards, firing, lifecycle, moves, outcomes, warroom
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page
 from escalation.errors import Refused
-from escalation.incident.events import (
-    CheckpointDue,
-    Declare,
-    Delivered,
-    Dropped,
-    Linked,
-    Move,
-    MoveEvent,
-    OutcomeEvent,
-    PageGathered,
-    PersonRefused,
-    PostUpdate,
-    RoomOpened,
-    Trouble,
-)
+from escalation.incident import events
+from escalation.incident.events import Move, MoveEvent, OutcomeEvent
 from escalation.incident.model import Incident, Status
 from escalation.oncall.roster import Roster
 
@@ -95,7 +82,7 @@ def status_after(incident: Incident, move: Move) -> Status:
 
 
 def decide(
-    before: Incident, event: MoveEvent | CheckpointDue | OutcomeEvent, now: datetime, roster: Roster
+    before: Incident, event: MoveEvent | events.CheckpointDue | OutcomeEvent, now: datetime, roster: Roster
 ) -> Incident:
     """Decide what follows from an event: the next incident, with its pending effects. Pure.
 
@@ -109,13 +96,13 @@ def decide(
         _make_move(change, event)
     else:
         _OTHERS[type(event)](change, event)
-    if change.incident is before and not isinstance(event, CheckpointDue):
+    if change.incident is before and not isinstance(event, events.CheckpointDue):
         return before
     firing.fire_due(change)
     return before if change.incident is before else _finish(change)
 
 
-def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> Incident:
+def declare(incident_id: str, event: events.Declare, now: datetime, roster: Roster) -> Incident:
     """Declare an incident: the first event, with its clocks, pages, card and room."""
     change = Change(lifecycle.new_incident(incident_id, event, now), now, roster)
     lifecycle.begin(change, event)
@@ -136,7 +123,7 @@ def _make_move(change: Change, event: MoveEvent) -> None:
     after = status_after(before, event.kind)
     if event.key:
         change.set(keys=(*before.keys[-49:], event.key))
-    if isinstance(event, PostUpdate) and event.status not in (None, before.status):
+    if isinstance(event, events.PostUpdate) and event.status not in (None, before.status):
         _make_implied_move(change, event)
     elif after is not before.status:
         change.set(status=after, closed_at=change.now if after.closed else None)
@@ -144,7 +131,7 @@ def _make_move(change: Change, event: MoveEvent) -> None:
     answer_page(change, event.by)
 
 
-def _make_implied_move(change: Change, update: PostUpdate) -> None:
+def _make_implied_move(change: Change, update: events.PostUpdate) -> None:
     """Make the move that an update implies by naming another status; Refused if the table has none."""
     move = moves.implied_move(update)
     if move is None or TABLE[change.incident.status][move.kind] is not update.status:
@@ -161,14 +148,14 @@ def reachable_statuses(status: Status) -> tuple[Status, ...]:
 
 
 _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
-    CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
-    Delivered: outcomes.delivered,
-    RoomOpened: outcomes.room_opened,
-    PersonRefused: outcomes.person_refused,
-    Dropped: outcomes.dropped,
-    Linked: warroom.linked,
-    PageGathered: outcomes.page_gathered,
-    Trouble: outcomes.trouble,
+    events.CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
+    events.Delivered: outcomes.delivered,
+    events.RoomOpened: outcomes.room_opened,
+    events.PersonRefused: outcomes.person_refused,
+    events.Dropped: outcomes.dropped,
+    events.Linked: warroom.linked,
+    events.PageGathered: outcomes.page_gathered,
+    events.Trouble: outcomes.trouble,
 }
 
 

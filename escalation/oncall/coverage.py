@@ -44,18 +44,6 @@ class PolicyTier(Frozen):
         return not any(on_call.of(role, self.service) for role in self.roles)
 
 
-def first_gap(
-    company: Company,
-    policy: Policy,
-    state: OncallState,
-    start: datetime,
-    end: datetime,
-    directory: Directory | None = None,
-) -> Gap | None:
-    """Return the earliest gap between two instants; None if every tier has somebody all the time."""
-    return min(gaps(company, policy, state, start, end, directory), key=lambda g: g.starts, default=None)
-
-
 def gaps(
     company: Company,
     policy: Policy,

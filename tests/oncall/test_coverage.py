@@ -11,7 +11,7 @@ from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.config.rotations import Shift
 from escalation.oncall import overrides as arranging
-from escalation.oncall.coverage import first_gap, gaps
+from escalation.oncall.coverage import Gap, gaps
 from escalation.oncall.roster import roster
 from escalation.oncall.schedule import OncallState
 from tests.support.profiles import examples
@@ -19,6 +19,11 @@ from tests.support.profiles import examples
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 END = START + timedelta(days=90)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def first_gap(*asked: Any) -> Gap | None:
+    """The earliest gap."""
+    return min(gaps(*asked), key=lambda g: g.starts, default=None)
 
 
 def policy(*tiers: list[str]) -> Policy:
