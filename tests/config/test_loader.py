@@ -171,6 +171,9 @@ def test_a_mistake_is_named_with_its_line_and_what_would_be_right(
         ("policy: !!python/object:os.system {}\n", "1: "),
         ("policy: kars\npeople: &loop {dana: *loop}\n", "2: this is not YAML: this is nested too deeply"),
         ("policy: \x00\n", "1: this is not YAML: "),
+        ("policy: kars\n? [a, b]\n: c\n", "2: a name is plain text, not a list or a mapping; put it in quotes"),
+        ("policy: kars\npeople:\n  {{ people }}: x\n", "3: a name is plain text, not a list or a mapping"),
+        ("policy: kars\npeople:\n  <<: {{a: b}: c}\n", "3: a name is plain text, not a list or a mapping"),
     ],
 )
 def test_what_is_not_a_configuration_is_refused(tmp_path: Path, text: str, expected: str) -> None:

@@ -90,6 +90,8 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, docume
     first_lines: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            continue
         if key.tag != MERGE and key.value in first_lines:
             document.faults.append(
                 Fault(line, f"'{key.value}' stands here twice (first on line {first_lines[key.value]}); keep one")
@@ -98,6 +100,10 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, docume
     loader.flatten_mapping(node)
     out = {}
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            text = "a name is plain text, not a list or a mapping; put it in quotes"
+            document.faults.append(Fault(key.start_mark.line + 1, text))
+            continue
         here = (*path, str(key.value))
         document.lines[here] = key.start_mark.line + 1
         out[str(key.value)] = _data(loader, value, here, document)
