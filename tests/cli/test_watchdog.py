@@ -352,6 +352,7 @@ def test_without_a_way_to_reach_anybody_it_refuses(
     assert "SMTP_URL, SMTP_FROM and WATCHDOG_TO" in " ".join(result.output.split())
 
 
+@pytest.mark.slow  # starts the command twice
 def test_a_single_look_says_what_is_wrong(bare: Path, paging: PagingService) -> None:
     """No Redis here: exit code 1. Nobody is woken in the first half-minute, and the next look knows since when."""
     set_up = {"PAGERDUTY_ROUTING_KEY": "key", "PAGERDUTY_URL": paging.url, "REDIS_URL": "redis://127.0.0.1:1/0"}

@@ -50,6 +50,7 @@ def test_a_channel_is_two_new_files_and_a_few_lines_in_three() -> None:
     assert lines <= 8
 
 
+@pytest.mark.slow  # tests in a process of their own
 def test_what_the_page_builds_pages_people(built: Path) -> None:
     """The page's own test passes, in a copy of the project with the page's channel in it."""
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/workers/test_pager.py"]
