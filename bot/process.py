@@ -16,7 +16,7 @@ from bot.directory import refresh_directory
 from bot.http.routes import web_app
 from bot.slack import client as slack
 from bot.slack.socket_mode import WrongToken
-from escalation.hosts import forget_proxies_for
+from escalation.hosts import drop_proxies_for
 
 GRACE = 3  # seconds for requests in flight at shutdown
 
@@ -36,7 +36,7 @@ async def started_bot(deps: BotDeps, listener: socket.socket) -> AsyncIterator[t
 
     Yields it with a task that ends only when one of its parts ended or failed for good.
     """
-    forget_proxies_for(deps.slack_api_url, os.environ)
+    drop_proxies_for(deps.slack_api_url, os.environ)
     async with slack.open_session() as session, contextlib.AsyncExitStack() as stack:
         bot = Bot(deps, slack.interactive_client(deps.bot_token, deps.slack_api_url, session))
         stack.callback(bot.access.close)

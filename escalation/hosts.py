@@ -16,7 +16,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def forget_proxies_for(url: str, environment: MutableMapping[str, str]) -> None:
+def drop_proxies_for(url: str, environment: MutableMapping[str, str]) -> None:
     """Drop the proxy variables when `url` is on this machine: Slack's clients send even loopback traffic to a proxy."""
     if is_loopback(urlsplit(url).hostname or ""):
         for name in PROXIES:

@@ -9,7 +9,7 @@ from workers import metrics
 from workers.context import Context
 from workers.delivery.deliver import DeliveryPool
 from workers.queue import outbox, rq
-from workers.queue.rq import BEHIND
+from workers.queue.rq import YIELDS_TO
 from workers.recurring.upkeep import Upkeep
 
 # A job for messages also takes those of the jobs behind it, up to this many: RQ's work on a job takes longer than ours
@@ -19,7 +19,7 @@ MAX_IN_FLIGHT = 16
 
 @dataclass
 class _Bound:
-    """What this process works with. RQ calls functions by name, so it is kept in this module."""
+    """Context and pools of this process, kept in this module because RQ calls functions by name."""
 
     context: Context | None = None
     deliveries: DeliveryPool | None = None
@@ -34,7 +34,7 @@ def bind(context: Context, queue: str = "") -> None:
     """Bind the jobs of this process to a context, and to the queue that it serves."""
     unbind()
     _bound.context, _bound.deliveries, _bound.upkeep = context, DeliveryPool(context), Upkeep(context)
-    _bound.message_queue = queue if queue in BEHIND else ""
+    _bound.message_queue = queue if queue in YIELDS_TO else ""
 
 
 def unbind() -> None:
@@ -55,7 +55,7 @@ def checkpoint_due(incident_id: str, checkpoint_id: str) -> None:
     try:
         _fire(context, incident_id, checkpoint_id)
     except TooNew as too_new:
-        outbox.hand_on_checkpoint(context.redis, checkpoint_id, too_new, context.clock())
+        outbox.postpone_checkpoint(context.redis, checkpoint_id, too_new, context.clock())
 
 
 def _fire(context: Context, incident_id: str, checkpoint_id: str) -> None:
@@ -68,7 +68,7 @@ def _fire(context: Context, incident_id: str, checkpoint_id: str) -> None:
     if due is None:
         return
     if now < due:
-        outbox.rearm(context.redis, incident, checkpoint_id, due, now)
+        outbox.reschedule_checkpoint(context.redis, incident, checkpoint_id, due, now)
         return
     context.service.handle(incident_id, CheckpointDue(checkpoint=checkpoint_id))
     metrics.count(context.redis, "checkpoints_total")

@@ -20,19 +20,19 @@ from escalation.storage import heartbeats
 from workers import jobs
 from workers.clock import sweep, ticker
 from workers.context import Context
-from workers.queue.rq import BEHIND, OwnJob, queue, queue_key
+from workers.queue.rq import YIELDS_TO, OwnJob, queue, queue_key
 
 WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least
-MAINTENANCE = 60
-AWAY_SLEEP = 0.5
+MAINTENANCE = 60  # seconds
+RESTART_DELAY = 0.5
 NICE = 10  # of 19
-LONGEST_WAY, LONGEST_HOLD, LOOK = 2.0, 0.9, 0.05  # seconds; a job held for 1 s counts as lost to the sweep
+MAX_YIELD, MAX_YIELD_WITH_JOB, YIELD_POLL = 2.0, 0.9, 0.05  # seconds; a job held for 1 s counts as lost to the sweep
 
 log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Writes `tocsin:alive:{part}:{host}:{pid}` as long as its part really goes round."""
+    """Writes `tocsin:alive:{part}:{host}:{pid}` as long as the loop of its part really runs."""
 
     def __init__(self, redis: Redis, part: str) -> None:
         self._redis = redis
@@ -40,13 +40,13 @@ class Heartbeat:
         self._next = 0.0
 
     def beat(self) -> None:
-        """Say so, every two seconds at most."""
+        """Write the heartbeat, every two seconds at most."""
         if time.monotonic() >= self._next:
             heartbeats.beat(self._redis, self._key, time.time())
             self._next = time.monotonic() + heartbeats.INTERVAL
 
     def stop(self) -> None:
-        """Say that this part has ended, so that nobody counts on it."""
+        """Delete the heartbeat: this part has ended, and nobody should count on it."""
         with contextlib.suppress(RedisError):
             self._redis.delete(self._key)
 
@@ -80,20 +80,22 @@ class QueueWorker(SimpleWorker):
 
     def dequeue_job_and_maintain_ttl(self, *args: Any, **named: Any) -> tuple[Job, Queue] | None:
         """Take the next job, after giving way to the queues that go first."""
-        self._give_way(LONGEST_WAY)
+        self._yield_to_priority(MAX_YIELD)
         return super().dequeue_job_and_maintain_ttl(*args, **named)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run a job, after giving way once more."""
-        self._give_way(LONGEST_HOLD)  # the job may have come while we waited for one, as the first of a burst
+        self._yield_to_priority(
+            MAX_YIELD_WITH_JOB
+        )  # the job may have come while we waited for one, as the first of a burst
         super().execute_job(job, queue)
 
-    def _give_way(self, longest: float) -> None:
+    def _yield_to_priority(self, longest: float) -> None:
         """Wait, up to `longest` seconds, while queues that go first have jobs: all share processor, disk, Redis."""
-        priority = [queue_key(name) for name in BEHIND.get(self._name, ())]
+        priority = [queue_key(name) for name in YIELDS_TO.get(self._name, ())]
         ends = time.monotonic() + longest
         while priority and self.connection.exists(*priority) and time.monotonic() < ends and not self._stop.is_set():
-            time.sleep(LOOK)
+            time.sleep(YIELD_POLL)
 
     def procline(self, message: str) -> None:
         """Do nothing: RQ would rename the process with each job, and `ps` should show which part it is."""
@@ -109,34 +111,34 @@ def run_part(part: Part, context: Context) -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-    if part in BEHIND:
+    if part in YIELDS_TO:
         os.nice(NICE)  # messages have a lower priority for the processor than checkpoints, pages and people's clicks
-    heart = Heartbeat(context.redis, part)
+    heartbeat = Heartbeat(context.redis, part)
     try:
         if part == "ticker":
-            ticker.run(context.redis, context.clock, stop, heart.beat)
+            ticker.run(context.redis, context.clock, stop, heartbeat.beat)
         elif part == "sweep":
-            sweep.run(context, stop, heart.beat)
+            sweep.run(context, stop, heartbeat.beat)
         else:
-            _serve(part, context, stop, heart)
+            _serve(part, context, stop, heartbeat)
     finally:
-        heart.stop()
+        heartbeat.stop()
 
 
-def _serve(name: str, context: Context, stop: threading.Event, heart: Heartbeat) -> None:
+def _serve(name: str, context: Context, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Serve a queue until stopped: RQ ends its own loop on many occasions."""
     jobs.bind(context, name)
     try:
         while not stop.is_set():
-            _serve_once(name, context, stop, heart)
+            _serve_once(name, context, stop, heartbeat)
     finally:
         jobs.unbind()
 
 
-def _serve_once(name: str, context: Context, stop: threading.Event, heart: Heartbeat) -> None:
+def _serve_once(name: str, context: Context, stop: threading.Event, heartbeat: Heartbeat) -> None:
     try:
-        worker = QueueWorker(name, context.redis, heart.beat, stop)
+        worker = QueueWorker(name, context.redis, heartbeat.beat, stop)
         worker.work(logging_level="WARNING")
     except RedisError as error:
         log.warning("redis unavailable, worker restarting", queue=name, error=type(error).__name__)
-        stop.wait(AWAY_SLEEP)
+        stop.wait(RESTART_DELAY)

@@ -15,7 +15,7 @@ from escalation.config.company import Company, Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.oncall import overrides
-from escalation.oncall.overrides import Did, add_notice, next_shift_of
+from escalation.oncall.overrides import NoticeKind, add_notice, next_shift_of
 from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.times import local_instant
 from escalation.values import PersonId
@@ -128,7 +128,7 @@ def _cancel(args: _Arguments) -> OncallState:
     return overrides.cancel(args.state, args.rest)
 
 
-_VERBS: dict[str, tuple[Callable[[_Arguments], OncallState], Did]] = {
+_VERBS: dict[str, tuple[Callable[[_Arguments], OncallState], NoticeKind]] = {
     "take": (_take, "took"),
     "override": (_override, "override"),
     "swap": (_swap, "swapped"),

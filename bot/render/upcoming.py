@@ -70,7 +70,7 @@ def _soonest(ahead: list[Upcoming]) -> list[Upcoming]:
 
 
 def _describe(incident: Incident, upcoming: Upcoming, names: Names) -> str:
-    targets = names_of(upcoming.told, names) or "nobody"
+    targets = names_of(upcoming.notified, names) or "nobody"
     match upcoming.kind:
         case CheckpointKind.POLICY:
             return f"{_condition(upcoming)} → {_outcome(incident, upcoming, names)}"
@@ -98,9 +98,9 @@ def _condition(upcoming: Upcoming) -> str:
 
 def _outcome(incident: Incident, upcoming: Upcoming, names: Names) -> str:
     """Outcome of a checkpoint: whom it pages, else whom it notifies, or what it says."""
-    if upcoming.tiers or not (upcoming.told or upcoming.says):
+    if upcoming.tiers or not (upcoming.notified or upcoming.says):
         return _tiers(incident, upcoming, names)
-    return f"tells {names_of(upcoming.told, names)}" if upcoming.told else brief(upcoming.says, SHORT)
+    return f"tells {names_of(upcoming.notified, names)}" if upcoming.notified else brief(upcoming.says, SHORT)
 
 
 def _tiers(incident: Incident, upcoming: Upcoming, names: Names) -> str:

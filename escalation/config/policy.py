@@ -355,7 +355,7 @@ class SeverityPolicy(Frozen):
         return self.role_names.get(role, role.replace("_", " "))
 
     def commanding_role(self) -> str:
-        """Who leads until somebody takes it."""
+        """Role that leads until somebody takes command."""
         return self.commander or self.tiers[0].roles[0]
 
     def roles(self) -> set[str]:

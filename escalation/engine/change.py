@@ -84,7 +84,7 @@ class Change:
         """Post a timeline entry in the thread and in the room."""
         self.say(entry, Place.THREAD, Place.ROOM, broadcast=broadcast)
 
-    def tell(self, entry: Entry, *people: PersonId) -> None:
+    def notify(self, entry: Entry, *people: PersonId) -> None:
         """Send a timeline entry to people directly. Those of a private incident are invited to its room."""
         for person in people:
             self.add_effect(Tell, entry=entry.n, person=person)

@@ -125,7 +125,7 @@ def overdue(change: Change, checkpoint: Checkpoint) -> None:
     }
     entry = change.note(EntryKind.OVERDUE, people=recipients, why=owed.plan.why, fields=fields)
     change.say(entry)
-    change.tell(entry, *recipients)
+    change.notify(entry, *recipients)
 
 
 def _too_late(owed: OwedCommunication) -> str:

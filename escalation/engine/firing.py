@@ -83,7 +83,7 @@ def _notify(change: Change, plan: PlannedCheckpoint) -> None:
     change.say_everywhere(entry)
     if change.incident.private:  # who hears of it becomes a member of its room
         warroom.invite(change, people)
-    change.tell(entry, *people)
+    change.notify(entry, *people)
 
 
 def _update_due(change: Change, checkpoint: Checkpoint) -> None:
@@ -114,14 +114,14 @@ def _silence(change: Change, checkpoint: Checkpoint) -> None:
     recipients = commander(change.incident, change.roster)
     entry = change.note(EntryKind.SILENCE, people=recipients, why="no progress update came after the reminder")
     change.say(entry)
-    change.tell(entry, *recipients)
+    change.notify(entry, *recipients)
 
 
 def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     commanders = commander(change.incident, change.roster)
     entry = change.note(EntryKind.MONITORED, people=commanders, why="the fix was watched for the time agreed")
     change.say_everywhere(entry)
-    change.tell(entry, *commanders)
+    change.notify(entry, *commanders)
     # The clocks rest until somebody answers, so it is asked again rather than forgotten.
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 

@@ -79,7 +79,7 @@ def file_ticket(change: Change) -> None:
         change.say(entry, Place.THREAD, Place.TEAM)
 
 
-def tell_team(change: Change, entry: Entry) -> None:
+def notify_team(change: Change, entry: Entry) -> None:
     """Post an entry to the team that has the ticket."""
     if change.incident.policy.ticket:
         change.say(entry, Place.TEAM)
@@ -136,7 +136,7 @@ def resolve(change: Change, event: Resolve) -> None:
         change.set(facts=change.incident.facts.model_copy(update={"data_loss": True}))
     entry = change.note(EntryKind.RESOLVED, by=event.by, text=event.summary)
     change.say_everywhere(entry, broadcast=True)
-    tell_team(change, entry)
+    notify_team(change, entry)
     communications.restored(change)
     paging.update_paging_service(change, "resolve")
     warroom.begin_phase(change, PhaseStart.RESOLVED)
@@ -186,7 +186,7 @@ def reopen(change: Change, event: Reopen) -> None:
     start_clocks(change)
     warroom.reopen(change)
     change.say_everywhere(entry)
-    tell_team(change, entry)
+    notify_team(change, entry)
     tiers = change.incident.policy.at_once
     paging.page_tiers(change, tiers, "the incident was reopened", by=event.by, skip=frozenset({event.by}))
     page_security_team(change, event.by)
@@ -197,7 +197,7 @@ def cancel(change: Change, event: Cancel) -> None:
     fields = {"duplicate_of": event.duplicate_of}
     entry = change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields)
     change.say_everywhere(entry)
-    tell_team(change, entry)
+    notify_team(change, entry)
     if event.duplicate_of:  # the trouble is real, and goes on under the other's name
         communications.stop(change)
     else:

@@ -68,7 +68,7 @@ def _page_new_people(change: Change, entry: Entry, why: str) -> None:
     known = {p.person for p in incident.pages if _is_engaged(p, incident)} | {by}
     wanted = dict.fromkeys(p for tier in incident.policy.at_once for p in holders(incident, change.roster, tier))
     paging.page_tiers(change, incident.policy.at_once, why, by, skip=frozenset(known))
-    change.tell(entry, *(p for p in wanted if p in known and p != by))
+    change.notify(entry, *(p for p in wanted if p in known and p != by))
 
 
 def _is_engaged(page: Page, incident: Incident) -> bool:

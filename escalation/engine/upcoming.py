@@ -18,7 +18,7 @@ UNLISTED = (CheckpointKind.FALLBACK, CheckpointKind.PHASE)  # of no interest bef
 class Upcoming:
     """An upcoming checkpoint: when, why, unless which facts, which tiers.
 
-    `people` are paged; `told` are notified; `says` is what happens instead where no tier is paged.
+    `people` are paged; `notified` are notified; `says` is what happens instead where no tier is paged.
     """
 
     due: datetime
@@ -27,7 +27,7 @@ class Upcoming:
     unless: tuple[Unless, ...] = ()
     tiers: tuple[int, ...] = ()
     people: People = ()
-    told: People = ()
+    notified: People = ()
     says: str = ""
 
 
@@ -49,7 +49,7 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             communication = incident.policy.communication(checkpoint.about)
             return what(communication.why, unless=communication.unless)
         case CheckpointKind.OWED:
-            return what("it is not published", told=speaker(incident, roster))
+            return what("it is not published", notified=speaker(incident, roster))
         case CheckpointKind.REPEAT:
             page = incident.page(int(checkpoint.about))
             return what("the page was not answered", tiers=(page.tier,), people=(page.person,))
@@ -59,9 +59,9 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
         case CheckpointKind.UPDATE:
             return what("a progress update is due")
         case CheckpointKind.SILENCE:
-            return what("no progress update came", told=commander(incident, roster))
+            return what("no progress update came", notified=commander(incident, roster))
         case CheckpointKind.MONITORING:
-            return what("monitoring is over: did the fix hold?", told=commander(incident, roster))
+            return what("monitoring is over: did the fix hold?", notified=commander(incident, roster))
         case CheckpointKind.PHASE:
             return what("the time box is over")
 
@@ -71,6 +71,6 @@ def _upcoming_policy(checkpoint: Checkpoint, incident: Incident, roster: Roster)
     tiers = tuple(effective_tier(incident, roster, t) for t in tiers_left(incident, plan.page))
     found = tuple(dict.fromkeys(t for t in tiers if t))
     paged = tuple(p for t in found for p in holders(incident, roster, t))
-    told = in_roles(incident, roster, plan.notify)
+    notified = in_roles(incident, roster, plan.notify)
     says = "" if plan.page else plan.say or plan.why
-    return Upcoming(checkpoint.due, checkpoint.kind, plan.why, plan.unless, found, paged, told, says)
+    return Upcoming(checkpoint.due, checkpoint.kind, plan.why, plan.unless, found, paged, notified, says)

@@ -145,7 +145,7 @@ def _offer(change: Change, event: TakeLead) -> None:
     fields = {"lead": event.lead, "what": "offered"}
     entry = change.note(EntryKind.LEADING, by=event.by, people=(event.to,), fields=fields)
     change.say_everywhere(entry)
-    change.tell(entry, event.to)
+    change.notify(entry, event.to)
 
 
 def _take(change: Change, event: TakeLead) -> None:
@@ -160,7 +160,7 @@ def _take(change: Change, event: TakeLead) -> None:
     former = (before,) if before else ()
     entry = change.note(EntryKind.LEADING, by=event.by, people=former, fields=fields)
     change.say_everywhere(entry)
-    change.tell(entry, *former)
+    change.notify(entry, *former)
     invite(change, (event.by,))
 
 

@@ -194,10 +194,10 @@ def _without_expired(state: OncallState, now: datetime, **changed: Any) -> Oncal
 
 
 NOTICE_RETENTION = timedelta(days=2)  # older ones were sent or, after an outage, are not worth sending any more
-Did = Literal["took", "override", "swapped", "away", "cancelled"]
+NoticeKind = Literal["took", "override", "swapped", "away", "cancelled"]
 
 
-def add_notice(before: OncallState, after: OncallState, did: Did, by: PersonId, at: datetime) -> OncallState:
+def add_notice(before: OncallState, after: OncallState, did: NoticeKind, by: PersonId, at: datetime) -> OncallState:
     """Add a notice of what was made or taken back since `before`."""
     removed = [p for p in _pieces(before) if p not in _pieces(after)]
     made = [p for p in _pieces(after) if p.id > before.made]

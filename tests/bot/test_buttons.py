@@ -164,7 +164,7 @@ def test_an_offer_is_accepted_by_the_one_it_was_made_to(office: Office) -> None:
 
 
 def test_two_people_press_escalate_on_one_card(office: Office) -> None:
-    """One tier is climbed; the second is told when that was, and only they are."""
+    """One tier is paged; the second is told when that was, and only they are."""
     card = office.post_card(office.declare())
     press(office, card, Move.ESCALATE, by="dana")
     eventually(lambda: office.incident().tiers_paged == (1, 2))

@@ -76,7 +76,7 @@ def test_any_text_is_read(typed: str) -> None:
     ("word", "verb"),
     [("resovle", "resolve"), ("decalre", "declare"), ("akc", "ack"), ("zzz", ""), ("rootcause", "root-cause")],
 )
-def test_a_slip_of_the_finger_is_understood(word: str, verb: str) -> None:
+def test_a_typing_mistake_is_understood(word: str, verb: str) -> None:
     """The nearest verb is suggested, and none for what is near to nothing."""
     assert nearest_verb(word) == verb
 

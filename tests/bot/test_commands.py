@@ -256,7 +256,7 @@ def test_a_simulation_sends_nothing(office: Office) -> None:
 
 
 def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
-    """A slip of the finger is met with what was probably meant."""
+    """A typing mistake is met with what was probably meant."""
     office.person("dana").command("resovle")
     assert "Did you mean `/incident resolve`?" in office.person("dana").told("There is no")
 

@@ -18,7 +18,7 @@ from sandbox.server import RunningWorkspace
 from tests.support.block_kit_schema import problems
 from tests.support.bot import Json, Office, calls, control, office_in, open_office, patient_workspace, user
 from tests.support.incidents import declared, in_status
-from tests.support.story import duty, kars
+from tests.support.story import kars, roster_with
 from tests.support.waiting import eventually
 
 SERVER_AWAY = "Nothing was recorded"
@@ -279,7 +279,7 @@ def test_every_form_is_one_that_slack_takes(move: Move, severity: str) -> None:
     for incident in (in_status(Status.MONITORING, severity=severity), declared(severity, service="odd", outage=True)):
         for known in ((), services):
             context = FormContext(
-                incident, kars(), {"on_call": "on-call engineer"}, duty(), (declared(),), known, "typed"
+                incident, kars(), {"on_call": "on-call engineer"}, roster_with(), (declared(),), known, "typed"
             )
             assert not problems(move_modal(move, context, FormState()), "modal_view")
 

@@ -101,7 +101,7 @@ def test_slack_checks_the_address(office: Office) -> None:
     assert "abc" in office.bot.web.post("/slack/events", content=raw, headers=headers).text
 
 
-def test_with_a_socket_there_is_no_http_door() -> None:
+def test_with_socket_mode_there_is_no_http_endpoint() -> None:
     """Nobody can post commands to a bot that listens on a socket."""
     with open_office() as office:
         assert post(office, command(office)).status_code == 404

@@ -13,8 +13,7 @@ from bot.render.mrkdwn import plain
 from bot.render.oncall import ANSWER, TAKE, TICK, AnswerValue, ShiftValue
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
-from escalation.oncall import overrides as arranging
-from escalation.oncall import schedule
+from escalation.oncall import overrides, schedule
 from escalation.oncall.schedule import OncallState, on_call_at, shift_at
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, Person, office_in, patient_workspace, user
@@ -36,13 +35,13 @@ def company(*, second: bool = False, handover: str = "Monday 09:00", zone: str =
     )
 
 
-def after(text: str, by: str = "UDANA", duty: OncallState | None = None, **of: Any) -> OncallState:
-    return apply_command(OncallCommand(text, by, company(**of), Directory()), duty or OncallState(), NOW)
+def after(text: str, by: str = "UDANA", state: OncallState | None = None, **of: Any) -> OncallState:
+    return apply_command(OncallCommand(text, by, company(**of), Directory()), state or OncallState(), NOW)
 
 
-def spans(duty: OncallState) -> list[str]:
+def spans(state: OncallState) -> list[str]:
     """`omar 11-24 18:00 > 11-25 09:00` for each override and absence."""
-    pieces = (*duty.overrides, *duty.away)
+    pieces = (*state.overrides, *state.away)
     return [f"{p.person} {p.starts:%m-%d %H:%M} > {p.ends:%m-%d %H:%M}" for p in pieces]
 
 
@@ -63,9 +62,9 @@ def spans(duty: OncallState) -> list[str]:
 )
 def test_what_is_typed(typed: str, arranged: str) -> None:
     """Times are the rotation's, or the company's for an absence; a notice of it is kept for the others."""
-    duty = after(typed)
-    assert spans(duty) == [arranged]
-    (notice,) = duty.notices
+    state = after(typed)
+    assert spans(state) == [arranged]
+    (notice,) = state.notices
     assert (notice.by, notice.at, len(notice.pieces)) == ("UDANA", NOW, 1)
     if "because" in typed:
         assert notice.pieces[0].why in ("dentist", "of a wedding")
@@ -73,10 +72,10 @@ def test_what_is_typed(typed: str, arranged: str) -> None:
 
 def test_taking_the_shift() -> None:
     """From now on until it ends."""
-    duty = after("take because Dana is ill", "UOMAR")
-    assert spans(duty) == ["omar 11-24 12:00 > 11-30 09:00"]
-    assert on_call_at("primary", company(), duty, NOW) == ("omar",)
-    assert duty.notices[0].did == "took"
+    state = after("take because Dana is ill", "UOMAR")
+    assert spans(state) == ["omar 11-24 12:00 > 11-30 09:00"]
+    assert on_call_at("primary", company(), state, NOW) == ("omar",)
+    assert state.notices[0].did == "took"
 
 
 @pytest.mark.parametrize(
@@ -85,23 +84,23 @@ def test_taking_the_shift() -> None:
 )
 def test_swapping(typed: str) -> None:
     """A day stands for the shift that begins on it, or holds then; a person for their next one."""
-    duty = after(typed)
-    assert spans(duty) == ["omar 11-24 12:00 > 11-30 09:00", "dana 11-30 09:00 > 12-07 09:00"]
-    assert len(duty.notices[0].pieces) == 2
+    state = after(typed)
+    assert spans(state) == ["omar 11-24 12:00 > 11-30 09:00", "dana 11-30 09:00 > 12-07 09:00"]
+    assert len(state.notices[0].pieces) == 2
 
 
 def test_times_are_the_rotations() -> None:
     """Six in the evening in New York is eleven at night in UTC."""
-    duty = after("override omar from today 18:00 to tomorrow 09:00", zone="America/New_York")
-    assert spans(duty) == ["omar 11-24 23:00 > 11-25 14:00"]
+    state = after("override omar from today 18:00 to tomorrow 09:00", zone="America/New_York")
+    assert spans(state) == ["omar 11-24 23:00 > 11-25 14:00"]
 
 
 def test_taking_it_back() -> None:
     """By its number."""
     before = after("override omar from today 18:00 to tomorrow")
-    duty = after("cancel #1", "UMEI", before)
-    assert spans(duty) == []
-    assert [n.did for n in duty.notices] == ["override", "cancelled"]
+    state = after("cancel #1", "UMEI", before)
+    assert spans(state) == []
+    assert [n.did for n in state.notices] == ["override", "cancelled"]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +240,7 @@ def test_a_test_page_is_answered_by_whom_it_is_for(office: Office) -> None:
     starts = shift_at("primary", behind.company, OncallState(), behind.clock.now).ends
     assert starts
     page = schedule.TestPage(rotation="primary", shift_start=starts, person="omar", sent_at=behind.clock.now)
-    behind.service.update_oncall(lambda duty, now: arranging.record_test_page(duty, page))
+    behind.service.update_oncall(lambda state, now: overrides.record_test_page(state, page))
     message = posted(office, "omar", oncall.test_page([("Are you there?",)], AnswerValue("primary", starts, "omar")))
     office.person("omar").press(message, ANSWER, message["channel"])
     eventually(lambda: behind.store.oncall_state().tests[0].answered_at)
@@ -253,7 +252,7 @@ def test_a_test_page_of_somebody_else_is_not_answered(office: Office) -> None:
     """Its value says whom it is for, not whoever presses."""
     behind = office.world
     page = schedule.TestPage(rotation="primary", shift_start=START, person="omar", sent_at=START)
-    behind.service.update_oncall(lambda duty, now: arranging.record_test_page(duty, page))
+    behind.service.update_oncall(lambda state, now: overrides.record_test_page(state, page))
     message = posted(office, "mei", oncall.test_page([("Are you there?",)], AnswerValue("primary", START, "omar")))
     office.person("mei").press(message, ANSWER, message["channel"])
     office.person("mei").told("for somebody else", "tocsin")

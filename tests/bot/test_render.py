@@ -47,7 +47,18 @@ from escalation.incident.model import MAX_ALSO, Entry, EntryKind, Facts, Inciden
 from escalation.incident.tickets import backlog
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems
-from tests.support.incidents import RESOLVE, UPDATE, ahead, at, declared, in_status, policy, roster, told_by, with_entry
+from tests.support.incidents import (
+    RESOLVE,
+    UPDATE,
+    ahead,
+    at,
+    declared,
+    in_status,
+    incident_after,
+    policy,
+    roster,
+    with_entry,
+)
 from tests.support.profiles import examples
 from tests.support.story import Story
 
@@ -190,7 +201,7 @@ def check_escaped(incident: Incident) -> None:
 @settings(max_examples=examples(10), deadline=None)
 def test_a_cancellation_breaks_nothing(why: str, other: str) -> None:
     """Neither its reason nor the id of its duplicate."""
-    check_escaped(told_by(Cancel(by="UONCALL", why=why, duplicate_of=other)))
+    check_escaped(incident_after(Cancel(by="UONCALL", why=why, duplicate_of=other)))
 
 
 # Buttons ----------------------------------------------------------------------------------------------------------
@@ -248,11 +259,17 @@ def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> N
     ("incident", "first"),
     [
         (declared("P2"), ["Acknowledge", "Schedule", "Root cause found"]),
-        (told_by(Schedule(by="UONCALL", when="soon"), severity="P2"), ["Root cause found", "Start fix", "Post update"]),
+        (
+            incident_after(Schedule(by="UONCALL", when="soon"), severity="P2"),
+            ["Root cause found", "Start fix", "Post update"],
+        ),
         (in_status(Status.MONITORING, severity="P2"), ["Fix verified", "Resolve", "Fix did not hold"]),
-        (told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL"), severity="P2"), ["Resolve", "Fix did not hold"]),
+        (
+            incident_after(FixApplied(by="UONCALL"), Verify(by="UONCALL"), severity="P2"),
+            ["Resolve", "Fix did not hold"],
+        ),
         (in_status(Status.RESOLVED), ["Reopen", "Review held"]),
-        (told_by(RESOLVE, Reviewed(by="UONCALL")), ["Reopen"]),
+        (incident_after(RESOLVE, Reviewed(by="UONCALL")), ["Reopen"]),
         (in_status(Status.RESOLVED, severity="P3"), ["Reopen"]),
     ],
 )
@@ -282,7 +299,7 @@ def test_every_button_that_is_offered_is_accepted() -> None:
 
 def test_acknowledge_leaves_the_card_and_stays_on_the_copies_of_open_pages() -> None:
     """Acknowledging answers for everybody on the card, and for each person on their own page."""
-    incident = told_by(Acknowledge(by="UONCALL"))
+    incident = incident_after(Acknowledge(by="UONCALL"))
     assert "Acknowledge" in buttons(card_of(declared(), ()))
     assert "Acknowledge" not in buttons(card_of(incident, ()))
     assert "Acknowledge" not in buttons(card_of(incident, (), "UONCALL"))
@@ -332,16 +349,20 @@ OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
         ),
         (with_entry(EntryKind.NOBODY_LEFT), EntryKind.NOBODY_LEFT, ["Page someone"]),
         (with_entry(EntryKind.PAGED), EntryKind.PAGED, []),
-        (told_by(severity="P1", until=59.9), EntryKind.PAGED, []),
-        (told_by(severity="P2", until=241), EntryKind.CHECKPOINT, ["Acknowledge"]),
+        (incident_after(severity="P1", until=59.9), EntryKind.PAGED, []),
+        (incident_after(severity="P2", until=241), EntryKind.CHECKPOINT, ["Acknowledge"]),
         (declared("P2"), EntryKind.TICKET, ["Acknowledge", "Schedule"]),
-        (told_by(Acknowledge(by="UONCALL"), severity="P2"), EntryKind.TICKET, ["Schedule"]),
+        (incident_after(Acknowledge(by="UONCALL"), severity="P2"), EntryKind.TICKET, ["Schedule"]),
         (declared(), EntryKind.COMMUNICATION, ["Published", "Not needed"]),
         (declared(), EntryKind.PHASE, ["Take command", "Take communications", "Take notes"]),
-        (told_by(TakeLead(by="UONCALL", lead=Lead.SCRIBE)), EntryKind.PHASE, ["Take command", "Take communications"]),
-        (told_by(OFFER), EntryKind.LEADING, ["Accept"]),
-        (told_by(OFFER, TakeLead(by="UBACKUP", lead=Lead.SCRIBE)), EntryKind.LEADING, []),
-        (told_by(until=16), EntryKind.OVERDUE, ["Published", "Not needed"]),
+        (
+            incident_after(TakeLead(by="UONCALL", lead=Lead.SCRIBE)),
+            EntryKind.PHASE,
+            ["Take command", "Take communications"],
+        ),
+        (incident_after(OFFER), EntryKind.LEADING, ["Accept"]),
+        (incident_after(OFFER, TakeLead(by="UBACKUP", lead=Lead.SCRIBE)), EntryKind.LEADING, []),
+        (incident_after(until=16), EntryKind.OVERDUE, ["Published", "Not needed"]),
     ],
 )
 def test_what_asks_for_something_has_the_button_for_it(incident: Incident, kind: EntryKind, labels: list[str]) -> None:
@@ -409,14 +430,14 @@ def test_a_card_says_what_is_wrong_and_who_has_it() -> None:
 
 
 def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
-    """The next climb of the ladder is always among what is shown, by name: a mention would notify now."""
+    """The next escalation is always among what is shown, by name: a mention would notify now."""
     names = {"UONCALL": "Dana <3", "UBACKUP": "Omar", "UMANAGER": "Erik"}
     said = shown(declared(), names)
     assert f"{clock(15)} if nobody acknowledges → " in said
     assert "→ tier 2 (On call and backup): Dana &lt;3, Omar" in said
     assert "if the page stays unanswered → again: Dana &lt;3, <@UDEVOPS>, <@UBACKEND>" in said
     assert "no root cause is found → tier 3 (Engineering manager): Erik" in shown(
-        told_by(Acknowledge(by="UCTO")), names
+        incident_after(Acknowledge(by="UCTO")), names
     )
     assert "<@UMANAGER>" not in said
 
@@ -424,40 +445,46 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
 @pytest.mark.parametrize(
     ("incident", "part"),
     [
-        (told_by(Acknowledge(by="UONCALL"), until=3), f"*Acknowledged* by <@UONCALL> at {clock(3)} (in time)"),
-        (told_by(Acknowledge(by="UONCALL"), until=20), f"(*late*, target was {clock(15)})"),
-        (told_by(UPDATE, until=3), "*ETA:* 20 minutes"),
-        (told_by(UPDATE, until=3), "*Root cause:* ✅ Database issue identified ⏳ Deploying"),
+        (incident_after(Acknowledge(by="UONCALL"), until=3), f"*Acknowledged* by <@UONCALL> at {clock(3)} (in time)"),
+        (incident_after(Acknowledge(by="UONCALL"), until=20), f"(*late*, target was {clock(15)})"),
+        (incident_after(UPDATE, until=3), "*ETA:* 20 minutes"),
+        (incident_after(UPDATE, until=3), "*Root cause:* ✅ Database issue identified ⏳ Deploying"),
         (in_status(Status.MONITORING), "Escalation rests while the fix is watched."),
-        (told_by(until=300), "*Nobody else will be paged:* every tier was."),
+        (incident_after(until=300), "*Nobody else will be paged:* every tier was."),
         (in_status(Status.MONITORING), "the fix was watched long enough → asks <@UONCALL> whether it held"),
         (in_status(Status.RESOLVED), f"*Resolved* by <@UONCALL> at {clock(5)} after 5 minutes (in time)"),
         (in_status(Status.RESOLVED), "*Summary:* The pool was exhausted."),
         (in_status(Status.CANCELLED), "*Cancelled: false alarm*, by <@UONCALL>"),
-        (told_by(Cancel(by="UONCALL", duplicate_of="INC-20241218-009")), "*Cancelled: duplicate of INC-20241218-009*"),
+        (
+            incident_after(Cancel(by="UONCALL", duplicate_of="INC-20241218-009")),
+            "*Cancelled: duplicate of INC-20241218-009*",
+        ),
         (with_entry(EntryKind.TROUBLE), "*Not delivered yet:* the token was revoked. It is being retried."),
         (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
         (with_entry(EntryKind.ROOM_OPENED), "*War room:* <#CROOM1>"),
         (declared(speed=60.0), "Clocks run 60x faster"),
-        (told_by(severity="P1", until=300), "*Nobody else will be paged:* every tier was."),
+        (incident_after(severity="P1", until=300), "*Nobody else will be paged:* every tier was."),
         (declared(drill=True), "🧪 DRILL 🚨 P0 Critical · Investigating"),
         (declared(drill=True), "*🧪 DRILL*: this is an exercise."),
         (declared("P2", team="backend"), "🎫 *Ticket of backend:* open"),
         (declared("P3"), "🎫 *Ticket, of no team yet:* open"),
-        (told_by(Schedule(by="UONCALL", when="sprint <7>"), severity="P2"), "scheduled for sprint &lt;7&gt;"),
+        (incident_after(Schedule(by="UONCALL", when="sprint <7>"), severity="P2"), "scheduled for sprint &lt;7&gt;"),
         (in_status(Status.MONITORING, severity="P2"), "🎫 *Ticket, of no team yet:* fixed"),
-        (told_by(TakeLead(by="UONCALL", lead=Lead.COMMANDER)), "🎖️ *Leading:* incident commander: <@UONCALL>"),
-        (told_by(OFFER), "🤝 *Offered, not accepted yet:* scribe: <@UBACKUP>"),
-        (told_by(Workaround(by="UONCALL", text="Use the old page")), "*Workaround:* Use the old page"),
-        (told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Paid"), severity="P2"), "*Verified:* Paid"),
+        (incident_after(TakeLead(by="UONCALL", lead=Lead.COMMANDER)), "🎖️ *Leading:* incident commander: <@UONCALL>"),
+        (incident_after(OFFER), "🤝 *Offered, not accepted yet:* scribe: <@UBACKUP>"),
+        (incident_after(Workaround(by="UONCALL", text="Use the old page")), "*Workaround:* Use the old page"),
+        (
+            incident_after(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Paid"), severity="P2"),
+            "*Verified:* Paid",
+        ),
         (declared(others=OTHERS), "🔗 *At the same time:* INC-20241218-000, all coordinated in the war room of INC-20"),
         (declared().model_copy(update={"vendor": "Stripe · +1 555"}), "*Vendor:* Stripe · +1 555"),
         (declared(), f"📣 *Status page:* owed by {clock(15)}"),
-        (told_by(until=16), f"📣 *Status page:* *overdue* since {clock(15)}"),
-        (told_by(PUBLISHED), "done by <@UONCALL>"),
-        (told_by(severity="P2", until=2881), "📣 *Status page:* waits for approval"),
+        (incident_after(until=16), f"📣 *Status page:* *overdue* since {clock(15)}"),
+        (incident_after(PUBLISHED), "done by <@UONCALL>"),
+        (incident_after(severity="P2", until=2881), "📣 *Status page:* waits for approval"),
         (in_status(Status.RESOLVED), f"📋 *Review due by* {moment(at(2885), DAY)}"),
-        (told_by(RESOLVE, Reviewed(by="UONCALL")), f"📋 *Review held*, says <@UONCALL> at {clock(0)}"),
+        (incident_after(RESOLVE, Reviewed(by="UONCALL")), f"📋 *Review held*, says <@UONCALL> at {clock(0)}"),
         (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 1 (Team lead)"),
     ],
 )  # fmt: skip
@@ -549,13 +576,13 @@ def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
              "War room", "Updates will be provided every 30 minutes", "Do not reply"),
         ),
         (
-            told_by(UPDATE, until=30),
+            incident_after(UPDATE, until=30),
             EntryKind.UPDATE,
             ("P0 INCIDENT UPDATE - INC-20241218-001", "Time", "30 minutes elapsed", "Status", "ROOT CAUSE IDENTIFIED",
              "Progress", "Next steps", "ETA to resolution", "Impact", "Next update", "or when resolved"),
         ),
         (
-            told_by(RESOLVE, until=45),
+            incident_after(RESOLVE, until=45),
             EntryKind.RESOLVED,
             ("P0 INCIDENT RESOLVED - INC-20241218-001", "Resolution time", "Duration", "45 minutes", "Severity",
              "Summary", "Resolution", "Verification", "Impact", "Next steps", "Post-incident review", "Thank you"),
@@ -572,7 +599,7 @@ def test_the_templates_have_all_their_fields(incident: Incident, kind: EntryKind
 
 def test_several_lines_begin_under_their_label() -> None:
     """A list of what was done reads as a list."""
-    incident = told_by(UPDATE, until=30)
+    incident = incident_after(UPDATE, until=30)
     entry = incident.latest(EntryKind.UPDATE)
     assert entry is not None
     assert "*Progress:* \n✅ Database issue identified\n⏳ Deploying" in words(messages.for_thread(incident, entry))
@@ -603,7 +630,7 @@ def test_a_list_holds_as_many_as_a_message_does() -> None:
 def test_tickets_are_listed_team_by_team() -> None:
     """With where each stands and by when it is due; nothing is an answer too."""
     plan = Schedule(by="UONCALL", when="sprint 7")
-    mine, theirs = declared("P3", team="web"), told_by(plan, severity="P2", team="backend")
+    mine, theirs = declared("P3", team="web"), incident_after(plan, severity="P2", team="backend")
     said = words(valid(tickets(backlog([mine, theirs, declared("P0")]))))
     assert re.search(
         r"\*backend\*\n• .*P2 \*Checkout is down\* · scheduled for sprint 7 · .*\n\*web\*\n• .* · open · ", said
@@ -616,6 +643,6 @@ def test_tickets_are_listed_team_by_team() -> None:
 def test_a_changed_severity_shows_on_the_card() -> None:
     """Its clocks and tiers are the new policy's."""
     lower = ChangeSeverity(by="UONCALL", policy=policy().severities[Severity.P1], why="Less bad")
-    incident = told_by(lower, until=10)
+    incident = incident_after(lower, until=10)
     assert "🟠 P1 High · Investigating" in shown(incident)
     assert incident.clock_from == at(0)

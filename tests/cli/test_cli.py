@@ -13,11 +13,10 @@ from click.testing import CliRunner, Result
 from escalation.config.company import Directory
 from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import Incident
-from escalation.oncall import overrides as arranging
-from escalation.oncall import schedule
+from escalation.oncall import overrides, schedule
 from escalation.oncall.schedule import OncallState
 from escalation.storage.store import Store
-from tests.support.incidents import declared, told_by
+from tests.support.incidents import declared, incident_after
 from tocsin.cli import main
 from tocsin.config import loader
 from tocsin.config.settings import Environment
@@ -70,7 +69,7 @@ def tocsin(*arguments: str, answers: str | None = None) -> Result:
 
 
 def resolved() -> Incident:
-    return told_by(
+    return incident_after(
         Acknowledge(by="UONCALL"),
         Resolve(by="UONCALL", summary="A *bad* <deploy>", resolution="Rolled back"),
         title="Payments | fail",
@@ -231,13 +230,13 @@ def arranged(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     start = datetime(2026, 11, 23, tzinfo=UTC)
     day = timedelta(days=1)
 
-    def step(duty: OncallState) -> OncallState:
-        duty = arranging.add_override(
-            duty, company, "primary", "omar", start + day, start + 2 * day, start, why="dentist"
+    def step(state: OncallState) -> OncallState:
+        state = overrides.add_override(
+            state, company, "primary", "omar", start + day, start + 2 * day, start, why="dentist"
         )
-        duty = arranging.add_absence(duty, company, "omar", start + 7 * day, start + 9 * day, start)
+        state = overrides.add_absence(state, company, "omar", start + 7 * day, start + 9 * day, start)
         page = schedule.TestPage(rotation="primary", shift_start=start + day, person="omar", sent_at=start + day)
-        return arranging.record_test_page(duty, page)
+        return overrides.record_test_page(state, page)
 
     store.update_oncall_state(step)
 
@@ -300,7 +299,7 @@ def test_coverage_shows_the_first_counter_example(tmp_path: Path, store: Store) 
     now = datetime.now(UTC).replace(microsecond=0)
     company = loader.load(Path("c.yml")).company
     starts, ends = now + timedelta(days=8), now + timedelta(days=9)
-    store.update_oncall_state(lambda duty: arranging.add_absence(duty, company, "omar", starts, ends, now))
+    store.update_oncall_state(lambda state: overrides.add_absence(state, company, "omar", starts, ends, now))
     result = tocsin("check", "c.yml", "--coverage", "30d")
     assert result.exit_code == 1
     assert (

@@ -174,8 +174,8 @@ def parts(here: Path) -> Iterator[BotDeps]:
         yield BotDeps("xoxb-nobody", behind, made.store, made.service, company, kars(), "")
 
 
-def answer(parts: BotDeps, typed: str, duty: OncallState = EMPTY_STATE) -> str:
-    return text(simulation_lines(parts, Directory(), duty, typed, NOW))
+def answer(parts: BotDeps, typed: str, state: OncallState = EMPTY_STATE) -> str:
+    return text(simulation_lines(parts, Directory(), state, typed, NOW))
 
 
 def test_the_command_tells_the_same(parts: BotDeps) -> None:

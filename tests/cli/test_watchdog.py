@@ -182,7 +182,7 @@ def test_the_heartbeat_stays_away_while_something_is_wrong(scene: Scene) -> None
 
 
 def test_what_was_settled_meanwhile_is_not_told(scene: Scene) -> None:
-    """The incident is read again before somebody is woken."""
+    """The incident is read again before somebody is notified."""
     incident = quiet(scene)
     scene.wait(1)
     member = f"c:{incident.id}:gone-1"
@@ -211,7 +211,7 @@ def test_of_a_private_incident_only_the_id_is_told(scene: Scene) -> None:
     assert MARKER not in str(scene.paging.events)
 
 
-def test_an_exercise_wakes_nobody(scene: Scene) -> None:
+def test_an_exercise_pages_nobody(scene: Scene) -> None:
     """It is wrong all the same."""
     made = quiet(scene)
     scene.parts.redis.zremrangebyscore("tocsin:alarms", "-inf", "+inf")
@@ -220,7 +220,7 @@ def test_an_exercise_wakes_nobody(scene: Scene) -> None:
     assert not scene.smtp.mails
 
 
-def test_the_paging_service_hears_when_it_is_over(scene: Scene) -> None:
+def test_the_paging_service_is_told_when_it_is_over(scene: Scene) -> None:
     """Under the key that it was told by."""
     incident = quiet(scene)
     scene.wait(5 * 60 + 31)
@@ -354,7 +354,7 @@ def test_without_a_way_to_reach_anybody_it_refuses(
 
 @pytest.mark.slow  # starts the command twice
 def test_a_single_look_says_what_is_wrong(bare: Path, paging: PagingService) -> None:
-    """No Redis here: exit code 1. Nobody is woken in the first half-minute, and the next look knows since when."""
+    """No Redis here: exit code 1. Nobody is paged in the first half-minute, and the next look knows since when."""
     set_up = {"PAGERDUTY_ROUTING_KEY": "key", "PAGERDUTY_URL": paging.url, "REDIS_URL": "redis://127.0.0.1:1/0"}
     for limit, actions in (("1h", []), ("1s", ["trigger"])):
         time_passes(bare, 60)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from escalation.hosts import forget_proxies_for, is_loopback
+from escalation.hosts import drop_proxies_for, is_loopback
 from tocsin.config import settings
 from tocsin.config.addresses import Address, sentinel
 from tocsin.config.settings import Environment, SettingsError, load
@@ -200,5 +200,5 @@ def test_others_are_not_this_machine(host: str) -> None:
 def test_proxies_are_dropped_for_a_stand_in_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slack's clients send even loopback traffic to a proxy."""
     use(monkeypatch, HTTPS_PROXY="http://proxy:3128", http_proxy="http://proxy:3128")
-    forget_proxies_for(load().api_url, os.environ)
+    drop_proxies_for(load().api_url, os.environ)
     assert not {"HTTPS_PROXY", "http_proxy"} & set(os.environ)

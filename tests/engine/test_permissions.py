@@ -9,10 +9,10 @@ from escalation.incident.events import MarkSecurity, Move, RoomOpened
 from escalation.incident.model import Incident, Room
 from escalation.incident.permissions import Action, Actor, Kind, check
 from escalation.oncall.roster import Roster
-from tests.support.incidents import told_by
+from tests.support.incidents import incident_after
 
 MEMBER = Actor(id="USOMEONE", kind=Kind.MEMBER)
-DEEDS: tuple[Action, ...] = (*Move, "declare", "see")
+ACTIONS: tuple[Action, ...] = (*Move, "declare", "see")
 
 
 def may(
@@ -29,23 +29,23 @@ def may(
 
 def private(*, room: bool) -> Incident:
     """A security incident, with its private room open or still on its way."""
-    incident = told_by(MarkSecurity(by="USOMEBODY"))
+    incident = incident_after(MarkSecurity(by="USOMEBODY"))
     if not room:
         return incident
     wanted = next(e for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn)
     opened = RoomOpened(effect=wanted.id, room=Room(channel="C1", name="room", private=True))
-    return told_by(MarkSecurity(by="USOMEBODY"), opened)
+    return incident_after(MarkSecurity(by="USOMEBODY"), opened)
 
 
-@pytest.mark.parametrize("what", DEEDS)
+@pytest.mark.parametrize("what", ACTIONS)
 @pytest.mark.parametrize("kind", [Kind.GUEST, Kind.BOT, Kind.STRANGER])
 def test_only_full_members_do_anything(what: Action, kind: Kind) -> None:
     """Guests, bots and people from connected workspaces are told that they may not, even on a public incident."""
-    assert may(what, Actor(id="UX", kind=kind), told_by())
-    assert not may(what, MEMBER, told_by())
+    assert may(what, Actor(id="UX", kind=kind), incident_after())
+    assert not may(what, MEMBER, incident_after())
 
 
-@pytest.mark.parametrize("what", DEEDS)
+@pytest.mark.parametrize("what", ACTIONS)
 def test_a_private_incident_is_for_its_room_and_the_paged(what: Action) -> None:
     """Others are refused; a member of the room and somebody paged for it are not."""
     incident = private(room=True)
@@ -64,13 +64,17 @@ def test_who_will_be_invited_counts_until_the_room_is_open() -> None:
 
 def test_permissions_narrow_a_move_to_roles() -> None:
     """Whoever holds none of the roles is told which they are and who holds them; nothing else is narrowed."""
-    told = may(Move.RESOLVE, MEMBER, told_by(), engineering_manager=("UBOSS",), cto=("UCTO",))
+    told = may(Move.RESOLVE, MEMBER, incident_after(), engineering_manager=("UBOSS",), cto=("UCTO",))
     assert "engineering manager or cto" in told
     assert "@UBOSS" in told
     assert not may(
-        Move.RESOLVE, Actor(id="UCTO", kind=Kind.MEMBER), told_by(), engineering_manager=("UBOSS",), cto=("UCTO",)
+        Move.RESOLVE,
+        Actor(id="UCTO", kind=Kind.MEMBER),
+        incident_after(),
+        engineering_manager=("UBOSS",),
+        cto=("UCTO",),
     )
-    assert not may(Move.RESOLVE, MEMBER, told_by())
+    assert not may(Move.RESOLVE, MEMBER, incident_after())
 
 
 def test_a_role_does_not_open_a_private_incident() -> None:

@@ -19,7 +19,7 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import CheckpointKind, EntryKind
 from escalation.times import parse_duration
-from tests.support.story import START, Story, duty
+from tests.support.story import START, Story, roster_with
 
 HOUR, DAY = 60, 1440
 ACK = Acknowledge(by="UONCALL")
@@ -111,13 +111,13 @@ def test_raised_while_a_fix_is_watched_its_clocks_rest_as_well() -> None:
 
 def test_raised_the_paged_are_paged_anew_once_their_pages_fell_silent() -> None:
     """A P2's page of an hour ago, which nobody answered and nothing repeats, reached nobody."""
-    story = Story("P2", duty(service_lead=("UONCALL",))).until(DAY + HOUR).change_to("P0", by="UREPORTER")
+    story = Story("P2", roster_with(service_lead=("UONCALL",))).until(DAY + HOUR).change_to("P0", by="UREPORTER")
     assert story.paged() == [(DAY, ("UONCALL",)), (DAY + HOUR, ("UONCALL", "UDEVOPS", "UBACKEND"))]
 
 
 def test_raised_whoever_is_in_is_told_directly() -> None:
     """What they took on was a P2: that it is a P0 now must not wait until they look into the thread."""
-    story = Story("P2", duty(engineering_team=("UONCALL",)), policy="beauty").until(1).do(ACK)
+    story = Story("P2", roster_with(engineering_team=("UONCALL",)), policy="beauty").until(1).do(ACK)
     story.until(600).change_to("P0", by="UREPORTER")
     assert [m for m, people in story.paged() if "UONCALL" in people] == [0]
     assert story.told(EntryKind.SEVERITY) == ["UONCALL"]

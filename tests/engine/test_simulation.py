@@ -85,12 +85,12 @@ def company(without: frozenset[str] = frozenset()) -> Company:
     )
 
 
-def rostering(of: Company, duty: OncallState = EMPTY_STATE) -> Any:
-    return functools.partial(_roster, of, duty)
+def rostering(of: Company, state: OncallState = EMPTY_STATE) -> Any:
+    return functools.partial(_roster, of, state)
 
 
-def _roster(of: Company, duty: OncallState, at: datetime) -> Roster:
-    return roster(of, Directory(), at, duty)
+def _roster(of: Company, state: OncallState, at: datetime) -> Roster:
+    return roster(of, Directory(), at, state)
 
 
 def simulated(
@@ -100,13 +100,13 @@ def simulated(
     until: timedelta | None = None,
     *,
     policy: str = "kars",
-    duty: OncallState = EMPTY_STATE,
+    state: OncallState = EMPTY_STATE,
     without: frozenset[str] = frozenset(),
     **said: Any,
 ) -> Simulation:
     of, facts = company(without), Facts(title="Simulated", **said)
     terms = terms_for(of, shipped(policy).severities[Severity(severity)], facts, at)
-    return simulate(terms, facts, PAULA, at, rostering(of, duty), script or {}, until)
+    return simulate(terms, facts, PAULA, at, rostering(of, state), script or {}, until)
 
 
 def told(found: Simulation) -> list[tuple[Any, ...]]:
@@ -191,7 +191,7 @@ def scripts(draw: Any) -> dict[Step, timedelta]:
 
 
 @st.composite
-def duties(draw: Any) -> OncallState:
+def oncall_states(draw: Any) -> OncallState:
     """Somebody is away, somebody took over a shift, around one of those instants."""
     at = draw(st.sampled_from(TURNING))
     person = draw(st.sampled_from(("dana", "omar", "mei")))
@@ -211,18 +211,18 @@ said = st.fixed_dictionaries({name: st.booleans() for name in ("security", "outa
     severity=st.sampled_from(Severity),
     start=starts,
     script=scripts(),
-    duty=duties(),
+    state=oncall_states(),
     without=st.frozensets(st.sampled_from(sorted(ROLES)), max_size=3),
     service=st.sampled_from(("", "checkout")),
     said=said,
     until=st.none() | st.sampled_from((timedelta(hours=1), timedelta(hours=5))),
 )
-def test_what_is_foretold_happens(
+def test_what_is_simulated_happens(
     policy: str,
     severity: Severity,
     start: datetime,
     script: Script,
-    duty: OncallState,
+    state: OncallState,
     without: frozenset[str],
     service: str,
     said: dict[str, bool],
@@ -234,8 +234,8 @@ def test_what_is_foretold_happens(
     script = {step: after * pace for step, after in script.items() if until is None or after * pace <= until}
     of, facts = company(without), Facts(title="Simulated", service=service, **said)
     terms = terms_for(of, shipped(policy).severities[severity], facts, start)
-    found = simulate(terms, facts, PAULA, start, rostering(of, duty), script, until)
-    real = Real(terms, facts, start, rostering(of, duty))
+    found = simulate(terms, facts, PAULA, start, rostering(of, state), script, until)
+    real = Real(terms, facts, start, rostering(of, state))
     for at, move in acted(found, script, start):
         real.act(at, move)
     real.until(found.ends)
@@ -277,7 +277,7 @@ HANDOVER, SPRING, AUTUMN, CHRISTMAS, BACK = TURNING
         ("beauty", "P3", CHRISTMAS, {}, {}, None),
     ],
 )
-def test_the_whole_stack_does_what_was_foretold(
+def test_the_whole_stack_does_what_was_simulated(
     slack_by_clock: SlackByClock,
     policy: str,
     severity: str,
@@ -328,7 +328,7 @@ def paged(found: Simulation) -> list[tuple[float, set[str]]]:
     return [(r.after / MINUTE, {keys[p] for p in r.people}) for r in rows]
 
 
-def test_a_p0_that_nobody_acknowledges_climbs_the_ladder() -> None:
+def test_a_p0_that_nobody_acknowledges_escalates_to_every_tier() -> None:
     """At once, after 15 and 30 minutes, after 2 and 4 hours; then only reminders are left, once round."""
     found = simulated(at=HANDOVER)
     assert paged(found) == [
@@ -350,7 +350,7 @@ def test_the_roster_is_asked_at_each_instant() -> None:
     assert paged(before) == [(0, {"dana", "lena"}), (15, {"omar", "mei"})]
     swap = Override(id=1, rotation="primary", person="erik", starts=HANDOVER, ends=HANDOVER + 60 * MINUTE)
     swapped = simulated(
-        at=HANDOVER - 10 * MINUTE, until=timedelta(minutes=20), duty=OncallState(overrides=(swap,), made=1)
+        at=HANDOVER - 10 * MINUTE, until=timedelta(minutes=20), state=OncallState(overrides=(swap,), made=1)
     )
     assert "erik" in paged(swapped)[1][1]
 
@@ -372,7 +372,7 @@ def test_what_people_do_makes_checkpoints_moot() -> None:
 
 
 def test_of_a_security_incident_nobody_outside_hears() -> None:
-    """The room is private, security is paged, and no communication is foretold."""
+    """The room is private, security is paged, and no communication is planned."""
     found = simulated(security=True, outage=True, until=timedelta(hours=5))
     assert not [r for r in found.rows if r.kind is EntryKind.COMMUNICATION]
     assert "open the private war room" in {r.what for r in found.rows}

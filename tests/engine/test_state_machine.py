@@ -166,7 +166,7 @@ PLANNED = (CheckpointKind.POLICY, CheckpointKind.COMMUNICATION)
 WALKED = {
     "facts": [Move.ACKNOWLEDGE, Move.ROOT_CAUSE, Move.WORKAROUND, Move.SCHEDULE],
     "work": [Move.START_FIX, Move.FIX_APPLIED, Move.FIX_FAILED, Move.RESOLVE, Move.CANCEL, Move.REOPEN],
-    "ladder": [Move.ESCALATE],
+    "escalation": [Move.ESCALATE],
 }
 EVENTS = [A_MOVE[move] for moves in WALKED.values() for move in moves]
 SEVERITIES = [(policy, severity) for policy in ("kars", "beauty") for severity in Severity]

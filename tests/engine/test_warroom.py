@@ -24,7 +24,7 @@ from escalation.incident.events import (
     TakeLead,
 )
 from escalation.incident.model import CopyKind, EntryKind, Lead, Room
-from tests.support.story import Story, duty
+from tests.support.story import Story, roster_with
 
 ACK = Acknowledge(by="UONCALL")
 RESOLVE = Resolve(by="UONCALL", summary="s", resolution="r")
@@ -325,7 +325,7 @@ def test_a_reopened_p1_waits_for_the_manager_again() -> None:
 
 def test_an_empty_managers_tier_opens_no_room() -> None:
     """Nobody was escalated to: the tier is skipped aloud."""
-    story = Story("P1", roster=duty(engineering_manager=())).until(241)
+    story = Story("P1", roster=roster_with(engineering_manager=())).until(241)
     assert rooms(story) == []
     assert story.minutes(EntryKind.SKIPPED) == [240]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.config.rotations import Shift
-from escalation.oncall import overrides as arranging
+from escalation.oncall import overrides
 from escalation.oncall.coverage import Gap, gaps
 from escalation.oncall.roster import roster
 from escalation.oncall.schedule import OncallState
@@ -29,7 +29,7 @@ def first_gap(*asked: Any) -> Gap | None:
 def policy(*tiers: list[str]) -> Policy:
     """A P0 with these tiers' roles; a P1 with the first."""
     roles = {role: role for tier in tiers for role in tier}
-    rungs = [{"name": f"Rung {n}", "roles": tier} for n, tier in enumerate(tiers, 1)]
+    tier_list = [{"name": f"Tier {n}", "roles": tier} for n, tier in enumerate(tiers, 1)]
     common = {
         "name": "Bad",
         "definition": "Bad",
@@ -37,7 +37,7 @@ def policy(*tiers: list[str]) -> Policy:
         "resolve_within": "2h",
         "monitor_for": "30m",
     }
-    severities = {"P0": common | {"tiers": rungs}, "P1": common | {"tiers": rungs[:1]}}
+    severities = {"P0": common | {"tiers": tier_list}, "P1": common | {"tiers": tier_list[:1]}}
     return Policy.model_validate({"name": "mine", "title": "Mine", "roles": roles, "severities": severities})
 
 
@@ -63,9 +63,9 @@ def test_all_is_covered() -> None:
 
 def test_everybody_away_is_a_gap_with_its_bounds() -> None:
     """To the second, in each severity that needs them; a tier with somebody else beside them is covered."""
-    duty = arranging.add_absence(OncallState(), company(), "dana", START, START + 5 * DAY, START)
-    duty = arranging.add_absence(duty, company(), "omar", START + 2 * DAY, START + 4 * DAY, START)
-    found = gaps(company(), policy(["on_call"], ["on_call", "boss"]), duty, START, END)
+    state = overrides.add_absence(OncallState(), company(), "dana", START, START + 5 * DAY, START)
+    state = overrides.add_absence(state, company(), "omar", START + 2 * DAY, START + 4 * DAY, START)
+    found = gaps(company(), policy(["on_call"], ["on_call", "boss"]), state, START, END)
     assert [(g.severity, g.tier, g.starts, g.ends) for g in found] == [
         ("P0", 1, START + 2 * DAY, START + 4 * DAY),
         ("P1", 1, START + 2 * DAY, START + 4 * DAY),
@@ -73,17 +73,17 @@ def test_everybody_away_is_a_gap_with_its_bounds() -> None:
     assert found[0].why == (
         "nobody of rotation primary is there (dana until 2026-11-28 09:00 UTC, omar until 2026-11-27 09:00 UTC)"
     )
-    covered = arranging.add_override(duty, company(), "primary", "erik", START + 2 * DAY, START + 4 * DAY, START)
+    covered = overrides.add_override(state, company(), "primary", "erik", START + 2 * DAY, START + 4 * DAY, START)
     assert gaps(company(), policy(["on_call"]), covered, START, END) == ()
-    late = arranging.add_override(duty, company(), "primary", "erik", START + 2 * DAY + HOUR, START + 4 * DAY, START)
+    late = overrides.add_override(state, company(), "primary", "erik", START + 2 * DAY + HOUR, START + 4 * DAY, START)
     [gap, _] = gaps(company(), policy(["on_call"]), late, START, END)
     assert gap.ends - gap.starts == HOUR
 
 
 def test_a_backup_alone_on_earth_is_a_gap() -> None:
     """While the other one is away nobody follows."""
-    duty = arranging.add_absence(OncallState(), company(), "omar", START + DAY, START + 2 * DAY, START)
-    gap = first_gap(company(), policy(["backup"]), duty, START, END)
+    state = overrides.add_absence(OncallState(), company(), "omar", START + DAY, START + 2 * DAY, START)
+    gap = first_gap(company(), policy(["backup"]), state, START, END)
     assert gap
     assert (gap.starts, gap.ends) == (START + DAY, START + 2 * DAY)
     assert gap.why == "nobody follows dana in rotation primary"
@@ -99,12 +99,12 @@ def test_a_gap_in_a_calendar_is_a_gap() -> None:
         Shift(person="dana", starts=START, ends=START + DAY),
         Shift(person="omar", starts=START + 2 * DAY, ends=END),
     ]
-    duty = arranging.record_feed(OncallState(), "primary", plan, START)
-    [gap] = [g for g in gaps(fed, policy(["on_call"]), duty, START, END) if g.severity == "P0"]
+    state = overrides.record_feed(OncallState(), "primary", plan, START)
+    [gap] = [g for g in gaps(fed, policy(["on_call"]), state, START, END) if g.severity == "P0"]
     assert (gap.starts, gap.ends, gap.why) == (
         START + DAY, START + 2 * DAY, "the calendar of rotation primary has a gap",
     )  # fmt: skip
-    later = gaps(fed, policy(["on_call"]), duty, START, END + DAY)
+    later = gaps(fed, policy(["on_call"]), state, START, END + DAY)
     assert [g.starts for g in later if g.severity == "P0"] == [START + DAY, END]
 
 
@@ -136,13 +136,13 @@ PIECES = st.lists(
 def test_the_answer_is_exact(pieces: list[tuple[str, int, int]], hour: int, every: str) -> None:
     """At any instant: nobody holds the role just when it lies in a gap."""
     here = company(rotations={"primary": {"people": ["dana", "omar"], "every": every}})
-    duty = OncallState()
+    state = OncallState()
     for person, after, length in pieces:
-        duty = arranging.add_absence(duty, here, person, START + after * HOUR, START + (after + length) * HOUR, START)
-    found = gaps(here, policy(["on_call"]), duty, START, START + 600 * HOUR)
+        state = overrides.add_absence(state, here, person, START + after * HOUR, START + (after + length) * HOUR, START)
+    found = gaps(here, policy(["on_call"]), state, START, START + 600 * HOUR)
     at = START + hour * HOUR
     in_gap = any(g.starts <= at < g.ends for g in found)
-    assert in_gap == (not roster(here, Directory(), at, duty).of("on_call"))
+    assert in_gap == (not roster(here, Directory(), at, state).of("on_call"))
 
 
 @pytest.mark.parametrize("every", ["2h", "1d"])

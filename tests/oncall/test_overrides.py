@@ -14,8 +14,7 @@ from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.config.rotations import Shift
 from escalation.errors import Refused
-from escalation.oncall import overrides as arranging
-from escalation.oncall import schedule
+from escalation.oncall import overrides, schedule
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import (
     MICROSECOND,
@@ -52,12 +51,12 @@ def fed(*shifts: tuple[str, int, int]) -> tuple[Company, OncallState]:
     """A rotation by a calendar: (person, first day, day after the last), counted from MONDAY."""
     plan = tuple(Shift(person=p, starts=MONDAY + a * DAY, ends=MONDAY + b * DAY) for p, a, b in shifts)
     by_feed = company(rotations={"primary": {"people": THREE, "ical": "https://cal.example/a.ics"}})
-    return by_feed, arranging.record_feed(OncallState(), "primary", plan, MONDAY)
+    return by_feed, overrides.record_feed(OncallState(), "primary", plan, MONDAY)
 
 
-def people(duty: OncallState, *hours: float, of: Company | None = None) -> list[str]:
+def people(state: OncallState, *hours: float, of: Company | None = None) -> list[str]:
     """Who is on duty so many hours after MONDAY."""
-    return ["+".join(on_call_at("primary", of or company(), duty, MONDAY + h * HOUR)) or "-" for h in hours]
+    return ["+".join(on_call_at("primary", of or company(), state, MONDAY + h * HOUR)) or "-" for h in hours]
 
 
 def test_nothing_arranged_is_the_plan() -> None:
@@ -68,24 +67,24 @@ def test_nothing_arranged_is_the_plan() -> None:
 
 def test_an_override_holds_exactly_as_long_as_it_says() -> None:
     """From its start, included, until its end, excluded; the backup is whoever comes after it."""
-    duty = arranging.add_override(
+    state = overrides.add_override(
         OncallState(), company(), "primary", "erik", MONDAY + HOUR, MONDAY + 3 * HOUR, MONDAY, "UOMAR", "dentist"
     )
-    starts, ends = duty.overrides[0].starts, duty.overrides[0].ends
+    starts, ends = state.overrides[0].starts, state.overrides[0].ends
     at = [starts - MICROSECOND, starts, ends - MICROSECOND, ends]
-    assert [on_call_at("primary", company(), duty, i) for i in at] == [("dana",), ("erik",), ("erik",), ("dana",)]
-    assert next_on_call("primary", company(), duty, starts) == ("dana",)
-    assert next_on_call("primary", company(), duty, MONDAY) == ("erik",)
-    assert shift_at("primary", company(), duty, starts).planned == ("dana",)
+    assert [on_call_at("primary", company(), state, i) for i in at] == [("dana",), ("erik",), ("erik",), ("dana",)]
+    assert next_on_call("primary", company(), state, starts) == ("dana",)
+    assert next_on_call("primary", company(), state, MONDAY) == ("erik",)
+    assert shift_at("primary", company(), state, starts).planned == ("dana",)
 
 
 def test_the_later_made_override_wins_and_taking_it_back_uncovers_the_earlier_one() -> None:
     """Also where the later one is the longer."""
-    duty = arranging.add_override(OncallState(), company(), "primary", "omar", MONDAY, MONDAY + 9 * HOUR, MONDAY)
-    duty = arranging.add_override(duty, company(), "primary", "mei", MONDAY + HOUR, MONDAY + 12 * HOUR, MONDAY)
-    assert people(duty, 0, 1, 10, 12) == ["omar", "mei", "mei", "dana"]
-    assert people(arranging.cancel(duty, "#2"), 0, 1, 10) == ["omar", "omar", "dana"]
-    assert people(arranging.cancel(duty, 1), 0, 1, 10) == ["dana", "mei", "mei"]
+    state = overrides.add_override(OncallState(), company(), "primary", "omar", MONDAY, MONDAY + 9 * HOUR, MONDAY)
+    state = overrides.add_override(state, company(), "primary", "mei", MONDAY + HOUR, MONDAY + 12 * HOUR, MONDAY)
+    assert people(state, 0, 1, 10, 12) == ["omar", "mei", "mei", "dana"]
+    assert people(overrides.cancel(state, "#2"), 0, 1, 10) == ["omar", "omar", "dana"]
+    assert people(overrides.cancel(state, 1), 0, 1, 10) == ["dana", "mei", "mei"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_the_later_made_override_wins_and_taking_it_back_uncovers_the_earlier_on
 def test_an_override_that_cannot_be_is_refused(rotation: str, person: str, starts: int, ends: int, words: str) -> None:
     """With words for the one who tried."""
     with pytest.raises(Refused) as refused:
-        arranging.add_override(
+        overrides.add_override(
             OncallState(), company(), rotation, person, MONDAY + starts * HOUR, MONDAY + ends * HOUR, MONDAY
         )
     assert words in str(refused.value)
@@ -110,12 +109,12 @@ def test_an_override_that_cannot_be_is_refused(rotation: str, person: str, start
 def test_taking_a_shift_lasts_until_its_end() -> None:
     """The rest of the week, or the rest of another's override; not twice."""
     now = MONDAY + 30 * HOUR
-    duty = arranging.take_shift(OncallState(), company(), "primary", "mei", now)
-    assert people(duty, 29.9, 30, 167, 168) == ["dana", "mei", "mei", "omar"]
+    state = overrides.take_shift(OncallState(), company(), "primary", "mei", now)
+    assert people(state, 29.9, 30, 167, 168) == ["dana", "mei", "mei", "omar"]
     with pytest.raises(Refused, match=r"mei is on call in primary already\."):
-        arranging.take_shift(duty, company(), "primary", "mei", now)
-    short = arranging.add_override(OncallState(), company(), "primary", "erik", MONDAY, MONDAY + 40 * HOUR, MONDAY)
-    assert people(arranging.take_shift(short, company(), "primary", "mei", now), 29, 30, 39, 40) == [
+        overrides.take_shift(state, company(), "primary", "mei", now)
+    short = overrides.add_override(OncallState(), company(), "primary", "erik", MONDAY, MONDAY + 40 * HOUR, MONDAY)
+    assert people(overrides.take_shift(short, company(), "primary", "mei", now), 29, 30, 39, 40) == [
         "erik", "mei", "mei", "dana",
     ]  # fmt: skip
 
@@ -123,26 +122,26 @@ def test_taking_a_shift_lasts_until_its_end() -> None:
 def test_a_swap_is_two_overrides_made_together() -> None:
     """This week's rest for a whole week of the other's; each is found by its person."""
     now = MONDAY + DAY
-    theirs = arranging.next_shift_of("primary", "mei", company(), OncallState(), now)
+    theirs = overrides.next_shift_of("primary", "mei", company(), OncallState(), now)
     assert theirs is not None
     assert theirs.starts == MONDAY + 2 * WEEK
-    duty = arranging.swap_shifts(OncallState(), company(), "primary", now, theirs.starts, now, "UDANA")
-    assert people(duty, 23, 24, 168, 336, 503, 504) == ["dana", "mei", "omar", "dana", "dana", "dana"]
-    assert [(o.person, o.starts) for o in duty.overrides] == [("mei", now), ("dana", MONDAY + 2 * WEEK)]
+    state = overrides.swap_shifts(OncallState(), company(), "primary", now, theirs.starts, now, "UDANA")
+    assert people(state, 23, 24, 168, 336, 503, 504) == ["dana", "mei", "omar", "dana", "dana", "dana"]
+    assert [(o.person, o.starts) for o in state.overrides] == [("mei", now), ("dana", MONDAY + 2 * WEEK)]
     with pytest.raises(Refused, match=r"Both shifts are dana's already\."):
-        arranging.swap_shifts(OncallState(), company(), "primary", MONDAY, MONDAY + HOUR, MONDAY)
+        overrides.swap_shifts(OncallState(), company(), "primary", MONDAY, MONDAY + HOUR, MONDAY)
 
 
 def test_whoever_is_away_is_covered_by_the_next_in_the_order() -> None:
     """Who is not away either; all away is nobody, a gap."""
-    duty = arranging.add_absence(OncallState(), company(), "dana", MONDAY + DAY, MONDAY + 3 * DAY, MONDAY)
-    assert people(duty, 23, 24, 71, 72) == ["dana", "omar", "omar", "dana"]
-    duty = arranging.add_absence(duty, company(), "omar", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
-    assert people(duty, 24, 48, 72, 168) == ["omar", "mei", "dana", "mei"]
-    duty = arranging.add_absence(duty, company(), "mei", MONDAY, MONDAY + 4 * DAY, MONDAY)
-    assert people(duty, 47, 48, 72) == ["omar", "-", "dana"]
-    assert roster(company(), Directory(), MONDAY + 50 * HOUR, duty).of("on_call") == ()
-    assert people(arranging.cancel(duty, 3), 48) == ["mei"]
+    state = overrides.add_absence(OncallState(), company(), "dana", MONDAY + DAY, MONDAY + 3 * DAY, MONDAY)
+    assert people(state, 23, 24, 71, 72) == ["dana", "omar", "omar", "dana"]
+    state = overrides.add_absence(state, company(), "omar", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
+    assert people(state, 24, 48, 72, 168) == ["omar", "mei", "dana", "mei"]
+    state = overrides.add_absence(state, company(), "mei", MONDAY, MONDAY + 4 * DAY, MONDAY)
+    assert people(state, 47, 48, 72) == ["omar", "-", "dana"]
+    assert roster(company(), Directory(), MONDAY + 50 * HOUR, state).of("on_call") == ()
+    assert people(overrides.cancel(state, 3), 48) == ["mei"]
 
 
 def test_days_away_in_the_configuration_are_whole_local_days() -> None:
@@ -156,42 +155,42 @@ def test_days_away_in_the_configuration_are_whole_local_days() -> None:
 
 def test_what_was_said_last_counts() -> None:
     """Taking a shift in one's own holiday holds; falling ill after taking one is covered."""
-    absent = arranging.add_absence(OncallState(), company(), "erik", MONDAY, MONDAY + WEEK, MONDAY)
-    back = arranging.take_shift(absent, company(), "primary", "erik", MONDAY)
+    absent = overrides.add_absence(OncallState(), company(), "erik", MONDAY, MONDAY + WEEK, MONDAY)
+    back = overrides.take_shift(absent, company(), "primary", "erik", MONDAY)
     assert people(back, 5) == ["erik"]
-    ill = arranging.add_absence(back, company(), "erik", MONDAY + HOUR, MONDAY + DAY, MONDAY)
+    ill = overrides.add_absence(back, company(), "erik", MONDAY + HOUR, MONDAY + DAY, MONDAY)
     assert people(ill, 0, 5, 25) == ["erik", "dana", "erik"]
 
 
 def test_the_backup_is_somebody_who_is_there() -> None:
     """The next one of the order who is neither away nor on duty already; nobody when there is none."""
-    duty = arranging.add_absence(OncallState(), company(), "omar", MONDAY, MONDAY + 3 * DAY, MONDAY)
-    assert next_on_call("primary", company(), duty, MONDAY) == ("mei",)
-    assert next_on_call("primary", company(), duty, MONDAY + 4 * DAY) == ("omar",)
-    duty = arranging.add_absence(duty, company(), "mei", MONDAY, MONDAY + 3 * DAY, MONDAY)
-    assert next_on_call("primary", company(), duty, MONDAY) == ()
+    state = overrides.add_absence(OncallState(), company(), "omar", MONDAY, MONDAY + 3 * DAY, MONDAY)
+    assert next_on_call("primary", company(), state, MONDAY) == ("mei",)
+    assert next_on_call("primary", company(), state, MONDAY + 4 * DAY) == ("omar",)
+    state = overrides.add_absence(state, company(), "mei", MONDAY, MONDAY + 3 * DAY, MONDAY)
+    assert next_on_call("primary", company(), state, MONDAY) == ()
     alone = company(rotations={"primary": {"people": ["dana"]}})
     assert next_on_call("primary", alone, OncallState(), MONDAY) == ()
 
 
 def test_a_feed_says_who_and_its_gap_is_nobody() -> None:
     """After its last shift nothing is known; nothing fetched is nobody."""
-    by_feed, duty = fed(("omar", 0, 2), ("mei", 3, 4), ("erik", 3, 4))
-    assert people(duty, -1, 0, 47, 48, 72, 96, of=by_feed) == ["-", "omar", "omar", "-", "mei+erik", "-"]
-    assert next_on_call("primary", by_feed, duty, MONDAY) == ("mei", "erik")
-    assert shift_at("primary", by_feed, duty, MONDAY + 9 * DAY).ends is None
+    by_feed, state = fed(("omar", 0, 2), ("mei", 3, 4), ("erik", 3, 4))
+    assert people(state, -1, 0, 47, 48, 72, 96, of=by_feed) == ["-", "omar", "omar", "-", "mei+erik", "-"]
+    assert next_on_call("primary", by_feed, state, MONDAY) == ("mei", "erik")
+    assert shift_at("primary", by_feed, state, MONDAY + 9 * DAY).ends is None
     assert people(OncallState(), 0, of=by_feed) == ["-"]
-    covered = arranging.add_override(duty, by_feed, "primary", "dana", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
+    covered = overrides.add_override(state, by_feed, "primary", "dana", MONDAY + 2 * DAY, MONDAY + 9 * DAY, MONDAY)
     assert people(covered, 47, 48, 71, 72, 200, 216, of=by_feed) == ["omar", "dana", "dana", "dana", "dana", "-"]
 
 
 def test_a_feed_that_fails_keeps_its_last_good_copy() -> None:
     """And the error beside it, until it is read again."""
-    by_feed, duty = fed(("omar", 0, 7))
-    failed = arranging.record_feed_failure(duty, "primary", "no answer", MONDAY + HOUR)
+    by_feed, state = fed(("omar", 0, 7))
+    failed = overrides.record_feed_failure(state, "primary", "no answer", MONDAY + HOUR)
     assert people(failed, 5, of=by_feed) == ["omar"]
     assert (failed.feeds["primary"].error, failed.feeds["primary"].fetched_at) == ("no answer", MONDAY)
-    assert arranging.record_feed(failed, "primary", (), MONDAY + DAY).feeds["primary"] == Feed(
+    assert overrides.record_feed(failed, "primary", (), MONDAY + DAY).feeds["primary"] == Feed(
         rotation="primary", fetched_at=MONDAY + DAY
     )
 
@@ -200,41 +199,41 @@ def test_until_the_test_page_is_answered_both_are_on_call() -> None:
     """From the start of the shift, wherever it was sent before; and no longer than the answer."""
     start, early = MONDAY + WEEK, MONDAY + WEEK - 9 * HOUR
     page = schedule.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=early)
-    sent = arranging.record_test_page(OncallState(), page)
+    sent = overrides.record_test_page(OncallState(), page)
     assert people(sent, 160, 168, 335, 336) == ["dana", "omar+dana", "omar+dana", "mei"]
-    heard = arranging.record_answer(sent, "primary", start, "omar", start + HOUR)
+    heard = overrides.record_answer(sent, "primary", start, "omar", start + HOUR)
     assert people(heard, 168, 168.99, 169) == ["omar+dana", "omar+dana", "omar"]
-    assert arranging.record_answer(heard, "primary", start, "omar", start + DAY) is heard
-    assert arranging.record_test_page(heard, page) is heard
-    before = arranging.record_answer(sent, "primary", start, "omar", early + HOUR)
+    assert overrides.record_answer(heard, "primary", start, "omar", start + DAY) is heard
+    assert overrides.record_test_page(heard, page) is heard
+    before = overrides.record_answer(sent, "primary", start, "omar", early + HOUR)
     assert people(before, 168) == ["omar"]
     assert roster(company(), Directory(), start, sent).of("on_call") == ("UOMAR", "UDANA")
 
 
 def test_whoever_left_the_configuration_is_on_duty_no_more() -> None:
     """What was arranged for them is as if it were not there."""
-    duty = OncallState(
+    state = OncallState(
         overrides=(Override(id=1, rotation="primary", person="zed", starts=MONDAY, ends=MONDAY + DAY),),
         feeds={"primary": Feed(rotation="primary", shifts=(Shift(person="zed", starts=MONDAY, ends=MONDAY + DAY),))},
     )
-    assert people(duty, 1) == ["dana"]
-    assert people(duty, 1, of=fed()[0]) == ["-"]
+    assert people(state, 1) == ["dana"]
+    assert people(state, 1, of=fed()[0]) == ["-"]
 
 
 def test_what_ended_long_ago_is_forgotten_and_numbers_are_not_used_again() -> None:
     """A quarter stays."""
-    duty = arranging.add_override(OncallState(), company(), "primary", "erik", MONDAY, MONDAY + DAY, MONDAY)
+    state = overrides.add_override(OncallState(), company(), "primary", "erik", MONDAY, MONDAY + DAY, MONDAY)
     later = MONDAY + 100 * DAY
-    duty = arranging.add_absence(duty, company(), "omar", later, later + DAY, later)
-    assert (duty.overrides, duty.away[0].id) == ((), 2)
-    assert OncallState.model_validate_json(duty.model_dump_json()) == duty
+    state = overrides.add_absence(state, company(), "omar", later, later + DAY, later)
+    assert (state.overrides, state.away[0].id) == ((), 2)
+    assert OncallState.model_validate_json(state.model_dump_json()) == state
 
 
 def test_upcoming_shifts_have_their_real_boundaries() -> None:
     """Cut where people change, and nowhere else."""
-    duty = arranging.add_override(OncallState(), company(), "primary", "erik", MONDAY + DAY, MONDAY + 2 * DAY, MONDAY)
-    duty = arranging.add_override(duty, company(), "primary", "omar", MONDAY + 7 * DAY, MONDAY + 8 * DAY, MONDAY)
-    turns = upcoming_shifts("primary", company(), duty, MONDAY + 30 * HOUR, MONDAY + 15 * DAY)
+    state = overrides.add_override(OncallState(), company(), "primary", "erik", MONDAY + DAY, MONDAY + 2 * DAY, MONDAY)
+    state = overrides.add_override(state, company(), "primary", "omar", MONDAY + 7 * DAY, MONDAY + 8 * DAY, MONDAY)
+    turns = upcoming_shifts("primary", company(), state, MONDAY + 30 * HOUR, MONDAY + 15 * DAY)
     assert [(t.people, (t.starts - MONDAY).days) for t in turns] == [
         (("erik",), 1), (("dana",), 2), (("omar",), 7), (("mei",), 14),
     ]  # fmt: skip
@@ -246,42 +245,42 @@ KEYS = st.sampled_from([*THREE, "erik"])
 
 
 @st.composite
-def duties(draw: st.DrawFn) -> OncallState:
+def oncall_states(draw: st.DrawFn) -> OncallState:
     """Some overrides and absences, in any order and overlap."""
-    duty = OncallState()
+    state = OncallState()
     for n in range(1, draw(st.integers(0, 6)) + 1):
         starts, length, who = draw(TIMES), draw(LENGTHS), draw(KEYS)
         if draw(st.booleans()):
             made = Override(id=n, rotation="primary", person=who, starts=starts, ends=starts + length)
-            duty = duty.model_copy(update={"overrides": (*duty.overrides, made), "made": n})
+            state = state.model_copy(update={"overrides": (*state.overrides, made), "made": n})
         else:
             gone = Away(id=n, person=who, starts=starts, ends=starts + length)
-            duty = duty.model_copy(update={"away": (*duty.away, gone), "made": n})
+            state = state.model_copy(update={"away": (*state.away, gone), "made": n})
     if draw(st.booleans()):
         start = MONDAY + WEEK
         page = schedule.TestPage(rotation="primary", shift_start=start, person="omar", sent_at=start - HOUR)
-        duty = arranging.record_test_page(duty, page)
-    return duty
+        state = overrides.record_test_page(state, page)
+    return state
 
 
 @settings(max_examples=examples(60))
-@given(duties(), st.sampled_from(["12h", "1d", "1w"]), st.data())
-def test_boundaries_contain_every_change(duty: OncallState, every: str, data: st.DataObject) -> None:
+@given(oncall_states(), st.sampled_from(["12h", "1d", "1w"]), st.data())
+def test_boundaries_contain_every_change(state: OncallState, every: str, data: st.DataObject) -> None:
     """Between two neighbouring boundaries the whole roster is constant."""
     here = company(rotations={"primary": {"people": THREE, "every": every}})
-    edges = (MONDAY, *boundaries(here, duty, MONDAY, MONDAY + 3 * WEEK), MONDAY + 3 * WEEK)
+    edges = (MONDAY, *boundaries(here, state, MONDAY, MONDAY + 3 * WEEK), MONDAY + 3 * WEEK)
     assert list(edges) == sorted(set(edges))
     at = data.draw(st.integers(0, len(edges) - 2))
     inside = [edges[at], edges[at] + (edges[at + 1] - edges[at]) / 3, edges[at + 1] - MICROSECOND]
-    assert len({str(dict(roster(here, Directory(), i, duty).holders)) for i in inside}) == 1
+    assert len({str(dict(roster(here, Directory(), i, state).holders)) for i in inside}) == 1
 
 
 @settings(max_examples=examples(60))
-@given(duties(), TIMES)
-def test_turns_follow_each_other_without_gap_or_overlap(duty: OncallState, at: datetime) -> None:
+@given(oncall_states(), TIMES)
+def test_turns_follow_each_other_without_gap_or_overlap(state: OncallState, at: datetime) -> None:
     """Each begins where the one before ends, and holds the people whom its whole length has."""
-    turns = upcoming_shifts("primary", company(), duty, at, at + 3 * WEEK)
-    quiet = duty.model_copy(update={"tests": ()})
+    turns = upcoming_shifts("primary", company(), state, at, at + 3 * WEEK)
+    quiet = state.model_copy(update={"tests": ()})
     assert turns[0].starts <= at
     for turn, following in pairwise(turns):
         assert turn.ends == following.starts
@@ -291,12 +290,12 @@ def test_turns_follow_each_other_without_gap_or_overlap(duty: OncallState, at: d
 
 
 @settings(max_examples=examples(60))
-@given(duties(), TIMES)
-def test_the_last_made_override_of_an_instant_holds(duty: OncallState, at: datetime) -> None:
+@given(oncall_states(), TIMES)
+def test_the_last_made_override_of_an_instant_holds(state: OncallState, at: datetime) -> None:
     """Unless its person went away after that."""
-    holding = [o for o in duty.overrides if o.starts <= at < o.ends]
-    if holding and not any(a.id > holding[-1].id for a in duty.away):
-        quiet = duty.model_copy(update={"tests": ()})
+    holding = [o for o in state.overrides if o.starts <= at < o.ends]
+    if holding and not any(a.id > holding[-1].id for a in state.away):
+        quiet = state.model_copy(update={"tests": ()})
         assert on_call_at("primary", company(), quiet, at) == (holding[-1].person,)
 
 
@@ -349,16 +348,16 @@ def test_what_is_no_time_is_refused(text: str, words: str) -> None:
 def test_the_board_tells_what_was_arranged() -> None:
     """People, backup, next handover, overrides, absences, a test page without an answer."""
     now = MONDAY + HOUR
-    duty = arranging.add_override(
+    state = overrides.add_override(
         OncallState(), company(), "primary", "erik", now, MONDAY + DAY, now, "UOMAR", "dentist"
     )
-    duty = arranging.add_absence(duty, company(), "mei", now, MONDAY + DAY, now, why="ill")
-    duty = arranging.record_test_page(
-        duty, schedule.TestPage(rotation="primary", shift_start=now, person="erik", sent_at=now)
+    state = overrides.add_absence(state, company(), "mei", now, MONDAY + DAY, now, why="ill")
+    state = overrides.record_test_page(
+        state, schedule.TestPage(rotation="primary", shift_start=now, person="erik", sent_at=now)
     )
     policy = Policy(name="kars", title="KARS", roles={"on_call": "on-call engineer"}, severities={})
     names = {f"U{n.upper()}": n.title() for n in (*THREE, "erik")}
-    lines = on_call_lines(company(), policy, Directory(), Roster(holders={"on_call": ("UERIK",)}), now, duty)
+    lines = on_call_lines(company(), policy, Directory(), Roster(holders={"on_call": ("UERIK",)}), now, state)
     said = "\n".join(plain(told, names) for told in lines)
     for words in (
         "primary: @Erik and @Dana, backup @Dana",

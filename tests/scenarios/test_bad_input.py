@@ -188,7 +188,7 @@ def marked_up(value: Any) -> Iterator[str]:
             yield from marked_up(one)
 
 
-def test_words_that_would_wake_the_whole_channel_in_every_field(play: Stage) -> None:
+def test_words_that_would_notify_the_whole_channel_in_every_field(play: Stage) -> None:
     """They are shown as they were written, and are nothing but words."""
     words = {"impact": HOSTILE, "description": HOSTILE, "public_wording": HOSTILE}
     play.person("paula").command(f"declare {HOSTILE}")

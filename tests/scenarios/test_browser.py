@@ -280,9 +280,9 @@ def resolve(visitor: Visitor) -> None:
 # Nobody answers ------------------------------------------------------------------------------------------------------
 
 
-def test_a_p0_that_nobody_touches_climbs_to_the_cto(browser: Browser, tmp_path: Path) -> None:
+def test_a_p0_that_nobody_touches_escalates_to_the_cto(browser: Browser, tmp_path: Path) -> None:
     """Two hours, at speed 600 twelve seconds: the CTO is paged, told why, and resolves it from the menu."""
-    with program(tmp_path, 600) as instance, visiting(browser, instance, "climb") as visitor:
+    with program(tmp_path, 600) as instance, visiting(browser, instance, "escalation") as visitor:
         visitor.becomes("paula")
         visitor.declares()
         visitor.opens("incidents")
@@ -421,7 +421,7 @@ def within_reach(buttons: Locator) -> None:
 
 
 def test_kill_9_of_every_part_loses_and_doubles_nothing(browser: Browser, tmp_path: Path) -> None:
-    """While a P0 climbs; its reporter goes on after each, and everybody is paged once for each tier."""
+    """While a P0 escalates; its reporter goes on after each, and everybody is paged once for each tier."""
     with program(tmp_path, 240) as instance, visiting(browser, instance, "kill") as visitor:
         visitor.becomes("paula")
         visitor.declares()
@@ -502,8 +502,8 @@ def nothing_lost_nothing_doubled(incident: Incident, state: dict[str, Any]) -> N
 
 
 def expected_pages() -> Iterator[tuple[int, str]]:
-    """(tier, person) for the whole ladder of a P0, as the example company stands this week."""
+    """(tier, person) for every tier of a P0, as the example company stands this week."""
     loaded = loader.load(EXAMPLE_CONFIG)
-    duty = oncall_data(loaded.company, datetime.now(UTC))["roles"]
+    holders = oncall_data(loaded.company, datetime.now(UTC))["roles"]
     for n, tier in enumerate(loaded.policy.severities[Severity("P0")].tiers, 1):
-        yield from {(n, PEOPLE[key]) for role in tier.roles for key in duty[role]}
+        yield from {(n, PEOPLE[key]) for role in tier.roles for key in holders[role]}

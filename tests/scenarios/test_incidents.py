@@ -29,7 +29,7 @@ RESOLUTION = {
     "http", [pytest.param(False, id="socket mode"), pytest.param(True, id="signed http", marks=pytest.mark.slow)]
 )
 def test_a_p0_from_the_command_to_resolution(http: bool) -> None:
-    """Declared, paged, climbed to tier 2, acknowledged, understood, fixed, watched, resolved; each step told."""
+    """Declared, paged, escalated to tier 2, acknowledged, understood, fixed, watched, resolved; each step told."""
     with stage(http=http) as play:
         incident = play.declare()
         assert [len(play.pages(k)) for k in ("dana", "lena", "bruno", "omar", "erik")] == [1, 1, 1, 0, 0]
@@ -108,7 +108,7 @@ def test_the_fix_failed(play: Stage) -> None:
 
 @pytest.mark.slow
 def test_it_came_back_while_being_watched(play: Stage) -> None:
-    """Two hours pass in monitoring and nobody is woken; when it comes back, what is overdue fires at once."""
+    """Two hours pass in monitoring and nobody is paged; when it comes back, what is overdue fires at once."""
     play.declare()
     play.press("dana", Move.ROOT_CAUSE, cause="The pool")
     play.until(110)
@@ -234,7 +234,7 @@ def test_marked_as_security_later(play: Stage) -> None:
 
 @pytest.mark.slow
 def test_two_people_press_escalate_on_one_card(play: Stage) -> None:
-    """One tier is climbed, and the second of them is told when it was escalated."""
+    """One tier is paged, and the second of them is told when it was escalated."""
     play.declare()
     card = play.card()
     play.press("lena", Move.ESCALATE)

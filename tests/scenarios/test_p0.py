@@ -12,7 +12,7 @@ from escalation.incident.model import CheckpointKind, CopyKind, EntryKind, PageS
 from escalation.messages.timeline import page_reason
 from escalation.oncall.roster import Roster
 from escalation.times import parse_duration
-from tests.support.story import START, Story, duty, kars
+from tests.support.story import START, Story, kars, roster_with
 
 ACK = events.Acknowledge(by="UONCALL")
 CAUSE = events.RootCause(by="UONCALL", cause="Connection pool exhausted")
@@ -110,7 +110,7 @@ def test_reopened_everything_starts_again() -> None:
 
 def test_an_unanswered_page_is_repeated_three_times() -> None:
     """Every five minutes, three times at most, for each person by themselves."""
-    story = Story(roster=duty(backup=())).do(events.Acknowledge(by="UREPORTER")).until(60)
+    story = Story(roster=roster_with(backup=())).do(events.Acknowledge(by="UREPORTER")).until(60)
     assert story.sends("UDEVOPS") == 4
     assert story.minutes(EntryKind.REPEATED)[:3] == [5, 10, 15]
 
@@ -132,7 +132,7 @@ def test_a_new_page_takes_the_place_of_the_repeat() -> None:
 # Escalate ------------------------------------------------------------------------------------------------------------
 
 
-def test_escalate_climbs_one_unpaged_tier_at_a_time() -> None:
+def test_escalate_pages_one_unpaged_tier_at_a_time() -> None:
     """Each press pages the next tier; when all were paged it says so."""
     story = Story()
     for _ in range(3):
@@ -142,7 +142,7 @@ def test_escalate_climbs_one_unpaged_tier_at_a_time() -> None:
         story.do(events.Escalate(by="UREPORTER"))
 
 
-def test_two_presses_on_one_card_climb_one_tier() -> None:
+def test_two_presses_on_one_card_escalate_once() -> None:
     """The second press carries what its card showed, and that is old now."""
     story = Story()
     seen = story.incident.tiers_paged
@@ -152,7 +152,7 @@ def test_two_presses_on_one_card_climb_one_tier() -> None:
     assert [t for _, t in story.tiers()] == [1, 2]
 
 
-def test_a_tier_climbed_by_hand_is_not_paged_again_by_its_checkpoint() -> None:
+def test_a_tier_paged_by_hand_is_not_paged_again_by_its_checkpoint() -> None:
     """Escalated to tier 2 at minute 5: its checkpoint at 15 is moot."""
     assert Story().until(5).do(events.Escalate(by="UREPORTER")).until(29).tiers() == [(0, 1), (5, 2)]
 
@@ -175,27 +175,27 @@ def test_whoever_escalates_is_not_paged_by_it() -> None:
 
 def test_an_empty_tier_is_skipped_at_once() -> None:
     """Nobody in tier 1: tier 2 is paged in the same second, it is said, and the checkpoint of tier 2 is moot."""
-    story = Story(roster=duty(on_call=(), devops_lead=(), backend_lead=())).until(29)
+    story = Story(roster=roster_with(on_call=(), devops_lead=(), backend_lead=())).until(29)
     assert story.tiers() == [(0, 2)]
     assert story.minutes(EntryKind.SKIPPED) == [0]
 
 
 def test_nobody_on_call_is_said_aloud() -> None:
     """The leads are paged, and the page says that nobody holds the role."""
-    _, entry = next(Story(roster=duty(on_call=())).entries(EntryKind.PAGED))
+    _, entry = next(Story(roster=roster_with(on_call=())).entries(EntryKind.PAGED))
     assert entry.fields["empty_roles"] == "on-call engineer"
 
 
 def test_a_tier_reached_through_an_empty_one_is_paged_once() -> None:
     """At 2 hours tiers 3 and 4 are due; tier 3 is empty and has paged tier 4 already."""
-    story = Story(roster=duty(engineering_manager=())).do(ACK).do(CAUSE).until(121)
+    story = Story(roster=roster_with(engineering_manager=())).do(ACK).do(CAUSE).until(121)
     assert story.tiers() == [(0, 1), (120, 4)]
     assert story.minutes(EntryKind.SKIPPED) == [120]
 
 
 def test_nobody_above_is_said_once() -> None:
     """At 2 hours tiers 3 and 4 are due and both are empty: each is skipped once, and whoever is left below is paged."""
-    story = Story(roster=duty(engineering_manager=(), executives=())).do(ACK).do(CAUSE).until(121)
+    story = Story(roster=roster_with(engineering_manager=(), executives=())).do(ACK).do(CAUSE).until(121)
     assert story.minutes(EntryKind.SKIPPED) == [120, 120]
     assert story.tiers() == [(0, 1), (120, 2)]
     assert not story.incident.nobody_left
@@ -225,7 +225,7 @@ def test_nobody_left_to_page() -> None:
 def test_whoever_comes_on_duty_after_nobody_was_left_is_paged() -> None:
     """The tiers were empty at the declaration; each is tried again at its own time."""
     story = Story(roster=Roster()).until(10)
-    story.roster = duty()
+    story.roster = roster_with()
     assert story.until(121).tiers() == [(15, 2), (30, 3), (120, 4)]
     assert not story.incident.nobody_left
 
@@ -235,7 +235,7 @@ def first_page(story: Story, person: str) -> str:
     return next(e.id for e in sends if story.incident.page(e.page).person == person)
 
 
-def test_a_person_who_left_is_climbed_past_at_once() -> None:
+def test_a_person_who_left_is_escalated_past_at_once() -> None:
     """The page is refused by the person: the next tier is paged now, once, however many are refused."""
     story = Story().until(1)
     story.do(events.PersonRefused(effect=first_page(story, "UONCALL"), why="account deactivated"))
@@ -337,7 +337,7 @@ def test_marked_as_security_later_on() -> None:
         story.do(events.MarkSecurity(by="UONCALL"))
 
 
-def test_a_card_that_went_out_while_the_doors_closed_is_redacted() -> None:
+def test_a_card_that_went_out_while_it_became_private_is_redacted() -> None:
     """A public post called off too late is found and redacted."""
     story = Story().until(1)
     card = next(e for e in story.incident.effects if isinstance(e, PostCard))
@@ -394,7 +394,7 @@ def test_a_page_by_name_and_by_role() -> None:
     assert story.incident.pages[-1].person == "UDBA"
     story.do(events.PagePeople(by="UONCALL", role="executives"))
     assert [p.person for p in story.incident.pages[-2:]] == ["UCTO", "UEXEC"]
-    story.roster = duty(executives=())
+    story.roster = roster_with(executives=())
     with pytest.raises(Refused, match="Nobody holds the role CTO and executives"):
         story.do(events.PagePeople(by="UONCALL", role="executives"))
 
@@ -426,7 +426,7 @@ def test_lowered_asks_for_the_next_update_from_then() -> None:
 
 @pytest.mark.parametrize("severity", ["P1", "P2", "P3"])
 def test_lowered_keeps_what_earlier_pages_said(severity: str) -> None:
-    """A ladder with fewer or other tiers: the manager's page still says as whom, and what fires next can be told."""
+    """Tiers that are fewer or other tiers: the manager's page still says as whom, and what fires next can be told."""
     lower = kars().severities[Severity(severity)]
     story = Story().until(31).do(events.ChangeSeverity(by="UREPORTER", policy=lower, why="less"))
     manager = story.incident.pages[-1]
@@ -435,8 +435,10 @@ def test_lowered_keeps_what_earlier_pages_said(severity: str) -> None:
 
 
 @pytest.mark.parametrize(("severity", "tiers"), [("P1", [(30, 2)]), ("P2", [])])
-def test_a_page_of_before_that_is_refused_climbs_the_new_ladder(severity: str, tiers: list[tuple[float, int]]) -> None:
-    """Lowered while the manager's page was on its way: the new ladder's second tier is next; a ticket pages nobody."""
+def test_an_earlier_page_that_is_refused_escalates_by_the_new_tiers(
+    severity: str, tiers: list[tuple[float, int]]
+) -> None:
+    """Lowered while the manager's page was on its way: the new severity's tier 2 is next; a ticket pages nobody."""
     story = Story().until(30)
     before = len(story.tiers())
     page = next(e for e in story.incident.effects if isinstance(e, SendPage) and e.page == len(story.incident.pages))

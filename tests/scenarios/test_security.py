@@ -1,4 +1,4 @@
-"""What SECURITY.md says of each door: the web app, the permissions, the jobs in Redis, and secrets."""
+"""What SECURITY.md says of each way in: the web app, the permissions, the jobs in Redis, and secrets."""
 
 import ast
 import asyncio
@@ -135,7 +135,7 @@ def test_a_request_that_comes_again_within_its_time_does_nothing_more(office: Of
     assert office.incident(incident.id) == after
 
 
-def test_without_a_secret_there_is_no_door() -> None:
+def test_without_a_secret_there_is_no_endpoint() -> None:
     """Anybody can sign with nothing: such a bot does not start."""
     with sandbox.server.running() as workspace:
 
@@ -161,7 +161,7 @@ def test_without_a_secret_there_is_no_door() -> None:
         ("GET", "/docs", 404),
     ],
 )
-def test_there_are_four_doors_and_no_more(office: Office, method: str, path: str, status: int) -> None:
+def test_there_are_four_endpoints_and_no_more(office: Office, method: str, path: str, status: int) -> None:
     """Each with its own methods."""
     assert office.bot.web.request(method, path).status_code == status
 

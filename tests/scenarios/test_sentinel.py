@@ -176,7 +176,7 @@ def ready(web: int) -> bool:
     return False
 
 
-def desk_of(here: Works) -> IncidentService:
+def service_of(here: Works) -> IncidentService:
     """In a hurry, and on the server's clock."""
     return IncidentService(here.store, example(), kars(), here.store.now, SPEED)
 
@@ -197,7 +197,7 @@ def acknowledged(incident: Incident) -> bool:
     return any(e.kind is EntryKind.ACKNOWLEDGED for e in incident.timeline)
 
 
-def climbed(incident: Incident) -> bool:
+def escalated(incident: Incident) -> bool:
     return any(page.tier == 2 for page in incident.pages)
 
 
@@ -215,7 +215,7 @@ def test_the_work_goes_on_when_the_master_is_killed(
         web = free_port()
         with at_work(servers.url, workspace, web, tmp_path):
             here = works(server.connect(settings(servers.url), retry=True), workspace)
-            here.service = desk_of(here)
+            here.service = service_of(here)
             until(lambda: ready(web))
             before = [here.declare("P0", title=f"Incident {n}", key=f"before-{n}") for n in range(2)]
             dead = servers.kill_master()
@@ -223,7 +223,7 @@ def test_the_work_goes_on_when_the_master_is_killed(
             assert here.redis.info("replication")["role"] == "master"
             ids = [i.id for i in (*before, *after)]
             assert ids == [f"{ids[0][:-3]}{n:03d}" for n in range(1, 5)]
-            until(lambda: all(climbed(here.store.get(i)) for i in ids))
+            until(lambda: all(escalated(here.store.get(i)) for i in ids))
             until(lambda: ready(web))
             Person(workspace, "dana").command(f"ack {ids[-1]}")
             until(lambda: acknowledged(here.store.get(ids[-1])))

@@ -202,7 +202,7 @@ def first_due(parts: Works, incident: Incident) -> str:
     return min(incident.checkpoints, key=lambda c: c.due).id
 
 
-DEEDS: dict[str, Callable[[Works, Incident], Any]] = {
+ACTIONS: dict[str, Callable[[Works, Incident], Any]] = {
     "a checkpoint": lambda old, i: jobs.checkpoint_due(i.id, first_due(old, i)),
     "many checkpoints": lambda old, i: jobs.checkpoints_due([(i.id, first_due(old, i))]),
     "a delivery": lambda old, i: jobs.deliver(list(ready(i))),
@@ -211,14 +211,14 @@ DEEDS: dict[str, Callable[[Works, Incident], Any]] = {
 }
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-def test_whatever_an_older_worker_does_the_document_stays(old: Works, deed: str) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+def test_whatever_an_older_worker_does_the_document_stays(old: Works, action: str) -> None:
     """To the byte, and its due times with it."""
     incident = newer(old).declare("P0")
     before = raw_of(old, incident.id), old.redis.zrange(ALARMS, 0, -1, withscores=True)
     assert json.loads(before[0])["version"] == NEWER
     old.clock.push(minutes=16)
-    DEEDS[deed](old, incident)
+    ACTIONS[action](old, incident)
     assert (raw_of(old, incident.id), old.redis.zrange(ALARMS, 0, -1, withscores=True)) == before
 
 

@@ -319,7 +319,7 @@ def test_duty_changes_do_not_overwrite_each_other(redis: "Redis") -> None:
     def stand_in(hour: int) -> None:
         start = START + timedelta(hours=hour)
         service.update_oncall(
-            lambda duty, now: add_override(duty, service.company, "primary", "mei", start, start + HOUR, now)
+            lambda state, now: add_override(state, service.company, "primary", "mei", start, start + HOUR, now)
         )
 
     with ThreadPoolExecutor(8) as pool:
@@ -335,11 +335,11 @@ def test_a_refused_arrangement_changes_nothing_and_the_roster_reads_what_was_kep
     before = service.roster(START).of("on_call")
     with pytest.raises(Refused, match="It ends before it begins"):
         service.update_oncall(
-            lambda duty, now: add_override(duty, service.company, "primary", "mei", START, START, now)
+            lambda state, now: add_override(state, service.company, "primary", "mei", START, START, now)
         )
     assert service.store.oncall_state() == OncallState()
     stand_in = "mei" if before != ("mei",) else "dana"
-    service.update_oncall(lambda duty, now: take_shift(duty, service.company, "primary", stand_in, now))
+    service.update_oncall(lambda state, now: take_shift(state, service.company, "primary", stand_in, now))
     assert service.roster(START).of("on_call") == (stand_in,)
 
 
@@ -350,7 +350,7 @@ def test_a_duty_change_whose_reply_is_lost_is_made_once() -> None:
         client.ping()
         wire.armed = True
         service.update_oncall(
-            lambda duty, now: add_override(duty, service.company, "primary", "mei", START, START + HOUR, now)
+            lambda state, now: add_override(state, service.company, "primary", "mei", START, START + HOUR, now)
         )
         assert not wire.armed
         assert [o.id for o in service.store.oncall_state().overrides] == [1]

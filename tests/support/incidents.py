@@ -1,4 +1,4 @@
-"""Incidents for tests, built through the domain's own door: declare() and decide() under the shipped policy."""
+"""Incidents for tests, built through the domain's own functions: declare() and decide() under the shipped policy."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -39,10 +39,10 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import EntryKind, Incident, Lead, Room, Status
 from escalation.oncall.roster import Roster
-from tests.support.story import START, Story, duty, kars
+from tests.support.story import START, Story, kars, roster_with
 
 policy = kars
-roster = duty
+roster = roster_with
 
 
 def at(minutes: float) -> datetime:
@@ -57,10 +57,10 @@ def declared(severity: str = "P0", roster: Roster | None = None, speed: float = 
 
 def ahead(incident: Incident, roster: Roster | None = None) -> tuple[Upcoming, ...]:
     """What fires next, with the same people on duty at all times."""
-    return upcoming(incident, lambda _: roster or duty())
+    return upcoming(incident, lambda _: roster or roster_with())
 
 
-def told_by(*events: MoveEvent | OutcomeEvent, severity: str = "P0", until: float = 0, **facts: Any) -> Incident:
+def incident_after(*events: MoveEvent | OutcomeEvent, severity: str = "P0", until: float = 0, **facts: Any) -> Incident:
     """An incident after these events, all at minute `until`; checkpoints on the way fire."""
     story = Story(severity, **facts).until(until)
     for event in events:
@@ -101,7 +101,7 @@ def in_status(status: Status, **facts: Any) -> Incident:
         Status.RESOLVED: (cause, fix, applied, RESOLVE),
         Status.CANCELLED: (Cancel(by="UONCALL", why="A test"),),
     }
-    return told_by(*way[status], until=5, **facts)
+    return incident_after(*way[status], until=5, **facts)
 
 
 def effect_id(incident: Incident, kind: type[Any]) -> str:
@@ -136,45 +136,47 @@ def _exposed() -> Incident:
 
 
 def _escalated_past_the_end() -> Incident:
-    return Story(roster=duty(engineering_manager=(), executives=())).until(31).incident
+    return Story(roster=roster_with(engineering_manager=(), executives=())).until(31).incident
 
 
 _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.DECLARED: declared,
     EntryKind.PAGED: declared,
-    EntryKind.REPEATED: lambda: told_by(until=6),
-    EntryKind.CHECKPOINT: lambda: told_by(until=16),
-    EntryKind.SKIPPED: lambda: Story(roster=duty(engineering_manager=())).until(31).incident,
+    EntryKind.REPEATED: lambda: incident_after(until=6),
+    EntryKind.CHECKPOINT: lambda: incident_after(until=16),
+    EntryKind.SKIPPED: lambda: Story(roster=roster_with(engineering_manager=())).until(31).incident,
     EntryKind.REFUSED: lambda: _outcome(Story(), SendPage, PersonRefused, why="the account is deactivated"),
     EntryKind.NOBODY_LEFT: _escalated_past_the_end,
-    EntryKind.ACKNOWLEDGED: lambda: told_by(Acknowledge(by="UONCALL")),
-    EntryKind.JOINED: lambda: told_by(Acknowledge(by="UONCALL"), Acknowledge(by="UDEVOPS")),
-    EntryKind.ROOT_CAUSE: lambda: told_by(RootCause(by="UONCALL", cause="The pool")),
-    EntryKind.FIX_STARTED: lambda: told_by(StartFix(by="UONCALL")),
-    EntryKind.FIX_APPLIED: lambda: told_by(FixApplied(by="UONCALL")),
-    EntryKind.FIX_FAILED: lambda: told_by(StartFix(by="UONCALL"), FixFailed(by="UONCALL")),
-    EntryKind.WORKAROUND: lambda: told_by(Workaround(by="UONCALL", text="Rolled back")),
+    EntryKind.ACKNOWLEDGED: lambda: incident_after(Acknowledge(by="UONCALL")),
+    EntryKind.JOINED: lambda: incident_after(Acknowledge(by="UONCALL"), Acknowledge(by="UDEVOPS")),
+    EntryKind.ROOT_CAUSE: lambda: incident_after(RootCause(by="UONCALL", cause="The pool")),
+    EntryKind.FIX_STARTED: lambda: incident_after(StartFix(by="UONCALL")),
+    EntryKind.FIX_APPLIED: lambda: incident_after(FixApplied(by="UONCALL")),
+    EntryKind.FIX_FAILED: lambda: incident_after(StartFix(by="UONCALL"), FixFailed(by="UONCALL")),
+    EntryKind.WORKAROUND: lambda: incident_after(Workaround(by="UONCALL", text="Rolled back")),
     EntryKind.TICKET: lambda: declared("P2", team="backend"),
-    EntryKind.SCHEDULED: lambda: told_by(Schedule(by="UONCALL", when="sprint 12"), severity="P2"),
-    EntryKind.VERIFIED: lambda: told_by(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Looked at the logs")),
-    EntryKind.NOTIFIED: lambda: told_by(severity="P1", until=481),
-    EntryKind.EDITED: lambda: told_by(Edit(by="UONCALL", title="Payments are down", data_loss=True)),
+    EntryKind.SCHEDULED: lambda: incident_after(Schedule(by="UONCALL", when="sprint 12"), severity="P2"),
+    EntryKind.VERIFIED: lambda: incident_after(
+        FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Looked at the logs")
+    ),
+    EntryKind.NOTIFIED: lambda: incident_after(severity="P1", until=481),
+    EntryKind.EDITED: lambda: incident_after(Edit(by="UONCALL", title="Payments are down", data_loss=True)),
     EntryKind.COMMUNICATION: declared,
-    EntryKind.COMMUNICATED: lambda: told_by(AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)),
-    EntryKind.OVERDUE: lambda: told_by(until=16),
+    EntryKind.COMMUNICATED: lambda: incident_after(AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)),
+    EntryKind.OVERDUE: lambda: incident_after(until=16),
     EntryKind.PHASE: declared,
-    EntryKind.LEADING: lambda: told_by(TakeLead(by="UONCALL", lead=Lead.COMMANDER, to="UDEVOPS")),
-    EntryKind.LINKED: lambda: told_by(Linked(other="INC-20241218-002", coordinated_in="INC-20241218-001")),
-    EntryKind.REVIEWED: lambda: told_by(RESOLVE, Reviewed(by="UONCALL", text="Larger pools everywhere")),
+    EntryKind.LEADING: lambda: incident_after(TakeLead(by="UONCALL", lead=Lead.COMMANDER, to="UDEVOPS")),
+    EntryKind.LINKED: lambda: incident_after(Linked(other="INC-20241218-002", coordinated_in="INC-20241218-001")),
+    EntryKind.REVIEWED: lambda: incident_after(RESOLVE, Reviewed(by="UONCALL", text="Larger pools everywhere")),
     EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
     EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,
     EntryKind.RECOVERED: lambda: Story().jump(16).incident,
-    EntryKind.UPDATE: lambda: told_by(UPDATE, until=30),
-    EntryKind.UPDATE_DUE: lambda: told_by(until=31),
-    EntryKind.SILENCE: lambda: told_by(until=41),
+    EntryKind.UPDATE: lambda: incident_after(UPDATE, until=30),
+    EntryKind.UPDATE_DUE: lambda: incident_after(until=31),
+    EntryKind.SILENCE: lambda: incident_after(until=41),
     EntryKind.MONITORED: lambda: Story().do(FixApplied(by="UONCALL")).until(31).incident,
-    EntryKind.ESCALATED: lambda: told_by(Escalate(by="UONCALL")),
-    EntryKind.SEVERITY: lambda: told_by(
+    EntryKind.ESCALATED: lambda: incident_after(Escalate(by="UONCALL")),
+    EntryKind.SEVERITY: lambda: incident_after(
         ChangeSeverity(by="UONCALL", policy=kars().severities[Severity.P1], why="Less bad")
     ),
     EntryKind.SECURITY: _exposed,
@@ -183,6 +185,6 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.TROUBLE: lambda: _outcome(Story(), SendPage, Trouble, why="the token was revoked"),
     EntryKind.RESOLVED: lambda: in_status(Status.RESOLVED),
-    EntryKind.REOPENED: lambda: told_by(RESOLVE, Reopen(by="UONCALL", why="It is back")),
+    EntryKind.REOPENED: lambda: incident_after(RESOLVE, Reopen(by="UONCALL", why="It is back")),
     EntryKind.CANCELLED: lambda: in_status(Status.CANCELLED),
 }

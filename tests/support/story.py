@@ -51,7 +51,7 @@ def beauty() -> Policy:
     return shipped("beauty")
 
 
-def duty(**changed: tuple[str, ...]) -> Roster:
+def roster_with(**changed: tuple[str, ...]) -> Roster:
     return Roster(holders=DUTY | changed)
 
 
@@ -75,7 +75,7 @@ class Story:
         ways: OtherWays | None = None,
         **facts: Any,
     ) -> None:
-        self.roster = roster or duty()
+        self.roster = roster or roster_with()
         self.start = self.now = start
         self.policy = shipped(policy)
         self.caused: dict[str, Effect] = {}

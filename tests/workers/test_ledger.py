@@ -111,7 +111,7 @@ def test_there_are_no_words_in_the_ledger(alone: Works) -> None:
 
 def test_the_ledger_is_capped(alone: Works, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest go, a node of the stream at a time."""
-    monkeypatch.setattr(ledger, "KEPT", 100)
+    monkeypatch.setattr(ledger, "MAX_ENTRIES", 100)
     incident = alone.declare("P0")
     effect = next(e for e in incident.effects if isinstance(e, SendPage))
     for _ in range(500):

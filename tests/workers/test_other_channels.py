@@ -94,7 +94,7 @@ def test_a_private_incident_says_no_word_of_what_it_is(parts: Works, smtp: MailS
 
 
 def test_a_drill_never_leaves_slack(parts: Works, smtp: MailServer, paging: PagingService) -> None:
-    """Nobody is woken for an exercise."""
+    """Nobody is paged for an exercise."""
     made = using(parts, PAGING).declare("P0")
     parts.service.declare("UPAULA", made.severity, made.facts, drill_speed=1.0)
     parts.run()

@@ -12,9 +12,9 @@ import pytest
 from escalation.processes import QUEUES
 from tests.support.worker import BACKENDS, Works, redis_of, works
 from workers import jobs, process
-from workers.process import LONGEST_HOLD, LONGEST_WAY, Heartbeat, QueueWorker, _serve_once
+from workers.process import MAX_YIELD, MAX_YIELD_WITH_JOB, Heartbeat, QueueWorker, _serve_once
 from workers.queue.outbox import checkpoint_task
-from workers.queue.rq import BEHIND, Task, push, queue_key
+from workers.queue.rq import YIELDS_TO, Task, push, queue_key
 from workers.recurring import upkeep
 
 
@@ -80,7 +80,7 @@ def test_messages_begin_when_nothing_more_pressing_waits(parts: Works, watch: Wa
     watch.on_sleep.append(lambda: left.append(parts.redis.llen(queue_key(name))))
     watch.on_sleep.append(lambda: parts.redis.delete(queue_key(first)) if watch.slept == 3 else None)
     work(parts, name)
-    assert left == [1, 1, 1] * (first in BEHIND.get(name, ()))
+    assert left == [1, 1, 1] * (first in YIELDS_TO.get(name, ()))
     assert not parts.redis.llen(queue_key(name))
 
 
@@ -92,7 +92,7 @@ def test_they_do_not_wait_for_ever(parts: Works, watch: Watch) -> None:
     queued(parts, "messages")
     work(parts, "messages")
     assert not parts.redis.llen(queue_key("messages"))
-    assert watch.now < 2 * LONGEST_WAY + LONGEST_HOLD + 1
+    assert watch.now < 2 * MAX_YIELD + MAX_YIELD_WITH_JOB + 1
 
 
 def test_a_worker_that_is_told_to_end_does_not_wait(parts: Works, watch: Watch) -> None:
@@ -101,7 +101,7 @@ def test_a_worker_that_is_told_to_end_does_not_wait(parts: Works, watch: Watch) 
     stop = threading.Event()
     worker = QueueWorker("messages", parts.redis, lambda: None, stop)
     watch.on_sleep.append(stop.set)
-    worker._give_way(LONGEST_WAY)
+    worker._yield_to_priority(MAX_YIELD)
     assert watch.slept == 1
 
 

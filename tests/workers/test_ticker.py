@@ -34,8 +34,8 @@ def wait_for(redis: "Redis", name: str, at: datetime, number: int = 1, queue_nam
         pipe.execute()
 
 
-def rung(redis: "Redis", name: str) -> list[str]:
-    """The checkpoints that the jobs of a queue ring for, in their order, alone or many in one job."""
+def enqueued(redis: "Redis", name: str) -> list[str]:
+    """The checkpoints that the jobs of a queue fire, in their order, alone or many in one job."""
     found = [Job.fetch(i, connection=redis, serializer=JSONSerializer) for i in queue(redis, name).get_job_ids()]
     return [about for job in found for _, about in (job.args[0] if len(job.args) == 1 else [job.args])]
 
@@ -73,13 +73,13 @@ def test_more_than_a_batch_is_moved_in_order(redis: "Redis") -> None:
     wait_for(redis, "late", START + timedelta(milliseconds=1), 700)
     wait_for(redis, "soon", START, 700)
     assert tick(redis, START + timedelta(seconds=1)) == 1400
-    assert [name.split("-")[0] for name in rung(redis, "urgent")] == ["soon"] * 700 + ["late"] * 700
+    assert [name.split("-")[0] for name in enqueued(redis, "urgent")] == ["soon"] * 700 + ["late"] * 700
     assert redis.llen("rq:queue:urgent") == 1400 / ticker.COMBINED
     assert len(redis.keys("rq:job:*")) == 1400 / ticker.COMBINED
 
 
 def test_many_in_one_job_are_a_job_that_rq_can_run(redis: "Redis") -> None:
-    """It says what it rings for: an incident and a checkpoint each, whatever mark the waiting job's id had."""
+    """It names what it fires: an incident and a checkpoint each, whatever mark the waiting job's id had."""
     wait_for(redis, "a", START, 1)
     with redis.pipeline() as pipe:
         schedule(pipe, checkpoint_task("INC-20241218-002", "com_mail-1", "urgent", "again-17"), START)
@@ -92,7 +92,7 @@ def test_many_in_one_job_are_a_job_that_rq_can_run(redis: "Redis") -> None:
     assert job.args == [[["INC-20241218-001", "a-0"], ["INC-20241218-002", "com_mail-1"]]]
 
 
-def test_what_rings_for_no_checkpoint_goes_alone(redis: "Redis") -> None:
+def test_a_job_that_fires_no_checkpoint_goes_alone(redis: "Redis") -> None:
     """A send's next try keeps its place between the checkpoints."""
     with redis.pipeline() as pipe:
         for n, name in enumerate(("a", "b")):
@@ -108,7 +108,7 @@ def test_many_tickers_move_each_job_once(redis: "Redis") -> None:
     wait_for(redis, "a", START, 300)
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(lambda _: tick(redis, START), range(16))) == 300
-    assert len(set(rung(redis, "urgent"))) == len(rung(redis, "urgent")) == 300
+    assert len(set(enqueued(redis, "urgent"))) == len(enqueued(redis, "urgent")) == 300
 
 
 @pytest.mark.parametrize("damage", ["gone", "started", "no hash"])
@@ -123,7 +123,7 @@ def test_a_damaged_job_does_not_stop_the_others(redis: "Redis", damage: str) -> 
     if damage == "no hash":
         redis.set(key, "what?")
     assert tick(redis, START) == 1
-    assert "a-1" in rung(redis, "urgent")
+    assert "a-1" in enqueued(redis, "urgent")
     assert redis.zcard("rq:scheduled:urgent") == 0
 
 

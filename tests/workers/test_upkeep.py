@@ -20,7 +20,7 @@ from bot.render.oncall import TICK, Tick, with_ticks
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.incident.events import Acknowledge
-from escalation.oncall import overrides as arranging
+from escalation.oncall import overrides
 from escalation.oncall.handovers import shift_changes, time_of_handover_message
 from escalation.oncall.handovers import time_of_test_page as asked_at
 from escalation.oncall.overrides import add_notice
@@ -131,7 +131,7 @@ class FakeSlack:
 
 
 @dataclass
-class Desk_:
+class ReminderWorker:
     """A worker's upkeep over a fake Slack, on a pushed clock."""
 
     works: Works
@@ -155,7 +155,7 @@ class Desk_:
 
     def answer(self, person: str, starts: datetime) -> None:
         self.works.service.update_oncall(
-            lambda duty, now: arranging.record_answer(duty, "primary", starts, person, now)
+            lambda state, now: overrides.record_answer(state, "primary", starts, person, now)
         )
 
     def on_call(self) -> tuple[str, ...]:
@@ -164,21 +164,21 @@ class Desk_:
         )
 
 
-def desk_of(redis: Any, start: datetime = FRIDAY, policy: Policy | None = None, **rotation: Any) -> Desk_:
+def worker_of(redis: Any, start: datetime = FRIDAY, policy: Policy | None = None, **rotation: Any) -> ReminderWorker:
     redis.set(SINCE, (FRIDAY - DAY).timestamp())  # it has been running for a while
     clock = PushedClock(start)
     parts = works(redis, clock=clock, company=company(**rotation))
     slack = FakeSlack(clock)
     service = IncidentService(parts.store, parts.service.company, policy or beauty(), clock)
     context = replace(through(parts.context, slack=slack), service=service)
-    return Desk_(replace(parts, service=service, context=context), slack)
+    return ReminderWorker(replace(parts, service=service, context=context), slack)
 
 
 @pytest.fixture
-def service() -> Iterator[Desk_]:
+def service() -> Iterator[ReminderWorker]:
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
-        yield desk_of(redis)
+        yield worker_of(redis)
 
 
 # When ------------------------------------------------------------------------------------------------------------
@@ -212,9 +212,9 @@ def test_when_a_handover_is_prepared(handover: str, tested: str, announced: str,
 def test_an_override_in_the_midst_of_a_shift_is_no_handover() -> None:
     """One that reaches over its beginning puts it off."""
     of = company()
-    duty = arranging.add_override(OncallState(), of, "primary", "mei", MONDAY + 30 * HOUR, MONDAY + 32 * HOUR, FRIDAY)
-    duty = arranging.add_override(duty, of, "primary", "dana", MONDAY, MONDAY + 9 * HOUR, FRIDAY)
-    found = list(shift_changes("primary", of, duty, FRIDAY, FRIDAY + 14 * DAY))
+    state = overrides.add_override(OncallState(), of, "primary", "mei", MONDAY + 30 * HOUR, MONDAY + 32 * HOUR, FRIDAY)
+    state = overrides.add_override(state, of, "primary", "dana", MONDAY, MONDAY + 9 * HOUR, FRIDAY)
+    found = list(shift_changes("primary", of, state, FRIDAY, FRIDAY + 14 * DAY))
     assert [(c.at - MONDAY, c.outgoing, c.incoming) for c in found] == [
         (9 * HOUR, ("dana",), ("omar",)),
         (7 * DAY, ("omar",), ("mei",)),
@@ -224,7 +224,7 @@ def test_an_override_in_the_midst_of_a_shift_is_no_handover() -> None:
 # Test page -------------------------------------------------------------------------------------------------------
 
 
-def test_an_answered_test_page_changes_nothing(service: Desk_) -> None:
+def test_an_answered_test_page_changes_nothing(service: ReminderWorker) -> None:
     """Omar is asked on Friday at eleven, answers, and takes over on Monday alone."""
     service.until(FRIDAY + 11 * HOUR)
     assert [c for c, d, _ in service.slack.posts if d.startswith("test-")] == ["DUOMAR"]
@@ -239,7 +239,7 @@ def test_an_answered_test_page_changes_nothing(service: Desk_) -> None:
     assert service.on_call() == ("omar",)
 
 
-def test_a_test_page_without_an_answer_is_said_and_both_are_on_call(service: Desk_) -> None:
+def test_a_test_page_without_an_answer_is_said_and_both_are_on_call(service: ReminderWorker) -> None:
     """In the channel, to whoever goes off duty and to the backup; the rotation changes on schedule all the same."""
     service.until(FRIDAY + 11 * HOUR + timedelta(minutes=15))
     unanswered = {c for c, d, _ in service.slack.posts if d.startswith("unanswered")}
@@ -256,7 +256,7 @@ def test_a_test_page_without_an_answer_is_said_and_both_are_on_call(service: Des
     assert "<@UDANA> is released" in service.slack.text("released")
 
 
-def test_acknowledging_a_real_page_answers_too(service: Desk_) -> None:
+def test_acknowledging_a_real_page_answers_too(service: ReminderWorker) -> None:
     """Whoever does that can be reached."""
     service.until(FRIDAY + 12 * HOUR)
     incident = service.works.declare("P1")
@@ -266,7 +266,7 @@ def test_acknowledging_a_real_page_answers_too(service: Desk_) -> None:
     assert "hands primary over at" in service.slack.text("released")
 
 
-def test_somebody_who_cannot_be_reached_is_said_and_nobody_is_released(service: Desk_) -> None:
+def test_somebody_who_cannot_be_reached_is_said_and_nobody_is_released(service: ReminderWorker) -> None:
     """Their account is closed: that is no answer either."""
     service.slack.refuses["UOMAR"] = "user_disabled"
     service.until(MONDAY + HOUR, timedelta(minutes=30))
@@ -274,7 +274,7 @@ def test_somebody_who_cannot_be_reached_is_said_and_nobody_is_released(service: 
     assert service.on_call() == ("omar", "dana")
 
 
-def test_after_an_outage_the_test_page_comes_before_the_handover(service: Desk_) -> None:
+def test_after_an_outage_the_test_page_comes_before_the_handover(service: ReminderWorker) -> None:
     """On Sunday, as no working hour is left; with one left it would wait for it."""
     service.run(MONDAY - 6 * HOUR)
     assert [d for d in service.slack.ids() if d.startswith("test-")] == ["test-primary-20261123T0000-omar"]
@@ -286,11 +286,11 @@ def test_a_late_swap_waits_for_working_hours() -> None:
     """Erik is put in on Sunday night for Monday at six: he is asked at nine in the morning."""
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
-        service = desk_of(redis, MONDAY - 3 * HOUR, handover="Monday 18:00")
+        service = worker_of(redis, MONDAY - 3 * HOUR, handover="Monday 18:00")
         starts, ends = MONDAY + 18 * HOUR, MONDAY + 2 * DAY
         service.works.service.update_oncall(
-            lambda duty, now: arranging.add_override(
-                duty, company(handover="Monday 18:00"), "primary", "erik", starts, ends, now
+            lambda state, now: overrides.add_override(
+                state, company(handover="Monday 18:00"), "primary", "erik", starts, ends, now
             )
         )
         service.until(MONDAY + 8.75 * HOUR)
@@ -299,7 +299,7 @@ def test_a_late_swap_waits_for_working_hours() -> None:
         assert "test-primary-20261123T1800-erik" in service.slack.ids()
 
 
-def test_the_first_day_brings_no_old_news(service: Desk_) -> None:
+def test_the_first_day_brings_no_old_news(service: ReminderWorker) -> None:
     """Started first on a Saturday, what had been due on Friday is not sent any more; what comes next is."""
     service.works.redis.delete(SINCE)
     service.run(FRIDAY + DAY)
@@ -311,7 +311,7 @@ def test_the_first_day_brings_no_old_news(service: Desk_) -> None:
 # Handover --------------------------------------------------------------------------------------------------------
 
 
-def test_the_handover_message_has_it_all(service: Desk_) -> None:
+def test_the_handover_message_has_it_all(service: ReminderWorker) -> None:
     """Who, when, the call, the open incidents that all may know of, the agenda and the boxes."""
     service.works.declare("P1", title="Search is <slow>")
     service.works.declare("P1", title="A secret leak", security=True)
@@ -334,7 +334,7 @@ def test_a_rotation_may_have_a_channel_of_its_own() -> None:
     """Then everything about it is said there."""
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
-        service = desk_of(redis, handover_channel="on-call", handover_call="45m")
+        service = worker_of(redis, handover_channel="on-call", handover_call="45m")
         service.run(FRIDAY + 16 * HOUR)
         assert "45 minutes" in service.slack.text("handover", "#on-call")
 
@@ -342,7 +342,7 @@ def test_a_rotation_may_have_a_channel_of_its_own() -> None:
 # Activities, notices ---------------------------------------------------------------------------------------------
 
 
-def test_activities_remind_their_owners(service: Desk_) -> None:
+def test_activities_remind_their_owners(service: ReminderWorker) -> None:
     """The daily check goes to whoever is on call and to the channel; the summary lists the open P3."""
     service.works.declare("P3", title="A typo")
     service.works.declare("P1", title="Search is slow")
@@ -355,13 +355,13 @@ def test_activities_remind_their_owners(service: Desk_) -> None:
     assert "Search" not in summary
 
 
-def test_what_was_arranged_is_told_once(service: Desk_) -> None:
+def test_what_was_arranged_is_told_once(service: ReminderWorker) -> None:
     """Who, what, from when until when, and why; taking it back too."""
     of = company()
     service.works.clock.now = FRIDAY + 8 * HOUR  # no activity is due
     taken = service.works.service.update_oncall(
         lambda d, now: add_notice(
-            d, arranging.take_shift(d, of, "primary", "mei", now, "UMEI", "school"), "took", "UMEI", now
+            d, overrides.take_shift(d, of, "primary", "mei", now, "UMEI", "school"), "took", "UMEI", now
         )
     )
     service.run()
@@ -371,7 +371,7 @@ def test_what_was_arranged_is_told_once(service: Desk_) -> None:
     assert "<@UMEI> is on call in primary from" in words
     assert words.endswith("(<@UMEI>, took the shift): school")
     service.works.service.update_oncall(
-        lambda d, now: add_notice(d, arranging.cancel(d, taken.made), "cancelled", "UERIK", now)
+        lambda d, now: add_notice(d, overrides.cancel(d, taken.made), "cancelled", "UERIK", now)
     )
     service.run()
     assert "Taken back" in service.slack.text("cancelled-1")
@@ -388,7 +388,7 @@ def test_each_message_exactly_once(steps: list[int], dies: set[tuple[int, str]],
     """Whatever the instants at which upkeep runs, and however often it dies between the send and its record."""
     with fakeredis.FakeRedis() as redis:
         redis.flushall()
-        service = desk_of(redis)
+        service = worker_of(redis)
         service.slack.dies = dies
         expected: set[str] = set()
         for step in steps:
@@ -403,12 +403,12 @@ def test_each_message_exactly_once(steps: list[int], dies: set[tuple[int, str]],
         assert not redis.keys("tocsin:lease:*")
 
 
-def due(service: Desk_) -> list[Any]:
+def due(service: ReminderWorker) -> list[Any]:
     at = service.works.service
     return list(due_reminders(at.company, at.policy, at.store.oncall_state(), Directory(), service.works.clock()))
 
 
-def test_two_at_one_time_do_not_send_twice(service: Desk_) -> None:
+def test_two_at_one_time_do_not_send_twice(service: ReminderWorker) -> None:
     """Whoever comes second finds the lease, or the record."""
     service.works.clock.now = FRIDAY + 9.5 * HOUR
     other, post = Reminders(service.works.context), service.slack.post
@@ -423,7 +423,7 @@ def test_two_at_one_time_do_not_send_twice(service: Desk_) -> None:
     assert len(service.slack.ids()) == len(set(service.slack.ids())) == 2
 
 
-def test_what_was_done_long_ago_is_forgotten(service: Desk_) -> None:
+def test_what_was_done_long_ago_is_forgotten(service: ReminderWorker) -> None:
     """The record does not grow for ever."""
     service.run(FRIDAY + 9.5 * HOUR)
     before = service.works.redis.hkeys(ROUTINE)
@@ -435,7 +435,7 @@ def test_what_was_done_long_ago_is_forgotten(service: Desk_) -> None:
 # The user group, and the job -------------------------------------------------------------------------------------
 
 
-def test_the_user_group_follows_the_rotation(service: Desk_) -> None:
+def test_the_user_group_follows_the_rotation(service: ReminderWorker) -> None:
     """Slack is asked when somebody else comes on call, and now and then in case a person changed it."""
     groups = UserGroups(service.works.context)
     for _ in range(3):
@@ -445,7 +445,7 @@ def test_the_user_group_follows_the_rotation(service: Desk_) -> None:
     assert service.slack.groups.calls == [["UDANA"], ["UOMAR"]]
 
 
-def test_a_workspace_without_user_groups_is_asked_no_more_for_a_while(service: Desk_) -> None:
+def test_a_workspace_without_user_groups_is_asked_no_more_for_a_while(service: ReminderWorker) -> None:
     """It is an optional feature: the rest goes on."""
     service.slack.groups.error = "plan_upgrade_required"
     groups = UserGroups(service.works.context)
@@ -458,7 +458,7 @@ def test_a_workspace_without_user_groups_is_asked_no_more_for_a_while(service: D
     assert len(service.slack.groups.calls) == 4
 
 
-def test_upkeep_is_asked_for_by_one_of_many(service: Desk_) -> None:
+def test_upkeep_is_asked_for_by_one_of_many(service: ReminderWorker) -> None:
     """Each half minute, or at once where something was arranged; the job carries no more than its name."""
     redis = service.works.redis
     assert [upkeep.enqueue(redis, service.works.clock()) for _ in range(3)] == [True, False, False]
@@ -469,7 +469,7 @@ def test_upkeep_is_asked_for_by_one_of_many(service: Desk_) -> None:
     assert [(j.func_name, j.args) for j in queue(redis, "messages").get_jobs()] == [("workers.jobs.upkeep", [])] * 2
 
 
-def test_a_round_says_what_is_owed_and_raises_what_went_wrong(service: Desk_) -> None:
+def test_a_round_says_what_is_owed_and_raises_what_went_wrong(service: ReminderWorker) -> None:
     """Whoever has all patience hears of it; in production it is logged, and the next round tries again."""
     service.works.clock.now = FRIDAY + 9.5 * HOUR
     rounds = Upkeep(service.works.context)
@@ -482,7 +482,7 @@ def test_a_round_says_what_is_owed_and_raises_what_went_wrong(service: Desk_) ->
 
 
 def test_in_the_local_workspace(shared: Any) -> None:
-    """The real door: a test page with its button in Omar's direct messages, and everything once."""
+    """The real Slack API: a test page with its button in Omar's direct messages, and everything once."""
     with redis_of("fakeredis") as redis:
         parts = works(redis, shared, PushedClock(FRIDAY))
         parts.control("reset")

@@ -82,7 +82,7 @@ def coverage(path: Path, window: timedelta) -> Coverage:
     loaded = loader.load(path)
     start = datetime.now(UTC)
     known = arrangements(load(("REDIS_URL", "TOCSIN_DATA")))
-    uncovered = gaps(loaded.company, loaded.policy, known.duty, start, start + window, known.directory)
+    uncovered = gaps(loaded.company, loaded.policy, known.state, start, start + window, known.directory)
     return Coverage(start, start + window, uncovered, known.available)
 
 

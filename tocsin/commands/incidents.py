@@ -102,7 +102,7 @@ def oncall(at: str | None, as_json: bool) -> None:
     company = loader.load(settings.config).company
     instant = _instant(at, company) if at else datetime.now(UTC)
     arranged = arrangements(settings)
-    state = oncall_data(company, instant, arranged.duty)
+    state = oncall_data(company, instant, arranged.state)
     if as_json:
         print_json(state | {"arrangements": arranged.available})
         return
@@ -115,7 +115,7 @@ def oncall(at: str | None, as_json: bool) -> None:
 class Arrangements(NamedTuple):
     """Overrides, absences and calendars of the running instance; `available` is false if there is none."""
 
-    duty: OncallState
+    state: OncallState
     directory: Directory
     available: bool
 
@@ -129,24 +129,24 @@ def arrangements(settings: Settings) -> Arrangements:
         return Arrangements(EMPTY_STATE, Directory(), False)
 
 
-def oncall_data(company: Company, at: datetime, duty: OncallState = EMPTY_STATE) -> dict[str, Any]:
+def oncall_data(company: Company, at: datetime, state: OncallState = EMPTY_STATE) -> dict[str, Any]:
     """Roles and rotations at an instant, for scripts. People by their keys (or group ids)."""
     keys = {entry.slack: key for key, entry in company.people.items() if entry.slack}
-    holders = roster(company, assumed_directory(company), at, duty).holders
+    holders = roster(company, assumed_directory(company), at, state).holders
     return {
         "at": at.astimezone(UTC).isoformat(),
         "roles": {role: [keys.get(p, p) for p in holders[role]] for role in company.roles},
-        "rotations": {name: _rotation(name, company, duty, at) for name in company.rotations},
-        "overrides": [o.model_dump(mode="json") for o in duty.overrides if o.ends > at],
-        "away": [a.model_dump(mode="json") for a in _away(company, duty, at)],
+        "rotations": {name: _rotation(name, company, state, at) for name in company.rotations},
+        "overrides": [o.model_dump(mode="json") for o in state.overrides if o.ends > at],
+        "away": [a.model_dump(mode="json") for a in _away(company, state, at)],
     }
 
 
-def _rotation(name: str, company: Company, duty: OncallState, at: datetime) -> dict[str, Any]:
-    shift = schedule.shift_at(name, company, duty, at)
-    people, backup = schedule.on_call_at(name, company, duty, at), schedule.next_on_call(name, company, duty, at)
-    test_pages = [t for t in duty.tests if (t.rotation, t.shift_start) == (name, shift.starts)]
-    handovers = schedule.upcoming_shifts(name, company, duty, at, at + HANDOVER_HORIZON)[1 : 1 + MAX_HANDOVERS]
+def _rotation(name: str, company: Company, state: OncallState, at: datetime) -> dict[str, Any]:
+    shift = schedule.shift_at(name, company, state, at)
+    people, backup = schedule.on_call_at(name, company, state, at), schedule.next_on_call(name, company, state, at)
+    test_pages = [t for t in state.tests if (t.rotation, t.shift_start) == (name, shift.starts)]
+    handovers = schedule.upcoming_shifts(name, company, state, at, at + HANDOVER_HORIZON)[1 : 1 + MAX_HANDOVERS]
     return {
         "on_call": people[0] if people else None,
         "people": people,
@@ -156,14 +156,14 @@ def _rotation(name: str, company: Company, duty: OncallState, at: datetime) -> d
         "backup": backup,
         "handovers": [{"at": t.starts.isoformat(), "people": t.people} for t in handovers],
         "test_page": test_pages[-1].model_dump(mode="json") if test_pages else None,
-        "feed_error": duty.feeds[name].error if name in duty.feeds else "",
+        "feed_error": state.feeds[name].error if name in state.feeds else "",
     }
 
 
-def _away(company: Company, duty: OncallState, at: datetime) -> list[Away]:
+def _away(company: Company, state: OncallState, at: datetime) -> list[Away]:
     """Absences that are under way or begin within AWAY_HORIZON, by their start."""
     return sorted(
-        (a for a in schedule.absences(company, duty) if at < a.ends and a.starts < at + AWAY_HORIZON),
+        (a for a in schedule.absences(company, state) if at < a.ends and a.starts < at + AWAY_HORIZON),
         key=lambda a: a.starts,
     )
 
@@ -190,5 +190,5 @@ def find(store: Store, incident_id: str) -> Incident:
 
 
 def _upcoming(store: Store, incident: Incident, company: Company) -> tuple[Upcoming, ...]:
-    directory, duty = store.directory(), store.oncall_state()
-    return upcoming(incident, lambda at: roster(company, directory, at, duty))
+    directory, state = store.directory(), store.oncall_state()
+    return upcoming(incident, lambda at: roster(company, directory, at, state))

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackClientError
 
 from escalation.config.policy import Policy
 from escalation.config.rotations import parse_handover
-from escalation.hosts import forget_proxies_for
+from escalation.hosts import drop_proxies_for
 from escalation.times import known_zone
 from escalation.values import parse_channel
 from tocsin.commands import check
@@ -53,7 +53,7 @@ def init(policy_name: str | None, output: Path, force: bool) -> None:
     if name not in shipped:
         raise Refusal(f"There is no policy '{name}'. Shipped are: {', '.join(shipped)}.")
     settings, _ = read()
-    forget_proxies_for(settings.api_url, os.environ)
+    drop_proxies_for(settings.api_url, os.environ)
     answers = ask(loader.load_policy(name), Lookup(settings))
     schema_file = output.with_name(f"{output.stem}.schema.json")
     schema_file.write_text(json.dumps(schema_of("config"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -86,7 +86,7 @@ def simulate_(
     script = {step: options[step.name] for step in Step if options[step.name]}
     try:
         policy = severity_of(loaded.policy, severity)
-        simulation = simulate_for(company, policy, facts, start, directory, arranged.duty, script, until)
+        simulation = simulate_for(company, policy, facts, start, directory, arranged.state, script, until)
     except Refused as refused:
         raise click.UsageError(plain(refused.words, _names(company, arranged))) from None
     _show(simulation, company, arranged, as_json=as_json)
@@ -151,7 +151,7 @@ def _tail(simulation: Simulation, zone: ZoneInfo, names: output.Names) -> list[s
             for line in endless_reminders(simulation.incident, _kinds(simulation))
         ]
     ahead = [
-        f"  {u.due.astimezone(zone):%Y-%m-%d %H:%M:%S}  {u.why}{_whom(u.people or u.told, names)}"
+        f"  {u.due.astimezone(zone):%Y-%m-%d %H:%M:%S}  {u.why}{_whom(u.people or u.notified, names)}"
         for u in simulation.ahead
     ]
     return [f"Still ahead at {simulation.ends.astimezone(zone):%Y-%m-%d %H:%M:%S}:", *ahead]
@@ -177,7 +177,7 @@ def _as_data(simulation: Simulation, company: Company, arranged: Arrangements) -
         "until": simulation.ends.isoformat(),
         "rows": [_row_data(row, keys) for row in simulation.rows],
         "ahead": [
-            {"due": u.due.isoformat(), "why": u.why, "people": [keys.get(p, p) for p in u.people or u.told]}
+            {"due": u.due.isoformat(), "why": u.why, "people": [keys.get(p, p) for p in u.people or u.notified]}
             for u in simulation.ahead
         ],
         "and_so_on": endless_reminders(incident, _kinds(simulation)) if simulation.cycle else (),

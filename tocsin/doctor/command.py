@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from escalation.config.company import Company
-from escalation.hosts import forget_proxies_for
+from escalation.hosts import drop_proxies_for
 from tocsin.commands import check
 from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
@@ -25,7 +25,7 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "
 def doctor(as_json: bool) -> None:
     """Run health checks. One line each, with a remedy beside each failure."""
     settings, problems = read()
-    forget_proxies_for(settings.api_url, os.environ)
+    drop_proxies_for(settings.api_url, os.environ)
     findings = examine(settings, problems)
     if as_json:
         found = list(findings)

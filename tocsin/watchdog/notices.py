@@ -103,7 +103,7 @@ def _missed_checkpoint(checkpoint: Checkpoint, incident: Incident, observer: Obs
     planned = next(iter(upcoming(alone, observer.roster)), None)
     if planned is None:
         return _Missed(checkpoint.kind.replace("_", " "))
-    return _Missed(planned.why, planned.people or planned.told)
+    return _Missed(planned.why, planned.people or planned.notified)
 
 
 def _details(incident: Incident, missed: _Missed, observer: Observer) -> Iterator[str]:

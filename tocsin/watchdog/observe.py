@@ -53,7 +53,7 @@ class Observer:
         self._local_clock = local_clock
         self._offset = timedelta(0)
         self._company = company
-        self._directory, self._duty = Directory(), OncallState()
+        self._directory, self._oncall_state = Directory(), OncallState()
         self._incidents: dict[str, tuple[frozenset[str], Incident | None]] = {}
         self._heartbeat_keys: dict[str, str] = {}
         self.reachable = False
@@ -85,7 +85,7 @@ class Observer:
 
     def roster(self, at: datetime) -> Roster:
         """The holders of each role at an instant."""
-        return roster(self._company, self._directory, at, self._duty)
+        return roster(self._company, self._directory, at, self._oncall_state)
 
     def name(self, person: str) -> str:
         """Somebody's display name; the member id when that is not known."""
@@ -98,7 +98,7 @@ class Observer:
     def _read(self) -> None:
         members: Any = self._store.redis.zrange(ALARMS, 0, MAX_ALARMS - 1, withscores=True)
         alarms = tuple(Alarm(str(m, "utf-8"), datetime.fromtimestamp(at, UTC)) for m, at in members)
-        self._directory, self._duty = self._store.directory(), self._store.oncall_state()
+        self._directory, self._oncall_state = self._store.directory(), self._store.oncall_state()
         self._read_changed_incidents(alarms)
         self.missing_parts = self._find_missing_parts()
         self.alarms = alarms

@@ -17,13 +17,13 @@ from rq.job import JobStatus
 from escalation.processes import QUEUES
 from escalation.service import Clock
 from escalation.storage.store import AWAY
-from workers.queue.outbox import checkpoints_task, rings
+from workers.queue.outbox import checkpoints_task, is_checkpoint_job
 from workers.queue.rq import JOB_PREFIX, job_hash, queue_key, registry_key, rq_time
 
 BATCH = 500
 COMBINED = 100  # checkpoints in one job: few enough for a quick commit that blocks nothing else
 LONGEST_SLEEP = 0.1  # seconds: the most that a job can be late if it was scheduled during a sleep
-AWAY_SLEEP = 0.2
+RESTART_DELAY = 0.2
 TICKED = "tocsin:ticked"
 NOTE_EVERY = 1.0  # seconds
 OUTAGE = 5.0  # seconds; a running ticker writes once a second, so a longer gap means that none ran
@@ -87,7 +87,7 @@ def run(redis: Redis, clock: Clock, stop: threading.Event, beat: Callable[[], No
             stop.wait(_sleep(next_due, clock()))
         except RedisError as error:
             log.warning("redis unavailable, ticker waiting", error=type(error).__name__)
-            stop.wait(AWAY_SLEEP)
+            stop.wait(RESTART_DELAY)
 
 
 def _note_outage(redis: Redis, now: datetime, last_noted: float) -> float:
@@ -117,7 +117,7 @@ def _move(redis: Redis, name: str, due: list[str], now: datetime) -> int:
     """Enqueue jobs in their order, consecutive checkpoints combined into one job; returns how many."""
     keys = (registry_key(name), queue_key(name))
     moved: Any = 0
-    for separately, jobs in groupby(due, key=lambda job_id: not rings(job_id)):
+    for separately, jobs in groupby(due, key=lambda job_id: not is_checkpoint_job(job_id)):
         remaining = iter(jobs)
         while ids := list(islice(remaining, COMBINED)):
             if separately or len(ids) == 1:

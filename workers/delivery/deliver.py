@@ -98,7 +98,7 @@ class DeliveryPool:
         try:
             incident = self._load(effect_id)
         except TooNew as newer:
-            outbox.hand_on_effect(self._context.redis, effect_id, newer, now)
+            outbox.postpone_effect(self._context.redis, effect_id, newer, now)
             return
         if incident:
             outbox.retry(self._context.redis, effect_id, now + REQUEUE_AFTER, incident.policy.urgent)
@@ -123,7 +123,7 @@ class DeliveryPool:
         try:
             done = self._attempt(lease)
         except TooNew as newer:  # even after a send: the next worker looks for it before sending again
-            outbox.hand_on_effect(self._context.redis, lease.effect, newer, self._context.clock())
+            outbox.postpone_effect(self._context.redis, lease.effect, newer, self._context.clock())
         finally:
             look_again = self._leases.release(lease, done=done)
         return look_again

@@ -67,7 +67,7 @@ class SlackPlanner:
             case Say():
                 return self._say(incident, effect, now)
             case Tell():
-                return self._tell(incident, effect, now)
+                return self._notify(incident, effect, now)
             case OpenRoom():
                 return self._rooms.open(incident, effect)
             case _ if isinstance(effect, RoomEffect):
@@ -171,7 +171,7 @@ class SlackPlanner:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
         return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), render)
 
-    def _tell(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
+    def _notify(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
             return Dropped(effect=effect.id, why="moot")
         person = self._members.member(effect.person)

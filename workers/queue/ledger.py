@@ -19,13 +19,13 @@ from escalation.storage.alarms import Commit
 from escalation.storage.store import LEDGER
 from workers import metrics
 
-KEPT = 50_000  # entries, give or take a node of the stream
+MAX_ENTRIES = 50_000  # entries, give or take a node of the stream
 ACKNOWLEDGED_BUCKETS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 14400.0)  # seconds; the policies' targets
 
 
 def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """Write the records of a commit; `pipe` is in its transaction."""
-    records = [record for change in changes for record in _decided(change)]
+    records = [record for change in changes for record in _records(change)]
     if records:
         _write(pipe, records)
     for record in records:
@@ -45,12 +45,12 @@ def accepted(pipe: "Pipeline", effect: Effect, outcome: OutcomeEvent, at: dateti
 
 
 def _write(pipe: "Pipeline", records: Sequence[Record]) -> None:
-    pipe.xadd(LEDGER, {"r": encode(records)}, maxlen=KEPT, approximate=True)
+    pipe.xadd(LEDGER, {"r": encode(records)}, maxlen=MAX_ENTRIES, approximate=True)
 
 
-def _decided(change: Commit) -> Iterator[Record]:
+def _records(change: Commit) -> Iterator[Record]:
     before, after = change.before, change.after
-    now = _moment(before, after)
+    now = _decided_at(before, after)
     fired = _fired(before, change, now) if before else []
     for c in fired:
         name = f"{after.id}:{c.id}@{c.due.timestamp()}"
@@ -61,19 +61,19 @@ def _decided(change: Commit) -> Iterator[Record]:
         due = min((c.due for c in fired), default=page.at)  # of several at once, after an outage, the oldest
         yield Record(RecordKind.DECIDED, page.id, page.kind, due.timestamp(), page.at.timestamp())
     for page in old.values():
-        if before and before.page_to_send(page) and not _still_to_go(page, after):
+        if before and before.page_to_send(page) and not _pending_or_sent(page, after):
             yield Record(RecordKind.CALLED_OFF, page.id, page.kind, page.at.timestamp(), max(now, page.at).timestamp())
     yield from _acknowledged(before, after)
 
 
-def _still_to_go(effect: PagePerson, incident: Incident) -> bool:
+def _pending_or_sent(effect: PagePerson, incident: Incident) -> bool:
     """True if a page is still pending, or has arrived."""
     pending = incident.effect(effect.id) is not None and incident.page_to_send(effect) is not None
     return pending or incident.copy_of(effect.id) is not None
 
 
-def _moment(before: Incident | None, after: Incident) -> datetime:
-    """When a commit was decided: the latest time of what is new in it, else of the declaration."""
+def _decided_at(before: Incident | None, after: Incident) -> datetime:
+    """Time at which a commit was decided: the latest time of what is new in it, else of the declaration."""
     known = {e.id for e in before.effects} if before else set()
     entries = after.timeline[len(before.timeline) if before else 0 :]
     return max((*(e.at for e in entries), *(e.at for e in after.effects if e.id not in known), after.declared_at))
@@ -88,9 +88,14 @@ def _fired(before: Incident, change: Commit, now: datetime) -> list[Checkpoint]:
 
 def _acknowledged(before: Incident | None, after: Incident) -> Iterator[Record]:
     """The record of a commit's acknowledgement. None of an exercise: it says nothing of how fast people are."""
-    said = after.acknowledgement
-    if said and not after.drill and not (before and before.acknowledgement):
+    acknowledgement = after.acknowledgement
+    if acknowledgement and not after.drill and not (before and before.acknowledgement):
         due, since = after.acknowledge_by.timestamp(), after.sla_from.timestamp()
         yield Record(
-            RecordKind.ACKNOWLEDGED, f"{after.id}-{after.round}", after.severity, due, said.at.timestamp(), since=since
+            RecordKind.ACKNOWLEDGED,
+            f"{after.id}-{after.round}",
+            after.severity,
+            due,
+            acknowledgement.at.timestamp(),
+            since=since,
         )

@@ -22,16 +22,16 @@ from workers.queue import ledger
 from workers.queue.rq import Task, push, queue_of, schedule, unschedule
 
 T = TypeVar("T")
-HAND_ON, LONGEST_HAND_ON = 0.2, 5.0  # seconds until a job that this worker cannot read is offered to another
+MIN_POSTPONE, MAX_POSTPONE = 0.2, 5.0  # seconds until a job that this worker cannot read is tried again, by a newer one
 BATCH = 50  # effects that one job carries; they are sent concurrently
 HELD = "tocsin:held"
-_MARKED = "__"  # no checkpoint's id has two underscores in a row
+_MARK_SEPARATOR = "__"  # no checkpoint's id has two underscores in a row
 
 
 def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """Write the jobs of a commit (escalation.storage.store.Outbox). `pipe` is in MULTI, nothing is read."""
     ledger.post(pipe, changes)
-    unschedule(pipe, *(job_id for change in changes for job_id in _set_clocks(pipe, change)))
+    unschedule(pipe, *(job_id for change in changes for job_id in _schedule_checkpoints(pipe, change)))
     by_queue: dict[str, list[Effect]] = {name: [] for name in QUEUES}
     for change in changes:
         for effect in _newly_ready(change):
@@ -44,7 +44,7 @@ def post(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
 
 def checkpoint_task(incident_id: str, checkpoint_id: str, queue: str, mark: str = "") -> Task:
     """The job that fires one checkpoint. Its id follows from the checkpoint; `mark` makes it another job."""
-    name = f"{incident_id}-{checkpoint_id}{_MARKED + mark if mark else ''}"
+    name = f"{incident_id}-{checkpoint_id}{_MARK_SEPARATOR + mark if mark else ''}"
     return Task(name, queue, "checkpoint_due", (incident_id, checkpoint_id))
 
 
@@ -53,7 +53,7 @@ def checkpoints_task(job_ids: Iterable[str], queue: str) -> Task:
     return Task(f"checkpoints-{uuid.uuid4().hex}", queue, "checkpoints_due", ([_alarm_of(i) for i in job_ids],))
 
 
-def rings(job_id: str) -> bool:
+def is_checkpoint_job(job_id: str) -> bool:
     """True if a scheduled job is that of a single checkpoint."""
     return job_id.startswith("INC-")
 
@@ -61,7 +61,7 @@ def rings(job_id: str) -> bool:
 def _alarm_of(job_id: str) -> tuple[str, str]:
     """The incident and the checkpoint of a `checkpoint_task`."""
     incident_id = incident_of(job_id)
-    return incident_id, job_id.removeprefix(f"{incident_id}-").partition(_MARKED)[0]
+    return incident_id, job_id.removeprefix(f"{incident_id}-").partition(_MARK_SEPARATOR)[0]
 
 
 def deliver_task(name: str, effect_ids: Iterable[str], queue: str) -> Task:
@@ -85,7 +85,7 @@ def retry_id(effect_id: str, at: float) -> str:
     return f"retry-{effect_id}-{round(at * 1_000_000)}"
 
 
-def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, now: datetime) -> None:
+def reschedule_checkpoint(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, now: datetime) -> None:
     """Schedule a checkpoint again, from within its own job that ran too early."""
     with redis.pipeline() as pipe:
         schedule(
@@ -96,33 +96,33 @@ def rearm(redis: Redis, incident: Incident, checkpoint_id: str, due: datetime, n
         pipe.execute()
 
 
-def hand_on_checkpoint(redis: Redis, checkpoint_id: str, newer: TooNew, now: datetime) -> None:
+def postpone_checkpoint(redis: Redis, checkpoint_id: str, newer: TooNew, now: datetime) -> None:
     """Reschedule a checkpoint for a newer worker, which can read its incident."""
     task = checkpoint_task(newer.incident, checkpoint_id, queue_of(newer.urgent))
-    _hand_on(redis, checkpoint_alarm(newer.incident, checkpoint_id), task, now)
+    _postpone(redis, checkpoint_alarm(newer.incident, checkpoint_id), task, now)
 
 
-def hand_on_effect(redis: Redis, effect_id: str, newer: TooNew, now: datetime) -> None:
+def postpone_effect(redis: Redis, effect_id: str, newer: TooNew, now: datetime) -> None:
     """Reschedule an effect for a newer worker, which can read its incident."""
     task = Task(f"deliver-{effect_id}", queue_of(newer.urgent, effect_id), "deliver", ([effect_id],))
-    _hand_on(redis, effect_alarm(effect_id), task, now)
+    _postpone(redis, effect_alarm(effect_id), task, now)
 
 
-def _hand_on(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
-    """Reschedule, less and less often the longer it is overdue. The alarm itself stays, so that it shows as overdue."""
+def _postpone(redis: Redis, alarm: str, task: Task, now: datetime) -> None:
+    """Reschedule with a delay that grows with the time overdue. The alarm itself stays, so that it shows as overdue."""
     due = redis.zscore(ALARMS, alarm)
     if due is None:
         return
-    wait = min(LONGEST_HAND_ON, max(HAND_ON, (now.timestamp() - due) / 4))
-    slot = math.ceil((now.timestamp() + wait) / HAND_ON)  # two jobs for one alarm become one
+    wait = min(MAX_POSTPONE, max(MIN_POSTPONE, (now.timestamp() - due) / 4))
+    slot = math.ceil((now.timestamp() + wait) / MIN_POSTPONE)  # two jobs for one alarm become one
     with redis.pipeline() as pipe:
-        at = datetime.fromtimestamp(slot * HAND_ON, UTC)
-        schedule(pipe, replace(task, id=f"{task.id}{_MARKED}on-{slot}"), at)
+        at = datetime.fromtimestamp(slot * MIN_POSTPONE, UTC)
+        schedule(pipe, replace(task, id=f"{task.id}{_MARK_SEPARATOR}on-{slot}"), at)
         pipe.execute()
     metrics.count(redis, "handed_on_total", job=task.func)
 
 
-def _set_clocks(pipe: "Pipeline", change: Commit) -> Iterable[str]:
+def _schedule_checkpoints(pipe: "Pipeline", change: Commit) -> Iterable[str]:
     """Schedule an incident's new checkpoints; returns the job ids of those that are gone."""
     after, old, new = change.after, change.old.due_checkpoints, change.new.due_checkpoints
     for checkpoint_id, due in new.items():

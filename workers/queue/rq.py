@@ -20,7 +20,7 @@ from rq.utils import utcformat
 from escalation.incident.effects import is_page
 from escalation.processes import MESSAGES, NORMAL, QUEUES, URGENT, URGENT_MESSAGES
 
-BEHIND = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # the queues that go first
+YIELDS_TO = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # queue: those that go before it
 JOB_PREFIX = Job.redis_job_namespace_prefix
 JOB_SECONDS = 60
 _OURS = "workers.jobs."

@@ -25,7 +25,7 @@ import structlog
 from escalation.config.company import Company
 from escalation.config.rotations import Rotation, Shift
 from escalation.hosts import is_loopback
-from escalation.oncall import overrides as arranging
+from escalation.oncall import overrides
 from escalation.oncall.schedule import Feed
 from workers.context import Context
 
@@ -221,14 +221,14 @@ class CalendarFeeds:
         except FeedProblem as problem:
             self._on_failure(name, str(problem), now)
             return
-        self._context.service.update_oncall(lambda before, _: arranging.record_feed(before, name, shifts(events), now))
+        self._context.service.update_oncall(lambda before, _: overrides.record_feed(before, name, shifts(events), now))
         if unknown := [s for s in events if not s.people]:
             self._on_failure(name, _unknown_people(unknown), now)
 
     def _on_failure(self, name: str, why: str, now: datetime) -> None:
         if (known := self._context.service.store.oncall_state().feeds.get(name)) is None or known.error != why:
             log.warning("calendar feed problem", rotation=name, problem=why)
-        self._context.service.update_oncall(lambda before, _: arranging.record_feed_failure(before, name, why, now))
+        self._context.service.update_oncall(lambda before, _: overrides.record_feed_failure(before, name, why, now))
 
 
 def _last_fetch(feed: Feed | None) -> datetime:

@@ -17,7 +17,7 @@ from bot.render.oncall import AnswerValue
 from escalation.config.policy import HandoverRules
 from escalation.incident.model import Incident
 from escalation.messages.oncall import Announcer
-from escalation.oncall import overrides as arranging
+from escalation.oncall import overrides
 from escalation.oncall.reminders import (
     AnyReminder,
     DueActivity,
@@ -86,7 +86,7 @@ class Reminders:
         return sum(self._send_once(o, now) for o in unsent if not self._stopping())
 
     def _since(self, now: datetime) -> datetime:
-        """When this Tocsin was first started: planned reminders that were due before that are not sent."""
+        """Time of the first start of this Tocsin: planned reminders that were due before that are not sent."""
         self._context.redis.set(SINCE, repr(now.timestamp()), nx=True)
         raw: Any = self._context.redis.get(SINCE)
         return datetime.fromtimestamp(float(raw), UTC)
@@ -150,7 +150,7 @@ class Reminders:
                 channel=sent.channel if sent else "",
                 ts=sent.ts if sent else "",
             )
-            self._context.service.update_oncall(lambda before, _: arranging.record_test_page(before, page))
+            self._context.service.update_oncall(lambda before, _: overrides.record_test_page(before, page))
         self._context.redis.hset(ROUTINE, item.id, SendRecord(record.began, done=True).encode())
         metrics.count(self._context.redis, "routine_total", kind=item.id.split("-")[0])
 
@@ -194,6 +194,6 @@ class Reminders:
 
 
 def _sent_at(sent: Sent | None, record: SendRecord, now: datetime) -> datetime:
-    """When a message was sent, by Slack's clock (it knows sends whose reply was lost), within the bounds of ours."""
+    """Time of a send by Slack's clock (it knows sends whose reply was lost), within the bounds of ours."""
     at = datetime.fromtimestamp(float(sent.ts), UTC) if sent else now
     return min(now, max(record.began, at))

@@ -25,9 +25,9 @@ class UserGroups:
 
     def sync(self, now: datetime) -> None:
         """Set each rotation's group to the people on call. In a gap the last ones stay: no group may be empty."""
-        company, duty = self._context.service.company, self._context.service.store.oncall_state()
+        company, state = self._context.service.company, self._context.service.store.oncall_state()
         for name, rotation in company.rotations.items():
-            if rotation.group and (people := on_call_at(name, company, duty, now)):
+            if rotation.group and (people := on_call_at(name, company, state, now)):
                 self._sync_group(name, rotation.group, people)
 
     def _sync_group(self, rotation: str, group: str, people: tuple[str, ...]) -> None:

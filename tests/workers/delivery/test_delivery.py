@@ -237,7 +237,7 @@ RESOLVE = Resolve(by="U0OMAR0001", summary="Fixed", resolution="Restarted")
 
 @pytest.mark.parametrize("move", [RESOLVE, "answered"])
 def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None:
-    """Nobody is woken for what is over, or for what they did already."""
+    """Nobody is paged for what is over, or for what they did already."""
     incident = parts.declare("P0")
     parts.run()
     mei = "U0MEI00001"

@@ -14,7 +14,7 @@ MARKER = "zebra crossing"
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_page_for_somebody_who_left_climbs_at_once(parts: Works, known: bool) -> None:
+def test_a_page_for_somebody_who_left_escalates_at_once(parts: Works, known: bool) -> None:
     """Looked up in vain, or known and deactivated since: Slack goes on taking messages for them."""
     if known:
         parts.declare("P0")
@@ -159,7 +159,7 @@ def test_an_archived_incidents_channel_is_said_once_and_tried_until_it_is_back(p
 
 
 @pytest.mark.parametrize("error", ["invalid_auth", "token_revoked", "missing_scope", "some_new_error"])
-def test_what_is_wrong_with_us_never_climbs(parts: Works, error: str) -> None:
+def test_what_is_wrong_with_us_never_escalates(parts: Works, error: str) -> None:
     """It is retried and said; the CTO is not paged for a revoked token."""
     parts.fault("chat.postMessage", "error", error=error, times=None)
     incident = parts.declare("P0")

@@ -19,7 +19,7 @@ from escalation.incident.effects import (
 )
 from escalation.incident.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
 from escalation.incident.model import Incident, Room
-from tests.support.incidents import told_by
+from tests.support.incidents import incident_after
 from tests.support.story import Story
 from workers.channels.failures import Failed, Kind, back_off, kind_of
 from workers.delivery.failure_outcomes import outcome_of
@@ -30,7 +30,7 @@ NOW = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)
 ROOM = Room(channel="CROOM", name="inc-1", private=False)
 
 
-def furnished() -> Incident:
+def delivered_incident() -> Incident:
     """An incident with a room, its card in the incidents channel, and one page that arrived."""
     story = Story()
     for effect in story.incident.effects:
@@ -45,7 +45,7 @@ def furnished() -> Incident:
 
 
 def copy_id(channel: str) -> str:
-    return next(c.id for c in furnished().copies if c.channel == channel)
+    return next(c.id for c in delivered_incident().copies if c.channel == channel)
 
 
 EFFECTS: dict[str, Effect] = {
@@ -91,7 +91,7 @@ TABLE = [
 )
 def test_each_failure_has_its_meaning(error: str, channel: str, effect: str, outcome: str) -> None:
     """Passing ones are retried, the person's are theirs, ours are said, and what nobody misses is dropped."""
-    match outcome_of(furnished(), EFFECTS[effect], Failed(error, channel=channel), "incidents"):
+    match outcome_of(delivered_incident(), EFFECTS[effect], Failed(error, channel=channel), "incidents"):
         case None:
             found = R
         case Dropped(gone="CROOM"):
@@ -129,9 +129,9 @@ def test_an_unknown_error_is_ours() -> None:
     assert kind_of("an_error_of_tomorrow") is Kind.OURS
 
 
-# The door of a security incident -------------------------------------------------------------------------------------
+# Privacy of a security incident --------------------------------------------------------------------------------------
 
-SECRET = told_by(security=True).model_copy(update={"room": Room(channel="CSECRET", name="x", private=True)})
+SECRET = incident_after(security=True).model_copy(update={"room": Room(channel="CSECRET", name="x", private=True)})
 PUBLIC_ROOM = SECRET.model_copy(update={"room": ROOM})
 
 
@@ -146,7 +146,7 @@ PUBLIC_ROOM = SECRET.model_copy(update={"room": ROOM})
         (SECRET, Address("C123", "U1"), False, False),
         (SECRET, Address("D123"), False, False),
         (PUBLIC_ROOM, Address("CROOM"), False, False),
-        (told_by(), Address("CINC"), False, True),
+        (incident_after(), Address("CINC"), False, True),
     ],
 )
 def test_words_of_a_security_incident_fail_closed(incident: Incident, to: Address, neutral: bool, goes: bool) -> None:

@@ -42,7 +42,7 @@ def back_after(parts: Works, *severities: str) -> list[Incident]:
 
 
 def test_one_page_lists_what_tocsin_slept_through(parts: Works) -> None:
-    """Three incidents were to climb meanwhile: whoever is called for all three is called once."""
+    """Three incidents were to escalate meanwhile: whoever is called for all three is called once."""
     made = [parts.declare("P0", title=f"Outage {n}") for n in range(3)]
     parts.run()
     back = parts.clock.push(minutes=40).timestamp()
@@ -79,7 +79,7 @@ def channel_of(parts: Works, incident: Incident) -> str:
     return next(c.channel for c in parts.now(incident).copies if c.page == 1)
 
 
-def test_the_worse_one_rings(parts: Works) -> None:
+def test_the_worse_one_gets_a_page_of_its_own(parts: Works) -> None:
     """A page never stands silently under a less severe one."""
     parts.slack_away()
     mild = parts.declare("P1", title="Slow")
@@ -145,7 +145,7 @@ def test_a_reply_that_was_lost_is_found_in_the_thread(parts: Works) -> None:
         parts.settled(incident)
 
 
-def test_a_page_that_may_have_rung_is_looked_for_where_it_rang(parts: Works) -> None:
+def test_a_page_that_may_have_arrived_is_looked_for_where_it_was_sent(parts: Works) -> None:
     """Its answer was lost, then Slack was away, and meanwhile another one leads: it is not posted a second time."""
     parts.fault("chat.postMessage", "drop_after", times=4)
     first = parts.declare("P0")
