@@ -51,7 +51,7 @@ def requester_of(body: dict[str, Any]) -> Requester:
 
 
 class Access:
-    """Gate to the service and the store.
+    """Access to the service and the store, after a permission check.
 
     Every change goes through `admit`; every incident that is shown, through `see`, `visible_to` or what builds on them.
     """

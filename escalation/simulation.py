@@ -153,8 +153,8 @@ def _paged(incident: Incident, entry: Entry) -> str:
 
 
 def _checkpoint(incident: Incident, entry: Entry) -> str:
-    said = f": {entry.fields['say']}" if entry.fields["say"] else ""
-    return f"checkpoint {entry.fields['checkpoint']}{said}"
+    statement = f": {entry.fields['say']}" if entry.fields["say"] else ""
+    return f"checkpoint {entry.fields['checkpoint']}{statement}"
 
 
 def _communication(incident: Incident, entry: Entry) -> str:

@@ -79,12 +79,12 @@ class QueueWorker(SimpleWorker):
         self._beat()
 
     def dequeue_job_and_maintain_ttl(self, *args: Any, **named: Any) -> tuple[Job, Queue] | None:
-        """Take the next job, after giving way to the queues that go first."""
+        """Take the next job, after yielding to the queues that go first."""
         self._yield_to_priority(MAX_YIELD)
         return super().dequeue_job_and_maintain_ttl(*args, **named)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run a job, after giving way once more."""
+        """Run a job, after yielding once more."""
         self._yield_to_priority(
             MAX_YIELD_WITH_JOB
         )  # the job may have come while we waited for one, as the first of a burst

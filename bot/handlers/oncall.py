@@ -62,8 +62,8 @@ class OnCall:
         """Buttons that take the current shift of each rotation."""
         return await self._access.run(_buttons, self._access.deps)
 
-    async def _arrange(self, requester: Requester, text: str, shown: ShiftValue | None = None) -> Message:
-        lines = await self._access.run(_arrange, self._access.deps, requester.id, text, shown)
+    async def _arrange(self, requester: Requester, text: str, shown_shift: ShiftValue | None = None) -> Message:
+        lines = await self._access.run(_arrange, self._access.deps, requester.id, text, shown_shift)
         return short_message(*lines)
 
     # Buttons -------------------------------------------------------------------------------------------------------
@@ -117,13 +117,13 @@ def _buttons(deps: BotDeps) -> list[Block]:
     return oncall.take_buttons(shifts)
 
 
-def _arrange(deps: BotDeps, member: PersonId, text: str, shown: ShiftValue | None) -> tuple[Line, ...]:
-    """Make a change to on call and return lines about it; `shown` is the shift that a button had shown."""
+def _arrange(deps: BotDeps, member: PersonId, text: str, shown_shift: ShiftValue | None) -> tuple[Line, ...]:
+    """Make a change to on call and return lines about it; `shown_shift` is the one on the button."""
     directory = deps.store.directory()
 
     def change_state(state: OncallState, now: datetime) -> OncallState:
         """Apply the command, unless the shift of the button has changed."""
-        if shown and not _is_current(shown, deps, state, now):
+        if shown_shift and not _is_current(shown_shift, deps, state, now):
             raise Refused("That shift has ended or changed meanwhile. `/incident oncall` shows how it stands.")
         return apply_command(OncallCommand(text, member, deps.company, directory), state, now)
 
@@ -132,10 +132,12 @@ def _arrange(deps: BotDeps, member: PersonId, text: str, shown: ShiftValue | Non
     return Announcer(deps.company, directory).notice(after.notices[-1])
 
 
-def _is_current(shown: ShiftValue, deps: BotDeps, state: OncallState, now: datetime) -> bool:
-    if shown.rotation not in deps.company.rotations:
+def _is_current(shown_shift: ShiftValue, deps: BotDeps, state: OncallState, now: datetime) -> bool:
+    if shown_shift.rotation not in deps.company.rotations:
         return False
-    return int(shift_at(shown.rotation, deps.company, state, now).starts.timestamp()) == int(shown.starts.timestamp())
+    return int(shift_at(shown_shift.rotation, deps.company, state, now).starts.timestamp()) == int(
+        shown_shift.starts.timestamp()
+    )
 
 
 def _record_answer(deps: BotDeps, member: PersonId, button: AnswerValue) -> datetime:

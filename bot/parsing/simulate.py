@@ -123,8 +123,8 @@ def _footer(simulation: Simulation) -> Line:
     if not simulation.ahead:
         return ("Nothing more is ahead.",)
     if simulation.cycle:
-        again = "; ".join(endless_reminders(simulation.incident, {u.kind for u in simulation.ahead}))
-        return (f"And so on, until somebody acts: {again}.",)
+        repeated = "; ".join(endless_reminders(simulation.incident, {u.kind for u in simulation.ahead}))
+        return (f"And so on, until somebody acts: {repeated}.",)
     next_one = simulation.ahead[0]
     return line("Next after that, at ", Time(next_one.due, clock=False), f": {next_one.why}.")
 

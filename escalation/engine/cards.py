@@ -55,9 +55,9 @@ def redact_public(change: Change) -> None:
 def forget_room(change: Change) -> None:
     """Drop the card of a lost war room, with its refreshes."""
     incident = change.incident
-    gone = {c.id for c in incident.copies if c.kind is CopyKind.ROOM}
-    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in gone))
-    change.set(copies=tuple(c for c in incident.copies if c.id not in gone))
+    lost = {c.id for c in incident.copies if c.kind is CopyKind.ROOM}
+    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in lost))
+    change.set(copies=tuple(c for c in incident.copies if c.id not in lost))
 
 
 def _refresh_id(copy_id: str) -> str:

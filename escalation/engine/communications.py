@@ -78,9 +78,9 @@ def severity_lowered(change: Change, by: PersonId) -> None:
     """Decline first messages not published yet that the lower severity asks for later or never."""
     incident = change.incident
     ahead = {c.about for c in incident.checkpoints if c.kind is CheckpointKind.COMMUNICATION}
-    asked = {plan.id for plan in incident.policy.communications} - ahead
-    unsaid = (o for o in pending(incident) if o.stage is Stage.FIRST and Means.SLACK not in o.through)
-    early = (o for o in unsaid if o.plan.id not in asked)
+    due_already = {plan.id for plan in incident.policy.communications} - ahead
+    unpublished = (o for o in pending(incident) if o.stage is Stage.FIRST and Means.SLACK not in o.through)
+    early = (o for o in unpublished if o.plan.id not in due_already)
     _replace(change, {o.n: o.model_copy(update={"state": OwedState.DECLINED, "by": by}) for o in early})
 
 

@@ -122,7 +122,7 @@ def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     entry = change.note(EntryKind.MONITORED, people=commanders, why="the fix was watched for the time agreed")
     change.say_everywhere(entry)
     change.notify(entry, *commanders)
-    # The clocks rest until somebody answers, so it is asked again rather than forgotten.
+    # Checkpoints rest until somebody answers, so it is asked again rather than forgotten.
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 
 

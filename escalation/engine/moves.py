@@ -118,8 +118,8 @@ def implied_move(update: events.PostUpdate) -> MoveEvent | None:
 
 def post_update(change: Change, event: events.PostUpdate) -> None:
     """Record the update and promise the next. The policy's cadence counts from this one."""
-    said = {"impact": event.impact, "public_wording": event.public_wording}
-    change.set(facts=change.incident.facts.model_copy(update={name: text for name, text in said.items() if text}))
+    wording = {"impact": event.impact, "public_wording": event.public_wording}
+    change.set(facts=change.incident.facts.model_copy(update={name: text for name, text in wording.items() if text}))
     change.set(eta=event.eta)
     due = _next_update(change, event.next_in)
     fields = {

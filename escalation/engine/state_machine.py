@@ -103,7 +103,7 @@ def decide(
 
 
 def declare(incident_id: str, event: events.Declare, now: datetime, roster: Roster) -> Incident:
-    """Declare an incident: the first event, with its clocks, pages, card and room."""
+    """Declare an incident: the first event, with its checkpoints, pages, card and room."""
     change = Change(lifecycle.new_incident(incident_id, event, now), now, roster)
     lifecycle.begin(change, event)
     firing.fire_due(change)

@@ -198,9 +198,9 @@ def _silence(incident: Incident, entry: Entry) -> Lines:
 
 def _monitored(incident: Incident, entry: Entry) -> Lines:
     watched = spoken_duration(incident.policy.monitor_for)
-    asked = (*people(entry.people), ": ") if entry.people else ()
+    addressed = (*people(entry.people), ": ") if entry.people else ()
     return (
-        line("🩺 ", *asked, Strong(f"watched for {watched}: did the fix hold?")),
+        line("🩺 ", *addressed, Strong(f"watched for {watched}: did the fix hold?")),
         line("Resolve it, or say that it did not."),
     )
 

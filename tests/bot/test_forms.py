@@ -486,7 +486,7 @@ def test_a_slow_service_is_answered_in_time(office: Office) -> None:
 
 
 class SlowService:
-    """A service that does not answer until it is let go."""
+    """A service that does not answer until it is released."""
 
     def __init__(self, handle: Any) -> None:
         self._handle = handle

@@ -55,7 +55,7 @@ def fed(*shifts: tuple[str, int, int]) -> tuple[Company, OncallState]:
 
 
 def people(state: OncallState, *hours: float, of: Company | None = None) -> list[str]:
-    """Who is on duty so many hours after MONDAY."""
+    """Who is on call so many hours after MONDAY."""
     return ["+".join(on_call_at("primary", of or company(), state, MONDAY + h * HOUR)) or "-" for h in hours]
 
 
@@ -163,7 +163,7 @@ def test_what_was_said_last_counts() -> None:
 
 
 def test_the_backup_is_somebody_who_is_there() -> None:
-    """The next one of the order who is neither away nor on duty already; nobody when there is none."""
+    """The next one of the order who is neither away nor on call already; nobody when there is none."""
     state = overrides.add_absence(OncallState(), company(), "omar", MONDAY, MONDAY + 3 * DAY, MONDAY)
     assert next_on_call("primary", company(), state, MONDAY) == ("mei",)
     assert next_on_call("primary", company(), state, MONDAY + 4 * DAY) == ("omar",)

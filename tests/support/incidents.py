@@ -56,7 +56,7 @@ def declared(severity: str = "P0", roster: Roster | None = None, speed: float = 
 
 
 def ahead(incident: Incident, roster: Roster | None = None) -> tuple[Upcoming, ...]:
-    """What fires next, with the same people on duty at all times."""
+    """What fires next, with the same people on call at all times."""
     return upcoming(incident, lambda _: roster or roster_with())
 
 

@@ -76,7 +76,7 @@ def markdown(incident: Incident, names: Names) -> str:
 
 def oncall_lines(state: dict[str, Any]) -> list[str]:
     """Rotations, overrides and absences as lines of text, from what `tocsin oncall --json` prints."""
-    rotations = [line for name, turn in state["rotations"].items() for line in _rotation(name, turn)]
+    rotations = [line for name, rotation in state["rotations"].items() for line in _rotation(name, rotation)]
     overrides = [f"Override {o['id']}: {o['person']} in {o['rotation']}{_stretch(o)}" for o in state["overrides"]]
     away = [f"{_absence(a)}: {a['person']}{_stretch(a)}" for a in state["away"]]
     return [one_line(line) for line in (*rotations, *overrides, *away)]
@@ -96,20 +96,24 @@ def _gap(gap: Gap) -> str:
     return f"not covered: {gap.severity} tier {gap.tier} ({gap.name}){of}, {span}: {gap.why}"
 
 
-def _rotation(name: str, turn: dict[str, Any]) -> Iterator[str]:
-    people = " and ".join(turn["people"]) or "nobody"
-    replaced = "" if turn["people"] == turn["planned"] else f" (planned: {', '.join(turn['planned']) or 'nobody'})"
-    then = [f"{_when(h['at'])} {' and '.join(h['people']) or 'nobody'}" for h in turn["handovers"][1:]]
-    until = f" until {_when(turn['until'])}" if turn["until"] else ", with no handover in sight"
-    following = f", then {' and '.join(turn['handovers'][0]['people']) or 'nobody'}" if turn["handovers"] else ""
+def _rotation(name: str, rotation: dict[str, Any]) -> Iterator[str]:
+    people = " and ".join(rotation["people"]) or "nobody"
+    replaced = (
+        "" if rotation["people"] == rotation["planned"] else f" (planned: {', '.join(rotation['planned']) or 'nobody'})"
+    )
+    then = [f"{_when(h['at'])} {' and '.join(h['people']) or 'nobody'}" for h in rotation["handovers"][1:]]
+    until = f" until {_when(rotation['until'])}" if rotation["until"] else ", with no handover in sight"
+    following = (
+        f", then {' and '.join(rotation['handovers'][0]['people']) or 'nobody'}" if rotation["handovers"] else ""
+    )
     yield f"Rotation {name}: {people}{replaced}{until}{following}."
     if then:
         yield f"  After that: {'; '.join(then)}."
-    if test := turn["test_page"]:
-        heard = f"answered {_when(test['answered_at'])}" if test["answered_at"] else "not answered yet"
-        yield f"  Test page to {test['person']}: sent {_when(test['sent_at'])}, {heard}."
-    if turn["feed_error"]:
-        yield f"  Its calendar cannot be read, the last good copy holds: {turn['feed_error']}"
+    if test := rotation["test_page"]:
+        answered = f"answered {_when(test['answered_at'])}" if test["answered_at"] else "not answered yet"
+        yield f"  Test page to {test['person']}: sent {_when(test['sent_at'])}, {answered}."
+    if rotation["feed_error"]:
+        yield f"  Its calendar cannot be read, the last good copy holds: {rotation['feed_error']}"
 
 
 def _absence(piece: dict[str, Any]) -> str:

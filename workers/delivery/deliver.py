@@ -188,9 +188,9 @@ class DeliveryPool:
             ledger.accepted(pipe, effect, result.outcome, now, adopted=result.adopted)
             _count(pipe, effect, result, now)
             pipe.zcard(outbox.HELD)
-            held = pipe.execute()[-1]
+            held_count = pipe.execute()[-1]
         self._context.service.handle(incident.id, result.outcome)
-        if held and retry_when_back.is_back(effect, result):
+        if held_count and retry_when_back.is_back(effect, result):
             retry_when_back.release_all(self._context.redis, now)
 
     def _on_failure(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:

@@ -81,9 +81,9 @@ def _decided_at(before: Incident | None, after: Incident) -> datetime:
 
 def _fired(before: Incident, change: Commit, now: datetime) -> list[Checkpoint]:
     """Checkpoints that fired: due, and gone from the incident without being moot or resting."""
-    left = {c.id for c in change.after.checkpoints}
-    gone = (c for c in before.checkpoints if c.id not in left and c.due <= now)
-    return [c for c in gone if c.id in change.old.due_checkpoints and not checkpoints.moot(c, before)]
+    remaining = {c.id for c in change.after.checkpoints}
+    removed = (c for c in before.checkpoints if c.id not in remaining and c.due <= now)
+    return [c for c in removed if c.id in change.old.due_checkpoints and not checkpoints.moot(c, before)]
 
 
 def _acknowledged(before: Incident | None, after: Incident) -> Iterator[Record]:
