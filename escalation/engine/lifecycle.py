@@ -47,7 +47,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
 
 
 def begin(change: Change, event: Declare) -> None:
-    """Start a declared incident: checkpoints, card, room, pages. Pages wait for neither card nor room: they have no lane."""
+    """Start a declared incident: checkpoints, card, room, pages. Pages wait for none of the others: no lane."""
     incident = change.incident
     entry = change.note(EntryKind.DECLARED, by=event.by, text=event.facts.description)
     start_clocks(change)
