@@ -12,6 +12,8 @@ import redis
 from tests.support.waiting import eventually, is_held
 from tocsin.run import embedded, lifeline
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Iterator[Path]:

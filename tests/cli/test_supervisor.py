@@ -16,6 +16,8 @@ import pytest
 from tests.support.waiting import eventually, is_held
 from tocsin.run.fork import fork
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 # Each child says that it lives by holding a lock, and on SIGTERM writes down that it ended.
 BOSS = """
 import fcntl, os, signal, sys, threading
