@@ -1,6 +1,6 @@
 """The /incident command: ack at once, answer by the response_url."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,8 @@ from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
 from bot.moves.catalog import TypedCommand, typed_event
-from bot.moves.declare import Draft, declare_modal, parse_drill, title_warning
-from bot.parsing.command import ParsedCommand, nearest_verb, parse, unescape
+from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
+from bot.parsing.command import ParsedCommand, has_number, nearest_incident, nearest_verb, parse, unescape
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import Message
@@ -23,7 +23,7 @@ from bot.render.form_state import FormState
 from bot.render.lists import listing, tickets
 from bot.vocabulary import MOVES
 from escalation.config.references import suggest
-from escalation.errors import Refused
+from escalation.errors import NotFound, Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
 from escalation.incident.tickets import backlog
@@ -96,9 +96,10 @@ class Commands:
 
     async def _declare(self, command: SlashCommand) -> None:
         await self._access.admit("declare", command.requester)
-        title = unescape(command.parsed.text, self._access.directory.names)
+        text = unescape(command.parsed.text, self._access.directory.names)
+        severity, title = parse_declaration(text, self._access.deps.policy)
         warning = title_warning(title)
-        draft = Draft(description=title, warning=warning) if warning else Draft(title)
+        draft = Draft("", severity, title, warning) if warning else Draft(title, severity)
         await self._open_declaration(command, FormState(response_url=command.reply.response_url), draft)
 
     async def _drill(self, command: SlashCommand) -> None:
@@ -116,7 +117,8 @@ class Commands:
         )
 
     async def _show(self, command: SlashCommand) -> None:
-        incident = await self._target(command)
+        typed = "" if command.parsed.incident else command.parsed.text.strip()
+        incident = await self._numbered(command, typed) if typed else await self._target(command)
         if incident:
             incident = await self._access.see(command.requester, incident.id)
             await command.reply(await self._card(incident))
@@ -176,10 +178,14 @@ class Commands:
     async def _target(self, command: SlashCommand) -> Incident | None:
         """Find the incident that a command is about: by id, by war room, or because it is the only candidate.
 
-        Returns None after it sent a list to choose from. Raises Refused without a candidate, NotFound for a wrong id.
+        Returns None after it sent a list to choose from. Raises Refused without a candidate and for a wrong id.
         """
         if command.parsed.incident:
-            return await self._access.incident(command.parsed.incident)
+            try:
+                return await self._access.incident(command.parsed.incident)
+            except NotFound:
+                recent = await self._access.recent(command.requester)
+                raise _no_incident(command.parsed.incident, recent) from None
         if in_room := await self._access.incident_of_room(command.channel):
             return in_room
         candidates = await self._candidates(command)
@@ -190,6 +196,14 @@ class Commands:
         await command.reply(replies.choose_incident(command.parsed.verb, candidates))
         return None
 
+    async def _numbered(self, command: SlashCommand, number: str) -> Incident:
+        """Find the latest incident of a number like `001`. Raises Refused when there is none."""
+        recent = await self._access.recent(command.requester)
+        found = next((i for i in recent if has_number(i.id, number)), None)
+        if found is None:
+            raise _no_incident(unescape(number, self._access.directory.names), recent)
+        return found
+
     async def _candidates(self, command: SlashCommand) -> tuple[Incident, ...]:
         match MOVES.get(command.parsed.verb):
             case Move.REOPEN:
@@ -198,6 +212,12 @@ class Commands:
                 return tuple(i for i in await self._access.recent(command.requester) if i.review_by and not i.reviewed)
             case _:
                 return await self._access.open_incidents(command.requester)
+
+
+def _no_incident(typed: str, recent: Sequence[Incident]) -> Refused:
+    """Say that there is no such incident, and suggest one of `recent`, newest first."""
+    nearest = nearest_incident(typed, [i.id for i in recent])
+    return Refused(f"{NotFound(typed)}{f' Did you mean {nearest}?' if nearest else ''}")
 
 
 def _on_call_people(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:

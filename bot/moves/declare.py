@@ -190,6 +190,14 @@ def title_warning(title: str) -> str:
     )
 
 
+def parse_declaration(text: str, policy: Policy) -> tuple[str, str]:
+    """Parse `[P0[:]] title` into severity and title; the severity is empty without one that the policy knows."""
+    match = re.fullmatch(r"(\w+)(?::|\s|$)\s*(.*)", text.strip(), re.DOTALL)
+    if match and match[1].upper() in {s.value for s in policy.severities}:
+        return match[1].upper(), match[2]
+    return "", text.strip()
+
+
 def parse_drill(text: str, policy: Policy) -> tuple[str, float, str]:
     """Parse `P0 [speed] [title]` into severity, speed and title. Raises Refused for anything else."""
     chosen, _, rest = text.strip().partition(" ")

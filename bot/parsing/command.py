@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -26,6 +26,19 @@ class ParsedCommand:
     word: str = ""
     incident: str = ""
     text: str = ""
+
+
+def nearest_incident(typed: str, ids: Sequence[str]) -> str:
+    """Suggest the incident that an unknown id or number was probably meant for; empty when none is similar."""
+    number = not _LIKE_AN_ID.fullmatch(typed)
+    candidates = {(i.rsplit("-", 1)[-1] if number else i): i for i in reversed(ids)}  # of equal numbers, the newest
+    close = get_close_matches(typed.upper(), candidates, n=1, cutoff=0.6)
+    return candidates[close[0]] if close else ""
+
+
+def has_number(incident_id: str, number: str) -> bool:
+    """True if an incident has a number of its day, typed with or without leading zeros."""
+    return number.isdecimal() and int(incident_id.rsplit("-", 1)[-1]) == int(number)
 
 
 def parse(text: str) -> ParsedCommand:

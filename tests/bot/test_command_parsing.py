@@ -4,10 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.moves.declare import parse_drill
+from bot.moves.declare import parse_declaration, parse_drill
 from bot.moves.edit import typed_edit
 from bot.moves.lead import typed_lead
-from bot.parsing.command import ParsedCommand, Targets, nearest_verb, parse, parse_duplicate, parse_targets, unescape
+from bot.parsing.command import (
+    ParsedCommand,
+    Targets,
+    nearest_incident,
+    nearest_verb,
+    parse,
+    parse_duplicate,
+    parse_targets,
+    unescape,
+)
 from escalation.errors import Refused
 from escalation.incident.model import Lead
 from tests.support.story import kars
@@ -41,6 +50,9 @@ KEYS = {"dana": "U0DANA0001", "omar": "U0OMAR0001"}
         ("severity P1 INC-20241218-001 why", "severity", "INC-20241218-001", "P1 why"),
         ("page <@U0DANA0001|dana> INC-20241218-001 now", "page", "INC-20241218-001", "<@U0DANA0001|dana> now"),
         ("cancel duplicate of INC-20241218-001", "cancel", "", "duplicate of INC-20241218-001"),
+        ("close INC-20241218-001", "resolve", "INC-20241218-001", ""),
+        ("closed", "resolve", "", ""),
+        ("Done", "resolve", "", ""),
         ("on-call", "oncall", "", ""),
         ("workaround INC-20241218-001 the old page", "workaround", "INC-20241218-001", "the old page"),
         ("rollback", "workaround", "", ""),
@@ -183,6 +195,37 @@ def test_other_words_are_no_correction(typed: str) -> None:
     """Those that are known are named."""
     with pytest.raises(Refused, match="no outage"):
         typed_edit(typed, "UME", "k")
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("P0 Checkout is down", ("P0", "Checkout is down")),
+        ("p1: Checkout is down", ("P1", "Checkout is down")),
+        ("P2", ("P2", "")),
+        ("P9 Checkout is down", ("", "P9 Checkout is down")),
+        ("P0-only regression", ("", "P0-only regression")),
+        ("Checkout P0", ("", "Checkout P0")),
+        ("", ("", "")),
+    ],
+)
+def test_a_declaration_may_begin_with_its_severity(typed: str, found: tuple[str, str]) -> None:
+    """In any case, with a colon or without; whatever is no severity of the policy belongs to the title."""
+    assert parse_declaration(typed, kars()) == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("003", "INC-20241218-002"),
+        ("INC-20241218-01", "INC-20241218-001"),
+        ("2026", ""),
+        ("zebra", ""),
+    ],
+)
+def test_an_unknown_incident_gets_a_suggestion(typed: str, meant: str) -> None:
+    """The nearest number or id, the newest first; nothing for what is near to nothing."""
+    assert nearest_incident(typed, ["INC-20241218-002", "INC-20241218-001", "INC-20241217-002"]) == meant
 
 
 @pytest.mark.parametrize(

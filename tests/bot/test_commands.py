@@ -171,6 +171,29 @@ def test_an_id_that_does_not_exist_is_named(office: Office) -> None:
     assert "There is no incident INC-20200101-001." in office.person("dana").told("no incident")
 
 
+def test_show_finds_an_incident_by_its_number(office: Office) -> None:
+    """An unknown number is named, with the nearest one, whether an incident is open or not."""
+    dana = office.person("dana")
+    dana.command("show 77")
+    dana.told("There is no incident 77.")
+    incident = office.declare(title="Zebras are loose")
+    office.declare(title="Another")
+    dana.command("show 1")
+    assert incident.id in dana.told("Zebras are loose")
+    dana.command("show 004")
+    dana.told("There is no incident 004. Did you mean INC-20241218-00")
+    dana.command("show 2026")
+    dana.told("There is no incident 2026.")
+
+
+def test_a_declaration_takes_the_severity_from_the_command(office: Office) -> None:
+    """The form opens with it chosen, and the rest as the title."""
+    office.person("dana").command("declare p1: Checkout is slow")
+    values = str(office.person("dana").modal("Declare an incident"))
+    assert "'initial_value': 'Checkout is slow'" in values
+    assert "'initial_option': {'text': {'type': 'plain_text', 'text': 'P1 - " in values
+
+
 def test_with_several_open_there_is_a_list_to_choose_from(office: Office) -> None:
     """Nothing is done to any of them."""
     first, second = office.declare(), office.declare(title="Login <fails>")

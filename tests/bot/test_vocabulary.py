@@ -26,7 +26,7 @@ TYPED = {
     "escalate": "",
     "page": "",
     "security": "",
-    "resolve": "resolved",
+    "resolve": "resolved close closed done",
     "reviewed": "review",
     "reopen": "",
     "cancel": "false-alarm",
@@ -46,7 +46,7 @@ BUTTONS = (
 HELPED = """\
 *`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open.
 *Declare and look*
-`/incident declare [title]` opens the form
+`/incident declare [P0] [title]` opens the form
 `/incident list` · `show [ID]` · `tickets [team]` · `contacts` · `slo [7d]`
 `/incident oncall` · `oncall take`, `swap`, `override`, `away` or `cancel`
 *Work on it*
