@@ -62,7 +62,7 @@ COMMANDS = (
     Command("", move=Move.COMMUNICATE, label="Answer a communication"),
     Command("help", ("?",)),
     Command("declare", ("new", "start"), "`declare [P0] [title]` opens the form"),
-    Command("list", ("ls",), "`list`"),
+    Command("list", ("ls",), "`list [all, closed or mine]`"),
     Command("show", ("status",), "`show [ID]`"),
     Command("tickets", ("backlog",), "`tickets [team]`"),
     Command("contacts", ("contact",), "`contacts`"),

@@ -37,6 +37,12 @@ _NO_CANDIDATES: dict[Move | None, str] = {
     Move.REOPEN: "No incident was closed lately.",
     Move.REVIEWED: "No incident waits for its review.",
 }
+LIST_USAGE = "Say `/incident list`, `list all`, `list closed` or `list mine`."
+_NO_ROWS = {
+    "all": "No incidents yet.",
+    "closed": "No incident was closed lately.",
+    "mine": "✅ You are involved in no open incident.",
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,23 @@ class Commands:
         await command.reply(replies.help_and_open(await self._access.open_incidents(command.requester)))
 
     async def _list(self, command: SlashCommand) -> None:
-        await command.reply(listing(await self._access.open_incidents(command.requester)))
+        """List the open incidents; with a word, others of the latest or only the requester's."""
+        word = (command.parsed.incident or command.parsed.text).strip().lower()
+        if word in ("", "open", "mine"):
+            incidents = await self._access.open_incidents(command.requester)
+        else:
+            await self._access.admit("see", command.requester)
+            if word not in _NO_ROWS:
+                raise Refused(f"There is no `/incident list {unescape(word)}`. {LIST_USAGE}")
+            incidents = await self._access.recent(command.requester)
+        if word == "all":  # the latest, and whatever is open longer than those
+            still_open = await self._access.open_incidents(command.requester)
+            incidents = tuple({i.id: i for i in (*incidents, *still_open)}.values())
+        elif word == "closed":
+            incidents = tuple(i for i in incidents if not i.open)
+        elif word == "mine":
+            incidents = tuple(i for i in incidents if _involves(command.requester, i))
+        await command.reply(listing(incidents, _NO_ROWS[word]) if word in _NO_ROWS else listing(incidents))
 
     async def _declare(self, command: SlashCommand) -> None:
         await self._access.admit("declare", command.requester)
@@ -212,6 +234,10 @@ class Commands:
                 return tuple(i for i in await self._access.recent(command.requester) if i.review_by and not i.reviewed)
             case _:
                 return await self._access.open_incidents(command.requester)
+
+
+def _involves(requester: Requester, incident: Incident) -> bool:
+    return requester.id in incident.people() or requester.id in incident.leads.values()
 
 
 def _no_incident(typed: str, recent: Sequence[Incident]) -> Refused:

@@ -7,6 +7,7 @@ from bot.render.blockkit import Block, Message, context, header, section, sectio
 from bot.render.common import DRILL, STATUS, mentions, title
 from bot.render.mrkdwn import DAY, brief, moment, person, render
 from escalation.incident.model import Incident, PageState
+from escalation.incident.ordering import in_listed_order
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.timeline import MARKS
 from escalation.storage.store import MAX_LISTED
@@ -21,11 +22,11 @@ _NO_TICKETS = "✅ No open tickets."
 _NO_INCIDENTS = "✅ No open incidents. `/incident declare` opens one."
 
 
-def listing(incidents: Sequence[Incident]) -> Message:
-    """Build the list of incidents, as many as a message holds."""
+def listing(incidents: Sequence[Incident], none: str = _NO_INCIDENTS) -> Message:
+    """Build the list of incidents, as many as a message holds; `none` is the text of an empty one."""
     if not incidents:
-        return Message(text=_NO_INCIDENTS, blocks=[section(_NO_INCIDENTS, "list")])
-    blocks = [section(_incident_row(i), f"list-{i.id}") for i in incidents[:_MAX_LISTED]]
+        return Message(text=none, blocks=[section(none, "list")])
+    blocks = [section(_incident_row(i), f"list-{i.id}") for i in in_listed_order(incidents)[:_MAX_LISTED]]
     text = f"{_count(len(incidents))} incident{'s' if len(incidents) > 1 else ''}"
     return Message(text=text, blocks=[*blocks, *_more(len(incidents), _MAX_LISTED)])
 

@@ -1,5 +1,6 @@
 """Every form of /incident, typed by people of a local workspace."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -246,6 +247,24 @@ def test_list_and_show(office: Office) -> None:
     assert card["ephemeral"]
     dana.press(card, "acknowledge", dana.channel("general"))
     assert eventually(lambda: office.incident().acknowledgement).by == user("dana")
+
+
+def test_list_begins_with_the_worst_and_takes_a_word(office: Office) -> None:
+    """Open ones by severity; `all`, `closed` and `mine` choose; any other word is refused."""
+    closed = resolved(office)
+    minor, major = office.declare(title="Minor", severity="P2"), office.declare(title="Major", severity="P0")
+    dana, erik = office.person("dana"), office.person("erik")
+    for typed, said, shown in (
+        ("list", "2 incidents", [major.id, minor.id]),
+        ("list all", "3 incidents", [major.id, minor.id, closed.id]),
+        ("list closed", "1 incident", [closed.id]),
+    ):
+        dana.command(typed)
+        assert re.findall(r"INC-\d+-\d+ ·", dana.told(said)) == [f"{incident_id} ·" for incident_id in shown]
+    erik.command("list mine")
+    erik.told("You are involved in no open incident")
+    dana.command("list everything")
+    dana.told("There is no `/incident list everything`. Say")
 
 
 def test_oncall_names_who_the_backup_and_the_handover(office: Office) -> None:

@@ -47,7 +47,7 @@ HELPED = """\
 *`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open.
 *Declare and look*
 `/incident declare [P0] [title]` opens the form
-`/incident list` · `show [ID]` · `tickets [team]` · `contacts` · `slo [7d]`
+`/incident list [all, closed or mine]` · `show [ID]` · `tickets [team]` · `contacts` · `slo [7d]`
 `/incident oncall` · `oncall take`, `swap`, `override`, `away` or `cancel`
 *Work on it*
 `/incident ack [ID]` you are on it

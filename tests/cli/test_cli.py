@@ -90,6 +90,13 @@ def test_list_shows_open_incidents(store: Store) -> None:
     assert "Dana Ruiz\tPayments | fail" in everything
 
 
+def test_list_begins_with_the_worst(store: Store) -> None:
+    """As `/incident list` does."""
+    for severity in ("P3", "P0", "P1"):
+        keep(store, declared(severity))
+    assert [row["severity"] for row in json.loads(tocsin("list", "--json").output)] == ["P0", "P1", "P3"]
+
+
 def test_list_says_when_there_is_nothing(store: Store) -> None:
     """An empty list is a sentence; for scripts it is an empty list."""
     assert tocsin("list").output == "No open incidents.\n"

@@ -11,6 +11,7 @@ from escalation.config.company import Company, Directory
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import NotFound
 from escalation.incident.model import Incident
+from escalation.incident.ordering import in_listed_order
 from escalation.oncall import schedule
 from escalation.oncall.roster import assumed_directory, roster
 from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState
@@ -46,9 +47,9 @@ def open_store(settings: Settings) -> Store:
 @click.option("--all", "include_closed", is_flag=True, help="Include closed ones: the latest 50.")
 @as_json
 def list_(include_closed: bool, as_json: bool) -> None:
-    """List open incidents, the newest first."""
+    """List open incidents by severity, then by time; after them the closed ones, the newest first."""
     store = open_store(load(NEEDS))
-    incidents = store.recent(50) if include_closed else store.open_incidents()
+    incidents = in_listed_order(store.recent(50) if include_closed else store.open_incidents())
     names = store.directory().names
     if as_json:
         print_json([output.summary(i) for i in incidents])
