@@ -89,6 +89,15 @@ def local_instant(text: str, zone: str, now: datetime) -> datetime:
     return _instant_of(day, at, ZoneInfo(zone), now)
 
 
+def clock_after(text: str, zone: str, start: datetime) -> datetime | None:
+    """Return the first instant after `start` at a bare time of day like `06:00`; None for any other text."""
+    match = _CLOCK.fullmatch(text.strip())
+    if not match or match[1]:
+        return None
+    found = (local_instant(f"{day} {text.strip()}", zone, start) for day in ("today", "tomorrow"))
+    return next((instant for instant in found if instant > start), None)
+
+
 def _with_offset(text: str) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)

@@ -17,7 +17,7 @@ from escalation.errors import Refused
 from escalation.oncall import overrides
 from escalation.oncall.overrides import NoticeKind, add_notice, next_shift_of
 from escalation.oncall.schedule import OncallState, upcoming_shifts
-from escalation.times import local_instant
+from escalation.times import clock_after, local_instant
 from escalation.values import PersonId
 
 USAGE = (
@@ -114,7 +114,7 @@ def _swap(args: _Arguments) -> OncallState:
 def _away(args: _Arguments) -> OncallState:
     command, zone = args.command, args.command.company.timezone
     person, days = _person(args.rest, command)
-    if not _FROM_TO.fullmatch(days) and days:
+    if not _FROM_TO.fullmatch(days) and days and ":" not in days:
         days = f"{days} to {days.removeprefix('from ')}"  # one day
     starts, ends = _period(days, args, zone, USAGE[4], whole_days=True)
     return overrides.add_absence(
@@ -189,13 +189,18 @@ def _person_key(member: PersonId, command: OncallCommand, subject: str) -> str:
 def _period(
     text: str, args: _Arguments, zone: str, usage: str, *, whole_days: bool = False
 ) -> tuple[datetime, datetime]:
-    """Parse `from … to …`. With `whole_days`, an end without a time of day is the end of that day."""
+    """Parse `from … to …`. A bare time as the end is the next one after the start.
+
+    With `whole_days`, an end without a time of day is the end of that day.
+    """
     match = _FROM_TO.fullmatch(text.strip())
     if not match:
         raise Refused(f"Say from when until when: {usage}")
     starts = _instant(match[1], zone, args.now)
+    if clock := clock_after(match[2], zone, starts):  # "22:00 to 06:00"
+        return starts, clock
     ends = _instant(match[2], zone, args.now)
-    if ends < starts:  # "tomorrow 18:00 to 22:00", "friday to monday": relative to the start
+    if ends < starts:  # "friday to monday": relative to the start
         ends = _instant(match[2], zone, starts)
     if whole_days and ":" not in match[2]:
         ends = _day_later(ends, zone)

@@ -51,6 +51,12 @@ def spans(state: OncallState) -> list[str]:
         ("override <@UOMAR|omar> from 2026-11-25 18:00 to 2026-11-26 09:00", "omar 11-25 18:00 > 11-26 09:00"),
         ("override primary @omar from today 18:00 until tomorrow", "omar 11-24 18:00 > 11-25 00:00"),
         ("override omar tomorrow 18:00 to 22:00 because dentist", "omar 11-25 18:00 > 11-25 22:00"),
+        ("override mei from 22:00 to 06:00", "mei 11-24 22:00 > 11-25 06:00"),
+        ("override mei from now to 06:00", "mei 11-24 12:00 > 11-25 06:00"),
+        ("override mei from now to 18:00", "mei 11-24 12:00 > 11-24 18:00"),
+        ("override mei from 2026-11-30 22:00 to 06:00", "mei 11-30 22:00 > 12-01 06:00"),
+        ("override mei friday 09:00 to 09:00", "mei 11-27 09:00 > 11-28 09:00"),
+        ("away 22:00 to 06:00", "dana 11-24 22:00 > 11-25 06:00"),
         ("override mei from now to friday 09:00", "mei 11-24 12:00 > 11-27 09:00"),
         ("OVERRIDE mei from friday to monday 09:00", "mei 11-27 00:00 > 11-30 09:00"),
         ("away 2026-12-24 to 2027-01-02", "dana 12-24 00:00 > 01-03 00:00"),
@@ -126,6 +132,7 @@ def test_taking_it_back() -> None:
         ("cancel", "Say which"),
         ("cancel 7", "no override or absence number 7"),
         ("away", "Say from when until when"),
+        ("away 13:00", "Say from when until when"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_words(typed: str, words: str) -> None:
@@ -181,6 +188,19 @@ def office(workspace: RunningWorkspace) -> Iterator[Office]:
 def holding(office: Office) -> tuple[str, ...]:
     behind = office.world
     return on_call_at("primary", behind.company, behind.store.oncall_state(), behind.clock.now)
+
+
+@pytest.mark.parametrize("typed", ["override @erik from 22:00 to 06:00", "away from 22:00 to 06:00"])
+def test_bare_times_are_repeated_with_their_dates(office: Office, typed: str) -> None:
+    """The end is the next morning, and the answer says so."""
+    dana = office.person("dana")
+    dana.command(f"oncall {typed}")
+    said = dana.told("until")
+    state = office.world.store.oncall_state()
+    (piece,) = (*state.overrides, *state.away)
+    assert piece.ends - piece.starts == timedelta(hours=8)
+    for at in (piece.starts, piece.ends):
+        assert f"<!date^{int(at.timestamp())}^{{date" in said
 
 
 def test_an_override_by_command(office: Office) -> None:
