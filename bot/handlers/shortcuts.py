@@ -7,9 +7,10 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, requester_of
 from bot.handlers.reply import Reply, explain_errors, open_modal
-from bot.moves.declare import Draft, declare_modal
-from bot.parsing.command import unescape
+from bot.moves.declare import TITLE_LIMIT, Draft, declare_modal
+from bot.parsing.message import first_line, readable_text
 from bot.render.form_state import FormState
+from bot.render.mrkdwn import cut
 from bot.slack.client import UNREACHABLE
 
 DECLARE = "declare_incident"
@@ -26,21 +27,21 @@ class Shortcuts:
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Open an empty declaration form."""
         await ack()
-        await self._open(body, FormState())
+        await self._open(body, FormState(), Draft())
 
     async def on_message(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        """Open a declaration form with the message as its description and a link to it."""
+        """Open a declaration form: the message as its description, its first line as the title, a link to it."""
         await ack()
         link = await self._permalink(body["channel"]["id"], body["message_ts"])
         state = FormState(response_url=body.get("response_url") or "", link=link)
-        text = unescape(body["message"].get("text") or "", self._access.directory.names)
-        await self._open(body, state, text)
+        text = readable_text(body["message"], self._access.directory.names)
+        await self._open(body, state, Draft(cut(first_line(text), TITLE_LIMIT), description=text))
 
-    async def _open(self, body: dict[str, Any], state: FormState, description: str = "") -> None:
+    async def _open(self, body: dict[str, Any], state: FormState, draft: Draft) -> None:
         reply = Reply.to(self._access.client, body)
         async with explain_errors(reply):
             await self._access.admit("declare", requester_of(body))
-            view = declare_modal(self._access.deps, state, Draft(description=description))
+            view = declare_modal(self._access.deps, state, draft)
             await open_modal(self._access.client, body, view, reply)
 
     async def _permalink(self, channel: str, ts: str) -> str:

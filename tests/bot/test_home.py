@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from slack_sdk import WebClient
 
 from escalation.incident.events import Acknowledge
 from sandbox.server import RunningWorkspace
@@ -86,6 +87,19 @@ def test_a_message_becomes_the_description(office: Office) -> None:
     assert facts.description.startswith("users <see> 500s & @")
     assert facts.source_link.startswith("http")
     office.person("dana").told("Declared")
+
+
+def test_a_message_of_attachments_fills_title_and_description(office: Office) -> None:
+    """Everything readable is in the description; the first line, cut to the limit, is the title."""
+    slack = WebClient(office.workspace.bot_token, base_url=office.workspace.api_url)
+    dana = office.person("dana")
+    attachments = [{"title": "[FIRING] 5xx " + "x" * 300, "text": "checkout 12%", "fallback": "no"}]
+    ts = slack.chat_postMessage(channel=dana.channel("general"), text="", attachments=attachments)["ts"]
+    dana.shortcut("declare_from_message", channel=dana.channel("general"), message_ts=ts)
+    fields = {b["block_id"]: b.get("element") for b in dana.modal("Declare an incident")["blocks"]}
+    title = fields["title"]["initial_value"]
+    assert (title[:13], title[-1], len(title)) == ("[FIRING] 5xx ", "…", 200)
+    assert fields["description"]["initial_value"].endswith("x\ncheckout 12%")
 
 
 def test_a_message_without_a_link_is_declared_all_the_same(office: Office) -> None:
