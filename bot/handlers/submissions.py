@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 import structlog
+from redis import Redis
 from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
@@ -27,6 +28,7 @@ from escalation.oncall.roster import Roster
 ANSWER_TIMEOUT = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
 TRY_AGAIN = "Your words are still here: try again in a moment, it is never done twice."
 TOO_SLOW = "It takes too long, and may have been recorded or not."
+CHOICES_TTL = 3600  # seconds; a form's choices, which any bot may handle, are compared while it is filled in
 T = TypeVar("T")
 log = structlog.get_logger("bot")
 
@@ -105,18 +107,32 @@ class Submissions:
     async def on_severity(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Show the definition of the chosen severity; everything that was typed stays."""
         await ack()
-        view, option = body["view"], body["actions"][0].get("selected_option")
+        view, action = body["view"], body["actions"][0]
+        option, at = action.get("selected_option"), float(action.get("action_ts") or 0)
         async with explain_errors(self._reply(body, FormState.decode(view["private_metadata"]))):
             await self._access.admit("declare", requester_of(body))
-            await self._show_definition(view, option)
+            await self._show_definition(view, option["value"] if option else "", at)
 
-    async def _show_definition(self, view: View, option: Block | None) -> None:
-        block = await self._definition(Severity(option["value"]) if option else None)
+    async def _show_definition(self, view: View, choice: str, at: float) -> None:
+        """Show the latest choice, until it still is the latest after it was shown: choices may be handled at once.
+
+        Without the view's `hash`: Slack would refuse the later choice whenever the earlier one's update was quicker.
+        """
+        shown = None
+        while (latest := await self._latest_choice(view["id"], choice, at)) != shown:
+            updated = with_definition(view, await self._definition(Severity(latest) if latest else None))
+            try:
+                await self._access.client.views_update(view_id=view["id"], view=updated)
+            except UNREACHABLE as error:  # the modal was closed: nothing is lost
+                log.info("definition not shown", error=slack_error(error))
+                return
+            shown = latest
+
+    async def _latest_choice(self, view_id: str, choice: str, at: float) -> str:
         try:
-            updated = with_definition(view, block)
-            await self._access.client.views_update(view_id=view["id"], hash=view["hash"], view=updated)
-        except UNREACHABLE as error:  # the modal was closed, or another choice was quicker: nothing is lost
-            log.info("definition not shown", error=slack_error(error))
+            return await self._access.run(latest_choice, self._access.deps.redis, view_id, choice, at)
+        except StoreUnavailable:
+            return choice
 
     async def _definition(self, severity: Severity | None) -> Block:
         known = self._access.deps.policy.severities
@@ -127,3 +143,14 @@ class Submissions:
         except StoreUnavailable:
             roster = Roster()
         return definition(known[severity], roster)
+
+
+def latest_choice(redis: Redis, view_id: str, choice: str, at: float) -> str:
+    """Record a choice in a form, made at `at` (epoch seconds), and return the latest one there."""
+    key = f"tocsin:choices:{view_id}"
+    with redis.pipeline() as pipe:
+        pipe.zadd(key, {choice: at}, gt=True)
+        pipe.expire(key, CHOICES_TTL)
+        pipe.zrevrange(key, 0, 0)
+        (latest,) = pipe.execute()[-1]
+    return str(latest.decode())

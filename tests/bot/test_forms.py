@@ -1,6 +1,7 @@
 """The forms: what they show, what they become, and what they say at the field when something is wrong."""
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import fakeredis
 import pytest
 
+from bot.handlers.submissions import latest_choice
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
 from bot.render.form_state import FormState
@@ -107,6 +109,26 @@ def test_every_severity_is_explained_before_one_is_chosen(office: Office) -> Non
 def _definition_of(view: Json, name: str) -> Json | None:
     shown = block(view, "definitions")
     return shown if len(shown["elements"]) == 2 and name in str(shown) else None
+
+
+def test_of_two_choices_the_later_is_explained(office: Office) -> None:
+    """However close together they come, and although the first update is slow."""
+    dana, view = office.person("dana"), declaring(office)
+    control(office.workspace, "faults", method="views.update", kind="slow", seconds=0.5, times=1)
+    dana.pick(view, "severity", "P0")
+    dana.pick(view, "severity", "P3")
+    eventually(lambda: len(calls(office.workspace, "views.update")) >= 2 and _definition_of(dana.modal(), "Low"))
+    time.sleep(0.7)  # the slow one has come too
+    assert _definition_of(dana.modal(), "Low")
+
+
+def test_the_latest_choice_counts_in_whatever_order_they_are_handled() -> None:
+    """By the time of the click; a choice made again is the latest again."""
+    redis = fakeredis.FakeRedis()
+    chosen = [("P3", 2.0), ("P0", 1.0), ("P3", 2.0), ("P0", 3.0), ("", 4.0)]
+    assert [latest_choice(redis, "V1", *each) for each in chosen] == ["P3", "P3", "P3", "P0", ""]
+    assert latest_choice(redis, "V2", "P1", 1.0) == "P1"
+    assert redis.ttl("tocsin:choices:V1") > 0
 
 
 def test_words_stay_when_a_severity_is_chosen(office: Office) -> None:
