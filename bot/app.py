@@ -24,6 +24,7 @@ from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
 from bot.moves import catalog, declare
 from bot.render.button_value import MORE
+from bot.slack.client import SlackWebClient
 from escalation.incident.events import Move
 
 COMMAND = "/incident"
@@ -64,7 +65,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
 
 def _without_token(client: AsyncWebClient) -> AsyncWebClient:
     """Copy the client without its token: with one, Bolt calls auth.test before it acknowledges the first request."""
-    return AsyncWebClient(base_url=client.base_url, session=client.session, timeout=client.timeout, retry_handlers=[])
+    return SlackWebClient(base_url=client.base_url, session=client.session, timeout=client.timeout, retry_handlers=[])
 
 
 def _authorize_with(bot_token: str) -> Callable[..., Awaitable[AuthorizeResult]]:

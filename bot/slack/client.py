@@ -1,5 +1,7 @@
 """Clients for Slack's Web API, which share one session in the bot's process."""
 
+from typing import Any
+
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
@@ -11,6 +13,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 CALL_TIMEOUT = 10.0  # seconds; what people wait for has limits of its own
 UNREACHABLE = (SlackApiError, aiohttp.ClientError, TimeoutError)  # every error of a call
+
+UNREADABLE = "unreadable_response"  # JSON but no object, or no JSON: a gateway spoke in Slack's place
+
+
+class SlackWebClient(AsyncWebClient):
+    """Slack's client, for which a response that is no JSON object is a refusal like any other: SlackApiError."""
+
+    async def _request(self, *, http_verb: str, api_url: str, req_args: Any) -> dict[str, Any]:
+        """Send a request. The SDK reads any body as an object, and would raise AttributeError over a list."""
+        try:
+            response = await super()._request(http_verb=http_verb, api_url=api_url, req_args=req_args)
+        except (SlackApiError, ValueError):  # before the body was judged: it could not be decoded
+            return {"data": {"ok": False, "error": UNREADABLE}, "headers": {}, "status_code": 200}
+        readable = isinstance(response["data"], dict) and "ok" in response["data"]
+        return {**response, **({} if readable else {"data": {"ok": False, "error": UNREADABLE}})}
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -35,7 +52,7 @@ def background_client(token: str, base_url: str, session: aiohttp.ClientSession)
 def _client(
     token: str, base_url: str, session: aiohttp.ClientSession, handlers: list[AsyncRetryHandler]
 ) -> AsyncWebClient:
-    return AsyncWebClient(
+    return SlackWebClient(
         token=token, base_url=base_url, session=session, timeout=int(CALL_TIMEOUT), retry_handlers=handlers
     )
 

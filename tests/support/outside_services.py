@@ -161,7 +161,7 @@ class PagingService:
 @contextmanager
 def mail_server(*, starttls: bool = False, login: str = "") -> Iterator[MailServer]:
     """A mail server for as long as the block lasts."""
-    with MailServer(starttls=starttls, login=login) as server, _serving(server):
+    with MailServer(starttls=starttls, login=login) as server, serving(server):
         yield server
 
 
@@ -169,13 +169,14 @@ def mail_server(*, starttls: bool = False, login: str = "") -> Iterator[MailServ
 def paging_service() -> Iterator[PagingService]:
     """A paging service for as long as the block lasts."""
     service = PagingService()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(service)) as server, _serving(server):
+    with ThreadingHTTPServer(("127.0.0.1", 0), _handler(service)) as server, serving(server):
         service.url = f"http://127.0.0.1:{server.server_port}"
         yield service
 
 
 @contextmanager
-def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """Serve in a thread for as long as the block lasts."""
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield

@@ -3,6 +3,7 @@
 import http.client
 import logging
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from workers.channels.tls import ssl_context
 
 TIMEOUT = 10  # seconds
 PAGE = 200  # items of one page of a list, as Slack advises
+UNREADABLE = "unreadable_response"  # JSON but no object, or no JSON: a gateway spoke in Slack's place
+_ERROR_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 CLOCK_SLACK = timedelta(minutes=2)  # how far Slack's clock and ours may be apart
 
 
@@ -57,13 +60,17 @@ class SlackApi:
         channel = str(arguments.get("channel", ""))
         try:
             data = self._client.api_call(method, **encoded).data
+            if not isinstance(data, dict):
+                raise Failed(UNREADABLE, Kind.PASSING, channel=channel)
+            return data
         except SlackApiError as refused:
             raise _failed(refused, channel) from None
         except TimeoutError:
             raise Failed("timeout", channel=channel) from None
         except (OSError, http.client.HTTPException) as error:
             raise Failed("connection_failed", channel=channel) from error
-        return data if isinstance(data, dict) else {}
+        except (AttributeError, ValueError):  # the SDK's own, over a body that is a list, a string or no text
+            raise Failed(UNREADABLE, Kind.PASSING, channel=channel) from None
 
 
 def _failed(refused: SlackApiError, channel: str) -> Failed:
@@ -72,7 +79,11 @@ def _failed(refused: SlackApiError, channel: str) -> Failed:
         return Failed("ratelimited", wait=_seconds(refused.response.headers), channel=channel)
     if status >= 500:
         return Failed(f"http_{status}", Kind.PASSING, channel=channel)
-    return Failed(str(refused.response.get("error", "unknown_error")), channel=channel)
+    data = refused.response.data
+    error = str(data.get("error", "unknown_error")) if isinstance(data, dict) else ""
+    if not _ERROR_CODE.fullmatch(error):  # the SDK puts a sentence there for a body that is no JSON
+        return Failed(UNREADABLE, Kind.PASSING, channel=channel)
+    return Failed(error, channel=channel)
 
 
 def _seconds(headers: Any) -> float:
