@@ -1,5 +1,6 @@
 """The Bolt app: registration of listeners."""
 
+import logging
 import re
 import traceback
 from collections.abc import Awaitable, Callable
@@ -9,6 +10,7 @@ import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -34,6 +36,7 @@ log = structlog.get_logger("bot")
 
 def build(access: Access, signing_secret: str = "") -> AsyncApp:
     """Build the Bolt app. `signing_secret` verifies requests over HTTP; Socket Mode needs none."""
+    logging.getLogger("slack_bolt.AsyncApp").addFilter(_worth_logging)
     app = AsyncApp(
         client=_without_token(access.client),
         authorize=_authorize_with(access.deps.bot_token),
@@ -61,6 +64,11 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.event("app_home_opened")(Home(access, oncall).on_opened)
     app.error(on_error)
     return app
+
+
+def _worth_logging(record: logging.LogRecord) -> bool:
+    """False for Bolt's warning that SLACK_BOT_TOKEN, found in the environment too, is unused: we mean it so."""
+    return record.getMessage() != warning_client_prioritized_and_token_skipped()
 
 
 def _without_token(client: AsyncWebClient) -> AsyncWebClient:

@@ -1,5 +1,6 @@
 """The bot while Slack or Redis is away, and with tokens that Slack does not take."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -96,6 +97,18 @@ def test_it_waits_for_a_redis_that_is_away_at_the_start(workspace: RunningWorksp
         server.connected = True
         bot.person("dana").command("list")
         bot.person("dana").told("No open incidents")
+
+
+@pytest.mark.parametrize("http", [False, True])
+def test_a_start_logs_no_warning(
+    workspace: RunningWorkspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, http: bool
+) -> None:
+    """Bolt finds the token in the environment too, and would say each time that it is unused."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.bot_token)
+    monkeypatch.setenv("SLACK_APP_TOKEN", workspace.app_token)
+    with running_bot(workspace, world().service, http=http):
+        pass
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize(
