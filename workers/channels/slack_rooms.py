@@ -14,6 +14,8 @@ from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import CLOCK_SLACK, SlackApi
 
 INVITED_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.invite allows more on request only
+ALREADY_IN = ("already_in_channel", "cant_invite_self")
+UNINVITABLE = ("cant_invite", "no_permission", "app_cannot_join_channel")  # beside the errors of Kind.PERSON
 PURPOSE_LIMIT = 250
 NAMES_TRIED = 9
 CHANNELS_AT_ONCE = 999  # the method allows 20 calls a minute, so pages are as large as they may be
@@ -116,17 +118,44 @@ class SlackRooms:
             log.warning("room purpose not set", channel=channel, error=failed.error)
 
     def invite(self, channel: str, people: Iterable[PersonId]) -> None:
-        """Invite people; those who cannot be invited are skipped."""
-        remaining = list(people)
-        for start in range(0, len(remaining), INVITED_AT_ONCE):
-            batch = ",".join(remaining[start : start + INVITED_AT_ONCE])
-            self._ignoring(
-                ("already_in_channel", "cant_invite_self"),
-                "conversations.invite",
-                channel=channel,
-                users=batch,
-                force=True,
-            )
+        """Invite those who are not in yet. A refusal counts for its person; it is raised if nobody could be invited."""
+        members = self._members(channel)
+        newcomers = [person for person in dict.fromkeys(people) if person not in members]
+        refusals: dict[PersonId, Failed] = {}
+        for start in range(0, len(newcomers), INVITED_AT_ONCE):
+            refusals |= self._invite_batch(channel, newcomers[start : start + INVITED_AT_ONCE])
+        for person, refused in refusals.items():
+            log.warning("invitation refused", channel=channel, person=person, error=refused.error)
+        if refusals and len(refusals) == len(newcomers):
+            raise next(iter(refusals.values()))
+
+    def _members(self, channel: str) -> set[PersonId]:
+        """The members of a channel; none if Slack will not say: then everybody is invited."""
+        try:
+            return {str(member) for member in self._slack.pages("conversations.members", "members", channel=channel)}
+        except Failed as failed:
+            if failed.kind in (Kind.PASSING, Kind.TOKEN):
+                raise
+            return set()
+
+    def _invite_batch(self, channel: str, people: list[PersonId]) -> dict[PersonId, Failed]:
+        """Invite people at once, or each alone where Slack names one refusal for all; return refusals by person."""
+        try:
+            response = self._slack.call("conversations.invite", channel=channel, users=",".join(people), force=True)
+        except Failed as failed:
+            if failed.error in ALREADY_IN:  # of one of them, or of a person invited by somebody else just now
+                return self._invite_each(channel, people) if len(people) > 1 else {}
+            if failed.kind is not Kind.PERSON and failed.error not in UNINVITABLE:
+                raise
+            return self._invite_each(channel, people) if len(people) > 1 else {people[0]: failed}
+        errors = {str(e.get("user", "")): str(e.get("error", "")) for e in response.get("errors") or ()}
+        return {p: Failed(errors[p], Kind.PERSON) for p in people if p in errors and errors[p] not in ALREADY_IN}
+
+    def _invite_each(self, channel: str, people: list[PersonId]) -> dict[PersonId, Failed]:
+        refusals: dict[PersonId, Failed] = {}
+        for person in people:
+            refusals |= self._invite_batch(channel, [person])
+        return refusals
 
     def set_topic(self, channel: str, text: str) -> None:
         """Set a channel's topic."""
