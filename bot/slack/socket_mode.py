@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
@@ -12,6 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.ack_first import AckFirst
 from bot.slack.client import UNREACHABLE, slack_error
@@ -21,6 +25,11 @@ SILENCE = 12.0  # seconds without a pong before the client is replaced
 CHECK_EVERY = 1.0  # seconds
 CONNECT_TIMEOUT = 5.0  # seconds; the URL that Slack hands out is good for one attempt
 RETRY = 2.0  # seconds between attempts while Slack is away
+LONGEST_RETRY = 120.0  # seconds between attempts while Slack accepts connections and refuses them at once
+SETTLED = 60.0  # seconds after which a connection counts as good, and the next refusal as the first
+# A disconnect for any other reason is a routine change of servers, and the client reconnects at once.
+# https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect
+REFUSALS = frozenset({"too_many_websockets", "link_disabled"})
 TOKEN_ERRORS = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
 )
@@ -40,11 +49,46 @@ def wrong_token(error: Exception, name: str) -> WrongToken | None:
     return WrongToken(f"Slack does not accept {name} ({slack_says}).") if slack_says in TOKEN_ERRORS else None
 
 
+class _Client(SocketModeClient):
+    """Slack's client, except that a refusal does not make it reconnect at once: it would do so without end.
+
+    `answered` is set once Slack greeted the connection or refused it; `refusal` is the reason, empty if there is none.
+    """
+
+    def __init__(self, app_token: str, web_client: AsyncWebClient) -> None:
+        super().__init__(app_token, logger=silent_logger, web_client=web_client, ping_interval=PING)
+        self.answered, self.refused = asyncio.Event(), asyncio.Event()
+        self.refusal = ""
+
+    async def enqueue_message(self, message: str) -> None:
+        """Queue a message, unless it is a refusal: read here, before the close that follows it."""
+        content = _content(message)
+        if content.get("type") == "disconnect" and content.get("reason") in REFUSALS:
+            self.refusal = str(content["reason"])
+            self.default_auto_reconnect_enabled = self.auto_reconnect_enabled = False
+            self.refused.set()
+            self.answered.set()
+            return
+        if content.get("type") == "hello":
+            self.answered.set()
+        await super().enqueue_message(message)
+
+
+def _content(message: str) -> dict[str, Any]:
+    try:
+        content = json.loads(message)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
 class _Handler(AsyncSocketModeHandler):
     """Socket Mode handler that acks commands and clicks before Bolt sees them; Bolt answers forms and events."""
 
     def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst) -> None:
-        super().__init__(app, app_token, logger=silent_logger, ping_interval=PING)
+        self.app, self.app_token = app, app_token  # Bolt's own constructor, but for the client
+        self.client: _Client = _Client(app_token, app.client)
+        self.client.socket_mode_request_listeners.append(self.handle)  # type: ignore[arg-type]  # as Bolt does
         self._ack_first = ack_first
 
     async def handle(self, client: SocketModeClient, req: SocketModeRequest) -> None:  # type: ignore[override]  # as Bolt's own
@@ -59,14 +103,26 @@ class _Handler(AsyncSocketModeHandler):
 
 
 class SocketConnection:
-    """One Socket Mode connection, kept alive while `keep_connected` runs. `silence` is in seconds."""
+    """One Socket Mode connection, kept alive while `keep_connected` runs.
 
-    def __init__(self, app: AsyncApp, app_token: str, ack_first: AckFirst, silence: float = SILENCE) -> None:
+    `silence` is in seconds; `sleep` waits so many seconds between attempts.
+    """
+
+    def __init__(
+        self,
+        app: AsyncApp,
+        app_token: str,
+        ack_first: AckFirst,
+        silence: float = SILENCE,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self._app = app
         self._ack_first = ack_first
         self.silence = silence
+        self._sleep = sleep
         self._app_token = app_token
-        self._handler: AsyncSocketModeHandler | None = None
+        self._handler: _Handler | None = None
+        self._refusals = 0  # in a row
         self.connected = False
 
     async def keep_connected(self) -> None:
@@ -74,40 +130,59 @@ class SocketConnection:
         try:
             while True:
                 await self._connect()
-                await self._watch()
-                log.warning("slack connection silent, reconnecting")
+                since = time.monotonic()
+                refusal = await self._watch()
                 await self._disconnect()
+                if refusal:
+                    self._refusals = 0 if time.monotonic() - since > SETTLED else self._refusals
+                    await self._wait_after_refusal(refusal)
+                else:
+                    log.warning("slack connection silent, reconnecting")
         finally:
             await self._disconnect()
 
     async def _connect(self) -> None:
-        """Connect, retrying while Slack is away. Raises WrongToken."""
+        """Connect, retrying while Slack is away or refuses. Raises WrongToken."""
         while self._handler is None:
             handler = _Handler(self._app, self._app_token, self._ack_first)
             try:
                 handler.client.wss_uri = await handler.client.issue_new_wss_url()
                 await asyncio.wait_for(_connected(handler), CONNECT_TIMEOUT)
-                self._handler = handler
+                if not handler.client.refusal:
+                    self._handler = handler
             except UNREACHABLE as error:
                 await self._back_off(error)
             finally:
                 if self._handler is None:
                     await _close(handler)
+            if handler.client.refusal:
+                await self._wait_after_refusal(handler.client.refusal)
         self.connected = True
 
     async def _back_off(self, error: Exception) -> None:
         if fatal := wrong_token(error, "SLACK_APP_TOKEN"):
             raise fatal
         log.warning("slack connection failed, retrying", error=slack_error(error))
-        await asyncio.sleep(RETRY)
+        await self._sleep(RETRY)
 
-    async def _watch(self) -> None:
-        """Watch the connection; return when it was silent for too long."""
-        last = time.monotonic()
+    async def _wait_after_refusal(self, reason: str) -> None:
+        """Wait, twice as long each time: only people can close other connections, or switch Socket Mode on again."""
+        self._refusals += 1
+        seconds = min(LONGEST_RETRY, RETRY * float(1 << min(self._refusals - 1, 10)))
+        log.error("slack refuses the connection, retrying", reason=reason, seconds=seconds)
+        await self._sleep(seconds)
+
+    async def _watch(self) -> str:
+        """Watch the connection; return when it was silent for too long, or refused: then with Slack's reason."""
+        assert self._handler is not None
+        client, last = self._handler.client, time.monotonic()
         while time.monotonic() - last < self.silence:
-            await asyncio.sleep(CHECK_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(client.refused.wait(), CHECK_EVERY)
+                return client.refusal
             self.connected = await self._alive()
             last = time.monotonic() if self.connected else last
+        return ""
 
     async def _alive(self) -> bool:
         """True if the connection is open and a recent ping was answered."""
@@ -123,8 +198,10 @@ class SocketConnection:
             await _close(handler)
 
 
-async def _connected(handler: AsyncSocketModeHandler) -> None:
+async def _connected(handler: _Handler) -> None:
+    """Connect, and wait until Slack has greeted or refused us: a bare connection says nothing yet."""
     await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+    await handler.client.answered.wait()
 
 
 async def _close(handler: AsyncSocketModeHandler) -> None:

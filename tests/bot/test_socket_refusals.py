@@ -1,0 +1,89 @@
+"""Socket Mode when Slack accepts a connection and refuses it at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from slack_bolt.async_app import AsyncApp
+from structlog.testing import capture_logs
+
+from bot.slack.ack_first import AckFirst
+from bot.slack.client import SlackWebClient
+from bot.slack.socket_mode import SocketConnection
+
+ATTEMPTS = 9
+WITHIN = 20.0  # seconds; a busy machine may take its time
+
+
+class Refusing:
+    """Socket Mode that accepts each connection, greets it if told so, refuses it with a reason, and closes it."""
+
+    def __init__(self, reason: str, greeting: bool) -> None:
+        self.connections = 0
+        self._reason, self._greeting = reason, greeting
+
+    async def open(self, request: web.Request) -> web.Response:
+        """Hand out the address of a WebSocket, as apps.connections.open does."""
+        return web.json_response({"ok": True, "url": f"ws://{request.host}/socket"})
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        """Accept and refuse."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.connections += 1
+        if self._greeting:
+            await socket.send_json({"type": "hello", "num_connections": 1})
+        await socket.send_json({"type": "disconnect", "reason": self._reason, "debug_info": {"host": "wss"}})
+        await socket.close()
+        return socket
+
+
+@asynccontextmanager
+async def serving(slack: Refusing) -> AsyncIterator[str]:
+    """The address of a Web API for as long as the block lasts."""
+    server = web.Application()
+    server.add_routes([web.post("/api/apps.connections.open", slack.open), web.get("/socket", slack.socket)])
+    runner = web.AppRunner(server, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/api/"
+    finally:
+        await runner.cleanup()
+
+
+class Enough(Exception):
+    """Enough attempts were seen."""
+
+
+@pytest.mark.parametrize("greeting", [False, True])
+@pytest.mark.parametrize("reason", ["too_many_websockets", "link_disabled"])
+def test_a_refused_connection_backs_off(reason: str, greeting: bool) -> None:
+    """One connection for each wait, waits that grow up to two minutes, a line with the reason, and never ready."""
+    slack = Refusing(reason, greeting)
+    waits: list[float] = []
+    connections: list[int] = []
+    ready: list[bool] = []
+
+    async def work() -> None:
+        async def pushed(seconds: float) -> None:
+            waits.append(seconds)
+            connections.append(slack.connections)
+            ready.append(connection.connected)
+            if len(waits) == ATTEMPTS:
+                raise Enough
+
+        async with serving(slack) as url:
+            app = AsyncApp(client=SlackWebClient(base_url=url), signing_secret="x", authorize=pushed)
+            connection = SocketConnection(app, "xapp-1", AckFirst(), sleep=pushed)
+            await asyncio.wait_for(connection.keep_connected(), WITHIN)
+
+    with capture_logs() as lines, pytest.raises(Enough):
+        asyncio.run(work())
+    assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0, 120.0, 120.0]
+    assert connections == list(range(1, ATTEMPTS + 1))
+    assert not any(ready)
+    assert [line["reason"] for line in lines if "refuses" in line["event"]] == [reason] * ATTEMPTS
