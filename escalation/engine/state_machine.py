@@ -128,7 +128,8 @@ def _make_move(change: Change, event: MoveEvent) -> None:
     elif after is not before.status:
         change.set(status=after, closed_at=change.now if after.closed else None)
     moves.HANDLERS[event.kind](change, event)
-    answer_page(change, event.by)
+    if before.open or change.incident.open:  # the record of a closed incident stays as it was
+        answer_page(change, event.by)
 
 
 def _make_implied_move(change: Change, update: events.PostUpdate) -> None:

@@ -20,7 +20,7 @@ from sandbox.server import running as running_workspace
 from tests.support.bot import Office, calls, control, open_office, running_bot, user, world
 from tests.support.waiting import eventually
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PEOPLE = ("dana", "omar", "mei", "lena", "bruno", "sofia", "sam", "erik", "carla", "victor", "paula")
 
 
