@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -18,15 +18,23 @@ from escalation.storage.store import Store
 _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
 
 
-def problems(redis: Redis, slack_connected: bool) -> list[str]:
-    """List the reasons why Tocsin is not ready; empty when it is."""
+class Readiness(NamedTuple):
+    """Whether Tocsin is able to work, and in words what stops it or is wrong, what stops it first."""
+
+    ready: bool
+    problems: list[str]
+
+
+def readiness(store: Store, slack_connected: bool) -> Readiness:
+    """Find out whether Tocsin is able to work: Slack connected, Redis reachable, each part alive, no fault that blocks."""
     reasons = [] if slack_connected else ["Slack is not connected"]
     try:
-        parts = alive(redis)
+        parts, faults = alive(store.redis), store.problems.current()
     except RedisError as error:
-        return [*reasons, f"Redis cannot be reached ({type(error).__name__})"]
-    missing = [part for part in PARTS if part not in parts]
-    return [*reasons, *(f"no worker runs the part {part}: start `tocsin worker`" for part in missing)]
+        return Readiness(False, [*reasons, f"Redis cannot be reached ({type(error).__name__})"])
+    reasons += [f"no worker runs the part {part}: start `tocsin worker`" for part in PARTS if part not in parts]
+    ready = not reasons and not any(fault.blocks for fault in faults)
+    return Readiness(ready, [*reasons, *(f"{fault.text}: {fault.remedy}" for fault in faults)])
 
 
 def exposition(store: Store, slack_connected: Callable[[], bool]) -> bytes:
@@ -47,7 +55,12 @@ class _Collector(Collector):
         """Collect all metrics; without Redis, only whether it and Slack are up."""
         yield GaugeMetricFamily("tocsin_slack_connected", "1 while Slack can reach us", float(self._slack_connected()))
         try:
-            found = [*_incidents(self._store), *_queues(self._store.redis), *_worker_metrics(self._store.redis)]
+            found = [
+                *_incidents(self._store),
+                *_problems(self._store),
+                *_queues(self._store.redis),
+                *_worker_metrics(self._store.redis),
+            ]
         except RedisError:
             found = []
         yield GaugeMetricFamily("tocsin_redis_up", "1 while Redis answers", float(bool(found)))
@@ -58,6 +71,16 @@ def _incidents(store: Store) -> Iterator[Metric]:
     family = GaugeMetricFamily("tocsin_open_incidents", "Open incidents, private ones included", labels=["severity"])
     for severity, count in store.open_counts().items():
         family.add_metric([severity.value], count)
+    yield family
+
+
+def _problems(store: Store) -> Iterator[Metric]:
+    """Lasting faults of ours by key, as `/readyz` and `tocsin doctor` describe them."""
+    family = GaugeMetricFamily(
+        "tocsin_problem", "1 for each lasting fault, see tocsin doctor", labels=["key", "blocks"]
+    )
+    for problem in store.problems.current():
+        family.add_metric([problem.key, str(problem.blocks).lower()], 1)
     yield family
 
 

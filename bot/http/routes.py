@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.bot import Bot
-from bot.http.health import exposition, problems
+from bot.http.health import Readiness, exposition, readiness
 from bot.http.limits import Limits
 
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
@@ -34,9 +34,9 @@ def web_app(bot: Bot) -> Starlette:
         return JSONResponse({"alive": True})
 
     async def readyz(request: Request) -> Response:
-        """Answer 200 when Tocsin is ready, else 503 with the reasons."""
-        reasons = await _unready(bot, ready_lock)
-        return JSONResponse({"ready": not reasons, "problems": reasons}, status_code=503 if reasons else 200)
+        """Answer 200 when Tocsin is able to work, else 503; both with all that is wrong."""
+        found = await _readiness(bot, ready_lock)
+        return JSONResponse(found._asdict(), status_code=200 if found.ready else 503)
 
     async def metrics(request: Request) -> Response:
         """Answer with the metrics for Prometheus."""
@@ -49,12 +49,12 @@ def web_app(bot: Bot) -> Starlette:
     return Starlette(routes=routes, middleware=[Middleware(Limits)])
 
 
-async def _unready(bot: Bot, lock: asyncio.Lock) -> list[str]:
+async def _readiness(bot: Bot, lock: asyncio.Lock) -> Readiness:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT), lock:
-            return await bot.access.run(problems, bot.deps.redis, bot.connected)
+            return await bot.access.run(readiness, bot.deps.store, bot.connected)
     except TimeoutError:
-        return ["Redis does not answer"]
+        return Readiness(False, ["Redis does not answer"])
 
 
 def _slack_over_http(bot: Bot) -> Route:

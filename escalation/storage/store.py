@@ -1,6 +1,6 @@
 """Store of incidents in Redis. A change, its due times and its jobs are one commit. All I/O of the domain is here.
 
-Keys (JSON or plain text) beside those of `indexes` and `heartbeats`: `tocsin:counter:{day}` the day's last number;
+Keys (JSON or plain text) beside those of `indexes`, `heartbeats` and `problems`: `tocsin:counter:{day}` the day's last number;
 `tocsin:key:{key}` the incident that a modal's submit declared; `tocsin:directory` the workspace's people; `tocsin:away`
 the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:upkeep` exists for a while
 after the recurring work was queued; `tocsin:ledger` times of checkpoints and sends, for the objectives.
@@ -25,6 +25,7 @@ from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, open_of
+from escalation.storage.problems import Problems
 
 DIRECTORY = "tocsin:directory"
 DUTY = "tocsin:duty"
@@ -55,6 +56,7 @@ class Store:
 
     def __init__(self, redis: Redis, outbox: Outbox, read: Callable[[Any], Incident] = migrations.read) -> None:
         self.redis = redis
+        self.problems = Problems(redis)
         self._outbox = outbox
         self._read = read
 

@@ -149,6 +149,19 @@ def test_without_redis_it_is_alive_but_not_ready() -> None:
         assert "tocsin_redis_up 0.0" in office.bot.web.get("/metrics").text
 
 
+@pytest.mark.parametrize(("blocks", "status"), [(True, 503), (False, 200)])
+def test_a_lasting_fault_is_told_with_its_remedy(office: Office, blocks: bool, status: int) -> None:
+    """Only one that stops the work takes the process out of service; metrics count both."""
+    beat(office, *PARTS)
+    problems = office.world.store.problems
+    problems.report("channel:teams.backend.channel", "#backend is archived", "unarchive it", blocks=blocks)
+    assert ready(office) == (status, {"ready": not blocks, "problems": ["#backend is archived: unarchive it"]})
+    labels = (("blocks", str(blocks).lower()), ("key", "channel:teams.backend.channel"))
+    assert samples(office)[("tocsin_problem", labels)] == 1
+    problems.clear("channel:teams.backend.channel")
+    assert ready(office) == (200, {"ready": True, "problems": []})
+
+
 def test_a_lost_slack_is_told() -> None:
     """While Slack refuses connections, /readyz says so; afterwards it is connected again."""
     with open_office() as office:

@@ -9,6 +9,7 @@ from redis import Redis
 
 from escalation import processes
 from escalation.storage.heartbeats import alive
+from escalation.storage.problems import Problems
 from tocsin.config.addresses import Address, is_sentinel, sentinel
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, failed, ok, warning
@@ -36,10 +37,19 @@ def redis_findings(settings: Settings, host_clock: datetime | None = None) -> It
         yield _skew(client, host_clock)
         yield from newer_incidents(client)
         yield from _workers(client)
+        yield from lasting_faults(client)
     except redis.RedisError as error:
         yield failed(
             "redis", f"{redis_name(settings)} does not answer: {error}", "check REDIS_URL, and that the server runs"
         )
+
+
+def lasting_faults(client: Redis) -> Iterator[Finding]:
+    """Report what the running Tocsin met and could not mend; what blocks its work is a failure."""
+    for problem in Problems(client).current():
+        since = datetime.fromtimestamp(problem.since, UTC)
+        what = f"{problem.text} (since {since:%Y-%m-%d %H:%M} UTC)"
+        yield (failed if problem.blocks else warning)("running", what, problem.remedy)
 
 
 def _version(client: Redis) -> str:

@@ -1,0 +1,76 @@
+"""Lasting faults of ours, in the hash `tocsin:problems`: key -> JSON. Readiness, doctor and metrics show them.
+
+A fault of ours is one that no retry mends and no person caused: configuration, scope, token, an archived channel, a
+vendor that refuses us. Whoever meets it reports it, and clears it with the first success. Readiness is open to anybody
+who reaches the port: a text names channels, keys and vendors, never what people wrote, their addresses or a secret.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+PROBLEMS = "tocsin:problems"
+FORGOTTEN_AFTER = 86_400.0  # seconds without another report: nobody meets it any more, so nobody could clear it
+
+
+class Problem(NamedTuple):
+    """What fails, what to do about it, since when and until when it was seen (epoch seconds).
+
+    `blocks` is True if Tocsin cannot do its work: readiness fails. Otherwise it is listed only.
+    """
+
+    key: str
+    text: str
+    remedy: str
+    since: float
+    seen: float
+    blocks: bool = False
+
+
+class Problems:
+    """Register of lasting faults, shared by all processes. Its methods raise RedisError."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def report(self, key: str, text: str, remedy: str, *, blocks: bool = False) -> bool:
+        """Write a fault down, or that it was met again. Return True if it is new.
+
+        `key` says what it is about, like `channel:teams.backend.channel`: one problem for each.
+        """
+        now = self._now()
+        known = self._read(key)
+        new = known is None or known.seen < now - FORGOTTEN_AFTER
+        since = now if known is None or new else known.since
+        problem = Problem(key, text, remedy, since, now, blocks)
+        self._redis.hset(PROBLEMS, key, json.dumps(problem._asdict()))
+        return new
+
+    def clear(self, key: str) -> bool:
+        """Remove a fault. Return True if it was there."""
+        return bool(self._redis.hdel(PROBLEMS, key))
+
+    def current(self) -> list[Problem]:
+        """Return the faults as they stand, those that block work first, then by age."""
+        now = self._now()
+        raw: dict[Any, Any] = self._redis.hgetall(PROBLEMS)
+        found = [_decode(value) for value in raw.values()]
+        if old := [problem.key for problem in found if problem.seen < now - FORGOTTEN_AFTER]:
+            self._redis.hdel(PROBLEMS, *old)
+        current = [problem for problem in found if problem.key not in old]
+        return sorted(current, key=lambda problem: (not problem.blocks, problem.since, problem.key))
+
+    def _read(self, key: str) -> Problem | None:
+        raw: Any = self._redis.hget(PROBLEMS, key)
+        return None if raw is None else _decode(raw)
+
+    def _now(self) -> float:
+        seconds, micros = self._redis.time()
+        return float(seconds) + float(micros) / 1e6
+
+
+def _decode(raw: Any) -> Problem:
+    """Decode a stored problem; fields that a newer Tocsin added are left out."""
+    stored = json.loads(raw)
+    return Problem(**{field: stored[field] for field in Problem._fields if field in stored})
