@@ -26,7 +26,7 @@ class Readiness(NamedTuple):
 
 
 def readiness(store: Store, slack_connected: bool) -> Readiness:
-    """Find out whether Tocsin is able to work: Slack connected, Redis reachable, each part alive, no fault that blocks."""
+    """Check what Tocsin needs to work: Slack connected, Redis reachable, each part alive, no fault that blocks."""
     reasons = [] if slack_connected else ["Slack is not connected"]
     try:
         parts, faults = alive(store.redis), store.problems.current()
