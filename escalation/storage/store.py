@@ -1,9 +1,9 @@
 """Store of incidents in Redis. A change, its due times and its jobs are one commit. All I/O of the domain is here.
 
 Keys (JSON or plain text) beside those of `indexes`, `heartbeats` and `problems`: `tocsin:counter:{day}` the day's last
-number; `tocsin:key:{key}` the incident that a modal's submit declared; `tocsin:directory` the workspace's people; `tocsin:away`
-the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:upkeep` exists for a while
-after the recurring work was queued; `tocsin:ledger` times of checkpoints and sends, for the objectives.
+number; `tocsin:key:{key}` the incident that a modal's submit declared; `tocsin:directory` the workspace's people;
+`tocsin:away` the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:upkeep` exists
+for a while after the recurring work was queued; `tocsin:ledger` times of checkpoints and sends, for the objectives.
 """
 
 import functools

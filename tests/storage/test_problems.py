@@ -1,5 +1,7 @@
 """The register of lasting faults: one for each subject, kept while it is met, gone with the first success."""
 
+import json
+
 import fakeredis
 import pytest
 
@@ -38,8 +40,8 @@ def test_what_nobody_meets_any_more_is_forgotten(server: fakeredis.FakeRedis) ->
     problems = Problems(server)
     problems.report(*ARCHIVED)
     [stored] = problems.current()
-    old = f'{{"key": "{stored.key}", "text": "t", "remedy": "r", "since": 0, "seen": {stored.seen - FORGOTTEN_AFTER - 1}}}'
-    server.hset(PROBLEMS, stored.key, old)
+    old = stored._replace(seen=stored.seen - FORGOTTEN_AFTER - 1)
+    server.hset(PROBLEMS, stored.key, json.dumps(old._asdict()))
     assert problems.current() == []
     assert not server.hgetall(PROBLEMS)
 
@@ -47,9 +49,8 @@ def test_what_nobody_meets_any_more_is_forgotten(server: fakeredis.FakeRedis) ->
 def test_a_newer_tocsins_problem_is_read(server: fakeredis.FakeRedis) -> None:
     """During a rolling update both versions write to the register."""
     problems = Problems(server)
-    server.hset(
-        PROBLEMS, "x", f'{{"key":"x","text":"t","remedy":"r","since":1,"seen":{server.time()[0]},"colour":"red"}}'
-    )
+    newer = {"key": "x", "text": "t", "remedy": "r", "since": 1, "seen": server.time()[0], "colour": "red"}
+    server.hset(PROBLEMS, "x", json.dumps(newer))
     assert [problem.text for problem in problems.current()] == ["t"]
 
 
