@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox import company, rooms, shapes
+from sandbox import company, posting, rooms, shapes
 from sandbox.faults import Fault
-from sandbox.records import AppSettings, Channel, Json, Person, Record
+from sandbox.records import TOMBSTONE, AppSettings, Channel, Json, Person, Record
 from sandbox.requests import BadRequest, json_object
 from sandbox.runtime import Runtime, runtime_of
 from sandbox.socketmode import SocketAction
@@ -163,6 +163,16 @@ async def change_channel(request: Request) -> Response:
     return done(runtime, channel=shapes.channel(workspace, channel))
 
 
+async def delete_message(request: Request) -> Response:
+    """Delete a message by hand, as an administrator may."""
+    runtime, place = runtime_of(request), request.path_params
+    row = runtime.workspace.message(place["channel"], place["ts"])
+    if row is None or row.subtype == TOMBSTONE:
+        raise BadRequest("message_not_found", 404)
+    posting.remove(runtime.workspace, row)
+    return done(runtime)
+
+
 async def app(request: Request) -> Response:
     """How the app is reached and what it may do: request_url (null: Socket Mode), signing_secret, scopes, events."""
     runtime, body = runtime_of(request), await json_object(request)
@@ -250,6 +260,7 @@ ROUTES = [
     Route("/control/users/{id:str}", change_user, methods=["POST"]),
     Route("/control/channels", add_channel, methods=["POST"]),
     Route("/control/channels/{id:str}", change_channel, methods=["POST"]),
+    Route("/control/messages/{channel:str}/{ts:str}", delete_message, methods=["DELETE"]),
     Route("/control/app", app, methods=["POST"]),
     Route("/control/redeliver", redeliver, methods=["POST"]),
     Route("/control/triggers", triggers, methods=["POST"]),

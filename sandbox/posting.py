@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox import blockkit, shapes, text
-from sandbox.records import Channel, Message
+from sandbox.records import TOMBSTONE, Channel, Message
 from sandbox.state import Workspace
 
 SUBSCRIPTIONS = {
@@ -12,6 +12,8 @@ SUBSCRIPTIONS = {
     "im": "message.im",
     "mpim": "message.mpim",
 }
+# A deleted message that has replies: https://github.com/hackclub/toriel/pull/238 shows one.
+SLACKBOT, DELETED = "USLACKBOT", "This message was deleted."
 CHANNEL_TYPES = {"public": "channel", "private": "group", "im": "im", "mpim": "mpim"}
 
 
@@ -40,12 +42,30 @@ def edit(workspace: Workspace, row: Message, **fields: Any) -> Message:
 
 
 def remove(workspace: Workspace, row: Message) -> None:
-    """The message is gone, and its pin with it; its replies stay, as in Slack."""
-    del workspace.messages[f"{row.channel}/{row.ts}"]
+    """Delete a message and its pin. One with replies leaves a tombstone, below which they stay."""
     channel = workspace.channels[row.channel]
+    if workspace.messages.replies(row.channel, row.ts):
+        grave = Message(channel=row.channel, ts=row.ts, user=SLACKBOT, text=DELETED, subtype=TOMBSTONE)
+        workspace.put_message(grave)
+    else:
+        del workspace.messages[f"{row.channel}/{row.ts}"]
+        _bury_thread(workspace, row)
     pins = tuple(pin for pin in channel.pins if pin.ts != row.ts)
     workspace.channels[channel.id] = channel.changed(pins=pins)
     _show(workspace, channel, row)
+    if row.ephemeral_to is None and workspace.bot_user in channel.members:
+        place = {"channel": channel.id, "channel_type": CHANNEL_TYPES[channel.kind]}
+        gone = {"type": "message", "subtype": "message_deleted", "hidden": True, "deleted_ts": row.ts}
+        previous = {"previous_message": shapes.message(workspace, row)}
+        workspace.emit(SUBSCRIPTIONS[channel.kind], gone | place | previous)
+
+
+def _bury_thread(workspace: Workspace, row: Message) -> None:
+    """Delete the tombstone of a thread whose last reply was deleted."""
+    parent = workspace.message(row.channel, row.thread_ts or "")
+    last = parent is not None and not workspace.messages.replies(row.channel, parent.ts)
+    if parent is not None and parent.subtype == TOMBSTONE and last:
+        del workspace.messages[f"{parent.channel}/{parent.ts}"]
 
 
 def _show(workspace: Workspace, channel: Channel, row: Message) -> None:

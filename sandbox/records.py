@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 Json = dict[str, Any]
+TOMBSTONE = "tombstone"  # subtype of what is left of a deleted message that has replies
 ChannelKind = Literal["public", "private", "im", "mpim"]
 
 

@@ -1,6 +1,6 @@
 """Slack's JSON shapes of people, channels, messages, views, groups and files."""
 
-from sandbox.records import Bookmark, Channel, Json, Message, Person, Upload, Usergroup, View
+from sandbox.records import TOMBSTONE, Bookmark, Channel, Json, Message, Person, Upload, Usergroup, View
 from sandbox.state import Workspace
 
 
@@ -118,6 +118,7 @@ def message(workspace: Workspace, row: Message, metadata: bool = True) -> Json:
         "reactions": _reactions(row),
         "pinned_to": _pinned_to(workspace, row),
         "ephemeral": row.ephemeral_to is not None,
+        "hidden": row.subtype == TOMBSTONE,
     }
     return {**shape, **{key: value for key, value in optional.items() if value}, **_thread(workspace, row)}
 

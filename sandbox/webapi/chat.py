@@ -1,6 +1,7 @@
 """chat.*: posting, updating, deleting, ephemeral messages, permalinks."""
 
 import json
+import re
 from typing import Any
 
 from sandbox import blockkit, posting, rooms, shapes, text
@@ -64,11 +65,20 @@ def target(call: Call) -> Channel:
 
 
 def thread(call: Call, channel: Channel) -> str | None:
-    """The parent this call replies to."""
+    """The parent this call replies to.
+
+    None when it was deleted without replies: Slack says no word of it and posts into the channel instead
+    (https://github.com/slackapi/python-slack-events-api/issues/87, https://github.com/langchain-ai/open-swe/pull/2753).
+    The answer's message has no `thread_ts` then. Below a tombstone the thread goes on.
+    """
     ts = call.text("thread_ts")
     if not ts:
         return None
-    parent = call.message(channel, ts, "thread_not_found")
+    if not re.fullmatch(r"\d+\.\d+", ts):
+        raise refused("invalid_thread_ts", [f"{ts} is not a valid thread_ts"])
+    parent = call.workspace.message(channel.id, ts)
+    if parent is None or parent.ephemeral_to is not None:
+        return None
     if parent.thread_ts not in (None, parent.ts):
         raise SlackError("cannot_reply_to_message")
     return ts

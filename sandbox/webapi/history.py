@@ -49,7 +49,9 @@ def history(call: Call) -> Json:
 def replies(call: Call) -> Json:
     """The parent first, then its replies, oldest first."""
     channel = call.member_channel(HISTORY)
-    named = call.message(channel, call.text("ts"), "thread_not_found")
+    named = call.workspace.message(channel.id, call.text("ts"))
+    if named is None or named.ephemeral_to is not None:
+        raise SlackError("thread_not_found")
     parent = call.workspace.message(channel.id, named.thread_ts or named.ts) or named
     rows = within(call, call.workspace.messages.replies(channel.id, parent.ts))
     found, cursor = page(call, [parent, *rows], lambda row: row.ts, DEFAULT, MOST)

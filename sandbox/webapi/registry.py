@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sandbox.records import Channel, ChannelKind, Json, Message, Person
+from sandbox.records import TOMBSTONE, Channel, ChannelKind, Json, Message, Person
 from sandbox.state import Workspace
 
 Token = Literal["bot", "app", "none"]
@@ -104,7 +104,7 @@ class Call:
 
     def message(self, channel: Channel, ts: str, error: str = "message_not_found") -> Message:
         row = self.workspace.message(channel.id, ts)
-        if row is None or row.ephemeral_to is not None:
+        if row is None or row.ephemeral_to is not None or row.subtype == TOMBSTONE:
             raise SlackError(error)
         return row
 

@@ -31,7 +31,7 @@ ERRORS = [
     ("chat.postMessage", {"channel": SETUP, "text": "x", "blocks": "{"}, "invalid_blocks_format"),
     ("chat.postMessage", {"channel": SETUP, "text": "x", "blocks": [{"type": "x"}]}, "invalid_blocks"),
     ("chat.postMessage", {"channel": SETUP, "text": "x", "metadata": {"a": 1}}, "invalid_metadata_format"),
-    ("chat.postMessage", {"channel": SETUP, "text": "x", "thread_ts": "1.000000"}, "thread_not_found"),
+    ("chat.postMessage", {"channel": SETUP, "text": "x", "thread_ts": "soon"}, "invalid_thread_ts"),
     ("chat.update", {"channel": SETUP, "ts": "1.000000", "text": "x"}, "message_not_found"),
     ("chat.delete", {"channel": SETUP, "ts": "1.000000"}, "message_not_found"),
     ("chat.getPermalink", {"channel": SETUP, "message_ts": "1.000000"}, "message_not_found"),

@@ -50,6 +50,49 @@ def test_posting_and_reading_back(slack: WebClient, room: str) -> None:
     assert full["blocks"][0]["block_id"]
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_deleted_parent_leaves_a_tombstone_below_which_the_thread_goes_on(
+    workspace: RunningWorkspace, slack: WebClient, room: str, by_hand: bool
+) -> None:
+    """Replies stay, new ones join them, and the message itself can be neither changed, pinned nor deleted again."""
+    parent = slack.chat_postMessage(channel=room, text="the card")["ts"]
+    reply = slack.chat_postMessage(channel=room, text="a reply", thread_ts=parent)["ts"]
+    slack.pins_add(channel=room, timestamp=parent)
+    if by_hand:
+        assert web.delete(f"{workspace.url}/control/messages/{room}/{parent}").json()["ok"]
+    else:
+        slack.chat_delete(channel=room, ts=parent)
+    later = slack.chat_postMessage(channel=room, text="another", thread_ts=parent)
+    thread = slack.conversations_replies(channel=room, ts=parent)["messages"]
+    assert later["message"]["thread_ts"] == parent
+    assert [m["ts"] for m in thread] == [parent, reply, later["ts"]]
+    grave = {"subtype": "tombstone", "user": "USLACKBOT", "hidden": True, "text": "This message was deleted."}
+    assert grave.items() <= thread[0].items()
+    assert refusal(slack, "chat.update", channel=room, ts=parent, text="x")["error"] == "message_not_found"
+    assert refusal(slack, "chat.delete", channel=room, ts=parent)["error"] == "message_not_found"
+    assert refusal(slack, "pins.add", channel=room, timestamp=parent)["error"] == "message_not_found"
+    assert slack.pins_list(channel=room)["items"] == []
+
+
+def test_a_reply_to_a_message_that_was_deleted_without_replies_goes_to_the_channel(slack: WebClient, room: str) -> None:
+    """Slack takes it without an error; only the missing `thread_ts` shows it."""
+    parent = slack.chat_postMessage(channel=room, text="the card")["ts"]
+    slack.chat_delete(channel=room, ts=parent)
+    answer = slack.chat_postMessage(channel=room, text="an orphan", thread_ts=parent)
+    assert "thread_ts" not in answer["message"]
+    assert slack.conversations_history(channel=room)["messages"][0]["text"] == "an orphan"
+    assert refusal(slack, "conversations.replies", channel=room, ts=parent)["error"] == "thread_not_found"
+
+
+def test_the_last_reply_takes_the_tombstone_with_it(slack: WebClient, room: str) -> None:
+    """Of a thread that was deleted message by message nothing is left."""
+    parent = slack.chat_postMessage(channel=room, text="the card")["ts"]
+    reply = slack.chat_postMessage(channel=room, text="a reply", thread_ts=parent)["ts"]
+    slack.chat_delete(channel=room, ts=parent)
+    slack.chat_delete(channel=room, ts=reply)
+    assert refusal(slack, "conversations.replies", channel=room, ts=parent)["error"] == "thread_not_found"
+
+
 def test_names_and_people_can_be_posted_to(slack: WebClient, room: str) -> None:
     """A channel's name leads to it, a person's id to the direct message with them."""
     assert slack.chat_postMessage(channel="#war-room", text="x")["channel"] == room
