@@ -52,7 +52,7 @@ class Page:
         self.lines += ["", f"## {text}", ""]
 
     def add(self, where: str, *texts: str) -> None:
-        """Add a message that has a line of its own; lines that stand above already (but for names and numbers) are …."""
+        """Add a message that has a line of its own; lines that stand above (but for names and numbers) become …."""
         lines = [line for text in texts for line in DATE.sub(r"\1", text).splitlines() if line.strip()]
         marks = [VARIABLE.sub("#", line) for line in lines]
         if new := {mark for mark in marks if mark not in self.seen}:
@@ -155,9 +155,8 @@ def show_calls(page: Page, calls: list[Json], channels: list[Json]) -> None:
         if call["method"] in SENDS and not call["error"]:
             thread = ", in a thread" if arguments.get("thread_ts") else ""
             kind = call["method"].removeprefix("chat.").removeprefix("conversations.")
-            blocks = list(readable(arguments.get("blocks")))
-            texts = blocks or [str(arguments.get("text") or arguments.get("topic") or "")]
-            page.add(f"{where}{thread} ({kind})", f"notification: {arguments.get('text', '')}", *texts)
+            text = str(arguments.get("text") or arguments.get("topic") or "")
+            page.add(f"{where}{thread} ({kind})", text, *readable(arguments.get("blocks")))
         elif call["method"] in VIEWS:
             view = arguments["view"]
             page.add(f"{view['type']} ({call['method']})", *readable(view))
@@ -166,12 +165,13 @@ def show_calls(page: Page, calls: list[Json], channels: list[Json]) -> None:
 # A tour of the bot -----------------------------------------------------------------------------------------------
 
 TYPED = (
-    "", "help", "help all", "list", "list all", "list closed", "list mine", "show 001", "show 999", "show", "tickets", "contacts",
-    "slo", "oncall", "oncall take", "oncall override @mei from now to 2030-01-01 09:00", "oncall swap @omar @mei",
-    "oncall away @omar from 2030-01-01 to 2030-01-05", "oncall cancel 1", "oncal", "nonsense", "ack", "ack INC-19990101-001",
-    "update", "severity P9", "severity P2 not so bad", "page @nobody", "page devops_lead Please look", "page executives",
-    "lead commander", "lead communications @mei", "snooze 30m", "decline", "simulate P0", "simulate P2 --ack-after 20m",
-    "simulate banana", "drill", "security", "resolve", "reopen", "cancel", "edit outage", "schedule", "verify", "reviewed",
+    "", "help", "help all", "list", "list all", "list closed", "list mine", "show 001", "show 999", "show", "tickets",
+    "contacts", "slo", "oncall", "oncall take", "oncall override @mei from now to 2030-01-01 09:00",
+    "oncall swap @omar @mei", "oncall away @omar from 2030-01-01 to 2030-01-05", "oncall cancel 1", "oncal", "nonsense",
+    "ack", "ack INC-19990101-001", "update", "severity P9", "severity P2 not so bad", "page @nobody",
+    "page devops_lead Please look", "page executives", "lead commander", "lead communications @mei", "snooze 30m",
+    "decline", "simulate P0", "simulate P2 --ack-after 20m", "simulate banana", "drill", "security", "resolve",
+    "reopen", "cancel", "edit outage", "schedule", "verify", "reviewed",
 )  # fmt: skip
 FORMS = (Move.UPDATE, Move.SEVERITY, Move.PAGE, Move.EDIT, Move.LEAD, Move.SECURITY, Move.RESOLVE, Move.CANCEL)
 
