@@ -152,7 +152,7 @@ def _rooms(verdict: Verdict, witnesses: dict[str, Witness], workspace: Json) -> 
     """Find war rooms that belong to no incident: made twice because a reply was lost."""
     last = [w.last for w in witnesses.values()]
     known = {r["channel"] for doc in last for r in (doc["room"], *doc["old_rooms"]) if r}
-    rooms = [c for c in workspace["channels"] if str(c.get("name", "")).startswith("inc-")]
+    rooms = [c for c in workspace["channels"] if str(c.get("name", "")).startswith(("inc-", "drill-"))]
     verdict.doubled += [f"room {c['name']} belongs to nobody" for c in rooms if c["id"] not in known]
     verdict.sent["room"] = len(rooms)
 

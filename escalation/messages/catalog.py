@@ -43,7 +43,9 @@ _ENDED: Fields = {
     "resolved_at": Field(_at(16, 15), "When it was resolved."),
     "duration": Field("45 minutes", "How long it lasted."),
 }
-_WAR_ROOM = {"war_room": Field((Channel("C0123ABCD", "inc-20241218-001"),), "Where it is handled, and the call.")}
+_WAR_ROOM = {
+    "war_room": Field((Channel("C0123ABCD", "inc-001-checkout-is-down"),), "Where it is handled, and the call.")
+}
 
 _ALERT: Fields = {
     **_MARK,

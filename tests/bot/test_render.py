@@ -507,7 +507,7 @@ def test_a_drill_says_so_everywhere(status: Status) -> None:
     ):
         assert "🧪 DRILL" in seen.text
     assert "DRILL" in messages.topic(incident)
-    assert room_names.room_name(incident, private=False).startswith("drill-inc-20241218-001")
+    assert room_names.room_name(incident, private=False).startswith("drill-001-")
     assert "DRILL" not in str([*every_message(in_status(status))])
 
 

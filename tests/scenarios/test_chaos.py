@@ -118,7 +118,7 @@ def with_a_stranger(story: Recorded, state: Json) -> None:
 
 
 def with_a_second_room(story: Recorded, state: Json) -> None:
-    state["channels"].append({"id": "COTHER", "name": "inc-20241218-001-checkout-is-down-2"})
+    state["channels"].append({"id": "COTHER", "name": "inc-1218-001-checkout-is-down"})
 
 
 @pytest.mark.parametrize(

@@ -328,8 +328,8 @@ def test_marked_as_security_later_on() -> None:
     story.do(events.MarkSecurity(by="UONCALL", why="a leaked key"))
     incident = story.incident
     assert [p.person for p in incident.pages if p.tier == 0] == ["USEC1", "USEC2"]
-    assert [(e.private, e.name[:29]) for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn] == [
-        (True, "inc-20241218-001-private-chec")
+    assert [(e.private, e.name[:21]) for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn] == [
+        (True, "inc-001-private-check")
     ]
     assert [(c.kind, c.redacted, c.final) for c in incident.copies] == [(CopyKind.CHANNEL, True, True)]
     assert all(incident.entry(e.entry).at == story.now for e in incident.effects if isinstance(e, Say))

@@ -10,7 +10,7 @@ IN, NEW, LEFT, UNKNOWN = "U0DANA0001", "U0MEI00001", "U0OMAR0001", "U0NOBODY"
 
 def a_room(parts: Works) -> str:
     """A room of the bot's, with one member beside it, and a colleague who left the company."""
-    room = parts.context.slack.rooms.create("inc-1", False, "A room", parts.clock())
+    room = parts.context.slack.rooms.create(["inc-1"], False, "A room", parts.clock())
     parts.context.slack.rooms.invite(room.channel, [IN])
     parts.control(f"users/{LEFT}", deleted=True)
     return room.channel

@@ -17,7 +17,6 @@ INVITED_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.
 ALREADY_IN = ("already_in_channel", "cant_invite_self")
 UNINVITABLE = ("cant_invite", "no_permission", "app_cannot_join_channel")  # beside the errors of Kind.PERSON
 PURPOSE_LIMIT = 250
-NAMES_TRIED = 9
 CHANNELS_AT_ONCE = 999  # the method allows 20 calls a minute, so pages are as large as they may be
 _ID = re.compile(r"[CG][A-Z0-9]{8,}")
 
@@ -71,42 +70,50 @@ class SlackRooms:
 
     # War rooms -------------------------------------------------------------------------------------------------------
 
-    def create(self, name: str, private: bool, purpose: str, since: datetime) -> Room:
-        """Create a room. If one that this bot created since then has the name, the reply was lost: that is the room."""
-        for n in range(1, NAMES_TRIED + 1):
-            candidate = name if n == 1 else f"{name}-{n}"
-            room = self._create(candidate, private, since)
+    def create(self, names: Iterable[str], private: bool, purpose: str, since: datetime) -> Room:
+        """Create a room with the first of the names that is free.
+
+        If one that this bot created since then has the name, and not for something else, the reply was lost: that is
+        the room.
+        """
+        for name in names:
+            room = self._create(name, private, purpose, since)
             if room:
                 self._set_purpose(room.channel, purpose)
                 return room
         raise Failed("no_free_name")
 
-    def find_created(self, name: str, private: bool, since: datetime) -> Room | None:
+    def find_created(self, names: Iterable[str], private: bool, purpose: str, since: datetime) -> Room | None:
         """Find the room that an earlier `create` left; None if there is none."""
-        for n in range(1, NAMES_TRIED + 1):
-            found = self._by_name(name if n == 1 else f"{name}-{n}")
+        for name in names:
+            found = self._by_name(name)
             if found is None:
                 return None
-            if self._is_ours(found, private, since):
+            if self._is_ours(found, private, purpose, since):
                 return Room(channel=found["id"], name=found["name"], private=private)
         return None
 
-    def _create(self, name: str, private: bool, since: datetime) -> Room | None:
+    def _create(self, name: str, private: bool, purpose: str, since: datetime) -> Room | None:
         try:
             created = self._slack.call("conversations.create", name=name, is_private=private)["channel"]
         except Failed as failed:
             if failed.error != "name_taken":
                 raise
             found = self._by_name(name)
-            created = found if found and self._is_ours(found, private, since) else None
+            created = found if found and self._is_ours(found, private, purpose, since) else None
         return Room(channel=created["id"], name=created["name"], private=private) if created else None
 
-    def _is_ours(self, found: dict[str, Any], private: bool, since: datetime) -> bool:
-        """True if this bot created it since then: never adopt a public room for a private incident, nor an old one."""
+    def _is_ours(self, found: dict[str, Any], private: bool, purpose: str, since: datetime) -> bool:
+        """True if this bot created it for this since then.
+
+        Never adopt a public room for a private incident, an old one, nor another incident's: numbers repeat each day.
+        """
         created = float(found.get("created", 0))
+        says = (found.get("purpose") or {}).get("value", "")
         return (
             not found.get("is_archived")
             and bool(found.get("is_private")) is private
+            and says in ("", purpose)
             and found.get("creator") == self.bot_id()
             and created >= (since - CLOCK_SLACK).timestamp()
         )

@@ -6,7 +6,7 @@ from bot.render import messages
 from escalation.incident.effects import ArchiveRoom, BookmarkLink, Invite, OpenRoom, PinCard, SetTopic
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent, RoomOpened
 from escalation.incident.model import CopyKind, Incident
-from escalation.incident.room_names import former_room_name
+from escalation.incident.room_names import candidates, former_room_name
 from workers.channels.slack_rooms import SlackRooms
 from workers.delivery import rate_limits
 from workers.delivery.members import Members
@@ -30,12 +30,13 @@ class RoomPlanner:
         if incident.private and not (effect.private or effect.withdrawn):
             raise Leak(effect.id)
         purpose = f"War room of {incident.id}"
+        names, private, since = candidates(effect.name, incident.id), effect.private, effect.at
 
         def go(retrying: bool) -> SendResult:
             if effect.withdrawn:
-                made = self._rooms.find_created(effect.name, effect.private, effect.at) if retrying else None
+                made = self._rooms.find_created(names, private, purpose, since) if retrying else None
                 return SendResult(RoomOpened(effect=effect.id, room=made) if made else withdrawn(effect))
-            room = self._rooms.create(effect.name, effect.private, purpose, effect.at)
+            room = self._rooms.create(names, private, purpose, since)
             return SendResult(RoomOpened(effect=effect.id, room=room))
 
         return Plan(rate_limits.CREATE, go)

@@ -53,14 +53,33 @@ def test_blocks_that_slack_refuses_are_left_away(parts: Works) -> None:
 # Rooms ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_room_name_that_somebody_took_gets_a_number(parts: Works) -> None:
-    """Only the bot's own new room is adopted."""
-    parts.control("channels", name="inc-20241218-001-checkout-is-down", creator="U0DANA0001")
+@pytest.mark.parametrize(
+    ("taken", "name"),
+    [
+        ((), "inc-001-checkout-is-down"),
+        (("inc-001-checkout-is-down",), "inc-1218-001-checkout-is-down"),
+        (("inc-001-checkout-is-down", "inc-1218-001-checkout-is-down"), "inc-20241218-001-checkout-is-down"),
+    ],
+)
+def test_a_room_name_that_somebody_took_gets_its_day(parts: Works, taken: tuple[str, ...], name: str) -> None:
+    """Only the bot's own new room is adopted; another room's name is left to it."""
+    for other in taken:
+        parts.control("channels", name=other, creator="U0DANA0001")
     incident = parts.declare("P0")
     parts.run()
     room = parts.settled(incident).room
     assert room is not None
-    assert room.name == "inc-20241218-001-checkout-is-down-2"
+    assert room.name == name
+
+
+def test_another_incidents_new_room_is_not_adopted(parts: Works) -> None:
+    """Numbers begin again at midnight: a room made a minute ago under the same name may be yesterday's last."""
+    rooms, now = parts.context.slack.rooms, parts.clock()
+    yesterdays = rooms.create(["inc-001-x"], False, "War room of INC-20241217-001", now)
+    todays = rooms.create(["inc-001-x", "inc-1218-001-x"], False, "War room of INC-20241218-001", now)
+    again = rooms.create(["inc-001-x", "inc-1218-001-x"], False, "War room of INC-20241218-001", now)
+    assert yesterdays.channel != todays.channel == again.channel
+    assert todays.name == "inc-1218-001-x"
 
 
 def test_a_private_room_is_never_replaced_by_a_public_one(parts: Works) -> None:
