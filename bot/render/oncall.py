@@ -98,6 +98,8 @@ class Board:
             yield line(f"The calendar of {name} was read at ", Time(feed.fetched_at, clock=False), ".")
         else:
             yield line(f"The calendar of {name} was not read yet.")
+        yield from (line(Strong("⚠️ "), f"Calendar of {name}: {problem}.") for problem in feed.problems)
+        yield from (line(f"Calendar of {name}: {note}.") for note in feed.notes)
 
     def _people(self, keys: tuple[str, ...]) -> Line:
         return people(tuple(self._company.member(key, self._directory) for key in keys))

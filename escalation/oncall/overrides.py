@@ -118,9 +118,16 @@ def next_shift_of(rotation: str, person: str, company: Company, state: OncallSta
     return next((t for t in shifts if person in t.people), None)
 
 
-def record_feed(state: OncallState, rotation: str, shifts: Iterable[Shift], at: datetime) -> OncallState:
-    """Store the shifts read from a rotation's calendar."""
-    feed = Feed(rotation=rotation, shifts=tuple(shifts), fetched_at=at)
+def record_feed(
+    state: OncallState,
+    rotation: str,
+    shifts: Iterable[Shift],
+    at: datetime,
+    problems: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> OncallState:
+    """Store the shifts read from a rotation's calendar, the events that do not hold, and what was assumed."""
+    feed = Feed(rotation=rotation, shifts=tuple(shifts), fetched_at=at, problems=problems, notes=notes)
     return state.model_copy(update={"feeds": {**state.feeds, rotation: feed}})
 
 

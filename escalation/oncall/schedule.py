@@ -42,13 +42,18 @@ class Away(Frozen):
 
 
 class Feed(Frozen):
-    """The last good copy of a rotation's calendar. A gap in it means nobody. `error`: why the last fetch failed."""
+    """The last good copy of a rotation's calendar. A gap in it means nobody. `error`: why the last fetch failed.
+
+    `problems` are its events that do not hold, `notes` what was assumed to read it, such as a time zone.
+    """
 
     rotation: str
     shifts: tuple[Shift, ...] = ()
     fetched_at: datetime | None = None
     error: str = ""
     failed_at: datetime | None = None
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class TestPage(Frozen):

@@ -16,7 +16,7 @@ from escalation.oncall.coverage import gaps
 from escalation.oncall.schedule import EMPTY_STATE, on_call_at
 from escalation.times import local_instant
 from tocsin.config.loader import SHIPPED, ConfigError, Finding, load
-from workers.recurring import calendar_feeds
+from workers.recurring.calendar_events import FeedProblem, read
 
 COMPANY = """\
 policy: mine.yml
@@ -232,8 +232,8 @@ def test_a_feed_that_is_broken(company: Company, text: bytes, says: str) -> None
     """The reason is kept for `/incident oncall`, and the last good copy goes on."""
     rotation = Rotation(people=("dana",), ical="https://calendar.example/oncall")
     fed = company.model_copy(update={"rotations": {"primary": rotation}})
-    with pytest.raises(calendar_feeds.FeedProblem, match=says) as problem:
-        calendar_feeds.read(text, rotation, fed, NOW)
+    with pytest.raises(FeedProblem, match=says) as problem:
+        read(text, rotation, fed, NOW)
     good = overrides.record_feed(EMPTY_STATE, "primary", [Shift(person="dana", starts=NOW, ends=NOW + YEAR)], NOW)
     after = overrides.record_feed_failure(good, "primary", str(problem.value), NOW + timedelta(hours=1))
     assert on_call_at("primary", fed, after, NOW + timedelta(hours=2)) == ("dana",)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from typing import Any
 
 import fakeredis
@@ -21,7 +20,8 @@ from tests.support.clock import PushedClock
 from tests.support.profiles import examples
 from tests.support.worker import Works, works
 from workers.recurring import calendar_feeds
-from workers.recurring.calendar_feeds import CalendarEvent, CalendarFeeds, FeedProblem, fetch, read, shifts
+from workers.recurring.calendar_events import CalendarEvent, FeedProblem, read, shifts
+from workers.recurring.calendar_feeds import CalendarFeeds, fetch
 
 NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -50,8 +50,7 @@ def event(who: str, starts: str, ends: str, *more: str) -> str:
 
 def people_of(text: bytes, at: datetime, zone: str = "Europe/Berlin") -> list[str]:
     of = company(zone)
-    stretches = read(text, of.rotations["primary"], of, NOW)
-    return [s.person for s in shifts(stretches) if s.starts <= at < s.ends]
+    return [s.person for s in shifts(read(text, of.rotations["primary"], of, NOW).events) if s.starts <= at < s.ends]
 
 
 @pytest.mark.parametrize("summary", ["dana", "DANA", "On call: Dana Smith (primary)", "dana@example.com", "Dana rules"])
@@ -130,7 +129,7 @@ def test_a_cancelled_event_holds_nobody() -> None:
 @given(st.lists(st.tuples(st.sampled_from(("dana", "omar", "")), st.integers(0, 40), st.integers(1, 20)), max_size=12))
 @settings(max_examples=examples(150), deadline=None)
 def test_where_events_overlap_the_later_one_holds(drawn: list[tuple[str, int, int]]) -> None:
-    """At every hour: whoever of known people began last; one of unknown people hides nobody."""
+    """At every hour: all known people who began last; one of unknown people hides nobody."""
     events = [
         CalendarEvent((who,) if who else (), NOW + a * HOUR, NOW + (a + n) * HOUR, f"{i:02}")
         for i, (who, a, n) in enumerate(drawn)
@@ -139,9 +138,22 @@ def test_where_events_overlap_the_later_one_holds(drawn: list[tuple[str, int, in
     for hour in range(62):
         at = NOW + hour * HOUR
         known = [e for e in events if e.people and e.starts <= at < e.ends]
-        expected = [max(known, key=lambda e: (e.starts, e.title)).people[0]] if known else []
-        assert [s.person for s in found if s.starts <= at < s.ends] == expected
-    assert all(a.ends != b.starts or a.person != b.person for a, b in pairwise(found))
+        latest = max((e.starts for e in known), default=at)
+        assert {s.person for s in found if s.starts <= at < s.ends} == {
+            e.people[0] for e in known if e.starts == latest
+        }
+
+
+def test_two_events_of_the_same_time_are_both_on_call() -> None:
+    """As with two attendees of one event, whatever the order in the alphabet."""
+    text = ics(*(event(who, ":20261020T000000Z", ":20261021T000000Z") for who in ("omar", "dana")))
+    assert people_of(text, NOW) == ["dana", "omar"]
+
+
+def test_adjacent_events_of_a_person_are_one_shift() -> None:
+    """A handover to oneself is none."""
+    events = [CalendarEvent(("dana",), NOW + n * HOUR, NOW + (n + 1) * HOUR, str(n)) for n in range(3)]
+    assert [(s.starts, s.ends) for s in shifts(events)] == [(NOW, NOW + 3 * HOUR)]
 
 
 @pytest.mark.parametrize(
@@ -149,9 +161,8 @@ def test_where_events_overlap_the_later_one_holds(drawn: list[tuple[str, int, in
     [
         (b"<html>log in</html>", "not a calendar"),
         (b"", "not a calendar"),
-        (ics("SUMMARY:dana"), "not a calendar"),
-        (ics("SUMMARY:dana\nDTSTART:20261020T000000Z\nRRULE:FREQ=FOO"), "not a calendar"),
-        (ics("SUMMARY:dana\nDTSTART:20261020T000000Z\nRRULE:FREQ=SECONDLY"), "every minute"),
+        (ics(event("dana", ":20261020T000000Z", ":20261021T000000Z"))[:-30], "breaks off"),
+        (ics("SUMMARY:dana"), "the event 'dana' without a date is left out: it has no DTSTART"),
         (ics(event("dana", ":20200101T000000Z", ":20200102T000000Z")), "no shift"),
         (ics(event("dana", ":20261020T000000Z", ":20261020T003000Z", "RRULE:FREQ=HOURLY")), "more than 1000"),
     ],
@@ -160,6 +171,154 @@ def test_what_is_no_use_is_refused_in_words(text: bytes, words: str) -> None:
     """For whoever reads /incident oncall."""
     with pytest.raises(FeedProblem, match=words):
         people_of(text, NOW)
+
+
+GOOD = (
+    event("dana", ":20261020T000000Z", ":20261021T000000Z"),
+    event("omar", ":20261021T000000Z", ":20261022T000000Z"),
+)
+DAY = ("DTSTART:20261021T080000Z", "DTEND:20261021T090000Z")
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ((), "no DTSTART"),
+        (("DTSTART:soon",), "DTSTART cannot be read"),
+        (("DTSTART:20261399T000000Z",), "DTSTART cannot be read"),
+        ((*DAY, DAY[0]), "more than one DTSTART"),
+        ((DAY[0],), "no end"),
+        ((DAY[0], "DTEND:20261021T070000Z"), "ends before it begins"),
+        ((DAY[0], "DURATION:long"), "DURATION cannot be read"),
+        ((*DAY, "RRULE:garbage"), "RRULE cannot be read"),
+        ((*DAY, "RRULE:FREQ=FOO"), "RRULE cannot be read"),
+        ((*DAY, "RRULE:COUNT=3"), "RRULE cannot be read"),
+        ((*DAY, "RRULE:FREQ=DAILY;UNTIL=then"), "RRULE cannot be read"),
+        ((*DAY, "RRULE:FREQ=DAILY;INTERVAL=0"), "counts from zero"),
+        ((*DAY, "RRULE:FREQ=DAILY;INTERVAL=-1"), "counts from zero"),
+        ((*DAY, "RRULE:FREQ=DAILY;COUNT=0"), "counts from zero"),
+        ((*DAY, "RRULE:FREQ=MINUTELY"), "every minute"),
+        ((*DAY, "RRULE:FREQ=SECONDLY"), "every minute"),
+        ((*DAY, "RRULE:FREQ=HOURLY"), "more than 1000 times"),
+        ((*DAY, "RRULE:FREQ=HOURLY;BYMONTH=2;BYMONTHDAY=30"), "too narrow"),
+        (("DTSTART:00010101T000000Z", "DURATION:PT1H", "RRULE:FREQ=DAILY"), "too often"),
+        ((*DAY, "EXDATE:never"), "EXDATE cannot be read"),
+        ((*DAY, "EXRULE:FREQ=DAILY"), "EXRULE is not supported"),
+        ((*DAY, "RDATE:sometimes"), "RDATE cannot be read"),
+    ],
+)
+def test_a_bad_event_is_left_out_and_named(lines: tuple[str, ...], why: str) -> None:
+    """Good events hold; the bad one is named with its title and date."""
+    of = company()
+    text = ics(GOOD[0], "\n".join(("SUMMARY:Stand-in", *lines)), GOOD[1])
+    reading = read(text, of.rotations["primary"], of, NOW)
+    assert [s.person for s in shifts(reading.events)] == ["dana", "omar"]
+    (problem,) = [p for p in reading.problems if "left out" in p]
+    assert problem.startswith("the event 'Stand-in'")
+    assert why in problem
+    assert ("of 2026-10-21" in problem) == any(line in DAY for line in lines)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "BEGIN:VALARM\nTRIGGER:whenever\nACTION:DISPLAY\nEND:VALARM",
+        "BEGIN:VALARM\nTRIGGER;RELATED=MIDDLE:-PT1M\nEND:VALARM",
+        "GEO:nowhere",
+        "CREATED:once",
+        "a line without a colon",
+        "X-FOO;;=:1",
+    ],
+)
+def test_what_does_not_say_who_or_when_spoils_nothing(extra: str) -> None:
+    """An alarm, a place or a broken line: the event holds all the same."""
+    of = company()
+    reading = read(ics(GOOD[0] + "\n" + extra, GOOD[1]), of.rotations["primary"], of, NOW)
+    assert [s.person for s in shifts(reading.events)] == ["dana", "omar"]
+    assert not reading.problems
+
+
+def test_a_bad_event_of_long_ago_is_no_news() -> None:
+    """It happened once and is over: nobody has to mend it."""
+    of = company()
+    old = event("omar", ":20190101T000000Z", ":soon")
+    assert not read(ics(*GOOD, old), of.rotations["primary"], of, NOW).problems
+
+
+def test_an_event_that_was_not_ended_leaves_the_next_alone() -> None:
+    """Each begins anew."""
+    text = ics(*GOOD).replace(b"END:VEVENT\r\n", b"", 1)
+    assert people_of(text, NOW) == ["dana"]
+
+
+def test_a_bad_change_of_a_series_leaves_the_series() -> None:
+    """As with any other event: the rest of the series holds, and what is left out is named."""
+    of = company()
+    series = event("dana", ":20261019T000000Z", ":20261020T000000Z", "RRULE:FREQ=DAILY")
+    change = event("omar", ":20261021T000000Z", ":20261022T000000Z", "RECURRENCE-ID:tuesday")
+    text = ics(series, change).replace(b"UID:1", b"UID:0")
+    reading = read(text, of.rotations["primary"], of, NOW)
+    assert {s.person for s in shifts(reading.events)} == {"dana"}
+    assert "'omar' of 2026-10-21 is left out: its RECURRENCE-ID cannot be read" in reading.problems[0]
+
+
+def test_events_that_share_a_uid_by_mistake_all_hold() -> None:
+    """Two events of one number, neither a change of the other, are two events."""
+    text = ics(*GOOD).replace(b"UID:1", b"UID:0")
+    assert people_of(text, NOW) == ["dana"]
+    assert people_of(text, NOW + timedelta(days=1)) == ["omar"]
+
+
+@given(st.lists(st.sampled_from(("DTSTART", "RRULE", "EXDATE", "DURATION", "X")), max_size=3), st.text(max_size=12))
+@settings(max_examples=examples(100), deadline=None)
+def test_whatever_one_event_says_the_others_hold(names: list[str], value: str) -> None:
+    """Of any text in any property."""
+    noise = "\n".join(f"{name}:{value}" for name in names)
+    of = company()
+    reading = read(ics(GOOD[0], f"SUMMARY:x\n{noise}", GOOD[1]), of.rotations["primary"], of, NOW)
+    assert {s.person for s in shifts(reading.events) if s.starts <= NOW < s.ends} == {"dana"}
+
+
+KINDS = {
+    "a whole day": (";VALUE=DATE:20261021", ";VALUE=DATE:20261022"),
+    "a floating time": (":20261021T000000", ":20261022T000000"),
+    "an unknown zone": (";TZID=Moon/Base:20261021T000000", ";TZID=Moon/Base:20261022T000000"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("own", "calendar", "midnight", "said"),
+    [
+        ("Europe/Berlin", "Asia/Shanghai", "2026-10-20T22:00", "its own time zone is Asia/Shanghai"),
+        ("Europe/Berlin", "", "2026-10-20T22:00", ""),
+        ("", "Asia/Shanghai", "2026-10-20T16:00", "read in the calendar's Asia/Shanghai"),
+        ("", "China Standard Time", "2026-10-20T16:00", "read in the calendar's Asia/Shanghai"),
+        ("", "", "2026-10-21T00:00", "neither it nor the rotation names a time zone"),
+    ],
+)
+def test_one_rule_for_zones(kind: str, own: str, calendar: str, midnight: str, said: str) -> None:
+    """The rotation's zone, else the calendar's; wherever one had to be chosen, it is said which."""
+    of = company()
+    rotation = of.rotations["primary"].model_dump(mode="json", include={"people", "ical"})
+    zone = {"timezone": own} if own else {}
+    of = Company.model_validate(of.model_dump(mode="json") | {"rotations": {"primary": rotation | zone}})
+    text = ics(event("dana", *KINDS[kind]))
+    if calendar:
+        text = text.replace(b"BEGIN:VCALENDAR", f"BEGIN:VCALENDAR\r\nX-WR-TIMEZONE:{calendar}".encode())
+    reading = read(text, of.rotations["primary"], of, NOW)
+    assert [f"{e.starts:%Y-%m-%dT%H:%M}" for e in reading.events] == [midnight]
+    notes = "; ".join(reading.notes)
+    assert said in notes
+    assert ("Moon/Base is unknown" in notes) == (kind == "an unknown zone")
+    assert bool(notes) == bool(said or kind == "an unknown zone")
+
+
+def test_a_calendar_of_clear_times_needs_no_zone() -> None:
+    """Nothing is assumed, so nothing is said."""
+    of = company()
+    text = ics(*GOOD).replace(b"BEGIN:VCALENDAR", b"BEGIN:VCALENDAR\r\nX-WR-TIMEZONE:Asia/Shanghai")
+    assert not read(text, of.rotations["primary"], of, NOW).notes
 
 
 # Keeping ---------------------------------------------------------------------------------------------------------
@@ -220,6 +379,23 @@ def test_an_unknown_name_is_said_and_the_rest_holds(parts: Works) -> None:
     CalendarFeeds(parts.context, fetch=Server(text)).refresh(parts.clock())
     assert on_call_at("primary", parts.service.company, parts.service.store.oncall_state(), parts.clock()) == ("dana",)
     assert "nobody called 'Zoe' (first on 2026-10-21 00:00 UTC)" in told(parts)
+
+
+def test_an_event_left_out_is_said_wherever_one_looks(parts: Works) -> None:
+    """On the on-call board with its title; in the register of faults without, until it is mended."""
+    server = Server(ics(GOOD[0], "SUMMARY:Stand-in\nDTSTART:20261021T000000Z\nRRULE:garbage"))
+    feeds = CalendarFeeds(parts.context, fetch=server)
+    feeds.refresh(parts.clock())
+    assert "the event 'Stand-in' of 2026-10-21 is left out" in told(parts)
+    assert on_call_at("primary", parts.service.company, parts.service.store.oncall_state(), parts.clock()) == ("dana",)
+    (problem,) = parts.service.store.problems.current()
+    assert (problem.key, problem.blocks) == ("calendar:primary", False)
+    assert "Stand-in" not in problem.text
+    server.text = ics(GOOD[0])
+    parts.clock.push(minutes=5)
+    feeds.refresh(parts.clock())
+    assert "left out" not in told(parts)
+    assert not parts.service.store.problems.current()
 
 
 def test_before_the_first_copy_it_says_so(parts: Works) -> None:

@@ -148,6 +148,7 @@ def _rotation(name: str, company: Company, state: OncallState, at: datetime) -> 
     people, backup = schedule.on_call_at(name, company, state, at), schedule.next_on_call(name, company, state, at)
     test_pages = [t for t in state.tests if (t.rotation, t.shift_start) == (name, shift.starts)]
     handovers = schedule.upcoming_shifts(name, company, state, at, at + HANDOVER_HORIZON)[1 : 1 + MAX_HANDOVERS]
+    feed = state.feeds.get(name, schedule.Feed(rotation=name))
     return {
         "on_call": people[0] if people else None,
         "people": people,
@@ -157,7 +158,9 @@ def _rotation(name: str, company: Company, state: OncallState, at: datetime) -> 
         "backup": backup,
         "handovers": [{"at": t.starts.isoformat(), "people": t.people} for t in handovers],
         "test_page": test_pages[-1].model_dump(mode="json") if test_pages else None,
-        "feed_error": state.feeds[name].error if name in state.feeds else "",
+        "feed_error": feed.error,
+        "feed_problems": feed.problems,
+        "feed_notes": feed.notes,
     }
 
 

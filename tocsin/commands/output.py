@@ -113,7 +113,8 @@ def _rotation(name: str, rotation: dict[str, Any]) -> Iterator[str]:
         answered = f"answered {_when(test['answered_at'])}" if test["answered_at"] else "not answered yet"
         yield f"  Test page to {test['person']}: sent {_when(test['sent_at'])}, {answered}."
     if rotation["feed_error"]:
-        yield f"  Its calendar cannot be read, the last good copy holds: {rotation['feed_error']}"
+        yield f"  Its calendar cannot be used, the last good copy holds: {rotation['feed_error']}"
+    yield from (f"  Its calendar: {said}" for said in (*rotation["feed_problems"], *rotation["feed_notes"]))
 
 
 def _absence(piece: dict[str, Any]) -> str:
