@@ -177,7 +177,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "people": "Who takes turns, in this order. With `ical`: who may appear in it.",
         "every": "How long a turn is, in whole hours; 2h at least.",
         "handover": "When turns begin, in local time, like Monday 00:00.",
-        "timezone": "Whose local time; with `ical`, for whole days and times without a zone (left out: the calendar's).",
+        "timezone": "Whose local time; with `ical`, of whole days and times without a zone (else the calendar's).",
         "first_shift": "A day of the first person's turn; without it the count begins in January 1970.",
         "ical": "A calendar feed that says who is on call, instead of `handover`, `every` and `first_shift`.",
         "group": "A Slack user group that is kept in step: its handle or id.",
