@@ -99,7 +99,8 @@ def _places(caused: Iterable[Effect]) -> defaultdict[int, list[str]]:
     places = defaultdict[int, list[str]](list)
     for effect in caused:
         if isinstance(effect, Say):
-            places[effect.entry].append(effect.place)
+            for entry in effect.entries:
+                places[entry].append(effect.place)
         elif isinstance(effect, Tell):
             places[effect.entry].append(DIRECT)
         elif isinstance(effect, MailOut):

@@ -1,6 +1,8 @@
 """Timeline entries as Slack messages, and the topic of a war room. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 
 from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, sections
 from bot.render.buttons import button_row, entry_buttons
@@ -18,15 +20,23 @@ NEUTRAL_TOPIC = "This matter moved. Nothing more is written here."
 _TOPIC = 250  # https://docs.slack.dev/reference/methods/conversations.setTopic
 
 
-def for_thread(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:
-    """Render a timeline entry for the thread or the war room; with buttons where it asks for something."""
-    body = [_render_line(line) for line in entry_lines(incident, entry, wording)]
-    lines = share([*drill_banner(incident), *body], WHOLE_MESSAGE)
-    blocks = [
-        *sections(lines, f"said-{entry.n}"),
-        *button_row(incident, entry_buttons(incident, entry), f"asks-{entry.n}"),
-    ]
-    return Message(text=cut("\n".join(lines), TEXT), blocks=blocks)
+def for_thread(incident: Incident, entry: Entry, wording: Wording = WORDING, *, more: Sequence[Entry] = ()) -> Message:
+    """Render a timeline entry for the thread or the war room, and below it `more` of the same event.
+
+    Each has buttons where it asks for something.
+    """
+    entries = (entry, *more)
+    bodies = [[_render_line(line) for line in entry_lines(incident, entry, wording)] for entry in entries]
+    lines = [[*drill_banner(incident), *bodies[0]], *bodies[1:]]
+    shared = iter(share([line for body in lines for line in body], WHOLE_MESSAGE))
+    blocks: list[Block] = []
+    text: list[str] = []
+    for entry, body in zip(entries, lines, strict=True):
+        kept = list(islice(shared, len(body)))
+        text += kept
+        blocks += sections(kept, f"said-{entry.n}")
+        blocks += button_row(incident, entry_buttons(incident, entry), f"asks-{entry.n}")
+    return Message(text=cut("\n".join(text), TEXT), blocks=blocks)
 
 
 def for_audience(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:

@@ -7,8 +7,11 @@ from escalation.config.policy import Moment
 from escalation.engine import checkpoints
 from escalation.incident.effects import Effect, Invite, OpenRoom, Place, Say, Tell, effect_id
 from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident
+from escalation.incident.places import PLACES, Where
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
+
+MOST_IN_ONE = 7  # further entries of one post: beyond that, after an outage, another post follows
 
 
 class Change:
@@ -64,25 +67,41 @@ class Change:
             self.set(troubles=left)
             self.advance_face()
 
-    def say(self, entry: Entry, *places: Place, broadcast: bool = False) -> None:
-        """Post a timeline entry in these places (the thread by default); in the room if there is (or will be) one.
+    def say(self, entry: Entry, *places: Where, broadcast: bool = False) -> None:
+        """Post a timeline entry in these places (by default those of its kind); what happens at once is one post.
 
         The thread of a private incident is in its room: an entry for the room is broadcast from it.
         """
+        wanted = places or PLACES[entry.kind]
         if self.incident.private:
-            if not places or {Place.THREAD, Place.ROOM} & set(places):
-                shown = broadcast or Place.ROOM in places
-                self.add_effect(Say, "thread", entry=entry.n, place=Place.THREAD, broadcast=shown)
+            shown = {Place.ROOM, "work"} & set(wanted)
+            if shown or Place.THREAD in wanted:
+                self._say(entry, Place.THREAD, broadcast or bool(shown))
             return
-        for place in places or (Place.THREAD,):
-            if place is Place.THREAD:
-                self.add_effect(Say, "thread", entry=entry.n, place=place, broadcast=broadcast)
-            elif place is not Place.ROOM or self.has_room():
-                self.add_effect(Say, place, entry=entry.n, place=place)
+        for place in wanted:
+            if place == "work":
+                self._say(entry, Place.ROOM if self.has_room() else Place.THREAD)
+            elif place is not Place.ROOM:
+                self._say(entry, Place(place), broadcast and place is Place.THREAD)
+            elif self.has_room() and not (self._room_is_new() and entry.kind is not EntryKind.PHASE):
+                self._say(entry, Place.ROOM)
 
-    def say_everywhere(self, entry: Entry, *, broadcast: bool = False) -> None:
-        """Post a timeline entry in the thread and in the room."""
-        self.say(entry, Place.THREAD, Place.ROOM, broadcast=broadcast)
+    def _say(self, entry: Entry, place: Place, broadcast: bool = False) -> None:
+        """Post an entry, together with what this event has said there already."""
+        if place in (Place.THREAD, Place.ROOM):
+            known = {e.id for e in self.before.effects}
+            said = (e for e in self.incident.effects if isinstance(e, Say) and e.place is place and e.id not in known)
+            if (earlier := next(said, None)) and len(earlier.more) < MOST_IN_ONE:
+                more = (*earlier.more, entry.n)
+                joined = earlier.model_copy(update={"more": more, "broadcast": earlier.broadcast or broadcast})
+                self.set(effects=tuple(joined if e.id == earlier.id else e for e in self.incident.effects))
+                return
+        self.add_effect(Say, place, entry=entry.n, place=place, broadcast=broadcast)
+
+    def _room_is_new(self) -> bool:
+        """True if this event opens the room: what led to it stands on the card there."""
+        known = {e.id for e in self.before.effects}
+        return any(isinstance(e, OpenRoom) and not e.withdrawn and e.id not in known for e in self.incident.effects)
 
     def notify(self, entry: Entry, *people: PersonId) -> None:
         """Send a timeline entry to people directly. Those of a private incident are invited to its room."""

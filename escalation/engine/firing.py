@@ -66,7 +66,7 @@ def _policy(change: Change, checkpoint: Checkpoint) -> None:
     if plan.room:
         warroom.open_room(change)
     if plan.say:
-        change.say_everywhere(entry)
+        change.say(entry)
     if plan.team:
         change.say(entry, Place.TEAM)
     page_tiers(change, tiers_left(change.incident, plan.page), plan.why)
@@ -80,7 +80,7 @@ def _notify(change: Change, plan: PlannedCheckpoint) -> None:
     people = in_roles(change.incident, change.roster, plan.notify)
     names = ", ".join(change.incident.policy.role_name(r) for r in plan.notify)
     entry = change.note(EntryKind.NOTIFIED, people=people, why=plan.why, fields={"roles": names})
-    change.say_everywhere(entry)
+    change.say(entry)
     if change.incident.private:  # who hears of it becomes a member of its room
         warroom.invite(change, people)
     change.notify(entry, *people)
@@ -120,7 +120,7 @@ def _silence(change: Change, checkpoint: Checkpoint) -> None:
 def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     commanders = commander(change.incident, change.roster)
     entry = change.note(EntryKind.MONITORED, people=commanders, why="the fix was watched for the time agreed")
-    change.say_everywhere(entry)
+    change.say(entry)
     change.notify(entry, *commanders)
     # Checkpoints rest until somebody answers, so it is asked again rather than forgotten.
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))

@@ -56,7 +56,7 @@ def begin(change: Change, event: Declare) -> None:
         change.set(lanes={**change.incident.lanes, "thread": card.id})
     if incident.policy.room or incident.private:
         warroom.open_room(change)
-    change.say_everywhere(entry)
+    change.say(entry)
     file_ticket(change)
     if event.terms.others:
         _link(change, event)
@@ -76,7 +76,7 @@ def file_ticket(change: Change) -> None:
     kind = change.incident.policy.ticket
     if kind:
         entry = change.note(EntryKind.TICKET, fields={"ticket": kind, "team": change.incident.team})
-        change.say(entry, Place.THREAD, Place.TEAM)
+        change.say(entry)
 
 
 def notify_team(change: Change, entry: Entry) -> None:
@@ -135,7 +135,7 @@ def resolve(change: Change, event: Resolve) -> None:
     if event.data_loss:
         change.set(facts=change.incident.facts.model_copy(update={"data_loss": True}))
     entry = change.note(EntryKind.RESOLVED, by=event.by, text=event.summary)
-    change.say_everywhere(entry, broadcast=True)
+    change.say(entry, broadcast=True)
     notify_team(change, entry)
     communications.restored(change)
     paging.update_paging_service(change, "resolve")
@@ -145,13 +145,13 @@ def resolve(change: Change, event: Resolve) -> None:
 
 def _report_drill(change: Change) -> None:
     if change.incident.drill:
-        change.say_everywhere(change.note(EntryKind.DRILL_REPORT))
+        change.say(change.note(EntryKind.DRILL_REPORT))
 
 
 def reviewed(change: Change, event: Reviewed) -> None:
     """Record the review: archive the room, and begin the customers' follow-up."""
     change.set(reviewed=Signed(by=event.by, at=change.now, text=event.text))
-    change.say_everywhere(change.note(EntryKind.REVIEWED, by=event.by, text=event.text))
+    change.say(change.note(EntryKind.REVIEWED, by=event.by, text=event.text))
     communications.follow_up(change)
     if change.incident.room and not change.incident.room.lost:
         change.add_effect(ArchiveRoom, "thread" if change.incident.private else "room")
@@ -185,7 +185,7 @@ def reopen(change: Change, event: Reopen) -> None:
     entry = change.note(EntryKind.REOPENED, by=event.by, why=event.why)
     start_clocks(change)
     warroom.reopen(change)
-    change.say_everywhere(entry)
+    change.say(entry)
     notify_team(change, entry)
     tiers = change.incident.policy.at_once
     paging.page_tiers(change, tiers, "the incident was reopened", by=event.by, skip=frozenset({event.by}))
@@ -196,7 +196,7 @@ def cancel(change: Change, event: Cancel) -> None:
     """Cancel a false alarm or a duplicate."""
     fields = {"duplicate_of": event.duplicate_of}
     entry = change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields)
-    change.say_everywhere(entry)
+    change.say(entry)
     notify_team(change, entry)
     if event.duplicate_of:  # the trouble is real, and goes on under the other's name
         communications.stop(change)

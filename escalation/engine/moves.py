@@ -12,7 +12,6 @@ from escalation.engine.lifecycle import file_ticket
 from escalation.engine.responders import in_roles
 from escalation.errors import Refused
 from escalation.incident import events
-from escalation.incident.effects import Place
 from escalation.incident.events import Move, MoveEvent
 from escalation.incident.model import CheckpointKind, EntryKind, Incident, Signed, Status
 from escalation.text import Person, Time, line
@@ -40,7 +39,7 @@ def _acknowledged_by(change: Change, person: PersonId) -> None:
     change.arm_planned(Moment.ACKNOWLEDGED, change.now)
     paging.update_paging_service(change, "acknowledge")
     entry = change.note(EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no"})
-    change.say_everywhere(entry)
+    change.say(entry)
 
 
 def _assign(change: Change, person: PersonId) -> None:
@@ -61,20 +60,20 @@ def root_cause(change: Change, event: events.RootCause) -> None:
     if change.incident.root_cause is None:
         change.arm_planned(Moment.ROOT_CAUSE, change.now)
     change.set(root_cause=Signed(by=event.by, at=change.now, text=event.cause))
-    change.say_everywhere(change.note(EntryKind.ROOT_CAUSE, by=event.by, text=event.cause))
+    change.say(change.note(EntryKind.ROOT_CAUSE, by=event.by, text=event.cause))
 
 
 def workaround(change: Change, event: events.Workaround) -> None:
     """Record a workaround."""
     _acknowledge_by_acting(change, event.by)
     change.set(workaround=Signed(by=event.by, at=change.now, text=event.text))
-    change.say_everywhere(change.note(EntryKind.WORKAROUND, by=event.by, text=event.text))
+    change.say(change.note(EntryKind.WORKAROUND, by=event.by, text=event.text))
 
 
 def start_fix(change: Change, event: events.StartFix) -> None:
     """Record that the fix was started."""
     _acknowledge_by_acting(change, event.by)
-    change.say_everywhere(change.note(EntryKind.FIX_STARTED, by=event.by, text=event.text))
+    change.say(change.note(EntryKind.FIX_STARTED, by=event.by, text=event.text))
     warroom.begin_phase(change, PhaseStart.FIXING)
 
 
@@ -87,7 +86,7 @@ def fix_applied(change: Change, event: events.FixApplied) -> None:
     change.disarm(CheckpointKind.MONITORING)
     change.arm(CheckpointKind.MONITORING, until)
     entry = change.note(EntryKind.FIX_APPLIED, by=event.by, text=event.text, fields={"until": until.isoformat()})
-    change.say_everywhere(entry)
+    change.say(entry)
     warroom.begin_phase(change, PhaseStart.MONITORING)
 
 
@@ -95,7 +94,7 @@ def fix_failed(change: Change, event: events.FixFailed) -> None:
     """Record that the fix failed, and page the tiers that the policy names for that."""
     change.set(fix=None, verified=None)
     change.disarm_planned(Moment.FIX_APPLIED)
-    change.say_everywhere(change.note(EntryKind.FIX_FAILED, by=event.by, text=event.text))
+    change.say(change.note(EntryKind.FIX_FAILED, by=event.by, text=event.text))
     warroom.begin_phase(change, PhaseStart.AFTER)
     tiers = change.incident.policy.on_fix_failed
     paging.page_tiers(change, tiers, "the fix did not hold", by=event.by, skip=frozenset({event.by}))
@@ -130,7 +129,7 @@ def post_update(change: Change, event: events.PostUpdate) -> None:
         "next_update": due.isoformat() if due else "",
         "promised": format_duration(event.next_in) if event.next_in else "",
     }
-    change.say_everywhere(change.note(EntryKind.UPDATE, by=event.by, text=event.progress, fields=fields))
+    change.say(change.note(EntryKind.UPDATE, by=event.by, text=event.progress, fields=fields))
     communications.follow_update(change)
 
 
@@ -150,13 +149,13 @@ def schedule(change: Change, event: events.Schedule) -> None:
     """Record when the work is planned."""
     _acknowledge_by_acting(change, event.by)
     change.set(schedule=Signed(by=event.by, at=change.now, text=event.when))
-    change.say(change.note(EntryKind.SCHEDULED, by=event.by, text=event.when), Place.THREAD, Place.TEAM)
+    change.say(change.note(EntryKind.SCHEDULED, by=event.by, text=event.when))
 
 
 def verify(change: Change, event: events.Verify) -> None:
     """Record that the fix was verified."""
     change.set(verified=Signed(by=event.by, at=change.now, text=event.text))
-    change.say_everywhere(change.note(EntryKind.VERIFIED, by=event.by, text=event.text))
+    change.say(change.note(EntryKind.VERIFIED, by=event.by, text=event.text))
 
 
 EDITABLE = ("title", "impact", "description", "service", "public_wording", "detection", *Said)
@@ -173,7 +172,7 @@ def edit(change: Change, event: events.Edit) -> None:
     if "service" in changed:
         change.set(team=event.team or "", vendor=event.vendor or "")
     fields = {name: str(value) for name, value in changed.items()}
-    change.say_everywhere(change.note(EntryKind.EDITED, by=event.by, fields=fields))
+    change.say(change.note(EntryKind.EDITED, by=event.by, fields=fields))
     if "service" in changed:
         file_ticket(change)
 

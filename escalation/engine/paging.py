@@ -48,7 +48,7 @@ def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: froz
         return tier
     if not people:
         fields = {"tier": str(tier), "name": name}
-        change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
+        change.say(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
         return page_tier(change, tier + 1, f"{why}, and tier {tier} ({name}) has nobody to page", by, skip)
     change.set(nobody_left=False)
     _page(change, people, tier, why, by, _empty_roles(change, tier))
@@ -86,7 +86,7 @@ def _page(
     for person in people:
         send_page(change, person, tier, why, role or role_of(change, person, tier))
     warroom.invite(change, people)
-    change.say_everywhere(entry)
+    change.say(entry)
 
 
 def send_page(change: Change, person: PersonId, tier: int, why: str, role: str) -> None:
@@ -172,7 +172,7 @@ def escalate_past(change: Change, page: Page, why: str) -> None:
     """Escalate past a page that was refused because of its person: page the next tier at once."""
     set_page(change, page.model_copy(update={"state": PageState.REFUSED}))
     entry = change.note(EntryKind.REFUSED, people=(page.person,), why=why, fields={"tier": str(page.tier)})
-    change.say_everywhere(entry)
+    change.say(entry)
     following = page.tier + 1
     known = change.incident.nobody_left or following in change.incident.tiers_paged
     if page.tier and not known and not _top_tier_reached(change.incident, page.tier):
@@ -222,7 +222,7 @@ def _nobody_left(change: Change, why: str) -> None:
     incident = change.incident
     reached = {p.tier for p in incident.pages if p.tier and p.at >= incident.clock_from}
     change.set(nobody_left=True, tiers_paged=tuple(sorted(reached)))
-    change.say_everywhere(change.note(EntryKind.NOBODY_LEFT, why=why))
+    change.say(change.note(EntryKind.NOBODY_LEFT, why=why))
 
 
 def escalate(change: Change, event: Escalate) -> None:
@@ -235,7 +235,7 @@ def escalate(change: Change, event: Escalate) -> None:
     tier = next_tier_for(change, event.by)
     if tier is None and change.incident.tiers_paged != incident.tiers_paged:
         tier = max(change.incident.tiers_paged)  # only the person who clicked is on it: they are engaged now
-        change.say_everywhere(change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)}))
+        change.say(change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)}))
         return
     if tier is None:
         raise Refused("Every tier was paged already. Page someone by name with Page someone.")

@@ -53,7 +53,7 @@ def page_team(change: Change, by: PersonId, why: str) -> None:
     names = ", ".join(policy.role_name(r) for r in roles) or "The security team"
     if not team:
         fields = {"tier": "0", "name": names}
-        change.say_everywhere(change.note(EntryKind.SKIPPED, why=why, fields=fields))
+        change.say(change.note(EntryKind.SKIPPED, why=why, fields=fields))
         tier = paging.next_tier(change.incident) or len(policy.tiers) + 1
         paging.page_tier(change, tier, f"{why}, and nobody is on the security team", by)
     elif others := tuple(p for p in team if p != by):

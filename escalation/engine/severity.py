@@ -35,7 +35,7 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
         communications.severity_lowered(change, event.by)
     if change.incident.policy.room:
         warroom.open_room(change)
-    change.say_everywhere(entry)
+    change.say(entry)
     if before.policy.ticket != event.policy.ticket:
         file_ticket(change)
     if raised:

@@ -12,7 +12,6 @@ from escalation.incident.effects import (
     Invite,
     OpenRoom,
     PinCard,
-    Place,
     PostCard,
     SetTopic,
 )
@@ -103,7 +102,7 @@ def time_box_over(change: Change, checkpoint: Checkpoint) -> None:
         _enter(change, max(following, _current_phase(change)))
         return
     entry = change.note(EntryKind.PHASE, fields={"over": phases[following - 1].name})
-    change.say(entry, Place.ROOM)
+    change.say(entry)
 
 
 def _current_phase(change: Change) -> int:
@@ -124,7 +123,7 @@ def _enter(change: Change, index: int) -> None:
         "ask": "\n".join(phase.ask),
     }
     leads = commander(change.incident, change.roster)
-    change.say(change.note(EntryKind.PHASE, people=leads, fields=fields), Place.ROOM)
+    change.say(change.note(EntryKind.PHASE, people=leads, fields=fields))
     if phase.lasts and phase.begins is not PhaseStart.MONITORING:  # there, the question whether the fix held ends it
         change.arm(CheckpointKind.PHASE, change.now + change.incident.scaled(phase.lasts), str(index))
 
@@ -144,7 +143,7 @@ def _offer(change: Change, event: TakeLead) -> None:
     change.set(offers={**change.incident.offers, event.lead: event.to})
     fields = {"lead": event.lead, "what": "offered"}
     entry = change.note(EntryKind.LEADING, by=event.by, people=(event.to,), fields=fields)
-    change.say_everywhere(entry)
+    change.say(entry)
     change.notify(entry, event.to)
 
 
@@ -159,7 +158,7 @@ def _take(change: Change, event: TakeLead) -> None:
     fields = {"lead": event.lead, "what": "accepted" if accepted else "taken"}
     former = (before,) if before else ()
     entry = change.note(EntryKind.LEADING, by=event.by, people=former, fields=fields)
-    change.say_everywhere(entry)
+    change.say(entry)
     change.notify(entry, *former)
     invite(change, (event.by,))
 
@@ -186,4 +185,4 @@ def link(change: Change, others: tuple[str, ...], coordinated_in: str) -> None:
     if incident.policy.room_when_several:
         open_room(change)
     fields = {"others": ", ".join(others), "coordinated_in": change.incident.coordinated_in}
-    change.say_everywhere(change.note(EntryKind.LINKED, fields=fields))
+    change.say(change.note(EntryKind.LINKED, fields=fields))

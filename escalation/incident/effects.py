@@ -170,13 +170,22 @@ class BookmarkLink(_Effect, public=True, optional=True):
 
 
 class Say(_Effect, public=True, message=True):
-    """Post a timeline entry in the thread or in the room; `broadcast` shows a thread message in the channel too."""
+    """Post a timeline entry in the thread or in the room, and below it `more` of the same event.
+
+    `broadcast` shows a thread message in the channel too.
+    """
 
     kind: Literal["say"] = "say"
     entry: int
+    more: tuple[int, ...] = ()
     place: Place
     channel: str = ""
     broadcast: bool = False
+
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """Numbers of all timeline entries that it holds."""
+        return (self.entry, *self.more)
 
 
 class Tell(_Effect, public=False, message=True):

@@ -148,7 +148,7 @@ def test_the_time_boxes_of_the_second_policy() -> None:
 
 def said(story: Story, kind: EntryKind) -> list[Say]:
     says = (e for e in story.caused.values() if isinstance(e, Say))
-    return [e for e in says if story.incident.entry(e.entry).kind is kind]
+    return [e for e in says if kind in {story.incident.entry(n).kind for n in e.entries}]
 
 
 def test_a_room_that_opens_during_a_fix_goes_on_with_the_fix() -> None:

@@ -168,7 +168,7 @@ class Story:
 
     def log(self) -> list[tuple[float, str]]:
         """(minute, what) of all that Tocsin did by itself, reminders and repeats left away."""
-        teams = {e.entry for e in self.caused.values() if isinstance(e, Say) and e.place is Place.TEAM}
+        teams = {n for e in self.caused.values() if isinstance(e, Say) and e.place is Place.TEAM for n in e.entries}
         told = [(self._minute(e.at), said) for e in self.incident.timeline if (said := _logged(e, e.n in teams))]
         rooms = [(self._minute(e.at), "room") for e in self.caused.values() if isinstance(e, OpenRoom)]
         return sorted(told + rooms)
@@ -181,7 +181,7 @@ class Story:
     def said(self, place: Place) -> list[tuple[float, EntryKind]]:
         """(minute, kind) of everything that was ever said in a place."""
         says = [e for e in self.caused.values() if isinstance(e, Say) and e.place is place]
-        entries = [self.incident.entry(e.entry) for e in says]
+        entries = [self.incident.entry(n) for e in says for n in e.entries]
         return [(self._minute(e.at), e.kind) for e in entries]
 
     def due(self, kind: CheckpointKind) -> list[float]:

@@ -150,7 +150,11 @@ class SlackPlanner:
             channel = self._slack.rooms.channel(self._service.company.workspace.stakeholders_channel)
             outward: Render = lambda: messages.for_audience(incident, entry, self._wording)  # noqa: E731  # one line each
             return self._post(incident, effect, Address(channel), outward)
-        render: Render = lambda: _mark_late(messages.for_thread(incident, entry, self._wording), entry.at, now)  # noqa: E731
+        more = [incident.entry(n) for n in effect.more]
+
+        def render() -> Message:
+            return _mark_late(messages.for_thread(incident, entry, self._wording, more=more), entry.at, now)
+
         if effect.place is Place.TEAM:
             return self._say_to_team(incident, effect, entry, render)
         if effect.place is Place.ROOM:

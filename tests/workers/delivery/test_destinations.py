@@ -2,7 +2,7 @@
 
 import pytest
 
-from escalation.incident.events import Acknowledge, MarkSecurity, Resolve
+from escalation.incident.events import Acknowledge, MarkSecurity, Resolve, RootCause
 from escalation.incident.model import EntryKind, PageState
 from tests.support.profiles import few_of
 from tests.support.worker import Works
@@ -136,7 +136,7 @@ def test_an_archived_room_is_lost_and_said(parts: Works, secret: bool) -> None:
     assert room is not None
     parts.control(f"channels/{room.channel}", is_archived=True)
     parts.clock.push(seconds=30)
-    parts.service.handle(incident.id, Acknowledge(by="U0OMAR0001"))
+    parts.service.handle(incident.id, RootCause(by="U0OMAR0001", cause="a bad deploy"))
     parts.run()
     now = parts.settled(incident)
     assert now.latest(EntryKind.ROOM_LOST) is not None

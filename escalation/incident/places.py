@@ -1,0 +1,62 @@
+"""Places of each timeline entry: one event, one post for each audience. docs/noise.md says who reads what, and why.
+
+The card, which is edited, holds the state; a post is for what people have to notice, and the thread under the card is
+the log. An entry of no place stands on the card, in a reminder or in the list of communications.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from escalation.incident.effects import Place
+from escalation.incident.model import EntryKind
+
+# `work`: where the work is done, the war room if there is one, else the thread.
+Where = Place | Literal["work"]
+
+_LOG = (Place.THREAD,)
+_BOTH = (Place.THREAD, Place.ROOM)
+PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
+    EntryKind.DECLARED: _LOG,
+    EntryKind.TICKET: (Place.THREAD, Place.TEAM),
+    EntryKind.PAGED: _BOTH,
+    EntryKind.REPEATED: (),
+    EntryKind.OTHERWISE: _LOG,
+    EntryKind.CHECKPOINT: ("work",),
+    EntryKind.SKIPPED: _BOTH,
+    EntryKind.REFUSED: _BOTH,
+    EntryKind.NOBODY_LEFT: _BOTH,
+    EntryKind.ACKNOWLEDGED: _LOG,
+    EntryKind.JOINED: (),
+    EntryKind.ROOT_CAUSE: _BOTH,
+    EntryKind.WORKAROUND: _BOTH,
+    EntryKind.FIX_STARTED: _BOTH,
+    EntryKind.FIX_APPLIED: _BOTH,
+    EntryKind.FIX_FAILED: _BOTH,
+    EntryKind.VERIFIED: _BOTH,
+    EntryKind.SCHEDULED: (Place.THREAD, Place.TEAM),
+    EntryKind.UPDATE: _BOTH,
+    EntryKind.UPDATE_DUE: _LOG,
+    EntryKind.SILENCE: _LOG,
+    EntryKind.MONITORED: _BOTH,
+    EntryKind.NOTIFIED: _LOG,
+    EntryKind.EDITED: _LOG,
+    EntryKind.COMMUNICATION: _LOG,
+    EntryKind.COMMUNICATED: _LOG,
+    EntryKind.OVERDUE: _LOG,
+    EntryKind.ESCALATED: _LOG,
+    EntryKind.SEVERITY: _BOTH,
+    EntryKind.SECURITY: _LOG,
+    EntryKind.EXPOSED: _LOG,
+    EntryKind.ROOM_OPENED: (),
+    EntryKind.ROOM_LOST: _LOG,
+    EntryKind.PHASE: (Place.ROOM,),
+    EntryKind.LEADING: ("work",),
+    EntryKind.LINKED: _BOTH,
+    EntryKind.REVIEWED: _BOTH,
+    EntryKind.DRILL_REPORT: _BOTH,
+    EntryKind.RECOVERED: _LOG,
+    EntryKind.TROUBLE: (),
+    EntryKind.RESOLVED: _BOTH,
+    EntryKind.REOPENED: _BOTH,
+    EntryKind.CANCELLED: _BOTH,
+}
