@@ -88,6 +88,13 @@ class IncidentReader:
         found = [await self.incident(i) for i in sorted(self._known)]
         return {i["id"]: i["stamp"] for i in found if i}
 
+    async def overrides(self) -> list[Json] | None:
+        """The overrides of all rotations; None when they cannot be read."""
+        with contextlib.suppress(RedisError):
+            raw = await self.redis.get("tocsin:duty")
+            return list(json.loads(raw)["overrides"]) if raw else []
+        return None
+
     async def open_ids(self) -> list[str]:
         """Ids of the open incidents."""
         with contextlib.suppress(RedisError):
@@ -139,7 +146,7 @@ class People:
         """Fill in and submit the form, the one already open if any. True if it was accepted."""
         view = await self._view(story.by, story.title)
         if view is None:
-            await self._post("command", story.by, channel=GENERAL, command="/incident", text=f"declare {story.title}")
+            await self.type(story.by, GENERAL, f"declare {story.title}")
             view = await self._view(story.by, story.title, polls=POLLS)
         if view is None:
             return False
@@ -181,8 +188,7 @@ class People:
         elif act.what in BUTTONS and not act.typed and card and not incident["facts"]["security"]:
             await self._press(incident, act, card)
         else:
-            text = TYPED[act.what].format(id=incident["id"])
-            await self._post("command", act.by, channel=GENERAL, command="/incident", text=text)
+            await self.type(act.by, GENERAL, TYPED[act.what].format(id=incident["id"]))
 
     async def _press(self, incident: Json, act: Act, card: Json) -> None:
         thread = await self._get("thread", act.by, channel=card["channel"], ts=card["ts"])
@@ -197,8 +203,7 @@ class People:
     async def _resolve(self, incident_id: str, by: str) -> None:
         view = await self._view(by, incident_id)
         if view is None:
-            text = TYPED["resolve"].format(id=incident_id)
-            await self._post("command", by, channel=GENERAL, command="/incident", text=text)
+            await self.type(by, GENERAL, TYPED["resolve"].format(id=incident_id))
             view = await self._view(by, incident_id, polls=POLLS)
         if view is not None:
             await self._submit(by, view, {"summary": "It was the cache", "resolution": "We emptied it"})
@@ -221,6 +226,10 @@ class People:
             name: {elements[name]["action_id"]: _filled(elements[name], answer)} for name, answer in answers.items()
         }
         return bool((await self._post("submit", by, view_id=view["id"], state={"values": values})).get("ok"))
+
+    async def type(self, by: str, channel: str, text: str) -> None:
+        """Type `/incident TEXT`."""
+        await self._post("command", by, channel=channel, command="/incident", text=text)
 
     async def _post(self, what: str, by: str, **body: Any) -> Json:
         answer = await self.web.post(f"/ui/{what}", json={"as": member(by), **body})

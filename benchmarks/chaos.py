@@ -26,16 +26,17 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from benchmarks import faults, history, people, report
+from benchmarks import faults, history, interference, people, report
 from benchmarks.acting import IncidentReader, People, resolve_all
 from benchmarks.count import Observations, Verdict, judge
 from benchmarks.crew import Crew, end, server_address
 from benchmarks.faults import FaultInjector
+from benchmarks.interference import Interference
 from escalation.processes import PARTS
 
 LATENCY = 0.3  # seconds of every call of Slack's
 READY_WITHIN = 60.0  # seconds
-SHORT = (22.0, 10)  # seconds and incidents: some ten kills, one of Redis
+SHORT = (25.0, 10)  # seconds and incidents: some ten kills, one of Redis, each act of people's
 OVERTIME = 15.0  # seconds that people go on with their plans after the last fault
 REST = 1.0  # seconds without anything due until the program counts as idle
 
@@ -53,11 +54,13 @@ class Run:
     paced: bool
     drain: float
 
-    def plans(self) -> tuple[tuple[faults.Fault, ...], tuple[people.Story, ...]]:
-        """Plan the faults and the stories. The same seed gives the same plans."""
+    def plans(self) -> tuple[tuple[faults.Fault, ...], tuple[people.Story, ...], tuple[interference.Act, ...]]:
+        """Plan the faults, the stories and what people do by hand. The same seed gives the same plans."""
         dice = random.Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
-        return faults.plan(dice, self.seconds, (self.bots, self.supervisors)), people.plan(
-            dice, self.seconds, self.incidents
+        return (
+            faults.plan(dice, self.seconds, (self.bots, self.supervisors)),
+            people.plan(dice, self.seconds, self.incidents),
+            interference.plan(dice, self.seconds),
         )
 
 
@@ -71,6 +74,7 @@ class Stage:
     redis: Redis
     injector: FaultInjector = field(init=False)
     people: People = field(init=False)
+    interference: Interference = field(init=False)
     server: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     failed_deliveries: set[str] = field(default_factory=set)
@@ -79,6 +83,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.injector = FaultInjector(self.crew, self.web, lambda: self.server)
         self.people = People(self.web, IncidentReader(self.redis))
+        self.interference = Interference(self.web, self.people)
 
     # Background tasks -------------------------------------------------------------------------------------------------
 
@@ -136,6 +141,7 @@ class Stage:
         await until(self._is_reachable)
         await self.injector.control("limits", on=False)
         await self.injector.control("latency", seconds=LATENCY)
+        await self.interference.prepare()
         self.crew.start(*(name for name in self.crew.children if name not in ("server", "workspace")))
         await until(self._is_complete)
 
@@ -171,6 +177,7 @@ class Stage:
             confirmed=dict(self.people.confirmed),
             stamps=await self.people.reader.stamps(),
             settled_at=settled_at,
+            absences=tuple(self.interference.absences),
         )
         observed.save(self.crew.folder / "outside.json")
         return observed
@@ -226,10 +233,11 @@ async def execute(run: Run, crew: Crew) -> tuple[Stage, Verdict]:
 
 
 async def _disturb(stage: Stage, start: float) -> None:
-    planned, stories = stage.run.plans()
+    planned, stories, acts = stage.run.plans()
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.injector.run(planned, start))
         group.create_task(_play(stage, stories, start))
+        group.create_task(stage.interference.run(acts, start))
     await stage.injector.clear()
     report.say(f"  {_since(start)}: the storm is over; whatever is open is resolved")
     await resolve_all(stage.people)
@@ -252,7 +260,7 @@ def _since(start: float) -> str:
 
 
 def run_and_report(run: Run, keep: bool) -> bool:
-    """Execute a run, report, clean up. True if nothing was lost, doubled, early or left behind."""
+    """Execute a run, report, clean up. True if nothing was found and each kind of act was done."""
     folder = Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
     crew = Crew(folder, run.bots, run.supervisors, run.speed)
     report.say(f"seed {run.seed}: {run.incidents} incidents in {run.seconds:g} s, plan {digest(run)}, in {folder}")
@@ -262,8 +270,9 @@ def run_and_report(run: Run, keep: bool) -> bool:
         orphans = crew.stop()
     left = [f"process {o.pid} was left behind: {o.command}" for o in orphans]
     left += [f"port {port} is still taken" for port in crew.taken_ports()]
-    report.show(verdict, stage.injector, stage.people, stage.failed, crew, left)
-    good = verdict.sound and not left
+    undone = interference.missing(run.plans()[2], stage.interference.done)
+    report.show(verdict, stage.injector, stage.interference, stage.failed, crew, undone, left)
+    good = verdict.sound and not (undone or left)
     if good and not keep:
         shutil.rmtree(folder)
     return good

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults import Span
-from benchmarks.history import states
+from benchmarks.history import ONCALL, states
+from benchmarks.holders import Holders
+from benchmarks.surfaces import cards, dead_buttons, delivery_of, misdirected
 from benchmarks.witness import Firing, Witness
 
 Json = dict[str, Any]
 GRACE = 3.0  # seconds that a checkpoint may be late at the end of a run before it counts as lost
-EVENT = "tocsin_delivery"
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,16 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     early: list[str] = field(default_factory=list)
+    astray: list[str] = field(default_factory=list)
+    cards: list[str] = field(default_factory=list)
+    dead_buttons: list[str] = field(default_factory=list)
+    moved: int = 0
     times: list[Lateness] = field(default_factory=list)
 
     @property
     def sound(self) -> bool:
-        """True if nothing was lost, doubled or early."""
-        return not (self.lost or self.doubled or self.early)
+        """True if nothing was found at all."""
+        return not (self.lost or self.doubled or self.early or self.astray or self.cards or self.dead_buttons)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Observations:
 
     `confirmed` maps the title of each declaration to whether the person read that it was declared, `stamps` each
     incident to the stamp of its latest commit. `settled_at` is when nothing was due any more, in epoch seconds: effects
-    decided later, while the workers ended, wait for the next start and are not lost.
+    decided later, while the workers ended, wait for the next start and are not lost. `absences`: who was deactivated,
+    from when to when.
     """
 
     workspace: Json
@@ -66,6 +72,7 @@ class Observations:
     confirmed: dict[str, bool]
     stamps: dict[str, str]
     settled_at: float
+    absences: tuple[tuple[str, float, float], ...] = ()
 
     def save(self, path: Path) -> None:
         """Save it beside the history, so that a verdict can be investigated."""
@@ -79,9 +86,12 @@ def judge(folder: Path, observed: Observations) -> Verdict:
 
 def judged(history: Iterable[tuple[str, Json]], observed: Observations) -> Verdict:
     """Audit every commit, oldest first."""
-    witnesses, verdict = read(history)
+    witnesses, verdict = read(history, Holders(list(observed.absences)))
     verdict.incidents = len(witnesses)
     posted = deliveries(observed.workspace)
+    verdict.astray += misdirected(witnesses, observed.workspace)
+    verdict.cards = cards(witnesses, observed.workspace)
+    verdict.dead_buttons = dead_buttons(witnesses, observed.workspace)
     for witness in witnesses.values():
         _checkpoints(verdict, witness, observed.outages, observed.settled_at)
         _messages(verdict, witness, posted, observed)
@@ -93,23 +103,29 @@ def judged(history: Iterable[tuple[str, Json]], observed: Observations) -> Verdi
     return verdict
 
 
-def read(history: Iterable[tuple[str, Json]]) -> tuple[dict[str, Witness], Verdict]:
-    """Feed each incident's commits to a witness of its own, and count them."""
+def read(history: Iterable[tuple[str, Json]], holders: Holders) -> tuple[dict[str, Witness], Verdict]:
+    """Feed each incident's commits to a witness of its own, all of them to the auditor of pages, and count them."""
     witnesses: dict[str, Witness] = {}
     verdict = Verdict()
     for incident, document in history:
         verdict.commits += 1
-        witnesses.setdefault(incident, Witness(incident)).add_state(document)
+        if incident == ONCALL:
+            holders.add_oncall(document)
+            continue
+        witness = witnesses.setdefault(incident, Witness(incident))
+        witness.add_state(document)
+        holders.add_incident(document, witness.now)
+    verdict.astray, verdict.moved = holders.end(), holders.moved
     return witnesses, verdict
 
 
 def deliveries(workspace: Json) -> dict[str, list[float]]:
-    """Delivery id -> times of the messages that carry it, in epoch seconds."""
+    """Delivery id -> times of the messages that carry it or carried it before they were deleted, in epoch seconds."""
     found: dict[str, list[float]] = {}
-    for message in (m for there in workspace["messages"].values() for m in there):
-        metadata = message.get("metadata") or {}
-        if metadata.get("event_type") == EVENT:
-            found.setdefault(metadata["event_payload"]["delivery"], []).append(float(message["ts"]))
+    standing = (message for messages in workspace["messages"].values() for message in messages)
+    for message in (*(deleted["message"] for deleted in workspace["deleted"]), *standing):
+        if delivery := delivery_of(message):
+            found.setdefault(delivery, []).append(float(message["ts"]))
     return found
 
 

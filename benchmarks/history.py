@@ -1,4 +1,4 @@
-"""Read every committed state of every incident, in order, from the server's append-only files.
+"""Read every committed state of every incident and of on call, in order, from the server's append-only files.
 
 The server deletes a file once it has rewritten it; a hard link keeps it. When it restarts after a crash it truncates an
 incomplete command, so the files hold exactly what was committed.
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 Json = dict[str, Any]
+ONCALL = "on call"  # stands in place of an incident's id
 _PREFIX = b"tocsin:incident:"
+_ONCALL = b"tocsin:duty"
 
 
 def keep(data: Path, kept: Path) -> None:
@@ -24,12 +26,16 @@ def keep(data: Path, kept: Path) -> None:
 
 
 def states(kept: Path) -> Iterator[tuple[str, Json]]:
-    """Yield (incident id, document) for every commit, oldest first."""
+    """Yield (incident id, document) for every commit, oldest first; of the on-call state, (ONCALL, document)."""
     for path in sorted(kept.glob("*.incr.aof"), key=_number):
         with path.open("rb") as file:
             for command in _commands(file):
-                if command[0].upper() == b"SET" and command[1].startswith(_PREFIX):
+                if command[0].upper() != b"SET":
+                    continue
+                if command[1].startswith(_PREFIX):
                     yield str(command[1][len(_PREFIX) :], "utf-8"), json.loads(command[2])
+                elif command[1] == _ONCALL:
+                    yield ONCALL, json.loads(command[2])
 
 
 def _number(path: Path) -> int:

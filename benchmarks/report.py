@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from typing import Any
 
-from benchmarks.acting import People
 from benchmarks.count import Lateness, Verdict, percentile
 from benchmarks.crew import Crew, lines
 from benchmarks.faults import FaultInjector
+from benchmarks.interference import Interference
 
 Json = dict[str, Any]
 MOST = 12  # findings of a kind that are printed
@@ -21,23 +21,34 @@ def say(words: str) -> None:
 
 
 def show(
-    verdict: Verdict, injector: FaultInjector, people: People, failed: Counter[str], crew: Crew, left: list[str]
+    verdict: Verdict,
+    injector: FaultInjector,
+    interference: Interference,
+    failed: Counter[str],
+    crew: Crew,
+    undone: list[str],
+    left: list[str],
 ) -> None:
-    """Print the verdict and all counts."""
+    """Print the verdict and all counts. `undone` are kinds of acts that never happened, `left` what stayed behind."""
     say(f"  {verdict.incidents} incidents, {verdict.commits} commits, {verdict.fired} checkpoints fired")
     say(f"  in Slack: {_counted(verdict.sent)}")
     say(f"  struck:   {_counted(injector.injected)}; {crew.restarts} restarts by child, the rest by supervisors")
     say(f"  calls of Slack's that failed: {_counted(failed) or 'none'}")
-    say(f"  people:   {_counted(people.done)}")
+    say(f"  people:   {_counted(interference.people.done)}")
+    say(f"  by hand:  {_counted(interference.done)}; {verdict.moved} pages moved to whoever took over")
     say(f"  Redis was away for {_away(injector, 'redis')}, Slack for {_away(injector, 'slack')}")
     _lateness(verdict.times)
     for name, found in (
         ("lost", verdict.lost),
         ("doubled", verdict.doubled),
         ("early", verdict.early),
+        ("astray", verdict.astray),
+        ("cards", verdict.cards),
+        ("dead buttons", verdict.dead_buttons),
+        ("never done", undone),
         ("left behind", left),
     ):
-        say(f"  {name:<12}{len(found):>6}")
+        say(f"  {name:<13}{len(found):>5}")
         for line in found[:MOST]:
             say(f"      {line}")
     for line, n in complaints(crew).most_common(MOST):

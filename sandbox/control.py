@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from sandbox import company, posting, rooms, shapes
 from sandbox.faults import Fault
-from sandbox.records import TOMBSTONE, AppSettings, Channel, Json, Person, Record
+from sandbox.records import TOMBSTONE, AppSettings, Channel, Deletion, Json, Person, Record
 from sandbox.requests import BadRequest, json_object
 from sandbox.runtime import Runtime, runtime_of
 from sandbox.socketmode import SocketAction
@@ -129,7 +129,10 @@ async def add_channel(request: Request) -> Response:
 
 
 def with_members(workspace: Workspace, channel: Channel, body: Json) -> Channel:
-    """The channel with exactly the members that the body names, if it names any."""
+    """The channel with exactly the `members` that the body names, or after some were removed (`kick`) or invited."""
+    if "kick" in body or "invite" in body:
+        stay = [user for user in channel.members if user not in body.get("kick", ())]
+        body = {"members": [*stay, *(user for user in body.get("invite", ()) if user not in stay)]}
     wanted = body.get("members")
     if wanted is None:
         return channel
@@ -143,7 +146,7 @@ def with_members(workspace: Workspace, channel: Channel, body: Json) -> Channel:
 
 
 async def change_channel(request: Request) -> Response:
-    """Change a channel as a person would: {is_archived?, members?, name?, topic?}."""
+    """Change a channel as a person would: {is_archived?, members?, kick?, invite?, name?, topic?}."""
     runtime, body = runtime_of(request), await json_object(request)
     workspace = runtime.workspace
     channel = workspace.channels.get(request.path_params["id"])
@@ -224,6 +227,7 @@ def snapshot(runtime: Runtime) -> Json:
         "users": [shapes.person(workspace, row) for row in workspace.users.values()],
         "channels": [_channel(workspace, row) for row in workspace.channels.values()],
         "messages": {key: _messages(workspace, key) for key in workspace.channels},
+        "deleted": [_deletion(workspace, row) for row in workspace.deleted.values()],
         "views": [{**shapes.view(workspace, row), "user": row.user} for row in workspace.views.values()],
         "usergroups": [shapes.usergroup(workspace, row, True) for row in workspace.usergroups.values()],
         "files": [shapes.file(workspace, row) for row in workspace.uploads.values() if row.shared],
@@ -242,6 +246,11 @@ def _messages(workspace: Workspace, channel: str) -> list[Json]:
         {**shapes.message(workspace, row), **({"ephemeral_to": row.ephemeral_to} if row.ephemeral_to else {})}
         for row in rows
     ]
+
+
+def _deletion(workspace: Workspace, row: Deletion) -> Json:
+    shape = shapes.message(workspace, row.message)
+    return {"channel": row.message.channel, "deleted_by": row.by, "deleted_at": row.at, "message": shape}
 
 
 async def reset(request: Request) -> Response:

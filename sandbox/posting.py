@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox import blockkit, shapes, text
-from sandbox.records import TOMBSTONE, Channel, Message
+from sandbox.records import TOMBSTONE, Channel, Deletion, Message
 from sandbox.state import Workspace
 
 SUBSCRIPTIONS = {
@@ -41,9 +41,11 @@ def edit(workspace: Workspace, row: Message, **fields: Any) -> Message:
     return changed
 
 
-def remove(workspace: Workspace, row: Message) -> None:
+def remove(workspace: Workspace, row: Message, by: str = "") -> None:
     """Delete a message and its pin. One with replies leaves a tombstone, below which they stay."""
     channel = workspace.channels[row.channel]
+    if row.ephemeral_to is None:
+        workspace.deleted[f"{row.channel}/{row.ts}"] = Deletion(message=row, by=by, at=workspace.now())
     if workspace.messages.replies(row.channel, row.ts):
         grave = Message(channel=row.channel, ts=row.ts, user=SLACKBOT, text=DELETED, subtype=TOMBSTONE)
         workspace.put_message(grave)

@@ -94,6 +94,14 @@ class Message(Record):
     ephemeral_to: str | None = None
 
 
+class Deletion(Record):
+    """A message as it was before it was deleted. `by` is empty when that was done by hand."""
+
+    message: Message
+    by: str
+    at: float
+
+
 class View(Record):
     """A modal that is open for `user`, or their Home tab. `body` is what the app sent, ids filled in."""
 

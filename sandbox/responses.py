@@ -46,7 +46,7 @@ def _apply(workspace: Workspace, hook: ResponseHook, body: Json) -> None:
     original = workspace.message(hook.channel, hook.ts) if hook.ts else None
     if body.get("delete_original"):
         if original is not None:
-            posting.remove(workspace, original)
+            posting.remove(workspace, original, workspace.bot_user)
     elif body.get("replace_original") and original is not None:
         posting.edit(workspace, original, **_content(body))
     else:

@@ -9,6 +9,7 @@ from sandbox.book import Book
 from sandbox.records import (
     AppSettings,
     Channel,
+    Deletion,
     Json,
     Message,
     Person,
@@ -87,6 +88,7 @@ class Workspace:
         self.users: Book[Person] = Book("user", Person)
         self.channels: Book[Channel] = Book("channel", Channel)
         self.messages = Messages()
+        self.deleted: Book[Deletion] = Book("deletion", Deletion)
         self.views: Book[View] = Book("view", View)
         self.stacks: Book[list[str]] = Book("stack", list[str])
         self.homes: Book[str] = Book("home", str)

@@ -137,7 +137,7 @@ def update(call: Call) -> Json:
 def delete(call: Call) -> Json:
     channel, row = own_message(call, "cant_delete_message")
     writable(channel)
-    posting.remove(call.workspace, row)
+    posting.remove(call.workspace, row, call.user)
     return {"channel": channel.id, "ts": row.ts}
 
 

@@ -48,10 +48,24 @@ def test_people_and_channels_on_demand(workspace: RunningWorkspace, slack: WebCl
     room = post(workspace, "/control/channels", name="ops", creator=nora, members=[nora, DANA])["channel"]["id"]
     assert slack.users_info(user=nora)["user"]["profile"]["title"] == "Intern"
     assert slack.conversations_members(channel=room)["members"] == [nora, DANA]
+    slack.conversations_join(channel=room)
+    post(workspace, f"/control/channels/{room}", kick=[BOT, nora], invite=[OMAR])
+    assert slack.conversations_members(channel=room)["members"] == [DANA, OMAR]
     post(workspace, f"/control/channels/{room}", is_archived=True)
     assert slack.conversations_info(channel=room)["channel"]["is_archived"] is True
     post(workspace, "/control/reset")
     assert [row["name"] for row in slack.conversations_list()["channels"]] == ["general", "random"]
+
+
+def test_what_was_deleted_is_kept_for_the_tests(workspace: RunningWorkspace, slack: WebClient) -> None:
+    """The whole workspace as JSON names each deleted message, and who deleted it."""
+    room = slack.conversations_create(name="ops")["channel"]["id"]
+    first, second = (slack.chat_postMessage(channel=room, text=words)["ts"] for words in ("first", "second"))
+    web.delete(f"{workspace.url}/control/messages/{room}/{first}")
+    assert web.delete(f"{workspace.url}/control/messages/{room}/{first}").status_code == 404
+    slack.chat_delete(channel=room, ts=second)
+    deleted = get(workspace, "/control/state")["deleted"]
+    assert [(row["message"]["text"], row["deleted_by"]) for row in deleted] == [("first", ""), ("second", BOT)]
 
 
 def test_what_people_type(workspace: RunningWorkspace) -> None:

@@ -1,0 +1,95 @@
+"""Audit what stands in Slack at the end: one living card for each incident, no dead button, pages with their person."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from benchmarks.witness import CLOSED, Witness
+
+Json = dict[str, Any]
+EVENT = "tocsin_delivery"
+UNANSWERED = ("waiting", "owed")
+
+
+def delivery_of(message: Json) -> str:
+    """Delivery id of a message; empty for anybody else's."""
+    metadata = message.get("metadata") or {}
+    return str(metadata["event_payload"]["delivery"]) if metadata.get("event_type") == EVENT else ""
+
+
+def cards(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
+    """Incidents with no living card, with several, or with one that does not show how the incident stands."""
+    standing = {delivery_of(m): (channel, m["ts"]) for channel, m in _standing(workspace)}
+    archived = {c["id"] for c in workspace["channels"] if c.get("is_archived")}
+    found = []
+    for witness in witnesses.values():
+        doc, private = witness.last, witness.last["facts"]["security"]
+        ours = [standing[m.effect] for m in witness.messages.values() if m.kind == "card" and m.effect in standing]
+        copies = {(c["channel"], c["ts"]): c for c in doc["copies"] if c["kind"] != "direct"}
+        living = [place for place in ours if place[0] not in archived]
+        kind = "room" if private else "channel"
+        cards = [p for p in living if (copies.get(p) or {}).get("kind", kind) == kind and not _redacted(copies, p)]
+        rooms = doc["room"] and not doc["room"]["lost"] and doc["room"]["channel"] not in archived
+        if len(cards) != 1 and not (private and not rooms):
+            found.append(f"{witness.incident} has {len(cards)} living cards")
+        stale = [c for p, c in copies.items() if p in living and not c["final"] and c["face"] != doc["face"]]
+        found += [f"{witness.incident}: the {c['kind']} card shows face {c['face']} of {doc['face']}" for c in stale]
+    return found
+
+
+def _redacted(copies: dict[tuple[str, str], Json], place: tuple[str, str]) -> bool:
+    return bool((copies.get(place) or {}).get("redacted"))
+
+
+def dead_buttons(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
+    """Buttons of closed incidents that would be refused, where they can still be pressed."""
+    archived = {c["id"] for c in workspace["channels"] if c.get("is_archived")}
+    found = []
+    for channel, message in _standing(workspace):
+        for value in _values(message.get("blocks", ())) if channel not in archived else ():
+            move, _, rest = value.partition("|")
+            incident, _, rest = rest.partition("|")
+            witness = witnesses.get(incident)
+            if witness and not _legal(move, rest.partition("|")[2], witness.last):
+                found.append(f"{incident}: {move} in {channel} {message['ts']}")
+    return found
+
+
+def _legal(move: str, about: str, doc: Json) -> bool:
+    if doc["status"] not in CLOSED:
+        return True
+    if move == "communicate":
+        return bool(doc["communications"][int(about.partition(":")[0]) - 1]["state"] in UNANSWERED)
+    return move == "reopen" or (move == "reviewed" and doc["status"] == "resolved" and not doc["reviewed"])
+
+
+def _values(blocks: Iterable[Json]) -> Iterator[str]:
+    """Values of everything in a message that can be pressed or chosen."""
+    for block in blocks:
+        elements = [*block.get("elements", ()), *([block["accessory"]] if "accessory" in block else [])]
+        for element in elements:
+            if element.get("type") == "button":
+                yield str(element.get("value", ""))
+            yield from (str(option["value"]) for option in element.get("options", ()))
+        yield from _values(block.get("child_blocks", ()))
+
+
+def misdirected(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
+    """Pages that stand, or stood, elsewhere than in their person's direct messages."""
+    direct = {c["id"]: c.get("user") for c in workspace["channels"]}
+    pages = {
+        m.effect: (w, int(m.what.split()[1].rstrip(",")))
+        for w in witnesses.values()
+        for m in w.messages.values()
+        if m.kind == "page"
+    }
+    found = []
+    for channel, message in (*_standing(workspace), *((d["channel"], d["message"]) for d in workspace["deleted"])):
+        witness, n = pages.get(delivery_of(message), (None, 0))
+        if witness and direct.get(channel) != witness.last["pages"][n - 1]["person"]:
+            found.append(f"{witness.incident}: page {n} stands in {channel}")
+    return found
+
+
+def _standing(workspace: Json) -> Iterator[tuple[str, Json]]:
+    for channel, messages in workspace["messages"].items():
+        yield from ((channel, message) for message in messages)
