@@ -28,7 +28,7 @@ from escalation.config.policy import Means
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import MAX_ALSO, EntryKind, Incident, OwedCommunication, OwedState, PageState
 from escalation.incident.tickets import TicketState, ticket_state
-from escalation.messages.timeline import LEADS, page_reason, war_room
+from escalation.messages.timeline import LEADS, page_reason, refused, war_room
 from escalation.times import spoken_duration
 
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
@@ -236,11 +236,19 @@ def details(incident: Incident) -> list[str]:
         *labelled("Verified", (incident.verified.text or "yes") if incident.verified else ""),
         f"*War room:* {render(war_room(incident))}",
         *_communications(incident),
+        *_unreached(incident),
         *labelled("Service", facts.service),
         *labelled("Vendor", incident.vendor),
         *labelled("Description", facts.description),
         *source,
     ]
+
+
+def _unreached(incident: Incident) -> list[str]:
+    """Lines about people whom mail or an invitation could not reach: one for each reason."""
+    entries = [e for e in incident.timeline if e.kind is EntryKind.REFUSED and e.fields.get("via")]
+    said = dict.fromkeys(render(each) for entry in entries for each in refused(entry))
+    return list(said)[-3:]
 
 
 def footer(incident: Incident) -> str:

@@ -1,10 +1,25 @@
 """Outcomes of effects: delivered with a message, or why it could not be delivered."""
 
+from collections.abc import Mapping
+
 from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
-from escalation.incident.effects import ArchiveRoom, OpenRoom, PostCard, Refresh, Say, SendPage, SetTopic
+from escalation.incident.effects import (
+    ArchiveRoom,
+    Effect,
+    Invite,
+    MailOut,
+    OpenRoom,
+    PageBy,
+    PostCard,
+    Refresh,
+    Say,
+    SendPage,
+    SetTopic,
+)
 from escalation.incident.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
 from escalation.incident.model import MAX_ALSO, Copy, CopyKind, EntryKind, PageState, Room
+from escalation.values import PersonId
 
 
 def delivered(change: Change, event: Delivered) -> None:
@@ -26,6 +41,10 @@ def delivered(change: Change, event: Delivered) -> None:
             return
         case SendPage():
             _page_arrived(change, effect, event)
+        case PageBy():
+            paging.taken_by(change, effect.page, effect.via)
+        case MailOut() | Invite() if event.refused:
+            _note_refusals(change, effect, event.refused)
         case ArchiveRoom() if change.incident.room:
             change.set(room=change.incident.room.model_copy(update={"lost": True}))
         case PostCard():
@@ -115,6 +134,17 @@ def person_refused(change: Change, event: PersonRefused) -> None:
     change.drop_effects(effect.id)
     if isinstance(effect, SendPage) and change.incident.page(effect.page).state is PageState.OPEN:
         paging.escalate_past(change, change.incident.page(effect.page), event.why)
+    elif isinstance(effect, PageBy):  # the page itself stands in Slack
+        _note_refusals(change, effect, {change.incident.page(effect.page).person: event.why})
+
+
+def _note_refusals(change: Change, effect: Effect, refused: Mapping[PersonId, str]) -> None:
+    """Note whom a mail or an invitation could not reach, by reason. The thread hears of mails only."""
+    for why in dict.fromkeys(refused.values()):
+        people = tuple(person for person, reason in refused.items() if reason == why)
+        entry = change.note(EntryKind.REFUSED, people=people, why=why, fields={"via": effect.kind})
+        if not isinstance(effect, Invite):
+            change.say(entry)
 
 
 def dropped(change: Change, event: Dropped) -> None:

@@ -128,6 +128,15 @@ def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
     change.say(change.note(EntryKind.OTHERWISE, people=people, why="Slack did not take the page", fields=fields))
 
 
+def taken_by(change: Change, number: int, via: Via) -> None:
+    """Note that another channel took a page. Readers care while Slack has not taken it."""
+    page = change.incident.page(number)
+    taken = page.model_copy(update={"taken_by": tuple(dict.fromkeys((*page.taken_by, via)))})
+    change.set(pages=tuple(taken if p.n == number else p for p in change.incident.pages))
+    if not change.incident.in_slack(page):
+        change.advance_face()
+
+
 def update_paging_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:
     """Acknowledge or resolve the incident in another paging service that was told of it."""
     if change.incident.alerted:

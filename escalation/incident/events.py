@@ -278,7 +278,10 @@ class CheckpointDue(Frozen):
 
 
 class Delivered(Frozen):
-    """An effect was delivered. `channel` and `ts` identify the message; `face` is the one that a card shows."""
+    """An effect was delivered. `channel` and `ts` identify the message; `face` is the one that a card shows.
+
+    `refused`: of a send to several, whom it could not reach, and why.
+    """
 
     kind: Literal["delivered"] = "delivered"
     effect: str
@@ -286,6 +289,7 @@ class Delivered(Frozen):
     ts: str = ""
     face: int = 0
     person: PersonId = ""
+    refused: dict[PersonId, str] = {}
 
 
 class RoomOpened(Frozen):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 
 from escalation.config.business_time import Calendar, Wait
-from escalation.config.policy import Communication, Means, OtherWays, ReviewRule, Said, Severity, SeverityPolicy
+from escalation.config.policy import Communication, Means, OtherWays, ReviewRule, Said, Severity, SeverityPolicy, Via
 from escalation.incident.effects import Effect, PagePerson
 from escalation.values import Frozen, PersonId
 
@@ -83,8 +83,9 @@ MAX_ALSO = 30  # each is a change to the incident, and hundreds may come at once
 class Page(Frozen):
     """A page to one person. `tier` 0 is a page by name; `rung` is the tier's name at the time of the page.
 
-    `sent` counts the first send and its repeats. `also` names other incidents whose pages to this person an outage
-    delayed too: those are in the thread of this one. After MAX_ALSO no more are listed.
+    `sent` counts the first send and its repeats. `taken_by` are the channels beside Slack that took it. `also` names
+    other incidents whose pages to this person an outage delayed too: those are in the thread of this one. After
+    MAX_ALSO no more are listed.
     """
 
     n: int
@@ -96,6 +97,7 @@ class Page(Frozen):
     at: datetime
     sent: int = 1
     state: PageState = PageState.OPEN
+    taken_by: tuple[Via, ...] = ()
     also: tuple[str, ...] = ()
 
 
@@ -414,6 +416,10 @@ class Incident(Frozen):
         """Return the page of an effect if it still has to be sent: unanswered, and no repeat of it was sent."""
         page = self.page(effect.page) if self.open else None
         return page if page and page.state is PageState.OPEN and effect.nth >= page.sent else None
+
+    def in_slack(self, page: Page) -> bool:
+        """True if Slack took a page."""
+        return any(copy.page == page.n for copy in self.copies)
 
     def open_page_of(self, person: PersonId) -> Page | None:
         """Return somebody's latest unanswered page, or None."""

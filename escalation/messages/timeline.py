@@ -154,8 +154,12 @@ def _skipped(incident: Incident, entry: Entry) -> Lines:
     )
 
 
-def _refused(incident: Incident, entry: Entry) -> Lines:
-    return (line("⚠️ ", Strong("The page to "), *people(entry.people), " could not reach them: ", entry.why, "."),)
+def refused(entry: Entry) -> Lines:
+    """Say whom a page, a mail or an invitation could not reach."""
+    what = {"page_by": "mail the page to", "mail_out": "mail", "invite": "invite"}.get(
+        entry.fields.get("via", ""), "page"
+    )
+    return (line("⚠️ ", Strong(f"Could not {what} "), *people(entry.people), ": ", entry.why, "."),)
 
 
 def _nobody_left(incident: Incident, entry: Entry) -> Lines:
@@ -290,8 +294,8 @@ def notified(incident: Incident, entry: Entry) -> Lines:
 
 
 def otherwise(incident: Incident, entry: Entry) -> Lines:
-    """Render pages by other channels: written during a Slack outage, read after it."""
-    ways = line("📨 ", Strong(f"Paged by {entry.fields['ways']}"), ": ", *people(entry.people), ".")
+    """Render pages that go by other channels too: written during a Slack outage, read after it, taken or not."""
+    ways = line("📨 ", Strong(f"Paging by {entry.fields['ways']} as well"), ": ", *people(entry.people), ".")
     return (ways, line(f"Why: Slack had not taken the page after {entry.fields['after']}."))
 
 
@@ -432,7 +436,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.REPEATED: _repeated,
     EntryKind.CHECKPOINT: checkpoint,
     EntryKind.SKIPPED: _skipped,
-    EntryKind.REFUSED: _refused,
+    EntryKind.REFUSED: lambda incident, entry: refused(entry),
     EntryKind.NOBODY_LEFT: _nobody_left,
     EntryKind.ACKNOWLEDGED: _acknowledged,
     EntryKind.JOINED: _joined,

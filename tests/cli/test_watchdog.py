@@ -247,7 +247,7 @@ def test_a_way_that_fails_is_tried_again_and_the_others_are_not(scene: Scene) ->
 
 def test_an_address_that_is_refused_does_not_hold_up_the_rest(scene: Scene) -> None:
     """Somebody has left; the switch outside must not report that for ever."""
-    scene.smtp.refusing["RCPT"] = "550 no such user"
+    scene.smtp.refusing["RCPT"] = "550 5.1.1 no such user"
     incident = quiet(scene)
     scene.wait(5 * 60 + 31)
     assert scene.paging.actions(f"{incident.id}-watchdog")

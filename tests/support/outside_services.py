@@ -43,7 +43,8 @@ class Mail:
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """SMTP server (RFC 5321) that keeps every mail. `refusing` maps a command, `RCPT` or `DATA`, to the reply it gets.
+    """SMTP server (RFC 5321) that keeps every mail. `refusing` maps a command, `RCPT` or `DATA`, to the reply it gets;
+    `refusing_to` maps an address to the reply that a RCPT for it gets.
 
     `login` (`user:password`, escaped for a URL) goes into the address; the server accepts any.
     """
@@ -56,6 +57,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         self.mails: list[Mail] = []
         self.logins: list[str] = []
         self.refusing: dict[str, str] = {}
+        self.refusing_to: dict[str, str] = {}
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if starttls else None
         if self.context:
             self.context.load_cert_chain(CERTIFICATE)
@@ -101,6 +103,8 @@ class _Session(socketserver.StreamRequestHandler):
                 return "235 welcome"
             case "MAIL":
                 self.sender, self.recipients = _address(line), []
+            case "RCPT" if refusal := self.server.refusing_to.get(_address(line)):
+                return refusal
             case "RCPT":
                 self.recipients.append(_address(line))
             case "DATA":

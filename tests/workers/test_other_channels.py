@@ -8,10 +8,11 @@ from email.message import EmailMessage
 import pytest
 
 from escalation.config.policy import OtherWays, Via
-from escalation.incident.effects import PageBy
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.effects import MailOut, PageBy
+from escalation.incident.events import Acknowledge, Delivered, Resolve
 from escalation.incident.model import EntryKind, PageState
 from escalation.messages.mail import Mail
+from escalation.messages.timeline import otherwise
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.outside_services import CERTIFICATE, MailServer, PagingService, mail_server
@@ -22,6 +23,7 @@ from workers.channels.failures import Failed, Kind
 from workers.channels.pagerduty import PagerDutyClient
 from workers.channels.smtp import MailClient
 from workers.channels.tls import ssl_context
+from workers.delivery.mail import MailPlanner
 
 PAGING = OtherWays(page=(Via.MAIL, Via.PAGERDUTY))
 FALLING_BACK = OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY), after=timedelta(seconds=30))
@@ -119,13 +121,17 @@ def test_a_server_that_says_later_is_asked_later(parts: Works, smtp: MailServer)
 
 
 def test_an_address_that_is_refused_for_good_is_left(parts: Works, smtp: MailServer) -> None:
-    """550: the page itself stands in Slack, and the mail is not tried for ever."""
-    smtp.refusing["RCPT"] = "550 no such user"
+    """550 5.1.1: it is said, the page itself stands in Slack, and the mail is not tried for ever."""
+    smtp.refusing["RCPT"] = "550 5.1.1 no such user"
     incident = using(parts, PAGING).declare("P0")
     parts.run()
     parts.settled(incident)
     assert not smtp.mails
-    assert parts.counted("deliveries_total", kind="page_by", result="dropped") == 3
+    assert parts.counted("deliveries_total", kind="page_by", result="refused") == 3
+    said = [e for e in parts.now(incident).timeline if e.fields.get("via") == "page_by"]
+    assert {person for e in said for person in e.people} == {p.person for p in incident.pages}
+    assert all("does not know the address" in e.why for e in said)
+    assert parts.now(incident).tiers_paged == (1,)
     assert all(p.state is PageState.OPEN for p in parts.now(incident).pages)
 
 
@@ -143,19 +149,73 @@ def test_a_refusal_because_of_us_is_said_aloud_and_retried(parts: Works, paging:
 @pytest.mark.parametrize(
     ("command", "answer", "kind"),
     [
-        ("RCPT", "450 mailbox busy", Kind.PASSING),
-        ("RCPT", "550 no such user", Kind.PERSON),
-        ("DATA", "452 no room", Kind.PASSING),
-        ("DATA", "554 this is spam", Kind.OURS),
-        ("MAIL", "530 log in first", Kind.OURS),
+        (command, answer, kind)
+        for command in ("RCPT", "MAIL", "DATA")
+        for answer, kind in (
+            ("450 mailbox busy", Kind.PASSING),
+            ("421 4.3.2 going down", Kind.PASSING),
+            ("452 no room", Kind.PASSING),
+            ("550 5.1.1 no such user", Kind.PERSON),
+            ("553 5.1.3 bad syntax", Kind.PERSON),
+            ("550 5.1.8 sender's domain not found", Kind.OURS),
+            ("554 5.7.1 Relay access denied", Kind.OURS),
+            ("550 relay not permitted", Kind.OURS),
+            ("554 this is spam", Kind.OURS),
+            ("530 5.7.0 log in first", Kind.OURS),
+            ("535 5.7.8 wrong password", Kind.OURS),
+            ("503 bad sequence", Kind.OURS),
+            ("521 takes no mail", Kind.OURS),
+        )
     ],
 )
 def test_each_answer_of_a_mail_server_has_its_kind(smtp: MailServer, command: str, answer: str, kind: Kind) -> None:
-    """4xx passes; 5xx is the person's, for a recipient, and ours otherwise."""
+    """4xx passes, 5.1.x is the person's, and all else is ours, whichever command it answers."""
     smtp.refusing[command] = answer
     with pytest.raises(Failed) as failed:
         MailClient(smtp.url, "tocsin@example.com").send(["dana@example.com"], LETTER, "d-1")
     assert failed.value.kind is kind
+
+
+@pytest.mark.parametrize("answer", ["554 5.7.1 Relay access denied", "530 5.7.0 log in first", "521 takes no mail"])
+def test_a_mail_server_that_refuses_us_is_our_trouble(parts: Works, smtp: MailServer, answer: str) -> None:
+    """It stands on the card and is tried again: nobody's page by mail is dropped for it."""
+    smtp.refusing["RCPT"] = answer
+    incident = using(parts, PAGING).declare("P0")
+    parts.run()
+    assert any(answer[:3] in why for why in parts.now(incident).troubles.values())
+    smtp.refusing.clear()
+    parts.run_for(200, step=20)
+    assert len(smtp.mails) == len(parts.now(incident).pages)
+    assert not parts.now(incident).troubles
+
+
+def test_each_recipient_is_decided_alone(smtp: MailServer) -> None:
+    """Three addresses, three answers, and the fourth has its mail."""
+    people = [f"{name}@example.com" for name in ("later", "bad", "denied", "good")]
+    answers = ("450 mailbox busy", "550 5.1.1 no such user", "554 5.7.1 Relay access denied")
+    smtp.refusing_to = dict(zip(people, answers, strict=False))
+    failures = MailClient(smtp.url, "tocsin@example.com").send_each(people, LETTER, "d-1")
+    assert [failures[p].kind for p in people[:3]] == [Kind.PASSING, Kind.PERSON, Kind.OURS]
+    assert [m.to for m in smtp.mails] == [["good@example.com"]]
+
+
+def test_a_communication_is_mailed_again_only_to_whom_it_did_not_reach(parts: Works, smtp: MailServer) -> None:
+    """The good address has it once, the busy one later, and the bad one is said."""
+    stakeholders = ("U0DANA0001", "U0MEI00001", "U0OMAR0001")
+    good, busy, bad = (f"{name}@example.com" for name in ("good", "busy", "bad"))
+    smtp.refusing_to = {busy: "450 mailbox busy", bad: "550 5.1.1 no such user"}
+    incident = parts.declare("P0")
+    effect = MailOut(id=f"{incident.id}-mail", at=parts.clock(), entry=1)
+    to = dict(zip((good, busy, bad), stakeholders, strict=True))
+    planner = MailPlanner(MailClient(smtp.url, "tocsin@example.com"), parts.service)
+    with pytest.raises(Failed) as failed:
+        planner._send_to_each(to, LETTER, effect)
+    assert failed.value.kind is Kind.PASSING
+    smtp.refusing_to.clear()
+    sent = planner._send_to_each(to, LETTER, effect).outcome
+    assert [m.to for m in smtp.mails] == [[good], [busy]]
+    assert isinstance(sent, Delivered)
+    assert sent.refused.keys() == {"U0OMAR0001"}
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, Kind.PASSING), (503, Kind.PASSING), (400, Kind.OURS)])
@@ -181,7 +241,7 @@ def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.Monkey
         access = MailClient(smtp.url, "Tocsin <tocsin@example.com>")
         with pytest.raises(Failed) as failed:
             access.send(["dana@example.com"], LETTER, "d-1")
-        assert failed.value.kind is Kind.PASSING
+        assert failed.value.kind is Kind.OURS
         assert not smtp.logins
         monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
         ssl_context.cache_clear()
@@ -288,3 +348,18 @@ def test_the_mail_server_speaks_smtp(smtp: MailServer) -> None:
     with smtplib.SMTP("localhost", int(smtp.url.rpartition(":")[2])) as client:
         client.send_message(message)
     assert smtp.to("b@example.com")[0].body.replace("\r", "") == ".hidden\n..twice\n"
+
+
+def test_a_fallback_is_said_as_done_once_it_was_taken(parts: Works, smtp: MailServer) -> None:
+    """While the mail server refuses us, nobody reads that they were paged by mail; the page says so once it took it."""
+    using(parts, FALLING_BACK)
+    parts.slack_away()
+    smtp.refusing["RCPT"] = "554 5.7.1 Relay access denied"
+    incident = parts.declare("P0")
+    parts.run_for(40, step=1)
+    [entry] = [e for e in parts.now(incident).timeline if e.kind is EntryKind.OTHERWISE]
+    assert "Paged by mail" not in str(otherwise(parts.now(incident), entry))
+    assert not any(page.taken_by for page in parts.now(incident).pages)
+    smtp.refusing.clear()
+    parts.run_for(120, step=5)
+    assert all(Via.MAIL in page.taken_by for page in parts.now(incident).pages)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from bot.render.card import details
+from escalation.incident.model import EntryKind
 from tests.support.worker import Works
 from workers.channels.failures import Failed
 
@@ -27,23 +29,33 @@ def invitations(parts: Works) -> list[str]:
         ([NEW, NEW], [NEW], ""),
         ([IN], [], ""),
         ([], [], ""),
-        ([IN, LEFT, NEW], [f"{LEFT},{NEW}"], ""),
+        ([IN, LEFT, NEW], [f"{LEFT},{NEW}"], "cant_invite"),
         ([IN, LEFT], [LEFT], "cant_invite"),
         ([LEFT, UNKNOWN], [f"{LEFT},{UNKNOWN}", LEFT, UNKNOWN], "cant_invite"),
     ],
 )
 def test_only_newcomers_are_invited(parts: Works, people: list[str], invited: list[str], refused: str) -> None:
-    """Members are left out; a refusal is raised only if nobody could be invited."""
+    """Members are left out, and each refusal is returned for its person."""
     channel = a_room(parts)
     before = len(invitations(parts))
-    if refused:
-        with pytest.raises(Failed, match=refused):
-            parts.context.slack.rooms.invite(channel, people)
-    else:
-        parts.context.slack.rooms.invite(channel, people)
+    refusals = parts.context.slack.rooms.invite(channel, people)
+    assert refusals.keys() == {LEFT, UNKNOWN} & set(people)
+    assert not refused or refusals[LEFT].error == refused
     assert invitations(parts)[before:] == invited
     members = next(c for c in parts.channels() if c["id"] == channel)["members"]
     assert (NEW in members) is (NEW in people)
+
+
+def test_a_refused_invitation_stands_on_the_card(parts: Works) -> None:
+    """Whom Slack does not let into the war room is named in the timeline and in the card's details, with the reason."""
+    parts.fault("conversations.invite", "error", error="user_is_restricted", times=None)
+    incident = parts.declare("P0")
+    parts.run()
+    entries = [e for e in parts.now(incident).timeline if e.kind is EntryKind.REFUSED]
+    assert {page.person for page in parts.now(incident).pages} <= {person for e in entries for person in e.people}
+    assert {entry.why for entry in entries} == {"guests cannot be in that channel"}
+    assert any("Could not invite" in line for line in details(parts.now(incident)))
+    assert parts.now(incident).tiers_paged == (1,)
 
 
 @pytest.mark.parametrize("error", ["already_in_channel", "user_is_restricted"])

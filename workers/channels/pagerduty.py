@@ -9,7 +9,7 @@ import httpx2
 
 from escalation.incident.model import Incident
 from escalation.messages.mail import alert_summary
-from workers.channels.failures import Failed, Kind
+from workers.channels.failures import Failed, Kind, Reason, pagerduty_failure
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10.0  # seconds
@@ -51,11 +51,10 @@ class PagerDutyClient:
         try:
             response = self._http.post(self._url, json=event)
         except httpx2.HTTPError as error:
-            raise Failed(f"pagerduty: {type(error).__name__}", Kind.PASSING) from None
-        if response.status_code == 429 or response.status_code >= 500:
-            raise Failed(f"pagerduty: {response.status_code}", Kind.PASSING, wait=_wait(response))
+            reason = Reason(f"PagerDuty does not answer ({type(error).__name__})")
+            raise Failed(f"pagerduty: {type(error).__name__}", Kind.PASSING, reason=reason) from None
         if response.status_code >= 300:
-            raise Failed(f"pagerduty: {response.status_code}", Kind.OURS)
+            raise pagerduty_failure(response.status_code, _wait(response))
 
 
 def _wait(response: httpx2.Response) -> float:

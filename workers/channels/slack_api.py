@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from escalation.hosts import is_loopback
-from workers.channels.failures import Failed, Kind
+from workers.channels.failures import Failed, Kind, kind_of
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10  # seconds
@@ -64,7 +64,7 @@ class SlackApi:
                 raise Failed(UNREADABLE, Kind.PASSING, channel=channel)
             return data
         except SlackApiError as refused:
-            raise _failed(refused, channel) from None
+            raise _failed(refused, method, channel) from None
         except TimeoutError:
             raise Failed("timeout", channel=channel) from None
         except (OSError, http.client.HTTPException) as error:
@@ -73,7 +73,7 @@ class SlackApi:
             raise Failed(UNREADABLE, Kind.PASSING, channel=channel) from None
 
 
-def _failed(refused: SlackApiError, channel: str) -> Failed:
+def _failed(refused: SlackApiError, method: str, channel: str) -> Failed:
     status = refused.response.status_code
     if status == 429:
         return Failed("ratelimited", wait=_seconds(refused.response.headers), channel=channel)
@@ -83,7 +83,7 @@ def _failed(refused: SlackApiError, channel: str) -> Failed:
     error = str(data.get("error", "unknown_error")) if isinstance(data, dict) else ""
     if not _ERROR_CODE.fullmatch(error):  # the SDK puts a sentence there for a body that is no JSON
         return Failed(UNREADABLE, Kind.PASSING, channel=channel)
-    return Failed(error, channel=channel)
+    return Failed(error, kind_of(error, method), channel=channel)
 
 
 def _seconds(headers: Any) -> float:

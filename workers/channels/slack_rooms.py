@@ -15,7 +15,6 @@ from workers.channels.slack_api import CLOCK_SLACK, SlackApi
 
 INVITED_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.invite allows more on request only
 ALREADY_IN = ("already_in_channel", "cant_invite_self")
-UNINVITABLE = ("cant_invite", "no_permission", "app_cannot_join_channel")  # beside the errors of Kind.PERSON
 PURPOSE_LIMIT = 250
 CHANNELS_AT_ONCE = 999  # the method allows 20 calls a minute, so pages are as large as they may be
 _ID = re.compile(r"[CG][A-Z0-9]{8,}")
@@ -124,17 +123,14 @@ class SlackRooms:
         except Failed as failed:  # nice to have: the room exists, and the incident goes on without its purpose
             log.warning("room purpose not set", channel=channel, error=failed.error)
 
-    def invite(self, channel: str, people: Iterable[PersonId]) -> None:
-        """Invite those who are not in yet. A refusal counts for its person; it is raised if nobody could be invited."""
+    def invite(self, channel: str, people: Iterable[PersonId]) -> dict[PersonId, Failed]:
+        """Invite those who are not in yet; return refusals by person."""
         members = self._members(channel)
         newcomers = [person for person in dict.fromkeys(people) if person not in members]
         refusals: dict[PersonId, Failed] = {}
         for start in range(0, len(newcomers), INVITED_AT_ONCE):
             refusals |= self._invite_batch(channel, newcomers[start : start + INVITED_AT_ONCE])
-        for person, refused in refusals.items():
-            log.warning("invitation refused", channel=channel, person=person, error=refused.error)
-        if refusals and len(refusals) == len(newcomers):
-            raise next(iter(refusals.values()))
+        return refusals
 
     def _members(self, channel: str) -> set[PersonId]:
         """The members of a channel; none if Slack will not say: then everybody is invited."""
@@ -152,7 +148,7 @@ class SlackRooms:
         except Failed as failed:
             if failed.error in ALREADY_IN:  # of one of them, or of a person invited by somebody else just now
                 return self._invite_each(channel, people) if len(people) > 1 else {}
-            if failed.kind is not Kind.PERSON and failed.error not in UNINVITABLE:
+            if failed.kind is not Kind.PERSON:
                 raise
             return self._invite_each(channel, people) if len(people) > 1 else {people[0]: failed}
         errors = {str(e.get("user", "")): str(e.get("error", "")) for e in response.get("errors") or ()}

@@ -3,14 +3,16 @@
 SMTP cannot be asked whether a mail was accepted, so mail is sent at least once.
 """
 
+import contextlib
 import smtplib
+import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from urllib.parse import unquote, urlsplit
 
 from escalation.messages.mail import Mail
-from workers.channels.failures import Failed, Kind
+from workers.channels.failures import Failed, Kind, Reason, smtp_failure
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 15.0  # seconds
@@ -25,17 +27,25 @@ class MailClient:
         self._domain = parseaddr(sender)[1].rpartition("@")[2] or "tocsin.invalid"
 
     def send(self, to: Sequence[str], mail: Mail, delivery: str) -> None:
-        """Send a mail; raises Failed if the server does not accept it."""
+        """Send a mail; raises Failed if the server accepts it for nobody, with what is ours before the rest."""
+        failures = self.send_each(to, mail, delivery)
+        if len(failures) == len(to):
+            raise next((f for f in failures.values() if f.kind is Kind.OURS), next(iter(failures.values())))
+
+    def send_each(self, to: Sequence[str], mail: Mail, delivery: str) -> dict[str, Failed]:
+        """Send a mail to each address by itself; return the failures by address. The others were accepted."""
         message = self._message(to, mail, delivery)
         try:
-            with self._connect() as server:
-                server.send_message(message)
-        except smtplib.SMTPRecipientsRefused as refused:
-            raise _failed(next(iter(refused.recipients.values()))[0], Kind.PERSON) from None
-        except smtplib.SMTPResponseException as response:
-            raise _failed(response.smtp_code, Kind.OURS) from None
+            server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
-            raise Failed(f"smtp: {type(error).__name__}", Kind.PASSING) from None
+            return dict.fromkeys(to, _failed(error))
+        try:
+            tried = {address: _send_one(server, message, address) for address in to}
+        finally:
+            with contextlib.suppress(OSError, smtplib.SMTPException):  # the mails are decided
+                server.quit()
+            server.close()
+        return {address: failed for address, failed in tried.items() if failed}
 
     def _message(self, to: Sequence[str], mail: Mail, delivery: str) -> EmailMessage:
         message = EmailMessage()
@@ -67,6 +77,26 @@ class MailClient:
         return server
 
 
-def _failed(code: int, lasting: Kind) -> Failed:
-    """Classify a reply code: 4xx is passing (RFC 5321, 4.2.1), any other has the `lasting` kind."""
-    return Failed(f"smtp: {code}", Kind.PASSING if 400 <= code < 500 else lasting)
+def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str) -> Failed | None:
+    """Send to one address over an open connection; None if the server accepted it."""
+    try:
+        server.send_message(message, to_addrs=[address])
+    except smtplib.SMTPRecipientsRefused as refused:
+        return smtp_failure(*refused.recipients[address])
+    except (OSError, smtplib.SMTPException) as error:
+        return _failed(error)
+    return None
+
+
+def _failed(error: Exception) -> Failed:
+    """Classify an error of the SMTP client: a reply by its code; what the server cannot do, or is not, is ours."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return smtp_failure(error.smtp_code, error.smtp_error)
+    name = f"smtp: {type(error).__name__}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = "the mail server's certificate cannot be verified"
+        return Failed(name, Kind.OURS, reason=Reason(words, "trust its authority on this host, or correct SMTP_URL"))
+    if isinstance(error, smtplib.SMTPNotSupportedError) or type(error) is smtplib.SMTPException:
+        words = "the mail server offers no login that we know"
+        return Failed(name, Kind.OURS, reason=Reason(words, "check user, password and port in SMTP_URL"))
+    return Failed(name, Kind.PASSING, reason=Reason(f"the mail server does not answer ({type(error).__name__})"))

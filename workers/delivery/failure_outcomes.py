@@ -5,22 +5,10 @@ from escalation.incident.events import Dropped, OutcomeEvent, PersonRefused, Tro
 from escalation.incident.model import CopyKind, Incident
 from workers.channels.failures import Failed, Kind
 
-_PERSON_REASONS = {
-    "user_disabled": "the account is deactivated",
-    "user_not_found": "there is no such member of the workspace",
-    "users_not_found": "the workspace has nobody with that e-mail address",
-    "cannot_dm_bot": "it is a bot",
-    "user_not_visible": "the bot cannot see that person",
-}
-_OUR_REASONS = {
+# Where it stands says more than the error alone.
+_CHANNEL_REASONS = {
     "is_archived": "#{channel} is archived: unarchive it, or set workspace.incidents_channel",
-    "invalid_auth": "Slack refuses the bot token: set SLACK_BOT_TOKEN",
-    "token_revoked": "the bot token was revoked: install the app again",
-    "account_inactive": "the bot's account is deactivated: install the app again",
-    "missing_scope": "the bot token lacks a scope: see tocsin doctor",
-    "restricted_action": "the workspace's settings do not let the bot do this",
     "name_taken": "there is a private channel #{channel} that the bot is not in: invite it there",
-    "no_free_name": "every name for the war room is taken",
     "not_in_channel": "the bot is not in the channel, and cannot join it: invite it",
 }
 
@@ -41,17 +29,17 @@ def outcome_of(incident: Incident, effect: Effect, failed: Failed, incidents_cha
         case Kind.LOST if _channel_lost(incident, effect, failed):
             return Dropped(effect=effect.id, why=failed.error, gone=failed.channel)
         case Kind.PERSON if isinstance(effect, SendPage):
-            return PersonRefused(effect=effect.id, why=_PERSON_REASONS.get(failed.error, f"Slack says {failed.error}"))
+            return PersonRefused(effect=effect.id, why=failed.reason.text)
     if effect.optional or _not_worth_retrying(incident, effect, failed):
         return Dropped(effect=effect.id, why=failed.error)
     return _trouble(effect, failed, incidents_channel)
 
 
 def _other_channel_outcome(effect: Effect, failed: Failed) -> OutcomeEvent:
-    """Outcome on another channel than Slack: a refused address is final, a refused key can be fixed."""
+    """Outcome on another channel than Slack: a bad address is final and said, a refusal of us can be fixed."""
     if failed.kind is Kind.PERSON:
-        return Dropped(effect=effect.id, why=failed.error)
-    return Trouble(effect=effect.id, why=f"refused ({failed.error}): see the variables of that way")
+        return PersonRefused(effect=effect.id, why=failed.reason.text)
+    return _trouble(effect, failed, "")
 
 
 def _is_channel_card(effect: Effect) -> bool:
@@ -80,5 +68,5 @@ def _outside_incidents_channel(incident: Incident, effect: Effect) -> bool:
 
 def _trouble(effect: Effect, failed: Failed, incidents_channel: str) -> Trouble:
     """An outcome that an operator has to fix, with what to do about it."""
-    why = _OUR_REASONS.get(failed.error, f"Slack says {failed.error}").format(channel=incidents_channel)
-    return Trouble(effect=effect.id, why=why)
+    why = _CHANNEL_REASONS.get(failed.error, "").format(channel=incidents_channel)
+    return Trouble(effect=effect.id, why=why or failed.reason.sentence())

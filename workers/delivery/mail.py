@@ -10,7 +10,7 @@ in mid-send a page may come in two mails.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from escalation.errors import TooNew
 from escalation.incident.effects import Effect, MailOut, PageBy
 from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
-from escalation.messages.mail import IncidentPage, page_mail, stakeholder_mail
+from escalation.messages.mail import IncidentPage, Mail, page_mail, stakeholder_mail
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
@@ -112,12 +112,29 @@ class MailPlanner:
 
     def _communication(self, incident: Incident, effect: MailOut) -> Planned:
         roster = self._service.roster(self._service.clock())
-        to = [a for p in roster.of(STAKEHOLDERS) if (a := self._address(p))]
+        to = {a: p for p in roster.of(STAKEHOLDERS) if (a := self._address(p))}
         if not to or incident.private:
             return Dropped(effect=effect.id, why="there is nobody to mail")
         names = self._service.store.directory().names
         mail = stakeholder_mail(incident, incident.entry(effect.entry), self._wording, names)
-        return Plan(MAIL, sending(effect, lambda: self._client.send(to, mail, effect.id)))
+        return Plan(MAIL, lambda retrying: self._send_to_each(to, mail, effect))
+
+    def _send_to_each(self, to: Mapping[str, PersonId], mail: Mail, effect: MailOut) -> SendResult:
+        """Send to those who did not get it yet. Raises the gravest failure that is no bad address, to be retried."""
+        redis, key = self._service.store.redis, f"tocsin:mailed:{effect.id}"  # address -> SENT, or why it is bad
+        done: Any = redis.hgetall(key)
+        bad = {str(address, "utf-8"): str(why, "utf-8") for address, why in done.items() if why != SENT.encode()}
+        remaining = [address for address in to if address.encode() not in done]
+        failures = self._client.send_each(remaining, mail, effect.id) if remaining else {}
+        bad |= {address: failed.reason.text for address, failed in failures.items() if failed.kind is Kind.PERSON}
+        decided: Any = {a: bad.get(a, SENT) for a in remaining if a in bad or a not in failures}
+        if decided:
+            redis.hset(key, mapping=decided)
+            redis.expire(key, KEPT_SECONDS)
+        others = [failed for failed in failures.values() if failed.kind is not Kind.PERSON]
+        if others:
+            raise next((failed for failed in others if failed.kind is Kind.OURS), others[0])
+        return SendResult(Delivered(effect=effect.id, refused={to[a]: why for a, why in bad.items() if a in to}))
 
     def _address(self, person: PersonId) -> str:
         return self._service.company.mail_of(person, self._service.store.directory())

@@ -33,13 +33,15 @@ class Members:
             self._service.store.save_directory(known.model_copy(update={"people": {**known.people, email: member}}))
         return member
 
-    def members(self, people: tuple[PersonId, ...]) -> list[PersonId]:
-        """The member ids of those people who can be found."""
-        found = []
+    def members(self, people: tuple[PersonId, ...]) -> tuple[dict[PersonId, PersonId], dict[PersonId, Failed]]:
+        """The member ids by person of those who can be found, and the failures of the others."""
+        found: dict[PersonId, PersonId] = {}
+        missing: dict[PersonId, Failed] = {}
         for person in people:
             try:
-                found.append(self.member(person))
+                found[person] = self.member(person)
             except Failed as failed:
                 if failed.kind is not Kind.PERSON:
                     raise
-        return found
+                missing[person] = failed
+        return found, missing

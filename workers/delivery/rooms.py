@@ -7,6 +7,7 @@ from escalation.incident.effects import ArchiveRoom, BookmarkLink, Invite, OpenR
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent, RoomOpened
 from escalation.incident.model import CopyKind, Incident
 from escalation.incident.room_names import candidates, former_room_name
+from escalation.values import PersonId
 from workers.channels.slack_rooms import SlackRooms
 from workers.delivery import rate_limits
 from workers.delivery.members import Members
@@ -14,7 +15,7 @@ from workers.delivery.plan import Plan, SendResult, withdrawn
 from workers.delivery.privacy import Address, Leak, permitted
 from workers.delivery.rate_limits import Budget
 
-Act = Callable[[bool], None]
+Act = Callable[[bool], dict[PersonId, str] | None]  # returns whom it could not reach, and why
 RoomEffect = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
 
 
@@ -54,7 +55,7 @@ class RoomPlanner:
                 act = lambda retrying: rooms.set_topic(room, text)  # noqa: E731
                 return self._in_room(incident, effect, room, rate_limits.TOPIC, act)
             case Invite():
-                act = lambda retrying: rooms.invite(room, self._people.members(effect.people))  # noqa: E731
+                act = lambda retrying: self._invite(room, effect)  # noqa: E731
                 return self._in_room(incident, effect, room, rate_limits.INVITE, act)
             case PinCard():
                 cards = [c.ts for c in incident.copies if c.kind is CopyKind.ROOM and c.channel == room]
@@ -74,7 +75,13 @@ class RoomPlanner:
             return Dropped(effect=effect.id, why="there is no room")
 
         def go(retrying: bool) -> SendResult:
-            act(retrying)
-            return SendResult(Delivered(effect=effect.id, channel=channel, face=incident.face))
+            refused = act(retrying) or {}
+            return SendResult(Delivered(effect=effect.id, channel=channel, face=incident.face, refused=refused))
 
         return permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)
+
+    def _invite(self, room: str, effect: Invite) -> dict[PersonId, str]:
+        """Invite people; return whom Slack refused, and why."""
+        found, missing = self._people.members(effect.people)
+        refused = missing | self._rooms.invite(room, found.values())
+        return {person: failed.reason.text for person, failed in refused.items()}

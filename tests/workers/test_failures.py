@@ -1,0 +1,69 @@
+"""One classification of failures for all channels: a table for each vendor."""
+
+import pytest
+
+from workers.channels.failures import Failed, Kind, kind_of, pagerduty_failure, smtp_failure
+
+PASSING, PERSON, OURS, TOKEN = Kind.PASSING, Kind.PERSON, Kind.OURS, Kind.TOKEN
+
+
+@pytest.mark.parametrize(
+    ("errors", "method", "kind"),
+    [
+        ("ratelimited internal_error fatal_error request_timeout too_many_requests", "chat.postMessage", PASSING),
+        ("user_not_found user_disabled user_not_visible cannot_dm_bot", "conversations.open", PERSON),
+        ("messages_tab_disabled not_enough_users missing_scope restricted_action", "conversations.open", OURS),
+        ("messages_tab_disabled ekm_access_denied no_permission invalid_blocks", "chat.postMessage", OURS),
+        ("cant_invite no_permission no_external_invite_permission user_is_restricted", "conversations.invite", PERSON),
+        ("missing_scope restricted_action", "conversations.invite", OURS),
+        ("no_permission cant_invite", "pins.add", OURS),
+        ("invalid_auth token_revoked account_inactive", "auth.test", TOKEN),
+        ("channel_not_found is_archived not_in_channel", "conversations.setTopic", Kind.LOST),
+        ("message_not_found is_inactive edit_window_closed", "chat.update", Kind.GONE),
+        ("an_error_of_tomorrow", "bookmarks.add", OURS),
+    ],
+)
+def test_slacks_errors_are_classified_by_code_and_method(errors: str, method: str, kind: Kind) -> None:
+    """The person's is what concerns the person alone; what no table knows is ours."""
+    assert {kind_of(error, method) for error in errors.split()} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        ("421 4.3.2 going down", PASSING),
+        ("450 5.1.1 the code decides", PASSING),
+        ("454 4.7.0 authentication failed for now", PASSING),
+        *((f"550 {status} bad", PERSON) for status in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")),
+        *((f"550 {status} ours", OURS) for status in ("5.1.7", "5.1.8", "5.7.1", "5.7.26", "5.1.11")),
+        ("550 no such user", OURS),
+        ("554 5.7.1 Relay access denied", OURS),
+        ("530 5.7.0 log in first", OURS),
+        ("535 5.7.8 wrong password", OURS),
+        ("503 bad sequence", OURS),
+        ("521 takes no mail", OURS),
+        ("552 5.2.2 mailbox full", OURS),
+    ],
+)
+def test_a_mail_servers_replies_are_classified_by_code(reply: str, kind: Kind) -> None:
+    """4xx passes, only a bad address is the person's, and each refusal of us comes with a remedy."""
+    code, _, text = reply.partition(" ")
+    failed = smtp_failure(int(code), text)
+    assert failed.kind is kind
+    assert kind is not OURS or "SMTP_" in failed.reason.remedy or "relay" in failed.reason.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(408, PASSING), (429, PASSING), (500, PASSING), (503, PASSING), (400, OURS), (404, OURS)]
+)
+def test_pagerdutys_answers_are_classified_by_status(status: int, kind: Kind) -> None:
+    """Limits and breakdowns pass; a refused key is ours and comes with its remedy."""
+    failed = pagerduty_failure(status)
+    assert failed.kind is kind
+    assert ("PAGERDUTY_ROUTING_KEY" in failed.reason.remedy) is (kind is OURS)
+
+
+@pytest.mark.parametrize("error", ["messages_tab_disabled", "missing_scope", "token_revoked", "an_error_of_tomorrow"])
+def test_what_is_ours_has_a_remedy(error: str) -> None:
+    """Whoever reads the failure is told what to do about it."""
+    assert Failed(error).reason.remedy
