@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.deps import BotDeps
 from bot.slack.ack_first import AckFirst
 from bot.slack.members import Members
+from bot.slack.user_groups import UserGroups
 from escalation.config.company import Directory
 from escalation.errors import Refused, TooNew
 from escalation.incident.model import Incident
@@ -61,6 +62,7 @@ class Access:
         self.client = client
         self.directory = Directory()
         self.members = Members(client, self._known_members)
+        self.user_groups = UserGroups(client)
         self.ack_first = AckFirst()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="access")
 
@@ -119,6 +121,22 @@ class Access:
         """List the latest incidents that a requester may see, open or closed, newest first; MAX_RECENT at most."""
         await self.admit("see", requester)
         return await self.visible_to(requester, await self.run(self.deps.store.recent, MAX_RECENT))
+
+    async def look_up_groups(self, groups: Iterable[str]) -> dict[str, tuple[PersonId, ...]]:
+        """Ask Slack for the members of user groups, and save those that hold roles: whoever is paged next is in them.
+
+        A group that Slack does not answer for is missing; as a role's holder it keeps its members of before.
+        """
+        found = await self.user_groups.members(groups)
+        holding_roles = {g: members for g, members in found.items() if g in self.deps.company.user_groups()}
+        if holding_roles:
+            await self.run(self._save_groups, holding_roles)
+        return found
+
+    def _save_groups(self, groups: dict[str, tuple[PersonId, ...]]) -> None:
+        stored = self.deps.store.directory()
+        if stored.groups | groups != stored.groups:
+            self.deps.store.save_directory(stored.model_copy(update={"groups": stored.groups | groups}))
 
     async def roster(self) -> Roster:
         """Read who is on call now."""

@@ -1,6 +1,7 @@
 """Directory of the workspace: member ids, user groups and names for the configuration, refreshed in the background."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import structlog
@@ -10,9 +11,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import Access, StoreUnavailable
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.company import Company, Directory
+from escalation.errors import Refused
 from escalation.values import PersonId
 
 INTERVAL = 600.0  # seconds
+GROUPS_INTERVAL = 60.0  # seconds: a due checkpoint pages whoever was in a group then
 RETRY_AFTER = 15.0  # seconds, after a lookup that was incomplete because Slack or Redis was away
 TRANSIENT_ERRORS = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 log = structlog.get_logger("bot")
@@ -94,4 +97,14 @@ async def refresh_directory(client: AsyncWebClient, access: Access) -> None:
             access.directory = await lookup.run(access.deps.company)
         except StoreUnavailable:
             lookup.incomplete = True
-        await asyncio.sleep(RETRY_AFTER if lookup.incomplete else INTERVAL)
+        await _watch_groups(access, RETRY_AFTER if lookup.incomplete else INTERVAL)
+
+
+async def _watch_groups(access: Access, seconds: float) -> None:
+    """Wait, and meanwhile look each minute who is in the user groups that hold roles."""
+    while seconds > 0:
+        await asyncio.sleep(min(seconds, GROUPS_INTERVAL))
+        seconds -= GROUPS_INTERVAL
+        if seconds > 0:
+            with contextlib.suppress(StoreUnavailable, Refused):
+                await access.look_up_groups(access.deps.company.user_groups())

@@ -1,7 +1,7 @@
 """The /incident command: ack at once, answer by the response_url."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck
@@ -11,7 +11,7 @@ from bot.deps import BotDeps
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
-from bot.moves.catalog import TypedCommand, typed_event
+from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.parsing.command import ParsedCommand, has_number, nearest_incident, nearest_verb, parse, unescape
 from bot.parsing.simulate import simulation_lines
@@ -187,6 +187,8 @@ class Commands:
         await self._access.admit(move, command.requester, incident)  # before errors in their words are shown
         key, deps, directory = command.body["trigger_id"], self._access.deps, self._access.directory
         typed = TypedCommand(command.parsed.text, command.requester.id, key, deps, directory)
+        if move is Move.PAGE:
+            typed = await self._with_groups(typed)
         event = typed_event(move, typed)
         if event is None:
             text = typed.text
@@ -195,7 +197,22 @@ class Commands:
             )
         else:
             result = await self._perform.move(command.requester, incident.id, event)
-            await command.reply(await self._perform.move_reply(result))
+            notes = await self._not_paged(typed, result.incident) if move is Move.PAGE else ()
+            await command.reply(await self._perform.move_reply(result, notes))
+
+    async def _not_paged(self, typed: TypedCommand, incident: Incident) -> tuple[str, ...]:
+        roster = await self._access.roster()
+        return unresolved(typed, lambda role: bool(roster.of(role, incident.facts.service)))
+
+    async def _with_groups(self, typed: TypedCommand) -> TypedCommand:
+        """Look up the user groups that a command names, by mention or by handle."""
+        raw = typed.raw
+        for handle, group in (await self._access.user_groups.ids(w.lstrip("@") for w in typed.targets.unknown)).items():
+            raw = raw.replace(f"@{handle}", f"<!subteam^{group}|@{handle}>", 1)
+        typed = replace(typed, raw=raw)
+        members = await self._access.look_up_groups(typed.targets.groups)
+        directory = await self._access.run(self._access.deps.store.directory)
+        return replace(typed, directory=directory.model_copy(update={"groups": directory.groups | members}))
 
     async def _target(self, command: SlashCommand) -> Incident | None:
         """Find the incident that a command is about: by id, by war room, or because it is the only candidate.

@@ -1,5 +1,6 @@
 """Declarations and moves, whether by command, button or form: permission, event, answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,20 @@ from escalation.engine.moves import implied_move
 from escalation.engine.state_machine import status_after
 from escalation.engine.upcoming import Upcoming
 from escalation.errors import Refused
-from escalation.incident.events import Cancel, Move, MoveEvent, PostUpdate
+from escalation.incident.events import (
+    Cancel,
+    ChangeSeverity,
+    Escalate,
+    MarkSecurity,
+    Move,
+    MoveEvent,
+    PagePeople,
+    PostUpdate,
+)
 from escalation.incident.model import Facts, Incident
 from escalation.oncall.roster import Roster
+
+CALLS_ROLES = (Escalate, PagePeople, ChangeSeverity, MarkSecurity)  # they may page whoever holds a role
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,7 @@ class Perform:
     ) -> Incident:
         """Declare an incident, or with a `drill_speed` a drill. Raises Refused without permission."""
         await self._access.admit("declare", requester)
+        await self._access.look_up_groups(self._access.deps.company.user_groups())
         service = self._access.deps.service
         return await self._access.run(service.declare, requester.id, severity, facts, key=key, drill_speed=drill_speed)
 
@@ -58,6 +71,8 @@ class Perform:
         before = await self._access.incident(incident_id)
         for move in _required_moves(event, before):
             await self._access.admit(move, requester, before)
+        if isinstance(event, CALLS_ROLES):
+            await self._access.look_up_groups(self._access.deps.company.user_groups())
         after = await self._access.run(self._access.deps.service.handle, incident_id, event)
         return MoveResult(after, len(before.timeline))
 
@@ -92,9 +107,9 @@ class Perform:
 
     # Answers -----------------------------------------------------------------------------------------------------
 
-    async def move_reply(self, result: MoveResult) -> Message:
-        """Message with the result of a move and the next checkpoint."""
-        return replies.moved(result.incident, result.since, await self.upcoming(result.incident))
+    async def move_reply(self, result: MoveResult, notes: Sequence[str] = ()) -> Message:
+        """Message with the result of a move, what of it could not be done, and the next checkpoint."""
+        return replies.moved(result.incident, result.since, await self.upcoming(result.incident), notes)
 
     async def declaration_reply(self, incident: Incident) -> Message:
         """Message with the new incident, whom it pages and the next checkpoint."""

@@ -21,7 +21,7 @@ from bot.moves.forms import (
 )
 from bot.moves.lead import lead_blocks, lead_event, typed_lead
 from bot.moves.update import update_blocks, update_event
-from bot.parsing.command import Targets, parse_duplicate, parse_targets, unescape
+from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, unescape
 from bot.render.button_value import ButtonValue
 from bot.render.form_state import FormState
 from bot.render.inputs import View, modal, note
@@ -58,9 +58,15 @@ class TypedCommand:
 
     @property
     def member_ids(self) -> dict[str, str]:
-        """A person's key in the configuration -> their member id."""
+        """A person's key in the configuration, and their address -> their member id."""
         company = self.deps.company
-        return {key: company.member(key, self.directory) for key in company.people}
+        by_key = {key: company.member(key, self.directory) for key in company.people}
+        return {entry.email.lower(): by_key[key] for key, entry in company.people.items() if entry.email} | by_key
+
+    @property
+    def targets(self) -> Targets:
+        """The people, user groups and roles that the text begins with."""
+        return parse_targets(self.raw, self.deps.roles, self.member_ids)
 
 
 @dataclass(frozen=True)
@@ -129,20 +135,33 @@ def _severity(typed: TypedCommand) -> MoveEvent | None:
 
 
 def _page(typed: TypedCommand) -> MoveEvent:
-    roles, keys = typed.deps.roles, typed.member_ids
-    targets = parse_targets(typed.raw, roles, keys)
+    targets = typed.targets
     people = (*targets.people, *(p for g in targets.groups for p in typed.directory.groups.get(g, ())))
-    if targets.unknown or not (people or targets.role):
-        raise Refused(_unknown_target(targets, {*roles, *keys}))
+    if not people and not targets.roles:
+        raise Refused(" ".join(f"{said}." for said in unresolved(typed)))
     why = unescape(targets.why, typed.directory.names)
-    return events.PagePeople(by=typed.by, key=typed.key, people=people, role=targets.role, why=why)
+    people = tuple(dict.fromkeys(people))
+    return events.PagePeople(by=typed.by, key=typed.key, people=people, roles=targets.roles, why=why)
 
 
-def _unknown_target(targets: Targets, known: set[str]) -> str:
-    if targets.groups:
-        return "Nothing is known of that user group yet. Mention people, or name a role."
-    word = unescape(targets.unknown).lstrip("@")
-    return f"Nobody here is called '{word}': mention people with @, or name a role{suggest(word.lower(), known)}."
+def unresolved(typed: TypedCommand, held: Callable[[str], bool] = lambda role: True) -> tuple[str, ...]:
+    """Say which of the names in a page command stand for nobody, and why; `held` tells whether somebody has a role."""
+    targets, groups = typed.targets, typed.directory.groups
+    known = {*typed.deps.roles, *typed.deps.company.people}
+    unknown = (_unknown_name(word, known) for word in targets.unknown)
+    empty = (group_name(typed.raw, g) for g in targets.groups if g in groups and not groups[g])
+    unread = (group_name(typed.raw, g) for g in targets.groups if g not in groups)
+    return (
+        *unknown,
+        *(f"Nobody holds the role {typed.deps.roles[role]} now" for role in targets.roles if not held(role)),
+        *(f"The user group {name} has no members" for name in empty),
+        *(f"Slack did not say who is in the user group {name}: mention its people" for name in unread),
+    )
+
+
+def _unknown_name(word: str, known: set[str]) -> str:
+    name = word.lstrip("@")
+    return f"Nobody here is called '{name}': mention people with @, or name a role{suggest(name.lower(), known)}"
 
 
 def _cancel(typed: TypedCommand) -> MoveEvent:

@@ -90,7 +90,8 @@ def page_event(submission: Submission) -> MoveEvent:
     if not people and not role:
         raise InvalidForm({"people": "Choose somebody, or a role below."})
     why = submission.values.text("why")
-    return events.PagePeople(by=submission.by, key=submission.key, people=people, role=role, why=why)
+    roles = (role,) if role else ()
+    return events.PagePeople(by=submission.by, key=submission.key, people=people, roles=roles, why=why)
 
 
 # The others ------------------------------------------------------------------------------------------------------

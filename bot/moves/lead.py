@@ -58,7 +58,11 @@ def typed_lead(text: str, by: str, key: str, member_ids: Mapping[str, str]) -> T
     role = _ROLES.get(word.lower())
     if role is None:
         raise Refused(f"There is no role '{word}' in a response: say commander, communications or scribe.")
-    targets = parse_targets(rest, {}, member_ids) if rest.strip() else None
-    if targets and not targets.people:
+    if not rest.strip():
+        return TakeLead(by=by, key=key, lead=role)
+    targets = parse_targets(rest, {}, member_ids)
+    if not targets.people:
         raise Refused("Say who is to take it, with @.")
-    return TakeLead(by=by, key=key, lead=role, to=targets.people[0] if targets else "")
+    if len(targets.people) > 1 or targets.groups or targets.unknown:
+        raise Refused("Offer a role to one person, with @.")
+    return TakeLead(by=by, key=key, lead=role, to=targets.people[0])

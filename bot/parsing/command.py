@@ -12,6 +12,7 @@ ID = re.compile(r"INC-\d{8}-\d{3,}", re.IGNORECASE)
 _LIKE_AN_ID = re.compile(r"INC-[\w-]*", re.IGNORECASE)
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _GROUP = re.compile(r"<!subteam\^(S[A-Z0-9]+)(?:\|[^>]*)?>")
+_BETWEEN = re.compile(r"^(?:[,;:]\s*|(?:and|&amp;)\s+(?=[<@]))+", re.IGNORECASE)  # between two names
 _MARKED = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 
@@ -97,43 +98,64 @@ def unescape(text: str, names: Mapping[str, str] | None = None) -> str:
 
 @dataclass(frozen=True)
 class Targets:
-    """People whom a command names: member ids, user groups or a role, and why; or the word that is `unknown`."""
+    """People whom a command names: member ids, user groups and roles, and why.
+
+    `unknown` are the words that were meant as names and are none: `@somebody`, or the first word.
+    """
 
     people: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
-    role: str = ""
+    roles: tuple[str, ...] = ()
     why: str = ""
-    unknown: str = ""
+    unknown: tuple[str, ...] = ()
 
 
 def parse_targets(text: str, roles: Mapping[str, str], member_ids: Mapping[str, str]) -> Targets:
-    """Parse `@dana @omar the disk is full` or `backend lead the disk is full`.
+    """Parse names until the first word that is none: `@dana @dbas, cto the disk is full`.
 
-    `roles` maps a role to its display name, `member_ids` a person's key in the configuration to their member id.
+    `roles` maps a role to its display name, `member_ids` a person's key or address to their member id.
     """
-    people: list[str] = []
-    groups: list[str] = []
+    named: dict[str, list[str]] = {"people": [], "groups": [], "roles": [], "unknown": []}
     rest = text.strip()
-    while match := _USER.match(rest) or _GROUP.match(rest):
-        (people if match.re is _USER else groups).append(match[1])
-        rest = rest[match.end() :].lstrip(" ,")
-    if people or groups:
-        return Targets(tuple(people), tuple(groups), why=rest)
-    word, rest_after = _split_first(rest)
-    key = word.lstrip("@").lower()
-    if key in member_ids:
-        return Targets((member_ids[key],), why=rest_after)
-    return _role(rest, roles) or Targets(unknown=word)
+    while rest and (found := _target(rest, roles, member_ids)):
+        kind, name, rest = found
+        named[kind].append(name)
+        rest = _BETWEEN.sub("", rest.strip())
+    if not any(named.values()):
+        named["unknown"].append(_split_first(rest)[0])
+    unique = {kind: tuple(dict.fromkeys(filter(None, names))) for kind, names in named.items()}
+    return Targets(**unique, why=rest)
 
 
-def _role(text: str, roles: Mapping[str, str]) -> Targets | None:
+def _target(text: str, roles: Mapping[str, str], member_ids: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """Parse one name: its kind, the name and the remaining text; None for a word that is no name."""
+    if match := _USER.match(text):
+        return "people", match[1], text[match.end() :]
+    if match := _GROUP.match(text):
+        return "groups", match[1], text[match.end() :]
+    word, rest = _split_first(text)
+    name = unescape(word).rstrip(",;:").lower()
+    if member := member_ids.get(name.lstrip("@")):
+        return "people", member, rest
+    if role := _role(text.removeprefix("@"), roles):
+        return "roles", *role
+    return ("unknown", unescape(word).rstrip(",;:"), rest) if name.startswith("@") else None
+
+
+def group_name(text: str, group: str) -> str:
+    """Name of a user group that a text mentions, as it was typed: `@dbas`."""
+    match = re.search(rf"<!subteam\^{re.escape(group)}(?:\|@?([^>]*))?>", text)
+    return f"@{(match[1] if match else '') or group}"
+
+
+def _role(text: str, roles: Mapping[str, str]) -> tuple[str, str] | None:
     """Match a role by key or name, the longest first, so that `on call engineer` is not read as `on call`."""
     role_names = {key.replace("_", " "): key for key in roles} | {name.lower(): key for key, name in roles.items()}
     flat = re.sub(r"[_-]+", " ", text.lower())
     for name in sorted(role_names, key=len, reverse=True):
         flat_name = re.sub(r"[_-]+", " ", name)
-        if flat == flat_name or flat.startswith(flat_name + " "):
-            return Targets(role=role_names[name], why=text[len(flat_name) :].strip())
+        if re.match(rf"{re.escape(flat_name)}(?![\w])", flat):
+            return role_names[name], text[len(flat_name) :]
     return None
 
 

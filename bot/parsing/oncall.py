@@ -172,9 +172,9 @@ def _person(text: str, command: OncallCommand) -> tuple[str, str]:
     targets = parse_targets(text, {}, members)
     if targets.groups or len(targets.people) > 1:
         raise Refused("Name one person, not a group.")
+    if mistyped := [word for word in targets.unknown if word.startswith("@")]:
+        raise Refused(f"{mistyped[0]} is {NOT_LISTED}")
     if not targets.people:
-        if text.startswith("@"):
-            raise Refused(f"{unescape(text.split()[0])} is {NOT_LISTED}")
         return "", text
     return _person_key(targets.people[0], command, "They are"), targets.why
 

@@ -13,11 +13,12 @@ from escalation.messages.timeline import entry_lines
 from escalation.text import Line, Time, line, people
 
 
-def moved(incident: Incident, since: int, ahead: Sequence[Upcoming]) -> Message:
-    """Answer to a move: the headlines of the timeline after entry `since`, and the next checkpoint."""
+def moved(incident: Incident, since: int, ahead: Sequence[Upcoming], notes: Sequence[str] = ()) -> Message:
+    """Answer to a move: the headlines of the timeline after entry `since`, notes, and the next checkpoint."""
     entries = incident.timeline[since:] or incident.timeline[-1:]
     headlines = [render(entry_lines(incident, entry)[0]) for entry in entries]
-    return _short(summary(incident), *headlines, *map(render, next_checkpoint(ahead)))
+    warnings = (render(line(f"⚠️ {note}.")) for note in notes)
+    return _short(summary(incident), *headlines, *warnings, *map(render, next_checkpoint(ahead)))
 
 
 def declared(incident: Incident, ahead: Sequence[Upcoming]) -> Message:

@@ -178,11 +178,11 @@ def edit(change: Change, event: events.Edit) -> None:
 
 
 def page_people(change: Change, event: events.PagePeople) -> None:
-    """Page people by name, or the holders of a role; Refused when there is nobody."""
-    people = event.people + (in_roles(change.incident, change.roster, (event.role,)) if event.role else ())
-    role = change.incident.policy.role_name(event.role) if event.role else ""
+    """Page people by name, and the holders of roles; Refused when there is nobody."""
+    people = event.people + in_roles(change.incident, change.roster, event.roles)
+    role = ", ".join(map(change.incident.policy.role_name, event.roles))
     if not people:
-        raise Refused(f"Nobody holds the role {role or 'named'} now." if event.role else "Name somebody to page.")
+        raise Refused(f"Nobody holds the role {role} now." if event.roles else "Name somebody to page.")
     why = f"asked for by hand: {event.why}" if event.why else "asked for by hand"
     paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, role)
 

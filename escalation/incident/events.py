@@ -224,11 +224,11 @@ class Escalate(_Move):
 
 
 class PagePeople(_Move):
-    """Page people by name, or the holders of a role."""
+    """Page people by name, and the holders of roles."""
 
     kind: Literal[Move.PAGE] = Move.PAGE
     people: tuple[PersonId, ...] = ()
-    role: str = ""
+    roles: tuple[str, ...] = ()
     why: Words = ""
 
 

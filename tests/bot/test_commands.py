@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from slack_sdk import WebClient
 from structlog.testing import capture_logs
 
 from bot.render.contacts import NONE, contacts
@@ -12,8 +13,8 @@ from escalation.config.policy import Severity
 from escalation.incident.events import Cancel, FixApplied, Resolve
 from escalation.incident.model import EntryKind, Incident, Status
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, calls, control, office_in, patient_workspace, user
-from tests.support.company import example_company
+from tests.support.bot import Office, calls, control, office_in, patient_workspace, running_bot, user, world
+from tests.support.company import example_company, example_data
 from tests.support.waiting import eventually
 
 
@@ -67,6 +68,81 @@ def test_a_move_with_its_words_is_made_at_once(office: Office, typed: str, answe
     entry = office.incident().latest(kind)
     assert entry is not None
     assert entry.by == user("dana")
+
+
+def user_group(office: Office, handle: str, *members: str) -> WebClient:
+    """Make a user group in the workspace; gives the client, to change it."""
+    slack = WebClient(office.workspace.bot_token, base_url=office.workspace.api_url)
+    made = slack.usergroups_create(name=handle, handle=handle)["usergroup"]
+    slack.usergroups_users_update(usergroup=made["id"], users=[user(m) for m in members])
+    return slack
+
+
+@pytest.mark.parametrize("typed", ["@sofia @dbas disk full", "@dbas, @sofia: disk full", "sofia and @dbas disk full"])
+def test_a_user_group_that_holds_no_role_is_asked_of_slack(office: Office, typed: str) -> None:
+    """Its members are paged beside whoever else was named, and the reason is what follows the names."""
+    user_group(office, "dbas", "mei", "erik")
+    office.declare()
+    office.person("dana").command(f"page {typed}")
+    office.person("dana").told("Paged by name")
+    pages = [p for p in office.incident().pages if p.tier == 0]
+    assert {p.person for p in pages} == {user("sofia"), user("mei"), user("erik")}
+    assert {p.why for p in pages} == {"asked for by hand: disk full"}
+
+
+def test_several_roles_are_paged(office: Office) -> None:
+    """Each name before the reason counts, a role as much as a person."""
+    office.declare()
+    office.person("dana").command("page executives engineering_manager, erik disk full")
+    office.person("dana").told("Paged by name")
+    pages = [p for p in office.incident().pages if p.tier == 0]
+    roster = office.world.service.roster(office.world.clock())
+    expected = {*roster.of("executives"), *roster.of("engineering_manager"), user("erik")}
+    assert {p.person for p in pages} == expected
+    assert pages[0].why == "asked for by hand: disk full"
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("@nobody @erik disk full", "Nobody here is called 'nobody'"),
+        ("@erik @nobody disk full", "Nobody here is called 'nobody'"),
+        ("@erik @empty disk full", "The user group @empty has no members"),
+        ("@erik @gone disk full", "Slack did not say who is in the user group @gone"),
+    ],
+)
+def test_a_name_that_stands_for_nobody_is_said(office: Office, typed: str, named: str) -> None:
+    """Whoever could be found is paged, the rest is named, and the reason is whole."""
+    slack = user_group(office, "gone", "mei")
+    slack.usergroups_create(name="empty", handle="empty")
+    if "@gone" in typed:
+        control(
+            office.workspace, "faults", method="usergroups.users.list", kind="error", error="internal_error", times=9
+        )
+    office.declare()
+    office.person("dana").command(f"page {typed}")
+    office.person("dana").told(named)
+    pages = [p for p in office.incident().pages if p.tier == 0]
+    assert {p.person for p in pages} == {user("erik")}
+    assert pages[0].why == "asked for by hand: disk full"
+
+
+@pytest.mark.parametrize("typed", ["page executives disk full", "escalate", "severity P0 it is down"])
+def test_a_role_held_by_a_user_group_pages_whoever_is_in_it_now(workspace: RunningWorkspace, typed: str) -> None:
+    """Slack is asked when they are paged, not some minutes before."""
+    control(workspace, "reset")
+    slack = WebClient(workspace.bot_token, base_url=workspace.api_url)
+    group = slack.usergroups_create(name="chiefs", handle="chiefs")["usergroup"]["id"]
+    slack.usergroups_users_update(usergroup=group, users=[user("erik")])
+    roles = {**example_data()["roles"], "executives": [group], "on_call": [group], "engineering_manager": [group]}
+    behind = world(roles=roles)
+    with running_bot(workspace, behind.service) as bot:
+        eventually(lambda: behind.store.directory().groups == {group: (user("erik"),)})
+        office = Office(workspace, behind, bot)
+        office.declare(severity="P1" if typed.startswith("severity") else "P0")
+        slack.usergroups_users_update(usergroup=group, users=[user("mei")])
+        office.person("dana").command(typed)
+        eventually(lambda: user("mei") in {p.person for p in office.incident().pages})
 
 
 def test_words_are_stored_as_they_were_meant(office: Office) -> None:

@@ -392,11 +392,11 @@ def test_a_page_by_name_and_by_role() -> None:
     """Anybody can be called in; a role that nobody holds is refused with its name."""
     story = Story().do(events.PagePeople(by="UONCALL", people=("UDBA",), why="knows the pool"))
     assert story.incident.pages[-1].person == "UDBA"
-    story.do(events.PagePeople(by="UONCALL", role="executives"))
+    story.do(events.PagePeople(by="UONCALL", roles=("executives",)))
     assert [p.person for p in story.incident.pages[-2:]] == ["UCTO", "UEXEC"]
     story.roster = roster_with(executives=())
     with pytest.raises(Refused, match="Nobody holds the role CTO and executives"):
-        story.do(events.PagePeople(by="UONCALL", role="executives"))
+        story.do(events.PagePeople(by="UONCALL", roles=("executives",)))
 
 
 def test_raised_to_p0_starts_its_clocks_then() -> None:
