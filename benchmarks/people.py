@@ -59,7 +59,7 @@ def plan(dice: random.Random, seconds: float, incidents: int) -> tuple[Story, ..
 def _story(dice: random.Random, n: int, at: float) -> Story:
     severity = dice.choices(list(SEVERITIES), list(SEVERITIES.values()))[0]
     private = dice.random() < 0.06
-    flags = tuple(f for f in ("outage", "major_impact", "data_loss") if dice.random() < 0.2)
+    flags = tuple(f for f in ("outage", "major_impact") if dice.random() < 0.2)
     team = SECURITY if private else RESPONDERS
     return Story(
         title=f"chaos {n:04d} {severity}",

@@ -343,7 +343,7 @@ def _actor(incident: Incident, roster: Roster) -> PersonId:
 
 def simulated_facts(service: str, said: Collection[str]) -> Facts:
     """Return the facts of a simulated incident; `said` are values of policy.Said."""
-    return Facts(title="Simulated incident", service=service, **{what: what in said for what in Said})
+    return Facts(title="Simulated incident", service=service, **{what: True for what in Said if what in said})
 
 
 def simulate_for(

@@ -9,7 +9,7 @@ from bot.errors import InvalidForm
 from bot.moves.form import Submission
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import MAX_TEXT, Choice, View, checkboxes, modal, note, select, text_field
+from bot.render.inputs import MAX_TEXT, Choice, View, checkboxes, modal, note, select, text_field, yes_no_select
 from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.errors import Refused
@@ -27,8 +27,7 @@ DRILL_SPEED = 10.0
 MAX_DRILL_SPEED = 1000
 FLAGS = (
     Choice("security", "Security breach", "Opens a private room; nothing is written in public"),
-    Choice("data_loss", "Data loss"),
-    Choice("outage", "Outage for customers"),
+    Choice("outage", "Customer-facing outage"),
     Choice("major_impact", "Major business impact"),
 )
 DETECTED = {
@@ -78,7 +77,8 @@ def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> Vi
                 placeholder="What do we know so far?",
             ),
             _service(list(deps.company.services)),
-            checkboxes("flags", "Is it one of these?", FLAGS),
+            checkboxes("flags", "Does any of this apply?", FLAGS),
+            yes_no_select("data_loss", "Was data lost?", None),
             select("detection", "How was it detected?", detections(), initial=Detection.MANUAL),
             text_field(
                 "public_wording",
@@ -175,7 +175,8 @@ def _facts_of(submission: Submission) -> Facts:
             "detection": values.choice("detection") or Detection.MANUAL,
             "public_wording": values.text("public_wording"),
             "source_link": submission.state.link,
-            **{flag.value: flag.value in flags for flag in FLAGS},
+            **{flag.value: True for flag in FLAGS if flag.value in flags},  # an empty box says nothing
+            "data_loss": values.yes_no("data_loss"),
         }
     )
 

@@ -2,19 +2,23 @@
 
 import re
 
-from bot.moves.declare import FLAGS, NO_SERVICE, detections
+from bot.moves.declare import NO_SERVICE, detections
 from bot.moves.form import FormContext, Submission
 from bot.moves.update import public_wording
 from bot.render.blockkit import Block
-from bot.render.inputs import Choice, FormValues, checkboxes, select, text_field
+from bot.render.inputs import Choice, FormValues, select, text_field, yes_no_select
 from escalation.config.policy import Said
 from escalation.errors import Refused
 from escalation.incident.events import Edit, MoveEvent
 from escalation.text import clean
 
-# Security cannot be unticked: it has a move of its own.
-_EDITABLE_FLAGS = tuple(flag for flag in FLAGS if flag.value != Said.SECURITY)
-_FLAG_NAMES = {flag.value: flag.value.replace("_", "-") for flag in _EDITABLE_FLAGS}
+# Security cannot be taken back: it has a move of its own.
+_QUESTIONS = {
+    Said.OUTAGE: "Customer-facing outage?",
+    Said.MAJOR_IMPACT: "Major business impact?",
+    Said.DATA_LOSS: "Was data lost?",
+}
+_FLAG_NAMES = {said.value: said.replace("_", "-") for said in _QUESTIONS}
 MAX_CHOICE = 150  # characters of an option's value; a service may have been named in free words
 _TEXTS = ("title", "impact", "description")
 
@@ -22,14 +26,13 @@ _TEXTS = ("title", "impact", "description")
 def edit_blocks(context: FormContext) -> list[Block]:
     """Blocks of the form, filled with the incident's details."""
     incident, facts = context.incident, context.incident.facts
-    set_flags = [flag.value for flag in _EDITABLE_FLAGS if getattr(facts, flag.value)]
     return [
         text_field("title", "Title", initial=facts.title, multiline=False),
         text_field("impact", "Impact", initial=facts.impact, optional=True),
         text_field("description", "Description", initial=facts.description, optional=True),
         _service(context),
         select("detection", "How was it detected?", detections(), initial=facts.detection),
-        checkboxes("flags", "Is it one of these?", _EDITABLE_FLAGS, initial=set_flags),
+        *(yes_no_select(said, question, getattr(facts, said)) for said, question in _QUESTIONS.items()),
         *([] if incident.private else [public_wording(incident)]),
     ]
 
@@ -52,13 +55,8 @@ def edit_event(submission: Submission) -> MoveEvent:
         changes["title"] = " ".join(changes["title"].split())
     service = {"service": _chosen_service(values)} if values.changed("service") else {}
     detection = {"detection": values.choice("detection")} if values.changed("detection") else {}
-    checked = values.choices("flags")
-    flags = {
-        f.value: f.value in checked
-        for f in _EDITABLE_FLAGS
-        if (f.value in checked) != (f.value in values.initial_choices("flags"))
-    }
-    changed = {**changes, **service, **detection, **flags}
+    stated = {said.value: values.yes_no(said) for said in _QUESTIONS if values.changed(said)}
+    changed = {**changes, **service, **detection, **stated}
     return Edit.model_validate({"by": submission.by, "key": submission.key, **changed})
 
 

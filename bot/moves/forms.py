@@ -3,7 +3,7 @@
 from bot.errors import InvalidForm
 from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import Block
-from bot.render.inputs import Choice, checkboxes, people_select, select, text_field
+from bot.render.inputs import Choice, people_select, select, text_field, yes_no_select
 from escalation.config.policy import Policy, Severity
 from escalation.incident import events
 from escalation.incident.events import MoveEvent
@@ -18,13 +18,12 @@ FALSE_ALARM = "false-alarm"
 def resolve_blocks(context: FormContext) -> list[Block]:
     """Blocks of the resolve form."""
     incident = context.incident
-    data_lost = [Choice("data_loss", "Data was lost")]
     return [
         text_field("summary", "Summary", placeholder="What happened?"),
         text_field("resolution", "Resolution", initial=context.typed, placeholder="What resolved it?"),
         text_field("verification", "Verification", optional=True, placeholder="How do we know that it is over?"),
         text_field("final_impact", "Final impact", initial=incident.facts.impact, optional=True),
-        checkboxes("data_loss", "Data loss", data_lost, initial=["data_loss"] if incident.facts.data_loss else []),
+        yes_no_select("data_loss", "Was data lost?", incident.facts.data_loss),
         text_field("next_steps", "Next steps", optional=True),
     ]
 
@@ -33,8 +32,8 @@ def resolve_event(submission: Submission) -> MoveEvent:
     """Build the event that resolves the incident."""
     fields = ("summary", "resolution", "verification", "final_impact", "next_steps")
     texts = {name: submission.values.text(name) for name in fields}
-    data_lost = bool(submission.values.choices("data_loss"))
-    return events.Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, "data_loss": data_lost})
+    known = {"data_loss": submission.values.yes_no("data_loss")}
+    return events.Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, **known})
 
 
 # Severity --------------------------------------------------------------------------------------------------------

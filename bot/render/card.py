@@ -133,7 +133,8 @@ def _flags(incident: Incident) -> list[str]:
     flags = {
         "🔒 Security breach": facts.security,
         "💾 Data loss": facts.data_loss,
-        "🔌 Outage for customers": facts.outage,
+        "💾 No data loss": facts.data_loss is False,
+        "🔌 Customer-facing outage": facts.outage,
         "📉 Major business impact": facts.major_impact,
     }
     raised = " · ".join(flag for flag, is_so in flags.items() if is_so)

@@ -76,12 +76,19 @@ def select(
     return block if action_id == VALUE else {**block, "dispatch_action": True}
 
 
-def checkboxes(name: str, label: str, choices: Iterable[Choice], *, initial: Iterable[str] = ()) -> Block:
+def checkboxes(name: str, label: str, choices: Iterable[Choice]) -> Block:
     """Checkboxes."""
-    options = [option(c) for c in choices]
-    chosen = [o for o in options if o["value"] in set(initial)]
-    element: Block = {"type": "checkboxes", "action_id": VALUE, "options": options}
-    return field(name, label, element | ({"initial_options": chosen} if chosen else {}), optional=True)
+    element: Block = {"type": "checkboxes", "action_id": VALUE, "options": [option(c) for c in choices]}
+    return field(name, label, element, optional=True)
+
+
+_UNKNOWN = "unknown"
+_THREE = (Choice(_UNKNOWN, "Not known"), Choice("no", "No"), Choice("yes", "Yes"))
+
+
+def yes_no_select(name: str, label: str, known: bool | None, *, hint: str = "") -> Block:
+    """Select of yes, no or not known, for a fact that must not be stated by leaving a box empty."""
+    return select(name, label, _THREE, initial={True: "yes", False: "no", None: _UNKNOWN}[known], hint=hint)
 
 
 def people_select(name: str, label: str, *, most: int = 0, hint: str = "") -> Block:
@@ -149,13 +156,13 @@ class FormValues:
         """Values of the ticked boxes."""
         return frozenset(o["value"] for o in self._values.get(name, {}).get("selected_options") or ())
 
+    def yes_no(self, name: str) -> bool | None:
+        """Answer of a `yes_no_select`; None for not known."""
+        return {"yes": True, "no": False}.get(self.choice(name))
+
     def people(self, name: str) -> tuple[str, ...]:
         """Member ids of the chosen people."""
         return tuple(self._values.get(name, {}).get("selected_users") or ())
-
-    def initial_choices(self, name: str) -> frozenset[str]:
-        """Values of the boxes that were ticked as the modal opened."""
-        return frozenset(o["value"] for o in self._elements.get(name, {}).get("initial_options") or ())
 
     def changed(self, name: str) -> bool:
         """True if a text or a choice differs from its initial value; False for a field that the modal did not have."""

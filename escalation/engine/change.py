@@ -6,7 +6,7 @@ from typing import Any
 from escalation.config.policy import Moment
 from escalation.engine import checkpoints
 from escalation.incident.effects import Effect, Invite, OpenRoom, Place, Say, Tell, effect_id
-from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident
+from escalation.incident.model import REMEMBERED, Checkpoint, CheckpointKind, Entry, EntryKind, Former, Incident
 from escalation.incident.places import PLACES, Where
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
@@ -36,6 +36,15 @@ class Change:
         entry = Entry(n=len(self.incident.timeline) + 1, at=self.now, kind=kind, **fields)
         self.set(timeline=(*self.incident.timeline, entry), face=self.before.face + 1)
         return entry
+
+    def remember(self) -> None:
+        """Keep what this decision replaced, for the entries made before it."""
+        if not self.before.timeline:
+            return
+        pairs = ((name, getattr(self.before, name), getattr(self.incident, name)) for name in REMEMBERED)
+        replaced = {name: old for name, old, new in pairs if old is not new and old != new}
+        if replaced:
+            self.set(past=(*self.incident.past, Former(until=len(self.before.timeline), **replaced)))
 
     def number(self) -> int:
         """Return a number that this incident never used before."""

@@ -17,6 +17,7 @@ from escalation.incident.model import (
     PageState,
     Resolution,
     Signed,
+    Stretch,
 )
 from escalation.values import PersonId
 
@@ -132,8 +133,8 @@ def resolve(change: Change, event: Resolve) -> None:
     """Resolve the incident and announce it."""
     facts = event.model_dump(exclude={"kind", "key", "by"})
     change.set(resolution=Resolution(by=event.by, at=change.now, **facts), eta="")
-    if event.data_loss:
-        change.set(facts=change.incident.facts.model_copy(update={"data_loss": True}))
+    if event.data_loss is not None:
+        change.set(facts=change.incident.facts.model_copy(update={"data_loss": event.data_loss}))
     entry = change.note(EntryKind.RESOLVED, by=event.by, text=event.summary)
     change.say(entry, broadcast=True)
     notify_team(change, entry)
@@ -165,6 +166,7 @@ def reopen(change: Change, event: Reopen) -> None:
     )
     change.set(
         pages=pages,
+        stretches=(*change.incident.stretches, _ended_stretch(change)),
         acknowledgement=None,
         assigned=(),
         root_cause=None,
@@ -190,6 +192,21 @@ def reopen(change: Change, event: Reopen) -> None:
     tiers = change.incident.policy.at_once
     paging.page_tiers(change, tiers, "the incident was reopened", by=event.by, skip=frozenset({event.by}))
     page_security_team(change, event.by)
+
+
+def _ended_stretch(change: Change) -> Stretch:
+    """Return what the stretch that ended had found: the card keeps it, and its figures are its own."""
+    incident = change.incident
+    return Stretch(
+        started=incident.sla_from,
+        closed_at=change.before.closed_at or change.now,
+        assigned=incident.assigned,
+        acknowledgement=incident.acknowledgement,
+        root_cause=incident.root_cause,
+        workaround=incident.workaround,
+        fix=incident.fix,
+        resolution=incident.resolution,
+    )
 
 
 def cancel(change: Change, event: Cancel) -> None:

@@ -164,7 +164,8 @@ EDITABLE = ("title", "impact", "description", "service", "public_wording", "dete
 def edit(change: Change, event: events.Edit) -> None:
     """Correct the facts. A checkpoint past its time that waited for one fires at once."""
     facts = change.incident.facts
-    wanted = {name: getattr(event, name) for name in EDITABLE if getattr(event, name, None) is not None}
+    stated = ((name, getattr(event, name)) for name in EDITABLE if name in event.model_fields_set)
+    wanted = {name: value for name, value in stated if value is not None or name in set(Said)}
     changed = {name: value for name, value in wanted.items() if value != getattr(facts, name)}
     if not changed:
         raise Refused("That is how it stands already: nothing was changed.")

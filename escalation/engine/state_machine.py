@@ -111,8 +111,9 @@ def declare(incident_id: str, event: events.Declare, now: datetime, roster: Rost
 
 
 def _finish(change: Change) -> Incident:
-    """Finish any change: drop moot checkpoints, and refresh cards and topic."""
+    """Finish any change: drop moot checkpoints, remember what was true before, and refresh cards and topic."""
     change.prune()
+    change.remember()
     cards.refresh_all(change)
     warroom.refresh_topic(change)
     return change.incident

@@ -155,7 +155,7 @@ class Verify(_Move):
 
 
 class Edit(_Move):
-    """Correct the facts of the declaration; None leaves a field as it is."""
+    """Correct the facts of the declaration; fields that are not set stay. None of a yes-or-no fact: not known."""
 
     kind: Literal[Move.EDIT] = Move.EDIT
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
@@ -247,7 +247,7 @@ class Resolve(_Move):
     resolution: Needed
     verification: Words = ""
     final_impact: Words = ""
-    data_loss: bool = False
+    data_loss: bool | None = None
     next_steps: Words = ""
 
 

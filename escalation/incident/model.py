@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+)
 
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.policy import Communication, Means, OtherWays, ReviewRule, Said, Severity, SeverityPolicy, Via
@@ -41,23 +48,23 @@ class Detection(StrEnum):
 
 
 class Facts(Frozen):
-    """Facts of the declaration, as corrected since."""
+    """Facts of the declaration, as corrected since. None of a yes-or-no fact: nobody said; unknown is not "no"."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
     impact: str = ""
     description: str = ""
     service: str = ""
     security: bool = False
-    data_loss: bool = False
-    outage: bool = False
-    major_impact: bool = False
+    data_loss: bool | None = None
+    outage: bool | None = None
+    major_impact: bool | None = None
     detection: Detection = Detection.MANUAL
     public_wording: str = ""
     source_link: str = ""
 
     def said(self, what: Said) -> bool:
-        """True if that was said of the incident."""
-        return bool(getattr(self, what))
+        """True if that was said of the incident; False if it was denied, or nobody said."""
+        return getattr(self, what) is True
 
 
 class Signed(Frozen):
@@ -221,7 +228,7 @@ class Room(Frozen):
 
 
 class Resolution(Frozen):
-    """Facts of the resolution notice."""
+    """Facts of the resolution notice. `data_loss` is None while nobody knows."""
 
     by: PersonId
     at: datetime
@@ -229,8 +236,21 @@ class Resolution(Frozen):
     resolution: str
     verification: str = ""
     final_impact: str = ""
-    data_loss: bool = False
+    data_loss: bool | None = None
     next_steps: str = ""
+
+
+class Stretch(Frozen):
+    """A stretch of an incident that was reopened: from its declaration or reopening until it was closed."""
+
+    started: datetime
+    closed_at: datetime
+    assigned: tuple[PersonId, ...] = ()
+    acknowledgement: Signed | None = None
+    root_cause: Signed | None = None
+    workaround: Signed | None = None
+    fix: Signed | None = None
+    resolution: Resolution | None = None
 
 
 class Stage(StrEnum):
@@ -277,7 +297,37 @@ class Lead(StrEnum):
     SCRIBE = "scribe"
 
 
-STATE_VERSION = 3
+class Former(Frozen):
+    """Values that one decision replaced: they hold for the timeline entries up to `until`. Others are not set.
+
+    So an entry says for ever what was true when it was made, for the price of what changed.
+    """
+
+    until: int
+    severity: Severity | None = None
+    policy: SeverityPolicy | None = None
+    facts: Facts | None = None
+    team: str = ""
+    status: Status | None = None
+    assigned: tuple[PersonId, ...] = ()
+    acknowledgement: Signed | None = None
+    resolution: Resolution | None = None
+    closed_at: datetime | None = None
+    sla_from: datetime | None = None
+    room: Room | None = None
+    stretches: tuple[Stretch, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name in self.model_fields_set}
+
+    def values(self) -> dict[str, Any]:
+        """Return the values that were replaced, by field of the incident."""
+        return {name: getattr(self, name) for name in self.model_fields_set - {"until"}}
+
+
+REMEMBERED = tuple(name for name in Former.model_fields if name != "until")
+STATE_VERSION = 4
 
 
 def _known_policy(policy: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
@@ -290,7 +340,8 @@ class Incident(Frozen):
 
     `clock_from` is when the policy's clocks started, `sla_from` when the promised times started (a raised severity
     moves the first alone). `offers` are roles offered and not accepted yet. `linked` are incidents at the same time,
-    and `coordinated_in` is the one whose room is for all of them.
+    and `coordinated_in` is the one whose room is for all of them. `stretches` ended with a reopening; `past` is what
+    decisions replaced, oldest first.
     """
 
     version: int = STATE_VERSION
@@ -342,7 +393,9 @@ class Incident(Frozen):
     room: Room | None = None
     old_rooms: tuple[Room, ...] = ()
     troubles: dict[str, str] = {}
+    stretches: tuple[Stretch, ...] = ()
     timeline: tuple[Entry, ...] = ()
+    past: tuple[Former, ...] = ()
     keys: tuple[str, ...] = ()
     made: int = 0
 
@@ -384,12 +437,21 @@ class Incident(Frozen):
 
     def _asks_for_review(self, rule: ReviewRule, resolved_at: datetime) -> bool:
         lasted = rule.lasted is not None and resolved_at - self.declared_at > self.scaled(rule.lasted)
-        harmed = (rule.security and self.facts.security) or (rule.data_loss and self.facts.data_loss)
+        harmed = (rule.security and self.facts.security) or (rule.data_loss and self.facts.said(Said.DATA_LOSS))
         return rule.always or lasted or harmed
 
     def entry(self, n: int) -> Entry:
         """Return a timeline entry; they are numbered from 1 without gaps."""
         return self.timeline[n - 1]
+
+    def as_of(self, entry: Entry) -> "Incident":
+        """Return the incident as it stood when the decision that made this entry was done."""
+        pages = tuple(p for p in self.pages if p.at <= entry.at)
+        then: dict[str, Any] = {"pages": pages, "timeline": self.timeline[: entry.n]}
+        for former in reversed(self.past):
+            if former.until >= entry.n:
+                then |= former.values()
+        return self.model_copy(update=then)
 
     def page(self, n: int) -> Page:
         """Return a page; they are numbered from 1 without gaps."""

@@ -83,7 +83,7 @@ _RESOLUTION: Fields = {
     "resolution": Field("- A larger pool\n- Restarted services", "What was done."),
     "verification": Field("✅ Health checks pass", "How it was made sure that it works."),
     **_IMPACT,
-    "data_loss": Field("No data loss.", "A sentence: whether data was lost."),
+    "data_loss": Field("No data was lost.", "A sentence: whether data was lost; empty while nobody knows."),
     "review_due": Field(_at(10), "Until when the review has to be held; empty when none is asked for."),
     "next_steps": Field("Add monitoring", "What remains to be done."),
     "by": Field(Person("U012ABCDEF"), "Who resolved it."),

@@ -37,7 +37,8 @@ _ANSWERED = {"approved": "approved by", "published": "published by", "declined":
 
 
 def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines:
-    """Render the words of a communication alone, as its audience reads them."""
+    """Render the words of a communication alone, as its audience reads them, as things stood when it was made."""
+    incident = incident.as_of(entry)
     audience, stage = Audience(entry.fields["audience"]), Stage(entry.fields["stage"])
     name = _TEMPLATES.get((audience, stage), "customer_follow_up")
     fields = _inside(incident, entry) if audience is Audience.STAKEHOLDERS else _outside(incident, entry)

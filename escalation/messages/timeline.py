@@ -14,10 +14,14 @@ MARKS = {"P0": "🚨", "P1": "🟠", "P2": "🟡", "P3": "🟢"}
 
 
 def entry_lines(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Lines:
-    """Render one timeline entry: the first line is the headline. `wording` has the company's own templates."""
+    """Render one timeline entry, as things stood when it was made: the first line is the headline.
+
+    `wording` has the company's own templates.
+    """
+    then = incident.as_of(entry)
     if entry.kind in _TEMPLATED:
-        return _TEMPLATED[entry.kind](incident, entry, wording)
-    return _LINES[entry.kind](incident, entry)
+        return _TEMPLATED[entry.kind](then, entry, wording)
+    return _LINES[entry.kind](then, entry)
 
 
 def page_reason(incident: Incident, page_n: int) -> Lines:
@@ -118,16 +122,27 @@ def resolution_notice(incident: Incident, entry: Entry, wording: Wording = WORDI
         "resolution_notice",
         **_head(incident),
         time=Time(done.at, clock=False),
-        duration=spoken_duration(done.at - incident.declared_at),
+        duration=duration(incident, done.at),
         summary=done.summary,
         resolution=done.resolution,
         verification=done.verification,
         impact=done.final_impact or incident.facts.impact,
-        data_loss="Data was lost." if done.data_loss else "No data loss.",
+        data_loss=_DATA_LOSS[done.data_loss],
         review_due=Time(review_by, clock=False) if review_by else "",
         next_steps=done.next_steps,
         by=Person(done.by),
     )
+
+
+def duration(incident: Incident, until: datetime) -> str:
+    """Return how long it lasted, from the declaration; of a reopened one both figures, with where each begins."""
+    whole = spoken_duration(until - incident.declared_at)
+    if not incident.stretches:
+        return whole
+    return f"{spoken_duration(until - incident.sla_from)} since it was reopened, {whole} since the declaration"
+
+
+_DATA_LOSS = {True: "Data was lost.", False: "No data was lost.", None: ""}
 
 
 def _paged(incident: Incident, entry: Entry) -> Lines:
@@ -171,8 +186,9 @@ def _nobody_left(incident: Incident, entry: Entry) -> Lines:
 
 def _acknowledged(incident: Incident, entry: Entry) -> Lines:
     note = "" if entry.fields.get("paged") == "yes" else " (was not paged)"
-    after = spoken_duration(entry.at - incident.declared_at)
-    return (line("👀 ", Strong("Acknowledged"), " by ", Person(entry.by), note, f", {after} after the declaration."),)
+    after = spoken_duration(entry.at - incident.sla_from)
+    since = "after it was reopened" if incident.stretches else "after the declaration"
+    return (line("👀 ", Strong("Acknowledged"), " by ", Person(entry.by), note, f", {after} {since}."),)
 
 
 def _joined(incident: Incident, entry: Entry) -> Lines:
@@ -272,10 +288,10 @@ _EDITED = {
     "impact": "impact",
     "description": "description",
     "service": "affected service",
-    "public_wording": "wording for the public",
+    "public_wording": "public message",
     "detection": "detection",
     "data_loss": "data loss",
-    "outage": "outage for customers",
+    "outage": "customer-facing outage",
     "major_impact": "major business impact",
 }
 
@@ -321,7 +337,7 @@ def edited(incident: Incident, entry: Entry) -> Lines:
     """Render the corrected fields, one line each."""
     lines = [line("✏️ ", Strong("Corrected"), " by ", Person(entry.by), ".")]
     for name, value in entry.fields.items():
-        value_text = {"True": "yes", "False": "no"}.get(value, value) or "(empty)"
+        value_text = {"True": "yes", "False": "no", "None": "not known"}.get(value, value) or "(empty)"
         lines.append(line(Strong(f"{_EDITED[name].capitalize()}: "), value_text))
     return tuple(lines)
 

@@ -94,4 +94,21 @@ def _from_2(document: Document) -> Document:
     return document
 
 
-_STEPS: dict[int, Callable[[Document], Document]] = {1: _from_1, 2: _from_2}
+def _from_3(document: Document) -> Document:
+    """Migrate version 3: a box that nobody had ticked stood for "no". Only a correction by hand really said so."""
+    denied = {
+        name
+        for entry in document.get("timeline", ())
+        if entry["kind"] == "edited"
+        for name, value in entry.get("fields", {}).items()
+        if value == "False"
+    }
+    facts = {n: None if n in _UNTICKED and v is False and n not in denied else v for n, v in document["facts"].items()}
+    resolution = document.get("resolution")
+    if resolution and resolution.get("data_loss") is False:
+        resolution = resolution | {"data_loss": facts.get("data_loss")}
+    return document | {"facts": facts, "resolution": resolution}
+
+
+_UNTICKED = ("data_loss", "outage", "major_impact")
+_STEPS: dict[int, Callable[[Document], Document]] = {1: _from_1, 2: _from_2, 3: _from_3}

@@ -70,7 +70,8 @@ def test_a_declaration_with_everything(office: Office) -> None:
         impact="Nobody can pay",
         description="Since the *deploy* of <14:00> & later",
         service="checkout",
-        flags=["data_loss", "outage", "major_impact"],
+        flags=["outage", "major_impact"],
+        data_loss="yes",
         detection=Detection.HEALTH_CHECK.value,
         public_wording="Payments fail",
     )
@@ -250,22 +251,23 @@ def test_only_what_was_changed_is_corrected(office: Office) -> None:
     assert block(view, "title")["element"]["initial_value"] == "Checkout is down"
     office.world.service.handle(office.incident().id, Edit(by=user("omar"), impact="Some cannot pay", outage=True))
     filled = {"title": "Payments  fail", "service": "checkout", "detection": "user report"}
-    done = office.person("dana").submit(view, **filled, flags=["major_impact"], public_wording="Payments fail")
+    done = office.person("dana").submit(view, **filled, major_impact="yes", public_wording="Payments fail")
     assert done == {"ok": True}
     facts = office.incident().facts
     assert (facts.title, facts.impact, facts.public_wording) == ("Payments fail", "Some cannot pay", "Payments fail")
-    assert (facts.outage, facts.major_impact, facts.data_loss) == (True, True, False)
+    assert (facts.outage, facts.major_impact, facts.data_loss) == (True, True, None)
     assert (facts.service, facts.detection, office.incident().team) == ("checkout", "user report", "backend")
 
 
-def test_a_field_can_be_emptied_and_a_tick_taken_back(office: Office) -> None:
-    """That is a correction, too."""
+@pytest.mark.parametrize(("chosen", "fact"), [("no", False), ("unknown", None)])
+def test_a_field_can_be_emptied_and_an_answer_taken_back(office: Office, chosen: str, fact: bool | None) -> None:
+    """That is a correction, too: to no, or to not known."""
     office.declare(impact="Nobody can pay", service="api", data_loss=True)
     office.person("dana").command("edit")
     view = office.person("dana").modal()
-    assert office.person("dana").submit(view, impact="", service="-", flags=[]) == {"ok": True}
+    assert office.person("dana").submit(view, impact="", service="-", data_loss=chosen) == {"ok": True}
     facts = office.incident().facts
-    assert (facts.impact, facts.service, facts.data_loss) == ("", "", False)
+    assert (facts.impact, facts.service, facts.data_loss) == ("", "", fact)
 
 
 def test_nothing_changed_is_said(office: Office) -> None:
@@ -363,7 +365,7 @@ def test_resolving_fills_the_notice(office: Office) -> None:
         "resolution": "Another disk",
         "verification": "Paid",
         "next_steps": "Alert",
-        "data_loss": ["data_loss"],
+        "data_loss": "yes",
     }
     assert office.person("dana").submit(view, **filled) == {"ok": True}
     notice = office.incident().resolution

@@ -419,7 +419,7 @@ def test_a_card_says_what_is_wrong_and_who_has_it() -> None:
         f"*Nobody has acknowledged.* Target: {clock(15)}",
         "*Assigned:* nobody yet · paged, no answer yet: <@UONCALL> <@UDEVOPS> <@UBACKEND>",
         f"*Resolve by:* {clock(120)}",
-        "Outage for customers",
+        "Customer-facing outage",
         "*Service:* checkout",
         "*Description:* HTTP 500 everywhere",
         "by <@UREPORTER> (manual)",

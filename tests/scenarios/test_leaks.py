@@ -171,8 +171,9 @@ FACTS: Json = {
     "description": said("description"),
     "public_wording": said("wording"),
     "service": "checkout",
+    "data_loss": "yes",
 }
-FLAGS = ["outage", "data_loss", "major_impact"]
+FLAGS = ["outage", "major_impact"]
 
 
 def declared_private(watch: Watch, severity: str) -> None:
@@ -190,7 +191,7 @@ def marked_later(watch: Watch, severity: str) -> None:
     assert paula.submit(paula.modal("Declare"), severity=severity, flags=FLAGS, **public) == {"ok": True}
     watch.works.run()
     watch.play.press("paula", Move.SECURITY, why=said("marked"))
-    watch.do(events.Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k != "service"}))
+    watch.do(events.Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k not in ("service", "data_loss")}))
 
 
 def outsiders_try(watch: Watch, *keys: str) -> None:

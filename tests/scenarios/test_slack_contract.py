@@ -34,7 +34,8 @@ def everything_happens(play: Stage) -> None:
     fields: Json = {
         "title": HOSTILE[:180],
         "description": HOSTILE * 5,
-        "flags": ["data_loss", "outage", "major_impact"],
+        "flags": ["outage", "major_impact"],
+        "data_loss": "yes",
     }
     play.declare(**fields, service="checkout", public_wording=HOSTILE)
     for text in ("", "help", "list", "show", "oncall", "nonsense", "show INC-19990101-001"):
