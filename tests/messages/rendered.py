@@ -1,4 +1,4 @@
-"""Every message that people read, of both policies, on one page: `python -m tests.support.rendered PAGE.md`.
+"""Every message that people read, of both policies, on one page: `python -m tests.messages.rendered PAGE.md`.
 
 Whole incidents are played against the local workspace with a pushed clock: each severity untouched, and each worked on
 in every way; then commands, forms and Home by the bot. What was sent is shown once, in the words that were sent.
