@@ -10,7 +10,16 @@ from bot.render.mrkdwn import DAY, cut, escape, moment, person, render, share
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
 from escalation.oncall.roster import Roster
-from escalation.oncall.schedule import EMPTY_STATE, Feed, OncallState, absences, next_on_call, on_call_at, shift_at
+from escalation.oncall.schedule import (
+    EMPTY_STATE,
+    Feed,
+    OncallState,
+    absences,
+    kept_shift,
+    next_on_call,
+    on_call_at,
+    shift_at,
+)
 from escalation.text import Line, Person, Span, Strong, Time, line, people
 from escalation.values import PersonId
 
@@ -79,6 +88,8 @@ class Board:
         if shift.ends:
             next_shift = shift_at(*shift_args, shift.ends)
             yield line("Next handover: ", Time(shift.ends, clock=False), " to ", *self._people(next_shift.people))
+        if (kept := kept_shift(name, self._company, self._state)) and kept.ends and kept.ends > self._now:
+            yield line(f"Rotation {name} was edited: it holds from ", Time(kept.ends, clock=False), " on.")
         yield from self._test_page(name, shift.starts)
         if self._company.rotations[name].ical:
             yield from self._feed(name)

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from hashlib import sha256
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -96,6 +97,11 @@ class Rotation(Frozen):
             )
         return self
 
+    @property
+    def definition(self) -> str:
+        """Fingerprint of all that says who is on call when: it changes when somebody edits that."""
+        return _definition(self)
+
     def shift(self, at: datetime, ahead: int = 0) -> Shift:
         """Return the planned shift that holds at an instant, or the one so many handovers later."""
         return _shift(self, self._number_of(at) + ahead)
@@ -124,6 +130,12 @@ def _shift(rotation: Rotation, number: int) -> Shift:
         starts=_start_of(rotation, number),
         ends=_start_of(rotation, number + 1),
     )
+
+
+@lru_cache(maxsize=256)
+def _definition(rotation: Rotation) -> str:
+    says = rotation.model_dump_json(include={"people", "every", "handover", "timezone", "first_shift", "ical"})
+    return sha256(says.encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=256)

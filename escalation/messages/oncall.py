@@ -11,7 +11,7 @@ from escalation.messages.template import Wording
 from escalation.messages.timeline import MARKS, WORDING
 from escalation.oncall.activities import CADENCE
 from escalation.oncall.handovers import ShiftChange
-from escalation.oncall.reminders import DueActivity, DueRelease, DueTestPage, DueUnanswered, call_length
+from escalation.oncall.reminders import DueActivity, DueEdit, DueRelease, DueTestPage, DueUnanswered, call_length
 from escalation.oncall.schedule import Away, Notice, Override
 from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line, people
 from escalation.times import spoken_duration
@@ -116,6 +116,24 @@ class Announcer:
     def notice(self, notice: Notice) -> Lines:
         """Render who did what, from when until when, and why; one line for each override or absence."""
         return tuple(self._piece(notice, piece) for piece in notice.pieces)
+
+    def edit(self, reminder: DueEdit) -> Lines:
+        """Render an edit of a rotation: who stays until the handover, and whose shifts change after it."""
+        kept = reminder.kept
+        stays = () if kept.ends is None else (" until the handover at ", _day(kept.ends))
+        return (
+            line(
+                Strong(f"📅 Rotation {kept.rotation} was edited. "),
+                *self._people(kept.people),
+                " stays on call",
+                *stays,
+                ".",
+            ),
+            *(
+                line("From ", _day(c.at), ": ", *self._people(c.after), " instead of ", *self._people(c.before), ".")
+                for c in reminder.changes
+            ),
+        )
 
     def _piece(self, notice: Notice, piece: Override | Away) -> Line:
         head = "↩️ Taken back: " if notice.did == "cancelled" else "📅 On call: "

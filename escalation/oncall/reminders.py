@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Activity, HandoverRules, Policy
 from escalation.oncall.activities import last_activity
+from escalation.oncall.edits import PlanChange, plan_changes
 from escalation.oncall.handovers import (
     ShiftChange,
     shift_changes,
@@ -20,7 +21,16 @@ from escalation.oncall.handovers import (
     time_of_test_page,
 )
 from escalation.oncall.roster import roster
-from escalation.oncall.schedule import MICROSECOND, Notice, OncallState, TestPage, on_call_at, shift_at
+from escalation.oncall.schedule import (
+    MICROSECOND,
+    Notice,
+    OncallShift,
+    OncallState,
+    TestPage,
+    kept_shift,
+    on_call_at,
+    shift_at,
+)
 from escalation.values import Frozen
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -69,6 +79,13 @@ class DueNotice(DueReminder):
     notice: Notice
 
 
+class DueEdit(DueReminder):
+    """An edit of a rotation in the configuration: the running shift, which stays, and what changes after it."""
+
+    kept: OncallShift
+    changes: tuple[PlanChange, ...]
+
+
 class DueActivity(DueReminder):
     """A recurring activity: for its owners and the channel. `people` by key or id."""
 
@@ -76,7 +93,7 @@ class DueActivity(DueReminder):
     people: tuple[str, ...]
 
 
-AnyReminder = DueTestPage | DueHandover | DueUnanswered | DueRelease | DueNotice | DueActivity
+AnyReminder = DueTestPage | DueHandover | DueUnanswered | DueRelease | DueNotice | DueEdit | DueActivity
 
 
 def due_reminders(
@@ -87,6 +104,7 @@ def due_reminders(
         _handovers(company, policy, state, now),
         _test_page_results(company, policy, state, directory, now),
         _notices(company, state),
+        _edits(company, state),
         _activities(company, policy, state, directory, now),
     )
     return tuple(sorted((o for o in found if o.due <= now < o.until), key=lambda o: (o.due, o.id)))
@@ -209,6 +227,25 @@ def _notices(company: Company, state: OncallState) -> Iterator[AnyReminder]:
         yield DueNotice(
             id=id, due=notice.at, until=notice.at + DAY, channel=channel_of(company, rotation), notice=notice
         )
+
+
+def _edits(company: Company, state: OncallState) -> Iterator[AnyReminder]:
+    """Yield the edits of rotations: for the channel, and for everybody whose shifts they change."""
+    for name, rotation in company.rotations.items():
+        kept, changes = kept_shift(name, company, state), plan_changes(name, company, state)
+        if kept is None or kept.ends is None or not changes:
+            continue
+        first = DueEdit(
+            id=f"edit-{shift_id(name, kept.starts)}-{rotation.definition}",
+            due=kept.starts,
+            until=kept.ends,
+            channel=channel_of(company, name),
+            kept=kept,
+            changes=changes,
+        )
+        yield first
+        concerned = dict.fromkeys(p for c in changes for p in (*c.before, *c.after) if p in company.people)
+        yield from (first.model_copy(update={"id": f"{first.id}-to-{p}", "to": p}) for p in concerned)
 
 
 def _activities(

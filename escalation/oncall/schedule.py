@@ -82,12 +82,26 @@ class Notice(Frozen):
     at: datetime
 
 
+class RunningShift(Frozen):
+    """The planned shift of now, and the `definition` of its rotation: it stays until its end, whatever is edited.
+
+    `ahead` are the shifts that were planned after it, to say what an edit changes.
+    """
+
+    definition: str
+    people: tuple[str, ...]
+    starts: datetime
+    ends: datetime
+    ahead: tuple[Shift, ...] = ()
+
+
 class OncallState(Frozen):
     """On-call state that changes while running. `made`: the number of the latest override or absence."""
 
     overrides: tuple[Override, ...] = ()
     away: tuple[Away, ...] = ()
     feeds: dict[str, Feed] = {}
+    running: dict[str, RunningShift] = {}
     tests: tuple[TestPage, ...] = ()
     notices: tuple[Notice, ...] = ()
     made: int = 0
@@ -233,8 +247,36 @@ def _planned_shifts(name: str, company: Staff, state: OncallState, at: datetime)
         planned = _planned_shift(name, company, state, planned.ends)
 
 
+def kept_shift(name: str, company: Staff, state: OncallState) -> OncallShift | None:
+    """Return the shift that was running when its rotation was edited; it holds until its end.
+
+    None while the rotation stands as it did, and for people who left the configuration.
+    """
+    running = state.running.get(name)
+    if running is None or running.definition == company.rotations[name].definition:
+        return None
+    people = tuple(p for p in running.people if p in company.people)
+    if not people:
+        return None
+    return OncallShift(rotation=name, people=people, planned=people, starts=running.starts, ends=running.ends)
+
+
 def _planned_shift(name: str, company: Staff, state: OncallState, at: datetime) -> OncallShift:
-    """Return the planned shift, of the rotation or its feed, that holds at an instant: nothing applied yet."""
+    """Return the planned shift that holds at an instant: nothing applied yet but the one that an edit leaves alone."""
+    kept = kept_shift(name, company, state)
+    if kept is None or kept.ends is None:
+        return shift_by_plan(name, company, state, at)
+    if kept.starts <= at < kept.ends:
+        return kept
+    planned = shift_by_plan(name, company, state, at)
+    if at >= kept.ends:
+        return planned.model_copy(update={"starts": max(planned.starts, kept.ends)})
+    ends = min(planned.ends, kept.starts) if planned.ends else kept.starts
+    return planned.model_copy(update={"ends": ends})
+
+
+def shift_by_plan(name: str, company: Staff, state: OncallState, at: datetime) -> OncallShift:
+    """Return the shift of an instant by the rotation or its feed as they stand now."""
     rotation = company.rotations[name]
     if rotation.ical:
         return _planned_by_feed(name, company, state.feeds.get(name, Feed(rotation=name)), at)

@@ -14,6 +14,7 @@ from escalation.config.company import Directory
 from escalation.incident.events import Acknowledge, Resolve
 from escalation.incident.model import Incident
 from escalation.oncall import overrides, schedule
+from escalation.oncall.edits import record_running
 from escalation.oncall.schedule import OncallState
 from escalation.storage.store import Store
 from tests.support.incidents import declared, incident_after
@@ -396,3 +397,20 @@ def test_the_checkpoints_of_a_fast_incident_are_close(store: Store) -> None:
     found = json.loads(tocsin("show", "INC-20241218-001", "--json").output)
     dues = [u["due"] for u in found["next"] if "acknowledged" in u["why"]]
     assert dues == [(incident.declared_at + timedelta(seconds=15)).isoformat()]
+
+
+def test_check_says_whose_shifts_an_edit_moves(tmp_path: Path, store: Store) -> None:
+    """Compared with the instance that runs: who stays until the handover, and who changes after it."""
+    (tmp_path / "mine.yml").write_text(MINE)
+    (tmp_path / "c.yml").write_text(COVERED)
+    before = loader.load(Path("c.yml")).company
+    now = datetime.now(UTC)
+    state = store.update_oncall_state(lambda state: record_running(state, before, now))
+    assert tocsin("check", "c.yml").output.endswith("c.yml is fine.\n")
+    (tmp_path / "c.yml").write_text(COVERED.replace("people: [dana, omar]", "people: [omar, dana]"))
+    result = tocsin("check", "c.yml")
+    assert result.exit_code == 0
+    (on_call,) = state.running["primary"].people
+    assert f"rotation primary differs from the one that runs: {on_call} stays on call until " in result.output
+    assert "dana instead of omar." in result.output
+    assert len(json.loads(tocsin("check", "c.yml", "--json").output)["running"]) > 1

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,14 @@ def check(file: Path | None, window: timedelta | None, as_json: bool) -> None:
     path = file or load(("TOCSIN_CONFIG",)).config
     errors, warnings = findings(path)
     covered = coverage(path, window) if window and not errors else None
+    running = [] if errors else compared_with_running(path)
     if as_json:
         report = {"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)}
+        report |= {"running": running}
         print_json(report | ({"coverage": covered.as_data()} if covered else {}))
     else:
-        click.echo("\n".join(finding_lines(path, errors, warnings) + (covered.lines() if covered else [])))
+        lines = [*finding_lines(path, errors, warnings), *running, *(covered.lines() if covered else [])]
+        click.echo("\n".join(lines))
     if errors or (covered and covered.gaps):
         raise click.exceptions.Exit(1)
 
@@ -84,6 +88,16 @@ def coverage(path: Path, window: timedelta) -> Coverage:
     known = arrangements(load(("REDIS_URL", "TOCSIN_DATA")))
     uncovered = gaps(loaded.company, loaded.policy, known.state, start, start + window, known.directory)
     return Coverage(start, start + window, uncovered, known.available)
+
+
+def compared_with_running(path: Path) -> list[str]:
+    """What an edit changes for those on call, and what their calendars say, by the instance that runs now."""
+    company = loader.load(path).company
+    known = arrangements(load(("REDIS_URL", "TOCSIN_DATA"))) if company.rotations else None
+    if known is None or not known.available:
+        return []
+    lines = (output.rotation_notes(name, company, known.state) for name in company.rotations)
+    return list(chain.from_iterable(lines))
 
 
 def findings(path: Path) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:

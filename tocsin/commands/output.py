@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.render.mrkdwn import plain
+from escalation.config.company import Company
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import Entry, Incident
 from escalation.messages import timeline
 from escalation.oncall.coverage import Gap
+from escalation.oncall.edits import plan_changes
+from escalation.oncall.schedule import Feed, OncallState, kept_shift
 from escalation.text import people
 
 PRIVATE = "private incident"
@@ -82,6 +85,20 @@ def oncall_lines(state: dict[str, Any]) -> list[str]:
     return [one_line(line) for line in (*rotations, *overrides, *away)]
 
 
+def rotation_notes(name: str, company: Company, state: OncallState) -> Iterator[str]:
+    """Lines about a rotation that was edited, whose shifts go to others by it, and about its calendar."""
+    kept, feed = kept_shift(name, company, state), state.feeds.get(name, Feed(rotation=name))
+    if kept and kept.ends:
+        who = f"{' and '.join(kept.people)} stays on call until {_utc(kept.ends)}"
+        yield f"rotation {name} differs from the one that runs: {who}."
+        for change in plan_changes(name, company, state):
+            before, after = " and ".join(change.before), " and ".join(change.after) or "nobody"
+            yield f"  From {_utc(change.at)}: {after} instead of {before}."
+    if company.rotations[name].ical:
+        said = (*filter(None, [feed.error]), *feed.problems, *feed.notes)
+        yield from (one_line(f"calendar of rotation {name}: {what}.") for what in said)
+
+
 def gap_lines(gaps: tuple[Gap, ...]) -> list[str]:
     """The first gap of each tier of each severity, a line each."""
     first: dict[tuple[str, int], Gap] = {}
@@ -127,7 +144,11 @@ def _stretch(piece: dict[str, Any]) -> str:
 
 
 def _when(instant: str) -> str:
-    return f"{datetime.fromisoformat(instant).astimezone(UTC):%A %Y-%m-%d %H:%M} UTC"
+    return _utc(datetime.fromisoformat(instant))
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%A %Y-%m-%d %H:%M} UTC"
 
 
 def one_line(text: str) -> str:

@@ -21,6 +21,7 @@ from escalation.oncall import overrides
 from escalation.oncall.reminders import (
     AnyReminder,
     DueActivity,
+    DueEdit,
     DueHandover,
     DueNotice,
     DueRelease,
@@ -179,6 +180,8 @@ class Reminders:
                 lines = announcer.released(item)
             case DueNotice():
                 lines = announcer.notice(item.notice)
+            case DueEdit():
+                lines = announcer.edit(item)
             case DueActivity():
                 lines = announcer.activity(item, self._open() if item.activity.lists else ())
         return oncall.lines_message(lines, "routine")

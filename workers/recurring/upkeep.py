@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 from redis import Redis
 
+from escalation.oncall.edits import record_running
 from escalation.processes import MESSAGES
 from escalation.storage.store import UPKEEP
 from workers.context import Context
@@ -63,7 +64,8 @@ class Upkeep:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run_round(self) -> None:
-        now = self._context.clock()
+        now, service = self._context.clock(), self._context.service
+        service.update_oncall(lambda before, at: record_running(before, service.company, at))
         self._reminders.send_due(now)
         self._groups.sync(now)
         self._feeds.refresh(now)
