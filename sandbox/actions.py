@@ -61,6 +61,22 @@ class Actions:
         action = interactions.action_of(self._workspace, element, given)
         return await self._interact(person, interactions.view_action(self._workspace, person, view, action))
 
+    async def suggest(self, person: Person, at: Message | View, given: Json, values: Json) -> Json:
+        """Ask the app what it offers for the words typed into an external select."""
+        blocks = at.blocks if isinstance(at, Message) else at.body["blocks"]
+        element = blockkit.find_element(blocks, given["block_id"], given["action_id"])
+        if element is None or not element["type"].endswith("external_select"):
+            return _failed("That element is not there any more.")
+        if isinstance(at, View):
+            at = modals.remember(self._workspace, at, values)
+            place = interactions.suggestion_in_view(self._workspace, at)
+        else:
+            place = interactions.suggestion_in_message(self._workspace, at)
+        answer = await self._delivery.ask("interactive", interactions.suggestion(self._workspace, person, place, given))
+        if answer.outcome != "acknowledged" or blockkit.options_problems(answer.body):
+            return _failed("Could not load the options.")
+        return {**OK, **(answer.body or {})}
+
     async def shortcut(self, person: Person, entry: Shortcut, row: Message | None) -> Json:
         return await self._interact(person, interactions.shortcut(self._workspace, person, entry, row))
 

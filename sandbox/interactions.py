@@ -113,6 +113,25 @@ def action_of(workspace: Workspace, element: Json, given: Json) -> Json:
     return {**known, **chosen, "block_id": given["block_id"], "action_ts": workspace.fresh_ts()}
 
 
+def suggestion(workspace: Workspace, person: Person, place: Json, given: Json) -> Json:
+    """What somebody typed into an external select; `place` says in which message or view it stands."""
+    typed = {name: given[name] for name in ("block_id", "action_id", "value")}
+    return {**_common(workspace, "block_suggestion", person), **typed, **place}
+
+
+def suggestion_in_message(workspace: Workspace, row: Message) -> Json:
+    """The place of an external select in a message."""
+    channel = workspace.channels[row.channel]
+    container = {"type": "message", "message_ts": row.ts, "channel_id": row.channel, "is_ephemeral": False}
+    named = {"id": channel.id, "name": channel_name(channel)}
+    return {"container": container, "channel": named, "message": shapes.message(workspace, row)}
+
+
+def suggestion_in_view(workspace: Workspace, view: View) -> Json:
+    """The place of an external select in a modal or on the Home tab."""
+    return {"container": {"type": "view", "view_id": view.id}, "view": shapes.view(workspace, view)}
+
+
 def submission(workspace: Workspace, person: Person, view: View) -> Json:
     return {
         **_common(workspace, "view_submission", person),

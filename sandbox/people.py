@@ -143,6 +143,21 @@ async def action(request: Request) -> Response:
     return done(runtime, await runtime.actions.on_message(user, row, given, values_of(body)))
 
 
+async def suggest(request: Request) -> Response:
+    """What the app offers for the words typed into an external select."""
+    runtime, user, body = await doing(request)
+    container, given = body.get("container"), body.get("action")
+    if not isinstance(container, dict) or not isinstance(given, dict):
+        raise BadRequest("container and action are needed")
+    if not {"block_id", "action_id", "value"} <= given.keys():
+        raise BadRequest("the action needs block_id, action_id and value")
+    if container.get("type") == "view":
+        place: Message | View = view(runtime, user, container.get("view_id"))
+    else:
+        place = message(runtime, user, container.get("channel"), container.get("message_ts"))
+    return done(runtime, await runtime.actions.suggest(user, place, given, values_of(body)))
+
+
 async def submit(request: Request) -> Response:
     runtime, user, body = await doing(request)
     shown = view(runtime, user, body.get("view_id"))
@@ -188,6 +203,7 @@ ROUTES = [
     Route("/ui/read", read, methods=["POST"]),
     Route("/ui/command", command, methods=["POST"]),
     Route("/ui/action", action, methods=["POST"]),
+    Route("/ui/suggest", suggest, methods=["POST"]),
     Route("/ui/submit", submit, methods=["POST"]),
     Route("/ui/close", close, methods=["POST"]),
     Route("/ui/shortcut", shortcut, methods=["POST"]),

@@ -40,7 +40,7 @@ class Setup:
     app_token: str = "xapp-tocsin-sandbox"  # noqa: S105 - the same
     signing_secret: str = "tocsin-sandbox-signing-secret"  # noqa: S105 - the same
     scopes: tuple[str, ...] = SCOPES
-    events: tuple[str, ...] = ("app_home_opened",)
+    events: tuple[str, ...] = ("app_home_opened", "message.im")
     ack_seconds: float = 3.0
     commands: tuple[Command, ...] = (
         Command("/incident", "Declare and run incidents", "declare [title] | list | show | help"),

@@ -21,6 +21,7 @@ from sandbox.blockkit.grammar import (
     record,
     string,
 )
+from sandbox.records import Json
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
@@ -128,18 +129,53 @@ BLOCKS: dict[str, Check] = {
         },
     ),
 }
-IN_MESSAGES = by_type(BLOCKS)
+CHILDREN = ("actions", "context", "divider", "header", "image", "input", "rich_text", "section", "table", "video")
+
+
+def _collapsible(value: Any, pointer: str) -> Iterator[str]:
+    collapsible = value.get("is_collapsible") is True
+    if value.get("default_collapsed") is True and not collapsible:
+        yield complaint("`default_collapsed` needs `is_collapsible`", f"{pointer}/default_collapsed")
+    if "has_header_divider" in value and collapsible:
+        yield complaint("must not be used with `is_collapsible`", f"{pointer}/has_header_divider")
+
+
+CONTAINER = block(
+    "container",
+    {"child_blocks": array(by_type({name: BLOCKS[name] for name in CHILDREN}), 10)},
+    {
+        "title": el.plain(150),
+        "rich_text_title": by_type({"rich_text": BLOCKS["rich_text"]}),
+        "subtitle": el.words(150),
+        "icon": el.IMAGE_ELEMENT,
+        "width": choice("narrow", "standard", "wide", "full"),
+        "is_collapsible": flag,
+        "default_collapsed": flag,
+        "has_header_divider": flag,
+    },
+    either("title", "rich_text_title"),
+    _collapsible,
+)
+IN_MESSAGES = by_type({**BLOCKS, "container": CONTAINER})
 IN_VIEWS = by_type({name: check for name, check in BLOCKS.items() if name not in ("markdown", "table")})
 
 
 def _one_block_id_each(blocks: Any, pointer: str) -> Iterator[str]:
     seen: set[str] = set()
-    for position, row in enumerate(blocks if isinstance(blocks, list) else []):
-        block_id = row.get("block_id") if isinstance(row, dict) else None
+    for row, place in _everywhere(blocks, pointer):
+        block_id = row.get("block_id")
         if isinstance(block_id, str) and block_id in seen:
             words = f'`block_id` "{block_id}" already exists for another block'
-            yield complaint(words, f"{pointer}/{position}/block_id")
+            yield complaint(words, f"{place}/block_id")
         seen.add(str(block_id))
+
+
+def _everywhere(blocks: Any, pointer: str) -> Iterator[tuple[Json, str]]:
+    """Every block with its place, those in containers too."""
+    for position, row in enumerate(blocks if isinstance(blocks, list) else []):
+        if isinstance(row, dict):
+            yield row, f"{pointer}/{position}"
+            yield from _everywhere(row.get("child_blocks"), f"{pointer}/{position}/child_blocks")
 
 
 def _submit_for_inputs(view: Any, pointer: str) -> Iterator[str]:
@@ -171,10 +207,10 @@ MODAL = el.typed(
 VIEWS: dict[str, Check] = {"modal": MODAL, "home": el.typed("home", VIEW_BODY, VIEW_FIELDS)}
 
 
-def message_problems(blocks: Any) -> list[str]:
+def message_problems(blocks: Any, pointer: str = "/blocks") -> list[str]:
     """Slack's complaints about a message's blocks; empty when it would take them."""
-    found = [*array(IN_MESSAGES, MESSAGE_BLOCKS, 0)(blocks, "/blocks")]
-    return [*found, *_one_block_id_each(blocks, "/blocks")]
+    found = [*array(IN_MESSAGES, MESSAGE_BLOCKS, 0)(blocks, pointer)]
+    return [*found, *_one_block_id_each(blocks, pointer)]
 
 
 def view_problems(view: Any, kind: str) -> list[str]:
@@ -182,3 +218,8 @@ def view_problems(view: Any, kind: str) -> list[str]:
     found = [*by_type({kind: VIEWS[kind]})(view, "/view")]
     blocks = view.get("blocks") if isinstance(view, dict) else None
     return [*found, *_one_block_id_each(blocks, "/view/blocks")]
+
+
+def options_problems(answer: Any) -> list[str]:
+    """Slack's complaints about an app's answer to a `block_suggestion`."""
+    return [*record({}, el.OFFER, exactly_one("options", "option_groups"))(answer, "")]

@@ -98,6 +98,9 @@ def _known(field: str) -> Check:
 
 OPTIONS: dict[str, Check] = {"options": array(OPTION, 100), "option_groups": array(OPTION_GROUP, 100)}
 CHOICES = exactly_one("options", "option_groups")
+# An answer to `block_suggestion` may offer nothing at all:
+# https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element#external_select
+OFFER: dict[str, Check] = {"options": array(OPTION, 100, 0), "option_groups": array(OPTION_GROUP, 100, 0)}
 
 BUTTON = typed(
     "button",

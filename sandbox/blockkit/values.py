@@ -51,6 +51,8 @@ def _with_ids(block: Json, fresh: Callable[[], str]) -> Json:
             filled[name] = _named(block[name], fresh)
     if block["type"] == "actions":
         filled["elements"] = [_named(element, fresh) for element in block["elements"]]
+    if block["type"] == "container":
+        filled["child_blocks"] = with_ids(block["child_blocks"], fresh)
     return filled
 
 
@@ -72,6 +74,7 @@ def with_choice(values: Json, element: Json, given: Json) -> Json:
 def elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
     """(block, element) of everything that people can use."""
     for block in blocks:
+        yield from elements(block.get("child_blocks", []))
         inside = [block[name] for name in ("accessory", "element") if name in block]
         for element in inside or (block["elements"] if block["type"] == "actions" else []):
             if element["type"] not in NOT_ASKED:
@@ -89,6 +92,7 @@ def texts(blocks: list[Json]) -> Iterator[str]:
     for block in blocks:
         candidates = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
         yield from (row["text"] for row in candidates if isinstance(row, dict) and row.get("type") == "mrkdwn")
+        yield from texts(block.get("child_blocks", []))
 
 
 def held_values(blocks: list[Json], given: Json, kept: Json) -> Json:

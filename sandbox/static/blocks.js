@@ -3,11 +3,11 @@ import { h } from "./dom.js";
 import { control, withKept } from "./elements.js";
 import { mrkdwn, richText, textObject } from "./mrkdwn.js";
 
-/** Render blocks for `surface` (see elements.js); `kept` = values already entered, in the shape of readValues(). */
+/** Render blocks for `surface` (see elements.js); `kept` = what was entered and opened, in the shape of readValues(). */
 export function renderBlocks(blocks, surface, kept = {}) {
   return blocks.map((block, n) => {
     const known = { ...block, block_id: block.block_id ?? `block-${n}` };
-    const node = (BLOCKS[block.type] ?? unsupported)(known, surface, kept[known.block_id] ?? {});
+    const node = (BLOCKS[block.type] ?? unsupported)(known, surface, kept[known.block_id] ?? {}, kept);
     node.classList.add("block", block.type);
     node.dataset.block = known.block_id;
     return node;
@@ -40,8 +40,20 @@ function input(block, surface, kept) {
     block.hint && h("p", { class: "hint" }, textObject(block.hint, surface.people)));
 }
 
+/** A collapsible one opens and closes; whether it is open outlives edits of its message. */
+function container(block, surface, kept, all) {
+  const { title, rich_text_title: rich, subtitle, icon, child_blocks: children } = block;
+  const words = h("span", { class: "grow" }, rich ? rich.elements.map((part) => richText(part, surface.people)) : h("b", {}, textObject(title)),
+    subtitle && h("small", {}, textObject(subtitle, surface.people)));
+  const head = [icon && picture(icon), words];
+  const body = h("div", { class: "children" }, renderBlocks(children, surface, all));
+  if (!block.is_collapsible) return h("div", {}, h("div", { class: "head" }, head), body);
+  const open = all.open?.[block.block_id] ?? !block.default_collapsed;
+  return h("details", { open }, h("summary", { class: "head" }, head), body);
+}
+
 const BLOCKS = {
-  section, input,
+  section, input, container,
   header: (block) => h("h3", {}, textObject(block.text)),
   divider: () => h("hr"),
   context: (block, { people }) =>

@@ -113,6 +113,54 @@ const several = (kind) => (element, _act, surface) => {
   return node;
 };
 
+// --- asking the app for options ------------------------------------------------------------------------------------
+
+const SUGGEST_AFTER = 250; // milliseconds without a key
+const LEAST = 3; // characters, unless `min_query_length` says otherwise
+
+/** A field whose options the app offers while somebody types; with `min_query_length` 0 also before. */
+function external(element, _act, surface, block) {
+  let chosen = element.initial_option ?? null;
+  let timer, asked = 0;
+  const box = h("input", { type: "text", role: "combobox", autocomplete: "off", "aria-expanded": "false",
+    placeholder: element.placeholder?.text ?? "Select an option", value: chosen?.text.text ?? "" });
+  const list = h("div", { class: "offers", role: "listbox", hidden: true });
+  const show = (...rows) => {
+    list.replaceChildren(...rows);
+    list.hidden = !rows.length;
+    box.setAttribute("aria-expanded", String(!list.hidden));
+  };
+  const settle = () => { show(); box.value = chosen?.text.text ?? ""; };
+  const pick = (given) => { chosen = given; settle(); node.dispatchEvent(new Event("change")); };
+  const row = (given) => h("button", { type: "button", role: "option", "aria-selected": String(given.value === chosen?.value),
+    onpointerdown: (event) => event.preventDefault(), onclick: () => pick(given) },
+    textObject(given.text), given.description && h("small", {}, textObject(given.description)));
+  const ask = async () => {
+    const turn = (asked += 1);
+    if (box.value.length < (element.min_query_length ?? LEAST)) return show();
+    const query = { block_id: block.block_id, action_id: element.action_id, value: box.value };
+    const answer = await surface.suggest(query);
+    if (turn !== asked || document.activeElement !== box) return;
+    const groups = answer.option_groups?.flatMap((group) => [h("b", {}, textObject(group.label)), ...group.options.map(row)]);
+    const rows = groups ?? (answer.options ?? []).map(row);
+    show(...(rows.length ? rows : [h("p", {}, answer.ok === false ? answer.error : "No results")]));
+  };
+  box.addEventListener("focus", () => { box.select(); ask(); });
+  box.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, SUGGEST_AFTER); });
+  box.addEventListener("change", (event) => event.stopPropagation());
+  box.addEventListener("blur", () => { clearTimeout(timer); asked += 1; settle(); });
+  box.addEventListener("keydown", (event) => {
+    const offers = [...list.querySelectorAll("button")];
+    if (event.key === "Escape" && !list.hidden) { settle(); event.stopPropagation(); }
+    else if (event.key === "Enter") offers[0]?.click();
+    else return;
+    event.preventDefault();
+  });
+  const node = h("div", { class: "external" }, box, list);
+  node.readState = () => ({ type: element.type, selected_option: chosen });
+  return node;
+}
+
 const boxes = (kind) => (element, _act, surface, block) => {
   const many = kind === "checkbox";
   const initial = many ? (element.initial_options ?? []) : [element.initial_option].filter(Boolean);
@@ -168,7 +216,7 @@ function datetime(element) {
 
 const BUILDERS = {
   button, overflow, workflow_button: button,
-  static_select: single("static"), multi_static_select: several("static"),
+  external_select: external, static_select: single("static"), multi_static_select: several("static"),
   users_select: single("users"), multi_users_select: several("users"),
   conversations_select: single("conversations"), multi_conversations_select: several("conversations"),
   channels_select: single("channels"), multi_channels_select: several("channels"),
@@ -180,9 +228,11 @@ const BUILDERS = {
 
 // --- state ---------------------------------------------------------------------------------------------------------
 
-/** What is filled in below `root`: {block_id: {action_id: {type, value|selected_…}}}. */
+/** What is filled in below `root`: {block_id: {action_id: {type, value|selected_…}}}; `open` tells of its containers. */
 export function readValues(root) {
   const values = {};
+  Object.defineProperty(values, "open", { value: {} }); // not sent to the app
+  for (const node of root.querySelectorAll("details.container")) values.open[node.dataset.block] = node.open;
   for (const node of root.querySelectorAll("[data-action-id]"))
     if (node.readState) (values[node.dataset.blockId] ??= {})[node.dataset.actionId] = node.readState();
   return values;

@@ -265,6 +265,7 @@ async function tell(path, body) {
 const viewSurface = (container, root = $("modal")) => surface(container, () => readValues(root));
 const surface = (container, values) => ({
   people, users: state.users, channels: state.channels,
+  suggest: (action) => post("suggest", { as: at.as, container, action, state: { values: values() } }),
   dispatch: (action) => tell("action", { container, action, state: { values: values() } }),
 });
 

@@ -34,20 +34,25 @@ export function update(list, messages, view) {
     if (view.inThread && n === 0 && messages.length > 1)
       wanted.push(reuse(known, "count", messages.length, () => counted(messages.length - 1)));
   });
+  const sticks = isStuck(list);
   arrange(list, wanted);
-  if (list.stuck !== false) list.scrollTop = list.scrollHeight;
+  if (sticks) follow(list);
 }
+
+const isAtBottom = (list) => list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+// The scroll event comes a frame late: whoever has just scrolled up is told by where the list was left.
+const isStuck = (list) => isAtBottom(list) || (list.stuck !== false && list.scrollTop >= (list.left ?? 0) - 1);
 
 /** Go to the bottom and stay there: who writes wants to see what comes of it. */
 export function follow(list) {
-  list.stuck = true;
   list.scrollTop = list.scrollHeight;
+  Object.assign(list, { stuck: true, left: list.scrollTop });
 }
 
 /** Keep a list that is at its bottom there, also when the space around it changes. */
 export function stick(list) {
-  list.addEventListener("scroll", () => { list.stuck = list.scrollHeight - list.scrollTop - list.clientHeight < 60; });
-  new ResizeObserver(() => { if (list.stuck !== false) list.scrollTop = list.scrollHeight; }).observe(list);
+  list.addEventListener("scroll", () => Object.assign(list, { stuck: isAtBottom(list), left: list.scrollTop }));
+  new ResizeObserver(() => { if (isStuck(list)) follow(list); }).observe(list);
 }
 
 const separator = (day) => h("div", { class: "day", role: "separator" }, h("span", {}, dayTitle(day)));

@@ -25,6 +25,27 @@ def checked_blocks(call: Call) -> list[Json] | None:
     return blocks
 
 
+@method("blocks.validate", "tier3")
+def validate(call: Call) -> Json:
+    """Check blocks, a message or a view against Slack's rules, and post nothing."""
+    given = [name for name in ("blocks", "message", "view") if call.args.get(name) not in (None, "")]
+    if len(given) != 1:
+        raise refused("invalid_arguments", ["exactly one of blocks, message and view is needed"])
+    name = given[0]
+    what = call.structure(name, f"invalid_{name}")
+    if name == "view":
+        kind = str(what.get("type", "modal")) if isinstance(what, dict) else "modal"
+        problems = blockkit.view_problems(what, kind if kind in ("modal", "home") else "modal")
+    elif name == "message":
+        blocks = what.get("blocks", []) if isinstance(what, dict) else what
+        problems = blockkit.message_problems(blocks, "/message/blocks")
+    else:
+        problems = blockkit.message_problems(what)
+    if problems:
+        raise refused(f"invalid_{name}", problems)
+    return {}
+
+
 def checked_metadata(call: Call) -> Json | None:
     """The metadata of this call: None where it names none, {} where it takes it away."""
     metadata = call.structure("metadata", "invalid_metadata_format")

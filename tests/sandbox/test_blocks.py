@@ -35,6 +35,12 @@ ELEMENTS: dict[str, dict[str, Any]] = {
         "options": [option(1), option(2)],
         "initial_option": option(1),
     },
+    "external_select": {
+        "type": "external_select",
+        "action_id": "service",
+        "initial_option": option(1),
+        "min_query_length": 0,
+    },
     "multi_static_select": {"type": "multi_static_select", "action_id": "many", "options": [option(1)]},
     "radio_buttons": {"type": "radio_buttons", "action_id": "radio", "options": [option(1), option(2)]},
     "checkboxes": {"type": "checkboxes", "action_id": "check", "options": [option(1)]},
@@ -74,6 +80,22 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "image": {**IMAGE, "title": plain("a graph")},
     "markdown": {"type": "markdown", "text": "# Title"},
     "rich_text": RICH,
+    "container": {
+        "type": "container",
+        "title": plain("Details"),
+        "subtitle": mrkdwn("of *today*"),
+        "icon": IMAGE,
+        "width": "wide",
+        "is_collapsible": True,
+        "default_collapsed": True,
+        "child_blocks": [{"type": "divider"}, {"type": "section", "text": mrkdwn("*P0*"), "accessory": BUTTON}],
+    },
+    "container that stays open": {
+        "type": "container",
+        "rich_text_title": {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}]},
+        "has_header_divider": True,
+        "child_blocks": [{"type": "divider"}],
+    },
     "table": {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}]]},
     **{name: {"type": "actions", "elements": [row]} for name, row in ELEMENTS.items()},
     **{
@@ -114,6 +136,21 @@ OVER: list[tuple[list[Any], str, str]] = [
         [{**SECTION, "block_id": "b"}] * 2,
         '`block_id` "b" already exists for another block',
         "/blocks/1/block_id",
+    ),
+    (
+        [{**BLOCKS["container"], "is_collapsible": False}],
+        "`default_collapsed` needs `is_collapsible`",
+        "/blocks/0/default_collapsed",
+    ),
+    (
+        [{**BLOCKS["container"], "child_blocks": [BLOCKS["container"]]}],
+        "unsupported type: container",
+        "/blocks/0/child_blocks/0/type",
+    ),
+    (
+        [{**SECTION, "block_id": "b"}, {**BLOCKS["container"], "child_blocks": [{**SECTION, "block_id": "b"}]}],
+        '`block_id` "b" already exists for another block',
+        "/blocks/1/child_blocks/0/block_id",
     ),
     (
         [{"type": "actions", "elements": [BUTTON, BUTTON]}],
@@ -181,6 +218,7 @@ VIEWS: list[tuple[Any, str, str]] = [
     (modal(blocks=[SECTION] * 101), "modal", "no more than 100 items allowed [json-pointer:/view/blocks]"),
     (modal(blocks=[FIELD]), "modal", "missing required field: submit [json-pointer:/view]"),
     (modal(blocks=[BLOCKS["markdown"]]), "modal", "unsupported type: markdown [json-pointer:/view/blocks/0/type]"),
+    (modal(blocks=[BLOCKS["container"]]), "modal", "unsupported type: container [json-pointer:/view/blocks/0/type]"),
     (modal(), "home", "unsupported type: modal [json-pointer:/view/type]"),
     ({"type": "modal"}, "modal", "missing required field: title [json-pointer:/view]"),
     ("text", "modal", "must be an object [json-pointer:/view]"),
@@ -213,7 +251,7 @@ def test_values_start_with_what_the_view_says() -> None:
 
 LENGTHS = (0, 1, 30, 31, 75, 76, 150, 151, 255, 256, 2000, 2001, 3000, 3001)
 # We look closer than the schema: at what is chosen at first, at addresses, at doubled ids, at groups of options.
-CLOSER = ("must exactly match", "must be a valid url", "already exists")
+CLOSER = ("must exactly match", "must be a valid url", "already exists", "must not be used")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -1,5 +1,7 @@
 """The local workspace's Web API: what each method answers, and Slack's errors for what it refuses."""
 
+from typing import Any
+
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,6 +15,7 @@ from tests.support.workspace import (
     GENERAL,
     GUS,
     HOME,
+    MODAL,
     OMAR,
     ONCALL,
     SECTION,
@@ -320,3 +323,31 @@ def test_home_tabs(slack: WebClient) -> None:
     second = slack.views_publish(user_id=DANA, view=HOME, hash=first["hash"])["view"]
     assert second["id"] == first["id"]
     assert refusal(slack, "views.publish", user_id=DANA, view=HOME, hash=first["hash"])["error"] == "hash_conflict"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "place"),
+    [
+        ({"blocks": [SECTION]}, None, ""),
+        ({"blocks": [{"type": "banner"}]}, "invalid_blocks", "/blocks/0/type"),
+        ({"message": {"text": "x", "blocks": [SECTION]}}, None, ""),
+        ({"message": {"text": "x", "blocks": [{"type": "banner"}]}}, "invalid_message", "/message/blocks/0/type"),
+        ({"view": HOME}, None, ""),
+        ({"view": MODAL}, None, ""),
+        ({"view": {**MODAL, "blocks": [{"type": "banner"}]}}, "invalid_view", "/view/blocks/0/type"),
+        ({}, "invalid_arguments", ""),
+        ({"blocks": [SECTION], "view": HOME}, "invalid_arguments", ""),
+    ],
+)
+def test_blocks_are_validated_without_a_post(
+    workspace: RunningWorkspace, slack: WebClient, given: dict[str, Any], error: str | None, place: str
+) -> None:
+    """Blocks, a message or a view are checked as if they were sent; what is wrong is named with its place."""
+    before = get(workspace, "/control/state")["messages"]
+    if error is None:
+        assert slack.api_call("blocks.validate", json=given)["ok"]
+    else:
+        answer = refusal(slack, "blocks.validate", **given)
+        assert answer["error"] == error
+        assert place in str(answer["response_metadata"]["messages"])
+    assert get(workspace, "/control/state")["messages"] == before
