@@ -93,6 +93,9 @@ class Board:
         yield from self._test_page(name, shift.starts)
         if self._company.rotations[name].ical:
             yield from self._feed(name)
+        if fault := self._state.group_faults.get(name):
+            left_out = (" Left out: ", *self._people(fault.people), ".") if fault.people else ()
+            yield line(Strong("⚠️ "), f"User group @{fault.group}: {fault.problem}.", *left_out)
 
     def _test_page(self, name: str, starts: datetime) -> Iterator[Line]:
         for test in self._state.tests:

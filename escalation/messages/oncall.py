@@ -11,7 +11,15 @@ from escalation.messages.template import Wording
 from escalation.messages.timeline import MARKS, WORDING
 from escalation.oncall.activities import CADENCE
 from escalation.oncall.handovers import ShiftChange
-from escalation.oncall.reminders import DueActivity, DueEdit, DueRelease, DueTestPage, DueUnanswered, call_length
+from escalation.oncall.reminders import (
+    DueActivity,
+    DueEdit,
+    DueGroupFault,
+    DueRelease,
+    DueTestPage,
+    DueUnanswered,
+    call_length,
+)
 from escalation.oncall.schedule import Away, Notice, Override
 from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line, people
 from escalation.times import spoken_duration
@@ -116,6 +124,13 @@ class Announcer:
     def notice(self, notice: Notice) -> Lines:
         """Render who did what, from when until when, and why; one line for each override or absence."""
         return tuple(self._piece(notice, piece) for piece in notice.pieces)
+
+    def group_fault(self, reminder: DueGroupFault) -> Lines:
+        """Render why a user group does not follow its rotation."""
+        fault = reminder.fault
+        left_out = (line(*self._people(fault.people), ": not in it."),) if fault.people else ()
+        head = Strong(f"⚠️ User group @{fault.group} is not up to date with rotation {reminder.rotation}: ")
+        return (line(head, f"{fault.problem}."), *left_out)
 
     def edit(self, reminder: DueEdit) -> Lines:
         """Render an edit of a rotation: who stays until the handover, and whose shifts change after it."""

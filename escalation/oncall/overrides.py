@@ -14,6 +14,7 @@ from escalation.errors import Refused
 from escalation.oncall.schedule import (
     Away,
     Feed,
+    GroupFault,
     Notice,
     OncallShift,
     OncallState,
@@ -136,6 +137,16 @@ def record_feed_failure(state: OncallState, rotation: str, error: str, at: datet
     before = state.feeds.get(rotation, Feed(rotation=rotation))
     feed = before.model_copy(update={"error": error, "failed_at": at})
     return state.model_copy(update={"feeds": {**state.feeds, rotation: feed}})
+
+
+def record_group(state: OncallState, rotation: str, fault: GroupFault | None) -> OncallState:
+    """Note what keeps a rotation's user group from following it; None when it follows. The first report counts."""
+    known = state.group_faults.get(rotation)
+    if known and fault and (known.group, known.problem, known.people) == (fault.group, fault.problem, fault.people):
+        return state
+    faults = {name: f for name, f in state.group_faults.items() if name != rotation}
+    faults |= {rotation: fault} if fault else {}
+    return state if faults == state.group_faults else state.model_copy(update={"group_faults": faults})
 
 
 def record_test_page(state: OncallState, page: TestPage) -> OncallState:

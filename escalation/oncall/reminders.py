@@ -23,6 +23,7 @@ from escalation.oncall.handovers import (
 from escalation.oncall.roster import roster
 from escalation.oncall.schedule import (
     MICROSECOND,
+    GroupFault,
     Notice,
     OncallShift,
     OncallState,
@@ -86,6 +87,13 @@ class DueEdit(DueReminder):
     changes: tuple[PlanChange, ...]
 
 
+class DueGroupFault(DueReminder):
+    """A user group that does not follow its rotation: for the channel."""
+
+    rotation: str
+    fault: GroupFault
+
+
 class DueActivity(DueReminder):
     """A recurring activity: for its owners and the channel. `people` by key or id."""
 
@@ -93,7 +101,7 @@ class DueActivity(DueReminder):
     people: tuple[str, ...]
 
 
-AnyReminder = DueTestPage | DueHandover | DueUnanswered | DueRelease | DueNotice | DueEdit | DueActivity
+AnyReminder = DueTestPage | DueHandover | DueUnanswered | DueRelease | DueNotice | DueEdit | DueGroupFault | DueActivity
 
 
 def due_reminders(
@@ -105,6 +113,7 @@ def due_reminders(
         _test_page_results(company, policy, state, directory, now),
         _notices(company, state),
         _edits(company, state),
+        _group_faults(company, state),
         _activities(company, policy, state, directory, now),
     )
     return tuple(sorted((o for o in found if o.due <= now < o.until), key=lambda o: (o.due, o.id)))
@@ -246,6 +255,19 @@ def _edits(company: Company, state: OncallState) -> Iterator[AnyReminder]:
         yield first
         concerned = dict.fromkeys(p for c in changes for p in (*c.before, *c.after) if p in company.people)
         yield from (first.model_copy(update={"id": f"{first.id}-to-{p}", "to": p}) for p in concerned)
+
+
+def _group_faults(company: Company, state: OncallState) -> Iterator[AnyReminder]:
+    for name, fault in state.group_faults.items():
+        if name in company.rotations:
+            yield DueGroupFault(
+                id=f"group-{name}-{fault.since.timestamp():.0f}",
+                due=fault.since,
+                until=fault.since + DAY,
+                channel=channel_of(company, name),
+                rotation=name,
+                fault=fault,
+            )
 
 
 def _activities(

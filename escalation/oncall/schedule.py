@@ -95,6 +95,15 @@ class RunningShift(Frozen):
     ahead: tuple[Shift, ...] = ()
 
 
+class GroupFault(Frozen):
+    """What keeps a rotation's user group from following it, since when; `people` are the keys of those left out."""
+
+    group: str
+    problem: str
+    since: datetime
+    people: tuple[str, ...] = ()
+
+
 class OncallState(Frozen):
     """On-call state that changes while running. `made`: the number of the latest override or absence."""
 
@@ -102,6 +111,7 @@ class OncallState(Frozen):
     away: tuple[Away, ...] = ()
     feeds: dict[str, Feed] = {}
     running: dict[str, RunningShift] = {}
+    group_faults: dict[str, GroupFault] = {}
     tests: tuple[TestPage, ...] = ()
     notices: tuple[Notice, ...] = ()
     made: int = 0

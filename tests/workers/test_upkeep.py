@@ -81,11 +81,11 @@ class FakeGroups:
     error: str = ""
     calls: list[list[str]] = field(default_factory=list)
 
-    def set_members(self, group: str, people: list[str]) -> bool:
+    def set_members(self, group: str, people: list[str]) -> dict[str, Failed]:
         self.calls.append(people)
         if self.error:
             raise Failed(self.error)
-        return True
+        return {}
 
 
 class FakeSlack:
@@ -495,7 +495,7 @@ def test_in_the_local_workspace(shared: Any) -> None:
             parts.clock.now = FRIDAY + hours * HOUR
             Reminders(context).send_due(parts.clock())
             UserGroups(context).sync(parts.clock())
-        assert set(parts.times_delivered()) == {
+        assert {d for d in parts.times_delivered() if not d.startswith("group-")} == {
             "test-primary-20261123T0000-omar",
             "unanswered-primary-20261123T0000-omar",
             "unanswered-primary-20261123T0000-omar-to-dana",

@@ -88,6 +88,12 @@ _REASONS = {
     "ekm_access_denied": Reason("your admins switched off messages there", "ask them to allow the app"),
     "app_access_restricted": Reason("the app is restricted in the workspace", "ask a workspace admin to approve it"),
     "no_free_name": Reason("every name for the war room is taken", "archive or rename older rooms"),
+    "permission_denied": Reason(
+        "the workspace does not let the app change user groups", "ask a workspace admin to allow it for the app"
+    ),
+    "no_such_subteam": Reason("Slack has no user group of that handle", "correct rotations.*.group, or create it"),
+    "invalid_users": Reason("Slack refuses the group's members", "look at who is on call with /incident oncall"),
+    "no_users_provided": Reason("nobody on call can be a member", "give the shift to somebody who is there"),
     "plan_upgrade_required": Reason("the workspace's plan does not include this", "upgrade it, or do without"),
     "too_many_pins": Reason("the channel has too many pins", "remove some"),
     "too_many_bookmarks": Reason("the channel has too many bookmarks", "remove some"),

@@ -22,6 +22,7 @@ from escalation.oncall.reminders import (
     AnyReminder,
     DueActivity,
     DueEdit,
+    DueGroupFault,
     DueHandover,
     DueNotice,
     DueRelease,
@@ -180,6 +181,8 @@ class Reminders:
                 lines = announcer.released(item)
             case DueNotice():
                 lines = announcer.notice(item.notice)
+            case DueGroupFault():
+                lines = announcer.group_fault(item)
             case DueEdit():
                 lines = announcer.edit(item)
             case DueActivity():

@@ -5,13 +5,15 @@ from datetime import datetime
 
 import structlog
 
-from escalation.oncall.schedule import on_call_at
+from escalation.oncall.overrides import record_group
+from escalation.oncall.schedule import GroupFault, on_call_at
+from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
 from workers.delivery.members import Members
 
 CHECKED_SECONDS = 600  # until a group is checked for changes by hand, and until a failed one is retried
-WARNED_SECONDS = 86_400  # log a failing group once a day: a workspace may have no user groups
+REMEDY = "`/incident oncall` shows it; correct it, or drop `rotations.*.group`"
 
 log = structlog.get_logger()
 
@@ -36,14 +38,40 @@ class UserGroups:
         if redis.get(key) == wanted.encode():
             return
         try:
-            self._context.slack.groups.set_members(group, [self._members.member(p) for p in people])
+            refused = self._set_members(group, people)
         except Failed as failed:
-            self._on_failure(rotation, group, failed)
             if failed.kind is Kind.PASSING:
+                log.warning("user group not updated, retrying", rotation=rotation, group=group, error=failed.error)
                 return
+            self._report(rotation, group, failed.reason.sentence().replace("rotations.*", f"rotations.{rotation}"))
+        else:
+            why = "; ".join(dict.fromkeys(failed.reason.sentence() for failed in refused.values()))
+            self._report(rotation, group, why, tuple(refused))
         redis.set(key, wanted, ex=CHECKED_SECONDS)
 
-    def _on_failure(self, rotation: str, group: str, failed: Failed) -> None:
-        warned_key = f"tocsin:said:group:{rotation}:{failed.error}"
-        if self._context.redis.set(warned_key, "1", nx=True, ex=WARNED_SECONDS):
-            log.warning("user group not updated", rotation=rotation, group=group, error=failed.error)
+    def _set_members(self, group: str, people: tuple[str, ...]) -> dict[str, Failed]:
+        """Set the group to those who can be found and be members; returns the others by key, with the reason."""
+        found: dict[PersonId, str] = {}
+        refused: dict[str, Failed] = {}
+        for person in people:
+            try:
+                found[self._members.member(person)] = person
+            except Failed as failed:
+                if failed.kind is not Kind.PERSON:
+                    raise
+                refused[person] = failed
+        if not found:
+            raise Failed("no_users_provided")
+        not_members = self._context.slack.groups.set_members(group, list(found))
+        return refused | {found[member]: failed for member, failed in not_members.items()}
+
+    def _report(self, rotation: str, group: str, problem: str, people: tuple[str, ...] = ()) -> None:
+        """Note a lasting fault where people look, or (empty) that there is none; the channel hears of it once."""
+        service, key = self._context.service, f"group:{rotation}"
+        at = self._context.clock()
+        fault = GroupFault(group=group, problem=problem, since=at, people=people) if problem else None
+        service.update_oncall(lambda before, _: record_group(before, rotation, fault))
+        if fault is None:
+            service.store.problems.clear(key)
+        elif service.store.problems.report(key, f"user group @{group} of rotation {rotation}: {problem}", REMEDY):
+            log.warning("user group not updated", rotation=rotation, group=group, problem=problem)
