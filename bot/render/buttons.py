@@ -1,22 +1,19 @@
 """Buttons: on a card the moves that are legal now, the likeliest first; under a message those that it asks for."""
 
-from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import dataclass
 
 from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, plain_text
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.mrkdwn import cut, escape
 from bot.vocabulary import LABELS
-from escalation.config.policy import PhaseStart
 from escalation.engine.paging import next_tier
-from escalation.engine.state_machine import legal_moves
+from escalation.engine.state_machine import is_redundant, legal_moves, useful_moves
+from escalation.incident.asks import Ask, asks
 from escalation.incident.events import Answer, Move
-from escalation.incident.model import Entry, EntryKind, Incident, Lead, OwedState, Status
+from escalation.incident.model import Entry, Incident, Lead, Status
 
-_ANSWERS: dict[OwedState, tuple[tuple[Answer, str], ...]] = {
-    OwedState.WAITING: ((Answer.APPROVED, "Approve"), (Answer.DECLINED, "Not needed")),
-    OwedState.OWED: ((Answer.PUBLISHED, "Published"), (Answer.DECLINED, "Not needed")),
-}
+_ANSWERS = {Answer.APPROVED: "Approve", Answer.PUBLISHED: "Published", Answer.DECLINED: "Not needed"}
 _TAKE = {Lead.COMMANDER: "Take command", Lead.COMMUNICATIONS: "Take communications", Lead.SCRIBE: "Take notes"}
 
 
@@ -37,59 +34,20 @@ class Button:
 
 def entry_buttons(incident: Incident, entry: Entry) -> tuple[Button, ...]:
     """Choose the buttons under a timeline entry, as the incident stands now."""
-    rule = _ENTRY_BUTTONS.get(entry.kind, ())
-    return rule(incident, entry) if callable(rule) else tuple(Button(move) for move in rule)
+    return tuple(map(_of_ask, asks(incident, entry)))
 
 
-def _checkpoint(incident: Incident, entry: Entry) -> tuple[Button, ...]:
-    return tuple(Button(Move(name)) for name in dict.fromkeys(entry.fields.get("offer", "").split(",")) if name)
+def _of_ask(ask: Ask) -> Button:
+    first, _, second = ask.about.partition(":")
+    match ask.move:
+        case Move.COMMUNICATE:
+            return Button(ask.move, _ANSWERS[Answer(second)], ask.about, second)
+        case Move.LEAD:
+            return Button(ask.move, "Accept" if second else _TAKE[Lead(first)], ask.about, first)
+        case _:
+            return Button(ask.move, about=ask.about)
 
 
-def _communication(incident: Incident, entry: Entry) -> tuple[Button, ...]:
-    """Buttons that answer a communication; none once it was answered."""
-    n = int(entry.fields.get("n") or 0)
-    if not 1 <= n <= len(incident.communications):
-        return ()
-    answers = _ANSWERS.get(incident.owed(n).state, ())
-    return tuple(Button(Move.COMMUNICATE, label, f"{n}:{answer}", answer) for answer, label in answers)
-
-
-def _open_roles(incident: Incident, entry: Entry) -> tuple[Button, ...]:
-    """Buttons that take a role of the response, under the phase that begins as the war room opens."""
-    number = int(entry.fields.get("number") or 0)
-    phases = incident.policy.phases[:number][-1:]
-    if not phases or len(incident.policy.phases) < number or phases[0].begins is not PhaseStart.OPENED:
-        return ()
-    return tuple(Button(Move.LEAD, label, lead, lead) for lead, label in _TAKE.items() if lead not in incident.leads)
-
-
-def _offered_role(incident: Incident, entry: Entry) -> tuple[Button, ...]:
-    """Button that accepts an offered role, while the offer stands."""
-    lead = Lead(entry.fields["lead"])
-    offered_to = incident.offers.get(lead, "")
-    if entry.fields["what"] != "offered" or offered_to not in entry.people:
-        return ()
-    return (Button(Move.LEAD, "Accept", f"{lead}:{offered_to}", lead),)
-
-
-def _fix_checks(incident: Incident, entry: Entry) -> tuple[Button, ...]:
-    verify = (Button(Move.VERIFY),) if incident.policy.ticket else ()
-    return (*verify, Button(Move.RESOLVE), Button(Move.FIX_FAILED))
-
-
-_ENTRY_BUTTONS: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Button, ...]]] = {
-    EntryKind.CHECKPOINT: _checkpoint,
-    EntryKind.TICKET: (Move.ACKNOWLEDGE, Move.SCHEDULE),
-    EntryKind.UPDATE_DUE: (Move.UPDATE,),
-    EntryKind.SILENCE: (Move.UPDATE,),
-    EntryKind.MONITORED: _fix_checks,
-    EntryKind.NOBODY_LEFT: (Move.PAGE,),
-    EntryKind.COMMUNICATION: _communication,
-    EntryKind.COMMUNICATED: _communication,
-    EntryKind.OVERDUE: _communication,
-    EntryKind.PHASE: _open_roles,
-    EntryKind.LEADING: _offered_role,
-}
 _DETAILS_MENU = (Move.LEAD, Move.EDIT, Move.SECURITY)
 _MESSAGE_ONLY = (Move.COMMUNICATE,)
 _SUGGESTED: dict[Status, tuple[Move, ...]] = {
@@ -119,7 +77,7 @@ def offered_moves(incident: Incident, person: str = "") -> tuple[Move, ...]:
     """
     order = dict.fromkeys((Move.ACKNOWLEDGE, *_suggested(incident), *LABELS))
     legal = legal_moves(incident)
-    return tuple(m for m in order if m in legal and m not in _MESSAGE_ONLY and not _is_redundant(m, incident, person))
+    return tuple(m for m in order if m in legal and m not in _MESSAGE_ONLY and not is_redundant(m, incident, person))
 
 
 def _suggested(incident: Incident) -> tuple[Move, ...]:
@@ -129,27 +87,6 @@ def _suggested(incident: Incident) -> tuple[Move, ...]:
     replacement = {Move.ESCALATE: Move.PAGE} if next_tier(incident) is None else {}
     excluded = {Move.SCHEDULE} if incident.schedule else set()
     return tuple(replacement.get(move, move) for move in first if move not in excluded)
-
-
-def _is_redundant(move: Move, incident: Incident, person: str = "") -> bool:
-    ticket, monitoring = incident.policy.ticket is not None, incident.status is Status.MONITORING
-    match move:
-        case Move.ACKNOWLEDGE:
-            return incident.acknowledgement is not None and incident.open_page_of(person) is None
-        case Move.SECURITY:
-            return incident.private
-        case Move.ESCALATE:
-            return next_tier(incident) is None
-        case Move.WORKAROUND:
-            return monitoring
-        case Move.SCHEDULE:
-            return monitoring or not ticket
-        case Move.VERIFY:
-            return not ticket or incident.verified is not None
-        case Move.REVIEWED:
-            return incident.review_by is None or incident.reviewed is not None
-        case _:
-            return False
 
 
 def card_buttons(incident: Incident, block_id: str, person: str = "") -> list[Block]:
@@ -169,10 +106,13 @@ def details_menu(incident: Incident) -> Block | None:
     return _menu(moves, incident) if moves else None
 
 
-def button_row(incident: Incident, buttons: tuple[Button, ...], block_id: str) -> list[Block]:
-    """Row of buttons under a message, without those that make no sense any more."""
-    legal = legal_moves(incident)
-    elements = [_button(b, incident) for b in buttons if b.move in legal and not _is_redundant(b.move, incident)]
+def button_row(
+    incident: Incident, buttons: tuple[Button, ...], block_id: str, only: Container[str] | None = None
+) -> list[Block]:
+    """Row of buttons under a message, without those that make no sense any more; `only` are keys of asks."""
+    useful = useful_moves(incident)
+    kept = (b for b in buttons if b.move in useful and (only is None or Ask(b.move, b.about).key in only))
+    elements = [_button(b, incident) for b in kept]
     return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 

@@ -1,6 +1,6 @@
 """Timeline entries as Slack messages, and the topic of a war room. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -20,10 +20,17 @@ NEUTRAL_TOPIC = "This matter moved. Nothing more is written here."
 _TOPIC = 250  # https://docs.slack.dev/reference/methods/conversations.setTopic
 
 
-def for_thread(incident: Incident, entry: Entry, wording: Wording = WORDING, *, more: Sequence[Entry] = ()) -> Message:
+def for_thread(
+    incident: Incident,
+    entry: Entry,
+    wording: Wording = WORDING,
+    *,
+    more: Sequence[Entry] = (),
+    only: Container[str] | None = None,
+) -> Message:
     """Render a timeline entry for the thread or the war room, and below it `more` of the same event.
 
-    Each has buttons where it asks for something.
+    Each has buttons where it asks for something; with `only`, those of these keys (incident.asks).
     """
     entries = (entry, *more)
     bodies = [[_render_line(line) for line in entry_lines(incident, entry, wording)] for entry in entries]
@@ -35,7 +42,7 @@ def for_thread(incident: Incident, entry: Entry, wording: Wording = WORDING, *, 
         kept = list(islice(shared, len(body)))
         text += kept
         blocks += sections(kept, f"said-{entry.n}")
-        blocks += button_row(incident, entry_buttons(incident, entry), f"asks-{entry.n}")
+        blocks += button_row(incident, entry_buttons(incident, entry), f"asks-{entry.n}", only)
     return Message(text=cut("\n".join(text), TEXT), blocks=blocks)
 
 
@@ -52,9 +59,11 @@ def mark_late(message: Message, decided: datetime) -> Message:
     return Message(text=cut(f"{note}\n{message.text}", TEXT), blocks=[context(note, "late"), *message.blocks])
 
 
-def for_person(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:
+def for_person(
+    incident: Incident, entry: Entry, wording: Wording = WORDING, *, only: Container[str] | None = None
+) -> Message:
     """Render a timeline entry as a direct message, where the incident has to be named."""
-    message = for_thread(incident, entry, wording)
+    message = for_thread(incident, entry, wording, only=only)
     named: Block = context(summary(incident), "told")
     return Message(text=cut(f"{summary(incident)}\n{message.text}", TEXT), blocks=[named, *message.blocks])
 

@@ -1,8 +1,12 @@
-"""Posted cards of an incident: updated at each change, finalised, dropped with a lost room."""
+"""Posted cards and messages of an incident: updated, stripped of buttons, redacted, dropped with a lost room."""
+
+from collections.abc import Container
 
 from escalation.engine.change import Change
-from escalation.incident.effects import Refresh
-from escalation.incident.model import Copy, CopyKind
+from escalation.incident.asks import Ask, asks, may_ask
+from escalation.incident.effects import Effect, Refresh, Say, Tell
+from escalation.incident.events import Delivered, Move
+from escalation.incident.model import DIRECT, Copy, CopyKind, Incident, Post
 
 
 def refresh(change: Change, copy_id: str) -> None:
@@ -47,9 +51,20 @@ def finalise(change: Change, *copy_ids: str, redact: bool = False) -> None:
 
 
 def redact_public(change: Change) -> None:
-    """Redact the public cards: they only say that the matter moved."""
+    """Redact the public cards and messages: they only say that the matter moved."""
     public = (c.id for c in change.incident.copies if c.kind is not CopyKind.DIRECT and not c.redacted)
     finalise(change, *public, redact=True)
+    for post in change.incident.posts:
+        if is_public(post, change.incident) and not post.redacted:
+            _set_post(change, post.model_copy(update={"redacted": True, "asks": ()}))
+
+
+def is_public(post: Post, incident: Incident) -> bool:
+    """True if others than an incident's people may read a message in Slack."""
+    if post.place == DIRECT:
+        return post.person not in incident.people()
+    home = incident.room if incident.room and incident.room.private else None
+    return bool(post.channel) and not (home and home.channel == post.channel)
 
 
 def forget_room(change: Change) -> None:
@@ -58,6 +73,72 @@ def forget_room(change: Change) -> None:
     lost = {c.id for c in incident.copies if c.kind is CopyKind.ROOM}
     change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in lost))
     change.set(copies=tuple(c for c in incident.copies if c.id not in lost))
+    room = incident.room.channel if incident.room else ""
+    for post in incident.posts:
+        if post.channel == room and not post.redacted:
+            forget(change, post.id)
+
+
+# Messages --------------------------------------------------------------------------------------------------------
+
+
+def message_posted(change: Change, effect: Effect, event: Delivered, useful: Container[Move]) -> None:
+    """Record a message other than a card: where it stands, and what its buttons ask for.
+
+    One that was rendered before the incident changed may show other buttons: it is updated once.
+    """
+    incident = change.incident
+    entries = effect.entries if isinstance(effect, Say) else (effect.entry,) if isinstance(effect, Tell) else ()
+    place = effect.place if isinstance(effect, Say) else DIRECT
+    post = Post(
+        id=effect.id,
+        entries=entries,
+        place=place,
+        channel=event.channel,
+        ts=event.ts,
+        at=change.now,
+        person=effect.person if isinstance(effect, Tell) else "",
+    )
+    post = post.model_copy(update={"asks": tuple(a.key for a in _asked(incident, post, useful))})
+    change.set(posts=(*incident.posts, post))
+    if event.face < incident.face and any(may_ask(incident.entry(n)) for n in entries):
+        refresh(change, post.id)
+
+
+def retire_buttons(change: Change, useful: Container[Move]) -> None:
+    """Take the buttons off messages that no longer ask for anything, or for what a newer message there asks too."""
+    incident = change.incident
+    newer: set[tuple[str, str, str]] = set()
+    for post in reversed(incident.posts):
+        if not post.asks:
+            continue
+        now = {ask.key for ask in _asked(incident, post, useful)}
+        left = tuple(key for key in post.asks if key in now and (post.channel, post.place, key) not in newer)
+        newer |= {(post.channel, post.place, key) for key in left}
+        if left != post.asks:
+            _set_post(change, post.model_copy(update={"asks": left}))
+
+
+def forget(change: Change, shown_id: str) -> None:
+    """Drop a card or a message that was deleted by hand, with its updates."""
+    incident = change.incident
+    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id == shown_id))
+    change.set(
+        copies=tuple(c for c in change.incident.copies if c.id != shown_id),
+        posts=tuple(p for p in change.incident.posts if p.id != shown_id),
+    )
+
+
+def _asked(incident: Incident, post: Post, useful: Container[Move]) -> tuple[Ask, ...]:
+    """Return what a message asks for now, by its entries; each thing once."""
+    wanted = (ask for n in post.entries for ask in asks(incident, incident.entry(n)))
+    return tuple(dict.fromkeys(ask for ask in wanted if ask.move in useful))
+
+
+def _set_post(change: Change, post: Post) -> None:
+    """Change what a message shows, and update it."""
+    change.set(posts=tuple(post if p.id == post.id else p for p in change.incident.posts))
+    refresh(change, post.id)
 
 
 def _refresh_id(copy_id: str) -> str:

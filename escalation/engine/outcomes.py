@@ -1,10 +1,11 @@
 """Outcomes of effects: delivered with a message, or why it could not be delivered."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
 from escalation.incident.effects import (
+    Alert,
     ArchiveRoom,
     Effect,
     Invite,
@@ -16,13 +17,14 @@ from escalation.incident.effects import (
     Say,
     SendPage,
     SetTopic,
+    Tell,
 )
-from escalation.incident.events import Delivered, Dropped, PageGathered, PersonRefused, RoomOpened, Trouble
-from escalation.incident.model import MAX_ALSO, Copy, CopyKind, EntryKind, PageState, Room
+from escalation.incident.events import Delivered, Dropped, Move, PageGathered, PersonRefused, RoomOpened, Trouble
+from escalation.incident.model import MAX_ALSO, Copy, CopyKind, EntryKind, PageState, Post, Room
 from escalation.values import PersonId
 
 
-def delivered(change: Change, event: Delivered) -> None:
+def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None:
     """Record a delivered effect and its message, and remove it from the pending ones."""
     effect = change.incident.effect(event.effect)
     if effect is None:
@@ -50,7 +52,19 @@ def delivered(change: Change, event: Delivered) -> None:
         case PostCard():
             kind = CopyKind.ROOM if effect.place == "room" else CopyKind.CHANNEL
             cards.posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
+        case Say() | Tell():
+            cards.message_posted(change, effect, event, useful)
+    if isinstance(effect, MailOut | PageBy | Alert):
+        _sent_elsewhere(change, effect)
     change.drop_effects(effect.id)
+
+
+def _sent_elsewhere(change: Change, effect: MailOut | PageBy | Alert) -> None:
+    """Record that words of the incident went through another channel than Slack."""
+    person = change.incident.page(effect.page).person if isinstance(effect, PageBy) else ""
+    entries = (effect.entry,) if isinstance(effect, MailOut) else ()
+    post = Post(id=effect.id, entries=entries, place=effect.carried_by, at=change.now, person=person)
+    change.set(posts=(*change.incident.posts, post))
 
 
 def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 from escalation.engine import cards, firing, lifecycle, moves, outcomes, warroom
 from escalation.engine.change import Change
-from escalation.engine.paging import answer_page
+from escalation.engine.paging import answer_page, next_tier
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.events import Move, MoveEvent, OutcomeEvent
 from escalation.incident.model import Incident, Status
 from escalation.oncall.roster import Roster
+from escalation.values import PersonId
 
 S, M = Status, Move
 _SAME = (
@@ -72,6 +73,33 @@ def legal_moves(incident: Incident) -> tuple[Move, ...]:
     return tuple(m for m in Move if isinstance(TABLE[incident.status][m], Status))
 
 
+def useful_moves(incident: Incident) -> frozenset[Move]:
+    """Return the legal moves that would not be refused and would change something."""
+    return frozenset(m for m in legal_moves(incident) if not is_redundant(m, incident))
+
+
+def is_redundant(move: Move, incident: Incident, person: PersonId = "") -> bool:
+    """True if a legal move would be refused or change nothing; an open page of `person` can still be answered."""
+    ticket, monitoring = incident.policy.ticket is not None, incident.status is Status.MONITORING
+    match move:
+        case Move.ACKNOWLEDGE:
+            return incident.acknowledgement is not None and incident.open_page_of(person) is None
+        case Move.SECURITY:
+            return incident.private
+        case Move.ESCALATE:
+            return next_tier(incident) is None
+        case Move.WORKAROUND:
+            return monitoring
+        case Move.SCHEDULE:
+            return monitoring or not ticket
+        case Move.VERIFY:
+            return not ticket or incident.verified is not None
+        case Move.REVIEWED:
+            return incident.review_by is None or incident.reviewed is not None
+        case _:
+            return False
+
+
 def status_after(incident: Incident, move: Move) -> Status:
     """Return the status after a move; Refused, with words, when it is not legal (any more), whatever its details."""
     cell = TABLE[incident.status][move]
@@ -115,6 +143,7 @@ def _finish(change: Change) -> Incident:
     change.prune()
     change.remember()
     cards.refresh_all(change)
+    cards.retire_buttons(change, useful_moves(change.incident))
     warroom.refresh_topic(change)
     return change.incident
 
@@ -151,7 +180,7 @@ def reachable_statuses(status: Status) -> tuple[Status, ...]:
 
 _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
-    events.Delivered: outcomes.delivered,
+    events.Delivered: lambda change, event: outcomes.delivered(change, event, useful_moves(change.incident)),
     events.RoomOpened: outcomes.room_opened,
     events.PersonRefused: outcomes.person_refused,
     events.Dropped: outcomes.dropped,

@@ -218,6 +218,27 @@ class Copy(Frozen):
     final: bool = False
 
 
+DIRECT = "direct"  # place of a message to one person; those of the timeline are escalation.incident.effects.Place
+
+
+class Post(Frozen):
+    """A message about the incident other than its cards: where it stands, and the timeline entries that it shows.
+
+    `place` is an effects.Place, DIRECT, or the channel beside Slack that carried it (then `channel` is empty). `asks`
+    are the keys of what its buttons ask for (incident.asks): they only ever become fewer.
+    """
+
+    id: str
+    entries: tuple[int, ...] = ()
+    place: str
+    channel: str = ""
+    ts: str = ""
+    at: datetime
+    person: PersonId = ""
+    asks: tuple[str, ...] = ()
+    redacted: bool = False
+
+
 class Room(Frozen):
     """The war room. `lost` once somebody archived or deleted it: archived rooms are final."""
 
@@ -390,6 +411,7 @@ class Incident(Frozen):
     effects: tuple[Effect, ...] = ()
     lanes: dict[str, str] = {}
     copies: tuple[Copy, ...] = ()
+    posts: tuple[Post, ...] = ()
     room: Room | None = None
     old_rooms: tuple[Room, ...] = ()
     troubles: dict[str, str] = {}
@@ -464,6 +486,10 @@ class Incident(Frozen):
     def copy_of(self, copy_id: str) -> Copy | None:
         """Return a posted card by its id; None when it is unknown."""
         return next((c for c in self.copies if c.id == copy_id), None)
+
+    def post_of(self, post_id: str) -> Post | None:
+        """Return a posted message by its id; None when it is unknown."""
+        return next((p for p in self.posts if p.id == post_id), None)
 
     def card(self) -> Copy | None:
         """Return the card with the incident's thread: in the incidents channel, or in the private room."""

@@ -23,7 +23,7 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PageGathered
-from escalation.incident.model import Copy, CopyKind, Entry, EntryKind, Incident, Page
+from escalation.incident.model import DIRECT, Copy, CopyKind, Entry, EntryKind, Incident, Page, Post
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.values import PersonId
@@ -205,7 +205,7 @@ class SlackPlanner:
     def _refresh(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
         copy = incident.copy_of(effect.copy_id)
         if copy is None:
-            return Dropped(effect=effect.id, why="moot")
+            return self._refresh_message(incident, effect)
         to = Address(copy.channel, copy.person if copy.kind is CopyKind.DIRECT else "")
 
         def go(retrying: bool) -> SendResult:
@@ -213,6 +213,30 @@ class SlackPlanner:
             return SendResult(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
 
         return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=copy.redacted)
+
+    def _refresh_message(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
+        """Update a message other than a card: without buttons that are over, or redacted."""
+        post = incident.post_of(effect.copy_id)
+        if post is None or not post.ts:
+            return Dropped(effect=effect.id, why="moot")
+
+        def go(retrying: bool) -> SendResult:
+            self._slack.update(post.channel, post.ts, self._post_message(incident, post))
+            return SendResult(Delivered(effect=effect.id, channel=post.channel, ts=post.ts, face=incident.face))
+
+        to = Address(post.channel, post.person if post.place == DIRECT else "")
+        return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=post.redacted)
+
+    def _post_message(self, incident: Incident, post: Post) -> Message:
+        if post.redacted:
+            return redacted(incident)
+        first, *more = (incident.entry(n) for n in post.entries)
+        if post.place == Place.STAKEHOLDERS:
+            return messages.for_audience(incident, first, self._wording)
+        if post.place == DIRECT:
+            return messages.for_person(incident, first, self._wording, only=post.asks)
+        message = messages.for_thread(incident, first, self._wording, more=more, only=post.asks)
+        return _mark_late(message, first.at, post.at)
 
     def _copy_message(self, incident: Incident, copy: Copy) -> Message:
         if copy.redacted:
