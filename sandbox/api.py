@@ -129,6 +129,8 @@ def _run(runtime: Runtime, method: Method, args: Json) -> Json:
     missing = [name for name in method.required if args.get(name) in (None, "")]
     if missing:
         raise refused("invalid_arguments", [f"missing required field: {name}" for name in missing])
+    if method.name in runtime.workspace.app.restricted:
+        raise SlackError("restricted_action")
     return method.run(call)
 
 

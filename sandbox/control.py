@@ -158,6 +158,9 @@ async def change_channel(request: Request) -> Response:
         if problem:
             raise BadRequest(problem)
         channel = rooms.rename(workspace, channel, str(body["name"]), by)
+    if "posting" in body:
+        rooms.store(workspace, channel, posting=checked(Channel, {**channel.model_dump(), **body}).posting)
+        channel = workspace.channels[channel.id]
     if "topic" in body:
         channel = rooms.set_topic(workspace, channel, str(body["topic"]), by)
     if "is_archived" in body and bool(body["is_archived"]) != channel.archived:
@@ -177,10 +180,11 @@ async def delete_message(request: Request) -> Response:
 
 
 async def app(request: Request) -> Response:
-    """How the app is reached and what it may do: request_url (null: Socket Mode), signing_secret, scopes, events."""
+    """Change the AppSettings: how the app is reached and what it may do. A null goes back to what the setup says."""
     runtime, body = runtime_of(request), await json_object(request)
     fields = {**runtime.workspace.app.model_dump(), **body}
     runtime.workspace.app = checked(AppSettings, fields)
+    runtime.workspace.hint("channels")
     return done(runtime)
 
 

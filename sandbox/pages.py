@@ -13,7 +13,11 @@ def state(workspace: Workspace, user: str) -> Json:
     return {
         "team": {"id": workspace.team_id, "name": company.TEAM_NAME, "domain": company.TEAM_DOMAIN},
         "users": [_person(row) for row in workspace.users.values()],
-        "app": {"name": workspace.setup.app_name, "bot_user_id": workspace.bot_user},
+        "app": {
+            "name": workspace.setup.app_name,
+            "bot_user_id": workspace.bot_user,
+            "messages_tab": workspace.app.messages_tab,
+        },
         "channels": [_channel(workspace, user, row) for row in rooms],
         "commands": [
             {"command": row.command, "description": row.description, "usage_hint": row.usage_hint}

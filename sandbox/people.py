@@ -102,6 +102,8 @@ async def say(request: Request) -> Response:
     runtime, user, body = await doing(request)
     room = channel(runtime, user, body.get("channel"))
     words = text.from_person(runtime.workspace, str(body.get("text") or "")).strip()
+    if room.kind == "im" and not runtime.workspace.app.messages_tab:
+        return done(runtime, {"ok": False, "error": "messages_tab_disabled"})
     if room.archived or not words:
         return done(runtime, {"ok": False, "error": "is_archived" if room.archived else "no_text"})
     if user.id not in room.members:

@@ -7,6 +7,15 @@ from pydantic import BaseModel, ConfigDict
 Json = dict[str, Any]
 TOMBSTONE = "tombstone"  # subtype of what is left of a deleted message that has replies
 ChannelKind = Literal["public", "private", "im", "mpim"]
+# Who may write in a channel; each but the first is the error with which Slack refuses the others.
+Posting = Literal[
+    "",
+    "ekm_access_denied",
+    "restricted_action",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_only_channel",
+]
 
 
 class Record(BaseModel):
@@ -71,6 +80,7 @@ class Channel(Record):
     previous_names: tuple[str, ...] = ()
     bookmarks: tuple[Bookmark, ...] = ()
     pins: tuple[Pin, ...] = ()
+    posting: Posting = ""
 
 
 class Message(Record):
@@ -164,9 +174,14 @@ class ResponseHook(Record):
 
 
 class AppSettings(Record):
-    """How the app is reached and what it may do; None where nobody changed what the setup says."""
+    """How the app is reached and what it may do; None where nobody changed what the setup says.
+
+    `messages_tab`: people and the app can write to each other. `restricted`: methods that a preference forbids.
+    """
 
     request_url: str | None = None
     signing_secret: str | None = None
     scopes: tuple[str, ...] | None = None
     events: tuple[str, ...] | None = None
+    messages_tab: bool = True
+    restricted: tuple[str, ...] = ()

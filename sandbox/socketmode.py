@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -17,7 +17,8 @@ from sandbox.state import Workspace
 from sandbox.wire import Wire, wire_of
 
 MOST_CONNECTIONS = 10
-SocketAction = Literal["reset", "silence", "refuse", "refresh"]
+SocketAction = Literal["reset", "silence", "refuse", "refresh", "too_many_websockets", "link_disabled"]
+Refusal = Literal["too_many_websockets", "link_disabled"]
 
 
 class Connection:
@@ -46,6 +47,7 @@ class SocketMode:
         self._waiting: dict[str, asyncio.Future[Json | None]] = {}
         self._turn = 0
         self._refusing_until = 0.0
+        self._refusal: tuple[Refusal, float] = ("link_disabled", 0.0)  # the reason, and until when
 
     # The app's side
 
@@ -66,18 +68,29 @@ class SocketMode:
     async def endpoint(self, socket: WebSocket) -> None:
         """Greet the app, then take its acknowledgements until it goes."""
         ticket = socket.path_params["ticket"]
-        if ticket not in self._tickets or self.refusing or self.connected >= MOST_CONNECTIONS:
+        if ticket not in self._tickets or self.refusing:
             await socket.close()
             return
         self._tickets.discard(ticket)
         await socket.accept()
         connection = Connection(socket)
+        if reason := self._refuses():
+            await connection.send(_disconnect(reason))
+            await socket.close()
+            return
         self._connections.append(connection)
         try:
             await connection.send(self._hello())
             await self._listen(socket)
         finally:
             self._connections.remove(connection)
+
+    def _refuses(self) -> Refusal | None:
+        """Why a connection is ended as soon as it is accepted."""
+        reason, until = self._refusal
+        if self._workspace.now() < until:
+            return reason
+        return "too_many_websockets" if self.connected >= MOST_CONNECTIONS else None
 
     async def _listen(self, socket: WebSocket) -> None:
         # What is not JSON text ends the connection, as an app that goes does.
@@ -129,8 +142,13 @@ class SocketMode:
     # Faults
 
     async def disturb(self, action: SocketAction, seconds: float) -> int:
-        """Reset, silence, refuse or politely refresh the connections; gives how many were open."""
+        """Reset, silence, refuse or politely refresh the connections; gives how many were open.
+
+        With the name of a refusal, Slack ends them and for so many seconds each new one, with that as the reason.
+        """
         open_now = list(self._connections)
+        if action in get_args(Refusal):
+            self._refusal = (cast(Refusal, action), self._workspace.now() + seconds)
         if action == "refuse":
             self._refusing_until = self._workspace.now() + seconds
         for connection in open_now:
@@ -138,8 +156,11 @@ class SocketMode:
                 _on_wire(connection, Wire.abort)
             elif action == "silence":
                 self._silence(connection, seconds)
+            elif action == "refresh":
+                await connection.send(_disconnect("refresh_requested"))
             else:
-                await connection.send({"type": "disconnect", "reason": "refresh_requested", "debug_info": {}})
+                await connection.send(_disconnect(action))
+                await connection.socket.close()
         return len(open_now)
 
     def _silence(self, connection: Connection, seconds: float) -> None:
@@ -156,6 +177,10 @@ class SocketMode:
 def _on_wire(connection: Connection, action: Callable[[Wire], None]) -> None:
     if connection.wire is not None:
         action(connection.wire)
+
+
+def _disconnect(reason: str) -> Json:
+    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}
 
 
 def _envelope(parcel: Parcel, envelope_id: str) -> Json:

@@ -10,6 +10,7 @@ from sandbox.webapi.registry import Call, SlackError, method, refused, writable
 
 LONGEST_UPDATE = 4_000
 LARGEST_METADATA = 16_000
+THREADS_ONLY, NO_THREADS = "restricted_action_thread_only_channel", "restricted_action_non_threadable_channel"
 
 
 def checked_blocks(call: Call) -> list[Json] | None:
@@ -76,12 +77,17 @@ def target(call: Call) -> Channel:
     """Where to post: an id, a #name, or a person (the direct message with them)."""
     named, workspace = call.text("channel"), call.workspace
     if named in workspace.users and named != call.user:
-        return rooms.open_direct(workspace, (named,))
+        return call.check_messages_tab(rooms.open_direct(workspace, (named,)))
     row = workspace.channels.get(named) or workspace.channel_named(named.lstrip("#"))
     if row is None or not workspace.can_see(call.user, row):
         raise SlackError("channel_not_found")
     if call.user not in row.members and "chat:write.public" not in workspace.scopes:
         raise SlackError("not_in_channel")
+    call.check_messages_tab(row)
+    in_thread = bool(call.text("thread_ts"))
+    allowed = {"": True, THREADS_ONLY: in_thread, NO_THREADS: not in_thread}
+    if not allowed.get(row.posting, False):
+        raise SlackError(row.posting)
     return writable(row)
 
 

@@ -96,6 +96,12 @@ class Call:
             raise SlackError("not_in_channel")
         return row
 
+    def check_messages_tab(self, channel: Channel) -> Channel:
+        """Refuse a direct message while the app's Messages tab is off."""
+        if channel.kind == "im" and not self.workspace.app.messages_tab:
+            raise SlackError("messages_tab_disabled")
+        return channel
+
     def person(self, user: str, error: str = "user_not_found") -> Person:
         row = self.workspace.users.get(user)
         if row is None:

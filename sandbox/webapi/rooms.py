@@ -132,7 +132,7 @@ def open_(call: Call) -> Json:
     call.need_scope(MANAGE["im" if len(users) == 1 else "mpim"])
     _check_people(call, users)
     before = rooms.direct(call.workspace, users)
-    channel = before or rooms.open_direct(call.workspace, users)
+    channel = call.check_messages_tab(before or rooms.open_direct(call.workspace, users))
     full = shapes.channel(call.workspace, channel) if call.flag("return_im") else {"id": channel.id}
     return {"channel": full, **({"no_op": True, "already_open": True} if before else {})}
 

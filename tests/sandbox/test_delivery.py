@@ -1,6 +1,7 @@
 """How the local workspace reaches the app: envelopes, retries, cut sockets, signed requests, triggers."""
 
 import asyncio
+import contextlib
 
 import aiohttp
 import httpx2
@@ -220,3 +221,25 @@ async def test_subscribed_events(workspace: RunningWorkspace, slack: WebClient) 
         ("app_mention", "<@U0TOCSIN01> help"),
     ]
     assert (changed["type"], changed["user"]["deleted"]) == ("user_change", True)
+
+
+@pytest.mark.parametrize("reason", ["too_many_websockets", "link_disabled"])
+async def test_a_connection_that_slack_ends_at_once(workspace: RunningWorkspace, reason: str) -> None:
+    """An open connection is told why it ends, and each new one instead of a greeting, until the time is over."""
+    async with App(workspace) as app:
+        await asyncio.to_thread(post, workspace, "/control/sockets", action=reason, seconds=60)
+        assert (await app.receive())["reason"] == reason
+    async with App(workspace) as refused:
+        assert (refused.hello["type"], refused.hello["reason"]) == ("disconnect", reason)
+        assert (await refused.socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+    await asyncio.to_thread(post, workspace, "/control/clock", advance=61)
+    async with App(workspace) as app:
+        assert app.hello["type"] == "hello"
+
+
+async def test_the_eleventh_connection_is_one_too_many(workspace: RunningWorkspace) -> None:
+    """Slack takes ten of an app; the next is told so as soon as it is accepted."""
+    async with contextlib.AsyncExitStack() as stack:
+        apps = [await stack.enter_async_context(App(workspace)) for _ in range(11)]
+    assert [app.hello["type"] for app in apps] == ["hello"] * 10 + ["disconnect"]
+    assert apps[-1].hello["reason"] == "too_many_websockets"

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 
 from sandbox.server import RunningWorkspace
 from sandbox.webapi import METHODS
-from tests.support.workspace import BOT, DANA, FRANK, GENERAL, HOME, MODAL, ONCALL, post, refusal
+from tests.support.workspace import BOT, DANA, FRANK, GENERAL, HOME, MODAL, OMAR, ONCALL, post, refusal
 
 
 @pytest.fixture
@@ -96,6 +96,106 @@ def test_refuses_as_slack_does(slack: WebClient, room: str, method: str, args: d
     assert refusal(slack, method, **filled)["error"] == error
 
 
+POSTING = [
+    ("ekm_access_denied", False, False),
+    ("restricted_action", False, False),
+    ("restricted_action_read_only_channel", False, False),
+    ("restricted_action_thread_only_channel", False, True),
+    ("restricted_action_non_threadable_channel", True, False),
+]
+
+
+@pytest.mark.parametrize(("setting", "top", "reply"), POSTING)
+def test_a_channel_that_takes_no_posts(
+    workspace: RunningWorkspace, slack: WebClient, room: str, setting: str, top: bool, reply: bool
+) -> None:
+    """A channel whose administrators restrict who writes refuses the app with Slack's error, and takes the rest."""
+    parent = slack.chat_postMessage(channel=room, text="x")["ts"]
+    post(workspace, f"/control/channels/{room}", posting=setting)
+    for more, taken in (({}, top), ({"thread_ts": parent}, reply)):
+        if taken:
+            assert slack.chat_postMessage(channel=room, text="x", **more)["ok"]
+        else:
+            assert refusal(slack, "chat.postMessage", channel=room, text="x", **more)["error"] == setting
+    assert slack.chat_update(channel=room, ts=parent, text="y")["ok"]
+    assert post(workspace, f"/control/channels/{room}", posting="nonsense")["ok"] is False
+    post(workspace, f"/control/channels/{room}", posting="")
+    assert slack.chat_postMessage(channel=room, text="x")["ok"]
+
+
+def test_a_messages_tab_that_is_off(workspace: RunningWorkspace, slack: WebClient) -> None:
+    """Nobody can be written to directly, whether the conversation was open or not; groups and channels still can."""
+    direct = slack.conversations_open(users=DANA)["channel"]["id"]
+    post(workspace, "/control/app", messages_tab=False)
+    for channel in (direct, DANA, OMAR):
+        assert refusal(slack, "chat.postMessage", channel=channel, text="x")["error"] == "messages_tab_disabled"
+    for user in (DANA, OMAR):
+        assert refusal(slack, "conversations.open", users=user)["error"] == "messages_tab_disabled"
+    assert slack.conversations_open(users=f"{DANA},{OMAR}")["ok"]
+    said = post(workspace, "/ui/say", **{"as": DANA}, channel=direct, text="help")
+    assert said == {"ok": False, "error": "messages_tab_disabled"}
+    post(workspace, "/control/app", messages_tab=True)
+    assert slack.chat_postMessage(channel=direct, text="x")["ok"]
+
+
+def test_what_a_preference_forbids(workspace: RunningWorkspace, slack: WebClient, room: str) -> None:
+    """A workspace preference forbids a method to the app, and no other."""
+    post(workspace, "/control/app", restricted=["conversations.create", "conversations.archive"])
+    assert refusal(slack, "conversations.create", name="inc-1")["error"] == "restricted_action"
+    assert refusal(slack, "conversations.archive", channel=room)["error"] == "restricted_action"
+    assert slack.conversations_invite(channel=room, users=DANA)["ok"]
+
+
+MEMBERS_ONLY = [
+    ("conversations.history", {}),
+    ("conversations.replies", {"ts": "1.000000"}),
+    ("conversations.setTopic", {"topic": "x"}),
+    ("conversations.invite", {"users": OMAR}),
+    ("conversations.archive", {}),
+    ("pins.add", {"timestamp": "1.000000"}),
+]
+
+
+@pytest.mark.parametrize(("method", "args"), MEMBERS_ONLY)
+@pytest.mark.parametrize("private", [True, False])
+def test_a_bot_that_was_removed(
+    workspace: RunningWorkspace, slack: WebClient, method: str, args: dict[str, Any], private: bool
+) -> None:
+    """Of a public channel it is no member any more, and may join again; a private one it does not even know."""
+    room = slack.conversations_create(name="inc-1", is_private=private)["channel"]["id"]
+    slack.conversations_invite(channel=room, users=DANA)
+    post(workspace, f"/control/channels/{room}", kick=[BOT])
+    error = "channel_not_found" if private else "not_in_channel"
+    assert refusal(slack, method, channel=room, **args)["error"] == error
+    if private:
+        assert refusal(slack, "conversations.join", channel=room)["error"] == "channel_not_found"
+        assert refusal(slack, "conversations.info", channel=room)["error"] == "channel_not_found"
+    else:
+        assert slack.conversations_join(channel=room)["ok"]
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "error"),
+    [
+        ("chat.postMessage", {"text": "x"}, "is_archived"),
+        ("chat.update", {"ts": "a message", "text": "x"}, "is_inactive"),
+        ("conversations.archive", {}, "already_archived"),
+        ("conversations.invite", {"users": OMAR}, "is_archived"),
+        ("conversations.join", {}, "is_archived"),
+        ("conversations.setTopic", {"topic": "x"}, "is_archived"),
+    ],
+)
+def test_an_archived_channel(
+    workspace: RunningWorkspace, slack: WebClient, room: str, method: str, args: dict[str, Any], error: str
+) -> None:
+    """It can be read, and nothing else."""
+    ts = slack.chat_postMessage(channel=room, text="x")["ts"]
+    post(workspace, f"/control/channels/{room}", is_archived=True)
+    filled = {name: ts if value == "a message" else value for name, value in args.items()}
+    assert refusal(slack, method, channel=room, **filled)["error"] == error
+    assert slack.conversations_history(channel=room)["ok"]
+
+
 TOKENS = [
     ("", "auth.test", "not_authed"),
     ("xoxb-other", "auth.test", "invalid_auth"),
@@ -156,6 +256,30 @@ def test_agrees_with_slacks_reference(name: str) -> None:
     assert method.scope is None or method.scope in page["scope"]["bot"]
     assert set(method.required) <= known
     assert set(page["args"].get("required") or ()) - {"token"} <= known
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="Slack's reference is not at hand")
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        *(("chat.postMessage", row[0]) for row in POSTING),
+        *((method, "not_in_channel") for method, _ in MEMBERS_ONLY if not method.endswith(("history", "replies"))),
+        ("chat.postMessage", "messages_tab_disabled"),
+        ("chat.postMessage", "is_archived"),
+        ("chat.update", "is_inactive"),
+        ("chat.update", "message_not_found"),
+        ("chat.delete", "message_not_found"),
+        ("conversations.create", "restricted_action"),
+        ("conversations.archive", "restricted_action"),
+        ("conversations.join", "channel_not_found"),
+        ("conversations.open", "user_disabled"),
+        ("conversations.replies", "thread_not_found"),
+    ],
+)
+def test_errors_are_slacks(method: str, error: str) -> None:
+    """An error that the workspace gives for a setting or a deed stands in Slack's reference of that method."""
+    page = json.loads((REFERENCE / "api-ref" / "methods" / f"{method}.json").read_text())
+    assert error in page["errors"]
 
 
 SHAPES = [
