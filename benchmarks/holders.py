@@ -1,6 +1,6 @@
 """Audit who was paged: whoever held the role at that time, also after somebody else took it over.
 
-The role is `on_call`, of the rotation `primary`. Overrides are read from the committed on-call state; whom the rotation
+The role is `on_call` of either policy, held by the rotation `primary`. Overrides are read from the committed on-call state; whom the rotation
 names is not computed a second time: it has to be the same person whenever there is no override.
 """
 
@@ -11,7 +11,7 @@ from benchmarks.acting import member
 from benchmarks.witness import CLOSED, stamp
 
 Json = dict[str, Any]
-ROLE, ROTATION = "on_call", "primary"
+ROLE, ROTATION = "on-call engineer", "primary"
 GRACE = 3.0  # seconds in which the former holder may still be paged: it was decided before
 MOVED_WITHIN = 20.0  # seconds, outages of Redis or Slack not counted
 
@@ -67,8 +67,8 @@ class Holders:
             if lately == {""} and not self._somebody_is_away():
                 self._planned[doc["id"]] = page["person"]
         elif page["person"] not in lately and not self._somebody_is_away():
-            who = f"page {page['n']} of {ROLE} went to {page['person']}"
-            self.found.append(f"{doc['id']}: {who} while {' or '.join(sorted(lately))} held it")
+            who = f"page {page['n']} for the {ROLE} went to {page['person']}"
+            self.found.append(f"{doc['id']}: {who} while {' or '.join(sorted(lately))} had taken over")
 
     def _follow(self, doc: Json, pages: list[Json], holder: str) -> None:
         """Find pages that stay with somebody who does not hold the role any more."""
@@ -83,7 +83,7 @@ class Holders:
             owed.add(key)
             since = self._owed.setdefault(key, self.now)
             if 0 <= since < self.now - MOVED_WITHIN:
-                self.found.append(f"{doc['id']}: page {page['n']} stays with {page['person']}, {holder} holds {ROLE}")
+                self.found.append(f"{doc['id']}: page {page['n']} stays with {page['person']}, {holder} is {ROLE}")
                 self._owed[key] = float("inf")  # once is enough
         for key in [k for k in self._owed if k[0] == doc["id"] and k not in owed]:
             del self._owed[key]

@@ -18,7 +18,8 @@ BOT = "U0TOCSIN01"
 EVERY = 1.7  # seconds between two, on average
 LOOK_AGAIN = 0.5  # seconds, while there is nothing to do it to
 SEARCHES = 40  # then the act is given up
-ROTATION = "primary"
+COMMANDS = 6  # tries of a command, which may be refused: one cannot take over from oneself
+ROTATION, ROTA = "primary", ("dana", "omar", "mei")
 CHANNELS = ("stakeholders", "team-backend", "team-devops")  # people's own, beside the incidents channel
 COPIES = {"card": ("channel", "room"), "page": ("direct",)}  # kinds of an incident's cards
 STAFF = ("left", "took over", "override", "swap")
@@ -57,7 +58,7 @@ def plan(dice: random.Random, seconds: float) -> tuple[Act, ...]:
     while at < seconds:
         dice.shuffle(kinds)
         for kind in kinds:
-            by, whom = dice.sample(RESPONDERS, 2)
+            by, whom = dice.sample(ROTA if kind in STAFF[1:] else RESPONDERS, 2)
             lasts = round(3 + 3 * dice.random(), 3)
             acts.append(Act(round(at, 3), kind, dice.random(), by, whom, lasts))
             at += EVERY * (0.5 + dice.random())
@@ -87,7 +88,7 @@ class Interference:
 
     async def _do(self, act: Act) -> None:
         """Do an act as soon as there is something to do it to."""
-        for _ in range(SEARCHES):
+        for _ in range(COMMANDS if act.kind in STAFF else SEARCHES):
             if await self._try(act):
                 return
             await asyncio.sleep(LOOK_AGAIN)

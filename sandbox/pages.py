@@ -17,6 +17,7 @@ def state(workspace: Workspace, user: str) -> Json:
             "name": workspace.setup.app_name,
             "bot_user_id": workspace.bot_user,
             "messages_tab": workspace.app.messages_tab,
+            "has_written": _has_written(workspace),
         },
         "channels": [_channel(workspace, user, row) for row in rooms],
         "commands": [
@@ -57,6 +58,12 @@ def _channel(workspace: Workspace, user: str, row: Channel) -> Json:
         "bookmarks": [{"title": mark.title, "link": mark.link} for mark in row.bookmarks],
         "pins": [pin.ts for pin in row.pins],
     }
+
+
+def _has_written(workspace: Workspace) -> bool:
+    """True once the app has posted something that stays."""
+    lasting = (row for row in workspace.messages.values() if row.subtype is None and row.ephemeral_to is None)
+    return any(row.by_bot for row in lasting)
 
 
 def messages(workspace: Workspace, user: str, channel: Channel) -> list[Json]:

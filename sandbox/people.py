@@ -9,6 +9,8 @@ from sandbox.records import Channel, Json, Message, Person, View
 from sandbox.requests import BadRequest, json_object
 from sandbox.runtime import Runtime, runtime_of
 
+APP = "app"
+
 
 def person(runtime: Runtime, user: object) -> Person:
     """The person that a page acts as."""
@@ -25,6 +27,13 @@ def channel(runtime: Runtime, user: Person, channel_id: object) -> Channel:
     if row is None or not runtime.workspace.can_see(user.id, row):
         raise BadRequest("channel_not_found", 404)
     return row
+
+
+def writable(runtime: Runtime, user: Person, channel_id: object) -> Channel:
+    """A channel to write in; `app`: the person's direct messages with the app, which may not have begun."""
+    if channel_id == APP:
+        return rooms.open_direct(runtime.workspace, (user.id,))
+    return channel(runtime, user, channel_id)
 
 
 def message(runtime: Runtime, user: Person, channel_id: object, ts: object) -> Message:
@@ -100,7 +109,7 @@ def done(runtime: Runtime, answer: Json) -> Response:
 async def say(request: Request) -> Response:
     """Post a message. Whoever speaks in a public channel joins it, as the page's Join button would."""
     runtime, user, body = await doing(request)
-    room = channel(runtime, user, body.get("channel"))
+    room = writable(runtime, user, body.get("channel"))
     words = text.from_person(runtime.workspace, str(body.get("text") or "")).strip()
     if room.kind == "im" and not runtime.workspace.app.messages_tab:
         return done(runtime, {"ok": False, "error": "messages_tab_disabled"})
@@ -124,7 +133,7 @@ async def read(request: Request) -> Response:
 
 async def command(request: Request) -> Response:
     runtime, user, body = await doing(request)
-    room = channel(runtime, user, body.get("channel"))
+    room = writable(runtime, user, body.get("channel"))
     name = str(body.get("command") or "")
     if body.get("thread_ts"):
         return done(runtime, {"ok": False, "error": f"{name} is not supported in threads. Sorry!"})

@@ -42,6 +42,29 @@ export function icon(name) {
   return svg;
 }
 
+/** Same children, same order, and one that stays is never taken out: it would lose focus, open menus and clicks. */
+export function arrange(list, wanted) {
+  const staying = new Set(wanted);
+  for (const node of [...list.children]) if (!staying.has(node)) node.remove();
+  wanted.forEach((node, n) => { if (list.children[n] !== node) list.insertBefore(node, list.children[n] ?? null); });
+}
+
+/** Bring the children of `list` up to date with `items`: one node for each `key`, made once and then only changed. */
+export function keyed(list, items, key, make, change) {
+  const known = new Map([...list.children].map((node) => [node.key, node]));
+  arrange(list, items.map((item) => {
+    const node = known.get(key(item)) ?? Object.assign(make(item), { key: key(item) });
+    change(node, item);
+    return node;
+  }));
+}
+
+/** Replace what is in `node`, if it reads differently. */
+export function refill(node, ...children) {
+  const fresh = h("div", {}, children);
+  if (fresh.innerHTML !== node.innerHTML) node.replaceChildren(...fresh.childNodes);
+}
+
 /** A square button that is only an icon; `label` is what a screen reader says. */
 export const iconButton = (name, label, onclick, more = {}) =>
   h("button", { type: "button", class: "plain", "aria-label": label, onclick, ...more }, icon(name));
@@ -84,12 +107,15 @@ function place(panel, at) {
   panel.style.left = `${Math.max(8, Math.min(at.left, innerWidth - panel.offsetWidth - 8))}px`;
 }
 
+const MOST_TOASTS = 4; // a phone has room for one
+
 /** Show `text` for a few seconds; a click runs `open`. */
 export function toast(text, { from, open, urgent } = {}) {
   const node = h("button", { type: "button", class: urgent ? "toast urgent" : "toast", onclick: () => { node.remove(); open?.(); } },
     from && avatar(from), h("span", {}, from && h("b", {}, from.real_name), h("span", { class: "line" }, text)));
   const shelf = document.getElementById("toasts");
   shelf.append(node);
+  while (shelf.childElementCount > (innerWidth > 640 ? MOST_TOASTS : 1)) shelf.firstElementChild.remove();
   if (shelf.matches(":popover-open")) shelf.hidePopover();
   shelf.showPopover(); // anew each time: the last one shown lies on top, also of an open modal
   setTimeout(() => node.remove(), 8000);

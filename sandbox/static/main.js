@@ -16,6 +16,7 @@ const address = (place) => `#${new URLSearchParams(Object.entries(place).filter(
 let state = null; // what /ui/state answered last
 let at = {}; // {as, c, thread, ts, tab}
 let home = null; // the published Home tab of the acting person
+let publications = 0; // how often it was published since this page was loaded
 let unfollow = () => {};
 const waiting = {}; // user id -> unread messages from the app
 const drafts = new Map();
@@ -122,10 +123,12 @@ const refreshState = coalesce(async () => {
 
 const refreshMessages = coalesce(async () => {
   const { as, c } = at;
-  if (!current()) return $("messages").replaceChildren();
+  if (!current()) return $("messages").replaceChildren(h("p", { class: "empty" }, beginning()));
   const { messages: found } = await get("messages", { as, channel: c });
   if (found && as === at.as && c === at.c) messages.update($("messages"), found, { ...view(), openThread: (ts) => go({ thread: ts }) });
 });
+
+const beginning = () => `This is the very beginning of your direct messages with ${state.app.name}.`;
 
 const refreshThread = coalesce(async () => {
   const { as, c, thread } = at;
@@ -138,7 +141,7 @@ const refreshAll = () => Promise.all([refreshState(), refreshMessages(), refresh
 
 function onEvent(event) {
   if (event.type === "view" || event.type === "view_closed") modal.refresh();
-  else if (event.type === "home") { home = event.view ?? home; drawHome(); }
+  else if (event.type === "home") { publications += 1; home = event.view; drawHome(); }
   else if (event.type === "notice") toast(event.text, { from: bot(), urgent: true });
   else {
     refreshState();
@@ -192,13 +195,20 @@ function draw() {
   const onHome = isOnHome();
   $("home").hidden = !onHome;
   $("messages").hidden = onHome;
-  $("composer-slot").hidden = onHome || !channel || channel.is_archived;
-  $("archived").hidden = onHome || !channel?.is_archived;
-  $("archived").replaceChildren(icon("archive"), `You are viewing #${channel?.name}, an archived channel. It can only be read.`);
+  const closed = closedBecause(channel);
+  $("composer-slot").hidden = onHome || Boolean(closed);
+  $("archived").hidden = onHome || !closed;
+  $("archived").replaceChildren(icon("archive"), closed);
   $("thread").hidden = !at.thread;
   $("thread-slot").hidden = !channel || channel.is_archived;
   $("thread-place").textContent = channel ? title(channel) : "";
   drawHint();
+}
+
+/** Why nobody can write here; empty where they can. */
+function closedBecause(channel) {
+  if (channel?.is_archived) return `You are viewing #${channel.name}, an archived channel. It can only be read.`;
+  return isAppPlace() && !state.app.messages_tab ? "Sending messages to this app has been turned off." : "";
 }
 
 const title = (channel) => (channel.type === "dm" ? "" : "#") + sidebar.title(channel, state);
@@ -224,8 +234,10 @@ function drawHeader(channel) {
 async function showHome() {
   if (!isOnHome()) return;
   const as = at.as;
+  const before = publications;
   const answer = await post("home", { as });
-  if (as === at.as && answer.view) home = answer.view;
+  // What was published meanwhile is newer than the answer, which may be read after it.
+  if (as === at.as && answer.view && publications === before) home = answer.view;
   drawHome();
 }
 
@@ -241,7 +253,7 @@ const EXPECT_ANYTHING = "You are one of several people here. Switch between them
   + "what the app sends each of them is shown with a badge.";
 
 function drawHint() {
-  const seen = localStorage.getItem("hint-seen");
+  const seen = localStorage.getItem("hint-seen") || state.app.has_written; // the first steps were taken
   const declare = state.commands.find((command) => command.command === "/incident") && "/incident declare Checkout is down";
   $("hint").hidden = Boolean(seen) || at.tab === "home" || !state.commands.length;
   if ($("hint").hidden || $("hint").childElementCount) return;

@@ -1,6 +1,6 @@
 // Messages -> rows, and a list that is brought up to date without touching rows that did not change.
 import { renderBlocks } from "./blocks.js";
-import { avatar, h, icon, iconButton } from "./dom.js";
+import { arrange, avatar, h, icon, iconButton } from "./dom.js";
 import { readValues } from "./elements.js";
 import { clock, dayTitle, dayWords, emojiNamed, link, mrkdwn } from "./mrkdwn.js";
 import { isPressed } from "./press.js";
@@ -64,13 +64,6 @@ function reuse(known, key, signature, build) {
   if (old?.signature === signature) return old;
   if (old && isPressed(old)) return old;
   return Object.assign(build(old), { key, signature });
-}
-
-/** Same children, same order, and a row that stays is never taken out: it would lose focus and open menus. */
-function arrange(list, wanted) {
-  const staying = new Set(wanted);
-  for (const node of [...list.children]) if (!staying.has(node)) node.remove();
-  wanted.forEach((node, n) => { if (list.children[n] !== node) list.insertBefore(node, list.children[n] ?? null); });
 }
 
 // What somebody chose in a message outlives its edits while block_id and action_id stay, as in Slack's own clients:

@@ -14,7 +14,7 @@ import pytest
 from benchmarks import chaos, faults, interference, people
 from benchmarks.acting import member
 from benchmarks.count import Observations, Verdict, judged, percentile
-from benchmarks.holders import Holders
+from benchmarks.holders import ROLE, Holders
 from benchmarks.witness import clock_time
 from escalation.incident.effects import Effect, OpenRoom, PostCard, Refresh, SendPage
 from escalation.incident.events import Acknowledge, Delivered, Resolve, RoomOpened
@@ -280,7 +280,7 @@ TAKEN_AT = 1734537600.0  # that same 16:00
 def of_a_page(person: str, *more: str, sent: int = 1, **changed: Any) -> Json:
     """An incident whose pages for the role on call went to these people."""
     pages = [
-        {"n": n, "tier": 1, "role": "on_call", "person": member(key), "sent": sent, "state": "open"}
+        {"n": n, "tier": 1, "role": ROLE, "person": member(key), "sent": sent, "state": "open"}
         for n, key in enumerate((person, *more), 1)
     ]
     return {"id": "INC-1", "status": "investigating", "acknowledgement": None, "pages": pages, **changed}
@@ -291,7 +291,11 @@ def of_a_page(person: str, *more: str, sent: int = 1, **changed: Any) -> Json:
     [
         ([(-60, of_a_page("omar")), (1, of_a_page("omar", "mei")), (50, of_a_page("omar", "mei"))], "", 0),
         ([(-60, of_a_page("omar")), (2, of_a_page("omar")), (9, of_a_page("omar", "mei"))], "", 1),
-        ([(-60, of_a_page("omar")), (9, of_a_page("omar", sent=2))], "page 1 of on_call went to U0OMAR0001", 0),
+        (
+            [(-60, of_a_page("omar")), (9, of_a_page("omar", sent=2))],
+            "page 1 for the on-call engineer went to U0OMAR0001",
+            0,
+        ),
         (
             [(-60, of_a_page("omar")), (2, of_a_page("omar")), (50, of_a_page("omar"))],
             "page 1 stays with U0OMAR0001",
