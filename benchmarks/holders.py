@@ -1,7 +1,7 @@
 """Audit who was paged: whoever held the role at that time, also after somebody else took it over.
 
-The role is `on_call` of either policy, held by the rotation `primary`. Overrides are read from the committed on-call state; whom the rotation
-names is not computed a second time: it has to be the same person whenever there is no override.
+The role is `on_call` of either policy, held by the rotation `primary`. Overrides are read from the committed on-call
+state; whom the rotation names is not computed a second time: it has to be the same person whenever nobody took over.
 """
 
 from dataclasses import dataclass, field

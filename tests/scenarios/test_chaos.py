@@ -293,7 +293,7 @@ def of_a_page(person: str, *more: str, sent: int = 1, **changed: Any) -> Json:
         ([(-60, of_a_page("omar")), (2, of_a_page("omar")), (9, of_a_page("omar", "mei"))], "", 1),
         (
             [(-60, of_a_page("omar")), (9, of_a_page("omar", sent=2))],
-            "page 1 for the on-call engineer went to U0OMAR0001",
+            "engineer went to U0OMAR0001",
             0,
         ),
         (
