@@ -112,10 +112,10 @@ class Access:
         """Find the incident of a war room, present or former, without any permission check."""
         return await self.run(self.deps.store.of_room, channel)
 
-    async def open_incidents(self, requester: Requester) -> tuple[Incident, ...]:
-        """List the open incidents that a requester may see, newest first; of many, the MAX_LISTED most severe."""
+    async def open_incidents(self, requester: Requester, most: int | None = MAX_LISTED) -> tuple[Incident, ...]:
+        """List the open incidents that a requester may see, newest first; of more than `most`, the most severe."""
         await self.admit("see", requester)
-        return await self.visible_to(requester, await self.run(self.deps.store.open_incidents, MAX_LISTED))
+        return await self.visible_to(requester, await self.run(self.deps.store.open_incidents, most))
 
     async def recent(self, requester: Requester) -> tuple[Incident, ...]:
         """List the latest incidents that a requester may see, open or closed, newest first; MAX_RECENT at most."""

@@ -26,6 +26,7 @@ from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
 from bot.moves import catalog, declare
 from bot.render.button_value import MORE
+from bot.render.lists import DECLARE, SAY
 from bot.slack.client import SlackWebClient
 from escalation.incident.events import Move
 
@@ -55,12 +56,14 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.view(declare.CALLBACK)(submissions.on_declare)
     app.view(re.compile(f"^{catalog.CALLBACK}"))(submissions.on_move)
     app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
-    app.action(shortcuts.DECLARE)(shortcuts_menu.on_declare)
+    app.action(re.compile(f"^{SAY}-"))(commands.on_say)
+    app.action(DECLARE)(shortcuts_menu.on_declare)
     app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)
     app.action(re.compile(ACTIONS))(oncall.on_action)
     app.action(re.compile(""))(buttons.on_other)
-    app.global_shortcut(shortcuts.DECLARE)(shortcuts_menu.on_declare)
+    app.global_shortcut(DECLARE)(shortcuts_menu.on_declare)
     app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(shortcuts_menu.on_message)
+    app.event("message")(commands.on_message)
     app.event("app_home_opened")(Home(access, oncall).on_opened)
     app.error(on_error)
     return app

@@ -9,6 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.access import Access, StoreUnavailable
 from bot.app import build
 from bot.deps import BotDeps
+from bot.directory import remember_workspace
 from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.socket_mode import RETRY, SocketConnection, wrong_token
 from escalation.storage import heartbeats
@@ -35,7 +36,9 @@ class Bot:
         """Check the bot token with Slack, retrying while Slack is away. Raises WrongToken if it is refused."""
         while not self.authorised:
             try:
-                self.access.members.team = (await self.access.client.auth_test())["team_id"]
+                own = await self.access.client.auth_test()
+                self.access.members.team = own["team_id"]
+                await remember_workspace(self.access, str(own.get("url") or ""))
                 self.authorised = True
             except UNREACHABLE as error:
                 if fatal := wrong_token(error, "SLACK_BOT_TOKEN"):

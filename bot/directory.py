@@ -49,9 +49,12 @@ class DirectoryLookup:
     def _save(self) -> Directory:
         store = self._access.deps.store
         stored = store.directory()
-        merged = Directory(
-            people=stored.people | self._people, groups=stored.groups | self._groups, names=stored.names | self._names
-        )
+        found = {
+            "people": stored.people | self._people,
+            "groups": stored.groups | self._groups,
+            "names": stored.names | self._names,
+        }
+        merged = stored.model_copy(update=found)
         if merged != stored:
             store.save_directory(merged)
         return merged
@@ -86,6 +89,21 @@ class DirectoryLookup:
             self.incomplete = self.incomplete or slack_says in TRANSIENT_ERRORS or not isinstance(error, SlackApiError)
             log.warning("slack lookup failed", looked_for=looked_for, method=method, error=slack_says)
             return None
+
+
+async def remember_workspace(access: Access, url: str) -> None:
+    """Store the workspace's address: bot and workers build links to messages from it."""
+
+    def save() -> Directory:
+        stored = access.deps.store.directory()
+        if stored.url == url:
+            return stored
+        known = stored.model_copy(update={"url": url})
+        access.deps.store.save_directory(known)
+        return known
+
+    with contextlib.suppress(StoreUnavailable):  # the next start stores it; until then there are no links
+        access.directory = await access.run(save)
 
 
 async def refresh_directory(client: AsyncWebClient, access: Access) -> None:

@@ -9,8 +9,9 @@ from escalation.incident.events import Move
 class Command:
     """One command, and the move that it makes.
 
-    `verb` or one of its `synonyms` is typed after /incident; empty for a move that has a button only. `help` is its
-    text in `/incident help`. `move` and the `label` of its button are empty for a command that changes no incident.
+    `verb` or one of its `synonyms` (what other tools call it) is typed after /incident; empty for a move that has a
+    button only. `help` is its line in `/incident help all`. `move` and the `label` of its button are empty for a
+    command that changes no incident.
     """
 
     verb: str
@@ -22,85 +23,170 @@ class Command:
 
 # Moves first, in the order of a card's overflow menu, which lists those that have no button on it.
 COMMANDS = (
-    Command("ack", ("acknowledge",), "`ack [ID]` you are on it", Move.ACKNOWLEDGE, "Acknowledge"),
+    Command(
+        "ack",
+        ("acknowledge", "acked", "acknowledged", "claim"),
+        "`ack [ID]` take it",
+        Move.ACKNOWLEDGE,
+        "Acknowledge",
+    ),
     Command(
         "root-cause",
-        ("root_cause", "rootcause", "cause"),
-        "`root-cause [ID] [cause]`",
+        ("root_cause", "rootcause", "cause", "identified", "identify", "rca"),
+        "`root-cause [ID] [cause]` record the root cause",
         Move.ROOT_CAUSE,
         "Root cause found",
     ),
-    Command("workaround", ("rollback",), "`workaround [ID] [what]`", Move.WORKAROUND, "Workaround in place"),
-    Command("schedule", (), "`schedule [ID] [when]`", Move.SCHEDULE, "Schedule"),
-    Command("fix", ("start-fix", "fixing"), "`fix [ID]`", Move.START_FIX, "Start fix"),
-    Command("fix-applied", ("fix_applied", "fixed"), "`fix applied [ID]`", Move.FIX_APPLIED, "Fix applied"),
-    Command("fix-failed", ("fix_failed",), "`fix-failed [ID] [what you see]`", Move.FIX_FAILED, "Fix did not hold"),
-    Command("verify", ("verified",), "`verify [ID] [what was looked at]`", Move.VERIFY, "Fix verified"),
-    Command("update", (), "`update [ID] [progress]`", Move.UPDATE, "Post update"),
-    Command("escalate", (), "`escalate [ID] [why]`", Move.ESCALATE, "Escalate"),
-    Command("page", (), "`page [ID] @person or role [why]`", Move.PAGE, "Page someone"),
-    Command("severity", ("sev",), "`severity [ID] P1 [why]`", Move.SEVERITY, "Change severity"),
-    Command("resolve", ("resolved", "close", "closed", "done"), "`resolve [ID]`", Move.RESOLVE, "Resolve"),
-    Command("reopen", (), "`reopen [ID]`", Move.REOPEN, "Reopen"),
-    Command("reviewed", ("review",), "`reviewed [ID]`", Move.REVIEWED, "Review held"),
-    Command("cancel", ("false-alarm",), "`cancel [ID] [why, or duplicate of INC-…]`", Move.CANCEL, "False alarm"),
+    Command(
+        "workaround",
+        ("rollback", "mitigate", "mitigated", "mitigation"),
+        "`workaround [ID] [what]` record a workaround",
+        Move.WORKAROUND,
+        "Workaround in place",
+    ),
+    Command("schedule", (), "`schedule [ID] [when]` plan the work on a ticket", Move.SCHEDULE, "Schedule"),
+    Command("fix", ("start-fix", "fixing"), "`fix [ID]` start a fix", Move.START_FIX, "Start fix"),
+    Command(
+        "fix-applied",
+        ("fix_applied", "fixed", "deployed", "monitoring", "monitor"),
+        "`fix applied [ID]` monitor the fix",
+        Move.FIX_APPLIED,
+        "Fix applied",
+    ),
+    Command(
+        "fix-failed",
+        ("fix_failed", "not-fixed"),
+        "`fix-failed [ID] [what you see]` report a failed fix",
+        Move.FIX_FAILED,
+        "Fix failed",
+    ),
+    Command(
+        "verify",
+        ("verified",),
+        "`verify [ID] [what was checked]` confirm a ticket's fix",
+        Move.VERIFY,
+        "Fix verified",
+    ),
+    Command(
+        "update",
+        ("post-update", "status-update", "progress"),
+        "`update [ID] [progress]` post a progress update",
+        Move.UPDATE,
+        "Post update",
+    ),
+    Command("escalate", (), "`escalate [ID] [why]` page the next tier", Move.ESCALATE, "Escalate"),
+    Command("page", ("call",), "`page [ID] @person or role [why]` page someone", Move.PAGE, "Page someone"),
+    Command(
+        "severity",
+        ("sev", "priority", "change-severity"),
+        "`severity [ID] P1 [why]` change the severity",
+        Move.SEVERITY,
+        "Change severity",
+    ),
+    Command(
+        "resolve",
+        ("resolved", "close", "closed", "done", "end", "finish", "finished", "solved"),
+        "`resolve [ID]` close it as resolved",
+        Move.RESOLVE,
+        "Resolve",
+    ),
+    Command("reopen", ("reopened", "re-open"), "`reopen [ID] [why]` open it again", Move.REOPEN, "Reopen"),
+    Command(
+        "reviewed",
+        ("review", "retro", "retrospective", "postmortem", "post-mortem"),
+        "`reviewed [ID]` mark the post-incident review as done",
+        Move.REVIEWED,
+        "Review done",
+    ),
+    Command(
+        "cancel",
+        ("false-alarm", "cancelled", "canceled", "dismiss"),
+        "`cancel [ID] [why, or duplicate of INC-…]` false alarm or duplicate",
+        Move.CANCEL,
+        "False alarm",
+    ),
     Command(
         "lead",
-        (),
-        "`lead [ID] [commander, communications or scribe] [@person]`",
+        ("role", "roles", "assign-role"),
+        "`lead [ID] [commander, communications or scribe] [@person]` assign a role",
         Move.LEAD,
-        "Take or hand over a role",
+        "Assign role",
     ),
     Command(
         "edit",
-        ("correct",),
-        "`edit [ID]`, or `edit [ID] outage`, `major-impact`, `data-loss`",
+        ("correct", "edit-details", "rename"),
+        "`edit [ID]`, or `edit [ID] outage`, `major-impact`, `data-loss` correct the details",
         Move.EDIT,
-        "Edit the details",
+        "Edit details",
     ),
-    Command("security", (), "`security [ID] [why]` makes it private", Move.SECURITY, "Mark as security"),
+    Command(
+        "security",
+        ("private",),
+        "`security [ID] [why]` treat it as a security incident: makes it private",
+        Move.SECURITY,
+        "Mark as security",
+    ),
     Command("", move=Move.COMMUNICATE, label="Answer a communication"),
-    Command("help", ("?",)),
-    Command("declare", ("new", "start"), "`declare [P0] [title]` opens the form"),
-    Command("list", ("ls",), "`list [all, closed or mine]`"),
-    Command("show", ("status",), "`show [ID]`"),
-    Command("tickets", ("backlog",), "`tickets [team]`"),
-    Command("contacts", ("contact",), "`contacts`"),
-    Command("slo", (), "`slo [7d]`"),
-    Command("oncall", ("on-call",), "`oncall` · `oncall take`, `swap`, `override`, `away` or `cancel`"),
-    Command("drill", (), "`drill P0 [speed]` pages people and says that it is an exercise"),
-    Command("simulate", (), "`simulate P0` tells what would happen"),
-)
-_HEAD = (
-    "*`/incident` declares and runs incidents.* The id may be left out in a war room, and while one incident is open."
-)
-# Heading -> its lines, each a tuple of the verbs on it.
-_SECTIONS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "Declare and look": (("declare",), ("list", "show", "tickets", "contacts", "slo"), ("oncall",)),
-    "Work on it": (
-        ("ack",),
-        ("root-cause", "workaround", "fix", "fix-applied", "fix-failed"),
-        ("update", "schedule", "verify"),
-        ("resolve", "reopen", "reviewed", "cancel"),
+    Command("help", ("?", "commands")),
+    Command(
+        "declare",
+        ("new", "start", "create", "trigger", "report"),
+        "`declare [P0] [title]` declare an incident",
     ),
-    "People": (("escalate", "page"), ("lead",)),
-    "Correct it": (("severity", "edit"), ("security",)),
-    "Practise": (("drill", "simulate"),),
+    Command("list", ("ls", "incidents"), "`list [all, closed or mine]` list incidents"),
+    Command("show", ("status", "info", "view", "details"), "`show [ID or number]` show the card of one"),
+    Command("tickets", ("backlog", "ticket"), "`tickets [team]` list the open tickets"),
+    Command("contacts", ("contact",), "`contacts` phone numbers and vendors"),
+    Command("slo", (), "`slo [7d]` how punctual pages were"),
+    Command(
+        "oncall",
+        ("on-call", "on_call", "who", "rota"),
+        "`oncall`, or `oncall take`, `swap`, `override`, `away`, `cancel` see or change who is on call",
+    ),
+    Command("drill", ("exercise",), "`drill P0 [speed]` practise: people are really paged, every message says DRILL"),
+    Command("simulate", ("dry-run", "preview"), "`simulate P0` show what would happen; nothing is sent"),
+)
+IDS = "The ID may be left out in a war room, and while only one incident is open."
+_FIRST = ("declare", "ack", "update", "page", "resolve")
+# Heading -> the verbs below it.
+_SECTIONS: dict[str, tuple[str, ...]] = {
+    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "contacts", "slo"),
+    "Work on it": (
+        "ack",
+        "root-cause",
+        "workaround",
+        "fix",
+        "fix-applied",
+        "fix-failed",
+        "update",
+        "schedule",
+        "verify",
+        "resolve",
+        "reopen",
+        "reviewed",
+        "cancel",
+    ),
+    "People": ("escalate", "page", "lead"),
+    "Correct it": ("severity", "edit", "security"),
+    "Practise": ("drill", "simulate"),
 }
 
 
-def _help_text() -> str:
-    """Build the text of `/incident help`; the first verb of a line is shown with its slash command."""
+def _lines(verbs: tuple[str, ...]) -> list[str]:
+    """Lines of help for some verbs, each with its slash command."""
     help_of = {c.verb: c.help for c in COMMANDS}
-    lines = [_HEAD]
-    for heading, rows in _SECTIONS.items():
-        lines.append(f"*{heading}*")
-        lines += ["`/incident " + " · ".join(help_of[verb] for verb in row).removeprefix("`") for row in rows]
-    return "\n".join(lines)
+    return ["`/incident " + help_of[verb].removeprefix("`") for verb in verbs]
+
+
+def help_of(word: str) -> str:
+    """Return the line of help for a command; empty for an unknown one and for help itself."""
+    verb = VERB_OF.get(word.lower(), "help")
+    return "" if verb == "help" else _lines((verb,))[0]
 
 
 VERBS = {c.verb: (c.verb, *c.synonyms) for c in COMMANDS if c.verb}
 VERB_OF = {word: verb for verb, words in VERBS.items() for word in words}
 MOVES = {c.verb: c.move for c in COMMANDS if c.verb and c.move}
 LABELS = {c.move: c.label for c in COMMANDS if c.move}
-HELP = _help_text()
+FIRST_COMMANDS = "\n".join(_lines(_FIRST))
+HELP = "\n".join([IDS, *(line for heading, verbs in _SECTIONS.items() for line in (f"*{heading}*", *_lines(verbs)))])

@@ -198,10 +198,10 @@ async def home(request: Request) -> Response:
 
 
 async def permalink(request: Request) -> Response:
-    """A link to a message leads to the page, at that message."""
-    digits = request.path_params["digits"]
-    ts = f"{digits[:-6]}.{digits[-6:]}"
-    return RedirectResponse(f"/#c={request.path_params['channel']}&ts={ts}")
+    """A link to a channel, or to a message in it, leads to the page at that place."""
+    digits = request.path_params.get("digits", "")
+    message = f"&ts={digits[:-6]}.{digits[-6:]}" if digits else ""
+    return RedirectResponse(f"/#c={request.path_params['channel']}{message}")
 
 
 ROUTES = [
@@ -219,5 +219,6 @@ ROUTES = [
     Route("/ui/close", close, methods=["POST"]),
     Route("/ui/shortcut", shortcut, methods=["POST"]),
     Route("/ui/home", home, methods=["POST"]),
+    Route("/archives/{channel:str}", permalink),
     Route("/archives/{channel:str}/p{digits}", permalink),
 ]

@@ -1,6 +1,6 @@
 """The /incident command: ack at once, answer by the response_url."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,25 +8,24 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, requester_of
 from bot.deps import BotDeps
+from bot.handlers.lists import Lists
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
-from bot.parsing.command import ParsedCommand, has_number, nearest_incident, nearest_verb, parse, unescape
+from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, unescape
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import Message
 from bot.render.card import card
 from bot.render.contacts import contacts
 from bot.render.form_state import FormState
-from bot.render.lists import listing, tickets
-from bot.vocabulary import MOVES
-from escalation.config.references import suggest
+from bot.render.lists import LIST_BUTTONS, overview, which
+from bot.vocabulary import HELP, MOVES, help_of
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
-from escalation.incident.tickets import backlog
 from escalation.oncall.schedule import on_call_at
 from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries
 from escalation.text import Line, Strong, line
@@ -34,14 +33,8 @@ from escalation.times import parse_duration
 from escalation.values import PersonId
 
 _NO_CANDIDATES: dict[Move | None, str] = {
-    Move.REOPEN: "No incident was closed lately.",
-    Move.REVIEWED: "No incident waits for its review.",
-}
-LIST_USAGE = "Say `/incident list`, `list all`, `list closed` or `list mine`."
-_NO_ROWS = {
-    "all": "No incidents yet.",
-    "closed": "No incident was closed lately.",
-    "mine": "✅ You are involved in no open incident.",
+    Move.REOPEN: "No incident was closed recently.",
+    Move.REVIEWED: "No post-incident review is due.",
 }
 
 
@@ -63,6 +56,7 @@ class Commands:
         self._access = access
         self._perform = perform
         self._oncall = oncall
+        self._lists = Lists(access)
         self._verbs: dict[str, Callable[[SlashCommand], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
@@ -82,7 +76,25 @@ class Commands:
         await ack()
         reply = Reply.to(self._access.client, body)
         command = SlashCommand(parse(body.get("text") or ""), requester_of(body), body["channel_id"], body, reply)
-        async with explain_errors(reply):
+        await self._run(command)
+
+    async def on_say(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Do what a button says in place of a typed command; a list turns its page where it stands."""
+        await ack()
+        turns_page = action["block_id"] == LIST_BUTTONS
+        reply = Reply.to(self._access.client, body, replace=turns_page)
+        channel = (body.get("channel") or {}).get("id", "")
+        await self._run(SlashCommand(parse(action["value"]), requester_of(body), channel, body, reply))
+
+    async def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """Answer a direct message to the bot with the overview."""
+        if event.get("channel_type") != "im" or event.get("subtype") or event.get("bot_id") or not event.get("user"):
+            return
+        reply = Reply(self._access.client, event["channel"], thread_ts=event.get("thread_ts", ""))
+        await self._run(SlashCommand(parse(""), requester_of(body), event["channel"], body, reply))
+
+    async def _run(self, command: SlashCommand) -> None:
+        async with explain_errors(command.reply):
             await self._verbs.get(command.parsed.verb, self._move)(command)
 
     async def _unknown(self, command: SlashCommand) -> None:
@@ -90,31 +102,22 @@ class Commands:
         word = command.parsed.word
         suggestion = nearest_verb(word)
         hint = f" Did you mean `/incident {suggestion}`?" if suggestion else ""
-        await command.reply(
-            short_message((f"There is no `/incident {unescape(word)}`.{hint} `/incident help` lists what there is.",))
-        )
+        words = f"Unknown command `{unescape(word)}`.{hint} `/incident help all` lists every command."
+        await command.reply(short_message((words,)))
 
     async def _help(self, command: SlashCommand) -> None:
-        await command.reply(replies.help_and_open(await self._access.open_incidents(command.requester)))
+        """Answer with the overview; `help all` with every command, `help ack` with that one."""
+        word = command.parsed.text.strip()
+        if word.lower() == "all" or help_of(word):
+            await self._access.admit("see", command.requester)
+            await command.reply(replies.help_reply(help_of(word) or HELP))
+        else:
+            incidents = await self._access.open_incidents(command.requester)
+            await command.reply(overview(incidents, self._access.directory.url))
 
     async def _list(self, command: SlashCommand) -> None:
-        """List the open incidents; with a word, others of the latest or only the requester's."""
-        word = (command.parsed.incident or command.parsed.text).strip().lower()
-        if word in ("", "open", "mine"):
-            incidents = await self._access.open_incidents(command.requester)
-        else:
-            await self._access.admit("see", command.requester)
-            if word not in _NO_ROWS:
-                raise Refused(f"There is no `/incident list {unescape(word)}`. {LIST_USAGE}")
-            incidents = await self._access.recent(command.requester)
-        if word == "all":  # the latest, and whatever is open longer than those
-            still_open = await self._access.open_incidents(command.requester)
-            incidents = tuple({i.id: i for i in (*incidents, *still_open)}.values())
-        elif word == "closed":
-            incidents = tuple(i for i in incidents if not i.open)
-        elif word == "mine":
-            incidents = tuple(i for i in incidents if _involves(command.requester, i))
-        await command.reply(listing(incidents, _NO_ROWS[word]) if word in _NO_ROWS else listing(incidents))
+        words = f"{command.parsed.incident} {command.parsed.text}".strip()
+        await command.reply(await self._lists.page(command.requester, words))
 
     async def _declare(self, command: SlashCommand) -> None:
         await self._access.admit("declare", command.requester)
@@ -139,8 +142,7 @@ class Commands:
         )
 
     async def _show(self, command: SlashCommand) -> None:
-        typed = "" if command.parsed.incident else command.parsed.text.strip()
-        incident = await self._numbered(command, typed) if typed else await self._target(command)
+        incident = await self._target(command)
         if incident:
             incident = await self._access.see(command.requester, incident.id)
             await command.reply(await self._card(incident))
@@ -152,12 +154,7 @@ class Commands:
         await command.reply(await self._oncall.answer(command.requester, command.parsed.text))
 
     async def _tickets(self, command: SlashCommand) -> None:
-        """List the open tickets of one team, or of all."""
-        incidents, team = await self._access.open_incidents(command.requester), command.parsed.text.strip()
-        teams = {i.team for i in incidents if i.policy.ticket and i.team} | set(self._access.deps.company.teams)
-        if team and team not in teams:
-            raise Refused(f"No team called '{unescape(team)}' has tickets{suggest(team, teams)}.")
-        await command.reply(tickets(backlog(incidents, team)))
+        await command.reply(await self._lists.tickets(command.requester, command.parsed.text))
 
     async def _contacts(self, command: SlashCommand) -> None:
         await self._access.admit("see", command.requester)
@@ -220,11 +217,7 @@ class Commands:
         Returns None after it sent a list to choose from. Raises Refused without a candidate and for a wrong id.
         """
         if command.parsed.incident:
-            try:
-                return await self._access.incident(command.parsed.incident)
-            except NotFound:
-                recent = await self._access.recent(command.requester)
-                raise _no_incident(command.parsed.incident, recent) from None
+            return await self._named(command.requester, command.parsed.incident)
         if in_room := await self._access.incident_of_room(command.channel):
             return in_room
         candidates = await self._candidates(command)
@@ -232,16 +225,20 @@ class Commands:
             return candidates[0]
         if not candidates:
             raise Refused(_NO_CANDIDATES.get(MOVES.get(command.parsed.verb), "No incident is open."))
-        await command.reply(replies.choose_incident(command.parsed.verb, candidates))
+        question = which(command.parsed.verb, command.parsed.text, candidates, self._access.directory.url)
+        await command.reply(question)
         return None
 
-    async def _numbered(self, command: SlashCommand, number: str) -> Incident:
-        """Find the latest incident of a number like `001`. Raises Refused when there is none."""
-        recent = await self._access.recent(command.requester)
-        found = next((i for i in recent if has_number(i.id, number)), None)
-        if found is None:
-            raise _no_incident(unescape(number, self._access.directory.names), recent)
-        return found
+    async def _named(self, requester: Requester, name: str) -> Incident:
+        """Find an incident by its id, its number or its war room. Raises Refused for one that does not exist."""
+        if name.startswith("C") and (of_room := await self._access.incident_of_room(name)):
+            return of_room
+        if not ID.fullmatch(name):
+            return await self._lists.numbered(requester, name)
+        try:
+            return await self._access.incident(name)
+        except NotFound:
+            raise await self._lists.unknown(requester, name) from None
 
     async def _candidates(self, command: SlashCommand) -> tuple[Incident, ...]:
         match MOVES.get(command.parsed.verb):
@@ -251,16 +248,6 @@ class Commands:
                 return tuple(i for i in await self._access.recent(command.requester) if i.review_by and not i.reviewed)
             case _:
                 return await self._access.open_incidents(command.requester)
-
-
-def _involves(requester: Requester, incident: Incident) -> bool:
-    return requester.id in incident.people() or requester.id in incident.leads.values()
-
-
-def _no_incident(typed: str, recent: Sequence[Incident]) -> Refused:
-    """Say that there is no such incident, and suggest one of `recent`, newest first."""
-    nearest = nearest_incident(typed, [i.id for i in recent])
-    return Refused(f"{NotFound(typed)}{f' Did you mean {nearest}?' if nearest else ''}")
 
 
 def _on_call_people(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:

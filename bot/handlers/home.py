@@ -6,8 +6,7 @@ import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.handlers.oncall import OnCall
-from bot.handlers.shortcuts import DECLARE
-from bot.render.blockkit import BUTTON, Block, plain_text, section
+from bot.render.blockkit import section
 from bot.render.inputs import View
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import render
@@ -39,15 +38,10 @@ class Home:
     async def _view(self, requester: Requester) -> View:
         try:
             incidents = await self._access.open_incidents(requester)
-            home = home_view(incidents, await self._oncall.lines(), requester.id)
+            home = home_view(incidents, await self._oncall.lines(), requester.id, self._access.directory.url)
             take = await self._oncall.buttons()
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except StoreUnavailable:
             return {"type": "home", "blocks": [section(UNAVAILABLE, "away")]}
-        return {**home, "blocks": [_declare(), *home["blocks"], *take]}
-
-
-def _declare() -> Block:
-    button = {"type": "button", "action_id": DECLARE, "style": "danger", "text": plain_text("Declare incident", BUTTON)}
-    return {"type": "actions", "block_id": "home-declare", "elements": [button]}
+        return {**home, "blocks": [*home["blocks"], *take]}

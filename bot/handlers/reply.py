@@ -33,18 +33,21 @@ def short_message(*lines: Line) -> Message:
 class Reply:
     """A reply to the sender of a payload: by its response_url if it has one, else as a direct message."""
 
-    def __init__(self, client: AsyncWebClient, user: str, response_url: str = "", thread_ts: str = "") -> None:
+    def __init__(
+        self, client: AsyncWebClient, user: str, response_url: str = "", thread_ts: str = "", *, replace: bool = False
+    ) -> None:
         self._client = client
         self._user = user
         self.response_url = response_url
         self._thread_ts = thread_ts
+        self._replace = replace
 
     @classmethod
-    def to(cls, client: AsyncWebClient, body: dict[str, Any]) -> "Reply":
-        """Build the reply to a payload."""
+    def to(cls, client: AsyncWebClient, body: dict[str, Any], *, replace: bool = False) -> "Reply":
+        """Build the reply to a payload; with `replace`, in place of the message whose button was pressed."""
         user = body["user"]["id"] if isinstance(body.get("user"), dict) else body["user_id"]
         thread_ts = (body.get("container") or {}).get("thread_ts", "")
-        return cls(client, user, body.get("response_url") or "", thread_ts)
+        return cls(client, user, body.get("response_url") or "", thread_ts, replace=replace)
 
     async def __call__(self, message: Message) -> None:
         """Send a message once; a failure is logged."""
@@ -55,7 +58,7 @@ class Reply:
 
     async def _respond(self, message: Message) -> None:
         webhook = AsyncWebhookClient(self.response_url, session=self._client.session, retry_handlers=[])
-        body = {"response_type": "ephemeral", "replace_original": False, "text": message.text}
+        body = {"response_type": "ephemeral", "replace_original": self._replace, "text": message.text}
         thread = {"thread_ts": self._thread_ts} if self._thread_ts else {}
         blocks = {"blocks": message.blocks} if message.blocks else {}
         response = await webhook.send_dict({**body, **thread, **blocks})
@@ -63,7 +66,12 @@ class Reply:
             log.warning("answer rejected", person=self._user, status=response.status_code)
 
     async def _post(self, message: Message) -> None:
-        await self._client.chat_postMessage(channel=self._user, text=message.text, blocks=message.blocks or None)
+        await self._client.chat_postMessage(
+            channel=self._user,
+            text=message.text,
+            blocks=message.blocks or None,
+            thread_ts=self._thread_ts or None,
+        )
 
 
 @asynccontextmanager

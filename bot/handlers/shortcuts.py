@@ -13,7 +13,6 @@ from bot.render.form_state import FormState
 from bot.render.mrkdwn import cut
 from bot.slack.client import UNREACHABLE
 
-DECLARE = "declare_incident"
 DECLARE_FROM_MESSAGE = "declare_from_message"
 LINK_TIMEOUT = 1.0  # seconds: the trigger of the form lasts three
 

@@ -9,18 +9,25 @@ from difflib import get_close_matches
 from bot.vocabulary import VERB_OF
 
 ID = re.compile(r"INC-\d{8}-\d{3,}", re.IGNORECASE)
+ROOM = re.compile(r"<#(C[A-Z0-9]{2,})(?:\|[^>]*)?>")
 _LIKE_AN_ID = re.compile(r"INC-[\w-]*", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:#?(?:inc|drill)-|#)?(?:(\d{4}|\d{8})-)?0*(\d+)(?=$|-)", re.IGNORECASE)
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _GROUP = re.compile(r"<!subteam\^(S[A-Z0-9]+)(?:\|[^>]*)?>")
 _BETWEEN = re.compile(r"^(?:[,;:]\s*|(?:and|&amp;)\s+(?=[<@]))+", re.IGNORECASE)  # between two names
 _MARKED = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 
+# After these a number alone is an incident's; after the others it may be what somebody has to say.
+_TAKES_NUMBER = ("ack", "fix", "fix-applied", "resolve", "reopen", "reviewed", "cancel", "escalate", "edit")
+
+
 @dataclass(frozen=True)
 class ParsedCommand:
     """A parsed command. `verb` is empty for an unknown `word`; `incident`, when none was named.
 
-    `text` is still as Slack sent it: mentions in angle brackets, `&`, `<` and `>` as entities.
+    `incident` is what was typed: an id, a number, or the id of its war room's channel. `text` is still as Slack sent
+    it: mentions in angle brackets, `&`, `<` and `>` as entities.
     """
 
     verb: str
@@ -37,18 +44,27 @@ def nearest_incident(typed: str, ids: Sequence[str]) -> str:
     return candidates[close[0]] if close else ""
 
 
-def has_number(incident_id: str, number: str) -> bool:
-    """True if an incident has a number of its day, typed with or without leading zeros."""
-    return number.isdecimal() and int(incident_id.rsplit("-", 1)[-1]) == int(number)
+def has_number(incident_id: str, typed: str) -> bool:
+    """True if an incident is meant by `14`, `#014`, `INC-14`, `1218-14` or by its room's name, `inc-014-checkout`."""
+    match = _NUMBER.match(typed)
+    if match is None:
+        return False
+    *_, day, number = incident_id.split("-")
+    return int(number) == int(match[2]) and day.endswith(match[1] or "")
 
 
 def parse(text: str) -> ParsedCommand:
     """Parse what follows /incident. The id may come first, or second after a severity, a person or a role."""
     word, rest = _split_first(text)
+    second, others = _split_first(rest)
+    if f"{word}-{second}".lower() in VERB_OF:  # `root cause`, `on call`, `false alarm`
+        word, rest = f"{word}-{second}", others
     verb = VERB_OF.get(word.lower(), "") if word else "help"
     if verb == "fix":
         verb, rest = _fix_verb(rest)
     incident, rest = _take_id(rest)
+    if not incident and (verb == "show" or (verb in _TAKES_NUMBER and _NUMBER.fullmatch(rest))):
+        incident, rest = rest, ""
     if verb in ("severity", "page", "lead") and not incident:
         first, others = _split_first(rest)
         incident, others = _take_id(others)
@@ -71,6 +87,8 @@ def _fix_verb(rest: str) -> tuple[str, str]:
 
 def _take_id(text: str) -> tuple[str, str]:
     first, others = _split_first(text)
+    if room := ROOM.match(first):
+        return room[1], others
     return (first.upper(), others) if _LIKE_AN_ID.fullmatch(first) else ("", text)
 
 

@@ -48,6 +48,23 @@ def plain_title(incident: Incident) -> str:
     return clean(incident.facts.title).strip() or "(no title)"
 
 
+def message_url(workspace_url: str, channel: str, ts: str) -> str:
+    """Address of a message, as `chat.getPermalink` answers it; empty while the workspace's own is not known."""
+    return f"{workspace_url.rstrip('/')}/archives/{channel}/p{ts.replace('.', '')}" if workspace_url and ts else ""
+
+
+def card_url(incident: Incident, workspace_url: str) -> str:
+    """Address of the incident's card; empty until it is posted."""
+    posted = incident.card()
+    return message_url(workspace_url, posted.channel, posted.ts) if posted else ""
+
+
+def room_url(incident: Incident, workspace_url: str) -> str:
+    """Address of the incident's war room, for a button; empty without one."""
+    room = incident.room
+    return f"{workspace_url.rstrip('/')}/archives/{room.channel}" if workspace_url and room and not room.lost else ""
+
+
 def short_time(at: datetime, incident: Incident) -> str:
     """Time of day; with its date when it is far from the moment the clocks started."""
     return moment(at, CLOCK if abs(at - incident.clock_from) < _SAME_DAY else DAY)

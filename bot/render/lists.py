@@ -1,12 +1,14 @@
-"""Lists of incidents: the answers to `list` and `tickets`, and the Home tab."""
+"""Lists of incidents: one linked line each, the worst first. Answers to `list` and `tickets`, overview, Home tab."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
-from bot.render.blockkit import Block, Message, context, header, section, sections
-from bot.render.common import DRILL, STATUS, mentions, title
-from bot.render.mrkdwn import DAY, brief, moment, person, render
-from escalation.incident.model import Incident, PageState
+from bot.render.blockkit import BUTTON, WHOLE_MESSAGE, Block, Message, context, header, plain_text, section, sections
+from bot.render.common import DRILL, STATUS, card_url, mentions, title
+from bot.render.mrkdwn import DAY, brief, link, moment, person, render, share, size
+from bot.vocabulary import FIRST_COMMANDS
+from escalation.incident.model import Incident, PageState, Status
 from escalation.incident.ordering import in_listed_order
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.timeline import MARKS
@@ -14,52 +16,168 @@ from escalation.storage.store import MAX_LISTED
 from escalation.text import Channel, Line
 from escalation.values import PersonId
 
-_MAX_LISTED = 20
+PAGE = 20  # rows of a list, before its buttons go on
+SAY = "say"  # action id of a button whose value is what one could type after /incident
+DECLARE = "declare_incident"
+LIST_BUTTONS = "list-go"  # block id of the buttons that turn a list's pages
+_MAX_AT_ONCE = 10  # of the open ones above the commands
 _MAX_AT_HOME = 60
-_MAX_TITLE = 150
-_MAX_TICKETS = 30
-_NO_TICKETS = "✅ No open tickets."
-_NO_INCIDENTS = "✅ No open incidents. `/incident declare` opens one."
+_MAX_TITLE = 70
+NO_TICKETS = "✅ No open tickets."
+_NO_INCIDENTS = "✅ No open incidents."
 
 
-def listing(incidents: Sequence[Incident], none: str = _NO_INCIDENTS) -> Message:
-    """Build the list of incidents, as many as a message holds; `none` is the text of an empty one."""
-    if not incidents:
-        return Message(text=none, blocks=[section(none, "list")])
-    blocks = [section(_incident_row(i), f"list-{i.id}") for i in in_listed_order(incidents)[:_MAX_LISTED]]
-    text = f"{_count(len(incidents))} incident{'s' if len(incidents) > 1 else ''}"
-    return Message(text=text, blocks=[*blocks, *_more(len(incidents), _MAX_LISTED)])
+@dataclass(frozen=True)
+class Page:
+    """A page of a list: its rows, the number of its `first` row, and of the `next` page's (None: this is the last).
+
+    `command` is what shows the list; `empty` is the text of a page without rows.
+    """
+
+    command: str
+    heading: str
+    rows: tuple[Incident, ...]
+    first: int
+    next: int | None
+    empty: str = _NO_INCIDENTS
+    total: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        incidents: Sequence[Incident],
+        first: int = 0,
+        command: str = "list",
+        heading: str = "Open incidents",
+        empty: str = _NO_INCIDENTS,
+    ) -> "Page":
+        """Build the page that begins with row `first` of a whole list."""
+        after = first + PAGE if len(incidents) > first + PAGE else None
+        return cls(command, heading, tuple(incidents[first : first + PAGE]), first, after, empty, len(incidents))
 
 
-def tickets(backlog: Sequence[Incident]) -> Message:
-    """Build the list of open tickets, team by team, with their state; as many as a message holds."""
-    if not backlog:
-        return Message(text=_NO_TICKETS, blocks=[section(_NO_TICKETS, "tickets")])
-    lines: list[str] = []
-    for team, team_tickets in groupby(backlog[:_MAX_TICKETS], key=lambda i: i.team):
-        lines += [f"*{brief(team, _MAX_TITLE) or 'No team'}*", *map(_ticket_row, team_tickets)]
-    text = f"{_count(len(backlog))} ticket{'s' if len(backlog) > 1 else ''}"
-    return Message(text=text, blocks=[*sections(lines, "tickets"), *_more(len(backlog), _MAX_TICKETS)])
+# Rows ------------------------------------------------------------------------------------------------------------
 
 
-def _ticket_row(incident: Incident) -> str:
+def row(incident: Incident, workspace_url: str = "", viewer: PersonId = "") -> str:
+    """Line of a list: severity, id linked to the card, title, status, who has it, and its room."""
+    room = incident.room
+    parts = [
+        f"{_mark(incident)} *{incident.severity}* {_linked_id(incident, workspace_url)} {_marked_title(incident)}",
+        *_state(incident),
+        *([render((Channel(room.channel, room.name),))] if room and not room.lost else []),
+        *(["📟 *you are paged*"] if incident.open_page_of(viewer) else []),
+    ]
+    return " · ".join(parts)
+
+
+def _mark(incident: Incident) -> str:
+    return {Status.RESOLVED: "✅", Status.CANCELLED: "⚪"}.get(incident.status, MARKS[incident.severity])
+
+
+def _linked_id(incident: Incident, workspace_url: str) -> str:
+    return link(card_url(incident, workspace_url), incident.id)
+
+
+def _marked_title(incident: Incident) -> str:
+    marks = f"{DRILL} " if incident.drill else ""
+    marks += "🔒 " if incident.private else ""
+    return f"{marks}{title(incident, _MAX_TITLE)}"
+
+
+def _state(incident: Incident) -> list[str]:
+    """Status and who has it; of a ticket, where it stands and what it is scheduled for; of a closed one, since when."""
+    if not incident.open:
+        return [f"{STATUS[incident.status]} {moment(incident.closed_at or incident.declared_at, DAY)}"]
+    if incident.policy.ticket:
+        return [_ticket_state(incident), _holder(incident)]
+    return [STATUS[incident.status], _holder(incident)]
+
+
+def _holder(incident: Incident) -> str:
+    if incident.assigned:
+        return f"👀 {mentions(incident.assigned)}"
+    if incident.acknowledgement:
+        return f"👀 {person(incident.acknowledgement.by)}"
+    paged = tuple(dict.fromkeys(p.person for p in incident.pages if p.state is PageState.OPEN))
+    nobody = "unassigned" if incident.policy.ticket else "*not acknowledged*"
+    return f"{nobody}, paged {mentions(paged)}" if paged else nobody
+
+
+def _ticket_state(incident: Incident) -> str:
     state = ticket_state(incident)
     schedule = state is TicketState.SCHEDULED and incident.schedule
     when = f" for {brief(schedule.text, _MAX_TITLE)}" if schedule else ""
-    target = f"resolve by {moment(incident.resolve_by, DAY)}"
-    drill = f"{DRILL} " if incident.drill else ""
-    what = f"{drill}`{incident.id}` {incident.severity} {title(incident, _MAX_TITLE)}"
-    return f"• {what} · {state}{when} · {target}"
+    return f"{state}{when}"
 
 
-def home(open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: PersonId) -> Block:
+# Lists -----------------------------------------------------------------------------------------------------------
+
+
+def listing(page: Page, workspace_url: str = "") -> Message:
+    """Build a page of a list, with buttons that go on."""
+    return _page(page, [row(incident, workspace_url) for incident in page.rows])
+
+
+def _page(page: Page, lines: Sequence[str]) -> Message:
+    if not page.rows:
+        return Message(text=page.empty, blocks=[section(page.empty, "list"), *_buttons([_DECLARE], LIST_BUTTONS)])
+    back = [_say(f"{page.command} {max(0, page.first - PAGE)}", "◀ Previous", "back")] if page.first else []
+    more = [_say(f"{page.command} {page.next}", "Next ▶", "next")] if page.next is not None else []
+    head = page.heading + _range(page)
+    blocks = [*_rows([f"*{head}*", *lines], "list"), *_buttons([*back, *more], LIST_BUTTONS)]
+    return Message(text=head, blocks=blocks)
+
+
+def _range(page: Page) -> str:
+    """Which rows are shown: ` (3)`, or ` (21 to 40 of 52)`."""
+    shown = f"{page.first + 1} to {page.first + len(page.rows)}"
+    if page.total is None:
+        return "" if page.next is None and not page.first else f" ({shown})"
+    return f" ({page.total})" if len(page.rows) == page.total else f" ({shown} of {page.total})"
+
+
+def overview(open_incidents: Sequence[Incident], workspace_url: str = "") -> Message:
+    """Build the answer to `/incident`: what is open, buttons, and the first commands to know."""
+    total = len(open_incidents)
+    many = f"{total} or more" if total >= MAX_LISTED else str(total)
+    head = f"*{many} open incident{'s' if total > 1 else ''}*" if total else _NO_INCIDENTS
+    lines = [row(i, workspace_url) for i in in_listed_order(open_incidents)[:_MAX_AT_ONCE]]
+    buttons = [_DECLARE, _say("oncall", "On call"), _say("list", "List"), _say("help all", "All commands", "help")]
+    blocks = [
+        *_rows([head, *lines], "open"),
+        *_more(total, _MAX_AT_ONCE),
+        *_buttons(buttons, "go"),
+        *sections(FIRST_COMMANDS.split("\n"), "commands"),
+    ]
+    return Message(text=head.strip("*"), blocks=blocks)
+
+
+def tickets(page: Page, workspace_url: str = "") -> Message:
+    """Build a page of the open tickets, team by team, with assignee and schedule."""
+    lines: list[str] = []
+    for team, team_tickets in groupby(page.rows, key=lambda i: i.team):
+        lines += [f"*{brief(team, _MAX_TITLE) or 'No team'}*", *(_ticket_row(t, workspace_url) for t in team_tickets)]
+    return _page(page, lines)
+
+
+def _ticket_row(incident: Incident, workspace_url: str) -> str:
+    return f"• {row(incident, workspace_url)} · resolve by {moment(incident.resolve_by, DAY)}"
+
+
+def home(
+    open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: PersonId, workspace_url: str = ""
+) -> Block:
     """Build the Home tab of one person: incidents they are paged for, the other open ones, who is on call."""
-    ordered = sorted(open_incidents, key=lambda i: (i.open_page_of(viewer) is None, i.severity, i.declared_at))
-    rows = [section(_incident_row(i, viewer), f"open-{i.id}") for i in ordered[:_MAX_AT_HOME]]
+    ordered = sorted(in_listed_order(open_incidents), key=lambda i: i.open_page_of(viewer) is None)
+    lines = [row(i, workspace_url, viewer) for i in ordered[:_MAX_AT_HOME]]
     on_call_sections = sections([render(line) for line in on_call], "duty") or [section("Nobody is on call.", "duty")]
     blocks = [
+        *_buttons(
+            [_DECLARE, _say("list all", "All incidents", "list"), _say("help all", "All commands", "help")], "go"
+        ),
         header("Open incidents", "open"),
-        *(rows or [section(_NO_INCIDENTS, "open-none")]),
+        *_rows(lines or [_NO_INCIDENTS], "open-list"),
         *_more(len(ordered), _MAX_AT_HOME),
         header("On call", "on-call"),
         *on_call_sections[:10],
@@ -67,37 +185,49 @@ def home(open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: Pe
     return {"type": "home", "blocks": blocks}
 
 
-def _incident_row(incident: Incident, viewer: PersonId = "") -> str:
-    paged_note = "\n📟 *You are paged and have not answered.*" if incident.open_page_of(viewer) else ""
-    marks = f"{DRILL} " if incident.drill else ""
-    marks += "🔒 " if incident.private else ""
-    where = f" · {_room(incident)}" if incident.room and not incident.room.lost else ""
-    return (
-        f"{MARKS[incident.severity]} {incident.severity} {marks}{title(incident, _MAX_TITLE)}\n"
-        f"{incident.id} · {STATUS[incident.status]} · since {moment(incident.declared_at, DAY)}{where}\n"
-        f"{_responders(incident)}{paged_note}"
-    )
+def which(command: str, words: str, candidates: Sequence[Incident], workspace_url: str = "") -> Message:
+    """Build the question which incident a command is about: a button for each of the first few keeps its words."""
+    listed = in_listed_order(candidates)[:PAGE]
+    lines = ["Which incident?", *(row(i, workspace_url) for i in listed)]
+    buttons = [
+        _say(f"{command} {i.id} {words}".strip(), f"{i.severity} {i.id}", str(n))
+        for n, i in enumerate(listed[:_MAX_CHOICES])
+        if size(words) < _MAX_WORDS
+    ]
+    hint = context(f"Or type `/incident {command} ID`.", "hint")
+    return Message(text=lines[0], blocks=[*_rows(lines, "which"), *_buttons(buttons, "which-go"), hint])
 
 
-def _room(incident: Incident) -> str:
-    room = incident.room
-    return render((Channel(room.channel, room.name),)) if room else ""
+# Buttons ---------------------------------------------------------------------------------------------------------
+
+_MAX_CHOICES = 5
+_MAX_WORDS = (
+    1900  # a button's value has 2,000: https://docs.slack.dev/reference/block-kit/block-elements/button-element
+)
+_DECLARE: Block = {
+    "type": "button",
+    "action_id": DECLARE,
+    "style": "danger",
+    "text": plain_text("Declare incident", BUTTON),
+}
 
 
-def _responders(incident: Incident) -> str:
-    if incident.acknowledgement:
-        others = tuple(p for p in incident.assigned if p != incident.acknowledgement.by)
-        return f"👀 {person(incident.acknowledgement.by)} {mentions(others)}".rstrip()
-    paged = tuple(dict.fromkeys(p.person for p in incident.pages if p.state is PageState.OPEN))
-    return f"🔴 Nobody has acknowledged. Paged: {mentions(paged) or 'nobody'}" if incident.open else "Not acknowledged"
+def _say(command: str, label: str, name: str = "") -> Block:
+    """Button that does what a typed command does."""
+    action_id = f"{SAY}-{name or command}"
+    return {"type": "button", "action_id": action_id, "text": plain_text(label, BUTTON), "value": command}
+
+
+def _buttons(elements: list[Block], block_id: str) -> list[Block]:
+    return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
+
+
+def _rows(lines: Iterable[str], block_id: str) -> list[Block]:
+    return sections(share(list(lines), WHOLE_MESSAGE), block_id)
 
 
 def _more(total: int, shown: int) -> list[Block]:
     if total <= shown:
         return []
     rest = "many" if total >= MAX_LISTED else total - shown
-    return [context(f"and {rest} more", "more")]
-
-
-def _count(total: int) -> str:
-    return f"{total} or more" if total >= MAX_LISTED else str(total)
+    return [context(f"and {rest} more: `/incident list` has them all", "more")]

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, sections
 from bot.render.common import summary
-from bot.render.lists import listing
-from bot.render.mrkdwn import cut, escape, render, share
-from bot.vocabulary import HELP
+from bot.render.mrkdwn import cut, render, share
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import Incident
 from escalation.messages.timeline import entry_lines
@@ -40,22 +38,16 @@ def next_checkpoint(ahead: Sequence[Upcoming]) -> Iterable[Line]:
         yield line("Next: ", Time(next_up.due), ", unless things change", *whom, f" ({next_up.why}).")
 
 
-def help_and_open(incidents: Sequence[Incident]) -> Message:
-    """Answer to `help`: the commands, then the open incidents."""
-    below = listing(incidents)
-    return Message(text=HELP, blocks=[*_sections(HELP), *below.blocks])
+def help_reply(text: str) -> Message:
+    """Answer with the help of commands."""
+    lines = text.split("\n")
+    return Message(text=cut(text, TEXT), blocks=sections(lines, "help"))
 
 
 def lines_reply(lines: Sequence[Line]) -> Message:
     """Answer of lines, cut to what a message holds."""
     rendered = share([render(line) for line in lines], WHOLE_MESSAGE)
     return Message(text=cut("\n".join(rendered), TEXT), blocks=sections(rendered, "told"))
-
-
-def choose_incident(command: str, candidates: Sequence[Incident]) -> Message:
-    """Answer that lists incidents to choose from."""
-    head = f"Which one? Say `/incident {escape(command)} ID`:"
-    return _short(head, *(f"• `{i.id}` {escape(f'{i.severity} {i.status}: {i.facts.title}')}" for i in candidates))
 
 
 def _short(*lines: str) -> Message:

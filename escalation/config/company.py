@@ -236,8 +236,10 @@ class Directory(Frozen):
     """Directory of the workspace: address -> Slack member id, user group id -> member ids, member id -> name.
 
     By address and not by the configuration's key: a key that was given to somebody else must not page the former one.
+    `url` is the workspace's own address (`https://example.slack.com/`), which links to messages begin with.
     """
 
     people: dict[str, PersonId] = {}
     groups: dict[str, tuple[PersonId, ...]] = {}
     names: dict[PersonId, str] = {}
+    url: str = ""

@@ -177,6 +177,19 @@ class Store:
         ids = {_text(i) for i in self.redis.smembers(OPEN)} if most is None else self._worst(most)
         return tuple(self._read_many(sorted(ids, reverse=True)))
 
+    def all_ids(self) -> tuple[str, ...]:
+        """Return the ids of all incidents, open or closed, the newest first."""
+        return tuple(_text(i) for i in self.redis.zrevrange(ALL, 0, -1))
+
+    def closed_ids(self) -> tuple[str, ...]:
+        """Return the ids of closed incidents, the newest first."""
+        still_open = {_text(i) for i in self.redis.smembers(OPEN)}
+        return tuple(i for i in self.all_ids() if i not in still_open)
+
+    def read(self, ids: Sequence[str]) -> tuple[Incident, ...]:
+        """Return these incidents, in this order; unknown ones are left out."""
+        return tuple(self._read_many(list(ids)))
+
     def _worst(self, most: int) -> set[str]:
         with self.redis.pipeline(transaction=False) as pipe:
             for severity in Severity:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from slack_sdk import WebClient
@@ -13,7 +14,19 @@ from escalation.config.policy import Severity
 from escalation.incident.events import Cancel, FixApplied, Resolve
 from escalation.incident.model import EntryKind, Incident, Status
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, calls, control, office_in, patient_workspace, running_bot, user, world
+from tests.support.bot import (
+    Json,
+    Office,
+    Person,
+    calls,
+    control,
+    everything,
+    office_in,
+    patient_workspace,
+    running_bot,
+    user,
+    world,
+)
 from tests.support.company import example_company, example_data
 from tests.support.waiting import eventually
 
@@ -200,7 +213,7 @@ def test_a_ticket_is_scheduled_fixed_and_verified(office: Office) -> None:
 def test_a_review_is_reported_once(office: Office) -> None:
     """`reviewed` finds the one that waits for it."""
     office.person("dana").command("reviewed")
-    office.person("dana").told("No incident waits for its review")
+    office.person("dana").told("No post-incident review is due")
     resolved(office)
     office.person("dana").command("reviewed we alert on the pool now")
     office.person("dana").told("The post-incident review was held")
@@ -248,19 +261,51 @@ def test_an_id_that_does_not_exist_is_named(office: Office) -> None:
     assert "There is no incident INC-20200101-001." in office.person("dana").told("no incident")
 
 
-def test_show_finds_an_incident_by_its_number(office: Office) -> None:
-    """An unknown number is named, with the nearest one, whether an incident is open or not."""
+@pytest.mark.parametrize(
+    "typed", ["1", "001", "#1", "INC-1", "1218-001", "inc-001-zebras-are-loose", "inc-20241218-001"]
+)
+def test_show_finds_an_incident_by_its_number(office: Office, typed: str) -> None:
+    """As people write it: the number, with the day, or the name of its room."""
+    incident = office.declare(title="Zebras are loose")
+    office.declare(title="Another")
+    office.person("dana").command(f"show {typed}")
+    assert incident.id in office.person("dana").told("Zebras are loose")
+
+
+def test_an_unknown_number_is_named(office: Office) -> None:
+    """With the nearest one, whether an incident is open or not."""
     dana = office.person("dana")
     dana.command("show 77")
     dana.told("There is no incident 77.")
-    incident = office.declare(title="Zebras are loose")
-    office.declare(title="Another")
-    dana.command("show 1")
-    assert incident.id in dana.told("Zebras are loose")
+    office.declare()
     dana.command("show 004")
-    dana.told("There is no incident 004. Did you mean INC-20241218-00")
+    dana.told("There is no incident 004. Did you mean INC-20241218-001?")
     dana.command("show 2026")
     dana.told("There is no incident 2026.")
+
+
+def test_a_number_finds_an_incident_however_old(office: Office) -> None:
+    """Of several with one number the latest is meant; and the latest fifty are not all there are."""
+    incident = office.declare(title="Zebras are loose")
+    store, clock = office.world.store, office.world.clock
+    clock.push(minutes=24 * 60)
+    for n in range(2, 60):
+        newer = incident.model_copy(update={"id": f"INC-20241219-{n:03}", "declared_at": clock()})
+        store.declare("20241219", "", lambda new_id, made=newer: made.model_copy(update={"id": new_id}))
+    dana = office.person("dana")
+    dana.command("show 1218-1")
+    assert incident.id in dana.told("Zebras are loose")
+    dana.command("show 1")
+    dana.told("INC-20241219-001")
+
+
+def test_a_number_alone_names_the_incident_of_a_move(office: Office) -> None:
+    """`ack 2` takes the second one; `update 2` would be what somebody reports."""
+    office.declare(title="One")
+    second = office.declare(title="Two")
+    office.person("dana").command("ack 2")
+    office.person("dana").told("Acknowledged")
+    assert office.incident(second.id).acknowledgement
 
 
 def test_a_declaration_takes_the_severity_from_the_command(office: Office) -> None:
@@ -272,14 +317,20 @@ def test_a_declaration_takes_the_severity_from_the_command(office: Office) -> No
 
 
 def test_with_several_open_there_is_a_list_to_choose_from(office: Office) -> None:
-    """Nothing is done to any of them."""
-    first, second = office.declare(), office.declare(title="Login <fails>")
-    office.person("dana").command("ack")
-    told = office.person("dana").told("Which one?")
-    assert first.id in told
-    assert second.id in told
+    """Nothing is done to any of them, until one is chosen: then what was typed is done."""
+    first, second = office.declare(), office.declare(title="Login <fails>", severity="P2")
+    dana = office.person("dana")
+    dana.command("root-cause a <full> disk")
+    told = dana.told("Which incident?")
+    assert told.index(first.id) < told.index(second.id)
     assert "Login &lt;fails&gt;" in told
-    assert not office.incident(first.id).acknowledgement
+    assert not office.incident(first.id).root_cause
+    dana.press(next(m for m in dana.messages() if "which-go" in str(m)), "say-1", dana.channel("general"))
+    dana.told("Root cause found")
+    cause = office.incident(second.id).root_cause
+    assert cause is not None
+    assert cause.text == "a <full> disk"
+    assert not office.incident(first.id).root_cause
 
 
 def test_with_none_open_it_says_so(office: Office) -> None:
@@ -302,14 +353,43 @@ def test_in_its_war_room_an_incident_need_not_be_named(office: Office) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "help"])
-def test_help_shows_the_open_incidents_too(office: Office, typed: str) -> None:
-    """Every verb is in it."""
+def test_the_overview_begins_with_what_is_open(office: Office, typed: str) -> None:
+    """Then buttons and five commands; each button does what its command would."""
     incident = office.declare()
-    office.person("dana").command(typed)
-    told = office.person("dana").told("/incident declare")
-    assert incident.id in told
+    dana = office.person("dana")
+    dana.command(typed)
+    told = dana.told("`/incident declare")
+    assert told.index(incident.id) < told.index("`/incident declare")
+    shown = next(m for m in dana.messages() if "say-oncall" in str(m))
+    pressed = {"say-oncall": "Next handover", "say-list": "Open incidents (1)", "say-help": "`/incident simulate P0`"}
+    for action, words in pressed.items():
+        dana.press(shown, action, dana.channel("general"))
+        dana.told(words)
+    dana.press(shown, "declare_incident", dana.channel("general"))
+    assert dana.modal("Declare an incident")
+
+
+def test_help_all_has_every_command_and_help_of_one_that_one(office: Office) -> None:
+    """What can be typed is found without leaving Slack."""
+    dana = office.person("dana")
+    dana.command("help all")
+    told = dana.told("/incident simulate")
     for verb in set(VERBS) - {"", "help"}:
         assert verb.replace("fix-applied", "fix applied") in told
+    dana.command("help acknowledge")
+    eventually(lambda: any(w == "`/incident ack [ID]` take it\n`/incident ack [ID]` take it" for w in dana.whispers()))
+
+
+def test_a_direct_message_is_answered_with_the_overview(office: Office) -> None:
+    """Whatever it says: who writes to the bot learns what is open, and what can be done."""
+    incident = office.declare()
+    dana = office.person("dana")
+    slack = WebClient(office.workspace.bot_token, base_url=office.workspace.api_url)
+    slack.chat_postMessage(channel=dana.id, text="a page")
+    dana.say("help", "tocsin")
+    answer = eventually(lambda: next((m for m in dana.messages("tocsin") if "say-oncall" in str(m)), None))
+    assert incident.id in everything(answer)
+    assert not answer.get("ephemeral")
 
 
 def test_list_and_show(office: Office) -> None:
@@ -331,16 +411,43 @@ def test_list_begins_with_the_worst_and_takes_a_word(office: Office) -> None:
     minor, major = office.declare(title="Minor", severity="P2"), office.declare(title="Major", severity="P0")
     dana, erik = office.person("dana"), office.person("erik")
     for typed, said, shown in (
-        ("list", "2 incidents", [major.id, minor.id]),
-        ("list all", "3 incidents", [major.id, minor.id, closed.id]),
-        ("list closed", "1 incident", [closed.id]),
+        ("list", "Open incidents (2)", [major.id, minor.id]),
+        ("list all", "All incidents", [major.id, minor.id, closed.id]),
+        ("list closed", "Closed incidents", [closed.id]),
     ):
         dana.command(typed)
-        assert re.findall(r"INC-\d+-\d+ ·", dana.told(said)) == [f"{incident_id} ·" for incident_id in shown]
+        assert re.findall(r"INC-\d+-\d+", dana.told(said)) == shown
     erik.command("list mine")
-    erik.told("You are involved in no open incident")
+    erik.told("You are not involved in any open incident")
     dana.command("list everything")
-    dana.told("There is no `/incident list everything`. Say")
+    dana.told("There is no `/incident list everything`. Use")
+
+
+@pytest.mark.parametrize("kind", ["closed", "all"])
+def test_every_incident_there_was_can_be_paged_to(office: Office, kind: str) -> None:
+    """`Next` goes on in the same message until the oldest; what one may not see is left out and leaves no gap."""
+    incident, store = resolved(office), office.world.store
+    for n in range(2, 74):
+        facts = incident.facts.model_copy(update={"security": n % 3 == 0})
+        made = incident.model_copy(update={"facts": facts, "reporter": user("erik"), "pages": ()})
+        store.declare("20241218", "", lambda new_id, made=made: made.model_copy(update={"id": new_id}))
+    dana = office.person("dana")
+    dana.command(f"list {kind}")
+    seen: list[str] = []
+    for _ in range(9):
+        listed = eventually(partial(_new_page, dana, tuple(seen)))
+        seen += re.findall(r"INC-\d+-\d+", everything(listed).split("\n", 1)[1])
+        if "say-next" not in str(listed):
+            break
+        dana.press(listed, "say-next", dana.channel("general"))
+    assert seen == [f"INC-20241218-{n:03}" for n in range(73, 0, -1) if n % 3]
+    assert len([m for m in dana.messages() if "list-go" in str(m)]) == 1
+
+
+def _new_page(person: Person, seen: tuple[str, ...]) -> Json | None:
+    """The list as it stands, once it shows something new."""
+    listed = next((m for m in person.messages() if "list-go" in str(m)), None)
+    return listed if listed and not any(i in str(listed["blocks"][0]) for i in seen[-1:]) else None
 
 
 def test_oncall_names_who_the_backup_and_the_handover(office: Office) -> None:
@@ -376,7 +483,8 @@ def test_a_simulation_sends_nothing(office: Office) -> None:
 def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
     """A typing mistake is met with what was probably meant."""
     office.person("dana").command("resovle")
-    assert "Did you mean `/incident resolve`?" in office.person("dana").told("There is no")
+    told = office.person("dana").told("Unknown command `resovle`.")
+    assert "Did you mean `/incident resolve`? `/incident help all` lists every command." in told
 
 
 @pytest.mark.parametrize(
@@ -392,11 +500,11 @@ def test_an_unknown_command_gets_a_suggestion(office: Office) -> None:
         ("verify", "There is no fix to verify yet"),
         ("edit security", "`no outage` takes it back"),
         ("lead captain", "There is no role 'captain'"),
-        ("reviewed", "No incident waits for its review"),
+        ("reviewed", "No post-incident review is due"),
         ("tickets bakend", "did you mean 'backend'"),
         ("drill P7", "Say which severity to practise"),
         ("simulate P7", "is not a severity"),
-        ("reopen", "No incident was closed lately"),
+        ("reopen", "No incident was closed recently"),
     ],
 )
 def test_what_cannot_be_done_is_said(office: Office, typed: str, words: str) -> None:
@@ -455,7 +563,7 @@ def test_nothing_is_said_in_public(office: Office) -> None:
     office.declare()
     for typed in ("", "list", "show", "ack", "oncall", "frob"):
         office.person("dana").command(typed)
-    office.person("dana").told("There is no")
+    office.person("dana").told("Unknown command `frob`")
     assert not [m for m in office.person("omar").messages() if not m.get("subtype")]
     assert not calls(office.workspace, "chat.postMessage")
 

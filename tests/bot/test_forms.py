@@ -193,7 +193,7 @@ def test_a_form_submitted_twice_declares_one_incident(office: Office) -> None:
     dana.submit(view, title="T", severity="P1")
     control(office.workspace, "redeliver", n=1)
     dana.command("list")
-    dana.told("Nobody has acknowledged")
+    dana.told("Open incidents (1)")
     assert len(office.world.store.recent()) == 1
 
 

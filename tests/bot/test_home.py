@@ -38,7 +38,7 @@ def test_home_shows_the_open_incidents_and_who_is_on_call(office: Office) -> Non
     incident = office.declare(title="Checkout <down>")
     shown = home(office.person("mei"), incident.id)
     assert "Checkout &lt;down&gt;" in shown
-    assert "You are paged" in shown
+    assert "you are paged" in shown
     assert "Next handover" in shown
     office.world.service.handle(incident.id, Acknowledge(by=user("mei")))
     home(office.person("mei"), f"👀 <@{user('mei')}>")
@@ -55,7 +55,7 @@ def test_the_button_at_home_declares(office: Office) -> None:
     dana = office.person("dana")
     home(dana, "Declare incident")
     view = dana.home()["view"]
-    action = {"block_id": "home-declare", "action_id": "declare_incident", "type": "button"}
+    action = {"block_id": "go", "action_id": "declare_incident", "type": "button"}
     dana._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
     dana.submit(dana.modal("Declare"), title="T", severity="P2")
     assert office.incident().id in str(dana.modal("Declared"))

@@ -16,8 +16,8 @@ from bot.render.buttons import offered_moves
 from bot.render.card import card as card_of
 from bot.render.card import page as page_of
 from bot.render.card import redacted
+from bot.render.lists import PAGE, Page, listing, overview, row, tickets
 from bot.render.lists import home as home_view
-from bot.render.lists import listing, tickets
 from bot.render.mrkdwn import DAY, moment
 from escalation.config.policy import Severity
 from escalation.engine.state_machine import legal_moves
@@ -43,7 +43,7 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import MAX_ALSO, Entry, EntryKind, Facts, Incident, Lead, Status
+from escalation.incident.model import MAX_ALSO, Copy, CopyKind, Entry, EntryKind, Facts, Incident, Lead, Room, Status
 from escalation.incident.tickets import backlog
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems
@@ -113,8 +113,8 @@ def every_message(incident: Incident) -> Iterator[Message]:
     yield card_of(incident, ahead(incident), "UONCALL")
     yield card_of(incident, ahead(incident), buttons=False)
     yield redacted(incident)
-    yield listing([incident])
-    yield tickets([incident])
+    yield listing(Page.of([incident]))
+    yield tickets(Page.of([incident]))
     for page in incident.pages:
         yield page_of(incident, page.n, ahead(incident))
         yield page_of(incident, page.n, ahead(incident), also=(incident,) * 12)
@@ -244,8 +244,8 @@ def test_what_corrects_the_record_stands_beside_the_details() -> None:
     [
         (Status.INVESTIGATING, ["Acknowledge", "Root cause found", "Start fix", "Post update", "Escalate"]),
         (Status.IDENTIFIED, ["Start fix", "Fix applied", "Post update", "Escalate"]),
-        (Status.FIXING, ["Fix applied", "Fix did not hold", "Post update", "Escalate"]),
-        (Status.MONITORING, ["Resolve", "Fix did not hold", "Post update", "Page someone"]),
+        (Status.FIXING, ["Fix applied", "Fix failed", "Post update", "Escalate"]),
+        (Status.MONITORING, ["Resolve", "Fix failed", "Post update", "Page someone"]),
         (Status.RESOLVED, ["Reopen"]),
         (Status.CANCELLED, ["Reopen"]),
     ],
@@ -263,12 +263,12 @@ def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> N
             incident_after(Schedule(by="UONCALL", when="soon"), severity="P2"),
             ["Root cause found", "Start fix", "Post update"],
         ),
-        (in_status(Status.MONITORING, severity="P2"), ["Fix verified", "Resolve", "Fix did not hold"]),
+        (in_status(Status.MONITORING, severity="P2"), ["Fix verified", "Resolve", "Fix failed"]),
         (
             incident_after(FixApplied(by="UONCALL"), Verify(by="UONCALL"), severity="P2"),
-            ["Resolve", "Fix did not hold"],
+            ["Resolve", "Fix failed"],
         ),
-        (in_status(Status.RESOLVED), ["Reopen", "Review held"]),
+        (in_status(Status.RESOLVED), ["Reopen", "Review done"]),
         (incident_after(RESOLVE, Reviewed(by="UONCALL")), ["Reopen"]),
         (in_status(Status.RESOLVED, severity="P3"), ["Reopen"]),
     ],
@@ -341,11 +341,11 @@ OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
     [
         (with_entry(EntryKind.UPDATE_DUE), EntryKind.UPDATE_DUE, ["Post update"]),
         (with_entry(EntryKind.SILENCE), EntryKind.SILENCE, ["Post update"]),
-        (with_entry(EntryKind.MONITORED), EntryKind.MONITORED, ["Resolve", "Fix did not hold"]),
+        (with_entry(EntryKind.MONITORED), EntryKind.MONITORED, ["Resolve", "Fix failed"]),
         (
             Story("P2").do(FixApplied(by="UONCALL")).until(31).incident,
             EntryKind.MONITORED,
-            ["Fix verified", "Resolve", "Fix did not hold"],
+            ["Fix verified", "Resolve", "Fix failed"],
         ),
         (with_entry(EntryKind.NOBODY_LEFT), EntryKind.NOBODY_LEFT, ["Page someone"]),
         (with_entry(EntryKind.PAGED), EntryKind.PAGED, []),
@@ -613,31 +613,78 @@ def test_home_shows_first_what_waits_for_its_reader() -> None:
     other = declared("P0").model_copy(update={"id": "INC-20241218-002"})
     mine = declared("P3").model_copy(update={"id": "INC-20241218-001"})
     view = home_view([other, mine], [line("Primary: ", Person("UONCALL"))], "UONCALL")
-    bodies = list(texts(view["blocks"]))
-    assert "You are paged" in bodies[1] + bodies[2]
+    listed = next(b["text"]["text"] for b in view["blocks"] if b["block_id"] == "open-list").split("\n")
+    assert ["you are paged" in shown for shown in listed] == [True, False]
     many = [declared().model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
     for built in (view, home_view([], [], "UONCALL"), home_view(many, [], "UONCALL")):
         assert not problems(built, "home_view")
+    assert "and 30 more" in str(home_view(many, [], "UONCALL"))
 
 
-def test_a_list_holds_as_many_as_a_message_does() -> None:
-    """The rest is counted."""
-    many = [declared(title="&" * 200).model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
-    assert "more" in words(valid(listing(many)))
-    assert "No open incidents" in valid(listing([])).text
+URL = "https://example.slack.com/"
+ROW_PARTS = {
+    "open": (
+        in_status(Status.IDENTIFIED, title="x" * 100),
+        "🚨 *P0* <https://example.slack.com/archives/CINC/p1700000000000100|INC-20241218-001> ",
+        "xxx…* · Root cause identified · 👀 <@UONCALL> · <#CROOM1>",
+    ),
+    "nobody has it": (declared("P1"), "🟠 *P1* ", "· *not acknowledged*, paged <@UONCALL>"),
+    "resolved": (in_status(Status.RESOLVED), "✅ *P0* ", "· Resolved <!date^"),
+    "a ticket": (
+        incident_after(Schedule(by="UONCALL", when="sprint 7"), severity="P2"),
+        "🟡 *P2* ",
+        "· scheduled for sprint 7 · 👀 <@UONCALL>",
+    ),
+    "a drill": (declared("P0", drill=True), "🚨 *P0* ", "🧪 DRILL *Checkout is down*"),
+    "private": (declared("P0", security=True), "🚨 *P0* ", "🔒 *Checkout is down*"),
+}
+
+
+@pytest.mark.parametrize("name", ROW_PARTS)
+def test_an_incident_is_one_linked_line_in_every_list(name: str) -> None:
+    """Severity, id linked to its card, the title clipped, where it stands, who has it, its room."""
+    incident, begins, has = ROW_PARTS[name]
+    card = Copy(id="c1", kind=CopyKind.CHANNEL, channel="CINC", ts="1700000000.000100", face=1)
+    room = Room(channel="CROOM1", name="inc-001", private=False) if name == "open" else None
+    shown = row(incident.model_copy(update={"copies": (card,), "room": room}), URL)
+    assert shown.startswith(begins)
+    assert has in shown
+    assert "\n" not in shown
+
+
+def test_a_list_goes_on_page_by_page() -> None:
+    """Every row of a long list can be reached by the buttons, and each page is one that Slack takes."""
+    many = [declared(title="&" * 200).model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(52)]
+    first, second, last = (valid(listing(Page.of(many, n))) for n in (0, PAGE, 2 * PAGE))
+    assert [m.text for m in (first, second, last)] == [
+        "Open incidents (1 to 20 of 52)",
+        "Open incidents (21 to 40 of 52)",
+        "Open incidents (41 to 52 of 52)",
+    ]
+    assert [buttons(m) for m in (first, second, last)] == [["Next ▶"], ["◀ Previous", "Next ▶"], ["◀ Previous"]]
+    said = words(first) + words(second) + words(last)
+    assert all(incident.id in said for incident in many)
+    assert "No open incidents" in valid(listing(Page.of([]))).text
+
+
+def test_the_overview_says_first_what_is_open() -> None:
+    """Then the buttons and five commands; of many open ones the worst ten are shown, and the rest is counted."""
+    few = valid(overview([declared("P2"), declared("P0")]))
+    assert words(few).index("*2 open incidents*") < words(few).index("*P0*") < words(few).index("*P2*")
+    assert buttons(few) == ["Declare incident", "On call", "List", "All commands"]
+    assert words(few).count("`/incident ") == 5
+    many = [declared().model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(30)]
+    assert "and 20 more" in words(valid(overview(many)))
+    assert words(valid(overview([]))).startswith("✅ No open incidents.")
 
 
 def test_tickets_are_listed_team_by_team() -> None:
-    """With where each stands and by when it is due; nothing is an answer too."""
+    """With where each stands, who has it and by when it is due; nothing is an answer too."""
     plan = Schedule(by="UONCALL", when="sprint 7")
     mine, theirs = declared("P3", team="web"), incident_after(plan, severity="P2", team="backend")
-    said = words(valid(tickets(backlog([mine, theirs, declared("P0")]))))
-    assert re.search(
-        r"\*backend\*\n• .*P2 \*Checkout is down\* · scheduled for sprint 7 · .*\n\*web\*\n• .* · open · ", said
-    )
-    many = [mine.model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
-    assert "and 60 more" in words(valid(tickets(many)))
-    assert "No open tickets" in valid(tickets([])).text
+    said = words(valid(tickets(Page.of(backlog([mine, theirs, declared("P0")])))))
+    backend = r"\*backend\*\n• .*P2\* INC-\S+ \*Checkout is down\* · scheduled for sprint 7 · 👀 <@UONCALL>.*"
+    assert re.search(backend + r"\n\*web\*\n• .* · open · unassigned", said)
 
 
 def test_a_changed_severity_shows_on_the_card() -> None:

@@ -27,8 +27,8 @@ from bot.render.card import card as card_of
 from bot.render.card import page as page_of
 from bot.render.card import redacted
 from bot.render.form_state import FormState
+from bot.render.lists import Page, listing, overview, tickets, which
 from bot.render.lists import home as home_view
-from bot.render.lists import listing, tickets
 from bot.render.mrkdwn import size
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Audience
@@ -119,9 +119,9 @@ def spoiled_company(words: str) -> Company:
 def messages(incident: Incident, names: dict[str, str]) -> Iterator[Message]:
     coming = ahead(incident)
     yield from (card_of(incident, coming, names=names), card_of(incident, coming, "UONCALL", buttons=False))
-    yield from (redacted(incident), listing([incident] * 25), tickets([incident] * 40))
+    yield from (redacted(incident), listing(Page.of([incident] * 25)), tickets(Page.of([incident] * 40)))
     yield from (replies.moved(incident, 0, coming), replies.declared(incident, coming))
-    yield from (replies.help_and_open([incident]), replies.choose_incident("ack", [incident] * 5))
+    yield from (overview([incident] * 12), which("ack", "words", [incident] * 5))
     also = (incident,) * 12
     yield from (page_of(incident, page.n, coming, names=names, also=also) for page in incident.pages)
     for entry in incident.timeline:
