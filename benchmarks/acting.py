@@ -192,8 +192,8 @@ class People:
 
     async def _press(self, incident: Json, act: Act, card: Json) -> None:
         thread = await self._get("thread", act.by, channel=card["channel"], ts=card["ts"])
-        message: Json = next((m for m in thread.get("messages", ()) if m["ts"] == card["ts"]), {"blocks": []})
-        action = _button(message["blocks"], act.what)
+        message: Json = next((m for m in thread.get("messages", ()) if m["ts"] == card["ts"]), {})
+        action = _button(message.get("blocks", []), act.what)  # of one deleted by hand a tombstone is left
         if action is None:
             return
         container = {"type": "message", "channel": card["channel"], "message_ts": card["ts"]}
@@ -241,7 +241,7 @@ class People:
 
 
 def _button(blocks: list[Json], move: str) -> Json | None:
-    for block in blocks:
+    for block in (*blocks, *(child for block in blocks for child in block.get("child_blocks", ()))):
         for element in block.get("elements", ()):
             if element.get("action_id") == move and element["type"] == "button":
                 pressed = {"block_id": block["block_id"], "action_id": move, "type": "button"}

@@ -1,6 +1,8 @@
 """`tocsin doctor`: each thing that can be wrong, found in a real server and a real workspace, with its remedy."""
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +13,17 @@ import pytest
 import redis
 from click.testing import CliRunner
 
+from benchmarks.ports import free_port
+from benchmarks.rig import answers, process
 from escalation.storage.heartbeats import HEARTBEATS
 from sandbox.server import RunningWorkspace, running
 from tests.support import http
+from tests.support.waiting import eventually
 from tocsin.cli import main
 from tocsin.config.settings import Environment, read
 from tocsin.doctor import redis_checks, slack_checks
 from tocsin.run import embedded
+from tocsin.run.workspace import ADDRESS
 
 MANIFEST = "oauth_config: {scopes: {bot: [chat:write, commands, users:read]}}\n"
 
@@ -193,6 +199,30 @@ def test_nothing_that_runs(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TOCSIN_DATA", str(tmp_path / "other"))
     [found] = examined()["redis"]
     assert "start `tocsin run`" in found["remedy"]
+
+
+def test_the_workspace_of_the_data_folder_is_found(
+    workspace: RunningWorkspace, monkeypatch: pytest.MonkeyPatch, data: Path
+) -> None:
+    """With TOCSIN_DATA alone the doctor asks where the local workspace of that folder runs; a variable goes first."""
+    folder = data / "workspace"
+    folder.mkdir(exist_ok=True)
+    (folder / ADDRESS).write_text(workspace.url)
+    assert "bot token" not in examined()
+    monkeypatch.setenv("TOCSIN_SANDBOX_LISTEN", "127.0.0.1:9")
+    [found] = examined()["bot token"]
+    assert found["remedy"] == "the local workspace does not run: start `tocsin run`"
+
+
+@pytest.mark.slow
+def test_the_workspace_leaves_its_address(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace that was started elsewhere than usual is looked at by a doctor who knows the data folder only."""
+    port = free_port()
+    command = [sys.executable, "-m", "tocsin", "sandbox"]
+    with process(*command, environment={**os.environ, "TOCSIN_SANDBOX_LISTEN": f"127.0.0.1:{port}"}):
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/control/state"))
+        result = CliRunner().invoke(main, ["doctor"])
+    assert "✓ bot token: " in result.output
 
 
 def test_a_clock_that_is_off(server: "redis.Redis") -> None:

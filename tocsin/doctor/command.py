@@ -16,6 +16,7 @@ from tocsin.config.settings import Problem, Settings, read
 from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
+from tocsin.run import workspace
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
@@ -25,6 +26,7 @@ MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "
 def doctor(as_json: bool) -> None:
     """Run health checks. One line each, with a remedy beside each failure."""
     settings, problems = read()
+    settings = workspace.at_its_address(settings)
     drop_proxies_for(settings.api_url, os.environ)
     findings = examine(settings, problems)
     if as_json:

@@ -7,14 +7,13 @@ its own package when it starts, unless the supervisor that it was forked from ha
 # ruff: noqa: PLC0415 - for the reason above
 
 from importlib import import_module
-from pathlib import Path
 
 from escalation.processes import Part
 from escalation.service import IncidentService
 from escalation.storage.store import Store
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import Settings
-from tocsin.run import embedded, lifeline, logs
+from tocsin.run import lifeline, logs, workspace
 from tocsin.run.redis import connect
 
 
@@ -71,15 +70,7 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
 def local_workspace(settings: Settings) -> None:
     """Run the local Slack workspace, until told to end."""
     _prepare(settings, "workspace")
-    from sandbox.server import serve
-
-    serve(str(settings.sandbox_listen), workspace_folder(settings))
-
-
-def workspace_folder(settings: Settings) -> Path:
-    """Folder of the local workspace's state; its parent is made."""
-    embedded.make_folder(settings.data)
-    return settings.data / "workspace"
+    workspace.serve(settings)
 
 
 def check_channels(settings: Settings, loaded: Loaded) -> None:
