@@ -14,16 +14,17 @@ from bot.handlers.reply import Reply, explain_errors, short_message
 from bot.parsing.oncall import USAGE, OncallCommand, apply_command
 from bot.render import oncall
 from bot.render.blockkit import Block, Message
-from bot.render.oncall import ANSWER, TAKE, TICK, AnswerValue, ShiftValue, Tick, on_call_lines
+from bot.render.oncall import ANSWER, TAKE, TICK, UNDO, AnswerValue, ShiftValue, Tick, on_call_lines
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 from escalation.messages.oncall import Announcer
 from escalation.oncall import overrides
-from escalation.oncall.schedule import OncallState, shift_at
+from escalation.oncall.overrides import undo_of
+from escalation.oncall.schedule import Notice, OncallState, shift_at
 from escalation.text import Line
 from escalation.values import PersonId
 
-ACTIONS = f"^({ANSWER}|{TAKE}|{TICK})"
+ACTIONS = f"^({ANSWER}|{TAKE}|{TICK}|{UNDO})"
 TICKS_TTL = 60 * 86_400  # seconds; a handover's message is read for a week or two
 log = structlog.get_logger("bot")
 
@@ -63,8 +64,9 @@ class OnCall:
         return await self._access.run(_buttons, self._access.deps)
 
     async def _arrange(self, requester: Requester, text: str, shown_shift: ShiftValue | None = None) -> Message:
-        lines = await self._access.run(_arrange, self._access.deps, requester.id, text, shown_shift)
-        return short_message(*lines)
+        notice = await self._access.run(_arrange, self._access.deps, requester.id, text, shown_shift)
+        lines = Announcer(self._access.deps.company, self._access.directory).notice(notice)
+        return oncall.personal_notice(lines, undo_of(notice))
 
     # Buttons -------------------------------------------------------------------------------------------------------
 
@@ -77,6 +79,8 @@ class OnCall:
             name = action["action_id"]
             if name.startswith(ANSWER):
                 await self._answer_page(requester, body, AnswerValue.decode(action["value"]))
+            elif name.startswith(UNDO):
+                await self._undo(requester, body, action, reply)
             elif name.startswith(TICK):
                 await self._tick(requester, body, action)
             else:
@@ -86,6 +90,15 @@ class OnCall:
     async def _answer_page(self, requester: Requester, body: dict[str, Any], button: AnswerValue) -> None:
         at = await self._access.run(_record_answer, self._access.deps, requester.id, button)
         await self._replace(body, oncall.answered_page(button.rotation, button.starts, at))
+
+    async def _undo(self, requester: Requester, body: dict[str, Any], action: dict[str, Any], reply: Reply) -> None:
+        """Cancel what a notice was about; the notice itself, if others can see it, then says so."""
+        answer = await self._arrange(requester, f"cancel {action['value']}")
+        if (body.get("container") or {}).get("is_ephemeral"):
+            await reply(answer)
+            return
+        shown = "\n".join(b["text"]["text"] for b in body["message"]["blocks"] if b["type"] == "section")
+        await self._replace(body, oncall.undone(shown, requester.id, self._access.deps.service.clock()))
 
     async def _tick(self, requester: Requester, body: dict[str, Any], action: dict[str, Any]) -> None:
         message = body["message"]
@@ -117,8 +130,8 @@ def _buttons(deps: BotDeps) -> list[Block]:
     return oncall.take_buttons(shifts)
 
 
-def _arrange(deps: BotDeps, member: PersonId, text: str, shown_shift: ShiftValue | None) -> tuple[Line, ...]:
-    """Make a change to on call and return lines about it; `shown_shift` is the one on the button."""
+def _arrange(deps: BotDeps, member: PersonId, text: str, shown_shift: ShiftValue | None) -> Notice:
+    """Make a change to on call and return the notice of it; `shown_shift` is the one on the button."""
     directory = deps.store.directory()
 
     def change_state(state: OncallState, now: datetime) -> OncallState:
@@ -129,7 +142,7 @@ def _arrange(deps: BotDeps, member: PersonId, text: str, shown_shift: ShiftValue
 
     after = deps.service.update_oncall(change_state)
     deps.store.request_upkeep()
-    return Announcer(deps.company, directory).notice(after.notices[-1])
+    return after.notices[-1]
 
 
 def _is_current(shown_shift: ShiftValue, deps: BotDeps, state: OncallState, now: datetime) -> bool:

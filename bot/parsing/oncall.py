@@ -17,6 +17,7 @@ from escalation.errors import Refused
 from escalation.oncall import overrides
 from escalation.oncall.overrides import NoticeKind, add_notice, next_shift_of
 from escalation.oncall.schedule import OncallState, upcoming_shifts
+from escalation.text import Person, line
 from escalation.times import clock_after, local_instant
 from escalation.values import PersonId
 
@@ -26,9 +27,10 @@ USAGE = (
     "`/incident oncall override [rotation] @person from tomorrow 18:00 to 2026-12-24 09:00 [because …]`",
     "`/incident oncall swap [rotation] 2026-12-21 with 2026-12-28` · `swap [rotation] with @person`",
     "`/incident oncall away [@person] 2026-12-24 to 2027-01-02 [because …]` both days included",
-    "`/incident oncall cancel 3` takes override or absence 3 back",
+    "`/incident oncall cancel 3` cancels override or absence 3",
 )
-NOT_LISTED = "not among the people of Tocsin's configuration. Whoever keeps it can add them under `people`."
+NOT_LISTED = " isn't set up in Tocsin. An admin can add them under `people:`."
+YOU_ARE_NOT_LISTED = "You aren't set up in Tocsin. An admin can add you under `people:`."
 _BECAUSE = re.compile(r"(?:^|\s)because\s+(.+)$", re.IGNORECASE | re.DOTALL)
 _FROM_TO = re.compile(r"(?:from\s+)?(.+?)\s+(?:to|until|till)\s+(.+)", re.IGNORECASE | re.DOTALL)
 _WITH = re.compile(r"(.*?)\s*\bwith\s+(.+)", re.IGNORECASE | re.DOTALL)
@@ -47,7 +49,7 @@ class OncallCommand:
     @property
     def key(self) -> str:
         """The requester's key in the configuration. Raises Refused when it does not list them."""
-        return _person_key(self.by, self, "You are")
+        return _requester_key(self)
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,18 @@ def apply_command(command: OncallCommand, state: OncallState, now: datetime) -> 
     if verb.lower() not in _VERBS:
         raise Refused(_unknown_verb(verb, command))
     change, did = _VERBS[verb.lower()]
-    _person_key(command.by, command, "You are")
+    _requester_key(command)
     reason = _BECAUSE.search(rest)
     why = unescape(reason[1], command.directory.names) if reason else ""
     arguments = rest[: reason.start()] if reason else rest
-    return add_notice(state, change(_Arguments(command, arguments.strip(), why, state, now)), did, command.by, now)
+    changed = change(_Arguments(command, arguments.strip(), why, state, now))
+    return add_notice(state, changed, did, command.by, now, command.company)
 
 
 def _unknown_verb(verb: str, command: OncallCommand) -> str:
     close = get_close_matches(verb.lower(), _VERBS, n=1, cutoff=0.6)
     hint = f" Did you mean `{close[0]}`?" if close else ""
-    return "\n".join((f"There is no `/incident oncall {unescape(verb, command.directory.names)}`.{hint}", *USAGE))
+    return "\n".join((f"Unknown command `oncall {unescape(verb, command.directory.names)}`.{hint}", *USAGE))
 
 
 def _take(args: _Arguments) -> OncallState:
@@ -125,7 +128,7 @@ def _away(args: _Arguments) -> OncallState:
 def _cancel(args: _Arguments) -> OncallState:
     if not args.rest:
         raise Refused(f"Say which: {USAGE[5]}. `/incident oncall` shows the numbers.")
-    return overrides.cancel(args.state, args.rest)
+    return overrides.cancel(args.state, *args.rest.replace(",", " ").split())
 
 
 _VERBS: dict[str, tuple[Callable[[_Arguments], OncallState], NoticeKind]] = {
@@ -173,16 +176,23 @@ def _person(text: str, command: OncallCommand) -> tuple[str, str]:
     if targets.groups or len(targets.people) > 1:
         raise Refused("Name one person, not a group.")
     if mistyped := [word for word in targets.unknown if word.startswith("@")]:
-        raise Refused(f"{mistyped[0]} is {NOT_LISTED}")
+        raise Refused(f"{mistyped[0]}{NOT_LISTED}")
     if not targets.people:
         return "", text
-    return _person_key(targets.people[0], command, "They are"), targets.why
+    return _person_key(targets.people[0], command), targets.why
 
 
-def _person_key(member: PersonId, command: OncallCommand, subject: str) -> str:
+def _person_key(member: PersonId, command: OncallCommand) -> str:
     key = command.company.key_of(member, command.directory)
     if key is None:
-        raise Refused(f"{subject} {NOT_LISTED}")
+        raise Refused(line(Person(member), NOT_LISTED))
+    return key
+
+
+def _requester_key(command: OncallCommand) -> str:
+    key = command.company.key_of(command.by, command.directory)
+    if key is None:
+        raise Refused(YOU_ARE_NOT_LISTED)
     return key
 
 

@@ -129,7 +129,8 @@ def _roles(policy: Policy, roster: Roster) -> Iterator[Line]:
         yield line(Strong(f"{name}: "), *people(roster.of(role)))
 
 
-ANSWER, TAKE, TICK = "oncall_here", "oncall_take", "oncall_tick"  # action ids; a tick's is followed by its number
+# Action ids; a tick's is followed by its number.
+ANSWER, TAKE, TICK, UNDO = "oncall_here", "oncall_take", "oncall_tick", "oncall_undo"
 _MAX_BOXES = 20  # https://docs.slack.dev/reference/block-kit/blocks: 50 in a message
 
 
@@ -196,6 +197,37 @@ def test_page(lines: Sequence[Line], answer: AnswerValue) -> Message:
     }
     row = {"type": "actions", "block_id": "test-page-answer", "elements": [button]}
     return Message(text=message.text, blocks=[*message.blocks, row])
+
+
+def personal_notice(lines: Sequence[Line], undo: Sequence[int]) -> Message:
+    """Build the notice to somebody whose time on call changes; `undo` are the numbers that its button cancels."""
+    message = lines_message(lines, "oncall-notice")
+    return Message(text=message.text, blocks=[*message.blocks, *undo_row(undo)])
+
+
+def undo_row(undo: Sequence[int]) -> list[Block]:
+    """Row with the button that cancels overrides or absences; none for no numbers."""
+    if not undo:
+        return []
+    button = {
+        "type": "button",
+        "action_id": UNDO,
+        "text": plain_text("Undo", BUTTON),
+        "value": " ".join(map(str, undo)),
+        "confirm": {
+            "title": plain_text("Undo", 100),
+            "text": plain_text("It is cancelled, and everybody concerned is told.", CONFIRM),
+            "confirm": plain_text("Undo", 30),
+            "deny": plain_text("Keep it", 30),
+        },
+    }
+    return [{"type": "actions", "block_id": "oncall-undo", "elements": [button]}]
+
+
+def undone(text: str, by: PersonId, at: datetime) -> Message:
+    """Build a notice as it looks once it was undone."""
+    text = cut(f"{text}\n↩️ Cancelled by {person(by)} at {moment(at, DAY)}.", TEXT)
+    return Message(text=text, blocks=sections([text], "oncall-notice"))
 
 
 def answered_page(rotation: str, starts: datetime, at: datetime) -> Message:

@@ -20,12 +20,13 @@ from escalation.oncall.reminders import (
     DueUnanswered,
     call_length,
 )
-from escalation.oncall.schedule import Away, Notice, Override
+from escalation.oncall.schedule import Away, MovedShift, Notice, Override
 from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId
 
 MAX_LISTED = 20
+COVERED = "The next person in the rotation covers their shifts."
 # https://github.com/InteractionDesignFoundation/add-event-to-calendar-docs: Google documents it nowhere itself
 CALENDAR = "https://calendar.google.com/calendar/render"
 
@@ -150,14 +151,37 @@ class Announcer:
             ),
         )
 
+    def personal_notice(self, notice: Notice, person: str) -> Lines:
+        """Render what a change means for one person (by key): when they are on call or away, and who did it."""
+        lines = [self._moved(moved, person) for moved in notice.moved if moved.concerns(person)]
+        away = [p for p in notice.pieces if isinstance(p, Away) and p.person == person]
+        gone = notice.did == "cancelled"
+        heads = [
+            line(Strong("📅 You are no longer away" if gone else "📅 You are away"), *_stretch(p.starts, p.ends), ".")
+            for p in away
+        ]
+        more = (line(f"and {len(lines) - MAX_LISTED} more shifts"),) if len(lines) > MAX_LISTED else ()
+        why = next((p.why for p in notice.pieces if p.why), "")
+        signed = line(f"{_DID[notice.did].capitalize()} ", Person(notice.by), f": {why}" if why else "", ".")
+        return (*heads, *lines[:MAX_LISTED], *more, signed)
+
+    def _moved(self, moved: MovedShift, person: str) -> Line:
+        stretch = _stretch(moved.starts, moved.ends)
+        if person in moved.people:
+            instead = (", instead of ", *self._people(moved.former)) if moved.former else ()
+            return line(Strong(f"📅 You are on call in {moved.rotation}"), *stretch, *instead, ".")
+        now = (*self._people(moved.people), " takes over") if moved.people else ("nobody is",)
+        return line(Strong(f"📅 You are no longer on call in {moved.rotation}"), *stretch, ": ", *now, ".")
+
     def _piece(self, notice: Notice, piece: Override | Away) -> Line:
-        head = "↩️ Taken back: " if notice.did == "cancelled" else "📅 On call: "
+        cancelled = notice.did == "cancelled"
         state = f" is on call in {piece.rotation}" if isinstance(piece, Override) else " is away"
-        stretch = (" from ", _day(piece.starts), " until ", _day(piece.ends))
-        signed: tuple[Span, ...] = (" (", Person(notice.by), f", {_DID[notice.did]})")
+        signed: tuple[Span, ...] = (f" ({_DID[notice.did]} ", Person(notice.by), ")")
         why = (f": {piece.why}",) if piece.why else ()
-        covered = (". Their turns are covered by the next in order.",) if state == " is away" and head[0] != "↩" else ()
-        return line(Strong(head), Person(self._member(piece.person)), state, *stretch, *signed, *why, *covered)
+        covered = () if cancelled or isinstance(piece, Override) else (". " + COVERED,)
+        head = Strong("↩️ Cancelled: " if cancelled else "📅 On call: ")
+        who = Person(self._member(piece.person))
+        return line(head, who, state, *_stretch(piece.starts, piece.ends), *signed, *why, *covered)
 
     def _people(self, keys: tuple[str, ...]) -> Line:
         return people(tuple(self._member(key) for key in keys))
@@ -167,11 +191,11 @@ class Announcer:
 
 
 _DID = {
-    "took": "took the shift",
-    "override": "made an override",
-    "swapped": "swapped shifts",
-    "away": "announced it",
-    "cancelled": "took it back",
+    "took": "shift taken by",
+    "override": "override by",
+    "swapped": "swapped by",
+    "away": "set by",
+    "cancelled": "cancelled by",
 }
 
 
@@ -190,6 +214,10 @@ def _incident_lines(incidents: Iterable[Incident]) -> Lines:
     lines = [line(f"{MARKS[i.severity]} {i.severity} {i.facts.title} ({i.id})") for i in public[:MAX_LISTED]]
     more = (line(f"and {len(public) - MAX_LISTED} more"),) if len(public) > MAX_LISTED else ()
     return (*lines, *more)
+
+
+def _stretch(starts: datetime, ends: datetime) -> Line:
+    return (" from ", _day(starts), " until ", _day(ends))
 
 
 def _day(at: datetime) -> Time:

@@ -11,6 +11,7 @@ from escalation.config.company import Company
 from escalation.config.references import suggest
 from escalation.config.rotations import Shift
 from escalation.errors import Refused
+from escalation.oncall.moved_shifts import moved_shifts
 from escalation.oncall.schedule import (
     Away,
     Feed,
@@ -104,13 +105,15 @@ def add_absence(
     return _without_expired(state, now, made=made.id, away=(*state.away, made))
 
 
-def cancel(state: OncallState, number: str | int) -> OncallState:
-    """Remove the override or absence of that number."""
-    wanted = str(number).removeprefix("#")
-    overrides, absences = _without(state.overrides, wanted), _without(state.away, wanted)
-    if (overrides, absences) == (state.overrides, state.away):
-        raise Refused(f"There is no override or absence number {wanted}.")
-    return state.model_copy(update={"overrides": overrides, "away": absences})
+def cancel(state: OncallState, *numbers: str | int) -> OncallState:
+    """Remove the overrides and absences of those numbers, all or none."""
+    for number in numbers:
+        wanted = str(number).removeprefix("#")
+        overrides, absences = _without(state.overrides, wanted), _without(state.away, wanted)
+        if (overrides, absences) == (state.overrides, state.away):
+            raise Refused(f"There is no override or absence number {wanted}.")
+        state = state.model_copy(update={"overrides": overrides, "away": absences})
+    return state
 
 
 def next_shift_of(rotation: str, person: str, company: Company, state: OncallState, at: datetime) -> OncallShift | None:
@@ -215,13 +218,24 @@ NOTICE_RETENTION = timedelta(days=2)  # older ones were sent or, after an outage
 NoticeKind = Literal["took", "override", "swapped", "away", "cancelled"]
 
 
-def add_notice(before: OncallState, after: OncallState, did: NoticeKind, by: PersonId, at: datetime) -> OncallState:
-    """Add a notice of what was made or taken back since `before`."""
+def add_notice(
+    before: OncallState, after: OncallState, did: NoticeKind, by: PersonId, at: datetime, company: Company
+) -> OncallState:
+    """Add a notice of what was made or taken back since `before`, and of the time on call that it moves."""
     removed = [p for p in _pieces(before) if p not in _pieces(after)]
     made = [p for p in _pieces(after) if p.id > before.made]
-    notice = Notice(did=did, pieces=tuple(removed if did == "cancelled" else made), by=by, at=at)
+    pieces = removed if did == "cancelled" else made
+    starts = max(at, min((p.starts for p in pieces), default=at))
+    ends = min(at + SEARCH_AHEAD, max((p.ends for p in pieces), default=at))
+    moved = moved_shifts(before, after, company, starts, ends) if starts < ends else ()
+    notice = Notice(did=did, pieces=tuple(pieces), by=by, at=at, moved=moved)
     recent = (n for n in after.notices if n.at > at - NOTICE_RETENTION)
     return after.model_copy(update={"notices": (*recent, notice)})
+
+
+def undo_of(notice: Notice) -> tuple[int, ...]:
+    """Numbers to cancel to undo what a notice is about; none for a cancellation."""
+    return () if notice.did == "cancelled" else tuple(p.id for p in notice.pieces)
 
 
 def _pieces(state: OncallState) -> tuple[Override | Away, ...]:

@@ -111,7 +111,7 @@ def due_reminders(
     found = chain(
         _handovers(company, policy, state, now),
         _test_page_results(company, policy, state, directory, now),
-        _notices(company, state),
+        _notices(company, state, directory),
         _edits(company, state),
         _group_faults(company, state),
         _activities(company, policy, state, directory, now),
@@ -228,14 +228,19 @@ def _keys(members: tuple[str, ...], company: Company, directory: Directory) -> t
 # The rest ------------------------------------------------------------------------------------------------------------
 
 
-def _notices(company: Company, state: OncallState) -> Iterator[AnyReminder]:
+def _notices(company: Company, state: OncallState, directory: Directory) -> Iterator[AnyReminder]:
+    """Yield the notices for the channel, and for each person concerned but the one who did it."""
     for notice in state.notices:
         first = notice.pieces[0]
         rotation = getattr(first, "rotation", "")  # an absence concerns them all
         id = f"{notice.did}-{first.id}"
-        yield DueNotice(
+        reminder = DueNotice(
             id=id, due=notice.at, until=notice.at + DAY, channel=channel_of(company, rotation), notice=notice
         )
+        yield reminder
+        for person in notice.concerned():
+            if person in company.people and company.member(person, directory) != notice.by:
+                yield reminder.model_copy(update={"id": f"{id}-to-{person}", "to": person})
 
 
 def _edits(company: Company, state: OncallState) -> Iterator[AnyReminder]:

@@ -73,13 +73,33 @@ class TestPage(Frozen):
         return max(self.sent_at, self.shift_start) <= at and not answered
 
 
+class MovedShift(Frozen):
+    """Time on call that goes from `former` people to others, by key, from (inclusive) until (exclusive)."""
+
+    rotation: str
+    former: tuple[str, ...]
+    people: tuple[str, ...]
+    starts: datetime
+    ends: datetime
+
+    def concerns(self, person: str) -> bool:
+        """True if somebody's time on call begins or ends by it."""
+        return (person in self.former) != (person in self.people)
+
+
 class Notice(Frozen):
-    """Notice to the others of an override or absence that was made or taken back (`cancelled`)."""
+    """Notice to the others of an override or absence that was made or taken back (`cancelled`), and what it moves."""
 
     did: Literal["took", "override", "swapped", "away", "cancelled"]
     pieces: tuple[Override | Away, ...]
     by: PersonId
     at: datetime
+    moved: tuple[MovedShift, ...] = ()
+
+    def concerned(self) -> tuple[str, ...]:
+        """Keys of everybody whose time on call or absence it begins or ends."""
+        changed = (p for m in self.moved for p in (*m.former, *m.people) if m.concerns(p))
+        return tuple(dict.fromkeys((*changed, *(p.person for p in self.pieces if isinstance(p, Away)))))
 
 
 class RunningShift(Frozen):

@@ -10,14 +10,17 @@ from slack_sdk import WebClient
 from bot.parsing.oncall import OncallCommand, apply_command
 from bot.render import oncall
 from bot.render.mrkdwn import plain
-from bot.render.oncall import ANSWER, TAKE, TICK, AnswerValue, ShiftValue
+from bot.render.oncall import ANSWER, TAKE, TICK, UNDO, AnswerValue, ShiftValue
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
+from escalation.messages.oncall import Announcer
 from escalation.oncall import overrides, schedule
+from escalation.oncall.overrides import undo_of
+from escalation.oncall.reminders import DueNotice, due_reminders
 from escalation.oncall.schedule import OncallState, on_call_at, shift_at
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, Person, office_in, patient_workspace, user
-from tests.support.story import START
+from tests.support.story import START, kars
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)  # a Tuesday; Dana's week
@@ -113,10 +116,10 @@ def test_taking_it_back() -> None:
     ("typed", "words"),
     [
         ("overide omar from today 18:00 to tomorrow", "Did you mean `override`?"),
-        ("nonsense", "There is no `/incident oncall nonsense`"),
+        ("nonsense", "Unknown command `oncall nonsense`"),
         ("override from today to tomorrow", "Say who"),
-        ("override @zoe from today to tomorrow", "@zoe is not among the people"),
-        ("override <@UZOE|zoe> from today to tomorrow", "They are not among the people"),
+        ("override @zoe from today to tomorrow", "@zoe isn't set up in Tocsin"),
+        ("override <@UZOE|zoe> from today to tomorrow", "@UZOE isn't set up in Tocsin"),
         ("override <@UOMAR> <@UMEI> from today to tomorrow", "Name one person"),
         ("override <!subteam^S123|@team> from today to tomorrow", "Name one person"),
         ("override omar", "Say from when until when"),
@@ -151,7 +154,7 @@ def test_of_two_rotations_one_is_named() -> None:
 
 def test_whoever_the_configuration_does_not_list_is_told_the_remedy() -> None:
     """They could not be paged."""
-    with pytest.raises(Refused, match="You are not among the people"):
+    with pytest.raises(Refused, match="You aren't set up in Tocsin"):
         after("take", "UZOE")
 
 
@@ -208,12 +211,64 @@ def test_an_override_by_command(office: Office) -> None:
     paula = office.person("paula")
     ends = START + timedelta(days=1)
     paula.command(f"oncall override @erik from now to {ends:%Y-%m-%d %H:%M} because Dana is ill")
-    said = paula.told("made an override")
+    said = paula.told("override by")
     assert f"<@{user('erik')}> is on call in primary" in said
     assert "Dana is ill" in said
     assert holding(office) == ("erik",)
     paula.command("oncall")
     assert "Take this shift" in paula.told("Override 1:")
+
+
+@pytest.mark.parametrize(
+    ("typed", "by", "told"),
+    [
+        ("take", "UOMAR", {"dana": "You are no longer on call", "omar": "You are on call"}),
+        ("override mei from now to 18:00", "UOMAR", {"dana": "You are no longer on call", "mei": "You are on call"}),
+        ("override dana from now to 18:00", "UOMAR", {}),
+        ("swap with @omar", "UDANA", {"dana": "You are no longer on call", "omar": "You are on call"}),
+        ("away @dana today", "UOMAR", {"dana": "You are away", "omar": "You are on call"}),
+        ("away @mei today", "UOMAR", {"mei": "You are away"}),
+    ],
+)
+def test_whoever_it_concerns_is_told_directly(typed: str, by: str, told: dict[str, str]) -> None:
+    """Everybody whose time on call begins or ends by a change, but the one who made it: what, when, and by whom."""
+    state, of = after(typed, by), company()
+    (notice,) = state.notices
+    assert set(notice.concerned()) == told.keys()
+    due = due_reminders(of, kars(), state, Directory(), NOW)
+    by_key = {member: key for key, member in MEMBERS.items()}[by]
+    assert {r.to for r in due if isinstance(r, DueNotice) and r.to} == told.keys() - {by_key}
+    for person, words in told.items():
+        said = "\n".join(map(plain, Announcer(of, Directory()).personal_notice(notice, person)))
+        assert words in said
+        assert f"by @{by}" in said
+        assert "2026-11-24" in said
+
+
+def test_a_cancellation_is_told_to_the_same_people() -> None:
+    """What was given is taken, what was taken is given back."""
+    cancelled = after("cancel 1", "UMEI", after("override mei from now to 18:00", "UOMAR"))
+    notice = cancelled.notices[-1]
+    assert set(notice.concerned()) == {"dana", "mei"}
+    words = "\n".join(map(plain, Announcer(company(), Directory()).personal_notice(notice, "dana")))
+    assert "You are on call in primary from 2026-11-24 12:00" in words
+    assert "Cancelled by @UMEI" in words
+
+
+def test_a_notice_is_undone_by_whom_it_concerns(office: Office) -> None:
+    """The notice then says so, and loses its button."""
+    behind, erik = office.world, office.person("erik")
+    paula = office.person("paula")
+    paula.command("oncall override @erik from now to tomorrow 09:00")
+    paula.told("override by")
+    notice = behind.store.oncall_state().notices[-1]
+    words = Announcer(behind.company, Directory()).personal_notice(notice, "erik")
+    message = posted(office, "erik", oncall.personal_notice(words, undo_of(notice)))
+    erik.press(message, UNDO, message["channel"])
+    eventually(lambda: "Cancelled by" in text_of(office, "erik", message["ts"]))
+    assert not behind.store.oncall_state().overrides
+    assert UNDO not in text_of(office, "erik", message["ts"])
+    assert set(behind.store.oncall_state().notices[-1].concerned()) >= {"erik"}
 
 
 def test_guests_arrange_nothing(office: Office) -> None:

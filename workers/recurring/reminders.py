@@ -18,6 +18,7 @@ from escalation.config.policy import HandoverRules
 from escalation.incident.model import Incident
 from escalation.messages.oncall import Announcer
 from escalation.oncall import overrides
+from escalation.oncall.overrides import undo_of
 from escalation.oncall.reminders import (
     AnyReminder,
     DueActivity,
@@ -179,6 +180,9 @@ class Reminders:
                 lines = announcer.unanswered(item)
             case DueRelease():
                 lines = announcer.released(item)
+            case DueNotice() if item.to:
+                lines = announcer.personal_notice(item.notice, item.to)
+                return oncall.personal_notice(lines, undo_of(item.notice))
             case DueNotice():
                 lines = announcer.notice(item.notice)
             case DueGroupFault():

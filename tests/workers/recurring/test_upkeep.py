@@ -361,20 +361,21 @@ def test_what_was_arranged_is_told_once(service: ReminderWorker) -> None:
     service.works.clock.now = FRIDAY + 8 * HOUR  # no activity is due
     taken = service.works.service.update_oncall(
         lambda d, now: add_notice(
-            d, overrides.take_shift(d, of, "primary", "mei", now, "UMEI", "school"), "took", "UMEI", now
+            d, overrides.take_shift(d, of, "primary", "mei", now, "UMEI", "school"), "took", "UMEI", now, of
         )
     )
     service.run()
     service.run()
-    assert service.slack.ids() == ["took-1"]
-    words = service.slack.text("took-1")
+    assert service.slack.ids() == ["took-1", "took-1-to-dana"]
+    words = service.slack.text("took-1", "#incidents")
     assert "<@UMEI> is on call in primary from" in words
-    assert words.endswith("(<@UMEI>, took the shift): school")
+    assert words.endswith("(shift taken by <@UMEI>): school")
     service.works.service.update_oncall(
-        lambda d, now: add_notice(d, overrides.cancel(d, taken.made), "cancelled", "UERIK", now)
+        lambda d, now: add_notice(d, overrides.cancel(d, taken.made), "cancelled", "UERIK", now, of)
     )
     service.run()
-    assert "Taken back" in service.slack.text("cancelled-1")
+    assert "Cancelled" in service.slack.text("cancelled-1", "#incidents")
+    assert service.slack.ids()[2:] == ["cancelled-1", "cancelled-1-to-dana", "cancelled-1-to-mei"]
 
 
 # Exactly once ----------------------------------------------------------------------------------------------------
