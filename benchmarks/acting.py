@@ -241,7 +241,7 @@ class People:
 
 
 def _button(blocks: list[Json], move: str) -> Json | None:
-    for block in (*blocks, *(child for block in blocks for child in block.get("child_blocks", ()))):
+    for block in (*blocks, *(child for outer in blocks for child in outer.get("child_blocks", ()))):
         for element in block.get("elements", ()):
             if element.get("action_id") == move and element["type"] == "button":
                 pressed = {"block_id": block["block_id"], "action_id": move, "type": "button"}
