@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_play
 from escalation.config.policy import Severity
 from escalation.incident.model import CopyKind, Incident
 from escalation.storage.store import Store
-from tests.sandbox.test_page import CHROMIUM, DESK, FLAGS, PHONE
+from tests.sandbox.page import CHROMIUM, DESK, FLAGS, PHONE
 from tests.scenarios.test_run import Instance
 from tests.support.waiting import eventually
 from tocsin.commands.incidents import oncall_data
