@@ -51,7 +51,7 @@ def check(
     `permissions` maps an action to the roles that may do it, by the configuration; an action it does not name is open
     to every full member. `in_room`: the actor is a member of the incident's private room.
     """
-    if actor.kind is not Kind.MEMBER:
+    if actor.kind is not Kind.MEMBER and not _may_answer(actor, incident):
         raise Refused(OUTSIDE[actor.kind])
     if incident and not can_see(actor.id, incident, in_room):
         raise Refused(HIDDEN)
@@ -62,6 +62,11 @@ def check(
     if actor.id not in allowed:
         named = " or ".join(role.replace("_", " ") for role in roles)
         raise Refused((f"Only the {named} may do that here. Now that is ", *people(allowed), "."))
+
+
+def _may_answer(actor: Actor, incident: Incident | None) -> bool:
+    """True for a guest, or a colleague of a connected workspace, who was paged: whoever can be paged can answer."""
+    return actor.kind is not Kind.BOT and incident is not None and any(p.person == actor.id for p in incident.pages)
 
 
 def can_see(person: PersonId, incident: Incident, in_room: bool) -> bool:

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from bot.slack.members import KNOWN_FOR, MEMBERS_FOR, Members, kind_of
 from escalation.errors import Refused
-from escalation.incident.events import MarkSecurity
+from escalation.incident.events import MarkSecurity, PagePeople
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Kind
 from sandbox.server import RunningWorkspace
@@ -183,6 +183,7 @@ class Slack:
     def __init__(self) -> None:
         self.asked = 0
         self.error = ""
+        self.facts: Json = {}
 
     async def auth_test(self) -> Json:
         return {"team_id": OWN}
@@ -191,7 +192,7 @@ class Slack:
         self.asked += 1
         if self.error:
             raise SlackApiError("refused", {"error": self.error})
-        return {"user": {"id": user, "team_id": OWN}}
+        return {"user": {"id": user, "team_id": OWN} | self.facts}
 
 
 async def test_slack_is_asked_once_in_five_minutes() -> None:
@@ -227,9 +228,31 @@ async def test_while_slack_does_not_say(person: str, error: str, kind: Kind | No
         assert (await people.actor(person, OWN)).kind is kind
 
 
-async def test_a_payload_from_another_workspace_is_a_strangers() -> None:
-    """Whatever users.info would say of them."""
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [
+        ({"team_id": "T0OTHER", "enterprise_user": {"teams": ["T0OTHER", OWN]}}, Kind.MEMBER),
+        ({"team_id": "E0ORG", "enterprise_user": {"teams": [OWN]}}, Kind.MEMBER),
+        ({"team_id": "T0OTHER", "enterprise_user": {"teams": ["T0OTHER"]}}, Kind.STRANGER),
+        ({"team_id": "T0OTHER"}, Kind.STRANGER),
+        ({"team_id": "T0OTHER", "is_stranger": True}, Kind.STRANGER),
+    ],
+)
+async def test_a_payload_from_another_workspace_is_asked_about(facts: Json, kind: Kind) -> None:
+    """A colleague of the same Enterprise Grid belongs here, whichever workspace they clicked in; others do not."""
     slack = Slack()
+    slack.facts = facts
     people = Members(slack, lambda: {"U1"}, PushedSeconds())  # type: ignore[arg-type]
-    assert (await people.actor("U1", "T0OTHER")).kind is Kind.STRANGER
-    assert slack.asked == 0
+    assert (await people.actor("U1", "T0OTHER")).kind is kind
+
+
+def test_a_guest_who_was_paged_can_answer(office: Office) -> None:
+    """Whoever can be paged can acknowledge; of other incidents they see nothing."""
+    incident = office.declare()
+    page = PagePeople(by=user("dana"), people=(user("gus"),))
+    office.world.service.handle(incident.id, page)
+    card = office.post_card(office.incident(), person="gus")
+    office.person("gus").press({**card["message"], "ts": card["ts"]}, "acknowledge", card["channel"])
+    eventually(lambda: office.incident().acknowledgement)
+    office.person("gus").command("list")
+    office.person("gus").told("Guests cannot")
