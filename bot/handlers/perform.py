@@ -1,5 +1,6 @@
 """Declarations and moves, whether by command, button or form: permission, event, answer."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from escalation.engine.moves import implied_move
 from escalation.engine.state_machine import status_after
 from escalation.engine.upcoming import Upcoming
 from escalation.errors import Refused
+from escalation.incident.effects import OpenRoom
 from escalation.incident.events import (
     Cancel,
     ChangeSeverity,
@@ -28,8 +30,13 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import Facts, Incident
 from escalation.oncall.roster import Roster
+from escalation.storage import heartbeats
 
 CALLS_ROLES = (Escalate, PagePeople, ChangeSeverity, MarkSecurity)  # they may page whoever holds a role
+
+
+SETTLING = 2.5  # seconds; a card and a room take about one
+LOOK_AGAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -112,8 +119,24 @@ class Perform:
         return replies.moved(result.incident, result.since, await self.upcoming(result.incident), notes)
 
     async def declaration_reply(self, incident: Incident) -> Message:
-        """Message with the new incident, whom it pages and the next checkpoint."""
-        return replies.declared(incident, await self.upcoming(incident))
+        """Message with the new incident, whom it pages, the next checkpoint and, as soon as they are there, links."""
+        incident = await self._settled(incident)
+        deps, url = self._access.deps, self._access.directory.url
+        channel = deps.company.workspace.incidents_channel
+        return replies.declared(incident, await self.upcoming(incident), channel, url)
+
+    async def _settled(self, incident: Incident) -> Incident:
+        """Wait for the card and the room of a new incident, which the workers post: at most SETTLING seconds."""
+        alive = await self._access.run(heartbeats.alive, self._access.deps.redis)
+        if not alive.keys() - {"bot"}:  # no worker posts anything
+            return incident
+        for _ in range(int(SETTLING / LOOK_AGAIN)):
+            opening = any(isinstance(e, OpenRoom) and not e.withdrawn for e in incident.effects)
+            if incident.card() and not opening:
+                break
+            await asyncio.sleep(LOOK_AGAIN)
+            incident = await self._access.incident(incident.id)
+        return incident
 
     async def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
         """List the checkpoints ahead, with the people who will be paged."""

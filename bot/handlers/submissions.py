@@ -52,8 +52,15 @@ class Submissions:
             async with explain_errors(reply):
                 await reply(await self._perform.declaration_reply(incident))
         else:
-            text = f"{incident.id} is declared. Its card is in the incidents channel or in its private room."
-            await ack(response_action="update", view=notice("Declared", text))
+            await ack(response_action="update", view=notice("Declared", f"{incident.id} is declared."))
+            message = await self._perform.declaration_reply(incident)
+            await self._show(body["view"]["id"], notice("Declared", message.text, message.blocks))
+
+    async def _show(self, view_id: str, view: View) -> None:
+        try:
+            await self._access.client.views_update(view_id=view_id, view=view)
+        except UNREACHABLE as error:  # the modal was closed: nothing is lost
+            log.info("form not updated", error=slack_error(error))
 
     async def _declare(self, submission: Submission, requester: Requester) -> Incident:
         severity, facts = submission.read(declaration)

@@ -51,6 +51,11 @@ def context(text: str, block_id: str) -> Block:
     return {"type": "context", "block_id": block_id, "elements": [{"type": "mrkdwn", "text": cut(text, SECTION)}]}
 
 
+def link_button(action_id: str, label: str, url: str) -> Block:
+    """Button that opens an address."""
+    return {"type": "button", "action_id": action_id, "text": plain_text(label, BUTTON), "url": url}
+
+
 def sections(lines: Iterable[str], block_id: str) -> list[Block]:
     """Pack lines into as few sections as possible; a line too long for one continues in the next."""
     packed: list[str] = []

@@ -120,11 +120,11 @@ def modal(callback_id: str, title: str, submit: str, blocks: Iterable[Block], me
     }
 
 
-def notice(title: str, text: str) -> View:
-    """Modal with a text only; `text` is mrkdwn."""
-    section = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+def notice(title: str, text: str, blocks: Iterable[Block] = ()) -> View:
+    """Modal with a text only, which is mrkdwn, or with the blocks of a message."""
+    shown = list(blocks) or [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]
     close = plain_text("Close", TITLE)
-    return {"type": "modal", "title": plain_text(title, TITLE), "close": close, "blocks": [section]}
+    return {"type": "modal", "title": plain_text(title, TITLE), "close": close, "blocks": shown}
 
 
 class FormValues:

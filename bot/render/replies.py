@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, sections
-from bot.render.common import summary
+from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, link_button, sections
+from bot.render.common import card_url, room_url, summary
 from bot.render.mrkdwn import cut, render, share
 from escalation.engine.upcoming import Upcoming
+from escalation.incident.effects import OpenRoom
 from escalation.incident.model import Incident
 from escalation.messages.timeline import entry_lines
-from escalation.text import Line, Time, line, people
+from escalation.text import Channel, Line, Time, line, people
 
 
 def moved(incident: Incident, since: int, ahead: Sequence[Upcoming], notes: Sequence[str] = ()) -> Message:
@@ -19,14 +20,40 @@ def moved(incident: Incident, since: int, ahead: Sequence[Upcoming], notes: Sequ
     return _short(summary(incident), *headlines, *warnings, *map(render, next_checkpoint(ahead)))
 
 
-def declared(incident: Incident, ahead: Sequence[Upcoming]) -> Message:
-    """Answer to a declaration: the incident, whom it pages, the next checkpoint, where it is handled."""
-    places = line("Its card is in the incidents channel.") if not incident.private else line("It is private.")
-    rooms = line("You are invited to its room.") if incident.policy.room or incident.private else ()
+def declared(
+    incident: Incident, ahead: Sequence[Upcoming], incidents_channel: str = "incidents", workspace_url: str = ""
+) -> Message:
+    """Answer to a declaration: the incident, whom it pages, the next checkpoint, and links to where it is handled."""
     paged_people = tuple(dict.fromkeys(p.person for p in incident.pages))
     paged_line = line("Paged now: ", *people(paged_people), ".") if paged_people else line("Nobody is paged now.")
-    where = render((*places, " ", *rooms))
-    return _short(f"Declared: {summary(incident)}", render(paged_line), *map(render, next_checkpoint(ahead)), where)
+    message = _short(
+        f"Declared: {summary(incident)}",
+        render(paged_line),
+        *map(render, next_checkpoint(ahead)),
+        " · ".join(_places(incident, incidents_channel)),
+    )
+    links = {
+        "Open incident": ("card", card_url(incident, workspace_url)),
+        "Open channel": ("room", room_url(incident, workspace_url)),
+    }
+    buttons = [link_button(f"open-{name}", label, url) for label, (name, url) in links.items() if url]
+    row: list[Block] = [{"type": "actions", "block_id": "places", "elements": buttons}] if buttons else []
+    return Message(text=message.text, blocks=[*message.blocks, *row])
+
+
+def _places(incident: Incident, incidents_channel: str) -> list[str]:
+    """Where the incident is handled: by name, until its card and its room are there."""
+    card, room = incident.card(), incident.room
+    opening = next((e.name for e in incident.effects if isinstance(e, OpenRoom) and not e.withdrawn), "")
+    places: dict[str, Line] = {}
+    if not incident.private:
+        channel = incidents_channel.lstrip("#")
+        places["Incident"] = line(Channel(card.channel, channel) if card else f"#{channel}")
+    if room and not room.lost:
+        places["Channel"] = line(Channel(room.channel, room.name))
+    elif opening:
+        places["Channel"] = line(f"#{opening} (being opened)")
+    return [f"{name}: {render(where)}" for name, where in places.items()]
 
 
 def next_checkpoint(ahead: Sequence[Upcoming]) -> Iterable[Line]:

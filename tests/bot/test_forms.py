@@ -13,9 +13,10 @@ from bot.handlers.submissions import latest_choice
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
 from bot.render.form_state import FormState
-from escalation.incident.effects import SendPage
-from escalation.incident.events import Edit, FixApplied, MarkSecurity, Move, StartFix
+from escalation.incident.effects import PostCard, SendPage
+from escalation.incident.events import Delivered, Edit, FixApplied, MarkSecurity, Move, StartFix
 from escalation.incident.model import Detection, EntryKind, Lead, Status
+from escalation.storage import heartbeats
 from sandbox.server import RunningWorkspace
 from tests.support.block_kit_schema import problems
 from tests.support.bot import Json, Office, calls, control, office_in, open_office, patient_workspace, user
@@ -90,6 +91,44 @@ def test_a_declaration_with_everything(office: Office) -> None:
     assert facts.description == "Since the *deploy* of <14:00> & later"
     assert incident.reporter == user("dana")
     assert not office.person("dana").modals()
+
+
+@pytest.mark.parametrize("from_channel", [True, False])
+def test_the_answer_to_a_declaration_links_card_and_room(office: Office, from_channel: bool) -> None:
+    """Once the workers have posted them: whoever declared is one press away from both."""
+    dana, redis = office.person("dana"), office.world.redis
+    heartbeats.beat(redis, "tocsin:alive:urgent:elsewhere:1", 0.0)
+    if from_channel:
+        view = declaring(office)
+    else:
+        dana.shortcut("declare_incident")
+        view = dana.modal("Declare")
+    submitted = threading.Thread(target=dana.submit, args=(view,), kwargs={"title": "Slow", "severity": "P0"})
+    submitted.start()
+    incident = eventually(lambda: next(iter(office.world.store.recent()), None))
+    card = next(e for e in incident.effects if isinstance(e, PostCard) and e.place == "channel")
+    posted = Delivered(effect=card.id, channel=dana.channel("general"), ts="1700000000.000100", face=incident.face)
+    office.world.service.handle(incident.id, posted)
+    room = office.room(incident, "dana").room
+    assert room is not None
+    submitted.join()
+
+    def links() -> list[str]:
+        """The addresses behind the buttons of the answer."""
+        shown = dana.messages() if from_channel else dana.modals()
+        buttons = [e for m in shown for b in m.get("blocks", []) for e in b.get("elements", [])]
+        return [b["url"] for b in buttons if b.get("action_id") in ("open-card", "open-room")]
+
+    there = f"{office.workspace.url}/archives/"
+    assert eventually(links) == [f"{there}{posted.channel}/p1700000000000100", f"{there}{room.channel}"]
+    assert room.name == "inc-001-slow"
+
+
+def test_without_workers_the_answer_names_what_is_to_come(office: Office) -> None:
+    """Nobody waits for what nobody posts."""
+    office.person("dana").submit(declaring(office), title="Slow", severity="P0")
+    told = office.person("dana").told("Declared")
+    assert "Incident: #incidents · Channel: #inc-001-slow (being opened)" in told
 
 
 def test_every_severity_is_explained_before_one_is_chosen(office: Office) -> None:
