@@ -4,10 +4,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean chaos bench audit
+.PHONY: help run test check format lock clean chaos screenshots bench audit
 
 help: ## show this help
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 run: .venv/run ## start everything; without Slack tokens, with a local workspace to try it in
 	@$(BIN)/tocsin run
@@ -31,6 +31,9 @@ lock: ## update the pinned dependencies, with hashes and without an index URL (n
 
 chaos: .venv/test ## kill processes and break Slack for three times three minutes, then audit the messages
 	$(BIN)/python -m benchmarks.chaos --seed 1 2 3
+
+screenshots: .venv/test ## click a P0 through at phone size, and leave pictures in ci-output/phone
+	$(BIN)/python -m tests.scenarios.screenshots
 
 bench: .venv/test ## measure the speed, against a floor and other schedulers; about twenty minutes
 	$(BIN)/python -m benchmarks.load --into docs/performance.md
