@@ -34,12 +34,13 @@ class DirectoryLookup:
         self._people: dict[str, PersonId] = {}
         self._groups: dict[str, tuple[PersonId, ...]] = {}
         self._names: dict[PersonId, str] = {}
+        self._mails: dict[PersonId, str] = {}
 
     async def run(self, company: Company) -> Directory:
         """Look everybody up, save the directory and return it. Raises StoreUnavailable."""
         for key, entry in company.people.items():
             if entry.slack:
-                await self._look_up_name(entry.slack)
+                await self._look_up_name(entry.slack, mail=not (entry.mail or entry.email))
             elif entry.email:
                 await self._look_up_member(key, entry.email)
         for group in sorted(company.user_groups()):
@@ -53,6 +54,7 @@ class DirectoryLookup:
             "people": stored.people | self._people,
             "groups": stored.groups | self._groups,
             "names": stored.names | self._names,
+            "mails": stored.mails | self._mails,
         }
         merged = stored.model_copy(update=found)
         if merged != stored:
@@ -64,9 +66,12 @@ class DirectoryLookup:
             self._people[email] = user["id"]
             self._remember(user)
 
-    async def _look_up_name(self, member: PersonId) -> None:
+    async def _look_up_name(self, member: PersonId, *, mail: bool = False) -> None:
+        """Look up a member's name, and with `mail` the address in their profile: Slack shows it with the scope."""
         if member not in self._names and (user := await self._fetch("users.info", member, "user", user=member)):
             self._remember(user)
+            if mail and (address := (user.get("profile") or {}).get("email")):
+                self._mails[member] = address
 
     async def _look_up_group(self, group: str) -> None:
         members = await self._fetch("usergroups.users.list", group, "users", usergroup=group)

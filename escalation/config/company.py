@@ -203,9 +203,19 @@ class Company(Staff):
         return self.people.get(person if person in self.people else self.key_of(person, directory) or "")
 
     def mail_of(self, person: PersonId, directory: "Directory") -> str:
-        """Return the address for somebody's mail: their own one for pages, else the one that finds them in Slack."""
+        """Return the address for somebody's mail: their own one for pages, else the one that finds them in Slack.
+
+        Of a person known by member id only it is the one of their profile; empty when Slack shows none.
+        """
         entry = self.entry_of(person, directory)
-        return (entry.mail or entry.email or "") if entry else ""
+        return (entry.mail or entry.email or directory.mails.get(entry.slack or "", "")) if entry else ""
+
+    def channels(self) -> dict[str, str]:
+        """Return every configured channel, by the key that sets it."""
+        teams = {f"teams.{name}.channel": team.channel for name, team in self.teams.items()}
+        rotations = {f"rotations.{name}.handover_channel": r.handover_channel for name, r in self.rotations.items()}
+        workspace = {f"workspace.{key}": channel for key, channel in self.workspace.model_dump().items()}
+        return {key: channel for key, channel in (workspace | teams | rotations).items() if channel}
 
     def user_groups(self) -> tuple[str, ...]:
         """Return the user groups that hold roles, each once."""
@@ -235,6 +245,8 @@ class Company(Staff):
 class Directory(Frozen):
     """Directory of the workspace: address -> Slack member id, user group id -> member ids, member id -> name.
 
+    `mails` are the addresses in Slack's profiles, by member id: for people of whom the configuration has none.
+
     By address and not by the configuration's key: a key that was given to somebody else must not page the former one.
     `url` is the workspace's own address (`https://example.slack.com/`), which links to messages begin with.
     """
@@ -242,4 +254,5 @@ class Directory(Frozen):
     people: dict[str, PersonId] = {}
     groups: dict[str, tuple[PersonId, ...]] = {}
     names: dict[PersonId, str] = {}
+    mails: dict[PersonId, str] = {}
     url: str = ""

@@ -158,6 +158,18 @@ def test_a_role_held_by_a_user_group_pages_whoever_is_in_it_now(workspace: Runni
         eventually(lambda: user("mei") in {p.person for p in office.incident().pages})
 
 
+def test_the_address_of_a_profile_is_taken_where_the_configuration_has_none(workspace: RunningWorkspace) -> None:
+    """A page by mail reaches people who are known by their member id only."""
+    control(workspace, "reset")
+    people = {**{key: {"slack": user(key)} for key in example_data()["people"]}, "erik": {"email": "erik@example.com"}}
+    behind = world(people=people)
+    with running_bot(workspace, behind.service):
+        known = eventually(lambda: behind.store.directory() if behind.store.directory().mails else None)
+    assert behind.company.mail_of(user("dana"), known) == "dana@example.com"
+    assert behind.company.mail_of(user("erik"), known) == "erik@example.com"
+    assert user("erik") not in known.mails
+
+
 def test_words_are_stored_as_they_were_meant(office: Office) -> None:
     """Slack's escapes are undone once; the answer escapes them again."""
     office.declare()

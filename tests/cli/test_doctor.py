@@ -88,6 +88,8 @@ def examined() -> dict[str, list[dict[str, Any]]]:
 
 def test_when_all_is_well_it_says_so(slack: httpx2.Client) -> None:
     """A line for each thing, exit 0."""
+    for name in ("stakeholders", "team-backend", "team-devops"):
+        slack.post("/control/channels", json={"name": name, "is_private": False, "creator": "U0DANA0001"})
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 0, result.output
     assert "✗" not in result.output
@@ -150,6 +152,83 @@ def test_people_who_left_and_people_who_never_were(
     ]
     assert "S0NOGROUP was not found" in found["group"][0]["what"]
     assert any("nobody is CTO and executives" in f["remedy"] for f in found["configuration"])
+
+
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "c.yml").write_text("policy: kars\n" + text)
+    monkeypatch.setenv("TOCSIN_CONFIG", "c.yml")
+
+
+EVERY_CHANNEL = """\
+people: {dana: {slack: U0DANA0001}}
+roles: {on_call: rotation primary, security_team: dana}
+rotations: {primary: {people: [dana], handover_channel: handovers, group: oncall}}
+workspace: {incidents_channel: incidents, stakeholders_channel: news, oncall_channel: oncall}
+teams: {backend: {channel: team-backnd}}
+"""
+
+
+def test_every_configured_channel_is_looked_for(
+    slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that is missing, archived, or private without the bot, with the key that sets it."""
+    configured(tmp_path, monkeypatch, EVERY_CHANNEL)
+    for name in ("news", "oncall", "handovers"):
+        slack.post("/control/channels", json={"name": name, "is_private": name == "oncall", "creator": "U0DANA0001"})
+    channels = {c["name"]: c["id"] for c in slack.get("/control/state").json()["channels"] if "name" in c}
+    slack.post(f"/control/channels/{channels['news']}", json={"is_archived": True})
+    said = {f["what"] for f in examined()["channel"]}
+    assert said == {
+        "#news (workspace.stakeholders_channel) is archived",
+        "#oncall (workspace.oncall_channel) was not found",
+        "#team-backnd (teams.backend.channel) was not found",
+    }
+    assert any("correct teams.backend.channel" in f["remedy"] for f in examined()["channel"])
+
+
+def test_a_group_that_follows_a_rotation_is_looked_for(
+    slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its handle; a misspelt one is named with its key."""
+    configured(tmp_path, monkeypatch, EVERY_CHANNEL)
+    assert examined()["group"][0]["what"] == "@oncall (rotations.primary.group) was not found"
+
+
+def test_what_kind_of_account_each_person_has(
+    slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guests and bots are named: the one can only answer, the other not even that."""
+    bot = next(u["id"] for u in slack.get("/control/state").json()["users"] if u.get("is_bot"))
+    people = f"people: {{gus: {{slack: U0GUS00001}}, robot: {{slack: {bot}}}}}"
+    configured(tmp_path, monkeypatch, f"{people}\nroles: {{on_call: gus, security_team: robot}}\n")
+    found = {f["what"]: f["state"] for f in examined()["person"]}
+    assert found["gus (U0GUS00001) is a guest: they can answer their pages, and do nothing else"] == "warning"
+    assert found[f"robot ({bot}) is a bot: it cannot be paged"] == "failed"
+
+
+def test_the_messages_of_the_policy_are_tried(slack: httpx2.Client) -> None:
+    """Slack checks an example of each severity's messages, and nothing is posted."""
+    before = len(slack.get("/control/calls?method=chat.postMessage").json()["calls"])
+    output = CliRunner().invoke(main, ["doctor"]).output
+    assert "✓ templates: Slack takes all" in output
+    assert len(slack.get("/control/calls?method=chat.postMessage").json()["calls"]) == before
+    slack.post(
+        "/control/faults", json={"method": "blocks.validate", "kind": "error", "error": "invalid_blocks", "times": 1}
+    )
+    assert "invalid_blocks" in examined()["templates"][0]["what"]
+
+
+def test_who_has_no_address_is_named(slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pages go by mail: by `check` what the file lacks, by the doctor what Slack does not show either."""
+    slack.post("/control/users/U0DANA0001", json={"email": ""})
+    people = "people: {dana: {slack: U0DANA0001}, omar: {slack: U0OMAR0001}, mei: {email: mei@example.com}}"
+    roles = "roles: {on_call: [dana, omar, mei], security_team: mei}"
+    configured(tmp_path, monkeypatch, f"{people}\n{roles}\nother_ways: {{page: mail}}\n")
+    said = CliRunner().invoke(main, ["check", "c.yml"]).output
+    assert "dana has no address" in said
+    assert "omar has no address" in said
+    assert "mei has no address" not in said
+    assert [f["what"] for f in examined()["address"]] == ["dana has no address, and pages go by mail too"]
 
 
 def test_a_slack_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 import escalation
 from escalation.config import references
 from escalation.config.company import DYNAMIC, Company
-from escalation.config.policy import Policy
+from escalation.config.policy import Policy, Via
 from escalation.incident.events import Move
 from escalation.messages import template
 from tocsin.config import errors, holidays, policy_checks, yaml_lines
@@ -175,6 +175,7 @@ def _policy_source(source: Source) -> Source | None:
 
 
 def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:
+    yield from _without_address(source, company)
     for role in company.roles:
         if role not in policy.roles:
             yield source.finding(
@@ -185,6 +186,16 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
         if not company.roles.get(role) and role not in DYNAMIC:
             skipped = ", or that page is skipped" if role in paged else ""
             yield source.finding(("roles",), f"nobody is {name}; add `{role}: …` under roles{skipped}")
+
+
+def _without_address(source: Source, company: Company) -> Iterator[Finding]:
+    """Warn about people whom a page by mail would not reach, unless Slack shows an address."""
+    if Via.MAIL not in (*company.other_ways.page, *company.other_ways.slack_down):
+        return
+    for key, entry in company.people.items():
+        if not (entry.mail or entry.email):
+            text = f"{key} has no address, and pages go by mail too; add `mail: …`, or Slack's profile has to show one"
+            yield source.finding(("people", key), text)
 
 
 def _gaps(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:

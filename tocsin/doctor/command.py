@@ -7,17 +7,18 @@ from pathlib import Path
 
 import click
 
-from escalation.config.company import Company
 from escalation.hosts import drop_proxies_for
 from tocsin.commands import check
 from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
+from tocsin.config.loader import Loaded
 from tocsin.config.settings import Problem, Settings, read
 from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
 from tocsin.run import workspace
 
+REMEDY = "nothing is to do if that is meant; `/incident oncall` shows the schedule"
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
@@ -45,7 +46,7 @@ def examine(settings: Settings, problems: list[Problem]) -> Iterator[Finding]:
     if config:
         yield from config_findings(config)
     yield from redis_findings(settings)
-    yield from slack_findings(settings, _company(config) if config else None)
+    yield from slack_findings(settings, _loaded(config) if config else None)
 
 
 def config_findings(path: Path) -> Iterator[Finding]:
@@ -55,12 +56,13 @@ def config_findings(path: Path) -> Iterator[Finding]:
     yield from (warning("configuration", f"{w.file}:{w.line}", w.text) for w in warnings)
     if not errors:
         yield ok("configuration", f"{path} is usable")
+        yield from (warning("on call", said.strip(), REMEDY) for said in check.compared_with_running(path))
 
 
-def _company(path: Path) -> Company | None:
-    """The company whose people are looked up; None when the configuration is invalid, which was reported."""
+def _loaded(path: Path) -> Loaded | None:
+    """The configuration whose channels and people are looked up; None for an invalid one, which was reported."""
     try:
-        return loader.load(path).company
+        return loader.load(path)
     except loader.ConfigError:
         return None
 

@@ -1,0 +1,211 @@
+"""Health checks of the configuration against the workspace: channels, people, user groups, addresses, templates."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.render.card import card
+from bot.render.messages import for_thread
+from bot.slack.members import kind_of
+from escalation.config.company import Company, PersonEntry
+from escalation.config.policy import SeverityPolicy, Via
+from escalation.engine.state_machine import declare
+from escalation.errors import Refused
+from escalation.incident.events import Declare
+from escalation.incident.model import Facts, Incident
+from escalation.incident.permissions import Kind
+from escalation.messages.template import Wording
+from escalation.oncall.roster import assumed_directory, roster
+from escalation.service import terms_for
+from tocsin.config.loader import Loaded
+from tocsin.doctor.finding import Finding, failed, ok, warning
+from workers.delivery.plan import company_wording
+
+Json = dict[str, Any]
+UNREACHABLE = (SlackClientError, OSError)
+REINSTALL = "add it under OAuth & Permissions (or update the app from manifest.yml), then reinstall the app"
+INCIDENTS = "workspace.incidents_channel"
+_EXAMPLE = "A title of some length, with words that a template may cut"
+
+
+def workspace_findings(client: WebClient, loaded: Loaded, own_team: str) -> Iterator[Finding]:
+    """Check everything configured that Slack can be asked about."""
+    company = loaded.company
+    yield from _channels(client, company)
+    for key, entry in company.people.items():
+        yield from _person(client, key, entry, company, own_team)
+    yield from _groups(client, company)
+    yield from _templates(client, loaded)
+
+
+# Channels --------------------------------------------------------------------------------------------------------
+
+
+def _channels(client: WebClient, company: Company) -> Iterator[Finding]:
+    try:
+        known = _all_channels(client)
+    except UNREACHABLE as error:
+        yield failed("channel", f"channels cannot be listed: {error_of(error)}", REINSTALL)
+        return
+    for key, name in company.channels().items():
+        yield _channel(key, name, known)
+
+
+def _all_channels(client: WebClient) -> list[Json]:
+    found: list[Json] = []
+    cursor = ""
+    while True:
+        page = client.conversations_list(types="public_channel,private_channel", limit=999, cursor=cursor)
+        found += page["channels"]
+        cursor = (page.get("response_metadata") or {}).get("next_cursor", "")
+        if not cursor:
+            return found
+
+
+def _channel(key: str, name: str, known: list[Json]) -> Finding:
+    wanted = name.removeprefix("#")
+    matching = [c for c in known if wanted in (c["name"], c["id"])]
+    channel = min(matching, key=lambda c: bool(c.get("is_archived")), default=None)
+    if channel is None and key == INCIDENTS:
+        return ok("channel", f"#{wanted} does not exist yet; the first incident makes it")
+    if channel is None:
+        what = f"#{wanted} ({key}) was not found"
+        return failed("channel", what, f"create it, invite the bot if it is private, or correct {key}")
+    if channel.get("is_archived"):
+        said = f"#{channel['name']}" + ("" if key == INCIDENTS else f" ({key})")
+        return failed("channel", f"{said} is archived", f"unarchive it, or set {key} to another")
+    if channel.get("is_private") and not channel.get("is_member"):
+        return failed("channel", f"#{channel['name']} ({key}) is private, without the bot", "/invite the bot there")
+    if channel.get("is_read_only") or channel.get("is_frozen"):
+        return failed("channel", f"#{channel['name']} ({key}) takes no posts", f"set {key} to another")
+    return ok("channel", f"#{channel['name']} ({channel['id']}) is {key}")
+
+
+# People ----------------------------------------------------------------------------------------------------------
+
+
+def _person(client: WebClient, key: str, entry: PersonEntry, company: Company, own_team: str) -> Iterator[Finding]:
+    try:
+        response = (
+            client.users_info(user=entry.slack) if entry.slack else client.users_lookupByEmail(email=entry.email or "")
+        )
+    except SlackApiError as error:
+        known_as = entry.slack or entry.email
+        what = f"{key} ({known_as}) was not found: {error_of(error)}"
+        yield failed("person", what, "correct the entry under people")
+        return
+    except UNREACHABLE as error:
+        yield failed("person", f"{key} could not be looked up: {error_of(error)}", "try again")
+        return
+    user = response["user"]
+    yield _account(key, user, own_team)
+    ways = company.other_ways
+    has_address = entry.mail or entry.email or (user.get("profile") or {}).get("email")
+    if Via.MAIL in (*ways.page, *ways.slack_down) and not has_address:
+        remedy = f"add people.{key}.mail, or the scope users:read.email"
+        yield warning("address", f"{key} has no address, and pages go by mail too", remedy)
+
+
+def _account(key: str, user: Json, own_team: str) -> Finding:
+    who = f"{key} ({user['id']})"
+    if user.get("deleted"):
+        return failed("person", f"{who} has left the workspace", "give their roles to somebody else")
+    match kind_of(user, own_team):
+        case Kind.BOT:
+            return failed("person", f"{who} is a bot: it cannot be paged", "give its roles to a person")
+        case Kind.STRANGER:
+            what = f"{who} belongs to another workspace: a page may not reach them"
+            return warning("person", what, "give their roles to a member of this one")
+        case Kind.GUEST:
+            what = f"{who} is a guest: they can answer their pages, and do nothing else"
+            return warning("person", what, "make them a full member, or give their roles to one")
+    return ok("person", f"{key} is {user.get('real_name') or user['name']} ({user['id']})")
+
+
+# User groups -----------------------------------------------------------------------------------------------------
+
+
+def _groups(client: WebClient, company: Company) -> Iterator[Finding]:
+    for group in company.user_groups():
+        try:
+            members = client.usergroups_users_list(usergroup=group)["users"]
+        except UNREACHABLE as error:
+            yield failed("group", f"{group} was not found: {error_of(error)}", "correct the group's id under roles")
+            continue
+        if members:
+            yield ok("group", f"{group} has {len(members)} members")
+        else:
+            yield failed("group", f"{group} is empty", "add members to it in Slack")
+    synced = {f"rotations.{name}.group": r.group for name, r in company.rotations.items() if r.group}
+    if synced:
+        yield from _synced_groups(client, synced)
+
+
+def _synced_groups(client: WebClient, synced: dict[str, str]) -> Iterator[Finding]:
+    """Check the groups that follow a rotation, by id or handle."""
+    try:
+        groups = client.usergroups_list(include_disabled=True)["usergroups"]
+    except UNREACHABLE as error:
+        yield failed("group", f"user groups cannot be listed: {error_of(error)}", "drop rotations.*.group")
+        return
+    for key, wanted in synced.items():
+        group = next((g for g in groups if wanted in (g["id"], g.get("handle"))), None)
+        if group is None:
+            yield failed("group", f"@{wanted} ({key}) was not found", f"create it in Slack, or correct {key}")
+        elif group.get("date_delete"):
+            yield failed("group", f"@{wanted} ({key}) is disabled", "enable it in Slack")
+        else:
+            yield ok("group", f"@{wanted} follows its rotation")
+
+
+# Templates -------------------------------------------------------------------------------------------------------
+
+
+def _templates(client: WebClient, loaded: Loaded) -> Iterator[Finding]:
+    """Have Slack check an example of each severity's messages; nothing is posted."""
+    wording = company_wording(loaded.company)
+    checked = 0
+    for severity in loaded.policy.severities.values():
+        try:
+            incident = _example(loaded, severity)
+        except Refused:
+            continue
+        for name, blocks in _messages(incident, wording):
+            try:
+                client.api_call("blocks.validate", json={"blocks": blocks})
+                checked += 1
+            except SlackApiError as error:
+                if error.response["error"] in ("unknown_method", "method_deprecated", "team_access_not_granted"):
+                    return  # Slack cannot check them here
+                details = "; ".join((error.response.get("response_metadata") or {}).get("messages", ()))
+                what = f"the {name} of a {incident.severity} is refused: {error_of(error)} {details}".strip()
+                yield failed("templates", what, "shorten or correct `templates`")
+            except UNREACHABLE:
+                return
+    if checked:
+        yield ok("templates", f"Slack takes all {checked} messages that were tried")
+
+
+def _example(loaded: Loaded, severity: SeverityPolicy) -> Incident:
+    """Declare an example in memory only."""
+    now = datetime.now(UTC)
+    company, service = loaded.company, next(iter(loaded.company.services), "")
+    facts = Facts(title=_EXAMPLE, description=_EXAMPLE, impact=_EXAMPLE, service=service)
+    event = Declare(by="U0EXAMPLE", facts=facts, terms=terms_for(company, severity, facts, now))
+    return declare("INC-20260101-001", event, now, roster(company, assumed_directory(company), now))
+
+
+def _messages(incident: Incident, wording: Wording) -> Iterator[tuple[str, list[Json]]]:
+    yield "card", card(incident, ()).blocks
+    for entry in incident.timeline:
+        message = for_thread(incident, entry, wording=wording)
+        if message.blocks:
+            yield f"message '{entry.kind}'", message.blocks
+
+
+def error_of(error: Exception) -> str:
+    """Slack's error code, or the network error's text."""
+    return str(error.response["error"]) if isinstance(error, SlackApiError) else str(error)
