@@ -33,7 +33,7 @@ chaos: .venv/test ## kill processes and break Slack for three times three minute
 	$(BIN)/python -m benchmarks.chaos --seed 1 2 3
 
 screenshots: .venv/test ## click a P0 through at phone size, and leave pictures in ci-output/phone
-	$(BIN)/python -m tests.scenarios.screenshots
+	$(BIN)/python -m benchmarks.screenshots
 
 bench: .venv/test ## measure the speed, against a floor and other schedulers; about twenty minutes
 	$(BIN)/python -m benchmarks.load --into docs/performance.md

@@ -17,27 +17,29 @@ def delivery_of(message: Json) -> str:
 
 
 def cards(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
-    """Incidents with no living card, with several, or with one that does not show how the incident stands."""
+    """Incidents with no living card, with several, or with one that does not show how the incident stands.
+
+    That of a private incident is in its room; of one whose room is gone none is asked for.
+    """
     standing = {delivery_of(m): (channel, m["ts"]) for channel, m in _standing(workspace)}
-    archived = {c["id"] for c in workspace["channels"] if c.get("is_archived")}
+    gone = {c["id"] for c in workspace["channels"] if c.get("is_archived")}
     found = []
     for witness in witnesses.values():
-        doc, private = witness.last, witness.last["facts"]["security"]
-        ours = [standing[m.effect] for m in witness.messages.values() if m.kind == "card" and m.effect in standing]
+        doc = witness.last
         copies = {(c["channel"], c["ts"]): c for c in doc["copies"] if c["kind"] != "direct"}
-        living = [place for place in ours if place[0] not in archived]
-        kind = "room" if private else "channel"
-        cards = [p for p in living if (copies.get(p) or {}).get("kind", kind) == kind and not _redacted(copies, p)]
-        rooms = doc["room"] and not doc["room"]["lost"] and doc["room"]["channel"] not in archived
-        if len(cards) != 1 and not (private and not rooms):
-            found.append(f"{witness.incident} has {len(cards)} living cards")
-        stale = [c for p, c in copies.items() if p in living and not c["final"] and c["face"] != doc["face"]]
-        found += [f"{witness.incident}: the {c['kind']} card shows face {c['face']} of {doc['face']}" for c in stale]
+        kind = "room" if doc["facts"]["security"] else "channel"
+        ours = (standing.get(m.effect) for m in witness.messages.values() if m.kind == "card" and m.place == kind)
+        living = [p for p in ours if p and p[0] not in gone and not copies.get(p, {}).get("redacted")]
+        has_room = doc["room"] and not doc["room"]["lost"] and doc["room"]["channel"] not in gone
+        if len(living) != 1 and (kind == "channel" or has_room):
+            found.append(f"{witness.incident} has {len(living)} living cards")
+        stale = [c for p, c in copies.items() if p in standing.values() and not c["final"] and c["face"] != doc["face"]]
+        found += [
+            f"{witness.incident}: the {c['kind']} card shows face {c['face']} of {doc['face']}"
+            for c in stale
+            if c["channel"] not in gone
+        ]
     return found
-
-
-def _redacted(copies: dict[tuple[str, str], Json], place: tuple[str, str]) -> bool:
-    return bool((copies.get(place) or {}).get("redacted"))
 
 
 def dead_buttons(witnesses: dict[str, Witness], workspace: Json) -> list[str]:

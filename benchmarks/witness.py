@@ -47,6 +47,7 @@ class Message:
     kind: str
     at: float
     what: str
+    place: str = ""
     settled: bool = False
     excuse: str = ""
 
@@ -131,7 +132,9 @@ class Witness:
         what = _what(effect)
         if what in {m.what for m in self.messages.values()}:
             self.doubled.append(f"{self.incident}: {what} was decided twice")
-        self.messages[effect["id"]] = Message(effect["id"], self.incident, effect["kind"], at, what)
+        self.messages[effect["id"]] = Message(
+            effect["id"], self.incident, effect["kind"], at, what, str(effect.get("place", ""))
+        )
 
     def unsent_pages(self) -> list[str]:
         """Pages for which no message was ever decided."""

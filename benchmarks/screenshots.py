@@ -1,4 +1,4 @@
-"""Screenshots of a P0 at phone size, from the page to the resolution: `python -m tests.scenarios.screenshots [folder]`.
+"""Screenshots of a P0 at phone size, from the page to the resolution: `python -m benchmarks.screenshots [folder]`.
 
 The real program with the local workspace, clicked through as people would. It asserts nothing: somebody looks at the
 pictures. A step that cannot be taken is named, and the walk goes on.
