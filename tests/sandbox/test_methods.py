@@ -87,6 +87,17 @@ def test_a_reply_to_a_message_that_was_deleted_without_replies_goes_to_the_chann
     assert refusal(slack, "conversations.replies", channel=room, ts=parent)["error"] == "thread_not_found"
 
 
+def test_a_direct_message_can_be_deleted_by_the_app(workspace: RunningWorkspace, slack: WebClient) -> None:
+    """Its own one is gone from the person's page, and counts as unread no more; the person's it may not delete."""
+    direct = slack.conversations_open(users=DANA)["channel"]["id"]
+    ts = slack.chat_postMessage(channel=direct, text="You are paged")["ts"]
+    theirs = post(workspace, "/ui/say", **{"as": DANA}, channel=direct, text="on it")["ts"]
+    assert slack.chat_delete(channel=direct, ts=ts)["ok"]
+    shown = get(workspace, "/ui/messages", **{"as": DANA, "channel": direct})["messages"]
+    assert [message["ts"] for message in shown] == [theirs]
+    assert refusal(slack, "chat.delete", channel=direct, ts=theirs)["error"] == "cant_delete_message"
+
+
 def test_the_last_reply_takes_the_tombstone_with_it(slack: WebClient, room: str) -> None:
     """Of a thread that was deleted message by message nothing is left."""
     parent = slack.chat_postMessage(channel=room, text="the card")["ts"]
