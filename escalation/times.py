@@ -71,31 +71,103 @@ def known_zone(name: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(known_zone)]
-EXAMPLES = "write one like 2026-12-24 18:00, today 18:00, tomorrow or monday 09:00"
-_CLOCK = re.compile(r"(?:(.*?)[ T]+)?([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?")
+EXAMPLES = "write one like 2026-12-24 18:00, tomorrow 9am, monday 09:00, 1 Dec 9:00 or in 2h"
+_CLOCK = (
+    r"(?i:(?:at\s+)?(?:([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?\s*(am|pm)?|(1[0-2]|0?[1-9])\s*(am|pm)|(noon|midnight)))"
+)
+_CLOCK_LAST = re.compile(rf"(?:(.*?)(?:[ T]+|,\s*))?{_CLOCK}")
+_CLOCK_FIRST = re.compile(rf"{_CLOCK}(?:[ ]+|,\s*)(?i:on\s+)?(.+)")
+_IN = re.compile(r"in\s+(.+)", re.IGNORECASE)
+_MONTHS = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
+_DAY_MONTH = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?\.?\s+(?:of\s+)?([a-z]{3,})\.?(?:,?\s+(\d{4}))?")
+_MONTH_DAY = re.compile(r"([a-z]{3,})\.?\s+(\d{1,2})(?:st|nd|rd|th)?(?:,?\s+(\d{4}))?")
+_SPOKEN = (
+    (re.compile(r"^half an hour$"), "30m"),
+    (re.compile(r"^an?\s+"), "1 "),
+    (re.compile(r"\s*(weeks?|days?|hours?|hrs?|minutes?|mins?)\b"), lambda found: found[1][0]),
+    (re.compile(r"\s+and\s+"), ""),
+)
+
+
+def parse_length(text: str) -> timedelta:
+    """Parse a length as people say it: `8h`, `2 hours`, `an hour`, `3 days`. ValueError for anything else."""
+    compact = text.strip().lower()
+    for pattern, short in _SPOKEN:
+        compact = pattern.sub(short, compact)
+    return parse_duration(compact)
 
 
 def local_instant(text: str, zone: str, now: datetime) -> datetime:
     """Parse a local date and time into an instant in UTC; ValueError with a remedy for anything else.
 
-    A day alone begins at midnight, a time alone is today's. A weekday is the next one that is not past. A local time
-    that DST skips comes as much later as the gap is long; one that it repeats is meant the first time.
+    A day alone begins at midnight, a time alone is today's. A weekday is the next one that is not past, with `next` the
+    one of the week after this; a date without a year is the next one. A local time that DST skips comes as much later
+    as the gap is long; one that it repeats is meant the first time.
     """
     plain = " ".join(text.split())
+    if plain.lower() == "now":
+        return now
     if with_offset := _with_offset(plain):
         return with_offset
-    match = _CLOCK.fullmatch(plain)
-    day, at = (match[1] or "today", time(int(match[2]), int(match[3]))) if match else (plain, time())
-    return _instant_of(day, at, ZoneInfo(zone), now)
+    if ahead := _IN.fullmatch(plain):
+        return now + parse_length(ahead[1])
+    day, at = _day_and_clock(plain)
+    if at is not None:
+        return _instant_of(day or "today", at, ZoneInfo(zone), now)
+    return _instant_of(day, time(), ZoneInfo(zone), now)
 
 
 def clock_after(text: str, zone: str, start: datetime) -> datetime | None:
     """Return the first instant after `start` at a bare time of day like `06:00`; None for any other text."""
-    match = _CLOCK.fullmatch(text.strip())
-    if not match or match[1]:
+    day, at = _day_and_clock(text.strip())
+    if day or at is None:
         return None
-    found = (local_instant(f"{day} {text.strip()}", zone, start) for day in ("today", "tomorrow"))
+    found = (local_instant(f"{which} {at:%H:%M}", zone, start) for which in ("today", "tomorrow"))
     return next((instant for instant in found if instant > start), None)
+
+
+def has_clock(text: str) -> bool:
+    """True if a text names more than a day: a time of day, `now`, or a length from now."""
+    plain = text.strip()
+    relative = plain.lower() == "now" or _IN.fullmatch(plain) or _with_offset(plain)
+    return bool(relative or _day_and_clock(plain)[1] is not None)
+
+
+def begins_time(word: str) -> bool:
+    """True if a word can begin a date or a time: `from`, `tomorrow`, `fri`, `Dec`, `9am`."""
+    plain = word.lower().strip(",.")
+    known = ("from", "for", "until", "till", "in", "on", "at", "next", "this", "now", "today", "tomorrow", "noon")
+    return plain in known or plain[:1].isdigit() or weekday(plain) is not None or _month(plain) is not None
+
+
+def _day_and_clock(text: str) -> tuple[str, time | None]:
+    """Split `tomorrow 9am` or `9am tomorrow`; the time is None where none is named."""
+    if last := _CLOCK_LAST.fullmatch(text):
+        day, *clock = last.groups()
+    elif first := _CLOCK_FIRST.fullmatch(text):
+        *clock, day = first.groups()
+    else:
+        return text, None
+    hours, minutes, half, short, short_half, word = clock
+    if word:
+        return day or "", time(12 if word.lower() == "noon" else 0)
+    hour, half = int(hours or short), (half or short_half or "").lower()
+    if half and not 1 <= hour <= 12:
+        return text, None
+    return day or "", time(hour % 12 + 12 * (half == "pm") if half else hour, int(minutes or 0))
 
 
 def _with_offset(text: str) -> datetime | None:
@@ -115,19 +187,43 @@ def _instant_of(day: str, at: time, zone: ZoneInfo, now: datetime) -> datetime:
 
 
 def _day(text: str, today: date) -> date:
-    word = text.strip(" ,").lower()
+    word = text.strip(" ,").lower().removeprefix("on ")
     if word in ("today", "tomorrow"):
         return today + timedelta(days=word == "tomorrow")
-    named = weekday(word)
+    named = weekday(word.removeprefix("this "))
     if named is not None:
         return today + timedelta(days=(named - today.weekday()) % 7)
-    return _date(word)
+    if word.startswith("next ") and (named := weekday(word.removeprefix("next "))) is not None:
+        return today + timedelta(days=7 - today.weekday() + named)
+    return _date(word, today)
 
 
-def _date(text: str) -> date:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+def _date(text: str, today: date) -> date:
+    """Parse `2026-12-01`, `1 Dec`, `December 1st 2026`; without a year it is the next one."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        year, month, day = (int(part) for part in text.split("-"))
+        return _existing(text, (year,), month, day)
+    first, last = _DAY_MONTH.fullmatch(text), _MONTH_DAY.fullmatch(text)
+    if (found := first or last) is None:
         raise ValueError(f"'{text}' is not a time; {EXAMPLES}")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"there is no {text} in the calendar; {EXAMPLES}") from None
+    number, name = (found[1], found[2]) if first else (found[2], found[1])
+    named = _month(name)
+    if named is None:
+        raise ValueError(f"'{text}' is not a time; {EXAMPLES}")
+    years = (int(found[3]),) if found[3] else (today.year, today.year + 1)
+    return _existing(text, years, named, int(number), not_before=date.min if found[3] else today)
+
+
+def _existing(text: str, years: tuple[int, ...], month: int, day: int, not_before: date = date.min) -> date:
+    for year in years:
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found >= not_before:
+            return found
+    raise ValueError(f"there is no {text} in the calendar; {EXAMPLES}")
+
+
+def _month(text: str) -> int | None:
+    return next((n for n, name in enumerate(_MONTHS, 1) if len(text) >= 3 and name.startswith(text)), None)

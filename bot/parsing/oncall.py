@@ -18,13 +18,13 @@ from escalation.oncall import overrides
 from escalation.oncall.overrides import NoticeKind, add_notice, next_shift_of
 from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.text import Person, line
-from escalation.times import clock_after, local_instant
+from escalation.times import begins_time, clock_after, has_clock, local_instant, parse_length
 from escalation.values import PersonId
 
 USAGE = (
     "`/incident oncall` who is on call, and what was arranged",
     "`/incident oncall take [rotation]` the shift is yours from now on until it ends",
-    "`/incident oncall override [rotation] @person from tomorrow 18:00 to 2026-12-24 09:00 [because …]`",
+    "`/incident oncall override [rotation] @person from tomorrow 6pm to 1 Dec 9:00 [because …]` · `@person for 8h`",
     "`/incident oncall swap [rotation] 2026-12-21 with 2026-12-28` · `swap [rotation] with @person`",
     "`/incident oncall away [@person] 2026-12-24 to 2027-01-02 [because …]` both days included",
     "`/incident oncall cancel 3` cancels override or absence 3",
@@ -32,7 +32,8 @@ USAGE = (
 NOT_LISTED = " isn't set up in Tocsin. An admin can add them under `people:`."
 YOU_ARE_NOT_LISTED = "You aren't set up in Tocsin. An admin can add you under `people:`."
 _BECAUSE = re.compile(r"(?:^|\s)because\s+(.+)$", re.IGNORECASE | re.DOTALL)
-_FROM_TO = re.compile(r"(?:from\s+)?(.+?)\s+(?:to|until|till)\s+(.+)", re.IGNORECASE | re.DOTALL)
+_FROM_TO = re.compile(r"(?:(?:from\s+)?(.+?)\s+)?(?:to|until|till)\s+(.+)", re.IGNORECASE | re.DOTALL)
+_FOR = re.compile(r"(?:(?:from\s+)?(.+?)\s+)?for\s+(.+?)(?:\s+from\s+(.+))?", re.IGNORECASE | re.DOTALL)
 _WITH = re.compile(r"(.*?)\s*\bwith\s+(.+)", re.IGNORECASE | re.DOTALL)
 _DAY = timedelta(days=1)
 
@@ -117,7 +118,7 @@ def _swap(args: _Arguments) -> OncallState:
 def _away(args: _Arguments) -> OncallState:
     command, zone = args.command, args.command.company.timezone
     person, days = _person(args.rest, command)
-    if not _FROM_TO.fullmatch(days) and days and ":" not in days:
+    if days and not _FROM_TO.fullmatch(days) and not _FOR.fullmatch(days) and not has_clock(days):
         days = f"{days} to {days.removeprefix('from ')}"  # one day
     starts, ends = _period(days, args, zone, USAGE[4], whole_days=True)
     return overrides.add_absence(
@@ -160,13 +161,8 @@ def _rotation(args: _Arguments) -> tuple[str, str]:
 
 def _is_rotation_name(word: str, command: OncallCommand) -> bool:
     """True if a word can only be meant as a rotation's name."""
-    keyword = word.lower() in ("from", "with") or word[:1].isdigit() or word.startswith(("<", "@"))
-    return not keyword and word.lower() not in command.company.people and not _is_day(word)
-
-
-def _is_day(word: str) -> bool:
-    days = ("today", "tomorrow", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-    return len(word) >= 3 and any(day.startswith(word.lower()) for day in days)
+    keyword = word.lower() == "with" or begins_time(word) or word.startswith(("<", "@"))
+    return not keyword and word.lower() not in command.company.people
 
 
 def _person(text: str, command: OncallCommand) -> tuple[str, str]:
@@ -203,23 +199,46 @@ def _period(
 
     With `whole_days`, an end without a time of day is the end of that day.
     """
+    if lasting := _FOR.fullmatch(text.strip()):
+        starts = _instant(
+            lasting[1] or lasting[3] or ("today" if whole_days and _days(lasting[2]) else "now"), zone, args.now
+        )
+        return starts, _later(starts, lasting[2], zone)
     match = _FROM_TO.fullmatch(text.strip())
     if not match:
         raise Refused(f"Say from when until when: {usage}")
-    starts = _instant(match[1], zone, args.now)
+    starts = _instant(match[1] or "now", zone, args.now)
     if clock := clock_after(match[2], zone, starts):  # "22:00 to 06:00"
         return starts, clock
     ends = _instant(match[2], zone, args.now)
     if ends < starts:  # "friday to monday": relative to the start
         ends = _instant(match[2], zone, starts)
-    if whole_days and ":" not in match[2]:
+    if whole_days and not has_clock(match[2]):
         ends = _day_later(ends, zone)
     return starts, ends
 
 
+def _days(length: str) -> bool:
+    """True for whole days or weeks."""
+    return not _length(length) % _DAY
+
+
+def _later(start: datetime, length: str, zone: str) -> datetime:
+    """Return the end of a length; whole days end at the same local time, over a clock change too."""
+    if not _days(length):
+        return start + _length(length)
+    local = start.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + _length(length)
+    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(start.tzinfo)
+
+
+def _length(text: str) -> timedelta:
+    try:
+        return parse_length(text)
+    except ValueError as error:
+        raise Refused(f"{error}.") from None
+
+
 def _instant(text: str, zone: str, now: datetime) -> datetime:
-    if text.strip().lower() == "now":
-        return now
     try:
         return local_instant(text, zone, now)
     except ValueError as error:
@@ -235,7 +254,7 @@ def _shift_at(text: str, rotation: str, args: _Arguments) -> datetime:
     """Return an instant within the shift that begins on a day, or that covers a time."""
     zone = args.command.company.rotations[rotation].timezone
     at = _instant(text, zone, args.now)
-    if ":" in text or text.strip().lower() == "now":
+    if has_clock(text):
         return at
     shifts = upcoming_shifts(rotation, args.command.company, args.state, at, _day_later(at, zone))
     on_that_day = [t.starts for t in shifts if t.starts >= at]
