@@ -218,9 +218,19 @@ def _in_time(incident: Incident, closed_at: datetime) -> str:
 
 
 def _delivery_problems(incident: Incident) -> list[str]:
-    """Lines about sends that fail because of our setup: one for each reason."""
-    whys = tuple(dict.fromkeys(incident.troubles.values()))
-    return [f"⚠️ *Not delivered yet:* {brief(why, SHORT)}. It is being retried." for why in whys[:3]]
+    """Lines about sends that fail and are retried: one for each reason."""
+    optional = {e.id for e in incident.effects if e.optional}
+    whys = tuple(dict.fromkeys(why for effect, why in incident.troubles.items() if effect not in optional))
+    return [f"⚠️ *Not delivered yet:* {brief(why, SHORT)}. Retrying." for why in whys[:3]]
+
+
+def _shortcomings(incident: Incident) -> list[str]:
+    """Lines about what the incident goes on without: optional sends that fail or were given up, one for each reason."""
+    failing = [incident.troubles[e.id] for e in incident.effects if e.optional and e.id in incident.troubles]
+    lines = [f"⚠️ *Not done yet:* {brief(why, SHORT)}. Retrying." for why in dict.fromkeys(failing)]
+    given_up = [e for e in incident.timeline if e.kind is EntryKind.TROUBLE and e.fields.get("given_up")]
+    lines += [f"⚠️ *Not done:* {brief(why, SHORT)}." for why in dict.fromkeys(e.why for e in given_up)]
+    return lines[:3]
 
 
 def details(incident: Incident) -> list[str]:
@@ -238,6 +248,7 @@ def details(incident: Incident) -> list[str]:
         f"*War room:* {render(war_room(incident))}",
         *_communications(incident),
         *_unreached(incident),
+        *_shortcomings(incident),
         *labelled("Service", facts.service),
         *labelled("Vendor", incident.vendor),
         *labelled("Description", facts.description),

@@ -1,6 +1,8 @@
 """Outcomes of effects: delivered with a message, or why it could not be delivered."""
 
 from collections.abc import Container, Mapping
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
@@ -12,6 +14,7 @@ from escalation.incident.effects import (
     MailOut,
     OpenRoom,
     PageBy,
+    PagePerson,
     PostCard,
     Refresh,
     Say,
@@ -20,8 +23,28 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import Delivered, Dropped, Move, PageGathered, PersonRefused, RoomOpened, Trouble
-from escalation.incident.model import MAX_ALSO, Copy, CopyKind, EntryKind, PageState, Post, Room
+from escalation.incident.model import (
+    MAX_ALSO,
+    Copy,
+    CopyKind,
+    EntryKind,
+    Incident,
+    Page,
+    PageState,
+    Post,
+    Room,
+)
 from escalation.values import PersonId
+
+JUDGED_AFTER = timedelta(seconds=5)  # a refused page waits no longer to see whether the others of it arrive
+
+
+class Fault(Enum):
+    """Whose fault a refused page is."""
+
+    PERSON = auto()
+    OURS = auto()
+    UNKNOWN = auto()
 
 
 def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None:
@@ -86,6 +109,9 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
             page=page.n,
         ),
     )
+    if page.refusal:
+        _set_quietly(change, page.model_copy(update={"refusal": ""}))
+    _judge_refusals(change)
 
 
 def page_gathered(change: Change, event: PageGathered) -> None:
@@ -141,15 +167,58 @@ def room_opened(change: Change, event: RoomOpened) -> None:
 
 
 def person_refused(change: Change, event: PersonRefused) -> None:
-    """Drop an effect that cannot reach its person; if it was a page, escalate to the next tier."""
+    """Record that an effect cannot reach its person. A refused page escalates, unless Slack refuses everybody alike."""
     effect = change.incident.effect(event.effect)
     if effect is None:
         return
+    page = change.incident.page(effect.page) if isinstance(effect, PagePerson) else None
+    if isinstance(effect, SendPage) and page and page.state is PageState.OPEN:
+        _set_quietly(change, page.model_copy(update={"refusal": event.why}))
+        _judge_refusals(change)
+        return
     change.drop_effects(effect.id)
-    if isinstance(effect, SendPage) and change.incident.page(effect.page).state is PageState.OPEN:
-        paging.escalate_past(change, change.incident.page(effect.page), event.why)
-    elif isinstance(effect, PageBy):  # the page itself stands in Slack
-        _note_refusals(change, effect, {change.incident.page(effect.page).person: event.why})
+    if isinstance(effect, PageBy) and page:  # the page itself stands in Slack
+        _note_refusals(change, effect, {page.person: event.why})
+
+
+def _set_quietly(change: Change, page: Page) -> None:
+    """Replace a page by its new state; readers see no difference."""
+    change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
+
+
+def _judge_refusals(change: Change) -> None:
+    """Decide about refused pages: the person's escalate, ours are retried and said, the others wait for each other."""
+    for effect in change.incident.effects:
+        page = change.incident.page(effect.page) if isinstance(effect, SendPage) else None
+        if page is None or not page.refusal or page.state is not PageState.OPEN:
+            continue
+        match _at_fault(change.incident, page, change.now):
+            case Fault.PERSON:
+                change.drop_effects(effect.id)
+                paging.escalate_past(change, page, page.refusal)
+            case Fault.OURS:
+                why = f"Slack refuses everybody alike ({page.refusal}): see tocsin doctor, or call them"
+                trouble(change, Trouble(effect=effect.id, why=why))
+            case Fault.UNKNOWN:
+                pass
+
+
+def _at_fault(incident: Incident, page: Page, now: datetime) -> Fault:
+    """Whose fault a refused page is: one reason for everybody on it is no coincidence.
+
+    A page to one person alone is compared with the others of the incident: tiers of one must not be climbed in a
+    second either, up to the CTO.
+    """
+    together = [p for p in incident.pages if (p.tier, p.at) == (page.tier, page.at)]
+    compared = together if len(together) > 1 else [p for p in incident.pages if p.at >= incident.clock_from]
+    if any(incident.in_slack(p) for p in compared if p.n != page.n):
+        return Fault.PERSON
+    pending = {e.page for e in incident.effects if isinstance(e, SendPage)}
+    if now - page.at < JUDGED_AFTER and any(p.n in pending and not p.refusal for p in together):
+        return Fault.UNKNOWN
+    reasons = {p.refusal for p in together if p.refusal}
+    alike = {p.person for p in compared if p.refusal == page.refusal}
+    return Fault.OURS if len(reasons) == 1 and len(alike) > 1 else Fault.PERSON
 
 
 def _note_refusals(change: Change, effect: Effect, refused: Mapping[PersonId, str]) -> None:
@@ -168,6 +237,8 @@ def dropped(change: Change, event: Dropped) -> None:
         return
     if not (event.gone and change.incident.private and isinstance(effect, Say)):  # that is said in the next room
         change.drop_effects(effect.id)
+    if event.lasting:
+        _note_trouble(change, effect, event.why, given_up="yes")
     room = change.incident.room
     if room and not room.lost and room.channel == event.gone:
         change.set(room=room.model_copy(update={"lost": True}))
@@ -198,10 +269,19 @@ def _repost_in_new_room(change: Change) -> None:
 
 
 def trouble(change: Change, event: Trouble) -> None:
-    """Note an effect that was refused because of us, once for each reason; it is retried."""
+    """Show on the card that an effect fails; it is retried. What is ours is noted too, once for each reason."""
     effect = change.incident.effect(event.effect)
-    if effect is None or effect.optional or change.incident.troubles.get(event.effect) == event.why:
+    if effect is None or change.incident.troubles.get(event.effect) == event.why:
         return
-    what = "the war room" if isinstance(effect, OpenRoom) else effect.kind
     change.set(troubles={**change.incident.troubles, event.effect: event.why})
-    change.note(EntryKind.TROUBLE, why=event.why, fields={"what": what})
+    change.advance_face()
+    if not (event.passing or effect.optional):
+        _note_trouble(change, effect, event.why)
+
+
+def _note_trouble(change: Change, effect: Effect, why: str, **fields: str) -> None:
+    """Note what fails, once for each reason."""
+    what = "the war room" if isinstance(effect, OpenRoom) else effect.kind
+    known = (e for e in change.incident.timeline if e.kind is EntryKind.TROUBLE and e.why == why)
+    if not any(fields.items() <= e.fields.items() for e in known):
+        change.note(EntryKind.TROUBLE, why=why, fields={"what": what, **fields})

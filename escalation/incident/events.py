@@ -311,13 +311,14 @@ class PersonRefused(Frozen):
 class Dropped(Frozen):
     """An effect was dropped for good (an optional feature that the workspace lacks, an archived room).
 
-    `gone` is the channel, if it no longer exists.
+    `gone` is the channel, if it no longer exists. `lasting`: because of us, or given up: people are told.
     """
 
     kind: Literal["dropped"] = "dropped"
     effect: str
     why: str
     gone: str = ""
+    lasting: bool = False
 
 
 class Linked(Frozen):
@@ -338,11 +339,15 @@ class PageGathered(Frozen):
 
 
 class Trouble(Frozen):
-    """An effect was refused because of us (token, scope, archived channel): it is retried, and people see it."""
+    """An effect was refused because of us (token, scope, archived channel): it is retried, and people see it.
+
+    `passing`: it is not refused, but the other side has not taken it for a while.
+    """
 
     kind: Literal["trouble"] = "trouble"
     effect: str
     why: str
+    passing: bool = False
 
 
 MoveEvent = (

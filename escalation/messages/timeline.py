@@ -265,7 +265,9 @@ def _room_lost(incident: Incident, entry: Entry) -> Lines:
 
 
 def _trouble(incident: Incident, entry: Entry) -> Lines:
-    return (line("⚠️ ", Strong(f"Not delivered yet ({entry.fields['what']}): "), entry.why, ". It is being retried."),)
+    if entry.fields.get("given_up"):
+        return (line("⚠️ ", Strong(f"Not done ({entry.fields['what']}): "), entry.why, "."),)
+    return (line("⚠️ ", Strong(f"Not delivered yet ({entry.fields['what']}): "), entry.why, ". Retrying."),)
 
 
 def _cancelled(incident: Incident, entry: Entry) -> Lines:

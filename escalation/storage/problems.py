@@ -12,12 +12,14 @@ from redis import Redis
 
 PROBLEMS = "tocsin:problems"
 FORGOTTEN_AFTER = 86_400.0  # seconds without another report: nobody meets it any more, so nobody could clear it
+BLOCKS_FOR = 600.0  # seconds without another report after which it is listed only: it may have been mended unseen
 
 
 class Problem(NamedTuple):
     """What fails, what to do about it, since when and until when it was seen (epoch seconds).
 
-    `blocks` is True if Tocsin cannot do its work: readiness fails. Otherwise it is listed only.
+    `blocks` is True if Tocsin cannot do its work: readiness fails. Otherwise it is listed only. `kept` is how many
+    seconds it stays without another report.
     """
 
     key: str
@@ -26,6 +28,7 @@ class Problem(NamedTuple):
     since: float
     seen: float
     blocks: bool = False
+    kept: float = FORGOTTEN_AFTER
 
 
 class Problems:
@@ -34,16 +37,16 @@ class Problems:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def report(self, key: str, text: str, remedy: str, *, blocks: bool = False) -> bool:
+    def report(self, key: str, text: str, remedy: str, *, blocks: bool = False, kept: float = FORGOTTEN_AFTER) -> bool:
         """Write a fault down, or that it was met again. Return True if it is new.
 
-        `key` says what it is about, like `channel:teams.backend.channel`: one problem for each.
+        `key` says what it is about, like `channel:teams.backend.channel`: one problem for each. `kept`: seconds.
         """
         now = self._now()
         known = self._read(key)
-        new = known is None or known.seen < now - FORGOTTEN_AFTER
+        new = known is None or known.seen < now - known.kept
         since = now if known is None or new else known.since
-        problem = Problem(key, text, remedy, since, now, blocks)
+        problem = Problem(key, text, remedy, since, now, blocks, kept)
         self._redis.hset(PROBLEMS, key, json.dumps(problem._asdict()))
         return new
 
@@ -56,9 +59,13 @@ class Problems:
         now = self._now()
         raw: dict[Any, Any] = self._redis.hgetall(PROBLEMS)
         found = [_decode(value) for value in raw.values()]
-        if old := [problem.key for problem in found if problem.seen < now - FORGOTTEN_AFTER]:
+        if old := [problem.key for problem in found if problem.seen < now - problem.kept]:
             self._redis.hdel(PROBLEMS, *old)
-        current = [problem for problem in found if problem.key not in old]
+        current = [
+            problem._replace(blocks=problem.blocks and problem.seen >= now - BLOCKS_FOR)
+            for problem in found
+            if problem.key not in old
+        ]
         return sorted(current, key=lambda problem: (not problem.blocks, problem.since, problem.key))
 
     def _read(self, key: str) -> Problem | None:

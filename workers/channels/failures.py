@@ -188,11 +188,12 @@ class Failed(Exception):
 
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = {Kind.OURS: 60.0, Kind.TOKEN: 60.0}
+_LONGEST_OPTIONAL_WAIT = 300.0
 
 
-def back_off(failed: Failed, times: int) -> float:
+def back_off(failed: Failed, times: int, *, optional: bool = False) -> float:
     """Seconds until the next retry: what the other side asked for, else doubling from half a second."""
     if failed.wait:
         return failed.wait
-    longest = _LONGEST_WAIT.get(failed.kind, 30.0)
+    longest = _LONGEST_OPTIONAL_WAIT if optional else _LONGEST_WAIT.get(failed.kind, 30.0)
     return min(longest, _FIRST_WAIT * float(1 << min(max(times, 1) - 1, 10)))

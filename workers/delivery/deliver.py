@@ -14,13 +14,13 @@ from redis.client import Pipeline
 
 from escalation.errors import NotFound, TooNew
 from escalation.incident.effects import SLACK, Effect, SendPage
-from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PersonRefused, Trouble
+from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PersonRefused, RoomOpened, Trouble
 from escalation.incident.model import Incident
 from escalation.storage.alarms import incident_of, ready
 from workers import metrics
 from workers.channels.failures import Failed, Kind, back_off
 from workers.context import Context
-from workers.delivery import rate_limits, retry_when_back
+from workers.delivery import problems, rate_limits, retry_when_back
 from workers.delivery.failure_outcomes import outcome_of
 from workers.delivery.links import LinkPlanner
 from workers.delivery.plan import Plan, Planned, Planner, RetryAt, SendResult
@@ -171,49 +171,74 @@ class DeliveryPool:
         try:
             return plan.go(times > 1)
         except Failed as failed:
-            raise self._reclassify(failed, plan) from failed
+            raise self._reclassify(failed, effect, plan) from failed
 
-    def _reclassify(self, failed: Failed, plan: Plan) -> Failed:
-        """Reclassify a lost direct-message channel: a missing one is reopened, an archived one means they left."""
+    def _reclassify(self, failed: Failed, effect: Effect, plan: Plan) -> Failed:
+        """Reclassify a lost direct-message channel: opened anew once, and if that is lost too, it is the person's."""
         if not plan.person or failed.kind is not Kind.LOST:
             return failed
         self._context.slack.forget_direct_channel(plan.person)
-        kind = Kind.PERSON if failed.error == "is_archived" else Kind.PASSING
+        first = self._leases.once(effect.id, "reopened")
+        kind = Kind.PASSING if first and failed.error != "is_archived" else Kind.PERSON
         return Failed(failed.error, kind, channel=failed.channel)
 
-    def _record(self, incident: Incident, effect: Effect, result: SendResult) -> None:
-        """Write ledger, counters and outcome; release the held retries if this send shows that Slack is back."""
+    def _record(self, incident: Incident, effect: Effect, result: SendResult) -> Incident:
+        """Write ledger, counters and outcome; release the held retries if this send shows that Slack is back.
+
+        Returns the incident afterwards.
+        """
         now = self._context.clock()
         with self._context.redis.pipeline() as pipe:
             ledger.accepted(pipe, effect, result.outcome, now, adopted=result.adopted)
             _count(pipe, effect, result, now)
+            if isinstance(result.outcome, Delivered | RoomOpened):
+                problems.clear(pipe, effect)
+            is_back = retry_when_back.is_back(effect, result)
+            if is_back:
+                pipe.set(retry_when_back.TOOK, repr(now.timestamp()))
             pipe.zcard(outbox.HELD)
             held_count = pipe.execute()[-1]
-        self._context.service.handle(incident.id, result.outcome)
-        if held_count and retry_when_back.is_back(effect, result):
+        after = self._context.service.handle(incident.id, result.outcome)
+        if held_count and is_back:
             retry_when_back.release_all(self._context.redis, now)
+        return after
 
     def _on_failure(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
         """Record the failure's outcome, or schedule a retry; True if nothing is left to do."""
         channel = self._context.service.company.workspace.incidents_channel
-        outcome = outcome_of(incident, effect, failed, channel)
-        if outcome is not None and not isinstance(outcome, Trouble):
-            self._record(incident, effect, SendResult(outcome))
-            return True
+        now = self._context.clock()
+        outcome = outcome_of(incident, effect, failed, channel, now)
         if failed.kind is Kind.LOST:
             self._context.slack.rooms.forget_channel(channel)
+        if _concerns_us(outcome) and failed.kind is not Kind.PERSON:
+            problems.report(self._context.store.problems, effect, failed)
+        if outcome is not None and not isinstance(outcome, Trouble):
+            after = self._record(incident, effect, SendResult(outcome))
+            if isinstance(outcome, PersonRefused) and after.effect(effect.id):  # nobody can be reached, or undecided
+                self._on_refused_alike(after, effect)
+                self._retry(lease, incident, effect, failed, "refused")
+                return False
+            return True
         if isinstance(outcome, Trouble):
-            log.error("send refused, operator action needed", effect=effect.id, error=failed.error, why=outcome.why)
+            log.error("send fails, operator action needed", effect=effect.id, error=failed.error, why=outcome.why)
             self._context.service.handle(incident.id, outcome)
         self._retry(lease, incident, effect, failed, "trouble" if outcome else "retried")
         return False
 
+    def _on_refused_alike(self, after: Incident, effect: Effect) -> None:
+        """Report that Slack refuses everybody for the same reason, if that is what the incident made of it."""
+        if why := after.troubles.get(effect.id):
+            text, _, remedy = why.partition(": ")
+            self._context.store.problems.report(problems.key_of(effect), text, remedy, blocks=True)
+
     def _retry(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed, result: str) -> None:
         log.warning("send failed, retrying", effect=effect.id, error=failed.error)
-        wait_for = timedelta(seconds=back_off(failed, self._leases.failed(lease)))
-        at, urgent = self._context.clock() + wait_for, incident.policy.urgent
-        outbox.retry(self._context.redis, effect.id, at, urgent, held=retry_when_back.is_held(effect, failed))
-        metrics.count(self._context.redis, "deliveries_total", kind=effect.kind, result=result)
+        redis, now, urgent = self._context.redis, self._context.clock(), incident.policy.urgent
+        times = self._leases.failed(lease)
+        at = now + timedelta(seconds=back_off(failed, times, optional=effect.optional))
+        held = retry_when_back.is_held(redis, effect, failed, self._leases.failing_since(effect.id, now))
+        outbox.retry(redis, effect.id, at, urgent, held=held)
+        metrics.count(redis, "deliveries_total", kind=effect.kind, result=result)
 
     def _load(self, effect_id: str) -> Incident | None:
         try:
@@ -225,6 +250,11 @@ class DeliveryPool:
 def _no_send(outcome: OutcomeEvent | SendResult) -> SendResult:
     """The result of an effect that needs no send."""
     return outcome if isinstance(outcome, SendResult) else SendResult(outcome)
+
+
+def _concerns_us(outcome: OutcomeEvent | None) -> bool:
+    """True if the register of problems has to know: an operator has to act, or it lasts."""
+    return isinstance(outcome, Trouble) or (isinstance(outcome, Dropped) and outcome.lasting)
 
 
 def _count(pipe: "Pipeline", effect: Effect, result: SendResult, now: datetime) -> None:

@@ -1,9 +1,12 @@
 """Outcomes of failed sends: an event for the incident, or a plain retry."""
 
+from datetime import datetime, timedelta
+
 from escalation.incident.effects import SLACK, Effect, PostCard, Refresh, SendPage, Tell, Withdrawable
 from escalation.incident.events import Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import CopyKind, Incident
 from workers.channels.failures import Failed, Kind
+from workers.delivery.problems import lasting, not_taken
 
 # Where it stands says more than the error alone.
 _CHANNEL_REASONS = {
@@ -13,8 +16,32 @@ _CHANNEL_REASONS = {
 }
 
 
-def outcome_of(incident: Incident, effect: Effect, failed: Failed, incidents_channel: str) -> OutcomeEvent | None:
+GIVE_UP_AFTER = timedelta(hours=24)  # in vain; what has not arrived by then is of no use to anybody
+GIVE_UP_WHEN_OVER = timedelta(hours=1)  # after the end of an incident, whose last messages should still arrive
+
+
+def outcome_of(
+    incident: Incident, effect: Effect, failed: Failed, incidents_channel: str, now: datetime
+) -> OutcomeEvent | None:
     """Decide the outcome of a failed send: None is a plain retry; a Trouble is recorded and retried as well."""
+    outcome = _outcome(incident, effect, failed, incidents_channel)
+    if outcome is None and lasting(effect, now):
+        outcome = Trouble(effect=effect.id, why=not_taken(effect, failed), passing=True)
+    if isinstance(outcome, Trouble) and _over(incident, effect, now):
+        return Dropped(effect=effect.id, why=outcome.why, lasting=True)
+    return outcome
+
+
+def _over(incident: Incident, effect: Effect, now: datetime) -> bool:
+    """True if a send has failed for long enough: what is optional ends with its incident."""
+    closed_at = incident.closed_at
+    if closed_at is None or incident.open:
+        return now - effect.at > GIVE_UP_AFTER
+    return now - closed_at > GIVE_UP_WHEN_OVER or (effect.optional and effect.at < closed_at)
+
+
+def _outcome(incident: Incident, effect: Effect, failed: Failed, incidents_channel: str) -> OutcomeEvent | None:
+    """The outcome by the kind of failure alone."""
     match failed.kind:
         case Kind.PASSING:
             return None
@@ -30,6 +57,8 @@ def outcome_of(incident: Incident, effect: Effect, failed: Failed, incidents_cha
             return Dropped(effect=effect.id, why=failed.error, gone=failed.channel)
         case Kind.PERSON if isinstance(effect, SendPage):
             return PersonRefused(effect=effect.id, why=failed.reason.text)
+        case Kind.OURS if effect.optional:
+            return Dropped(effect=effect.id, why=failed.reason.sentence(), lasting=True)
     if effect.optional or _not_worth_retrying(incident, effect, failed):
         return Dropped(effect=effect.id, why=failed.error)
     return _trouble(effect, failed, incidents_channel)

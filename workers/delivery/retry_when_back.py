@@ -3,6 +3,9 @@
 Retries back off to half a minute apart. So that nothing waits that long after Slack is back, the sweep probes with one
 of them each second, and the first send that succeeds releases the others. `tocsin:held` has them, `{queue} {effect}`,
 scored by the time of their next retry in epoch seconds.
+
+A send that fails although Slack took another one since its first failure is not held: then it is not Slack that is
+away, but one method that fails, perhaps for good. `tocsin:slack-took` is when Slack last took anything.
 """
 
 from datetime import datetime
@@ -20,6 +23,7 @@ from workers.delivery.plan import SendResult
 from workers.queue.outbox import HELD, batches, deliver_task, retry_id
 from workers.queue.rq import push, unschedule
 
+TOOK = "tocsin:slack-took"
 MAX_RELEASED = 1000
 EVERY = 1.0  # seconds between two releases, and between two probes
 
@@ -40,9 +44,12 @@ return found
 """
 
 
-def is_held(effect: Effect, failed: Failed) -> bool:
-    """True if the failure is of a kind that ends for all sends when it ends for one."""
-    return effect.carried_by == SLACK and failed.kind in (Kind.PASSING, Kind.TOKEN) and not failed.wait
+def is_held(redis: Redis, effect: Effect, failed: Failed, failing_since: float) -> bool:
+    """True if the failure is of a kind that ends for all sends when it ends for one. `failing_since`: epoch seconds."""
+    if effect.carried_by != SLACK or failed.kind not in (Kind.PASSING, Kind.TOKEN) or failed.wait:
+        return False
+    took: Any = redis.get(TOOK)
+    return took is None or float(took) <= failing_since
 
 
 def is_back(effect: Effect, result: SendResult) -> bool:

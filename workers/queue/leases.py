@@ -111,6 +111,16 @@ class Leases:
         """Count a failure; returns how many there have been (0 if the lease was lost)."""
         return self._count(lease, "failed")
 
+    def failing_since(self, effect_id: str, now: datetime) -> float:
+        """Time of the first failure of an effect, in epoch seconds: now, if there was none before."""
+        self._redis.hsetnx(tries_key(effect_id), "since", repr(now.timestamp()))
+        since: Any = self._redis.hget(tries_key(effect_id), "since")
+        return float(since)
+
+    def once(self, effect_id: str, what: str) -> bool:
+        """True if that is done for the first time for an effect."""
+        return bool(self._redis.hsetnx(tries_key(effect_id), what, 1))
+
     def release(self, lease: Lease, *, done: bool) -> bool:
         """Release a lease; True if another worker wanted it meanwhile, so that the effect has to be looked at again."""
         with self._lock:

@@ -91,7 +91,7 @@ TABLE = [
 )
 def test_each_failure_has_its_meaning(error: str, channel: str, effect: str, outcome: str) -> None:
     """Passing ones are retried, the person's are theirs, ours are said, and what nobody misses is dropped."""
-    match outcome_of(delivered_incident(), EFFECTS[effect], Failed(error, channel=channel), "incidents"):
+    match outcome_of(delivered_incident(), EFFECTS[effect], Failed(error, channel=channel), "incidents", NOW):
         case None:
             found = R
         case Dropped(gone="CROOM"):

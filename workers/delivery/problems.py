@@ -1,0 +1,78 @@
+"""Lasting failures of sends in the register of problems (escalation.storage.problems), one for each kind of send.
+
+What is ours is reported at once. What should pass is reported when it has lasted, and forgotten soon after its last
+try: then nothing waits for it any more. The first send of that kind that succeeds clears it.
+"""
+
+from datetime import datetime, timedelta
+
+from redis.client import Pipeline
+
+from escalation.config.policy import Via
+from escalation.incident.effects import SLACK, Effect, PostCard, Say
+from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
+from workers.channels.failures import Failed, Kind
+
+LASTING_PAGE = timedelta(seconds=5)  # after that the page is late by any objective
+LASTING = timedelta(seconds=60)
+KEPT = 300.0  # seconds; retries of what is passing are never further apart
+TOKEN = "slack:token"  # noqa: S105  # a key of the register, not a secret
+
+_VENDORS = {SLACK: "Slack", Via.MAIL: "the mail server", Via.PAGERDUTY: "PagerDuty"}
+_SENDS = {
+    "page": "pages",
+    "page_by": "pages",
+    "alert": "alerts",
+    "mail_out": "mail to stakeholders",
+    "open_room": "new war rooms",
+    "invite": "invitations to war rooms",
+    "topic": "topics of war rooms",
+    "pin": "pins in war rooms",
+    "bookmark": "bookmarks in war rooms",
+    "archive": "the archiving of war rooms",
+    "tell": "direct messages",
+    "refresh": "updates of cards",
+}
+
+
+def key_of(effect: Effect) -> str:
+    """Key of the problem with sends like this one."""
+    return f"{effect.carried_by}:{effect.kind}{f':{effect.place}' if isinstance(effect, Say | PostCard) else ''}"
+
+
+def lasting(effect: Effect, now: datetime) -> bool:
+    """True if people have to know that a send keeps failing: it should have passed by now."""
+    return now - effect.at >= (LASTING_PAGE if effect.calls else LASTING)
+
+
+def not_taken(effect: Effect, failed: Failed) -> str:
+    """A passing failure that lasts, in words."""
+    vendor = _vendor(effect)
+    return f"{vendor} does not take {_sends(effect)} ({failed.error})"
+
+
+def report(problems: Problems, effect: Effect, failed: Failed) -> None:
+    """Report a lasting failure."""
+    if failed.kind is Kind.TOKEN:
+        problems.report(TOKEN, failed.reason.text, failed.reason.remedy, blocks=True)
+        return
+    blocks = effect.calls and effect.carried_by == SLACK
+    if failed.kind is Kind.PASSING:
+        remedy = f"it is being retried; see the status page of {_vendor(effect)}, and the way there from this host"
+        problems.report(key_of(effect), not_taken(effect, failed), remedy, blocks=blocks, kept=KEPT)
+        return
+    what = f"{_vendor(effect)} refuses {_sends(effect)}: {failed.reason.text}"
+    problems.report(key_of(effect), what, failed.reason.remedy, blocks=blocks, kept=FORGOTTEN_AFTER)
+
+
+def clear(pipe: "Pipeline", effect: Effect) -> None:
+    """Clear the problems that this success disproves; `pipe` writes it with the success."""
+    pipe.hdel(PROBLEMS, key_of(effect), *([TOKEN] if effect.carried_by == SLACK else []))
+
+
+def _vendor(effect: Effect) -> str:
+    return _VENDORS.get(effect.carried_by, effect.carried_by)
+
+
+def _sends(effect: Effect) -> str:
+    return _SENDS.get(effect.kind, "messages")
