@@ -111,6 +111,7 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
     )
     if page.refusal:
         _set_quietly(change, page.model_copy(update={"refusal": ""}))
+    _forget_collective_refusals(change)
     _judge_refusals(change)
 
 
@@ -186,6 +187,17 @@ def _set_quietly(change: Change, page: Page) -> None:
     change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
 
 
+def _forget_collective_refusals(change: Change) -> None:
+    """Slack takes pages again: those that it refused like all others are tried again before they are judged."""
+    for effect in change.incident.effects:
+        if isinstance(effect, SendPage) and effect.id in change.incident.troubles:
+            page = change.incident.page(effect.page)
+            _set_quietly(change, page.model_copy(update={"refusal": ""}))
+            left = {other: why for other, why in change.incident.troubles.items() if other != effect.id}
+            change.set(troubles=left)
+            change.advance_face()
+
+
 def _judge_refusals(change: Change) -> None:
     """Decide about refused pages: the person's escalate, ours are retried and said, the others wait for each other."""
     for effect in change.incident.effects:
@@ -216,9 +228,9 @@ def _at_fault(incident: Incident, page: Page, now: datetime) -> Fault:
     pending = {e.page for e in incident.effects if isinstance(e, SendPage)}
     if now - page.at < JUDGED_AFTER and any(p.n in pending and not p.refusal for p in together):
         return Fault.UNKNOWN
-    reasons = {p.refusal for p in together if p.refusal}
-    alike = {p.person for p in compared if p.refusal == page.refusal}
-    return Fault.OURS if len(reasons) == 1 and len(alike) > 1 else Fault.PERSON
+    all_alike = all(p.refusal == page.refusal for p in together)
+    people = {p.person for p in compared if p.refusal == page.refusal}
+    return Fault.OURS if all_alike and len(people) > 1 else Fault.PERSON
 
 
 def _note_refusals(change: Change, effect: Effect, refused: Mapping[PersonId, str]) -> None:

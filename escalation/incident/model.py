@@ -90,8 +90,8 @@ MAX_ALSO = 30  # each is a change to the incident, and hundreds may come at once
 class Page(Frozen):
     """A page to one person. `tier` 0 is a page by name; `rung` is the tier's name at the time of the page.
 
-    `sent` counts the first send and its repeats. `taken_by` are the channels beside Slack that took it; `refusal` is why
-    Slack refused it, while that may not be about the person. `also` names other incidents whose pages to this person an
+    `sent` counts the first send and its repeats. `taken_by` are the channels beside Slack that took it. `refusal` is
+    why Slack refused it, while that may be because of us. `also` names other incidents whose pages to this person an
     outage delayed too: those are in the thread of this one. After MAX_ALSO no more are listed.
     """
 

@@ -265,9 +265,8 @@ def _room_lost(incident: Incident, entry: Entry) -> Lines:
 
 
 def _trouble(incident: Incident, entry: Entry) -> Lines:
-    if entry.fields.get("given_up"):
-        return (line("⚠️ ", Strong(f"Not done ({entry.fields['what']}): "), entry.why, "."),)
-    return (line("⚠️ ", Strong(f"Not delivered yet ({entry.fields['what']}): "), entry.why, ". Retrying."),)
+    state, end = ("Not done", ".") if entry.fields.get("given_up") else ("Not delivered yet", ". Retrying.")
+    return (line("⚠️ ", Strong(f"{state} ({entry.fields['what']}): "), entry.why, end),)
 
 
 def _cancelled(incident: Incident, entry: Entry) -> Lines:

@@ -459,7 +459,7 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
             incident_after(Cancel(by="UONCALL", duplicate_of="INC-20241218-009")),
             "*Cancelled: duplicate of INC-20241218-009*",
         ),
-        (with_entry(EntryKind.TROUBLE), "*Not delivered yet:* the token was revoked. It is being retried."),
+        (with_entry(EntryKind.TROUBLE), "*Not delivered yet:* the token was revoked. Retrying."),
         (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
         (with_entry(EntryKind.ROOM_OPENED), "*War room:* <#CROOM1>"),
         (declared(speed=60.0), "Clocks run 60x faster"),

@@ -219,7 +219,7 @@ def test_a_person_who_left(play: Stage) -> None:
     control(play.bot.workspace, f"users/{user('dana')}", deleted=True)
     play.declare()
     assert play.minute == 0
-    assert "could not reach them: the account is deactivated" in play.thread()
+    assert "the account is deactivated" in play.thread()
     assert play.incident.pages[0].state is PageState.REFUSED
     assert play.pages("omar")
 

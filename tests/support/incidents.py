@@ -145,7 +145,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.REPEATED: lambda: incident_after(until=6),
     EntryKind.CHECKPOINT: lambda: incident_after(until=16),
     EntryKind.SKIPPED: lambda: Story(roster=roster_with(engineering_manager=())).until(31).incident,
-    EntryKind.REFUSED: lambda: _outcome(Story(), SendPage, PersonRefused, why="the account is deactivated"),
+    EntryKind.REFUSED: lambda: _outcome(Story().until(1), SendPage, PersonRefused, why="the account is deactivated"),
     EntryKind.NOBODY_LEFT: _escalated_past_the_end,
     EntryKind.ACKNOWLEDGED: lambda: incident_after(Acknowledge(by="UONCALL")),
     EntryKind.JOINED: lambda: incident_after(Acknowledge(by="UONCALL"), Acknowledge(by="UDEVOPS")),
