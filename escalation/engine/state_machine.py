@@ -126,6 +126,8 @@ def decide(
         _OTHERS[type(event)](change, event)
     if change.incident is before and not isinstance(event, events.CheckpointDue):
         return before
+    if isinstance(event, OutcomeEvent):  # the first to come after an outage: its checkpoint may be behind it
+        firing.note_outage(change, events.CheckpointDue(checkpoint=""))
     firing.fire_due(change)
     return before if change.incident is before else _finish(change)
 

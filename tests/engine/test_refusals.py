@@ -1,5 +1,7 @@
 """Whose fault a refused page is: one person's, or ours because everybody is refused alike."""
 
+from datetime import timedelta
+
 import pytest
 
 from escalation.incident.effects import SendPage
@@ -73,3 +75,11 @@ def test_the_next_tier_comes_at_its_own_time() -> None:
         story.until(minute)
         refuse(story, *[GONE] * len(pages(story)))
     assert [at for at, _ in story.until(240).tiers()] == planned
+
+
+def test_an_outcome_that_comes_before_the_late_checkpoint_notes_the_outage() -> None:
+    """After an outage a send may end before the checkpoints fire: the timeline says what was due all the same."""
+    story = Story()
+    story.now = story.start + timedelta(minutes=16)
+    refuse(story, "")
+    assert story.minutes(EntryKind.RECOVERED) == [16]
