@@ -8,7 +8,17 @@ from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
-from escalation.incident.events import Acknowledge, CheckpointDue, Declare, Edit, MoveEvent, Other, OutcomeEvent, Terms
+from escalation.incident.events import (
+    Acknowledge,
+    CheckpointDue,
+    Declare,
+    Edit,
+    MoveEvent,
+    Other,
+    OutcomeEvent,
+    PostUpdate,
+    Terms,
+)
 from escalation.incident.model import Facts, Incident
 from escalation.oncall.overrides import answer_test_pages
 from escalation.oncall.roster import Roster, roster
@@ -45,7 +55,8 @@ class IncidentService:
         """Return the terms that a declaration of that severity would freeze into its incident."""
         terms = terms_for(self.company, self.severity(severity), facts, now)
         shares = terms.policy.room_when_several and drill_speed is None and not facts.security
-        others = tuple(Other(id=i.id, coordinated_in=i.coordinated_in) for i in self.store.shared()) if shares else ()
+        shared = self.store.shared() if shares else ()
+        others = tuple(Other(id=i.id, coordinated_in=i.coordinated_in, room=i.room) for i in shared)
         speed = self._speed if drill_speed is None else drill_speed
         return terms.model_copy(update={"speed": speed, "drill": drill_speed is not None, "others": others})
 
@@ -56,6 +67,8 @@ class IncidentService:
             service = self.company.services.get(event.service)
             owners = {"team": (service.team or "") if service else "", "vendor": self.company.vendor_of(event.service)}
             event = event.model_copy(update=owners)
+        if isinstance(event, PostUpdate):
+            event = event.model_copy(update={"zone": self.company.timezone})
         if isinstance(event, CheckpointDue):
             event = event.model_copy(update={"away": self.store.last_outage()})
         on_call = self.roster(now)

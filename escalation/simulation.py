@@ -291,7 +291,7 @@ class _Run:
         """Run until nothing is due before the limit; True when it stopped because the rest only repeats."""
         seen: set[CheckpointKind] = set()
         while True:
-            waiting = running(self.incident)
+            waiting = tuple(c for c in running(self.incident) if c.kind is not CheckpointKind.REDRAW)
             alarm = min(waiting, key=lambda c: c.due, default=None)
             if steps and (alarm is None or steps[0][0] <= alarm.due):
                 self._act(*steps.pop(0))

@@ -17,10 +17,11 @@ class Person:
 
 @dataclass(frozen=True)
 class Time:
-    """An instant, shown in the reader's own zone; `clock` omits the date."""
+    """An instant, shown in the reader's own zone; `clock` omits the date, `seconds` shows them."""
 
     at: datetime
     clock: bool = True
+    seconds: bool = False
 
 
 @dataclass(frozen=True)

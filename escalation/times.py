@@ -130,6 +130,55 @@ def local_instant(text: str, zone: str, now: datetime) -> datetime:
     return _instant_of(day, time(), ZoneInfo(zone), now)
 
 
+_ETA_PREFIX = re.compile(r"^(?:eta|by|at|around|about|approx\.?|ca\.?|maybe|in|within|~)[\s:]*", re.IGNORECASE)
+_ETA_PART = re.compile(
+    r"(?P<n>\d+(?:[.,]\d+)?|an?|half an?|one|two|three|four|five|ten|fifteen|twenty|thirty)\s*"
+    r"(?P<unit>s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?)\b\.?",
+    re.IGNORECASE,
+)
+_NUMBERS = {
+    "a": 1.0, "an": 1.0, "half a": 0.5, "half an": 0.5, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0,
+    "five": 5.0, "ten": 10.0, "fifteen": 15.0, "twenty": 20.0, "thirty": 30.0,
+}  # fmt: skip
+_TWELVE_HOURS = re.compile(
+    r"(?P<day>.*?)\b(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?\s*(?P<half>[ap])\.?m\.?$", re.IGNORECASE
+)
+
+
+def eta_instant(text: str, zone: str, now: datetime, speed: float = 1.0) -> datetime | None:
+    """Return the instant that an ETA names, as `16:30`, `4 pm`, `in half an hour`, `1h30m`; None for other words.
+
+    A bare time is the next one. Lengths count from `now`, `speed` times faster.
+    """
+    words, before = " ".join(text.split()).rstrip("."), ""
+    while words != before:
+        before, words = words, _ETA_PREFIX.sub("", words)
+    length = _eta_length(words)
+    if length is not None:
+        return now + length / speed
+    if match := _TWELVE_HOURS.fullmatch(words):
+        hour = int(match["hour"]) % 12 + (12 if match["half"].lower() == "p" else 0)
+        words = f"{match['day'].strip(' ,')} {hour:02d}:{match['minute'] or '00'}".strip()
+    if not _CLOCK.fullmatch(words):
+        return None
+    try:
+        return clock_after(words, zone, now) or local_instant(words, zone, now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _eta_length(words: str) -> timedelta | None:
+    """Return a length of time as people say it; None for anything else, and for none at all or more than a year."""
+    rest = re.sub(r"\s*(?:,|\band\b)\s*", " ", words.strip())
+    seconds = 0.0
+    while match := _ETA_PART.match(rest):
+        number = match["n"].lower()
+        amount = _NUMBERS[number] if number in _NUMBERS else float(number.replace(",", "."))
+        seconds += amount * _UNITS[match["unit"][0].lower()]
+        rest = rest[match.end() :].strip()
+    return timedelta(seconds=seconds) if not rest and 0 < seconds <= 366 * 86400 else None
+
+
 def clock_after(text: str, zone: str, start: datetime) -> datetime | None:
     """Return the first instant after `start` at a bare time of day like `06:00`; None for any other text."""
     day, at = _day_and_clock(text.strip())

@@ -8,11 +8,11 @@ from bot.access import Access, requester_of
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors
 from bot.moves.catalog import ButtonPress, pressed_event
-from bot.render.button_value import ButtonValue
+from bot.render.button_value import MORE, ButtonValue
 
 
 class Buttons:
-    """Listeners for every move's button, and for the overflow menus."""
+    """Listener for every move's button, and for the one that lists the other moves."""
 
     def __init__(self, access: Access, perform: Perform) -> None:
         self._access = access
@@ -21,14 +21,20 @@ class Buttons:
     async def on_press(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Make the move that a button carries, or open its form."""
         await ack()
-        value = ButtonValue.decode(action.get("value") or action["selected_option"]["value"])
         requester, reply = requester_of(body), Reply.to(self._access.client, body)
+        if action["action_id"] == MORE and "value" in action:
+            async with explain_errors(reply):
+                await self._perform.open_more(requester, action["value"], body, reply)
+            return
+        value = ButtonValue.decode(action.get("value") or action["selected_option"]["value"])
         async with explain_errors(reply):
             event = pressed_event(ButtonPress(value, requester.id, body["trigger_id"]))
             if event is None:
                 await self._perform.open(value.move, requester, value.incident, body, reply)
             else:
-                await self._perform.move(requester, value.incident, event)
+                result = await self._perform.move(requester, value.incident, event)
+                if reply.in_modal:
+                    await reply(await self._perform.move_reply(result))
 
     async def on_other(self, ack: AsyncAck) -> None:
         """Ack a button that is only a link."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.access import Access, Requester
 from bot.handlers.reply import Reply, open_modal
-from bot.moves.catalog import move_modal
+from bot.moves.catalog import more_modal, move_modal
 from bot.moves.form import FormContext
 from bot.render import replies
 from bot.render.blockkit import Message
@@ -104,6 +104,11 @@ class Perform:
         state = FormState(response_url=reply.response_url if answer else "")
         view = move_modal(move, await self._context(move, requester, incident, typed), state)
         await open_modal(self._access.client, body, view, reply)
+
+    async def open_more(self, requester: Requester, incident_id: str, body: dict[str, Any], reply: Reply) -> None:
+        """Open the list of the moves that are not on the card."""
+        incident = await self._access.see(requester, incident_id)
+        await open_modal(self._access.client, body, more_modal(incident, requester.id), reply)
 
     async def _context(self, move: Move, requester: Requester, incident: Incident, typed: str) -> FormContext:
         """Fetch only what this form shows: a trigger lasts three seconds."""

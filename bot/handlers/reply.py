@@ -11,7 +11,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.access import StoreUnavailable
 from bot.errors import InvalidForm
 from bot.render.blockkit import TEXT, Message
-from bot.render.inputs import View
+from bot.render.inputs import View, notice
 from bot.render.mrkdwn import cut, render
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import NotFound, Refused
@@ -31,12 +31,20 @@ def short_message(*lines: Line) -> Message:
 
 
 class Reply:
-    """A reply to the sender of a payload: by its response_url if it has one, else as a direct message."""
+    """A reply to the sender of a payload: in the modal it came from, by its response_url, else as a direct message."""
 
     def __init__(
-        self, client: AsyncWebClient, user: str, response_url: str = "", thread_ts: str = "", *, replace: bool = False
+        self,
+        client: AsyncWebClient,
+        user: str,
+        response_url: str = "",
+        thread_ts: str = "",
+        *,
+        replace: bool = False,
+        modal: str = "",
     ) -> None:
         self._client = client
+        self._modal = modal
         self._user = user
         self.response_url = response_url
         self._thread_ts = thread_ts
@@ -47,12 +55,22 @@ class Reply:
         """Build the reply to a payload; with `replace`, in place of the message whose button was pressed."""
         user = body["user"]["id"] if isinstance(body.get("user"), dict) else body["user_id"]
         thread_ts = (body.get("container") or {}).get("thread_ts", "")
-        return cls(client, user, body.get("response_url") or "", thread_ts, replace=replace)
+        view = body.get("view") or {}
+        modal = view["id"] if view.get("type") == "modal" else ""
+        return cls(client, user, body.get("response_url") or "", thread_ts, replace=replace, modal=modal)
+
+    @property
+    def in_modal(self) -> bool:
+        """True if it is shown in place of the modal that the payload came from."""
+        return bool(self._modal)
 
     async def __call__(self, message: Message) -> None:
         """Send a message once; a failure is logged."""
         try:
-            await (self._respond(message) if self.response_url else self._post(message))
+            if self._modal:
+                await self._client.views_update(view_id=self._modal, view=notice("Incident", message.text))
+            else:
+                await (self._respond(message) if self.response_url else self._post(message))
         except UNREACHABLE as error:
             log.warning("answer not delivered", person=self._user, error=slack_error(error))
 
@@ -90,9 +108,12 @@ async def explain_errors(reply: Reply) -> AsyncIterator[None]:
 
 
 async def open_modal(client: AsyncWebClient, body: dict[str, Any], view: View, reply: Reply) -> None:
-    """Open a modal for the sender of a payload; when its trigger has expired, say so."""
+    """Open a modal for the sender of a payload, in place of the one it came from; an expired trigger is said."""
     try:
-        await client.views_open(trigger_id=body["trigger_id"], view=view)
+        if reply.in_modal:
+            await client.views_update(view_id=body["view"]["id"], view=view)
+        else:
+            await client.views_open(trigger_id=body["trigger_id"], view=view)
     except UNREACHABLE as error:
         slack_says = slack_error(error)
         if slack_says != TRIGGER_USED:

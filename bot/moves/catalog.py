@@ -23,15 +23,16 @@ from bot.moves.lead import lead_blocks, lead_event, typed_lead
 from bot.moves.update import update_blocks, update_event
 from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, unescape
 from bot.render.button_value import ButtonValue
+from bot.render.buttons import more_moves
 from bot.render.form_state import FormState
-from bot.render.inputs import View, modal, note
+from bot.render.inputs import View, modal, note, notice
 from bot.render.mrkdwn import brief
 from escalation.config.company import Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.events import Answer, Move, MoveEvent
-from escalation.incident.model import Lead
+from escalation.incident.model import Incident, Lead
 from escalation.text import Person, line
 from escalation.values import PersonId
 
@@ -118,6 +119,12 @@ def move_modal(move: Move, context: FormContext, state: FormState) -> View:
     about = brief(f"{incident.id} · {incident.severity} · {incident.facts.title}", 1000)
     blocks = [note("about", about), *form.blocks(context)]
     return modal(CALLBACK + move, form.title, form.submit, blocks, state.encode())
+
+
+def more_modal(incident: Incident, person: PersonId) -> View:
+    """Build the modal that lists the moves which are not on the card."""
+    about = brief(f"{incident.id} · {incident.severity} · {incident.facts.title}", 1000)
+    return notice("More actions", "", [note("about", about), *more_moves(incident, person)])
 
 
 def form_of(callback_id: str) -> Form:

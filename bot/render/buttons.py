@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, plain_text
+from bot.render.blockkit import BUTTON, CONFIRM, Block, plain_text
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.mrkdwn import cut, escape
 from bot.vocabulary import LABELS
@@ -14,7 +14,11 @@ from escalation.incident.events import Answer, Move
 from escalation.incident.model import Entry, Incident, Lead, Status
 
 _ANSWERS = {Answer.APPROVED: "Approve", Answer.PUBLISHED: "Published", Answer.DECLINED: "Not needed"}
-_TAKE = {Lead.COMMANDER: "Take command", Lead.COMMUNICATIONS: "Take communications", Lead.SCRIBE: "Take notes"}
+_TAKE = {
+    Lead.COMMANDER: "Become Incident Commander",
+    Lead.COMMUNICATIONS: "Become Comms Lead",
+    Lead.SCRIBE: "Become Scribe",
+}
 
 
 @dataclass(frozen=True)
@@ -48,62 +52,111 @@ def _of_ask(ask: Ask) -> Button:
             return Button(ask.move, about=ask.about)
 
 
-_DETAILS_MENU = (Move.LEAD, Move.EDIT, Move.SECURITY)
 _MESSAGE_ONLY = (Move.COMMUNICATE,)
-_SUGGESTED: dict[Status, tuple[Move, ...]] = {
-    Status.INVESTIGATING: (Move.ROOT_CAUSE, Move.START_FIX, Move.UPDATE, Move.ESCALATE),
-    Status.IDENTIFIED: (Move.START_FIX, Move.FIX_APPLIED, Move.UPDATE, Move.ESCALATE),
-    Status.FIXING: (Move.FIX_APPLIED, Move.FIX_FAILED, Move.UPDATE, Move.ESCALATE),
-    Status.MONITORING: (Move.RESOLVE, Move.FIX_FAILED, Move.UPDATE, Move.PAGE),
-    Status.RESOLVED: (Move.REOPEN, Move.REVIEWED),
+# The places of a card's row, the likeliest first. A button keeps its place while the state changes: nothing that pages
+# or acts at once comes to stand where Acknowledge stood, or where the button stood that led here.
+_PLACES: dict[Status, tuple[Move, ...]] = {
+    Status.INVESTIGATING: (Move.UPDATE, Move.ROOT_CAUSE, Move.RESOLVE, Move.ESCALATE),
+    Status.IDENTIFIED: (Move.UPDATE, Move.START_FIX, Move.RESOLVE, Move.ESCALATE),
+    Status.FIXING: (Move.UPDATE, Move.FIX_APPLIED, Move.RESOLVE, Move.ESCALATE),
+    Status.MONITORING: (Move.UPDATE, Move.FIX_FAILED, Move.RESOLVE, Move.ESCALATE),
+    Status.RESOLVED: (Move.REVIEWED, Move.REOPEN),
     Status.CANCELLED: (Move.REOPEN,),
 }
 # A ticket has to be scheduled, and its fix verified.
-_TICKET_SUGGESTED: dict[Status, tuple[Move, ...]] = {
-    Status.INVESTIGATING: (Move.SCHEDULE, Move.ROOT_CAUSE, Move.START_FIX, Move.UPDATE),
-    Status.IDENTIFIED: (Move.SCHEDULE, Move.START_FIX, Move.FIX_APPLIED, Move.UPDATE),
-    Status.MONITORING: (Move.VERIFY, Move.RESOLVE, Move.FIX_FAILED, Move.UPDATE),
+_TICKET_PLACES: dict[Status, tuple[Move, ...]] = {
+    Status.INVESTIGATING: (Move.UPDATE, Move.SCHEDULE, Move.RESOLVE, Move.ROOT_CAUSE),
+    Status.IDENTIFIED: (Move.UPDATE, Move.SCHEDULE, Move.RESOLVE, Move.FIX_APPLIED),
+    Status.FIXING: (Move.UPDATE, Move.FIX_APPLIED, Move.RESOLVE, Move.FIX_FAILED),
+    Status.MONITORING: (Move.UPDATE, Move.VERIFY, Move.RESOLVE, Move.FIX_FAILED),
 }
-_MIN_BUTTONS = 4
-_MENU_LIMIT = 5  # https://docs.slack.dev/reference/block-kit/block-elements/overflow-menu-element
+_EXPLAINED: dict[Move, str] = {
+    Move.ACKNOWLEDGE: "You take it.",
+    Move.ROOT_CAUSE: "Record the cause.",
+    Move.WORKAROUND: "People can work again; the cause is still to be found.",
+    Move.SCHEDULE: "Plan the work on this ticket.",
+    Move.START_FIX: "Work on the fix begins.",
+    Move.FIX_APPLIED: "Monitoring begins, and escalation rests while it lasts.",
+    Move.FIX_FAILED: "Back to investigating.",
+    Move.VERIFY: "Record that the fix was checked.",
+    Move.UPDATE: "Tell everybody where it stands.",
+    Move.ESCALATE: "Page the next tier.",
+    Move.PAGE: "Page people by name, or whoever holds a role.",
+    Move.SEVERITY: "Raise or lower it.",
+    Move.RESOLVE: "It is over.",
+    Move.REOPEN: "It is not over: clocks start again, and the first tier is paged.",
+    Move.REVIEWED: "The post-incident review was held.",
+    Move.CANCEL: "It was a false alarm, or a duplicate.",
+    Move.LEAD: "Become incident commander, communications lead or scribe, or assign the role.",
+    Move.EDIT: "Correct title, impact, service and other facts.",
+    Move.SECURITY: "Make it private: the security team is paged, and a private channel opens.",
+}
 
 
 def offered_moves(incident: Incident, person: str = "") -> tuple[Move, ...]:
-    """List the legal moves that make sense now, the likeliest first.
+    """List the legal moves that make sense now: first those on the card, then the others.
 
     Left out are moves that would be refused or change nothing: acknowledging twice (except for a person whose own page
     is open), marking as security twice, escalating when every tier was paged, scheduling what is no ticket or is fixed,
     verifying twice, and a review that is not required.
     """
-    order = dict.fromkeys((Move.ACKNOWLEDGE, *_suggested(incident), *LABELS))
+    order = dict.fromkeys((*_places(incident, person), *LABELS))
     legal = legal_moves(incident)
     return tuple(m for m in order if m in legal and m not in _MESSAGE_ONLY and not is_redundant(m, incident, person))
 
 
-def _suggested(incident: Incident) -> tuple[Move, ...]:
-    """Suggested moves. Paging by name replaces escalating when no tier is left; a scheduled ticket drops Schedule."""
-    default = _SUGGESTED[incident.status]
-    first = _TICKET_SUGGESTED.get(incident.status, default) if incident.policy.ticket else default
-    replacement = {Move.ESCALATE: Move.PAGE} if next_tier(incident) is None else {}
-    excluded = {Move.SCHEDULE} if incident.schedule else set()
-    return tuple(replacement.get(move, move) for move in first if move not in excluded)
+def _places(incident: Incident, person: str = "") -> tuple[Move, ...]:
+    """The moves on the card, by place. Acknowledge comes first; until somebody did, starting stands for resolving.
+
+    Paging by name replaces escalating when no tier is left; a scheduled ticket is worked on.
+    """
+    default = _PLACES[incident.status]
+    places = _TICKET_PLACES.get(incident.status, default) if incident.policy.ticket else default
+    replaced: dict[Move, Move] = {}
+    if incident.open and not is_redundant(Move.ACKNOWLEDGE, incident, person):
+        replaced[Move.UPDATE] = Move.ACKNOWLEDGE
+    if incident.open and incident.acknowledgement is None and incident.status is Status.INVESTIGATING:
+        replaced[Move.RESOLVE] = Move.START_FIX
+    if next_tier(incident) is None:
+        replaced[Move.ESCALATE] = Move.PAGE
+    if incident.schedule:
+        replaced[Move.SCHEDULE] = Move.START_FIX
+    return tuple(dict.fromkeys(replaced.get(move, move) for move in places))
 
 
 def card_buttons(incident: Incident, block_id: str, person: str = "") -> list[Block]:
-    """Row of buttons on a card; `person` is whose copy it is."""
-    moves = tuple(m for m in offered_moves(incident, person) if m not in _DETAILS_MENU)
-    visible = max(_MIN_BUTTONS, len(moves) - _MENU_LIMIT)
-    if len(moves) == visible + 1:  # a menu of one would only hide a button
-        visible += 1
-    menu = [_menu(moves[visible:], incident)] if moves[visible:] else []
-    elements = [*(_button(Button(move), incident) for move in moves[:visible]), *menu]
+    """Row of buttons on a card, the last of which shows the other moves; `person` is whose copy it is."""
+    visible, others = _split(incident, person)
+    more = [_more_button(incident)] if others else []
+    elements = [*(_button(Button(move), incident) for move in visible), *more]
     return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 
-def details_menu(incident: Incident) -> Block | None:
-    """Overflow menu beside the details, with the moves that correct the record; None when it would be empty."""
-    moves = tuple(m for m in offered_moves(incident) if m in _DETAILS_MENU)
-    return _menu(moves, incident) if moves else None
+def more_moves(incident: Incident, person: str = "") -> list[Block]:
+    """The moves that are not on the card, each with what it does; for a modal."""
+    return [
+        {
+            "type": "section",
+            "block_id": f"more-{move}",
+            "text": {"type": "mrkdwn", "text": f"*{escape(LABELS[move])}*\n{escape(_EXPLAINED[move])}"},
+            "accessory": _button(Button(move, "Choose"), incident),
+        }
+        for move in _split(incident, person)[1]
+    ]
+
+
+def _split(incident: Incident, person: str) -> tuple[tuple[Move, ...], tuple[Move, ...]]:
+    """The moves on the card, and the others."""
+    moves, places = offered_moves(incident, person), _places(incident, person)
+    visible = tuple(m for m in moves if m in places)
+    others = tuple(m for m in moves if m not in places)
+    if len(others) == 1:  # one more press for a single one would only hide it
+        return moves, ()
+    return visible, others
+
+
+def _more_button(incident: Incident) -> Block:
+    return {"type": "button", "action_id": MORE, "text": plain_text("More", BUTTON), "value": incident.id}
 
 
 def button_row(
@@ -127,16 +180,17 @@ def _button(spec: Button, incident: Incident) -> Block:
     if move is Move.ACKNOWLEDGE or (move is Move.RESOLVE and incident.status is Status.MONITORING):
         button["style"] = "primary"
     if move is Move.ESCALATE:
-        button["confirm"] = _confirm_escalation(incident)
+        button["confirm"] = _confirm(move, f"Page {_next_tier_name(incident)} now?", "Page them")
+    if move is Move.FIX_APPLIED:
+        button["confirm"] = _confirm(move, _EXPLAINED[move], "Fix applied")
     return button
 
 
-def _confirm_escalation(incident: Incident) -> Block:
-    question = cut(f"Page {escape(_next_tier_name(incident))} now?", CONFIRM)
+def _confirm(move: Move, question: str, yes: str) -> Block:
     return {
-        "title": plain_text("Escalate", 100),
-        "text": {"type": "mrkdwn", "text": question},
-        "confirm": plain_text("Page them", 30),
+        "title": plain_text(LABELS[move], 100),
+        "text": {"type": "mrkdwn", "text": cut(escape(question), CONFIRM)},
+        "confirm": plain_text(yes, 30),
         "deny": plain_text("Not yet", 30),
     }
 
@@ -144,14 +198,3 @@ def _confirm_escalation(incident: Incident) -> Block:
 def _next_tier_name(incident: Incident) -> str:
     tier = next_tier(incident)
     return f"tier {tier} ({incident.policy.tiers[tier - 1].name})" if tier else "the next tier"
-
-
-def _menu(moves: tuple[Move, ...], incident: Incident) -> Block:
-    return {"type": "overflow", "action_id": MORE, "options": [_option(move, incident) for move in moves]}
-
-
-def _option(move: Move, incident: Incident) -> Block:
-    option: Block = {"text": plain_text(LABELS[move], OPTION), "value": ButtonValue.of(move, incident).encode()}
-    if move is Move.ESCALATE:
-        option["description"] = plain_text(f"Pages {_next_tier_name(incident)}", OPTION)
-    return option

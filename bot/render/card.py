@@ -5,8 +5,8 @@ Nothing on it goes stale by itself: instants are shown in each reader's own zone
 
 from datetime import datetime
 
-from bot.render.blockkit import HEADER, Block, Message, context, header, section, sections
-from bot.render.buttons import card_buttons, details_menu
+from bot.render.blockkit import HEADER, Message, context, header, section, sections
+from bot.render.buttons import card_buttons
 from bot.render.common import (
     DRILL,
     MAX_TITLE,
@@ -22,14 +22,22 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render
-from bot.render.upcoming import what_fires_next
+from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render, with_seconds
+from bot.render.upcoming import next_escalations
 from escalation.config.policy import Means
 from escalation.engine.upcoming import Upcoming
-from escalation.incident.model import MAX_ALSO, EntryKind, Incident, OwedCommunication, OwedState, PageState
+from escalation.incident.model import (
+    MAX_ALSO,
+    EntryKind,
+    Incident,
+    Lead,
+    OwedCommunication,
+    OwedState,
+    PageState,
+    Signed,
+)
 from escalation.incident.tickets import TicketState, ticket_state
-from escalation.messages.timeline import LEADS, page_reason, refused, war_room
-from escalation.times import spoken_duration
+from escalation.messages.timeline import LEADS, duration, page_reason, refused, war_room
 
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
 
@@ -45,19 +53,12 @@ def card(
     blocks = [
         header(headline(incident), "card"),
         *sections(_head(incident), "card-head"),
-        *sections(what_fires_next(incident, ahead, names), "card-ahead"),
+        *sections(next_escalations(incident, ahead, names), "card-ahead"),
         *row,
-        *_details(incident, buttons),
+        *sections(details(incident), "card-details"),
         context(footer(incident), "card-footer"),
     ]
     return Message(text=summary(incident), blocks=blocks)
-
-
-def _details(incident: Incident, buttons: bool) -> list[Block]:
-    """Details below the buttons, with the menu that corrects them."""
-    first, *rest = sections(details(incident), "card-details")
-    menu = details_menu(incident) if buttons else None
-    return [{**first, "accessory": menu} if menu else first, *rest]
 
 
 def page(
@@ -97,7 +98,7 @@ def _how_many(also: tuple[Incident, ...]) -> str:
 
 def redacted(incident: Incident) -> Message:
     """Build the message that replaces a public card once its incident is private; it reveals nothing."""
-    words = f"🔒 {incident.id} moved. Those concerned were invited to where it is handled; nothing more is said here."
+    words = f"🔒 {incident.id} is now private. Responders have been invited to its channel."
     return Message(text=words, blocks=[section(words, "card")])
 
 
@@ -123,6 +124,7 @@ def _head(incident: Incident) -> list[str]:
         *_flags(incident),
         *(_open_state(incident) if incident.open else _closed_state(incident)),
         *_ticket(incident),
+        *_war_room(incident),
         *linked_incidents(incident),
         *_delivery_problems(incident),
     ]
@@ -142,7 +144,8 @@ def _flags(incident: Incident) -> list[str]:
 
 
 def _open_state(incident: Incident) -> list[str]:
-    lines = [_acknowledgement(incident), _assigned(incident), *_leads(incident)]
+    lines = [_acknowledgement(incident), *_earlier_acknowledgement(incident), _assigned(incident), *_leads(incident)]
+    lines.append(f"⏱️ *Resolve by* {_target(incident.resolve_by, incident)}")
     if incident.nobody_left:
         lines.append("🚫 *Nobody is left to page.* Page someone by name, or call them.")
     return lines
@@ -151,40 +154,73 @@ def _open_state(incident: Incident) -> list[str]:
 def _acknowledgement(incident: Incident) -> str:
     target = incident.acknowledge_by
     ack = incident.acknowledgement
+    if ack is None and incident.policy.ticket:  # nobody is called about a ticket: no alarm
+        return f"▫️ *Not acknowledged yet.* Target: {_target(target, incident)}"
     if ack is None:
-        return f"🔴 *Nobody has acknowledged.* Target: {short_time(target, incident)}"
+        return f"🔴 *Nobody has acknowledged.* Target: {_target(target, incident)}"
     met = "in time" if ack.at <= target else f"*late*, target was {short_time(target, incident)}"
     return f"👀 *Acknowledged* by {person(ack.by)} at {short_time(ack.at, incident)} ({met})"
 
 
+def _earlier_acknowledgement(incident: Incident) -> list[str]:
+    """Line about who had acknowledged before the incident was reopened, while nobody has again."""
+    known = [s.acknowledgement for s in incident.stretches if s.acknowledgement]
+    if incident.acknowledgement or not known:
+        return []
+    return [f"👀 *Before it was reopened:* acknowledged by {person(known[-1].by)} at {_when(known[-1].at, incident)}"]
+
+
+def _target(at: datetime, incident: Incident) -> str:
+    """A time by which something has to be done; the card is drawn again once it has passed."""
+    overdue = " (*overdue*)" if incident.passed(at) else ""
+    return f"{short_time(at, incident)}{overdue}"
+
+
+def _when(at: datetime, incident: Incident) -> str:
+    return moment(at, with_seconds(DAY) if incident.speed != 1 else DAY)
+
+
 def _assigned(incident: Incident) -> str:
     waiting = tuple(dict.fromkeys(p.person for p in incident.pages if p.state is PageState.OPEN))
-    unanswered = f" · paged, no answer yet: {mentions(waiting)}" if waiting else ""
+    waiting = tuple(p for p in waiting if p not in incident.assigned)
+    unanswered = f" · paged, not acknowledged: {mentions(waiting)}" if waiting else ""
     return f"🙋 *Assigned:* {mentions(incident.assigned) or 'nobody yet'}{unanswered}"
 
 
 def _leads(incident: Incident) -> list[str]:
     """Lines about the roles of the response; an offered role counts once it is accepted."""
-    taken = [f"{name}: {person(incident.leads[lead])}" for lead, name in LEADS.items() if lead in incident.leads]
+    if incident.policy.ticket and not incident.leads and not incident.offers:
+        return []
+    held = {lead: person(incident.leads[lead]) for lead in LEADS if lead in incident.leads}
+    named = {Lead.COMMANDER: "nobody yet"} | held
+    lines = [f"🎖️ {' · '.join(f'*{_capital(LEADS[lead])}:* {who}' for lead, who in named.items())}"]
     waiting = [f"{name}: {person(incident.offers[lead])}" for lead, name in LEADS.items() if lead in incident.offers]
-    lines = [f"🎖️ *Leading:* {' · '.join(taken)}"] if taken else []
     return lines + ([f"🤝 *Offered, not accepted yet:* {' · '.join(waiting)}"] if waiting else [])
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _war_room(incident: Incident) -> list[str]:
+    """Line about the one war room; a ticket has none, nor a thread to coordinate in."""
+    room = war_room(incident)
+    return [f"🚪 *War room:* {render(room)}"] if room else []
 
 
 def _ticket(incident: Incident) -> list[str]:
     """Line about a ticket: its team, its state and what it is scheduled for."""
     if incident.policy.ticket is None:
         return []
-    team, state = f" of {brief(incident.team, SHORT)}" if incident.team else ", of no team yet", ticket_state(incident)
+    team, state = f"{brief(incident.team, SHORT)}" if incident.team else "no team", ticket_state(incident)
     planned = state is TicketState.SCHEDULED and incident.schedule
     when = f" for {brief(planned.text, SHORT)}" if planned else ""
-    return [f"🎫 *Ticket{team}:* {state}{when}"]
+    return [f"🎫 *Ticket* · {team} · {state}{when}"]
 
 
 def _closed_state(incident: Incident) -> list[str]:
     closed_at = incident.closed_at or incident.declared_at
-    lasted = spoken_duration(closed_at - incident.declared_at)
-    when = f"{short_time(closed_at, incident)} after {lasted}"
+    when = f"{short_time(closed_at, incident)} after {duration(incident, closed_at)}"
     if incident.resolution is None:
         return _cancelled_state(incident, when)
     by = person(incident.resolution.by)
@@ -198,9 +234,9 @@ def _closed_state(incident: Incident) -> list[str]:
 def _review(incident: Incident) -> list[str]:
     """Line about the post-incident review: held, or due."""
     if review := incident.reviewed:
-        return [f"📋 *Review held*, says {person(review.by)} at {short_time(review.at, incident)}"]
+        return [f"📋 *Post-incident review done* (marked by {person(review.by)} at {short_time(review.at, incident)})"]
     due = incident.review_by
-    return [f"📋 *Review due by* {short_time(due, incident)}"] if due else []
+    return [f"📋 *Post-incident review due by* {short_time(due, incident)}"] if due else []
 
 
 def _cancelled_state(incident: Incident, when: str) -> list[str]:
@@ -234,18 +270,15 @@ def _shortcomings(incident: Incident) -> list[str]:
 
 
 def details(incident: Incident) -> list[str]:
-    """Lines of details; never empty."""
+    """Lines of details."""
     facts = incident.facts
     source = [f"*Source:* {link(facts.source_link, 'the message')}"] if facts.source_link else []
-    by = [f"*Resolve by:* {short_time(incident.resolve_by, incident)}"] if incident.open else []
     return [
-        *by,
-        *labelled("ETA", incident.eta),
-        *labelled("Workaround", incident.workaround.text if incident.workaround else ""),
-        *labelled("Root cause", incident.root_cause.text if incident.root_cause else ""),
+        *_eta(incident),
+        *_found("Workaround", "workaround", incident),
+        *_found("Root cause", "root_cause", incident),
         *labelled("Fix", incident.fix.text if incident.fix else ""),
         *labelled("Verified", (incident.verified.text or "yes") if incident.verified else ""),
-        f"*War room:* {render(war_room(incident))}",
         *_communications(incident),
         *_unreached(incident),
         *_shortcomings(incident),
@@ -254,6 +287,27 @@ def details(incident: Incident) -> list[str]:
         *labelled("Description", facts.description),
         *source,
     ]
+
+
+def _eta(incident: Incident) -> list[str]:
+    """Line about the ETA: a time, passed once it is; other words as somebody said them, and when."""
+    if not incident.eta:
+        return []
+    if incident.eta_at:
+        passed = " (*passed*)" if incident.passed(incident.eta_at) else ""
+        return [f"*ETA:* {short_time(incident.eta_at, incident)}{passed}"]
+    update = incident.latest(EntryKind.UPDATE)
+    said = f" (as said at {short_time(update.at, incident)})" if update else ""
+    return [f"*ETA:* {brief(incident.eta, SHORT)}{said}"]
+
+
+def _found(label: str, fact: str, incident: Incident) -> list[str]:
+    """Line about what was found; of a reopened incident what an earlier stretch had found, until it is found again."""
+    now: Signed | None = getattr(incident, fact)
+    if now:
+        return labelled(label, now.text)
+    earlier = [known.text for stretch in incident.stretches if (known := getattr(stretch, fact))]
+    return labelled(f"{label} (before it was reopened)", earlier[-1]) if earlier else []
 
 
 def _unreached(incident: Incident) -> list[str]:
@@ -265,19 +319,19 @@ def _unreached(incident: Incident) -> list[str]:
 
 def footer(incident: Incident) -> str:
     """Footer: id, who declared it, when, and how it was detected."""
-    since = moment(incident.declared_at, DAY)
+    since = _when(incident.declared_at, incident)
     declared = f"declared {since} by {person(incident.reporter)} ({escape(incident.facts.detection)})"
     pace = f" · ⏩ Clocks run {incident.speed:g}x faster" if incident.speed != 1 else ""
     return f"{incident.id} · {declared}{pace}"
 
 
 def linked_incidents(incident: Incident) -> list[str]:
-    """Line about other incidents at the same time, and where they are coordinated."""
+    """Line about other incidents at the same time, and which one they are coordinated in."""
     if not incident.linked or not incident.open:
         return []
     here = incident.coordinated_in == incident.id
-    where = "here" if here else f"in the war room of {brief(incident.coordinated_in, SHORT)}"
-    return [f"🔗 *At the same time:* {brief(', '.join(incident.linked), SHORT)}, all coordinated {where}"]
+    where = "coordinated here" if here else f"coordinated in {brief(incident.coordinated_in, SHORT)}"
+    return [f"🔗 *Concurrent incidents:* {brief(', '.join(incident.linked), SHORT)} ({where})"]
 
 
 def _communications(incident: Incident) -> list[str]:
@@ -296,18 +350,18 @@ def _communication_state(owed: OwedCommunication, incident: Incident) -> str:
     by = f" by {person(owed.by)}" if owed.by else ""
     match owed.state:
         case OwedState.WAITING:
-            return f"waits for approval, {_deadline(owed, incident)}" if owed.due else "waits for approval"
+            return f"waiting for approval, {_deadline(owed, incident)}" if owed.due else "waiting for approval"
         case OwedState.OWED:
             return _deadline(owed, incident)
         case OwedState.DECLINED:
-            return f"not needed, says{by.removeprefix(' by')}"
+            return f"not needed{by}"
         case _:
             return f"done{by}"
 
 
 def _deadline(owed: OwedCommunication, incident: Incident) -> str:
     if owed.due is None:
-        return "owed"
+        return "due"
     missed = any(e.kind is EntryKind.OVERDUE and e.fields["n"] == str(owed.n) for e in incident.timeline)
     due = short_time(owed.due, incident)
-    return f"*overdue* since {due}" if missed else f"owed by {due}"
+    return f"*overdue* since {due}" if missed else f"due by {due}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot.render.mrkdwn import CLOCK, DAY, brief, emphasised, moment, person
+from bot.render.mrkdwn import CLOCK, DAY, brief, emphasised, moment, person, with_seconds
 from escalation.incident.model import Incident, Status
 from escalation.messages.timeline import MARKS
 from escalation.text import clean
@@ -67,7 +67,8 @@ def room_url(incident: Incident, workspace_url: str) -> str:
 
 def short_time(at: datetime, incident: Incident) -> str:
     """Time of day; with its date when it is far from the moment the clocks started."""
-    return moment(at, CLOCK if abs(at - incident.clock_from) < _SAME_DAY else DAY)
+    form = CLOCK if abs(at - incident.clock_from) < _SAME_DAY else DAY
+    return moment(at, with_seconds(form) if incident.speed != 1 else form)
 
 
 def names_of(people: tuple[str, ...], names: Names) -> str:

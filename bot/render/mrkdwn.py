@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, clean
 
-CLOCK = "{time_secs}"
-EXACT = "{date_num} {time_secs}"
-DAY = "{date_short_pretty} at {time_secs}"
+CLOCK = "{time}"
+DAY = "{date_short_pretty} at {time}"
+SECONDS = "{time_secs}"
 _FALLBACK = "%Y-%m-%d %H:%M:%S UTC"
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
@@ -46,8 +46,14 @@ def emphasised(escaped: str) -> str:
 
 def moment(at: datetime, form: str = CLOCK) -> str:
     """Format an instant in each reader's zone; UTC for what cannot show it (notifications, old clients)."""
-    fallback = at.astimezone(UTC).strftime("%H:%M:%S UTC" if form == CLOCK else _FALLBACK)
+    clock = "%H:%M:%S UTC" if form.endswith(SECONDS) else "%H:%M UTC"
+    fallback = at.astimezone(UTC).strftime(f"%Y-%m-%d {clock}" if "{date" in form else clock)
     return f"<!date^{int(at.timestamp())}^{form}|{fallback}>"
+
+
+def with_seconds(form: str) -> str:
+    """Return the form that shows seconds too: for incidents whose clocks run faster, where minutes are seconds."""
+    return form.replace("{time}", SECONDS)
 
 
 def link(url: str, label: str) -> str:
@@ -82,7 +88,8 @@ def _span(span: Span) -> str:
         case Person():
             return person(span.id)
         case Time():
-            return moment(span.at, CLOCK if span.clock else EXACT)
+            form = CLOCK if span.clock else DAY
+            return moment(span.at, with_seconds(form) if span.seconds else form)
         case Link():
             return link(span.url, span.label)
         case Channel():

@@ -23,16 +23,18 @@ _NOBODY_BY_ITSELF = "*Nobody else will be paged by itself.* Escalate, or page so
 _MAX_SHOWN = 3
 
 
-def what_fires_next(incident: Incident, ahead: tuple[Upcoming, ...], names: Names) -> list[str]:
-    """Heading and a line for each of the next checkpoints; nothing for a closed incident."""
+def next_escalations(incident: Incident, ahead: tuple[Upcoming, ...], names: Names) -> list[str]:
+    """Heading and at most three lines: the next checkpoints; nothing for a closed incident."""
     if not incident.open:
         return []
-    lines = [f"• {short_time(u.due, incident)} {_describe(incident, u, names)}" for u in _soonest(_merge(ahead))]
+    lines = []
     if _no_page_ahead(incident, ahead):
-        lines.insert(0, f"• 🚫 {_NOBODY_ELSE if next_tier(incident) is None else _NOBODY_BY_ITSELF}")
+        lines.append(f"• 🚫 {_NOBODY_ELSE if next_tier(incident) is None else _NOBODY_BY_ITSELF}")
     if incident.status is Status.MONITORING and any(_is_paused(c, incident) for c in incident.checkpoints):
-        lines.append("• Escalation rests while the fix is watched.")
-    return ["⏭️ *What fires next*", *(lines or ["• Nothing: no checkpoint is ahead."])]
+        lines.append("• Escalation rests while the fix is monitored.")
+    soonest = _soonest(_merge(ahead), _MAX_SHOWN - len(lines))
+    lines += [f"• {short_time(u.due, incident)} {_describe(incident, u, names)}" for u in soonest]
+    return ["⏭️ *Next escalations*", *lines] if lines else []
 
 
 def _is_paused(checkpoint: Checkpoint, incident: Incident) -> bool:
@@ -60,12 +62,12 @@ def _merge(ahead: tuple[Upcoming, ...]) -> list[Upcoming]:
     return list(merged.values())
 
 
-def _soonest(ahead: list[Upcoming]) -> list[Upcoming]:
+def _soonest(ahead: list[Upcoming], most: int) -> list[Upcoming]:
     """Pick the next few; the next escalation and the question whether the fix held are always among them."""
     next_page = next((u for u in ahead if u.kind is CheckpointKind.POLICY and u.tiers), None)
     question = next((u for u in ahead if u.kind is CheckpointKind.MONITORING), None)
-    always = [u for u in (next_page, question) if u]
-    others = [u for u in ahead if u not in always][: _MAX_SHOWN - len(always)]
+    always = [u for u in (question, next_page) if u][:most]
+    others = [u for u in ahead if u not in always][: most - len(always)]
     return [u for u in ahead if u in always or u in others]
 
 
@@ -77,16 +79,16 @@ def _describe(incident: Incident, upcoming: Upcoming, names: Names) -> str:
         case CheckpointKind.COMMUNICATION:
             return f"{_condition(upcoming)} → 📣 {brief(upcoming.why, SHORT)}"
         case CheckpointKind.OWED:
-            return f"📣 if those outside are not told by then → reminds {targets}"
+            return f"📣 if {upcoming.why} → remind {targets}"
         case CheckpointKind.REPEAT:
-            return f"if the page stays unanswered → again: {names_of(upcoming.people, names)}"
+            return f"if not acknowledged → page again: {names_of(upcoming.people, names)}"
         case CheckpointKind.UPDATE:
             return "a progress update is due"
         case CheckpointKind.SILENCE:
-            return f"if no progress update comes → tells {targets}"
+            return f"if no progress update is posted → remind {targets}"
         case CheckpointKind.MONITORING:
-            return f"the fix was watched long enough → asks {targets} whether it held"
-        case CheckpointKind.PHASE | CheckpointKind.FALLBACK:
+            return f"monitoring ends → ask {targets} whether it is stable"
+        case CheckpointKind.PHASE | CheckpointKind.FALLBACK | CheckpointKind.REDRAW:
             return brief(upcoming.why, SHORT)
 
 
@@ -100,7 +102,7 @@ def _outcome(incident: Incident, upcoming: Upcoming, names: Names) -> str:
     """Outcome of a checkpoint: whom it pages, else whom it notifies, or what it says."""
     if upcoming.tiers or not (upcoming.notified or upcoming.says):
         return _tiers(incident, upcoming, names)
-    return f"tells {names_of(upcoming.notified, names)}" if upcoming.notified else brief(upcoming.says, SHORT)
+    return f"notify {names_of(upcoming.notified, names)}" if upcoming.notified else brief(upcoming.says, SHORT)
 
 
 def _tiers(incident: Incident, upcoming: Upcoming, names: Names) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Container
 
+from datetime import datetime
+
 from escalation.engine.change import Change
 from escalation.incident.asks import Ask, asks, may_ask
 from escalation.incident.effects import Effect, Refresh, Say, Tell
 from escalation.incident.events import Delivered, Move
-from escalation.incident.model import DIRECT, Copy, CopyKind, Incident, Post
+from escalation.incident.model import DIRECT, CheckpointKind, Copy, CopyKind, Incident, Post
 
 
 def refresh(change: Change, copy_id: str) -> None:
@@ -20,6 +22,31 @@ def refresh_all(change: Change) -> None:
         for copy in change.incident.copies:
             if not copy.final:
                 refresh(change, copy.id)
+
+
+def arm_redraw(change: Change) -> None:
+    """Set the checkpoint at which the cards change by themselves: the next time on them that passes."""
+    before, incident = change.before, change.incident
+    if before.timeline and _clock(before) == _clock(incident):
+        return
+    next_ = min((at for at in times_on_card(incident) if not incident.passed(at)), default=None)
+    change.disarm(CheckpointKind.REDRAW)
+    if next_:
+        change.arm(CheckpointKind.REDRAW, next_)
+
+
+def _clock(incident: Incident) -> tuple[object, ...]:
+    """Return what decides when the cards change by themselves; working days make the times costly to compute."""
+    acknowledged = incident.acknowledgement is not None
+    return (incident.sla_from, incident.severity, acknowledged, incident.eta_at, incident.redrawn_at, incident.open)
+
+
+def times_on_card(incident: Incident) -> tuple[datetime, ...]:
+    """Return the instants that an open incident's card shows as met or missed."""
+    if not incident.open:
+        return ()
+    acknowledge_by = () if incident.acknowledgement else (incident.acknowledge_by,)
+    return (*acknowledge_by, incident.resolve_by, *([incident.eta_at] if incident.eta_at else []))
 
 
 def posted(change: Change, copy: Copy) -> None:

@@ -43,6 +43,8 @@ class Change:
             return
         pairs = ((name, getattr(self.before, name), getattr(self.incident, name)) for name in REMEMBERED)
         replaced = {name: old for name, old, new in pairs if old is not new and old != new}
+        if len(self.before.pages) != len(self.incident.pages):
+            replaced["paged"] = len(self.before.pages)
         if replaced:
             self.set(past=(*self.incident.past, Former(until=len(self.before.timeline), **replaced)))
 

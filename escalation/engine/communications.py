@@ -176,6 +176,7 @@ def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
         "state": state,
         "status": incident.status,
         "eta": incident.eta,
+        "eta_at": incident.eta_at.isoformat() if incident.eta_at else "",
         "next_update": _next_update(incident) if plan.updates else "",
     }
     wording = incident.facts.public_wording or incident.policy.public_text

@@ -126,6 +126,12 @@ def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 
 
+def _redraw(change: Change, checkpoint: Checkpoint) -> None:
+    """Have the cards drawn again: a time that stands on them has passed."""
+    change.set(redrawn_at=change.now)
+    change.advance_face()
+
+
 _FIRE = {
     CheckpointKind.POLICY: _policy,
     CheckpointKind.COMMUNICATION: communications.begin,
@@ -134,6 +140,7 @@ _FIRE = {
     CheckpointKind.UPDATE: _update_due,
     CheckpointKind.SILENCE: _silence,
     CheckpointKind.MONITORING: _monitored,
+    CheckpointKind.REDRAW: _redraw,
 }
 # One line in the thread for all of them.
 _FIRE_TOGETHER = {CheckpointKind.FALLBACK: fall_back, CheckpointKind.REPEAT: repeat_pages}

@@ -95,7 +95,7 @@ def _link(change: Change, event: Declare) -> None:
     ids = tuple(o.id for o in others)
     known = next((o.coordinated_in for o in others if o.coordinated_in in ids), "")
     home = known or min(ids)
-    warroom.link(change, ids, home)
+    warroom.link(change, ids, home, next(o.room for o in others if o.id == home))
     change.add_effect(LinkOther, other=home)
 
 
@@ -132,11 +132,11 @@ def _known_since(incident: Incident) -> Iterator[tuple[Moment, Signed]]:
 def resolve(change: Change, event: Resolve) -> None:
     """Resolve the incident and announce it."""
     facts = event.model_dump(exclude={"kind", "key", "by"})
-    change.set(resolution=Resolution(by=event.by, at=change.now, **facts), eta="")
+    change.set(resolution=Resolution(by=event.by, at=change.now, **facts), eta="", eta_at=None)
     if event.data_loss is not None:
         change.set(facts=change.incident.facts.model_copy(update={"data_loss": event.data_loss}))
     entry = change.note(EntryKind.RESOLVED, by=event.by, text=event.summary)
-    change.say(entry, broadcast=True)
+    change.say(entry, broadcast=not change.incident.policy.ticket)
     notify_team(change, entry)
     communications.restored(change)
     paging.update_paging_service(change, "resolve")
@@ -177,6 +177,7 @@ def reopen(change: Change, event: Reopen) -> None:
         reviewed=None,
         resolution=None,
         eta="",
+        eta_at=None,
         tiers_paged=(),
         nobody_left=False,
         clock_from=change.now,

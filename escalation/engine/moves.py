@@ -15,7 +15,7 @@ from escalation.incident import events
 from escalation.incident.events import Move, MoveEvent
 from escalation.incident.model import CheckpointKind, EntryKind, Incident, Signed, Status
 from escalation.text import Person, Time, line
-from escalation.times import format_duration
+from escalation.times import eta_instant, format_duration
 from escalation.values import PersonId
 
 
@@ -119,12 +119,14 @@ def post_update(change: Change, event: events.PostUpdate) -> None:
     """Record the update and promise the next. The policy's cadence counts from this one."""
     wording = {"impact": event.impact, "public_wording": event.public_wording}
     change.set(facts=change.incident.facts.model_copy(update={name: text for name, text in wording.items() if text}))
-    change.set(eta=event.eta)
+    eta_at = eta_instant(event.eta, event.zone, change.now, change.incident.speed)
+    change.set(eta=event.eta, eta_at=eta_at)
     due = _next_update(change, event.next_in)
     fields = {
         "status": change.incident.status,
         "next_steps": event.next_steps,
         "eta": event.eta,
+        "eta_at": eta_at.isoformat() if eta_at else "",
         "impact": change.incident.facts.impact,
         "next_update": due.isoformat() if due else "",
         "promised": format_duration(event.next_in) if event.next_in else "",

@@ -142,6 +142,7 @@ def declare(incident_id: str, event: events.Declare, now: datetime, roster: Rost
 
 def _finish(change: Change) -> Incident:
     """Finish any change: drop moot checkpoints, remember what was true before, and refresh cards and topic."""
+    cards.arm_redraw(change)
     change.prune()
     change.remember()
     cards.refresh_all(change)

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from escalation.config.policy import Unless
+from escalation.config.policy import Audience, Unless
 from escalation.engine.checkpoints import running, tiers_left
 from escalation.engine.responders import People, commander, effective_tier, holders, in_roles, speaker
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
 from escalation.oncall.roster import Roster
 
-UNLISTED = (CheckpointKind.FALLBACK, CheckpointKind.PHASE)  # of no interest before they fire
+UNLISTED = (CheckpointKind.FALLBACK, CheckpointKind.PHASE, CheckpointKind.REDRAW)  # of no interest before they fire
+
+
+_UPDATES = {
+    Audience.STAKEHOLDERS: "stakeholder update",
+    Audience.CUSTOMERS: "customer update",
+    Audience.SOCIAL: "social media post",
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             communication = incident.policy.communication(checkpoint.about)
             return what(communication.why, unless=communication.unless)
         case CheckpointKind.OWED:
-            return what("it is not published", notified=speaker(incident, roster))
+            owed = incident.owed(int(checkpoint.about))
+            return what(f"the {_UPDATES[owed.plan.audience]} is not sent", notified=speaker(incident, roster))
         case CheckpointKind.REPEAT:
             page = incident.page(int(checkpoint.about))
             return what("the page was not answered", tiers=(page.tier,), people=(page.person,))
@@ -64,6 +72,8 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             return what("monitoring is over: did the fix hold?", notified=commander(incident, roster))
         case CheckpointKind.PHASE:
             return what("the time box is over")
+        case CheckpointKind.REDRAW:
+            return what("a time on the card has passed")
 
 
 def _upcoming_policy(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:

@@ -178,10 +178,10 @@ def linked(change: Change, event: Linked) -> None:
     link(change, (event.other,), event.coordinated_in)
 
 
-def link(change: Change, others: tuple[str, ...], coordinated_in: str) -> None:
+def link(change: Change, others: tuple[str, ...], coordinated_in: str, shared: Room | None = None) -> None:
     """Record linked incidents, and open a room where the policy wants one for several at once."""
     incident = change.incident
-    change.set(linked=(*incident.linked, *others), coordinated_in=coordinated_in)
+    change.set(linked=(*incident.linked, *others), coordinated_in=coordinated_in, shared_room=shared)
     if incident.policy.room_when_several:
         open_room(change)
     fields = {"others": ", ".join(others), "coordinated_in": change.incident.coordinated_in}

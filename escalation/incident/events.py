@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 from escalation.config.business_time import Calendar
 from escalation.config.policy import Means, OtherWays, Severity, SeverityPolicy
 from escalation.incident.model import Detection, Facts, Lead, Room, Status
+from escalation.times import Zone
 from escalation.values import Frozen, PersonId
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3000)]
@@ -55,6 +56,7 @@ class Other(Frozen):
 
     id: str
     coordinated_in: str = ""
+    room: Room | None = None
 
 
 class Terms(Frozen):
@@ -128,12 +130,16 @@ class FixFailed(_Move):
 
 
 class PostUpdate(_Move):
-    """Post a progress update. `status` is the new one, if any; `next_in` promises the next one (None: the cadence)."""
+    """Post a progress update. `status` is the new one, if any; `next_in` promises the next one (None: the cadence).
+
+    `zone` is the zone that a time of day in `eta` is meant in.
+    """
 
     kind: Literal[Move.UPDATE] = Move.UPDATE
     progress: Needed
     next_steps: Words = ""
     eta: Words = ""
+    zone: Zone = "UTC"
     impact: Words = ""
     status: Status | None = None
     next_in: timedelta | None = None

@@ -110,7 +110,10 @@ class Page(Frozen):
 
 
 class CheckpointKind(StrEnum):
-    """Kind of a checkpoint. `policy` and `communication`: planned by the policy; the others follow from events."""
+    """Kind of a checkpoint. `policy` and `communication`: planned by the policy; the others follow from events.
+
+    `redraw` says nothing: a time on the card passes, and the card is to show it.
+    """
 
     POLICY = "policy"
     COMMUNICATION = "communication"
@@ -121,6 +124,7 @@ class CheckpointKind(StrEnum):
     SILENCE = "silence"
     MONITORING = "monitoring"
     PHASE = "phase"
+    REDRAW = "redraw"
 
 
 class Checkpoint(Frozen):
@@ -322,10 +326,12 @@ class Lead(StrEnum):
 class Former(Frozen):
     """Values that one decision replaced: they hold for the timeline entries up to `until`. Others are not set.
 
+    `paged` is how many pages there were.
     So an entry says for ever what was true when it was made, for the price of what changed.
     """
 
     until: int
+    paged: int = 0
     severity: Severity | None = None
     policy: SeverityPolicy | None = None
     facts: Facts | None = None
@@ -337,6 +343,8 @@ class Former(Frozen):
     closed_at: datetime | None = None
     sla_from: datetime | None = None
     room: Room | None = None
+    old_rooms: tuple[Room, ...] = ()
+    shared_room: Room | None = None
     stretches: tuple[Stretch, ...] = ()
 
     @model_serializer(mode="wrap")
@@ -345,10 +353,10 @@ class Former(Frozen):
 
     def values(self) -> dict[str, Any]:
         """Return the values that were replaced, by field of the incident."""
-        return {name: getattr(self, name) for name in self.model_fields_set - {"until"}}
+        return {name: getattr(self, name) for name in self.model_fields_set.intersection(REMEMBERED)}
 
 
-REMEMBERED = tuple(name for name in Former.model_fields if name != "until")
+REMEMBERED = tuple(name for name in Former.model_fields if name not in ("until", "paged"))
 STATE_VERSION = 4
 
 
@@ -364,6 +372,7 @@ class Incident(Frozen):
     moves the first alone). `offers` are roles offered and not accepted yet. `linked` are incidents at the same time,
     and `coordinated_in` is the one whose room is for all of them. `stretches` ended with a reopening; `past` is what
     decisions replaced, oldest first.
+    `shared_room` is that of `coordinated_in`. `redrawn_at`: a time on the card had passed then.
     """
 
     version: int = STATE_VERSION
@@ -397,10 +406,13 @@ class Incident(Frozen):
     verified: Signed | None = None
     reviewed: Signed | None = None
     eta: str = ""
+    eta_at: datetime | None = None
+    redrawn_at: datetime | None = None
     leads: dict[Lead, PersonId] = {}
     offers: dict[Lead, PersonId] = {}
     linked: tuple[str, ...] = ()
     coordinated_in: str = ""
+    shared_room: Room | None = None
     communications: tuple[OwedCommunication, ...] = ()
     phase: int = -1
     resolution: Resolution | None = None
@@ -441,6 +453,17 @@ class Incident(Frozen):
         return start + self.scaled(self.calendar.after(start, wait) - start)
 
     @property
+    def war_room(self) -> Room | None:
+        """The one war room to go to: the one that several incidents share, else its own; archived ones stay known."""
+        shared = (self.shared_room,) if self.coordinated_in != self.id else ()
+        known = (*shared, self.room, *reversed(self.old_rooms))
+        return next((room for room in known if room and room.private is self.private), None)
+
+    def passed(self, at: datetime) -> bool:
+        """True once a time on the card has passed: a decision after it says so."""
+        return self.redrawn_at is not None and self.redrawn_at >= at
+
+    @property
     def acknowledge_by(self) -> datetime:
         """Time by which it should be acknowledged."""
         return self.after(self.sla_from, self.policy.acknowledge_within)
@@ -469,11 +492,11 @@ class Incident(Frozen):
 
     def as_of(self, entry: Entry) -> "Incident":
         """Return the incident as it stood when the decision that made this entry was done."""
-        pages = tuple(p for p in self.pages if p.at <= entry.at)
-        then: dict[str, Any] = {"pages": pages, "timeline": self.timeline[: entry.n]}
+        then: dict[str, Any] = {"timeline": self.timeline[: entry.n]}
         for former in reversed(self.past):
             if former.until >= entry.n:
-                then |= former.values()
+                paged = {"pages": self.pages[: former.paged]} if "paged" in former.model_fields_set else {}
+                then |= former.values() | paged
         return self.model_copy(update=then)
 
     def page(self, n: int) -> Page:

@@ -96,7 +96,8 @@ def overdue(incident: Incident, entry: Entry) -> Lines:
 
 def _inside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:
     facts = incident.facts
-    eta = {"eta": entry.fields["eta"]} if entry.fields["stage"] in (Stage.FIRST, Stage.UPDATE) else {}
+    at, ongoing = entry.fields.get("eta_at"), entry.fields["stage"] in (Stage.FIRST, Stage.UPDATE)
+    eta = {"eta": _instant(at, clock=True) if at else entry.fields["eta"]} if ongoing else {}
     return {
         "id": incident.id,
         "severity": incident.severity,

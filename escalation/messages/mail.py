@@ -74,7 +74,7 @@ def _facts(incident: Incident) -> tuple[Line, ...]:
         line(Strong("What: "), incident.facts.title),
         line(Strong("Impact: "), incident.facts.impact or "not stated"),
         since,
-        line(Strong("War room: "), *war_room(incident)),
+        *([line(Strong("War room: "), *room)] if (room := war_room(incident)) else []),
     )
 
 

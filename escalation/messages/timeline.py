@@ -1,6 +1,7 @@
 """Words of each timeline entry, as lines of spans; no Block Kit, no escaping."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
@@ -19,9 +20,11 @@ def entry_lines(incident: Incident, entry: Entry, wording: Wording = WORDING) ->
     `wording` has the company's own templates.
     """
     then = incident.as_of(entry)
-    if entry.kind in _TEMPLATED:
-        return _TEMPLATED[entry.kind](then, entry, wording)
-    return _LINES[entry.kind](then, entry)
+    templated = _TEMPLATED.get(entry.kind)
+    lines = templated(then, entry, wording) if templated else _LINES[entry.kind](then, entry)
+    if incident.speed == 1:
+        return lines
+    return tuple(tuple(replace(s, seconds=True) if isinstance(s, Time) else s for s in spans) for spans in lines)
 
 
 def page_reason(incident: Incident, page_n: int) -> Lines:
@@ -77,13 +80,16 @@ def _head(incident: Incident) -> dict[str, str]:
 
 
 def war_room(incident: Incident) -> Line:
-    """Link to the war room and the meeting, whichever exist."""
-    if incident.room and not incident.room.lost:
-        room: Line = (Channel(incident.room.channel, incident.room.name),)
-    else:
-        awaited = (incident.policy.room or incident.private) and incident.room is None and incident.open
-        room = ("being opened",) if awaited else ("this thread",)
-    return (*room, " · ", Link(incident.meeting_url, "join the call")) if incident.meeting_url else room
+    """Link to the one war room, and to the meeting while it goes on; nothing where there is neither."""
+    room, parts = incident.war_room, list[Line]()
+    awaited = incident.open and incident.room is None and (incident.policy.room or incident.private)
+    if awaited and not incident.shared_room:
+        parts.append(("opening",))
+    elif room:
+        parts.append((Channel(room.channel, room.name), *([" (archived)"] if room.lost else [])))
+    if incident.meeting_url and incident.open and parts:
+        parts.append((Link(incident.meeting_url, "join the call"),))
+    return tuple(span for n, part in enumerate(parts) for span in ((" · ", *part) if n else part))
 
 
 def _assigned(incident: Incident) -> Line:
@@ -105,7 +111,7 @@ def progress_update(incident: Incident, entry: Entry, wording: Wording = WORDING
         status=status,
         progress=entry.text,
         next_steps=fields["next_steps"],
-        eta=fields["eta"],
+        eta=eta(entry),
         impact=fields["impact"],
         next_update=Time(_time(fields["next_update"])) if fields["next_update"] else "",
         war_room=war_room(incident),
@@ -273,6 +279,12 @@ def _cancelled(incident: Incident, entry: Entry) -> Lines:
     what = f"duplicate of {entry.fields['duplicate_of']}" if entry.fields.get("duplicate_of") else "false alarm"
     head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", Person(entry.by), ". Every checkpoint is off.")
     return (head, *((line("Why: ", entry.why),) if entry.why else ()))
+
+
+def eta(entry: Entry) -> Time | str:
+    """Return the ETA that an update stated: the instant where it names one, else its words."""
+    at = entry.fields.get("eta_at")
+    return Time(_time(at)) if at else entry.fields["eta"]
 
 
 def _time(text: str) -> datetime:

@@ -40,8 +40,9 @@ WILD = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("&<>🚨 
         (line(Person("U012ABCDEF")), "<@U012ABCDEF>"),
         (line(Person("dana")), "dana"),
         (line(Person("U1> <!here>")), "U1&gt; &lt;!here&gt;"),
-        (line(Time(AT)), "<!date^1734536700^{time_secs}|15:45:00 UTC>"),
-        (line(Time(AT, clock=False)), "<!date^1734536700^{date_num} {time_secs}|2024-12-18 15:45:00 UTC>"),
+        (line(Time(AT)), "<!date^1734536700^{time}|15:45 UTC>"),
+        (line(Time(AT, seconds=True)), "<!date^1734536700^{time_secs}|15:45:00 UTC>"),
+        (line(Time(AT, clock=False)), "<!date^1734536700^{date_short_pretty} at {time}|2024-12-18 15:45 UTC>"),
         (line(Link("https://meet.example/a?b=1&c=2", "join")), "<https://meet.example/a?b=1&amp;c=2|join>"),
         (line(Link("https://x.example/|<!here>", "a|<b>")), "<https://x.example/%7C%3C!here%3E|a|&lt;b&gt;>"),
         (line(Link("javascript:alert(1)", "join")), "join"),
@@ -65,7 +66,7 @@ def test_a_line_is_plain_text_for_terminals() -> None:
 
 def test_a_moment_can_carry_its_day() -> None:
     """The day is worded by the reader's own Slack; the fallback always has the date then."""
-    assert moment(AT, DAY) == "<!date^1734536700^{date_short_pretty} at {time_secs}|2024-12-18 15:45:00 UTC>"
+    assert moment(AT, DAY) == "<!date^1734536700^{date_short_pretty} at {time}|2024-12-18 15:45 UTC>"
     assert "ago" not in CLOCK + DAY
 
 

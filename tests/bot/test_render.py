@@ -12,30 +12,35 @@ from hypothesis import strategies as st
 from bot.render import messages
 from bot.render.blockkit import Message
 from bot.render.button_value import MORE, ButtonValue
-from bot.render.buttons import offered_moves
+from bot.render.buttons import more_moves, offered_moves
 from bot.render.card import card as card_of
 from bot.render.card import page as page_of
 from bot.render.card import redacted
 from bot.render.lists import PAGE, Page, listing, overview, row, tickets
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import DAY, moment
+from bot.vocabulary import LABELS
 from escalation.config.policy import Severity
 from escalation.engine.state_machine import legal_moves
 from escalation.errors import Refused
 from escalation.incident import room_names
+from escalation.incident.effects import ArchiveRoom, OpenRoom, Say
 from escalation.incident.events import (
     Acknowledge,
     Answer,
     AnswerCommunication,
     Cancel,
     ChangeSeverity,
+    Delivered,
     Escalate,
     FixApplied,
     Move,
     Other,
     PostUpdate,
+    Reopen,
     Resolve,
     Reviewed,
+    RoomOpened,
     RootCause,
     Schedule,
     TakeLead,
@@ -53,6 +58,7 @@ from tests.support.incidents import (
     ahead,
     at,
     declared,
+    effect_id,
     in_status,
     incident_after,
     policy,
@@ -94,12 +100,14 @@ def valid(message: Message) -> Message:
 
 
 def pressed(message: Message) -> list[ButtonValue]:
-    """Every press that a message offers, from its buttons and its menus."""
+    """Every press that a message offers, from its buttons."""
     elements = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
-    elements += [b["accessory"] for b in message.blocks if "accessory" in b]
-    values = [e["value"] for e in elements if e["type"] == "button"]
-    values += [o["value"] for e in elements if e["action_id"] == MORE for o in e["options"]]
-    return [ButtonValue.decode(value) for value in values]
+    return [ButtonValue.decode(e["value"]) for e in elements if e["action_id"] != MORE]
+
+
+def under_more(incident: Incident, person: str = "") -> list[ButtonValue]:
+    """Every press that the list behind More offers."""
+    return [ButtonValue.decode(block["accessory"]["value"]) for block in more_moves(incident, person)]
 
 
 def buttons(message: Message) -> list[str]:
@@ -226,27 +234,58 @@ def senseless(incident: Incident) -> set[Move]:
 @pytest.mark.parametrize("security", [False, True])
 @pytest.mark.parametrize("severity", Severity)
 def test_each_relevant_move_is_reachable_exactly_once(status: Status, security: bool, severity: Severity) -> None:
-    """As a button or in a menu; only what would certainly be refused, or says nothing new, is left away."""
+    """On the card or behind its one More; only what would certainly be refused, or says nothing new, is left away."""
     incident = in_status(status, security=security, severity=severity)
-    found = pressed(valid(card_of(incident, ahead(incident))))
+    shown = valid(card_of(incident, ahead(incident)))
+    found = [*pressed(shown), *under_more(incident)]
+    assert ("More" in buttons(shown)) == bool(under_more(incident))
     assert sorted(p.move for p in found) == sorted(set(legal_moves(incident)) - senseless(incident))
     assert all(p.incident == incident.id and p.seen == incident.tiers_paged for p in found)
 
 
-def test_what_corrects_the_record_stands_beside_the_details() -> None:
-    """Roles, details and secrecy are no steps of the work: their menu is below the buttons."""
-    (menu,) = [b["accessory"] for b in card_of(declared(), ()).blocks if "accessory" in b]
-    assert [ButtonValue.decode(o["value"]).move for o in menu["options"]] == [Move.LEAD, Move.EDIT, Move.SECURITY]
+def test_resolve_is_on_the_card_as_soon_as_somebody_has_acknowledged() -> None:
+    """Beside at most three other buttons and one More, which says what each of the other moves does."""
+    for severity in Severity:
+        found = buttons(card_of(incident_after(Acknowledge(by="UONCALL"), severity=severity), ()))
+        assert "Resolve" in found
+        assert len(found) == 5
+        assert found[-1] == "More"
+    assert all("\n" in block["text"]["text"] for block in more_moves(declared(), ""))
+
+
+FAILED = LABELS[Move.FIX_FAILED]
+PAGING = {"Escalate", "Page someone", "Reopen"}
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_buttons_keep_their_place_while_the_state_changes(severity: Severity) -> None:
+    """What pages is never where Acknowledge was, and Resolve, Post update and Escalate stay where they are."""
+    rows = [buttons(card_of(declared(severity), ()))]
+    rows += [buttons(card_of(incident_after(Acknowledge(by="UONCALL"), severity=severity), ()))]
+    rows += [
+        buttons(card_of(in_status(status, severity=severity), ()))
+        for status in (Status.IDENTIFIED, Status.FIXING, Status.MONITORING)
+    ]
+    assert rows[0][0] == "Acknowledge"
+    assert {row[0] for row in rows[1:]} == {"Post update"}
+    assert {row.index("Resolve") for row in rows[1:]} == {2}
+    assert {n for row in rows for n, label in enumerate(row) if label in PAGING} <= {3}
+
+
+def test_a_fix_that_is_applied_is_confirmed() -> None:
+    """A second press on Start fix must not begin the monitoring: Fix applied has come to stand there."""
+    row = next(b for b in card_of(in_status(Status.FIXING), ()).blocks if b["type"] == "actions")
+    assert next(e for e in row["elements"] if e["action_id"] == Move.FIX_APPLIED)["confirm"]
 
 
 @pytest.mark.parametrize(
     ("status", "first"),
     [
-        (Status.INVESTIGATING, ["Acknowledge", "Root cause found", "Start fix", "Post update", "Escalate"]),
-        (Status.IDENTIFIED, ["Start fix", "Fix applied", "Post update", "Escalate"]),
-        (Status.FIXING, ["Fix applied", "Fix failed", "Post update", "Escalate"]),
-        (Status.MONITORING, ["Resolve", "Fix failed", "Post update", "Page someone"]),
-        (Status.RESOLVED, ["Reopen"]),
+        (Status.INVESTIGATING, ["Acknowledge", "Root cause found", "Start fix", "Escalate", "More"]),
+        (Status.IDENTIFIED, ["Post update", "Start fix", "Resolve", "Escalate", "More"]),
+        (Status.FIXING, ["Post update", "Fix applied", "Resolve", "Escalate", "More"]),
+        (Status.MONITORING, ["Post update", FAILED, "Resolve", "Escalate", "More"]),
+        (Status.RESOLVED, [LABELS[Move.REVIEWED], "Reopen"]),
         (Status.CANCELLED, ["Reopen"]),
     ],
 )
@@ -258,17 +297,20 @@ def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> N
 @pytest.mark.parametrize(
     ("incident", "first"),
     [
-        (declared("P2"), ["Acknowledge", "Schedule", "Root cause found"]),
+        (declared("P2"), ["Acknowledge", "Schedule", "Start fix", "Root cause found"]),
         (
             incident_after(Schedule(by="UONCALL", when="soon"), severity="P2"),
-            ["Root cause found", "Start fix", "Post update"],
+            ["Post update", "Start fix", "Resolve", "Root cause found"],
         ),
-        (in_status(Status.MONITORING, severity="P2"), ["Fix verified", "Resolve", "Fix failed"]),
+        (
+            in_status(Status.MONITORING, severity="P2"),
+            ["Post update", "Fix verified", "Resolve", FAILED],
+        ),
         (
             incident_after(FixApplied(by="UONCALL"), Verify(by="UONCALL"), severity="P2"),
-            ["Resolve", "Fix failed"],
+            ["Post update", "Resolve", FAILED],
         ),
-        (in_status(Status.RESOLVED), ["Reopen", "Review done"]),
+        (in_status(Status.RESOLVED), [LABELS[Move.REVIEWED], "Reopen"]),
         (incident_after(RESOLVE, Reviewed(by="UONCALL")), ["Reopen"]),
         (in_status(Status.RESOLVED, severity="P3"), ["Reopen"]),
     ],
@@ -314,7 +356,7 @@ def test_escalate_names_whom_it_pages_and_goes_when_nobody_is_left() -> None:
     assert escalate["confirm"]["text"]["text"] == "Page tier 2 (On call and backup) now?"
     for _ in range(3):
         story.do(Escalate(by="UONCALL"))
-    assert "escalate" not in [p.move for p in pressed(card_of(story.incident, ()))]
+    assert "escalate" not in [p.move for p in (*pressed(card_of(story.incident, ())), *under_more(story.incident))]
     assert "Page someone" in buttons(card_of(story.incident, ()))
     with pytest.raises(Refused):
         story.do(Escalate(by="UONCALL"))
@@ -333,6 +375,10 @@ def labels_under(incident: Incident, kind: EntryKind) -> list[str]:
     return buttons(messages.for_thread(incident, entry))
 
 
+UNCLEAR = PostUpdate(by="UONCALL", progress="Asked them", eta="when the vendor answers")
+REOPENED = (
+    Story().do(Acknowledge(by="UONCALL")).do(RootCause(by="UONCALL", cause="The pool")).do(RESOLVE).do(Reopen(by="U1"))
+).incident
 OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
 
 
@@ -354,11 +400,11 @@ OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
         (declared("P2"), EntryKind.TICKET, ["Acknowledge", "Schedule"]),
         (incident_after(Acknowledge(by="UONCALL"), severity="P2"), EntryKind.TICKET, ["Schedule"]),
         (declared(), EntryKind.COMMUNICATION, ["Published", "Not needed"]),
-        (declared(), EntryKind.PHASE, ["Take command", "Take communications", "Take notes"]),
+        (declared(), EntryKind.PHASE, ["Become Incident Commander", "Become Comms Lead", "Become Scribe"]),
         (
             incident_after(TakeLead(by="UONCALL", lead=Lead.SCRIBE)),
             EntryKind.PHASE,
-            ["Take command", "Take communications"],
+            ["Become Incident Commander", "Become Comms Lead"],
         ),
         (incident_after(OFFER), EntryKind.LEADING, ["Accept"]),
         (incident_after(OFFER, TakeLead(by="UBACKUP", lead=Lead.SCRIBE)), EntryKind.LEADING, []),
@@ -417,14 +463,14 @@ def test_a_card_says_what_is_wrong_and_who_has_it() -> None:
         "*Impact:* Nobody can pay",
         "INC-20241218-001",
         f"*Nobody has acknowledged.* Target: {clock(15)}",
-        "*Assigned:* nobody yet · paged, no answer yet: <@UONCALL> <@UDEVOPS> <@UBACKEND>",
-        f"*Resolve by:* {clock(120)}",
+        "*Assigned:* nobody yet · paged, not acknowledged: <@UONCALL> <@UDEVOPS> <@UBACKEND>",
+        f"*Resolve by* {clock(120)}",
         "Customer-facing outage",
         "*Service:* checkout",
         "*Description:* HTTP 500 everywhere",
         "by <@UREPORTER> (manual)",
         "<https://meet.example/abc|join the call>",
-        "*War room:* being opened",
+        "*War room:* opening · <https://meet",
     ):
         assert part in said
 
@@ -435,7 +481,7 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
     said = shown(declared(), names)
     assert f"{clock(15)} if nobody acknowledges → " in said
     assert "→ tier 2 (On call and backup): Dana &lt;3, Omar" in said
-    assert "if the page stays unanswered → again: Dana &lt;3, <@UDEVOPS>, <@UBACKEND>" in said
+    assert "if not acknowledged → page again: Dana &lt;3, <@UDEVOPS>, <@UBACKEND>" in said
     assert "no root cause is found → tier 3 (Engineering manager): Erik" in shown(
         incident_after(Acknowledge(by="UCTO")), names
     )
@@ -447,11 +493,20 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
     [
         (incident_after(Acknowledge(by="UONCALL"), until=3), f"*Acknowledged* by <@UONCALL> at {clock(3)} (in time)"),
         (incident_after(Acknowledge(by="UONCALL"), until=20), f"(*late*, target was {clock(15)})"),
-        (incident_after(UPDATE, until=3), "*ETA:* 20 minutes"),
+        (incident_after(UPDATE, until=3), f"*ETA:* {clock(23)}\n"),
+        (Story().until(3).do(UPDATE).until(24).incident, f"*ETA:* {clock(23)} (*passed*)"),
+        (incident_after(UNCLEAR, until=3), f"*ETA:* when the vendor answers (as said at {clock(3)})"),
+        (Story().do(Acknowledge(by="UONCALL")).until(119).incident, f"*Resolve by* {clock(120)}\n"),
+        (Story().do(Acknowledge(by="UONCALL")).until(120).incident, f"*Resolve by* {clock(120)} (*overdue*)"),
+        (Story().until(15).incident, f"*Nobody has acknowledged.* Target: {clock(15)} (*overdue*)"),
+        (REOPENED, "*Root cause (before it was reopened):* The pool"),
+        (REOPENED, "*Before it was reopened:* acknowledged by <@UONCALL>"),
+        (incident_after(RESOLVE, Reopen(by="U1"), RESOLVE), "0 seconds since it was reopened, 0 seconds since the dec"),
+        (declared(), "🎖️ *Incident commander:* nobody yet"),
         (incident_after(UPDATE, until=3), "*Root cause:* ✅ Database issue identified ⏳ Deploying"),
-        (in_status(Status.MONITORING), "Escalation rests while the fix is watched."),
+        (in_status(Status.MONITORING), "Escalation rests while the fix is monitored."),
         (incident_after(until=300), "*Nobody else will be paged:* every tier was."),
-        (in_status(Status.MONITORING), "the fix was watched long enough → asks <@UONCALL> whether it held"),
+        (in_status(Status.MONITORING), "monitoring ends → ask <@UONCALL> whether it is stable"),
         (in_status(Status.RESOLVED), f"*Resolved* by <@UONCALL> at {clock(5)} after 5 minutes (in time)"),
         (in_status(Status.RESOLVED), "*Summary:* The pool was exhausted."),
         (in_status(Status.CANCELLED), "*Cancelled: false alarm*, by <@UONCALL>"),
@@ -461,36 +516,68 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         ),
         (with_entry(EntryKind.TROUBLE), "*Not delivered yet:* the token was revoked. Retrying."),
         (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
-        (with_entry(EntryKind.ROOM_OPENED), "*War room:* <#CROOM1>"),
+        (with_entry(EntryKind.ROOM_OPENED), "🚪 *War room:* <#CROOM1> · "),
         (declared(speed=60.0), "Clocks run 60x faster"),
         (incident_after(severity="P1", until=300), "*Nobody else will be paged:* every tier was."),
         (declared(drill=True), "🧪 DRILL 🚨 P0 Critical · Investigating"),
         (declared(drill=True), "*🧪 DRILL*: this is an exercise."),
-        (declared("P2", team="backend"), "🎫 *Ticket of backend:* open"),
-        (declared("P3"), "🎫 *Ticket, of no team yet:* open"),
+        (declared("P2", team="backend"), "🎫 *Ticket* · backend · open"),
+        (declared("P3"), "🎫 *Ticket* · no team · open"),
         (incident_after(Schedule(by="UONCALL", when="sprint <7>"), severity="P2"), "scheduled for sprint &lt;7&gt;"),
-        (in_status(Status.MONITORING, severity="P2"), "🎫 *Ticket, of no team yet:* fixed"),
-        (incident_after(TakeLead(by="UONCALL", lead=Lead.COMMANDER)), "🎖️ *Leading:* incident commander: <@UONCALL>"),
+        (in_status(Status.MONITORING, severity="P2"), "🎫 *Ticket* · no team · fixed"),
+        (incident_after(TakeLead(by="UONCALL", lead=Lead.COMMANDER)), "🎖️ *Incident commander:* <@UONCALL>"),
         (incident_after(OFFER), "🤝 *Offered, not accepted yet:* scribe: <@UBACKUP>"),
         (incident_after(Workaround(by="UONCALL", text="Use the old page")), "*Workaround:* Use the old page"),
         (
             incident_after(FixApplied(by="UONCALL"), Verify(by="UONCALL", text="Paid"), severity="P2"),
             "*Verified:* Paid",
         ),
-        (declared(others=OTHERS), "🔗 *At the same time:* INC-20241218-000, all coordinated in the war room of INC-20"),
+        (declared(others=OTHERS), "🔗 *Concurrent incidents:* INC-20241218-000 (coordinated in INC-20241218-000)"),
         (declared().model_copy(update={"vendor": "Stripe · +1 555"}), "*Vendor:* Stripe · +1 555"),
-        (declared(), f"📣 *Status page:* owed by {clock(15)}"),
+        (declared(), f"📣 *Status page:* due by {clock(15)}"),
         (incident_after(until=16), f"📣 *Status page:* *overdue* since {clock(15)}"),
         (incident_after(PUBLISHED), "done by <@UONCALL>"),
-        (incident_after(severity="P2", until=2881), "📣 *Status page:* waits for approval"),
-        (in_status(Status.RESOLVED), f"📋 *Review due by* {moment(at(2885), DAY)}"),
-        (incident_after(RESOLVE, Reviewed(by="UONCALL")), f"📋 *Review held*, says <@UONCALL> at {clock(0)}"),
+        (incident_after(severity="P2", until=2881), "📣 *Status page:* waiting for approval"),
+        (in_status(Status.RESOLVED), f"📋 *Post-incident review due by* {moment(at(2885), DAY)}"),
+        (incident_after(RESOLVE, Reviewed(by="UONCALL")), f"review done* (marked by <@UONCALL> at {clock(0)})"),
         (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 1 (Team lead)"),
     ],
 )  # fmt: skip
 def test_a_card_says(incident: Incident, part: str) -> None:
     """Each state has its words."""
     assert part in shown(incident)
+
+
+@pytest.mark.parametrize("severity", ["P2", "P3"])
+def test_a_ticket_is_quiet(severity: str) -> None:
+    """No red alarm, no war room, no call, no commander, no broadcast and no thanks for what woke nobody."""
+    open_, closed = declared(severity), in_status(Status.RESOLVED, severity=severity)
+    for loud in ("🔴", "War room", "join the call", "commander", "Thank you"):
+        assert loud not in shown(open_) + shown(closed)
+        assert loud not in "\n".join(words(messages.for_thread(closed, entry)) for entry in closed.timeline)
+    assert not [e for e in closed.effects if isinstance(e, Say) and e.broadcast]
+    assert [e for e in in_status(Status.RESOLVED).effects if isinstance(e, Say) and e.broadcast]
+
+
+def test_next_escalations_have_three_lines_at_most() -> None:
+    """Whatever is ahead, the card stays short; the next escalation is among them."""
+    for incident in (*map(in_status, Status), declared("P1"), incident_after(until=300), incident_after(UPDATE)):
+        block = [b for b in card_of(incident, ahead(incident)).blocks if b["block_id"] == "card-ahead"]
+        assert sum(b["text"]["text"].count("\n") for b in block) <= 3
+
+
+def test_one_war_room_is_named_for_ever() -> None:
+    """The shared room of several incidents, else its own, also once it is archived; never "this thread"."""
+    home = Room(channel="CHOME1", name="inc-000", private=False)
+    together = Story(others=(Other(id="INC-20241218-000", room=home),))
+    room = Room(channel="CROOM1", name="inc-001", private=False)
+    together.do(RoomOpened(effect=effect_id(together.incident, OpenRoom), room=room))
+    assert re.findall(r"<#(\w+)>", shown(together.incident)) == ["CHOME1"]
+    alone = Story()
+    alone.do(RoomOpened(effect=effect_id(alone.incident, OpenRoom), room=room)).do(RESOLVE).do(Reviewed(by="U1"))
+    alone.do(Delivered(effect=effect_id(alone.incident, ArchiveRoom)))
+    assert "🚪 *War room:* <#CROOM1> (archived)\n" in shown(alone.incident)
+    assert "this thread" not in shown(alone.incident) + shown(declared("P3")) + shown(with_entry(EntryKind.ROOM_LOST))
 
 
 @pytest.mark.parametrize("status", Status)
@@ -552,7 +639,7 @@ def test_a_redacted_card_says_nothing_of_the_incident() -> None:
         ("title", "description", "impact", "service", "public_wording", "source_link"), "MARKER"
     )
     assert "MARKER" not in json.dumps(redacted(declared(**facts)).__dict__)
-    assert "moved" in redacted(declared()).text
+    assert "is now private" in redacted(declared()).text
 
 
 def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
@@ -573,7 +660,7 @@ def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
             declared(),
             EntryKind.DECLARED,
             ("P0 INCIDENT - CRITICAL", "Incident ID", "Time", "Severity", "Impact", "Description", "Status", "Assigned",
-             "War room", "Updates will be provided every 30 minutes", "Do not reply"),
+             "War room", "Updates will be provided every 30 minutes", "Coordinate in the war room"),
         ),
         (
             incident_after(UPDATE, until=30),
@@ -585,7 +672,7 @@ def test_long_texts_are_cut_on_the_card_and_complete_in_the_thread() -> None:
             incident_after(RESOLVE, until=45),
             EntryKind.RESOLVED,
             ("P0 INCIDENT RESOLVED - INC-20241218-001", "Resolution time", "Duration", "45 minutes", "Severity",
-             "Summary", "Resolution", "Verification", "Impact", "Next steps", "Post-incident review", "Thank you"),
+             "Summary", "Resolution", "Verification", "Impact", "Next steps", "Post-incident review", "Resolved by"),
         ),
     ],
 )  # fmt: skip

@@ -62,7 +62,23 @@ HOSTILE = st.one_of(
 FIXED = frozenset(
     (
         *("id", "stamp", "kind", "severity", "status", "state", "at", "due", "declared_at", "clock_from", "sla_from"),
-        *("closed_at", "until", "next_update", "from", "to", "stage", "audience", "n", "tier", "number", "lead"),
+        *(
+            "closed_at",
+            "eta_at",
+            "redrawn_at",
+            "started",
+            "until",
+            "next_update",
+            "from",
+            "to",
+            "stage",
+            "audience",
+            "n",
+            "tier",
+            "number",
+            "lead",
+        ),
+        *("eta_at", "redrawn_at", "started"),
         *(
             "answer",
             "plan",

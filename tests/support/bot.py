@@ -239,6 +239,14 @@ class Person:
         container = {"type": "view", "view_id": view["id"]}
         return self._post("action", container=container, action=action, state={"values": filled(view, {name: value})})
 
+    def choose(self, view: Json, action_id: str) -> Json:
+        """Press a button of a modal."""
+        elements = [block["accessory"] for block in view["blocks"] if "accessory" in block]
+        element = next(e for e in elements if e["action_id"] == action_id)
+        block = next(b for b in view["blocks"] if b.get("accessory") is element)
+        action = {"block_id": block["block_id"], "action_id": action_id, "type": "button", "value": element["value"]}
+        return self._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
+
     def submit(self, view: Json, **values: Any) -> Json:
         return self._post("submit", view_id=view["id"], state={"values": filled(view, values)})
 

@@ -72,7 +72,8 @@ class Stage:
         if move in buttons:
             who.press(card, move, card["channel"])
         else:
-            who.press(card, MORE, card["channel"], option=f"{move}|")
+            who.press(card, MORE, card["channel"])
+            who.choose(who.modal("More actions"), move)
         if fields:
             answer = who.submit(who.modal(), **fields)
             assert answer.get("ok"), answer
