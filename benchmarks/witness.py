@@ -293,6 +293,10 @@ def excused(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> b
             return after["status"] != "monitoring" or "fix_applied" in kinds
         case "phase":
             return str(after["phase"]) != checkpoint["about"] or "phase" in kinds
+        case "redraw":  # says nothing, and follows whatever moves a time on the card
+            return any(c["kind"] == kind and c["due"] > checkpoint["due"] for c in after["checkpoints"]) or bool(
+                kinds or after["redrawn_at"] != before["redrawn_at"]
+            )
     return False
 
 

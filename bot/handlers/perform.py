@@ -106,9 +106,11 @@ class Perform:
         await open_modal(self._access.client, body, view, reply)
 
     async def open_more(self, requester: Requester, incident_id: str, body: dict[str, Any], reply: Reply) -> None:
-        """Open the list of the moves that are not on the card."""
+        """Open the list of the moves that are not on the pressed card."""
         incident = await self._access.see(requester, incident_id)
-        await open_modal(self._access.client, body, more_modal(incident, requester.id), reply)
+        rows = (block.get("elements", ()) for block in (body.get("message") or {}).get("blocks", ()))
+        shown = {element.get("action_id", "") for row in rows for element in row}
+        await open_modal(self._access.client, body, more_modal(incident, requester.id, shown), reply)
 
     async def _context(self, move: Move, requester: Requester, incident: Incident, typed: str) -> FormContext:
         """Fetch only what this form shows: a trigger lasts three seconds."""

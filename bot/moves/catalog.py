@@ -1,6 +1,6 @@
 """Catalog of moves: how each is made by command, by button and by form. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
 from bot.deps import BotDeps
@@ -121,10 +121,10 @@ def move_modal(move: Move, context: FormContext, state: FormState) -> View:
     return modal(CALLBACK + move, form.title, form.submit, blocks, state.encode())
 
 
-def more_modal(incident: Incident, person: PersonId) -> View:
-    """Build the modal that lists the moves which are not on the card."""
+def more_modal(incident: Incident, person: PersonId, shown: Container[str]) -> View:
+    """Build the modal that lists the moves which the pressed card does not show."""
     about = brief(f"{incident.id} · {incident.severity} · {incident.facts.title}", 1000)
-    return notice("More actions", "", [note("about", about), *more_moves(incident, person)])
+    return notice("More actions", "", [note("about", about), *more_moves(incident, person, shown)])
 
 
 def form_of(callback_id: str) -> Form:

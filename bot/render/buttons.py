@@ -132,8 +132,8 @@ def card_buttons(incident: Incident, block_id: str, person: str = "") -> list[Bl
     return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 
-def more_moves(incident: Incident, person: str = "") -> list[Block]:
-    """The moves that are not on the card, each with what it does; for a modal."""
+def more_moves(incident: Incident, person: str, shown: Container[str]) -> list[Block]:
+    """The moves that make sense now beside those `shown` on the pressed card, each with what it does; for a modal."""
     return [
         {
             "type": "section",
@@ -141,7 +141,8 @@ def more_moves(incident: Incident, person: str = "") -> list[Block]:
             "text": {"type": "mrkdwn", "text": f"*{escape(LABELS[move])}*\n{escape(_EXPLAINED[move])}"},
             "accessory": _button(Button(move, "Choose"), incident),
         }
-        for move in _split(incident, person)[1]
+        for move in offered_moves(incident, person)
+        if move not in shown
     ]
 
 

@@ -1,7 +1,6 @@
 """Posted cards and messages of an incident: updated, stripped of buttons, redacted, dropped with a lost room."""
 
 from collections.abc import Container
-
 from datetime import datetime
 
 from escalation.engine.change import Change

@@ -30,13 +30,14 @@ def office(workspace: RunningWorkspace) -> Iterator[Office]:
 
 
 def press(office: Office, message: Json, move: Move, by: str = "dana") -> Json:
-    """Press a move on a posted card, be it a button or an entry of the menu."""
+    """Press a move on a posted card, be it on the card or behind More."""
     rows = [e for b in message["message"]["blocks"] for e in b.get("elements", []) if b["type"] == "actions"]
     visible = any(e.get("action_id") == move for e in rows)
     shown = {**message["message"], "ts": message["ts"]}
     if visible:
         return office.person(by).press(shown, move.value, message["channel"])
-    return office.person(by).press(shown, "more", message["channel"], option=f"{move}|")
+    office.person(by).press(shown, "more", message["channel"])
+    return office.person(by).choose(office.person(by).modal("More actions"), move.value)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +180,9 @@ def test_two_people_press_escalate_on_one_card(office: Office) -> None:
     [
         (Acknowledge(by=user("omar")), Move.ACKNOWLEDGE, f"<@{user('omar')}> acknowledged it already"),
         (StartFix(by=user("omar")), Move.START_FIX, "A fix is under way already"),
-        (FixApplied(by=user("omar")), Move.FIX_APPLIED, "applied already"),
+        (FixApplied(by=user("omar")), Move.START_FIX, "being watched"),
         (Cancel(by=user("omar")), Move.ESCALATE, "It is cancelled: reopen it first."),
-        (Cancel(by=user("omar")), Move.UPDATE, "It is cancelled: reopen it first."),
+        (Cancel(by=user("omar")), Move.ROOT_CAUSE, "It is cancelled: reopen it first."),
     ],
 )
 def test_an_old_card_is_answered_kindly(office: Office, done: object, move: Move, words: str) -> None:
@@ -192,6 +193,33 @@ def test_an_old_card_is_answered_kindly(office: Office, done: object, move: Move
     press(office, card, move)
     office.person("dana").told(words)
     assert office.incident().stamp == after.stamp
+
+
+def test_more_lists_what_an_old_card_does_not_show(office: Office) -> None:
+    """The list is made when it is opened, for whoever opens it: it offers what makes sense now, and what it does."""
+    incident = office.declare()
+    card = office.post_card(incident)
+    office.world.service.handle(incident.id, FixApplied(by=user("omar")))
+    dana = office.person("dana")
+    dana.press({**card["message"], "ts": card["ts"]}, "more", card["channel"])
+    view = dana.modal("More actions")
+    offered = [b["accessory"]["action_id"] for b in view["blocks"] if "accessory" in b]
+    assert {"resolve", "fix_failed", "update"} <= set(offered)
+    assert not {"fix_applied", "escalate", "acknowledge"} & set(offered)  # over, or on the card
+    dana.choose(view, "fix_failed")
+    assert dana.modal(title="fix")
+
+
+def test_what_needs_no_words_is_done_from_the_list(office: Office) -> None:
+    """Its answer takes the place of the list, a refusal too."""
+    incident = office.declare()
+    card = office.post_card(incident)
+    dana = office.person("dana")
+    dana.press({**card["message"], "ts": card["ts"]}, "more", card["channel"])
+    view = dana.modal("More actions")
+    dana.choose(view, "fix_applied")
+    assert office.incident().status is Status.MONITORING
+    assert "Fix applied" in str(dana.modal("Incident")["blocks"])
 
 
 def test_a_redelivered_click_counts_once(office: Office) -> None:
@@ -216,7 +244,7 @@ def test_an_expired_trigger_is_told(office: Office) -> None:
     """The form cannot be opened any more: the presser hears what to do."""
     card = office.post_card(office.declare())
     control(office.workspace, "faults", method="views.open", kind="error", error="expired_trigger_id", times=1)
-    press(office, card, Move.UPDATE)
+    press(office, card, Move.ROOT_CAUSE)
     office.person("dana").told("Slack did not wait for the form")
 
 

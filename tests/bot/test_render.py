@@ -105,9 +105,11 @@ def pressed(message: Message) -> list[ButtonValue]:
     return [ButtonValue.decode(e["value"]) for e in elements if e["action_id"] != MORE]
 
 
-def under_more(incident: Incident, person: str = "") -> list[ButtonValue]:
-    """Every press that the list behind More offers."""
-    return [ButtonValue.decode(block["accessory"]["value"]) for block in more_moves(incident, person)]
+def under_more(incident: Incident) -> list[ButtonValue]:
+    """Every press that the list behind a card's More offers; without that button, none."""
+    card = card_of(incident, ())
+    listed = more_moves(incident, "", [p.move for p in pressed(card)]) if "More" in buttons(card) else []
+    return [ButtonValue.decode(block["accessory"]["value"]) for block in listed]
 
 
 def buttons(message: Message) -> list[str]:
@@ -250,7 +252,7 @@ def test_resolve_is_on_the_card_as_soon_as_somebody_has_acknowledged() -> None:
         assert "Resolve" in found
         assert len(found) == 5
         assert found[-1] == "More"
-    assert all("\n" in block["text"]["text"] for block in more_moves(declared(), ""))
+    assert all("\n" in block["text"]["text"] for block in more_moves(declared(), "", ()))
 
 
 FAILED = LABELS[Move.FIX_FAILED]

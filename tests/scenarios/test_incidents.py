@@ -219,7 +219,7 @@ def test_marked_as_security_later(play: Stage) -> None:
     old_room = play.room()["id"]
     play.press("dana", Move.SECURITY, why="a leaked key")
     cards = [m for m in play.messages(public) if m["ts"] == m.get("thread_ts", m["ts"]) and m.get("metadata")]
-    assert all("Checkout" not in str(m["blocks"]) and "moved" in m["text"] for m in cards)
+    assert all("Checkout" not in str(m["blocks"]) and "is now private" in m["text"] for m in cards)
     assert play.room()["is_private"]
     assert "What had been visible in public" in play.thread()
     assert {user("sofia"), user("sam"), user("dana")} <= set(play.room()["members"])

@@ -117,7 +117,7 @@ def settle_communications(night: Night) -> Night:
 def test_after_a_p0_no_button_is_left_that_cannot_be_pressed(night: Night) -> None:
     """When a P0 is resolved and reviewed, no message in any channel, thread, room or DM keeps a dead button."""
     night.until(70)
-    assert sum(b.move is Move.UPDATE for b in night.buttons()) > 2
+    assert sum(b.move is Move.UPDATE for b in night.buttons()) >= 2
     night.do(Acknowledge(by=OMAR), TakeLead(by=OMAR, lead=Lead.COMMANDER), TakeLead(by=OMAR, lead=Lead.SCRIBE, to=LENA))
     night.do(TakeLead(by=LENA, lead=Lead.SCRIBE), PostUpdate(by=OMAR, progress="Rolling back"))
     night.do(FixApplied(by=OMAR)).until(140)

@@ -245,7 +245,9 @@ class Person:
         element = next(e for e in elements if e["action_id"] == action_id)
         block = next(b for b in view["blocks"] if b.get("accessory") is element)
         action = {"block_id": block["block_id"], "action_id": action_id, "type": "button", "value": element["value"]}
-        return self._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
+        done = self._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
+        eventually(lambda: self.modals()[-1:] and self.modals()[-1]["title"] != view["title"])  # shows what came of it
+        return done
 
     def submit(self, view: Json, **values: Any) -> Json:
         return self._post("submit", view_id=view["id"], state={"values": filled(view, values)})

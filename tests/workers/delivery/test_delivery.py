@@ -80,7 +80,7 @@ def test_a_leak_is_redacted_before_other_cards_are_refreshed(parts: Works) -> No
         rate_limits.reserve(parts.redis, rate_limits.UPDATE, f"another-{n}", parts.clock())
     parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run()
-    assert any("moved" in call["args"]["text"] for call in parts.calls("chat.update"))
+    assert any("is now private" in call["args"]["text"] for call in parts.calls("chat.update"))
 
 
 def test_what_became_private_while_its_answer_was_lost_is_found_and_redacted(parts: Works) -> None:
@@ -97,7 +97,7 @@ def test_what_became_private_while_its_answer_was_lost_is_found_and_redacted(par
     parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run_for(5, step=0.5)
     (posted,) = [m for m in parts.messages() if m.get("metadata", {}).get("event_payload", {}).get("delivery") == card]
-    assert "moved" in posted["text"]
+    assert "is now private" in posted["text"]
     assert MARKER not in str(posted)
     assert not any(SLUG in c["name"] for c in parts.channels() if not c["is_private"])
     parts.settled(incident)
