@@ -133,16 +133,13 @@ def local_instant(text: str, zone: str, now: datetime) -> datetime:
 _ETA_PREFIX = re.compile(r"^(?:eta|by|at|around|about|approx\.?|ca\.?|maybe|in|within|~)[\s:]*", re.IGNORECASE)
 _ETA_PART = re.compile(
     r"(?P<n>\d+(?:[.,]\d+)?|an?|half an?|one|two|three|four|five|ten|fifteen|twenty|thirty)\s*"
-    r"(?P<unit>s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?)\b\.?",
+    r"(?P<unit>s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?|d(?:ays?)?)(?![a-z])\.?",
     re.IGNORECASE,
 )
 _NUMBERS = {
     "a": 1.0, "an": 1.0, "half a": 0.5, "half an": 0.5, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0,
     "five": 5.0, "ten": 10.0, "fifteen": 15.0, "twenty": 20.0, "thirty": 30.0,
 }  # fmt: skip
-_TWELVE_HOURS = re.compile(
-    r"(?P<day>.*?)\b(?P<hour>1[0-2]|0?[1-9])(?::(?P<minute>[0-5]\d))?\s*(?P<half>[ap])\.?m\.?$", re.IGNORECASE
-)
 
 
 def eta_instant(text: str, zone: str, now: datetime, speed: float = 1.0) -> datetime | None:
@@ -156,10 +153,7 @@ def eta_instant(text: str, zone: str, now: datetime, speed: float = 1.0) -> date
     length = _eta_length(words)
     if length is not None:
         return now + length / speed
-    if match := _TWELVE_HOURS.fullmatch(words):
-        hour = int(match["hour"]) % 12 + (12 if match["half"].lower() == "p" else 0)
-        words = f"{match['day'].strip(' ,')} {hour:02d}:{match['minute'] or '00'}".strip()
-    if not _CLOCK.fullmatch(words):
+    if _day_and_clock(words)[1] is None:  # a day alone says too little
         return None
     try:
         return clock_after(words, zone, now) or local_instant(words, zone, now)
