@@ -13,16 +13,23 @@ from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import (
     EMPTY_STATE,
     Feed,
+    OncallShift,
     OncallState,
+    Override,
     absences,
     kept_shift,
     next_on_call,
     on_call_at,
+    override_at,
+    replaced_by,
     shift_at,
+    upcoming_shifts,
 )
 from escalation.text import Line, Person, Span, Strong, Time, line, people
 from escalation.values import PersonId
 
+SCHEDULE_AHEAD = timedelta(weeks=4)
+MAX_SHIFTS = 10  # of a rotation
 ABSENCES_AHEAD = timedelta(days=30)  # absences that begin later are not shown yet
 
 
@@ -34,9 +41,9 @@ def on_call_lines(
     now: datetime,
     state: OncallState = EMPTY_STATE,
 ) -> tuple[Line, ...]:
-    """Lines for each rotation, override and absence, then one for each role of the policy."""
+    """Lines for each rotation, the schedule ahead, overrides and absences, then one for each role of the policy."""
     board = Board(company, directory, state, now)
-    return (*board.rotations(), *board.overrides(), *board.away(), *_roles(policy, roster))
+    return (*board.rotations(), *board.schedule(), *board.overrides(), *board.away(), *_roles(policy, roster))
 
 
 class Board:
@@ -53,8 +60,27 @@ class Board:
         for name in self._company.rotations:
             yield from self._rotation(name)
 
+    def schedule(self) -> Iterator[Line]:
+        """Lines for the shifts of the next weeks as they result: overrides, swaps and absences applied."""
+        until = self._now + SCHEDULE_AHEAD
+        for name in self._company.rotations:
+            shifts = upcoming_shifts(name, self._company, self._state, self._now, until)
+            yield line(Strong(f"Schedule of {name}, next {SCHEDULE_AHEAD.days // 7} weeks:"))
+            yield from map(self._shift, shifts[:MAX_SHIFTS])
+            if len(shifts) > MAX_SHIFTS:
+                yield line(f"• and {len(shifts) - MAX_SHIFTS} more; `tocsin oncall` lists them")
+
+    def _shift(self, shift: OncallShift) -> Line:
+        start = ("• now",) if shift.starts <= self._now else ("• ", Time(shift.starts, clock=False))
+        end = (" until ", Time(shift.ends, clock=False)) if shift.ends else (" with no end in sight",)
+        override = override_at(shift.rotation, self._company, self._state, max(shift.starts, self._now))
+        planned = (*self._people(shift.planned), ")") if shift.planned else ("nobody)",)
+        why = f" (override {override.id}, instead of " if override else " (instead of "
+        instead = () if shift.people == shift.planned else (why, *planned)
+        return line(*start, *end, ": ", *self._people(shift.people), *instead)
+
     def overrides(self) -> Iterator[Line]:
-        """Lines for overrides that have not ended."""
+        """Lines for overrides that have not ended; of contradictory ones it is said which counts."""
         for override in self._state.overrides:
             if override.ends > self._now and override.person in self._company.people:
                 details = self._period(override.starts, override.ends, override.by, override.why)
@@ -63,7 +89,15 @@ class Board:
                     *self._people((override.person,)),
                     f" in {override.rotation}",
                     *details,
+                    self._replaced(override),
                 )
+
+    def _replaced(self, override: Override) -> str:
+        later = replaced_by(override, self._company, self._state, self._now)
+        if later is None:
+            return ". ⚠️ Replaced by later overrides."
+        numbers = " and ".join(map(str, later))
+        return f". ⚠️ Partly replaced by override {numbers}, which is later." if later else ""
 
     def away(self) -> Iterator[Line]:
         """Lines for absences of now and the next 30 days."""
@@ -119,7 +153,7 @@ class Board:
         return people(tuple(self._company.member(key, self._directory) for key in keys))
 
     def _period(self, starts: datetime, ends: datetime, by: str, why: str) -> Line:
-        author: tuple[Span, ...] = (", by ", Person(by)) if by else ()
+        author: tuple[Span, ...] = (", set by ", Person(by)) if by else ()
         span = (" from ", Time(starts, clock=False), " until ", Time(ends, clock=False))
         return (*span, *author, *((f": {why}",) if why else ()))
 

@@ -202,6 +202,16 @@ def upcoming_shifts(
     return tuple(shifts_ahead)
 
 
+def replaced_by(override: Override, company: Staff, state: OncallState, now: datetime) -> tuple[int, ...] | None:
+    """Numbers of the later overrides that win over this one, from now on; None if nothing of it is left."""
+    starts = max(now, override.starts)
+    later = [o for o in state.overrides if o.rotation == override.rotation and o.id > override.id]
+    over = [o for o in later if o.starts < override.ends and o.ends > starts and o.person in company.people]
+    edges = {starts, *(o.ends for o in over if o.ends < override.ends)}
+    held = (override_at(override.rotation, company, state, at) for at in edges)
+    return tuple(o.id for o in over) if any(o and o.id == override.id for o in held) else None
+
+
 def override_at(name: str, company: Staff, state: OncallState, at: datetime) -> Override | None:
     """Return the override that holds at an instant. One for somebody who left the configuration does not count."""
     active = [o for o in state.overrides if o.rotation == name and o.starts <= at < o.ends]

@@ -263,7 +263,13 @@ def test_oncall_tells_what_was_arranged(store: Store, monkeypatch: pytest.Monkey
     ):
         assert words in said
     assert "were not looked at" not in said
-    found = json.loads(tocsin("oncall", "--at", "2026-11-24T12:00", "--json").output)
+    assert "omar (override 1, instead of dana)" in said
+    longer = tocsin("oncall", "--at", "2026-11-24T12:00", "--weeks", "8").output
+    assert "  Monday 2026-12-28" not in said
+    assert "  Monday 2026-12-28" in longer
+    found = json.loads(tocsin("oncall", "--at", "2026-11-24T12:00", "--weeks", "1", "--json").output)
+    assert found["schedule"]["primary"][0]["override"] == 1
+    assert len(found["schedule"]["primary"]) == 3
     assert found["arrangements"] is True
     assert found["overrides"][0]["person"] == "omar"
     assert found["rotations"]["primary"]["people"] == ["omar", "dana"]

@@ -392,8 +392,43 @@ def test_the_board_tells_what_was_arranged() -> None:
         "to @Dana",
         "Test page sent at",
         "Override 1: @Erik in primary from",
-        "by @Omar: dentist",
+        "set by @Omar: dentist",
         "Away 2: @Mei from",
         "on-call engineer: @Erik",
     ):
         assert words in said
+
+
+def test_the_board_shows_the_schedule_that_results() -> None:
+    """The next weeks with overrides and absences applied, each with whom it replaces; then the plan goes on."""
+    now = MONDAY + HOUR
+    state = overrides.add_override(OncallState(), company(), "primary", "erik", now, MONDAY + DAY, now)
+    state = overrides.add_absence(state, company(), "omar", MONDAY + WEEK, MONDAY + 2 * WEEK, now)
+    said = board_of(state, now).replace(":00 UTC", " UTC")
+    for words in (
+        "Schedule of primary, next 4 weeks:",
+        "• now until 2026-11-24 00:00 UTC: @UERIK (override 1, instead of @UDANA)",
+        "• 2026-11-24 00:00 UTC until 2026-11-30 00:00 UTC: @UDANA\n",
+        "• 2026-11-30 00:00 UTC until 2026-12-07 00:00 UTC: @UMEI (instead of @UOMAR)",
+        "• 2026-12-14 00:00 UTC until 2026-12-21 00:00 UTC: @UDANA",
+    ):
+        assert words in said
+
+
+def test_of_contradictory_overrides_it_is_said_which_counts() -> None:
+    """The later one; what is left of the earlier one is what the schedule shows."""
+    now = MONDAY + HOUR
+    state = OncallState()
+    for person, first, last in (("erik", 1, 5), ("mei", 2, 3), ("omar", 8, 9), ("mei", 7, 10)):
+        starts, ends = MONDAY + first * DAY, MONDAY + last * DAY
+        state = overrides.add_override(state, company(), "primary", person, starts, ends, now)
+    said = board_of(state, now).splitlines()
+    by_number = {line.partition(":")[0]: line for line in said if line.startswith("Override")}
+    assert by_number["Override 1"].endswith("⚠️ Partly replaced by override 2, which is later.")
+    assert by_number["Override 3"].endswith("⚠️ Replaced by later overrides.")
+    assert not any("⚠️" in by_number[f"Override {n}"] for n in (2, 4))
+
+
+def board_of(state: OncallState, now: datetime) -> str:
+    policy = Policy(name="kars", title="KARS", roles={}, severities={})
+    return "\n".join(plain(told) for told in on_call_lines(company(), policy, Directory(), Roster(), now, state))

@@ -96,14 +96,21 @@ def export(incident_id: str, form: str, as_json: bool) -> None:
     metavar="TIME",
     help="A time like 2026-12-24T09:00; without an offset, in the company's time zone (default: now).",
 )
+@click.option(
+    "--weeks",
+    type=click.IntRange(1, 52),
+    default=4,
+    show_default=True,
+    help="Show the schedule for so many weeks, with overrides, swaps and absences applied.",
+)
 @as_json
-def oncall(at: str | None, as_json: bool) -> None:
-    """Show who is on call, the backups and the next handovers. Also overrides, absences, test pages and other roles."""
+def oncall(at: str | None, weeks: int, as_json: bool) -> None:
+    """Show who is on call, the backups and the schedule ahead. Also overrides, absences, test pages and other roles."""
     settings = load(NEEDS)
     company = loader.load(settings.config).company
     instant = _instant(at, company) if at else datetime.now(UTC)
     arranged = arrangements(settings)
-    state = oncall_data(company, instant, arranged.state)
+    state = oncall_data(company, instant, arranged.state, timedelta(weeks=weeks))
     if as_json:
         print_json(state | {"arrangements": arranged.available})
         return
@@ -130,7 +137,9 @@ def arrangements(settings: Settings) -> Arrangements:
         return Arrangements(EMPTY_STATE, Directory(), False)
 
 
-def oncall_data(company: Company, at: datetime, state: OncallState = EMPTY_STATE) -> dict[str, Any]:
+def oncall_data(
+    company: Company, at: datetime, state: OncallState = EMPTY_STATE, ahead: timedelta = timedelta(weeks=4)
+) -> dict[str, Any]:
     """Roles and rotations at an instant, for scripts. People by their keys (or group ids)."""
     keys = {entry.slack: key for key, entry in company.people.items() if entry.slack}
     holders = roster(company, assumed_directory(company), at, state).holders
@@ -138,6 +147,7 @@ def oncall_data(company: Company, at: datetime, state: OncallState = EMPTY_STATE
         "at": at.astimezone(UTC).isoformat(),
         "roles": {role: [keys.get(p, p) for p in holders[role]] for role in company.roles},
         "rotations": {name: _rotation(name, company, state, at) for name in company.rotations},
+        "schedule": {name: _schedule(name, company, state, at, at + ahead) for name in company.rotations},
         "overrides": [o.model_dump(mode="json") for o in state.overrides if o.ends > at],
         "away": [a.model_dump(mode="json") for a in _away(company, state, at)],
     }
@@ -162,6 +172,16 @@ def _rotation(name: str, company: Company, state: OncallState, at: datetime) -> 
         "feed_problems": feed.problems,
         "feed_notes": feed.notes,
     }
+
+
+def _schedule(name: str, company: Company, state: OncallState, at: datetime, until: datetime) -> list[dict[str, Any]]:
+    """The shifts of a rotation as they result; `override` is the number of the override that holds at their start."""
+    shifts = schedule.upcoming_shifts(name, company, state, at, until)
+    holding = [schedule.override_at(name, company, state, max(s.starts, at)) for s in shifts]
+    return [
+        s.model_dump(mode="json", exclude={"rotation"}) | {"override": override.id if override else None}
+        for s, override in zip(shifts, holding, strict=True)
+    ]
 
 
 def _away(company: Company, state: OncallState, at: datetime) -> list[Away]:

@@ -80,9 +80,20 @@ def markdown(incident: Incident, names: Names) -> str:
 def oncall_lines(state: dict[str, Any]) -> list[str]:
     """Rotations, overrides and absences as lines of text, from what `tocsin oncall --json` prints."""
     rotations = [line for name, rotation in state["rotations"].items() for line in _rotation(name, rotation)]
+    rotations += [row for name, shifts in state["schedule"].items() for row in _schedule(name, shifts)]
     overrides = [f"Override {o['id']}: {o['person']} in {o['rotation']}{_stretch(o)}" for o in state["overrides"]]
     away = [f"{_absence(a)}: {a['person']}{_stretch(a)}" for a in state["away"]]
     return [one_line(line) for line in (*rotations, *overrides, *away)]
+
+
+def _schedule(name: str, shifts: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"Schedule of {name}:"
+    for shift in shifts:
+        who = " and ".join(shift["people"]) or "nobody"
+        number = f"override {shift['override']}, " if shift["override"] else ""
+        instead = f" ({number}instead of {' and '.join(shift['planned']) or 'nobody'})"
+        until = f" until {_when(shift['ends'])}" if shift["ends"] else ""
+        yield f"  {_when(shift['starts'])}{until}: {who}{'' if shift['people'] == shift['planned'] else instead}"
 
 
 def rotation_notes(name: str, company: Company, state: OncallState) -> Iterator[str]:
