@@ -26,6 +26,7 @@ from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
 from bot.moves import catalog, declare
 from bot.render.button_value import MORE
+from bot.render.inputs import SEARCH
 from bot.render.lists import DECLARE, SAY
 from bot.slack.client import SlackWebClient
 from escalation.incident.events import Move
@@ -56,6 +57,8 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.view(declare.CALLBACK)(submissions.on_declare)
     app.view(re.compile(f"^{catalog.CALLBACK}"))(submissions.on_move)
     app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
+    app.action(declare.DETAILS_ACTION)(submissions.on_details)
+    app.options(SEARCH)(submissions.on_search)
     app.action(re.compile(f"^{SAY}-"))(commands.on_say)
     app.action(DECLARE)(shortcuts_menu.on_declare)
     app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)

@@ -26,6 +26,7 @@ from bot.vocabulary import HELP, MOVES, help_of
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
+from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import on_call_at
 from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries
 from escalation.text import Line, Strong, line
@@ -122,9 +123,12 @@ class Commands:
     async def _declare(self, command: SlashCommand) -> None:
         await self._access.admit("declare", command.requester)
         text = unescape(command.parsed.text, self._access.directory.names)
-        severity, title = parse_declaration(text, self._access.deps.policy)
-        warning = title_warning(title)
-        draft = Draft("", severity, title, warning) if warning else Draft(title, severity)
+        deps = self._access.deps
+        typed = parse_declaration(text, deps.policy, deps.company.services)
+        warning = title_warning(typed.title)
+        draft = Draft(typed.title, typed.severity, service=typed.service)
+        if warning:
+            draft = replace(draft, title="", description=typed.title, warning=warning)
         await self._open_declaration(command, FormState(response_url=command.reply.response_url), draft)
 
     async def _drill(self, command: SlashCommand) -> None:
@@ -137,9 +141,9 @@ class Commands:
         await self._open_declaration(command, state, Draft(title, severity))
 
     async def _open_declaration(self, command: SlashCommand, state: FormState, draft: Draft) -> None:
-        await open_modal(
-            self._access.client, command.body, declare_modal(self._access.deps, state, draft), command.reply
-        )
+        roster = await self._access.roster() if draft.severity else Roster()
+        view = declare_modal(self._access.deps, state, draft, roster)
+        await open_modal(self._access.client, command.body, view, command.reply)
 
     async def _show(self, command: SlashCommand) -> None:
         incident = await self._target(command)

@@ -12,6 +12,7 @@ from bot.parsing.message import first_line, readable_text
 from bot.render.form_state import FormState
 from bot.render.mrkdwn import cut
 from bot.slack.client import UNREACHABLE
+from escalation.incident.model import Detection
 
 DECLARE_FROM_MESSAGE = "declare_from_message"
 LINK_TIMEOUT = 1.0  # seconds: the trigger of the form lasts three
@@ -34,7 +35,10 @@ class Shortcuts:
         link = await self._permalink(body["channel"]["id"], body["message_ts"])
         state = FormState(response_url=body.get("response_url") or "", link=link)
         text = readable_text(body["message"], self._access.directory.names)
-        await self._open(body, state, Draft(cut(first_line(text), TITLE_LIMIT), description=text))
+        by_bot = body["message"].get("bot_id") or body["message"].get("subtype") == "bot_message"
+        detection = Detection.MONITORING if by_bot else Detection.MANUAL
+        title = cut(first_line(text), TITLE_LIMIT)
+        await self._open(body, state, Draft(title, description=text, detection=detection))
 
     async def _open(self, body: dict[str, Any], state: FormState, draft: Draft) -> None:
         reply = Reply.to(self._access.client, body)

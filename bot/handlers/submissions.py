@@ -1,7 +1,8 @@
 """Submitted forms: make the move or declare; errors are shown in the form, which keeps what was typed."""
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
@@ -9,15 +10,16 @@ from redis import Redis
 from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
+from bot.deps import BotDeps
 from bot.errors import InvalidForm
 from bot.handlers.perform import MoveResult, Perform
 from bot.handlers.reply import NOT_RECORDED, Reply, explain_errors
 from bot.moves.catalog import form_of
-from bot.moves.declare import declaration, definition, definitions, with_definition
+from bot.moves.declare import declaration, definition, definitions, service_choices, updated
 from bot.moves.form import Form, Submission
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import FormValues, View, notice
+from bot.render.inputs import Choice, FormValues, View, notice, suggestions
 from bot.render.mrkdwn import plain
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.policy import Severity
@@ -109,37 +111,61 @@ class Submissions:
             case _:
                 return {first: f"{NOT_RECORDED} {TRY_AGAIN}"}
 
+    async def on_search(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Offer what fits the words typed into a select of more choices than Slack shows."""
+        choices: dict[str, Callable[[BotDeps], list[Choice]]] = {
+            "service": lambda deps: service_choices(tuple(deps.company.services)),
+            "role": lambda deps: [Choice(role, name) for role, name in deps.roles.items()],
+        }
+        offered: list[Block] = []
+        with contextlib.suppress(Refused):  # guests see nothing
+            await self._access.admit("see", requester_of(body))
+            offered = suggestions(choices[body["block_id"]](self._access.deps), body.get("value") or "")
+        await ack({"options": offered})
+
     # Severities in the declaration -------------------------------------------------------------------------------
 
     async def on_severity(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Show the definition of the chosen severity; everything that was typed stays."""
         await ack()
-        view, action = body["view"], body["actions"][0]
+        action = body["actions"][0]
         option, at = action.get("selected_option"), float(action.get("action_ts") or 0)
-        async with explain_errors(self._reply(body, FormState.decode(view["private_metadata"]))):
-            await self._access.admit("declare", requester_of(body))
-            await self._show_definition(view, option["value"] if option else "", at)
+        await self._update_form(body, option["value"] if option else "", at)
 
-    async def _show_definition(self, view: View, choice: str, at: float) -> None:
+    async def on_details(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Show the rest of the fields; everything that was typed stays."""
+        await ack()
+        view = body["view"]
+        with contextlib.suppress(StoreUnavailable):
+            await self._access.run(self._access.deps.redis.set, _expanded_key(view["id"]), "1", ex=CHOICES_TTL)
+        chosen = FormValues(view).choice("severity")
+        await self._update_form(body, chosen, 0.0, expanded=True)
+
+    async def _update_form(self, body: dict[str, Any], choice: str, at: float, *, expanded: bool = False) -> None:
+        async with explain_errors(self._reply(body, FormState.decode(body["view"]["private_metadata"]))):
+            await self._access.admit("declare", requester_of(body))
+            await self._show_latest(body["view"], choice, at, expanded)
+
+    async def _show_latest(self, view: View, choice: str, at: float, expanded: bool) -> None:
         """Show the latest choice, until it still is the latest after it was shown: choices may be handled at once.
 
         Without the view's `hash`: Slack would refuse the later choice whenever the earlier one's update was quicker.
         """
         shown = None
-        while (latest := await self._latest_choice(view["id"], choice, at)) != shown:
-            updated = with_definition(view, await self._definition(Severity(latest) if latest else None))
-            try:
-                await self._access.client.views_update(view_id=view["id"], view=updated)
-            except UNREACHABLE as error:  # the modal was closed: nothing is lost
-                log.info("definition not shown", error=slack_error(error))
-                return
+        while (latest := await self._latest(view["id"], choice, at, expanded)) != shown:
+            severity, with_details = latest
+            explained = await self._definition(Severity(severity) if severity else None)
+            await self._show(view["id"], updated(view, explained, expanded=with_details))
             shown = latest
 
-    async def _latest_choice(self, view_id: str, choice: str, at: float) -> str:
+    async def _latest(self, view_id: str, choice: str, at: float, expanded: bool) -> tuple[str, bool]:
+        """The severity chosen last in a form, and whether its details were asked for."""
+        redis = self._access.deps.redis
         try:
-            return await self._access.run(latest_choice, self._access.deps.redis, view_id, choice, at)
+            latest = await self._access.run(latest_choice, redis, view_id, choice, at)
+            return latest, expanded or bool(await self._access.run(redis.exists, _expanded_key(view_id)))
         except StoreUnavailable:
-            return choice
+            return choice, expanded
 
     async def _definition(self, severity: Severity | None) -> Block:
         known = self._access.deps.policy.severities
@@ -150,6 +176,10 @@ class Submissions:
         except StoreUnavailable:
             roster = Roster()
         return definition(known[severity], roster)
+
+
+def _expanded_key(view_id: str) -> str:
+    return f"tocsin:choices:{view_id}:details"
 
 
 def latest_choice(redis: Redis, view_id: str, choice: str, at: float) -> str:

@@ -21,7 +21,7 @@ from bot.moves.forms import (
 )
 from bot.moves.lead import lead_blocks, lead_event, typed_lead
 from bot.moves.update import update_blocks, update_event
-from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, unescape
+from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, severity_named, unescape
 from bot.render.button_value import ButtonValue
 from bot.render.buttons import more_moves
 from bot.render.form_state import FormState
@@ -37,9 +37,7 @@ from escalation.text import Person, line
 from escalation.values import PersonId
 
 CALLBACK = "move_"
-SECURITY_HINT = (
-    "The security team is paged, a private room opens, public writing stops and the public cards are redacted."
-)
+SECURITY_HINT = "Pages the security team, opens a private room, stops public posts and redacts the public cards."
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,8 @@ def form_of(callback_id: str) -> Form:
 
 
 def _severity(typed: TypedCommand) -> MoveEvent | None:
-    chosen, _, why = typed.text.partition(" ")
+    word, _, why = typed.text.partition(" ")
+    chosen = severity_named(word, typed.deps.policy) or word
     event = changed_severity(chosen, why.strip() or "-", typed.deps.policy, typed.by, typed.key)
     return event if why.strip() else None
 
@@ -206,7 +205,7 @@ SPECS: dict[Move, MoveSpec] = {
         typed=lambda t: events.RootCause(by=t.by, key=t.key, cause=t.text),
         form=Form(
             "Root cause found",
-            "Record it",
+            "Save",
             text_form("cause", "What is the root cause?"),
             lambda s: events.RootCause(by=s.by, key=s.key, cause=s.values.text("cause")),
         ),
@@ -215,8 +214,8 @@ SPECS: dict[Move, MoveSpec] = {
         typed=lambda t: events.Workaround(by=t.by, key=t.key, text=t.text),
         form=Form(
             "Workaround in place",
-            "Record it",
-            text_form("text", "What is the workaround?", hint="People can work again; the cause is still to be found."),
+            "Save",
+            text_form("text", "What is the workaround?", hint="People can work again; the root cause is still open."),
             lambda s: events.Workaround(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
@@ -233,20 +232,20 @@ SPECS: dict[Move, MoveSpec] = {
     Move.FIX_FAILED: MoveSpec(
         typed=lambda t: events.FixFailed(by=t.by, key=t.key, text=t.text),
         form=Form(
-            "The fix did not hold",
-            "Say so",
-            text_form("text", "What do you see?", optional=True),
+            "Fix failed",
+            "Report failed fix",
+            text_form("text", "What are you seeing?", optional=True),
             lambda s: events.FixFailed(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.UPDATE: MoveSpec(
         typed=lambda t: events.PostUpdate(by=t.by, key=t.key, progress=t.text),
-        form=Form("Post an update", "Post", update_blocks, update_event),
+        form=Form("Post update", "Post", update_blocks, update_event),
     ),
     Move.SCHEDULE: MoveSpec(
         typed=lambda t: events.Schedule(by=t.by, key=t.key, when=t.text),
         form=Form(
-            "Schedule it",
+            "Schedule",
             "Schedule",
             schedule_blocks,
             lambda s: events.Schedule(by=s.by, key=s.key, when=s.values.text("when")),
@@ -256,15 +255,15 @@ SPECS: dict[Move, MoveSpec] = {
         typed=lambda t: events.Verify(by=t.by, key=t.key, text=t.text),
         needs_words=False,
         form=Form(
-            "The fix was verified",
-            "Record it",
-            text_form("text", "What was looked at?", optional=True),
+            "Fix verified",
+            "Save",
+            text_form("text", "What was checked?", optional=True),
             lambda s: events.Verify(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.SEVERITY: MoveSpec(
         typed=_severity,
-        form=Form("Change the severity", "Change", severity_blocks, severity_event),
+        form=Form("Change severity", "Change", severity_blocks, severity_event),
     ),
     Move.ESCALATE: MoveSpec(
         typed=lambda t: events.Escalate(by=t.by, key=t.key, why=t.text),
@@ -278,12 +277,12 @@ SPECS: dict[Move, MoveSpec] = {
     ),
     Move.EDIT: MoveSpec(
         typed=lambda t: typed_edit(t.text, t.by, t.key),
-        form=Form("Edit the details", "Save", edit_blocks, edit_event),
+        form=Form("Edit details", "Save", edit_blocks, edit_event),
     ),
     Move.LEAD: MoveSpec(
         typed=lambda t: typed_lead(t.raw, t.by, t.key, t.member_ids),
         pressed=_accepted_role,
-        form=Form("Roles of the response", "Take or hand over", lead_blocks, lead_event),
+        form=Form("Incident roles", "Assign role", lead_blocks, lead_event),
     ),
     Move.COMMUNICATE: MoveSpec(pressed=_communication_answer),
     Move.SECURITY: MoveSpec(
@@ -291,33 +290,33 @@ SPECS: dict[Move, MoveSpec] = {
         form=Form(
             "Mark as security",
             "Make it private",
-            text_form("why", "Why?", optional=True, hint=SECURITY_HINT),
+            text_form("why", "Reason", optional=True, hint=SECURITY_HINT),
             lambda s: events.MarkSecurity(by=s.by, key=s.key, why=s.values.text("why")),
         ),
     ),
-    Move.RESOLVE: MoveSpec(form=Form("Resolve the incident", "Resolve", resolve_blocks, resolve_event)),
+    Move.RESOLVE: MoveSpec(form=Form("Resolve incident", "Resolve", resolve_blocks, resolve_event)),
     Move.REVIEWED: MoveSpec(
         typed=lambda t: events.Reviewed(by=t.by, key=t.key, text=t.text),
         needs_words=False,
         form=Form(
-            "The review was held",
-            "Record it",
-            text_form("text", "What came of it?", optional=True, hint="The war room is archived then."),
+            "Review done",
+            "Save",
+            text_form("text", "Outcome", optional=True, hint="The war room will be archived."),
             lambda s: events.Reviewed(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.REOPEN: MoveSpec(
         typed=lambda t: events.Reopen(by=t.by, key=t.key, why=t.text),
         form=Form(
-            "Reopen the incident",
+            "Reopen incident",
             "Reopen",
-            text_form("why", "Why?", optional=True, hint="All clocks start again, and the first tier is paged."),
+            text_form("why", "Reason", optional=True, hint="All timers restart, and the first tier is paged."),
             lambda s: events.Reopen(by=s.by, key=s.key, why=s.values.text("why")),
         ),
     ),
     Move.CANCEL: MoveSpec(
         typed=_cancel,
-        form=Form("Cancel the incident", "Cancel the incident", cancel_blocks, cancel_event),
+        form=Form("Cancel incident", "Cancel incident", cancel_blocks, cancel_event),
     ),
 }
 FORMS = {move: spec.form for move, spec in SPECS.items() if spec.form}

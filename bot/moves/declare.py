@@ -1,17 +1,19 @@
 """The declaration form: its modal, and how it is read. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.deps import BotDeps
 from bot.errors import InvalidForm
 from bot.moves.form import Submission
-from bot.render.blockkit import Block
+from bot.parsing.command import severity_named
+from bot.render.blockkit import BUTTON, Block, plain_text
 from bot.render.form_state import FormState
 from bot.render.inputs import MAX_TEXT, Choice, View, checkboxes, modal, note, select, text_field, yes_no_select
 from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy
+from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import Detection, Facts
 from escalation.oncall.roster import Roster
@@ -19,6 +21,8 @@ from escalation.text import people
 
 CALLBACK = "declare"
 SEVERITY_ACTION = "pick_severity"
+DETAILS_ACTION = "more_details"
+MORE = "more"  # block id of the button that shows the details
 DEFINITIONS = "definitions"
 NO_SERVICE = "-"
 TITLE_LIMIT = 200
@@ -34,7 +38,7 @@ DETECTED = {
     Detection.MONITORING: "Monitoring alert",
     Detection.USER_REPORT: "User report",
     Detection.HEALTH_CHECK: "Health check",
-    Detection.MANUAL: "Manual: somebody noticed",
+    Detection.MANUAL: "Reported by a team member",
 }
 
 
@@ -46,12 +50,20 @@ class Draft:
     severity: str = ""
     description: str = ""
     warning: str = ""
+    service: str = ""
+    detection: Detection = Detection.MANUAL
 
 
-def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> View:
-    """Build the declaration form; with a `drill_speed` in its state it declares a drill, and says so."""
-    severities = [Choice(s.value, f"{s} - {p.name}") for s, p in deps.policy.severities.items()]
+def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft(), roster: Roster | None = None) -> View:
+    """Build the declaration form: first what is asked at once, the rest behind *More details*.
+
+    With a `drill_speed` in its state it declares a drill, and says so. `roster` shows whom a chosen severity pages.
+    """
+    policies = deps.policy.severities
+    severities = [Choice(s.value, f"{s} - {p.name}") for s, p in policies.items()]
+    chosen = next((p for s, p in policies.items() if s == draft.severity), None)
     above = [note("warning", escape(draft.warning))] if draft.warning else []
+    more = details(draft) if draft.description or draft.detection is not Detection.MANUAL else [_more_button()]
     return modal(
         CALLBACK,
         "Declare a drill" if state.drill_speed else "Declare an incident",
@@ -59,42 +71,48 @@ def declare_modal(deps: BotDeps, state: FormState, draft: Draft = Draft()) -> Vi
         [
             *above,
             *([_drill_note(state.drill_speed)] if state.drill_speed else []),
-            text_field(
-                "title",
-                "Title",
-                initial=draft.title,
-                multiline=False,
-                placeholder="What is happening? Checkout is down",
-            ),
+            text_field("title", "Title", initial=draft.title, multiline=False, placeholder="Checkout is down"),
             select("severity", "Severity", severities, initial=draft.severity, action_id=SEVERITY_ACTION),
-            definitions(deps.policy.severities.values()),
-            text_field("impact", "Impact", optional=True, placeholder="Who is affected, and how? Nobody can pay"),
-            text_field(
-                "description",
-                "Description",
-                initial=draft.description,
-                optional=True,
-                placeholder="What do we know so far?",
-            ),
-            _service(list(deps.company.services)),
+            definition(chosen, roster or Roster()) if chosen else definitions(policies.values()),
+            text_field("impact", "Impact", multiline=False, optional=True, placeholder="Nobody can pay"),
+            service_field(tuple(deps.company.services), draft.service),
             checkboxes("flags", "Does any of this apply?", FLAGS),
-            yes_no_select("data_loss", "Was data lost?", None),
-            select("detection", "How was it detected?", detections(), initial=Detection.MANUAL),
-            text_field(
-                "public_wording",
-                "Wording for the public",
-                optional=True,
-                hint="What a status page may say. Leave it empty to decide later.",
-            ),
+            *more,
         ],
         state.encode(),
     )
 
 
+def details(draft: Draft = Draft()) -> list[Block]:
+    """Blocks of the fields that can wait: a form shows them when asked, or when one of them is filled already."""
+    return [
+        text_field(
+            "description",
+            "Description",
+            initial=draft.description,
+            optional=True,
+            placeholder="What do we know so far?",
+        ),
+        yes_no_select("data_loss", "Was data lost?", None),
+        select("detection", "How was it detected?", detections(), initial=draft.detection),
+        text_field(
+            "public_wording",
+            "Public message",
+            optional=True,
+            hint="What a status page may say. Leave it empty to decide later.",
+        ),
+    ]
+
+
+def _more_button() -> Block:
+    button = {"type": "button", "action_id": DETAILS_ACTION, "text": plain_text("More details", BUTTON)}
+    return {"type": "actions", "block_id": MORE, "elements": [button]}
+
+
 def _drill_note(speed: float) -> Block:
-    pace = "Clocks run as they do in earnest." if speed == 1 else f"Clocks run {speed:g}x faster."
+    pace = "Clocks run at normal speed." if speed == 1 else f"Clocks run {speed:g}x faster."
     warning = "🧪 *DRILL*: people are really paged, and every message says that it is an exercise."
-    return note("drill", f"{warning} Nothing goes outside. {pace}")
+    return note("drill", f"{warning} Nobody outside the response is told. {pace}")
 
 
 def detections() -> list[Choice]:
@@ -102,21 +120,24 @@ def detections() -> list[Choice]:
     return [Choice(d.value, label) for d, label in DETECTED.items()]
 
 
-def _service(names: list[str]) -> Block:
+def service_field(names: Sequence[str], initial: str = "") -> Block:
+    """Field for the affected service: a choice of the company's, else free words."""
     if not names:
-        return text_field("service", "Affected service", multiline=False, optional=True)
-    choices = [Choice(name, name) for name in names]
-    return select("service", "Affected service", [Choice(NO_SERVICE, "None of these"), *choices], optional=True)
+        return text_field("service", "Affected service", initial=initial, multiline=False, optional=True)
+    return select("service", "Affected service", service_choices(names), initial=initial, optional=True)
+
+
+def service_choices(names: Sequence[str]) -> list[Choice]:
+    """Choices of a service, or none of them."""
+    return [Choice(NO_SERVICE, "None of these"), *(Choice(name, name) for name in names)]
 
 
 # Severities ------------------------------------------------------------------------------------------------------
 
 
 def definitions(policies: Iterable[SeverityPolicy]) -> Block:
-    """Block with the definitions and examples of all severities."""
-    return note(
-        DEFINITIONS, *(cut(f"{_definition_text(p)}\n{escape('; '.join(p.examples))}", MAX_NOTE) for p in policies)
-    )
+    """Block with a line for each severity; a chosen one is explained with its examples."""
+    return note(DEFINITIONS, cut("\n".join(_definition_text(p) for p in policies), MAX_NOTE))
 
 
 def definition(policy: SeverityPolicy, roster: Roster) -> Block:
@@ -139,10 +160,15 @@ def _paged_roles(policy: SeverityPolicy, roster: Roster) -> str:
     return ", ".join(f"{escape(policy.role_name(r))} ({render(people(roster.of(r)))})" for r in roles)
 
 
-def with_definition(view: View, block: Block) -> View:
-    """Replace the definitions in an open modal; its ids stay, so that Slack keeps everything that was typed."""
+def updated(view: View, block: Block, *, expanded: bool) -> View:
+    """Replace the definitions in an open modal, and show the details if `expanded`.
+
+    The ids of its fields stay, so that Slack keeps everything that was typed.
+    """
     kept_fields = ("type", "callback_id", "title", "submit", "close", "private_metadata")
     blocks = [block if b["block_id"] == DEFINITIONS else b for b in view["blocks"]]
+    if expanded and blocks[-1]["block_id"] == MORE:
+        blocks[-1:] = details()
     return {name: view[name] for name in kept_fields} | {"blocks": blocks}
 
 
@@ -191,23 +217,53 @@ def title_warning(title: str) -> str:
     )
 
 
-def parse_declaration(text: str, policy: Policy) -> tuple[str, str]:
-    """Parse `[P0[:]] title` into severity and title; the severity is empty without one that the policy knows."""
-    match = re.fullmatch(r"(\w+)(?::|\s|$)\s*(.*)", text.strip(), re.DOTALL)
-    if match and match[1].upper() in {s.value for s in policy.severities}:
-        return match[1].upper(), match[2]
-    return "", text.strip()
+@dataclass(frozen=True)
+class TypedDeclaration:
+    """A typed declaration: severity, service and title, each empty when it was not named."""
+
+    severity: str = ""
+    service: str = ""
+    title: str = ""
+
+
+def parse_declaration(text: str, policy: Policy, services: Collection[str] = ()) -> TypedDeclaration:
+    """Parse `[P0[:]] [--service checkout] title`. Raises Refused for a service that does not exist.
+
+    A severity may be written as other tools do (`sev1`, `SEV-1`, `[P1]`); a word that is none begins the title.
+    """
+    service, rest = _take_service(text.strip(), services)
+    first, _, title = rest.partition(" ")
+    severity = severity_named(first, policy)
+    if not severity and (match := re.match(r"([^\s:]+):(.+)", rest, re.DOTALL)):
+        severity, title = severity_named(match[1], policy), match[2]
+    return TypedDeclaration(severity, service, title.strip() if severity else rest)
+
+
+_SERVICE = re.compile(r"(?:^|\s)(?:[-\u2013\u2014]+service[\s=]+|service:\s*)", re.IGNORECASE)
+
+
+def _take_service(text: str, services: Collection[str]) -> tuple[str, str]:
+    """Take the service out of the words of a command: its name, and the rest."""
+    match = _SERVICE.search(text) if services else None
+    if match is None:
+        return "", text
+    before, after = text[: match.start()], text[match.end() :].lstrip("'\"\u201c")
+    for name in sorted(services, key=len, reverse=True):
+        if re.match(rf"{re.escape(name)}(?!\w)", after, re.IGNORECASE):
+            return name, f"{before} {after[len(name) :].lstrip(chr(39) + chr(34) + chr(0x201D))}".strip()
+    word = after.split(maxsplit=1)[0] if after.strip() else ""
+    raise Refused(f"There is no service called '{word}'{suggest(word, set(services))}.")
 
 
 def parse_drill(text: str, policy: Policy) -> tuple[str, float, str]:
     """Parse `P0 [speed] [title]` into severity, speed and title. Raises Refused for anything else."""
-    chosen, _, rest = text.strip().partition(" ")
-    known = [s.value for s in policy.severities]
-    if chosen.upper() not in known:
-        raise Refused(f"Say which severity to practise, like `/incident drill {known[0]} 10`: {', '.join(known)}.")
+    word, _, rest = text.strip().partition(" ")
+    chosen, known = severity_named(word, policy), [s.value for s in policy.severities]
+    if not chosen:
+        raise Refused(f"Which severity? Use `/incident drill {known[0]} 10`, with one of {', '.join(known)}.")
     pace, _, title = rest.strip().partition(" ")
     number = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)x?", pace)
     speed = float(number[1]) if number else DRILL_SPEED
     if not 1 <= speed <= MAX_DRILL_SPEED:
         raise Refused(f"A drill's clocks run 1 to {MAX_DRILL_SPEED} times faster, not {pace}.")
-    return chosen.upper(), speed, (title if number else rest).strip()[:TITLE_LIMIT]
+    return chosen, speed, (title if number else rest).strip()[:TITLE_LIMIT]

@@ -2,11 +2,11 @@
 
 import re
 
-from bot.moves.declare import NO_SERVICE, detections
+from bot.moves.declare import NO_SERVICE, detections, service_field
 from bot.moves.form import FormContext, Submission
 from bot.moves.update import public_wording
 from bot.render.blockkit import Block
-from bot.render.inputs import Choice, FormValues, select, text_field, yes_no_select
+from bot.render.inputs import FormValues, select, text_field, yes_no_select
 from escalation.config.policy import Said
 from escalation.errors import Refused
 from escalation.incident.events import Edit, MoveEvent
@@ -39,12 +39,9 @@ def edit_blocks(context: FormContext) -> list[Block]:
 
 def _service(context: FormContext) -> Block:
     now = context.incident.facts.service
-    if not context.services:
-        return text_field("service", "Affected service", initial=now, multiline=False, optional=True)
     offer_current = clean(now).strip() and len(now) <= MAX_CHOICE
-    names = dict.fromkeys((*context.services, *([now] if offer_current else [])))
-    choices = [Choice(NO_SERVICE, "None of these"), *(Choice(name, name) for name in names)]
-    return select("service", "Affected service", choices, initial=now or NO_SERVICE, optional=True)
+    names = tuple(dict.fromkeys((*context.services, *([now] if offer_current else [])))) if context.services else ()
+    return service_field(names, now or (NO_SERVICE if names else ""))
 
 
 def edit_event(submission: Submission) -> MoveEvent:

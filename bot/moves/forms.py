@@ -18,10 +18,16 @@ FALSE_ALARM = "false-alarm"
 def resolve_blocks(context: FormContext) -> list[Block]:
     """Blocks of the resolve form."""
     incident = context.incident
+    cause, fixed_by = incident.root_cause, incident.fix or incident.workaround
+    summary = f"{incident.facts.title}. Root cause: {cause.text}" if cause and cause.text else ""
+    known_fix = fixed_by.text if fixed_by else ""
+    verified = incident.verified.text if incident.verified else ""
     return [
-        text_field("summary", "Summary", placeholder="What happened?"),
-        text_field("resolution", "Resolution", initial=context.typed, placeholder="What resolved it?"),
-        text_field("verification", "Verification", optional=True, placeholder="How do we know that it is over?"),
+        text_field("summary", "Summary", initial=summary, placeholder="What happened?"),
+        text_field("resolution", "Resolution", initial=context.typed or known_fix, placeholder="What resolved it?"),
+        text_field(
+            "verification", "Verification", initial=verified, optional=True, placeholder="How was the fix verified?"
+        ),
         text_field("final_impact", "Final impact", initial=incident.facts.impact, optional=True),
         yes_no_select("data_loss", "Was data lost?", incident.facts.data_loss),
         text_field("next_steps", "Next steps", optional=True),
@@ -45,9 +51,9 @@ def severity_blocks(context: FormContext) -> list[Block]:
     choices = [Choice(p.severity.value, f"{p.severity} - {p.name}", p.definition) for p in others]
     return [
         select(
-            "severity", f"It is {context.incident.severity} now. Change it to", choices, initial=context.typed.upper()
+            "severity", f"New severity (currently {context.incident.severity})", choices, initial=context.typed.upper()
         ),
-        text_field("why", "Why?", hint="A raised severity starts its clocks now and pages at once."),
+        text_field("why", "Reason", hint="Raising the severity restarts its timers now and pages at once."),
     ]
 
 
@@ -72,22 +78,22 @@ def page_blocks(context: FormContext) -> list[Block]:
     """Blocks of the page form: people, or a role with how many are on call for it."""
     roles = [Choice(role, name, _on_call_count(context.roster, role)) for role, name in context.roles.items()]
     return [
-        people_select("people", "Whom?"),
+        people_select("people", "Who?"),
         select("role", "Or a role", roles, optional=True),
-        text_field("why", "Why?", multiline=False, optional=True, hint="It goes into the page."),
+        text_field("why", "Reason", multiline=False, optional=True, hint="Shown in the page."),
     ]
 
 
 def _on_call_count(roster: Roster, role: str) -> str:
     count = len(roster.of(role))
-    return "nobody holds it now" if not count else f"{count} {'person' if count == 1 else 'people'} now"
+    return "nobody on call" if not count else f"{count} {'person' if count == 1 else 'people'} now"
 
 
 def page_event(submission: Submission) -> MoveEvent:
     """Build the event that pages. Raises InvalidForm when nobody was chosen."""
     people, role = submission.values.people("people"), submission.values.choice("role")
     if not people and not role:
-        raise InvalidForm({"people": "Choose somebody, or a role below."})
+        raise InvalidForm({"people": "Choose a person, or a role below."})
     why = submission.values.text("why")
     roles = (role,) if role else ()
     return events.PagePeople(by=submission.by, key=submission.key, people=people, roles=roles, why=why)
@@ -99,9 +105,11 @@ def page_event(submission: Submission) -> MoveEvent:
 def schedule_blocks(context: FormContext) -> list[Block]:
     """Blocks of the schedule form; the example is a sprint for the backlog, else the next deployment."""
     example = "Sprint 24" if context.incident.policy.ticket == "backlog" else "The next deployment"
-    hint = "A sprint, the next deployment, a day."
+    hint = "A sprint, the next deployment or a date."
     return [
-        text_field("when", "When is it done?", initial=context.typed, multiline=False, hint=hint, placeholder=example)
+        text_field(
+            "when", "When will it be done?", initial=context.typed, multiline=False, hint=hint, placeholder=example
+        )
     ]
 
 
@@ -111,8 +119,10 @@ def cancel_blocks(context: FormContext) -> list[Block]:
         Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in context.others if i.id != context.incident.id
     ]
     return [
-        select("duplicate_of", "What is it?", [Choice(FALSE_ALARM, "A false alarm"), *duplicates], initial=FALSE_ALARM),
-        text_field("why", "How do we know?", optional=True),
+        select(
+            "duplicate_of", "Why cancel it?", [Choice(FALSE_ALARM, "False alarm"), *duplicates], initial=FALSE_ALARM
+        ),
+        text_field("why", "Reason", optional=True),
     ]
 
 

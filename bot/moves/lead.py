@@ -32,13 +32,13 @@ def lead_blocks(context: FormContext) -> list[Block]:
     return [
         select("lead", "Role", choices),
         people_select(
-            "to", "Hand it over to", most=1, hint="Leave it empty to take it yourself. An offer counts once taken."
+            "to", "Assign to", most=1, hint="Leave empty to take it yourself. Takes effect when they accept."
         ),
     ]
 
 
 def _holder_note(incident: Incident, role: Lead) -> str:
-    return "somebody has it" if role in incident.leads else "nobody has it yet"
+    return "assigned" if role in incident.leads else "not assigned"
 
 
 def lead_event(submission: Submission) -> MoveEvent:
@@ -57,12 +57,12 @@ def typed_lead(text: str, by: str, key: str, member_ids: Mapping[str, str]) -> T
     word, _, rest = _TWO_WORDS.sub(lambda match: match[0].replace(" ", "-"), text.strip()).partition(" ")
     role = _ROLES.get(word.lower())
     if role is None:
-        raise Refused(f"There is no role '{word}' in a response: say commander, communications or scribe.")
+        raise Refused(f"There is no incident role '{word}'. Use commander, communications or scribe.")
     if not rest.strip():
         return TakeLead(by=by, key=key, lead=role)
     targets = parse_targets(rest, {}, member_ids)
     if not targets.people:
-        raise Refused("Say who is to take it, with @.")
+        raise Refused("Who should take it? Mention them with @.")
     if len(targets.people) > 1 or targets.groups or targets.unknown:
         raise Refused("Offer a role to one person, with @.")
     return TakeLead(by=by, key=key, lead=role, to=targets.people[0])

@@ -21,7 +21,7 @@ def update_blocks(context: FormContext) -> list[Block]:
     statuses = [Choice(s.value, s.value.capitalize()) for s in reachable_statuses(incident.status)]
     return [
         select("status", "Status", statuses, initial=incident.status),
-        text_field("progress", "Progress", placeholder="What happened since the last update?"),
+        text_field("progress", "Progress", placeholder="What has changed since the last update?"),
         text_field("next_steps", "Next steps", optional=True),
         text_field(
             "eta",
@@ -41,16 +41,16 @@ def public_wording(incident: Incident) -> Block:
     """Field for the wording that customers may read."""
     return text_field(
         "public_wording",
-        "Wording for the public",
+        "Public message",
         initial=incident.facts.public_wording,
         optional=True,
-        hint="What customers may read. While it is empty, the policy's own text is used.",
+        hint="What customers may read. If empty, the text of the policy is used.",
     )
 
 
 def _next_update_choices(incident: Incident) -> list[Choice]:
     cadence = incident.policy.updates
-    default = f"As the policy says: {cadence.every.spoken()}" if cadence else "No promise: the policy asks none"
+    default = f"As in the policy: {cadence.every.spoken()}" if cadence else "No update promised"
     return [Choice(CADENCE, default), *(Choice(p, spoken_duration(parse_duration(p))) for p in INTERVALS)]
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from bot.vocabulary import VERB_OF
+from escalation.config.policy import Policy
 
 ID = re.compile(r"INC-\d{8}-\d{3,}", re.IGNORECASE)
 ROOM = re.compile(r"<#(C[A-Z0-9]{2,})(?:\|[^>]*)?>")
 _LIKE_AN_ID = re.compile(r"INC-[\w-]*", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:#?(?:inc|drill)-|#)?(?:(\d{4}|\d{8})-)?0*(\d+)(?=$|-)", re.IGNORECASE)
+_SEVERITY = re.compile(r"[\[(]?(?:p|sev|severity)[-_]?(\d)[\])]?:?", re.IGNORECASE)
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _GROUP = re.compile(r"<!subteam\^(S[A-Z0-9]+)(?:\|[^>]*)?>")
 _BETWEEN = re.compile(r"^(?:[,;:]\s*|(?:and|&amp;)\s+(?=[<@]))+", re.IGNORECASE)  # between two names
@@ -96,6 +98,13 @@ def nearest_verb(word: str) -> str:
     """Suggest the verb that was probably meant; empty when none is similar."""
     close = get_close_matches(word.lower(), VERB_OF, n=1, cutoff=0.6)
     return VERB_OF[close[0]] if close else ""
+
+
+def severity_named(word: str, policy: Policy) -> str:
+    """Return the policy's severity that a word names: `P0`, `p0:`, `[P0]`, `sev0` or `SEV-0`; empty for any other."""
+    match = _SEVERITY.fullmatch(word)
+    named = f"P{match[1]}" if match else ""
+    return named if named in {s.value for s in policy.severities} else ""
 
 
 def unescape(text: str, names: Mapping[str, str] | None = None) -> str:

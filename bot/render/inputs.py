@@ -9,6 +9,7 @@ from bot.render.mrkdwn import cut
 
 View = dict[str, Any]
 VALUE = "value"  # the action id of each input; its block id names the field
+SEARCH = "search"  # that of a select whose options are asked for as somebody types
 # https://docs.slack.dev/reference/block-kit/block-elements and https://docs.slack.dev/reference/views
 MAX_TEXT = 3000
 LABEL = 2000
@@ -67,13 +68,27 @@ def select(
     hint: str = "",
     action_id: str = VALUE,
 ) -> Block:
-    """Select of one choice. With an `action_id` of its own, Slack sends us each choice at once."""
-    options = [option(c) for c in choices][:MAX_OPTIONS]
+    """Select of one choice. With an `action_id` of its own, Slack sends us each choice at once.
+
+    More choices than a select holds are asked for as somebody types: see `suggestions`.
+    """
+    options = [option(c) for c in choices]
     element: Block = {"type": "static_select", "action_id": action_id, "options": options}
+    if len(options) > MAX_OPTIONS:
+        element = {"type": "external_select", "action_id": SEARCH, "min_query_length": 0}
+        element["placeholder"] = plain_text("Type to search", PLACEHOLDER)
     if chosen := next((o for o in options if o["value"] == initial), None):
         element["initial_option"] = chosen
     block = field(name, label, element, optional=optional, hint=hint)
     return block if action_id == VALUE else {**block, "dispatch_action": True}
+
+
+def suggestions(choices: Iterable[Choice], typed: str) -> list[Block]:
+    """Options of a select that is searched: those with all the words typed, the ones that begin so first."""
+    words = typed.casefold().split()
+    found = [c for c in choices if all(word in f"{c.label} {c.value}".casefold() for word in words)]
+    found.sort(key=lambda c: not c.label.casefold().startswith(typed.casefold().strip()))
+    return [option(c) for c in found[:MAX_OPTIONS]]
 
 
 def checkboxes(name: str, label: str, choices: Iterable[Choice]) -> Block:
@@ -169,7 +184,7 @@ class FormValues:
         element = self._elements.get(name)
         if element is None:
             return False
-        if element["type"] == "static_select":
+        if element["type"] in ("static_select", "external_select"):
             return self.choice(name) != _value(element.get("initial_option"))
         return self.text(name) != str(element.get("initial_value") or "").strip()
 

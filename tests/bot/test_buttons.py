@@ -63,18 +63,18 @@ def test_what_needs_no_words_is_done_at_once(office: Office, move: Move, status:
     ("move", "title"),
     [
         (Move.ROOT_CAUSE, "Root cause found"),
-        (Move.FIX_FAILED, "The fix did not hold"),
-        (Move.UPDATE, "Post an update"),
-        (Move.SEVERITY, "Change the severity"),
+        (Move.FIX_FAILED, "Fix failed"),
+        (Move.UPDATE, "Post update"),
+        (Move.SEVERITY, "Change severity"),
         (Move.PAGE, "Page someone"),
         (Move.SECURITY, "Mark as security"),
-        (Move.RESOLVE, "Resolve the incident"),
-        (Move.CANCEL, "Cancel the incident"),
-        (Move.REOPEN, "Reopen the incident"),
+        (Move.RESOLVE, "Resolve incident"),
+        (Move.CANCEL, "Cancel incident"),
+        (Move.REOPEN, "Reopen incident"),
         (Move.WORKAROUND, "Workaround in place"),
-        (Move.EDIT, "Edit the details"),
-        (Move.LEAD, "Roles of the response"),
-        (Move.REVIEWED, "The review was held"),
+        (Move.EDIT, "Edit details"),
+        (Move.LEAD, "Incident roles"),
+        (Move.REVIEWED, "Review done"),
     ],
 )
 def test_what_needs_words_opens_its_form(office: Office, move: Move, title: str) -> None:
@@ -92,7 +92,7 @@ def test_what_needs_words_opens_its_form(office: Office, move: Move, title: str)
     assert office.incident().stamp == incident.stamp
 
 
-@pytest.mark.parametrize(("move", "title"), [(Move.SCHEDULE, "Schedule it"), (Move.VERIFY, "The fix was verified")])
+@pytest.mark.parametrize(("move", "title"), [(Move.SCHEDULE, "Schedule"), (Move.VERIFY, "Fix verified")])
 def test_a_ticket_has_forms_of_its_own(office: Office, move: Move, title: str) -> None:
     """It is scheduled while it waits, and its fix is verified."""
     incident = office.declare(severity="P2")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.moves.declare import parse_declaration, parse_drill
+from bot.moves.declare import TypedDeclaration, parse_declaration, parse_drill
 from bot.moves.edit import typed_edit
 from bot.moves.lead import typed_lead
 from bot.parsing.command import (
@@ -175,7 +175,8 @@ def test_a_role_of_the_response_is_read(typed: str, lead: Lead, to: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("typed", "words"), [("captain", "There is no role 'captain'"), ("scribe nobody", "Say who is to take it, with @.")]
+    ("typed", "words"),
+    [("captain", "There is no incident role 'captain'"), ("scribe nobody", "Mention them with @")],
 )
 def test_an_unknown_role_or_person_is_named(typed: str, words: str) -> None:
     """With what would be right."""
@@ -209,18 +210,33 @@ def test_other_words_are_no_correction(typed: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        ("P0 Checkout is down", ("P0", "Checkout is down")),
-        ("p1: Checkout is down", ("P1", "Checkout is down")),
-        ("P2", ("P2", "")),
-        ("P9 Checkout is down", ("", "P9 Checkout is down")),
-        ("P0-only regression", ("", "P0-only regression")),
-        ("Checkout P0", ("", "Checkout P0")),
-        ("", ("", "")),
+        ("P0 Checkout is down", ("P0", "", "Checkout is down")),
+        ("p1: Checkout is down", ("P1", "", "Checkout is down")),
+        ("p1:Checkout is down", ("P1", "", "Checkout is down")),
+        ("[P1] Checkout is down", ("P1", "", "Checkout is down")),
+        ("sev1 Checkout is down", ("P1", "", "Checkout is down")),
+        ("SEV-1: Checkout is down", ("P1", "", "Checkout is down")),
+        ("P2", ("P2", "", "")),
+        ("P9 Checkout is down", ("", "", "P9 Checkout is down")),
+        ("P0-only regression", ("", "", "P0-only regression")),
+        ("P0-only: a regression", ("", "", "P0-only: a regression")),
+        ("Checkout P0", ("", "", "Checkout P0")),
+        ("", ("", "", "")),
+        ("P0 --service checkout Nobody can pay", ("P0", "checkout", "Nobody can pay")),
+        ("\u2014service=Checkout P0 Nobody can pay", ("P0", "checkout", "Nobody can pay")),
+        ("Nobody can pay service:api gateway", ("", "api gateway", "Nobody can pay")),
+        ("A service is down", ("", "", "A service is down")),
     ],
 )
-def test_a_declaration_may_begin_with_its_severity(typed: str, found: tuple[str, str]) -> None:
-    """In any case, with a colon or without; whatever is no severity of the policy belongs to the title."""
-    assert parse_declaration(typed, kars()) == found
+def test_a_declaration_may_begin_with_its_severity(typed: str, found: tuple[str, str, str]) -> None:
+    """As people and other tools write it, with its service; whatever is neither belongs to the title."""
+    assert parse_declaration(typed, kars(), {"checkout", "api", "api gateway"}) == TypedDeclaration(*found)
+
+
+def test_a_service_that_does_not_exist_is_said() -> None:
+    """With the one that was probably meant."""
+    with pytest.raises(Refused, match=r"no service called 'chekout'.*did you mean 'checkout'"):
+        parse_declaration("P0 --service chekout it is slow", kars(), {"checkout", "api"})
 
 
 @pytest.mark.parametrize(
@@ -254,7 +270,7 @@ def test_a_drill_is_read(typed: str, found: tuple[str, float, str]) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "words"),
-    [("", "Say which severity"), ("P9", "P0, P1, P2, P3"), ("P0 0", "1 to 1000"), ("P0 5000", "not 5000")],
+    [("", "Which severity"), ("P9", "P0, P1, P2, P3"), ("P0 0", "1 to 1000"), ("P0 5000", "not 5000")],
 )
 def test_what_is_no_drill_is_said(typed: str, words: str) -> None:
     """With an example that would be right."""

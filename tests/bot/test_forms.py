@@ -14,7 +14,7 @@ from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
 from bot.render.form_state import FormState
 from escalation.incident.effects import PostCard, SendPage
-from escalation.incident.events import Delivered, Edit, FixApplied, MarkSecurity, Move, StartFix
+from escalation.incident.events import Delivered, Edit, FixApplied, MarkSecurity, Move, RootCause, StartFix, Workaround
 from escalation.incident.model import Detection, EntryKind, Lead, Status
 from escalation.storage import heartbeats
 from sandbox.server import RunningWorkspace
@@ -64,6 +64,7 @@ def test_a_declaration_with_everything(office: Office) -> None:
     """Each field arrives; the answer names the incident, whom it pages and what fires next."""
     view = declaring(office, "declare Checkout is down <b>")
     assert block(view, "title")["element"]["initial_value"] == "Checkout is down <b>"
+    view = office.person("dana").more_details(view)
     done = office.person("dana").submit(
         view,
         title="Checkout is down",
@@ -132,18 +133,92 @@ def test_without_workers_the_answer_names_what_is_to_come(office: Office) -> Non
 
 
 def test_every_severity_is_explained_before_one_is_chosen(office: Office) -> None:
-    """Definitions and examples stand under the field; a choice shows its own, with times and people."""
+    """A line for each under the field; a choice shows its own, with examples, times and people."""
     view = declaring(office)
     shown = str(block(view, "definitions"))
     for policy in office.world.service.policy.severities.values():
         assert policy.definition in shown
-        assert policy.examples[0].replace(">", "&gt;") in shown
+        assert policy.examples[0].replace(">", "&gt;") not in shown
+    assert [b["block_id"] for b in view["blocks"]] == [
+        "title",
+        "severity",
+        "definitions",
+        "impact",
+        "service",
+        "flags",
+        "more",
+    ]
     dana = office.person("dana")
     dana.pick(view, "severity", "P0")
     chosen = str(eventually(lambda: _definition_of(dana.modal(), "Critical")))
     assert "Acknowledge within 15 minutes" in chosen
     assert f"DevOps lead (<@{user('lena')}>)" in chosen
     assert "Cosmetic issues" not in chosen
+
+
+def test_more_details_are_shown_when_asked_for(office: Office) -> None:
+    """With everything that was typed and chosen before, in whatever order the two come."""
+    dana, view = office.person("dana"), declaring(office)
+    dana.pick(view, "severity", "P3")
+    eventually(lambda: _definition_of(dana.modal(), "Low"))
+    full = dana.more_details(dana.modal())
+    names = [b["block_id"] for b in full["blocks"]]
+    assert names[-5:] == ["flags", "description", "data_loss", "detection", "public_wording"]
+    assert _definition_of(full, "Low")
+    dana.pick(full, "severity", "P1")
+    again = eventually(lambda: dana.modal() if _definition_of(dana.modal(), "High") else None)
+    assert [b["block_id"] for b in again["blocks"]] == names
+    assert dana.submit(again, title="T", public_wording="We look into it") == {"ok": True}
+    assert (office.incident().severity, office.incident().facts.public_wording) == ("P1", "We look into it")
+
+
+@pytest.mark.parametrize("typed", ["drill P0 10", "declare sev0 Checkout is down"])
+def test_a_severity_chosen_by_the_command_says_whom_it_pages(office: Office, typed: str) -> None:
+    """Before the form is submitted: the one thing that must not be a surprise."""
+    shown = _definition_of(declaring(office, typed), "Critical")
+    assert f"Pages at once: on-call engineer (<@{user('mei')}>)" in str(shown)
+
+
+def test_any_of_many_services_can_be_chosen() -> None:
+    """More than a hundred are searched as somebody types, or named in the command; in the form that edits as well."""
+    services = {f"service-{n:03}": {"team": "backend"} for n in range(250)}
+    with open_office(services=services) as office:
+        dana = office.person("dana")
+        view = declaring(office)
+        assert len(dana.suggestions(view, "service")) == 100
+        assert dana.suggestions(view, "service", "249") == ["service-249"]
+        assert dana.suggestions(view, "service", "VICE 24")[0] == "service-024"
+        dana.submit(view, title="T", severity="P2", service="service-249")
+        assert office.incident().facts.service == "service-249"
+        view = declaring(office, "declare P1 --service service-248 It is slow")
+        assert block(view, "service")["element"]["initial_option"]["value"] == "service-248"
+        dana.submit(view)
+        second = next(i for i in office.world.store.recent() if i.severity == "P1")
+        assert (second.facts.service, second.facts.title) == ("service-248", "It is slow")
+        dana.command(f"edit {second.id}")
+        form = dana.modal("Edit")
+        assert dana.suggestions(form, "service", "200") == ["service-200"]
+        dana.submit(form, service="service-200")
+        eventually(lambda: office.incident(second.id).facts.service == "service-200")
+
+
+def test_strangers_are_offered_nothing() -> None:
+    """A guest learns no name of a service."""
+    with open_office(services={f"service-{n:03}": {} for n in range(150)}) as office:
+        view = declaring(office)
+        assert office.person("gus").suggestions(view, "service") == []
+
+
+def test_resolving_begins_with_what_is_known(office: Office) -> None:
+    """Root cause, fix and impact stand in the form already, to be corrected."""
+    incident = office.declare(impact="Nobody can pay")
+    office.world.service.handle(incident.id, RootCause(by=user("omar"), cause="The pool was exhausted"))
+    office.world.service.handle(incident.id, Workaround(by=user("omar"), text="The old page"))
+    office.person("dana").command("resolve")
+    view = office.person("dana").modal("Resolve")
+    initial = {b["block_id"]: b["element"].get("initial_value") for b in view["blocks"] if b["type"] == "input"}
+    assert initial["summary"] == "Checkout is down. Root cause: The pool was exhausted"
+    assert (initial["resolution"], initial["final_impact"]) == ("The old page", "Nobody can pay")
 
 
 def _definition_of(view: Json, name: str) -> Json | None:
@@ -319,7 +394,7 @@ def test_nothing_of_a_private_incident_is_worded_for_the_public(office: Office) 
     """The field is not there."""
     incident = office.declare()
     office.world.service.handle(incident.id, MarkSecurity(by=user("dana")))
-    for command, title in ((f"edit {incident.id}", "Edit"), (f"update {incident.id}", "Post an update")):
+    for command, title in ((f"edit {incident.id}", "Edit"), (f"update {incident.id}", "Post update")):
         office.person("dana").command(command)
         assert "public_wording" not in {b["block_id"] for b in office.person("dana").modal(title)["blocks"]}
 
@@ -455,7 +530,7 @@ def test_a_duplicate_is_chosen_from_what_one_may_see(office: Office) -> None:
 @pytest.mark.parametrize(
     ("typed", "filled", "field", "words"),
     [
-        ("page", {}, "people", "Choose somebody"),
+        ("page", {}, "people", "Choose a person"),
         ("root-cause", {"cause": "  "}, "cause", ""),
         ("severity", {"severity": "P1", "why": " "}, "why", ""),
         ("resolve", {"summary": " ", "resolution": "r"}, "summary", ""),
@@ -477,7 +552,7 @@ def test_a_role_that_nobody_holds_cannot_be_paged() -> None:
     with open_office(roles={"on_call": "dana"}) as office:
         view = opened(office, "page")
         (empty,) = [o for o in block(view, "role")["element"]["options"] if o["value"] == "executives"]
-        assert empty["description"]["text"] == "nobody holds it now"
+        assert empty["description"]["text"] == "nobody on call"
         assert office.person("dana").submit(view, role="executives")["errors"] == {
             "people": "Nobody holds the role CTO and executives now."
         }
@@ -567,7 +642,7 @@ def test_the_form_is_opened_with_one_call(office: Office) -> None:
     """A trigger lasts three seconds: between the command and the form Slack is asked only who it is."""
     office.declare()
     office.person("dana").command("update")
-    office.person("dana").modal("Post an update")
+    office.person("dana").modal("Post update")
     asked = [c["method"] for c in calls(office.workspace)]
     assert asked.count("views.open") == 1
     assert set(asked) <= {"auth.test", "apps.connections.open", "users.info", "views.open"}

@@ -249,6 +249,18 @@ class Person:
         eventually(lambda: self.modals()[-1:] and self.modals()[-1]["title"] != view["title"])  # shows what came of it
         return done
 
+    def more_details(self, view: Json) -> Json:
+        """Press *More details* in a declaration form; gives the form as it then stands."""
+        action = {"block_id": "more", "action_id": "more_details", "type": "button"}
+        self._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
+        return eventually(lambda: next((v for v in self.modals()[-1:] if "public_wording" in str(v)), None) or {})
+
+    def suggestions(self, view: Json, name: str, typed: str = "") -> list[str]:
+        """The values that a select of a form offers for what is typed into it."""
+        given = {"block_id": name, "action_id": "search", "value": typed}
+        answer = self._post("suggest", container={"type": "view", "view_id": view["id"]}, action=given)
+        return [option["value"] for option in answer["options"]]
+
     def submit(self, view: Json, **values: Any) -> Json:
         return self._post("submit", view_id=view["id"], state={"values": filled(view, values)})
 
@@ -265,8 +277,8 @@ def filled(view: Json, values: Json) -> Json:
 def _filled(element: Json, value: Any) -> Json:
     options = {o["value"]: o for o in element.get("options", [])}
     match element["type"]:
-        case "static_select":
-            return {"type": "static_select", "selected_option": options.get(value, _stranger(value))}
+        case "static_select" | "external_select":
+            return {"type": element["type"], "selected_option": options.get(value, _stranger(value))}
         case "checkboxes":
             return {"type": "checkboxes", "selected_options": [options[v] for v in value]}
         case "multi_users_select":
