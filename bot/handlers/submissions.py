@@ -121,7 +121,7 @@ class Submissions:
         with contextlib.suppress(Refused):  # guests see nothing
             await self._access.admit("see", requester_of(body))
             offered = suggestions(choices[body["block_id"]](self._access.deps), body.get("value") or "")
-        await ack({"options": offered})
+        await ack(options=offered)
 
     # Severities in the declaration -------------------------------------------------------------------------------
 
