@@ -207,7 +207,7 @@ def test_more_lists_what_an_old_card_does_not_show(office: Office) -> None:
     assert {"resolve", "fix_failed", "update"} <= set(offered)
     assert not {"fix_applied", "escalate", "acknowledge"} & set(offered)  # over, or on the card
     dana.choose(view, "fix_failed")
-    assert dana.modal(title="fix")
+    assert dana.modal(title="Fix failed")
 
 
 def test_what_needs_no_words_is_done_from_the_list(office: Office) -> None:
