@@ -77,7 +77,9 @@ def test_it_ends_with_the_check_and_the_next_step() -> None:
     """What has nobody is said at once, and what to set."""
     said = init("--policy", "kars").output
     assert "warning: nobody is engineering manager" in said
-    assert said.endswith("tocsin.yml is fine.\nNow set TOCSIN_CONFIG=tocsin.yml\n")
+    assert said.endswith(
+        "tocsin.yml is fine.\nNext: put TOCSIN_CONFIG=tocsin.yml into .env, then run `tocsin doctor`.\n"
+    )
 
 
 @pytest.mark.parametrize("policy", loader.shipped_policies())
@@ -94,10 +96,13 @@ def test_every_shipped_policy_can_be_chosen(tmp_path: Path, policy: str) -> None
 
 
 def test_the_policy_is_asked_for(tmp_path: Path) -> None:
-    """Without --policy the first question is which."""
-    result = init("--output", "mine.yml", answers="kars\n" + ANSWERS)
+    """Without --policy the first question is which; it explains them all, and Enter takes the README's."""
+    result = init("--output", "mine.yml", answers="\n" + ANSWERS)
     assert result.exit_code == 0, result.output
     assert load(tmp_path / "mine.yml").company.policy == "kars"
+    for name in loader.shipped_policies():
+        assert f"  {name}: {loader.load_policy(name).title}\n    " in result.output
+    assert " pages " in result.output.partition("Policy (")[0]
 
 
 def test_an_unknown_policy_is_refused() -> None:
@@ -116,15 +121,45 @@ def test_a_file_is_only_overwritten_by_force(tmp_path: Path) -> None:
     assert init("--policy", "kars", "--force").exit_code == 0
 
 
-def test_wrong_answers_are_asked_again_or_left_out(tmp_path: Path) -> None:
-    """A handover that is none is asked again; a word that names nobody is left out."""
-    answers = ANSWERS.replace("Tuesday 09:00\n", "Funday\nTuesday 09:00\n").replace("bruno@example.com", "bruno", 1)
-    result = init("--policy", "kars", answers=answers)
-    assert "'Funday' is not a handover; write one like" in result.output
-    assert "'bruno' is left out" in result.output
-    company = load(tmp_path / "tocsin.yml").company
-    assert str(company.rotations["primary"].handover) == "Tuesday 09:00"
-    assert company.roles["backend_lead"] == ()
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("Tuesday 09:00", "Funday", "'Funday' is not a handover; write one like"),
+        ("Europe/Berlin", "Berlin", "'Berlin' is not a time zone"),
+        ("dana@example.com, omar@example.com", "dana@example.com, omar", "'omar' is not an e-mail address"),
+        ("dana@example.com, omar@example.com", "@", "name at least one person"),
+        ("@U0LENA0001", "?", "'?' is not an e-mail address, a member id, a user group id or `rotation`"),
+        ("sofia@example.com, S012SECURITY", "sofia@example.com, security", "'security' is not"),
+    ],
+)
+def test_wrong_answers_are_asked_again(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    """Whatever the question: the complaint says what would be right, and nobody is lost."""
+    result = init("--policy", "kars", answers=ANSWERS.replace(right, f"{wrong}\n{right}", 1))
+    assert result.exit_code == 0, result.output
+    assert said in result.output
+    expected = tmp_path / "expected.yml"
+    assert init("--policy", "kars", "--output", str(expected)).exit_code == 0
+    company, other = load(tmp_path / "tocsin.yml").company, load(expected).company
+    assert company == other
+
+
+def test_a_rotation_named_as_backup_makes_on_call_work(tmp_path: Path) -> None:
+    """Whoever has the shift is on call, and the next one is the backup."""
+    _, rest = ANSWERS.split("rotation\n", 1)
+    questions, others = rest.split("rotation\n", 1)
+    result = init("--policy", "kars", answers=f"\nrotation\n{questions}{others}")
+    assert result.exit_code == 0, result.output
+    roles = load(tmp_path / "tocsin.yml").company.roles
+    assert [str(h) for h in roles["on_call"]] == ["rotation primary"]
+    assert [str(h) for h in roles["backup"]] == ["rotation primary next"]
+
+
+def test_complaints_name_the_line_of_their_role(tmp_path: Path) -> None:
+    """So that an editor opens where there is something to fill in."""
+    said = init("--policy", "kars").output
+    lines = (tmp_path / "tocsin.yml").read_text().splitlines()
+    n = next(n for n, line in enumerate(lines, 1) if line.strip().startswith("engineering_manager:"))
+    assert f"tocsin.yml:{n}: warning: nobody is engineering manager" in said
 
 
 def test_nobody_at_all_is_written_but_refused() -> None:
@@ -132,6 +167,7 @@ def test_nobody_at_all_is_written_but_refused() -> None:
     result = init("--policy", "kars", answers="\n" * 12)
     assert result.exit_code == 1
     assert "would page nobody at first" in result.output
+    assert result.output.splitlines()[-1].startswith("Next: correct tocsin.yml")
 
 
 def test_people_are_looked_up_when_there_is_a_token(

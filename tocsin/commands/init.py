@@ -23,9 +23,14 @@ from tocsin.config import loader
 from tocsin.config.settings import Settings, read
 from tocsin.errors import Refusal
 
+DEFAULT_POLICY = "kars"
 ROLE_HELP = (
     "E-mail addresses or member ids (@U012ABC), several with commas, a user group id (S012ABC), `rotation`, or nothing."
 )
+
+
+_MEMBER, _GROUP = re.compile(r"[UW][A-Z0-9]{2,}"), re.compile(r"S[A-Z0-9]{2,}")
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 
 @dataclass
@@ -49,7 +54,7 @@ def init(policy_name: str | None, output: Path, force: bool) -> None:
     if output.exists() and not force:
         raise Refusal(f"{output} exists already. --force overwrites it, --output writes another file.")
     shipped = loader.shipped_policies()
-    name = policy_name or click.prompt("Policy", type=click.Choice(shipped), default=shipped[0])
+    name = policy_name or _ask_policy(shipped)
     if name not in shipped:
         raise Refusal(f"There is no policy '{name}'. Shipped are: {', '.join(shipped)}.")
     settings, _ = read()
@@ -59,9 +64,23 @@ def init(policy_name: str | None, output: Path, force: bool) -> None:
     schema_file.write_text(json.dumps(schema_of("config"), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     output.write_text(config_text(answers, schema_file.name), encoding="utf-8")
     errors, warnings = check.findings(output)
-    click.echo("\n".join(["", *check.finding_lines(output, errors, warnings), f"Now set TOCSIN_CONFIG={output}"]))
+    click.echo("\n".join(["", *check.finding_lines(output, errors, warnings)]))
     if errors:
+        click.echo(f"Next: correct {output}, until `tocsin check {output}` finds nothing wrong.")
         raise click.exceptions.Exit(1)
+    click.echo(f"Next: put TOCSIN_CONFIG={output} into .env, then run `tocsin doctor`.")
+
+
+def _ask_policy(shipped: list[str]) -> str:
+    """Ask for the policy, each with its title and whom its gravest incidents reach."""
+    for name in shipped:
+        policy = loader.load_policy(name)
+        gravest = next(iter(policy.severities.values()))
+        tiers = ", then ".join(tier.name for tier in gravest.tiers)
+        click.echo(f"  {name}: {policy.title}\n    {gravest.name} pages {tiers}")
+    default = DEFAULT_POLICY if DEFAULT_POLICY in shipped else shipped[0]
+    answer: str = click.prompt("Policy", type=click.Choice(shipped), default=default)
+    return answer
 
 
 class Lookup:
@@ -93,10 +112,11 @@ def ask(policy: Policy, lookup: Lookup) -> Answers:
     answers = Answers(policy)
     click.echo(f"\n{policy.title}. Who stands behind each role?\n{ROLE_HELP}")
     for role, name in policy.roles.items():
-        reply = click.prompt(f"{name} ({role})", default="", show_default=False)
-        answers.roles[role] = [
-            h for word in reply.split(",") if word.strip() for h in _holder(word, role, answers, lookup)
-        ]
+        words = click.prompt(f"{name} ({role})", default="", show_default=False, value_proc=_holders)
+        answers.roles[role] = [_holder(word, role, answers, lookup) for word in words]
+    if answers.rotation and "on_call" in policy.roles and not answers.roles.get("on_call"):
+        answers.roles["on_call"] = ["rotation primary"]  # its backup was named, so whoever has the shift is on call
+        click.echo("On call: whoever has the shift in the rotation.")
     answers.channel = click.prompt("Channel for incidents", default=answers.channel, value_proc=_channel)
     answers.meeting_url = click.prompt(
         "Meeting link for war rooms (https://…, or nothing)", default="", show_default=False
@@ -104,24 +124,46 @@ def ask(policy: Policy, lookup: Lookup) -> Answers:
     return answers
 
 
-def _holder(word: str, role: str, answers: Answers, lookup: Lookup) -> list[str]:
-    """One holder in the form that the file has; empty when the answer cannot be used."""
-    text = word.strip().removeprefix("@")
+def _words(reply: str) -> list[str]:
+    return [text for word in reply.split(",") if (text := word.strip().removeprefix("@"))]
+
+
+def _holders(reply: str) -> list[str]:
+    """Parse the holders of a role; one that cannot be used is asked for again."""
+    words = _words(reply)
+    for word in words:
+        if not (re.fullmatch(r"rotation( next)?", word.lower()) or _GROUP.fullmatch(word)):
+            _check_person(word, "an e-mail address, a member id, a user group id or `rotation`")
+    return words
+
+
+def _people(reply: str) -> list[str]:
+    """Parse the people of a rotation; at least one."""
+    if not (words := _words(reply)):
+        raise click.UsageError("name at least one person")
+    for word in words:
+        _check_person(word, "an e-mail address or a member id")
+    return words
+
+
+def _check_person(word: str, expected: str) -> None:
+    if not (_MEMBER.fullmatch(word) or _ADDRESS.fullmatch(word)):
+        raise click.UsageError(f"'{word}' is not {expected}")
+
+
+def _holder(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
+    """One holder in the form that the file has."""
     if text.lower().startswith("rotation"):
-        return [_rotation(text, role, answers, lookup)]
-    if re.fullmatch(r"S[A-Z0-9]{2,}", text):
-        return [text]
-    if key := _person(text, answers, lookup):
-        return [key]
-    return []
+        return _rotation(text, role, answers, lookup)
+    return text if _GROUP.fullmatch(text) else _person(text, answers, lookup)
 
 
 def _rotation(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
     """A rotation as a holder. Its people are asked for at the first mention; a backup is whoever is next."""
     if not answers.rotation:
-        people = click.prompt("  Who takes turns, in order").split(",")
+        people = click.prompt("  Who takes turns, in order", value_proc=_people)
         answers.rotation = {
-            "people": [key for p in people if (key := _person(p.strip().removeprefix("@"), answers, lookup))],
+            "people": list(dict.fromkeys(_person(p, answers, lookup) for p in people)),
             "handover": click.prompt("  Handover", default="Monday 00:00", value_proc=_handover),
             "timezone": click.prompt("  Time zone", default="UTC", value_proc=_zone),
         }
@@ -129,14 +171,8 @@ def _rotation(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
 
 
 def _person(text: str, answers: Answers, lookup: Lookup) -> str:
-    """The key of a person, added when new; empty when the text names nobody."""
-    if re.fullmatch(r"[UW][A-Z0-9]{2,}", text):
-        entry = {"slack": text}
-    elif re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        entry = {"email": text}
-    else:
-        click.echo(f"  '{text}' is left out: it is neither an e-mail address nor a member id.")
-        return ""
+    """The key of a person, added when new."""
+    entry = {"slack": text} if _MEMBER.fullmatch(text) else {"email": text}
     if known := next((k for k, e in answers.people.items() if e == entry), ""):
         return known
     name = lookup.name(entry)

@@ -185,7 +185,8 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
     for role, name in policy.roles.items():
         if not company.roles.get(role) and role not in DYNAMIC:
             skipped = ", or that page is skipped" if role in paged else ""
-            yield source.finding(("roles",), f"nobody is {name}; add `{role}: …` under roles{skipped}")
+            place = ("roles", role) if role in company.roles else ("roles",)
+            yield source.finding(place, f"nobody is {name}; add `{role}: …` under roles{skipped}")
 
 
 def _without_address(source: Source, company: Company) -> Iterator[Finding]:
@@ -206,6 +207,8 @@ def _gaps(source: Source, company: Company, policy: Policy) -> Iterator[Finding]
             continue
         if not any(company.roles.get(role) or company.follows_service(role) for role in first.roles):
             who = ", ".join(first.roles)
+            empty = next((role for role in first.roles if role in company.roles), "")
             yield source.finding(
-                ("roles",), f"a {severity} would page nobody at first; give one of these roles to somebody: {who}"
+                ("roles", empty) if empty else ("roles",),
+                f"a {severity} would page nobody at first; give one of these roles to somebody: {who}",
             )
