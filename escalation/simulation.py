@@ -17,7 +17,18 @@ from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
 from escalation.incident import events
-from escalation.incident.effects import Alert, Effect, Invite, MailOut, OpenRoom, PageBy, Say, Tell
+from escalation.incident.effects import (
+    Alert,
+    Effect,
+    Invite,
+    MailOut,
+    OpenRoom,
+    PageBy,
+    Remind,
+    RemindPerson,
+    Say,
+    Tell,
+)
 from escalation.incident.events import MoveEvent, OutcomeEvent, Terms
 from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Facts, Incident, PageState, Room
 from escalation.oncall.roster import Roster, roster
@@ -101,7 +112,9 @@ def _places(caused: Iterable[Effect]) -> defaultdict[int, list[str]]:
         if isinstance(effect, Say):
             for entry in effect.entries:
                 places[entry].append(effect.place)
-        elif isinstance(effect, Tell):
+        elif isinstance(effect, Remind):
+            places[effect.entry].append(effect.place)
+        elif isinstance(effect, Tell | RemindPerson):
             places[effect.entry].append(DIRECT)
         elif isinstance(effect, MailOut):
             places[effect.entry].append(Means.MAIL)

@@ -30,7 +30,7 @@ class Buttons:
         async with explain_errors(reply):
             event = pressed_event(ButtonPress(value, requester.id, body["trigger_id"]))
             if event is None:
-                await self._perform.open(value.move, requester, value.incident, body, reply)
+                await self._perform.open(value.move, requester, value.incident, body, reply, typed=value.about)
             else:
                 result = await self._perform.move(requester, value.incident, event)
                 if reply.in_modal:

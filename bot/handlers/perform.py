@@ -29,6 +29,7 @@ from escalation.incident.events import (
     PostUpdate,
 )
 from escalation.incident.model import Facts, Incident
+from escalation.messages.template import Wording
 from escalation.oncall.roster import Roster
 from escalation.storage import heartbeats
 
@@ -117,7 +118,16 @@ class Perform:
         roster = await self._access.roster() if move is Move.PAGE else Roster()
         duplicates = await self._access.recent(requester) if move is Move.CANCEL else ()
         deps = self._access.deps
-        return FormContext(incident, deps.policy, deps.roles, roster, duplicates, tuple(deps.company.services), typed)
+        return FormContext(
+            incident,
+            deps.policy,
+            deps.roles,
+            roster,
+            duplicates,
+            tuple(deps.company.services),
+            typed,
+            Wording(deps.company.templates),
+        )
 
     # Answers -----------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from bot.deps import BotDeps
 from bot.errors import form_errors
+from bot.moves.communications import communications_blocks, communications_event
 from bot.moves.edit import edit_blocks, edit_event, typed_edit
 from bot.moves.form import Form, FormContext, text_form
 from bot.moves.forms import (
@@ -31,9 +33,11 @@ from escalation.config.company import Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident import events
+from escalation.incident.effects import Reminded
 from escalation.incident.events import Answer, Move, MoveEvent
 from escalation.incident.model import Incident, Lead
 from escalation.text import Person, line
+from escalation.times import parse_duration
 from escalation.values import PersonId
 
 CALLBACK = "move_"
@@ -170,6 +174,21 @@ def _unknown_name(word: str, known: set[str]) -> str:
     return f"Nobody here is called '{name}': mention people with @, or name a role{suggest(name.lower(), known)}"
 
 
+def _snooze(typed: TypedCommand) -> MoveEvent:
+    return events.Snooze(by=typed.by, key=typed.key, length=_length(typed.text or "30m"))
+
+
+def _length(text: str) -> timedelta:
+    """Parse how long to snooze. Raises Refused."""
+    try:
+        length = parse_duration(f"{text}m" if text.isdecimal() else text)
+    except ValueError:
+        raise Refused(f"'{text}' is not a duration; write 15m, 30m or 1h.") from None
+    if not timedelta(minutes=1) <= length <= timedelta(hours=4):
+        raise Refused("Reminders can be snoozed for 1 minute to 4 hours.")
+    return length
+
+
 def _cancel(typed: TypedCommand) -> MoveEvent:
     duplicate, why = parse_duplicate(typed.text)
     return events.Cancel(by=typed.by, key=typed.key, why=why, duplicate_of=duplicate)
@@ -178,9 +197,18 @@ def _cancel(typed: TypedCommand) -> MoveEvent:
 # Buttons ---------------------------------------------------------------------------------------------------------
 
 
-def _communication_answer(pressed: ButtonPress) -> MoveEvent:
+def _communication_answer(pressed: ButtonPress) -> MoveEvent | None:
+    """Build the event that answers a communication; None for its draft, and from the menu."""
     n, _, answer = pressed.value.about.partition(":")
+    if not answer:
+        return None
     return events.AnswerCommunication(by=pressed.by, key=pressed.key, n=int(n), answer=Answer(answer))
+
+
+def _pressed_snooze(pressed: ButtonPress) -> MoveEvent:
+    about, _, length = pressed.value.about.partition(":")
+    subject = Reminded(about) if about else None
+    return events.Snooze(by=pressed.by, key=pressed.key, length=_length(length or "30m"), about=subject)
 
 
 def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
@@ -284,7 +312,11 @@ SPECS: dict[Move, MoveSpec] = {
         pressed=_accepted_role,
         form=Form("Incident roles", "Assign role", lead_blocks, lead_event),
     ),
-    Move.COMMUNICATE: MoveSpec(pressed=_communication_answer),
+    Move.COMMUNICATE: MoveSpec(
+        pressed=_communication_answer,
+        form=Form("Communications", "Save", communications_blocks, communications_event),
+    ),
+    Move.SNOOZE: MoveSpec(typed=_snooze, needs_words=False, pressed=_pressed_snooze),
     Move.SECURITY: MoveSpec(
         typed=lambda t: events.MarkSecurity(by=t.by, key=t.key, why=t.text),
         form=Form(

@@ -11,6 +11,8 @@ from bot.render.inputs import FormValues, text_field
 from escalation.config.policy import Policy
 from escalation.incident.events import MoveEvent
 from escalation.incident.model import Incident
+from escalation.messages.template import Wording
+from escalation.messages.timeline import WORDING
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 
@@ -22,7 +24,7 @@ class FormContext:
     """Context that a form's blocks are built from.
 
     `roles` maps the roles that can be paged to their display names; `others` are incidents that this one may duplicate;
-    `services` are the company's; `typed` is what followed the command.
+    `services` are the company's; `typed` is what followed the command, or a button's argument; `wording` the templates.
     """
 
     incident: Incident
@@ -32,6 +34,7 @@ class FormContext:
     others: tuple[Incident, ...] = ()
     services: tuple[str, ...] = ()
     typed: str = ""
+    wording: Wording = WORDING
 
 
 @dataclass(frozen=True)

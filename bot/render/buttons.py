@@ -3,17 +3,23 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from bot.render.blockkit import BUTTON, CONFIRM, Block, plain_text
+from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, plain_text
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.mrkdwn import cut, escape
 from bot.vocabulary import LABELS
 from escalation.engine.paging import next_tier
 from escalation.engine.state_machine import is_redundant, legal_moves, useful_moves
 from escalation.incident.asks import Ask, asks
+from escalation.incident.effects import Reminded
 from escalation.incident.events import Answer, Move
-from escalation.incident.model import Entry, Incident, Lead, Status
+from escalation.incident.model import Entry, Incident, Lead, OwedCommunication, OwedState, Status
 
 _ANSWERS = {Answer.APPROVED: "Approve", Answer.PUBLISHED: "Published", Answer.DECLINED: "Not needed"}
+_TASK_ANSWERS: dict[OwedState, tuple[Answer, ...]] = {
+    OwedState.WAITING: (Answer.APPROVED, Answer.DECLINED),
+    OwedState.OWED: (Answer.PUBLISHED, Answer.DECLINED),
+}
+_SNOOZES = (("15m", "15 minutes"), ("30m", "30 minutes"), ("1h", "1 hour"))
 _TAKE = {
     Lead.COMMANDER: "Become Incident Commander",
     Lead.COMMUNICATIONS: "Become Comms Lead",
@@ -44,15 +50,36 @@ def entry_buttons(incident: Incident, entry: Entry) -> tuple[Button, ...]:
 def _of_ask(ask: Ask) -> Button:
     first, _, second = ask.about.partition(":")
     match ask.move:
-        case Move.COMMUNICATE:
-            return Button(ask.move, _ANSWERS[Answer(second)], ask.about, second)
         case Move.LEAD:
             return Button(ask.move, "Accept" if second else _TAKE[Lead(first)], ask.about, first)
         case _:
             return Button(ask.move, about=ask.about)
 
 
-_MESSAGE_ONLY = (Move.COMMUNICATE,)
+def task_buttons(owed: OwedCommunication) -> tuple[Button, ...]:
+    """Buttons that show the draft of a communication and answer it; none once it was answered."""
+    answers = _TASK_ANSWERS.get(owed.state, ())
+    found = tuple(Button(Move.COMMUNICATE, _ANSWERS[answer], f"{owed.n}:{answer}", answer) for answer in answers)
+    return (Button(Move.COMMUNICATE, "Draft", str(owed.n), "draft"), *found) if found else ()
+
+
+def reminder_buttons(incident: Incident, about: Reminded) -> tuple[Button, ...]:
+    """Buttons under a reminder: what answers it."""
+    if about is Reminded.UPDATE:
+        return (Button(Move.UPDATE),)
+    verify = (Button(Move.VERIFY),) if incident.policy.ticket else ()
+    return (*verify, Button(Move.RESOLVE), Button(Move.FIX_FAILED))
+
+
+def snooze_menu(incident: Incident, about: Reminded) -> Block:
+    """Select that snoozes a reminder."""
+    values = {label: ButtonValue.of(Move.SNOOZE, incident, f"{about}:{length}") for length, label in _SNOOZES}
+    options = [{"text": plain_text(label, OPTION), "value": value.encode()} for label, value in values.items()]
+    placeholder = plain_text(LABELS[Move.SNOOZE], BUTTON)
+    return {"type": "static_select", "action_id": Move.SNOOZE, "placeholder": placeholder, "options": options}
+
+
+_MESSAGE_ONLY = (Move.SNOOZE,)
 # The places of a card's row, the likeliest first. A button keeps its place while the state changes: nothing that pages
 # or acts at once comes to stand where Acknowledge stood, or where the button stood that led here.
 _PLACES: dict[Status, tuple[Move, ...]] = {
@@ -73,6 +100,7 @@ _TICKET_PLACES: dict[Status, tuple[Move, ...]] = {
 _EXPLAINED: dict[Move, str] = {
     Move.ACKNOWLEDGE: "You take it.",
     Move.ROOT_CAUSE: "Record the cause.",
+    Move.COMMUNICATE: "What stakeholders and customers are still to be told, with drafts.",
     Move.WORKAROUND: "People can work again; the cause is still to be found.",
     Move.SCHEDULE: "Plan the work on this ticket.",
     Move.START_FIX: "Work on the fix begins.",
@@ -102,7 +130,9 @@ def offered_moves(incident: Incident, person: str = "") -> tuple[Move, ...]:
     """
     order = dict.fromkeys((*_places(incident, person), *LABELS))
     legal = legal_moves(incident)
-    return tuple(m for m in order if m in legal and m not in _MESSAGE_ONLY and not is_redundant(m, incident, person))
+    # Of a closed incident the list stands in direct messages alone: the room's card is archived with the room.
+    hidden = _MESSAGE_ONLY if incident.open else (*_MESSAGE_ONLY, Move.COMMUNICATE)
+    return tuple(m for m in order if m in legal and m not in hidden and not is_redundant(m, incident, person))
 
 
 def _places(incident: Incident, person: str = "") -> tuple[Move, ...]:

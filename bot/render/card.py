@@ -24,19 +24,19 @@ from bot.render.common import (
 )
 from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render, with_seconds
 from bot.render.upcoming import next_escalations
-from escalation.config.policy import Means
 from escalation.engine.upcoming import Upcoming
+from escalation.incident.communications import tasks
+from escalation.incident.effects import Reminded
 from escalation.incident.model import (
     MAX_ALSO,
     EntryKind,
     Incident,
     Lead,
-    OwedCommunication,
-    OwedState,
     PageState,
     Signed,
 )
 from escalation.incident.tickets import TicketState, ticket_state
+from escalation.messages.reminders import task_name, task_state
 from escalation.messages.timeline import LEADS, duration, page_reason, refused, war_room
 
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
@@ -148,7 +148,7 @@ def _open_state(incident: Incident) -> list[str]:
     lines.append(f"⏱️ *Resolve by* {_target(incident.resolve_by, incident)}")
     if incident.nobody_left:
         lines.append("🚫 *Nobody is left to page.* Page someone by name, or call them.")
-    return lines
+    return lines + _update_overdue(incident)
 
 
 def _acknowledgement(incident: Incident) -> str:
@@ -335,33 +335,16 @@ def linked_incidents(incident: Incident) -> list[str]:
 
 
 def _communications(incident: Incident) -> list[str]:
-    """Lines about the latest version of each communication: waiting, due, done or declined."""
-    latest = {o.plan.id: o for o in incident.communications if o.state is not OwedState.REPLACED}
-    return [f"📣 *{_medium(owed)}:* {_communication_state(owed, incident)}" for owed in latest.values()]
+    """List of the communications, each with where it stands; nothing while there are none."""
+    lines = [f"• {render((task_name(owed), ': ', *task_state(owed, incident)))}" for owed in tasks(incident)]
+    return ["📣 *Communications*", *lines] if lines else []
 
 
-def _medium(owed: OwedCommunication) -> str:
-    """Name a communication after its channels, as `Status page`; one that goes by Slack alone, after its audience."""
-    by_hand = ", ".join(m.replace("_", " ") for m in owed.through if m is not Means.SLACK)
-    return (by_hand or str(owed.plan.audience)).capitalize()
-
-
-def _communication_state(owed: OwedCommunication, incident: Incident) -> str:
-    by = f" by {person(owed.by)}" if owed.by else ""
-    match owed.state:
-        case OwedState.WAITING:
-            return f"waiting for approval, {_deadline(owed, incident)}" if owed.due else "waiting for approval"
-        case OwedState.OWED:
-            return _deadline(owed, incident)
-        case OwedState.DECLINED:
-            return f"not needed{by}"
-        case _:
-            return f"done{by}"
-
-
-def _deadline(owed: OwedCommunication, incident: Incident) -> str:
-    if owed.due is None:
-        return "due"
-    missed = any(e.kind is EntryKind.OVERDUE and e.fields["n"] == str(owed.n) for e in incident.timeline)
-    due = short_time(owed.due, incident)
-    return f"*overdue* since {due}" if missed else f"due by {due}"
+def _update_overdue(incident: Incident) -> list[str]:
+    """Line about a progress update that is due and did not come."""
+    standing = incident.reminders.get(Reminded.UPDATE)
+    if standing is None:
+        return []
+    until = standing.snoozed_until
+    snoozed = f" · reminder snoozed until {short_time(until, incident)}" if until else ""
+    return [f"⏳ *Progress update overdue* since {short_time(standing.since, incident)}{snoozed}"]

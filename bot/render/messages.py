@@ -33,7 +33,7 @@ def for_thread(
     Each has buttons where it asks for something; with `only`, those of these keys (incident.asks).
     """
     entries = (entry, *more)
-    bodies = [[_render_line(line) for line in entry_lines(incident, entry, wording)] for entry in entries]
+    bodies = [[render_line(line) for line in entry_lines(incident, entry, wording)] for entry in entries]
     lines = [[*drill_banner(incident), *bodies[0]], *bodies[1:]]
     shared = iter(share([line for body in lines for line in body], WHOLE_MESSAGE))
     blocks: list[Block] = []
@@ -48,7 +48,7 @@ def for_thread(
 
 def for_audience(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:
     """Render a communication for its audience, in a channel of theirs."""
-    lines = [_render_line(line) for line in words_for(incident, entry, wording)]
+    lines = [render_line(line) for line in words_for(incident, entry, wording)]
     lines = share([*drill_banner(incident), *lines], WHOLE_MESSAGE)
     return Message(text=cut("\n".join(lines), TEXT), blocks=sections(lines, f"outward-{entry.n}"))
 
@@ -73,7 +73,7 @@ def topic(incident: Incident) -> str:
     return cut(escape(room_names.topic(incident)), _TOPIC)
 
 
-def _render_line(line: Line) -> str:
+def render_line(line: Line) -> str:
     """Render a line; a text of several lines begins under its label."""
     match line:
         case (Strong(text=label), str(text), *rest) if "\n" in text:

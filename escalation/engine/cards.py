@@ -1,13 +1,29 @@
-"""Posted cards and messages of an incident: updated, stripped of buttons, redacted, dropped with a lost room."""
+"""Posted cards and messages of an incident: updated, stripped of buttons, redacted, dropped with a lost room.
+
+Cards are updated at each change; reminders and the list of communications when what they show has changed. A repeated
+reminder is posted anew, for an edit notifies nobody, and the former one is deleted: one stands.
+"""
 
 from collections.abc import Container
 from datetime import datetime
 
 from escalation.engine.change import Change
 from escalation.incident.asks import Ask, asks, may_ask
-from escalation.incident.effects import Effect, Refresh, Say, Tell
+from escalation.incident.effects import Effect, Place, Refresh, Remind, Reminded, RemindPerson, Retract, Say, Tell
 from escalation.incident.events import Delivered, Move
-from escalation.incident.model import DIRECT, CheckpointKind, Copy, CopyKind, Incident, Post
+from escalation.incident.model import (
+    DIRECT,
+    CheckpointKind,
+    Copy,
+    CopyKind,
+    Entry,
+    EntryKind,
+    Incident,
+    Post,
+    Reminder,
+    Status,
+)
+from escalation.values import PersonId
 
 
 def refresh(change: Change, copy_id: str) -> None:
@@ -19,7 +35,7 @@ def refresh_all(change: Change) -> None:
     """Refresh every card that is not final, if readers can see a difference."""
     if change.incident.face != change.before.face:
         for copy in change.incident.copies:
-            if not copy.final:
+            if not copy.final and _shown(copy, change.incident) != _shown(copy, change.before):
                 refresh(change, copy.id)
 
 
@@ -46,6 +62,20 @@ def times_on_card(incident: Incident) -> tuple[datetime, ...]:
         return ()
     acknowledge_by = () if incident.acknowledgement else (incident.acknowledge_by,)
     return (*acknowledge_by, incident.resolve_by, *([incident.eta_at] if incident.eta_at else []))
+
+
+def _shown(copy: Copy, incident: Incident) -> object:
+    """Return what a copy shows, to be compared."""
+    named = (incident.facts.title, incident.severity)
+    match copy.kind:
+        case CopyKind.REMINDER:
+            return (*named, incident.reminders.get(Reminded(copy.about)))
+        case CopyKind.COMMUNICATIONS:
+            late = incident.latest(EntryKind.OVERDUE)
+            reminder = incident.reminders.get(Reminded.COMMUNICATIONS)
+            return (*named, reminder, incident.communications, late and late.n, incident.leads)
+        case _:
+            return incident.face
 
 
 def posted(change: Change, copy: Copy) -> None:
@@ -78,7 +108,7 @@ def finalise(change: Change, *copy_ids: str, redact: bool = False) -> None:
 
 def redact_public(change: Change) -> None:
     """Redact the public cards and messages: they only say that the matter moved."""
-    public = (c.id for c in change.incident.copies if c.kind is not CopyKind.DIRECT and not c.redacted)
+    public = (c.id for c in change.incident.copies if not c.person and not c.redacted)
     finalise(change, *public, redact=True)
     for post in change.incident.posts:
         if is_public(post, change.incident) and not post.redacted:
@@ -169,3 +199,101 @@ def _set_post(change: Change, post: Post) -> None:
 
 def _refresh_id(copy_id: str) -> str:
     return f"{copy_id}-refresh"
+
+
+# Reminders -------------------------------------------------------------------------------------------------------
+
+
+def remind(change: Change, about: Reminded, entry: Entry, since: datetime) -> None:
+    """Raise a reminder, or repeat it: one post where the work is done, in the war room if there is one."""
+    standing = change.incident.reminders.get(about)
+    fresh = {"entry": entry.n, "snoozed_until": None, "snoozed_by": ""}
+    _keep(change, about, standing.model_copy(update=fresh) if standing else Reminder(since=since, entry=entry.n))
+    waiting = next((e for e in change.incident.effects if isinstance(e, Remind) and e.about is about), None)
+    if waiting:  # Slack is away: it will say how things stand then
+        change.replace_effect(waiting.model_copy(update={"entry": entry.n}))
+    else:
+        place = Place.ROOM if change.has_room() else Place.THREAD
+        change.add_effect(Remind, place, about=about, entry=entry.n, place=place)
+
+
+def remind_people(change: Change, about: Reminded, entry: Entry, *people: PersonId) -> None:
+    """Send a standing reminder to people directly; it is overdue from now on, or a list that they look after."""
+    reminder = change.incident.reminders[about]
+    told = tuple(dict.fromkeys((*reminder.told, *people)))
+    _keep(change, about, reminder.model_copy(update={"told": told, "overdue": True}))
+    sent = (e for e in change.incident.effects if isinstance(e, RemindPerson) and e.about is about)
+    waiting = {e.person: e for e in sent}
+    for person in people:
+        if person in waiting:
+            change.replace_effect(waiting[person].model_copy(update={"entry": entry.n}))
+        else:
+            change.add_effect(RemindPerson, about=about, entry=entry.n, person=person)
+            change.let_in(person)
+
+
+def snooze(change: Change, about: Reminded, until: datetime, by: PersonId) -> None:
+    """Mark a standing reminder as snoozed."""
+    reminder = change.incident.reminders.get(about)
+    if reminder:
+        _keep(change, about, reminder.model_copy(update={"snoozed_until": until, "snoozed_by": by}))
+
+
+def settle(change: Change) -> None:
+    """End the reminders that are answered or moot: their messages say so, and have no buttons any more."""
+    for about, reminder in change.incident.reminders.items():
+        if _over(about, reminder, change.incident):
+            end_reminder(change, about)
+
+
+def end_reminder(change: Change, about: Reminded) -> None:
+    """End a reminder."""
+    change.set(reminders={a: r for a, r in change.incident.reminders.items() if a is not about})
+    sent = (e for e in change.incident.effects if isinstance(e, Remind | RemindPerson) and e.about is about)
+    change.drop_effects(*(e.id for e in sent))
+    finalise(change, *(c.id for c in change.incident.copies if c.about == about and not c.final and _reminds(c)))
+
+
+def reminder_posted(change: Change, effect: Remind | RemindPerson, event: Delivered) -> None:
+    """Record a posted reminder, and delete the one that it repeats."""
+    person = effect.person if isinstance(effect, RemindPerson) else ""
+    kind = CopyKind.COMMUNICATIONS if effect.about is Reminded.COMMUNICATIONS else CopyKind.REMINDER
+    older = [c for c in change.incident.copies if (c.kind, c.about, c.person) == (kind, effect.about, person)]
+    _retract(change, *(c for c in older if not c.final))
+    made = {"channel": event.channel, "ts": event.ts, "face": event.face, "person": person, "about": effect.about}
+    posted(change, Copy(id=effect.id, kind=kind, **made))
+    if effect.about not in change.incident.reminders:  # answered while it was on its way
+        finalise(change, effect.id)
+
+
+def _retract(change: Change, *copies: Copy) -> None:
+    gone = {c.id for c in copies}
+    change.drop_effects(*(_refresh_id(c) for c in gone))
+    change.set(copies=tuple(c for c in change.incident.copies if c.id not in gone))
+    for copy in copies:
+        change.add_effect(Retract, channel=copy.channel, ts=copy.ts)
+
+
+def _over(about: Reminded, reminder: Reminder, incident: Incident) -> bool:
+    match about:
+        case Reminded.UPDATE:
+            answers = (incident.latest(EntryKind.UPDATE), incident.latest(EntryKind.SEVERITY))
+            return not incident.open or any(e and e.n > reminder.entry for e in answers)
+        case Reminded.STABLE:
+            return incident.status is not Status.MONITORING
+        case Reminded.COMMUNICATIONS:
+            return False  # it is a list: what is done stays on it
+
+
+def _reminds(copy: Copy) -> bool:
+    return copy.kind in (CopyKind.REMINDER, CopyKind.COMMUNICATIONS)
+
+
+def _keep(change: Change, about: Reminded, reminder: Reminder) -> None:
+    change.set(reminders={**change.incident.reminders, about: reminder})
+    change.advance_face()
+
+
+def rewrite(change: Change, post: Post, entry: Entry) -> None:
+    """Let a posted message show another entry."""
+    _set_post(change, post.model_copy(update={"entries": (entry.n,)}))

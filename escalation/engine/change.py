@@ -118,8 +118,12 @@ class Change:
         """Send a timeline entry to people directly. Those of a private incident are invited to its room."""
         for person in people:
             self.add_effect(Tell, entry=entry.n, person=person)
-            if self.incident.private and self.has_room() and person not in self.incident.people():
-                self.add_effect(Invite, "room", people=(person,))
+            self.let_in(person)
+
+    def let_in(self, person: PersonId) -> None:
+        """Invite somebody who is told of a private incident to its room."""
+        if self.incident.private and self.has_room() and person not in self.incident.people():
+            self.add_effect(Invite, "room", people=(person,))
 
     def has_room(self) -> bool:
         """True if a room is open, or being opened."""
@@ -149,6 +153,11 @@ class Change:
     def disarm(self, *kinds: CheckpointKind) -> None:
         """Remove every checkpoint of these kinds."""
         self.set(checkpoints=tuple(c for c in self.incident.checkpoints if c.kind not in kinds))
+
+    def disarm_about(self, kind: CheckpointKind, *about: str) -> None:
+        """Remove the checkpoints of a kind that are about one of these."""
+        left = (c for c in self.incident.checkpoints if c.kind is not kind or c.about not in about)
+        self.set(checkpoints=tuple(left))
 
     def remove(self, checkpoint: Checkpoint) -> None:
         """Remove one checkpoint."""

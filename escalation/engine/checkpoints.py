@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from escalation.config.policy import Communication, Moment, PlannedCheckpoint, TierPage, Unless
+from escalation.incident.communications import PENDING
 from escalation.incident.effects import SendPage
-from escalation.incident.model import Checkpoint, CheckpointKind, Incident, OwedState, PageState, Status
+from escalation.incident.model import Checkpoint, CheckpointKind, Incident, PageState, Status
 
 # When several fall due at one instant: the policy first (its page replaces a repeat), reminders last.
 _ORDER = list(CheckpointKind)
-PENDING = (OwedState.WAITING, OwedState.OWED)
 
 
 def planned(incident: Incident, moment: Moment, start: datetime) -> tuple[Checkpoint, ...]:
@@ -123,4 +123,10 @@ def alarms(incident: Incident) -> dict[str, datetime]:
 def due(incident: Incident, now: datetime) -> tuple[Checkpoint, ...]:
     """Return the checkpoints to fire now, in order."""
     waiting = (c for c in running(incident) if c.due <= now)
-    return tuple(sorted(waiting, key=lambda c: (c.due, _ORDER.index(c.kind), c.id)))
+    return tuple(sorted(waiting, key=lambda c: (c.due, _ORDER.index(c.kind), *_in_order(c.id))))
+
+
+def _in_order(checkpoint_id: str) -> tuple[str, int]:
+    """Return the id as its name and its number, so that the tenth comes after the ninth."""
+    name, _, number = checkpoint_id.rpartition("_")
+    return (name, int(number)) if number.isdecimal() else (checkpoint_id, 0)

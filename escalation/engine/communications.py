@@ -4,20 +4,24 @@ None is ever due about a security incident. Those of a drill go to Slack only.
 """
 
 from escalation.config.policy import Communication, Means
+from escalation.engine import cards
 from escalation.engine.change import Change
-from escalation.engine.checkpoints import PENDING
 from escalation.engine.responders import speaker
 from escalation.errors import Refused
-from escalation.incident.effects import MailOut, Place
+from escalation.incident.communications import PENDING, pending
+from escalation.incident.effects import MailOut, Place, Reminded, Say
 from escalation.incident.events import Answer, AnswerCommunication
 from escalation.incident.model import (
     Checkpoint,
     CheckpointKind,
+    CopyKind,
     Entry,
     EntryKind,
     Incident,
+    Lead,
     OwedCommunication,
     OwedState,
+    Reminder,
     Stage,
 )
 from escalation.values import PersonId
@@ -84,11 +88,6 @@ def severity_lowered(change: Change, by: PersonId) -> None:
     _replace(change, {o.n: o.model_copy(update={"state": OwedState.DECLINED, "by": by}) for o in early})
 
 
-def pending(incident: Incident) -> tuple[OwedCommunication, ...]:
-    """Return the communications that wait for a person: for their approval, or to be published."""
-    return tuple(o for o in incident.communications if o.state in PENDING)
-
-
 def answer(change: Change, event: AnswerCommunication) -> None:
     """Approve, publish or decline a communication; Refused when that is not (any more) possible."""
     incident = change.incident
@@ -109,7 +108,7 @@ def answer(change: Change, event: AnswerCommunication) -> None:
         "n": str(owed.n),
         "through": _names(_by_hand(owed.through, incident)),
     }
-    change.say(change.note(EntryKind.COMMUNICATED, by=event.by, fields=fields))
+    change.note(EntryKind.COMMUNICATED, by=event.by, fields=fields)
 
 
 def overdue(change: Change, checkpoint: Checkpoint) -> None:
@@ -124,8 +123,28 @@ def overdue(change: Change, checkpoint: Checkpoint) -> None:
         "state": owed.state,
     }
     entry = change.note(EntryKind.OVERDUE, people=recipients, why=owed.plan.why, fields=fields)
-    change.say(entry)
-    change.notify(entry, *recipients)
+    tell(change, entry, again=True)
+
+
+def tell(change: Change, entry: Entry | None = None, *, again: bool = False) -> None:
+    """Send the list to whoever looks after communications, once; `again`: it is posted anew, and its reader notified.
+
+    Until somebody has acknowledged or is communications lead, the list stands on the card alone: whom the policy names
+    is being paged, and gets the list when a deadline was missed (`again`).
+    """
+    incident = change.incident
+    found = Lead.COMMUNICATIONS in incident.leads or incident.acknowledgement is not None
+    if not pending(incident) or not (found or again):
+        return
+    people, about = speaker(incident, change.roster), Reminded.COMMUNICATIONS
+    reminder = incident.reminders.get(about) or Reminder(since=change.now)
+    to = tuple(p for p in people if again or p not in reminder.told)
+    if not to:
+        return
+    change.set(reminders={**incident.reminders, about: reminder.model_copy(update={"snoozed_until": None})})
+    cards.remind_people(change, about, entry or incident.entry(pending(incident)[-1].entry), *to)
+    former = (c for c in incident.copies if c.kind is CopyKind.COMMUNICATIONS and c.person not in people)
+    cards.finalise(change, *(c.id for c in former if not c.final))
 
 
 def _too_late(owed: OwedCommunication) -> str:
@@ -186,18 +205,45 @@ def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
     change.set(communications=(*change.incident.communications, owed))
     if state is not OwedState.WAITING:
         _send(change, entry, through)
-    if state in PENDING:
-        change.say(entry)
+    if state in PENDING and (due is None or stage in (Stage.RESTORED, Stage.FOLLOW_UP)):
+        tell(change, entry, again=True)
     if due:
         change.arm(CheckpointKind.OWED, due, str(n))
 
 
 def _send(change: Change, entry: Entry, through: tuple[Means, ...]) -> None:
     """Send what needs nobody to publish it."""
-    if Means.SLACK in through:
+    if Means.SLACK in through and not _edited_in_place(change, entry):
         change.say(entry, Place.STAKEHOLDERS)
     if Means.MAIL in through and Means.MAIL not in _by_hand(through, change.incident):
         change.add_effect(MailOut, "mail", entry=entry.n)
+
+
+def _edited_in_place(change: Change, entry: Entry) -> bool:
+    """Edit what stakeholders read, if an update comes early: a post notifies them at the pace that they were promised.
+
+    An update in the first half of the interval since their last post edits that post; a later one is a post of its own.
+    """
+    incident, cadence = change.incident, change.incident.policy.updates
+    if entry.fields["stage"] != Stage.UPDATE or cadence is None:
+        return False
+    plan = entry.fields["plan"]
+    for effect in incident.effects:  # not posted yet: it says the latest when it is
+        if isinstance(effect, Say) and effect.place is Place.STAKEHOLDERS and _plan(incident, effect.entry) == plan:
+            change.replace_effect(effect.model_copy(update={"entry": entry.n}))
+            return True
+    shown = [p for p in incident.posts if p.place == Place.STAKEHOLDERS and _plan(incident, p.entries[0]) == plan]
+    if not shown:
+        return False
+    interval = incident.after(shown[-1].at, cadence.every) - shown[-1].at
+    if change.now - shown[-1].at >= interval / 2:
+        return False
+    cards.rewrite(change, shown[-1], entry)
+    return True
+
+
+def _plan(incident: Incident, entry: int) -> str:
+    return incident.entry(entry).fields.get("plan", "")
 
 
 def _next_update(incident: Incident) -> str:

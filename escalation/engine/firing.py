@@ -3,15 +3,16 @@
 from datetime import timedelta
 
 from escalation.config.policy import PlannedCheckpoint
-from escalation.engine import communications, warroom
+from escalation.engine import cards, communications, warroom
 from escalation.engine.change import Change
 from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
 from escalation.engine.responders import commander, in_roles
 from escalation.engine.upcoming import UNLISTED
-from escalation.incident.effects import Place
+from escalation.incident.effects import Place, Reminded
 from escalation.incident.events import CheckpointDue
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident
+from escalation.values import PersonId
 
 LATE = timedelta(seconds=10)  # beyond that it is an outage, and people are told
 
@@ -90,7 +91,7 @@ def _update_due(change: Change, checkpoint: Checkpoint) -> None:
     entry = change.note(
         EntryKind.UPDATE_DUE, why="no progress update came in time", fields=_promise(change, checkpoint)
     )
-    change.say(entry)
+    cards.remind(change, Reminded.UPDATE, entry, checkpoint.due)
     cadence = change.incident.policy.updates
     if cadence is None:  # promised by a person, where the policy asks for none
         return
@@ -99,7 +100,8 @@ def _update_due(change: Change, checkpoint: Checkpoint) -> None:
         following = change.incident.after(following, cadence.every)
     change.arm(CheckpointKind.UPDATE, following)
     change.disarm(CheckpointKind.SILENCE)
-    change.arm(CheckpointKind.SILENCE, change.now + change.incident.scaled(cadence.silence))
+    if _untold(change, Reminded.UPDATE):
+        change.arm(CheckpointKind.SILENCE, change.now + change.incident.scaled(cadence.silence))
 
 
 def _promise(change: Change, checkpoint: Checkpoint) -> dict[str, str]:
@@ -111,17 +113,23 @@ def _promise(change: Change, checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def _silence(change: Change, checkpoint: Checkpoint) -> None:
-    recipients = commander(change.incident, change.roster)
-    entry = change.note(EntryKind.SILENCE, people=recipients, why="no progress update came after the reminder")
-    change.say(entry)
-    change.notify(entry, *recipients)
+    if recipients := _untold(change, Reminded.UPDATE):
+        entry = change.note(EntryKind.SILENCE, people=recipients, why="no progress update came after the reminder")
+        cards.remind_people(change, Reminded.UPDATE, entry, *recipients)
+
+
+def _untold(change: Change, about: Reminded) -> tuple[PersonId, ...]:
+    """Return who leads and was not told directly yet: each is told once, their message is edited from then on."""
+    reminder = change.incident.reminders.get(about)
+    told = reminder.told if reminder else ()
+    return tuple(p for p in commander(change.incident, change.roster) if p not in told)
 
 
 def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     commanders = commander(change.incident, change.roster)
     entry = change.note(EntryKind.MONITORED, people=commanders, why="the fix was watched for the time agreed")
-    change.say(entry)
-    change.notify(entry, *commanders)
+    cards.remind(change, Reminded.STABLE, entry, checkpoint.due)
+    cards.remind_people(change, Reminded.STABLE, entry, *_untold(change, Reminded.STABLE))
     # Checkpoints rest until somebody answers, so it is asked again rather than forgotten.
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 

@@ -6,12 +6,14 @@ from typing import Any
 
 from escalation.config.business_time import Wait
 from escalation.config.policy import Moment, PhaseStart, Said
-from escalation.engine import communications, lifecycle, paging, security, severity, warroom
+from escalation.engine import cards, communications, lifecycle, paging, security, severity, warroom
 from escalation.engine.change import Change
 from escalation.engine.lifecycle import file_ticket
 from escalation.engine.responders import in_roles
 from escalation.errors import Refused
 from escalation.incident import events
+from escalation.incident.communications import is_overdue, pending
+from escalation.incident.effects import Reminded
 from escalation.incident.events import Move, MoveEvent
 from escalation.incident.model import CheckpointKind, EntryKind, Incident, Signed, Status
 from escalation.text import Person, Time, line
@@ -190,6 +192,31 @@ def page_people(change: Change, event: events.PagePeople) -> None:
     paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, role)
 
 
+def snooze(change: Change, event: events.Snooze) -> None:
+    """Snooze the standing reminders of a subject, or all: they come again then. Refused when none stands."""
+    incident = change.incident
+    late = tuple(o for o in pending(incident) if is_overdue(o, incident))
+    standing = set(incident.reminders) - {Reminded.COMMUNICATIONS} | {Reminded.COMMUNICATIONS for _ in late[:1]}
+    subjects = tuple(a for a in Reminded if a in standing and event.about in (None, a))
+    if not subjects:
+        raise Refused("No reminder is due, so there is nothing to snooze.")
+    until = change.now + incident.scaled(event.length)
+    for about in subjects:
+        cards.snooze(change, about, until, event.by)
+    if Reminded.UPDATE in subjects:
+        change.disarm(CheckpointKind.UPDATE, CheckpointKind.SILENCE)
+        change.arm(CheckpointKind.UPDATE, until)
+    if Reminded.STABLE in subjects:
+        change.disarm(CheckpointKind.MONITORING)
+        change.arm(CheckpointKind.MONITORING, until)
+    if Reminded.COMMUNICATIONS in subjects:
+        change.disarm_about(CheckpointKind.OWED, *(str(o.n) for o in late))
+        for owed in late:
+            change.arm(CheckpointKind.OWED, until, str(owed.n))
+    fields = {"what": ",".join(subjects), "until": until.isoformat()}
+    change.note(EntryKind.SNOOZED, by=event.by, fields=fields)
+
+
 def mark_security(change: Change, event: events.MarkSecurity) -> None:
     """Mark the incident as a security incident."""
     security.make_private(change, event.by, event.why)
@@ -221,6 +248,7 @@ HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
     Move.EDIT: edit,
     Move.LEAD: warroom.take_lead,
     Move.COMMUNICATE: communications.answer,
+    Move.SNOOZE: snooze,
     Move.SECURITY: mark_security,
     Move.RESOLVE: lifecycle.resolve,
     Move.REVIEWED: lifecycle.reviewed,

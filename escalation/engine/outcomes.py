@@ -17,6 +17,8 @@ from escalation.incident.effects import (
     PagePerson,
     PostCard,
     Refresh,
+    Remind,
+    RemindPerson,
     Say,
     SendPage,
     SetTopic,
@@ -72,6 +74,8 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
             _note_refusals(change, effect, event.refused)
         case ArchiveRoom() if change.incident.room:
             change.set(room=change.incident.room.model_copy(update={"lost": True}))
+        case Remind() | RemindPerson():
+            cards.reminder_posted(change, effect, event)
         case PostCard():
             kind = CopyKind.ROOM if effect.place == "room" else CopyKind.CHANNEL
             cards.posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
@@ -95,7 +99,8 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
     if event.person and event.person != page.person:  # found only now: from here on the page is that member's
         page = page.model_copy(update={"person": event.person})
         paging.set_page(change, page)
-    older = (c.id for c in change.incident.copies if c.person == page.person and not c.final)
+    direct = (c for c in change.incident.copies if c.kind is CopyKind.DIRECT and c.person == page.person)
+    older = (c.id for c in direct if not c.final)
     cards.finalise(change, *older)
     cards.posted(
         change,

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from escalation.engine import cards, firing, lifecycle, moves, outcomes, warroom
+from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, warroom
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, next_tier
 from escalation.errors import Refused
 from escalation.incident import events
+from escalation.incident.communications import pending
 from escalation.incident.events import Move, MoveEvent, OutcomeEvent
 from escalation.incident.model import Incident, Status
 from escalation.oncall.roster import Roster
@@ -17,7 +18,7 @@ from escalation.values import PersonId
 S, M = Status, Move
 _SAME = (
     *(M.ACKNOWLEDGE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
-    *(M.PAGE, M.EDIT, M.LEAD, M.COMMUNICATE, M.SECURITY),
+    *(M.PAGE, M.EDIT, M.LEAD, M.COMMUNICATE, M.SNOOZE, M.SECURITY),
 )
 _CLOSED = "It is {status}: reopen it first."
 _NOT_CLOSED = "It is still open, so there is nothing to reopen."
@@ -37,7 +38,12 @@ def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
 
 def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
     """Build the row of a closed status: due communications and the review outlast the incident."""
-    return dict.fromkeys(M, _CLOSED) | {M.REOPEN: S.INVESTIGATING, M.COMMUNICATE: status, M.REVIEWED: reviewed}
+    return dict.fromkeys(M, _CLOSED) | {
+        M.REOPEN: S.INVESTIGATING,
+        M.COMMUNICATE: status,
+        M.SNOOZE: status,
+        M.REVIEWED: reviewed,
+    }
 
 
 # A status where the move leads, or the words of its refusal. docs/states.md draws it.
@@ -86,6 +92,8 @@ def is_redundant(move: Move, incident: Incident, person: PersonId = "") -> bool:
             return incident.acknowledgement is not None and incident.open_page_of(person) is None
         case Move.SECURITY:
             return incident.private
+        case Move.COMMUNICATE:
+            return not pending(incident)
         case Move.ESCALATE:
             return next_tier(incident) is None
         case Move.WORKAROUND:
@@ -144,6 +152,8 @@ def _finish(change: Change) -> Incident:
     """Finish any change: drop moot checkpoints, remember what was true before, and refresh cards and topic."""
     cards.arm_redraw(change)
     change.prune()
+    communications.tell(change)
+    cards.settle(change)
     change.remember()
     cards.refresh_all(change)
     cards.retire_buttons(change, useful_moves(change.incident))

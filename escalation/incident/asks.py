@@ -1,11 +1,14 @@
-"""What a timeline entry asks its readers to do: the buttons under its message, while they make sense. Pure."""
+"""What a timeline entry asks its readers to do: the buttons under its message, while they make sense. Pure.
+
+Reminders and the list of communications are messages of their own, with buttons of their own.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from escalation.config.policy import PhaseStart
-from escalation.incident.events import Answer, Move
-from escalation.incident.model import Entry, EntryKind, Incident, Lead, OwedState
+from escalation.incident.events import Move
+from escalation.incident.model import Entry, EntryKind, Incident, Lead
 
 
 class Ask(NamedTuple):
@@ -31,22 +34,8 @@ def may_ask(entry: Entry) -> bool:
     return entry.kind in _RULES
 
 
-_ANSWERS: dict[OwedState, tuple[Answer, ...]] = {
-    OwedState.WAITING: (Answer.APPROVED, Answer.DECLINED),
-    OwedState.OWED: (Answer.PUBLISHED, Answer.DECLINED),
-}
-
-
 def _checkpoint(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
     return tuple(Ask(Move(name)) for name in dict.fromkeys(entry.fields.get("offer", "").split(",")) if name)
-
-
-def _communication(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
-    """Answers to a communication; none once it was answered."""
-    n = int(entry.fields.get("n") or 0)
-    if not 1 <= n <= len(incident.communications):
-        return ()
-    return tuple(Ask(Move.COMMUNICATE, f"{n}:{answer}") for answer in _ANSWERS.get(incident.owed(n).state, ()))
 
 
 def _open_roles(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
@@ -67,21 +56,10 @@ def _offered_role(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
     return (Ask(Move.LEAD, f"{lead}:{offered_to}"),)
 
 
-def _fix_checks(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
-    verify = (Ask(Move.VERIFY),) if incident.policy.ticket else ()
-    return (*verify, Ask(Move.RESOLVE), Ask(Move.FIX_FAILED))
-
-
 _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask, ...]]] = {
     EntryKind.CHECKPOINT: _checkpoint,
     EntryKind.TICKET: (Move.ACKNOWLEDGE, Move.SCHEDULE),
-    EntryKind.UPDATE_DUE: (Move.UPDATE,),
-    EntryKind.SILENCE: (Move.UPDATE,),
-    EntryKind.MONITORED: _fix_checks,
     EntryKind.NOBODY_LEFT: (Move.PAGE,),
-    EntryKind.COMMUNICATION: _communication,
-    EntryKind.COMMUNICATED: _communication,
-    EntryKind.OVERDUE: _communication,
     EntryKind.PHASE: _open_roles,
     EntryKind.LEADING: _offered_role,
 }

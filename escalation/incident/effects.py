@@ -36,6 +36,14 @@ class Place(StrEnum):
     STAKEHOLDERS = "stakeholders"
 
 
+class Reminded(StrEnum):
+    """Subject of a reminder: a progress update that is due, a fix to be confirmed, the list of communications."""
+
+    UPDATE = "update"
+    STABLE = "stable"
+    COMMUNICATIONS = "communications"
+
+
 class _Effect(Frozen):
     """Base of all effects: their common fields, and the traits of each class.
 
@@ -196,6 +204,32 @@ class Tell(_Effect, public=False, message=True):
     person: PersonId
 
 
+class Remind(_Effect, public=True, message=True):
+    """Post a reminder where the work is done. It is edited as things change; `entry` is what it is about."""
+
+    kind: Literal["remind"] = "remind"
+    about: Reminded
+    entry: int
+    place: Place
+
+
+class RemindPerson(_Effect, public=False, message=True):
+    """Send somebody a reminder, or their list of communications. It is edited as things change."""
+
+    kind: Literal["remind_person"] = "remind_person"
+    about: Reminded
+    entry: int
+    person: PersonId
+
+
+class Retract(_Effect, public=False, optional=True):
+    """Delete one of our messages: a newer one has taken its place."""
+
+    kind: Literal["retract"] = "retract"
+    channel: str
+    ts: str
+
+
 class LinkOther(_Effect, public=True):
     """Link this incident to another open one."""
 
@@ -234,6 +268,9 @@ Effect = Annotated[
     | BookmarkLink
     | Say
     | Tell
+    | Remind
+    | RemindPerson
+    | Retract
     | LinkOther
     | ArchiveRoom
     | Refresh,

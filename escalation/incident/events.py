@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from escalation.config.business_time import Calendar
 from escalation.config.policy import Means, OtherWays, Severity, SeverityPolicy
+from escalation.incident.effects import Reminded
 from escalation.incident.model import Detection, Facts, Lead, Room, Status
 from escalation.times import Zone
 from escalation.values import Frozen, PersonId
@@ -37,6 +38,7 @@ class Move(StrEnum):
     EDIT = "edit"
     LEAD = "lead"
     COMMUNICATE = "communicate"
+    SNOOZE = "snooze"
     SECURITY = "security"
     RESOLVE = "resolve"
     REVIEWED = "reviewed"
@@ -201,6 +203,17 @@ class AnswerCommunication(_Move):
     answer: Answer
 
 
+class Snooze(_Move):
+    """Snooze standing reminders, one subject or all (None). Pages and escalations are never snoozed.
+
+    `length` is in the policy's time: an incident with fast clocks shortens it.
+    """
+
+    kind: Literal[Move.SNOOZE] = Move.SNOOZE
+    length: Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(hours=4))]
+    about: Reminded | None = None
+
+
 class Reviewed(_Move):
     """Report the post-incident review as held: the customers' follow-up is due, and the room may be archived."""
 
@@ -358,7 +371,7 @@ class Trouble(Frozen):
 
 MoveEvent = (
     Acknowledge | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
-    | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | MarkSecurity | Resolve | Reviewed
-    | Reopen | Cancel
+    | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | Snooze | MarkSecurity | Resolve
+    | Reviewed | Reopen | Cancel
 )  # fmt: skip
 OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Linked | PageGathered | Trouble

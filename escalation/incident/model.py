@@ -18,7 +18,7 @@ from pydantic import (
 
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.policy import Communication, Means, OtherWays, ReviewRule, Said, Severity, SeverityPolicy, Via
-from escalation.incident.effects import Effect, PagePerson
+from escalation.incident.effects import Effect, PagePerson, Reminded
 from escalation.values import Frozen, PersonId
 
 
@@ -170,6 +170,7 @@ class EntryKind(StrEnum):
     COMMUNICATION = "communication"
     COMMUNICATED = "communicated"
     OVERDUE = "overdue"
+    SNOOZED = "snoozed"
     ESCALATED = "escalated"
     SEVERITY = "severity"
     SECURITY = "security"
@@ -202,15 +203,23 @@ class Entry(Frozen):
 
 
 class CopyKind(StrEnum):
-    """Place of a card: incidents channel, war room, somebody's direct messages."""
+    """Kind of a posted message that is edited: a card in the incidents channel, the war room or somebody's messages.
+
+    The others show a part of the incident: a reminder, or the list of communications.
+    """
 
     CHANNEL = "channel"
     ROOM = "room"
     DIRECT = "direct"
+    REMINDER = "reminder"
+    COMMUNICATIONS = "communications"
 
 
 class Copy(Frozen):
-    """A posted card: where, and which face of the incident it shows. A `final` one is not updated any more."""
+    """A posted message that is edited: where, and which face of the incident it shows.
+
+    A `final` one is not updated any more. `about` is a reminder's subject.
+    """
 
     id: str
     kind: CopyKind
@@ -221,6 +230,21 @@ class Copy(Frozen):
     page: int = 0
     redacted: bool = False
     final: bool = False
+    about: str = ""
+
+
+class Reminder(Frozen):
+    """A standing reminder: since when something is due, who was told directly, and until when it is snoozed.
+
+    `entry` is the timeline entry that raised it last. It is `overdue` once somebody was told.
+    """
+
+    since: datetime
+    entry: int = 0
+    told: tuple[PersonId, ...] = ()
+    overdue: bool = False
+    snoozed_until: datetime | None = None
+    snoozed_by: PersonId = ""
 
 
 DIRECT = "direct"  # place of a message to one person; those of the timeline are escalation.incident.effects.Place
@@ -414,6 +438,7 @@ class Incident(Frozen):
     coordinated_in: str = ""
     shared_room: Room | None = None
     communications: tuple[OwedCommunication, ...] = ()
+    reminders: dict[Reminded, Reminder] = {}
     phase: int = -1
     resolution: Resolution | None = None
     closed_at: datetime | None = None

@@ -11,6 +11,7 @@ from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, li
 from escalation.times import spoken_duration
 
 WORDING = Wording()
+_SUBJECTS = {"update": "progress update", "stable": "is it stable?", "communications": "communications"}
 MARKS = {"P0": "🚨", "P1": "🟠", "P2": "🟡", "P3": "🟢"}
 
 
@@ -220,6 +221,12 @@ def _fix_applied(incident: Incident, entry: Entry) -> Lines:
 def _silence(incident: Incident, entry: Entry) -> Lines:
     head = line("🔕 ", *people(entry.people), ": ", Strong(f"{incident.id} still has no progress update."))
     return (head, line("Why you: you lead this incident, and ", entry.why, "."))
+
+
+def _snoozed(incident: Incident, entry: Entry) -> Lines:
+    what = ", ".join(_SUBJECTS.get(about, about) for about in entry.fields["what"].split(","))
+    until = Time(_time(entry.fields["until"]))
+    return (line("😴 ", Strong("Reminders snoozed"), f" ({what}) until ", until, " by ", Person(entry.by), "."),)
 
 
 def _monitored(incident: Incident, entry: Entry) -> Lines:
@@ -491,6 +498,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.UPDATE_DUE: update_due,
     EntryKind.SILENCE: _silence,
     EntryKind.MONITORED: _monitored,
+    EntryKind.SNOOZED: _snoozed,
     EntryKind.ESCALATED: _escalated,
     EntryKind.SEVERITY: _severity,
     EntryKind.SECURITY: _security,

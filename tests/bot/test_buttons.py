@@ -9,6 +9,7 @@ from slack_sdk import WebClient
 from bot.render.blockkit import Message
 from bot.render.button_value import ButtonValue
 from bot.render.messages import for_thread
+from bot.render.notices import communications
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
 from escalation.incident.model import EntryKind, Incident, Lead, Status
@@ -132,7 +133,7 @@ def say(office: Office, kind: EntryKind) -> Json:
 def test_a_communication_is_answered_where_it_stands(office: Office) -> None:
     """One click says that it was published; a second person hears that it was."""
     office.declare()
-    message = say(office, EntryKind.COMMUNICATION)
+    message = post(office, communications(office.incident(), user("omar")))
     office.person("omar").press(message["message"] | {"ts": message["ts"]}, "communicate-published", message["channel"])
     told = eventually(lambda: office.incident().latest(EntryKind.COMMUNICATED))
     assert (told.by, told.fields["answer"]) == (user("omar"), "published")

@@ -21,9 +21,16 @@ NEEDS_NO_WORDS = {
     Move.ESCALATE,
     Move.VERIFY,
     Move.REVIEWED,
+    Move.SNOOZE,
 }
-PRESSED = {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.COMMUNICATE}
-WORDS = {Move.LEAD: "commander", Move.EDIT: "outage", Move.SEVERITY: "P1 worse", Move.PAGE: "on-call engineer"}
+PRESSED = {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.COMMUNICATE, Move.SNOOZE}
+WORDS = {
+    Move.LEAD: "commander",
+    Move.EDIT: "outage",
+    Move.SEVERITY: "P1 worse",
+    Move.PAGE: "on-call engineer",
+    Move.SNOOZE: "15m",
+}
 
 
 def typed(move: Move, text: str) -> Any:
@@ -48,7 +55,7 @@ def test_every_move_can_be_made(move: Move) -> None:
 def test_only_what_says_enough_is_done_at_once(move: Move) -> None:
     """The others ask for their words first."""
     assert (typed(move, "") is not None) == (move in NEEDS_NO_WORDS)
-    about = "1:approved" if move is Move.COMMUNICATE else ""
+    about = {Move.COMMUNICATE: "1:approved", Move.SNOOZE: "update:15m"}.get(move, "")
     assert (pressed(move, about) is not None) == (move in PRESSED)
 
 

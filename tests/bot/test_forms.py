@@ -13,6 +13,7 @@ from bot.handlers.submissions import latest_choice
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
 from bot.render.form_state import FormState
+from escalation.incident.communications import pending
 from escalation.incident.effects import PostCard, SendPage
 from escalation.incident.events import Delivered, Edit, FixApplied, MarkSecurity, Move, RootCause, StartFix, Workaround
 from escalation.incident.model import Detection, EntryKind, Lead, Status
@@ -413,7 +414,8 @@ def test_every_form_is_one_that_slack_takes(move: Move, severity: str) -> None:
             context = FormContext(
                 incident, kars(), {"on_call": "on-call engineer"}, roster_with(), (declared(),), known, "typed"
             )
-            assert not problems(move_modal(move, context, FormState()), "modal_view")
+            if move is not Move.COMMUNICATE or pending(incident):
+                assert not problems(move_modal(move, context, FormState()), "modal_view")
 
 
 # Moves -----------------------------------------------------------------------------------------------------------

@@ -19,12 +19,14 @@ from bot.render.card import redacted
 from bot.render.lists import PAGE, Page, listing, overview, row, tickets
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import DAY, moment
+from bot.render.notices import communications, for_reminder, to_person
 from bot.vocabulary import LABELS
 from escalation.config.policy import Severity
 from escalation.engine.state_machine import legal_moves
 from escalation.errors import Refused
 from escalation.incident import room_names
-from escalation.incident.effects import ArchiveRoom, OpenRoom, Say
+from escalation.incident.communications import pending
+from escalation.incident.effects import ArchiveRoom, OpenRoom, Reminded, Say
 from escalation.incident.events import (
     Acknowledge,
     Answer,
@@ -128,6 +130,8 @@ def every_message(incident: Incident) -> Iterator[Message]:
     for page in incident.pages:
         yield page_of(incident, page.n, ahead(incident))
         yield page_of(incident, page.n, ahead(incident), also=(incident,) * 12)
+    for about in Reminded:
+        yield to_person(incident, about, "UONCALL")
     for entry in incident.timeline:
         yield messages.for_thread(incident, entry)
         yield messages.for_person(incident, entry)
@@ -227,7 +231,8 @@ def senseless(incident: Incident) -> set[Move]:
         Move.SCHEDULE: incident.fix or not incident.policy.ticket,
         Move.VERIFY: incident.verified or not incident.policy.ticket,
         Move.REVIEWED: incident.reviewed or not incident.review_by,
-        Move.COMMUNICATE: True,
+        Move.COMMUNICATE: not pending(incident) or not incident.open,
+        Move.SNOOZE: True,
     }
     return {move for move, is_so in done.items() if is_so}
 
@@ -387,21 +392,12 @@ OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
 @pytest.mark.parametrize(
     ("incident", "kind", "labels"),
     [
-        (with_entry(EntryKind.UPDATE_DUE), EntryKind.UPDATE_DUE, ["Post update"]),
-        (with_entry(EntryKind.SILENCE), EntryKind.SILENCE, ["Post update"]),
-        (with_entry(EntryKind.MONITORED), EntryKind.MONITORED, ["Resolve", "Fix failed"]),
-        (
-            Story("P2").do(FixApplied(by="UONCALL")).until(31).incident,
-            EntryKind.MONITORED,
-            ["Fix verified", "Resolve", "Fix failed"],
-        ),
         (with_entry(EntryKind.NOBODY_LEFT), EntryKind.NOBODY_LEFT, ["Page someone"]),
         (with_entry(EntryKind.PAGED), EntryKind.PAGED, []),
         (incident_after(severity="P1", until=59.9), EntryKind.PAGED, []),
         (incident_after(severity="P2", until=241), EntryKind.CHECKPOINT, ["Acknowledge"]),
         (declared("P2"), EntryKind.TICKET, ["Acknowledge", "Schedule"]),
         (incident_after(Acknowledge(by="UONCALL"), severity="P2"), EntryKind.TICKET, ["Schedule"]),
-        (declared(), EntryKind.COMMUNICATION, ["Published", "Not needed"]),
         (declared(), EntryKind.PHASE, ["Become Incident Commander", "Become Comms Lead", "Become Scribe"]),
         (
             incident_after(TakeLead(by="UONCALL", lead=Lead.SCRIBE)),
@@ -410,12 +406,42 @@ OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
         ),
         (incident_after(OFFER), EntryKind.LEADING, ["Accept"]),
         (incident_after(OFFER, TakeLead(by="UBACKUP", lead=Lead.SCRIBE)), EntryKind.LEADING, []),
-        (incident_after(until=16), EntryKind.OVERDUE, ["Published", "Not needed"]),
     ],
 )
 def test_what_asks_for_something_has_the_button_for_it(incident: Incident, kind: EntryKind, labels: list[str]) -> None:
-    """A reminder can be answered where it stands, as long as it makes sense."""
+    """What is asked for can be answered where it stands, as long as it makes sense."""
     assert labels_under(incident, kind) == labels
+
+
+@pytest.mark.parametrize(
+    ("incident", "about", "labels"),
+    [
+        (Story().until(31).incident, Reminded.UPDATE, ["Post update"]),
+        (Story().do(FixApplied(by="UONCALL")).until(31).incident, Reminded.STABLE, ["Resolve", "Fix failed"]),
+        (
+            Story("P2").do(FixApplied(by="UONCALL")).until(31).incident,
+            Reminded.STABLE,
+            ["Fix verified", "Resolve", "Fix failed"],
+        ),
+    ],
+)
+def test_a_reminder_can_be_answered_or_snoozed_where_it_stands(
+    incident: Incident, about: Reminded, labels: list[str]
+) -> None:
+    """It has the buttons that answer it, and 15 minutes, 30 minutes and 1 hour to snooze it for."""
+    message = valid(for_reminder(incident, about))
+    assert buttons(message) == labels
+    (menu,) = [e for b in message.blocks for e in b.get("elements", []) if e["type"] == "static_select"]
+    lengths = [ButtonValue.decode(option["value"]).about for option in menu["options"]]
+    assert lengths == [f"{about}:15m", f"{about}:30m", f"{about}:1h"]
+
+
+def test_a_reminder_that_is_over_has_no_buttons() -> None:
+    """Once the update was posted, the reminder says so and asks for nothing."""
+    story = Story().until(31).do(PostUpdate(by="UONCALL", progress="Restarting"))
+    message = for_reminder(story.incident, Reminded.UPDATE, "UONCALL")
+    assert [b["type"] for b in message.blocks] == ["context", "section"]
+    assert "Progress update posted" in message.text
 
 
 def test_a_communication_asks_for_what_it_waits_for() -> None:
@@ -423,12 +449,11 @@ def test_a_communication_asks_for_what_it_waits_for() -> None:
     story = Story("P2").until(2881)
     owed = story.incident.communications[-1]
     told = story.incident.entry(owed.entry)
-    assert buttons(messages.for_thread(story.incident, told)) == ["Approve", "Not needed"]
+    assert buttons(communications(story.incident, "ULEAD")) == ["Draft", "Approve", "Not needed"]
     assert buttons(messages.for_audience(story.incident, told)) == []
-    for answer, labels in ((Answer.APPROVED, ["Published", "Not needed"]), (Answer.PUBLISHED, [])):
+    for answer, labels in ((Answer.APPROVED, ["Draft", "Published", "Not needed"]), (Answer.PUBLISHED, [])):
         story.do(AnswerCommunication(by="UONCALL", n=owed.n, answer=answer))
-        assert buttons(messages.for_thread(story.incident, told)) == labels
-        assert labels_under(story.incident, EntryKind.COMMUNICATED) == labels
+        assert buttons(communications(story.incident, "ULEAD")) == labels
 
 
 def test_a_press_says_what_it_is_about() -> None:
@@ -436,9 +461,8 @@ def test_a_press_says_what_it_is_about() -> None:
     story = Story().do(OFFER)
     (accept,) = pressed(messages.for_thread(story.incident, story.incident.timeline[-1]))
     assert (accept.move, accept.about) == (Move.LEAD, "scribe:UBACKUP")
-    owed = story.incident.communications[0]
-    published, declined = pressed(messages.for_thread(story.incident, story.incident.entry(owed.entry)))
-    assert (published.about, declined.about) == ("1:published", "1:declined")
+    draft, published, declined, *_ = pressed(communications(story.incident, "UONCALL"))
+    assert (draft.about, published.about, declined.about) == ("1", "1:published", "1:declined")
 
 
 # What a card says -------------------------------------------------------------------------------------------------
@@ -536,10 +560,10 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         ),
         (declared(others=OTHERS), "🔗 *Concurrent incidents:* INC-20241218-000 (coordinated in INC-20241218-000)"),
         (declared().model_copy(update={"vendor": "Stripe · +1 555"}), "*Vendor:* Stripe · +1 555"),
-        (declared(), f"📣 *Status page:* due by {clock(15)}"),
-        (incident_after(until=16), f"📣 *Status page:* *overdue* since {clock(15)}"),
-        (incident_after(PUBLISHED), "done by <@UONCALL>"),
-        (incident_after(severity="P2", until=2881), "📣 *Status page:* waiting for approval"),
+        (declared(), f"• Status page: due by {clock(15)}"),
+        (incident_after(until=16), f"• Status page: *overdue* since {clock(15)}"),
+        (incident_after(PUBLISHED), "• Stakeholder email: published by <@UONCALL>"),
+        (incident_after(severity="P2", until=2881), "• Status page: needs approval"),
         (in_status(Status.RESOLVED), f"📋 *Post-incident review due by* {moment(at(2885), DAY)}"),
         (incident_after(RESOLVE, Reviewed(by="UONCALL")), f"review done* (marked by <@UONCALL> at {clock(0)})"),
         (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 1 (Team lead)"),

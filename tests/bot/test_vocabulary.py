@@ -26,6 +26,8 @@ TYPED = {
     "lead": "role roles assign-role",
     "edit": "correct edit-details rename",
     "security": "private",
+    "snooze": "remind later",
+    "communications": "comms communicate",
     "help": "? commands",
     "declare": "new start create trigger report",
     "list": "ls incidents",
@@ -41,7 +43,7 @@ TYPED = {
 BUTTONS = (
     "Acknowledge, Root cause found, Workaround in place, Schedule, Start fix, Fix applied, Fix failed, "
     "Fix verified, Post update, Escalate, Page someone, Change severity, Resolve, Reopen, "
-    "Review done, False alarm, Assign role, Edit details, Mark as security, Answer a communication"
+    "Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, Communications"
 )
 HELPED = """\
 The ID may be left out in a war room, and while only one incident is open.
@@ -61,6 +63,8 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident fix applied [ID]` monitor the fix
 `/incident fix-failed [ID] [what you see]` report a failed fix
 `/incident update [ID] [progress]` post a progress update
+`/incident communications [ID]` what is still to be published, with drafts
+`/incident snooze [ID] 30m` snooze reminders, never a page
 `/incident schedule [ID] [when]` plan the work on a ticket
 `/incident verify [ID] [what was checked]` confirm a ticket's fix
 `/incident resolve [ID]` close it as resolved
@@ -82,11 +86,11 @@ The ID may be left out in a war room, and while only one incident is open.
 
 @pytest.mark.parametrize("move", list(Move))
 def test_every_move_has_its_words(move: Move) -> None:
-    """A label for its button, and a verb unless only a button makes it."""
+    """A label for its button, and a verb."""
     rows = [c for c in COMMANDS if c.move is move]
     assert len(rows) == 1, f"bot/vocabulary.py wants one Command for Move.{move.name}, and has {len(rows)}"
     assert rows[0].label, f"bot/vocabulary.py: the Command of Move.{move.name} wants a label for its button"
-    assert rows[0].verb or move is Move.COMMUNICATE, f"bot/vocabulary.py: the Command of Move.{move.name} wants a verb"
+    assert rows[0].verb, f"bot/vocabulary.py: the Command of Move.{move.name} wants a verb"
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS.keys() - {"help"}))
@@ -112,8 +116,8 @@ def test_what_can_be_typed_is_what_people_know() -> None:
 
 
 def test_moves_are_typed_under_one_verb() -> None:
-    """All but the answer to a communication, which has a button under its message."""
-    assert sorted(MOVES.values()) == sorted({*Move} - {Move.COMMUNICATE})
+    """Every move can be typed."""
+    assert sorted(MOVES.values()) == sorted(Move)
     assert (MOVES["fix"], MOVES["ack"], MOVES["root-cause"]) == (Move.START_FIX, Move.ACKNOWLEDGE, Move.ROOT_CAUSE)
 
 

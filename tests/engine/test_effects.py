@@ -14,10 +14,21 @@ NOW = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)
 ALL: tuple[Any, ...] = get_args(get_args(Effect)[0])
 # What each list of effect kinds held while there were such lists. A new effect changes these on purpose, or not at all.
 TRAITS = {
-    "public": {"PostCard", "OpenRoom", "Invite", "PinCard", "BookmarkLink", "SetTopic", "Say", "MailOut", "LinkOther"},
+    "public": {
+        "PostCard",
+        "OpenRoom",
+        "Invite",
+        "PinCard",
+        "BookmarkLink",
+        "SetTopic",
+        "Say",
+        "Remind",
+        "MailOut",
+        "LinkOther",
+    },
     "calls": {"SendPage", "PageBy", "Alert"},
-    "message": {"SendPage", "PageBy", "Alert", "MailOut", "PostCard", "Say", "Tell"},
-    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom"},
+    "message": {"SendPage", "PageBy", "Alert", "MailOut", "PostCard", "Say", "Tell", "Remind", "RemindPerson"},
+    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "Retract"},
 }
 CARRIED_BY = {"PageBy": "mail", "MailOut": "mail", "Alert": "pagerduty", "LinkOther": ""}
 FIELDS = {
@@ -34,6 +45,9 @@ FIELDS = {
     "other": "INC-1",
     "copy_id": "c",
     "face": 1,
+    "about": "update",
+    "channel": "C1",
+    "ts": "1.1",
 }
 
 

@@ -40,6 +40,7 @@ from escalation.incident.events import (
     Reviewed,
     RootCause,
     Schedule,
+    Snooze,
     StartFix,
     TakeLead,
     Verify,
@@ -66,6 +67,7 @@ A_MOVE: dict[Move, MoveEvent] = {
     Move.EDIT: Edit(by="U1", title="Payments are down", outage=True),
     Move.LEAD: TakeLead(by="U1", lead=Lead.COMMANDER),
     Move.COMMUNICATE: AnswerCommunication(by="U1", n=1, answer=Answer.PUBLISHED),
+    Move.SNOOZE: Snooze(by="U1", length=timedelta(minutes=15)),
     Move.SECURITY: MarkSecurity(by="U1"),
     Move.RESOLVE: Resolve(by="U1", summary="s", resolution="r"),
     Move.REVIEWED: Reviewed(by="U1", text="Larger pools"),
@@ -83,8 +85,9 @@ PATH_TO = {
 CELLS = [(status, move) for status in Status for move in Move]
 
 
-# The table allows these by status; they are refused by fact: nothing is owed any more about what was cancelled.
-REFUSED_BY_FACT = {(Status.CANCELLED, Move.COMMUNICATE)}
+# The table allows these by status; they are refused by fact: nothing is owed any more about what was cancelled,
+# and no reminder stands in the first minute.
+REFUSED_BY_FACT = {(Status.CANCELLED, Move.COMMUNICATE), *((status, Move.SNOOZE) for status in Status)}
 
 
 def in_status(status: Status, severity: str = "P0") -> Story:
@@ -133,6 +136,8 @@ def test_what_the_table_allows_may_be_refused_by_fact() -> None:
     """Nothing is owed about a false alarm; a P0 cannot be scheduled; an edit that changes nothing, a second review."""
     with pytest.raises(Refused, match="newer word"):
         in_status(Status.CANCELLED).do(A_MOVE[Move.COMMUNICATE])
+    with pytest.raises(Refused, match="nothing to snooze"):
+        Story().do(A_MOVE[Move.SNOOZE])
     with pytest.raises(Refused, match="handled now"):
         Story().do(A_MOVE[Move.SCHEDULE])
     with pytest.raises(Refused, match="stands already"):

@@ -32,6 +32,7 @@ from bot.render.lists import home as home_view
 from bot.render.mrkdwn import size
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Audience
+from escalation.incident.communications import pending
 from escalation.incident.events import Move
 from escalation.incident.model import EntryKind, Incident, Stage
 from escalation.messages.mail import IncidentPage, alert_summary, page_mail, stakeholder_mail
@@ -92,7 +93,7 @@ FIXED = frozenset(
             "data_loss",
         ),
         *("source_link", "effects", "checkpoints", "copies", "lanes", "calendar", "ways", "keys", "policy"),
-        *("communications", "public_means", "promised"),
+        *("communications", "public_means", "promised", "since", "snoozed_until", "what"),
     )
 )
 LIMITS = {"title": 200}
@@ -115,7 +116,7 @@ def spoiled(value: Any, words: str, name: str = "") -> Any:
     return value
 
 
-PEOPLE = ("by", "person", "people", "reporter", "assigned", "leads", "offers")
+PEOPLE = ("by", "person", "people", "reporter", "assigned", "leads", "offers", "told", "snoozed_by")
 
 
 def spoil(incident: Incident, words: str) -> Incident:
@@ -172,7 +173,7 @@ def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
     context = FormContext(
         incident, kars(), {"on_call": f"role {words}"}, Roster(), (incident,), ("checkout", "api"), words
     )
-    for move in FORMS:
+    for move in FORMS.keys() - (set() if pending(incident) else {Move.COMMUNICATE}):
         yield "modal_view", move_modal(move, context, FormState())
     nothing: Any = None
     parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars(), "")
@@ -291,4 +292,4 @@ def test_a_template_can_only_show_its_fields(source: str) -> None:
 
 def test_every_move_has_been_looked_at() -> None:
     """Each that asks for words has its form in the test above; the others ask for none."""
-    assert {*FORMS} | {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.COMMUNICATE} == {*Move}
+    assert {*FORMS} | {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.SNOOZE} == {*Move}

@@ -31,6 +31,7 @@ SCOPES: dict[str, set[str]] = {
     "auth.test": set(),
     "bookmarks.add": {"bookmarks:write"},
     "bookmarks.list": {"bookmarks:read"},
+    "chat.delete": {"chat:write"},
     "chat.getPermalink": set(),
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},

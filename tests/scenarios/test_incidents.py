@@ -46,7 +46,7 @@ def test_a_p0_from_the_command_to_resolution(http: bool) -> None:
         play.press("omar", Move.UPDATE, progress="Rolling out", next_steps="Watch", eta="20 minutes")
         play.press("omar", Move.FIX_APPLIED)
         play.until(56)
-        assert "did the fix hold?" in play.thread()
+        assert "Is it stable?" in play.said_in(play.room()["id"])
         play.press("omar", Move.RESOLVE, **RESOLUTION)
         play.until(600)
         for words in (

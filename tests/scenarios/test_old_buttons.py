@@ -11,6 +11,7 @@ from bot.render.button_value import ButtonValue
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import useful_moves
+from escalation.incident.communications import pending
 from escalation.incident.events import (
     Acknowledge,
     Answer,
@@ -81,6 +82,8 @@ class Night:
         incident = self.incident
         first, _, second = button.about.partition(":")
         match button.move:
+            case Move.COMMUNICATE if not second:  # the list, or one draft
+                return bool(pending(incident)) and (not first or incident.owed(int(first)) in pending(incident))
             case Move.COMMUNICATE:
                 state = incident.owed(int(first)).state
                 return state == ("waiting" if second == Answer.APPROVED else "owed") or (

@@ -12,7 +12,7 @@ from escalation.config.business_time import Calendar
 from escalation.config.policy import Means, OtherWays, Policy, Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
-from escalation.incident.effects import Effect, OpenRoom, Place, Say, SendPage, Tell
+from escalation.incident.effects import Effect, OpenRoom, Place, RemindPerson, Say, SendPage, Tell
 from escalation.incident.events import ChangeSeverity, CheckpointDue, Declare, MoveEvent, Other, OutcomeEvent, Terms
 from escalation.incident.model import CheckpointKind, Entry, EntryKind, Facts, Incident
 from escalation.oncall.roster import Roster
@@ -175,7 +175,7 @@ class Story:
 
     def told(self, kind: EntryKind | None = None) -> list[str]:
         """Who was told directly, of entries of one kind or of all."""
-        tells = (e for e in self.incident.effects if isinstance(e, Tell))
+        tells = (e for e in self.incident.effects if isinstance(e, Tell | RemindPerson))
         return [e.person for e in tells if kind in (None, self.incident.entry(e.entry).kind)]
 
     def said(self, place: Place) -> list[tuple[float, EntryKind]]:

@@ -103,6 +103,10 @@ class SlackClient:
         """Replace a message's content; its metadata stays."""
         self._slack.call("chat.update", ts=ts, **_body(channel, message))
 
+    def delete(self, channel: str, ts: str) -> None:
+        """Delete a message of ours."""
+        self._slack.call("chat.delete", channel=channel, ts=ts)
+
     def _messages(self, channel: str, since: datetime, thread: str) -> Iterator[dict[str, Any]]:
         window = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True}
         if thread:

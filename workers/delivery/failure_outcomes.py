@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from escalation.incident.effects import SLACK, Effect, PostCard, Refresh, SendPage, Tell, Withdrawable
+from escalation.incident.effects import SLACK, Effect, PostCard, Refresh, RemindPerson, SendPage, Tell, Withdrawable
 from escalation.incident.events import Dropped, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import CopyKind, Incident
 from workers.channels.failures import Failed, Kind
@@ -86,7 +86,9 @@ def _not_worth_retrying(incident: Incident, effect: Effect, failed: Failed) -> b
     """True if a retry cannot help: the message is gone, or the person that a note or a copy was for."""
     if failed.kind is Kind.GONE:
         return True
-    return failed.kind is Kind.PERSON and (isinstance(effect, Tell) or _outside_incidents_channel(incident, effect))
+    return failed.kind is Kind.PERSON and (
+        isinstance(effect, Tell | RemindPerson) or _outside_incidents_channel(incident, effect)
+    )
 
 
 def _outside_incidents_channel(incident: Incident, effect: Effect) -> bool:

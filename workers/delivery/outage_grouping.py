@@ -14,7 +14,7 @@ from typing import Any
 
 from escalation.engine.firing import LATE
 from escalation.errors import TooNew
-from escalation.incident.effects import PageBy, SendPage, Tell
+from escalation.incident.effects import PageBy, RemindPerson, SendPage, Tell
 from escalation.incident.model import Copy, EntryKind, Incident, PageState
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
@@ -61,7 +61,7 @@ class OutageGrouping:
         self._store = store
 
     def leader(
-        self, incident: Incident, effect: SendPage | Tell, person: PersonId, now: datetime
+        self, incident: Incident, effect: SendPage | Tell | RemindPerson, person: PersonId, now: datetime
     ) -> Copy | RetryAt | None:
         """The message to reply to; None for a message of its own; RetryAt while the leading page is on its way."""
         if not is_delayed(incident, effect, now):
@@ -77,7 +77,7 @@ class OutageGrouping:
             obsolete = grouping.leader
 
     def _grouping(
-        self, incident: Incident, effect: SendPage | Tell, person: PersonId, now: datetime, obsolete: str
+        self, incident: Incident, effect: SendPage | Tell | RemindPerson, person: PersonId, now: datetime, obsolete: str
     ) -> _Grouping:
         keys = (f"tocsin:leads:{person}", f"tocsin:under:{effect.id}", tries_key(effect.id))
         leads = incident.severity if isinstance(effect, SendPage) else ""
@@ -102,7 +102,7 @@ class OutageGrouping:
         return RetryAt(now + RECHECK_AFTER) if may_wait and incident.effect(grouping.leader) else None
 
 
-def is_delayed(incident: Incident, effect: SendPage | Tell | PageBy, now: datetime) -> bool:
+def is_delayed(incident: Incident, effect: SendPage | Tell | RemindPerson | PageBy, now: datetime) -> bool:
     """True if an outage made this late: Slack's (or its rate limits) after it was decided, or our own before that."""
     recovered = any(e.kind is EntryKind.RECOVERED and e.at == effect.at for e in incident.timeline)
     return recovered or now - effect.at > LATE

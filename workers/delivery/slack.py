@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.render import messages
+from bot.render import messages, notices
 from bot.render.blockkit import Message
 from bot.render.card import card as card_message
 from bot.render.card import page as page_message
@@ -18,6 +18,9 @@ from escalation.incident.effects import (
     Place,
     PostCard,
     Refresh,
+    Remind,
+    RemindPerson,
+    Retract,
     Say,
     SendPage,
     Tell,
@@ -68,6 +71,12 @@ class SlackPlanner:
                 return self._say(incident, effect, now)
             case Tell():
                 return self._notify(incident, effect, now)
+            case Remind():
+                return self._remind(incident, effect)
+            case RemindPerson():
+                return self._remind_person(incident, effect, now)
+            case Retract():
+                return self._retract(effect)
             case OpenRoom():
                 return self._rooms.open(incident, effect)
             case _ if isinstance(effect, RoomEffect):
@@ -94,7 +103,7 @@ class SlackPlanner:
         return replace(plan, go=go)
 
     def _grouped(
-        self, incident: Incident, effect: SendPage | Tell, to: Address, render: Render, now: datetime
+        self, incident: Incident, effect: SendPage | Tell | RemindPerson, to: Address, render: Render, now: datetime
     ) -> Plan | RetryAt:
         """A message of its own; after an outage a reply in the thread of its person's leading page."""
         own = self._post(incident, effect, to, render)
@@ -176,12 +185,44 @@ class SlackPlanner:
         return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), render)
 
     def _notify(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
-        if incident.status.closed and incident.entry(effect.entry).kind is not EntryKind.OVERDUE:
+        if incident.status.closed:
             return Dropped(effect=effect.id, why="moot")
         person = self._members.member(effect.person)
         address = Address(self._slack.direct_channel(person), person)
         render: Render = lambda: messages.for_person(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
         return self._grouped(incident, effect, address, render, now)
+
+    def _remind(self, incident: Incident, effect: Remind) -> Plan | OutcomeEvent:
+        render: Render = lambda: notices.for_reminder(incident, effect.about)  # noqa: E731  # one line
+        if effect.place is Place.THREAD and not incident.private:
+            card = incident.card()
+            if card is None:
+                return Dropped(effect=effect.id, why="there is no card to answer to")
+            return self._post(incident, effect, Address(card.channel), render, card.ts)
+        if incident.room is None:
+            return Dropped(effect=effect.id, why="there is no room")
+        return self._post(incident, effect, Address(incident.room.channel), render)
+
+    def _remind_person(self, incident: Incident, effect: RemindPerson, now: datetime) -> Plan | RetryAt | OutcomeEvent:
+        person = self._members.member(effect.person)
+        address = Address(self._slack.direct_channel(person), person)
+        about = effect.about
+        render: Render = lambda: notices.to_person(incident, about, effect.person)  # noqa: E731  # one line
+        return self._grouped(incident, effect, address, render, now)
+
+    def _retract(self, effect: Retract) -> Plan:
+        """Delete a message that a newer one has replaced; where Slack does not let us, it is reduced to a line."""
+
+        def go(retrying: bool) -> SendResult:
+            try:
+                self._slack.delete(effect.channel, effect.ts)
+            except Failed as failed:
+                if failed.kind in (Kind.PASSING, Kind.TOKEN, Kind.GONE):
+                    raise
+                self._slack.update(effect.channel, effect.ts, notices.REPLACED)
+            return SendResult(Delivered(effect=effect.id))
+
+        return Plan(rate_limits.UPDATE, go)
 
     def _post(
         self,
@@ -206,7 +247,7 @@ class SlackPlanner:
         copy = incident.copy_of(effect.copy_id)
         if copy is None:
             return self._refresh_message(incident, effect)
-        to = Address(copy.channel, copy.person if copy.kind is CopyKind.DIRECT else "")
+        to = Address(copy.channel, copy.person)
 
         def go(retrying: bool) -> SendResult:
             self._slack.update(copy.channel, copy.ts, self._copy_message(incident, copy))
@@ -243,6 +284,8 @@ class SlackPlanner:
             return redacted(incident)
         if copy.page:
             return self._page_message(incident, incident.page(copy.page), buttons=not copy.final)
+        if copy.kind in (CopyKind.REMINDER, CopyKind.COMMUNICATIONS):
+            return notices.of_copy(incident, copy)
         ahead, names = self._service.upcoming(incident), self._names()
         return card_message(incident, ahead, buttons=not copy.final, names=names)
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as Away
 
-from escalation.incident.effects import PostCard, SendPage, Tell
+from escalation.incident.effects import PostCard, Reminded, RemindPerson, SendPage
 from escalation.incident.events import Acknowledge, CheckpointDue, MarkSecurity, Resolve
-from escalation.incident.model import Incident
+from escalation.incident.model import CopyKind, Incident
 from tests.support.profiles import few_of
 from tests.support.worker import Works, through
 from workers.channels.slack import SlackClient
@@ -46,8 +46,9 @@ def test_cards_show_the_latest_face_in_every_copy(parts: Works) -> None:
     parts.service.handle(incident.id, Acknowledge(by="U0OMAR0001"))
     parts.run()
     now = parts.settled(incident)
-    assert {c.face for c in now.copies} == {now.face}
-    assert len(now.copies) == 5
+    cards = [c for c in now.copies if c.kind is not CopyKind.COMMUNICATIONS]
+    assert {c.face for c in cards} == {now.face}
+    assert len(cards) == 5
 
 
 def test_people_known_by_key_are_looked_up_and_remembered(parts: Works) -> None:
@@ -249,8 +250,8 @@ def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None
     now = parts.settled(incident)
     state = now.open_page_of(mei)
     assert state is None or move != "answered"
-    repeats = 0 if move == RESOLVE else 2
-    assert len(parts.directs()) == before + repeats
+    repeats, lists = 0 if move == RESOLVE else 2, 1  # of communications, to whoever looks after them
+    assert len(parts.directs()) == before + repeats + lists
 
 
 def test_a_commander_is_not_woken_about_what_is_over(parts: Works) -> None:
@@ -262,12 +263,12 @@ def test_a_commander_is_not_woken_about_what_is_over(parts: Works) -> None:
         parts.run()
         parts.clock.push(minutes=40)
         parts.service.handle(incident.id, CheckpointDue(checkpoint="any"))
-    waiting = [e for e in parts.now(incident).effects if isinstance(e, Tell)]
-    assert [e.person for e in waiting] == ["U0MEI00001"]
+    waiting = [e for e in parts.now(incident).effects if isinstance(e, RemindPerson)]
+    assert [(e.person, e.about) for e in waiting if e.about is Reminded.UPDATE] == [("U0MEI00001", Reminded.UPDATE)]
     parts.service.handle(incident.id, RESOLVE)
     parts.run()
     parts.settled(incident)
-    assert parts.counted("deliveries_total", kind="tell", result="dropped") == 1
+    assert not [m for m in parts.directs() if "Progress update" in m["text"]]
 
 
 def test_only_the_newest_repeat_of_a_page_goes_out(parts: Works) -> None:
