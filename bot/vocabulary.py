@@ -75,7 +75,7 @@ COMMANDS = (
         "Post update",
     ),
     Command("escalate", (), "`escalate [ID] [why]` page the next tier", Move.ESCALATE, "Escalate"),
-    Command("page", ("call",), "`page [ID] @person or role [why]` page someone", Move.PAGE, "Page someone"),
+    Command("page", ("call",), "`page [ID] @person, @group or role … [why]` page people", Move.PAGE, "Page someone"),
     Command(
         "severity",
         ("sev", "priority", "change-severity"),

@@ -161,7 +161,7 @@ def _holder(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
 def _rotation(text: str, role: str, answers: Answers, lookup: Lookup) -> str:
     """A rotation as a holder. Its people are asked for at the first mention; a backup is whoever is next."""
     if not answers.rotation:
-        people = click.prompt("  Who takes turns, in order", value_proc=_people)
+        people = click.prompt("  People of the rotation, in order", value_proc=_people)
         answers.rotation = {
             "people": list(dict.fromkeys(_person(p, answers, lookup) for p in people)),
             "handover": click.prompt("  Handover", default="Monday 00:00", value_proc=_handover),
