@@ -20,6 +20,7 @@ from escalation.errors import Refused, TooNew
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Action, Actor, Kind, can_see, check
 from escalation.oncall.roster import Roster
+from escalation.storage.redis_faults import RedisFault, explain
 from escalation.storage.store import MAX_LISTED
 from escalation.values import PersonId
 
@@ -31,7 +32,13 @@ audit = structlog.get_logger("audit")
 
 
 class StoreUnavailable(Exception):
-    """Redis is unavailable: as far as we know, nothing was recorded."""
+    """Redis is unavailable: as far as we know, nothing was recorded. Its text says why, and what to do."""
+
+    def __init__(self, fault: RedisFault) -> None:
+        super().__init__(
+            f"Nothing was recorded: {fault.text}. "
+            + ("Try again in a moment." if fault.passing else f"Tell whoever runs Tocsin: {fault.remedy}.")
+        )
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Access:
         try:
             return await loop.run_in_executor(self._threads, partial(function, *args, **named))
         except RedisError as error:
-            raise StoreUnavailable from error
+            raise StoreUnavailable(explain(error)) from error
         except TooNew as too_new:
             raise Refused(UPGRADING) from too_new
 

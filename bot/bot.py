@@ -11,9 +11,10 @@ from bot.app import build
 from bot.deps import BotDeps
 from bot.directory import remember_workspace
 from bot.slack.client import UNREACHABLE, slack_error
-from bot.slack.socket_mode import RETRY, SocketConnection, wrong_token
+from bot.slack.socket_mode import RETRY, SocketConnection, refusal_words, wrong_token
 from escalation.storage import heartbeats
 
+SOCKET = "slack:socket"  # key in the register of problems
 log = structlog.get_logger("bot")
 
 
@@ -26,11 +27,17 @@ class Bot:
         self.app = build(self.access, deps.signing_secret or "")
         self.socket = SocketConnection(self.app, deps.app_token, self.access.ack_first) if deps.app_token else None
         self.authorised = False
+        self._reported = False
 
     @property
     def connected(self) -> bool:
         """True if Slack can reach us. Over HTTP it is enough that Slack accepted our token."""
         return self.socket.connected if self.socket else self.authorised
+
+    @property
+    def refusal(self) -> str:
+        """Slack's reason for refusing the Socket Mode connection; empty if it does not."""
+        return self.socket.refusal if self.socket else ""
 
     async def authorise(self) -> None:
         """Check the bot token with Slack, retrying while Slack is away. Raises WrongToken if it is refused."""
@@ -59,4 +66,14 @@ class Bot:
         while True:
             with contextlib.suppress(StoreUnavailable):
                 await self.access.run(lambda: heartbeats.beat(redis, key, store.now().timestamp()))
+                await self.access.run(self._report_refusal)
             await asyncio.sleep(heartbeats.INTERVAL)
+
+    def _report_refusal(self) -> None:
+        """Write down that Slack refuses the connection: the doctor is another process. Readiness asks us itself."""
+        problems = self.deps.store.problems
+        if self.refusal:
+            problems.report(SOCKET, f"Slack refuses the connection ({self.refusal})", refusal_words(self.refusal))
+        elif self._reported:
+            problems.clear(SOCKET)
+        self._reported = bool(self.refusal)

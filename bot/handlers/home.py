@@ -13,7 +13,7 @@ from bot.render.mrkdwn import render
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 
-UNAVAILABLE = "The database does not answer, so nothing can be shown now. Open this page again in a moment."
+UNAVAILABLE = "Nothing can be shown now. Open this page again in a moment."
 log = structlog.get_logger("bot")
 
 

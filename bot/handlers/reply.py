@@ -18,7 +18,6 @@ from escalation.errors import NotFound, Refused
 from escalation.text import Line
 
 log = structlog.get_logger("bot")
-NOT_RECORDED = "Nothing was recorded: the database does not answer."
 TRIGGER_EXPIRED = "Slack did not wait for the form to open. Use the command or the button again."
 # A redelivered command finds its trigger used up: the form is open already.
 TRIGGER_USED = "exchanged_trigger_id"
@@ -101,8 +100,8 @@ async def explain_errors(reply: Reply) -> AsyncIterator[None]:
         await reply(short_message(refusal.words))
     except NotFound as not_found:
         await reply(short_message((str(not_found),)))
-    except StoreUnavailable:
-        await reply(short_message((f"{NOT_RECORDED} Try again in a moment.",)))
+    except StoreUnavailable as unavailable:
+        await reply(short_message((str(unavailable),)))
     except InvalidForm as invalid:
         await reply(short_message(*((message,) for message in invalid.errors.values())))
 

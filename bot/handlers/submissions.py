@@ -13,7 +13,7 @@ from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.deps import BotDeps
 from bot.errors import InvalidForm
 from bot.handlers.perform import MoveResult, Perform
-from bot.handlers.reply import NOT_RECORDED, Reply, explain_errors
+from bot.handlers.reply import Reply, explain_errors
 from bot.moves.catalog import form_of
 from bot.moves.declare import declaration, definition, definitions, service_choices, updated
 from bot.moves.form import Form, Submission
@@ -106,10 +106,12 @@ class Submissions:
                 return {first: plain(problem.words, self._access.directory.names)}
             case NotFound():
                 return {first: str(problem)}
+            case StoreUnavailable():
+                return {first: f"{problem} What you wrote is still here; it is never done twice."}
             case TimeoutError():
                 return {first: f"{TOO_SLOW} {TRY_AGAIN}"}
             case _:
-                return {first: f"{NOT_RECORDED} {TRY_AGAIN}"}
+                raise problem
 
     async def on_search(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Offer what fits the words typed into a select of more choices than Slack shows."""

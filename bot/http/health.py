@@ -10,9 +10,12 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bot.slack.socket_mode import refusal_words
 from escalation.processes import PARTS, QUEUES
 from escalation.storage.heartbeats import alive
 from escalation.storage.indexes import ALARMS, METRICS
+from escalation.storage.problems import Problem
+from escalation.storage.redis_faults import RedisFault, explain, headroom, memory_share, write_fault
 from escalation.storage.store import Store
 
 _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
@@ -25,16 +28,31 @@ class Readiness(NamedTuple):
     problems: list[str]
 
 
-def readiness(store: Store, slack_connected: bool) -> Readiness:
-    """Check what Tocsin needs to work: Slack connected, Redis reachable, each part alive, no fault that blocks."""
-    reasons = [] if slack_connected else ["Slack is not connected"]
+def readiness(store: Store, slack_connected: bool, slack_refusal: str = "") -> Readiness:
+    """Check what Tocsin needs: Slack connected, Redis taking writes, each part alive, no fault that blocks.
+
+    `slack_refusal` is Slack's reason, if it refuses the connection.
+    """
+    reasons = [] if slack_connected else [_not_connected(slack_refusal)]
+    if fault := write_fault(store.redis):  # the parts' signs of life cannot be written either
+        return Readiness(False, [*reasons, f"{fault.text}: {fault.remedy}"])
     try:
-        parts, faults = alive(store.redis), store.problems.current()
+        parts, faults = alive(store.redis), [*store.problems.current(), *map(_listed, headroom(store.redis))]
     except RedisError as error:
-        return Readiness(False, [*reasons, f"Redis cannot be reached ({type(error).__name__})"])
+        away = explain(error)
+        return Readiness(False, [*reasons, f"{away.text}: {away.remedy}"])
     reasons += [f"no worker runs the part {part}: start `tocsin worker`" for part in PARTS if part not in parts]
     ready = not reasons and not any(fault.blocks for fault in faults)
     return Readiness(ready, [*reasons, *(f"{fault.text}: {fault.remedy}" for fault in faults)])
+
+
+def _not_connected(refusal: str) -> str:
+    return f"Slack is not connected: {refusal_words(refusal)}" if refusal else "Slack is not connected"
+
+
+def _listed(fault: RedisFault) -> Problem:
+    """A fault of Redis among the problems: it blocks nothing yet."""
+    return Problem(fault.key, fault.text, fault.remedy, 0.0, 0.0)
 
 
 def exposition(store: Store, slack_connected: Callable[[], bool]) -> bytes:
@@ -52,17 +70,21 @@ class _Collector(Collector):
         self._slack_connected = slack_connected
 
     def collect(self) -> Iterable[Metric]:
-        """Collect all metrics; without Redis, only whether it and Slack are up."""
+        """Collect all metrics; without Redis, only whether it and Slack are up, and why not."""
         yield GaugeMetricFamily("tocsin_slack_connected", "1 while Slack can reach us", float(self._slack_connected()))
+        fault = write_fault(self._store.redis)
+        yield GaugeMetricFamily("tocsin_redis_writable", "1 while Redis takes writes", float(fault is None))
         try:
             found = [
                 *_incidents(self._store),
-                *_problems(self._store),
+                *_problems(self._store, fault),
+                *_memory(self._store.redis),
                 *_queues(self._store.redis),
                 *_worker_metrics(self._store.redis),
             ]
-        except RedisError:
+        except RedisError as error:
             found = []
+            yield _problem_family([(explain(error).key, True)])
         yield GaugeMetricFamily("tocsin_redis_up", "1 while Redis answers", float(bool(found)))
         yield from found
 
@@ -74,14 +96,26 @@ def _incidents(store: Store) -> Iterator[Metric]:
     yield family
 
 
-def _problems(store: Store) -> Iterator[Metric]:
-    """Lasting faults of ours by key, as `/readyz` and `tocsin doctor` describe them."""
+def _problems(store: Store, fault: RedisFault | None) -> Iterator[Metric]:
+    """Lasting faults of ours by key, as `/readyz` and `tocsin doctor` describe them; `fault`: Redis refuses writes."""
+    faults = [(problem.key, problem.blocks) for problem in store.problems.current()]
+    faults += [(warning.key, False) for warning in headroom(store.redis)]
+    yield _problem_family([*faults, *([(fault.key, True)] if fault else [])])
+
+
+def _problem_family(faults: list[tuple[str, bool]]) -> Metric:
     family = GaugeMetricFamily(
         "tocsin_problem", "1 for each lasting fault, see tocsin doctor", labels=["key", "blocks"]
     )
-    for problem in store.problems.current():
-        family.add_metric([problem.key, str(problem.blocks).lower()], 1)
-    yield family
+    for key, blocks in faults:
+        family.add_metric([key, str(blocks).lower()], 1)
+    return family
+
+
+def _memory(redis: Redis) -> Iterator[Metric]:
+    share = memory_share(redis)
+    if share is not None:
+        yield GaugeMetricFamily("tocsin_redis_memory_share", "Share of Redis' maxmemory in use", share)
 
 
 def _queues(redis: Redis) -> Iterator[Metric]:

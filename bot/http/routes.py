@@ -52,7 +52,7 @@ def web_app(bot: Bot) -> Starlette:
 async def _readiness(bot: Bot, lock: asyncio.Lock) -> Readiness:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT), lock:
-            return await bot.access.run(readiness, bot.deps.store, bot.connected)
+            return await bot.access.run(readiness, bot.deps.store, bot.connected, bot.refusal)
     except TimeoutError:
         return Readiness(False, ["Redis does not answer"])
 

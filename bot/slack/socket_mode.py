@@ -29,7 +29,10 @@ LONGEST_RETRY = 120.0  # seconds between attempts while Slack accepts connection
 SETTLED = 60.0  # seconds after which a connection counts as good, and the next refusal as the first
 # A disconnect for any other reason is a routine change of servers, and the client reconnects at once.
 # https://docs.slack.dev/apis/events-api/using-socket-mode#disconnect
-REFUSALS = frozenset({"too_many_websockets", "link_disabled"})
+REFUSALS = {
+    "too_many_websockets": "too many connections are open, stop other bots of this app (it may have ten)",
+    "link_disabled": "Socket Mode is off, switch it on in the app's settings",
+}
 TOKEN_ERRORS = frozenset(
     {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
 )
@@ -37,6 +40,11 @@ log = structlog.get_logger("bot")
 # Its lines hold the connection's URL, which is a credential; we log what matters ourselves.
 silent_logger = logging.getLogger("bot.socket")
 silent_logger.setLevel(logging.CRITICAL)
+
+
+def refusal_words(reason: str) -> str:
+    """A refusal of the connection in words, with its remedy."""
+    return REFUSALS.get(reason, reason)
 
 
 class WrongToken(Exception):
@@ -124,6 +132,7 @@ class SocketConnection:
         self._handler: _Handler | None = None
         self._refusals = 0  # in a row
         self.connected = False
+        self.refusal = ""
 
     async def keep_connected(self) -> None:
         """Connect, watch and reconnect until cancelled. Raises WrongToken."""
@@ -157,7 +166,7 @@ class SocketConnection:
                     await _close(handler)
             if handler.client.refusal:
                 await self._wait_after_refusal(handler.client.refusal)
-        self.connected = True
+        self.connected, self.refusal = True, ""
 
     async def _back_off(self, error: Exception) -> None:
         if fatal := wrong_token(error, "SLACK_APP_TOKEN"):
@@ -168,6 +177,7 @@ class SocketConnection:
     async def _wait_after_refusal(self, reason: str) -> None:
         """Wait, twice as long each time: only people can close other connections, or switch Socket Mode on again."""
         self._refusals += 1
+        self.refusal = reason
         seconds = min(LONGEST_RETRY, RETRY * float(1 << min(self._refusals - 1, 10)))
         log.error("slack refuses the connection, retrying", reason=reason, seconds=seconds)
         await self._sleep(seconds)

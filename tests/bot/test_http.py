@@ -19,6 +19,7 @@ from tests.support.bot import Json, Office, control, open_office, user
 from tests.support.waiting import eventually
 
 SECRET = "zebrafish"
+REDIS_AWAY = "Redis does not answer: check REDIS_URL, and that the server runs (ConnectionError)"
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_without_redis_it_is_alive_but_not_ready() -> None:
     with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
         server.connected = False
         status, body = ready(office)
-        assert (status, body["problems"]) == (503, ["Redis cannot be reached (ConnectionError)"])
+        assert (status, body["problems"]) == (503, [REDIS_AWAY])
         assert office.bot.web.get("/healthz").status_code == 200
         assert "tocsin_redis_up 0.0" in office.bot.web.get("/metrics").text
 

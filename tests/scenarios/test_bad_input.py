@@ -271,7 +271,7 @@ def test_no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
         view = dana.modal("Declare")
         server.connected = False
         dana.command("list")
-        dana.told("Nothing was recorded: the database does not answer.")
+        dana.told("Nothing was recorded: Redis does not answer.")
         assert "does not answer" in dana.submit(view, severity="P1")["errors"]["title"]
         server.connected = True
         assert dana.submit(view, severity="P1") == {"ok": True}

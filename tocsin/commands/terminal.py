@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from escalation.errors import TooNew
+from escalation.storage.redis_faults import explain
 from escalation.times import parse_duration
 from tocsin.commands.output import one_line
 from tocsin.config.loader import ConfigError
@@ -48,8 +49,8 @@ class Commands(click.Group):
         except TooNew as newer:
             raise Refusal(f"{newer}: use the `tocsin` of that version.") from None
         except redis.RedisError as error:
-            message = str(error).rstrip(".")
-            raise Refusal(f"Redis does not answer as it should: {message}. `tocsin doctor` looks closer.") from None
+            fault = explain(error)
+            raise Refusal(f"{fault.text}: {fault.remedy}. `tocsin doctor` looks closer.") from None
 
 
 def print_json(data: Any) -> None:

