@@ -52,10 +52,16 @@ def people() -> list[Person]:
 
 
 def channels(everyone: list[Person], created: int) -> list[Channel]:
-    """#general with everyone who is still there, #random without the guests."""
+    """#general with everyone who is still there; the others, some for what an app has to say, without guests."""
     active = [p for p in everyone if not p.deleted]
     full = [p for p in active if not p.is_guest]
-    rooms = (("general", "Company-wide announcements", active), ("random", "Anything else", full))
+    rooms = (
+        ("general", "Company-wide announcements", active),
+        ("random", "Anything else", full),
+        ("stakeholders", "What stakeholders are told", full),
+        ("team-backend", "The backend team", full),
+        ("team-devops", "The DevOps team", full),
+    )
     return [
         Channel(
             id=stable_id("C", name),

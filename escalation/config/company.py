@@ -217,6 +217,10 @@ class Company(Staff):
         workspace = {f"workspace.{key}": channel for key, channel in self.workspace.model_dump().items()}
         return {key: channel for key, channel in (workspace | teams | rotations).items() if channel}
 
+    def key_of_channel(self, name: str) -> str:
+        """Return the key that sets a channel, the first of several; the channel itself when none does."""
+        return next((key for key, channel in self.channels().items() if channel == name), name)
+
     def user_groups(self) -> tuple[str, ...]:
         """Return the user groups that hold roles, each once."""
         return tuple(dict.fromkeys(h.group for holders in self.roles.values() for h in holders if h.group))

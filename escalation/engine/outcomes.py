@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
+from escalation.engine.responders import commander
 from escalation.incident.effects import (
     Alert,
     ArchiveRoom,
@@ -15,6 +16,8 @@ from escalation.incident.effects import (
     OpenRoom,
     PageBy,
     PagePerson,
+    PinCard,
+    Place,
     PostCard,
     Refresh,
     Remind,
@@ -24,11 +27,21 @@ from escalation.incident.effects import (
     SetTopic,
     Tell,
 )
-from escalation.incident.events import Delivered, Dropped, Move, PageGathered, PersonRefused, RoomOpened, Trouble
+from escalation.incident.events import (
+    Delivered,
+    Dropped,
+    MessageGone,
+    Move,
+    PageGathered,
+    PersonRefused,
+    RoomOpened,
+    Trouble,
+)
 from escalation.incident.model import (
     MAX_ALSO,
     Copy,
     CopyKind,
+    Entry,
     EntryKind,
     Incident,
     Page,
@@ -62,7 +75,7 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
         case SetTopic() if effect.face > event.face:
             change.replace_effect(effect.model_copy(update={"at": change.now}))
             return
-        case PostCard(withdrawn=True):
+        case PostCard(withdrawn=True) | Say(withdrawn=True):
             change.drop_effects(effect.id)
             _redact_late_card(change, event)
             return
@@ -272,33 +285,62 @@ def _move_to_new_room(change: Change, lost: Room) -> None:
     warroom.leave(change, lost)
     change.set(lanes={})
     warroom.open_for(change, sorted(change.incident.people()))
-    _repost_in_new_room(change)
+    _follow_card(change)
 
 
-def _repost_in_new_room(change: Change) -> None:
-    """Post in the new room, after its card and in order, what was still to be posted in the lost one."""
-    before = change.incident.lanes["thread"]
+def _follow_card(change: Change) -> None:
+    """Post under the new card, after it and in order, what was still to be posted under the lost one."""
+    first = before = change.incident.lanes["thread"]
     for effect in change.incident.effects:
-        if isinstance(effect, Say):
+        waits = isinstance(effect, Say) and effect.place is Place.THREAD and not effect.withdrawn
+        if waits and effect.id != first:
             change.replace_effect(effect.model_copy(update={"after": before}))
             before = effect.id
     change.set(lanes={**change.incident.lanes, "thread": before})
 
 
+def message_gone(change: Change, event: MessageGone) -> None:
+    """Forget a deleted message. In place of a card a new one is posted, and the thread goes on there."""
+    incident = change.incident
+    card = incident.copy_of(event.shown)
+    if card is None and incident.post_of(event.shown) is None:
+        return
+    cards.forget(change, event.shown)
+    waiting = any(isinstance(e, Say) and not e.withdrawn for e in change.incident.effects)
+    if card is None or card.redacted or card.kind is CopyKind.DIRECT or not (incident.open or waiting):
+        return
+    if card.kind is CopyKind.ROOM:
+        new = change.add_effect(PostCard, "room", place="room")
+        change.add_effect(PinCard, after=new.id)
+    else:
+        new = change.add_effect(PostCard, place="channel")
+    entry = change.note(EntryKind.CARD_LOST)
+    if incident.private or card.kind is CopyKind.CHANNEL:
+        change.set(lanes={**change.incident.lanes, "thread": new.id})
+        change.say(entry)
+        _follow_card(change)
+    else:
+        change.say(entry, Place.ROOM)
+
+
 def trouble(change: Change, event: Trouble) -> None:
     """Show on the card that an effect fails; it is retried. What is ours is noted too, once for each reason."""
-    effect = change.incident.effect(event.effect)
-    if effect is None or change.incident.troubles.get(event.effect) == event.why:
+    incident = change.incident
+    effect = incident.effect(event.effect)
+    if effect is None or incident.troubles.get(event.effect) == event.why:
         return
-    change.set(troubles={**change.incident.troubles, event.effect: event.why})
+    change.set(troubles={**incident.troubles, event.effect: event.why})
     change.advance_face()
-    if not (event.passing or effect.optional):
-        _note_trouble(change, effect, event.why)
+    if event.ask or not (event.passing or effect.optional):
+        noted = _note_trouble(change, effect, event.why)
+        if noted and event.ask:
+            change.notify(noted, *(commander(incident, change.roster) or (incident.reporter,)))
 
 
-def _note_trouble(change: Change, effect: Effect, why: str, **fields: str) -> None:
-    """Note what fails, once for each reason."""
+def _note_trouble(change: Change, effect: Effect, why: str, **fields: str) -> Entry | None:
+    """Note what fails, once for each reason; None if that was noted before."""
     what = "the war room" if isinstance(effect, OpenRoom) else effect.kind
     known = (e for e in change.incident.timeline if e.kind is EntryKind.TROUBLE and e.why == why)
-    if not any(fields.items() <= e.fields.items() for e in known):
-        change.note(EntryKind.TROUBLE, why=why, fields={"what": what, **fields})
+    if any(fields.items() <= e.fields.items() for e in known):
+        return None
+    return change.note(EntryKind.TROUBLE, why=why, fields={"what": what, **fields})

@@ -199,6 +199,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.Dropped: outcomes.dropped,
     events.Linked: warroom.linked,
     events.PageGathered: outcomes.page_gathered,
+    events.MessageGone: outcomes.message_gone,
     events.Trouble: outcomes.trouble,
 }
 

@@ -177,7 +177,7 @@ class BookmarkLink(_Effect, public=True, optional=True):
     url: str
 
 
-class Say(_Effect, public=True, message=True):
+class Say(Withdrawable, public=True, message=True):
     """Post a timeline entry in the thread or in the room, and below it `more` of the same event.
 
     `broadcast` shows a thread message in the channel too.

@@ -357,16 +357,26 @@ class PageGathered(Frozen):
     other: str
 
 
+class MessageGone(Frozen):
+    """The card or message `shown`, which an effect updates or answers to, was deleted by hand."""
+
+    kind: Literal["message_gone"] = "message_gone"
+    effect: str
+    shown: str
+
+
 class Trouble(Frozen):
     """An effect was refused because of us (token, scope, archived channel): it is retried, and people see it.
 
     `passing`: it is not refused, but the other side has not taken it for a while.
+    `ask`: the people of the response can mend it themselves, so whoever leads is asked directly.
     """
 
     kind: Literal["trouble"] = "trouble"
     effect: str
     why: str
     passing: bool = False
+    ask: bool = False
 
 
 MoveEvent = (
@@ -374,4 +384,4 @@ MoveEvent = (
     | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | Snooze | MarkSecurity | Resolve
     | Reviewed | Reopen | Cancel
 )  # fmt: skip
-OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Linked | PageGathered | Trouble
+OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Linked | PageGathered | MessageGone | Trouble

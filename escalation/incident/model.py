@@ -177,6 +177,7 @@ class EntryKind(StrEnum):
     EXPOSED = "exposed"
     ROOM_OPENED = "room_opened"
     ROOM_LOST = "room_lost"
+    CARD_LOST = "card_lost"
     PHASE = "phase"
     LEADING = "leading"
     LINKED = "linked"

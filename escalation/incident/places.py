@@ -50,6 +50,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.EXPOSED: _LOG,
     EntryKind.ROOM_OPENED: (),
     EntryKind.ROOM_LOST: _LOG,
+    EntryKind.CARD_LOST: _LOG,
     EntryKind.PHASE: (Place.ROOM,),
     EntryKind.LEADING: ("work",),
     EntryKind.LINKED: _BOTH,

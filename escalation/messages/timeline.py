@@ -277,6 +277,10 @@ def _room_lost(incident: Incident, entry: Entry) -> Lines:
     )
 
 
+def _card_lost(incident: Incident, entry: Entry) -> Lines:
+    return (line("🗑️ ", Strong("The incident's card was deleted."), " This is a new one; the thread goes on here."),)
+
+
 def _trouble(incident: Incident, entry: Entry) -> Lines:
     state, end = ("Not done", ".") if entry.fields.get("given_up") else ("Not delivered yet", ". Retrying.")
     return (line("⚠️ ", Strong(f"{state} ({entry.fields['what']}): "), entry.why, end),)
@@ -505,6 +509,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.EXPOSED: _exposed,
     EntryKind.ROOM_OPENED: _room_opened,
     EntryKind.ROOM_LOST: _room_lost,
+    EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: _trouble,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,

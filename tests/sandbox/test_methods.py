@@ -19,6 +19,7 @@ from tests.support.workspace import (
     OMAR,
     ONCALL,
     SECTION,
+    STARTING_CHANNELS,
     get,
     post,
     refusal,
@@ -227,7 +228,7 @@ def test_listing_with_cursors(slack: WebClient) -> None:
     """Lists of channels and people come in pages."""
     names = [row["name"] for page in slack.conversations_list(limit=1) for row in page["channels"]]
     people = [row["name"] for page in slack.users_list(limit=4) for row in page["members"]]
-    assert names == ["general", "random"]
+    assert names == [*STARTING_CHANNELS]
     assert (len(people), people[0], people[-1]) == (14, "dana", "tocsin")
 
 

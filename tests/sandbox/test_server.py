@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 from benchmarks.ports import free_port
 from sandbox.server import NotLoopback, RunningWorkspace, bind, running
 from tests.support.http import web
-from tests.support.workspace import DANA, SECTION, get, post
+from tests.support.workspace import DANA, SECTION, STARTING_CHANNELS, get, post
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8080", "192.168.1.5:8080", "example.com:80", "[::]:80", "localhost:http"])
@@ -52,7 +52,7 @@ def test_a_reset_is_kept(tmp_path: Path) -> None:
     with running(data=tmp_path) as workspace:
         found = get(workspace, "/control/state")
     assert {**found, "now": 0} == {**left, "now": 0}
-    assert [row["name"] for row in found["channels"]] == ["general", "random", "after"]
+    assert [row["name"] for row in found["channels"]] == [*STARTING_CHANNELS, "after"]
 
 
 def started(port: int, folder: Path) -> "subprocess.Popen[bytes]":

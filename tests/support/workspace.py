@@ -11,6 +11,7 @@ from tests.support.http import web
 
 DANA, OMAR, GUS, FRANK, BOT = "U0DANA0001", "U0OMAR0001", "U0GUS00001", "U0FRANK001", "U0TOCSIN01"
 GENERAL = "C0GENERAL1"
+STARTING_CHANNELS = ("general", "random", "stakeholders", "team-backend", "team-devops")
 ONCALL = "S0ONCALLE1"  # @oncall-engineer, with Dana in it
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}
 HOME = {"type": "home", "blocks": [SECTION]}

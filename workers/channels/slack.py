@@ -66,7 +66,7 @@ class SlackClient:
     # Messages --------------------------------------------------------------------------------------------------------
 
     def post(self, channel: str, message: Message, tag: Tag, thread: str = "", broadcast: bool = False) -> Sent:
-        """Post a message with its delivery's id as metadata; join a public channel first if the bot is not in it."""
+        """Post a message with its delivery's id as metadata. Raises Failed, `thread_not_found` for a deleted parent."""
         arguments = _body(channel, message) | {
             "metadata": {"event_type": EVENT, "event_payload": {"delivery": tag.delivery, "face": tag.face}},
             "unfurl_links": False,
@@ -77,18 +77,18 @@ class SlackClient:
         try:
             response = self._slack.call("chat.postMessage", **arguments)
         except Failed as failed:
-            response = self._slack.call("chat.postMessage", **self._arguments_for_retry(failed, channel, arguments))
+            response = self._slack.call("chat.postMessage", **_without_blocks(failed, arguments))
+        if thread and not (response.get("message") or {}).get("thread_ts"):
+            self._take_back(str(response["channel"]), str(response["ts"]))
+            raise Failed("thread_not_found", channel=channel)
         return Sent(str(response["channel"]), str(response["ts"]), tag.face)
 
-    def _arguments_for_retry(self, failed: Failed, channel: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """The arguments to post with instead; raises `failed` if none help. A page without buttons is still a page."""
-        if failed.error == "not_in_channel":
-            self._join(channel)
-            return arguments
-        if failed.error in BLOCK_ERRORS:
-            log.error("slack refused blocks, sending text only", error=failed.error)
-            return {name: value for name, value in arguments.items() if name != "blocks"}
-        raise failed
+    def _take_back(self, channel: str, ts: str) -> None:
+        """Delete a reply to a message that was deleted: Slack puts it into the channel instead."""
+        try:
+            self._slack.call("chat.delete", channel=channel, ts=ts)
+        except Failed as failed:
+            log.warning("stray reply not deleted", channel=channel, error=failed.error)
 
     def find(self, channel: str, tag: Tag, since: datetime, thread: str = "") -> Sent | None:
         """Find the message that a delivery posted, by its metadata; None if there is none."""
@@ -113,13 +113,13 @@ class SlackClient:
             return self._slack.pages("conversations.replies", "messages", ts=thread, **window)
         return self._slack.pages("conversations.history", "messages", **window)
 
-    def _join(self, channel: str) -> None:
-        try:
-            self._slack.call("conversations.join", channel=channel)
-        except Failed as failed:
-            if failed.kind in (Kind.PASSING, Kind.TOKEN):
-                raise
-            raise Failed("not_in_channel", channel=channel) from None
+
+def _without_blocks(failed: Failed, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments without blocks if Slack refused those, else raises `failed`: a page without buttons is a page."""
+    if failed.error not in BLOCK_ERRORS:
+        raise failed
+    log.error("slack refused blocks, sending text only", error=failed.error)
+    return {name: value for name, value in arguments.items() if name != "blocks"}
 
 
 def _body(channel: str, message: Message) -> dict[str, Any]:

@@ -1,24 +1,27 @@
 """Slack channels: war rooms and the incidents channel, created once even if replies get lost or names are taken."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from redis import Redis
 
 from escalation.incident.model import Room
 from escalation.values import PersonId
-from workers.channels.failures import Failed, Kind
+from workers.channels.failures import Failed, Kind, Reason
 from workers.channels.slack_api import CLOCK_SLACK, SlackApi
 
 INVITED_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.invite allows more on request only
 ALREADY_IN = ("already_in_channel", "cant_invite_self")
 PURPOSE_LIMIT = 250
 CHANNELS_AT_ONCE = 999  # the method allows 20 calls a minute, so pages are as large as they may be
+CURSOR_SECONDS = 600  # a cursor that is not used for so long is forgotten
+TOO_MANY = Reason("the workspace has too many channels to find one by its name soon", "set {key} to the channel's id")
 _ID = re.compile(r"[CG][A-Z0-9]{8,}")
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 
@@ -30,42 +33,68 @@ class SlackRooms:
         self._redis = redis
         self._bot_id = ""
 
-    # The incidents channel -------------------------------------------------------------------------------------------
+    # Configured channels ---------------------------------------------------------------------------------------------
 
     def channel(self, name: str) -> str:
-        """The id of a channel by name or id: found, joined or created, and cached in Redis from then on."""
-        known: Any = self._redis.get(_channel_key(name))
+        """The id of a channel by name or id: found, joined, and cached in Redis from then on."""
+        known = self.known(name)
         if known:
-            return str(known, "utf-8")
-        channel = self._find_or_create(name.lstrip("#"))
-        self._redis.set(_channel_key(name), channel)
-        return channel
+            return known
+        bare = name.lstrip("#")
+        found = self._by_id(bare) if _ID.fullmatch(bare) else self._by_name(bare)
+        if found is None:
+            raise Failed("channel_not_found")
+        return self._enter(name, found)
+
+    def channel_or_new(self, name: str) -> tuple[str, bool]:
+        """The same; created if it is missing (then True). Listing a large workspace comes second: it is slow."""
+        known, bare = self.known(name), name.lstrip("#")
+        if known or _ID.fullmatch(bare):
+            return known or self.channel(name), False
+        try:
+            created = dict(self._slack.call("conversations.create", name=bare, is_private=False)["channel"])
+        except Failed as failed:
+            found = None if failed.kind in (Kind.PASSING, Kind.TOKEN) else self._by_name(bare)
+            if found is None:
+                raise
+            return self._enter(name, found), False
+        return self._enter(name, {**created, "is_member": True}), True
 
     def forget_channel(self, name: str) -> None:
         """Drop the cached id of a channel."""
         self._redis.delete(_channel_key(name))
 
-    def _find_or_create(self, name: str) -> str:
-        found = self._by_id(name) if _ID.fullmatch(name) else self._create_or_find(name)
+    def joining(self, channel: str, act: Callable[[], T]) -> T:
+        """Do something in a channel; if the bot is not in it, join it and try once more."""
+        try:
+            return act()
+        except Failed as failed:
+            if failed.error != "not_in_channel":
+                raise
+        try:
+            self._slack.call("conversations.join", channel=channel)
+        except Failed as failed:
+            if failed.kind in (Kind.PASSING, Kind.TOKEN) or failed.error in ("is_archived", "channel_not_found"):
+                raise
+            raise Failed("not_in_channel", channel=channel) from None
+        return act()
+
+    def known(self, name: str) -> str:
+        """The cached id of a channel; empty if there is none."""
+        known: Any = self._redis.get(_channel_key(name))
+        return str(known, "utf-8") if known else ""
+
+    def _enter(self, name: str, found: dict[str, Any]) -> str:
+        channel = str(found["id"])
         if found.get("is_archived"):
-            raise Failed("is_archived", channel=str(found["id"]))
+            raise Failed("is_archived", channel=channel)
         if not found.get("is_member"):
-            self._slack.call("conversations.join", channel=found["id"])
-        return str(found["id"])
+            self._slack.call("conversations.join", channel=channel)
+        self._redis.set(_channel_key(name), channel)
+        return channel
 
     def _by_id(self, channel: str) -> dict[str, Any]:
         return dict(self._slack.read("conversations.info", channel=channel)["channel"])
-
-    def _create_or_find(self, name: str) -> dict[str, Any]:
-        """Create a channel, or find it if it exists: listing a large workspace is slow, so that comes second."""
-        try:
-            created = self._slack.call("conversations.create", name=name, is_private=False)
-            return {**created["channel"], "is_member": True}
-        except Failed as failed:
-            found = None if failed.kind in (Kind.PASSING, Kind.TOKEN) else self._by_name(name)
-            if found is None:
-                raise
-            return found
 
     # War rooms -------------------------------------------------------------------------------------------------------
 
@@ -191,11 +220,34 @@ class SlackRooms:
                 raise
 
     def _by_name(self, name: str) -> dict[str, Any] | None:
-        """Find a channel by name, archived ones too: their names stay taken."""
+        """Find a channel by name, archived ones too: their names stay taken.
+
+        A workspace may have more channels than a minute's calls can list: the next try goes on where this one ended.
+        """
+        key = f"tocsin:listing:{name}"
+        stored: Any = self._redis.get(key)
+        cursor = str(stored, "utf-8") if stored else ""
+        while True:
+            page = self._channels_from(cursor, key)
+            found: dict[str, Any] | None = next((c for c in page.get("channels", []) if c["name"] == name), None)
+            cursor = (page.get("response_metadata") or {}).get("next_cursor", "")
+            if found or not cursor:
+                self._redis.delete(key)
+                return found
+            self._redis.set(key, cursor, ex=CURSOR_SECONDS)
+
+    def _channels_from(self, cursor: str, key: str) -> dict[str, Any]:
+        """One page of the list of channels. A cursor that Slack forgot is dropped: the next try begins anew."""
         options = {"types": "public_channel,private_channel", "limit": CHANNELS_AT_ONCE}
-        return next(
-            (c for c in self._slack.pages("conversations.list", "channels", **options) if c["name"] == name), None
-        )
+        try:
+            return self._slack.read("conversations.list", **options, **({"cursor": cursor} if cursor else {}))
+        except Failed as failed:
+            if failed.error == "invalid_cursor" and cursor:
+                self._redis.delete(key)
+                raise Failed("invalid_cursor", Kind.PASSING) from failed
+            if failed.error == "ratelimited" and cursor:
+                raise Failed("channels_not_listed", Kind.PASSING, wait=failed.wait, reason=TOO_MANY) from failed
+            raise
 
     def bot_id(self) -> PersonId:
         """The bot's own member id."""

@@ -13,8 +13,16 @@ from redis import RedisError
 from redis.client import Pipeline
 
 from escalation.errors import NotFound, TooNew
-from escalation.incident.effects import SLACK, Effect, SendPage
-from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PersonRefused, RoomOpened, Trouble
+from escalation.incident.effects import SLACK, Effect, Refresh, SendPage
+from escalation.incident.events import (
+    Delivered,
+    Dropped,
+    MessageGone,
+    OutcomeEvent,
+    PersonRefused,
+    RoomOpened,
+    Trouble,
+)
 from escalation.incident.model import Incident
 from escalation.storage.alarms import incident_of, ready
 from workers import metrics
@@ -205,14 +213,14 @@ class DeliveryPool:
 
     def _on_failure(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
         """Record the failure's outcome, or schedule a retry; True if nothing is left to do."""
-        channel = self._context.service.company.workspace.incidents_channel
-        now = self._context.clock()
-        outcome = outcome_of(incident, effect, failed, channel, now)
-        if failed.kind is Kind.LOST:
-            self._context.slack.rooms.forget_channel(channel)
+        outcome = outcome_of(incident, effect, failed, self._context.clock())
         if _concerns_us(outcome) and failed.kind is not Kind.PERSON:
             problems.report(self._context.store.problems, effect, failed)
-        if outcome is not None and not isinstance(outcome, Trouble):
+        if isinstance(outcome, MessageGone):
+            self._context.service.handle(incident.id, outcome)
+            if isinstance(effect, Refresh):
+                return True
+        elif outcome is not None and not isinstance(outcome, Trouble):
             after = self._record(incident, effect, SendResult(outcome))
             if isinstance(outcome, PersonRefused) and after.effect(effect.id):  # nobody can be reached, or undecided
                 self._on_refused_alike(after, effect)
@@ -222,7 +230,7 @@ class DeliveryPool:
         if isinstance(outcome, Trouble):
             log.error("send fails, operator action needed", effect=effect.id, error=failed.error, why=outcome.why)
             self._context.service.handle(incident.id, outcome)
-        self._retry(lease, incident, effect, failed, "trouble" if outcome else "retried")
+        self._retry(lease, incident, effect, failed, "trouble" if isinstance(outcome, Trouble) else "retried")
         return False
 
     def _on_refused_alike(self, after: Incident, effect: Effect) -> None:

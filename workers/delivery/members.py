@@ -45,3 +45,12 @@ class Members:
                     raise
                 missing[person] = failed
         return found, missing
+
+    def first(self, most: int) -> list[PersonId]:
+        """The member ids of the first people of the configuration who can be found."""
+        found: list[PersonId] = []
+        for key in self._service.company.people:
+            found += self.members((key,))[0].values()
+            if len(found) >= most:
+                break
+        return found

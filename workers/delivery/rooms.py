@@ -75,7 +75,7 @@ class RoomPlanner:
             return Dropped(effect=effect.id, why="there is no room")
 
         def go(retrying: bool) -> SendResult:
-            refused = act(retrying) or {}
+            refused = self._rooms.joining(channel, lambda: act(retrying)) or {}
             return SendResult(Delivered(effect=effect.id, channel=channel, face=incident.face, refused=refused))
 
         return permitted(incident, Address(channel), Plan(budget, go), neutral=neutral)

@@ -34,6 +34,7 @@ from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack import SlackClient
 from workers.delivery import rate_limits
+from workers.delivery.destinations import Destinations
 from workers.delivery.members import Members
 from workers.delivery.outage_grouping import OutageGrouping
 from workers.delivery.plan import Plan, Planned, RetryAt, SendResult, company_wording, withdrawn
@@ -54,6 +55,7 @@ class SlackPlanner:
         self._slack = client
         self._incidents = service.company.workspace.incidents_channel
         self._members = Members(service, client)
+        self._destinations = Destinations(service, client, self._members)
         self._grouping = OutageGrouping(service.store)
         self._rooms = RoomPlanner(client.rooms, self._members)
         self._wording = company_wording(service.company)
@@ -127,38 +129,51 @@ class SlackPlanner:
     def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
         if effect.withdrawn:
             return self._withdrawn(incident, effect)
-        if effect.place == "channel":
-            address = Address(self._slack.rooms.channel(self._incidents))
-        elif incident.room:
-            address = Address(incident.room.channel)
-        else:
-            return Dropped(effect=effect.id, why="there is no room")
-        return self._post(
-            incident,
-            effect,
-            address,
-            lambda: card_message(incident, self._service.upcoming(incident), names=self._names()),
-        )
 
-    def _withdrawn(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
-        """Look for a public card that may have been posted but not recorded, so that it is redacted."""
-        room = incident.old_rooms[-1].channel if incident.old_rooms else ""
-        channel = self._slack.rooms.channel(self._incidents) if effect.place == "channel" else room
-        if not channel:
+        def render() -> Message:
+            return card_message(incident, self._service.upcoming(incident), names=self._names())
+
+        if effect.place == "channel":
+            return self._post_in(incident, effect, self._incidents, render)
+        if incident.room is None:
+            return Dropped(effect=effect.id, why="there is no room")
+        return self._post(incident, effect, Address(incident.room.channel), render)
+
+    def _withdrawn(self, incident: Incident, effect: PostCard | Say) -> Plan | OutcomeEvent:
+        """Look for a public message that may have been posted but not recorded, so that it is redacted."""
+        thread, room = "", incident.old_rooms[-1].channel if incident.old_rooms else ""
+        public = next((c for c in incident.copies if c.kind is CopyKind.CHANNEL), None)
+        name, channel = "", room
+        match effect.place:
+            case "channel":
+                name = self._incidents
+            case Place.STAKEHOLDERS:
+                name = self._service.company.workspace.stakeholders_channel
+            case Place.TEAM:
+                name = self._team_channel(incident) or self._incidents
+            case Place.THREAD if public:
+                channel, thread = public.channel, public.ts
+        if not (name or channel):
             return withdrawn(effect)
 
-        def go(retrying: bool) -> SendResult:
-            found = self._slack.find(channel, Tag(effect.id, 0), effect.at) if retrying else None
+        def look(where: str) -> SendResult:
+            found = self._slack.find(where, Tag(effect.id, 0), effect.at, thread)
             return SendResult(_delivered(effect, found, "") if found else withdrawn(effect), adopted=found is not None)
 
-        return Plan(rate_limits.message(channel), go)
+        def go(retrying: bool) -> SendResult:
+            if not retrying:
+                return SendResult(withdrawn(effect))
+            return self._destinations.reach(name, look) if name else look(channel)
+
+        return Plan(rate_limits.message(name or channel), go)
 
     def _say(self, incident: Incident, effect: Say, now: datetime) -> Plan | OutcomeEvent:
+        if effect.withdrawn:
+            return self._withdrawn(incident, effect)
         entry = incident.entry(effect.entry)
         if effect.place is Place.STAKEHOLDERS:
-            channel = self._slack.rooms.channel(self._service.company.workspace.stakeholders_channel)
             outward: Render = lambda: messages.for_audience(incident, entry, self._wording)  # noqa: E731  # one line each
-            return self._post(incident, effect, Address(channel), outward)
+            return self._post_in(incident, effect, self._service.company.workspace.stakeholders_channel, outward)
         more = [incident.entry(n) for n in effect.more]
 
         def render() -> Message:
@@ -178,11 +193,14 @@ class SlackPlanner:
 
     def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, render: Render) -> Plan | OutcomeEvent:
         """Post to the owning team's channel. Without one, only checkpoints are posted, in the incidents channel."""
-        team = self._service.company.teams.get(incident.team)
-        own = team.channel if team else None
+        own = self._team_channel(incident)
         if own is None and entry.kind is not EntryKind.CHECKPOINT:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
-        return self._post(incident, effect, Address(self._slack.rooms.channel(own or self._incidents)), render)
+        return self._post_in(incident, effect, own or self._incidents, render)
+
+    def _team_channel(self, incident: Incident) -> str | None:
+        team = self._service.company.teams.get(incident.team)
+        return team.channel if team else None
 
     def _notify(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         if incident.status.closed:
@@ -234,14 +252,46 @@ class SlackPlanner:
         broadcast: bool = False,
     ) -> Plan:
         """Post a message, rendered when it is sent: a send that waits for a rate limit is planned again then."""
-        tag = Tag(effect.id, incident.face)
 
         def go(retrying: bool) -> SendResult:
-            found = self._slack.find(to.channel, tag, effect.at, thread) if retrying else None
-            sent = found or self._slack.post(to.channel, render(), tag, thread, broadcast)
-            return SendResult(_delivered(effect, sent, to.person), adopted=found is not None)
+            send = self._sender(incident, effect, render, retrying, to.person, thread, broadcast)
+            return self._reach(incident, to.channel, send)
 
         return permitted(incident, to, Plan(rate_limits.message(to.channel), go, to.person))
+
+    def _post_in(self, incident: Incident, effect: Effect, name: str, render: Render) -> Plan:
+        """Post a message in a channel of the configuration, which is looked up when it is sent."""
+
+        def go(retrying: bool) -> SendResult:
+            return self._destinations.reach(name, self._sender(incident, effect, render, retrying))
+
+        return permitted(incident, Address(name), Plan(rate_limits.message(self._slack.rooms.known(name) or name), go))
+
+    def _sender(
+        self,
+        incident: Incident,
+        effect: Effect,
+        render: Render,
+        retrying: bool,
+        person: PersonId = "",
+        thread: str = "",
+        broadcast: bool = False,
+    ) -> Callable[[str], SendResult]:
+        """Send into a channel; an earlier try may have arrived there, and is looked for first."""
+        tag = Tag(effect.id, incident.face)
+
+        def send(channel: str) -> SendResult:
+            found = self._slack.find(channel, tag, effect.at, thread) if retrying else None
+            sent = found or self._slack.post(channel, render(), tag, thread, broadcast)
+            return SendResult(_delivered(effect, sent, person), adopted=found is not None)
+
+        return send
+
+    def _reach(self, incident: Incident, channel: str, act: Callable[[str], SendResult]) -> SendResult:
+        """Do something where a message stands: by the public card, in a room, or directly."""
+        if any(c.channel == channel and c.kind is CopyKind.CHANNEL for c in incident.copies):
+            return self._destinations.reach_card(channel, self._incidents, act)
+        return self._slack.rooms.joining(channel, lambda: act(channel))
 
     def _refresh(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
         copy = incident.copy_of(effect.copy_id)
@@ -249,9 +299,12 @@ class SlackPlanner:
             return self._refresh_message(incident, effect)
         to = Address(copy.channel, copy.person)
 
+        def update(channel: str) -> SendResult:
+            self._slack.update(channel, copy.ts, self._copy_message(incident, copy))
+            return SendResult(Delivered(effect=effect.id, channel=channel, ts=copy.ts, face=incident.face))
+
         def go(retrying: bool) -> SendResult:
-            self._slack.update(copy.channel, copy.ts, self._copy_message(incident, copy))
-            return SendResult(Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face))
+            return self._reach(incident, copy.channel, update)
 
         return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=copy.redacted)
 
@@ -261,9 +314,12 @@ class SlackPlanner:
         if post is None or not post.ts:
             return Dropped(effect=effect.id, why="moot")
 
+        def update(channel: str) -> SendResult:
+            self._slack.update(channel, post.ts, self._post_message(incident, post))
+            return SendResult(Delivered(effect=effect.id, channel=channel, ts=post.ts, face=incident.face))
+
         def go(retrying: bool) -> SendResult:
-            self._slack.update(post.channel, post.ts, self._post_message(incident, post))
-            return SendResult(Delivered(effect=effect.id, channel=post.channel, ts=post.ts, face=incident.face))
+            return self._reach(incident, post.channel, update)
 
         to = Address(post.channel, post.person if post.place == DIRECT else "")
         return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=post.redacted)

@@ -36,6 +36,7 @@ from workers import metrics
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
+from workers.delivery.destinations import Destinations
 from workers.delivery.members import Members
 from workers.delivery.plan import company_wording
 from workers.queue.leases import lease_key
@@ -74,6 +75,7 @@ class Reminders:
         self._context = context
         self._stopping = stopping
         self._members = Members(context.service, context.slack)
+        self._destinations = Destinations(context.service, context.slack, self._members)
         self._wording = company_wording(context.service.company)
 
     def send_due(self, now: datetime) -> int:
@@ -138,9 +140,14 @@ class Reminders:
 
     def _post(self, item: AnyReminder, record: SendRecord, first: bool) -> Sent:
         slack, tag = self._context.slack, Tag(item.id, 0)
-        channel = slack.direct_channel(self._members.member(item.to)) if item.to else slack.rooms.channel(item.channel)
-        found = None if first else slack.find(channel, tag, record.began)
-        return found or slack.post(channel, self._message(item), tag)
+
+        def send(channel: str) -> Sent:
+            found = None if first else slack.find(channel, tag, record.began)
+            return found or slack.post(channel, self._message(item), tag)
+
+        if item.to:
+            return send(slack.direct_channel(self._members.member(item.to)))
+        return self._destinations.reach(item.channel, send)
 
     def _record_done(self, item: AnyReminder, record: SendRecord, sent: Sent | None, now: datetime) -> None:
         """Record a reminder as done. A test page is saved first: the time to answer it begins with the send."""
@@ -159,9 +166,7 @@ class Reminders:
 
     def _on_failure(self, item: AnyReminder, failed: Failed) -> None:
         log.warning("reminder failed, retrying", message=item.id, error=failed.error)
-        if failed.kind is Kind.LOST and item.channel and not item.to:
-            self._context.slack.rooms.forget_channel(item.channel)
-        elif failed.kind is Kind.LOST:
+        if failed.kind is Kind.LOST and item.to:
             self._context.slack.forget_direct_channel(self._members.member(item.to))
 
     # Words -----------------------------------------------------------------------------------------------------------

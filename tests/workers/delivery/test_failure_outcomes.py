@@ -17,7 +17,7 @@ from escalation.incident.effects import (
     SetTopic,
     Tell,
 )
-from escalation.incident.events import Delivered, Dropped, PersonRefused, RoomOpened, Trouble
+from escalation.incident.events import Delivered, Dropped, MessageGone, PersonRefused, RoomOpened, Trouble
 from escalation.incident.model import Incident, Room
 from tests.support.incidents import incident_after
 from tests.support.story import Story
@@ -61,7 +61,7 @@ EFFECTS: dict[str, Effect] = {
     "refresh of the card": Refresh(id="e", at=NOW, copy_id=copy_id("CINC"), face=1),
     "refresh of a page": Refresh(id="e", at=NOW, copy_id=copy_id("D1"), face=1),
 }
-R, D, T, P = "retry", "dropped", "trouble", "refused"
+R, D, T, P, G = "retry", "dropped", "trouble", "refused", "message gone"
 # An error, the channel it came from, and what becomes of which effect.
 TABLE = [
     ("ratelimited", "CINC", dict.fromkeys(EFFECTS, R)),
@@ -69,14 +69,14 @@ TABLE = [
     ("invalid_auth", "", dict.fromkeys(EFFECTS, T)),
     ("is_archived", "CROOM", dict.fromkeys(EFFECTS, "room lost")),
     ("channel_not_found", "CROOM", {"say": "room lost", "room card": "room lost", "topic": "room lost"}),
-    ("is_archived", "CINC", {"card": T, "say": T, "refresh of the card": T}),
-    ("channel_not_found", "CINC", {"card": R, "say": D, "refresh of the card": D}),
-    ("not_in_channel", "CINC", {"card": T, "say": T}),
+    ("is_archived", "CFORMER", {"say": D, "topic": D}),
     ("is_archived", "D1", {"refresh of a page": D}),
     ("user_disabled", "", {"page": P, "tell": D, "invite": D, "refresh of a page": D, "card": T}),
     ("cannot_dm_bot", "", {"page": P, "tell": D}),
     ("users_not_found", "", {"page": P, "tell": D}),
-    ("message_not_found", "CINC", {"refresh of the card": D, "refresh of a page": D, "pin": D}),
+    ("message_not_found", "CINC", {"refresh of the card": G, "refresh of a page": G, "pin": D}),
+    ("thread_not_found", "CINC", {"say": G, "tell": D}),
+    ("card_gone", "CINC", {"say": G, "refresh of the card": G}),
     ("cant_update_message", "CINC", {"refresh of the card": D}),
     ("missing_scope", "CROOM", {"topic": D, "pin": D, "invite": D, "room": T, "page": T, "card": T}),
     ("plan_upgrade_required", "CROOM", {"topic": D, "pin": D, "invite": D}),
@@ -91,7 +91,7 @@ TABLE = [
 )
 def test_each_failure_has_its_meaning(error: str, channel: str, effect: str, outcome: str) -> None:
     """Passing ones are retried, the person's are theirs, ours are said, and what nobody misses is dropped."""
-    match outcome_of(delivered_incident(), EFFECTS[effect], Failed(error, channel=channel), "incidents", NOW):
+    match outcome_of(delivered_incident(), EFFECTS[effect], Failed(error, channel=channel), NOW):
         case None:
             found = R
         case Dropped(gone="CROOM"):
@@ -100,6 +100,8 @@ def test_each_failure_has_its_meaning(error: str, channel: str, effect: str, out
             found = D
         case PersonRefused():
             found = P
+        case MessageGone():
+            found = G
         case Trouble():
             found = T
     assert found == outcome

@@ -97,7 +97,12 @@ class FakeSlack:
         self.dies: set[tuple[int, str]] = set()
         self.refuses: dict[str, str] = {}
         self.groups = FakeGroups()
-        self.rooms = SimpleNamespace(channel=lambda name: f"#{name}", forget_channel=lambda name: None)
+        self.rooms = SimpleNamespace(
+            channel=lambda name: f"#{name}",
+            channel_or_new=lambda name: (f"#{name}", False),
+            forget_channel=lambda name: None,
+            joining=lambda channel, act: act(),
+        )
         self.tried = 0
 
     def direct_channel(self, person: str) -> str:

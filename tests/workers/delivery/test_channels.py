@@ -1,0 +1,274 @@
+"""Channels that people archived, deleted, made private or took the bot out of; cards that were deleted by hand."""
+
+from datetime import timedelta
+
+import pytest
+
+from escalation.incident.events import Acknowledge, Resolve, StartFix
+from escalation.incident.model import EntryKind, Incident
+from escalation.oncall.overrides import add_notice
+from escalation.oncall.schedule import Override
+from tests.support.http import web
+from tests.support.worker import Works
+from workers.recurring.reminders import Reminders
+
+OMAR, DANA = "U0OMAR0001", "U0DANA0001"
+KEYS = {
+    "workspace.incidents_channel": "incidents",
+    "workspace.stakeholders_channel": "stakeholders",
+    "teams.backend.channel": "team-backend",
+}
+
+
+def service_of_backend(parts: Works) -> str:
+    return next(name for name, s in parts.service.company.services.items() if s.team == "backend")
+
+
+def tell(parts: Works, key: str) -> Incident:
+    severity = "P3" if key.startswith("teams") else "P0"
+    incident = parts.declare(severity, service=service_of_backend(parts), outage=True)
+    parts.run()
+    return parts.now(incident)
+
+
+def words_in(parts: Works, channel: str) -> list[str]:
+    return [str(m) for m in parts.messages() if m["channel"] == channel]
+
+
+def broken(parts: Works, key: str, how: str) -> str:
+    """Break the channel of a key as people do; returns its id."""
+    name = KEYS[key]
+    if name not in [c["name"] for c in parts.channels()]:
+        parts.control("channels", name=name, creator=DANA)
+    channel = str(parts.channel(name)["id"])
+    parts.redis.set(f"tocsin:channel:{name}", channel)
+    match how:
+        case "archived":
+            parts.control(f"channels/{channel}", is_archived=True)
+        case "renamed":
+            parts.control(f"channels/{channel}", name=f"{name}-old")
+    return channel
+
+
+@pytest.mark.parametrize("how", ["archived", "renamed"])
+@pytest.mark.parametrize("key", list(KEYS)[1:])
+def test_a_channel_that_cannot_be_reached_is_named_with_its_key(parts: Works, key: str, how: str) -> None:
+    """Card, timeline and problems name the channel and the key that sets it; once mended, the message arrives."""
+    name, channel = KEYS[key], broken(parts, key, how)
+    parts.redis.delete(f"tocsin:channel:{name}")
+    incident = tell(parts, key)
+    (why,) = set(incident.troubles.values())
+    assert f"#{name} " in why
+    assert key in why
+    (problem,) = parts.store.problems.current()
+    assert (problem.key, problem.blocks) == (f"channel:{key}", False)
+    assert key in problem.remedy
+    assert name not in [c["name"] for c in parts.channels() if c["id"] != channel]
+    parts.control(f"channels/{channel}", **({"is_archived": False} if how == "archived" else {"name": name}))
+    parts.run_for(70, step=5)
+    assert parts.settled(incident).troubles == {}
+    assert incident.id in str(words_in(parts, channel)) or "Checkout" in str(words_in(parts, channel))
+    assert parts.store.problems.current() == []
+
+
+@pytest.mark.parametrize("key", list(KEYS))
+def test_a_channel_deleted_and_made_anew_is_found_by_its_name(parts: Works, key: str) -> None:
+    """The dead id in the cache is no truth: the message goes into the new channel, and nobody hears of trouble."""
+    parts.redis.set(f"tocsin:channel:{KEYS[key]}", "C0DEAD0001")
+    if key == "workspace.incidents_channel":
+        parts.control("channels", name="incidents", creator=DANA)
+    incident = tell(parts, key)
+    assert parts.settled(incident).troubles == {}
+    assert words_in(parts, parts.channel(KEYS[key])["id"])
+
+
+@pytest.mark.parametrize("key", list(KEYS))
+def test_a_public_channel_without_the_bot_is_joined_by_every_call(parts: Works, key: str) -> None:
+    """Somebody removed the bot: it joins again and goes on."""
+    incident = tell(parts, key)
+    channel = parts.channel(KEYS[key])["id"]
+    members = [m for m in parts.channel(KEYS[key])["members"] if m != "U0TOCSIN01"]
+    before = len(words_in(parts, channel))
+    parts.control(f"channels/{channel}", members=members or [DANA])
+    parts.service.handle(incident.id, Resolve(by=OMAR, summary="Fixed", resolution="Rolled back"))
+    parts.run()
+    assert parts.settled(incident).troubles == {}
+    assert len(words_in(parts, channel)) > before
+
+
+def test_the_incidents_channel_is_made_with_people_in_it(parts: Works) -> None:
+    """Only this one is made, and the first people of the configuration are invited: else nobody would find it."""
+    incident = parts.declare("P3")
+    parts.run()
+    parts.settled(incident)
+    assert len(parts.channel("incidents")["members"]) > 1
+
+
+def test_a_handover_notice_that_cannot_be_posted_is_a_problem_with_its_key(parts: Works) -> None:
+    """The on-call channel is missing: that stands among the problems, and the notice comes once it is there."""
+    workspace = parts.service.company.workspace.model_copy(update={"oncall_channel": "oncall-news"})
+    parts.service.company = parts.service.company.model_copy(update={"workspace": workspace})
+    now, until = parts.clock(), parts.clock() + timedelta(hours=8)
+    override = Override(id=1, rotation="primary", person="mei", starts=now, ends=until)
+    parts.service.update_oncall(
+        lambda state, at: add_notice(
+            state, state.model_copy(update={"overrides": (override,), "made": 1}), "override", OMAR, at
+        )
+    )
+    reminders = Reminders(parts.context)
+    reminders.send_due(parts.clock())
+    assert [p.key for p in parts.store.problems.current()] == ["channel:workspace.oncall_channel"]
+    made = parts.control("channels", name="oncall-news", creator=DANA)["channel"]["id"]
+    reminders.send_due(parts.clock())
+    assert len([words for words in words_in(parts, made) if "tocsin_delivery" in words]) == 1
+    assert parts.store.problems.current() == []
+
+
+# The war room --------------------------------------------------------------------------------------------------------
+
+
+def without_bot(parts: Works, channel: str) -> None:
+    members = next(c for c in parts.channels() if c["id"] == channel)["members"]
+    parts.control(f"channels/{channel}", members=[m for m in members if m != "U0TOCSIN01"])
+
+
+def test_a_public_room_without_the_bot_is_joined_again(parts: Works) -> None:
+    """The bot was removed from the war room; Start fix is said there, in the same room."""
+    incident = parts.declare("P0")
+    parts.run()
+    room = parts.now(incident).room
+    assert room
+    without_bot(parts, room.channel)
+    parts.service.handle(incident.id, StartFix(by=OMAR, text="Rolling back"))
+    parts.run()
+    now = parts.settled(incident)
+    assert now.room == room
+    assert now.latest(EntryKind.ROOM_LOST) is None
+    assert any("Rolling back" in words for words in words_in(parts, room.channel))
+
+
+def test_a_private_room_without_the_bot_is_asked_for(parts: Works) -> None:
+    """Whoever leads is asked directly to invite the bot; once it is back, everything is said in the same room."""
+    incident = parts.declare("P0", security=True)
+    parts.run()
+    parts.service.handle(incident.id, Acknowledge(by=OMAR))
+    parts.run()
+    room = parts.now(incident).room
+    assert room
+    without_bot(parts, room.channel)
+    parts.service.handle(incident.id, StartFix(by=OMAR, text="Rotating keys"))
+    parts.run()
+    now = parts.now(incident)
+    assert now.room == room
+    asked = [now.entry(p.entries[0]) for p in now.posts if p.person == OMAR]
+    assert [entry.why for entry in asked] == [
+        f"the bot is no longer in #{room.name}: invite it there again with /invite"
+    ]
+    members = next(c for c in parts.channels() if c["id"] == room.channel)["members"]
+    parts.control(f"channels/{room.channel}", members=[*members, "U0TOCSIN01"])
+    parts.run_for(70, step=5)
+    assert parts.settled(incident).room == room
+    assert any("Rotating keys" in words for words in words_in(parts, room.channel))
+
+
+def test_a_private_room_that_stays_shut_is_replaced_after_ten_minutes(parts: Works) -> None:
+    """Slack says the same of a deleted one: the incident gets a new private room, and nothing is lost."""
+    incident = parts.declare("P0", security=True)
+    parts.run()
+    room = parts.now(incident).room
+    assert room
+    without_bot(parts, room.channel)
+    parts.service.handle(incident.id, StartFix(by=OMAR, text="Rotating keys"))
+    parts.run()
+    parts.run_for(720, step=30)
+    fresh = parts.now(incident).room
+    assert fresh
+    assert fresh.channel != room.channel
+    assert fresh.private
+    assert any("Rotating keys" in words for words in words_in(parts, fresh.channel))
+
+
+# Deleted by hand -----------------------------------------------------------------------------------------------------
+
+
+def delete(parts: Works, channel: str, ts: str) -> None:
+    assert parts.workspace
+    web.delete(f"{parts.workspace.url}/control/messages/{channel}/{ts}").raise_for_status()
+
+
+@pytest.mark.parametrize("replies", [True, False])
+@pytest.mark.parametrize("secret", [False, True])
+def test_a_deleted_card_is_posted_anew_and_its_thread_goes_on_there(parts: Works, replies: bool, secret: bool) -> None:
+    """A new card stands in the channel, what is said goes under it, and one line says so."""
+    incident = parts.declare("P1" if not secret else "P0", security=secret)
+    parts.run()
+    old = parts.now(incident).card()
+    assert old
+    if not replies:
+        for message in parts.messages():
+            if message.get("thread_ts") == old.ts != message["ts"]:
+                delete(parts, old.channel, message["ts"])
+    delete(parts, old.channel, old.ts)
+    parts.service.handle(incident.id, Acknowledge(by=OMAR))
+    parts.run()
+    parts.run_for(2, step=0.5)
+    parts.service.handle(incident.id, StartFix(by=OMAR, text="Rolling back"))
+    parts.run()
+    parts.run_for(2, step=0.5)
+    now = parts.settled(incident)
+    card = now.card()
+    assert card
+    assert card.ts != old.ts
+    under = [str(m) for m in parts.messages() if m.get("thread_ts") == card.ts != m["ts"]]
+    assert any("Rolling back" in words for words in under)
+    assert sum("card was deleted" in words for words in under) == 1
+    top = [m for m in parts.messages() if m["channel"] == card.channel and m.get("thread_ts") in (None, m["ts"])]
+    assert not any("Rolling back" in str(m["text"]) for m in top)
+
+
+def test_a_deleted_card_of_the_room_is_posted_and_pinned_anew(parts: Works) -> None:
+    """The room has its card again, pinned."""
+    incident = parts.declare("P0")
+    parts.run()
+    (old,) = [c for c in parts.now(incident).copies if c.kind == "room"]
+    delete(parts, old.channel, old.ts)
+    parts.service.handle(incident.id, StartFix(by=OMAR, text="Rolling back"))
+    parts.run()
+    (new,) = [c for c in parts.settled(incident).copies if c.kind == "room"]
+    assert new.ts != old.ts
+    assert [c["args"]["timestamp"] for c in parts.calls("pins.add")] == [old.ts, new.ts]
+
+
+def test_a_deleted_message_is_not_updated_for_ever(parts: Works) -> None:
+    """A page and a ticket that were deleted by hand are forgotten; the incident goes on."""
+    incident = tell(parts, "teams.backend.channel")
+    for post in incident.posts:
+        delete(parts, post.channel, post.ts)
+    for copy in incident.copies:
+        if copy.kind == "direct":
+            delete(parts, copy.channel, copy.ts)
+    parts.service.handle(incident.id, Resolve(by=OMAR, summary="Fixed", resolution="Rolled back"))
+    parts.run()
+    parts.settled(incident)
+
+
+# Large workspaces ----------------------------------------------------------------------------------------------------
+
+
+def test_a_long_list_of_channels_goes_on_where_it_was_stopped(parts: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a 429 the list goes on from its cursor; meanwhile the problem says to set the channel's id."""
+    monkeypatch.setattr("workers.channels.slack_rooms.CHANNELS_AT_ONCE", 1)
+    for n in range(30):  # more than 20 calls a minute can list
+        parts.control("channels", name=f"a-{n}", creator=DANA)
+    parts.control("channels", name="incidents", creator=DANA)
+    incident = parts.declare("P3")
+    parts.control("limits", on=True)
+    parts.run()
+    (problem,) = parts.store.problems.current()
+    assert problem.remedy == "set workspace.incidents_channel to the channel's id"
+    for _ in range(3):
+        parts.run_for(61, step=61)
+    parts.control("limits", on=False)
+    assert parts.settled(incident).troubles == {}
+    assert parts.store.problems.current() == []
+    assert sum(call["ok"] for call in parts.calls("conversations.list")) < 40
