@@ -166,7 +166,7 @@ def pagerduty_failure(status: int, wait: float = 0.0) -> "Failed":
 class Failed(Exception):
     """A call failed, or may have. `wait`: seconds that the other side asked for; `channel`: where, if known.
 
-    `reason` is the failure in words, by default those of Slack's error code.
+    `reason` is the failure in words, by default those of Slack's error code. `reported`: it stands among the problems.
     """
 
     def __init__(
@@ -177,11 +177,13 @@ class Failed(Exception):
         wait: float = 0.0,
         channel: str = "",
         reason: Reason | None = None,
+        reported: bool = False,
     ) -> None:
         super().__init__(error)
         self.error = error
         self.kind = kind or kind_of(error)
         self.wait = wait
+        self.reported = reported
         self.channel = channel
         self.reason = reason or _REASONS.get(error) or Reason(f"Slack says {error}", "see tocsin doctor")
 

@@ -214,7 +214,7 @@ class DeliveryPool:
     def _on_failure(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
         """Record the failure's outcome, or schedule a retry; True if nothing is left to do."""
         outcome = outcome_of(incident, effect, failed, self._context.clock())
-        if _concerns_us(outcome) and failed.kind is not Kind.PERSON:
+        if _concerns_us(outcome) and failed.kind is not Kind.PERSON and not failed.reported:
             problems.report(self._context.store.problems, effect, failed)
         if isinstance(outcome, MessageGone):
             self._context.service.handle(incident.id, outcome)

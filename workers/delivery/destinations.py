@@ -113,7 +113,7 @@ class Destinations:
         if known:
             reason = Reason(known.text.format(where=where), known.remedy.format(key=key))
         self._report(name, reason)
-        return Failed(failed.error, Kind.OURS, channel=failed.channel, reason=reason)
+        return Failed(failed.error, Kind.OURS, channel=failed.channel, reason=reason, reported=True)
 
     def _report(self, name: str, reason: Reason) -> None:
         remedy = reason.remedy.format(key=self._service.company.key_of_channel(name))

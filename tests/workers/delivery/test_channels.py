@@ -1,13 +1,13 @@
 """Channels that people archived, deleted, made private or took the bot out of; cards that were deleted by hand."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from escalation.incident.events import Acknowledge, Resolve, StartFix
 from escalation.incident.model import EntryKind, Incident
 from escalation.oncall.overrides import add_notice
-from escalation.oncall.schedule import Override
+from escalation.oncall.schedule import OncallState, Override
 from tests.support.http import web
 from tests.support.worker import Works
 from workers.recurring.reminders import Reminders
@@ -110,11 +110,12 @@ def test_a_handover_notice_that_cannot_be_posted_is_a_problem_with_its_key(parts
     parts.service.company = parts.service.company.model_copy(update={"workspace": workspace})
     now, until = parts.clock(), parts.clock() + timedelta(hours=8)
     override = Override(id=1, rotation="primary", person="mei", starts=now, ends=until)
-    parts.service.update_oncall(
-        lambda state, at: add_notice(
-            state, state.model_copy(update={"overrides": (override,), "made": 1}), "override", OMAR, at
-        )
-    )
+
+    def arranged(state: OncallState, at: datetime) -> OncallState:
+        after = state.model_copy(update={"overrides": (override,), "made": 1})
+        return add_notice(state, after, "override", OMAR, at, parts.service.company)
+
+    parts.service.update_oncall(arranged)
     reminders = Reminders(parts.context)
     reminders.send_due(parts.clock())
     assert [p.key for p in parts.store.problems.current()] == ["channel:workspace.oncall_channel"]
