@@ -212,13 +212,14 @@ def _pressed_snooze(pressed: ButtonPress) -> MoveEvent:
 
 
 def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
-    """Build the event that takes a role; None from the menu, which names none. Raises Refused for another's offer."""
+    """Build the event that takes or declines a role; None from the menu. Raises Refused for another's offer."""
     if not pressed.value.about:
         return None
-    role, _, offered_to = pressed.value.about.partition(":")
+    role, _, offer = pressed.value.about.partition(":")
+    offered_to, _, declined = offer.partition(":")
     if offered_to and offered_to != pressed.by:
         raise Refused(line("That was offered to ", Person(offered_to), f". `/incident lead {role}` takes it yourself."))
-    return events.TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role))
+    return events.TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role), declined=bool(declined))
 
 
 # The table -------------------------------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ def typed_lead(text: str, by: str, key: str, member_ids: Mapping[str, str]) -> T
         raise Refused(f"There is no incident role '{word}'. Use commander, communications or scribe.")
     if not rest.strip():
         return TakeLead(by=by, key=key, lead=role)
+    if rest.strip().lower() in ("decline", "declined", "no"):
+        return TakeLead(by=by, key=key, lead=role, declined=True)
     targets = parse_targets(rest, {}, member_ids)
     if not targets.people:
         raise Refused("Who should take it? Mention them with @.")

@@ -51,6 +51,8 @@ def _of_ask(ask: Ask) -> Button:
     first, _, second = ask.about.partition(":")
     match ask.move:
         case Move.LEAD:
+            if second.endswith(":declined"):
+                return Button(ask.move, "Decline", ask.about, "decline")
             return Button(ask.move, "Accept" if second else _TAKE[Lead(first)], ask.about, first)
         case _:
             return Button(ask.move, about=ask.about)
@@ -212,14 +214,27 @@ def _button(spec: Button, incident: Incident) -> Block:
         button["style"] = "primary"
     if move is Move.ESCALATE:
         button["confirm"] = _confirm(move, f"Page {_next_tier_name(incident)} now?", "Page them")
+    if move is Move.COMMUNICATE and ":" in spec.about:
+        button["confirm"] = _confirm_answer(spec)
     if move is Move.FIX_APPLIED:
         button["confirm"] = _confirm(move, _EXPLAINED[move], "Fix applied")
     return button
 
 
-def _confirm(move: Move, question: str, yes: str) -> Block:
+def _confirm_answer(spec: Button) -> Block:
+    """Ask before a communication is answered: what was said to be published, or not needed, stays so."""
+    _, _, answer = spec.about.partition(":")
+    question = {
+        Answer.APPROVED: "Approve the text as it stands?",
+        Answer.PUBLISHED: "Has it been published? Its reminders stop.",
+        Answer.DECLINED: "Is nobody to be told? Its reminders stop.",
+    }[Answer(answer)]
+    return _confirm(spec.move, question, _ANSWERS[Answer(answer)], title=_ANSWERS[Answer(answer)])
+
+
+def _confirm(move: Move, question: str, yes: str, title: str = "") -> Block:
     return {
-        "title": plain_text(LABELS[move], 100),
+        "title": plain_text(title or LABELS[move], 100),
         "text": {"type": "mrkdwn", "text": cut(escape(question), CONFIRM)},
         "confirm": plain_text(yes, 30),
         "deny": plain_text("Not yet", 30),

@@ -6,6 +6,7 @@ from escalation.config.policy import PhaseStart
 from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.engine.responders import commander, in_roles
+from escalation.errors import Refused
 from escalation.incident.effects import (
     ArchiveRoom,
     BookmarkLink,
@@ -133,7 +134,9 @@ def _enter(change: Change, index: int) -> None:
 
 def take_lead(change: Change, event: TakeLead) -> None:
     """Take a role of the response, or offer it: an offer counts once the other has accepted it."""
-    if event.to and event.to != event.by:
+    if event.declined:
+        _decline(change, event)
+    elif event.to and event.to != event.by:
         _offer(change, event)
     else:
         _take(change, event)
@@ -145,6 +148,19 @@ def _offer(change: Change, event: TakeLead) -> None:
     entry = change.note(EntryKind.LEADING, by=event.by, people=(event.to,), fields=fields)
     change.say(entry)
     change.notify(entry, event.to)
+
+
+def _decline(change: Change, event: TakeLead) -> None:
+    """Drop an offer, and tell whoever made it: they look for somebody else."""
+    if change.incident.offers.get(event.lead) != event.by:
+        raise Refused("That role is not offered to you.")
+    offers = (e for e in reversed(change.incident.timeline) if e.kind is EntryKind.LEADING and e.people == (event.by,))
+    offered_by = next((e.by for e in offers if (e.fields["lead"], e.fields["what"]) == (event.lead, "offered")), "")
+    change.set(offers=_without(change.incident.offers, event.lead))
+    fields = {"lead": event.lead, "what": "declined"}
+    entry = change.note(EntryKind.LEADING, by=event.by, people=(offered_by,), fields=fields)
+    change.say(entry)
+    change.notify(entry, offered_by)
 
 
 def _take(change: Change, event: TakeLead) -> None:

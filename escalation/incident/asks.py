@@ -48,12 +48,12 @@ def _open_roles(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
 
 
 def _offered_role(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
-    """Acceptance of an offered role, while the offer stands."""
+    """Acceptance of an offered role or its refusal, while the offer stands."""
     lead = Lead(entry.fields["lead"])
     offered_to = incident.offers.get(lead, "")
     if entry.fields["what"] != "offered" or offered_to not in entry.people:
         return ()
-    return (Ask(Move.LEAD, f"{lead}:{offered_to}"),)
+    return (Ask(Move.LEAD, f"{lead}:{offered_to}"), Ask(Move.LEAD, f"{lead}:{offered_to}:declined"))
 
 
 _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask, ...]]] = {

@@ -180,11 +180,12 @@ class Edit(_Move):
 
 
 class TakeLead(_Move):
-    """Take a role of the response, offer it to somebody (`to`), or take an offer (`by` is the one it was made to)."""
+    """Take a role of the response, offer it to somebody (`to`), or take or decline an offer that was made to `by`."""
 
     kind: Literal[Move.LEAD] = Move.LEAD
     lead: Lead
     to: PersonId = ""
+    declined: bool = False
 
 
 class Answer(StrEnum):

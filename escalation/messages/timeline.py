@@ -396,8 +396,10 @@ def leading(incident: Incident, entry: Entry) -> Lines:
     if entry.fields["what"] == "offered":
         return (
             line("🤝 ", by, " asks ", *people(entry.people), " to be ", Strong(role), "."),
-            line("It counts once they accept."),
+            line("Pending acceptance."),
         )
+    if entry.fields["what"] == "declined":
+        return (line("🤝 ", by, " declined to be ", Strong(role), ". ", *people(entry.people), ": ask somebody else."),)
     former: Line = (", after ", *people(entry.people)) if entry.people else ()
     took = " accepted and is " if entry.fields["what"] == "accepted" else " is "
     return (line("🎖️ ", by, took, Strong(role), *former, "."),)

@@ -162,6 +162,19 @@ def test_an_offer_is_accepted_by_the_one_it_was_made_to(office: Office) -> None:
     eventually(lambda: office.incident().leads.get(Lead.COMMANDER) == user("omar"))
 
 
+def test_an_offer_is_declined_by_the_one_it_was_made_to(office: Office) -> None:
+    """One press; the role stays free, and others cannot say no in their name."""
+    incident = office.declare()
+    office.world.service.handle(incident.id, TakeLead(by=user("dana"), lead=Lead.SCRIBE, to=user("omar")))
+    message = say(office, EntryKind.LEADING)
+    shown = message["message"] | {"ts": message["ts"]}
+    office.person("mei").press(shown, "lead-decline", message["channel"])
+    office.person("mei").told(f"That was offered to <@{user('omar')}>")
+    office.person("omar").press(shown, "lead-decline", message["channel"])
+    eventually(lambda: not office.incident().offers)
+    assert not office.incident().leads
+
+
 # Too late --------------------------------------------------------------------------------------------------------
 
 

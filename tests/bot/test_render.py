@@ -101,10 +101,14 @@ def valid(message: Message) -> Message:
     return message
 
 
+def elements(message: Message) -> list[dict[str, Any]]:
+    """The elements of a message's rows of buttons."""
+    return [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
+
+
 def pressed(message: Message) -> list[ButtonValue]:
     """Every press that a message offers, from its buttons."""
-    elements = [e for b in message.blocks if b["type"] == "actions" for e in b["elements"]]
-    return [ButtonValue.decode(e["value"]) for e in elements if e["action_id"] != MORE]
+    return [ButtonValue.decode(e["value"]) for e in elements(message) if e["action_id"] != MORE]
 
 
 def under_more(incident: Incident) -> list[ButtonValue]:
@@ -404,7 +408,7 @@ OFFER = TakeLead(by="UONCALL", lead=Lead.SCRIBE, to="UBACKUP")
             EntryKind.PHASE,
             ["Become Incident Commander", "Become Comms Lead"],
         ),
-        (incident_after(OFFER), EntryKind.LEADING, ["Accept"]),
+        (incident_after(OFFER), EntryKind.LEADING, ["Accept", "Decline"]),
         (incident_after(OFFER, TakeLead(by="UBACKUP", lead=Lead.SCRIBE)), EntryKind.LEADING, []),
     ],
 )
@@ -456,11 +460,22 @@ def test_a_communication_asks_for_what_it_waits_for() -> None:
         assert buttons(communications(story.incident, "ULEAD")) == labels
 
 
+def test_what_pages_or_cannot_be_taken_back_asks_first() -> None:
+    """Escalate names whom it pages; an answer to a communication says what stops."""
+    story = Story()
+    shown = [card_of(story.incident, ()), communications(story.incident, "ULEAD")]
+    asked = {e["action_id"]: e["confirm"]["text"]["text"] for m in shown for e in elements(m) if "confirm" in e}
+    assert asked["escalate"].startswith("Page tier 2")
+    assert asked["communicate-published"] == "Has it been published? Its reminders stop."
+    assert asked["communicate-declined"] == "Is nobody to be told? Its reminders stop."
+
+
 def test_a_press_says_what_it_is_about() -> None:
     """The number and the answer, or the role and to whom it was offered."""
     story = Story().do(OFFER)
-    (accept,) = pressed(messages.for_thread(story.incident, story.incident.timeline[-1]))
+    accept, decline = pressed(messages.for_thread(story.incident, story.incident.timeline[-1]))
     assert (accept.move, accept.about) == (Move.LEAD, "scribe:UBACKUP")
+    assert (decline.move, decline.about) == (Move.LEAD, "scribe:UBACKUP:declined")
     draft, published, declined, *_ = pressed(communications(story.incident, "UONCALL"))
     assert (draft.about, published.about, declined.about) == ("1", "1:published", "1:declined")
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from escalation.config.policy import Severity
+from escalation.errors import Refused
 from escalation.incident.effects import ArchiveRoom, Invite, LinkOther, OpenRoom, Place, PostCard, Refresh, Say
 from escalation.incident.events import (
     Acknowledge,
@@ -203,6 +204,19 @@ def test_an_offer_counts_once_it_is_accepted() -> None:
     assert story.incident.leads == {Lead.COMMANDER: "UDEVOPS"}
     assert story.incident.offers == {}
     assert [e.fields["what"] for _, e in story.entries(EntryKind.LEADING)] == ["taken", "offered", "accepted"]
+
+
+def test_an_offer_that_is_declined_is_off_and_whoever_made_it_hears_of_it() -> None:
+    """The role stays where it was; nobody else can decline it."""
+    story = Story().do(TakeLead(by="UONCALL", lead=Lead.COMMANDER))
+    story.do(TakeLead(by="UONCALL", lead=Lead.COMMANDER, to="UDEVOPS"))
+    with pytest.raises(Refused, match="not offered to you"):
+        story.do(TakeLead(by="UCTO", lead=Lead.COMMANDER, declined=True))
+    story.do(TakeLead(by="UDEVOPS", lead=Lead.COMMANDER, declined=True))
+    assert (story.incident.leads, story.incident.offers) == ({Lead.COMMANDER: "UONCALL"}, {})
+    assert story.told(EntryKind.LEADING) == ["UDEVOPS", "UONCALL"]
+    with pytest.raises(Refused, match="not offered to you"):
+        story.do(TakeLead(by="UDEVOPS", lead=Lead.COMMANDER, declined=True))
 
 
 def test_a_role_is_taken_over() -> None:
