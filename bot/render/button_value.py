@@ -13,7 +13,7 @@ class ButtonValue:
     """Value of a button. Encoded it stays under the 150 characters of an option's value.
 
     `about` is the move's argument: `3:approved` (a communication's number and the answer to it), `scribe` (a
-    role of the response), or `scribe:U012ABCDEF` (such a role, offered to that member; with `:declined`, refused by them).
+    role of the response), or `scribe:U012ABCDEF` (such a role, offered to that member; with `:declined`, refused).
     """
 
     move: Move
