@@ -73,7 +73,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident cancel [ID] [why, or duplicate of INC-…]` false alarm or duplicate
 *People*
 `/incident escalate [ID] [why]` page the next tier
-`/incident page [ID] @person or role [why]` page someone
+`/incident page [ID] @person, @group or role … [why]` page people
 `/incident lead [ID] [commander, communications or scribe] [@person]` assign a role
 *Correct it*
 `/incident severity [ID] P1 [why]` change the severity
