@@ -1,1 +1,1 @@
-"""`tocsin doctor`: health checks of settings, configuration, Redis and Slack."""
+"""`tocsin doctor`: health checks of settings, configuration, Redis, Slack, mail and PagerDuty."""

@@ -13,6 +13,7 @@ from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import Problem, Settings, read
+from tocsin.doctor.channel_checks import channel_findings
 from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
@@ -46,6 +47,7 @@ def examine(settings: Settings, problems: list[Problem]) -> Iterator[Finding]:
     if config:
         yield from config_findings(config)
     yield from redis_findings(settings)
+    yield from channel_findings(settings)
     yield from slack_findings(settings, _loaded(config) if config else None)
 
 

@@ -139,7 +139,7 @@ def smtp_failure(code: int, text: bytes | str) -> "Failed":
     status = found[0] if found else ""
     error = f"smtp: {code} {status}".rstrip()
     if 400 <= code < 500:
-        return Failed(error, Kind.PASSING)
+        return Failed(error, Kind.PASSING, reason=Reason(f"the mail server does not take it now ({error})"))
     if status in BAD_ADDRESS:
         return Failed(error, Kind.PERSON, reason=Reason(f"the mail server does not know the address ({error})"))
     remedy = _MAIL_REMEDIES.get(str(code), "check SMTP_URL and SMTP_FROM")
@@ -155,7 +155,7 @@ def pagerduty_failure(status: int, wait: float = 0.0) -> "Failed":
     """Classify a status. https://developer.pagerduty.com/docs/send-alert-event#api-response-codes--retry-logic"""
     error = f"pagerduty: {status}"
     if status in _PAGERDUTY_PASSING or status >= 500:
-        return Failed(error, Kind.PASSING, wait=wait)
+        return Failed(error, Kind.PASSING, wait=wait, reason=Reason(f"PagerDuty does not take it ({status})"))
     reason = Reason(f"PagerDuty refuses us ({status})", "correct PAGERDUTY_ROUTING_KEY")
     return Failed(error, Kind.OURS, reason=reason)
 

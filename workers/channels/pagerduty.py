@@ -46,15 +46,28 @@ class PagerDutyClient:
         """Resolve the alert under that key. Raises Failed if it was not accepted."""
         self._post("resolve", key)
 
+    def check(self) -> None:
+        """Reach the API without sending an event: whatever it answers to a GET. Raises Failed."""
+        try:
+            response = self._http.get(self._url)
+        except httpx2.HTTPError as error:
+            raise _no_answer(error) from None
+        if response.status_code >= 500:
+            raise pagerduty_failure(response.status_code)
+
     def _post(self, action: str, key: str, **more: object) -> None:
         event = {"routing_key": self._key, "event_action": action, "dedup_key": key, **more}
         try:
             response = self._http.post(self._url, json=event)
         except httpx2.HTTPError as error:
-            reason = Reason(f"PagerDuty does not answer ({type(error).__name__})")
-            raise Failed(f"pagerduty: {type(error).__name__}", Kind.PASSING, reason=reason) from None
+            raise _no_answer(error) from None
         if response.status_code >= 300:
             raise pagerduty_failure(response.status_code, _wait(response))
+
+
+def _no_answer(error: httpx2.HTTPError) -> Failed:
+    reason = Reason(f"PagerDuty does not answer ({type(error).__name__})")
+    return Failed(f"pagerduty: {type(error).__name__}", Kind.PASSING, reason=reason)
 
 
 def _wait(response: httpx2.Response) -> float:

@@ -47,6 +47,14 @@ class MailClient:
             server.close()
         return {address: failed for address, failed in tried.items() if failed}
 
+    def check(self) -> None:
+        """Connect and log in, as before a mail, and send none. Raises Failed."""
+        try:
+            with self._connect():
+                pass
+        except (OSError, smtplib.SMTPException) as error:
+            raise _failed(error) from None
+
     def _message(self, to: Sequence[str], mail: Mail, delivery: str) -> EmailMessage:
         message = EmailMessage()
         message["From"], message["To"] = self._sender, ", ".join(to)
@@ -66,7 +74,7 @@ class MailClient:
     def _log_in(self, server: smtplib.SMTP) -> smtplib.SMTP:
         """Start TLS where the server offers it, and log in; a connection that fails is closed at once."""
         try:
-            server.ehlo()
+            server.ehlo_or_helo_if_needed()  # raises what the server answers, as `ehlo` does not
             if server.has_extn("starttls"):
                 server.starttls(context=ssl_context())
             if self._url.username:
