@@ -112,21 +112,21 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
     if event.person and event.person != page.person:  # found only now: from here on the page is that member's
         page = page.model_copy(update={"person": event.person})
         paging.set_page(change, page)
-    direct = (c for c in change.incident.copies if c.kind is CopyKind.DIRECT and c.person == page.person)
-    older = (c.id for c in direct if not c.final)
-    cards.finalise(change, *older)
-    cards.posted(
-        change,
-        Copy(
-            id=effect.id,
-            kind=CopyKind.DIRECT,
-            channel=event.channel,
-            ts=event.ts,
-            face=event.face,
-            person=page.person,
-            page=page.n,
-        ),
+    copy = Copy(
+        id=effect.id,
+        kind=CopyKind.DIRECT,
+        channel=event.channel,
+        ts=event.ts,
+        face=event.face,
+        person=page.person,
+        page=page.n,
     )
+    theirs = [c for c in change.incident.copies if c.kind is CopyKind.DIRECT and c.person == page.person]
+    found_late = any(c.ts > copy.ts for c in theirs)  # a newer one has taken its place
+    cards.finalise(change, *(c.id for c in theirs if not c.final and not found_late))
+    cards.posted(change, copy)
+    if found_late:
+        cards.finalise(change, copy.id)
     if page.refusal:
         _set_quietly(change, page.model_copy(update={"refusal": ""}))
     _forget_collective_refusals(change)

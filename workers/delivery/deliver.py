@@ -166,7 +166,7 @@ class DeliveryPool:
 
     def _send(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> SendResult | None:
         """Send, unless a rate limit says later or the lease was lost (then None)."""
-        if self._context.paced:
+        if self._context.paced and plan.budget:
             first = incident.policy.urgent or incident.private  # a leak's public cards are redacted at once
             budget = rate_limits.urgent(plan.budget) if first else plan.budget
             at = rate_limits.reserve(self._context.redis, budget, effect.id, now)

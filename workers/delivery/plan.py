@@ -28,9 +28,12 @@ class SendResult:
 
 @dataclass(frozen=True)
 class Plan:
-    """A send that is ready to go. `go(retrying)` is called at most once; `retrying`: it may have been sent before."""
+    """A send that is ready to go. `go(retrying)` is called at most once; `retrying`: it may have been sent before.
 
-    budget: Budget
+    `budget` None: nothing is sent, or rarely.
+    """
+
+    budget: Budget | None
     go: Callable[[bool], SendResult]
     person: PersonId = ""
 

@@ -89,7 +89,7 @@ class SlackPlanner:
     def _page(self, incident: Incident, effect: SendPage, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         page = incident.page_to_send(effect)
         if page is None:
-            return Dropped(effect=effect.id, why="moot")
+            return self._moot(effect, incident.page(effect.page).person)
         person = self._members.member(page.person)
         address = Address(self._slack.direct_channel(person), person)
         render: Render = lambda: self._page_message(incident, page, buttons=True)  # noqa: E731  # one line
@@ -125,6 +125,19 @@ class SlackPlanner:
                 return own.go(retrying)
 
         return replace(own, go=go)
+
+    def _moot(self, effect: SendPage | Tell, to: PersonId) -> Plan:
+        """Send nothing. What an earlier try may have sent is looked for: it stands there, and has buttons."""
+
+        def go(retrying: bool) -> SendResult:
+            if not retrying:
+                return SendResult(Dropped(effect=effect.id, why="moot"))
+            person = self._members.member(to)
+            found = self._slack.find(self._slack.direct_channel(person), Tag(effect.id, 0), effect.at)
+            moot = Dropped(effect=effect.id, why="moot")
+            return SendResult(_delivered(effect, found, person) if found else moot, adopted=found is not None)
+
+        return Plan(None, go)
 
     def _card(self, incident: Incident, effect: PostCard) -> Plan | OutcomeEvent:
         if effect.withdrawn:
@@ -204,7 +217,7 @@ class SlackPlanner:
 
     def _notify(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
         if incident.status.closed:
-            return Dropped(effect=effect.id, why="moot")
+            return self._moot(effect, effect.person)
         person = self._members.member(effect.person)
         address = Address(self._slack.direct_channel(person), person)
         render: Render = lambda: messages.for_person(incident, incident.entry(effect.entry), self._wording)  # noqa: E731

@@ -174,6 +174,30 @@ def test_a_lost_reply_is_adopted_and_not_sent_again(parts: Works) -> None:
     assert len(posts) == sum(parts.times_delivered().values())
 
 
+def test_a_page_whose_reply_was_lost_is_known_though_the_next_one_took_its_place(parts: Works) -> None:
+    """It is found before it is dropped as moot: each person has one living page, and none once all is resolved."""
+    parts.fault("chat.postMessage", "drop_after", times=None)
+    parts.fault("conversations.history", "drop_before", times=None)
+    incident = parts.declare("P0")
+    parts.run()
+    first = {m["ts"] for m in parts.directs()}
+    assert len(first) == 3
+    parts.run_for(301, step=50)  # it is repeated meanwhile
+    parts.slack_back()
+    parts.run_for(60, step=2)
+    assert len(living_pages(parts)) == 3
+    assert not first & {m["ts"] for m in living_pages(parts)}
+    parts.service.handle(incident.id, Resolve(by="U0OMAR0001", summary="It was the cache", resolution="We emptied it"))
+    parts.run_for(60, step=2)
+    parts.settled(incident)
+    assert not living_pages(parts)
+
+
+def living_pages(parts: Works) -> list[Any]:
+    """The direct messages in which somebody can still acknowledge."""
+    return [m for m in parts.directs() if "acknowledge|" in str(m.get("blocks"))]
+
+
 def test_a_slack_that_hangs_is_given_up_and_asked_again(parts: Works) -> None:
     """The timeout is ours; whether the message arrived is looked up."""
     assert parts.workspace
