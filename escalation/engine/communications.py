@@ -1,6 +1,6 @@
 """Communications to people outside the response: when they are due, how people answer them, and what follows.
 
-None is ever due about a security incident. Those of a drill go to Slack only.
+None is ever due about a security incident, nor about a drill.
 """
 
 from escalation.config.policy import Communication, Means
@@ -258,9 +258,9 @@ def _superseded(incident: Incident, plan: Communication) -> dict[int, OwedCommun
 
 
 def _available_means(incident: Incident, plan: Communication) -> tuple[Means, ...]:
-    """Return a plan's means that this company has; for a drill, Slack alone."""
+    """Return a plan's means that this company has; none for a drill: nobody outside the response hears of it."""
     if incident.drill:
-        return tuple(m for m in plan.through if m is Means.SLACK)
+        return ()
     if not plan.audience.outside or incident.public_means is None:
         return plan.through
     return tuple(m for m in plan.through if m in incident.public_means)

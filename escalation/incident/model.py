@@ -501,9 +501,9 @@ class Incident(Frozen):
 
     @property
     def review_by(self) -> datetime | None:
-        """Due time of the post-incident review; None when the policy asks for none (or it is not resolved)."""
+        """Due time of the post-incident review; None when none is asked for, of a drill, and until it is resolved."""
         rule, done = self.policy.review, self.resolution
-        if rule is None or done is None or not self._asks_for_review(rule, done.at):
+        if rule is None or done is None or self.drill or not self._asks_for_review(rule, done.at):
             return None
         return done.at + self.scaled(rule.within)
 

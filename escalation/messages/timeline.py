@@ -9,6 +9,7 @@ from escalation.messages import communications
 from escalation.messages.template import Wording
 from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, line, people
 from escalation.times import spoken_duration
+from escalation.values import PersonId
 
 WORDING = Wording()
 _SUBJECTS = {"update": "progress update", "stable": "is it stable?", "communications": "communications"}
@@ -460,16 +461,23 @@ def _drill_acknowledged(incident: Incident) -> Line:
 
 def _answered(incident: Incident) -> Line:
     answered = tuple(dict.fromkeys(p.person for p in incident.pages if p.state is PageState.ANSWERED))
-    silent = tuple(dict.fromkeys(p.person for p in incident.pages if p.person not in answered))
-    return line("Answered their page: ", *people(answered), ". Did not: ", *people(silent), ".")
+    return line("Answered their page: ", *people(answered), ". Did not: ", *people(_silent(incident)), ".")
+
+
+def _silent(incident: Incident) -> tuple[PersonId, ...]:
+    answered = {p.person for p in incident.pages if p.state is PageState.ANSWERED}
+    return tuple(dict.fromkeys(p.person for p in incident.pages if p.person not in answered))
 
 
 def _missed(incident: Incident) -> tuple[Line, ...]:
     """List each missed target: checkpoints that fired, updates and communications that came late or never."""
     kinds = (EntryKind.CHECKPOINT, EntryKind.UPDATE_DUE, EntryKind.OVERDUE)
     missed = [e for e in incident.timeline if e.kind in kinds]
-    if not missed:
+    done = incident.acknowledgement
+    if not missed and not _silent(incident) and done and done.at <= incident.acknowledge_by:
         return (line("Nothing was missed."),)
+    if not missed:
+        return (line("No checkpoint fired, and every update was on time."),)
     return (line("Missed:"), *(line("• ", Time(e.at), f" {e.why}") for e in missed))
 
 

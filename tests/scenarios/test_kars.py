@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from escalation.config.business_time import Calendar
-from escalation.config.policy import Means
 from escalation.incident import events
 from escalation.incident.effects import Place, SendPage, Tell
 from escalation.incident.model import CheckpointKind, EntryKind
@@ -425,9 +424,10 @@ def test_a_breach_is_for_the_security_team_at_once(severity: str, paged: tuple[s
 
 
 def test_a_drill_owes_nothing_outside_of_slack() -> None:
-    """The same pages at the same times; only the stakeholders' channel hears of it, and a report ends it."""
+    """The same pages at the same times; nobody else hears of it, a report ends it, and no review is due."""
     story = Story("P0", drill=True).until(121).do(RESOLVE)
     assert [p for p in story.paged() if p[0] == 30] == [(30, ("UMANAGER",))]
-    assert {m for o in story.incident.communications for m in o.through} == {Means.SLACK}
+    assert story.incident.communications == ()
+    assert story.incident.review_by is None
     assert story.due(CheckpointKind.OWED) == []
     assert story.minutes(EntryKind.DRILL_REPORT) == [121]
