@@ -19,7 +19,7 @@ from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
 from tocsin.run import workspace
 
-REMEDY = "nothing is to do if that is meant; `/incident oncall` shows the schedule"
+REMEDY = "no action is needed if that is intended; `/incident oncall` shows the schedule"
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
