@@ -210,8 +210,8 @@ def objective_result(report: Report) -> tuple[str, str]:
     wrong = f"{report.lost} lost, {report.doubled} doubled, {report.early} early."
     if report.share is None:
         return sentence, f"No data: nobody was paged {over}. {wrong}"
-    verdict = "Kept" if report.met else "Missed"
-    return sentence, f"{verdict}: {percent(report.share)} % of {report.pages:,} pages {over}. {wrong}"
+    verdict = "Target met" if report.met else "Target missed"
+    return sentence, f"{verdict}: {percent(report.share)} % on time ({report.pages:,} pages {over}). {wrong}"
 
 
 def row_summaries(report: Report) -> Iterator[tuple[Row, str]]:

@@ -31,6 +31,10 @@ class Strong:
     text: str
 
 
+class Verbatim(str):
+    """Text of a line that is shown as it was written: `_` and the like in it are no markup. Titles are such."""
+
+
 @dataclass(frozen=True)
 class Link:
     """A link with its label."""

@@ -26,9 +26,9 @@ from bot.moves.update import update_blocks, update_event
 from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, severity_named, unescape
 from bot.render.button_value import ButtonValue
 from bot.render.buttons import more_moves
+from bot.render.common import shown_title
 from bot.render.form_state import FormState
 from bot.render.inputs import View, modal, note, notice
-from bot.render.mrkdwn import brief
 from escalation.config.company import Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
@@ -118,14 +118,14 @@ def move_modal(move: Move, context: FormContext, state: FormState) -> View:
     form = FORMS[move]
     incident = context.incident
     state = replace(state, incident=incident.id, status=incident.status)
-    about = brief(f"{incident.id} · {incident.severity} · {incident.facts.title}", 1000)
+    about = f"{incident.id} · {incident.severity} · {shown_title(incident)}"
     blocks = [note("about", about), *form.blocks(context)]
     return modal(CALLBACK + move, form.title, form.submit, blocks, state.encode())
 
 
 def more_modal(incident: Incident, person: PersonId, shown: Container[str]) -> View:
     """Build the modal that lists the moves which the pressed card does not show."""
-    about = brief(f"{incident.id} · {incident.severity} · {incident.facts.title}", 1000)
+    about = f"{incident.id} · {incident.severity} · {shown_title(incident)}"
     return notice("More actions", "", [note("about", about), *more_moves(incident, person, shown)])
 
 

@@ -18,7 +18,7 @@ FALSE_ALARM = "false-alarm"
 def resolve_blocks(context: FormContext) -> list[Block]:
     """Blocks of the resolve form."""
     incident = context.incident
-    cause, fixed_by = incident.root_cause, incident.fix or incident.workaround
+    cause, fixed_by = incident.known("root_cause"), incident.fix or incident.known("workaround")
     summary = f"{incident.facts.title}. Root cause: {cause.text}" if cause and cause.text else ""
     known_fix = fixed_by.text if fixed_by else ""
     verified = incident.verified.text if incident.verified else ""

@@ -4,12 +4,12 @@ Nothing on it goes stale by itself: instants are shown in each reader's own zone
 """
 
 from datetime import datetime
+from typing import Literal
 
 from bot.render.blockkit import HEADER, Message, context, header, section, sections
 from bot.render.buttons import card_buttons
 from bot.render.common import (
     DRILL,
-    MAX_TITLE,
     NO_NAMES,
     SHORT,
     STATUS,
@@ -17,8 +17,8 @@ from bot.render.common import (
     labelled,
     mark,
     mentions,
-    plain_title,
     short_time,
+    shown_title,
     summary,
     title,
 )
@@ -33,7 +33,6 @@ from escalation.incident.model import (
     Incident,
     Lead,
     PageState,
-    Signed,
 )
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.reminders import task_name, task_state
@@ -76,7 +75,7 @@ def page(
     the_page = incident.page(page_n)
     again = f" again (no answer to {the_page.sent - 1})" if the_page.sent > 1 else ""
     reason = brief(the_page.why, SHORT)
-    incident_line = f"{incident.severity} {brief(plain_title(incident), MAX_TITLE)}"
+    incident_line = f"{incident.severity} {shown_title(incident)}"
     more = f" You are paged for {_how_many(also)}." if also else ""
     text = f"{mark(incident)} You are paged{again}: {incident_line}. Why: {reason}. ({incident.id}){more}"
     return Message(text=text, blocks=[*sections([*drill_banner(incident), *why], "page-why"), *the_card.blocks])
@@ -164,10 +163,10 @@ def _acknowledgement(incident: Incident) -> str:
 
 def _earlier_acknowledgement(incident: Incident) -> list[str]:
     """Line about who had acknowledged before the incident was reopened, while nobody has again."""
-    known = [s.acknowledgement for s in incident.stretches if s.acknowledgement]
+    known = incident.known("acknowledgement")
     if incident.acknowledgement or not known:
         return []
-    return [f"👀 *Before it was reopened:* acknowledged by {person(known[-1].by)} at {_when(known[-1].at, incident)}"]
+    return [f"👀 *Before it was reopened:* acknowledged by {person(known.by)} at {_when(known.at, incident)}"]
 
 
 def _target(at: datetime, incident: Incident) -> str:
@@ -301,13 +300,11 @@ def _eta(incident: Incident) -> list[str]:
     return [f"*ETA:* {brief(incident.eta, SHORT)}{said}"]
 
 
-def _found(label: str, fact: str, incident: Incident) -> list[str]:
+def _found(label: str, fact: Literal["root_cause", "workaround"], incident: Incident) -> list[str]:
     """Line about what was found; of a reopened incident what an earlier stretch had found, until it is found again."""
-    now: Signed | None = getattr(incident, fact)
-    if now:
-        return labelled(label, now.text)
-    earlier = [known.text for stretch in incident.stretches if (known := getattr(stretch, fact))]
-    return labelled(f"{label} (before it was reopened)", earlier[-1]) if earlier else []
+    known = incident.known(fact)
+    earlier = " (before it was reopened)" if known and getattr(incident, fact) is None else ""
+    return labelled(f"{label}{earlier}", known.text) if known else []
 
 
 def _unreached(incident: Incident) -> list[str]:

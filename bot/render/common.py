@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot.render.mrkdwn import CLOCK, DAY, brief, emphasised, moment, person, with_seconds
+from bot.render.mrkdwn import CLOCK, DAY, brief, cut, emphasised, literal, moment, person, with_seconds
 from escalation.incident.model import Incident, Status
 from escalation.messages.timeline import MARKS
 from escalation.text import clean
@@ -27,7 +27,7 @@ _SAME_DAY = timedelta(hours=12)
 
 def summary(incident: Incident) -> str:
     """One-line summary of an incident, for notifications and lists."""
-    text = f"{mark(incident)} {incident.severity} {brief(plain_title(incident), MAX_TITLE)}"
+    text = f"{mark(incident)} {incident.severity} {shown_title(incident)}"
     return f"{text} ({incident.id}, {STATUS[incident.status]})"
 
 
@@ -39,8 +39,13 @@ def mark(incident: Incident) -> str:
 
 
 def title(incident: Incident, limit: int = MAX_TITLE) -> str:
-    """Title in bold, escaped, on one line."""
-    return emphasised(brief(plain_title(incident).replace("*", "∗"), limit))
+    """Title in bold, on one line."""
+    return emphasised(shown_title(incident, limit))
+
+
+def shown_title(incident: Incident, limit: int = MAX_TITLE) -> str:
+    """Title as mrkdwn on one line, where nothing in it is markup."""
+    return cut(" ".join(literal(plain_title(incident)).split()), limit)
 
 
 def plain_title(incident: Incident) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, clean
+from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, Verbatim, clean
 
 CLOCK = "{time}"
 DAY = "{date_short_pretty} at {time}"
@@ -26,6 +26,18 @@ def escape(text: str) -> str:
     return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def literal(text: str) -> str:
+    """Escape text from outside so that it is no markup either: marks that would format become look-alikes.
+
+    Within a word `_` and `~` format nothing, and stay: https://docs.slack.dev/messaging/formatting-message-text
+    """
+    return _FORMATS.sub(lambda marks: "".join(_LOOK_ALIKES[mark] for mark in marks[0]), escape(text))
+
+
+_LOOK_ALIKES = {"*": "∗", "`": "ˋ", "_": "ˍ", "~": "∼"}
+_FORMATS = re.compile(r"[*`]|(?<![^\W_])[_~]+|[_~]+(?![^\W_])")
+
+
 def brief(text: str, limit: int) -> str:
     """Escape text from outside as one line of at most `limit` characters."""
     return cut(" ".join(escape(text).split()), limit)
@@ -33,7 +45,7 @@ def brief(text: str, limit: int) -> str:
 
 def strong(text: str) -> str:
     """Escape text from outside as one line in bold."""
-    inner = escape(text).replace("*", "∗").replace("\n", " ")
+    inner = literal(text).replace("\n", " ")
     return emphasised(inner)
 
 
@@ -81,6 +93,8 @@ def render(line: Line) -> str:
 
 def _span(span: Span) -> str:
     match span:
+        case Verbatim():
+            return literal(span)
         case str():
             return escape(span)
         case Strong():

@@ -5,7 +5,7 @@ Times are aware UTC datetimes. People are Slack member ids (or a key of the conf
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -524,6 +524,11 @@ class Incident(Frozen):
                 paged = {"pages": self.pages[: former.paged]} if "paged" in former.model_fields_set else {}
                 then |= former.values() | paged
         return self.model_copy(update=then)
+
+    def known(self, fact: Literal["acknowledgement", "root_cause", "workaround"]) -> Signed | None:
+        """Return a fact; of a reopened incident what an earlier stretch had, until it is stated again."""
+        stretches: tuple[Incident | Stretch, ...] = (self, *reversed(self.stretches))
+        return next((found for stretch in stretches if (found := getattr(stretch, fact))), None)
 
     def page(self, n: int) -> Page:
         """Return a page; they are numbered from 1 without gaps."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from escalation.config.policy import Audience
 from escalation.incident.model import Entry, Incident, Stage
 from escalation.messages.template import Wording
-from escalation.text import Line, Lines, Person, Strong, Time, line, people
+from escalation.text import Line, Lines, Person, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration
 
 _TEMPLATES = {
@@ -102,7 +102,7 @@ def _inside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:
         "id": incident.id,
         "severity": incident.severity,
         "severity_name": incident.policy.name,
-        "title": facts.title,
+        "title": Verbatim(facts.title),
         "service": facts.service,
         "impact": facts.impact,
         "status": entry.fields["status"],

@@ -21,7 +21,7 @@ from escalation.oncall.reminders import (
     call_length,
 )
 from escalation.oncall.schedule import Away, MovedShift, Notice, Override
-from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, line, people
+from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId
 
@@ -211,7 +211,9 @@ def _agenda(rules: HandoverRules) -> Iterator[Line]:
 def _incident_lines(incidents: Iterable[Incident]) -> Lines:
     """List the incidents that a channel may read, one line each."""
     public = [i for i in incidents if not i.private and not i.drill]
-    lines = [line(f"{MARKS[i.severity]} {i.severity} {i.facts.title} ({i.id})") for i in public[:MAX_LISTED]]
+    lines = [
+        line(f"{MARKS[i.severity]} {i.severity} ", Verbatim(i.facts.title), f" ({i.id})") for i in public[:MAX_LISTED]
+    ]
     more = (line(f"and {len(public) - MAX_LISTED} more"),) if len(public) > MAX_LISTED else ()
     return (*lines, *more)
 

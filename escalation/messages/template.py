@@ -20,7 +20,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from escalation.messages.catalog import OUTSIDE, SHIPPED, TEMPLATES, Value
-from escalation.text import Line, Lines, Span, Strong, text
+from escalation.text import Line, Lines, Span, Strong, Verbatim, text
 
 _MAX_SOURCE = 16_000
 _MAX_MESSAGE = 64_000
@@ -182,6 +182,8 @@ def _spans(value: object) -> Line:
     match value:
         case Undefined():
             return (str(value),)  # raises, and names the field
+        case Verbatim():
+            return (value,)
         case str() | int():
             return (str(value),)
         case tuple() if all(isinstance(span, Span) for span in value):
@@ -245,7 +247,8 @@ def _text_filter(function: Callable[..., str]) -> Callable[..., str]:
     def apply(value: object, *options: int) -> str:
         if not isinstance(value, str):
             raise TypeError("a filter for text meets a person, a time, a link or a list")
-        return function(value, *options)
+        changed = function(value, *options)
+        return Verbatim(changed) if isinstance(value, Verbatim) else changed
 
     return apply
 

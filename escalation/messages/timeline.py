@@ -7,7 +7,7 @@ from datetime import datetime
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
 from escalation.messages import communications
 from escalation.messages.template import Wording
-from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, line, people
+from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId
 
@@ -76,7 +76,7 @@ def _head(incident: Incident) -> dict[str, str]:
         "id": incident.id,
         "severity": incident.severity,
         "severity_name": incident.policy.name,
-        "title": incident.facts.title,
+        "title": Verbatim(incident.facts.title),
         "service": incident.facts.service,
     }
 
@@ -261,7 +261,7 @@ def _exposed(incident: Incident, entry: Entry) -> Lines:
     where: Line = (places[0],) if len(places) == 1 else (places[0], " and ", places[1])
     return (
         line("👁️ ", Strong("What had been visible in public: "), "the card, its thread and the room, in ", *where, "."),
-        line("Title: ", incident.facts.title),
+        line("Title: ", Verbatim(incident.facts.title)),
         line("Description: ", incident.facts.description or "none"),
     )
 
@@ -346,7 +346,7 @@ def ticket(incident: Incident, entry: Entry) -> Lines:
     whose = f"the team {team}" if team else "a team (no service is named, or nobody owns it)"
     what = "in the backlog of" if entry.fields["ticket"] == "backlog" else "for"
     return (
-        line("🎫 ", Strong(f"{incident.id} is a ticket {what} {whose}"), f": {incident.facts.title}"),
+        line("🎫 ", Strong(f"{incident.id} is a ticket {what} {whose}"), ": ", Verbatim(incident.facts.title)),
         line(
             f"{incident.severity} - {incident.policy.name}. Acknowledge by ", Time(incident.acknowledge_by, clock=False)
         ),
@@ -363,7 +363,7 @@ def edited(incident: Incident, entry: Entry) -> Lines:
     lines = [line("✏️ ", Strong("Corrected"), " by ", Person(entry.by), ".")]
     for name, value in entry.fields.items():
         value_text = {"True": "yes", "False": "no", "None": "not known"}.get(value, value) or "(empty)"
-        lines.append(line(Strong(f"{_EDITED[name].capitalize()}: "), value_text))
+        lines.append(line(Strong(f"{_EDITED[name].capitalize()}: "), Verbatim(value_text)))
     return tuple(lines)
 
 

@@ -68,7 +68,7 @@ def test_a_kept_objective(client: "redis.Redis") -> None:
     client.xadd(LEDGER, {"r": encode(pages(0.25, 0.5))})
     result = tocsin("--last", "7d")
     assert result.exit_code == 0
-    assert "Kept: 100 % of 2 pages in the last 7 days." in result.output
+    assert "Target met: 100 % on time (2 pages in the last 7 days)." in result.output
     assert "pages in Slack\t2\t100 %\t250 ms\t500 ms\t500 ms" in result.output
 
 
@@ -77,7 +77,7 @@ def test_a_missed_objective_is_an_exit_code(client: "redis.Redis") -> None:
     client.xadd(LEDGER, {"r": encode(pages(0.25, 65.0))})
     result = tocsin()
     assert result.exit_code == 1
-    assert "Missed: 50 % of 2 pages" in result.output
+    assert "Target missed: 50 % on time (2 pages" in result.output
     assert "1 minute 5 seconds" in result.output
 
 
@@ -146,7 +146,7 @@ def test_the_answer_in_slack(behind: World) -> None:
     behind.redis.xadd(LEDGER, {"r": encode(pages(0.25, 9.0, now=behind.clock.now))})
     lines = said(behind).splitlines()
     assert lines[0].startswith("Objective: 99.9 %")
-    assert lines[1].startswith("Missed: 50 % of 2 pages in the last 30 days.")
+    assert lines[1].startswith("Target missed: 50 % on time (2 pages in the last 30 days).")
     assert lines[2] == "pages in Slack: 2, 50 % in time; p50 250 ms, p99 9.00 s, max 9.00 s"
 
 

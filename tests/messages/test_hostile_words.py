@@ -293,3 +293,22 @@ def test_a_template_can_only_show_its_fields(source: str) -> None:
 def test_every_move_has_been_looked_at() -> None:
     """Each that asks for words has its form in the test above; the others ask for none."""
     assert {*FORMS} | {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.SNOOZE} == {*Move}
+
+
+MARKUP = ["_it_", "~s~", "`code`", "*b*", "```x```", "_*both*_", "a _b_ c", "(_b_)", "~~s~~"]
+
+
+@pytest.mark.parametrize("markup", MARKUP)
+@pytest.mark.parametrize("kind", few_of(EntryKind))
+def test_a_title_is_shown_as_it_was_written(kind: EntryKind, markup: str) -> None:
+    """On cards, pages, lists, the thread and in forms nothing in a title is markup; a `_` in a word stays."""
+    incident = with_entry(kind)
+    facts = incident.facts.model_copy(update={"title": f"{markup} check_out is down"})
+    incident = incident.model_copy(update={"facts": facts, "past": ()})
+    said = [text for m in messages(incident, {}) for text in (m.text, *(t for _, t in texts(m.blocks)))]
+    for _, view in views(incident, example_company(), "x"):
+        said += [text for kind_of_text, text in texts(view) if kind_of_text == "mrkdwn"]
+    named = [text for text in said if "is down" in text]
+    assert named
+    assert all("check_out" in text for text in named)
+    assert not [text for text in named if markup in text]

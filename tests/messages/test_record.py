@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.render.mrkdwn import plain
 from escalation.incident.effects import OpenRoom
-from escalation.incident.events import Acknowledge, Edit, Reopen, Resolve, RoomOpened
+from escalation.incident.events import Acknowledge, Edit, Reopen, Resolve, RoomOpened, RootCause, Workaround
 from escalation.incident.model import Entry, EntryKind, Incident, Room, Status
 from escalation.messages.communications import published_words
 from escalation.messages.timeline import WORDING, entry_lines
@@ -15,7 +15,7 @@ from tests.engine.test_state_machine import SEVERITIES, STEPS, Step, take
 from tests.support.incidents import RESOLVE, incident_after
 from tests.support.profiles import examples
 from tests.support.story import Severity, Story
-from tocsin.commands.output import markdown
+from tocsin.commands.output import markdown, row
 
 SAID = {"data_loss": [True, False, None], "outage": [True, None], "major_impact": [False, None]}
 
@@ -96,3 +96,29 @@ def test_a_reopened_incident_says_from_when_its_figures_count() -> None:
     notices = [words(story.incident, e) for _, e in story.entries(EntryKind.RESOLVED)]
     assert "Duration: 10 minutes\n" in notices[0]
     assert "5 minutes since it was reopened, 1 hour 5 minutes since the declaration" in notices[1]
+
+
+def test_the_export_keeps_what_an_earlier_stretch_had_found() -> None:
+    """A reopened incident's header and list have its cause, its workaround and both acknowledgements."""
+    story = Story().until(2).do(Acknowledge(by="UONCALL")).do(RootCause(by="UONCALL", cause="The pool"))
+    story.do(Workaround(by="UONCALL", text="The old page")).until(10).do(RESOLVE).until(60).do(Reopen(by="UONCALL"))
+    assert row(story.incident, {})[4] == "UONCALL (before it was reopened)"
+    story.until(63).do(Acknowledge(by="UDEVOPS"))
+    header = markdown(story.incident, {}).split("## Timeline")[0]
+    for part in ("**Root cause:** The pool", "**Workaround:** The old page", "by UONCALL, after 2 minutes"):
+        assert part in header
+    assert "by UDEVOPS, after 3 minutes" in header
+    assert row(story.incident, {})[4] == "UDEVOPS"
+
+
+def test_the_export_is_short_and_has_no_bullet_in_a_bullet() -> None:
+    """Repeats of a page that follow each other are one line, and the header has summary and resolution."""
+    document = markdown(Story().until(300).do(RESOLVE).incident, {})
+    assert "**Summary:** The pool was exhausted." in document
+    assert "**Resolution:** The pool is larger." in document
+    assert "- •" not in document
+    lines = document.splitlines()
+    repeats = [n for n, line in enumerate(lines) if "Paged again" in line]
+    assert repeats
+    assert not [n for n in repeats if n + 1 in repeats]
+    assert "Paged again 2 times, until" in document

@@ -1,19 +1,22 @@
 """Incidents as text for a terminal, data for scripts and Markdown for documents. Private ones show no words."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from bot.render.mrkdwn import plain
 from escalation.config.company import Company
 from escalation.engine.upcoming import Upcoming
-from escalation.incident.model import Entry, Incident
+from escalation.incident.model import Entry, EntryKind, Incident, Signed
 from escalation.messages import timeline
 from escalation.oncall.coverage import Gap
 from escalation.oncall.edits import plan_changes
 from escalation.oncall.schedule import Feed, OncallState, kept_shift
 from escalation.text import people
+from escalation.times import spoken_duration
+from escalation.values import PersonId
 
 PRIVATE = "private incident"
 INTERNAL = {"version", "stamp", "effects", "lanes", "keys", "copies", "made", "policy"}
@@ -44,13 +47,14 @@ def incident_data(incident: Incident) -> dict[str, Any]:
 
 def row(incident: Incident, names: Names) -> tuple[str, ...]:
     """One incident of a list, as cells of a table."""
-    acknowledgement = incident.acknowledgement
+    acknowledgement = incident.known("acknowledgement")
+    earlier = " (before it was reopened)" if acknowledgement and not incident.acknowledgement else ""
     return (
         incident.id,
         incident.severity,
         incident.status,
         f"{incident.declared_at:%Y-%m-%d %H:%M:%S}",
-        "" if not acknowledgement else "yes" if incident.private else names.get(acknowledgement.by, acknowledgement.by),
+        "" if not acknowledgement else ("yes" if incident.private else _name(acknowledgement.by, names)) + earlier,
         PRIVATE if incident.private else incident.facts.title,
     )
 
@@ -70,11 +74,18 @@ def incident_lines(incident: Incident, ahead: tuple[Upcoming, ...], names: Names
 
 
 def markdown(incident: Incident, names: Names) -> str:
-    """An incident as a Markdown document: its facts, then the whole timeline."""
+    """An incident as a Markdown document: its facts, then the whole timeline, repeats of a page in one line."""
     details = [f"- **{name}:** {_escaped(text)}" for name, text in _details(incident, names) if text]
-    entries = [f"- {e.at:%Y-%m-%d %H:%M:%S} — {_entry_markdown(incident, e, names)}" for e in incident.timeline]
+    entries = [_entry_markdown(incident, run, names) for run in _runs(incident.timeline)]
     title = _escaped(incident.facts.title)
     return "\n".join([f"# {incident.id}: {title}", "", *details, "", "## Timeline (UTC)", "", *entries])
+
+
+def _runs(timeline: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Entries one by one, but repeats of a page that follow each other together."""
+    for repeated, together in groupby(timeline, key=lambda entry: entry.kind is EntryKind.REPEATED):
+        run = list(together)
+        yield from [run] if repeated else ([entry] for entry in run)
 
 
 def oncall_lines(state: dict[str, Any]) -> list[str]:
@@ -168,27 +179,49 @@ def one_line(text: str) -> str:
 
 
 def _details(incident: Incident, names: Names) -> list[tuple[str, str]]:
-    reported, acknowledgement = incident.facts, incident.acknowledgement
+    facts, done, room = incident.facts, incident.resolution, incident.war_room
+    cause, workaround = incident.known("root_cause"), incident.known("workaround")
+    loss = {True: "data was lost", False: "no data was lost", None: ""}[facts.data_loss]
     return [
         ("Severity", f"{incident.severity} {incident.policy.name}"),
         ("Status", incident.status),
-        (
-            "Declared",
-            f"{incident.declared_at:%Y-%m-%d %H:%M:%S} UTC by {names.get(incident.reporter, incident.reporter)}",
-        ),
-        ("Detected by", reported.detection),
-        ("Service", reported.service),
-        ("Impact", reported.impact),
-        ("Description", reported.description),
-        (
-            "Acknowledged",
-            f"{acknowledgement.at:%Y-%m-%d %H:%M:%S} UTC by {names.get(acknowledgement.by, acknowledgement.by)}"
-            if acknowledgement
-            else "",
-        ),
-        ("Root cause", incident.root_cause.text if incident.root_cause else ""),
-        ("Closed", f"{incident.closed_at:%Y-%m-%d %H:%M:%S} UTC" if incident.closed_at else ""),
+        ("Declared", f"{_second(incident.declared_at)} by {_name(incident.reporter, names)}"),
+        ("Detected by", facts.detection),
+        ("Service", facts.service),
+        ("Impact", (done.final_impact if done else "") or facts.impact),
+        ("Data loss", loss),
+        ("Description", facts.description),
+        *_acknowledgements(incident, names),
+        ("Root cause", cause.text if cause else ""),
+        ("Workaround", workaround.text if workaround else ""),
+        ("Summary", done.summary if done else ""),
+        ("Resolution", done.resolution if done else ""),
+        ("War room", f"#{room.name}" if room else ""),
+        ("Closed", _second(incident.closed_at) if incident.closed_at else ""),
+        ("Duration", timeline.duration(incident, incident.closed_at) if incident.closed_at else ""),
     ]
+
+
+def _acknowledgements(incident: Incident, names: Names) -> Iterator[tuple[str, str]]:
+    """Who acknowledged each stretch, and how long after its start; where the next one began."""
+    for stretch in incident.stretches:
+        yield "Acknowledged", _acknowledged(stretch.acknowledgement, stretch.started, names)
+        yield "Closed", _second(stretch.closed_at)
+    if incident.stretches:
+        yield "Reopened", _second(incident.sla_from)
+    yield "Acknowledged", _acknowledged(incident.acknowledgement, incident.sla_from, names)
+
+
+def _acknowledged(by: Signed | None, start: datetime, names: Names) -> str:
+    return f"{_second(by.at)} by {_name(by.by, names)}, after {spoken_duration(by.at - start)}" if by else ""
+
+
+def _name(member: PersonId, names: Names) -> str:
+    return names.get(member, member)
+
+
+def _second(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _whom(ahead: Upcoming, names: Names) -> str:
@@ -201,9 +234,15 @@ def _entry(incident: Incident, entry: Entry, names: Names) -> list[str]:
     return [f"  {entry.at:%Y-%m-%d %H:%M:%S}  {first}", *(f"{' ' * 25}{line}" for line in rest)]
 
 
-def _entry_markdown(incident: Incident, entry: Entry, names: Names) -> str:
-    first, *rest = (_escaped(plain(line, names)) for line in timeline.entry_lines(incident, entry))
-    return "\n".join([first, *(f"  - {line}" for line in rest)])
+def _entry_markdown(incident: Incident, run: list[Entry], names: Names) -> str:
+    """One entry, or a run of repeats of pages, as an item of the list; its further lines as items below it."""
+    entry = run[0]
+    first, *rest = (_escaped(plain(line, names)) for line in timeline.entry_lines(incident, entry) if line)
+    if len(run) > 1:
+        paged = tuple(dict.fromkeys(person for each in run for person in each.people))
+        first = _escaped(f"📟 Paged again {len(run)} times, until {run[-1].at:%H:%M:%S}: {plain(people(paged), names)}")
+    items = [f"  - {line.removeprefix('• ')}" for line in rest if line.strip()]
+    return "\n".join([f"- {entry.at:%Y-%m-%d %H:%M:%S} — {first}", *items])
 
 
 def _escaped(text: str) -> str:
