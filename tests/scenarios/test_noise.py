@@ -3,8 +3,11 @@
 New messages of the bot are counted; edits, repeats of pages and what Slack itself writes are not.
 """
 
+import re
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +31,7 @@ class Evening:
         self._parts = parts
         company = company_of_that_week()
         parts.service = IncidentService(parts.store, company, shipped(policy), parts.clock)
-        parts.context = parts.context.__class__(**{**parts.context.__dict__, "service": parts.service})
+        parts.context = replace(parts.context, service=parts.service)
         facts = Facts(title="Checkout is down", impact="Nobody can pay", outage=True, service="checkout")
         self._id = parts.service.declare("UPAULA", Severity(severity), facts).id
         parts.run()
@@ -121,3 +124,29 @@ def test_ten_minutes_of_a_p0_at_work_are_thirteen_posts_at_most(parts: Works) ->
 def test_every_kind_of_entry_has_its_places(kind: EntryKind) -> None:
     """No kind of timeline entry is left to chance: the table says where it is posted, if anywhere."""
     assert kind in PLACES
+
+
+# The tables of docs/noise.md ---------------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "noise.md").read_text(encoding="utf-8")
+COLUMNS = ("#incidents", "its thread", "war room", "#stakeholders", "direct messages", "other channels")
+HOW = {"nobody acts": nobody_acts, "at work": somebody_acts}
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("policy", ["kars", "beauty"])
+def test_the_counts_in_the_docs_are_measured(parts: Works, policy: str, severity: Severity, how: str) -> None:
+    """Each row of the table of counts is what the first ten minutes really post."""
+    found = HOW[how](parts, policy, severity)
+    cells = (policy, severity, how, *(str(found[place]) for place in COLUMNS), str(found.total()))
+    assert f"| {' | '.join(cells)} |" in PAGE
+
+
+def test_the_places_in_the_docs_are_those_of_the_table() -> None:
+    """docs/noise.md lists each kind of event once, with the places where it is posted."""
+    rows = re.findall(r"^\| ([a-z_, ]+) \| ([a-z, ]+) \| [^|]+ \|$", PAGE, re.MULTILINE)
+    listed = [(kind, places) for kinds, places in rows for kind in kinds.split(", ")]
+    expected = {kind.value: ", ".join(places) or "no post" for kind, places in PLACES.items()}
+    assert len(listed) == len(dict(listed))
+    assert {kind: places for kind, places in listed if kind in expected} == expected
