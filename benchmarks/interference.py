@@ -76,7 +76,8 @@ class Interference:
 
     async def prepare(self) -> None:
         """Make the channels that people would have made."""
-        for name in CHANNELS:
+        known = (await self.web.get("/ui/state", params={"as": member("erik")})).json()["channels"]
+        for name in sorted(set(CHANNELS) - {channel["name"] for channel in known}):
             await self._control("channels", name=name, creator=member("erik"))
 
     async def run(self, acts: tuple[Act, ...], start: float) -> None:
