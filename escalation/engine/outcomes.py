@@ -307,7 +307,8 @@ def message_gone(change: Change, event: MessageGone) -> None:
         return
     cards.forget(change, event.shown)
     waiting = any(isinstance(e, Say) and not e.withdrawn for e in change.incident.effects)
-    if card is None or card.redacted or card.kind is CopyKind.DIRECT or not (incident.open or waiting):
+    kinds = (CopyKind.CHANNEL, CopyKind.ROOM)  # a page, a reminder or a list comes again by itself
+    if card is None or card.redacted or card.kind not in kinds or not (incident.open or waiting):
         return
     if card.kind is CopyKind.ROOM:
         new = change.add_effect(PostCard, "room", place="room")

@@ -1,11 +1,11 @@
 """Security incidents: make an incident private, and page the security team."""
 
-from escalation.config.policy import PhaseStart
+from escalation.config.policy import Means, PhaseStart
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.engine.responders import in_roles
 from escalation.incident.effects import SetTopic, Withdrawable
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import DIRECT, Entry, EntryKind, Incident, OwedState
 from escalation.values import PersonId
 
 WHY = "it was marked as a security incident"
@@ -20,7 +20,7 @@ def make_private(change: Change, by: PersonId, why: str) -> None:
     _stop_public_writing(change)
     warroom.open_for(change, sorted(before.people() | {by}))
     change.say(entry)
-    change.say(change.note(EntryKind.EXPOSED, fields=_exposed(before)))
+    change.say(_note_exposure(change, before))
     if change.incident.phase < 0:
         warroom.begin_phase(change, PhaseStart.OPENED)
     page_team(change, by, WHY)
@@ -40,9 +40,21 @@ def _stop_public_writing(change: Change) -> None:
     change.set(lanes={})
 
 
-def _exposed(before: Incident) -> dict[str, str]:
-    card = before.card()
-    return {"channel": card.channel if card else "", "room": before.room.channel if before.room else ""}
+def _note_exposure(change: Change, before: Incident) -> Entry:
+    """Note where its words stood in public, from the record: what is redacted there now, and what cannot be undone."""
+    cards_in = [copy.channel for copy in before.copies if not copy.person]
+    public = [post for post in before.posts if cards.is_public(post, before)]
+    rooms = [before.room.channel] if before.room else []
+    channels = [*cards_in, *(p.channel for p in public if p.place != DIRECT), *rooms]
+    told = tuple(dict.fromkeys(post.person for post in public if post.place == DIRECT))
+    sent = [post.place for post in before.posts if not post.channel and not post.person]
+    by_hand = [m for owed in before.communications if owed.by and owed.state is OwedState.DONE for m in owed.through]
+    fields = {
+        "room": before.room.channel if before.room else "",
+        "channels": " ".join(dict.fromkeys(channels)),
+        "elsewhere": " ".join(dict.fromkeys([*sent, *(m for m in by_hand if m is not Means.SLACK)])),
+    }
+    return change.note(EntryKind.EXPOSED, people=told, fields=fields)
 
 
 def page_team(change: Change, by: PersonId, why: str) -> None:

@@ -242,7 +242,7 @@ class LinkOther(_Effect, public=True):
 
 
 class ArchiveRoom(_Effect, public=False, optional=True):
-    """Archive the war room: after the review, never before."""
+    """Archive the war room: after the review, or when the incident was cancelled. It goes after all else in Slack."""
 
     kind: Literal["archive"] = "archive"
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from escalation.config.policy import Via
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
 from escalation.messages import communications
 from escalation.messages.template import Wording
@@ -255,15 +256,25 @@ def _security(incident: Incident, entry: Entry) -> Lines:
 
 
 def _exposed(incident: Incident, entry: Entry) -> Lines:
-    places = [Channel(c, c) for c in (entry.fields["channel"], entry.fields["room"]) if c]
-    if not places:
-        return (line("Nothing about it had been visible in public."),)
-    where: Line = (places[0],) if len(places) == 1 else (places[0], " and ", places[1])
-    return (
-        line("👁️ ", Strong("What had been visible in public: "), "the card, its thread and the room, in ", *where, "."),
-        line("Title: ", Verbatim(incident.facts.title)),
-        line("Description: ", incident.facts.description or "none"),
+    fields = entry.fields
+    channels = fields["channels"].split() if "channels" in fields else [fields["channel"], fields["room"]]
+    places = [Channel(c, c) for c in channels if c]
+    elsewhere = ", ".join(_ELSEWHERE.get(name, name.replace("_", " ")) for name in fields.get("elsewhere", "").split())
+    told = (line("👤 ", Strong("Told directly: "), *people(entry.people)),) if entry.people else ()
+    if not (places or elsewhere or told):
+        return (line("Nothing about it was public."),)
+    where = tuple(part for place in places for part in (", ", place))[1:]
+    here = (line("👁️ ", Strong("Previously public, now redacted: "), "messages in ", *where, "."),) if places else ()
+    left = (line("📤 ", Strong("Not undone: "), f"{elsewhere}. Ask for corrections there."),) if elsewhere else ()
+    former = fields["room"]
+    topic = (
+        (line("📌 Slack's own notes of its topic stay in ", Channel(former, former), "."),) if former else ()
     )
+    title = line("Title: ", Verbatim(incident.facts.title))
+    return (*here, *told, *left, *topic, title)
+
+
+_ELSEWHERE: dict[str, str] = {Via.MAIL: "email", Via.PAGERDUTY: "PagerDuty"}
 
 
 def _room_opened(incident: Incident, entry: Entry) -> Lines:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cached_property
 
 from escalation.engine import checkpoints
-from escalation.incident.effects import Effect
+from escalation.incident.effects import ArchiveRoom, Effect, Refresh, Retract, Say
 from escalation.incident.model import Incident
 
 
@@ -33,9 +33,14 @@ def due_work(incident: Incident) -> DueWork:
 
 
 def ready(incident: Incident) -> dict[str, Effect]:
-    """Return the pending effects that wait for no other one, by id."""
+    """Return the pending effects that wait for no other one, by id.
+
+    A room is archived last: its card and messages cannot be updated any more.
+    """
     pending = {e.id for e in incident.effects}
-    return {e.id: e for e in incident.effects if e.after not in pending}
+    updated = any(isinstance(e, Refresh | Say | Retract) for e in incident.effects)
+    free = {e.id: e for e in incident.effects if e.after not in pending}
+    return {name: e for name, e in free.items() if not (updated and isinstance(e, ArchiveRoom))}
 
 
 def alarms(incident: Incident) -> dict[str, float]:

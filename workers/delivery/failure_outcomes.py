@@ -7,6 +7,7 @@ from escalation.incident.effects import (
     Effect,
     Place,
     Refresh,
+    Remind,
     RemindPerson,
     Say,
     SendPage,
@@ -96,7 +97,7 @@ def _shown(incident: Incident, effect: Effect) -> str:
     """The id of the card or message that an effect updates or answers to; empty for another effect."""
     if isinstance(effect, Refresh):
         return effect.copy_id
-    card = incident.card() if isinstance(effect, Say) and effect.place is Place.THREAD else None
+    card = incident.card() if isinstance(effect, Say | Remind) and effect.place is Place.THREAD else None
     return card.id if card else ""
 
 

@@ -4,11 +4,25 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from escalation.incident.events import Acknowledge, Resolve, StartFix
+from bot.render.mrkdwn import plain
+from escalation.config.policy import Means, OtherWays, Via
+from escalation.incident.effects import MailOut
+from escalation.incident.events import (
+    Acknowledge,
+    Answer,
+    AnswerCommunication,
+    Delivered,
+    MarkSecurity,
+    PostUpdate,
+    Resolve,
+    StartFix,
+)
 from escalation.incident.model import EntryKind, Incident
+from escalation.messages.timeline import entry_lines
 from escalation.oncall.overrides import add_notice
 from escalation.oncall.schedule import OncallState, Override
 from tests.support.http import web
+from tests.support.story import Story
 from tests.support.worker import Works
 from workers.recurring.reminders import Reminders
 
@@ -273,3 +287,57 @@ def test_a_long_list_of_channels_goes_on_where_it_was_stopped(parts: Works, monk
     assert parts.settled(incident).troubles == {}
     assert parts.store.problems.current() == []
     assert sum(call["ok"] for call in parts.calls("conversations.list")) < 40
+
+
+# Private later -------------------------------------------------------------------------------------------------------
+
+
+def test_marked_as_security_its_words_are_redacted_wherever_they_stood(parts: Works) -> None:
+    """Card, old thread, #stakeholders, team channel and former room are redacted; the new room hears where and what."""
+    zebra = "zebra crossing"
+    incident = parts.declare("P0", title=zebra, impact=zebra, service=service_of_backend(parts), outage=True)
+    parts.run()
+    parts.service.handle(incident.id, Acknowledge(by=OMAR))
+    parts.service.handle(incident.id, PostUpdate(by=OMAR, progress=f"The {zebra} again"))
+    parts.run()
+    where = {m["channel"] for m in parts.messages() if zebra in str(m) and not m["channel"].startswith("D")}
+    assert parts.channel("stakeholders")["id"] in where
+    assert len(where) == 3
+    parts.service.handle(incident.id, MarkSecurity(by=OMAR, why="a leak"))
+    parts.run()
+    now = parts.settled(incident)
+    public = {c["id"] for c in parts.channels() if not c["is_private"]}
+    left = [m["text"] for m in parts.messages() if m["channel"] in public and zebra in str(m)]
+    assert all("set the channel topic" in words for words in left)  # Slack's own words, which are named
+    exposed = now.latest(EntryKind.EXPOSED)
+    assert exposed
+    assert set(exposed.fields["channels"].split()) == where
+
+
+def test_a_message_whose_reply_was_lost_is_redacted_too(parts: Works) -> None:
+    """Sent but not recorded when the incident became private: it is found and redacted."""
+    incident = parts.declare("P1", title="zebra crossing")
+    parts.run()
+    parts.service.handle(incident.id, Acknowledge(by=OMAR))
+    parts.service.handle(incident.id, PostUpdate(by=OMAR, progress="zebra crossing"))
+    parts.fault("chat.postMessage", "drop_after", times=3)
+    parts.run()
+    parts.service.handle(incident.id, MarkSecurity(by=OMAR, why="a leak"))
+    parts.run()
+    parts.run_for(5, step=0.5)
+    parts.settled(incident)
+    assert parts.public_words("zebra crossing") == []
+
+
+def test_what_was_mailed_is_named_as_not_undone() -> None:
+    """A mail and a status page cannot be taken back: the private room hears of both."""
+    story = Story("P0", outage=True, ways=OtherWays(stakeholders=(Via.MAIL,)))
+    story.until(6)
+    mail = next(e for e in story.incident.effects if isinstance(e, MailOut))
+    story.do(Delivered(effect=mail.id))
+    page = next(o for o in story.incident.communications if Means.STATUS_PAGE in o.through)
+    story.do(AnswerCommunication(by="UONCALL", n=page.n, answer=Answer.PUBLISHED))
+    story.do(MarkSecurity(by="UONCALL", why="a leak"))
+    (entry,) = [e for _, e in story.entries(EntryKind.EXPOSED)]
+    words = "\n".join(plain(spans) for spans in entry_lines(story.incident, entry))
+    assert "Not undone: email, status page" in words
