@@ -267,9 +267,7 @@ def _exposed(incident: Incident, entry: Entry) -> Lines:
     here = (line("👁️ ", Strong("Previously public, now redacted: "), "messages in ", *where, "."),) if places else ()
     left = (line("📤 ", Strong("Not undone: "), f"{elsewhere}. Ask for corrections there."),) if elsewhere else ()
     former = fields["room"]
-    topic = (
-        (line("📌 Slack's own notes of its topic stay in ", Channel(former, former), "."),) if former else ()
-    )
+    topic = (line("📌 Slack's own notes of its topic stay in ", Channel(former, former), "."),) if former else ()
     title = line("Title: ", Verbatim(incident.facts.title))
     return (*here, *told, *left, *topic, title)
 
