@@ -59,6 +59,8 @@ def dead_buttons(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
 def _legal(move: str, about: str, doc: Json) -> bool:
     if doc["status"] not in CLOSED:
         return True
+    if move == "snooze":  # the list of communications outlasts the incident while one is due
+        return any(c["state"] in UNANSWERED for c in doc["communications"])
     if move == "communicate":
         return bool(doc["communications"][int(about.partition(":")[0]) - 1]["state"] in UNANSWERED)
     return move == "reopen" or (move == "reviewed" and doc["status"] == "resolved" and not doc["reviewed"])

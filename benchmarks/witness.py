@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 Json = dict[str, Any]
-MESSAGES = ("page", "card", "say", "tell")
+MESSAGES = ("page", "card", "say", "tell", "remind", "remind_person")
 CLOSED = ("resolved", "cancelled")
 PENDING = ("waiting", "owed")
 RESTARTS = {"severity", "reopened"}  # entries that restart the policy's clocks
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_FIRED = {"update": "update_due", "silence": "silence", "monitoring": "monitored", "phase": "phase"}
+_FIRED = {"update": "update_due", "silence": "silence", "monitoring": "monitored"}
 
 
 @dataclass(frozen=True)
@@ -271,6 +271,8 @@ def _left_by(checkpoint: Json, entry: Json, before: Json, after: Json) -> bool:
         case "repeat":
             n = int(about) - 1
             return bool(entry["kind"] == "repeated" and after["pages"][n]["sent"] > before["pages"][n]["sent"])
+        case "phase":  # a response that begins anew, in another room, does not end its phase
+            return bool(entry["kind"] == "phase" and after["phase"] > int(about))
         case kind:
             return bool(entry["kind"] == _FIRED.get(kind))
 
@@ -326,7 +328,7 @@ def unsent(effect: Json, after: Json, fresh: list[Json]) -> str:
             refused = any(e["kind"] == "refused" for e in fresh)
             over = closed or refused or page["state"] != "open" or effect["nth"] < page["sent"]
             return "the page was over" if over else ""
-        case "tell":
+        case "tell" | "remind" | "remind_person":
             return "it was over" if closed else ""
         case "say" if effect["place"] == "team":
             return "the team has no channel"

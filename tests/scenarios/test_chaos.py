@@ -15,7 +15,7 @@ from benchmarks import chaos, faults, interference, people
 from benchmarks.acting import member
 from benchmarks.count import Observations, Verdict, judged, percentile
 from benchmarks.holders import ROLE, Holders
-from benchmarks.witness import clock_time
+from benchmarks.witness import MESSAGES, clock_time
 from escalation.incident.effects import Effect, OpenRoom, PostCard, Refresh, SendPage
 from escalation.incident.events import Acknowledge, Delivered, Resolve, RoomOpened
 from escalation.incident.model import Incident, Room
@@ -49,7 +49,7 @@ class Recorded(Story):
                 continue
             ts = f"{self.now.timestamp():.6f}"
             channel = self._place(effect)
-            if effect.kind in ("page", "card", "say", "tell"):
+            if effect.kind in MESSAGES:
                 payload = {"delivery": effect.id}
                 message = {"ts": ts, "metadata": {"event_type": "tocsin_delivery", "event_payload": payload}}
                 (self.direct.setdefault(channel, []) if channel != "C1" else self.messages).append(message)
