@@ -22,9 +22,9 @@ _FLAGS = {fact.replace("_", "-"): fact for fact in Said}
 _TAKES_VALUE = ("at", "service", "until", *_DURATIONS)
 _OPTIONS = {*_TAKES_VALUE, *_FLAGS}
 _DASHES = re.compile(r"^[-\u2013\u2014]+")  # Slack's clients turn -- into a long dash
-# A message holds some 3,000 characters; repeated pages are shown in the terminal only.
+# A message holds some 3,000 characters.
 _MAX_SIZE = 2600
-_OMITTED = (EntryKind.REPEATED, EntryKind.PHASE)
+_OMITTED = (EntryKind.PHASE,)
 
 
 @dataclass
@@ -121,7 +121,7 @@ def _row(row: Row) -> Line:
 
 def _footer(simulation: Simulation) -> Line:
     if not simulation.ahead:
-        return ("Nothing more is ahead.",)
+        return ("End of simulation.",)
     if simulation.cycle:
         repeated = "; ".join(endless_reminders(simulation.incident, {u.kind for u in simulation.ahead}))
         return (f"And so on, until somebody acts: {repeated}.",)

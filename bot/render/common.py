@@ -22,7 +22,7 @@ NO_NAMES: Names = {}
 MAX_TITLE = 400  # 200 characters, some of them escaped
 SHORT = 300
 _MAX_PEOPLE = 8
-_SAME_DAY = timedelta(hours=12)
+SAME_DAY = timedelta(hours=12)
 
 
 def summary(incident: Incident) -> str:
@@ -72,7 +72,7 @@ def room_url(incident: Incident, workspace_url: str) -> str:
 
 def short_time(at: datetime, incident: Incident) -> str:
     """Time of day; with its date when it is far from the moment the clocks started."""
-    form = CLOCK if abs(at - incident.clock_from) < _SAME_DAY else DAY
+    form = CLOCK if abs(at - incident.clock_from) < SAME_DAY else DAY
     return moment(at, with_seconds(form) if incident.speed != 1 else form)
 
 

@@ -1,15 +1,16 @@
 """Answers to commands and forms, for the requester. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, link_button, sections
 from bot.render.common import card_url, room_url, summary
 from bot.render.mrkdwn import cut, render, share
+from bot.render.upcoming import next_step
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.effects import OpenRoom
 from escalation.incident.model import Incident
 from escalation.messages.timeline import entry_lines
-from escalation.text import Channel, Line, Time, line, people
+from escalation.text import Channel, Line, line, people
 
 
 def moved(incident: Incident, since: int, ahead: Sequence[Upcoming], notes: Sequence[str] = ()) -> Message:
@@ -17,7 +18,7 @@ def moved(incident: Incident, since: int, ahead: Sequence[Upcoming], notes: Sequ
     entries = incident.timeline[since:] or incident.timeline[-1:]
     headlines = [render(entry_lines(incident, entry)[0]) for entry in entries]
     warnings = (render(line(f"⚠️ {note}.")) for note in notes)
-    return _short(summary(incident), *headlines, *warnings, *map(render, next_checkpoint(ahead)))
+    return _short(summary(incident), *headlines, *warnings, *map(render, next_step(incident, ahead)))
 
 
 def declared(
@@ -29,7 +30,7 @@ def declared(
     message = _short(
         f"Declared: {summary(incident)}",
         render(paged_line),
-        *map(render, next_checkpoint(ahead)),
+        *map(render, next_step(incident, ahead)),
         " · ".join(_places(incident, incidents_channel)),
     )
     links = {
@@ -54,15 +55,6 @@ def _places(incident: Incident, incidents_channel: str) -> list[str]:
     elif opening:
         places["Channel"] = line(f"#{opening} (being opened)")
     return [f"{name}: {render(where)}" for name, where in places.items()]
-
-
-def next_checkpoint(ahead: Sequence[Upcoming]) -> Iterable[Line]:
-    """Line about the next checkpoint and whom it pages; nothing when none is ahead."""
-    for next_up in ahead[:1]:
-        together = [u for u in ahead if (u.due, u.why) == (next_up.due, next_up.why)]
-        paged = tuple(dict.fromkeys(p for u in together for p in u.people))
-        whom = (": pages ", *people(paged)) if paged else ""
-        yield line("Next: ", Time(next_up.due), ", unless things change", *whom, f" ({next_up.why}).")
 
 
 def help_reply(text: str) -> Message:

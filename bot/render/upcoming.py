@@ -1,15 +1,17 @@
 """Upcoming checkpoints on a card: when, on which condition, and whom they page. Pure."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.render.common import SHORT, Names, names_of, short_time
+from bot.render.common import SAME_DAY, SHORT, Names, names_of, short_time
 from bot.render.mrkdwn import brief
 from escalation.config.policy import PlannedCheckpoint, Unless
 from escalation.engine.checkpoints import plan_of
 from escalation.engine.paging import next_tier
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident, Status
+from escalation.text import Line, Time, line, people
 
 _UNLESS = {
     Unless.ACKNOWLEDGED: "nobody acknowledges",
@@ -111,3 +113,52 @@ def _tiers(incident: Incident, upcoming: Upcoming, names: Names) -> str:
     tiers = incident.policy.tiers
     tier_names = " and ".join(f"tier {t} ({brief(tiers[t - 1].name, SHORT)})" for t in upcoming.tiers)
     return f"{tier_names}: {names_of(upcoming.people, names)}"
+
+
+# In a sentence, for whoever just did something ----------------------------------------------------------------------
+
+_NOT_YET = {
+    Unless.ACKNOWLEDGED: "not acknowledged",
+    Unless.ROOT_CAUSE: "no root cause is found",
+    Unless.WORKAROUND: "there is no workaround",
+    Unless.SCHEDULED: "not scheduled",
+    Unless.RESOLVED: "not resolved",
+}
+
+
+def next_step(incident: Incident, ahead: Sequence[Upcoming]) -> Iterator[Line]:
+    """Line about what happens next, and what prevents it; nothing when nothing is ahead."""
+    for first in ahead[:1]:
+        together = [u for u in ahead if (u.due, u.kind, u.why) == (first.due, first.kind, first.why)]
+        whom = people(tuple(dict.fromkeys(p for u in together for p in u.people)))
+        told = people(first.notified)
+        at = Time(first.due, clock=abs(first.due - incident.clock_from) < SAME_DAY, seconds=incident.speed != 1)
+        match first.kind:
+            case CheckpointKind.REPEAT:
+                yield line("If not acknowledged by ", at, ": pages ", *whom, " again.")
+            case CheckpointKind.POLICY:
+                yield line(*_unless_done(first, at), *_done(first, whom, told), ".")
+            case CheckpointKind.COMMUNICATION:
+                yield line(*_unless_done(first, at), f"a communication is due ({first.why}).")
+            case CheckpointKind.OWED:
+                yield line(f"If {first.why} by ", at, ": reminds ", *told, ".")
+            case CheckpointKind.UPDATE:
+                yield line("If no progress update is posted by ", at, ": asks for one.")
+            case CheckpointKind.SILENCE:
+                yield line("If no progress update is posted by ", at, ": reminds ", *told, ".")
+            case CheckpointKind.MONITORING:
+                yield line("At ", at, ": asks ", *told, " whether it is stable.")
+            case _:
+                yield line("At ", at, f": {first.why}.")
+
+
+def _unless_done(first: Upcoming, at: Time) -> Line:
+    facts = [fact for fact in first.unless if fact is not Unless.RESOLVED] or first.unless
+    condition = " and ".join(_NOT_YET[fact] for fact in facts)
+    return line(f"If {condition} by ", at, ": ") if condition else line("At ", at, ": ")
+
+
+def _done(first: Upcoming, whom: Line, told: Line) -> Line:
+    if first.people:
+        return line("pages ", *whom)
+    return line("notifies ", *told) if first.notified else line(first.says or first.why)

@@ -82,7 +82,7 @@ def test_a_declaration_with_everything(office: Office) -> None:
     incident = office.incident()
     told = office.person("dana").told(f"Declared: 🟠 P1 Checkout is down ({incident.id}")
     assert f"Paged now: <@{user('mei')}>" in told
-    assert "Next: " in told
+    assert "If not acknowledged by <!date" in told
     facts = incident.facts
     assert (facts.service, facts.detection, facts.public_wording) == (
         "checkout",

@@ -18,11 +18,13 @@ from bot.render.card import page as page_of
 from bot.render.card import redacted
 from bot.render.lists import PAGE, Page, listing, overview, row, tickets
 from bot.render.lists import home as home_view
-from bot.render.mrkdwn import DAY, moment
+from bot.render.mrkdwn import DAY, moment, render
 from bot.render.notices import communications, for_reminder, to_person
+from bot.render.upcoming import next_step
 from bot.vocabulary import LABELS
-from escalation.config.policy import Severity
+from escalation.config.policy import Severity, Unless
 from escalation.engine.state_machine import legal_moves
+from escalation.engine.upcoming import Upcoming
 from escalation.errors import Refused
 from escalation.incident import room_names
 from escalation.incident.communications import pending
@@ -50,7 +52,19 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import MAX_ALSO, Copy, CopyKind, Entry, EntryKind, Facts, Incident, Lead, Room, Status
+from escalation.incident.model import (
+    MAX_ALSO,
+    CheckpointKind,
+    Copy,
+    CopyKind,
+    Entry,
+    EntryKind,
+    Facts,
+    Incident,
+    Lead,
+    Room,
+    Status,
+)
 from escalation.incident.tickets import backlog
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems
@@ -821,3 +835,27 @@ def test_a_changed_severity_shows_on_the_card() -> None:
     incident = incident_after(lower, until=10)
     assert "🟠 P1 High · Investigating" in shown(incident)
     assert incident.clock_from == at(0)
+
+
+@pytest.mark.parametrize(
+    ("incident", "said"),
+    [
+        (declared(), f"If not acknowledged by {clock(5)}: pages <@UONCALL>, <@UDEVOPS> and <@UBACKEND> again."),
+        (incident_after(Acknowledge(by="UONCALL"), until=16), "pages <@UBACKUP> again."),
+        (incident_after(UPDATE, until=3), "by <!date"),
+        (in_status(Status.MONITORING), " by "),
+        (declared("P3"), "If not "),
+    ],
+)
+def test_what_happens_next_is_a_reason_with_an_action(incident: Incident, said: str) -> None:
+    """A condition, a time, and what is done then: never a reason alone, which reads as if it had happened."""
+    (sentence,) = next_step(incident, ahead(incident))
+    assert said in render(sentence)
+    assert re.fullmatch(r"(If .+ by |At )<!date[^>]+>: .+\.", render(sentence))
+
+
+@pytest.mark.parametrize("kind", CheckpointKind)
+def test_each_kind_of_checkpoint_has_its_sentence(kind: CheckpointKind) -> None:
+    """Whatever comes next."""
+    (sentence,) = next_step(declared(), (Upcoming(at(9), kind, "the time box is over", (Unless.SCHEDULED,)),))
+    assert re.fullmatch(r"(If .+ by |At )<!date[^>]+>: .+\.", render(sentence))

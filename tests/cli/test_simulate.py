@@ -185,7 +185,7 @@ def test_the_command_tells_the_same(parts: BotDeps) -> None:
     assert "+12m acknowledged: by U0DANA0001" in said
     assert "+30m page tier 3 (Engineering manager): U0ERIK0001 — no root cause was found within 30 minutes" in said
     assert "(unless root cause)" in said
-    assert said.endswith("Nothing more is ahead.")
+    assert said.endswith("End of simulation.")
 
 
 def test_an_instant_of_several_words(parts: BotDeps) -> None:

@@ -144,7 +144,7 @@ def _cells(row: Row, zone: ZoneInfo, names: output.Names) -> tuple[str, ...]:
 def _tail(simulation: Simulation, zone: ZoneInfo, names: output.Names) -> list[str]:
     """Lines about what follows the last row."""
     if not simulation.ahead:
-        return ["Nothing more is ahead."]
+        return ["End of simulation."]
     if simulation.cycle:
         return [
             f"And so on, until somebody acts: {line}."
