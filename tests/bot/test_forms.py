@@ -321,7 +321,7 @@ def test_while_redis_is_away_the_words_are_kept() -> None:
         server.connected = False
         answer = dana.submit(view, title="T", severity="P1")
         assert SERVER_AWAY in answer["errors"]["title"]
-        assert "try again" in answer["errors"]["title"]
+        assert "Try again" in answer["errors"]["title"]
         server.connected = True
         assert dana.submit(view, title="T", severity="P1") == {"ok": True}
         assert office.incident().facts.title == "T"

@@ -1,6 +1,7 @@
 """The simulation: what it foretells is what happens, to the line of the timeline."""
 
 import functools
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.parsing.simulate import _body
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
@@ -409,3 +411,13 @@ def test_an_impossible_script_is_refused(script: Script, until: timedelta | None
     with pytest.raises(Refused) as refused:
         simulated(script=script, until=until)
     assert words in text([refused.value.words])
+
+
+@pytest.mark.parametrize("script", [{}, {Step.ACK: timedelta(minutes=8)}])
+def test_slack_shows_the_same_pages_as_the_terminal(script: Script) -> None:
+    """Repeated pages too: nobody is promised fewer calls in one place than in the other."""
+    found = simulated(script=script, until=timedelta(minutes=40))
+    in_terminal = [text([(row.what,)]) for row in found.rows if row.kind in (EntryKind.PAGED, EntryKind.REPEATED)]
+    in_slack = [line for line in _body(found) if re.match(r"\+\S+ page (tier|again|by name)", text([line]))]
+    assert EntryKind.REPEATED in {row.kind for row in found.rows}
+    assert len(in_slack) == len(in_terminal)

@@ -21,6 +21,7 @@ from escalation.incident.events import (
     FixFailed,
     Linked,
     MarkSecurity,
+    MessageGone,
     MoveEvent,
     OutcomeEvent,
     PersonRefused,
@@ -136,6 +137,13 @@ def _exposed() -> Incident:
     return story.do(MarkSecurity(by="UONCALL", why="A leak")).incident
 
 
+def _card_lost() -> Incident:
+    story = Story()
+    card = effect_id(story.incident, PostCard)
+    story.do(Delivered(effect=card, channel="CINCIDENTS", ts="1.1", face=1))
+    return story.do(MessageGone(shown=card)).incident
+
+
 def _escalated_past_the_end() -> Incident:
     return Story(roster=roster_with(engineering_manager=(), executives=())).until(31).incident
 
@@ -185,6 +193,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.EXPOSED: _exposed,
     EntryKind.ROOM_OPENED: lambda: _room().incident,
     EntryKind.ROOM_LOST: _room_lost,
+    EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: lambda: _outcome(Story(), SendPage, Trouble, why="the token was revoked"),
     EntryKind.RESOLVED: lambda: in_status(Status.RESOLVED),
     EntryKind.REOPENED: lambda: incident_after(RESOLVE, Reopen(by="UONCALL", why="It is back")),
