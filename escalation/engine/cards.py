@@ -97,7 +97,7 @@ def finalise(change: Change, *copy_ids: str, redact: bool = False) -> None:
     change.set(copies=kept)
     for copy_id in copy_ids:
         last = Refresh(
-            id=f"{copy_id}-final",
+            id=final_id(copy_id),
             at=change.now,
             after=_refresh_id(copy_id),
             copy_id=copy_id,
@@ -195,6 +195,11 @@ def _set_post(change: Change, post: Post) -> None:
     """Change what a message shows, and update it."""
     change.set(posts=tuple(post if p.id == post.id else p for p in change.incident.posts))
     refresh(change, post.id)
+
+
+def final_id(copy_id: str) -> str:
+    """Return the id of the last update of a card."""
+    return f"{copy_id}-final"
 
 
 def _refresh_id(copy_id: str) -> str:

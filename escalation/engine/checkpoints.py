@@ -49,6 +49,8 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
     """True if nothing is left for it to do, for good."""
     if checkpoint.kind is CheckpointKind.OWED:  # people are told of the end of an incident, too
         return incident.owed(int(checkpoint.about)).state not in PENDING
+    if checkpoint.kind is CheckpointKind.ARCHIVE:
+        return incident.status is not Status.CANCELLED or incident.room is None or incident.room.lost
     if incident.status.closed:
         return True
     if plan := plan_of(checkpoint, incident):

@@ -134,6 +134,10 @@ def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     change.arm(CheckpointKind.MONITORING, change.now + change.incident.scaled(change.incident.policy.monitor_for))
 
 
+def _archive(change: Change, checkpoint: Checkpoint) -> None:
+    warroom.archive(change)
+
+
 def _redraw(change: Change, checkpoint: Checkpoint) -> None:
     """Have the cards drawn again: a time that stands on them has passed."""
     change.set(redrawn_at=change.now)
@@ -149,6 +153,7 @@ _FIRE = {
     CheckpointKind.SILENCE: _silence,
     CheckpointKind.MONITORING: _monitored,
     CheckpointKind.REDRAW: _redraw,
+    CheckpointKind.ARCHIVE: _archive,
 }
 # One line in the thread for all of them.
 _FIRE_TOGETHER = {CheckpointKind.FALLBACK: fall_back, CheckpointKind.REPEAT: repeat_pages}

@@ -6,7 +6,7 @@ from datetime import datetime
 from escalation.config.policy import Moment, PhaseStart
 from escalation.engine import communications, paging, security, warroom
 from escalation.engine.change import Change
-from escalation.incident.effects import ArchiveRoom, LinkOther, Place, PostCard
+from escalation.incident.effects import LinkOther, Place, PostCard
 from escalation.incident.events import Cancel, Declare, Reopen, Resolve, Reviewed
 from escalation.incident.model import (
     Checkpoint,
@@ -154,8 +154,7 @@ def reviewed(change: Change, event: Reviewed) -> None:
     change.set(reviewed=Signed(by=event.by, at=change.now, text=event.text))
     change.say(change.note(EntryKind.REVIEWED, by=event.by, text=event.text))
     communications.follow_up(change)
-    if change.incident.room and not change.incident.room.lost:
-        change.add_effect(ArchiveRoom, "thread" if change.incident.private else "room")
+    warroom.archive(change)
 
 
 def reopen(change: Change, event: Reopen) -> None:
@@ -221,4 +220,5 @@ def cancel(change: Change, event: Cancel) -> None:
     else:
         communications.called_off(change)
     paging.update_paging_service(change, "resolve")
+    warroom.archive_later(change)
     _report_drill(change)

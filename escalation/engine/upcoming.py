@@ -11,7 +11,12 @@ from escalation.engine.responders import People, commander, effective_tier, hold
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
 from escalation.oncall.roster import Roster
 
-UNLISTED = (CheckpointKind.FALLBACK, CheckpointKind.PHASE, CheckpointKind.REDRAW)  # of no interest before they fire
+UNLISTED = (
+    CheckpointKind.FALLBACK,
+    CheckpointKind.PHASE,
+    CheckpointKind.REDRAW,
+    CheckpointKind.ARCHIVE,
+)  # of no interest before they fire
 
 
 _UPDATES = {
@@ -74,6 +79,8 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             return what("the time box is over")
         case CheckpointKind.REDRAW:
             return what("a time on the card has passed")
+        case CheckpointKind.ARCHIVE:
+            return what("the war room of a cancelled incident is archived")
 
 
 def _upcoming_policy(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:

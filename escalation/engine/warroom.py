@@ -1,6 +1,7 @@
 """War room: opening, phases with their time boxes, and the roles of the response."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from escalation.config.policy import PhaseStart
 from escalation.engine import cards
@@ -21,6 +22,8 @@ from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Lea
 from escalation.incident.room_names import room_name, topic
 from escalation.times import spoken_duration
 from escalation.values import PersonId
+
+ARCHIVED_AFTER = timedelta(minutes=30)  # of a cancelled incident's room: time to reopen it, or to say a last word
 
 
 def open_room(change: Change) -> None:
@@ -76,6 +79,20 @@ def _set_topic(change: Change, after: str = "") -> None:
     waiting = incident.effect(name)
     after = after or (waiting.after if waiting else "")
     change.replace_effect(SetTopic(id=name, at=change.now, after=after, face=incident.face))
+
+
+def archive(change: Change) -> None:
+    """Archive the room, after everything that is still to be posted or updated there."""
+    if change.incident.room and not change.incident.room.lost:
+        change.add_effect(ArchiveRoom, "thread" if change.incident.private else "room")
+
+
+def archive_later(change: Change) -> None:
+    """Archive the room of a cancelled incident soon; not one in which others are coordinated."""
+    incident = change.incident
+    if not (incident.linked and incident.coordinated_in == incident.id):
+        change.disarm(CheckpointKind.ARCHIVE)
+        change.arm(CheckpointKind.ARCHIVE, change.now + incident.scaled(ARCHIVED_AFTER))
 
 
 def reopen(change: Change) -> None:

@@ -112,7 +112,7 @@ class Page(Frozen):
 class CheckpointKind(StrEnum):
     """Kind of a checkpoint. `policy` and `communication`: planned by the policy; the others follow from events.
 
-    `redraw` says nothing: a time on the card passes, and the card is to show it.
+    `redraw` says nothing: a time on the card passes, and the card is to show it. `archive`: of a cancelled one's room.
     """
 
     POLICY = "policy"
@@ -125,6 +125,7 @@ class CheckpointKind(StrEnum):
     MONITORING = "monitoring"
     PHASE = "phase"
     REDRAW = "redraw"
+    ARCHIVE = "archive"
 
 
 class Checkpoint(Frozen):

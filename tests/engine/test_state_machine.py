@@ -303,9 +303,9 @@ def private_is_private(before: Incident, story: Story) -> None:
     incident = story.incident
     public = [e for e in incident.effects if isinstance(e, PostCard) and e.place == "channel" and not e.withdrawn]
     assert not public
-    redacted = {c.id for c in incident.copies if c.redacted}
+    redacted = {c.id for c in (*incident.copies, *incident.posts) if c.redacted}
     assert all(e.copy_id in redacted or not e.copy_id for e in incident.effects if isinstance(e, Refresh))
-    assert all(e.place is Place.THREAD for e in incident.effects if isinstance(e, Say))
+    assert all(e.place is Place.THREAD for e in incident.effects if isinstance(e, Say) and not e.withdrawn)
     assert not [e for e in incident.effects if isinstance(e, MailOut | LinkOther)]
     assert not pending(incident)
     if before.private:

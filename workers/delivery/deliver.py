@@ -167,7 +167,8 @@ class DeliveryPool:
     def _send(self, lease: Lease, incident: Incident, effect: Effect, plan: Plan, now: datetime) -> SendResult | None:
         """Send, unless a rate limit says later or the lease was lost (then None)."""
         if self._context.paced and plan.budget:
-            first = incident.policy.urgent or incident.private  # a leak's public cards are redacted at once
+            # A leak's public cards are redacted at once; a drill is in nobody's way.
+            first = (incident.policy.urgent and not incident.drill) or incident.private
             budget = rate_limits.urgent(plan.budget) if first else plan.budget
             at = rate_limits.reserve(self._context.redis, budget, effect.id, now)
             if at:

@@ -10,6 +10,8 @@ from typing import Any
 
 from redis import Redis
 
+from escalation.incident.model import Incident
+
 # https://docs.slack.dev/apis/web-api/rate-limits: about one message a second and channel, with short bursts; tier 2 is
 # 20 and tier 3 is 50 calls a minute for each method and workspace.
 _TIER_2, _TIER_3 = 60 / 20, 60 / 50
@@ -31,14 +33,38 @@ redis.call('SET', KEYS[2], at, 'PX', math.ceil((tonumber(at) - now) * 1000) + 60
 return at
 """
 
+# One bucket for all, of which the less pressing leave a part to the others; those that wait stand in a line of their
+# own, and look again when their time has come. ARGV[4] is how many calls they have to leave.
+_RESERVE_BEHIND = """
+local now, every, burst, left = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local slot = redis.call('GET', KEYS[2])
+if slot and now < tonumber(slot) then return slot end
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local at = full - every * (burst - 1 - left)
+if at <= now then
+  redis.call('SET', KEYS[1], string.format('%.6f', full + every), 'PX', math.ceil((full + every - now) * 1000) + 1000)
+  redis.call('DEL', KEYS[2])
+  return ''
+end
+if not slot then at = math.max(at, tonumber(redis.call('GET', KEYS[3]) or 0) + every) end
+redis.call('SET', KEYS[3], string.format('%.6f', at), 'PX', math.ceil((at - now) * 1000) + 1000)
+at = string.format('%.6f', at)
+redis.call('SET', KEYS[2], at, 'PX', math.ceil((tonumber(at) - now) * 1000) + 60000)
+return at
+"""
+
 
 @dataclass(frozen=True)
 class Budget:
-    """Rate limit of one key: `every` seconds between two calls in the long run, after a burst of `burst`."""
+    """Rate limit of one key: `every` seconds between two calls in the long run, after a burst of `burst`.
+
+    `leaves` is set where calls of several urgencies share the limit: how much of the burst is left to more urgent ones.
+    """
 
     key: str
     every: float
     burst: int
+    leaves: int | None = None
 
 
 def message(channel: str) -> Budget:
@@ -51,7 +77,19 @@ def urgent(budget: Budget) -> Budget:
 
     Both together may ask for more than Slack gives; then Slack says when to retry, and nobody has waited for long.
     """
-    return replace(budget, key=f"{budget.key}:urgent")
+    return budget if budget.leaves is not None else replace(budget, key=f"{budget.key}:urgent")
+
+
+def update(incident: Incident, *, card: bool) -> Budget:
+    """Budget of one update: all share Slack's limit, and what people look at now goes first.
+
+    First the cards of what is urgent and open, or has just ended, and what became private; then other cards, and
+    messages that lose their buttons; last the copies of a drill.
+    """
+    if incident.drill:
+        return replace(UPDATE, leaves=UPDATE.burst * 3 // 4)
+    first = incident.private or (card and (incident.policy.urgent or not incident.open))
+    return replace(UPDATE, leaves=0 if first else UPDATE.burst // 2)
 
 
 UPDATE = Budget("update", _TIER_3, 20)
@@ -64,7 +102,12 @@ BOOKMARK = Budget("bookmark", _TIER_2, 10)
 
 
 def reserve(redis: Redis, budget: Budget, ticket: str, now: datetime) -> datetime | None:
-    """None: send now. Else the time to retry, with the same ticket; that slot is kept free until then."""
-    keys = (f"tocsin:pace:{budget.key}", f"tocsin:slot:{ticket}")
-    slot: Any = redis.eval(_RESERVE, 2, *keys, repr(now.timestamp()), repr(budget.every), budget.burst)
+    """None: send now. Else the time to retry, with the same ticket."""
+    keys = [f"tocsin:pace:{budget.key}", f"tocsin:slot:{ticket}"]
+    arguments: list[str | int | float] = [repr(now.timestamp()), repr(budget.every), budget.burst]
+    if budget.leaves is None:
+        slot: Any = redis.eval(_RESERVE, 2, *keys, *arguments)
+    else:
+        line = f"tocsin:pace:{budget.key}:{budget.leaves}"
+        slot = redis.eval(_RESERVE_BEHIND, 3, *keys, line, *arguments, budget.leaves)
     return datetime.fromtimestamp(float(slot), UTC) if slot else None

@@ -11,6 +11,7 @@ from bot.render.blockkit import Message
 from bot.render.card import card as card_message
 from bot.render.card import page as page_message
 from bot.render.card import redacted
+from escalation.engine import cards
 from escalation.errors import TooNew
 from escalation.incident.effects import (
     Effect,
@@ -310,6 +311,9 @@ class SlackPlanner:
         copy = incident.copy_of(effect.copy_id)
         if copy is None:
             return self._refresh_message(incident, effect)
+        if copy.final and effect.id != cards.final_id(copy.id) and incident.effect(cards.final_id(copy.id)):
+            return Dropped(effect=effect.id, why="a later update replaces it")
+        budget = rate_limits.update(incident, card=copy.redacted or not copy.final)
         to = Address(copy.channel, copy.person)
 
         def update(channel: str) -> SendResult:
@@ -319,7 +323,7 @@ class SlackPlanner:
         def go(retrying: bool) -> SendResult:
             return self._reach(incident, copy.channel, update)
 
-        return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=copy.redacted)
+        return permitted(incident, to, Plan(budget, go), neutral=copy.redacted)
 
     def _refresh_message(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
         """Update a message other than a card: without buttons that are over, or redacted."""
@@ -334,8 +338,9 @@ class SlackPlanner:
         def go(retrying: bool) -> SendResult:
             return self._reach(incident, post.channel, update)
 
+        budget = rate_limits.update(incident, card=False)
         to = Address(post.channel, post.person if post.place == DIRECT else "")
-        return permitted(incident, to, Plan(rate_limits.UPDATE, go), neutral=post.redacted)
+        return permitted(incident, to, Plan(budget, go), neutral=post.redacted)
 
     def _post_message(self, incident: Incident, post: Post) -> Message:
         if post.redacted:

@@ -11,10 +11,13 @@ from escalation.incident.events import (
     Acknowledge,
     Answer,
     AnswerCommunication,
+    Cancel,
     Delivered,
     MarkSecurity,
     PostUpdate,
+    Reopen,
     Resolve,
+    Reviewed,
     StartFix,
 )
 from escalation.incident.model import EntryKind, Incident
@@ -341,3 +344,42 @@ def test_what_was_mailed_is_named_as_not_undone() -> None:
     (entry,) = [e for _, e in story.entries(EntryKind.EXPOSED)]
     words = "\n".join(plain(spans) for spans in entry_lines(story.incident, entry))
     assert "Not undone: email, status page" in words
+
+
+# Archived at the end -------------------------------------------------------------------------------------------------
+
+
+def test_a_room_is_archived_with_its_final_face(parts: Works) -> None:
+    """Its card and messages are updated first, however long Slack refuses that; then it is archived."""
+    incident = parts.declare("P0")
+    parts.run()
+    parts.service.handle(incident.id, Acknowledge(by=OMAR))
+    parts.service.handle(incident.id, Resolve(by=OMAR, summary="Fixed", resolution="Rolled back"))
+    parts.fault("chat.update", "status", status=503, times=40)
+    parts.service.handle(incident.id, Reviewed(by=OMAR))
+    parts.run()
+    room = parts.now(incident).room
+    assert room
+    assert not parts.channel(room.name)["is_archived"]
+    parts.run_for(90, step=5)
+    assert parts.channel(room.name)["is_archived"]
+    (card,) = [c for c in parts.settled(incident).copies if c.kind == "room"]
+    assert card.face == parts.now(incident).face
+    (message,) = [m for m in parts.messages() if m["ts"] == card.ts]
+    assert "Resolved" in str(message)
+
+
+def test_the_room_of_a_cancelled_incident_is_archived_after_half_an_hour(parts: Works) -> None:
+    """Until then it can be reopened there; a reopened one keeps its room."""
+    kept, gone = parts.declare("P0", title="A"), parts.declare("P0", title="B", security=True)
+    parts.run()
+    for incident in (kept, gone):
+        parts.service.handle(incident.id, Cancel(by=OMAR, why="a test"))
+    parts.run()
+    parts.service.handle(kept.id, Reopen(by=OMAR))
+    parts.run_for(29 * 60, step=60)
+    rooms = [parts.now(incident).room for incident in (kept, gone)]
+    assert [r and r.lost for r in rooms] == [False, False]
+    parts.run_for(3 * 60, step=30)
+    rooms = [parts.now(incident).room for incident in (kept, gone)]
+    assert [r and r.lost for r in rooms] == [False, True]

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from redis import Redis
 
+from escalation.incident.model import Status
+from tests.support.incidents import declared
 from tests.support.story import START
 from tests.support.worker import BACKENDS, redis_of
 from workers.delivery import rate_limits
@@ -75,3 +77,35 @@ def test_many_at_once_share_one_budget(redis: "Redis") -> None:
         told = list(pool.map(lambda n: reserve(redis, CHANNEL, f"t{n}", START), range(20)))
     assert Counter(told)[None] == 3
     assert len(set(told)) == 18
+
+
+URGENT, OTHER = declared("P0"), declared("P3")
+DRILL = URGENT.model_copy(update={"drill": True})
+SECRET = OTHER.model_copy(update={"facts": OTHER.facts.model_copy(update={"security": True})})
+ENDED = OTHER.model_copy(update={"status": Status.RESOLVED})
+
+
+def test_an_urgent_card_does_not_wait_behind_updates_that_can(redis: "Redis") -> None:
+    """Copies of a drill and old messages wait; the card of a real P0, an end and a redaction go at once."""
+    for n in range(50):
+        reserve(redis, rate_limits.update(DRILL, card=True), f"drill{n}", START)
+        reserve(redis, rate_limits.update(URGENT, card=False), f"old{n}", START)
+    for incident in (URGENT, SECRET, ENDED):
+        for n in range(3):
+            assert reserve(redis, rate_limits.update(incident, card=True), f"{id(incident)}{n}", START) is None
+
+
+def test_updates_of_all_urgencies_share_one_limit(redis: "Redis") -> None:
+    """Together they never ask for more than Slack gives, and each of them goes in the end."""
+    budgets = {"d": rate_limits.update(DRILL, card=True), "p": rate_limits.update(OTHER, card=True)}
+    waiting = {f"{kind}{n}" for n in range(30) for kind in budgets}
+    minutes = Counter[int]()
+    now = START
+    while waiting:
+        for ticket in sorted(waiting):
+            if reserve(redis, budgets[ticket[0]], ticket, now) is None:
+                waiting.discard(ticket)
+                minutes[int((now - START).total_seconds() // 60)] += 1
+        now += timedelta(seconds=1)
+        assert now - START < timedelta(minutes=5)
+    assert max(minutes.values()) <= rate_limits.UPDATE.burst + 50
