@@ -47,7 +47,8 @@ class Walk:
         """Press a button of the newest message that has it, else the entry of a card's menu."""
         found = button(self.page.locator("#messages"), label)
         if found.count():
-            return found.last.click(timeout=PATIENCE)
+            found.last.click(timeout=PATIENCE)
+            return self.confirm()
         for menu in self.visitor.card.get_by_label("More actions", exact=True).all():
             menu.click(timeout=PATIENCE)
             entry = self.page.get_by_role("menuitem", name=label)
@@ -55,6 +56,14 @@ class Walk:
                 return entry.click(timeout=PATIENCE)
             self.page.keyboard.press("Escape")
         raise AssertionError(f"there is no {label}")
+
+    def confirm(self) -> None:
+        """Agree, where the button asks first."""
+        self.page.wait_for_timeout(300)
+        asked = self.page.locator("dialog.confirm")
+        if asked.count():
+            self.look("confirm")
+            asked.locator("button").last.click(timeout=PATIENCE)
 
     def send(self) -> None:
         """Fill in what the form requires and send it."""

@@ -415,5 +415,15 @@ def test_a_phone_scrolls_one_way_only(app: App, page: Page) -> None:
     assert fits(page)
 
 
+def test_a_confirmation_is_a_small_box_on_a_phone(app: App, page: Page) -> None:
+    """It is as high as its words, and leaves the screen behind it to be seen."""
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    message(page, app.post(GENERAL, "card", *CARD)).locator("[data-action-id=escalate]").click()
+    box = page.locator("dialog.confirm").bounding_box()
+    assert box
+    assert box["height"] < PHONE["height"] / 2
+    assert fits(page)
+
+
 def fits(page: Page) -> bool:
     return bool(page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"))
