@@ -25,6 +25,7 @@ from escalation.incident.effects import (
     OpenRoom,
     PageBy,
     Remind,
+    Reminded,
     RemindPerson,
     Say,
     Tell,
@@ -39,6 +40,7 @@ from escalation.times import format_duration, spoken_duration
 from escalation.values import PersonId
 
 DIRECT = "direct message"
+LIST = "list of communications"
 _PAGES = (EntryKind.PAGED, EntryKind.REPEATED)
 # Consequences of a checkpoint follow it on the timeline, and are prevented by what would have prevented it.
 _CONSEQUENCES = (EntryKind.PAGED, EntryKind.NOTIFIED, EntryKind.SKIPPED, EntryKind.NOBODY_LEFT)
@@ -85,7 +87,7 @@ def rows(incident: Incident, caused: Iterable[Effect]) -> tuple[Row, ...]:
             kind=entry.kind,
             what=_what(incident, entry),
             people=_invited(entry, caused) if entry.kind is EntryKind.ROOM_OPENED else entry.people,
-            places=tuple(dict.fromkeys((*_page_channels(entry, caused), *places[entry.n]))),
+            places=tuple(dict.fromkeys((*_page_channels(entry, caused), *places[entry.n], *_listed(entry)))),
             why=entry.why,
             unless=unless,
             by=entry.by,
@@ -99,7 +101,7 @@ def endless_reminders(incident: Incident, kinds: Collection[CheckpointKind]) -> 
     policy, reminders = incident.policy, list[str]()
     if CheckpointKind.UPDATE in kinds and policy.updates:
         every, silence = policy.updates.every.spoken(), spoken_duration(policy.updates.silence)
-        reminders.append(f"a progress update is asked for every {every}, and the commander told {silence} later")
+        reminders.append(f"a progress update is asked for every {every}, and the commander told once, {silence} later")
     if CheckpointKind.MONITORING in kinds:
         reminders.append(f"whether the fix held is asked every {spoken_duration(policy.monitor_for)}")
     return tuple(reminders)
@@ -115,10 +117,20 @@ def _places(caused: Iterable[Effect]) -> defaultdict[int, list[str]]:
         elif isinstance(effect, Remind):
             places[effect.entry].append(effect.place)
         elif isinstance(effect, Tell | RemindPerson):
-            places[effect.entry].append(DIRECT)
+            places[effect.entry] += [DIRECT] if not _is_list(effect) else []
         elif isinstance(effect, MailOut):
             places[effect.entry].append(Means.MAIL)
     return places
+
+
+def _is_list(effect: Effect) -> bool:
+    return isinstance(effect, RemindPerson) and effect.about is Reminded.COMMUNICATIONS
+
+
+def _listed(entry: Entry) -> tuple[str, ...]:
+    """Return where a communication that people see to stands: in a list, which is on the card too."""
+    by_hand = entry.kind in (EntryKind.COMMUNICATION, EntryKind.OVERDUE) and entry.fields.get("through")
+    return (LIST,) if by_hand else ()
 
 
 def _page_channels(entry: Entry, caused: Iterable[Effect]) -> tuple[str, ...]:
@@ -173,7 +185,7 @@ def _checkpoint(incident: Incident, entry: Entry) -> str:
 
 def _communication(incident: Incident, entry: Entry) -> str:
     fields, owed = entry.fields, incident.owed(int(entry.fields["n"]))
-    stage = {"first": "", "restored": " that it works again"}.get(fields["stage"], f" ({fields['stage']})")
+    stage = {"first": "", "restored": " that it is resolved"}.get(fields["stage"], f" ({fields['stage']})")
     through = ", ".join(m.replace("_", " ") for m in owed.through)
     within = f", within {spoken_duration(owed.due - entry.at)}" if owed.due else ""
     approved = ", once somebody approved it" if fields["state"] == "waiting" else ""

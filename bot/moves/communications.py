@@ -10,8 +10,8 @@ from escalation.errors import Refused
 from escalation.incident.communications import pending
 from escalation.incident.events import Answer, AnswerCommunication, MoveEvent
 from escalation.incident.model import OwedCommunication, OwedState
-from escalation.messages.communications import published_words
-from escalation.messages.reminders import task_name, task_state
+from escalation.messages.communications import published_words, task_name
+from escalation.messages.reminders import task_state
 from escalation.text import Strong, line
 
 _ANSWERS = {

@@ -35,7 +35,8 @@ from escalation.incident.model import (
     PageState,
 )
 from escalation.incident.tickets import TicketState, ticket_state
-from escalation.messages.reminders import task_name, task_state
+from escalation.messages.communications import task_name
+from escalation.messages.reminders import task_state
 from escalation.messages.timeline import LEADS, duration, page_reason, refused, war_room
 
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread

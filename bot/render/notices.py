@@ -9,7 +9,8 @@ from bot.render.mrkdwn import cut, share
 from escalation.incident.communications import is_overdue, tasks
 from escalation.incident.effects import Reminded
 from escalation.incident.model import Copy, CopyKind, Incident, OwedCommunication
-from escalation.messages.reminders import list_head, reminder, task_name, task_state
+from escalation.messages.communications import task_name
+from escalation.messages.reminders import list_head, reminder, task_state
 from escalation.text import Line, Strong, line
 from escalation.values import PersonId
 

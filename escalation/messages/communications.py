@@ -5,8 +5,8 @@ Those for customers and the public have the public wording, or the policy's fixe
 
 from datetime import datetime
 
-from escalation.config.policy import Audience
-from escalation.incident.model import Entry, Incident, Stage
+from escalation.config.policy import Audience, Means
+from escalation.incident.model import Entry, Incident, OwedCommunication, Stage
 from escalation.messages.template import Wording
 from escalation.text import Line, Lines, Person, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration
@@ -22,18 +22,24 @@ _TEMPLATES = {
     (Audience.SOCIAL, Stage.UPDATE): "social_post",
     (Audience.SOCIAL, Stage.RESTORED): "social_restored",
 }
-_AUDIENCES = {
-    Audience.STAKEHOLDERS: "Stakeholders",
-    Audience.CUSTOMERS: "Customers",
-    Audience.SOCIAL: "The public on social media",
-}
-_ABOUT = {
-    Stage.FIRST: "are to be told",
-    Stage.UPDATE: "are to be told of the update",
-    Stage.RESTORED: "are to be told that it works again",
-    Stage.FOLLOW_UP: "are to be told what came of the review",
-}
-_ANSWERED = {"approved": "approved by", "published": "published by", "declined": "not needed, says"}
+_STAGES = {Stage.UPDATE: " (update)", Stage.RESTORED: " (resolved)", Stage.FOLLOW_UP: " (follow-up)"}
+_MEANS = {Means.CUSTOMER_MAIL: "customer email"}
+_ANSWERED = {"approved": "approved by ", "published": "published by ", "declined": "not needed, marked by "}
+
+
+def task_name(owed: OwedCommunication) -> str:
+    """Name a communication: `Stakeholder email`, `Status page update`."""
+    means = tuple(m for m in owed.through if m is not Means.SLACK)
+    match owed.plan.audience:
+        case Audience.STAKEHOLDERS:
+            name = "Stakeholder email" if means else "Stakeholder message"
+        case Audience.SOCIAL:
+            name = "Social media post"
+        case Audience.CUSTOMERS if means == (Means.STATUS_PAGE,):
+            name = "Status page"
+        case _:
+            name = f"Customer update ({', '.join(_MEANS.get(m, m.replace('_', ' ')) for m in means)})"
+    return name + _STAGES.get(owed.stage, "")
 
 
 def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines:
@@ -54,44 +60,37 @@ def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines
 
 
 def communication(incident: Incident, entry: Entry, wording: Wording) -> Lines:
-    """Render a communication for the responders: whom to tell, how, by when, why, and the words to publish."""
+    """Render a communication for the responders: what is due, by when, why, and its draft."""
     fields = entry.fields
-    audience, stage = Audience(fields["audience"]), Stage(fields["stage"])
-    by: Line = (", by ", _instant(fields["due"], clock=True)) if fields["due"] else ()
-    state: Line = (" A person has to approve it first.",) if fields["state"] == "waiting" else ()
     if not fields["through"]:
-        head = line("📣 ", Strong(f"{_AUDIENCES[audience]} were told in their channel"), ".")
-        return (head, line("Why: ", entry.why, "."))
+        return (line("📣 ", Strong("Stakeholders told in Slack"), "."), line("Why: ", entry.why, "."))
+    by: Line = (" by ", _instant(fields["due"], clock=True)) if fields["due"] else ()
+    approval: Line = (" It needs approval first.",) if fields["state"] == "waiting" else ()
     return (
-        line("📣 ", Strong(f"{_AUDIENCES[audience]} {_ABOUT[stage]}"), f" ({fields['through']})", *by, ".", *state),
+        line("📣 ", Strong(f"{_task(incident, entry)} due"), *by, ".", *approval),
         line("Why: ", entry.why, "."),
-        line(Strong("The words:")),
+        line(Strong("Draft:")),
         *published_words(incident, entry, wording),
     )
 
 
 def communicated(incident: Incident, entry: Entry) -> Lines:
     """Render the answer to a communication: approved, published or not needed."""
-    fields = entry.fields
-    return (
-        line("📣 ", Strong(fields["through"].capitalize()), f": {_ANSWERED[fields['answer']]} ", Person(entry.by), "."),
-    )
+    answer = _ANSWERED[entry.fields["answer"]]
+    return (line("📣 ", Strong(_task(incident, entry)), f": {answer}", Person(entry.by), "."),)
 
 
 def overdue(incident: Incident, entry: Entry) -> Lines:
     """Render the reminder of an overdue communication."""
     fields = entry.fields
-    audience = _AUDIENCES[Audience(fields["audience"])]
-    missing = "approved" if fields["state"] == "waiting" else "marked as published"
-    return (
-        line("⌛ ", *people(entry.people), ": ", Strong(f"{audience} should have been told by now"), "."),
-        line(
-            f"{fields['through'].capitalize()} was due at ",
-            _instant(fields["due"], clock=True),
-            f" and is not {missing}.",
-        ),
-        line("Why: ", entry.why, "."),
-    )
+    since = (" since ", _instant(fields["due"], clock=True), ".")
+    waiting = (line("It needs approval first."),) if fields["state"] == "waiting" else ()
+    head = line("⌛ ", *people(entry.people), ": ", Strong(f"{_task(incident, entry)} overdue"), *since)
+    return (head, *waiting, line("Why: ", entry.why, "."))
+
+
+def _task(incident: Incident, entry: Entry) -> str:
+    return task_name(incident.owed(int(entry.fields["n"])))
 
 
 def _inside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:

@@ -1,16 +1,12 @@
 """Words of the messages that are edited as things change: reminders, and the list of communications."""
 
-from escalation.config.policy import Audience, Means
 from escalation.incident.communications import is_overdue
 from escalation.incident.effects import Reminded
-from escalation.incident.model import EntryKind, Incident, Lead, OwedCommunication, OwedState, Reminder, Stage
+from escalation.incident.model import EntryKind, Incident, Lead, OwedCommunication, OwedState, Reminder
 from escalation.messages.timeline import LEADS
 from escalation.text import Line, Lines, Person, Strong, Time, line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId
-
-_STAGES = {Stage.UPDATE: " (update)", Stage.RESTORED: " (resolved)", Stage.FOLLOW_UP: " (follow-up)"}
-_MEANS = {Means.CUSTOMER_MAIL: "customer email"}
 
 
 def reminder(incident: Incident, about: Reminded, person: PersonId = "") -> Lines:
@@ -65,21 +61,6 @@ def why_you(incident: Incident, person: PersonId) -> str:
 
 
 # Communications ----------------------------------------------------------------------------------------------------
-
-
-def task_name(owed: OwedCommunication) -> str:
-    """Name a communication: `Stakeholder email`, `Status page update`."""
-    means = tuple(m for m in owed.through if m is not Means.SLACK)
-    match owed.plan.audience:
-        case Audience.STAKEHOLDERS:
-            name = "Stakeholder email" if means else "Stakeholder message"
-        case Audience.SOCIAL:
-            name = "Social media post"
-        case Audience.CUSTOMERS if means == (Means.STATUS_PAGE,):
-            name = "Status page"
-        case _:
-            name = f"Customer update ({', '.join(_MEANS.get(m, m.replace('_', ' ')) for m in means)})"
-    return name + _STAGES.get(owed.stage, "")
 
 
 def task_state(owed: OwedCommunication, incident: Incident) -> Line:

@@ -342,7 +342,7 @@ def test_a_p0_that_nobody_acknowledges_escalates_to_every_tier() -> None:
     ]
     assert found.cycle
     assert endless_reminders(found.incident, {u.kind for u in found.ahead}) == (
-        "a progress update is asked for every 30 minutes, and the commander told 10 minutes later",
+        "a progress update is asked for every 30 minutes, and the commander told once, 10 minutes later",
     )
 
 
