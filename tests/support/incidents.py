@@ -141,7 +141,7 @@ def _card_lost() -> Incident:
     story = Story()
     card = effect_id(story.incident, PostCard)
     story.do(Delivered(effect=card, channel="CINCIDENTS", ts="1.1", face=1))
-    return story.do(MessageGone(shown=card)).incident
+    return story.do(MessageGone(effect="x", shown=card)).incident
 
 
 def _escalated_past_the_end() -> Incident:
