@@ -44,6 +44,9 @@ def arm_redraw(change: Change) -> None:
     before, incident = change.before, change.incident
     if before.timeline and _clock(before) == _clock(incident):
         return
+    if any(at <= change.now and not incident.passed(at) for at in times_on_card(incident)):
+        change.set(redrawn_at=change.now)  # a change of severity may bring times that are over already
+        incident = change.incident
     next_ = min((at for at in times_on_card(incident) if not incident.passed(at)), default=None)
     change.disarm(CheckpointKind.REDRAW)
     if next_:
