@@ -31,6 +31,13 @@ COMMANDS = (
         "Acknowledge",
     ),
     Command(
+        "decline",
+        ("cant", "can't", "can\u2019t", "cannot", "pass"),
+        "`decline [ID] [why]` can't take the page: the next is paged",
+        Move.DECLINE,
+        "Can't take it",
+    ),
+    Command(
         "root-cause",
         ("root_cause", "rootcause", "cause", "identified", "identify", "rca"),
         "`root-cause [ID] [cause]` record the root cause",
@@ -160,6 +167,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
     "Declare and look": ("declare", "list", "show", "tickets", "oncall", "contacts", "slo"),
     "Work on it": (
         "ack",
+        "decline",
         "root-cause",
         "workaround",
         "fix",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from escalation.config.company import Company
 from escalation.config.policy import Policy, Severity, SeverityPolicy
-from escalation.engine.state_machine import decide, declare
+from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
 from escalation.incident.events import (
@@ -13,10 +13,9 @@ from escalation.incident.events import (
     CheckpointDue,
     Declare,
     Edit,
-    MoveEvent,
     Other,
-    OutcomeEvent,
     PostUpdate,
+    RolesChanged,
     Terms,
 )
 from escalation.incident.model import Facts, Incident
@@ -60,8 +59,8 @@ class IncidentService:
         speed = self._speed if drill_speed is None else drill_speed
         return terms.model_copy(update={"speed": speed, "drill": drill_speed is not None, "others": others})
 
-    def handle(self, incident_id: str, event: MoveEvent | CheckpointDue | OutcomeEvent) -> Incident:
-        """Apply a move, a due checkpoint or an outcome. Returns the incident as it stands afterwards."""
+    def handle(self, incident_id: str, event: Event) -> Incident:
+        """Apply an event: a move, a due checkpoint, an outcome. Returns the incident as it stands afterwards."""
         now = self.clock()
         if isinstance(event, Edit) and event.service is not None:
             service = self.company.services.get(event.service)
@@ -107,10 +106,21 @@ class IncidentService:
         directory, state = self.store.directory_and_oncall_state()
         return upcoming(incident, lambda at: roster(self.company, directory, at, state))
 
-    def update_oncall(self, step: Callable[[OncallState, datetime], OncallState]) -> OncallState:
-        """Apply a step of escalation.oncall.overrides to the on-call state, as of now. Refused passes through."""
+    def update_oncall(self, step: Callable[[OncallState, datetime], OncallState], by: PersonId = "") -> OncallState:
+        """Apply a step of escalation.oncall.overrides to the on-call state, as of now, by somebody or by Tocsin itself.
+
+        Open pages move to whoever is on call then. Refused passes through.
+        """
         now = self.clock()
-        return self.store.update_oncall_state(lambda before: step(before, now))
+        after = self.store.update_oncall_state(lambda before: step(before, now))
+        self.follow_roles(by)
+        return after
+
+    def follow_roles(self, by: PersonId = "") -> None:
+        """Move the open pages of roles that changed hands since they were sent."""
+        for incident in self.store.open_incidents():
+            if any(page.roles for page in incident.pages):
+                self.handle(incident.id, RolesChanged(by=by))
 
 
 def severity_of(policy: Policy, severity: Severity) -> SeverityPolicy:

@@ -358,11 +358,11 @@ def _only_endless(waiting: Iterable[Checkpoint]) -> bool:
 
 
 def _actor(incident: Incident, roster: Roster) -> PersonId:
-    """Return who acts now: the commander once acknowledged, else the first who was paged and did not answer."""
+    """Return who acts now: who acknowledged, else the first who was paged and did not answer."""
+    if incident.acknowledgement:
+        return incident.acknowledgement.by
     paged = (p.person for p in incident.pages if p.state is PageState.OPEN)
     leads = commander(incident, roster)
-    if incident.acknowledgement and leads:
-        return leads[0]
     return next(paged, leads[0] if leads else incident.reporter)
 
 

@@ -204,6 +204,11 @@ async def permalink(request: Request) -> Response:
     return RedirectResponse(f"/#c={request.path_params['channel']}{message}")
 
 
+async def channel_link(request: Request) -> Response:
+    """A link to a channel leads to the page, at that channel."""
+    return RedirectResponse(f"/#c={request.path_params['channel']}")
+
+
 ROUTES = [
     Route("/ui/state", state),
     Route("/ui/messages", messages),
@@ -221,4 +226,5 @@ ROUTES = [
     Route("/ui/home", home, methods=["POST"]),
     Route("/archives/{channel:str}", permalink),
     Route("/archives/{channel:str}/p{digits}", permalink),
+    Route("/archives/{channel:str}", channel_link),
 ]

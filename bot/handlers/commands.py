@@ -148,8 +148,9 @@ class Commands:
     async def _show(self, command: SlashCommand) -> None:
         incident = await self._target(command)
         if incident:
-            incident = await self._access.see(command.requester, incident.id)
-            await command.reply(await self._card(incident))
+            async with self._perform.answering(command.requester, incident.id):
+                incident = await self._access.see(command.requester, incident.id)
+                await command.reply(await self._card(incident))
 
     async def _card(self, incident: Incident) -> Message:
         return card(incident, await self._perform.upcoming(incident))
@@ -181,10 +182,13 @@ class Commands:
 
     async def _move(self, command: SlashCommand) -> None:
         """Make the move at once when its words are complete; else open its form."""
-        move = MOVES[command.parsed.verb]
         incident = await self._target(command)
-        if incident is None:
-            return
+        if incident:
+            async with self._perform.answering(command.requester, incident.id):
+                await self._move_incident(command, incident)
+
+    async def _move_incident(self, command: SlashCommand, incident: Incident) -> None:
+        move = MOVES[command.parsed.verb]
         await self._access.admit(move, command.requester, incident)  # before errors in their words are shown
         key, deps, directory = command.body["trigger_id"], self._access.deps, self._access.directory
         typed = TypedCommand(command.parsed.text, command.requester.id, key, deps, directory)

@@ -140,7 +140,7 @@ def _arrange(deps: BotDeps, member: PersonId, text: str, shown_shift: ShiftValue
             raise Refused("That shift has ended or changed meanwhile. `/incident oncall` shows how it stands.")
         return apply_command(OncallCommand(text, member, deps.company, directory), state, now)
 
-    after = deps.service.update_oncall(change_state)
+    after = deps.service.update_oncall(change_state, by=member)
     deps.store.request_upkeep()
     return after.notices[-1]
 

@@ -1,7 +1,8 @@
 """Declarations and moves, whether by command, button or form: permission, event, answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,24 +17,26 @@ from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move
 from escalation.engine.state_machine import status_after
 from escalation.engine.upcoming import Upcoming
-from escalation.errors import Refused
+from escalation.errors import NotFound, Refused
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import (
     Cancel,
     ChangeSeverity,
+    Decline,
     Escalate,
     MarkSecurity,
     Move,
     MoveEvent,
     PagePeople,
     PostUpdate,
+    SignOfLife,
 )
 from escalation.incident.model import Facts, Incident
 from escalation.messages.template import Wording
 from escalation.oncall.roster import Roster
 from escalation.storage import heartbeats
 
-CALLS_ROLES = (Escalate, PagePeople, ChangeSeverity, MarkSecurity)  # they may page whoever holds a role
+CALLS_ROLES = (Decline, Escalate, PagePeople, ChangeSeverity, MarkSecurity)  # they may page whoever holds a role
 
 
 SETTLING = 2.5  # seconds; a card and a room take about one
@@ -83,6 +86,17 @@ class Perform:
             await self._access.look_up_groups(self._access.deps.company.user_groups())
         after = await self._access.run(self._access.deps.service.handle, incident_id, event)
         return MoveResult(after, len(before.timeline))
+
+    @asynccontextmanager
+    async def answering(self, requester: Requester, incident_id: str) -> AsyncIterator[None]:
+        """Answer the requester's open page, whatever comes of their click or command: it is a sign of life."""
+        try:
+            yield
+        finally:
+            with suppress(NotFound):  # an incident of another installation
+                incident = await self._access.incident(incident_id)
+                if incident.open_page_of(requester.id):
+                    await self._access.run(self._access.deps.service.handle, incident_id, SignOfLife(by=requester.id))
 
     async def open(
         self,

@@ -230,6 +230,11 @@ SPECS: dict[Move, MoveSpec] = {
         needs_words=False,
         pressed=lambda p: events.Acknowledge(by=p.by, key=p.key),
     ),
+    Move.DECLINE: MoveSpec(
+        typed=lambda t: events.Decline(by=t.by, key=t.key, why=t.text),
+        needs_words=False,
+        pressed=lambda p: events.Decline(by=p.by, key=p.key),
+    ),
     Move.ROOT_CAUSE: MoveSpec(
         typed=lambda t: events.RootCause(by=t.by, key=t.key, cause=t.text),
         form=Form(

@@ -81,7 +81,7 @@ def snooze_menu(incident: Incident, about: Reminded) -> Block:
     return {"type": "static_select", "action_id": Move.SNOOZE, "placeholder": placeholder, "options": options}
 
 
-_MESSAGE_ONLY = (Move.SNOOZE,)
+_MESSAGE_ONLY = (Move.SNOOZE, Move.DECLINE)
 # The places of a card's row, the likeliest first. A button keeps its place while the state changes: nothing that pages
 # or acts at once comes to stand where Acknowledge stood, or where the button stood that led here.
 _PLACES: dict[Status, tuple[Move, ...]] = {
@@ -156,12 +156,12 @@ def _places(incident: Incident, person: str = "") -> tuple[Move, ...]:
     return tuple(dict.fromkeys(replaced.get(move, move) for move in places))
 
 
-def card_buttons(incident: Incident, block_id: str, person: str = "") -> list[Block]:
-    """Row of buttons on a card, the last of which shows the other moves; `person` is whose copy it is."""
-    visible, others = _split(incident, person)
+def card_buttons(incident: Incident, block_id: str) -> list[Block]:
+    """Row of buttons on a card, the last of which shows the other moves."""
+    visible, others = _split(incident)
     more = [_more_button(incident)] if others else []
-    elements = [*(_button(Button(move), incident) for move in visible), *more]
-    return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
+    elements = [*(button(Button(move), incident) for move in visible), *more]
+    return row(elements, block_id)
 
 
 def more_moves(incident: Incident, person: str, shown: Container[str]) -> list[Block]:
@@ -171,16 +171,16 @@ def more_moves(incident: Incident, person: str, shown: Container[str]) -> list[B
             "type": "section",
             "block_id": f"more-{move}",
             "text": {"type": "mrkdwn", "text": f"*{escape(LABELS[move])}*\n{escape(_EXPLAINED[move])}"},
-            "accessory": _button(Button(move, "Choose"), incident),
+            "accessory": button(Button(move, "Choose"), incident),
         }
         for move in offered_moves(incident, person)
         if move not in shown
     ]
 
 
-def _split(incident: Incident, person: str) -> tuple[tuple[Move, ...], tuple[Move, ...]]:
+def _split(incident: Incident) -> tuple[tuple[Move, ...], tuple[Move, ...]]:
     """The moves on the card, and the others."""
-    moves, places = offered_moves(incident, person), _places(incident, person)
+    moves, places = offered_moves(incident), _places(incident)
     visible = tuple(m for m in moves if m in places)
     others = tuple(m for m in moves if m not in places)
     if len(others) == 1:  # one more press for a single one would only hide it
@@ -198,27 +198,33 @@ def button_row(
     """Row of buttons under a message, without those that make no sense any more; `only` are keys of asks."""
     useful = useful_moves(incident)
     kept = (b for b in buttons if b.move in useful and (only is None or Ask(b.move, b.about).key in only))
-    elements = [_button(b, incident) for b in kept]
+    elements = [button(b, incident) for b in kept]
     return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 
-def _button(spec: Button, incident: Incident) -> Block:
+def button(spec: Button, incident: Incident) -> Block:
+    """Build a button; those that page others ask first."""
     move = spec.move
-    button: Block = {
+    made: Block = {
         "type": "button",
         "action_id": spec.action_id,
         "text": plain_text(spec.label or LABELS[move], BUTTON),
         "value": ButtonValue.of(move, incident, spec.about).encode(),
     }
     if move is Move.ACKNOWLEDGE or (move is Move.RESOLVE and incident.status is Status.MONITORING):
-        button["style"] = "primary"
-    if move is Move.ESCALATE:
-        button["confirm"] = _confirm(move, f"Page {_next_tier_name(incident)} now?", "Page them")
+        made["style"] = "primary"
+    if move is Move.ESCALATE or (move is Move.DECLINE and not incident.acknowledgement and next_tier(incident)):
+        made["confirm"] = _confirm(move, f"Page {_next_tier_name(incident)} now?", "Page them")
     if move is Move.COMMUNICATE and ":" in spec.about:
-        button["confirm"] = _confirm_answer(spec)
+        made["confirm"] = _confirm_answer(spec)
     if move is Move.FIX_APPLIED:
-        button["confirm"] = _confirm(move, _EXPLAINED[move], "Fix applied")
-    return button
+        made["confirm"] = _confirm(move, _EXPLAINED[move], "Fix applied")
+    return made
+
+
+def row(elements: list[Block], block_id: str) -> list[Block]:
+    """Build a row of buttons; nothing for none."""
+    return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 
 def _confirm_answer(spec: Button) -> Block:

@@ -18,7 +18,6 @@ from bot.render.common import (
     mark,
     mentions,
     short_time,
-    shown_title,
     summary,
     title,
 )
@@ -28,7 +27,6 @@ from escalation.engine.upcoming import Upcoming
 from escalation.incident.communications import tasks
 from escalation.incident.effects import Reminded
 from escalation.incident.model import (
-    MAX_ALSO,
     EntryKind,
     Incident,
     Lead,
@@ -37,19 +35,15 @@ from escalation.incident.model import (
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
 from escalation.messages.reminders import task_state
-from escalation.messages.timeline import LEADS, duration, page_reason, refused, war_room
-
-MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
+from escalation.messages.timeline import LEADS, duration, refused, war_room
 
 
-def card(
-    incident: Incident, ahead: tuple[Upcoming, ...], person: str = "", *, buttons: bool = True, names: Names = NO_NAMES
-) -> Message:
-    """Build the card; with `person`, the copy in their direct messages.
+def card(incident: Incident, ahead: tuple[Upcoming, ...], *, buttons: bool = True, names: Names = NO_NAMES) -> Message:
+    """Build the card.
 
     People whom the next checkpoints will page are shown by `names` (member id -> name): a mention would page them now.
     """
-    row = card_buttons(incident, "card-actions", person) if buttons else []
+    row = card_buttons(incident, "card-actions") if buttons else []
     blocks = [
         header(headline(incident), "card"),
         *sections(_head(incident), "card-head"),
@@ -59,41 +53,6 @@ def card(
         context(footer(incident), "card-footer"),
     ]
     return Message(text=summary(incident), blocks=blocks)
-
-
-def page(
-    incident: Incident,
-    page_n: int,
-    ahead: tuple[Upcoming, ...],
-    *,
-    buttons: bool = True,
-    names: Names = NO_NAMES,
-    also: tuple[Incident, ...] = (),
-) -> Message:
-    """Build the direct message of a page: why you, then the card. `also` are the incidents paged in its thread."""
-    the_card = card(incident, ahead, incident.page(page_n).person, buttons=buttons, names=names)
-    why = [*(render(line) for line in page_reason(incident, page_n)), *_also_paged(also)]
-    the_page = incident.page(page_n)
-    again = f" again (no answer to {the_page.sent - 1})" if the_page.sent > 1 else ""
-    reason = brief(the_page.why, SHORT)
-    incident_line = f"{incident.severity} {shown_title(incident)}"
-    more = f" You are paged for {_how_many(also)}." if also else ""
-    text = f"{mark(incident)} You are paged{again}: {incident_line}. Why: {reason}. ({incident.id}){more}"
-    return Message(text=text, blocks=[*sections([*drill_banner(incident), *why], "page-why"), *the_card.blocks])
-
-
-def _also_paged(also: tuple[Incident, ...]) -> list[str]:
-    """Lines about the other incidents of this page, the worst first."""
-    if not also:
-        return []
-    worst = sorted(also, key=lambda other: (other.severity, other.id))
-    listed = [f"• {summary(other)}" for other in worst[:MAX_IN_THREAD]]
-    rest = ["… and the others in the thread"] if len(also) > MAX_IN_THREAD else []
-    return ["*You are paged for these too.* They were held up as well; their cards are in this thread:", *listed, *rest]
-
-
-def _how_many(also: tuple[Incident, ...]) -> str:
-    return f"{len(also)} or more" if len(also) >= MAX_ALSO else f"{len(also)} more"
 
 
 def redacted(incident: Incident) -> Message:

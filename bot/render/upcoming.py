@@ -39,6 +39,14 @@ def next_escalations(incident: Incident, ahead: tuple[Upcoming, ...], names: Nam
     return ["⏭️ *Next escalations*", *lines] if lines else []
 
 
+def next_page(incident: Incident, ahead: tuple[Upcoming, ...], names: Names) -> list[str]:
+    """Line that says when others will be paged, unless somebody acts; nothing when nobody will."""
+    following = next((u for u in ahead if u.kind is CheckpointKind.POLICY and u.tiers), None)
+    if following is None or Unless.ACKNOWLEDGED not in following.unless:
+        return []
+    return [f"If not acknowledged by {short_time(following.due, incident)}: pages {_tiers(incident, following, names)}"]
+
+
 def _is_paused(checkpoint: Checkpoint, incident: Incident) -> bool:
     """True if a checkpoint rests because the fix is watched, and not because it waits for a fact."""
     plan = plan_of(checkpoint, incident)

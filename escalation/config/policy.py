@@ -59,16 +59,29 @@ Facts = Annotated[tuple[Unless, ...], BeforeValidator(one_or_several)]
 Sayings = Annotated[tuple[Said, ...], BeforeValidator(one_or_several)]
 
 
+class PageRepeat(Frozen):
+    """Repeats of an open page: the interval, how many at most, and what ends them for everybody.
+
+    `until: acknowledged`: that somebody who was paged has acknowledged the incident; the others are told who has it.
+    `until: answered`: nothing; each person is paged until they answer their own page.
+    """
+
+    every: Duration
+    times: int = Field(ge=0, le=20)
+    until: Literal["acknowledged", "answered"] = "acknowledged"
+
+
 class Tier(Frozen):
     """A tier of the escalation policy: everybody who holds one of these roles at the moment of paging.
 
-    `room` opens the war room when this tier is paged.
+    `room` opens the war room when this tier is paged. `repeat_pages` overrides the severity's.
     """
 
     name: Line
     roles: tuple[Role, ...] = Field(min_length=1)
     on_breach: tuple[Role, ...] = ()
     room: bool = False
+    repeat_pages: PageRepeat | None = None
 
     def roles_for(self, security: bool) -> tuple[Role, ...]:
         """Return the roles to page, for a security incident or another one."""
@@ -200,13 +213,6 @@ class OtherWays(Frozen):
     def all(self) -> frozenset[Via]:
         """Return every channel that has to be set up."""
         return frozenset((*self.page, *self.slack_down, *self.stakeholders))
-
-
-class PageRepeat(Frozen):
-    """Repeats of an unanswered page: the interval, and how many at most."""
-
-    every: Duration
-    times: int = Field(ge=0, le=20)
 
 
 class UpdateCadence(Frozen):
@@ -349,6 +355,11 @@ class SeverityPolicy(Frozen):
             if planned.id == plan_id:
                 return planned
         raise KeyError(plan_id)
+
+    def repeats_of(self, tier: int) -> PageRepeat | None:
+        """Repeats of the pages to a tier: its own rule, else the severity's. 0: pages by name."""
+        own = self.tiers[tier - 1].repeat_pages if tier else None
+        return own or self.repeat_pages
 
     def role_name(self, role: str) -> str:
         """`on_call` as people say it: the policy's own word, else the identifier with spaces."""

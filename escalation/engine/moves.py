@@ -15,7 +15,7 @@ from escalation.incident import events
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Move, MoveEvent
-from escalation.incident.model import CheckpointKind, EntryKind, Incident, Signed, Status
+from escalation.incident.model import CheckpointKind, EntryKind, Incident, PageState, Signed, Status
 from escalation.text import Person, Time, line
 from escalation.times import eta_instant, format_duration
 from escalation.values import PersonId
@@ -24,14 +24,16 @@ from escalation.values import PersonId
 def acknowledge(change: Change, event: events.Acknowledge) -> None:
     """Acknowledge the incident, or one's own page once somebody else has; Refused the second time."""
     done = change.incident.acknowledgement
-    paged = change.incident.open_page_of(event.by) is not None
-    if done and not paged:
+    page = change.incident.page_to_answer(event.by)
+    if done and page is None:
         who = "You" if done.by == event.by else Person(done.by)
         raise Refused(line(who, " acknowledged it already, at ", Time(done.at), "."))
     if done:
         change.say(change.note(EntryKind.JOINED, by=event.by))
     else:
         _acknowledged_by(change, event.by)
+    if page:
+        paging.end_page(change, page, PageState.ANSWERED)
     _assign(change, event.by)
 
 
@@ -46,6 +48,7 @@ def _acknowledged_by(change: Change, person: PersonId) -> None:
 
 def _assign(change: Change, person: PersonId) -> None:
     change.set(assigned=tuple(dict.fromkeys((*change.incident.assigned, person))))
+    paging.cover_pages(change, person)
     change.advance_face()
 
 
@@ -185,11 +188,11 @@ def edit(change: Change, event: events.Edit) -> None:
 def page_people(change: Change, event: events.PagePeople) -> None:
     """Page people by name, and the holders of roles; Refused when there is nobody."""
     people = event.people + in_roles(change.incident, change.roster, event.roles)
-    role = ", ".join(map(change.incident.policy.role_name, event.roles))
     if not people:
+        role = ", ".join(map(change.incident.policy.role_name, event.roles))
         raise Refused(f"Nobody holds the role {role} now." if event.roles else "Name somebody to page.")
     why = f"asked for by hand: {event.why}" if event.why else "asked for by hand"
-    paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, role)
+    paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, event.roles)
 
 
 def snooze(change: Change, event: events.Snooze) -> None:
@@ -234,6 +237,7 @@ def check(move: Move, incident: Incident) -> None:
 
 HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
     Move.ACKNOWLEDGE: acknowledge,
+    Move.DECLINE: paging.decline,
     Move.ROOT_CAUSE: root_cause,
     Move.WORKAROUND: workaround,
     Move.START_FIX: start_fix,

@@ -26,15 +26,33 @@ def effective_tier(incident: Incident, roster: Roster, tier: int) -> int:
 
 
 def commander(incident: Incident, roster: Roster) -> tuple[PersonId, ...]:
-    """Return the commander: who took the role, else who acknowledged, else whom the policy names (on call)."""
-    if taken := incident.leads.get(Lead.COMMANDER):
+    """Return the commander: who took the role, else who acknowledged, else whom the policy names (on call).
+
+    Who acknowledged as the holder of a role hands over with it. People who are gone are passed over.
+    """
+    taken = incident.leads.get(Lead.COMMANDER)
+    if taken and taken not in incident.gone:
         return (taken,)
-    if incident.acknowledgement:
-        return (incident.acknowledgement.by,)
-    return in_roles(incident, roster, (incident.policy.commanding_role(),))[:1]
+    if acknowledged := incident.acknowledgement:
+        if successors := _successors(incident, roster, acknowledged.by):
+            return successors
+        if acknowledged.by not in incident.gone:
+            return (acknowledged.by,)
+    return _present(incident, in_roles(incident, roster, (incident.policy.commanding_role(),)))[:1]
+
+
+def _successors(incident: Incident, roster: Roster, person: PersonId) -> People:
+    """Return the holders of the roles that somebody was paged for, once they hold none of them any more."""
+    roles = next((p.roles for p in reversed(incident.pages) if p.person == person and p.roles), ())
+    held_by = in_roles(incident, roster, roles)
+    return () if person in held_by else _present(incident, held_by)[:1]
+
+
+def _present(incident: Incident, people: People) -> People:
+    return tuple(p for p in people if p not in incident.gone)
 
 
 def speaker(incident: Incident, roster: Roster) -> tuple[PersonId, ...]:
     """Return the communications lead, else the commander."""
     taken = incident.leads.get(Lead.COMMUNICATIONS)
-    return (taken,) if taken else commander(incident, roster)
+    return (taken,) if taken and taken not in incident.gone else commander(incident, roster)

@@ -69,4 +69,4 @@ def page_team(change: Change, by: PersonId, why: str) -> None:
         tier = paging.next_tier(change.incident) or len(policy.tiers) + 1
         paging.page_tier(change, tier, f"{why}, and nobody is on the security team", by)
     elif others := tuple(p for p in team if p != by):
-        paging.page_people(change, others, why, by, names)
+        paging.page_people(change, others, why, by, roles)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from escalation.config.policy import SeverityPolicy
 from escalation.engine import communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.engine.checkpoints import plan_of, unsaid
@@ -11,10 +10,11 @@ from escalation.engine.responders import holders
 from escalation.errors import Refused
 from escalation.incident.events import ChangeSeverity
 from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident, Page, PageState
+from escalation.values import PersonId
 
 
 def change_severity(change: Change, event: ChangeSeverity) -> None:
-    """Change the severity.
+    """Change the severity: what the old one had armed is moot, and the new one's rules hold from here on.
 
     Raised: the clocks start now, and engaged people are not paged again. Lowered: passed checkpoints are dropped.
     """
@@ -23,10 +23,10 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
         raise Refused(f"It is {before.severity} already.")
     raised = event.severity < before.severity
     change.set(severity=event.severity, policy=event.policy, round=before.round + 1)
+    withdrawn = _move_pages_to_new_policy(change, before, raised)
     fields = {"from": before.severity, "to": event.severity}
-    entry = change.note(EntryKind.SEVERITY, by=event.by, why=event.why, fields=fields)
+    entry = change.note(EntryKind.SEVERITY, by=event.by, why=event.why, people=withdrawn, fields=fields)
     change.set(tiers_paged=(), nobody_left=False, clock_from=_at_least_as_severe_since(change.incident))
-    change.set(pages=tuple(_move_to_new_policy(p, event.policy) for p in before.pages))
     start_clocks(change)
     if not raised:
         waiting = change.incident.checkpoints
@@ -39,18 +39,47 @@ def change_severity(change: Change, event: ChangeSeverity) -> None:
     if before.policy.ticket != event.policy.ticket:
         file_ticket(change)
     if raised:
-        _page_new_people(change, entry, f"it was raised to {event.severity}: {event.why}")
+        _page_new_people(change, before, entry, f"it was raised to {event.severity}: {event.why}")
+
+
+def _move_pages_to_new_policy(change: Change, before: Incident, raised: bool) -> tuple[PersonId, ...]:
+    """Move the pages to the tier that the new policy pages at once: tier numbers are each policy's own.
+
+    An open page of somebody whom a lower severity would not page is withdrawn; returns those people. A page by name
+    stays: a person asked for it. Repeats go on by the new severity's rule.
+    """
+    tier = max(change.incident.policy.at_once, default=0)
+    wanted = {p for t in change.incident.policy.at_once for p in holders(change.incident, change.roster, t)}
+    withdrawn: list[PersonId] = []
+    pages: list[Page] = []
+    for page in before.pages:
+        is_open = page.state is PageState.OPEN
+        update: dict[str, object] = {"tier": tier} if page.tier else {}
+        if page.tier and is_open and not raised and page.person not in wanted:
+            withdrawn.append(page.person)
+            update["state"] = PageState.WITHDRAWN
+        elif page.tier and is_open:
+            update["rung"] = paging.tier_name(change.incident.policy, tier)
+            update["why"] = f"{page.why} (now {change.incident.severity})"
+        pages.append(page.model_copy(update=update) if update else page)
+    change.set(pages=tuple(pages))
+    _rearm_repeats(change, before)
+    return tuple(dict.fromkeys(withdrawn))
+
+
+def _rearm_repeats(change: Change, before: Incident) -> None:
+    """Set the repeats of the open pages anew, by the new severity's rule: an interval from now, or sooner."""
+    due = {c.about: c.due for c in before.checkpoints if c.kind is CheckpointKind.REPEAT}
+    change.disarm(CheckpointKind.REPEAT)
+    for page in change.incident.pages:
+        if page.state is PageState.OPEN:
+            paging.arm_repeat(change, page, due.get(str(page.n)))
 
 
 def _has_passed(checkpoint: Checkpoint, incident: Incident) -> bool:
     """True if its time is past, and it does not wait for what nobody said yet."""
     plan = plan_of(checkpoint, incident)
     return plan is not None and not unsaid(plan, incident)
-
-
-def _move_to_new_policy(page: Page, policy: SeverityPolicy) -> Page:
-    """Move a page to the tier that the new policy pages at once: tier numbers are each policy's own."""
-    return page.model_copy(update={"tier": max(policy.at_once, default=0)}) if page.tier else page
 
 
 def _at_least_as_severe_since(incident: Incident) -> datetime:
@@ -62,10 +91,10 @@ def _at_least_as_severe_since(incident: Incident) -> datetime:
     return since
 
 
-def _page_new_people(change: Change, entry: Entry, why: str) -> None:
+def _page_new_people(change: Change, before: Incident, entry: Entry, why: str) -> None:
     """Page those not engaged yet; tell the others directly, for what they took on was less severe."""
     incident, by = change.incident, entry.by
-    known = {p.person for p in incident.pages if _is_engaged(p, incident)} | {by}
+    known = {p.person for p in before.pages if _is_engaged(p, before)} | {by}
     wanted = dict.fromkeys(p for tier in incident.policy.at_once for p in holders(incident, change.roster, tier))
     paging.page_tiers(change, incident.policy.at_once, why, by, skip=frozenset(known))
     change.notify(entry, *(p for p in wanted if p in known and p != by))

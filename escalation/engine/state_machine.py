@@ -6,7 +6,7 @@ from typing import Any
 
 from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, warroom
 from escalation.engine.change import Change
-from escalation.engine.paging import answer_page, next_tier
+from escalation.engine.paging import answer_page, follow_roles, next_tier
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.communications import pending
@@ -16,8 +16,9 @@ from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 
 S, M = Status, Move
+Event = MoveEvent | events.CheckpointDue | events.SignOfLife | events.RolesChanged | OutcomeEvent
 _SAME = (
-    *(M.ACKNOWLEDGE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
+    *(M.ACKNOWLEDGE, M.DECLINE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
     *(M.PAGE, M.EDIT, M.LEAD, M.COMMUNICATE, M.SNOOZE, M.SECURITY),
 )
 _CLOSED = "It is {status}: reopen it first."
@@ -85,11 +86,11 @@ def useful_moves(incident: Incident) -> frozenset[Move]:
 
 
 def is_redundant(move: Move, incident: Incident, person: PersonId = "") -> bool:
-    """True if a legal move would be refused or change nothing; an open page of `person` can still be answered."""
+    """True if a legal move would be refused or change nothing; a page of `person` can still be acknowledged."""
     ticket, monitoring = incident.policy.ticket is not None, incident.status is Status.MONITORING
     match move:
         case Move.ACKNOWLEDGE:
-            return incident.acknowledgement is not None and incident.open_page_of(person) is None
+            return incident.acknowledgement is not None and incident.page_to_answer(person) is None
         case Move.SECURITY:
             return incident.private
         case Move.COMMUNICATE:
@@ -117,9 +118,7 @@ def status_after(incident: Incident, move: Move) -> Status:
     return cell
 
 
-def decide(
-    before: Incident, event: MoveEvent | events.CheckpointDue | OutcomeEvent, now: datetime, roster: Roster
-) -> Incident:
+def decide(before: Incident, event: Event, now: datetime, roster: Roster) -> Incident:
     """Decide what follows from an event: the next incident, with its pending effects. Pure.
 
     Returns `before` itself when nothing follows (stale work, a repeated submit). Raises Refused with words for the
@@ -132,6 +131,8 @@ def decide(
         _make_move(change, event)
     else:
         _OTHERS[type(event)](change, event)
+    if isinstance(event, MoveEvent | events.CheckpointDue):  # an outcome is no reason to ask who is on call
+        follow_roles(change)
     if change.incident is before and not isinstance(event, events.CheckpointDue):
         return before
     if isinstance(event, OutcomeEvent):  # the first to come after an outage: its checkpoint may be behind it
@@ -193,6 +194,8 @@ def reachable_statuses(status: Status) -> tuple[Status, ...]:
 
 _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
+    events.SignOfLife: lambda change, event: answer_page(change, event.by),
+    events.RolesChanged: lambda change, event: follow_roles(change, event.by),
     events.Delivered: lambda change, event: outcomes.delivered(change, event, useful_moves(change.incident)),
     events.RoomOpened: outcomes.room_opened,
     events.PersonRefused: outcomes.person_refused,

@@ -24,6 +24,7 @@ class Move(StrEnum):
     """A person's move on an incident. The transition table has a column for each."""
 
     ACKNOWLEDGE = "acknowledge"
+    DECLINE = "decline"
     ROOT_CAUSE = "root_cause"
     WORKAROUND = "workaround"
     START_FIX = "start_fix"
@@ -94,6 +95,13 @@ class Acknowledge(_Move):
     """Acknowledge the incident and one's own page."""
 
     kind: Literal[Move.ACKNOWLEDGE] = Move.ACKNOWLEDGE
+
+
+class Decline(_Move):
+    """Decline one's own page: the next is paged."""
+
+    kind: Literal[Move.DECLINE] = Move.DECLINE
+    why: Words = ""
 
 
 class RootCause(_Move):
@@ -297,6 +305,20 @@ class CheckpointDue(Frozen):
     away: tuple[datetime, datetime] | None = None
 
 
+class SignOfLife(Frozen):
+    """Somebody pressed a button of an incident, or typed a command about it, that changes nothing."""
+
+    kind: Literal["sign_of_life"] = "sign_of_life"
+    by: PersonId
+
+
+class RolesChanged(Frozen):
+    """Somebody else may hold a role now. `by` changed who is on call; empty for a handover by the schedule."""
+
+    kind: Literal["roles_changed"] = "roles_changed"
+    by: PersonId = ""
+
+
 class Delivered(Frozen):
     """An effect was delivered. `channel` and `ts` identify the message; `face` is the one that a card shows.
 
@@ -381,7 +403,7 @@ class Trouble(Frozen):
 
 
 MoveEvent = (
-    Acknowledge | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
+    Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
     | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | Snooze | MarkSecurity | Resolve
     | Reviewed | Reopen | Cancel
 )  # fmt: skip

@@ -76,12 +76,21 @@ class Signed(Frozen):
 
 
 class PageState(StrEnum):
-    """State of a page. `replaced`: a newer page to the same person took over."""
+    """State of a page; only an open one is sent and repeated.
+
+    `replaced`: a newer page to the same person took over. `covered`: somebody else who was paged has acknowledged.
+    `declined`: its person cannot take it. `moved`: somebody else holds the role now. `withdrawn`: the severity that it
+    was sent for is over.
+    """
 
     OPEN = "open"
     ANSWERED = "answered"
     REFUSED = "refused"
     REPLACED = "replaced"
+    COVERED = "covered"
+    DECLINED = "declined"
+    MOVED = "moved"
+    WITHDRAWN = "withdrawn"
 
 
 MAX_ALSO = 30  # each is a change to the incident, and hundreds may come at once
@@ -91,8 +100,9 @@ class Page(Frozen):
     """A page to one person. `tier` 0 is a page by name; `rung` is the tier's name at the time of the page.
 
     `sent` counts the first send and its repeats. `taken_by` are the channels beside Slack that took it. `refusal` is
-    why Slack refused it, while that may be because of us. `also` names other incidents whose pages to this person an
-    outage delayed too: those are in the thread of this one. After MAX_ALSO no more are listed.
+    why Slack refused it, while that may be because of us. `roles` are those it was sent for, `moved_from` is who held
+    them before. `to` is who has acknowledged, or is paged, in place of its person. `also` names other incidents whose
+    pages to this person an outage delayed too: those are in the thread of this one. After MAX_ALSO no more are listed.
     """
 
     n: int
@@ -107,6 +117,9 @@ class Page(Frozen):
     taken_by: tuple[Via, ...] = ()
     refusal: str = ""
     also: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    moved_from: PersonId = ""
+    to: tuple[PersonId, ...] = ()
 
 
 class CheckpointKind(StrEnum):
@@ -154,6 +167,8 @@ class EntryKind(StrEnum):
     NOBODY_LEFT = "nobody_left"
     ACKNOWLEDGED = "acknowledged"
     JOINED = "joined"
+    DECLINED = "declined"
+    MOVED = "moved"
     ROOT_CAUSE = "root_cause"
     FIX_STARTED = "fix_started"
     FIX_APPLIED = "fix_applied"
@@ -395,9 +410,9 @@ class Incident(Frozen):
     """An incident. `face` counts the changes that readers can see; `stamp` tells one commit from another.
 
     `clock_from` is when the policy's clocks started, `sla_from` when the promised times started (a raised severity
-    moves the first alone). `offers` are roles offered and not accepted yet. `linked` are incidents at the same time,
-    and `coordinated_in` is the one whose room is for all of them. `stretches` ended with a reopening; `past` is what
-    decisions replaced, oldest first.
+    moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a note could not
+    reach (deactivated, left). `linked` are incidents at the same time, and `coordinated_in` is the one whose room is
+    for all of them. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
     `shared_room` is that of `coordinated_in`. `redrawn_at`: a time on the card had passed then.
     """
 
@@ -436,6 +451,7 @@ class Incident(Frozen):
     redrawn_at: datetime | None = None
     leads: dict[Lead, PersonId] = {}
     offers: dict[Lead, PersonId] = {}
+    gone: tuple[PersonId, ...] = ()
     linked: tuple[str, ...] = ()
     coordinated_in: str = ""
     shared_room: Room | None = None
@@ -568,6 +584,11 @@ class Incident(Frozen):
     def open_page_of(self, person: PersonId) -> Page | None:
         """Return somebody's latest unanswered page, or None."""
         return next((p for p in reversed(self.pages) if p.person == person and p.state is PageState.OPEN), None)
+
+    def page_to_answer(self, person: PersonId) -> Page | None:
+        """Return somebody's page that they can still acknowledge: open, or ended by another's acknowledgement."""
+        latest = next((p for p in reversed(self.pages) if p.person == person), None)
+        return latest if latest and latest.state in (PageState.OPEN, PageState.COVERED, PageState.DECLINED) else None
 
     def people(self) -> frozenset[PersonId]:
         """Return everybody involved: paged, assigned, or its reporter."""

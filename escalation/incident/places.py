@@ -27,6 +27,8 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.NOBODY_LEFT: _BOTH,
     EntryKind.ACKNOWLEDGED: _LOG,
     EntryKind.JOINED: (),
+    EntryKind.DECLINED: _BOTH,
+    EntryKind.MOVED: _BOTH,
     EntryKind.ROOT_CAUSE: _BOTH,
     EntryKind.WORKAROUND: _BOTH,
     EntryKind.FIX_STARTED: _BOTH,

@@ -56,6 +56,8 @@ def why_you(incident: Incident, person: PersonId) -> str:
         return f"you are {LEADS[Lead.COMMANDER]}"
     if incident.acknowledgement and incident.acknowledgement.by == person:
         return "you acknowledged it, and nobody is incident commander"
+    if incident.acknowledgement:
+        return "whoever acknowledged it is off now, and you hold their role"
     role = incident.policy.role_name(incident.policy.commanding_role())
     return f"you are {role}, and nobody has acknowledged it yet"
 

@@ -33,15 +33,43 @@ def entry_lines(incident: Incident, entry: Entry, wording: Wording = WORDING) ->
 def page_reason(incident: Incident, page_n: int) -> Lines:
     """Render the head of a page: that you are paged, as whom, and why."""
     page = incident.page(page_n)
-    role = (" as ", Strong(page.role)) if page.role else ()
-    tier = f" ({page.rung})" if page.rung else ""
-    ask = (line("Acknowledge if you are on it."),) if page.state is PageState.OPEN and incident.open else ()
+    is_open = page.state is PageState.OPEN and incident.open
     return (
-        line(Strong(f"{MARKS[incident.severity]} You are paged"), *role, tier, "."),
-        line("Why: ", page.why, "."),
+        line(Strong("You're being paged: "), _as_whom(page), ".", *_count(incident, page)),
+        line("Why: ", *_why(page), "."),
         *(line("Also: ", other.why, ".") for other in _at_once_with(incident, page)),
-        *ask,
+        *((_ask(incident, page),) if is_open else ()),
     )
+
+
+def _as_whom(page: Page) -> str:
+    """Name the tier, and the role where that says more."""
+    if not page.rung:
+        return page.role or "directly"
+    same = not page.role or page.rung.lower().endswith(f", {page.role.lower()}")
+    return page.rung if same else f"{page.rung} ({page.role})"
+
+
+def _count(incident: Incident, page: Page) -> Line:
+    """Return which page this is, of how many at most."""
+    repeats = incident.policy.repeats_of(page.tier)
+    most = max(page.sent, 1 + repeats.times if repeats else 1)
+    return line(" ", Strong(f"Page {page.sent} of {most}"), ".") if most > 1 else ()
+
+
+def _why(page: Page) -> Line:
+    if not page.moved_from:
+        return (page.why,)
+    return ("you took over ", page.role, " from ", Person(page.moved_from), f", who had not acknowledged ({page.why})")
+
+
+def _ask(incident: Incident, page: Page) -> Line:
+    done = incident.acknowledgement
+    if done is None:
+        return line("Acknowledge to take this page.")
+    if page.tier:
+        return line(Person(done.by), " has acknowledged; you are asked to respond as well.")
+    return line(Person(done.by), " has acknowledged. Acknowledge to respond as well.")
 
 
 def _at_once_with(incident: Incident, page: Page) -> tuple[Page, ...]:
@@ -201,7 +229,31 @@ def _acknowledged(incident: Incident, entry: Entry) -> Lines:
 
 
 def _joined(incident: Incident, entry: Entry) -> Lines:
-    return (line("👀 ", Person(entry.by), " acknowledged their page and is in."),)
+    return (line("👀 ", Person(entry.by), " acknowledged and is responding."),)
+
+
+def _declined(incident: Incident, entry: Entry) -> Lines:
+    role = f" ({entry.fields['role']})" if entry.fields["role"] else ""
+    following: dict[str, Line] = {
+        "next": ("Paging the next.",),
+        "acknowledged": (*people(entry.people), " has it: nobody else is paged."),
+        "still paged": ("Nobody else is left to page. Still paged: ", *people(entry.people), "."),
+        "nobody": ("Nobody else is left to page.",),
+    }
+    words = (line("Why: ", entry.text, "."),) if entry.text else ()
+    head = line("🙅 ", Strong("Can't take it: "), Person(entry.by), role, ". ", *following[entry.fields["following"]])
+    return (head, *words)
+
+
+def _moved(incident: Incident, entry: Entry) -> Lines:
+    """Render a role that changed hands in the middle of an incident."""
+    fields = entry.fields
+    former, now = Person(fields["from"]), people(entry.people)
+    by = (" (by ", Person(entry.by), ")") if entry.by and entry.by not in entry.people else ()
+    head = line("🔁 ", Strong(f"Now {fields['role']}: "), *now, ", after ", former, *by, ".")
+    if fields["acknowledged"]:
+        return (head, line(former, " had acknowledged. Updates and reminders go to ", *now, " now."))
+    return (head, line(former, " had not acknowledged and is no longer paged."))
 
 
 def _with_text(mark: str, headline: str) -> Callable[[Incident, Entry], Lines]:
@@ -222,7 +274,7 @@ def _fix_applied(incident: Incident, entry: Entry) -> Lines:
 
 def _silence(incident: Incident, entry: Entry) -> Lines:
     head = line("🔕 ", *people(entry.people), ": ", Strong(f"{incident.id} still has no progress update."))
-    return (head, line("Why you: you lead this incident, and ", entry.why, "."))
+    return (head, line("Why: ", entry.why, "."))
 
 
 def _snoozed(incident: Incident, entry: Entry) -> Lines:
@@ -499,6 +551,8 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.NOBODY_LEFT: _nobody_left,
     EntryKind.ACKNOWLEDGED: _acknowledged,
     EntryKind.JOINED: _joined,
+    EntryKind.DECLINED: _declined,
+    EntryKind.MOVED: _moved,
     EntryKind.ROOT_CAUSE: _with_text("🔎", "Root cause found"),
     EntryKind.FIX_STARTED: _with_text("🔧", "Fix started"),
     EntryKind.FIX_APPLIED: _fix_applied,

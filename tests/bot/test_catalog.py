@@ -22,8 +22,12 @@ NEEDS_NO_WORDS = {
     Move.VERIFY,
     Move.REVIEWED,
     Move.SNOOZE,
+    Move.DECLINE,
 }
-PRESSED = {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.COMMUNICATE, Move.SNOOZE}
+PRESSED = {
+    *(Move.ACKNOWLEDGE, Move.DECLINE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.COMMUNICATE),
+    Move.SNOOZE,
+}
 WORDS = {
     Move.LEAD: "commander",
     Move.EDIT: "outage",

@@ -14,12 +14,12 @@ from bot.render.blockkit import Message
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.buttons import more_moves, offered_moves
 from bot.render.card import card as card_of
-from bot.render.card import page as page_of
 from bot.render.card import redacted
 from bot.render.lists import PAGE, Page, listing, overview, row, tickets
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import DAY, moment, render
 from bot.render.notices import communications, for_reminder, to_person
+from bot.render.pages import page as page_of
 from bot.render.upcoming import next_step
 from bot.vocabulary import LABELS
 from escalation.config.policy import Severity, Unless
@@ -140,7 +140,6 @@ def buttons(message: Message) -> list[str]:
 
 def every_message(incident: Incident) -> Iterator[Message]:
     yield card_of(incident, ahead(incident))
-    yield card_of(incident, ahead(incident), "UONCALL")
     yield card_of(incident, ahead(incident), buttons=False)
     yield redacted(incident)
     yield listing(Page.of([incident]))
@@ -251,6 +250,7 @@ def senseless(incident: Incident) -> set[Move]:
         Move.REVIEWED: incident.reviewed or not incident.review_by,
         Move.COMMUNICATE: not pending(incident) or not incident.open,
         Move.SNOOZE: True,
+        Move.DECLINE: True,  # it stands under a page
     }
     return {move for move, is_so in done.items() if is_so}
 
@@ -369,8 +369,8 @@ def test_acknowledge_leaves_the_card_and_stays_on_the_copies_of_open_pages() -> 
     incident = incident_after(Acknowledge(by="UONCALL"))
     assert "Acknowledge" in buttons(card_of(declared(), ()))
     assert "Acknowledge" not in buttons(card_of(incident, ()))
-    assert "Acknowledge" not in buttons(card_of(incident, (), "UONCALL"))
-    assert "Acknowledge" in buttons(card_of(incident, (), "UDEVOPS"))
+    assert "Acknowledge" not in buttons(page_of(incident, 1))
+    assert "Acknowledge" in buttons(page_of(incident, 2))
 
 
 def test_escalate_names_whom_it_pages_and_goes_when_nobody_is_left() -> None:
@@ -389,7 +389,7 @@ def test_escalate_names_whom_it_pages_and_goes_when_nobody_is_left() -> None:
 
 def test_a_final_copy_has_no_buttons() -> None:
     """Dead buttons are taken away."""
-    assert pressed(card_of(declared(), (), "UONCALL", buttons=False)) == []
+    assert pressed(card_of(declared(), (), buttons=False)) == []
 
 
 def labels_under(incident: Incident, kind: EntryKind) -> list[str]:
@@ -666,21 +666,12 @@ def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:
         assert not re.search(r"\bago\b|\bin \d+ (second|minute|hour)|\{ago\}", shown(in_status(status)))
 
 
-def test_a_page_says_why_you_first() -> None:
-    """On the lock screen and in the message: that you are paged, for what and why."""
-    message = page_of(declared(), 1, ())
-    assert message.text == "🚨 You are paged: P0 Checkout is down. Why: a P0 was declared. (INC-20241218-001)"
-    first = message.blocks[0]["text"]["text"]
-    assert first.startswith("*🚨 You are paged* as *on-call engineer* (tier 1, Responders).\nWhy: a P0 was declared.")
-    assert "Acknowledge" in buttons(message)
-
-
 def test_a_page_lists_what_else_its_person_missed() -> None:
     """After an outage: the worst first, and no more than fit on a phone."""
     also = (*(declared(severity="P2", title=f"Slow {n}") for n in range(10)), declared(title="Worse"))
     message = page_of(declared(), 1, (), also=also)
     assert message.text.endswith("You are paged for 11 more.")
-    listed = message.blocks[0]["text"]["text"].partition("You are paged for these too")[2].split("\n")[1:]
+    listed = message.blocks[-1]["text"]["text"].partition("You are paged for these too")[2].split("\n")[1:]
     assert "Worse" in listed[0]
     assert "Slow 8" in listed[9]
     assert listed[10:] == ["… and the others in the thread"]

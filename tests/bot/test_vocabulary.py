@@ -8,6 +8,7 @@ from escalation.incident.events import Move
 
 TYPED = {
     "ack": "acknowledge acked acknowledged claim",
+    "decline": "cant can't can\u2019t cannot pass",
     "root-cause": "root_cause rootcause cause identified identify rca",
     "workaround": "rollback mitigate mitigated mitigation",
     "schedule": "",
@@ -41,7 +42,7 @@ TYPED = {
 }
 # In the order of a card's overflow menu; people are told these names elsewhere.
 BUTTONS = (
-    "Acknowledge, Root cause found, Workaround in place, Schedule, Start fix, Fix applied, Fix failed, "
+    "Acknowledge, Can't take it, Root cause found, Workaround in place, Schedule, Start fix, Fix applied, Fix failed, "
     "Fix verified, Post update, Escalate, Page someone, Change severity, Resolve, Reopen, "
     "Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, Communications"
 )
@@ -57,6 +58,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident slo [7d]` how punctual pages were
 *Work on it*
 `/incident ack [ID]` take it
+`/incident decline [ID] [why]` can't take the page: the next is paged
 `/incident root-cause [ID] [cause]` record the root cause
 `/incident workaround [ID] [what]` record a workaround
 `/incident fix [ID]` start a fix

@@ -25,6 +25,7 @@ from escalation.incident.events import (
     Cancel,
     ChangeSeverity,
     CheckpointDue,
+    Decline,
     Edit,
     Escalate,
     FixApplied,
@@ -53,6 +54,7 @@ from tests.support.story import START, Story, kars, shipped
 P1 = kars().severities[Severity.P1]
 A_MOVE: dict[Move, MoveEvent] = {
     Move.ACKNOWLEDGE: Acknowledge(by="UONCALL"),
+    Move.DECLINE: Decline(by="UONCALL", why="On a plane"),
     Move.ROOT_CAUSE: RootCause(by="U1", cause="The pool"),
     Move.WORKAROUND: Workaround(by="U1", text="Rolled back"),
     Move.START_FIX: StartFix(by="U1"),

@@ -24,12 +24,12 @@ from bot.render import messages as blocks
 from bot.render import oncall, replies
 from bot.render.blockkit import Message
 from bot.render.card import card as card_of
-from bot.render.card import page as page_of
 from bot.render.card import redacted
 from bot.render.form_state import FormState
 from bot.render.lists import Page, listing, overview, tickets, which
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import size
+from bot.render.pages import page as page_of
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Audience
 from escalation.incident.communications import pending
@@ -93,7 +93,7 @@ FIXED = frozenset(
             "data_loss",
         ),
         *("source_link", "effects", "checkpoints", "copies", "lanes", "calendar", "ways", "keys", "policy"),
-        *("communications", "public_means", "promised", "since", "snoozed_until", "what"),
+        *("communications", "public_means", "promised", "since", "snoozed_until", "what", "following"),
     )
 )
 LIMITS = {"title": 200}
@@ -116,7 +116,9 @@ def spoiled(value: Any, words: str, name: str = "") -> Any:
     return value
 
 
-PEOPLE = ("by", "person", "people", "reporter", "assigned", "leads", "offers", "told", "snoozed_by")
+PEOPLE = (
+    *("by", "person", "people", "reporter", "assigned", "leads", "offers", "told", "snoozed_by", "moved_from", "gone"),
+)
 
 
 def spoil(incident: Incident, words: str) -> Incident:
@@ -135,7 +137,7 @@ def spoiled_company(words: str) -> Company:
 
 def messages(incident: Incident, names: dict[str, str]) -> Iterator[Message]:
     coming = ahead(incident)
-    yield from (card_of(incident, coming, names=names), card_of(incident, coming, "UONCALL", buttons=False))
+    yield from (card_of(incident, coming, names=names), card_of(incident, coming, buttons=False))
     yield from (redacted(incident), listing(Page.of([incident] * 25)), tickets(Page.of([incident] * 40)))
     yield from (replies.moved(incident, 0, coming), replies.declared(incident, coming))
     yield from (overview([incident] * 12), which("ack", "words", [incident] * 5))
@@ -292,7 +294,8 @@ def test_a_template_can_only_show_its_fields(source: str) -> None:
 
 def test_every_move_has_been_looked_at() -> None:
     """Each that asks for words has its form in the test above; the others ask for none."""
-    assert {*FORMS} | {Move.ACKNOWLEDGE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.SNOOZE} == {*Move}
+    wordless = {Move.ACKNOWLEDGE, Move.DECLINE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.SNOOZE}
+    assert {*FORMS} | wordless == {*Move}
 
 
 MARKUP = ["_it_", "~s~", "`code`", "*b*", "```x```", "_*both*_", "a _b_ c", "(_b_)", "~~s~~"]

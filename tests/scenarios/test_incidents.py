@@ -33,7 +33,7 @@ def test_a_p0_from_the_command_to_resolution(http: bool) -> None:
     with stage(http=http) as play:
         incident = play.declare()
         assert [len(play.pages(k)) for k in ("dana", "lena", "bruno", "omar", "erik")] == [1, 1, 1, 0, 0]
-        assert "You are paged* as *on-call engineer* (tier 1, Responders)" in play.pages("dana")[0]
+        assert "You're being paged:* tier 1, Responders (on-call engineer)" in play.pages("dana")[0]
         assert "Nobody has acknowledged" in str(play.card())
         assert {user(k) for k in ("paula", "erik", "dana", "lena", "bruno")} <= set(play.room()["members"])
         play.until(16)

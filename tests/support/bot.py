@@ -20,6 +20,7 @@ from bot.bot import Bot
 from bot.deps import BotDeps
 from bot.process import listen, started_bot
 from bot.render.card import card
+from bot.render.pages import page
 from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.effects import OpenRoom
@@ -333,7 +334,8 @@ class Office:
         where = user(person) if person else self.person("dana").channel(channel)
         if not person:
             slack.conversations_join(channel=where)
-        shown = card(incident, (), person=user(person) if person else "")
+        mine = incident.open_page_of(user(person)) if person else None
+        shown = page(incident, mine.n) if mine else card(incident, ())
         return dict(slack.chat_postMessage(channel=where, text=shown.text, blocks=shown.blocks).data)  # type: ignore[arg-type]
 
     def room(self, incident: Incident, *members: str) -> Incident:

@@ -13,6 +13,7 @@ from escalation.incident.events import (
     AnswerCommunication,
     Cancel,
     ChangeSeverity,
+    Decline,
     Delivered,
     Dropped,
     Edit,
@@ -29,6 +30,7 @@ from escalation.incident.events import (
     Reopen,
     Resolve,
     Reviewed,
+    RolesChanged,
     RoomOpened,
     RootCause,
     Schedule,
@@ -148,6 +150,12 @@ def _escalated_past_the_end() -> Incident:
     return Story(roster=roster_with(engineering_manager=(), executives=())).until(31).incident
 
 
+def _moved() -> Incident:
+    story = Story("P1")
+    story.roster = roster_with(on_call=("UMEI",))
+    return story.do(RolesChanged(by="UMEI")).incident
+
+
 _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.DECLARED: declared,
     EntryKind.PAGED: declared,
@@ -158,6 +166,8 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.NOBODY_LEFT: _escalated_past_the_end,
     EntryKind.ACKNOWLEDGED: lambda: incident_after(Acknowledge(by="UONCALL")),
     EntryKind.JOINED: lambda: incident_after(Acknowledge(by="UONCALL"), Acknowledge(by="UDEVOPS")),
+    EntryKind.DECLINED: lambda: incident_after(Decline(by="UONCALL", why="On a plane"), severity="P1"),
+    EntryKind.MOVED: _moved,
     EntryKind.ROOT_CAUSE: lambda: incident_after(RootCause(by="UONCALL", cause="The pool")),
     EntryKind.FIX_STARTED: lambda: incident_after(StartFix(by="UONCALL")),
     EntryKind.FIX_APPLIED: lambda: incident_after(FixApplied(by="UONCALL")),

@@ -67,7 +67,7 @@ class Stage:
     def press(self, by: str, move: Move, **fields: Any) -> Incident:
         """Press a move's button on the newest card that this person sees, fill the form that it opens, and go on."""
         before, who = self.incident.stamp, self.person(by)
-        card = self.card_of(by)
+        card = self.card_of(by, move)
         buttons = {e["action_id"] for b in card["blocks"] for e in b.get("elements", []) if "action_id" in e}
         if move in buttons:
             who.press(card, move, card["channel"])
@@ -103,8 +103,10 @@ class Stage:
         return self.messages(channel)
 
     def pages(self, key: str) -> list[str]:
-        """What stands in the pages that a person got."""
-        return [everything(m) for m in self.directs(key) if "You are paged" in m["text"]]
+        """What stood in the pages that a person got: one that was repeated was deleted, and is counted all the same."""
+        (channel,) = [c["id"] for c in self.state()["channels"] if c.get("user") == user(key)] or [""]
+        posts = (c["args"] for c in self.works.calls("chat.postMessage") if c.get("ok", True))
+        return [everything(p) for p in posts if p["channel"] == channel and "You're being paged" in p["text"]]
 
     def card(self) -> Json:
         """The card with the thread, as it reads now."""
@@ -112,10 +114,10 @@ class Stage:
         assert copy
         return next(m for m in self.messages(copy.channel) if m["ts"] == copy.ts)
 
-    def card_of(self, key: str) -> Json:
-        """The card that somebody would press: in their newest page, else the one in the channel."""
-        with_buttons = [m for m in self.directs(key) if f"'{MORE}'" in str(m.get("blocks"))]
-        return with_buttons[-1] if with_buttons else self.card()
+    def card_of(self, key: str, move: Move = Move.ACKNOWLEDGE) -> Json:
+        """What somebody would press for a move: their newest page where it is offered there, else the card."""
+        offering = [m for m in self.directs(key) if f"'value': '{move}|" in str(m.get("blocks"))]
+        return offering[-1] if offering else self.card()
 
     def thread(self) -> str:
         """Everything that was said under the card."""

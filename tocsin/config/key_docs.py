@@ -47,6 +47,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "roles": "Everybody who holds one of these roles at the moment of paging is paged.",
         "on_breach": "Roles that join for a security incident.",
         "room": "The war room opens when this tier is paged.",
+        "repeat_pages": "Overrides the severity's rule for the pages to this tier.",
     },
     "PlannedCheckpoint": {
         "id": "Its short name, once in each severity.",
@@ -73,6 +74,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
     "PageRepeat": {
         "every": "How long after the last try.",
         "times": "How many times at most.",
+        "until": "`acknowledged`: until somebody who was paged has acknowledged. `answered`: until each has answered.",
     },
     "UpdateCadence": {
         "every": "How often an update is due. Each update sets the next one.",

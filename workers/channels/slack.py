@@ -1,5 +1,6 @@
 """Slack client: people and messages. Replies get lost, so a message can be found again by its metadata."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ class SlackClient:
     def __init__(self, token: str, base_url: str, redis: Redis, timeout: int = TIMEOUT) -> None:
         self._slack = SlackApi(token, base_url, timeout)
         self._redis = redis
+        self._url = ""
         self.rooms = SlackRooms(self._slack, redis)
         self.groups = SlackGroups(self._slack)
 
@@ -106,6 +108,13 @@ class SlackClient:
     def delete(self, channel: str, ts: str) -> None:
         """Delete a message of ours."""
         self._slack.call("chat.delete", channel=channel, ts=ts)
+
+    def workspace_url(self) -> str:
+        """The workspace's address, as `https://acme.slack.com/`; empty while Slack does not tell it."""
+        if not self._url:
+            with contextlib.suppress(Failed):  # a page without its link is still a page
+                self._url = str(self._slack.call("auth.test").get("url", ""))
+        return self._url
 
     def _messages(self, channel: str, since: datetime, thread: str) -> Iterator[dict[str, Any]]:
         window = {"channel": channel, "oldest": f"{since.timestamp():.6f}", "include_all_metadata": True}

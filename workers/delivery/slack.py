@@ -9,8 +9,10 @@ import structlog
 from bot.render import messages, notices
 from bot.render.blockkit import Message
 from bot.render.card import card as card_message
-from bot.render.card import page as page_message
 from bot.render.card import redacted
+from bot.render.common import card_url, room_url
+from bot.render.pages import page as page_message
+from bot.render.pages import superseded
 from escalation.engine import cards
 from escalation.errors import TooNew
 from escalation.incident.effects import (
@@ -93,7 +95,7 @@ class SlackPlanner:
             return self._moot(effect, incident.page(effect.page).person)
         person = self._members.member(page.person)
         address = Address(self._slack.direct_channel(person), person)
-        render: Render = lambda: self._page_message(incident, page, buttons=True)  # noqa: E731  # one line
+        render: Render = lambda: self._page_message(incident, page)  # noqa: E731  # one line
         plan = self._grouped(incident, effect, address, render, now)
         if isinstance(plan, RetryAt):
             return plan
@@ -321,6 +323,9 @@ class SlackPlanner:
             return SendResult(Delivered(effect=effect.id, channel=channel, ts=copy.ts, face=incident.face))
 
         def go(retrying: bool) -> SendResult:
+            if copy.final and copy.page and self._deleted(incident, copy):
+                gone = Delivered(effect=effect.id, channel=copy.channel, ts=copy.ts, face=incident.face)
+                return SendResult(gone)
             return self._reach(incident, copy.channel, update)
 
         return permitted(incident, to, Plan(budget, go), neutral=copy.redacted)
@@ -353,20 +358,37 @@ class SlackPlanner:
         message = messages.for_thread(incident, first, self._wording, more=more, only=post.asks)
         return _mark_late(message, first.at, post.at)
 
+    def _deleted(self, incident: Incident, copy: Copy) -> bool:
+        """Delete a replaced page; False where others stand in its thread, or Slack refuses."""
+        if incident.page(copy.page).also:
+            return False
+        try:
+            self._slack.delete(copy.channel, copy.ts)
+        except Failed as failed:
+            if failed.kind in (Kind.PASSING, Kind.TOKEN):
+                raise
+            return failed.kind is Kind.GONE
+        return True
+
     def _copy_message(self, incident: Incident, copy: Copy) -> Message:
         if copy.redacted:
             return redacted(incident)
         if copy.page:
-            return self._page_message(incident, incident.page(copy.page), buttons=not copy.final)
+            return superseded(incident) if copy.final else self._page_message(incident, incident.page(copy.page))
         if copy.kind in (CopyKind.REMINDER, CopyKind.COMMUNICATIONS):
             return notices.of_copy(incident, copy)
         ahead, names = self._service.upcoming(incident), self._names()
         return card_message(incident, ahead, buttons=not copy.final, names=names)
 
-    def _page_message(self, incident: Incident, page: Page, *, buttons: bool) -> Message:
+    def _page_message(self, incident: Incident, page: Page) -> Message:
         also = tuple(filter(None, map(self._other_incident, page.also)))
         ahead, names = self._service.upcoming(incident), self._names()
-        return page_message(incident, page.n, ahead, buttons=buttons, names=names, also=also)
+        return page_message(incident, page.n, ahead, link=self._link(incident), names=names, also=also)
+
+    def _link(self, incident: Incident) -> str:
+        """Link to the room; to the card where there is none."""
+        workspace = self._slack.workspace_url()
+        return room_url(incident, workspace) or card_url(incident, workspace)
 
     def _other_incident(self, incident_id: str) -> Incident | None:
         try:

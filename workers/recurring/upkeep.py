@@ -1,4 +1,4 @@
-"""Recurring work, about twice a minute: reminders, user groups, calendar feeds, Tocsin's own objective.
+"""Recurring work, about twice a minute: pages that follow a handover, reminders, groups, feeds, Tocsin's own objective.
 
 Every sweep asks for a round, and one of them enqueues it; the job only starts it in a thread of its own, because Slack
 or a calendar's server may be slow and checkpoints wait behind the job.

@@ -262,7 +262,7 @@ RESOLVE = Resolve(by="U0OMAR0001", summary="Fixed", resolution="Restarted")
 
 @pytest.mark.parametrize("move", [RESOLVE, "answered"])
 def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None:
-    """Nobody is paged for what is over, or for what they did already."""
+    """Nobody is paged for what is over, or for what they did already; a repeat takes the place of the former page."""
     incident = parts.declare("P0")
     parts.run()
     mei = "U0MEI00001"
@@ -274,8 +274,10 @@ def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None
     now = parts.settled(incident)
     state = now.open_page_of(mei)
     assert state is None or move != "answered"
+    posted = [c for c in parts.calls("chat.postMessage") if c["args"]["channel"].startswith("D")]
     repeats, lists = 0 if move == RESOLVE else 2, 1  # of communications, to whoever looks after them
-    assert len(parts.directs()) == before + repeats + lists
+    assert len(posted) == before + repeats + lists
+    assert len(parts.directs()) == before + lists
 
 
 def test_a_commander_is_not_woken_about_what_is_over(parts: Works) -> None:

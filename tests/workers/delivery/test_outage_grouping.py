@@ -9,7 +9,7 @@ from escalation.incident.model import MAX_ALSO, Incident
 from tests.support.worker import Works
 
 pytestmark = pytest.mark.slow
-PAGED = "You are paged"
+PAGED = "You're being paged"
 
 
 def calls(parts: Works, since: float = 0.0) -> dict[str, list[dict[str, Any]]]:
@@ -68,8 +68,8 @@ def test_what_slack_held_up_comes_as_one_page(parts: Works) -> None:
     parts.service.handle(second.id, Acknowledge(by="U0OMAR0001"))
     parts.run()
     (reply,) = replies(parts, leading)
-    assert "Acknowledged" in str(reply["blocks"])
-    assert "Nobody has acknowledged" in str(leading["blocks"])
+    assert "has acknowledged" in str(reply["blocks"])
+    assert "Acknowledge to take this page" in str(leading["blocks"])
     for incident in (first, second):
         parts.settled(incident)
 
