@@ -19,13 +19,13 @@ from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import Message
 from bot.render.card import card
-from bot.render.contacts import contacts
 from bot.render.form_state import FormState
 from bot.render.lists import LIST_BUTTONS, overview, which
 from bot.vocabulary import HELP, MOVES, help_of
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
+from escalation.messages.contacts import contacts
 from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import on_call_at
 from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries

@@ -8,11 +8,11 @@ import pytest
 from slack_sdk import WebClient
 from structlog.testing import capture_logs
 
-from bot.render.contacts import NONE, contacts
 from bot.vocabulary import VERBS
 from escalation.config.policy import Severity
 from escalation.incident.events import Cancel, FixApplied, Resolve
 from escalation.incident.model import EntryKind, Incident, Status
+from escalation.messages.contacts import NONE, contacts
 from sandbox.server import RunningWorkspace
 from tests.support.bot import (
     Json,
