@@ -1,7 +1,6 @@
 """Two versions side by side: what an older one wrote is brought up to date, what a newer one wrote is left to it."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -207,8 +206,7 @@ def test_jobs_and_sends_under_way_are_finished_by_this_one(sending: Works) -> No
     assert len(repeats) == 3
     sending.run_for(5)
     assert not repeats & {c.id for c in sending.now(incident).checkpoints}
-    living = Counter(m["channel"] for m in sending.directs() if "You're being paged" in m["text"])
-    assert sorted(living.values()) == [1, 1, 1]
+    assert sum("You're being paged" in m["text"] for m in sending.directs()) == 3
     sending.service.handle(incident.id, Resolve(by="U0DANA0001", summary="Back", resolution="Restarted"))
     sending.run_for(5)
     assert sending.settled(incident).status is Status.RESOLVED
