@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from slack_sdk import WebClient
@@ -9,9 +10,10 @@ from slack_sdk import WebClient
 from bot.render.blockkit import Message
 from bot.render.button_value import ButtonValue
 from bot.render.messages import for_thread
-from bot.render.notices import communications
-from escalation.incident.effects import SendPage
-from escalation.incident.events import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
+from bot.render.notices import communications, for_reminder
+from escalation.incident.communications import pending
+from escalation.incident.effects import Reminded, SendPage
+from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, FixApplied, Move, Resolve, StartFix, TakeLead
 from escalation.incident.model import EntryKind, Incident, Lead, Status
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Json, Office, calls, control, office_in, patient_workspace, user
@@ -139,6 +141,39 @@ def test_a_communication_is_answered_where_it_stands(office: Office) -> None:
     assert (told.by, told.fields["answer"]) == (user("omar"), "published")
     office.person("mei").press(message["message"] | {"ts": message["ts"]}, "communicate-declined", message["channel"])
     office.person("mei").told("It is published already.")
+
+
+def test_a_draft_is_read_and_answered_in_its_form(office: Office) -> None:
+    """Draft opens the words of one communication, and what to record of it; the command opens all of them."""
+    office.declare()
+    message = post(office, communications(office.incident(), user("omar")))
+    office.person("omar").press(message["message"] | {"ts": message["ts"]}, "communicate-draft", message["channel"])
+    view = office.person("omar").modal("Communications")
+    assert "Draft:" in str(view["blocks"])
+    (select,) = (b["element"] for b in view["blocks"] if b["type"] == "input")
+    assert [option["value"] for option in select["options"]] == ["1:published", "1:declined"]
+    assert office.person("omar").submit(view, answer="1:published") == {"ok": True}
+    assert eventually(lambda: office.incident().owed(1).by) == user("omar")
+    office.person("dana").command("communications")
+    listed = office.person("dana").modal("Communications")
+    waiting = pending(office.incident())
+    assert str(listed["blocks"]).count("Draft:") == len(waiting) == 1
+
+
+def test_a_reminder_is_snoozed_from_its_menu_and_by_command(office: Office) -> None:
+    """The menu takes 15 minutes, 30 minutes and 1 hour, the command any length from a minute to four hours."""
+    incident = office.declare()
+    office.world.clock.push(minutes=31)
+    office.world.service.handle(incident.id, CheckpointDue(checkpoint="any"))
+    message = post(office, for_reminder(office.incident(), Reminded.UPDATE))
+    shown, option = message["message"] | {"ts": message["ts"]}, f"snooze|{incident.id}"
+    office.person("omar").press(shown, "snooze", message["channel"], option)
+    until = eventually(lambda: office.incident().reminders[Reminded.UPDATE].snoozed_until)
+    assert until == office.world.clock.now + timedelta(minutes=15)
+    office.person("omar").command("snooze 45")
+    eventually(lambda: office.incident().reminders[Reminded.UPDATE].snoozed_until > until)
+    office.person("omar").command("snooze 5h")
+    office.person("omar").told("Reminders can be snoozed for 1 minute to 4 hours.")
 
 
 def test_a_role_is_taken_with_one_click(office: Office) -> None:
