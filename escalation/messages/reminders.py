@@ -1,6 +1,6 @@
 """Words of the messages that are edited as things change: reminders, and the list of communications."""
 
-from escalation.incident.communications import is_overdue
+from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.model import EntryKind, Incident, Lead, OwedCommunication, OwedState, Reminder
 from escalation.messages.timeline import LEADS
@@ -96,5 +96,5 @@ def list_head(incident: Incident, person: PersonId) -> Lines:
     return (
         line("📣 ", Strong("Communications")),
         line("Why you: ", why, "."),
-        *(snoozed(standing) if standing else ()),
+        *(snoozed(standing) if standing and pending(incident) else ()),
     )
