@@ -42,4 +42,4 @@ def _message(error: dict[str, Any]) -> str:
         case "enum" | "literal_error":
             return "Choose one from the list."
         case _:
-            return "This cannot be used as it stands."
+            return "This value is not valid."

@@ -18,7 +18,7 @@ from escalation.errors import NotFound, Refused
 from escalation.text import Line
 
 log = structlog.get_logger("bot")
-TRIGGER_EXPIRED = "Slack did not wait for the form to open. Use the command or the button again."
+TRIGGER_EXPIRED = "The form took too long to open. Use the command or the button again."
 # A redelivered command finds its trigger used up: the form is open already.
 TRIGGER_USED = "exchanged_trigger_id"
 

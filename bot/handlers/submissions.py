@@ -28,8 +28,8 @@ from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 
 ANSWER_TIMEOUT = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
-TRY_AGAIN = "Your words are still here: try again in a moment, it is never done twice."
-TOO_SLOW = "It takes too long, and may have been recorded or not."
+TRY_AGAIN = "What you typed is still here. Try again in a moment; nothing is done twice."
+TOO_SLOW = "This took too long and may or may not have been saved."
 CHOICES_TTL = 3600  # seconds; a form's choices, which any bot may handle, are compared while it is filled in
 T = TypeVar("T")
 log = structlog.get_logger("bot")

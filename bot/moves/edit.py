@@ -70,7 +70,7 @@ def typed_edit(text: str, by: str, key: str) -> Edit:
         match = re.match(rf"(no-|not-)?({'|'.join(_FLAG_NAMES.values())})(?:-|$)", rest)
         if match is None:
             known = ", ".join(f"`{name}`" for name in _FLAG_NAMES.values())
-            raise Refused(f"Say {known} (`no outage` takes it back), or `/incident edit` alone for the rest.")
+            raise Refused(f"Use {known} (`no outage` undoes it), or `/incident edit` for everything else.")
         changes[match[2].replace("-", "_")] = match[1] is None
         rest = rest[match.end() :]
     return Edit.model_validate({"by": by, "key": key, **changes})

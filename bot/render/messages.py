@@ -55,7 +55,7 @@ def for_audience(incident: Incident, entry: Entry, wording: Wording = WORDING) -
 
 def mark_late(message: Message, decided: datetime) -> Message:
     """Mark a message as late: it could not be posted when it was decided."""
-    note = f"🕓 From {moment(decided, DAY)}: it could not be posted before."
+    note = f"🕓 Delayed – was due {moment(decided, DAY)}."
     return Message(text=cut(f"{note}\n{message.text}", TEXT), blocks=[context(note, "late"), *message.blocks])
 
 

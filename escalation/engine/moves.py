@@ -27,7 +27,7 @@ def acknowledge(change: Change, event: events.Acknowledge) -> None:
     page = change.incident.page_to_answer(event.by)
     if done and page is None:
         who = "You" if done.by == event.by else Person(done.by)
-        raise Refused(line(who, " acknowledged it already, at ", Time(done.at), "."))
+        raise Refused(line(who, " already acknowledged it, at ", Time(done.at), "."))
     if done:
         change.say(change.note(EntryKind.JOINED, by=event.by))
     else:
@@ -175,7 +175,7 @@ def edit(change: Change, event: events.Edit) -> None:
     wanted = {name: value for name, value in stated if value is not None or name in set(Said)}
     changed = {name: value for name, value in wanted.items() if value != getattr(facts, name)}
     if not changed:
-        raise Refused("That is how it stands already: nothing was changed.")
+        raise Refused("Already set – nothing changed.")
     change.set(facts=facts.model_copy(update=changed))
     if "service" in changed:
         change.set(team=event.team or "", vendor=event.vendor or "")
@@ -190,7 +190,7 @@ def page_people(change: Change, event: events.PagePeople) -> None:
     people = event.people + in_roles(change.incident, change.roster, event.roles)
     if not people:
         role = ", ".join(map(change.incident.policy.role_name, event.roles))
-        raise Refused(f"Nobody holds the role {role} now." if event.roles else "Name somebody to page.")
+        raise Refused(f"Nobody holds the role {role} now." if event.roles else "Who should be paged?")
     why = f"asked for by hand: {event.why}" if event.why else "asked for by hand"
     paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, event.roles)
 
@@ -228,11 +228,11 @@ def mark_security(change: Change, event: events.MarkSecurity) -> None:
 def check(move: Move, incident: Incident) -> None:
     """Check a move that the table allows; raises Refused if this incident does not, whatever its details."""
     if move is Move.SCHEDULE and incident.policy.ticket is None:
-        raise Refused(f"A {incident.severity} is handled now, not scheduled: lower its severity first.")
+        raise Refused(f"A {incident.severity} is handled now, not scheduled. Lower its severity first.")
     if move is Move.SECURITY and incident.private:
-        raise Refused("It is a security incident already.")
+        raise Refused("This is already a security incident.")
     if move is Move.REVIEWED and incident.reviewed:
-        raise Refused(line("The review was held already, at ", Time(incident.reviewed.at), "."))
+        raise Refused(line("The review was already marked as done, at ", Time(incident.reviewed.at), "."))
 
 
 HANDLERS: dict[Move, Callable[[Change, Any], None]] = {

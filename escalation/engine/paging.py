@@ -287,14 +287,14 @@ def escalate(change: Change, event: Escalate) -> None:
     if event.seen is not None and not set(incident.tiers_paged) <= set(event.seen):
         latest = incident.latest(EntryKind.PAGED)
         at = latest.at if latest else incident.declared_at
-        raise Refused(line("It was escalated already, at ", Time(at), ": see the card."))
+        raise Refused(line("Already escalated, at ", Time(at), ". See the card."))
     tier = next_tier_without(change, frozenset({event.by}))
     if tier is None and change.incident.tiers_paged != incident.tiers_paged:
         tier = max(change.incident.tiers_paged)  # only the person who clicked is on it: they are engaged now
         change.say(change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)}))
         return
     if tier is None:
-        raise Refused("Every tier was paged already. Page someone by name with Page someone.")
+        raise Refused("Every tier has been paged. Use *Page someone* to page people by name.")
     change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)})
     why = f"the incident was escalated by hand: {event.why}" if event.why else "the incident was escalated by hand"
     page_tier(change, tier, why, by=event.by, skip=frozenset({event.by}))

@@ -21,12 +21,12 @@ _SAME = (
     *(M.ACKNOWLEDGE, M.DECLINE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
     *(M.PAGE, M.EDIT, M.LEAD, M.COMMUNICATE, M.SNOOZE, M.SECURITY),
 )
-_CLOSED = "It is {status}: reopen it first."
-_NOT_CLOSED = "It is still open, so there is nothing to reopen."
-_NO_FIX = "No fix is under way yet: press Start fix first."
-_UNFIXED = "There is no fix to verify yet: press Fix applied first."
-_UNREVIEWED = "It is still open: the review comes after it is resolved."
-_WATCHED = "The fix is applied and being watched: if it did not hold, say so first."
+_CLOSED = "This incident is {status}. Reopen it first."
+_NOT_CLOSED = "This incident is still open."
+_NO_FIX = "No fix has been started yet. Mark it with *Start fix* first."
+_UNFIXED = "No fix has been applied yet. Mark it with *Fix applied* first."
+_UNREVIEWED = "This incident is still open. The review comes after it is resolved."
+_WATCHED = "A fix is being monitored. If it failed, mark it with *Fix failed* first."
 
 
 def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
@@ -66,7 +66,7 @@ TABLE: dict[Status, dict[Move, Status | str]] = {
         S.MONITORING,
         root_cause=S.MONITORING,
         start_fix=_WATCHED,
-        fix_applied="The fix is applied already, and being watched.",
+        fix_applied="The fix is already applied and being monitored.",
         fix_failed=S.INVESTIGATING,
         verify=S.MONITORING,
     ),

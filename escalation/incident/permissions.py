@@ -35,7 +35,7 @@ OUTSIDE: dict[Kind, str] = {
     Kind.BOT: "Bots and workflows cannot handle incidents here. A person has to do it.",
     Kind.STRANGER: "Only members of this workspace handle its incidents. Tell one of them what you know.",
 }
-HIDDEN = "It is a private incident: only the members of its room and the people paged for it see it."
+HIDDEN = "This incident is private. Only its responders can view it."
 
 
 def check(

@@ -80,7 +80,7 @@ def test_a_private_incident_is_closed_to_others(office: Office, typed: str) -> N
     incident = private(office, "sofia", "erik")
     bruno = office.person("bruno")
     bruno.command(typed.format(id=incident.id))
-    assert SECRET not in bruno.told("private incident")
+    assert SECRET not in bruno.told("This incident is private")
     assert not bruno.modals()
     assert office.incident().stamp == incident.stamp
 
@@ -125,7 +125,7 @@ def test_who_leaves_the_room_is_out(office: Office) -> None:
     clock.now += KNOWN_FOR + MEMBERS_FOR
     control(office.workspace, "faults", method="conversations.members", kind="error", error="internal_error", times=9)
     erik.command(f"ack {incident.id}")
-    erik.told("private incident")
+    erik.told("This incident is private")
 
 
 class PushedSeconds:

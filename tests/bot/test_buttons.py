@@ -219,7 +219,7 @@ def test_two_people_press_escalate_on_one_card(office: Office) -> None:
     press(office, card, Move.ESCALATE, by="dana")
     eventually(lambda: office.incident().tiers_paged == (1, 2))
     press(office, card, Move.ESCALATE, by="omar")
-    office.person("omar").told("It was escalated already")
+    office.person("omar").told("Already escalated")
     assert office.incident().tiers_paged == (1, 2)
     assert not office.person("dana").whispers()
 
@@ -227,11 +227,11 @@ def test_two_people_press_escalate_on_one_card(office: Office) -> None:
 @pytest.mark.parametrize(
     ("done", "move", "words"),
     [
-        (Acknowledge(by=user("omar")), Move.ACKNOWLEDGE, f"<@{user('omar')}> acknowledged it already"),
+        (Acknowledge(by=user("omar")), Move.ACKNOWLEDGE, f"<@{user('omar')}> already acknowledged it"),
         (StartFix(by=user("omar")), Move.START_FIX, "A fix is under way already"),
-        (FixApplied(by=user("omar")), Move.START_FIX, "being watched"),
-        (Cancel(by=user("omar")), Move.ESCALATE, "It is cancelled: reopen it first."),
-        (Cancel(by=user("omar")), Move.ROOT_CAUSE, "It is cancelled: reopen it first."),
+        (FixApplied(by=user("omar")), Move.START_FIX, "being monitored"),
+        (Cancel(by=user("omar")), Move.ESCALATE, "This incident is cancelled. Reopen it first."),
+        (Cancel(by=user("omar")), Move.ROOT_CAUSE, "This incident is cancelled. Reopen it first."),
     ],
 )
 def test_an_old_card_is_answered_kindly(office: Office, done: object, move: Move, words: str) -> None:
@@ -278,7 +278,7 @@ def test_a_redelivered_click_counts_once(office: Office) -> None:
     eventually(lambda: office.incident().status is Status.FIXING)
     control(office.workspace, "redeliver", n=1)
     press(office, card, Move.ACKNOWLEDGE, by="omar")
-    office.person("omar").told("acknowledged it already")
+    office.person("omar").told("already acknowledged it")
     assert not office.person("dana").whispers()
 
 
@@ -294,7 +294,7 @@ def test_an_expired_trigger_is_told(office: Office) -> None:
     card = office.post_card(office.declare())
     control(office.workspace, "faults", method="views.open", kind="error", error="expired_trigger_id", times=1)
     press(office, card, Move.ROOT_CAUSE)
-    office.person("dana").told("Slack did not wait for the form")
+    office.person("dana").told("The form took too long to open")
 
 
 # Direct messages -------------------------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ def test_a_refusal_in_a_direct_message_is_said_there(office: Office) -> None:
     office.world.service.handle(incident.id, Cancel(by=user("dana")))
     press(office, message, Move.ACKNOWLEDGE, by="mei")
     told = eventually(lambda: [m for m in office.person("mei").messages("tocsin") if m.get("ephemeral")])
-    assert "It is cancelled" in told[0]["text"]
+    assert "This incident is cancelled" in told[0]["text"]
 
 
 # Odd payloads ----------------------------------------------------------------------------------------------------

@@ -382,7 +382,7 @@ def test_a_field_can_be_emptied_and_an_answer_taken_back(office: Office, chosen:
 def test_nothing_changed_is_said(office: Office) -> None:
     """The form stays open."""
     view = opened(office, "edit")
-    assert "nothing was changed" in office.person("dana").submit(view)["errors"]["title"]
+    assert "nothing changed" in office.person("dana").submit(view)["errors"]["title"]
 
 
 def test_nothing_of_a_private_incident_is_worded_for_the_public(office: Office) -> None:
@@ -560,7 +560,7 @@ def test_a_move_that_is_not_legal_any_more_is_told_in_the_form(office: Office) -
     office.person("omar").command("cancel false alarm")
     office.person("omar").told("Cancelled")
     errors = office.person("dana").submit(view, progress="Looking")["errors"]
-    assert errors == {"status": "It is cancelled: reopen it first."}
+    assert errors == {"status": "This incident is cancelled. Reopen it first."}
     assert office.person("dana").modals()
 
 
@@ -568,7 +568,7 @@ def test_a_form_for_a_move_that_is_not_legal_does_not_open(office: Office) -> No
     """The reason is told at once, before anybody types."""
     office.declare()
     office.person("dana").command("fix-failed")
-    office.person("dana").told("No fix is under way yet")
+    office.person("dana").told("No fix has been started yet")
     assert not office.person("dana").modals()
 
 
@@ -612,7 +612,9 @@ def test_a_slow_service_is_answered_in_time(office: Office) -> None:
     view = opened(office, "update")
     slow = SlowService(office.bot.bot.access.deps.service.handle)
     object.__setattr__(office.bot.bot.access.deps.service, "handle", slow)
-    assert "may have been recorded or not" in office.person("dana").submit(view, progress="Looking")["errors"]["status"]
+    assert (
+        "may or may not have been saved" in office.person("dana").submit(view, progress="Looking")["errors"]["status"]
+    )
     slow.go()
     eventually(lambda: office.incident().latest(EntryKind.UPDATE))
     assert office.person("dana").submit(view, progress="Looking") == {"ok": True}

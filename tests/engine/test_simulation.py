@@ -401,7 +401,11 @@ def test_a_quiet_end_has_nothing_ahead() -> None:
     ("script", "until", "words"),
     [
         ({Step.FIX_FAILS: MINUTE}, None, "fix-fails after 1m would be refused"),
-        ({Step.RESOLVE: MINUTE, Step.ACK: 2 * MINUTE}, None, "ack after 2m would be refused: It is resolved"),
+        (
+            {Step.RESOLVE: MINUTE, Step.ACK: 2 * MINUTE},
+            None,
+            "ack after 2m would be refused: This incident is",
+        ),
         ({Step.ACK: timedelta(hours=2)}, timedelta(hours=1), "after the end of the simulation"),
         ({}, LONGEST + MINUTE, "a simulation lasts 14d at the most"),
     ],

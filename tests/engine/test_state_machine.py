@@ -142,9 +142,9 @@ def test_what_the_table_allows_may_be_refused_by_fact() -> None:
         Story().do(A_MOVE[Move.SNOOZE])
     with pytest.raises(Refused, match="handled now"):
         Story().do(A_MOVE[Move.SCHEDULE])
-    with pytest.raises(Refused, match="stands already"):
+    with pytest.raises(Refused, match="Already set"):
         Story().do(A_MOVE[Move.EDIT]).do(A_MOVE[Move.EDIT])
-    with pytest.raises(Refused, match="held already"):
+    with pytest.raises(Refused, match="already marked as done"):
         in_status(Status.RESOLVED).do(A_MOVE[Move.REVIEWED]).do(A_MOVE[Move.REVIEWED])
 
 

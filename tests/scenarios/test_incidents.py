@@ -239,7 +239,7 @@ def test_two_people_press_escalate_on_one_card(play: Stage) -> None:
     card = play.card()
     play.press("lena", Move.ESCALATE)
     play.person("bruno").press(card, Move.ESCALATE, card["channel"])
-    play.person("bruno").told("escalated already", "incidents")
+    play.person("bruno").told("lready escalated", "incidents")
     play.works.run()
     assert play.pages("erik") == []
 

@@ -230,6 +230,11 @@ def pressed(who: str, team: str, action_id: str, value: str) -> str:
     return payload("block_actions", who, team, actions=[action], container=where, message=message)
 
 
+def told(event: Json, team: str) -> str:
+    """An event as Slack sends it."""
+    return json.dumps({"type": "event_callback", "team_id": team, "api_app_id": "A1", "event_id": "E1", "event": event})
+
+
 def submitted(who: str, team: str, view: Json) -> str:
     """A form with every field filled in."""
     state = {
@@ -261,6 +266,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
     parts = office.bot.bot.deps
     declare = declare_modal(parts, FormState(), Draft("T", "P1"))
     press = {m: ButtonValue.of(m, incident, {"communicate": "1:approved", "lead": "scribe"}.get(m, "")) for m in Move}
+    direct = {"type": "message", "channel_type": "im", "channel": "D1", "user": who, "text": "help", "ts": "1.1"}
     picked = {"type": "static_select", "action_id": "pick_severity", "block_id": "severity", "action_ts": "1"}
     home = {"type": "app_home_opened", "user": who, "tab": "home", "channel": "D1", "event_ts": "1"}
     message = {"channel": {"id": "C0GENERAL1", "name": "g"}, "message_ts": "1.1", "message": {"text": "x", "ts": "1.1"}}
@@ -273,6 +279,21 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
         "submissions.on_severity": [
             payload("block_actions", who, team, actions=[picked], view=form, container={"type": "view"})
         ],
+        "submissions.on_details": [
+            payload(
+                "block_actions",
+                who,
+                team,
+                actions=[{"type": "button", "action_id": "more_details", "block_id": "more", "action_ts": "1"}],
+                view=form,
+                container={"type": "view"},
+            )
+        ],
+        "submissions.on_search": [
+            payload("block_suggestion", who, team, action_id="search", block_id="service", value="", view=form)
+        ],
+        "commands.on_say": [pressed(who, team, "say-list", "list")],
+        "commands.on_message": [told(direct, team)],
         "shortcuts_menu.on_declare": [
             payload("shortcut", who, team, callback_id="declare_incident", action_ts="1"),
             pressed(who, team, "declare_incident", "x"),
@@ -286,9 +307,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
             pressed(who, team, oncall.TAKE, shift.encode()),
             pressed(who, team, f"{oncall.TICK}_1", "x"),
         ],
-        "Home(access, oncall).on_opened": [
-            json.dumps({"type": "event_callback", "team_id": team, "api_app_id": "A1", "event_id": "E1", "event": home})
-        ],
+        "Home(access, oncall).on_opened": [told(home, team)],
     }
 
 

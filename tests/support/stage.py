@@ -59,6 +59,8 @@ class Stage:
         """Type the command, fill the form, submit it, and let the workers work."""
         self.person(by).command("declare Checkout is down")
         view = self.person(by).modal("Declare")
+        if fields.keys() - {b["block_id"] for b in view["blocks"]}:
+            view = self.person(by).more_details(view)
         answer = self.person(by).submit(view, severity=severity, impact="Nobody can pay", **fields)
         assert answer.get("ok"), answer
         self.works.run()

@@ -286,7 +286,7 @@ def test_pages_fall_back_when_slack_does_not_take_them(parts: Works, smtp: MailS
     card = now.card()
     assert card
     thread = [m for m in parts.messages() if m.get("thread_ts") == card.ts != m["ts"]]
-    late = [m for m in thread if "could not be posted before" in m["text"]]
+    late = [m for m in thread if "Delayed – was due" in m["text"]]
     assert late == thread[: len(late)]
     assert "Slack had not taken the page" in "".join(m["text"] for m in late)
 
