@@ -192,7 +192,8 @@ def test_words_that_would_notify_the_whole_channel_in_every_field(play: Stage) -
     """They are shown as they were written, and are nothing but words."""
     words = {"impact": HOSTILE, "description": HOSTILE, "public_wording": HOSTILE}
     play.person("paula").command(f"declare {HOSTILE}")
-    assert play.person("paula").submit(play.person("paula").modal("Declare"), severity="P0", **words) == {"ok": True}
+    form = play.person("paula").more_details(play.person("paula").modal("Declare"))
+    assert play.person("paula").submit(form, severity="P0", **words) == {"ok": True}
     play.works.run()
     play.press("dana", Move.ROOT_CAUSE, cause=HOSTILE)
     play.press("dana", Move.UPDATE, progress=HOSTILE, next_steps=HOSTILE, eta=HOSTILE, impact=HOSTILE)
