@@ -120,12 +120,19 @@ def read(history: Iterable[tuple[str, Json]], holders: Holders) -> tuple[dict[st
 
 
 def deliveries(workspace: Json) -> dict[str, list[float]]:
-    """Delivery id -> times of the messages that carry it or carried it before they were deleted, in epoch seconds."""
+    """Delivery id -> times of the messages that carry it or carried it before they were deleted, in epoch seconds.
+
+    One that the app took back and posted again (the thread that it was meant for was gone) counts once.
+    """
     found: dict[str, list[float]] = {}
+    by_hand = [d["message"] for d in workspace["deleted"] if not d.get("deleted_by")]
     standing = (message for messages in workspace["messages"].values() for message in messages)
-    for message in (*(deleted["message"] for deleted in workspace["deleted"]), *standing):
+    for message in (*by_hand, *standing):
         if delivery := delivery_of(message):
             found.setdefault(delivery, []).append(float(message["ts"]))
+    for message in (d["message"] for d in workspace["deleted"] if d.get("deleted_by")):
+        if delivery := delivery_of(message):
+            found.setdefault(delivery, [float(message["ts"])])
     return found
 
 

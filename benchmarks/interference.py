@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,8 +89,9 @@ class Interference:
 
     async def _do(self, act: Act) -> None:
         """Do an act as soon as there is something to do it to."""
-        for _ in range(COMMANDS if act.kind in STAFF else SEARCHES):
-            if await self._try(act):
+        for n in range(COMMANDS if act.kind in STAFF else SEARCHES):
+            by = ROTA[(ROTA.index(act.by) + n) % len(ROTA)] if act.kind == "took over" else act.by
+            if await self._try(replace(act, by=by)):
                 return
             await asyncio.sleep(LOOK_AGAIN)
 

@@ -104,6 +104,16 @@ def delivery(message: Json) -> str:
     return str(message["metadata"]["event_payload"]["delivery"])
 
 
+@pytest.mark.parametrize(("by", "doubled"), [("U0TOCSIN01", 0), ("", 1)])
+def test_what_the_app_took_back_and_posted_again_stands_once(sound: Recorded, by: str, doubled: int) -> None:
+    """An orphan of a thread that was gone is no double; one that somebody else deleted is."""
+    observed = copy.deepcopy(sound.observed())
+    before = {**page_of(sound), "ts": f"{float(page_of(sound)['ts']) + 1:.6f}"}
+    direct = next(channel for channel in sound.direct if channel.startswith("D"))
+    observed.workspace["deleted"].append({"channel": direct, "message": before, "deleted_by": by})
+    assert len(verdict(sound, observed=observed).doubled) == doubled
+
+
 def page_of(story: Recorded) -> Json:
     return next(messages[0] for channel, messages in story.direct.items() if channel.startswith("D"))
 
