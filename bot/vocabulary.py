@@ -21,7 +21,7 @@ class Command:
     label: str = ""
 
 
-# Moves first, in the order of a card's overflow menu, which lists those that have no button on it.
+# Moves first, in the order of the list behind a card's More, which has those that have no button on it.
 COMMANDS = (
     Command(
         "ack",
