@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -117,8 +117,13 @@ class Report:
         return None if self.share is None else self.share >= self.objective.share
 
 
-def report(records: Iterable[Record], objective: Objective, since: datetime, now: datetime, lost: int) -> Report:
-    """Build the report of what was due since then. `lost` is counted elsewhere: what did not happen has no record."""
+def report(
+    records: Iterable[Record], objective: Objective, since: datetime, now: datetime, overdue: Collection[str] = ()
+) -> Report:
+    """Build the report of what was due since then.
+
+    `overdue`: ids of what should have been done LOST_AFTER ago and was not. A page that is retried is not among them.
+    """
     ledger = _Ledger()
     for record in records:
         if record.due >= since.timestamp() or record.what in (RecordKind.CALLED_OFF, RecordKind.ACKNOWLEDGED):
@@ -134,7 +139,7 @@ def report(records: Iterable[Record], objective: Objective, since: datetime, now
         rows=(*(r for r in rows if r.count), *ledger.acknowledgements(since.timestamp())),
         pages=len(pages) + missed,
         pages_in_time=sum(s <= within for s in pages),
-        lost=lost,
+        lost=len({*overdue, *ledger.waiting((now - LOST_AFTER).timestamp())}),
         doubled=ledger.doubled(),
         early=sum(s < -FLOAT_TOLERANCE for seconds in delays.values() for s in seconds),
     )
@@ -169,6 +174,11 @@ class _Ledger:
             (called_off[id].at if id in called_off else now) - r.due for id, r in self._decided() if id not in accepted
         )
         return sum(s > within for s in waits)
+
+    def waiting(self, before: float) -> Iterator[str]:
+        """Return the pages decided before then that were neither accepted nor called off."""
+        done = self._first[RecordKind.ACCEPTED].keys() | self._first[RecordKind.CALLED_OFF].keys()
+        return (id for id, record in self._decided() if record.due <= before and id not in done)
 
     def _decided(self) -> Iterable[tuple[str, Record]]:
         return self._first[RecordKind.DECIDED].items()

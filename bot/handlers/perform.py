@@ -151,23 +151,26 @@ class Perform:
 
     async def declaration_reply(self, incident: Incident) -> Message:
         """Message with the new incident, whom it pages, the next checkpoint and, as soon as they are there, links."""
-        incident = await self._settled(incident)
+        incident, warning = await self._settled(incident)
         deps, url = self._access.deps, self._access.directory.url
         channel = deps.company.workspace.incidents_channel
-        return replies.declared(incident, await self.upcoming(incident), channel, url)
+        return replies.declared(incident, await self.upcoming(incident), channel, url, warning)
 
-    async def _settled(self, incident: Incident) -> Incident:
-        """Wait for the card and the room of a new incident, which the workers post: at most SETTLING seconds."""
+    async def _settled(self, incident: Incident) -> tuple[Incident, str]:
+        """Wait for the card and the room of a new incident, which the workers post: at most SETTLING seconds.
+
+        Returns the incident and, if its card is not there by then, why not.
+        """
         alive = await self._access.run(heartbeats.alive, self._access.deps.redis)
         if not alive.keys() - {"bot"}:  # no worker posts anything
-            return incident
+            return incident, replies.NO_WORKER
         for _ in range(int(SETTLING / LOOK_AGAIN)):
             opening = any(isinstance(e, OpenRoom) and not e.withdrawn for e in incident.effects)
             if incident.card() and not opening:
                 break
             await asyncio.sleep(LOOK_AGAIN)
             incident = await self._access.incident(incident.id)
-        return incident
+        return incident, "" if incident.card() or incident.private else replies.NOT_TAKEN
 
     async def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
         """List the checkpoints ahead, with the people who will be paged."""

@@ -25,7 +25,7 @@ from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, ren
 from bot.render.upcoming import next_escalations
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.communications import tasks
-from escalation.incident.effects import Reminded
+from escalation.incident.effects import Reminded, SendPage
 from escalation.incident.model import (
     EntryKind,
     Incident,
@@ -140,10 +140,14 @@ def _when(at: datetime, incident: Incident) -> str:
 
 
 def _assigned(incident: Incident) -> str:
-    waiting = tuple(dict.fromkeys(p.person for p in incident.pages if p.state is PageState.OPEN))
-    waiting = tuple(p for p in waiting if p not in incident.assigned)
-    unanswered = f" · paged, not acknowledged: {mentions(waiting)}" if waiting else ""
-    return f"🙋 *Assigned:* {mentions(incident.assigned) or 'nobody yet'}{unanswered}"
+    stuck = {e.page for e in incident.effects if isinstance(e, SendPage) and e.id in incident.troubles}
+    pages = [p for p in incident.pages if p.state is PageState.OPEN and p.person not in incident.assigned]
+    groups = {
+        "paged, not acknowledged": [p.person for p in pages if p.n not in stuck or p.taken_by],
+        "not delivered in Slack yet": [p.person for p in pages if p.n in stuck],
+    }
+    rest = "".join(f" · {what}: {mentions(tuple(dict.fromkeys(who)))}" for what, who in groups.items() if who)
+    return f"🙋 *Assigned:* {mentions(incident.assigned) or 'nobody yet'}{rest}"
 
 
 def _leads(incident: Incident) -> list[str]:

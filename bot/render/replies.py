@@ -12,6 +12,9 @@ from escalation.incident.model import Incident
 from escalation.messages.timeline import entry_lines
 from escalation.text import Channel, Line, line, people
 
+NOT_TAKEN = "Not delivered yet: Slack has not taken its card. It is being retried; call people if it is urgent."
+NO_WORKER = "Not delivered yet: no worker runs, so nobody is paged. Tell whoever runs Tocsin: start `tocsin worker`."
+
 
 def moved(incident: Incident, since: int, ahead: Sequence[Upcoming], notes: Sequence[str] = ()) -> Message:
     """Answer to a move: the headlines of the timeline after entry `since`, notes, and the next checkpoint."""
@@ -22,14 +25,23 @@ def moved(incident: Incident, since: int, ahead: Sequence[Upcoming], notes: Sequ
 
 
 def declared(
-    incident: Incident, ahead: Sequence[Upcoming], incidents_channel: str = "incidents", workspace_url: str = ""
+    incident: Incident,
+    ahead: Sequence[Upcoming],
+    incidents_channel: str = "incidents",
+    workspace_url: str = "",
+    warning: str = "",
 ) -> Message:
-    """Answer to a declaration: the incident, whom it pages, the next checkpoint, and links to where it is handled."""
+    """Answer to a declaration: the incident, whom it pages, the next checkpoint, and links to where it is handled.
+
+    `warning` says why nothing of it was posted yet.
+    """
     paged_people = tuple(dict.fromkeys(p.person for p in incident.pages))
-    paged_line = line("Paged now: ", *people(paged_people), ".") if paged_people else line("Nobody is paged now.")
+    verb = "Being paged" if warning else "Paged now"
+    paged_line = line(f"{verb}: ", *people(paged_people), ".") if paged_people else line("Nobody is paged now.")
     message = _short(
         f"Declared: {summary(incident)}",
         render(paged_line),
+        *([f"⚠️ {warning}"] if warning else []),
         *map(render, next_step(incident, ahead)),
         " · ".join(_places(incident, incidents_channel)),
     )

@@ -243,8 +243,9 @@ class Store:
 
     def report(self, objective: Objective, last: timedelta, now: datetime) -> Report:
         """Report how well the objective was met in the `last` period."""
-        lost = self.redis.zcount(ALARMS, "-inf", repr((now - LOST_AFTER).timestamp()))
-        return report(self._ledger(now - last), objective, now - last, now, int(lost))
+        overdue: Any = self.redis.zrangebyscore(ALARMS, "-inf", repr((now - LOST_AFTER).timestamp()))
+        ids = [str(member, "utf-8").removeprefix("e:") for member in overdue]
+        return report(self._ledger(now - last), objective, now - last, now, ids)
 
     def _ledger(self, since: datetime) -> Iterator[Record]:
         """Yield the ledger's records since then: the stream's ids are the server's time in milliseconds."""

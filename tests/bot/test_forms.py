@@ -81,7 +81,7 @@ def test_a_declaration_with_everything(office: Office) -> None:
     assert done == {"ok": True}
     incident = office.incident()
     told = office.person("dana").told(f"Declared: 🟠 P1 Checkout is down ({incident.id}")
-    assert f"Paged now: <@{user('mei')}>" in told
+    assert f"Being paged: <@{user('mei')}>" in told
     assert "If not acknowledged by <!date" in told
     facts = incident.facts
     assert (facts.service, facts.detection, facts.public_wording) == (

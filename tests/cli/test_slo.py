@@ -159,7 +159,7 @@ def test_the_time_may_follow(behind: World) -> None:
 
 def test_no_data_in_slack(behind: World) -> None:
     """In a sentence."""
-    assert "No data: nobody was paged" in text(report_lines(report([], Objective(), START - HOUR, START, 0)))
+    assert "No data: nobody was paged" in text(report_lines(report([], Objective(), START - HOUR, START)))
 
 
 @pytest.mark.parametrize(

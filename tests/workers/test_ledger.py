@@ -180,7 +180,7 @@ def pages_at(*seconds: float, kind: str = "page") -> list[Record]:
 
 
 def figures(records: list[Record], objective: Objective | None = None) -> Report:
-    return slo.report(records, objective or Objective(), START - DAY, START + DAY, 0)
+    return slo.report(records, objective or Objective(), START - DAY, START + DAY)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_early_is_counted() -> None:
 
 def test_what_was_due_before_does_not_count() -> None:
     """Only what was due in the time that is looked at."""
-    found = slo.report(pages_at(9.0), Objective(), START + timedelta(seconds=1), START + DAY, 0)
+    found = slo.report(pages_at(9.0), Objective(), START + timedelta(seconds=1), START + DAY)
     assert (found.pages, found.met, found.rows) == (0, None, ())
 
 
@@ -262,7 +262,7 @@ def test_a_missed_objective_is_an_incident_once(parts: Works) -> None:
     assert look(parts, of) == look(parts, of) == [slo_breach.TITLE]
     (incident,) = parts.store.recent()
     assert (incident.severity, incident.reporter) == ("P2", parts.context.slack.rooms.bot_id())
-    assert "0 % of 1 pages" in incident.facts.description
+    assert "0 % on time (1 pages" in incident.facts.description
     parts.redis.delete(LEDGER)
     parts.redis.xadd(LEDGER, {"r": encode(pages_at(0.1))})
     look(parts, of)

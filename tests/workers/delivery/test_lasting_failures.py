@@ -1,5 +1,7 @@
 """Failures that last: who is told, what is retried how often, and when it ends."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.http.health import readiness
@@ -7,6 +9,7 @@ from bot.render.card import card, details
 from escalation.incident.effects import Invite, PinCard, SetTopic
 from escalation.incident.events import Acknowledge, Cancel
 from escalation.incident.model import EntryKind, Incident, PageState
+from escalation.slo import Objective
 from tests.support.worker import Works
 
 METHODS = {"conversations.invite": Invite, "pins.add": PinCard, "conversations.setTopic": SetTopic}
@@ -138,3 +141,17 @@ def test_a_lasting_fault_of_ours_is_given_up(parts: Works) -> None:
     now = parts.now(incident)
     assert now.effects == ()
     assert any(e.kind is EntryKind.TROUBLE and e.fields.get("given_up") for e in now.timeline)
+
+
+def test_a_page_that_slack_does_not_take_is_lost_for_the_objective(parts: Works) -> None:
+    """Half a minute late it counts as lost although it is being retried; once accepted it was late, and is not lost."""
+    parts.fault("chat.postMessage", "status", status=503, times=None)
+    incident = parts.declare("P0")
+    parts.run_for(40, step=1)
+    found = parts.store.report(Objective(), timedelta(days=1), parts.clock())
+    assert (found.lost, found.pages, found.pages_in_time) == (3, 3, 0)
+    assert "not delivered in Slack yet" in on_card(parts.now(incident))
+    parts.slack_back()
+    parts.run_for(60, step=1)
+    found = parts.store.report(Objective(), timedelta(days=1), parts.clock())
+    assert (found.lost, found.pages, found.pages_in_time) == (0, 3, 0)
