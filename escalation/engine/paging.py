@@ -136,7 +136,6 @@ def _page_by_other_channels(change: Change, page: Page, ways: tuple[Via, ...]) -
             change.add_effect(PageBy, page=page.n, nth=page.sent, via=via)
         elif not change.incident.alerted:
             change.set(alerted=True)
-            change.add_effect(Alert, "alert", action="trigger", via=via)
 
 
 def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
@@ -157,6 +156,21 @@ def taken_by(change: Change, number: int, via: Via) -> None:
     change.set(pages=tuple(taken if p.n == number else p for p in change.incident.pages))
     if not change.incident.in_slack(page):
         change.advance_face()
+
+
+def follow_in_paging_service(change: Change) -> None:
+    """Trigger the alert in another paging service, and again whenever what it says there is no longer so.
+
+    That is the severity, the title (of a private incident: none), and the tiers paged, after an acknowledgement too.
+    """
+    incident = change.incident
+    if not incident.alerted or not incident.open:
+        return
+    title = "" if incident.private else incident.facts.title
+    face = "\n".join((incident.severity, ",".join(map(str, incident.tiers_paged)), title))
+    if face != incident.alert_face:
+        change.set(alert_face=face)
+        change.add_effect(Alert, "alert", action="trigger")
 
 
 def update_paging_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:

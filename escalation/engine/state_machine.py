@@ -6,7 +6,7 @@ from typing import Any
 
 from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, warroom
 from escalation.engine.change import Change
-from escalation.engine.paging import answer_page, follow_roles, next_tier
+from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.communications import pending
@@ -156,6 +156,7 @@ def _finish(change: Change) -> Incident:
     communications.tell(change)
     cards.settle(change)
     change.remember()
+    follow_in_paging_service(change)
     cards.refresh_all(change)
     cards.retire_buttons(change, useful_moves(change.incident))
     warroom.refresh_topic(change)

@@ -413,7 +413,8 @@ class Incident(Frozen):
     moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a note could not
     reach (deactivated, left). `linked` are incidents at the same time, and `coordinated_in` is the one whose room is
     for all of them. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
-    `shared_room` is that of `coordinated_in`. `redrawn_at`: a time on the card had passed then.
+    `alert_face` is what another paging
+    service was told last. `shared_room` is that of `coordinated_in`. `redrawn_at`: a time on the card had passed then.
     """
 
     version: int = STATE_VERSION
@@ -431,6 +432,7 @@ class Incident(Frozen):
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     alerted: bool = False
+    alert_face: str = ""
     facts: Facts
     reporter: PersonId
     declared_at: datetime

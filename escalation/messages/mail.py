@@ -63,7 +63,9 @@ def stakeholder_mail(incident: Incident, entry: Entry, wording: Wording, names: 
 
 def alert_summary(incident: Incident) -> str:
     """Return the alert's summary for another paging service (PagerDuty takes 1,024 characters)."""
-    return f"{incident.severity} {title(incident)} ({incident.id})"[:1024]
+    highest = max(incident.tiers_paged, default=0)
+    paged = f", tier {highest} paged" if highest > 1 else ""
+    return f"{incident.severity} {title(incident)} ({incident.id}){paged}"[:1024]
 
 
 def _facts(incident: Incident) -> tuple[Line, ...]:

@@ -7,9 +7,9 @@ from email.message import EmailMessage
 
 import pytest
 
-from escalation.config.policy import OtherWays, Via
+from escalation.config.policy import OtherWays, Severity, Via
 from escalation.incident.effects import MailOut, PageBy
-from escalation.incident.events import Acknowledge, Delivered, Resolve
+from escalation.incident.events import Acknowledge, ChangeSeverity, Delivered, Escalate, MarkSecurity, Resolve
 from escalation.incident.model import EntryKind, PageState
 from escalation.messages.mail import Mail
 from escalation.messages.timeline import otherwise
@@ -364,3 +364,22 @@ def test_a_fallback_is_said_as_done_once_it_was_taken(parts: Works, smtp: MailSe
     smtp.refusing.clear()
     parts.run_for(120, step=5)
     assert all(Via.MAIL in page.taken_by for page in parts.now(incident).pages)
+
+
+def test_the_copy_in_a_paging_service_follows(parts: Works, paging: PagingService) -> None:
+    """Severity, title and tiers paged are written again when they change; once it is private, no word of it."""
+    made = using(parts, PAGING)
+    incident = made.declare("P1", title=MARKER)
+    parts.run()
+    parts.service.handle(incident.id, Acknowledge(by="U0MEI00001"))
+    parts.service.handle(incident.id, Escalate(by="U0DANA0001"))
+    parts.run()
+    p0 = parts.service.severity(Severity.P0)
+    parts.service.handle(incident.id, ChangeSeverity(by="U0DANA0001", policy=p0, why="worse"))
+    parts.run()
+    parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
+    parts.run()
+    told = [e["payload"] for e in paging.events if e["event_action"] == "trigger"]
+    assert [p["severity"] for p in told] == ["error", "error", "critical", "critical"]
+    assert "tier 2 paged" in told[1]["summary"]
+    assert [MARKER in p["summary"] for p in told] == [True, True, True, False]
