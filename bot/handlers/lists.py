@@ -35,11 +35,11 @@ class Lists:
 
     async def page(self, requester: Requester, words: str) -> Message:
         """Answer `list [open|all|closed|mine] [START]`. Raises Refused for any other word."""
+        await self._access.admit("see", requester)
         word, _, start = words.strip().lower().partition(" ")
         kind = word or "open"
         if kind not in _EMPTY or not (start or "0").isdecimal():
             raise Refused(f"There is no `/incident list {unescape(words)}`. {USAGE}")
-        await self._access.admit("see", requester)
         read = self._open if kind in ("open", "mine") else self._archive
         return listing(await read(requester, kind, int(start or 0)), self._access.directory.url)
 
