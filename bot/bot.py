@@ -13,6 +13,7 @@ from bot.directory import remember_workspace
 from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.socket_mode import RETRY, SocketConnection, refusal_words, wrong_token
 from escalation.storage import heartbeats
+from escalation.storage.problems import Problems
 
 SOCKET = "slack:socket"  # key in the register of problems
 log = structlog.get_logger("bot")
@@ -27,7 +28,7 @@ class Bot:
         self.app = build(self.access, deps.signing_secret or "")
         self.socket = SocketConnection(self.app, deps.app_token, self.access.ack_first) if deps.app_token else None
         self.authorised = False
-        self._reported = False
+        self._refusals = RefusalReport(deps.store.problems)
 
     @property
     def connected(self) -> bool:
@@ -66,14 +67,21 @@ class Bot:
         while True:
             with contextlib.suppress(StoreUnavailable):
                 await self.access.run(lambda: heartbeats.beat(redis, key, store.now().timestamp()))
-                await self.access.run(self._report_refusal)
+                await self.access.run(self._refusals.write, self.refusal)
             await asyncio.sleep(heartbeats.INTERVAL)
 
-    def _report_refusal(self) -> None:
-        """Write down that Slack refuses the connection: the doctor is another process. Readiness asks us itself."""
-        problems = self.deps.store.problems
-        if self.refusal:
-            problems.report(SOCKET, f"Slack refuses the connection ({self.refusal})", refusal_words(self.refusal))
-        elif self._reported:
-            problems.clear(SOCKET)
-        self._reported = bool(self.refusal)
+
+class RefusalReport:
+    """Writes down that Slack refuses the connection: the doctor is another process. Readiness asks the bot itself."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._written = False
+
+    def write(self, refusal: str) -> None:
+        """Report Slack's reason, or clear what was reported once there is none. Raises RedisError."""
+        if refusal:
+            self._problems.report(SOCKET, f"Slack refuses the connection ({refusal})", refusal_words(refusal))
+        elif self._written:
+            self._problems.clear(SOCKET)
+        self._written = bool(refusal)

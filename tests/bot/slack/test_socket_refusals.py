@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import fakeredis
 import pytest
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from structlog.testing import capture_logs
 
+from bot.bot import RefusalReport
+from bot.http.health import readiness
 from bot.slack.ack_first import AckFirst
 from bot.slack.client import SlackWebClient
 from bot.slack.socket_mode import SocketConnection
+from escalation.storage.store import Store
 
 ATTEMPTS = 9
 WITHIN = 20.0  # seconds; a busy machine may take its time
@@ -67,12 +71,14 @@ def test_a_refused_connection_backs_off(reason: str, greeting: bool) -> None:
     waits: list[float] = []
     connections: list[int] = []
     ready: list[bool] = []
+    refusals: list[str] = []
 
     async def work() -> None:
         async def pushed(seconds: float) -> None:
             waits.append(seconds)
             connections.append(slack.connections)
             ready.append(connection.connected)
+            refusals.append(connection.refusal)
             if len(waits) == ATTEMPTS:
                 raise Enough
 
@@ -86,4 +92,25 @@ def test_a_refused_connection_backs_off(reason: str, greeting: bool) -> None:
     assert waits == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0, 120.0, 120.0]
     assert connections == list(range(1, ATTEMPTS + 1))
     assert not any(ready)
+    assert set(refusals) == {reason}
     assert [line["reason"] for line in lines if "refuses" in line["event"]] == [reason] * ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("too_many_websockets", "other bots"), ("link_disabled", "switch it on")]
+)
+def test_readiness_says_why_the_connection_is_refused(reason: str, words: str) -> None:
+    """Not ready, with Slack's reason in words and what to do about it."""
+    found = readiness(Store(fakeredis.FakeRedis(), lambda pipe, changes: None), False, reason)
+    assert not found.ready
+    assert words in found.problems[0]
+
+
+def test_a_refused_connection_is_a_problem_until_it_is_made() -> None:
+    """The doctor, another process, reads it in the register; it is gone once Slack has let the bot in."""
+    store = Store(fakeredis.FakeRedis(), lambda pipe, changes: None)
+    report = RefusalReport(store.problems)
+    report.write("link_disabled")
+    assert ["switch it on" in problem.remedy for problem in store.problems.current()] == [True]
+    report.write("")
+    assert store.problems.current() == []
