@@ -26,7 +26,7 @@ def cards(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
     found = []
     for witness in witnesses.values():
         doc = witness.last
-        copies = {(c["channel"], c["ts"]): c for c in doc["copies"] if c["kind"] != "direct"}
+        copies = {(c["channel"], c["ts"]): c for c in doc["copies"] if c["kind"] in ("channel", "room")}
         kind = "room" if doc["facts"]["security"] else "channel"
         ours = (standing.get(m.effect) for m in witness.messages.values() if m.kind == "card" and m.place == kind)
         living = [p for p in ours if p and p[0] not in gone and not copies.get(p, {}).get("redacted")]
