@@ -85,7 +85,7 @@ def _head(incident: Incident) -> list[str]:
         *_ticket(incident),
         *_war_room(incident),
         *linked_incidents(incident),
-        *_delivery_problems(incident),
+        *delivery_problems(incident),
     ]
 
 
@@ -216,7 +216,7 @@ def _in_time(incident: Incident, closed_at: datetime) -> str:
     return " (in time)" if closed_at <= target else f" (*late*, target was {short_time(target, incident)})"
 
 
-def _delivery_problems(incident: Incident) -> list[str]:
+def delivery_problems(incident: Incident) -> list[str]:
     """Lines about sends that fail and are retried: one for each reason."""
     optional = {e.id for e in incident.effects if e.optional}
     whys = tuple(dict.fromkeys(why for effect, why in incident.troubles.items() if effect not in optional))

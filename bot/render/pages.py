@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bot.render.blockkit import BUTTON, Block, Message, context, plain_text, sections
 from bot.render.buttons import Button, button, offered_moves, row
-from bot.render.card import drill_banner
+from bot.render.card import delivery_problems, drill_banner
 from bot.render.common import (
     MAX_TITLE,
     NO_NAMES,
@@ -54,6 +54,7 @@ def page(
     words, buttons = _OVER[the_page.state](incident, the_page) if incident.open else _closed(incident)
     lines = [*drill_banner(incident), words, _what(incident)]
     blocks = [*sections(lines, "page"), *row([*buttons, *_room_link(incident, link)], "page-actions")]
+    blocks += sections(delivery_problems(incident), "page-problems")  # the card may be what is not delivered
     return Message(text=f"{words} {summary(incident)}", blocks=blocks)
 
 
@@ -76,7 +77,7 @@ def _open_page(
     ]
     footer = " · ".join([incident.id, *next_page(incident, ahead, names)])
     blocks = [*sections(lines, "page"), *row(buttons, "page-actions"), context(footer, "page-footer")]
-    blocks += sections(_also_paged(the_page, also), "page-also")
+    blocks += sections([*_also_paged(the_page, also), *delivery_problems(incident)], "page-also")
     return Message(text=_notification(incident, the_page, also), blocks=blocks)
 
 
