@@ -8,7 +8,7 @@ from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, se
 from bot.render.buttons import button_row, entry_buttons
 from bot.render.card import drill_banner
 from bot.render.common import summary
-from bot.render.mrkdwn import DAY, cut, emphasised, escape, moment, render, share
+from bot.render.mrkdwn import DAY, cut, emphasised, escape, link, moment, render, share
 from escalation.incident import room_names
 from escalation.incident.model import Entry, Incident
 from escalation.messages.communications import published_words as words_for
@@ -60,11 +60,12 @@ def mark_late(message: Message, decided: datetime) -> Message:
 
 
 def for_person(
-    incident: Incident, entry: Entry, wording: Wording = WORDING, *, only: Container[str] | None = None
+    incident: Incident, entry: Entry, wording: Wording = WORDING, *, only: Container[str] | None = None, card: str = ""
 ) -> Message:
-    """Render a timeline entry as a direct message, where the incident has to be named."""
+    """Render a timeline entry where the incident has to be named: outside its thread. `card` links its card."""
     message = for_thread(incident, entry, wording, only=only)
-    named: Block = context(summary(incident), "told")
+    link_to_card = f" · {link(card, 'Open card')}" if card else ""
+    named: Block = context(f"{summary(incident)}{link_to_card}", "told")
     return Message(text=cut(f"{summary(incident)}\n{message.text}", TEXT), blocks=[named, *message.blocks])
 
 

@@ -1,6 +1,6 @@
 """Planner of Slack messages: drop moot effects, find the channel, render the message when it is sent."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -196,7 +196,8 @@ class SlackPlanner:
             return _mark_late(messages.for_thread(incident, entry, self._wording, more=more), entry.at, now)
 
         if effect.place is Place.TEAM:
-            return self._say_to_team(incident, effect, entry, render)
+            named: Render = lambda: _mark_late(self._named(incident, entry), entry.at, now)  # noqa: E731  # one line
+            return self._say_to_team(incident, effect, entry, named)
         if effect.place is Place.ROOM:
             channel = effect.channel or (incident.room.channel if incident.room else "")
             if not channel:
@@ -206,6 +207,11 @@ class SlackPlanner:
         if card is None:
             return Dropped(effect=effect.id, why="there is no card to answer to")
         return self._post(incident, effect, Address(card.channel), render, card.ts, effect.broadcast)
+
+    def _named(self, incident: Incident, entry: Entry, only: Container[str] | None = None) -> Message:
+        """Render an entry for a channel where nothing else says which incident it is about."""
+        card = card_url(incident, self._slack.workspace_url())
+        return messages.for_person(incident, entry, self._wording, only=only, card=card)
 
     def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, render: Render) -> Plan | OutcomeEvent:
         """Post to the owning team's channel. Without one, only checkpoints are posted, in the incidents channel."""
@@ -355,6 +361,8 @@ class SlackPlanner:
             return messages.for_audience(incident, first, self._wording)
         if post.place == DIRECT:
             return messages.for_person(incident, first, self._wording, only=post.asks)
+        if post.place == Place.TEAM:
+            return _mark_late(self._named(incident, first, post.asks), first.at, post.at)
         message = messages.for_thread(incident, first, self._wording, more=more, only=post.asks)
         return _mark_late(message, first.at, post.at)
 
