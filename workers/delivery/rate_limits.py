@@ -92,7 +92,7 @@ def update(incident: Incident, *, card: bool) -> Budget:
     return replace(UPDATE, leaves=0 if first else UPDATE.burst // 2)
 
 
-UPDATE = Budget("update", _TIER_3, 20)
+UPDATE = Budget("update", _TIER_3, 20, leaves=10)
 INVITE = Budget("invite", _TIER_3, 20)
 CREATE = Budget("create", _TIER_2, 10)
 TOPIC = Budget("topic", _TIER_2, 10)
