@@ -21,7 +21,7 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.mrkdwn import brief, escape, render
+from bot.render.mrkdwn import brief, render
 from bot.render.upcoming import next_page
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.events import Move
@@ -167,7 +167,7 @@ def _declined(incident: Incident, the_page: Page) -> _Over:
 
 
 def _moved(incident: Incident, the_page: Page) -> _Over:
-    role = f" as {escape(the_page.role)}" if the_page.role else ""
+    role = f" as {brief(the_page.role, _MAX_IMPACT)}" if the_page.role else ""
     return f"🔁 *{_people(the_page)} is paged instead of you{role}.*", []
 
 

@@ -832,7 +832,7 @@ def test_a_changed_severity_shows_on_the_card() -> None:
     ("incident", "said"),
     [
         (declared(), f"If not acknowledged by {clock(5)}: pages <@UONCALL>, <@UDEVOPS> and <@UBACKEND> again."),
-        (incident_after(Acknowledge(by="UONCALL"), until=16), "pages <@UBACKUP> again."),
+        (incident_after(Acknowledge(by="UONCALL"), until=16), "pages <@UMANAGER>."),
         (incident_after(UPDATE, until=3), "by <!date"),
         (in_status(Status.MONITORING), " by "),
         (declared("P3"), "If not "),
