@@ -436,16 +436,14 @@ def test_lowered_keeps_what_earlier_pages_said(severity: str) -> None:
     assert manager.person not in {p for u in repeats for p in u.people}
 
 
-@pytest.mark.parametrize(("severity", "tiers"), [("P1", [(0, 2)]), ("P2", [])])
-def test_an_earlier_page_that_is_refused_escalates_by_the_new_tiers(
-    severity: str, tiers: list[tuple[float, int]]
-) -> None:
-    """Lowered while the on-call's page was on its way: the new severity's tier 2 is next; a ticket pages nobody."""
+@pytest.mark.parametrize("severity", ["P1", "P2"])
+def test_the_refusal_of_a_withdrawn_page_escalates_nothing(severity: str) -> None:
+    """Lowered while the on-call's page was on its way: neither severity pages at once, so that page is withdrawn."""
     story = Story()
     page = next(e for e in story.incident.effects if isinstance(e, SendPage) and e.page == 1)
     story.change_to(severity, by="UREPORTER").do(events.PersonRefused(effect=page.id, why="the account is deactivated"))
-    assert story.tiers()[1:] == tiers
-    assert len(story.minutes(EntryKind.REFUSED)) == len(tiers)
+    assert story.tiers()[1:] == []
+    assert story.minutes(EntryKind.REFUSED) == []
     assert not story.incident.nobody_left
 
 

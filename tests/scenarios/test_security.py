@@ -322,7 +322,7 @@ def registered() -> set[str]:
     ("who", "team"),
     [
         pytest.param(user("gus"), "T0EXAMPLE1", id="a guest"),
-        pytest.param(user("dana"), OTHER_TEAM, id="from a connected workspace"),
+        pytest.param("U0STRANGE1", OTHER_TEAM, id="from a connected workspace"),
         pytest.param("U0TOCSIN01", "T0EXAMPLE1", id="a bot"),
         pytest.param("U0NOBODY01", "T0EXAMPLE1", id="unknown to Slack"),
         pytest.param(user("frank"), "T0EXAMPLE1", id="left"),
