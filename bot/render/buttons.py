@@ -105,7 +105,7 @@ _EXPLAINED: dict[Move, str] = {
     Move.COMMUNICATE: "What stakeholders and customers are still to be told, with drafts.",
     Move.WORKAROUND: "People can work again; the cause is still to be found.",
     Move.SCHEDULE: "Plan the work on this ticket.",
-    Move.START_FIX: "Work on the fix begins.",
+    Move.START_FIX: "Work on the fix begins, and everybody in the war room is told.",
     Move.FIX_APPLIED: "Monitoring begins, and escalation rests while it lasts.",
     Move.FIX_FAILED: "Back to investigating.",
     Move.VERIFY: "Record that the fix was checked.",
@@ -203,7 +203,7 @@ def button_row(
 
 
 def button(spec: Button, incident: Incident) -> Block:
-    """Build a button; those that page others ask first."""
+    """Build a button; those that page others, or that no other button takes back, ask first."""
     move = spec.move
     made: Block = {
         "type": "button",
@@ -217,8 +217,8 @@ def button(spec: Button, incident: Incident) -> Block:
         made["confirm"] = _confirm(move, f"Page {_next_tier_name(incident)} now?", "Page them")
     if move is Move.COMMUNICATE and ":" in spec.about:
         made["confirm"] = _confirm_answer(spec)
-    if move is Move.FIX_APPLIED:
-        made["confirm"] = _confirm(move, _EXPLAINED[move], "Fix applied")
+    if move in (Move.START_FIX, Move.FIX_APPLIED):
+        made["confirm"] = _confirm(move, _EXPLAINED[move], LABELS[move])
     return made
 
 

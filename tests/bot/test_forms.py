@@ -221,14 +221,15 @@ def _definition_of(view: Json, name: str) -> Json | None:
     return shown if len(shown["elements"]) == 2 and name in str(shown) else None
 
 
-def test_of_two_choices_the_later_is_explained(office: Office) -> None:
-    """However close together they come, and although the first update is slow."""
+@pytest.mark.parametrize("slow", [1, 2])
+def test_of_two_choices_the_later_is_explained(office: Office, slow: int) -> None:
+    """The later severity is explained, however close together they come, and whether one update or both are slow."""
     dana, view = office.person("dana"), declaring(office)
-    control(office.workspace, "faults", method="views.update", kind="slow", seconds=0.5, times=1)
+    control(office.workspace, "faults", method="views.update", kind="slow", seconds=0.5, times=slow)
     dana.pick(view, "severity", "P0")
     dana.pick(view, "severity", "P3")
     eventually(lambda: len(calls(office.workspace, "views.update")) >= 2 and _definition_of(dana.modal(), "Low"))
-    time.sleep(0.7)  # the slow one has come too
+    time.sleep(0.7)  # the slow ones have come too
     assert _definition_of(dana.modal(), "Low")
 
 

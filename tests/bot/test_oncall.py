@@ -284,6 +284,18 @@ def test_a_notice_is_undone_by_whom_it_concerns(office: Office) -> None:
     assert set(behind.store.oncall_state().notices[-1].concerned()) >= {"erik"}
 
 
+def test_a_shift_that_was_taken_by_command_is_given_back_with_undo(office: Office) -> None:
+    """The answer to `oncall take` carries *Undo*: whoever took the shift by mistake gives it back with one press."""
+    erik, before = office.person("erik"), holding(office)
+    erik.command("oncall take")
+    erik.told("is on call in primary")
+    assert holding(office) == ("erik",)
+    answer = next(m for m in erik.messages() if UNDO in str(m.get("blocks")))
+    erik.press(answer, UNDO, erik.channel("general"))
+    eventually(lambda: holding(office) == before)
+    erik.told("cancelled by")
+
+
 def test_guests_arrange_nothing(office: Office) -> None:
     """They may not declare either."""
     office.person("gus").command("oncall take")
