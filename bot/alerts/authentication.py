@@ -1,0 +1,89 @@
+"""Who may send alerts: shared tokens and signatures over the raw body, compared in constant time."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.alerts.source import Received
+
+TOLERANCE = timedelta(minutes=5)  # of a signed timestamp, as Standard Webhooks recommends
+
+
+def has_token(received: Received, tokens: Sequence[str], routing_key: str = "") -> bool:
+    """Check whether a request carries one of the tokens: as bearer, password, GenieKey, header, in the query.
+
+    Also as the routing key, which may be `TOKEN.SERVICE`.
+    """
+    given = [*_authorization(received), received.headers.get("x-tocsin-token", ""), received.query.get("token", "")]
+    given += [routing_key, routing_key.rpartition(".")[0]]
+    return any(_same(token, candidate) for token in tokens for candidate in given if token and candidate)
+
+
+def _authorization(received: Received) -> list[str]:
+    scheme, _, credentials = received.headers.get("authorization", "").partition(" ")
+    credentials = credentials.strip()
+    if scheme.lower() in ("bearer", "geniekey", "token"):
+        return [credentials.removeprefix("token=")]
+    if scheme.lower() == "basic":
+        try:
+            _, _, password = base64.b64decode(credentials, validate=True).decode("utf-8", "replace").partition(":")
+        except (binascii.Error, ValueError):
+            return []
+        return [password]
+    return []
+
+
+def hex_signature(received: Received, header: str, secrets: Sequence[str], prefix: str = "") -> bool:
+    """Check an HMAC-SHA256 of the raw body in hexadecimal. A header may list several: any that matches passes."""
+    given = [part.strip() for part in received.headers.get(header, "").split(",")]
+    given = [part.removeprefix(prefix) for part in given if part.startswith(prefix)]
+    expected = [signed(secret, received.body) for secret in secrets if secret]
+    return any(_same(signature, candidate) for signature in expected for candidate in given)
+
+
+def timed_signature(received: Received, header: str, stamp_header: str, secrets: Sequence[str], now: datetime) -> bool:
+    """Check a hexadecimal HMAC-SHA256 of `timestamp:body`; the timestamp, in Unix seconds, must be recent."""
+    stamp = received.headers.get(stamp_header, "")
+    if not is_recent(stamp, now):
+        return False
+    given = received.headers.get(header, "").strip()
+    content = stamp.encode() + b":" + received.body
+    return any(_same(signed(secret, content), given) for secret in secrets if secret)
+
+
+def standard_webhook(received: Received, secrets: Sequence[str], now: datetime) -> bool:
+    """Check the signature of https://www.standardwebhooks.com: `v1,` base64 HMAC of `id.timestamp.body`."""
+    message_id, stamp = received.headers.get("webhook-id", ""), received.headers.get("webhook-timestamp", "")
+    if not message_id or not is_recent(stamp, now):
+        return False
+    content = f"{message_id}.{stamp}.".encode("utf-8", "replace") + received.body
+    given = [part.removeprefix("v1,") for part in received.headers.get("webhook-signature", "").split(" ")]
+    keys = [key for secret in secrets if (key := _webhook_key(secret))]
+    expected = [base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode() for key in keys]
+    return any(_same(signature, candidate) for signature in expected for candidate in given)
+
+
+def is_recent(stamp: str, now: datetime) -> bool:
+    """Check whether a timestamp in Unix seconds is within the tolerance."""
+    digits = stamp.isascii() and stamp.isdigit() and len(stamp) < 13
+    return digits and abs(int(stamp) - now.timestamp()) <= TOLERANCE.total_seconds()
+
+
+def signed(secret: str, content: bytes) -> str:
+    """HMAC-SHA256 in hexadecimal."""
+    return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+
+
+def _webhook_key(secret: str) -> bytes:
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else b""
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _same(expected: str, given: str) -> bool:
+    """Compare in constant time; as bytes, since the comparison of text refuses anything beyond ASCII."""
+    return hmac.compare_digest(expected.encode("utf-8", "replace"), given.encode("utf-8", "replace"))

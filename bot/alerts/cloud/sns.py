@@ -1,0 +1,75 @@
+"""CloudWatch alarms by way of Amazon SNS, and events of EventBridge in the same body.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html. The signature is checked where the
+certificate can be fetched; see `bot.alerts.cloud.sns_signature`.
+"""
+
+from bot.alerts.document import Document, Unreadable, parse_json
+from bot.alerts.source import Received, Source, alert
+from escalation.alerts.alert import AlertState, Parsed
+
+NAME = "sns"
+STATES = {"ALARM": AlertState.FIRING, "OK": AlertState.RESOLVED}
+HANDSHAKES = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
+
+
+def parse(received: Received) -> Parsed:
+    """Read a body, whose content type says text/plain. Raises Unreadable."""
+    envelope = parse_json(received.body)
+    if (kind := envelope.text("Type")) in HANDSHAKES:
+        return Parsed(note=kind)
+    if kind != "Notification":
+        raise Unreadable("Type is no message of SNS")
+    try:
+        message = parse_json(envelope.text("Message").encode("utf-8", "replace"))
+    except Unreadable:
+        raise Unreadable("Message is no alarm of CloudWatch: it is plain text") from None
+    return _event(message, envelope) if message["detail"] else _alarm(message, envelope)
+
+
+def _alarm(message: Document, envelope: Document) -> Parsed:
+    state = message.text("NewStateValue")
+    if state == "INSUFFICIENT_DATA":
+        return Parsed(note="the alarm has too little data")
+    if state not in STATES:
+        raise Unreadable("NewStateValue is none of ALARM, OK and INSUFFICIENT_DATA")
+    name, region = message.text("AlarmName"), message.text("Region")
+    dimensions = {d.text("name"): d.text("value") for d in message["Trigger"].items("Dimensions")}
+    found = alert(
+        NAME,
+        STATES[state],
+        message.text("AlarmArn") or f"{message.text('AWSAccountId')} {region} {name}",
+        name or "CloudWatch alarm",
+        description=" ".join(filter(None, (message.text("AlarmDescription"), message.text("NewStateReason")))),
+        labels=dimensions | {"region": region, "topic": envelope.text("TopicArn").rpartition(":")[2]},
+        started=message.text("StateChangeTime"),
+    )
+    return Parsed(alerts=(found,))
+
+
+def _event(message: Document, envelope: Document) -> Parsed:
+    """EventBridge's: an alarm of many series has one state for each contributor."""
+    detail = message["detail"]
+    state = detail["state"].text("value") or detail["alarmContributor"]["state"].text("value")
+    if state == "INSUFFICIENT_DATA":
+        return Parsed(note="the alarm has too little data")
+    if state not in STATES:
+        raise Unreadable("detail.state.value is none of ALARM, OK and INSUFFICIENT_DATA")
+    arn = next((entry.text() for entry in message.items("resources")), "")
+    contributor = detail["alarmContributor"].text("id")
+    tags = detail.flat("alarmTags")
+    found = alert(
+        NAME,
+        STATES[state],
+        f"{arn or detail.text('alarmName')} {contributor}".strip(),
+        detail.text("alarmName") or "CloudWatch alarm",
+        severity=tags.get("severity", ""),
+        description=detail["state"].text("reason"),
+        service=tags.get("service", ""),
+        labels=tags | {"region": message.text("region"), "topic": envelope.text("TopicArn").rpartition(":")[2]},
+        started=message.text("time"),
+    )
+    return Parsed(alerts=(found,))
+
+
+SOURCE = Source(NAME, "CloudWatch", parse, "ALERTS_SNS_TOPICS")

@@ -1,0 +1,88 @@
+"""JSON from outside, read without trust: what is missing, or of another type than expected, reads as empty."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+MAX_ITEMS = 1000  # alerts of one body; Alertmanager sends what its group holds, which rarely passes a hundred
+
+
+class Unreadable(ValueError):
+    """A body that is no JSON object, or nested too deep; its words are for the sender and the list of dropped ones."""
+
+
+def parse_json(body: bytes) -> "Document":
+    """Parse a body. UTF-8, UTF-16 and UTF-32 are told apart as RFC 4627 does; of duplicate keys the last one holds."""
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise Unreadable("the JSON is nested too deep") from None
+    except UnicodeDecodeError:
+        raise Unreadable("the body is not UTF-8") from None
+    except ValueError as error:
+        raise Unreadable(f"the body is no JSON: {error}"[:200]) from None
+    if not isinstance(value, dict):
+        raise Unreadable("the body is no JSON object")
+    return Document(value)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Refuse NaN and Infinity, which are no JSON and cannot be written back."""
+    raise ValueError(f"{name} is no JSON")
+
+
+class Document:
+    """One JSON value and what can be read from it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __getitem__(self, key: str) -> "Document":
+        """The value of a key; empty if there is none."""
+        return Document(self.value.get(key) if isinstance(self.value, dict) else None)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    @property
+    def object(self) -> bool:
+        """True for a JSON object."""
+        return isinstance(self.value, dict)
+
+    def text(self, *keys: str) -> str:
+        """The first of these keys that holds text or a number, as text; without keys, the value itself."""
+        candidates = [self.value] if not keys else [self[key].value for key in keys]
+        return next((text for text in map(_scalar, candidates) if text), "")
+
+    def number(self, key: str) -> int:
+        """A count; 0 for anything else."""
+        text = self.text(key)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+    def items(self, key: str) -> list["Document"]:
+        """The entries of a list; none if it is no list."""
+        value = self[key].value
+        return [Document(entry) for entry in value[:MAX_ITEMS]] if isinstance(value, list) else []
+
+    def flat(self, key: str = "") -> dict[str, str]:
+        """An object's scalars as text, nested ones with dotted keys (one level)."""
+        return dict(_flat(self[key].value if key else self.value))
+
+
+def _scalar(value: Any) -> str:
+    """Text of a string or number; empty for anything else."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**30 else ""  # Python refuses to write very long ones
+    return value.strip() if isinstance(value, str) else str(value) if isinstance(value, float) else ""
+
+
+def _flat(value: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        if isinstance(inner, dict):
+            yield from ((f"{key}.{name}", text) for name, deep in inner.items() if (text := _scalar(deep)))
+        elif text := _scalar(inner):
+            yield key, text

@@ -1,0 +1,1 @@
+"""Interfaces of other paging tools, which their clients can use unchanged, and their own webhooks."""

@@ -1,0 +1,100 @@
+"""A source of alerts: how its requests are authenticated and read."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, urljoin
+
+from pydantic import ValidationError
+
+from bot.alerts.document import Document, Unreadable, parse_json
+from escalation.alerts.alert import MAX_KEY, Alert, AlertLink, AlertState, Parsed
+
+MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it came and is kept. Header names are lower case; `path` is what follows the source's own."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+
+    def document(self) -> Document:
+        """The body as JSON, also where a form field or the query carries it. Raises Unreadable."""
+        kind = self.headers.get("content-type", "")
+        if kind.startswith("application/x-www-form-urlencoded"):
+            return Document(self.form())
+        if not self.body and self.query:
+            return Document(dict(self.query))
+        return parse_json(self.body)
+
+    def form(self) -> dict[str, str]:
+        """The fields of a form, the first value of each. Raises Unreadable for more than a hundred."""
+        try:
+            fields = parse_qs(self.body.decode("utf-8", "replace"), max_num_fields=100)
+        except ValueError:
+            raise Unreadable("the form has more than 100 fields") from None
+        return {name: values[0] for name, values in fields.items()}
+
+
+Verify = Callable[[Received, Sequence[str], datetime], bool]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source by its name in the address, and how people call it.
+
+    `parse` reads a body; it raises Unreadable for one that holds no alert in any known shape. `verify` checks the
+    signature against the secrets of the variable `secret`; sources without one are let in by ALERTS_TOKEN.
+    """
+
+    name: str
+    title: str
+    parse: Callable[[Received], Parsed]
+    secret: str = ""
+    verify: Verify | None = None
+    max_bytes: int = MAX_BYTES
+
+
+def alert(source: str, state: AlertState, fingerprint: str, title: str, **fields: Any) -> Alert:
+    """Build an alert. A long key is hashed rather than cut: two that begin alike are two alerts.
+
+    `links` are pairs of label and address; whatever is no web address is left out. Raises Unreadable.
+    """
+    links = fields.pop("links", ())
+    fields |= {"links": tuple(made for label, url in links if (made := _link(label, url)))}
+    fields |= {name: _key(fields[name]) for name in ("occurrence", "group") if name in fields}
+    try:
+        return Alert(source=source, state=state, fingerprint=_key(fingerprint), title=title, **fields)
+    except ValidationError as error:
+        missing = ", ".join(str(problem["loc"][0]) for problem in error.errors())
+        raise Unreadable(f"an alert has no usable {missing}") from None
+
+
+def hashed(*parts: str) -> str:
+    """A fingerprint of an alert whose source gives none."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def absolute(base: str, url: str) -> str:
+    """An address as the source's own page would follow it: Grafana sends some without their host."""
+    try:
+        return urljoin(base, url) if url else ""
+    except ValueError:
+        return ""
+
+
+def _key(raw: str) -> str:
+    return raw if len(raw) <= MAX_KEY else hashed(raw)
+
+
+def _link(label: str, url: str) -> AlertLink | None:
+    try:
+        return AlertLink(label=label, url=url)
+    except ValidationError:
+        return None

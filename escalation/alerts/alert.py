@@ -1,0 +1,83 @@
+"""An alert as we keep it, whatever source it came from."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from escalation.text import clean
+from escalation.values import Frozen
+
+MAX_LABELS = 64  # kept of an alert; Prometheus itself allows 30 by default, and some bodies have thousands
+MAX_LINKS = 5
+MAX_KEY = 300  # characters of a fingerprint or group before it is hashed by whoever builds it
+
+
+class AlertState(StrEnum):
+    """State that the source reports. `acknowledged`: somebody took it over in the source's own tool."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"
+
+
+def _cut(length: int) -> AfterValidator:
+    """Clean text from outside and cut it to a length; lone surrogates, which no encoding can carry, become "?"."""
+
+    def cut(raw: str) -> str:
+        text = clean(raw.encode("utf-8", "replace").decode()).strip()
+        return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+    return AfterValidator(cut)
+
+
+Key = Annotated[str, _cut(MAX_KEY)]
+Title = Annotated[str, _cut(200)]
+Short = Annotated[str, _cut(200)]
+Long = Annotated[str, _cut(2000)]
+
+
+def _some(labels: dict[str, str]) -> dict[str, str]:
+    """Keep the first labels only."""
+    return dict(list(labels.items())[:MAX_LABELS])
+
+
+Labels = Annotated[dict[Short, Short], AfterValidator(_some)]
+
+
+class AlertLink(Frozen):
+    """A link of an alert: to its graph, runbook, silence. `url` is http or https."""
+
+    label: Short
+    url: Annotated[str, Field(max_length=1500, pattern=r"^https?://\S+$")]
+
+
+class Alert(Frozen):
+    """One alert of one body.
+
+    `fingerprint` says which alerts are the same one within their source; `occurrence` tells one firing of it from the
+    next (empty if the source does not). `group` is the source's own grouping, `severity` its own word. `started` is the
+    sender's claim, as text: shown, and never used for a decision.
+    """
+
+    source: Short
+    fingerprint: Annotated[Key, Field(min_length=1)]
+    state: AlertState
+    title: Annotated[Title, Field(min_length=1)]
+    occurrence: Key = ""
+    group: Key = ""
+    severity: Short = ""
+    description: Long = ""
+    service: Short = ""
+    labels: Labels = {}
+    values: Labels = {}
+    links: Annotated[tuple[AlertLink, ...], AfterValidator(lambda links: links[:MAX_LINKS])] = ()
+    started: Short = ""
+
+
+class Parsed(Frozen):
+    """What a body held: its alerts, how many more the sender left out, and a word on a body without any."""
+
+    alerts: tuple[Alert, ...] = ()
+    truncated: int = 0
+    note: Short = ""
