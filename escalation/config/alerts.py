@@ -1,0 +1,77 @@
+"""Rules for alerts: what a source's words for severity mean, and which route an alert takes."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from escalation.config.policy import Severity
+from escalation.times import Duration
+from escalation.values import Frozen, as_list
+
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(as_list)]
+LabelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+IGNORE: Literal["ignore"] = "ignore"
+SeverityOrIgnore = Severity | Literal["ignore"]
+
+
+class Match(Frozen):
+    """Conditions of a route. All must hold; a list means one of these; * and ? match as in a shell, ignoring case."""
+
+    source: Patterns = ()
+    severity: Patterns = ()
+    service: Patterns = ()
+    title: Patterns = ()
+    labels: dict[LabelName, Patterns] = {}
+
+
+class AlertRoute(Frozen):
+    """What happens to the alerts that match: see docs/alerts.md for each key."""
+
+    match: Match = Match()
+    service: str | None = None
+    severity: Severity | None = None
+    group_by: Annotated[tuple[LabelName, ...], BeforeValidator(as_list)] | None = None
+    wait: Duration | None = None
+    when_resolved: Literal["ask", "resolve"] = "ask"
+    close_after: Duration | None = None
+    raise_: Annotated[bool, Field(alias="raise")] = False
+    hold: bool = False
+    heartbeat: Duration | None = None
+    ignore: bool = False
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> "AlertRoute":
+        if self.ignore and (self.heartbeat or self.hold or self.wait):
+            raise ValueError("a route with `ignore` does nothing else with its alerts; remove it or the rest")
+        if self.heartbeat and (self.hold or self.wait or self.close_after):
+            raise ValueError("`hold`, `wait` and `close_after` mean nothing for a `heartbeat`; remove them")
+        return self
+
+
+# What sources call it, in lower case, and what the severity is unless the configuration says otherwise. Alertmanager's
+# convention, PagerDuty's four words, the priorities of Opsgenie and Datadog (P1 the worst) and Azure's Sev0 to Sev4.
+SEVERITIES: dict[str, SeverityOrIgnore] = {
+    **dict.fromkeys(("critical", "p2", "sev1", "fatal", "high"), Severity.P1),
+    **dict.fromkeys(("error", "p3", "sev2", "medium"), Severity.P2),
+    **dict.fromkeys(("warning", "p4", "p5", "sev3", "sev4", "low"), Severity.P3),
+    **dict.fromkeys(("p1", "sev0"), Severity.P0),
+    "info": IGNORE,
+}
+UNKNOWN = Severity.P2  # of an alert without a severity, or with a word that nobody has mapped; its card says so
+
+
+def _lower(value: Any) -> Any:
+    return {str(key).lower(): v for key, v in value.items()} if isinstance(value, dict) else value
+
+
+class Alerts(Frozen):
+    """Rules for alerts. `routes` are tried in order: the first that matches decides."""
+
+    severities: Annotated[dict[str, SeverityOrIgnore], BeforeValidator(_lower)] = {}
+    routes: tuple[AlertRoute, ...] = ()
+
+    def severity_of(self, word: str) -> SeverityOrIgnore | None:
+        """What a source's word means; None for one that nobody has mapped."""
+        name = word.strip().lower()
+        return self.severities.get(name) or SEVERITIES.get(name)

@@ -1,0 +1,188 @@
+"""Intake of alerts in Redis: bodies as they came, the groups they belong to, and what became of them.
+
+Keys: `tocsin:intake:{id}` a body; `tocsin:intake:due` ids of bodies, and `g:` names of groups, by the time at which
+they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group; `tocsin:intake:log` what came
+and what became of it, a stream. A body is kept for a week after it was worked on, to be looked at and tried again.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from redis import Redis, WatchError
+from redis.client import Pipeline
+
+from escalation.alerts.groups import Group
+
+DUE = "tocsin:intake:due"
+LOG = "tocsin:intake:log"
+KEPT = 7 * 86_400  # seconds
+LOG_LENGTH = 10_000
+MAX_TRIES = 50
+Enqueue = Callable[[Pipeline, list[str]], None]
+
+
+@dataclass(frozen=True)
+class Body:
+    """One request of a source as it came. `at`: when it was received, epoch seconds; `id` is the same after a retry."""
+
+    id: str
+    source: str
+    at: float
+    raw: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+
+    def dump(self) -> str:
+        """Encode for Redis or a file."""
+        return json.dumps({**asdict(self), "raw": base64.b64encode(self.raw).decode()})
+
+    @classmethod
+    def load(cls, text: str | bytes) -> "Body":
+        """Decode what `dump` wrote. ValueError for anything else."""
+        fields = json.loads(text)
+        try:
+            return cls(**{**fields, "raw": base64.b64decode(fields["raw"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a body: {error}") from None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one alert or body, for the list that people look at."""
+
+    at: float
+    source: str
+    title: str
+    result: str
+    incident: str = ""
+    severity: str = ""
+    fingerprint: str = ""
+    body: str = ""
+
+
+class Intake:
+    """Bodies, groups and outcomes. `enqueue` writes the job that works on due members into the same transaction."""
+
+    def __init__(self, redis: Redis, enqueue: Enqueue) -> None:
+        self._redis = redis
+        self._enqueue = enqueue
+
+    def keep(self, body: Body) -> None:
+        """Keep a body durably, with the job that works on it. The same id is kept once."""
+        with self._redis.pipeline() as pipe:
+            pipe.set(f"tocsin:intake:{body.id}", body.dump(), nx=True)
+            pipe.zadd(DUE, {body.id: body.at}, nx=True)
+            self._enqueue(pipe, [body.id])
+            pipe.execute()
+
+    def body(self, body_id: str) -> Body | None:
+        """Return a body that still has to be worked on; None if it was."""
+        raw: Any = self._redis.get(f"tocsin:intake:{body_id}")
+        pending = raw and self._redis.zscore(DUE, body_id) is not None
+        return Body.load(raw) if pending else None
+
+    def stored(self, body_id: str) -> Body | None:
+        """Return a body, also one that was worked on; None once it is forgotten."""
+        raw: Any = self._redis.get(f"tocsin:intake:{body_id}")
+        return Body.load(raw) if raw else None
+
+    def done(self, body_id: str, outcomes: Iterable[Outcome]) -> None:
+        """Write down what became of a body, and forget it after a while."""
+        with self._redis.pipeline() as pipe:
+            pipe.zrem(DUE, body_id)
+            pipe.expire(f"tocsin:intake:{body_id}", KEPT)
+            _log(pipe, outcomes)
+            pipe.execute()
+
+    def note(self, *outcomes: Outcome) -> None:
+        """Write down what became of alerts without a body, like those whose time was over."""
+        with self._redis.pipeline() as pipe:
+            _log(pipe, outcomes)
+            pipe.execute()
+
+    def overdue(self, now: datetime, most: int = 100) -> list[str]:
+        """Return members that should have been worked on: their job was lost, or their time came."""
+        found: Any = self._redis.zrangebyscore(DUE, "-inf", repr(now.timestamp()), start=0, num=most)
+        return [str(member, "utf-8") for member in found]
+
+    def enqueue(self, members: list[str]) -> None:
+        """Enqueue the job for due members."""
+        with self._redis.pipeline() as pipe:
+            self._enqueue(pipe, members)
+            pipe.execute()
+
+    def depth(self) -> int:
+        """Count what waits: bodies, and groups with a time ahead."""
+        return int(self._redis.zcard(DUE))
+
+    def log(self, since: datetime, most: int = 1000) -> list[Outcome]:
+        """Return what came since then, the newest first."""
+        start = str(max(0, int(since.timestamp() * 1000)))
+        found: Any = self._redis.xrevrange(LOG, min=start, count=most)
+        return [Outcome(**json.loads(fields[b"o"])) for _, fields in found]
+
+    # Groups ------------------------------------------------------------------------------------------------------
+
+    def group(self, key: str) -> Group:
+        """Return a group; a new one if there is none."""
+        raw: Any = self._redis.get(_group_key(key))
+        return Group.model_validate_json(raw) if raw else Group(key=key)
+
+    def group_of_member(self, member: str) -> str | None:
+        """Return the key of a due group; None if its record is gone."""
+        raw: Any = self._redis.get(f"tocsin:group:{member.removeprefix('g:')}")
+        return Group.model_validate_json(raw).key if raw else None
+
+    def update_group(self, key: str, step: Callable[[Group], Group]) -> Group:
+        """Apply a step to a group and keep what it returns.
+
+        The step acts on incidents, and may run again after a lost race or a lost connection: acting twice must change
+        nothing. What it raises passes through, and the group stays as it was.
+        """
+        name = _group_key(key)
+        for _ in range(MAX_TRIES):
+            with self._redis.pipeline() as pipe:
+                pipe.watch(name)  # type: ignore[no-untyped-call]  # redis-py left it untyped
+                raw: Any = pipe.get(name)
+                after = step(Group.model_validate_json(raw) if raw else Group(key=key))
+                pipe.multi()
+                _write_group(pipe, after)
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return after
+        raise WatchError(f"group changed {MAX_TRIES} times in a row")
+
+
+def group_member(key: str) -> str:
+    """The member of the due set that stands for a group."""
+    return f"g:{_digest(key)}"
+
+
+def _group_key(key: str) -> str:
+    return f"tocsin:group:{_digest(key)}"
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _write_group(pipe: Pipeline, group: Group) -> None:
+    """Write a group and when it is due; a finished one is kept for a while, since its number of incidents goes on."""
+    pipe.set(_group_key(group.key), group.model_dump_json(), ex=KEPT if group.finished else None)
+    if (due := group.due()) is not None:
+        pipe.zadd(DUE, {group_member(group.key): due.timestamp()})
+    else:
+        pipe.zrem(DUE, group_member(group.key))
+
+
+def _log(pipe: Pipeline, outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        pipe.xadd(LOG, {"o": json.dumps(asdict(outcome))}, maxlen=LOG_LENGTH, approximate=True)

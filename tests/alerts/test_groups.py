@@ -1,0 +1,268 @@
+"""Groups: what a group asks for as its alerts change, and that no order of alerts breaks its rules."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalation.alerts.alert import Alert, AlertState
+from escalation.alerts.groups import (
+    MAX_ENDED,
+    SETTLE,
+    Action,
+    AlertsEnded,
+    DeclareIncident,
+    Group,
+    JoinIncident,
+    OpenIncident,
+    RaiseSeverity,
+    changed,
+)
+from escalation.alerts.routing import Routed
+from escalation.config.policy import Severity
+
+START = datetime(2026, 11, 28, 12, tzinfo=UTC)
+FIRING, RESOLVED, ACKNOWLEDGED = AlertState.FIRING, AlertState.RESOLVED, AlertState.ACKNOWLEDGED
+P0, P1, P2, P3 = Severity
+
+
+class Problem:
+    """A group over time, with the incident that its declarations would make."""
+
+    def __init__(self, **how: Any) -> None:
+        self.group = Group(key="service checkout")
+        self.now = START
+        self.incident: OpenIncident | None = None
+        self.how = how
+        self.declared = 0
+
+    def seen(self, *states: tuple[str, AlertState], after: timedelta = timedelta(), **how: Any) -> tuple[Action, ...]:
+        """Take alerts in, by fingerprint and state, some time after the last ones."""
+        self.now += after
+        severity = how.pop("severity", P1)
+        route = Routed(severity=severity, group=self.group.key, **(self.how | how))
+        alerts = [(Alert(source="s", fingerprint=f, state=state, title=f), route) for f, state in states]
+        return self._change(alerts)
+
+    def passed(self, after: timedelta) -> tuple[Action, ...]:
+        """Let time pass, and look at the group when it is due, as the workers do."""
+        until, actions = self.now + after, list[Action]()
+        while (due := self.group.due()) is not None and due <= until:
+            self.now = max(due, self.now)
+            actions += self._change([])
+        self.now = until
+        return tuple(actions)
+
+    def closed(self, *, cancelled: bool = False) -> None:
+        """Somebody resolves the incident, or calls it a false alarm."""
+        assert self.incident
+        self.incident = self.incident._replace(closed_at=self.now, cancelled=cancelled)
+
+    def _change(self, alerts: list[tuple[Alert, Routed]]) -> tuple[Action, ...]:
+        self.group, actions = changed(self.group, alerts, self.now, self.incident)
+        for action in actions:
+            if isinstance(action, DeclareIncident):
+                self.declared += 1
+                self.incident = OpenIncident(action.severity)
+                self.group = self.group.model_copy(update={"incident": f"INC-{action.number}"})
+            if isinstance(action, RaiseSeverity):
+                assert self.incident
+                self.incident = self.incident._replace(severity=action.severity)
+        return actions
+
+
+def kinds(actions: tuple[Action, ...]) -> list[str]:
+    return [type(action).__name__ for action in actions]
+
+
+def test_the_first_alert_declares() -> None:
+    """At once, with the alert's severity."""
+    [action] = Problem().seen(("a", FIRING))
+    assert isinstance(action, DeclareIncident)
+    assert (action.severity, action.number, [f.alert.fingerprint for f in action.alerts]) == (P1, 1, ["a"])
+
+
+def test_a_storm_is_one_incident() -> None:
+    """A thousand alerts in one body, and again one by one."""
+    problem = Problem()
+    actions = problem.seen(*((f"a{n}", FIRING) for n in range(1000)))
+    assert kinds(actions) == ["DeclareIncident"]
+    later = [problem.seen((f"b{n}", FIRING)) for n in range(50)]
+    assert {name for found in later for name in kinds(found)} == {"JoinIncident"}
+
+
+def test_a_repeat_changes_nothing() -> None:
+    """Alertmanager sends the same again each repeat_interval; nobody hears of it."""
+    problem = Problem()
+    problem.seen(("a", FIRING))
+    assert problem.seen(("a", FIRING), after=timedelta(hours=4)) == ()
+
+
+def test_another_alert_joins() -> None:
+    """It stands on the card of the open incident, and is told as new."""
+    problem = Problem()
+    problem.seen(("a", FIRING))
+    [join] = problem.seen(("b", FIRING), ("a", FIRING))
+    assert isinstance(join, JoinIncident)
+    assert ([f.alert.title for f in join.new], join.ended) == (["b"], ())
+
+
+def test_what_is_absent_still_fires() -> None:
+    """A later body that does not name an alert does not end it."""
+    problem = Problem()
+    problem.seen(("a", FIRING), ("b", FIRING))
+    problem.seen(("b", RESOLVED))
+    assert [f.alert.title for f in problem.group.firing] == ["a"]
+
+
+def test_a_worse_alert_opens_its_own() -> None:
+    """It never joins unheard: whoever has the first incident asleep would not learn of it."""
+    problem = Problem()
+    problem.seen(("a", FIRING), severity=P2)
+    [own] = problem.seen(("b", FIRING), severity=P0)
+    assert isinstance(own, DeclareIncident)
+    assert (own.severity, own.number) == (P0, 2)
+    assert kinds(problem.seen(("c", FIRING), severity=P1)) == ["JoinIncident"]
+
+
+def test_a_worse_alert_raises_where_the_route_says_so() -> None:
+    """The open incident becomes as bad, and its page names the alert."""
+    problem = Problem(raises=True)
+    problem.seen(("a", FIRING), severity=P2)
+    join, raised = problem.seen(("b", FIRING), severity=P0)
+    assert isinstance(join, JoinIncident)
+    assert isinstance(raised, RaiseSeverity)
+    assert (raised.severity, raised.because.alert.title) == (P0, "b")
+
+
+def test_it_may_clear_by_itself() -> None:
+    """With `wait` nobody is told before that time; an end within it means that nobody ever is."""
+    problem = Problem(wait=timedelta(minutes=2))
+    assert problem.seen(("a", FIRING)) == ()
+    assert problem.passed(timedelta(minutes=2) - timedelta(milliseconds=1)) == ()
+    assert problem.seen(("a", RESOLVED)) == ()
+    assert problem.passed(timedelta(hours=1)) == ()
+    problem.seen(("a", FIRING))
+    assert kinds(problem.passed(timedelta(minutes=2))) == ["DeclareIncident"]
+
+
+def test_the_end_of_all_asks_once() -> None:
+    """Not the end of some; and not again, unless something fired in between."""
+    problem = Problem()
+    problem.seen(("a", FIRING), ("b", FIRING))
+    assert kinds(problem.seen(("a", RESOLVED))) == ["JoinIncident"]
+    assert kinds(problem.seen(("b", RESOLVED))) == ["JoinIncident", "AlertsEnded"]
+    assert problem.seen(("b", RESOLVED)) == ()
+    assert problem.passed(timedelta(hours=1)) == ()
+    problem.seen(("a", FIRING))
+    assert kinds(problem.seen(("a", RESOLVED))) == ["JoinIncident", "AlertsEnded"]
+
+
+def test_the_end_resolves_once_it_is_quiet() -> None:
+    """With `when_resolved: resolve`, when nothing has fired for a while: what flaps is one incident."""
+    problem = Problem(when_resolved="resolve")
+    problem.seen(("a", FIRING))
+    for _ in range(10):
+        problem.seen(("a", RESOLVED), after=timedelta(minutes=1))
+        problem.seen(("a", FIRING), after=SETTLE - timedelta(seconds=1))
+    problem.seen(("a", RESOLVED), after=timedelta(minutes=1))
+    assert problem.declared == 1
+    assert problem.passed(SETTLE - timedelta(milliseconds=1)) == ()
+    [ended] = problem.passed(timedelta(milliseconds=1))
+    assert ended == AlertsEnded("INC-1", resolve=True)
+
+
+def test_sources_without_an_end_close() -> None:
+    """After `close_after` without another body; each body counts anew."""
+    problem = Problem(close_after=timedelta(hours=1))
+    problem.seen(("a", FIRING))
+    problem.seen(("a", FIRING), after=timedelta(minutes=59))
+    assert problem.passed(timedelta(minutes=59)) == ()
+    assert kinds(problem.passed(timedelta(minutes=1))) == ["JoinIncident", "AlertsEnded"]
+
+
+def test_what_is_held_waits_for_a_person() -> None:
+    """It stands in the list, and declares nothing; beside another alert it joins."""
+    problem = Problem()
+    assert problem.seen(("low", FIRING), severity=P3, hold=True) == ()
+    assert problem.passed(timedelta(days=1)) == ()
+    assert kinds(problem.seen(("a", FIRING))) == ["DeclareIncident"]
+
+
+def test_an_acknowledgement_elsewhere_ends_nothing() -> None:
+    """Somebody took it over in the source's own tool: here it still fires."""
+    problem = Problem()
+    problem.seen(("a", FIRING))
+    assert problem.seen(("a", ACKNOWLEDGED)) == ()
+    assert problem.group.firing
+
+
+def test_an_unknown_end_is_nothing() -> None:
+    """Its beginning was dropped, or came before our time."""
+    assert Problem().seen(("a", RESOLVED)) == ()
+
+
+def test_what_fires_on_after_a_resolution_is_heard_again() -> None:
+    """Not at once, since its end may be on its way; with the next body after that, for the problem was not solved."""
+    problem = Problem()
+    problem.seen(("a", FIRING))
+    problem.closed()
+    assert problem.seen(("a", FIRING), after=SETTLE - timedelta(seconds=1)) == ()
+    assert problem.passed(timedelta(days=1)) == ()
+    [again] = problem.seen(("a", FIRING))
+    assert isinstance(again, DeclareIncident)
+    assert again.number == 2
+
+
+def test_a_false_alarm_is_quiet_until_it_ends() -> None:
+    """Its repeats declare nothing; the same alert that fires anew does, and so does another one at once."""
+    problem = Problem()
+    problem.seen(("a", FIRING))
+    problem.closed(cancelled=True)
+    assert problem.seen(("a", FIRING), after=timedelta(hours=4)) == ()
+    problem.seen(("a", RESOLVED))
+    assert kinds(problem.seen(("a", FIRING))) == ["DeclareIncident"]
+    problem.closed(cancelled=True)
+    assert kinds(problem.seen(("b", FIRING))) == ["DeclareIncident"]
+
+
+def test_ended_alerts_are_forgotten_in_the_end() -> None:
+    """A group of short-lived names, as pods are, does not grow for ever."""
+    problem = Problem()
+    for n in range(MAX_ENDED + 50):
+        problem.seen((f"pod{n}", FIRING), after=timedelta(seconds=1))
+        problem.seen((f"pod{n}", RESOLVED), after=timedelta(seconds=1))
+    assert len(problem.group.alerts) == MAX_ENDED
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from("abc"), st.sampled_from([FIRING, RESOLVED]), st.sampled_from([P0, P1, P2]),
+        st.integers(0, 400), st.booleans(),
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+@given(steps=STEPS, raises=st.booleans(), wait=st.sampled_from([0, 120]), resolve=st.sampled_from(["ask", "resolve"]))
+def test_no_order_breaks_the_rules(steps: list[Any], raises: bool, wait: int, resolve: str) -> None:
+    """Whatever comes in whatever order: a new alert is heard, numbers never repeat, nothing is due in the past."""
+    problem = Problem(raises=raises, wait=timedelta(seconds=wait), when_resolved=resolve)
+    numbers = list[int]()
+    for name, state, severity, seconds, close in steps:
+        actions = [*problem.passed(timedelta(seconds=seconds))]
+        was = {f.alert.fingerprint for f in problem.group.firing}
+        had = problem.incident if problem.incident and problem.incident.open else None
+        found = problem.seen((name, state), severity=severity)
+        actions += found
+        numbers += [a.number for a in actions if isinstance(a, DeclareIncident)]
+        if state is FIRING and name not in was and (had or not wait):
+            assert found, "a new alert was not heard"
+        if had and state is FIRING and name not in was and severity < had.severity:
+            assert any(isinstance(a, DeclareIncident | RaiseSeverity) for a in found)
+        if (due := problem.group.due()) is not None:
+            assert due > problem.now
+        if close and problem.incident and problem.incident.open:
+            problem.closed()
+    assert numbers == sorted(set(numbers))
