@@ -10,10 +10,12 @@ from bot.access import Access, StoreUnavailable
 from bot.app import build
 from bot.deps import BotDeps
 from bot.directory import remember_workspace
+from bot.keeper import Keeper
 from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.socket_mode import RETRY, SocketConnection, refusal_words, wrong_token
 from escalation.storage import heartbeats
 from escalation.storage.problems import Problems
+from escalation.storage.spool import Spool
 
 SOCKET = "slack:socket"  # key in the register of problems
 log = structlog.get_logger("bot")
@@ -29,6 +31,7 @@ class Bot:
         self.socket = SocketConnection(self.app, deps.app_token, self.access.ack_first) if deps.app_token else None
         self.authorised = False
         self._refusals = RefusalReport(deps.store.problems)
+        self.keeper = Keeper(deps.intake, Spool(deps.spool)) if deps.intake else None
 
     @property
     def connected(self) -> bool:

@@ -1,12 +1,15 @@
 """Dependencies of the bot: settings, the store and the service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from redis import Redis
 
+from bot.alerts.authentication import AlertSecrets
 from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.service import IncidentService
+from escalation.storage.intake import Intake
 from escalation.storage.store import Store
 
 
@@ -15,7 +18,7 @@ class BotDeps:
     """Dependencies of the bot.
 
     `app_token` chooses Socket Mode; without one, requests over HTTP are verified with `signing_secret`. `port` 0 takes
-    a free one.
+    a free one. Without an `intake` no alerts are taken; `spool` is the folder for those that come while Redis is away.
     """
 
     bot_token: str
@@ -27,6 +30,9 @@ class BotDeps:
     slack_api_url: str
     app_token: str | None = None
     signing_secret: str | None = None
+    intake: Intake | None = None
+    alert_secrets: AlertSecrets = field(default_factory=AlertSecrets)
+    spool: Path = Path("data/spool")
     host: str = "127.0.0.1"
     port: int = 3000
 

@@ -46,6 +46,9 @@ async def started_bot(deps: BotDeps, listener: socket.socket) -> AsyncIterator[t
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         background_work = [bot.connect(), refresh_directory(background, bot.access), bot.beat()]
+        if bot.keeper:
+            stack.callback(bot.keeper.close)
+            background_work.append(bot.keeper.drain_spool())
         tasks = [serving, *(asyncio.create_task(other) for other in background_work)]
         try:
             yield bot, asyncio.create_task(_first_to_end(tasks))

@@ -18,7 +18,7 @@ from escalation.incident.events import (
     RolesChanged,
     Terms,
 )
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import AlertSummary, Facts, Incident
 from escalation.oncall.overrides import answer_test_pages
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
@@ -42,11 +42,21 @@ class IncidentService:
         self._speed = speed
 
     def declare(
-        self, by: PersonId, severity: Severity, facts: Facts, key: str = "", drill_speed: float | None = None
+        self,
+        by: PersonId,
+        severity: Severity,
+        facts: Facts,
+        key: str = "",
+        drill_speed: float | None = None,
+        alerts: AlertSummary | None = None,
     ) -> Incident:
-        """Declare an incident; the same key gives the same incident. With `drill_speed` it is a drill."""
+        """Declare an incident; the same key gives the same incident. With `drill_speed` it is a drill.
+
+        `alerts` are those that a machine declares it for.
+        """
         now = self.clock()
-        event = Declare(by=by, key=key, facts=facts, terms=self.terms(severity, facts, now, drill_speed))
+        terms = self.terms(severity, facts, now, drill_speed)
+        event = Declare(by=by, key=key, facts=facts, terms=terms, alerts=alerts or AlertSummary())
         on_call = self.roster(now)
         return self.store.declare(f"{now:%Y%m%d}", key, lambda new_id: declare(new_id, event, now, on_call))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from escalation.values import PersonId
+from escalation.values import PersonId, machine_title
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _plain(span: Span, names: Mapping[PersonId, str]) -> str:
         case Strong():
             return span.text
         case Person():
-            return names.get(span.id, span.id)
+            return machine_title(span.id) or names.get(span.id, span.id)
         case Time():
             return span.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         case Link():

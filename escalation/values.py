@@ -28,6 +28,19 @@ PersonId = Annotated[str, StringConstraints(max_length=80)]
 PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]
 
 
+MACHINE = "machine:"
+
+
+def machine(title: str) -> PersonId:
+    """Return the id under which a machine acts, like `machine:Alertmanager`: no member, so never invited or paged."""
+    return f"{MACHINE}{title}"[:80]
+
+
+def machine_title(person: PersonId) -> str:
+    """Return what a machine is called; empty for a person."""
+    return person.removeprefix(MACHINE) if person.startswith(MACHINE) else ""
+
+
 def as_list(value: Any) -> Any:
     """Return a setting's values as a list: it may hold one or several."""
     return value if isinstance(value, list | tuple) else (value,)

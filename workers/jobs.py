@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from escalation.engine import checkpoints
 from escalation.errors import NotFound, TooNew
 from escalation.incident.events import CheckpointDue
+from escalation.processes import ALERTS
 from workers import metrics
+from workers.alerts import AlertWork
 from workers.context import Context
 from workers.delivery.deliver import DeliveryPool
 from workers.queue import outbox, rq
@@ -15,6 +17,7 @@ from workers.recurring.upkeep import Upkeep
 # A job for messages also takes those of the jobs behind it, up to this many: RQ's work on a job takes longer than ours
 # on a message, and the sweep repairs what is lost with a process that dies.
 MAX_IN_FLIGHT = 16
+MAX_ALERTS = 500  # bodies that one job takes: those of a storm change their group once, and not once each
 
 
 @dataclass
@@ -24,6 +27,7 @@ class _Bound:
     context: Context | None = None
     deliveries: DeliveryPool | None = None
     upkeep: Upkeep | None = None
+    alerts: AlertWork | None = None
     message_queue: str = ""
 
 
@@ -34,6 +38,7 @@ def bind(context: Context, queue: str = "") -> None:
     """Bind the jobs of this process to a context, and to the queue that it serves."""
     unbind()
     _bound.context, _bound.deliveries, _bound.upkeep = context, DeliveryPool(context), Upkeep(context)
+    _bound.alerts = AlertWork(context)
     _bound.message_queue = queue if queue in YIELDS_TO else ""
 
 
@@ -43,7 +48,7 @@ def unbind() -> None:
         _bound.deliveries.close()
     if _bound.upkeep:
         _bound.upkeep.close()
-    _bound.context = _bound.deliveries = _bound.upkeep = None
+    _bound.context = _bound.deliveries = _bound.upkeep = _bound.alerts = None
     _bound.message_queue = ""
 
 
@@ -111,6 +116,16 @@ def deliver(effect_ids: list[str]) -> None:
 
 def _can_take_more(deliveries: DeliveryPool, in_flight: int) -> bool:
     return bool(_bound.message_queue) and in_flight < MAX_IN_FLIGHT and deliveries.has_capacity()
+
+
+def take_alerts(members: list[str]) -> None:
+    """Work on bodies of alerts and groups whose time has come, with those of the jobs behind this one."""
+    context, alerts = _bound.context, _bound.alerts
+    if context is None or alerts is None:
+        raise RuntimeError("bind() comes first")
+    while len(members) < MAX_ALERTS and (taken := rq.take(context.redis, ALERTS, "take_alerts")):
+        members = [*members, *taken[0]]
+    alerts.work(list(dict.fromkeys(members)))
 
 
 def upkeep() -> None:

@@ -4,10 +4,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.alerts.source import Received
+from bot.alerts.source import Received, Source
 
 TOLERANCE = timedelta(minutes=5)  # of a signed timestamp, as Standard Webhooks recommends
 
@@ -87,3 +88,22 @@ def _webhook_key(secret: str) -> bytes:
 def _same(expected: str, given: str) -> bool:
     """Compare in constant time; as bytes, since the comparison of text refuses anything beyond ASCII."""
     return hmac.compare_digest(expected.encode("utf-8", "replace"), given.encode("utf-8", "replace"))
+
+
+@dataclass(frozen=True)
+class AlertSecrets:
+    """Secrets of the sources: tokens that let in any, and those of one source's variable. Several, for rotation."""
+
+    tokens: tuple[str, ...] = ()
+    signing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def is_closed(self, source: Source) -> bool:
+        """Check whether nobody could be let in: the source is closed, and its address is unknown."""
+        return not self.tokens and not self.signing.get(source.secret)
+
+    def lets_in(self, source: Source, received: Received, now: datetime, routing_key: str = "") -> bool:
+        """Check a request: its signature where that source has a secret, else the token."""
+        secrets = self.signing.get(source.secret, ())
+        if source.verify is not None and secrets:
+            return source.verify(received, secrets, now)
+        return has_token(received, self.tokens, routing_key)

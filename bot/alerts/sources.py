@@ -16,3 +16,4 @@ SOURCES: dict[str, Source] = {
     )
 }
 RECEIVERS: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in (events_v2, opsgenie_api, incidentio)}
+ALL_SOURCES = SOURCES | RECEIVERS

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.bot import Bot
+from bot.http.alerts import alert_routes
 from bot.http.health import Readiness, exposition, readiness
 from bot.http.limits import Limits
 
@@ -45,7 +46,8 @@ def web_app(bot: Bot) -> Starlette:
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    routes = [*probes, *([] if bot.socket else [_slack_over_http(bot)])]
+    alerts = alert_routes(bot.deps.alert_secrets, bot.keeper) if bot.keeper else []
+    routes = [*probes, *alerts, *([] if bot.socket else [_slack_over_http(bot)])]
     return Starlette(routes=routes, middleware=[Middleware(Limits)])
 
 

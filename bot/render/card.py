@@ -31,11 +31,14 @@ from escalation.incident.model import (
     Incident,
     Lead,
     PageState,
+    SeenAlert,
 )
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
 from escalation.messages.reminders import task_state
 from escalation.messages.timeline import LEADS, duration, refused, war_room
+
+MAX_ALERTS = 3  # listed on a card; the others are a count
 
 
 def card(incident: Incident, ahead: tuple[Upcoming, ...], *, buttons: bool = True, names: Names = NO_NAMES) -> Message:
@@ -84,6 +87,7 @@ def _head(incident: Incident) -> list[str]:
         *(_open_state(incident) if incident.open else _closed_state(incident)),
         *_ticket(incident),
         *_war_room(incident),
+        *_alerts(incident),
         *linked_incidents(incident),
         *delivery_problems(incident),
     ]
@@ -100,6 +104,23 @@ def _flags(incident: Incident) -> list[str]:
     }
     raised = " · ".join(flag for flag, is_so in flags.items() if is_so)
     return [raised] if raised else []
+
+
+def _alerts(incident: Incident) -> list[str]:
+    """Lines about the alerts behind the incident: how many fire, and the worst of them."""
+    alerts = incident.alerts
+    if not alerts.total:
+        return []
+    shown = [_alert(alert) for alert in alerts.shown[:MAX_ALERTS]]
+    more = [f"and {alerts.total - len(shown)} more"] if alerts.total > len(shown) else []
+    assumed = " · severity assumed: the alert names none that is known" if alerts.assumed else ""
+    state = f"{alerts.firing} of {alerts.total} firing" if alerts.firing else "all have ended"
+    return [f"🔔 *Alerts:* {state}{assumed}", *(f"• {line}" for line in (*shown, *more))]
+
+
+def _alert(alert: SeenAlert) -> str:
+    linked = link(alert.url, alert.title)
+    return f"{linked} ({escape(alert.source)})" if alert.firing else f"~{linked}~ ({escape(alert.source)}, ended)"
 
 
 def _open_state(incident: Incident) -> list[str]:

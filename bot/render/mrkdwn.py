@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, Verbatim, clean
+from escalation.values import machine_title
 
 CLOCK = "{time}"
 DAY = "{date_short_pretty} at {time}"
@@ -78,8 +79,8 @@ def link(url: str, label: str) -> str:
 
 
 def person(member: str) -> str:
-    """Mention a member; a configuration key without a member id (yet) becomes plain text."""
-    return f"<@{member}>" if _USER.fullmatch(member) else escape(member)
+    """Mention a member; a machine, or a configuration key without a member id (yet), becomes plain text."""
+    return f"<@{member}>" if _USER.fullmatch(member) else escape(machine_title(member) or member)
 
 
 def _channel(channel: Channel) -> str:

@@ -74,6 +74,11 @@ class Alert(Frozen):
     links: Annotated[tuple[AlertLink, ...], AfterValidator(lambda links: links[:MAX_LINKS])] = ()
     started: Short = ""
 
+    @property
+    def name(self) -> str:
+        """Name of the alert among those of all sources."""
+        return f"{self.source}\0{self.fingerprint}"
+
 
 class Parsed(Frozen):
     """What a body held: its alerts, how many more the sender left out, and a word on a body without any."""

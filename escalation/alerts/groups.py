@@ -142,7 +142,7 @@ def _left(group: Group, incident: OpenIncident, closed_at: datetime) -> Group:
 
 def _taken(group: Group, alert: Alert, how: Routed, now: datetime) -> Group:
     """Take one alert into the group."""
-    name = f"{alert.source}\0{alert.fingerprint}"
+    name = alert.name
     known = group.alerts.get(name)
     if alert.state is AlertState.ACKNOWLEDGED:
         return group  # somebody took it over in another tool; here it still fires

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, model_validator
 
+from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar
 from escalation.config.holders import Holders
 from escalation.config.policy import LEAD, TEAM, Means, OtherWays
@@ -182,6 +183,7 @@ class Company(Staff):
     templates: dict[str, str] = {}
     other_ways: OtherWays = OtherWays()
     objective: Objective = Objective()
+    alerts: Alerts = Alerts()
     permissions: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_list)]] = {}
 
     @model_validator(mode="after")

@@ -39,6 +39,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         public_means=terms.public_means,
         ways=terms.ways,
         facts=event.facts,
+        alerts=event.alerts,
         reporter=event.by,
         declared_at=now,
         clock_from=now,

@@ -28,6 +28,7 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import (
+    AlertsChanged,
     Delivered,
     Dropped,
     MessageGone,
@@ -297,6 +298,21 @@ def _follow_card(change: Change) -> None:
             change.replace_effect(effect.model_copy(update={"after": before}))
             before = effect.id
     change.set(lanes={**change.incident.lanes, "thread": before})
+
+
+def alerts_changed(change: Change, event: AlertsChanged) -> None:
+    """Show what the alerts of an open incident are now, and ask whether it is over once all have ended."""
+    if not change.incident.open:  # the record of a closed incident stays as it was
+        return
+    if event.alerts != change.incident.alerts:
+        change.set(alerts=event.alerts)
+        change.advance_face()
+    if event.began or event.ended:
+        counts = {"firing": str(event.alerts.firing), "total": str(event.alerts.total)}
+        titles = {"began": "\n".join(event.began), "ended": "\n".join(event.ended)}
+        change.note(EntryKind.ALERTS, by=event.by, fields=counts | titles)
+    if event.over:
+        change.say(change.note(EntryKind.ALERTS_ENDED, by=event.by))
 
 
 def message_gone(change: Change, event: MessageGone) -> None:

@@ -205,6 +205,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.PageGathered: outcomes.page_gathered,
     events.MessageGone: outcomes.message_gone,
     events.Trouble: outcomes.trouble,
+    events.AlertsChanged: outcomes.alerts_changed,
 }
 
 

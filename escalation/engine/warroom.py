@@ -21,7 +21,7 @@ from escalation.incident.events import Linked, TakeLead
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Lead, Room, Status
 from escalation.incident.room_names import room_name, topic
 from escalation.times import spoken_duration
-from escalation.values import PersonId
+from escalation.values import PersonId, machine_title
 
 ARCHIVED_AFTER = timedelta(minutes=30)  # of a cancelled incident's room: time to reopen it, or to say a last word
 
@@ -55,7 +55,7 @@ def open_for(change: Change, people: Iterable[PersonId]) -> None:
 
 def invite(change: Change, people: Iterable[PersonId]) -> None:
     """Invite people into the room, if there is (or will be) one."""
-    once = tuple(dict.fromkeys(people))
+    once = tuple(dict.fromkeys(person for person in people if not machine_title(person)))
     if once and change.has_room():
         change.add_effect(Invite, "room", people=once)
 

@@ -56,9 +56,15 @@ def _offered_role(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
     return (Ask(Move.LEAD, f"{lead}:{offered_to}"), Ask(Move.LEAD, f"{lead}:{offered_to}:declined"))
 
 
+def _alerts_ended(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
+    """Resolve, while nothing fires again."""
+    return () if incident.alerts.firing else (Ask(Move.RESOLVE),)
+
+
 _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask, ...]]] = {
     EntryKind.CHECKPOINT: _checkpoint,
     EntryKind.TICKET: (Move.ACKNOWLEDGE, Move.SCHEDULE),
+    EntryKind.ALERTS_ENDED: _alerts_ended,
     EntryKind.NOBODY_LEFT: (Move.PAGE,),
     EntryKind.PHASE: _open_roles,
     EntryKind.LEADING: _offered_role,

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 from escalation.config.business_time import Calendar
 from escalation.config.policy import Means, OtherWays, Severity, SeverityPolicy
 from escalation.incident.effects import Reminded
-from escalation.incident.model import Detection, Facts, Lead, Room, Status
+from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Room, Status
 from escalation.times import Zone
 from escalation.values import Frozen, PersonId
 
@@ -89,6 +89,7 @@ class Declare(Frozen):
     key: str = ""
     facts: Facts
     terms: Terms
+    alerts: AlertSummary = AlertSummary()
 
 
 class Acknowledge(_Move):
@@ -402,9 +403,26 @@ class Trouble(Frozen):
     ask: bool = False
 
 
+class AlertsChanged(Frozen):
+    """Alerts of the incident began to fire or ended; `alerts` are all of them as they stand.
+
+    `by` is the source, as a machine. `began` and `ended` are titles, for the timeline. With `over` all have ended, and
+    people are asked whether the incident has.
+    """
+
+    kind: Literal["alerts_changed"] = "alerts_changed"
+    by: PersonId
+    alerts: AlertSummary
+    began: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+    over: bool = False
+
+
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
     | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | Snooze | MarkSecurity | Resolve
     | Reviewed | Reopen | Cancel
 )  # fmt: skip
-OutcomeEvent = Delivered | RoomOpened | PersonRefused | Dropped | Linked | PageGathered | MessageGone | Trouble
+OutcomeEvent = (
+    Delivered | RoomOpened | PersonRefused | Dropped | Linked | PageGathered | MessageGone | Trouble | AlertsChanged
+)

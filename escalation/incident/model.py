@@ -19,7 +19,7 @@ from pydantic import (
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.policy import Communication, Means, OtherWays, ReviewRule, Said, Severity, SeverityPolicy, Via
 from escalation.incident.effects import Effect, PagePerson, Reminded
-from escalation.values import Frozen, PersonId
+from escalation.values import Frozen, PersonId, machine_title
 
 
 class Status(StrEnum):
@@ -201,6 +201,8 @@ class EntryKind(StrEnum):
     DRILL_REPORT = "drill_report"
     RECOVERED = "recovered"
     TROUBLE = "trouble"
+    ALERTS = "alerts"
+    ALERTS_ENDED = "alerts_ended"
     RESOLVED = "resolved"
     REOPENED = "reopened"
     CANCELLED = "cancelled"
@@ -217,6 +219,26 @@ class Entry(Frozen):
     text: str = ""
     people: tuple[PersonId, ...] = ()
     fields: dict[str, str] = {}
+
+
+class SeenAlert(Frozen):
+    """An alert as its incident's card shows it; `severity` is the source's own word."""
+
+    title: str
+    source: str
+    firing: bool
+    since: datetime
+    severity: str = ""
+    url: str = ""
+
+
+class AlertSummary(Frozen):
+    """Alerts of an incident: the worst of them, and counts. `assumed`: none of them named a severity that is known."""
+
+    shown: tuple[SeenAlert, ...] = ()
+    firing: int = 0
+    total: int = 0
+    assumed: bool = False
 
 
 class CopyKind(StrEnum):
@@ -434,6 +456,7 @@ class Incident(Frozen):
     alerted: bool = False
     alert_face: str = ""
     facts: Facts
+    alerts: AlertSummary = AlertSummary()
     reporter: PersonId
     declared_at: datetime
     clock_from: datetime
@@ -593,8 +616,9 @@ class Incident(Frozen):
         return latest if latest and latest.state in (PageState.OPEN, PageState.COVERED, PageState.DECLINED) else None
 
     def people(self) -> frozenset[PersonId]:
-        """Return everybody involved: paged, assigned, or its reporter."""
-        return frozenset({p.person for p in self.pages} | set(self.assigned) | {self.reporter})
+        """Return everybody involved: paged, assigned, or its reporter, unless that is a machine."""
+        involved = {p.person for p in self.pages} | set(self.assigned) | {self.reporter}
+        return frozenset(person for person in involved if not machine_title(person))
 
     def latest(self, kind: EntryKind) -> Entry | None:
         """Return the latest timeline entry of a kind, or None."""

@@ -60,6 +60,8 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.DRILL_REPORT: _BOTH,
     EntryKind.RECOVERED: _LOG,
     EntryKind.TROUBLE: (),
+    EntryKind.ALERTS: (),
+    EntryKind.ALERTS_ENDED: _BOTH,
     EntryKind.RESOLVED: _BOTH,
     EntryKind.REOPENED: _BOTH,
     EntryKind.CANCELLED: _BOTH,

@@ -14,6 +14,7 @@ from escalation.values import PersonId
 
 WORDING = Wording()
 _SUBJECTS = {"update": "progress update", "stable": "is it stable?", "communications": "communications"}
+MAX_TITLES = 10  # of alerts in one entry
 MARKS = {"P0": "🚨", "P1": "🟠", "P2": "🟡", "P3": "🟢"}
 
 
@@ -348,6 +349,33 @@ def _trouble(incident: Incident, entry: Entry) -> Lines:
     return (line("⚠️ ", Strong(f"{state} ({entry.fields['what']}): "), entry.why, end),)
 
 
+def _alerts(incident: Incident, entry: Entry) -> Lines:
+    """Say which alerts began to fire and which ended; long lists are counted."""
+    began, ended = (entry.fields.get(name, "") for name in ("began", "ended"))
+    lines = [
+        line(
+            "🔔 ",
+            Strong(f"{entry.fields['firing']} of {entry.fields['total']} alerts firing"),
+            ", says ",
+            Person(entry.by),
+            ".",
+        )
+    ]
+    lines += [line(f"Firing: {title}") for title in _first(began)]
+    lines += [line(f"Resolved: {title}") for title in _first(ended)]
+    return tuple(lines)
+
+
+def _first(titles: str) -> list[str]:
+    listed = [title for title in titles.split("\n") if title]
+    more = [f"and {len(listed) - MAX_TITLES} more"] if len(listed) > MAX_TITLES else []
+    return listed[:MAX_TITLES] + more
+
+
+def _alerts_ended(incident: Incident, entry: Entry) -> Lines:
+    return (line("🔕 ", Strong("All alerts have ended"), ", says ", Person(entry.by), ". Is the incident over?"),)
+
+
 def _cancelled(incident: Incident, entry: Entry) -> Lines:
     what = f"duplicate of {entry.fields['duplicate_of']}" if entry.fields.get("duplicate_of") else "false alarm"
     head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", Person(entry.by), ". Every checkpoint is off.")
@@ -584,6 +612,8 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: _trouble,
+    EntryKind.ALERTS: _alerts,
+    EntryKind.ALERTS_ENDED: _alerts_ended,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,
 }

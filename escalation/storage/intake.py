@@ -1,8 +1,9 @@
 """Intake of alerts in Redis: bodies as they came, the groups they belong to, and what became of them.
 
 Keys: `tocsin:intake:{id}` a body; `tocsin:intake:due` ids of bodies, and `g:` names of groups, by the time at which
-they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group; `tocsin:intake:log` what came
-and what became of it, a stream. A body is kept for a week after it was worked on, to be looked at and tried again.
+they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group; `tocsin:alerts` the group of each
+alert that fires; `tocsin:intake:log` what came and what became of it, a stream. A body is kept for a week after it was
+worked on, to be looked at and tried again.
 """
 
 import base64
@@ -20,6 +21,7 @@ from escalation.alerts.groups import Group
 
 DUE = "tocsin:intake:due"
 LOG = "tocsin:intake:log"
+FIRING = "tocsin:alerts"
 KEPT = 7 * 86_400  # seconds
 LOG_LENGTH = 10_000
 MAX_TRIES = 50
@@ -73,12 +75,15 @@ class Intake:
         self._redis = redis
         self._enqueue = enqueue
 
-    def keep(self, body: Body) -> None:
-        """Keep a body durably, with the job that works on it. The same id is kept once."""
+    def keep(self, *bodies: Body) -> None:
+        """Keep bodies durably, with the job that works on them, in one transaction. The same id is kept once."""
+        if not bodies:
+            return
         with self._redis.pipeline() as pipe:
-            pipe.set(f"tocsin:intake:{body.id}", body.dump(), nx=True)
-            pipe.zadd(DUE, {body.id: body.at}, nx=True)
-            self._enqueue(pipe, [body.id])
+            for body in bodies:
+                pipe.set(f"tocsin:intake:{body.id}", body.dump(), nx=True)
+            pipe.zadd(DUE, {body.id: body.at for body in bodies}, nx=True)
+            self._enqueue(pipe, [body.id for body in bodies])
             pipe.execute()
 
     def body(self, body_id: str) -> Body | None:
@@ -134,6 +139,11 @@ class Intake:
         raw: Any = self._redis.get(_group_key(key))
         return Group.model_validate_json(raw) if raw else Group(key=key)
 
+    def groups_of(self, names: list[str]) -> dict[str, str]:
+        """Return the groups in which alerts fire, by the alerts' names; those that do not fire are left out."""
+        found: Any = self._redis.hmget(FIRING, names) if names else []
+        return {name: str(key, "utf-8") for name, key in zip(names, found, strict=True) if key}
+
     def group_of_member(self, member: str) -> str | None:
         """Return the key of a due group; None if its record is gone."""
         raw: Any = self._redis.get(f"tocsin:group:{member.removeprefix('g:')}")
@@ -150,9 +160,10 @@ class Intake:
             with self._redis.pipeline() as pipe:
                 pipe.watch(name)  # type: ignore[no-untyped-call]  # redis-py left it untyped
                 raw: Any = pipe.get(name)
-                after = step(Group.model_validate_json(raw) if raw else Group(key=key))
+                before = Group.model_validate_json(raw) if raw else Group(key=key)
+                after = step(before)
                 pipe.multi()
-                _write_group(pipe, after)
+                _write_group(pipe, before, after)
                 try:
                     pipe.execute()
                 except WatchError:
@@ -163,24 +174,37 @@ class Intake:
 
 def group_member(key: str) -> str:
     """The member of the due set that stands for a group."""
-    return f"g:{_digest(key)}"
+    return f"g:{group_digest(key)}"
 
 
 def _group_key(key: str) -> str:
-    return f"tocsin:group:{_digest(key)}"
+    return f"tocsin:group:{group_digest(key)}"
 
 
-def _digest(key: str) -> str:
+def group_digest(key: str) -> str:
+    """Short name of a group, for keys."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _write_group(pipe: Pipeline, group: Group) -> None:
-    """Write a group and when it is due; a finished one is kept for a while, since its number of incidents goes on."""
+def _write_group(pipe: Pipeline, before: Group, group: Group) -> None:
+    """Write a group, which alerts fire in it, and when it is due.
+
+    A finished one is kept for a while, since its number of incidents goes on.
+    """
+    firing, fired = _names_firing(group), _names_firing(before)
+    if began := firing - fired:
+        pipe.hset(FIRING, mapping=dict.fromkeys(began, group.key))
+    if ended := fired - firing:
+        pipe.hdel(FIRING, *ended)
     pipe.set(_group_key(group.key), group.model_dump_json(), ex=KEPT if group.finished else None)
     if (due := group.due()) is not None:
         pipe.zadd(DUE, {group_member(group.key): due.timestamp()})
     else:
         pipe.zrem(DUE, group_member(group.key))
+
+
+def _names_firing(group: Group) -> set[str]:
+    return {name for name, fired in group.alerts.items() if fired.firing}
 
 
 def _log(pipe: Pipeline, outcomes: Iterable[Outcome]) -> None:

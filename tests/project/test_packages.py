@@ -13,14 +13,38 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # From the inside out: a package may import those before it, and no others.
 ORDER = {
     "escalation": (
-        *("hosts", "processes", "values", "times", "text", "errors", "slo", "config", "oncall", "incident"),
-        *("engine", "messages", "storage", "service", "simulation"),
+        *("hosts", "processes", "values", "times", "text", "errors", "slo", "config", "alerts", "oncall", "incident"),
+        *("engine", "messages", "storage", "service", "alert_service", "simulation"),
     ),
     "bot": (
-        *("slack", "deps", "vocabulary", "errors", "render", "parsing", "moves", "access", "handlers", "app"),
+        *(
+            "slack",
+            "alerts",
+            "keeper",
+            "deps",
+            "vocabulary",
+            "errors",
+            "render",
+            "parsing",
+            "moves",
+            "access",
+            "handlers",
+            "app",
+        ),
         *("directory", "bot", "http", "process"),
     ),
-    "workers": ("metrics", "queue", "channels", "context", "delivery", "recurring", "clock", "jobs", "process"),
+    "workers": (
+        "metrics",
+        "queue",
+        "channels",
+        "context",
+        "alerts",
+        "delivery",
+        "recurring",
+        "clock",
+        "jobs",
+        "process",
+    ),
     "tocsin": ("errors", "config", "run", "commands", "doctor", "watchdog", "cli", "__main__"),
 }
 MOST = 16  # modules in a folder, its __init__ included

@@ -1,8 +1,9 @@
 """Settings from the environment and `.env`. One error names every missing or invalid variable."""
 
 import math
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +20,12 @@ LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 EXAMPLE_CONFIG = Path(__file__).parents[1] / "example.yml"
 LOCAL_SPEED = 60.0
+ALERTS_TOKEN = "ALERTS_TOKEN"  # noqa: S105 - the variable's name
+ALERT_SECRETS = (
+    ALERTS_TOKEN,
+    *(f"ALERTS_SECRET_{source}" for source in ("SENTRY", "PAGERDUTY", "GRAFANA", "GENERIC")),
+)
+MIN_SECRET = 8
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 T = TypeVar("T")
@@ -45,6 +52,11 @@ class Environment(BaseSettings):
     smtp_from: str | None = None
     pagerduty_routing_key: str | None = None
     pagerduty_url: str = PAGERDUTY_EVENTS
+    alerts_token: str | None = None
+    alerts_secret_sentry: str | None = None
+    alerts_secret_pagerduty: str | None = None
+    alerts_secret_grafana: str | None = None
+    alerts_secret_generic: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
 
@@ -93,6 +105,7 @@ class Settings:
     smtp_from: str = ""
     pagerduty_key: SecretStr | None = None
     pagerduty_url: str = PAGERDUTY_EVENTS
+    alert_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
     watchdog_to: tuple[str, ...] = ()
     heartbeat_url: SecretStr | None = None
 
@@ -106,6 +119,8 @@ class Settings:
         for secret in (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url):
             if secret:
                 yield secret.get_secret_value()
+        for several in self.alert_secrets.values():
+            yield from (secret.get_secret_value() for secret in several)
         for url in (self.redis_url, self.smtp_url):
             if password := urlsplit(url.get_secret_value()).password if url else None:
                 yield password
@@ -150,6 +165,7 @@ def read() -> tuple[Settings, list[Problem]]:
         smtp_from=check("SMTP_FROM", _smtp_from, ""),
         pagerduty_key=_secret(env.pagerduty_routing_key),
         pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
+        alert_secrets={name: check(name, partial(_alert_secrets, name), ()) for name in ALERT_SECRETS},
         watchdog_to=check("WATCHDOG_TO", _watchdog_to, ()),
         heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
     )
@@ -273,6 +289,14 @@ def _pagerduty_url(env: Environment) -> str:
     if urlsplit(env.pagerduty_url).scheme not in ("http", "https"):
         raise ValueError(f"is not a web address; leave it unset for PagerDuty itself ({PAGERDUTY_EVENTS})")
     return env.pagerduty_url
+
+
+def _alert_secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
+    """Several, with commas between, for rotation. A short one can be guessed from outside."""
+    words = tuple(w for word in (getattr(env, variable.lower()) or "").split(",") if (w := word.strip()))
+    if any(len(word) < MIN_SECRET for word in words):
+        raise ValueError(f"is too short to be a secret; use {MIN_SECRET} characters or more: `openssl rand -hex 24`")
+    return tuple(SecretStr(word) for word in words)
 
 
 def _watchdog_to(env: Environment) -> tuple[str, ...]:

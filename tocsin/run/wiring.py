@@ -7,14 +7,19 @@ its own package when it starts, unless the supervisor that it was forked from ha
 # ruff: noqa: PLC0415 - for the reason above
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from escalation.processes import Part
 from escalation.service import IncidentService
+from escalation.storage.intake import Intake
 from escalation.storage.store import Store
 from tocsin.config.loader import Loaded
-from tocsin.config.settings import Settings
+from tocsin.config.settings import ALERTS_TOKEN, Settings
 from tocsin.run import lifeline, logs, workspace
 from tocsin.run.redis import connect
+
+if TYPE_CHECKING:
+    from bot.alerts.authentication import AlertSecrets
 
 
 def import_bot() -> None:
@@ -37,6 +42,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
 
     from bot.deps import BotDeps
     from bot.process import serve
+    from workers.queue import outbox
 
     store, service = _store_and_service(settings, loaded, retry=True)
     parts = BotDeps(
@@ -51,8 +57,18 @@ def bot(settings: Settings, loaded: Loaded) -> None:
         service=service,
         company=loaded.company,
         policy=loaded.policy,
+        intake=Intake(store.redis, outbox.post_alerts),
+        alert_secrets=_alert_secrets(settings),
+        spool=settings.data / "spool",
     )
     uvloop.run(serve(parts))
+
+
+def _alert_secrets(settings: Settings) -> "AlertSecrets":
+    from bot.alerts.authentication import AlertSecrets
+
+    secrets = {name: tuple(s.get_secret_value() for s in several) for name, several in settings.alert_secrets.items()}
+    return AlertSecrets(secrets.get(ALERTS_TOKEN, ()), secrets)
 
 
 def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:

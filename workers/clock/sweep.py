@@ -23,7 +23,7 @@ from escalation.processes import QUEUES
 from escalation.storage.alarms import incident_of, ready
 from escalation.storage.indexes import ALARMS, URGENT
 from escalation.storage.store import Store
-from workers import metrics
+from workers import alerts, metrics
 from workers.context import Context
 from workers.delivery import retry_when_back
 from workers.queue.leases import lease_key
@@ -178,6 +178,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
             sweep.repair_lost(now)
             retry_when_back.probe(context.redis, now)
             upkeep.enqueue(context.redis, now)
+            alerts.enqueue_overdue(context, now)
             beat()
         except RedisError as error:
             log.warning("redis unavailable, sweep waiting", error=type(error).__name__)

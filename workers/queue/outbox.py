@@ -14,7 +14,7 @@ from redis.client import Pipeline
 from escalation.errors import TooNew
 from escalation.incident.effects import Effect
 from escalation.incident.model import Incident
-from escalation.processes import QUEUES
+from escalation.processes import ALERTS, QUEUES
 from escalation.storage.alarms import Commit, checkpoint_alarm, effect_alarm, incident_of
 from escalation.storage.indexes import ALARMS
 from workers import metrics
@@ -135,6 +135,11 @@ def _newly_ready(change: Commit) -> list[Effect]:
     """The effects that can be carried out since this commit."""
     old = change.old.ready
     return [effect for effect_id, effect in change.new.ready.items() if old.get(effect_id) != effect]
+
+
+def post_alerts(pipe: "Pipeline", members: list[str]) -> None:
+    """Write the job that works on due bodies and groups of alerts (escalation.storage.intake.Enqueue)."""
+    push(pipe, Task(f"alerts-{uuid.uuid4().hex}", ALERTS, "take_alerts", (members,)), datetime.now(UTC))
 
 
 def batches(effects: Sequence[T]) -> Iterator[list[T]]:

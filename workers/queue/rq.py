@@ -24,7 +24,9 @@ YIELDS_TO = {URGENT_MESSAGES: (URGENT,), MESSAGES: (URGENT, NORMAL)}  # queue: t
 JOB_PREFIX = Job.redis_job_namespace_prefix
 JOB_SECONDS = 60
 _OURS = "workers.jobs."
-FUNCTIONS = frozenset(_OURS + name for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep"))
+FUNCTIONS = frozenset(
+    _OURS + name for name in ("checkpoint_due", "checkpoints_due", "deliver", "upkeep", "take_alerts")
+)
 FAILED_SECONDS = 3600  # how long a failed job is kept to look at; a finished one is deleted at once
 
 # Only a waiting job is deleted: the hash of a running one belongs to its worker.

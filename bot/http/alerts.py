@@ -1,0 +1,161 @@
+"""Routes of alerts: authenticate over the raw body, keep it, answer. A job works on it."""
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.alerts.authentication import AlertSecrets
+from bot.alerts.document import Unreadable, parse_json
+from bot.alerts.receivers import events_v2, incidentio, opsgenie_api
+from bot.alerts.source import Received, Source
+from bot.alerts.sources import SOURCES
+from bot.keeper import Keeper, NotKept
+from escalation.storage.intake import Body
+
+KEPT_HEADERS = ("content-type", "user-agent")  # of what is kept: nothing that lets anybody in
+SECRET_QUERY = ("token", "auth_token")
+Answer = Callable[[Received, str], Response]
+
+log = structlog.get_logger("bot")
+
+
+def alert_routes(secrets: AlertSecrets, keeper: Keeper) -> list[Route]:
+    """Build the routes of all sources, and those of the receivers whose clients have addresses of their own."""
+    intake = _Intake(secrets, keeper)
+
+    async def source(request: Request) -> Response:
+        """Take a request of a source."""
+        found = SOURCES.get(request.path_params["source"])
+        return await intake.take(request, found) if found else _unknown()
+
+    async def events(request: Request) -> Response:
+        """Take an event of PagerDuty's Events API v2."""
+        return await intake.take(request, events_v2.SOURCE, _event_accepted, _event_refused)
+
+    async def opsgenie(request: Request) -> Response:
+        """Take a request of Opsgenie's Alert API."""
+        path = request.path_params.get("rest", "")
+        return await intake.take(request, opsgenie_api.SOURCE, _request_accepted, _request_refused, path)
+
+    async def incident_io(request: Request) -> Response:
+        """Take a body of Alertmanager's receiver for incident.io."""
+        return await intake.take(request, incidentio.SOURCE)
+
+    return [
+        Route("/alerts/{source}", source, methods=["POST", "GET"]),
+        Route("/v2/enqueue", events, methods=["POST"]),
+        Route("/v2/alerts", opsgenie, methods=["POST"]),
+        Route("/v2/alerts/{rest:path}", opsgenie, methods=["POST"]),
+        Route("/v2/alert_events/http/{id}", incident_io, methods=["POST"]),
+    ]
+
+
+class _Intake:
+    def __init__(self, secrets: AlertSecrets, keeper: Keeper) -> None:
+        self._secrets = secrets
+        self._keeper = keeper
+        self._named: set[str] = set()
+
+    async def take(
+        self,
+        request: Request,
+        source: Source,
+        accepted: Answer | None = None,
+        refused: Callable[[str], Response] | None = None,
+        path: str = "",
+    ) -> Response:
+        """Authenticate a request and keep its body. `refused` answers an unreadable body where the protocol has one."""
+        if self._secrets.is_closed(source):
+            self._say_closed(source)
+            return _unknown()
+        raw = await request.body()
+        if len(raw) > source.max_bytes:
+            return JSONResponse({"error": f"the body has more than {source.max_bytes} bytes"}, status_code=413)
+        received = Received(raw, dict(request.headers), dict(request.query_params), path)
+        if not self._secrets.lets_in(source, received, datetime.now(UTC), _routing_key(source, received)):
+            log.warning("alert refused: no valid secret", source=source.name)
+            return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
+        if refused and (problem := _problem(source, received)):
+            return refused(problem)
+        return await self._keep(_body(source, received), received, accepted)
+
+    async def _keep(self, body: Body, received: Received, accepted: Answer | None) -> Response:
+        try:
+            await self._keeper.keep(body)
+        except NotKept:
+            return JSONResponse({"error": "it could not be kept; send it again"}, status_code=503)
+        return accepted(received, body.id) if accepted else _accepted(body.id)
+
+    def _say_closed(self, source: Source) -> None:
+        """Say once that a source is closed: its sender sees a 404 only."""
+        if source.name not in self._named:
+            self._named.add(source.name)
+            needed = f"ALERTS_TOKEN or {source.secret}" if source.verify else "ALERTS_TOKEN"
+            log.warning(f"alerts of this source are not accepted: set {needed}", source=source.name)
+
+
+def _body(source: Source, received: Received) -> Body:
+    """What is kept of a request; its secrets are not."""
+    return Body(
+        id=uuid.uuid4().hex,
+        source=source.name,
+        at=time.time(),
+        raw=received.body,
+        headers={name: received.headers[name] for name in KEPT_HEADERS if name in received.headers},
+        query={name: value for name, value in received.query.items() if name not in SECRET_QUERY},
+        path=received.path,
+    )
+
+
+def _routing_key(source: Source, received: Received) -> str:
+    """The routing key of an event, which is its secret."""
+    if source is not events_v2.SOURCE:
+        return ""
+    try:
+        return parse_json(received.body).text("routing_key")
+    except Unreadable:
+        return ""
+
+
+def _problem(source: Source, received: Received) -> str:
+    """Why a body is unreadable; empty if it is not."""
+    try:
+        source.parse(received)
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def _unknown() -> Response:
+    return JSONResponse({"error": "there is no such source, or it is closed"}, status_code=404)
+
+
+def _accepted(body_id: str) -> Response:
+    return JSONResponse({"status": "accepted", "id": body_id}, status_code=202)
+
+
+def _event_accepted(received: Received, body_id: str) -> Response:
+    """Answer as https://developer.pagerduty.com/docs/send-alert-event has it."""
+    key = events_v2.dedup_key(parse_json(received.body))
+    return JSONResponse({"status": "success", "message": "Event processed", "dedup_key": key}, status_code=202)
+
+
+def _event_refused(problem: str) -> Response:
+    error = {"status": "invalid event", "message": "Event object is invalid", "errors": [problem]}
+    return JSONResponse(error, status_code=400)
+
+
+def _request_accepted(received: Received, body_id: str) -> Response:
+    """Answer as https://docs.opsgenie.com/docs/alert-api has it."""
+    answer = {"result": "Request will be processed", "took": 0.0, "requestId": str(uuid.UUID(body_id))}
+    return JSONResponse(answer, status_code=202)
+
+
+def _request_refused(problem: str) -> Response:
+    return JSONResponse({"message": problem, "took": 0.0, "requestId": str(uuid.uuid4())}, status_code=422)

@@ -1,0 +1,90 @@
+"""Keeper of alerts' bodies: in Redis, many in one transaction, or on the disk while Redis is away.
+
+A source is answered once its body is safe. Some give up after a second and never send it again, so a Redis that does
+not answer at once is not waited for: the disk takes the body, and Redis gets it from there.
+"""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from redis import RedisError
+
+from escalation.storage.intake import Body, Intake
+from escalation.storage.spool import Spool, SpoolFull
+
+REDIS_PATIENCE = 0.7  # seconds; Sentry wants its answer within one
+DRAIN_EVERY = 1.0  # seconds
+MAX_TOGETHER = 200  # bodies of one transaction
+
+log = structlog.get_logger("bot")
+
+
+class NotKept(Exception):
+    """Neither Redis nor the disk takes a body."""
+
+
+class Keeper:
+    """Keeps bodies, and empties the spool. Its threads are its own: people's clicks do not wait behind a storm."""
+
+    def __init__(self, intake: Intake, spool: Spool) -> None:
+        self._intake = intake
+        self._spool = spool
+        self._waiting: list[tuple[Body, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._redis_thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+
+    async def keep(self, body: Body) -> None:
+        """Keep a body for good. Raises NotKept."""
+        try:
+            async with asyncio.timeout(REDIS_PATIENCE):
+                await self._write(body)
+        except (RedisError, TimeoutError) as error:
+            await self._spool_body(body, error)
+
+    async def _write(self, body: Body) -> None:
+        """Wait until a transaction has taken the body: the next one takes all that came meanwhile."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, written))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all())
+        await written
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            together, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
+            alive = [(body, written) for body, written in together if not written.done()]
+            failure: Exception | None = None
+            try:
+                await loop.run_in_executor(self._redis_thread, self._intake.keep, *(body for body, _ in alive))
+            except RedisError as error:
+                failure = error
+            for _, written in alive:
+                if not written.done():
+                    written.set_exception(failure) if failure else written.set_result(None)
+
+    async def _spool_body(self, body: Body, cause: Exception) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._disk_thread, self._spool.add, body)
+        except (SpoolFull, OSError) as error:
+            log.error("alert not kept", source=body.source, redis=type(cause).__name__, spool=str(error) or "full")
+            raise NotKept from None
+        log.warning("redis unavailable, alert spooled", source=body.source, error=type(cause).__name__)
+
+    async def drain_spool(self) -> None:
+        """Hand what is on the disk to Redis as soon as that answers; runs until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                drained = await loop.run_in_executor(self._disk_thread, self._spool.drain, self._intake.keep)
+                if drained:
+                    log.info("spool drained", alerts=drained)
+            await asyncio.sleep(DRAIN_EVERY)
+
+    def close(self) -> None:
+        """End the threads, once what they write is written."""
+        self._redis_thread.shutdown(wait=True)
+        self._disk_thread.shutdown(wait=True)

@@ -1,0 +1,263 @@
+"""Alerts come in over HTTP, and what they become stands in Slack: the whole way, with a pushed clock."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.alerts.authentication import AlertSecrets, signed
+from escalation.incident.model import Detection, Incident, Status
+from escalation.storage.intake import DUE, Intake
+from tests.support.bot import BotAtWork, everything, patient_workspace, running_bot
+from tests.support.clock import PushedClock
+from tests.support.company import example
+from tests.support.waiting import eventually
+from tests.support.worker import Works, redis_of, works
+from workers.alerts import enqueue_overdue
+from workers.queue.outbox import post_alerts
+
+TOKEN, SENTRY = "a-long-token", "a-sentry-secret"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+DATA = Path(__file__).parents[1] / "data" / "alerts"
+FIRING = (DATA / "alertmanager" / "captured_0.25_firing.json").read_bytes()
+RESOLVED = (DATA / "alertmanager" / "captured_0.25_resolved.json").read_bytes()
+
+
+class Monitored:
+    """A workspace, a bot that takes alerts, and the workers' work."""
+
+    def __init__(self, parts: Works, bot: BotAtWork, spool: Path) -> None:
+        self.parts, self.bot, self.spool = parts, bot, spool
+
+    def post(self, raw: bytes | dict[str, Any], path: str = "/alerts/alertmanager", **headers: str) -> Any:
+        body = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
+        return self.bot.web.post(path, content=body, headers=headers or BEARER)
+
+    def taken(self, raw: bytes | dict[str, Any], path: str = "/alerts/alertmanager", **headers: str) -> None:
+        """Post a body, and let the workers work."""
+        assert self.post(raw, path, **headers).status_code == 202
+        self.parts.run()
+
+    def incidents(self) -> list[Incident]:
+        return sorted(self.parts.store.recent(), key=lambda i: i.id)
+
+    def results(self) -> list[str]:
+        log = Intake(self.parts.redis, post_alerts).log(self.parts.clock.now.replace(year=2000))
+        return [outcome.result for outcome in reversed(log)]
+
+    def card(self, incident: Incident) -> str:
+        copy = incident.card()
+        assert copy
+        return next(everything(m) for m in self.parts.messages() if (m["channel"], m["ts"]) == (copy.channel, copy.ts))
+
+
+def alert(name: str, status: str = "firing", fingerprint: str = "", **labels: str) -> dict[str, Any]:
+    """One alert in Alertmanager's shape."""
+    labels = {"alertname": name, "severity": "critical", "service": "checkout", **labels}
+    return {"status": status, "labels": labels, "annotations": {}, "fingerprint": fingerprint or name}
+
+
+def group(*alerts: dict[str, Any]) -> dict[str, Any]:
+    return {"version": "4", "status": "firing", "alerts": list(alerts)}
+
+
+@contextmanager
+def monitored(tmp_path: Path, **rules: Any) -> Iterator[Monitored]:
+    company = type(example()).model_validate(example().model_dump(mode="json", by_alias=True) | {"alerts": rules})
+    with patient_workspace() as workspace, redis_of("valkey") as redis:
+        parts = works(redis, workspace, PushedClock(), company)
+        secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_SENTRY": (SENTRY,)})
+        intake = Intake(redis, post_alerts)
+        spool = tmp_path / "spool"
+        with running_bot(workspace, parts.service, intake=intake, alert_secrets=secrets, spool=spool) as bot:
+            eventually(lambda: len(parts.store.directory().names) > 5)
+            yield Monitored(parts, bot, spool)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Monitored]:
+    with monitored(tmp_path) as made:
+        yield made
+
+
+def test_an_alert_declares_an_incident(site: Monitored) -> None:
+    """With its severity, service and team, its card in the channel, its pages, and the machine's own name."""
+    site.taken(FIRING)
+    [incident] = site.incidents()
+    assert (incident.severity, incident.facts.service, incident.team) == ("P1", "checkout", "backend")
+    assert incident.facts.title == "checkout 5xx above 5%"
+    assert incident.facts.detection is Detection.MONITORING
+    assert incident.pages or incident.policy.at_once == ()
+    card = site.card(incident)
+    assert "by Alertmanager" in card
+    assert "1 of 1 firing" in card
+    assert site.results() == ["declared"]
+    assert site.parts.redis.zcard(DUE) == 0
+
+
+def test_a_machine_is_invited_nowhere(site: Monitored) -> None:
+    """Nor mentioned, nor written to: Slack is never asked about it."""
+    site.taken(group(alert("Down", severity="P1")))
+    [incident] = site.incidents()
+    assert incident.severity == "P0"
+    assert incident.room
+    site.parts.settled(incident)
+    assert not [call for call in site.parts.look("control/calls")["calls"] if "machine:" in json.dumps(call["args"])]
+
+
+def test_a_repeat_changes_nothing(site: Monitored) -> None:
+    """The same body again, and twice at once."""
+    for _ in range(3):
+        assert site.post(FIRING).status_code == 202
+    site.parts.run()
+    site.taken(FIRING)
+    [incident] = site.incidents()
+    assert len(incident.timeline) == len(site.parts.now(incident).timeline)
+    assert incident.alerts.total == 1
+
+
+def test_a_storm_becomes_one_incident_and_a_count(site: Monitored) -> None:
+    """A thousand alerts of one service, and a worse one among them, which opens its own."""
+    for n in range(0, 1000, 100):
+        assert site.post(group(*(alert(f"A{k}") for k in range(n, n + 100)))).status_code == 202
+    site.parts.run()
+    [incident] = site.incidents()
+    assert (incident.alerts.total, incident.alerts.firing) == (1000, 1000)
+    assert "1000 of 1000 firing" in site.card(incident)
+    site.taken(group(alert("Worse", severity="P1")))
+    assert [i.severity for i in site.incidents()] == ["P1", "P0"]
+
+
+def test_the_end_of_all_alerts_is_told(site: Monitored) -> None:
+    """The card says so, and the thread asks whether it is over, with a button."""
+    site.taken(FIRING)
+    site.taken(RESOLVED)
+    [incident] = site.incidents()
+    assert incident.open
+    assert "all have ended" in site.card(incident)
+    asked = [m for m in site.parts.messages() if "All alerts have ended" in m["text"]]
+    assert asked
+    assert "'resolve'" in str(asked[0]["blocks"])
+
+
+def test_a_route_may_resolve_by_itself(tmp_path: Path) -> None:
+    """Once nothing has fired for five minutes; what flaps in between stays one incident."""
+    with monitored(tmp_path, routes=[{"when_resolved": "resolve"}]) as site:
+        site.taken(FIRING)
+        site.taken(RESOLVED)
+        site.parts.clock.push(minutes=4)
+        site.taken(FIRING)
+        site.taken(RESOLVED)
+        for minutes, status in ((4.9, Status.INVESTIGATING), (0.2, Status.RESOLVED)):
+            site.parts.clock.push(minutes=minutes)
+            enqueue_overdue(site.parts.context, site.parts.clock.now)
+            site.parts.run()
+            [incident] = site.incidents()
+            assert incident.status is status
+
+
+def test_a_worse_alert_raises_where_the_route_says_so(tmp_path: Path) -> None:
+    """The open incident, and its page names the alert."""
+    with monitored(tmp_path, routes=[{"raise": True}]) as site:
+        site.taken(group(alert("Slow", severity="medium")))
+        site.taken(group(alert("Down", severity="P1")))
+        [incident] = site.incidents()
+        assert incident.severity == "P0"
+        assert any("Down" in entry.why for entry in incident.timeline)
+
+
+def test_what_is_dropped_is_told(site: Monitored) -> None:
+    """Ignored, unparsable, without alerts: each stands in the list with its reason."""
+    site.taken(group(alert("Chat", severity="info")))
+    site.taken(b"no JSON")
+    site.taken({"version": "4", "alerts": []})
+    assert site.incidents() == []
+    found = site.results()
+    assert found[0] == "dropped: severity info is ignored"
+    assert found[1].startswith("unparsable: the body is no JSON")
+
+
+# Who may, and what they are answered -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/alerts/alertmanager", {"authorization": "Bearer wrong"}, 401),
+        ("/alerts/alertmanager", {"x-nothing": "1"}, 401),
+        ("/alerts/nonsense", BEARER, 404),
+        ("/alerts/alertmanager?token=a-long-token", {"x-nothing": "1"}, 202),
+        ("/alerts/sentry", BEARER, 401),
+        ("/alerts/sentry", {"sentry-hook-signature": signed(SENTRY, FIRING)}, 202),
+        ("/v2/alert_events/http/abc", BEARER, 202),
+    ],
+)
+def test_who_may_send(site: Monitored, path: str, headers: dict[str, str], status: int) -> None:
+    """The token, or the signature where the source has a secret of its own."""
+    assert site.post(FIRING, path, **headers).status_code == status
+
+
+def test_a_body_that_is_too_large_is_refused(site: Monitored) -> None:
+    """By its own source's limit."""
+    assert site.post(b" " * 1_000_001).status_code == 413
+    assert site.post(b'{"routing_key": "x"}' + b" " * 600_000, "/v2/enqueue").status_code == 413
+
+
+def test_pagerdutys_clients_are_answered_as_they_expect(site: Monitored) -> None:
+    """The Events API v2, with the token as the routing key, and a service behind it."""
+    event = {"routing_key": f"{TOKEN}.checkout", "event_action": "trigger", "payload": {
+        "summary": "Disk full", "source": "db-1", "severity": "critical"}}  # fmt: skip
+    answer = site.post(event, "/v2/enqueue", **{"content-type": "application/json"})
+    assert answer.status_code == 202
+    assert answer.json()["status"] == "success"
+    key = answer.json()["dedup_key"]
+    site.parts.run()
+    [incident] = site.incidents()
+    assert (incident.severity, incident.facts.service) == ("P1", "checkout")
+    site.taken({"routing_key": TOKEN, "event_action": "resolve", "dedup_key": key}, "/v2/enqueue", x="1")
+    assert site.incidents()[0].alerts.firing == 0
+    wrong = site.post({"routing_key": TOKEN, "event_action": "trigger"}, "/v2/enqueue", x="1")
+    assert (wrong.status_code, wrong.json()["status"]) == (400, "invalid event")
+    assert site.post({**event, "routing_key": "other"}, "/v2/enqueue", x="1").status_code == 401
+
+
+def test_opsgenies_clients_are_answered_as_they_expect(site: Monitored) -> None:
+    """Create and close, with a GenieKey."""
+    key = {"authorization": f"GenieKey {TOKEN}"}
+    answer = site.post((DATA / "opsgenie_alert_api" / "captured_am_create.json").read_bytes(), "/v2/alerts", **key)
+    assert (answer.status_code, answer.json()["result"]) == (202, "Request will be processed")
+    site.parts.run()
+    [incident] = site.incidents()
+    assert (incident.severity, incident.facts.service) == ("P1", "checkout")
+    alias = "dc2bdfff34ca18fbba9717afde460afbe60adf29d4184d6af7e4fea3de71dd39"
+    site.taken({"source": "x"}, f"/v2/alerts/{alias}/close?identifierType=alias", **key)
+    assert site.incidents()[0].alerts.firing == 0
+
+
+# Nothing that was accepted is lost ---------------------------------------------------------------------------------
+
+
+def test_a_lost_job_is_made_up_for(site: Monitored) -> None:
+    """A worker died with it, or the queue was emptied: the body is still due."""
+    assert site.post(FIRING).status_code == 202
+    site.parts.redis.delete("rq:queue:alerts")
+    site.parts.run()
+    assert site.incidents() == []
+    site.parts.redis.zadd(DUE, {member: 0 for member, _ in site.parts.redis.zscan_iter(DUE)})
+    assert enqueue_overdue(site.parts.context, site.parts.clock.now) == 1
+    site.parts.run()
+    assert len(site.incidents()) == 1
+
+
+def test_while_redis_is_away_the_disk_takes_alerts(site: Monitored, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answered 202, since some sources never send again; drained in order when Redis is back."""
+    server = site.parts.redis
+    server.execute_command("CLIENT", "PAUSE", "3000", "ALL")
+    assert site.post(FIRING).status_code == 202
+    assert len(list(site.spool.glob("*.alert"))) == 1
+    eventually(lambda: not list(site.spool.glob("*.alert")))
+    site.parts.run()
+    assert len(site.incidents()) == 1

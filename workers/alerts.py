@@ -1,0 +1,82 @@
+"""Work on alerts that came in: read each body, take its alerts into their groups, write down what became of them."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.alerts.document import Unreadable
+from bot.alerts.source import Received
+from bot.alerts.sources import ALL_SOURCES
+from escalation.alert_service import AlertService
+from escalation.alerts.alert import Alert
+from escalation.processes import ALERTS
+from escalation.storage.intake import Body, Intake, Outcome
+from workers import metrics
+from workers.context import Context
+from workers.queue.outbox import post_alerts
+from workers.queue.rq import queue_key
+
+LOST_AFTER = timedelta(seconds=1)  # a body that waits longer than that on an empty queue has lost its job
+
+log = structlog.get_logger()
+
+
+class AlertWork:
+    """Works on members of the due set: ids of bodies, and groups."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._intake = Intake(context.redis, post_alerts)
+        titles = {name: source.title for name, source in ALL_SOURCES.items()}
+        self._alerts = AlertService(self._intake, context.service, context.service.company.alerts, titles)
+
+    def work(self, members: list[str]) -> None:
+        """Take in the bodies, all at once, and look again at the groups."""
+        for member in members:
+            if member.startswith("g:") and (key := self._intake.group_of_member(member)):
+                self._alerts.look_again(key)
+        bodies = [body for m in members if not m.startswith("g:") and (body := self._intake.body(m))]
+        parsed = [(body, *self._parse(body)) for body in bodies]
+        taken = self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts)
+        for body, alerts, outcomes in parsed:
+            mine = {(alert.source, alert.fingerprint) for alert in alerts}
+            found = [o for o in taken if (o.source, o.fingerprint) in mine]
+            self._intake.done(body.id, [*outcomes, *found])
+        for source, result in ((o.source, o.result.partition(":")[0]) for o in taken):
+            metrics.count(self._context.redis, "alerts_total", source=source, result=result)
+
+    def _parse(self, body: Body) -> tuple[tuple[Alert, ...], list[Outcome]]:
+        """The alerts of a body, and what there is to say of one without any."""
+        source = ALL_SOURCES.get(body.source)
+        try:
+            if source is None:
+                raise Unreadable(f"there is no source {body.source}")
+            parsed = source.parse(Received(body.raw, body.headers, body.query, body.path))
+        except Unreadable as error:
+            log.warning("unreadable alert", source=body.source, body=body.id)
+            return (), [self._outcome(body, "unparsable", f"unparsable: {error}")]
+        outcomes = [self._outcome(body, "note", f"note: {parsed.note}")] if parsed.note else []
+        if parsed.truncated:
+            outcomes.append(self._outcome(body, "truncated", f"truncated: {parsed.truncated} more were left out"))
+        return parsed.alerts, outcomes
+
+    def _outcome(self, body: Body, kind: str, result: str) -> Outcome:
+        metrics.count(self._context.redis, "alerts_total", source=body.source, result=kind)
+        return Outcome(at=body.at, source=body.source, title="", result=result, body=body.id)
+
+
+def enqueue_overdue(context: Context, now: datetime) -> int:
+    """Enqueue the groups whose time has come and the bodies whose job was lost; returns how many."""
+    if context.redis.llen(queue_key(ALERTS)):
+        return 0  # they may be in there
+    intake = Intake(context.redis, post_alerts)
+    due = list(_due(intake, now))
+    if due:
+        intake.enqueue(due)
+    return len(due)
+
+
+def _due(intake: Intake, now: datetime) -> Iterator[str]:
+    yield from (member for member in intake.overdue(now) if member.startswith("g:"))
+    yield from (member for member in intake.overdue(now - LOST_AFTER) if not member.startswith("g:"))
