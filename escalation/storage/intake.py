@@ -1,9 +1,9 @@
 """Intake of alerts in Redis: bodies as they came, the groups they belong to, and what became of them.
 
 Keys: `tocsin:intake:{id}` a body; `tocsin:intake:due` ids of bodies, and `g:` names of groups, by the time at which
-they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group; `tocsin:alerts` the group of each
-alert that fires; `tocsin:intake:log` what came and what became of it, a stream. A body is kept for a week after it was
-worked on, to be looked at and tried again.
+they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group; `tocsin:alerts` the group of
+each alert that fires; `tocsin:intake:log` what came and what became of it, a stream. A body is kept for a week after it
+was worked on, to be looked at and tried again.
 """
 
 import base64
