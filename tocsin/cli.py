@@ -4,6 +4,7 @@ import click
 
 from escalation.processes import PARTS, Part
 from tocsin.commands import incidents
+from tocsin.commands.alerts import alerts
 from tocsin.commands.check import check
 from tocsin.commands.init import init
 from tocsin.commands.schema import schema
@@ -75,6 +76,7 @@ for command in (
     incidents.oncall,
     simulate_,
     slo,
+    alerts,
     watchdog,
 ):
     main.add_command(command)

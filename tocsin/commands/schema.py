@@ -61,7 +61,7 @@ class _FileSchema(GenerateJsonSchema):
 
 def _describe(properties: dict[str, JsonSchemaValue], model: type[BaseModel]) -> None:
     """Add each key's description, and its default unless that is empty."""
-    defaults = model.model_construct().model_dump(mode="json")
+    defaults = model.model_construct().model_dump(mode="json", by_alias=True)
     for key, value in properties.items():
         value.pop("title", None)
         value["description"] = KEYS[model.__name__].get(key, "").replace("`", "")

@@ -149,7 +149,32 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
             "The means by which you reach people outside; what is not listed is never asked for. All, unless said."
         ),
         "templates": "Messages in your own words, by name.",
+        "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
         "permissions": "Narrows who may do what: the roles that may.",
+    },
+    "Alerts": {
+        "severities": "What a source calls it -> `P0` to `P3`, or `ignore`; beside the words that are known anyway.",
+        "routes": "What happens to an alert: the first route that matches decides.",
+    },
+    "AlertRoute": {
+        "match": "Which alerts take this route; without it, all.",
+        "service": "The service they concern; the label `service` where it names one of yours, unless said.",
+        "severity": "Their severity; by `severities` unless said.",
+        "group_by": "Labels that tell one problem from another, beside the service; one or several.",
+        "wait": "How long one may clear by itself before anybody is told.",
+        "when_resolved": "What the end of all its alerts does: `ask`, or `resolve` once nothing fired for 5 minutes.",
+        "close_after": "When an alert whose source never ends it counts as ended: this long after its last body.",
+        "raise": "Whether one that is worse raises the open incident; it opens its own unless said.",
+        "hold": "Whether it only waits in the list, for somebody to promote it.",
+        "heartbeat": "How long it may be absent: its absence is the alert.",
+        "ignore": "Whether nothing happens.",
+    },
+    "Match": {
+        "source": "The source by its name in the address, like `alertmanager`; * and ? match, as in all of these.",
+        "severity": "What the source calls it.",
+        "service": "The service that it names.",
+        "title": "Its title.",
+        "labels": "Labels and their values; one that it does not have matches nothing.",
     },
     "Workspace": {
         "incidents_channel": "Where cards are posted: a name or an id. It is made if it is missing.",

@@ -1,0 +1,88 @@
+"""`tocsin alerts`: what came in from monitoring and what became of it; `try` says what a body would do."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.alerts.document import Unreadable
+from bot.alerts.source import Received
+from bot.alerts.sources import ALL_SOURCES
+from escalation.alerts.alert import Alert
+from escalation.alerts.routing import Routed, routed
+from escalation.storage.intake import Intake, Outcome
+from escalation.times import format_duration
+from tocsin.commands.incidents import NEEDS, open_store
+from tocsin.commands.terminal import Length, as_json, print_json, print_table
+from tocsin.config import loader
+from tocsin.config.settings import load
+from tocsin.errors import Refusal
+
+DROPPED = ("dropped", "unparsable", "truncated")
+DAY = timedelta(days=1)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--last", type=Length(), default=DAY, metavar="D", help="How far to look back: 1h, 7d (default: 1d).")
+@click.option("--dropped", is_flag=True, help="Only what was dropped, left out or could not be read.")
+@as_json
+@click.pass_context
+def alerts(context: click.Context, last: timedelta, dropped: bool, as_json: bool) -> None:
+    """List the alerts that came in and what became of each, the newest first."""
+    if context.invoked_subcommand:
+        return
+    store = open_store(load(NEEDS))
+    found = Intake(store.redis, lambda pipe, members: None).log(store.now() - last)
+    shown = [o for o in found if not dropped or o.result.partition(":")[0] in DROPPED]
+    if as_json:
+        print_json([asdict(outcome) for outcome in shown])
+    elif not shown:
+        click.echo(f"No alerts{' were dropped' if dropped else ''} in the last {format_duration(last)}.")
+    else:
+        print_table(("time", "source", "severity", "alert", "result", "incident"), [_row(o) for o in shown])
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    at = f"{datetime.fromtimestamp(outcome.at, UTC):%Y-%m-%d %H:%M:%S}"
+    about = outcome.title or f"(body {outcome.body})"
+    return at, outcome.source, outcome.severity, about, outcome.result, outcome.incident
+
+
+@alerts.command("try")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", required=True, type=click.Choice(sorted(ALL_SOURCES)), help="Who would send it.")
+@as_json
+def try_(file: Path, source: str, as_json: bool) -> None:
+    """Say what a body would do, without doing it. Exit code 1 if it cannot be read."""
+    company = loader.load(load(("TOCSIN_CONFIG",)).config).company
+    try:
+        parsed = ALL_SOURCES[source].parse(Received(file.read_bytes()))
+    except Unreadable as error:
+        raise Refusal(f"{file} is no body of {ALL_SOURCES[source].title}: {error}.") from None
+    routes = [(alert, routed(alert, company.alerts, company.services)) for alert in parsed.alerts]
+    if as_json:
+        print_json([_data(alert, how) for alert, how in routes])
+    elif not routes:
+        click.echo(f"No alert: {parsed.note or 'the list is empty'}.")
+    else:
+        print_table(("alert", "state", "severity", "service", "what happens"), [_try_row(a, r) for a, r in routes])
+
+
+def _try_row(alert: Alert, how: Routed) -> tuple[str, ...]:
+    severity = f"{how.severity}{' (assumed)' if how.assumed else ''}"
+    return alert.title, alert.state, severity, how.service or "-", _what_happens(how)
+
+
+def _what_happens(how: Routed) -> str:
+    if how.dropped:
+        return f"dropped: {how.dropped}"
+    if how.hold:
+        return "held: it waits for somebody to promote it"
+    after = f" if it still fires after {format_duration(how.wait)}" if how.wait else ""
+    return f"declares, or joins, the incident of: {how.group}{after}"
+
+
+def _data(alert: Alert, how: Routed) -> dict[str, Any]:
+    return {"alert": alert.model_dump(mode="json"), "route": how.model_dump(mode="json")}
