@@ -4,7 +4,7 @@ Every action may be repeated: a declaration has the key of its group and number,
 already is left as it is. So a job that dies half-way is simply run again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from escalation.alerts.alert import Alert, AlertState
@@ -30,6 +30,7 @@ from escalation.values import PersonId, machine
 
 MAX_SHOWN = 10  # alerts on a card; the rest is a count
 ENDED = "All alerts have ended"
+SILENCE = "silence of "  # begins the fingerprint of a heartbeat's absence
 
 
 class AlertService:
@@ -45,7 +46,7 @@ class AlertService:
         """Take alerts in, those of one group at once. Returns what became of each."""
         now, outcomes = self._service.clock(), list[Outcome]()
         by_group: dict[str, list[tuple[Alert, Routed]]] = {}
-        alerts = list(alerts)
+        alerts = [*self._without_heartbeats(alerts, now, outcomes)]
         # One that fires stays in its group: its end often lacks the labels that its beginning was routed by.
         known = self.intake.groups_of([alert.name for alert in alerts])
         for alert in alerts:
@@ -59,6 +60,25 @@ class AlertService:
             group, actions = self._change(key, seen, now)
             outcomes += [_taken_outcome(alert, how, now, group, actions) for alert, how in seen]
         return outcomes
+
+    def _without_heartbeats(self, alerts: Iterable[Alert], now: datetime, outcomes: list[Outcome]) -> Iterator[Alert]:
+        """Note heartbeats, and yield the other alerts. A beat ends the alert of its silence; its end begins that."""
+        for alert in alerts:
+            how = routed(alert, self._rules, self._service.company.services)
+            if how.heartbeat is None or alert.fingerprint.startswith(SILENCE):
+                yield alert
+                continue
+            outcomes.append(_outcome(alert, now, "heartbeat"))
+            if alert.state is AlertState.FIRING:
+                self.intake.beat(alert, now + how.heartbeat)
+                yield _silence(alert, AlertState.RESOLVED)
+            elif alert.state is AlertState.RESOLVED:
+                yield _silence(alert, AlertState.FIRING)
+
+    def beat_missed(self, member: str) -> list[Outcome]:
+        """A heartbeat did not come in time: its absence is an alert like any other."""
+        alert = self.intake.missed_beat(member)
+        return self.take([_silence(alert, AlertState.FIRING)]) if alert else []
 
     def look_again(self, key: str) -> None:
         """Look at a group whose time has come: a wait is over, an alert was silent for long, or it stayed quiet."""
@@ -126,6 +146,12 @@ class AlertService:
         latest = max(group.alerts.values(), key=lambda f: f.last, default=None)
         source = latest.alert.source if latest else ""
         return machine(self._titles.get(source, source or "Monitoring"))
+
+
+def _silence(alert: Alert, state: AlertState) -> Alert:
+    """The alert that stands for the absence of a heartbeat; how bad that is says its route, else it is assumed."""
+    changes = {"fingerprint": f"{SILENCE}{alert.fingerprint}"[:300], "state": state, "severity": ""}
+    return alert.model_copy(update={**changes, "title": f"Monitoring is silent: no {alert.title}"[:200]})
 
 
 def _as_seen(incident: Incident | None) -> OpenIncident | None:

@@ -17,6 +17,7 @@ from workers.context import Context
 from workers.queue.outbox import post_alerts
 from workers.queue.rq import queue_key
 
+TIMED = ("g:", "h:")  # groups and heartbeats, which have a time of their own; the others are bodies
 LOST_AFTER = timedelta(seconds=1)  # a body that waits longer than that on an empty queue has lost its job
 
 log = structlog.get_logger()
@@ -36,7 +37,9 @@ class AlertWork:
         for member in members:
             if member.startswith("g:") and (key := self._intake.group_of_member(member)):
                 self._alerts.look_again(key)
-        bodies = [body for m in members if not m.startswith("g:") and (body := self._intake.body(m))]
+            elif member.startswith("h:"):
+                self._intake.note(*self._alerts.beat_missed(member))
+        bodies = [body for m in members if not m.startswith(TIMED) and (body := self._intake.body(m))]
         parsed = [(body, *self._parse(body)) for body in bodies]
         taken = self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts)
         for body, alerts, outcomes in parsed:
@@ -78,5 +81,5 @@ def enqueue_overdue(context: Context, now: datetime) -> int:
 
 
 def _due(intake: Intake, now: datetime) -> Iterator[str]:
-    yield from (member for member in intake.overdue(now) if member.startswith("g:"))
-    yield from (member for member in intake.overdue(now - LOST_AFTER) if not member.startswith("g:"))
+    yield from (member for member in intake.overdue(now) if member.startswith(TIMED))
+    yield from (member for member in intake.overdue(now - LOST_AFTER) if not member.startswith(TIMED))

@@ -1,9 +1,9 @@
 """Intake of alerts in Redis: bodies as they came, the groups they belong to, and what became of them.
 
-Keys: `tocsin:intake:{id}` a body; `tocsin:intake:due` ids of bodies, and `g:` names of groups, by the time at which
-they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group; `tocsin:alerts` the group of
-each alert that fires; `tocsin:intake:log` what came and what became of it, a stream. A body is kept for a week after it
-was worked on, to be looked at and tried again.
+Keys: `tocsin:intake:{id}` a body; `tocsin:intake:due` bodies by id, groups as `g:{name}` and heartbeats as `h:{name}`,
+by the time at which they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group;
+`tocsin:heartbeat:{name}` a heartbeat as it last came; `tocsin:alerts` the group of each alert that fires;
+`tocsin:intake:log` what came and what became of it, a stream. A body is kept for a week after it was worked on.
 """
 
 import base64
@@ -17,6 +17,7 @@ from typing import Any
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
+from escalation.alerts.alert import Alert
 from escalation.alerts.groups import Group
 
 DUE = "tocsin:intake:due"
@@ -143,6 +144,20 @@ class Intake:
         """Return the groups in which alerts fire, by the alerts' names; those that do not fire are left out."""
         found: Any = self._redis.hmget(FIRING, names) if names else []
         return {name: str(key, "utf-8") for name, key in zip(names, found, strict=True) if key}
+
+    def beat(self, alert: Alert, due: datetime) -> None:
+        """Note a heartbeat: without another one it is due then."""
+        member = f"h:{group_digest(alert.name)}"
+        with self._redis.pipeline() as pipe:
+            pipe.set(f"tocsin:heartbeat:{member[2:]}", alert.model_dump_json())
+            pipe.zadd(DUE, {member: due.timestamp()})
+            pipe.execute()
+
+    def missed_beat(self, member: str) -> Alert | None:
+        """Take a heartbeat that is due off the list. Returns it as it last came."""
+        raw: Any = self._redis.get(f"tocsin:heartbeat:{member.removeprefix('h:')}")
+        self._redis.zrem(DUE, member)
+        return Alert.model_validate_json(raw) if raw else None
 
     def group_of_member(self, member: str) -> str | None:
         """Return the key of a due group; None if its record is gone."""

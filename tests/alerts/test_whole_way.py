@@ -169,6 +169,30 @@ def test_a_worse_alert_raises_where_the_route_says_so(tmp_path: Path) -> None:
         assert any("Down" in entry.why for entry in incident.timeline)
 
 
+def test_the_absence_of_a_heartbeat_is_the_alert(tmp_path: Path) -> None:
+    """Not its presence; and its return ends that alert."""
+    route = {"match": {"labels": {"alertname": "Watchdog"}}, "heartbeat": "3m", "severity": "P1"}
+    with monitored(tmp_path, routes=[route]) as site:
+
+        def minutes(count: float) -> list[Incident]:
+            site.parts.clock.push(minutes=count)
+            enqueue_overdue(site.parts.context, site.parts.clock.now)
+            site.parts.run()
+            return site.incidents()
+
+        beat = group(alert("Watchdog", severity="none", service=""))
+        for _ in range(3):
+            site.taken(beat)
+            assert minutes(2.9) == []
+        [incident] = minutes(0.2)
+        assert (incident.severity, incident.facts.title) == ("P1", "Monitoring is silent: no Watchdog")
+        assert [i.id for i in minutes(60)] == [incident.id]
+        site.taken(beat)
+        assert site.parts.now(incident).alerts.firing == 0
+        site.taken(group(alert("Watchdog", "resolved", severity="none", service="")))
+        assert site.parts.now(incident).alerts.firing == 1
+
+
 def test_what_is_dropped_is_told(site: Monitored) -> None:
     """Ignored, unparsable, without alerts: each stands in the list with its reason."""
     site.taken(group(alert("Chat", severity="info")))
