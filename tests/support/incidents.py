@@ -9,6 +9,7 @@ from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.incident.effects import OpenRoom, PostCard, SendPage
 from escalation.incident.events import (
     Acknowledge,
+    AlertsChanged,
     Answer,
     AnswerCommunication,
     Cancel,
@@ -41,12 +42,24 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import EntryKind, Incident, Lead, Room, Status
+from escalation.incident.model import AlertSummary, EntryKind, Incident, Lead, Room, SeenAlert, Status
 from escalation.oncall.roster import Roster
 from tests.support.story import START, Story, kars, roster_with
 
 policy = kars
 roster = roster_with
+
+
+ALERTS = AlertsChanged(
+    by="machine:Alertmanager",
+    alerts=AlertSummary(
+        shown=(SeenAlert(title="5xx above 5%", source="Alertmanager", firing=True, since=START, severity="critical"),),
+        firing=1,
+        total=2,
+    ),
+    began=("5xx above 5%",),
+    ended=("Latency",),
+)
 
 
 def at(minutes: float) -> datetime:
@@ -205,6 +218,8 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: lambda: _outcome(Story(), SendPage, Trouble, why="the token was revoked"),
+    EntryKind.ALERTS: lambda: incident_after(ALERTS),
+    EntryKind.ALERTS_ENDED: lambda: incident_after(ALERTS.model_copy(update={"over": True})),
     EntryKind.RESOLVED: lambda: in_status(Status.RESOLVED),
     EntryKind.REOPENED: lambda: incident_after(RESOLVE, Reopen(by="UONCALL", why="It is back")),
     EntryKind.CANCELLED: lambda: in_status(Status.CANCELLED),

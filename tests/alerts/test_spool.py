@@ -1,0 +1,128 @@
+"""The spool: written through, bounded, emptied in order; and who is told when nothing takes an alert."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as Away
+
+from bot.keeper import Keeper, NotKept
+from escalation.storage.intake import Body
+from escalation.storage.spool import Spool, SpoolFull
+
+
+def body(n: int, size: int = 10) -> Body:
+    return Body(id=f"b{n}", source="grafana", at=float(n), raw=bytes([n % 256]) * size, query={"a": "ü"})
+
+
+def fits(spool: Spool, one: Body) -> bool:
+    try:
+        spool.add(one)
+    except SpoolFull:
+        return False
+    return True
+
+
+class Redis:
+    """Intake of a Redis that may be away."""
+
+    def __init__(self) -> None:
+        self.away = True
+        self.kept: list[Body] = []
+
+    def keep(self, *bodies: Body) -> None:
+        if self.away:
+            raise Away("no route to host")
+        self.kept += bodies
+
+
+def test_bodies_come_back_as_they_were_in_their_order(tmp_path: Path) -> None:
+    """Whatever the order in which they were written."""
+    spool, redis = Spool(tmp_path / "s"), Redis()
+    redis.away = False
+    for n in (3, 1, 10, 2):
+        spool.add(body(n))
+    assert spool.depth()[0] == 4
+    assert spool.drain(redis.keep) == 4
+    assert redis.kept == [body(n) for n in (1, 2, 3, 10)]
+    assert spool.depth() == (0, 0)
+
+
+def test_what_redis_does_not_take_stays(tmp_path: Path) -> None:
+    """Nothing is removed before it is kept elsewhere."""
+    spool, redis = Spool(tmp_path), Redis()
+    spool.add(body(1))
+    with pytest.raises(Away):
+        spool.drain(redis.keep)
+    assert spool.depth()[0] == 1
+
+
+@pytest.mark.parametrize("limits", [{"max_files": 2}, {"max_bytes": 700}])
+def test_it_is_bounded(tmp_path: Path, limits: dict[str, int]) -> None:
+    """A disk that fills up would take Redis with it."""
+    spool, taken = Spool(tmp_path, **limits), 0
+    while spool.depth()[0] == taken < 10 and fits(spool, body(taken, 100)):
+        taken += 1
+    assert 0 < taken <= 3
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"id": 1}', b"\xff"])
+def test_a_damaged_file_is_set_aside(tmp_path: Path, raw: bytes) -> None:
+    """It holds up no other, and is not lost."""
+    spool, redis = Spool(tmp_path), Redis()
+    redis.away = False
+    (tmp_path / f"{0:020d}-x.alert").write_bytes(raw)
+    spool.add(body(5))
+    assert spool.drain(redis.keep) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [f"{0:020d}-x.unreadable"]
+
+
+def test_two_that_empty_it_at_once_lose_nothing(tmp_path: Path) -> None:
+    """The other process took a file away between the list and the read."""
+    spool = Spool(tmp_path)
+    spool.add(body(1))
+    spool.add(body(2))
+
+    def keep(one: Body) -> None:
+        for path in tmp_path.glob("*.alert"):
+            path.unlink()
+
+    assert spool.drain(keep) <= 1
+    assert spool.depth()[0] == 0
+
+
+def kept(keeper: Keeper, *bodies: Body) -> list[Any]:
+    """What keeping each of these at once ends in: None, or its error."""
+
+    async def keep_all() -> list[Any]:
+        return await asyncio.gather(*(keeper.keep(b) for b in bodies), return_exceptions=True)
+
+    return asyncio.run(keep_all())
+
+
+def test_many_at_once_are_few_transactions(tmp_path: Path) -> None:
+    """All are kept, each once."""
+    redis = Redis()
+    redis.away = False
+    keeper = Keeper(redis, Spool(tmp_path))  # type: ignore[arg-type]
+    assert kept(keeper, *(body(n) for n in range(500))) == [None] * 500
+    assert sorted(b.at for b in redis.kept) == [float(n) for n in range(500)]
+
+
+def test_the_disk_takes_what_redis_does_not(tmp_path: Path) -> None:
+    """Every body of those that came at once."""
+    keeper = Keeper(Redis(), Spool(tmp_path))  # type: ignore[arg-type]
+    assert kept(keeper, *(body(n) for n in range(50))) == [None] * 50
+    assert len(list(tmp_path.glob("*.alert"))) == 50
+
+
+def test_when_neither_takes_it_the_sender_is_told(tmp_path: Path) -> None:
+    """So that those who send again do: a full spool, or a disk that does not write."""
+    full = Keeper(Redis(), Spool(tmp_path, max_files=0))  # type: ignore[arg-type]
+    [error] = kept(full, body(1))
+    assert isinstance(error, NotKept)
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    [error] = kept(Keeper(Redis(), Spool(file)), body(1))  # type: ignore[arg-type]
+    assert isinstance(error, NotKept)
