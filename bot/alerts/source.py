@@ -25,9 +25,12 @@ class Received:
     path: str = ""
 
     def document(self) -> Document:
-        """The body as JSON, also where a form field or the query carries it. Raises Unreadable."""
+        """The body as JSON, or a form or query as an object. Raises Unreadable.
+
+        What begins like JSON is JSON: curl, and tools that let people write the body, call everything a form.
+        """
         kind = self.headers.get("content-type", "")
-        if kind.startswith("application/x-www-form-urlencoded"):
+        if kind.startswith("application/x-www-form-urlencoded") and not self.body.lstrip().startswith(b"{"):
             return Document(self.form())
         if not self.body and self.query:
             return Document(dict(self.query))

@@ -124,7 +124,7 @@ def _plain_span(span: Span, name: Callable[[str], str]) -> str:
         case Strong():
             return clean(span.text)
         case Person():
-            return "@" + clean(name(span.id))
+            return clean(machine_title(span.id)) or "@" + clean(name(span.id))
         case Time():
             return span.at.astimezone(UTC).strftime(_FALLBACK)
         case Link():

@@ -356,9 +356,9 @@ def _alerts(incident: Incident, entry: Entry) -> Lines:
         line(
             "🔔 ",
             Strong(f"{entry.fields['firing']} of {entry.fields['total']} alerts firing"),
-            ", says ",
+            " (",
             Person(entry.by),
-            ".",
+            ").",
         )
     ]
     lines += [line(f"Firing: {title}") for title in _first(began)]
@@ -373,7 +373,7 @@ def _first(titles: str) -> list[str]:
 
 
 def _alerts_ended(incident: Incident, entry: Entry) -> Lines:
-    return (line("🔕 ", Strong("All alerts have ended"), ", says ", Person(entry.by), ". Is the incident over?"),)
+    return (line("🔕 ", Strong("All alerts have ended"), " (", Person(entry.by), "). Is the incident over?"),)
 
 
 def _cancelled(incident: Incident, entry: Entry) -> Lines:

@@ -16,7 +16,7 @@ from escalation.oncall.edits import plan_changes
 from escalation.oncall.schedule import Feed, OncallState, kept_shift
 from escalation.text import people
 from escalation.times import spoken_duration
-from escalation.values import PersonId
+from escalation.values import PersonId, machine_title
 
 PRIVATE = "private incident"
 INTERNAL = {"version", "stamp", "effects", "lanes", "keys", "copies", "made", "policy"}
@@ -217,7 +217,7 @@ def _acknowledged(by: Signed | None, start: datetime, names: Names) -> str:
 
 
 def _name(member: PersonId, names: Names) -> str:
-    return names.get(member, member)
+    return machine_title(member) or names.get(member, member)
 
 
 def _second(at: datetime) -> str:

@@ -247,6 +247,13 @@ def test_nonsense_is_refused_in_words(source: str, raw: bytes) -> None:
     assert found is None or not found.alerts
 
 
+def test_json_is_json_whatever_it_is_called() -> None:
+    """curl calls every body a form; some tools say nothing at all."""
+    raw = body("alertmanager/captured_0.25_firing.json")
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "application/octet-stream", ""):
+        assert only("alertmanager", b"\n " + raw, headers={"content-type": kind}).severity == "critical"
+
+
 def test_utf16_is_read() -> None:
     """JSON may come in any Unicode encoding; some Windows clients send UTF-16."""
     text = body("alertmanager/captured_0.25_firing.json").decode()
