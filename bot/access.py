@@ -124,10 +124,10 @@ class Access:
         await self.admit("see", requester)
         return await self.visible_to(requester, await self.run(self.deps.store.open_incidents, most))
 
-    async def recent(self, requester: Requester) -> tuple[Incident, ...]:
-        """List the latest incidents that a requester may see, open or closed, newest first; MAX_RECENT at most."""
+    async def recent(self, requester: Requester, most: int = MAX_RECENT) -> tuple[Incident, ...]:
+        """List the latest incidents that a requester may see, open or closed, newest first."""
         await self.admit("see", requester)
-        return await self.visible_to(requester, await self.run(self.deps.store.recent, MAX_RECENT))
+        return await self.visible_to(requester, await self.run(self.deps.store.recent, most))
 
     async def look_up_groups(self, groups: Iterable[str]) -> dict[str, tuple[PersonId, ...]]:
         """Ask Slack for the members of user groups, and save those that hold roles: whoever is paged next is in them.

@@ -13,6 +13,7 @@ from bot.moves.form import FormContext
 from bot.render import replies
 from bot.render.blockkit import Message
 from bot.render.form_state import FormState
+from bot.render.inputs import MAX_OPTIONS
 from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move
 from escalation.engine.state_machine import status_after
@@ -130,7 +131,7 @@ class Perform:
     async def _context(self, move: Move, requester: Requester, incident: Incident, typed: str) -> FormContext:
         """Fetch only what this form shows: a trigger lasts three seconds."""
         roster = await self._access.roster() if move is Move.PAGE else Roster()
-        duplicates = await self._access.recent(requester) if move is Move.CANCEL else ()
+        duplicates = await self._access.recent(requester, MAX_OPTIONS + 1) if move is Move.CANCEL else ()
         deps = self._access.deps
         return FormContext(
             incident,

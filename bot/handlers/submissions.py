@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 import structlog
@@ -10,16 +10,17 @@ from redis import Redis
 from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
-from bot.deps import BotDeps
 from bot.errors import InvalidForm
 from bot.handlers.perform import MoveResult, Perform
 from bot.handlers.reply import Reply, explain_errors
 from bot.moves.catalog import form_of
 from bot.moves.declare import declaration, definition, definitions, service_choices, updated
 from bot.moves.form import Form, Submission
+from bot.moves.forms import cancel_choices
+from bot.parsing.command import has_number
 from bot.render.blockkit import Block
 from bot.render.form_state import FormState
-from bot.render.inputs import Choice, FormValues, View, notice, suggestions
+from bot.render.inputs import MAX_OPTIONS, Choice, FormValues, View, notice, suggestions
 from bot.render.mrkdwn import plain
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.policy import Severity
@@ -31,6 +32,7 @@ ANSWER_TIMEOUT = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interacti
 TRY_AGAIN = "What you typed is still here. Try again in a moment; nothing is done twice."
 TOO_SLOW = "This took too long and may or may not have been saved."
 CHOICES_TTL = 3600  # seconds; a form's choices, which any bot may handle, are compared while it is filled in
+MAX_SEARCHED = 300  # of the latest incidents, by their words; older ones are found by their numbers
 T = TypeVar("T")
 log = structlog.get_logger("bot")
 
@@ -115,15 +117,33 @@ class Submissions:
 
     async def on_search(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Offer what fits the words typed into a select of more choices than Slack shows."""
-        choices: dict[str, Callable[[BotDeps], list[Choice]]] = {
-            "service": lambda deps: service_choices(tuple(deps.company.services)),
-            "role": lambda deps: [Choice(role, name) for role, name in deps.roles.items()],
-        }
-        offered: list[Block] = []
-        with contextlib.suppress(Refused):  # guests see nothing
-            await self._access.admit("see", requester_of(body))
-            offered = suggestions(choices[body["block_id"]](self._access.deps), body.get("value") or "")
+        requester, offered = requester_of(body), list[Block]()
+        with contextlib.suppress(Refused, StoreUnavailable):  # guests see nothing
+            await self._access.admit("see", requester)
+            offered = suggestions(await self._choices(requester, body), body.get("value") or "")
         await ack(options=offered)
+
+    async def _choices(self, requester: Requester, body: dict[str, Any]) -> list[Choice]:
+        deps = self._access.deps
+        match body["block_id"]:
+            case "service":
+                return service_choices(tuple(deps.company.services))
+            case "role":
+                return [Choice(role, name) for role, name in deps.roles.items()]
+            case _:
+                cancelled = FormState.decode(body["view"]["private_metadata"]).incident
+                return cancel_choices(await self._searched(requester, body.get("value") or ""), cancelled)
+
+    async def _searched(self, requester: Requester, typed: str) -> list[Incident]:
+        """The latest incidents, and of all others those with the number that was typed."""
+        recent = await self._access.recent(requester, MAX_SEARCHED)
+        known = {i.id for i in recent}
+        ids = await self._access.run(self._access.deps.store.all_ids)
+        older = [i for i in ids if i not in known and has_number(i, typed)][:MAX_OPTIONS]
+        return [
+            *recent,
+            *await self._access.visible_to(requester, await self._access.run(self._access.deps.store.read, older)),
+        ]
 
     # Severities in the declaration -------------------------------------------------------------------------------
 

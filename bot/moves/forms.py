@@ -1,5 +1,7 @@
 """Forms with more than one text field: resolve, severity, page, schedule, cancel. Pure."""
 
+from collections.abc import Iterable
+
 from bot.errors import InvalidForm
 from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import Block
@@ -7,6 +9,7 @@ from bot.render.inputs import Choice, people_select, select, text_field, yes_no_
 from escalation.config.policy import Policy, Severity
 from escalation.incident import events
 from escalation.incident.events import MoveEvent
+from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 
 FALSE_ALARM = "false-alarm"
@@ -115,15 +118,17 @@ def schedule_blocks(context: FormContext) -> list[Block]:
 
 def cancel_blocks(context: FormContext) -> list[Block]:
     """Blocks of the cancel form: a false alarm, or the incident that this one duplicates."""
-    duplicates = [
-        Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in context.others if i.id != context.incident.id
-    ]
+    choices = cancel_choices(context.others, context.incident.id)
     return [
-        select(
-            "duplicate_of", "Why cancel it?", [Choice(FALSE_ALARM, "False alarm"), *duplicates], initial=FALSE_ALARM
-        ),
+        select("duplicate_of", "Why cancel it?", choices, initial=FALSE_ALARM),
         text_field("why", "Reason", optional=True),
     ]
+
+
+def cancel_choices(others: Iterable[Incident], cancelled: str) -> list[Choice]:
+    """Choices of the reason to cancel an incident, each other one being a possible original."""
+    duplicates = (Choice(i.id, f"Duplicate of {i.id}: {i.facts.title}") for i in others if i.id != cancelled)
+    return [Choice(FALSE_ALARM, "False alarm"), *duplicates]
 
 
 def cancel_event(submission: Submission) -> MoveEvent:

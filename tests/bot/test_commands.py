@@ -404,6 +404,17 @@ def test_a_direct_message_is_answered_with_the_overview(office: Office) -> None:
     assert not answer.get("ephemeral")
 
 
+def test_show_finds_an_incident_by_its_room(office: Office) -> None:
+    """A mention of the war room's channel stands for its incident, typed anywhere."""
+    incident = office.declare()
+    office.room(incident, "dana")
+    office.declare(severity="P3", title="Another")
+    room = office.incident(incident.id).room
+    assert room
+    office.person("dana").command(f"show #{room.name}")
+    assert incident.id in office.person("dana").told("Checkout is down")
+
+
 def test_list_and_show(office: Office) -> None:
     """A list of the open ones; the card of one, with its buttons, to the one who asked."""
     incident = office.declare(title="Checkout <down>")

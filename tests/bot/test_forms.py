@@ -9,7 +9,7 @@ from typing import Any
 import fakeredis
 import pytest
 
-from bot.handlers.submissions import latest_choice
+from bot.handlers.submissions import MAX_SEARCHED, latest_choice
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
 from bot.render.form_state import FormState
@@ -20,7 +20,7 @@ from escalation.incident.model import Detection, EntryKind, Lead, Status
 from escalation.storage import heartbeats
 from sandbox.server import RunningWorkspace
 from tests.support.block_kit_schema import problems
-from tests.support.bot import Json, Office, calls, control, office_in, open_office, patient_workspace, user
+from tests.support.bot import Json, Office, calls, control, office_in, open_office, patient_workspace, user, world
 from tests.support.incidents import declared, in_status
 from tests.support.story import kars, roster_with
 from tests.support.waiting import eventually
@@ -202,6 +202,34 @@ def test_any_of_many_services_can_be_chosen() -> None:
         assert dana.suggestions(form, "service", "200") == ["service-200"]
         dana.submit(form, service="service-200")
         eventually(lambda: office.incident(second.id).facts.service == "service-200")
+
+
+def test_any_of_many_roles_can_be_paged() -> None:
+    """Of more than a hundred roles, each is found as somebody types, and paged."""
+    roles = world().company.roles | {f"expert_{n:03}": ("erik",) for n in range(150)}
+    with open_office(roles=roles) as office:
+        incident = office.declare()
+        office.person("dana").command(f"page {incident.id}")
+        view = office.person("dana").modal("Page someone")
+        assert office.person("dana").suggestions(view, "role", "expert 149") == ["expert_149"]
+        office.person("dana").submit(view, role="expert_149", why="The disk is full")
+        eventually(lambda: any(page.person == user("erik") for page in office.incident().pages))
+
+
+def test_any_incident_can_be_named_as_the_original() -> None:
+    """Beyond what one list holds, the original of a duplicate is found by its number or the words of its title."""
+    with open_office() as office:
+        first = office.declare(severity="P3", title="The mail is slow")
+        for n in range(MAX_SEARCHED + 1):
+            office.declare(severity="P3", title=f"Noise {n}")
+        dana, last = office.person("dana"), office.declare(severity="P3", title="Mail again")
+        dana.command(f"cancel {last.id}")
+        view = dana.modal("Cancel")
+        assert dana.suggestions(view, "duplicate_of", "noise 299")[0] == office.world.store.recent(3)[-1].id
+        assert dana.suggestions(view, "duplicate_of", first.id[-3:]) == [first.id]
+        assert last.id not in dana.suggestions(view, "duplicate_of", last.id[-3:])
+        dana.submit(view, duplicate_of=first.id)
+        eventually(lambda: office.incident(last.id).timeline[-1].fields.get("duplicate_of") == first.id)
 
 
 def test_resolving_begins_with_what_is_known(office: Office) -> None:

@@ -6,6 +6,7 @@ import pytest
 from slack_sdk import WebClient
 
 from escalation.incident.events import Acknowledge
+from escalation.incident.model import Detection
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Json, Office, Person, control, office_in, patient_workspace, user
 from tests.support.waiting import eventually
@@ -100,6 +101,19 @@ def test_a_message_of_attachments_fills_title_and_description(office: Office) ->
     title = fields["title"]["initial_value"]
     assert (title[:13], title[-1], len(title)) == ("[FIRING] 5xx ", "…", 200)
     assert fields["description"]["initial_value"].endswith("x\ncheckout 12%")
+
+
+def test_a_bot_message_was_detected_by_monitoring(office: Office) -> None:
+    """An incident declared from a bot's message says that a monitoring alert detected it, other than a person's."""
+    slack = WebClient(office.workspace.bot_token, base_url=office.workspace.api_url)
+    dana = office.person("dana")
+    ts = slack.chat_postMessage(channel=dana.channel("general"), text="[FIRING] 5xx")["ts"]
+    dana.shortcut("declare_from_message", channel=dana.channel("general"), message_ts=ts)
+    dana.submit(dana.modal("Declare an incident"), severity="P1")
+    assert (office.incident().facts.title, office.incident().facts.detection) == ("[FIRING] 5xx", Detection.MONITORING)
+    dana.submit(from_message(office, "500s"), severity="P2")
+    second = next(i for i in office.world.store.recent() if i.severity == "P2")
+    assert second.facts.detection is Detection.MANUAL
 
 
 def test_a_message_without_a_link_is_declared_all_the_same(office: Office) -> None:
