@@ -171,7 +171,7 @@ class Perform:
                 break
             await asyncio.sleep(LOOK_AGAIN)
             incident = await self._access.incident(incident.id)
-        return incident, "" if incident.card() or incident.private else replies.NOT_TAKEN
+        return incident, "" if incident.card() else replies.NOT_TAKEN
 
     async def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
         """List the checkpoints ahead, with the people who will be paged."""

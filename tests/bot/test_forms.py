@@ -126,6 +126,18 @@ def test_the_answer_to_a_declaration_links_card_and_room(office: Office, from_ch
     assert room.name == "inc-001-slow"
 
 
+@pytest.mark.parametrize("private", [False, True])
+def test_the_answer_to_a_declaration_says_that_slack_took_nothing(office: Office, private: bool) -> None:
+    """While Slack takes no message, whoever declared reads that nothing is delivered yet, of a private incident too."""
+    heartbeats.beat(office.world.redis, "tocsin:alive:urgent:elsewhere:1", 0.0)
+    flags = {"flags": ["security"]} if private else {}
+    office.person("dana").submit(declaring(office), title="Slow", severity="P0", **flags)
+    told = office.person("dana").told("Declared")
+    assert office.incident().private == private
+    assert "Not delivered yet: Slack has not taken its card." in told
+    assert "Being paged" in told
+
+
 def test_without_workers_the_answer_names_what_is_to_come(office: Office) -> None:
     """Nobody waits for what nobody posts."""
     office.person("dana").submit(declaring(office), title="Slow", severity="P0")

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as Away
 
+from escalation.config.policy import Severity
 from escalation.incident.effects import PostCard, Reminded, RemindPerson, SendPage
-from escalation.incident.events import Acknowledge, CheckpointDue, MarkSecurity, Resolve
-from escalation.incident.model import CopyKind, Incident
+from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Edit, MarkSecurity, Resolve
+from escalation.incident.model import CopyKind, Facts, Incident
 from tests.support.profiles import few_of
 from tests.support.worker import Works, through
 from workers.channels.slack import SlackClient
@@ -82,6 +83,44 @@ def test_a_leak_is_redacted_before_other_cards_are_refreshed(parts: Works) -> No
     parts.service.handle(incident.id, MarkSecurity(by="U0DANA0001"))
     parts.run()
     assert any("is now private" in call["args"]["text"] for call in parts.calls("chat.update"))
+
+
+def test_a_cancelled_drill_waits_behind_the_cards_of_an_open_p0(parts: Works) -> None:
+    """With the limits of updates used up, the open P0's cards change at once, and those of the drill later, but do."""
+    parts.context = replace(parts.context, paced=True)
+    real = parts.declare("P0")
+    facts = Facts(title="Rehearsal", impact="None")
+    drill = parts.service.declare("UPAULA", Severity.P0, facts, "drill", drill_speed=1000)
+    parts.run_for(5, step=0.5)
+    for n in range(60):
+        rate_limits.reserve(parts.redis, rate_limits.update(parts.now(drill), card=True), f"other-{n}", parts.clock())
+    parts.service.handle(drill.id, Cancel(by="UPAULA", why="over"))
+    parts.service.handle(real.id, Acknowledge(by="U0MEI00001"))
+    before = len(parts.calls("chat.update"))
+    parts.run()
+    cards = {copy.ts for copy in parts.now(real).copies if not copy.person}
+    assert cards <= {call["args"]["ts"] for call in parts.calls("chat.update")[before:]}
+    assert {copy.face for copy in parts.now(drill).copies} != {parts.now(drill).face}
+    parts.run_for(300, step=5)
+    assert {copy.face for copy in parts.now(drill).copies} == {parts.now(drill).face}
+
+
+def test_of_many_updates_of_one_card_only_the_newest_is_sent(parts: Works) -> None:
+    """While a card waits for the limit of updates, what a later change makes needless is never sent."""
+    parts.context = replace(parts.context, paced=True)
+    incident = parts.declare("P3")
+    parts.run_for(5, step=0.5)
+    for n in range(60):
+        rate_limits.reserve(parts.redis, rate_limits.update(incident, card=True), f"other-{n}", parts.clock())
+    card, before = parts.now(incident).card(), len(parts.calls("chat.update"))
+    assert card
+    for n in range(10):
+        parts.service.handle(incident.id, Edit(by="UPAULA", title=f"Title {n}"))
+        parts.run_for(1, step=0.5)
+    parts.run_for(180, step=5)
+    sent = [c["args"] for c in parts.calls("chat.update")[before:] if c["args"]["ts"] == card.ts]
+    assert [f"Title {n}" for n in range(10) if f"Title {n}" in str(sent)] == ["Title 9"]
+    assert len(sent) == 1
 
 
 def test_what_became_private_while_its_answer_was_lost_is_found_and_redacted(parts: Works) -> None:
