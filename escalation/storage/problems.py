@@ -54,6 +54,10 @@ class Problems:
         """Remove a fault. Return True if it was there."""
         return bool(self._redis.hdel(PROBLEMS, key))
 
+    def known(self, key: str) -> bool:
+        """True if a fault is written down."""
+        return bool(self._redis.hexists(PROBLEMS, key))
+
     def current(self) -> list[Problem]:
         """Return the faults as they stand, those that block work first, then by age."""
         now = self._now()

@@ -161,6 +161,10 @@ class SlackRooms:
             refusals |= self._invite_batch(channel, newcomers[start : start + INVITED_AT_ONCE])
         return refusals
 
+    def people_in(self, channel: str) -> set[PersonId]:
+        """The members of a channel besides this bot; none if Slack will not say."""
+        return self._members(channel) - {self.bot_id()}
+
     def _members(self, channel: str) -> set[PersonId]:
         """The members of a channel; none if Slack will not say: then everybody is invited."""
         try:

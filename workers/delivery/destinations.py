@@ -15,6 +15,7 @@ from workers.delivery.members import Members
 
 T = TypeVar("T")
 INVITED_FIRST = 3  # people of the configuration in an incidents channel that was made: nobody would find it else
+EMPTY = "channel:workspace.incidents_channel:empty"  # the problem with an incidents channel that nobody is in
 ARCHIVED = ("is_archived", "is_inactive")  # chat.update says the latter
 _WHYS = {
     "is_archived": Reason("{where} is archived", "unarchive it, or set {key}"),
@@ -87,19 +88,29 @@ class Destinations:
         if name != self._service.company.workspace.incidents_channel:
             return self._rooms.channel(name)
         channel, made = self._rooms.channel_or_new(name)
-        if made:
-            self._invite_somebody(channel)
+        if made or self._service.store.problems.known(EMPTY):
+            self._invite_somebody(name, channel)
         return channel
 
-    def _invite_somebody(self, channel: str) -> None:
-        """Invite the first people of the configuration who can be found; the channel is used all the same."""
+    def _invite_somebody(self, name: str, channel: str) -> None:
+        """Invite the first people of the configuration who can be found; the channel is used all the same.
+
+        As long as nobody is in it, that is a problem, and tried again with the next message there.
+        """
         try:
             people = self._members.first(INVITED_FIRST)
             refused = self._rooms.invite(channel, people)
-            if not people or len(refused) == len(people):
-                log.warning("nobody could be invited to the incidents channel", channel=channel)
+            why = next((f.reason.text for f in refused.values()), "nobody of the configuration was found in Slack")
+            alone = len(refused) == len(people) and not self._rooms.people_in(channel)
         except Failed as failed:
-            log.warning("nobody could be invited to the incidents channel", channel=channel, error=failed.error)
+            why, alone = failed.reason.text, True
+        if not alone:
+            self._service.store.problems.clear(EMPTY)
+            return
+        where = f"#{name.lstrip('#')}"
+        remedy = f"invite people into {where}, or set workspace.incidents_channel to a channel that they are in"
+        if self._service.store.problems.report(EMPTY, f"nobody could be invited into {where}: {why}", remedy):
+            log.error("nobody could be invited to the incidents channel", channel=channel, why=why)
 
     def _explained(self, name: str, failed: Failed) -> Failed:
         """The failure with the channel and its key in its words, written down if it is ours. Others as they are."""

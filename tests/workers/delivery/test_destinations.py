@@ -191,6 +191,22 @@ def test_what_is_wrong_with_us_never_escalates(parts: Works, error: str) -> None
     assert sum(parts.counted("deliveries_total", kind=k, result="trouble") for k in ("page", "card")) > 0
 
 
+def test_an_incidents_channel_that_nobody_is_in_is_a_problem_until_somebody_is(parts: Works) -> None:
+    """Where nobody can be invited into the channel that was made, operators are told, until somebody is in it."""
+    parts.fault("conversations.invite", "error", error="cant_invite", times=None)
+    incident = parts.declare("P3")
+    parts.run()
+    (problem,) = parts.store.problems.current()
+    assert "nobody could be invited into #incidents" in problem.text
+    assert "workspace.incidents_channel" in problem.remedy
+    assert parts.now(incident).card()
+    parts.slack_back()
+    parts.declare("P3", title="Another")
+    parts.run()
+    assert not parts.store.problems.current()
+    assert len(parts.channel("incidents")["members"]) > 1
+
+
 def test_an_incidents_channel_that_people_made_is_joined(parts: Works) -> None:
     """By name, and it is not made a second time."""
     parts.control("channels", name="incidents", creator="U0DANA0001")
