@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from escalation.engine import cards, paging, warroom
 from escalation.engine.change import Change
-from escalation.engine.responders import commander
+from escalation.engine.responders import commander, speaker
 from escalation.incident.effects import (
     Alert,
     ArchiveRoom,
@@ -21,6 +21,7 @@ from escalation.incident.effects import (
     PostCard,
     Refresh,
     Remind,
+    Reminded,
     RemindPerson,
     Say,
     SendPage,
@@ -110,6 +111,7 @@ def _sent_elsewhere(change: Change, effect: MailOut | PageBy | Alert) -> None:
 
 def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
     page = change.incident.page(effect.page)
+    change.set(gone=tuple(p for p in change.incident.gone if p != (event.person or page.person)))
     if event.person and event.person != page.person:  # found only now: from here on the page is that member's
         page = page.model_copy(update={"person": event.person})
         paging.set_page(change, page)
@@ -197,8 +199,44 @@ def person_refused(change: Change, event: PersonRefused) -> None:
         _judge_refusals(change)
         return
     change.drop_effects(effect.id)
+    if isinstance(effect, Tell | RemindPerson):
+        _redirect(change, effect, event.why)
     if isinstance(effect, PageBy) and page:  # the page itself stands in Slack
         _note_refusals(change, effect, {page.person: event.why})
+
+
+def _redirect(change: Change, effect: Tell | RemindPerson, why: str) -> None:
+    """Send a message that cannot reach its person to whoever holds the role now, and say so once in the thread.
+
+    A role of the response that they had taken or were offered is free again.
+    """
+    incident, person = change.incident, effect.person
+    known = person in incident.gone
+    change.set(
+        gone=tuple(dict.fromkeys((*incident.gone, person))),
+        leads={lead: holder for lead, holder in incident.leads.items() if holder != person},
+        offers={lead: holder for lead, holder in incident.offers.items() if holder != person},
+    )
+    entry = incident.entry(effect.entry)
+    if entry.kind is EntryKind.LEADING:  # an offer, or the answer to one
+        refused = change.note(EntryKind.REFUSED, people=(person,), why=why, fields={"via": effect.kind, "offer": "yes"})
+        change.say(refused)
+        change.notify(refused, *(p for p in (entry.by,) if p and p not in change.incident.gone))
+        return
+    lead = speaker if isinstance(effect, RemindPerson) and effect.about is Reminded.COMMUNICATIONS else commander
+    successors = lead(change.incident, change.roster)
+    if not known:
+        fields = {"via": effect.kind, "to": " ".join(successors)}
+        change.say(change.note(EntryKind.REFUSED, people=(person,), why=why, fields=fields))
+    if isinstance(effect, RemindPerson):
+        standing = change.incident.reminders.get(effect.about)
+        untold = tuple(p for p in successors if standing and p not in standing.told)
+        if untold:
+            cards.remind_people(change, effect.about, entry, *untold)
+    elif entry.fields.get("from") != person:  # who has handed over needs no successor
+        reached = {e.person for e in change.incident.effects if isinstance(e, Tell) and e.entry == entry.n}
+        told = {p.person for p in incident.posts if entry.n in p.entries}
+        change.notify(entry, *(p for p in successors if p not in reached | told | set(entry.people)))
 
 
 def _set_quietly(change: Change, page: Page) -> None:

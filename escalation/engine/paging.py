@@ -242,6 +242,7 @@ def set_page(change: Change, page: Page) -> None:
 def escalate_past(change: Change, page: Page, why: str) -> None:
     """Escalate past a page that was refused because of its person: page the next tier at once."""
     end_page(change, page, PageState.REFUSED)
+    change.set(gone=tuple(dict.fromkeys((*change.incident.gone, page.person))))
     entry = change.note(EntryKind.REFUSED, people=(page.person,), why=why, fields={"tier": str(page.tier)})
     change.say(entry)
     following = page.tier + 1

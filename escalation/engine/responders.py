@@ -28,17 +28,24 @@ def effective_tier(incident: Incident, roster: Roster, tier: int) -> int:
 def commander(incident: Incident, roster: Roster) -> tuple[PersonId, ...]:
     """Return the commander: who took the role, else who acknowledged, else whom the policy names (on call).
 
-    Who acknowledged as the holder of a role hands over with it. People who are gone are passed over.
+    Who acknowledged as the holder of a role hands over with it. People who are gone are passed over: then it is
+    anybody else assigned, else the first on a tier.
     """
-    taken = incident.leads.get(Lead.COMMANDER)
-    if taken and taken not in incident.gone:
-        return (taken,)
-    if acknowledged := incident.acknowledgement:
-        if successors := _successors(incident, roster, acknowledged.by):
-            return successors
-        if acknowledged.by not in incident.gone:
-            return (acknowledged.by,)
-    return _present(incident, in_roles(incident, roster, (incident.policy.commanding_role(),)))[:1]
+    acknowledged = incident.acknowledgement
+    candidates = (
+        incident.leads.get(Lead.COMMANDER, ""),
+        *(_successors(incident, roster, acknowledged.by) if acknowledged else ()),
+        acknowledged.by if acknowledged else "",
+        *in_roles(incident, roster, (incident.policy.commanding_role(),)),
+        *(_others(incident, roster) if incident.gone else ()),
+    )
+    return _present(incident, candidates)[:1]
+
+
+def _others(incident: Incident, roster: Roster) -> People:
+    """Return the other responders: assigned, or on a tier, the lowest first."""
+    tiers = range(1, len(incident.policy.tiers) + 1)
+    return (*incident.assigned, *(p for tier in tiers for p in holders(incident, roster, tier)))
 
 
 def _successors(incident: Incident, roster: Roster, person: PersonId) -> People:
@@ -49,7 +56,7 @@ def _successors(incident: Incident, roster: Roster, person: PersonId) -> People:
 
 
 def _present(incident: Incident, people: People) -> People:
-    return tuple(p for p in people if p not in incident.gone)
+    return tuple(p for p in people if p and p not in incident.gone)
 
 
 def speaker(incident: Incident, roster: Roster) -> tuple[PersonId, ...]:

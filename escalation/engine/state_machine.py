@@ -125,6 +125,8 @@ def decide(before: Incident, event: Event, now: datetime, roster: Roster) -> Inc
     requester when the move is not legal (any more).
     """
     change = Change(before, now, roster)
+    if isinstance(event, MoveEvent | events.SignOfLife) and event.by in before.gone:  # reachable again
+        change.set(gone=tuple(p for p in before.gone if p != event.by))
     if isinstance(event, MoveEvent):
         if event.key and event.key in before.keys:
             return before

@@ -432,11 +432,11 @@ class Incident(Frozen):
     """An incident. `face` counts the changes that readers can see; `stamp` tells one commit from another.
 
     `clock_from` is when the policy's clocks started, `sla_from` when the promised times started (a raised severity
-    moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a note could not
-    reach (deactivated, left). `linked` are incidents at the same time, and `coordinated_in` is the one whose room is
-    for all of them. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
-    `alert_face` is what another paging
-    service was told last. `shared_room` is that of `coordinated_in`. `redrawn_at`: a time on the card had passed then.
+    moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a message could not
+    reach (deactivated, left), until they act again. `linked` are incidents at the same time, and `coordinated_in` is
+    the one whose room, `shared_room`, is for all of them. `stretches` ended with a reopening; `past` is what decisions
+    replaced, oldest first. `alert_face` is what another paging service was told last. `redrawn_at`: a time on the card
+    had passed then.
     """
 
     version: int = STATE_VERSION

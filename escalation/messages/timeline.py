@@ -207,12 +207,27 @@ def _skipped(incident: Incident, entry: Entry) -> Lines:
     )
 
 
+_UNREACHED = {
+    "page_by": "mail the page to",
+    "mail_out": "mail",
+    "invite": "invite",
+    "tell": "message",
+    "remind_person": "message",
+}
+_NOBODY_ELSE = "Nobody else is responsible: page someone by name."
+
+
 def refused(entry: Entry) -> Lines:
     """Say whom a page, a mail or an invitation could not reach."""
-    what = {"page_by": "mail the page to", "mail_out": "mail", "invite": "invite"}.get(
-        entry.fields.get("via", ""), "page"
-    )
-    return (line("⚠️ ", Strong(f"Could not {what} "), *people(entry.people), ": ", entry.why, "."),)
+    via = entry.fields.get("via", "")
+    what = _UNREACHED.get(via, "page")
+    said = line("⚠️ ", Strong(f"Could not {what} "), *people(entry.people), ": ", entry.why, ".")
+    if "offer" in entry.fields:
+        return (said, line("The role is free: offer it to somebody else."))
+    if "to" not in entry.fields:
+        return (said,)
+    successors = tuple(entry.fields["to"].split())
+    return (said, line(*people(successors), " gets the reminders now.") if successors else line(_NOBODY_ELSE))
 
 
 def _nobody_left(incident: Incident, entry: Entry) -> Lines:

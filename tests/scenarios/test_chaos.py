@@ -362,7 +362,6 @@ def test_a_percentile_is_a_value_of_the_sample() -> None:
     assert [percentile([4, 1, 3, 2], share) for share in (0.5, 0.99, 1.0)] == [2, 4, 4]
 
 
-@pytest.mark.xfail(reason="pages do not follow a takeover of the role yet", strict=False)
 @pytest.mark.slow
 def test_a_short_storm_loses_nothing_and_doubles_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """The real program under some ten kills, one of them of Redis, while Slack fails and people interfere."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from escalation.incident.events import Move
-from escalation.incident.model import EntryKind, Status
+from escalation.incident.model import EntryKind, PageState, Status
 from tests.support.bot import control, everything, user
 from tests.support.stage import Stage, stage
 
@@ -287,3 +287,73 @@ def test_the_incidents_channel_is_archived(play: Stage) -> None:
     play.works.run_for(70, step=5)
     assert "Second" in play.said_in(channel)
     assert not play.works.now(second).troubles
+
+
+# People come and go --------------------------------------------------------------------------------------------------
+
+
+def leaves(play: Stage, key: str) -> None:
+    control(play.bot.workspace, f"users/{user(key)}", deleted=True)
+
+
+def test_reminders_pass_over_somebody_who_left(play: Stage) -> None:
+    """Lena acknowledged and is deactivated: the reminder goes to who is on call, and the thread says so once."""
+    play.declare()
+    play.press("lena", Move.ACKNOWLEDGE)
+    before = len(play.directs("lena"))
+    leaves(play, "lena")
+    play.until(80)
+    assert len(play.directs("lena")) == before
+    assert "Progress update" in "".join(map(everything, play.directs("dana")))
+    assert len(play.entries(EntryKind.REFUSED)) == 1
+    assert f"*Could not message* <@{user('lena')}>: the account is deactivated" in play.thread()
+    assert f"<@{user('dana')}> gets the reminders now" in play.thread()
+    assert "Could not message" in str(play.card())
+    assert play.incident.effects == ()
+
+
+def test_a_commander_who_left_commands_no_more(play: Stage) -> None:
+    """Their role is free again, and whoever acknowledged gets what is for the commander."""
+    play.declare()
+    play.press("dana", Move.ACKNOWLEDGE)
+    play.command("lena", "lead commander")
+    leaves(play, "lena")
+    play.until(80)
+    assert "*Incident commander:* nobody yet" in str(play.card())
+    assert "you acknowledged it, and nobody is incident commander" in "".join(map(everything, play.directs("dana")))
+
+
+def test_a_role_offered_to_somebody_who_left(play: Stage) -> None:
+    """The offer is off, and whoever made it is told directly, to look for somebody else."""
+    play.declare()
+    leaves(play, "mei")
+    play.command("dana", "lead commander @mei")
+    assert play.incident.offers == {}
+    assert play.directs("mei") == []
+    assert "Could not message" in play.thread()
+    assert "offer it to somebody else" in "".join(map(everything, play.directs("dana")))
+
+
+def test_a_page_to_somebody_deactivated_leaves_no_button_behind(play: Stage) -> None:
+    """Slack took it, for the channel was open before: it is deleted, for nobody would update it."""
+    play.declare()
+    play.press("paula", Move.CANCEL, why="a test")
+    leaves(play, "dana")
+    play.person("paula").command("declare Again")
+    assert play.person("paula").submit(play.person("paula").modal("Declare"), severity="P1", impact="All").get("ok")
+    play.works.run()
+    (second,) = play.works.store.open_incidents()
+    assert {p.state for p in second.pages if p.person == user("dana")} == {PageState.REFUSED}
+    assert "acknowledge|" not in str(play.directs("dana"))
+
+
+def test_somebody_who_is_back_is_reminded_again(play: Stage) -> None:
+    """Whoever acts is there: what is due later is theirs again."""
+    play.declare()
+    play.press("lena", Move.ACKNOWLEDGE)
+    leaves(play, "lena")
+    play.until(41)
+    assert play.incident.gone == (user("lena"),)
+    control(play.bot.workspace, f"users/{user('lena')}", deleted=False)
+    play.command("lena", "update Rolling back")
+    assert play.incident.gone == ()

@@ -13,7 +13,7 @@ from bot.render.button_value import MORE
 from escalation.config.company import Company
 from escalation.engine.checkpoints import alarms
 from escalation.incident.events import Move
-from escalation.incident.model import Incident, Status
+from escalation.incident.model import Entry, EntryKind, Incident, Status
 from tests.support.bot import BotAtWork, Json, Person, everything, patient_workspace, running_bot, user
 from tests.support.clock import PushedClock
 from tests.support.company import example
@@ -33,6 +33,10 @@ class Stage:
     def incident(self) -> Incident:
         (incident,) = self.works.store.recent()
         return incident
+
+    def entries(self, kind: EntryKind) -> list[Entry]:
+        """The timeline's entries of a kind."""
+        return [entry for entry in self.incident.timeline if entry.kind is kind]
 
     @property
     def minute(self) -> float:

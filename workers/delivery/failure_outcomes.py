@@ -62,7 +62,7 @@ def _outcome(incident: Incident, effect: Effect, failed: Failed, now: datetime) 
             return Dropped(effect=effect.id, why=failed.error, gone=failed.channel)
         case Kind.GONE if failed.error in DELETED and (shown := _shown(incident, effect)):
             return MessageGone(effect=effect.id, shown=shown)
-        case Kind.PERSON if isinstance(effect, SendPage):
+        case Kind.PERSON if isinstance(effect, SendPage | Tell | RemindPerson):
             return PersonRefused(effect=effect.id, why=failed.reason.text)
         case Kind.OURS if effect.optional:
             return Dropped(effect=effect.id, why=failed.reason.sentence(), lasting=True)
@@ -102,8 +102,8 @@ def _shown(incident: Incident, effect: Effect) -> str:
 
 
 def _not_worth_retrying(incident: Incident, effect: Effect, failed: Failed) -> bool:
-    """True if a retry cannot help: the message is gone, or the person that a note or a copy was for."""
-    person_gone = failed.kind is Kind.PERSON and isinstance(effect, Tell | RemindPerson | Refresh)
+    """True if a retry cannot help: the message is gone, or the person that a copy was for."""
+    person_gone = failed.kind is Kind.PERSON and isinstance(effect, Refresh)
     return failed.kind is Kind.GONE or person_gone
 
 

@@ -1,6 +1,7 @@
 """Planner of Slack messages: drop moot effects, find the channel, render the message when it is sent."""
 
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -102,10 +103,20 @@ class SlackPlanner:
 
         def go(retrying: bool) -> SendResult:
             result = plan.go(retrying)
-            self._slack.check_active(person)  # afterwards, so that it does not delay the page
+            try:
+                self._slack.check_active(person)  # afterwards, so that it does not delay the page
+            except Failed:
+                self._take_back(result)
+                raise
             return result
 
         return replace(plan, go=go)
+
+    def _take_back(self, result: SendResult) -> None:
+        """Delete a page to somebody who is not there: it is not updated any more, so its buttons would stay."""
+        if isinstance(result.outcome, Delivered):
+            with suppress(Failed):
+                self._slack.delete(result.outcome.channel, result.outcome.ts)
 
     def _grouped(
         self, incident: Incident, effect: SendPage | Tell | RemindPerson, to: Address, render: Render, now: datetime
@@ -230,7 +241,7 @@ class SlackPlanner:
         person = self._members.member(effect.person)
         address = Address(self._slack.direct_channel(person), person)
         render: Render = lambda: messages.for_person(incident, incident.entry(effect.entry), self._wording)  # noqa: E731
-        return self._grouped(incident, effect, address, render, now)
+        return self._if_active(self._grouped(incident, effect, address, render, now), person)
 
     def _remind(self, incident: Incident, effect: Remind) -> Plan | OutcomeEvent:
         render: Render = lambda: notices.for_reminder(incident, effect.about)  # noqa: E731  # one line
@@ -248,7 +259,18 @@ class SlackPlanner:
         address = Address(self._slack.direct_channel(person), person)
         about = effect.about
         render: Render = lambda: notices.to_person(incident, about, effect.person)  # noqa: E731  # one line
-        return self._grouped(incident, effect, address, render, now)
+        return self._if_active(self._grouped(incident, effect, address, render, now), person)
+
+    def _if_active(self, plan: Plan | RetryAt, person: PersonId) -> Plan | RetryAt:
+        """Send only to somebody who is there: what would be read by nobody is redirected."""
+        if isinstance(plan, RetryAt):
+            return plan
+
+        def go(retrying: bool) -> SendResult:
+            self._slack.check_active(person)
+            return plan.go(retrying)
+
+        return replace(plan, go=go)
 
     def _retract(self, effect: Retract) -> Plan:
         """Delete a message that a newer one has replaced; where Slack does not let us, it is reduced to a line."""
