@@ -85,8 +85,18 @@ def short(words: str) -> str:
 @method("conversations.info", "tier3", required=["channel"])
 def info(call: Call) -> Json:
     channel = call.channel(READ)
-    shape = shapes.channel(call.workspace, channel)
+    shape = shapes.channel(call.workspace, channel) | who_posts(channel)
     return {"channel": {**shape, "num_members": len(channel.members)} if call.flag("include_num_members") else shape}
+
+
+def who_posts(channel: Channel) -> Json:
+    """Restrictions on posting, of which conversations.list says nothing."""
+    read_only = channel.posting in ("restricted_action", "restricted_action_read_only_channel")
+    return {
+        "is_read_only": read_only,
+        "is_thread_only": channel.posting == "restricted_action_thread_only_channel",
+        "is_non_threadable": channel.posting == "restricted_action_non_threadable_channel",
+    }
 
 
 def wanted_kinds(call: Call) -> list[ChannelKind]:

