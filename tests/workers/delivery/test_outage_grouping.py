@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from escalation.incident.effects import is_page
 from escalation.incident.events import Acknowledge, PageGathered, Resolve
 from escalation.incident.model import MAX_ALSO, Incident
 from tests.support.worker import Works
@@ -13,10 +14,11 @@ PAGED = "You're being paged"
 
 
 def calls(parts: Works, since: float = 0.0) -> dict[str, list[dict[str, Any]]]:
-    """Channel -> the messages there that rang: those which are in no thread."""
+    """Channel -> the pages there that rang: those which are in no thread. A list of what is due is no page."""
     rang: dict[str, list[dict[str, Any]]] = {}
     for message in parts.directs():
-        if float(message["ts"]) >= since and message.get("thread_ts", message["ts"]) == message["ts"]:
+        paged = is_page(((message.get("metadata") or {}).get("event_payload") or {}).get("delivery", ""))
+        if paged and float(message["ts"]) >= since and message.get("thread_ts", message["ts"]) == message["ts"]:
             rang.setdefault(message["channel"], []).append(message)
     return rang
 
