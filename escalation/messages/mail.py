@@ -19,10 +19,14 @@ _ALSO = line("You are paged for what follows too; all of this comes late.")
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail: a subject of one line, and a body of plain text."""
+    """A mail: a subject of one line, and a body of plain text.
+
+    Readers fold mails of one `thread`; some only if their subjects are the same, so no subject tells what changes.
+    """
 
     subject: str
     body: str
+    thread: str = ""
 
 
 def title(incident: Incident) -> str:
@@ -42,11 +46,10 @@ class IncidentPage:
 def page_mail(pages: Sequence[IncidentPage], names: Mapping[PersonId, str]) -> Mail:
     """Write the mail of one person's pages, the worst first: why you, what it is, where it is handled."""
     first, *others = sorted(pages, key=lambda item: (item.incident.severity, item.incident.id))
-    incident, again = first.incident, " again" if first.page.sent > 1 else ""
-    more = f" and {len(others)} more" if others else ""
-    subject = f"[{incident.severity}] You are paged{again}: {title(incident)} ({incident.id}){more}"
+    incident, more = first.incident, f" and {len(others)} more" if others else ""
+    subject = f"[{incident.severity}] You are paged: {title(incident)} ({incident.id}){more}"
     parts = [_page_lines(first), *([(_ALSO,)] if others else []), *map(_page_lines, others)]
-    return Mail(subject, "\n\n".join(text(lines, names) for lines in parts))
+    return Mail(subject, "\n\n".join(text(lines, names) for lines in parts), _thread(incident))
 
 
 def _page_lines(item: IncidentPage) -> tuple[Line, ...]:
@@ -57,8 +60,13 @@ def _page_lines(item: IncidentPage) -> tuple[Line, ...]:
 
 def stakeholder_mail(incident: Incident, entry: Entry, wording: Wording, names: Mapping[PersonId, str]) -> Mail:
     """Write the mail of a communication to the stakeholders."""
-    subject = f"[{incident.severity}] {title(incident)}: {entry.fields['status']} ({incident.id})"
-    return Mail(subject, text(published_words(incident, entry, wording), names))
+    subject = f"[{incident.severity}] {title(incident)} ({incident.id})"
+    return Mail(subject, text(published_words(incident, entry, wording), names), _thread(incident))
+
+
+def _thread(incident: Incident) -> str:
+    """Name the thread of an incident's mails; another installation has incidents of the same ids."""
+    return f"{incident.id}-{int(incident.declared_at.timestamp())}"
 
 
 def alert_summary(incident: Incident) -> str:

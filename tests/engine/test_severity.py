@@ -3,7 +3,7 @@
 import pytest
 
 from escalation.errors import Refused
-from escalation.incident.effects import Place
+from escalation.incident.effects import PagePerson, Place
 from escalation.incident.events import (
     Acknowledge,
     Answer,
@@ -17,7 +17,7 @@ from escalation.incident.events import (
     Schedule,
     Workaround,
 )
-from escalation.incident.model import CheckpointKind, EntryKind
+from escalation.incident.model import CheckpointKind, EntryKind, PageState
 from escalation.times import parse_duration
 from tests.support.story import START, Story, roster_with
 
@@ -129,6 +129,17 @@ def test_whoever_raises_it_is_not_told_so() -> None:
 
 
 # Lowered ---------------------------------------------------------------------------------------------------------
+
+
+def test_lowered_to_a_ticket_ends_what_the_old_severity_had_armed() -> None:
+    """Of a P0 that nobody answered, no page, repeat or fallback of it goes out any more once it is a P3."""
+    story = Story().until(3).change_to("P3", by="UREPORTER")
+    assert {p.state for p in story.incident.pages} == {PageState.WITHDRAWN}
+    assert not any(story.incident.page_to_send(e) for e in story.incident.effects if isinstance(e, PagePerson))
+    before = len(story.paged())
+    assert len(story.until(DAY).paged()) == before
+    entry = next(e for e in story.incident.timeline if e.kind is EntryKind.SEVERITY)
+    assert set(entry.people) == {"UONCALL", "UDEVOPS", "UBACKEND"}
 
 
 @pytest.mark.parametrize(

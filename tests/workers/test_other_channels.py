@@ -9,13 +9,22 @@ import pytest
 
 from escalation.config.policy import OtherWays, Severity, Via
 from escalation.incident.effects import MailOut, PageBy
-from escalation.incident.events import Acknowledge, ChangeSeverity, Delivered, Escalate, MarkSecurity, Resolve
+from escalation.incident.events import (
+    Acknowledge,
+    ChangeSeverity,
+    Delivered,
+    Escalate,
+    MarkSecurity,
+    PostUpdate,
+    Resolve,
+)
 from escalation.incident.model import EntryKind, PageState
-from escalation.messages.mail import Mail
-from escalation.messages.timeline import otherwise
+from escalation.messages.mail import Mail, stakeholder_mail
+from escalation.messages.timeline import WORDING, otherwise
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.outside_services import CERTIFICATE, MailServer, PagingService, mail_server
+from tests.support.story import Story
 from tests.support.worker import SlackByClock, Works, redis_of, through, works
 from tocsin.config.settings import Environment, SettingsError, read
 from tocsin.run import channels
@@ -67,6 +76,33 @@ def test_a_page_goes_by_mail_too(parts: Works, smtp: MailServer) -> None:
     assert "Nobody can pay" in mail.body
     assert f"/incident ack {incident.id}" in mail.body
     assert mail.message["Auto-Submitted"] == "auto-generated"
+
+
+def test_mails_of_one_incident_stand_in_one_thread(parts: Works, smtp: MailServer) -> None:
+    """Pages and their repeats have one root and one subject, so that they fold; another incident has its own."""
+    incident = using(parts, PAGING).declare("P0")
+    parts.run()
+    parts.run_for(601, step=50)
+    pages = list(smtp.mails)
+    assert len(pages) > len({m.to[0] for m in pages})
+    assert len({m.subject for m in pages}) == 1
+    assert len({m.message["References"] for m in pages}) == 1
+    assert all(m.message["In-Reply-To"] == m.message["References"] != m.id for m in pages)
+    parts.declare("P0", title="Another")
+    parts.run()
+    roots = {m.message["References"] for m in smtp.mails if incident.id not in m.subject}
+    assert len(roots) == 1
+    assert roots.isdisjoint({pages[0].message["References"]})
+
+
+def test_communications_of_one_incident_stand_in_one_thread() -> None:
+    """First word, update and end have the same subject and the same root."""
+    story = Story().until(20).do(PostUpdate(by="U1", progress="We look")).until(31)
+    story.do(Resolve(by="U1", summary="The pool", resolution="Larger"))
+    told = [e for e in story.incident.timeline if e.kind is EntryKind.COMMUNICATION and "status" in e.fields]
+    mails = [stakeholder_mail(story.incident, entry, WORDING, {}) for entry in told]
+    assert len(mails) > 2
+    assert len({(mail.subject, mail.thread) for mail in mails}) == 1
 
 
 def test_pagerduty_follows_the_incident(parts: Works, paging: PagingService) -> None:

@@ -60,6 +60,8 @@ class MailClient:
         message["From"], message["To"] = self._sender, ", ".join(to)
         message["Subject"] = " ".join(mail.subject.split())  # a header holds no line break
         message["Message-ID"] = f"<{delivery}@{self._domain}>"
+        if mail.thread:  # RFC 5322, 3.6.4: all answer to one root, which need not exist, and so stand together
+            message["In-Reply-To"] = message["References"] = f"<{mail.thread}@{self._domain}>"
         message["Date"] = formatdate()
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
         message.set_content(mail.body)
