@@ -163,9 +163,11 @@ def _when(at: datetime, incident: Incident) -> str:
 def _assigned(incident: Incident) -> str:
     stuck = {e.page for e in incident.effects if isinstance(e, SendPage) and e.id in incident.troubles}
     pages = [p for p in incident.pages if p.state is PageState.OPEN and p.person not in incident.assigned]
+    declined = [p.person for p in incident.declined()]
     groups = {
         "paged, not acknowledged": [p.person for p in pages if p.n not in stuck or p.taken_by],
         "not delivered in Slack yet": [p.person for p in pages if p.n in stuck],
+        "can't take it": declined,
     }
     rest = "".join(f" · {what}: {mentions(tuple(dict.fromkeys(who)))}" for what, who in groups.items() if who)
     return f"🙋 *Assigned:* {mentions(incident.assigned) or 'nobody yet'}{rest}"

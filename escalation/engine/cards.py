@@ -255,10 +255,8 @@ def settle(change: Change) -> None:
 
 
 def end_reminder(change: Change, about: Reminded) -> None:
-    """End a reminder."""
+    """End a reminder. One that is on its way is moot when it is sent, or loses its buttons once it stands."""
     change.set(reminders={a: r for a, r in change.incident.reminders.items() if a is not about})
-    sent = (e for e in change.incident.effects if isinstance(e, Remind | RemindPerson) and e.about is about)
-    change.drop_effects(*(e.id for e in sent))
     finalise(change, *(c.id for c in change.incident.copies if c.about == about and not c.final and _reminds(c)))
 
 

@@ -79,13 +79,23 @@ def stop(change: Change) -> None:
 
 
 def severity_lowered(change: Change, by: PersonId) -> None:
-    """Decline first messages not published yet that the lower severity asks for later or never."""
+    """End first messages not published yet that the lower severity asks for later or never."""
     incident = change.incident
     ahead = {c.about for c in incident.checkpoints if c.kind is CheckpointKind.COMMUNICATION}
     due_already = {plan.id for plan in incident.policy.communications} - ahead
-    unpublished = (o for o in pending(incident) if o.stage is Stage.FIRST and Means.SLACK not in o.through)
-    early = (o for o in unpublished if o.plan.id not in due_already)
-    _replace(change, {o.n: o.model_copy(update={"state": OwedState.DECLINED, "by": by}) for o in early})
+    unpublished = (o for o in pending(incident) if o.stage is Stage.FIRST and o.plan.id not in due_already)
+    early = (o for o in unpublished if not _announced(o) or o.plan.id not in ahead)
+    _replace(change, {o.n: _no_longer_asked_for(o, by) for o in early})
+
+
+def _announced(owed: OwedCommunication) -> bool:
+    """True if Slack's readers have it, and only the rest of it is still to be published."""
+    return Means.SLACK in owed.through and owed.state is not OwedState.WAITING
+
+
+def _no_longer_asked_for(owed: OwedCommunication, by: PersonId) -> OwedCommunication:
+    """Return a first message as declined; as replaced where Slack's readers had it: they hear of the end, too."""
+    return owed.model_copy(update={"state": OwedState.REPLACED if _announced(owed) else OwedState.DECLINED, "by": by})
 
 
 def answer(change: Change, event: AnswerCommunication) -> None:

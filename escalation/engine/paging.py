@@ -87,6 +87,7 @@ def _page(
         "tier": str(tier),
         "name": name,
         "empty_roles": ", ".join(incident.policy.role_name(r) for r in empty_roles),
+        "assigned": "" if tier else " ".join(p for p in people if p in incident.assigned),
     }
     entry = change.note(EntryKind.PAGED, why=why, by=by, people=people, fields=fields)
     for person in people:

@@ -610,6 +610,11 @@ class Incident(Frozen):
         """Return somebody's latest unanswered page, or None."""
         return next((p for p in reversed(self.pages) if p.person == person and p.state is PageState.OPEN), None)
 
+    def declined(self) -> tuple[Page, ...]:
+        """Return the pages since its clocks started whose people cannot take it, and have not thought better of it."""
+        latest = {p.person: p for p in self.pages if p.at >= self.clock_from and p.person not in self.assigned}
+        return tuple(p for p in latest.values() if p.state is PageState.DECLINED)
+
     def page_to_answer(self, person: PersonId) -> Page | None:
         """Return somebody's page that they can still acknowledge: open, or ended by another's acknowledgement."""
         latest = next((p for p in reversed(self.pages) if p.person == person), None)

@@ -187,7 +187,9 @@ def _paged(incident: Incident, entry: Entry) -> Lines:
     tier = int(entry.fields["tier"])
     what = f"Tier {tier} ({entry.fields['name']}) paged: " if tier else "Paged by name: "
     by = (" by ", Person(entry.by)) if entry.by else ()
-    lines = [line("📟 ", Strong(what), *people(entry.people), *by), line("Why: ", entry.why, ".")]
+    assigned = tuple(entry.fields.get("assigned", "").split())
+    needless = (". Already responding, so perhaps needless: ", *people(assigned)) if assigned else ()
+    lines = [line("📟 ", Strong(what), *people(entry.people), *by, *needless), line("Why: ", entry.why, ".")]
     if entry.fields.get("empty_roles"):
         lines.append(line("⚠️ Nobody holds: ", entry.fields["empty_roles"], "."))
     return tuple(lines)
@@ -314,7 +316,9 @@ def _escalated(incident: Incident, entry: Entry) -> Lines:
 
 def _severity(incident: Incident, entry: Entry) -> Lines:
     change = f"{entry.fields['from']} → {entry.fields['to']}"
-    return (line("🎚️ ", Strong(f"Severity {change}"), " by ", Person(entry.by)), line("Why: ", entry.why))
+    head = line("🎚️ ", Strong(f"Severity {change}"), " by ", Person(entry.by))
+    withdrawn = (line("🔕 No longer paged: ", *people(entry.people), "."),) if entry.people else ()
+    return (head, line("Why: ", entry.why), *withdrawn)
 
 
 def _security(incident: Incident, entry: Entry) -> Lines:

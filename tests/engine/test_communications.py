@@ -323,7 +323,7 @@ def test_a_missed_deadline_is_told_to_whoever_speaks_to_the_outside(leads: list[
 
 def test_why_it_was_owed_is_said_by_the_severity_that_owed_it() -> None:
     """A deadline that passes after a change of severity is explained by what began it."""
-    story = working("P0", "beauty").until(5).change_to("P2").until(16)
+    story = working("P0", "beauty").until(5).change_to("P1").until(16)
     [(minute, entry)] = story.entries(EntryKind.OVERDUE)
     assert (minute, entry.why) == (15, "all stakeholders are notified of a P0 at once")
 
@@ -368,3 +368,9 @@ def test_a_mail_that_was_not_sent_yet_is_not_sent_about_a_secret() -> None:
     assert [e for e in story.incident.effects if isinstance(e, MailOut)]
     story.do(MarkSecurity(by="UONCALL", why="a leak"))
     assert not [e for e in story.incident.effects if isinstance(e, MailOut)]
+
+
+def test_what_the_new_severity_never_asks_for_is_moot() -> None:
+    """A P0's mail that nobody sent is not overdue for a P2; those who were told in Slack hear of its end."""
+    story = working("P0", "beauty").until(5).change_to("P2").until(60)
+    assert list(story.entries(EntryKind.OVERDUE)) == []

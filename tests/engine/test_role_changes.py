@@ -1,7 +1,8 @@
 """Open pages follow their roles: takeover, override, handover and absence in the middle of an incident."""
 
-from escalation.incident.effects import SendPage, Tell
-from escalation.incident.events import Acknowledge, Edit, RolesChanged
+from escalation.engine import cards
+from escalation.incident.effects import Remind, SendPage, Tell
+from escalation.incident.events import Acknowledge, Delivered, Edit, RolesChanged
 from escalation.incident.model import EntryKind, PageState
 from escalation.messages.reminders import why_you
 from tests.support.incidents import RESOLVE
@@ -119,3 +120,17 @@ def test_a_reminder_says_why_it_is_for_its_reader() -> None:
     assert why_you(story.incident, "UONCALL") == "you are on-call engineer, and nobody has acknowledged it yet"
     story = now_on_call(Story("P0").do(Acknowledge(by="UONCALL")), "UMEI")
     assert why_you(story.incident, "UMEI") == "whoever acknowledged it is off now, and you hold their role"
+
+
+# Reminders on their way -----------------------------------------------------------------------------------------------
+
+
+def test_a_reminder_that_arrives_after_the_end_loses_its_buttons() -> None:
+    """It was being posted while the incident was resolved: it is updated once more, as no longer needed."""
+    story = Story("P0").do(Acknowledge(by="UONCALL")).until(31)
+    sent = next(e for e in story.incident.effects if isinstance(e, Remind))
+    story.do(RESOLVE)
+    story.do(Delivered(effect=sent.id, channel="CROOM", ts="9.9", face=story.incident.face - 1))
+    (copy,) = [c for c in story.incident.copies if c.id == sent.id]
+    assert copy.final
+    assert story.incident.effect(cards.final_id(copy.id))

@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.render.button_value import MORE
+from bot.render.pages import OPEN_ROOM
 from escalation.incident.events import Move
 from escalation.incident.model import EntryKind, PageState, Status
 from tests.support.bot import control, everything, user
 from tests.support.stage import Stage, stage
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -357,3 +360,125 @@ def test_somebody_who_is_back_is_reminded_again(play: Stage) -> None:
     control(play.bot.workspace, f"users/{user('lena')}", deleted=False)
     play.command("lena", "update Rolling back")
     assert play.incident.gone == ()
+
+
+def arranges(play: Stage, by: str, text: str) -> None:
+    """Type an `/incident oncall` command that changes who is on call."""
+    known = len(play.works.store.oncall_state().notices)
+    play.person(by).command(f"oncall {text}")
+    eventually(lambda: len(play.works.store.oncall_state().notices) > known)
+    eventually(lambda: play.entries(EntryKind.MOVED))
+    play.works.run()
+
+
+@pytest.mark.parametrize(
+    ("by", "text"),
+    [
+        ("mei", "take"),
+        ("omar", "override @mei for 8h"),
+        ("dana", "away @dana for 8h because ill"),
+        ("dana", "swap with @mei"),
+    ],
+)
+def test_on_call_changes_hands_in_the_middle_of_an_incident(play: Stage, by: str, text: str) -> None:
+    """The open page moves: its former holder and the new one are told directly, and the thread says so."""
+    play.declare(severity="P1")
+    play.until(2)
+    assert len(play.pages("dana")) == 1
+    arranges(play, by, text)
+    (moved,) = play.entries(EntryKind.MOVED)
+    (successor,) = moved.people
+    key = next(key for key in ("mei", "omar") if user(key) == successor)
+    assert (moved.fields["from"], moved.by) == (user("dana"), user(by))
+    assert len(play.pages(key)) == 1
+    assert f"*<@{successor}> is paged instead of you as on-call engineer.*" in str(play.directs("dana"))
+    assert "is no longer paged" in "".join(map(everything, play.directs("dana")))
+    assert "*Now on-call engineer:*" in play.thread()
+    play.until(20)
+    assert [len(play.pages(k)) for k in ("dana", key)] == [1, 1 + play.incident.pages[-1].sent - 1]
+
+
+def test_whoever_is_paged_no_more_is_named(play: Stage) -> None:
+    """A lower severity withdraws pages: the thread says whose, and no communication of the old one is asked for."""
+    play.declare(flags=["outage"])
+    play.until(2)
+    play.press("paula", Move.SEVERITY, severity="P3", why="one customer only")
+    withdrawn = [p.person for p in play.incident.pages if p.state is PageState.WITHDRAWN]
+    assert user("bruno") in withdrawn
+    for person in withdrawn:
+        assert f"<@{person}>" in play.thread().split("No longer paged: ")[1].splitlines()[0]
+    play.until(180)
+    assert play.entries(EntryKind.OVERDUE) == []
+    assert "overdue" not in str(play.card())
+
+
+def test_the_card_names_who_declined(play: Stage) -> None:
+    """Who can't take it stands on the card, until they can after all."""
+    play.declare()
+    play.press("dana", Move.DECLINE)
+    assert f"can't take it: <@{user('dana')}>" in everything(play.card())
+    play.press("dana", Move.ACKNOWLEDGE)
+    assert "can't take it" not in everything(play.card())
+
+
+def test_a_page_to_somebody_assigned_is_said_to_be_needless(play: Stage) -> None:
+    """They are called all the same, for they may have fallen asleep; the answer and the thread say that they had it."""
+    play.declare()
+    play.press("bruno", Move.ACKNOWLEDGE)
+    play.command("dana", "page @bruno @mei are you there?")
+    said = f"Already responding, so perhaps needless: <@{user('bruno')}>"
+    assert said in play.person("dana").told("Paged by name")
+    assert said in play.thread()
+    assert len(play.pages("bruno")) == 2
+
+
+# Signs of life -------------------------------------------------------------------------------------------------------
+
+
+def is_answered(play: Stage, key: str) -> None:
+    """This person's page ends within this minute, and is not repeated."""
+    mine = next(n for n, p in enumerate(play.incident.pages) if p.person == user(key))
+    eventually(lambda: play.incident.pages[mine].state is PageState.ANSWERED)
+    play.until(14)
+    assert len(play.pages(key)) == 1
+
+
+def test_a_refused_press_is_a_sign_of_life(play: Stage) -> None:
+    """Escalate on a card that is out of date changes nothing, and answers the presser's page."""
+    play.declare()
+    stale = play.card()
+    play.press("lena", Move.ESCALATE)
+    play.person("bruno").press(stale, Move.ESCALATE, stale["channel"])
+    play.person("bruno").told("lready escalated", "incidents")
+    is_answered(play, "bruno")
+
+
+def test_opening_a_form_is_a_sign_of_life(play: Stage) -> None:
+    """Who looks at the form of an update, and closes it again, is there."""
+    play.declare()
+    card = play.card()
+    play.person("dana").press(card, MORE, card["channel"])
+    play.person("dana").modal("More actions")
+    is_answered(play, "dana")
+
+
+def test_open_room_is_a_sign_of_life(play: Stage) -> None:
+    """It is a link, and Slack tells of the press: who goes to the room is not paged again."""
+    play.declare()
+    page = play.directs("dana")[-1]
+    play.person("dana").press(page, OPEN_ROOM, page["channel"])
+    is_answered(play, "dana")
+
+
+def test_a_typed_command_is_a_sign_of_life(play: Stage) -> None:
+    """Looking at the incident answers the page; so does a command that is refused."""
+    play.declare()
+    play.person("dana").command("show")
+    is_answered(play, "dana")
+
+
+def test_a_refused_command_is_a_sign_of_life(play: Stage) -> None:
+    """A typing error in a command is typed by somebody who is awake."""
+    play.declare()
+    play.person("lena").command("severity P9 no such thing")
+    is_answered(play, "lena")

@@ -140,16 +140,22 @@ class SlackPlanner:
 
         return replace(own, go=go)
 
-    def _moot(self, effect: SendPage | Tell, to: PersonId) -> Plan:
+    def _moot(self, effect: SendPage | Tell | RemindPerson, to: PersonId) -> Plan:
+        """Send nothing to somebody."""
+        person = self._members.member
+        return self._nothing(effect, lambda: self._slack.direct_channel(person(to)), lambda: person(to))
+
+    def _nothing(
+        self, effect: Effect, channel: Callable[[], str], person: Callable[[], PersonId] = str, *, thread: str = ""
+    ) -> Plan:
         """Send nothing. What an earlier try may have sent is looked for: it stands there, and has buttons."""
 
         def go(retrying: bool) -> SendResult:
+            moot = SendResult(Dropped(effect=effect.id, why="moot"))
             if not retrying:
-                return SendResult(Dropped(effect=effect.id, why="moot"))
-            person = self._members.member(to)
-            found = self._slack.find(self._slack.direct_channel(person), Tag(effect.id, 0), effect.at)
-            moot = Dropped(effect=effect.id, why="moot")
-            return SendResult(_delivered(effect, found, person) if found else moot, adopted=found is not None)
+                return moot
+            found = self._slack.find(channel(), Tag(effect.id, 0), effect.at, thread)
+            return SendResult(_delivered(effect, found, person()), adopted=True) if found else moot
 
         return Plan(None, go)
 
@@ -249,12 +255,19 @@ class SlackPlanner:
             card = incident.card()
             if card is None:
                 return Dropped(effect=effect.id, why="there is no card to answer to")
-            return self._post(incident, effect, Address(card.channel), render, card.ts)
+            return self._remind_in(incident, effect, card.channel, render, card.ts)
         if incident.room is None:
             return Dropped(effect=effect.id, why="there is no room")
-        return self._post(incident, effect, Address(incident.room.channel), render)
+        return self._remind_in(incident, effect, incident.room.channel, render)
+
+    def _remind_in(self, incident: Incident, effect: Remind, channel: str, render: Render, thread: str = "") -> Plan:
+        if effect.about not in incident.reminders:
+            return self._nothing(effect, lambda: channel, thread=thread)
+        return self._post(incident, effect, Address(channel), render, thread)
 
     def _remind_person(self, incident: Incident, effect: RemindPerson, now: datetime) -> Plan | RetryAt | OutcomeEvent:
+        if effect.about not in incident.reminders:
+            return self._moot(effect, effect.person)
         person = self._members.member(effect.person)
         address = Address(self._slack.direct_channel(person), person)
         about = effect.about
