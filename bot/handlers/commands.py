@@ -17,7 +17,7 @@ from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_dri
 from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, unescape
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
-from bot.render.blockkit import Message
+from bot.render.blockkit import Message, unfolded
 from bot.render.card import card
 from bot.render.form_state import FormState
 from bot.render.lists import LIST_BUTTONS, overview, which
@@ -153,7 +153,9 @@ class Commands:
                 await command.reply(await self._card(incident))
 
     async def _card(self, incident: Incident) -> Message:
-        return card(incident, await self._perform.upcoming(incident))
+        """The card as an answer, which takes no container: https://docs.slack.dev/reference/block-kit/blocks"""
+        shown = card(incident, await self._perform.upcoming(incident))
+        return replace(shown, blocks=unfolded(shown.blocks))
 
     async def _on_call(self, command: SlashCommand) -> None:
         await command.reply(await self._oncall.answer(command.requester, command.parsed.text))

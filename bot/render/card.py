@@ -6,7 +6,7 @@ Nothing on it goes stale by itself: instants are shown in each reader's own zone
 from datetime import datetime
 from typing import Literal
 
-from bot.render.blockkit import HEADER, Message, context, header, section, sections
+from bot.render.blockkit import HEADER, Message, context, folded, header, section, sections
 from bot.render.buttons import card_buttons
 from bot.render.common import (
     DRILL,
@@ -52,7 +52,8 @@ def card(incident: Incident, ahead: tuple[Upcoming, ...], *, buttons: bool = Tru
         *sections(_head(incident), "card-head"),
         *sections(next_escalations(incident, ahead, names), "card-ahead"),
         *row,
-        *sections(details(incident), "card-details"),
+        *sections(_at_hand(incident), "card-at-hand"),
+        *folded("Details", sections(details(incident), "card-details"), "card-folded"),
         context(footer(incident), "card-footer"),
     ]
     return Message(text=summary(incident), blocks=blocks)
@@ -255,19 +256,21 @@ def _shortcomings(incident: Incident) -> list[str]:
     return lines[:3]
 
 
+def _at_hand(incident: Incident) -> list[str]:
+    """Lines below the buttons that are not folded: what is promised, and what fails."""
+    return [*_eta(incident), *_communications(incident), *_shortcomings(incident)]
+
+
 def details(incident: Incident) -> list[str]:
     """Lines of details."""
     facts = incident.facts
     source = [f"*Source:* {link(facts.source_link, 'the message')}"] if facts.source_link else []
     return [
-        *_eta(incident),
         *_found("Workaround", "workaround", incident),
         *_found("Root cause", "root_cause", incident),
         *labelled("Fix", incident.fix.text if incident.fix else ""),
         *labelled("Verified", (incident.verified.text or "yes") if incident.verified else ""),
-        *_communications(incident),
         *_unreached(incident),
-        *_shortcomings(incident),
         *labelled("Service", facts.service),
         *labelled("Vendor", incident.vendor),
         *labelled("Description", facts.description),

@@ -17,8 +17,10 @@ from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.run import embedded
 from tocsin.run import redis as server
 from tocsin.run.redis import redis_name
+from workers.channels.surfaces import Surfaces
 
 PARTS = ("bot", *processes.PARTS)
+SURFACES = {"container": "the details of a card stand below it, unfolded"}
 MAX_SKEW = 1.0  # seconds; pages promise to be that punctual
 MAX_LAG = 10  # seconds; Redis' own default
 MIN_SENTINELS = 3  # two have no quorum once one is down
@@ -39,6 +41,7 @@ def redis_findings(settings: Settings, host_clock: datetime | None = None) -> It
         yield from newer_incidents(client)
         yield from _workers(client)
         yield from lasting_faults(client)
+        yield from surfaces_off(client)
         yield from _memory(client)
     except redis.RedisError as error:
         fault = explain(error)
@@ -54,6 +57,13 @@ def _memory(client: Redis) -> Iterator[Finding]:
     yield from (warning("memory", fault.text, fault.remedy) for fault in headroom(client))
     share = memory_share(client)
     yield ok("memory", "has no limit" if share is None else f"{share:.0%} of maxmemory in use")
+
+
+def surfaces_off(client: Redis) -> Iterator[Finding]:
+    """Name the optional surfaces that this workspace refused; Tocsin does without them, and tries again each day."""
+    for name, meaning in SURFACES.items():
+        if not Surfaces(client).on(name):
+            yield ok("surfaces", f"Slack takes no {name} here: {meaning}")
 
 
 def lasting_faults(client: Redis) -> Iterator[Finding]:

@@ -2,19 +2,21 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 from redis import Redis
 
-from bot.render.blockkit import Message
+from bot.render.blockkit import CONTAINER, Message, has_container, unfolded
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackApi
 from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
+from workers.channels.surfaces import Surfaces
 
 EVENT = "tocsin_delivery"
 BLOCK_ERRORS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
@@ -31,6 +33,7 @@ class SlackClient:
     def __init__(self, token: str, base_url: str, redis: Redis, timeout: int = TIMEOUT) -> None:
         self._slack = SlackApi(token, base_url, timeout)
         self._redis = redis
+        self._surfaces = Surfaces(redis)
         self._url = ""
         self.rooms = SlackRooms(self._slack, redis)
         self.groups = SlackGroups(self._slack)
@@ -69,17 +72,14 @@ class SlackClient:
 
     def post(self, channel: str, message: Message, tag: Tag, thread: str = "", broadcast: bool = False) -> Sent:
         """Post a message with its delivery's id as metadata. Raises Failed, `thread_not_found` for a deleted parent."""
-        arguments = _body(channel, message) | {
+        arguments = {
             "metadata": {"event_type": EVENT, "event_payload": {"delivery": tag.delivery, "face": tag.face}},
             "unfurl_links": False,
             "unfurl_media": False,
         }
         if thread:
             arguments |= {"thread_ts": thread, "reply_broadcast": broadcast}
-        try:
-            response = self._slack.call("chat.postMessage", **arguments)
-        except Failed as failed:
-            response = self._slack.call("chat.postMessage", **_without_blocks(failed, arguments))
+        response = self._write("chat.postMessage", channel, message, **arguments)
         if thread and not (response.get("message") or {}).get("thread_ts"):
             self._take_back(str(response["channel"]), str(response["ts"]))
             raise Failed("thread_not_found", channel=channel)
@@ -103,7 +103,30 @@ class SlackClient:
 
     def update(self, channel: str, ts: str, message: Message) -> None:
         """Replace a message's content; its metadata stays."""
-        self._slack.call("chat.update", ts=ts, **_body(channel, message))
+        self._write("chat.update", channel, message, ts=ts)
+
+    def _write(self, method: str, channel: str, message: Message, **arguments: Any) -> dict[str, Any]:
+        """Post or update. Blocks that Slack refuses are left out: containers first, then all of them."""
+        folds = has_container(message.blocks)
+        if folds and not self._surfaces.on(CONTAINER):
+            message, folds = replace(message, blocks=unfolded(message.blocks)), False
+        body = _body(channel, message)
+        try:
+            response = self._slack.call(method, **body, **arguments)
+        except Failed as failed:
+            if failed.error not in BLOCK_ERRORS:
+                raise
+            if folds:
+                self._surfaces.switch_off(CONTAINER, failed.error)
+                return self._write(method, channel, message, **arguments)
+            log.error("slack refused blocks, sending text only", error=failed.error)
+            without = {name: value for name, value in body.items() if name != "blocks"}
+            return self._slack.call(method, **without, **arguments)
+        if folds and _lacks_container(response):
+            self._surfaces.switch_off(CONTAINER, "left out of the answer")
+            unfolds = replace(message, blocks=unfolded(message.blocks))
+            self._slack.call("chat.update", ts=str(response["ts"]), **_body(str(response["channel"]), unfolds))
+        return response
 
     def delete(self, channel: str, ts: str) -> None:
         """Delete a message of ours."""
@@ -123,12 +146,10 @@ class SlackClient:
         return self._slack.pages("conversations.history", "messages", **window)
 
 
-def _without_blocks(failed: Failed, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments without blocks if Slack refused those, else raises `failed`: a page without buttons is a page."""
-    if failed.error not in BLOCK_ERRORS:
-        raise failed
-    log.error("slack refused blocks, sending text only", error=failed.error)
-    return {name: value for name, value in arguments.items() if name != "blocks"}
+def _lacks_container(response: dict[str, Any]) -> bool:
+    """Check whether Slack dropped the container from a message, if its answer shows the message at all."""
+    blocks = (response.get("message") or {}).get("blocks")
+    return isinstance(blocks, list) and not has_container(blocks)
 
 
 def _body(channel: str, message: Message) -> dict[str, Any]:
