@@ -41,6 +41,7 @@ from escalation.incident.events import (
     FixApplied,
     Move,
     Other,
+    PagePeople,
     PostUpdate,
     Reopen,
     Resolve,
@@ -607,6 +608,13 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
 def test_a_card_says(incident: Incident, part: str) -> None:
     """Each state has its words."""
     assert part in shown(incident)
+
+
+def test_whoever_is_assigned_is_not_listed_as_paged_too() -> None:
+    """Paged by name although they have it already, a person stands among the assigned and nowhere else."""
+    paged = PagePeople(by="U1", people=("UONCALL",), why="Come to the room")
+    said = shown(incident_after(Acknowledge(by="UONCALL"), paged))
+    assert "*Assigned:* <@UONCALL> · paged, not acknowledged: <@UDEVOPS> <@UBACKEND>\n" in said
 
 
 @pytest.mark.parametrize("severity", ["P2", "P3"])
