@@ -17,6 +17,7 @@ from escalation.oncall.reminders import DueEdit, due_reminders
 from escalation.oncall.schedule import MICROSECOND, OncallState, on_call_at, upcoming_shifts
 from tests.support.incidents import kars
 from tests.support.profiles import examples
+from tocsin.commands.output import rotation_notes
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
@@ -117,3 +118,12 @@ def test_shifts_stay_whole_over_any_edit(before: dict[str, Any], after: dict[str
     shifts = upcoming_shifts("primary", edited, state, at - 2 * WEEK, at + 6 * WEEK)
     assert all(one.ends == other.starts for one, other in pairwise(shifts))
     assert all(s.ends and who(edited, state, s.starts) == who(edited, state, s.ends - MICROSECOND) for s in shifts)
+
+
+def test_whoever_is_on_call_instead_of_somebody_deleted_is_named() -> None:
+    """Mei is on call and no longer under `people`: the check says who is on call instead from now on."""
+    after = company(BEFORE | {"people": ["dana", "omar"]}, ("dana", "omar"))
+    (now_on_call,) = who(after, RUNNING, NOW)
+    said = list(rotation_notes("primary", after, RUNNING, NOW))
+    assert said == [f"rotation primary: mei left `people` while on call: {now_on_call} from now on."]
+    assert list(rotation_notes("primary", company(BEFORE), RUNNING, NOW)) == []

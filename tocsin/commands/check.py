@@ -96,7 +96,8 @@ def compared_with_running(path: Path) -> list[str]:
     known = arrangements(load(("REDIS_URL", "TOCSIN_DATA"))) if company.rotations else None
     if known is None or not known.available:
         return []
-    lines = (output.rotation_notes(name, company, known.state) for name in company.rotations)
+    now = datetime.now(UTC)
+    lines = (output.rotation_notes(name, company, known.state, now) for name in company.rotations)
     return list(chain.from_iterable(lines))
 
 

@@ -13,7 +13,7 @@ from escalation.incident.model import Entry, EntryKind, Incident, Signed
 from escalation.messages import timeline
 from escalation.oncall.coverage import Gap
 from escalation.oncall.edits import plan_changes
-from escalation.oncall.schedule import Feed, OncallState, kept_shift
+from escalation.oncall.schedule import Feed, OncallState, kept_shift, on_call_at
 from escalation.text import people
 from escalation.times import spoken_duration
 from escalation.values import PersonId, machine_title
@@ -107,9 +107,14 @@ def _schedule(name: str, shifts: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  {_when(shift['starts'])}{until}: {who}{'' if shift['people'] == shift['planned'] else instead}"
 
 
-def rotation_notes(name: str, company: Company, state: OncallState) -> Iterator[str]:
+def rotation_notes(name: str, company: Company, state: OncallState, now: datetime) -> Iterator[str]:
     """Lines about a rotation that was edited, whose shifts go to others by it, and about its calendar."""
     kept, feed = kept_shift(name, company, state), state.feeds.get(name, Feed(rotation=name))
+    running = state.running.get(name)
+    gone = [p for p in running.people if p not in company.people] if running and running.starts <= now else []
+    if running and gone and (running.ends is None or now < running.ends):
+        instead = " and ".join(on_call_at(name, company, state, now)) or "nobody"
+        yield one_line(f"rotation {name}: {' and '.join(gone)} left `people` while on call: {instead} from now on.")
     if kept and kept.ends:
         who = f"{' and '.join(kept.people)} stays on call until {_utc(kept.ends)}"
         yield f"rotation {name} differs from the one that runs: {who}."
