@@ -45,7 +45,7 @@ _PAGES = (EntryKind.PAGED, EntryKind.REPEATED)
 # Consequences of a checkpoint follow it on the timeline, and are prevented by what would have prevented it.
 _CONSEQUENCES = (EntryKind.PAGED, EntryKind.NOTIFIED, EntryKind.SKIPPED, EntryKind.NOBODY_LEFT)
 _PREVENTED_BY = {
-    EntryKind.REPEATED: ("answered",),
+    EntryKind.REPEATED: ("acknowledged",),
     EntryKind.UPDATE_DUE: ("updated",),
     EntryKind.SILENCE: ("updated",),
     EntryKind.OVERDUE: ("published",),
@@ -175,12 +175,12 @@ def _what(incident: Incident, entry: Entry) -> str:
 def _paged(incident: Incident, entry: Entry) -> str:
     fields = entry.fields
     empty = f"; nobody is {fields['empty_roles']}" if fields.get("empty_roles") else ""
-    return (f"page tier {fields['tier']} ({fields['name']})" if fields["tier"] != "0" else "page by name") + empty
+    return (f"page tier {fields['tier']} ({fields['name']})" if fields["tier"] != "0" else "page directly") + empty
 
 
 def _checkpoint(incident: Incident, entry: Entry) -> str:
-    statement = f": {entry.fields['say']}" if entry.fields["say"] else ""
-    return f"checkpoint {entry.fields['checkpoint']}{statement}"
+    statement = entry.fields["say"].rstrip(".")
+    return f"remind: {statement}" if statement else "checkpoint"
 
 
 def _communication(incident: Incident, entry: Entry) -> str:
@@ -188,7 +188,7 @@ def _communication(incident: Incident, entry: Entry) -> str:
     stage = {"first": "", "restored": " that it is resolved"}.get(fields["stage"], f" ({fields['stage']})")
     through = ", ".join(m.replace("_", " ") for m in owed.through)
     within = f", within {spoken_duration(owed.due - entry.at)}" if owed.due else ""
-    approved = ", once somebody approved it" if fields["state"] == "waiting" else ""
+    approved = ", once approved" if fields["state"] == "waiting" else ""
     return f"tell {fields['audience']}{stage} through {through}{within}{approved}"
 
 
@@ -202,7 +202,7 @@ def _phase(incident: Incident, entry: Entry) -> str:
 _WHAT: dict[EntryKind, Callable[[Incident, Entry], str]] = {
     EntryKind.ROOT_CAUSE: lambda i, e: "root cause found",
     EntryKind.WORKAROUND: lambda i, e: "workaround in place",
-    EntryKind.FIX_FAILED: lambda i, e: "the fix did not hold",
+    EntryKind.FIX_FAILED: lambda i, e: "the fix failed",
     EntryKind.PAGED: _paged,
     EntryKind.REPEATED: lambda i, e: "page again",
     EntryKind.CHECKPOINT: _checkpoint,
@@ -211,7 +211,7 @@ _WHAT: dict[EntryKind, Callable[[Incident, Entry], str]] = {
     EntryKind.NOTIFIED: lambda i, e: f"notify {e.fields['roles']}",
     EntryKind.UPDATE_DUE: lambda i, e: "remind: a progress update is due",
     EntryKind.SILENCE: lambda i, e: "remind the commander: still no progress update",
-    EntryKind.MONITORED: lambda i, e: "ask whether the fix held",
+    EntryKind.MONITORED: lambda i, e: "ask whether it is stable",
     EntryKind.OVERDUE: lambda i, e: f"remind: {e.fields['through']} for {e.fields['audience']} is overdue",
     EntryKind.TICKET: lambda i, e: f"ticket for {e.fields['team'] or 'a team'} ({e.fields['ticket']})",
     EntryKind.ROOM_OPENED: lambda i, e: "open the private war room" if i.private else "open the war room",

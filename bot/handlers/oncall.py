@@ -137,7 +137,7 @@ def _arrange(deps: BotDeps, member: PersonId, text: str, shown_shift: ShiftValue
     def change_state(state: OncallState, now: datetime) -> OncallState:
         """Apply the command, unless the shift of the button has changed."""
         if shown_shift and not _is_current(shown_shift, deps, state, now):
-            raise Refused("That shift has ended or changed meanwhile. `/incident oncall` shows how it stands.")
+            raise Refused("That shift has ended or changed meanwhile. `/incident oncall` shows the current schedule.")
         return apply_command(OncallCommand(text, member, deps.company, directory), state, now)
 
     after = deps.service.update_oncall(change_state, by=member)

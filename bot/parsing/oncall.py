@@ -94,7 +94,7 @@ def _override(args: _Arguments) -> OncallState:
     rotation, rest = _rotation(args)
     person, times = _person(rest, args.command)
     if not person:
-        raise Refused(f"Say who: {USAGE[2]}")
+        raise Refused(f"Who? {USAGE[2]}")
     starts, ends = _period(times, args, args.command.company.rotations[rotation].timezone, USAGE[2])
     command = args.command
     return overrides.add_override(
@@ -106,7 +106,7 @@ def _swap(args: _Arguments) -> OncallState:
     rotation, rest = _rotation(args)
     match = _WITH.fullmatch(rest)
     if not match:
-        raise Refused(f"Say which two shifts: {USAGE[3]}")
+        raise Refused(f"Which two shifts? {USAGE[3]}")
     mine, theirs = match[1].strip(), match[2].strip()
     person, remaining = _person(theirs, args.command)
     command = args.command
@@ -128,7 +128,7 @@ def _away(args: _Arguments) -> OncallState:
 
 def _cancel(args: _Arguments) -> OncallState:
     if not args.rest:
-        raise Refused(f"Say which: {USAGE[5]}. `/incident oncall` shows the numbers.")
+        raise Refused(f"Which one? {USAGE[5]}. `/incident oncall` shows the numbers.")
     return overrides.cancel(args.state, *args.rest.replace(",", " ").split())
 
 
@@ -156,7 +156,7 @@ def _rotation(args: _Arguments) -> tuple[str, str]:
         raise Refused("The configuration has no rotation; add one under `rotations`.")
     if word and _is_rotation_name(word, args.command):
         raise Refused(f"There is no rotation called '{unescape(word)}'{suggest(word, set(names))}")
-    raise Refused(f"Say which rotation first: {', '.join(sorted(names))}.")
+    raise Refused(f"Which rotation? Name it first: {', '.join(sorted(names))}.")
 
 
 def _is_rotation_name(word: str, command: OncallCommand) -> bool:
@@ -206,7 +206,7 @@ def _period(
         return starts, _later(starts, lasting[2], zone)
     match = _FROM_TO.fullmatch(text.strip())
     if not match:
-        raise Refused(f"Say from when until when: {usage}")
+        raise Refused(f"Give a start and an end: {usage}")
     starts = _instant(match[1] or "now", zone, args.now)
     if clock := clock_after(match[2], zone, starts):  # "22:00 to 06:00"
         return starts, clock

@@ -100,20 +100,20 @@ _TICKET_PLACES: dict[Status, tuple[Move, ...]] = {
     Status.MONITORING: (Move.UPDATE, Move.VERIFY, Move.RESOLVE, Move.FIX_FAILED),
 }
 _EXPLAINED: dict[Move, str] = {
-    Move.ACKNOWLEDGE: "You take it.",
+    Move.ACKNOWLEDGE: "You take this incident.",
     Move.ROOT_CAUSE: "Record the cause.",
     Move.COMMUNICATE: "What stakeholders and customers are still to be told, with drafts.",
     Move.WORKAROUND: "People can work again; the cause is still to be found.",
     Move.SCHEDULE: "Plan the work on this ticket.",
-    Move.START_FIX: "Work on the fix begins, and everybody in the war room is told.",
-    Move.FIX_APPLIED: "Monitoring begins, and escalation rests while it lasts.",
+    Move.START_FIX: "Marks the fix as started and tells the war room.",
+    Move.FIX_APPLIED: "Starts monitoring. Escalations are paused meanwhile.",
     Move.FIX_FAILED: "Back to investigating.",
     Move.VERIFY: "Record that the fix was checked.",
-    Move.UPDATE: "Tell everybody where it stands.",
+    Move.UPDATE: "Post a status update.",
     Move.ESCALATE: "Page the next tier.",
     Move.PAGE: "Page people by name, or whoever holds a role.",
     Move.SEVERITY: "Raise or lower it.",
-    Move.RESOLVE: "It is over.",
+    Move.RESOLVE: "The incident is over.",
     Move.REOPEN: "It is not over: clocks start again, and the first tier is paged.",
     Move.REVIEWED: "The post-incident review was held.",
     Move.CANCEL: "It was a false alarm, or a duplicate.",
@@ -233,7 +233,7 @@ def _confirm_answer(spec: Button) -> Block:
     question = {
         Answer.APPROVED: "Approve the text as it stands?",
         Answer.PUBLISHED: "Has it been published? Its reminders stop.",
-        Answer.DECLINED: "Is nobody to be told? Its reminders stop.",
+        Answer.DECLINED: "Does nobody need to be told? Its reminders stop.",
     }[Answer(answer)]
     return _confirm(spec.move, question, _ANSWERS[Answer(answer)], title=_ANSWERS[Answer(answer)])
 

@@ -16,7 +16,7 @@ from escalation.messages.template import Wording
 from escalation.messages.timeline import WORDING, entry_lines
 from escalation.text import Line, Strong
 
-NEUTRAL_TOPIC = "This matter moved. Nothing more is written here."
+NEUTRAL_TOPIC = "This incident has moved. No further updates are posted here."
 _TOPIC = 250  # https://docs.slack.dev/reference/methods/conversations.setTopic
 
 

@@ -250,7 +250,7 @@ def undo_row(undo: Sequence[int]) -> list[Block]:
         "value": " ".join(map(str, undo)),
         "confirm": {
             "title": plain_text("Undo", 100),
-            "text": plain_text("It is cancelled, and everybody concerned is told.", CONFIRM),
+            "text": plain_text("This cancels it and tells everyone affected.", CONFIRM),
             "confirm": plain_text("Undo", 30),
             "deny": plain_text("Keep it", 30),
         },

@@ -20,8 +20,8 @@ _UNLESS = {
     Unless.SCHEDULED: "it is not scheduled",
     Unless.RESOLVED: "it is not resolved",
 }
-_NOBODY_ELSE = "*Nobody else will be paged:* every tier was. Page someone by name, or call them."
-_NOBODY_BY_ITSELF = "*Nobody else will be paged by itself.* Escalate, or page someone by name."
+_NOBODY_ELSE = "*Nobody else will be paged:* every tier has been. Page someone by name, or call them."
+_NOBODY_BY_ITSELF = "*Nobody else will be paged automatically.* Escalate, or page someone by name."
 _MAX_SHOWN = 3
 
 
@@ -33,7 +33,7 @@ def next_escalations(incident: Incident, ahead: tuple[Upcoming, ...], names: Nam
     if _no_page_ahead(incident, ahead):
         lines.append(f"• 🚫 {_NOBODY_ELSE if next_tier(incident) is None else _NOBODY_BY_ITSELF}")
     if incident.status is Status.MONITORING and any(_is_paused(c, incident) for c in incident.checkpoints):
-        lines.append("• Escalation rests while the fix is monitored.")
+        lines.append("• Escalations are paused while the fix is monitored.")
     soonest = _soonest(_merge(ahead), _MAX_SHOWN - len(lines))
     lines += [f"• {short_time(u.due, incident)} {_describe(incident, u, names)}" for u in soonest]
     return ["⏭️ *Next escalations*", *lines] if lines else []

@@ -129,7 +129,7 @@ class PlannedCheckpoint(Frozen):
             raise ValueError(f"checkpoint {self.id} can never fire: it counts from what makes it moot")
         if self.since is Moment.FIX_APPLIED and self.rests_while_monitoring:
             raise ValueError(
-                f"checkpoint {self.id} can never fire: it rests while the fix that it counts from is watched"
+                f"checkpoint {self.id} can never fire: it rests while the fix that it counts from is monitored"
             )
         return self
 

@@ -127,7 +127,7 @@ def _untold(change: Change, about: Reminded) -> tuple[PersonId, ...]:
 
 def _monitored(change: Change, checkpoint: Checkpoint) -> None:
     commanders = commander(change.incident, change.roster)
-    entry = change.note(EntryKind.MONITORED, people=commanders, why="the fix was watched for the time agreed")
+    entry = change.note(EntryKind.MONITORED, people=commanders, why="monitoring is over")
     cards.remind(change, Reminded.STABLE, entry, checkpoint.due)
     cards.remind_people(change, Reminded.STABLE, entry, *_untold(change, Reminded.STABLE))
     # Checkpoints rest until somebody answers, so it is asked again rather than forgotten.

@@ -102,7 +102,7 @@ def fix_failed(change: Change, event: events.FixFailed) -> None:
     change.say(change.note(EntryKind.FIX_FAILED, by=event.by, text=event.text))
     warroom.begin_phase(change, PhaseStart.AFTER)
     tiers = change.incident.policy.on_fix_failed
-    paging.page_tiers(change, tiers, "the fix did not hold", by=event.by, skip=frozenset({event.by}))
+    paging.page_tiers(change, tiers, "the fix failed", by=event.by, skip=frozenset({event.by}))
 
 
 def implied_move(update: events.PostUpdate) -> MoveEvent | None:
@@ -191,7 +191,7 @@ def page_people(change: Change, event: events.PagePeople) -> None:
     if not people:
         role = ", ".join(map(change.incident.policy.role_name, event.roles))
         raise Refused(f"Nobody holds the role {role} now." if event.roles else "Who should be paged?")
-    why = f"asked for by hand: {event.why}" if event.why else "asked for by hand"
+    why = f"paged directly: {event.why}" if event.why else "paged directly"
     paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, event.roles)
 
 

@@ -199,7 +199,7 @@ def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
         _page_by_other_channels(change, page, change.incident.ways.page)
         arm_repeat(change, page)
     people = tuple(p.person for p in pages.values())
-    change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not answered"))
+    change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not acknowledged"))
 
 
 def answer_page(change: Change, person: PersonId) -> None:
@@ -312,7 +312,7 @@ def escalate(change: Change, event: Escalate) -> None:
     if tier is None:
         raise Refused("Every tier has been paged. Use *Page someone* to page people by name.")
     change.note(EntryKind.ESCALATED, by=event.by, why=event.why, fields={"tier": str(tier)})
-    why = f"the incident was escalated by hand: {event.why}" if event.why else "the incident was escalated by hand"
+    why = f"escalated manually: {event.why}" if event.why else "escalated manually"
     page_tier(change, tier, why, by=event.by, skip=frozenset({event.by}))
 
 

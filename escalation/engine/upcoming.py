@@ -65,7 +65,7 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             return what(f"the {_UPDATES[owed.plan.audience]} is not sent", notified=speaker(incident, roster))
         case CheckpointKind.REPEAT:
             page = incident.page(int(checkpoint.about))
-            return what("the page was not answered", tiers=(page.tier,), people=(page.person,))
+            return what("the page was not acknowledged", tiers=(page.tier,), people=(page.person,))
         case CheckpointKind.FALLBACK:
             page = incident.page(int(checkpoint.about))
             return what("Slack did not take the page", people=(page.person,))
@@ -74,7 +74,7 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
         case CheckpointKind.SILENCE:
             return what("no progress update came", notified=commander(incident, roster))
         case CheckpointKind.MONITORING:
-            return what("monitoring is over: did the fix hold?", notified=commander(incident, roster))
+            return what("monitoring is over: is it stable?", notified=commander(incident, roster))
         case CheckpointKind.PHASE:
             return what("the time box is over")
         case CheckpointKind.REDRAW:

@@ -37,11 +37,11 @@ _INSIDE: Fields = {
 _IMPACT = {"impact": Field("Complete service outage", "Who cannot do what.")}
 _STATUS = {"status": Field("investigating", "Where the work stands, as a plain word.")}
 _NEXT_UPDATE = {"next_update": Field(_at(16, 30, clock=True), "When the next update is due.")}
-_ETA = {"eta": Field("20 minutes", "When it is expected to work again, as somebody said it.")}
+_ETA = {"eta": Field("20 minutes", "When it will be fixed, in the words of the update.")}
 _SINCE = {"since": Field(_at(15, 30), "When it was declared.")}
 _ENDED: Fields = {
     "resolved_at": Field(_at(16, 15), "When it was resolved."),
-    "duration": Field("45 minutes", "How long it lasted."),
+    "duration": Field("45 minutes", "Total duration."),
 }
 _WAR_ROOM = {
     "war_room": Field((Channel("C0123ABCD", "inc-001-checkout-is-down"),), "Where it is handled, and the call.")
@@ -78,7 +78,7 @@ _RESOLUTION: Fields = {
     **_MARK,
     **_INSIDE,
     "time": Field(_at(16, 15), "When it was resolved."),
-    "duration": Field("45 minutes", "How long it lasted."),
+    "duration": Field("45 minutes", "Total duration."),
     "summary": Field("The connection pool was exhausted.", "What had happened."),
     "resolution": Field("- A larger pool\n- Restarted services", "What was done."),
     "verification": Field("✅ Health checks pass", "How it was made sure that it works."),

@@ -14,7 +14,7 @@ from escalation.text import Line, Strong, Time, clean, line, text
 from escalation.values import PersonId
 
 HIDDEN = "a security incident"
-_ALSO = line("You are paged for what follows too; all of this comes late.")
+_ALSO = line("You're being paged for these too. All of them were delayed.")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def page_mail(pages: Sequence[IncidentPage], names: Mapping[PersonId, str]) -> M
     """Write the mail of one person's pages, the worst first: why you, what it is, where it is handled."""
     first, *others = sorted(pages, key=lambda item: (item.incident.severity, item.incident.id))
     incident, more = first.incident, f" and {len(others)} more" if others else ""
-    subject = f"[{incident.severity}] You are paged: {title(incident)} ({incident.id}){more}"
+    subject = f"[{incident.severity}] You're being paged: {title(incident)} ({incident.id}){more}"
     parts = [_page_lines(first), *([(_ALSO,)] if others else []), *map(_page_lines, others)]
     return Mail(subject, "\n\n".join(text(lines, names) for lines in parts), _thread(incident))
 
@@ -79,7 +79,7 @@ def alert_summary(incident: Incident) -> str:
 def _facts(incident: Incident) -> tuple[Line, ...]:
     since = line(Strong("Since: "), Time(incident.declared_at, clock=False))
     if incident.private:
-        return (line(Strong("What: "), HIDDEN, "; the rest stands in its private room."), since)
+        return (line(Strong("What: "), HIDDEN, "; the details are in its private channel."), since)
     return (
         line(Strong("What: "), incident.facts.title),
         line(Strong("Impact: "), incident.facts.impact or "not stated"),

@@ -53,13 +53,13 @@ def _ended(incident: Incident, about: Reminded) -> Line:
 def why_you(incident: Incident, person: PersonId) -> str:
     """Say why somebody gets a reminder: what is true of them now."""
     if incident.leads.get(Lead.COMMANDER) == person:
-        return f"you are {LEADS[Lead.COMMANDER]}"
+        return f"you are the {LEADS[Lead.COMMANDER]}"
     if incident.acknowledgement and incident.acknowledgement.by == person:
-        return "you acknowledged it, and nobody is incident commander"
+        return "you acknowledged it, and there is no incident commander"
     if incident.acknowledgement:
         return "whoever acknowledged it is off now, and you hold their role"
     role = incident.policy.role_name(incident.policy.commanding_role())
-    return f"you are {role}, and nobody has acknowledged it yet"
+    return f"you are the {role}, and nobody has acknowledged it yet"
 
 
 # Communications ----------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def list_head(incident: Incident, person: PersonId) -> Lines:
     if lead and lead != person:
         return (line("📣 ", *people((lead,)), " looks after the communications now."),)
     name = LEADS[Lead.COMMUNICATIONS]
-    why = f"you are {name}" if lead else f"there is no {name}, and {why_you(incident, person)}"
+    why = f"you are the {name}" if lead else f"there is no {name}, and {why_you(incident, person)}"
     standing = incident.reminders.get(Reminded.COMMUNICATIONS)
     return (
         line("📣 ", Strong("Communications")),

@@ -177,7 +177,7 @@ def duration(incident: Incident, until: datetime) -> str:
     whole = spoken_duration(until - incident.declared_at)
     if not incident.stretches:
         return whole
-    return f"{spoken_duration(until - incident.sla_from)} since it was reopened, {whole} since the declaration"
+    return f"{spoken_duration(until - incident.sla_from)} since reopening ({whole} in total)"
 
 
 _DATA_LOSS = {True: "Data was lost.", False: "No data was lost.", None: ""}
@@ -185,7 +185,7 @@ _DATA_LOSS = {True: "Data was lost.", False: "No data was lost.", None: ""}
 
 def _paged(incident: Incident, entry: Entry) -> Lines:
     tier = int(entry.fields["tier"])
-    what = f"Tier {tier} ({entry.fields['name']}) paged: " if tier else "Paged by name: "
+    what = f"Tier {tier} ({entry.fields['name']}) paged: " if tier else "Paged directly: "
     by = (" by ", Person(entry.by)) if entry.by else ()
     assigned = tuple(entry.fields.get("assigned", "").split())
     needless = (". Already responding, so perhaps needless: ", *people(assigned)) if assigned else ()
@@ -286,7 +286,7 @@ def _with_text(mark: str, headline: str) -> Callable[[Incident, Entry], Lines]:
 
 def _fix_applied(incident: Incident, entry: Entry) -> Lines:
     until = Time(_time(entry.fields["until"]))
-    head = line("🩹 ", Strong("Fix applied"), " by ", Person(entry.by), ". Being watched until ", until, ".")
+    head = line("🩹 ", Strong("Fix applied"), " by ", Person(entry.by), ". Monitoring until ", until, ".")
     return (head, *((line(entry.text),) if entry.text else ()))
 
 
@@ -302,11 +302,11 @@ def _snoozed(incident: Incident, entry: Entry) -> Lines:
 
 
 def _monitored(incident: Incident, entry: Entry) -> Lines:
-    watched = spoken_duration(incident.policy.monitor_for)
+    lasted = spoken_duration(incident.policy.monitor_for)
     addressed = (*people(entry.people), ": ") if entry.people else ()
     return (
-        line("🩺 ", *addressed, Strong(f"watched for {watched}: did the fix hold?")),
-        line("Resolve it, or say that it did not."),
+        line("🩺 ", *addressed, Strong(f"Monitored for {lasted}. Is it stable?")),
+        line("Resolve it, or report that the fix failed."),
     )
 
 
@@ -323,7 +323,7 @@ def _severity(incident: Incident, entry: Entry) -> Lines:
 
 def _security(incident: Incident, entry: Entry) -> Lines:
     head = line("🔒 ", Strong("Now a security incident"), ", marked by ", Person(entry.by), ".")
-    rest = line("Everything about it is said here only. Public cards were redacted, and nothing more is written there.")
+    rest = line("Updates are posted only here. Public cards were redacted and get no further updates.")
     return (head, *((line("Why: ", entry.why),) if entry.why else ()), rest)
 
 
@@ -339,7 +339,7 @@ def _exposed(incident: Incident, entry: Entry) -> Lines:
     here = (line("👁️ ", Strong("Previously public, now redacted: "), "messages in ", *where, "."),) if places else ()
     left = (line("📤 ", Strong("Not undone: "), f"{elsewhere}. Ask for corrections there."),) if elsewhere else ()
     former = fields["room"]
-    topic = (line("📌 Slack's own notes of its topic stay in ", Channel(former, former), "."),) if former else ()
+    topic = (line("📌 Slack's own topic messages remain in ", Channel(former, former), "."),) if former else ()
     title = line("Title: ", Verbatim(incident.facts.title))
     return (*here, *told, *left, *topic, title)
 
@@ -397,7 +397,7 @@ def _alerts_ended(incident: Incident, entry: Entry) -> Lines:
 
 def _cancelled(incident: Incident, entry: Entry) -> Lines:
     what = f"duplicate of {entry.fields['duplicate_of']}" if entry.fields.get("duplicate_of") else "false alarm"
-    head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", Person(entry.by), ". Every checkpoint is off.")
+    head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", Person(entry.by), ". Escalations and reminders stopped.")
     return (head, *((line("Why: ", entry.why),) if entry.why else ()))
 
 
@@ -477,7 +477,7 @@ def edited(incident: Incident, entry: Entry) -> Lines:
 
 def update_due(incident: Incident, entry: Entry) -> Lines:
     """Render the reminder that a progress update is due."""
-    head = line("⏳ ", Strong("A progress update is due."), " Say where it stands, even if nothing changed.")
+    head = line("⏳ ", Strong("A progress update is due."), " Post a status update, even if nothing has changed.")
     if not entry.fields.get("promised_by"):
         return (head,)
     due = Time(datetime.fromisoformat(entry.fields["due"]))
@@ -493,7 +493,7 @@ def phase(incident: Incident, entry: Entry) -> Lines:
     if fields.get("over"):
         return (line("⏱️ The time box of ", Strong(fields["over"]), " is over. Where do we stand?"),)
     box = f" ({fields['lasts']})" if fields["lasts"] else ""
-    led = (line("Facilitator: ", *people(entry.people)),) if entry.people else ()
+    led = (line("Incident commander: ", *people(entry.people)),) if entry.people else ()
     asks = tuple(line(f"• {ask}") for ask in fields["ask"].split("\n") if ask)
     return (line("🧭 ", Strong(f"{fields['number']}. {fields['name']}"), box), *led, *asks)
 
@@ -526,7 +526,7 @@ def reviewed(incident: Incident, entry: Entry) -> Lines:
     """Render that the post-incident review was held."""
     archive = ". The war room is archived now." if incident.room and not incident.room.lost else "."
     words = (line(entry.text),) if entry.text else ()
-    return (line("📋 ", Strong("The post-incident review was held"), ", says ", Person(entry.by), archive), *words)
+    return (line("📋 ", Strong("Post-incident review done"), " (marked by ", Person(entry.by), ")", archive), *words)
 
 
 def recovered(incident: Incident, entry: Entry) -> Lines:

@@ -192,7 +192,7 @@ def _check_period(starts: datetime, ends: datetime, now: datetime) -> None:
     if ends <= starts:
         raise Refused("It ends before it begins; give the earlier time first.")
     if ends <= now:
-        raise Refused("It lies wholly in the past; what was stays as it was.")
+        raise Refused("It is entirely in the past; past shifts cannot be changed.")
     if ends - starts > LONGEST:
         raise Refused("It is longer than a year; change the rotation in the configuration instead.")
 

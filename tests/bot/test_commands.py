@@ -61,9 +61,9 @@ def resolved(office: Office) -> Incident:
         ("severity P1 only some users", "P0 → P1", EntryKind.SEVERITY),
         ("severity p2 fewer still", "P0 → P2", EntryKind.SEVERITY),
         ("escalate nobody answers", "paged", EntryKind.PAGED),
-        ("page @erik please look", "Paged by name", EntryKind.PAGED),
-        ("page executives now", "Paged by name", EntryKind.PAGED),
-        ("page engineering_manager", "Paged by name", EntryKind.PAGED),
+        ("page @erik please look", "Paged directly", EntryKind.PAGED),
+        ("page executives now", "Paged directly", EntryKind.PAGED),
+        ("page engineering_manager", "Paged directly", EntryKind.PAGED),
         ("workaround the old page works", "Workaround in place", EntryKind.WORKAROUND),
         ("edit outage", "Corrected", EntryKind.EDITED),
         ("lead commander", "incident commander", EntryKind.LEADING),
@@ -97,22 +97,22 @@ def test_a_user_group_that_holds_no_role_is_asked_of_slack(office: Office, typed
     user_group(office, "dbas", "mei", "erik")
     office.declare()
     office.person("dana").command(f"page {typed}")
-    office.person("dana").told("Paged by name")
+    office.person("dana").told("Paged directly")
     pages = [p for p in office.incident().pages if p.tier == 0]
     assert {p.person for p in pages} == {user("sofia"), user("mei"), user("erik")}
-    assert {p.why for p in pages} == {"asked for by hand: disk full"}
+    assert {p.why for p in pages} == {"paged directly: disk full"}
 
 
 def test_several_roles_are_paged(office: Office) -> None:
     """Each name before the reason counts, a role as much as a person."""
     office.declare()
     office.person("dana").command("page executives engineering_manager, erik disk full")
-    office.person("dana").told("Paged by name")
+    office.person("dana").told("Paged directly")
     pages = [p for p in office.incident().pages if p.tier == 0]
     roster = office.world.service.roster(office.world.clock())
     expected = {*roster.of("executives"), *roster.of("engineering_manager"), user("erik")}
     assert {p.person for p in pages} == expected
-    assert pages[0].why == "asked for by hand: disk full"
+    assert pages[0].why == "paged directly: disk full"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_name_that_stands_for_nobody_is_said(office: Office, typed: str, named
     office.person("dana").told(named)
     pages = [p for p in office.incident().pages if p.tier == 0]
     assert {p.person for p in pages} == {user("erik")}
-    assert pages[0].why == "asked for by hand: disk full"
+    assert pages[0].why == "paged directly: disk full"
 
 
 @pytest.mark.parametrize("typed", ["page executives disk full", "escalate", "severity P0 it is down"])
@@ -228,7 +228,7 @@ def test_a_review_is_reported_once(office: Office) -> None:
     office.person("dana").told("No post-incident review is due")
     resolved(office)
     office.person("dana").command("reviewed we alert on the pool now")
-    office.person("dana").told("The post-incident review was held")
+    office.person("dana").told("Post-incident review done")
     assert office.incident().reviewed
 
 

@@ -130,25 +130,25 @@ def test_taking_it_back() -> None:
     [
         ("overide omar from today 18:00 to tomorrow", "Did you mean `override`?"),
         ("nonsense", "Unknown command `oncall nonsense`"),
-        ("override from today to tomorrow", "Say who"),
+        ("override from today to tomorrow", "Who? "),
         ("override @zoe from today to tomorrow", "@zoe isn't set up in Tocsin"),
         ("override <@UZOE|zoe> from today to tomorrow", "@UZOE isn't set up in Tocsin"),
         ("override <@UOMAR> <@UMEI> from today to tomorrow", "Name one person"),
         ("override <!subteam^S123|@team> from today to tomorrow", "Name one person"),
-        ("override omar", "Say from when until when"),
+        ("override omar", "Give a start and an end"),
         ("override omar from yesterday to tomorrow", "'yesterday' is not a time"),
         ("override omar from 2027-02-29 to 2027-03-01", "there is no 2027-02-29"),
-        ("override omar from 2026-11-20 to 2026-11-21", "wholly in the past"),
+        ("override omar from 2026-11-20 to 2026-11-21", "entirely in the past"),
         ("override omar from 2026-12-20 to 2026-12-01", "ends before it begins"),
         ("override primry omar from today to tomorrow", "no rotation called 'primry'; did you mean 'primary'?"),
         ("take databse", "no rotation called 'databse'"),
         ("take", "Dana"),
-        ("swap 2026-11-23", "Say which two shifts"),
+        ("swap 2026-11-23", "Which two shifts"),
         ("swap 2026-11-24 with 2026-11-26", "already"),
-        ("cancel", "Say which"),
+        ("cancel", "Which one?"),
         ("cancel 7", "no override or absence number 7"),
-        ("away", "Say from when until when"),
-        ("away 13:00", "Say from when until when"),
+        ("away", "Give a start and an end"),
+        ("away 13:00", "Give a start and an end"),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_words(typed: str, words: str) -> None:
@@ -160,7 +160,7 @@ def test_what_cannot_be_done_is_refused_in_words(typed: str, words: str) -> None
 
 def test_of_two_rotations_one_is_named() -> None:
     """There is no guessing."""
-    with pytest.raises(Refused, match="Say which rotation first: database, primary"):
+    with pytest.raises(Refused, match="Name it first: database, primary"):
         after("take", "UOMAR", second=True)
     assert after("take database", "UOMAR", second=True).overrides[0].rotation == "database"
 

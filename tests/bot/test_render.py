@@ -488,7 +488,7 @@ def test_what_pages_or_cannot_be_taken_back_asks_first() -> None:
     asked = {e["action_id"]: e["confirm"]["text"]["text"] for m in shown for e in elements(m) if "confirm" in e}
     assert asked["escalate"].startswith("Page tier 2")
     assert asked["communicate-published"] == "Has it been published? Its reminders stop."
-    assert asked["communicate-declined"] == "Is nobody to be told? Its reminders stop."
+    assert asked["communicate-declined"] == "Does nobody need to be told? Its reminders stop."
 
 
 def test_a_press_says_what_it_is_about() -> None:
@@ -563,11 +563,11 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         (Story().until(15).incident, f"*Nobody has acknowledged.* Target: {clock(15)} (*overdue*)"),
         (REOPENED, "*Root cause (before it was reopened):* The pool"),
         (REOPENED, "*Before it was reopened:* acknowledged by <@UONCALL>"),
-        (incident_after(RESOLVE, Reopen(by="U1"), RESOLVE), "0 seconds since it was reopened, 0 seconds since the dec"),
+        (incident_after(RESOLVE, Reopen(by="U1"), RESOLVE), "0 seconds since reopening (0 seconds in total)"),
         (declared(), "🎖️ *Incident commander:* nobody yet"),
         (incident_after(UPDATE, until=3), "*Root cause:* ✅ Database issue identified ⏳ Deploying"),
-        (in_status(Status.MONITORING), "Escalation rests while the fix is monitored."),
-        (incident_after(until=300), "*Nobody else will be paged:* every tier was."),
+        (in_status(Status.MONITORING), "Escalations are paused while the fix is monitored."),
+        (incident_after(until=300), "*Nobody else will be paged:* every tier has been."),
         (in_status(Status.MONITORING), "monitoring ends → ask <@UONCALL> whether it is stable"),
         (in_status(Status.RESOLVED), f"*Resolved* by <@UONCALL> at {clock(5)} after 5 minutes (in time)"),
         (in_status(Status.RESOLVED), "*Summary:* The pool was exhausted."),
@@ -580,7 +580,7 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         (with_entry(EntryKind.NOBODY_LEFT), "*Nobody is left to page.*"),
         (with_entry(EntryKind.ROOM_OPENED), "🚪 *War room:* <#CROOM1> · "),
         (declared(speed=60.0), "Clocks run 60x faster"),
-        (incident_after(severity="P1", until=300), "*Nobody else will be paged:* every tier was."),
+        (incident_after(severity="P1", until=300), "*Nobody else will be paged:* every tier has been."),
         (declared(drill=True), "🧪 DRILL 🚨 P0 Critical · Investigating"),
         (declared(drill=True), "*🧪 DRILL*: this is an exercise."),
         (declared("P2", team="backend"), "🎫 *Ticket* · backend · open"),
@@ -671,7 +671,7 @@ def test_a_ticket_is_not_said_to_page_nobody() -> None:
     """It pages nobody by design; what rests because nobody said it is no reason to speak of a watched fix."""
     assert "Nobody else will be paged" not in shown(declared("P3"))
     waiting = Story("P0", policy="beauty").incident
-    assert "Escalation rests" not in shown(waiting)
+    assert "Escalations are paused" not in shown(waiting)
 
 
 def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:

@@ -169,7 +169,7 @@ def test_a_private_incident_has_no_words_here(store: Store) -> None:
     for command in (["show"], ["show", "--json"], ["export"], ["export", "--json"]):
         result = tocsin(*command[:1], "INC-20241218-001", *command[1:])
         assert result.exit_code == 1
-        assert "is a private incident: only its members see it" in result.output
+        assert "is private. Only its responders can view it" in result.output
         assert "Stolen" not in result.output
 
 
@@ -186,7 +186,7 @@ def test_without_a_running_instance_the_way_out_is_told(command: list[str], tmp_
     """Nothing runs on this folder."""
     result = tocsin(*command)
     assert result.exit_code == 1
-    assert f"No Tocsin runs on {tmp_path / 'data'}, and REDIS_URL is not set." in result.output
+    assert f"No running Tocsin found for {tmp_path / 'data'}, and REDIS_URL is not set." in result.output
     assert "Traceback" not in result.output
 
 
@@ -401,7 +401,7 @@ def test_the_checkpoints_of_a_fast_incident_are_close(store: Store) -> None:
     incident = declared(speed=60)
     keep(store, incident)
     found = json.loads(tocsin("show", "INC-20241218-001", "--json").output)
-    dues = [u["due"] for u in found["next"] if "acknowledged" in u["why"]]
+    dues = [u["due"] for u in found["next"] if "nobody acknowledged" in u["why"]]
     assert dues == [(incident.declared_at + timedelta(seconds=15)).isoformat()]
 
 

@@ -165,7 +165,7 @@ def company(tmp_path: Path) -> Company:
     [
         ("primary", "omar", 2, 1, "It ends before it begins; give the earlier time first."),
         ("primary", "omar", 2, 2, "It ends before it begins; give the earlier time first."),
-        ("primary", "omar", -3, -2, "It lies wholly in the past; what was stays as it was."),
+        ("primary", "omar", -3, -2, "It is entirely in the past; past shifts cannot be changed."),
         ("primary", "omar", 1, 400, "It is longer than a year; change the rotation in the configuration instead."),
         ("primary", "frank", 1, 2, "There is no person called 'frank'"),
         ("primry", "omar", 1, 2, "There is no rotation called 'primry'; did you mean 'primary'?"),

@@ -117,7 +117,7 @@ def test_reminders_of_an_acknowledged_incident_go_to_whoever_holds_the_role_now(
 def test_a_reminder_says_why_it_is_for_its_reader() -> None:
     """Nobody is told that they lead what they have not acknowledged."""
     story = Story("P0").until(41)
-    assert why_you(story.incident, "UONCALL") == "you are on-call engineer, and nobody has acknowledged it yet"
+    assert why_you(story.incident, "UONCALL") == "you are the on-call engineer, and nobody has acknowledged it yet"
     story = now_on_call(Story("P0").do(Acknowledge(by="UONCALL")), "UMEI")
     assert why_you(story.incident, "UMEI") == "whoever acknowledged it is off now, and you hold their role"
 

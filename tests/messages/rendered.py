@@ -9,9 +9,10 @@ import itertools
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,19 +207,36 @@ def wait_for_quiet(play: Stage) -> None:
         time.sleep(0.2)
 
 
+def by_severity(page: Page, policy: str, severity: str) -> None:
+    """Play a severity untouched, then worked on in every way."""
+    play(page, "nobody acts", severity, [], 1500, policy, outage=True)
+    play(page, "worked on in every way", severity, worked_on(severity), 6000, policy)
+
+
+def private_and_cancelled(page: Page, policy: str) -> None:
+    """Play what is private later, private from the start, and cancelled."""
+    security: list[Step] = [(5, events.MarkSecurity(by=DANA, why="Leaked keys")), (20, events.Acknowledge(by=DANA))]
+    play(page, "marked as security later", "P0", security, 200, policy, data_loss=True)
+    play(page, "security from the start", "P1", security[1:], 200, policy, security=True)
+    play(page, "cancelled", "P0", [(3, events.Cancel(by=DANA, why="A test alert"))], 60, policy)
+
+
+def chapters() -> dict[str, Callable[[Page], None]]:
+    """Return the chapters of the page by name; each adds to a page, and can be rendered alone."""
+    listed: dict[str, Callable[[Page], None]] = {"commands": tour}
+    for policy in ("kars", "beauty"):
+        for severity in ("P0", "P1", "P2", "P3"):
+            listed[f"{policy}-{severity}"] = partial(by_severity, policy=policy, severity=severity)
+        listed[f"{policy}-private"] = partial(private_and_cancelled, policy=policy)
+    return listed
+
+
 def rendered() -> str:
     """Render the page in Markdown."""
     page = Page()
     page.lines.append("# Every message of both policies")
-    tour(page)
-    for policy in ("kars", "beauty"):
-        for severity in ("P0", "P1", "P2", "P3"):
-            play(page, "nobody acts", severity, [], 1500, policy, outage=True)
-            play(page, "worked on in every way", severity, worked_on(severity), 6000, policy)
-        security: list[Step] = [(5, events.MarkSecurity(by=DANA, why="Leaked keys")), (20, events.Acknowledge(by=DANA))]
-        play(page, "marked as security later", "P0", security, 200, policy, data_loss=True)
-        play(page, "security from the start", "P1", security[1:], 200, policy, security=True)
-        play(page, "cancelled", "P0", [(3, events.Cancel(by=DANA, why="A test alert"))], 60, policy)
+    for chapter in chapters().values():
+        chapter(page)
     return "\n".join(page.lines) + "\n"
 
 

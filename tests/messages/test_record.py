@@ -95,7 +95,7 @@ def test_a_reopened_incident_says_from_when_its_figures_count() -> None:
     assert acknowledged[-1].endswith("2 minutes after it was reopened.")
     notices = [words(story.incident, e) for _, e in story.entries(EntryKind.RESOLVED)]
     assert "Duration: 10 minutes\n" in notices[0]
-    assert "5 minutes since it was reopened, 1 hour 5 minutes since the declaration" in notices[1]
+    assert "5 minutes since reopening (1 hour 5 minutes in total)" in notices[1]
 
 
 def test_the_export_keeps_what_an_earlier_stretch_had_found() -> None:

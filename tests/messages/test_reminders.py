@@ -188,7 +188,7 @@ def test_communications_are_one_list_with_whoever_looks_after_them(night: Night)
     assert "there is no communications lead, and you acknowledged it" in str(first)
     night.do(TakeLead(by=LENA, lead=Lead.COMMUNICATIONS))
     (second,) = night.directly("*Communications*")
-    assert "you are communications lead" in str(second)
+    assert "you are the communications lead" in str(second)
     assert len(night.directly(f"<@{LENA}> looks after the communications now")) == 1
     card = night.incident.card()
     assert card

@@ -91,7 +91,7 @@ def test_the_later_made_override_wins_and_taking_it_back_uncovers_the_earlier_on
     ("rotation", "person", "starts", "ends", "words"),
     [
         ("primary", "erik", 2, 2, "It ends before it begins"),
-        ("primary", "erik", -9, -1, "It lies wholly in the past"),
+        ("primary", "erik", -9, -1, "It is entirely in the past"),
         ("primary", "erik", 0, 24 * 367, "It is longer than a year"),
         ("primray", "erik", 0, 1, "no rotation called 'primray'; did you mean 'primary'?"),
         ("primary", "erk", 0, 1, "no person called 'erk'; did you mean 'erik'?"),

@@ -236,7 +236,7 @@ def find_and_fix(visitor: Visitor) -> None:
     button(visitor.card, "Start fix").click()
     visitor.sees(visitor.card, "P0 Critical · Fixing")
     button(visitor.card, "Fix applied").click()
-    visitor.sees(visitor.card, "P0 Critical · Monitoring", "Escalation rests while the fix is watched")
+    visitor.sees(visitor.card, "P0 Critical · Monitoring", "Escalations are paused while the fix is monitored")
     visitor.is_rid_of(button(visitor.card, "Start fix"))
     button(visitor.card, "Post update").click()
     visitor.fills(progress="The new certificate is in place", next_steps="Watch the error rate")
@@ -248,8 +248,8 @@ def find_and_fix(visitor: Visitor) -> None:
 
 def resolve(visitor: Visitor) -> None:
     """Once the fix was watched, Tocsin asks whether it held; the answer is the resolution notice."""
-    question = visitor.thread.locator(".message", has_text="did the fix hold?")
-    visitor.sees(question, "watched for 30 minutes")
+    question = visitor.thread.locator(".message", has_text="Is it stable?")
+    visitor.sees(question, "Monitored for 30 minutes")
     visitor.keeps("did-it-hold")
     button(question, "Resolve").click()
     visitor.fills(

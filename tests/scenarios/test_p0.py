@@ -67,7 +67,7 @@ def test_a_fix_that_did_not_hold_pages_the_manager() -> None:
 
 
 def test_resolution_clocks_rest_while_a_fix_is_watched() -> None:
-    """At 2 hours nobody is paged while monitoring; when the fix did not hold, what is overdue fires at once."""
+    """At 2 hours nobody is paged while monitoring; when the fix failed, what is overdue fires at once."""
     story = Story().do(ACK).do(CAUSE).until(110).do(FIX).until(135)
     assert story.tiers() == [(0, 1)]
     assert story.do(HELD_NOT).tiers() == [(0, 1), (135, 3), (135, 4)]

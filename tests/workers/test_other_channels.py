@@ -72,7 +72,7 @@ def test_a_page_goes_by_mail_too(parts: Works, smtp: MailServer) -> None:
     assert {m.to[0] for m in smtp.mails} == {a for a, member in addresses.items() if member in people}
     mail = smtp.mails[0]
     assert mail.sender == "tocsin@example.com"
-    assert mail.subject == f"[P0] You are paged: Checkout is down ({incident.id})"
+    assert mail.subject == f"[P0] You're being paged: Checkout is down ({incident.id})"
     assert "Nobody can pay" in mail.body
     assert f"/incident ack {incident.id}" in mail.body
     assert mail.message["Auto-Submitted"] == "auto-generated"

@@ -37,7 +37,7 @@ def open_store(settings: Settings) -> Store:
     """Open the store of the running instance, read-only. Refusal when there is none."""
     if settings.redis_url is None and not embedded.running(settings.data):
         raise Refusal(
-            f"No Tocsin runs on {settings.data}, and REDIS_URL is not set. "
+            f"No running Tocsin found for {settings.data}, and REDIS_URL is not set. "
             "Start one with `tocsin run` (or `make run`), or say where it is with REDIS_URL or TOCSIN_DATA."
         )
     return server.read_only_store(server.connect(settings))
@@ -65,7 +65,7 @@ def list_(include_closed: bool, as_json: bool) -> None:
 @click.argument("incident_id", metavar="ID")
 @as_json
 def show(incident_id: str, as_json: bool) -> None:
-    """Show one incident: what fires next, and its whole timeline."""
+    """Show one incident: its next escalations and whole timeline."""
     settings = load(NEEDS)
     store = open_store(settings)
     incident = find(store, incident_id)
@@ -209,7 +209,7 @@ def find(store: Store, incident_id: str) -> Incident:
     except NotFound as missing:
         raise Refusal(f"{missing} `tocsin list --all` shows the latest.") from None
     if incident.private:
-        raise Refusal(f"{incident.id} is a private incident: only its members see it, in its room in Slack.")
+        raise Refusal(f"{incident.id} is private. Only its responders can view it, in its channel in Slack.")
     return incident
 
 

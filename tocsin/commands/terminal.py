@@ -50,7 +50,7 @@ class Commands(click.Group):
             raise Refusal(f"{newer}: use the `tocsin` of that version.") from None
         except redis.RedisError as error:
             fault = explain(error)
-            raise Refusal(f"{fault.text}: {fault.remedy}. `tocsin doctor` looks closer.") from None
+            raise Refusal(f"{fault.text}: {fault.remedy}. Run `tocsin doctor` for details.") from None
 
 
 def print_json(data: Any) -> None:

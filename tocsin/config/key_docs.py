@@ -30,7 +30,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "at_once": "The tiers that are paged in the second of the declaration; `[]` is none.",
         "commander": "The role that leads until somebody takes it; the first role of tier 1 unless said.",
         "checkpoints": "What happens later, and what makes it moot.",
-        "on_fix_failed": "The tiers that are paged when a fix did not hold, also if they were paged before.",
+        "on_fix_failed": "The tiers that are paged when a fix failed, also if they were paged before.",
         "repeat_pages": "How often a page is sent again that its person did not answer.",
         "updates": "How often a progress update is due.",
         "communications": "Who outside of the response is told, when, and through what.",
@@ -64,7 +64,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "room": "The war room opens.",
         "say": "What the message asks for.",
         "offer": "The buttons of the message.",
-        "rests_while_monitoring": "It does not fire while a fix is being watched; if the fix fails, it fires at once.",
+        "rests_while_monitoring": "It does not fire while a fix is monitored; if the fix fails, it fires at once.",
         "why": "The reason, as the page gives it: it goes on after `because`.",
     },
     "TierPage": {

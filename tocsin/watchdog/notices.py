@@ -12,7 +12,7 @@ from escalation.times import spoken_duration
 from tocsin.watchdog.observe import Alarm, Observer
 
 DOWN = "tocsin-watchdog-down"
-NEXT = "It acts by itself once it works again; until then, see to it that whoever is named here knows."
+NEXT = "It catches up by itself once it is back. Until then, contact the people named here yourself."
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def down(why: str, since: datetime, ahead: tuple[Alarm, ...]) -> Notice:
     """Notice that Tocsin is down; `ahead` are the next alarms, which will not fire."""
     waiting = [f"  {_clock(a.due)}  {a.incident}  {a.checkpoint or 'a message'}" for a in ahead]
     listed = ["", "What was due next:", *waiting] if waiting else []
-    body = [f"{why}.", f"Since: {_clock(since)}", "", "Nobody is paged until it works again.", *listed]
-    mail = Mail("Tocsin is down", "\n".join([*body, "", "Look closer with `tocsin doctor`."]))
+    body = [f"{why}.", f"Since: {_clock(since)}", "", "No pages go out until it is back.", *listed]
+    mail = Mail("Tocsin is down", "\n".join([*body, "", "Find the cause with `tocsin doctor`."]))
     return Notice(f"watchdog-down-{since.timestamp():.0f}", DOWN, mail, "P0", since)
 
 

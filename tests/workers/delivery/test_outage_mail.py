@@ -40,7 +40,7 @@ def test_one_mail_tells_all_that_was_slept_through(parts: Works, smtp: MailServe
     for mail in smtp.mails:
         listed = [i for i in (*bad, mild) if i.id in mail.body]
         assert len(listed) == by_pages[members[mail.to[0]]]
-        assert mail.subject.startswith(f"[{listed[0].severity}] You are paged")
+        assert mail.subject.startswith(f"[{listed[0].severity}] You're being paged")
         assert mail.subject.endswith(f" and {len(listed) - 1} more" if len(listed) > 1 else ")")
     assert max(by_pages.values()) == 3
     for incident in (mild, *bad):
