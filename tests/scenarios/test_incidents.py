@@ -427,7 +427,7 @@ def test_a_page_to_somebody_assigned_is_said_to_be_needless(play: Stage) -> None
     play.press("bruno", Move.ACKNOWLEDGE)
     play.command("dana", "page @bruno @mei are you there?")
     said = f"Already responding, so perhaps needless: <@{user('bruno')}>"
-    assert said in play.person("dana").told("Paged by name")
+    assert said in play.person("dana").told("Paged directly")
     assert said in play.thread()
     assert len(play.pages("bruno")) == 2
 
