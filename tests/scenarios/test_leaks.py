@@ -179,7 +179,7 @@ FLAGS = ["outage", "major_impact"]
 def declared_private(watch: Watch, severity: str) -> None:
     paula = watch.play.person("paula")
     paula.command(f"declare {said('typed')}")
-    view = paula.modal("Declare")
+    view = paula.more_details(paula.modal("Declare"))
     assert paula.submit(view, severity=severity, flags=[*FLAGS, "security"], **FACTS) == {"ok": True}
     watch.works.run()
 
@@ -188,7 +188,9 @@ def marked_later(watch: Watch, severity: str) -> None:
     paula = watch.play.person("paula")
     public = {name: EARLIER if name != "service" else text for name, text in FACTS.items()}
     paula.command("declare")
-    assert paula.submit(paula.modal("Declare"), severity=severity, flags=FLAGS, **public) == {"ok": True}
+    assert paula.submit(paula.more_details(paula.modal("Declare")), severity=severity, flags=FLAGS, **public) == {
+        "ok": True
+    }
     watch.works.run()
     watch.play.press("paula", Move.SECURITY, why=said("marked"))
     watch.do(events.Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k not in ("service", "data_loss")}))

@@ -81,7 +81,8 @@ class Stage:
             who.press(card, MORE, card["channel"])
             who.choose(who.modal("More actions"), move)
         if fields:
-            answer = who.submit(who.modal(), **fields)
+            form = eventually(lambda: view if fields.keys() <= fields_of(view := who.modal()) else None)
+            answer = who.submit(form, **fields)
             assert answer.get("ok"), answer
         eventually(lambda: self.incident.stamp != before)
         self.works.run()
@@ -150,6 +151,11 @@ class Stage:
     def _marked(self) -> Iterator[Json]:
         for messages in self.state()["messages"].values():
             yield from (m for m in messages if m.get("metadata"))
+
+
+def fields_of(view: Json) -> set[str]:
+    """The fields of a form that can be filled in."""
+    return {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
 
 
 def company_of_that_week() -> Company:
