@@ -196,7 +196,7 @@ def test_updates_are_asked_for(play: Stage) -> None:
     play.press("lena", Move.ACKNOWLEDGE)
     play.until(41)
     assert "progress update" in play.said_in(play.room()["id"])
-    told = [m for m in play.directs("lena") if "still has no progress update" in str(m)]
+    told = [m for m in play.directs("lena") if "Progress update overdue" in str(m)]
     assert len(told) == 1
 
 

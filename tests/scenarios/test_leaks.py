@@ -347,7 +347,7 @@ def found_at_home(watch: Watch) -> None:
     told = "\n".join(everything(m) for m in watch.play.messages(room.channel))
     stated = set(re.findall(rf"{MARKER} ([a-z_ ]+?)\b", watch.private.model_dump_json()))
     assert len(stated) > 20
-    assert {what for what in stated if said(what) not in told} <= {"public_wording"}  # never needed now
+    assert {what for what in stated if said(what) not in told} <= {"public_wording", "wording"}  # nothing is public
     assert len(watch.smtp.mails) > 3
     assert any(watch.private.id in event for event in watch.paging.bodies)
     assert watch.private.id in watch.mails()

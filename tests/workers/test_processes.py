@@ -87,8 +87,7 @@ def quiet(here: Works) -> bool:
 
 def test_workers_killed_in_mid_send_lose_nothing_and_double_nothing(redis: "Redis") -> None:
     """Kill -9 again and again while Slack takes its time: every message stands exactly once."""
-    team = ("ticker", "sweep", "urgent", "normal", "urgent-messages", "messages")
-    with staffed(redis, valkey().port, team) as (here, crew):
+    with staffed(redis, valkey().port, PARTS) as (here, crew):
         here.control("latency", seconds=0.2)
         until(lambda: alive(redis) >= set(PARTS))
         for n in range(8):
