@@ -198,7 +198,7 @@ def test_a_pushed_view_leads_back(app: App, page: Page) -> None:
     page.fill("[data-block-id=words]", "down since ten")
     page.click("dialog [type=submit]")
     expect(page.locator("dialog h2")).to_have_text("More")
-    page.get_by_role("button", name="Back").click()
+    page.get_by_role("button", name="Back", exact=True).click()
     expect(page.locator("dialog h2")).to_have_text("Declare")
     expect(page.locator("[data-block-id=words]")).to_have_value("down since ten")
 

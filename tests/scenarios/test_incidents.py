@@ -176,7 +176,7 @@ def test_escalated_by_hand_to_the_end(play: Stage) -> None:
         play.press("dana", Move.ESCALATE)
     assert [len(play.pages(k)) for k in ("omar", "erik", "carla", "victor")] == [1, 1, 1, 1]
     assert "escalate|" not in str(play.card()["blocks"])
-    assert "by hand" in play.pages("carla")[0]
+    assert "escalated manually" in play.pages("carla")[0]
 
 
 @pytest.mark.slow
