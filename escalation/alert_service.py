@@ -6,6 +6,7 @@ already is left as it is. So a job that dies half-way is simply run again.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from escalation.alerts.alert import Alert, AlertState
 from escalation.alerts.groups import (
@@ -43,37 +44,41 @@ class AlertService:
         self._titles = titles
 
     def take(self, alerts: Iterable[Alert]) -> list[Outcome]:
-        """Take alerts in, those of one group at once. Returns what became of each."""
-        now, outcomes = self._service.clock(), list[Outcome]()
-        by_group: dict[str, list[tuple[Alert, Routed]]] = {}
-        alerts = [*self._without_heartbeats(alerts, now, outcomes)]
+        """Take alerts in, those of one group at once. Returns what became of each, in their order."""
+        now = self._service.clock()
+        given = [(alert, *self._beaten(alert, now)) for alert in alerts]
         # One that fires stays in its group: its end often lacks the labels that its beginning was routed by.
-        known = self.intake.groups_of([alert.name for alert in alerts])
-        for alert in alerts:
-            how = routed(alert, self._rules, self._service.company.services)
-            firing_in = known.get(alert.name, "")
-            if how.dropped and not firing_in:
-                outcomes.append(_outcome(alert, now, f"dropped: {how.dropped}"))
-            else:
-                by_group.setdefault(firing_in or how.group, []).append((alert, how))
-        for key, seen in by_group.items():
-            group, actions = self._change(key, seen, now)
-            outcomes += [_taken_outcome(alert, how, now, group, actions) for alert, how in seen]
-        return outcomes
+        known = self.intake.groups_of([counts.name for _, counts, _ in given if counts])
+        outcomes = dict[int, Outcome]()
+        by_group: dict[str, list[tuple[int, Alert, Routed]]] = {}
+        for n, (alert, counts, how) in enumerate(given):
+            firing_in = known.get(counts.name, "") if counts else ""
+            if counts is not alert:
+                outcomes[n] = _outcome(alert, now, "heartbeat")
+            elif how.dropped and not firing_in:
+                outcomes[n] = _outcome(alert, now, f"dropped: {how.dropped}")
+            if counts and (firing_in or not how.dropped):
+                by_group.setdefault(firing_in or how.group, []).append((n, counts, how))
+        for key, members in by_group.items():
+            taken = self._change(key, [(alert, how) for _, alert, how in members], now)
+            results = _results(members, *taken)
+            for (n, alert, how), result in zip(members, results, strict=True):
+                outcomes.setdefault(n, _outcome(alert, now, result, taken.group.incident, how.severity))
+        return [outcomes[n] for n in range(len(given))]
 
-    def _without_heartbeats(self, alerts: Iterable[Alert], now: datetime, outcomes: list[Outcome]) -> Iterator[Alert]:
-        """Note heartbeats, and yield the other alerts. A beat ends the alert of its silence; its end begins that."""
-        for alert in alerts:
-            how = routed(alert, self._rules, self._service.company.services)
-            if how.heartbeat is None or alert.fingerprint.startswith(SILENCE):
-                yield alert
-                continue
-            outcomes.append(_outcome(alert, now, "heartbeat"))
-            if alert.state is AlertState.FIRING:
-                self.intake.beat(alert, now + how.heartbeat)
-                yield _silence(alert, AlertState.RESOLVED)
-            elif alert.state is AlertState.RESOLVED:
-                yield _silence(alert, AlertState.FIRING)
+    def _beaten(self, alert: Alert, now: datetime) -> tuple[Alert | None, Routed]:
+        """Return the alert that counts, and its route. A heartbeat's beat ends its silence, and its end begins that."""
+        how = self._routed(alert)
+        if how.heartbeat is None or alert.fingerprint.startswith(SILENCE):
+            return alert, how
+        if alert.state is AlertState.FIRING:
+            self.intake.beat(alert, now + how.heartbeat)
+        silence = {AlertState.FIRING: AlertState.RESOLVED, AlertState.RESOLVED: AlertState.FIRING}.get(alert.state)
+        counts = _silence(alert, silence) if silence else None
+        return counts, self._routed(counts) if counts else how
+
+    def _routed(self, alert: Alert) -> Routed:
+        return routed(alert, self._rules, self._service.company.services)
 
     def beat_missed(self, member: str) -> list[Outcome]:
         """A heartbeat did not come in time: its absence is an alert like any other."""
@@ -84,20 +89,19 @@ class AlertService:
         """Look at a group whose time has come: a wait is over, an alert was silent for long, or it stayed quiet."""
         self._change(key, [], self._service.clock())
 
-    def _change(
-        self, key: str, seen: Sequence[tuple[Alert, Routed]], now: datetime
-    ) -> tuple[Group, tuple[Action, ...]]:
-        done: tuple[Action, ...] = ()
+    def _change(self, key: str, seen: Sequence[tuple[Alert, Routed]], now: datetime) -> "_Taken":
+        before, actions = Group(key=key), tuple[Action, ...]()
 
-        def step(before: Group) -> Group:
-            nonlocal done
-            incident = self._incident(before.incident)
-            after, done = changed(before, seen, now, _as_seen(incident))
-            for action in done:
+        def step(group: Group) -> Group:
+            nonlocal before, actions
+            before, incident = group, self._incident(group.incident)
+            after, actions = changed(group, seen, now, _as_seen(incident))
+            for action in actions:
                 after = self._act(action, after, incident)
             return after
 
-        return self.intake.update_group(key, step), done
+        after = self.intake.update_group(key, step)
+        return _Taken(before, after, actions)
 
     def _incident(self, incident_id: str) -> Incident | None:
         try:
@@ -203,17 +207,37 @@ def _seen(fired: Firing, titles: dict[str, str]) -> SeenAlert:
     )
 
 
-def _taken_outcome(alert: Alert, how: Routed, now: datetime, group: Group, actions: tuple[Action, ...]) -> Outcome:
-    """What became of an alert that was taken into its group."""
-    if any(isinstance(action, DeclareIncident) for action in actions):
-        result = "declared"
-    elif group.incident:
-        result = "joined" if alert.state is AlertState.FIRING else str(alert.state)
-    elif alert.state is not AlertState.FIRING:
-        result = f"{alert.state}: nothing was open"
-    else:
-        result = "held" if how.hold else "waiting" if how.wait else "known"
-    return _outcome(alert, now, result, group.incident, how.severity)
+class _Taken(NamedTuple):
+    """What taking alerts in did to their group."""
+
+    before: Group
+    group: Group
+    actions: tuple[Action, ...]
+
+
+def _results(
+    members: Sequence[tuple[int, Alert, Routed]], before: Group, group: Group, actions: tuple[Action, ...]
+) -> Iterator[str]:
+    """What became of each of a group's alerts, one after the other: the same one may be there more than once."""
+    firing = {name for name, fired in before.alerts.items() if fired.firing}
+    declared = any(isinstance(action, DeclareIncident) for action in actions)
+    for _, alert, how in members:
+        if alert.state is not AlertState.FIRING:
+            yield alert.state if alert.name in firing else f"{alert.state}: nothing was open"
+            firing -= {alert.name} if alert.state is AlertState.RESOLVED else set()
+            continue
+        repeated = alert.name in firing and not _fires_anew(alert.name, before, group)
+        firing.add(alert.name)
+        if group.incident:
+            yield "repeated" if repeated else "declared" if declared else "joined"
+        else:
+            yield "repeated" if repeated else "held" if how.hold else "waiting" if how.wait else "known"
+
+
+def _fires_anew(name: str, before: Group, after: Group) -> bool:
+    """True if an alert that has fired all along is counted anew: its incident was resolved too early."""
+    was, fired = before.alerts.get(name), after.alerts.get(name)
+    return was is not None and fired is not None and fired.firing and fired.times > was.times
 
 
 def _outcome(alert: Alert, now: datetime, result: str, incident: str = "", severity: str = "") -> Outcome:

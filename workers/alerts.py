@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 import structlog
 
@@ -42,10 +43,9 @@ class AlertWork:
         bodies = [body for m in members if not m.startswith(TIMED) and (body := self._intake.body(m))]
         parsed = [(body, *self._parse(body)) for body in bodies]
         taken = self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts)
+        in_order = iter(taken)
         for body, alerts, outcomes in parsed:
-            mine = {(alert.source, alert.fingerprint) for alert in alerts}
-            found = [o for o in taken if (o.source, o.fingerprint) in mine]
-            self._intake.done(body.id, [*outcomes, *found])
+            self._intake.done(body.id, [*outcomes, *islice(in_order, len(alerts))])
         for source, result in ((o.source, o.result.partition(":")[0]) for o in taken):
             metrics.count(self._context.redis, "alerts_total", source=source, result=result)
 

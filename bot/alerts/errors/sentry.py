@@ -42,7 +42,7 @@ def parse(received: Received) -> Parsed:
 def _issue(action: str, data: Document) -> Parsed:
     issue = data["issue"] if data["issue"] else data["event"]
     tags = _tags(issue)
-    fingerprint = issue.text("issue_id", "id") if data["event"] else issue.text("id")
+    fingerprint = _issue_of_event(issue) if data["event"] else issue.text("id")
     found = alert(
         NAME,
         ISSUE_STATES[action],
@@ -56,6 +56,11 @@ def _issue(action: str, data: Document) -> Parsed:
         links=(("Issue", issue.text("web_url", "permalink")),),
     )
     return Parsed(alerts=(found,))
+
+
+def _issue_of_event(event: Document) -> str:
+    """Return the id of the issue that an event belongs to; older servers name it in the issue's address only."""
+    return event.text("issue_id") or event.text("issue_url").rstrip("/").rpartition("/")[2] or event.text("id")
 
 
 def _metric(action: str, data: Document) -> Parsed:
