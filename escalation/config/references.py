@@ -75,6 +75,10 @@ def _references(data: Any) -> Iterator[Reference]:
         for name, body in section(data, part).items():
             for key, kind in keys.items():
                 yield from _named(kind, (part, name, key), body.get(key) if isinstance(body, dict) else None, data)
+    for name, body in section(data, "rotations").items():
+        for path, slots in _at(body, ("layers", "*", "people")):
+            for at, slot in _one_or_several(("rotations", name, *path), slots):
+                yield from _named("person", at, slot, data)
     for move, roles in section(data, "permissions").items():
         yield from _named("role", ("permissions", move), roles, data)
 

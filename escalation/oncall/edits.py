@@ -48,7 +48,7 @@ def _running(name: str, company: Staff, state: OncallState, now: datetime) -> Ru
     if not planned.people or planned.ends is None:
         return None
     ahead: tuple[Shift, ...] = ()
-    if not rotation.ical:
+    if not (rotation.ical or rotation.layers):
         ahead = tuple(rotation.shift(now, n) for n in range(1, SHIFTS_COMPARED + 1))
     return RunningShift(
         definition=rotation.definition, people=planned.people, starts=planned.starts, ends=planned.ends, ahead=ahead

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import Literal
 
 from escalation.config.company import Staff
+from escalation.config.layers import Layer, held_on
 from escalation.config.rotations import Shift
 from escalation.values import Frozen, PersonId
 
@@ -320,6 +321,8 @@ def shift_by_plan(name: str, company: Staff, state: OncallState, at: datetime) -
     rotation = company.rotations[name]
     if rotation.ical:
         return _planned_by_feed(name, company, state.feeds.get(name, Feed(rotation=name)), at)
+    if rotation.layers:
+        return _planned_by_layers(name, rotation.layers, company, at)
     shift = rotation.shift(at)
     people = (shift.person,)
     return OncallShift(rotation=name, people=people, planned=people, starts=shift.starts, ends=shift.ends)
@@ -335,6 +338,12 @@ def _planned_by_feed(name: str, company: Staff, feed: Feed, at: datetime) -> Onc
         starts=max((e for e in edges if e <= at), default=BEGINNING),
         ends=min((e for e in edges if e > at), default=None),
     )
+
+
+def _planned_by_layers(name: str, layers: tuple[Layer, ...], company: Staff, at: datetime) -> OncallShift:
+    held = next(h for h in held_on(layers, at.astimezone(UTC).date()) if h.ends is None or at < h.ends)
+    people = tuple(p for p in held.people if p in company.people)
+    return OncallShift(rotation=name, people=people, planned=people, starts=held.starts or BEGINNING, ends=held.ends)
 
 
 def _people_at(name: str, company: Staff, state: OncallState, at: datetime) -> tuple[str, ...]:

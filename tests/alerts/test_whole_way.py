@@ -288,7 +288,7 @@ def test_while_redis_is_away_the_disk_takes_alerts(site: Monitored, monkeypatch:
 
 
 def test_each_body_of_one_batch_has_its_own_results(tmp_path: Path) -> None:
-    """Bodies that are worked on at once are told apart: what began, what was a repeat, and an end that came too soon."""
+    """Bodies that are worked on at once are told apart: what began, what was a repeat, and an end too soon."""
     with monitored(tmp_path) as site:
         for body in (group(alert("Slow", "resolved")), group(alert("Down"), alert("Slow")), group(alert("Down"))):
             assert site.post(body).status_code == 202

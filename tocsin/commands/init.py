@@ -13,7 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
 from escalation.config.policy import Policy
-from escalation.config.rotations import parse_handover
+from escalation.config.turns import parse_handover
 from escalation.hosts import drop_proxies_for
 from escalation.times import known_zone
 from escalation.values import parse_channel

@@ -13,7 +13,7 @@ from escalation.config.business_time import Calendar
 from escalation.config.company import Company, Days, parse_contact
 from escalation.config.holders import Holder
 from escalation.config.policy import Policy, SeverityPolicy, one_or_several
-from escalation.config.rotations import Handover
+from escalation.config.turns import Handover
 from escalation.values import as_list
 from tocsin.commands.terminal import print_json
 from tocsin.config.key_docs import CONFIG, POLICY

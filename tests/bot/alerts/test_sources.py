@@ -41,7 +41,9 @@ READ: list[tuple[str, str, list[tuple[AlertState, str, str, str]]]] = [
     ("newrelic", "newrelic/workflow_closed.json", [
         (RESOLVED, "f0d98b28-bf9d-49e7-b9d0-ac7cbb52e73a", "Server Down", ""),
     ]),
-    ("sentry", "sentry/event_alert_python.json", [(FIRING, "issue 1635244907", "Exception: Custom exception!", "error")]),
+    ("sentry", "sentry/event_alert_python.json", [
+        (FIRING, "issue 1635244907", "Exception: Custom exception!", "error"),
+    ]),
     ("sentry", "sentry/issue_created.json", [(FIRING, "issue 1635244907", "Exception: Custom exception!", "error")]),
     ("sentry", "sentry/issue_resolved.json", [
         (RESOLVED, "issue 1638821441", "Exception: program has entered an invalid state.", "error"),
