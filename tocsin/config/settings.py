@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tocsin.config import people_settings as people
 from tocsin.config.addresses import Address, check_redis_url, is_real_slack, parse_address
 
 SLACK_API = "https://slack.com/api/"
@@ -25,6 +26,7 @@ ALERT_SECRETS = (
     ALERTS_TOKEN,
     *(f"ALERTS_SECRET_{source}" for source in ("SENTRY", "PAGERDUTY", "GRAFANA", "GENERIC")),
 )
+HOOK_SECRETS = ("PAGERDUTY_WEBHOOK_SECRET", "OPSGENIE_WEBHOOK_TOKEN", "TWILIO_WEBHOOK_SECRET")
 MIN_SECRET = 8
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -57,6 +59,22 @@ class Environment(BaseSettings):
     alerts_secret_pagerduty: str | None = None
     alerts_secret_grafana: str | None = None
     alerts_secret_generic: str | None = None
+    tocsin_url: str | None = None
+    twilio_account_sid: str | None = None
+    twilio_auth_token: str | None = None
+    twilio_from: str | None = None
+    twilio_messaging_service: str | None = None
+    twilio_api_url: str | None = None
+    twilio_webhook_secret: str | None = None
+    pushover_token: str | None = None
+    pushover_api_url: str | None = None
+    ntfy_url: str | None = None
+    ntfy_token: str | None = None
+    apprise_urls: str | None = None
+    pagerduty_webhook_secret: str | None = None
+    opsgenie_api_key: str | None = None
+    opsgenie_url: str | None = None
+    opsgenie_webhook_token: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
 
@@ -106,6 +124,20 @@ class Settings:
     pagerduty_key: SecretStr | None = None
     pagerduty_url: str = PAGERDUTY_EVENTS
     alert_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
+    public_url: str = ""
+    twilio_sid: str = ""
+    twilio_token: SecretStr | None = None
+    twilio_from: str = ""
+    twilio_service: str = ""
+    twilio_url: str = people.TWILIO_API
+    pushover_token: SecretStr | None = None
+    pushover_url: str = people.PUSHOVER_API
+    ntfy_url: str = ""
+    ntfy_token: SecretStr | None = None
+    apprise_urls: tuple[SecretStr, ...] = ()
+    opsgenie_key: SecretStr | None = None
+    opsgenie_url: str = people.OPSGENIE_API
+    hook_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
     watchdog_to: tuple[str, ...] = ()
     heartbeat_url: SecretStr | None = None
 
@@ -116,10 +148,12 @@ class Settings:
 
     def secrets(self) -> Iterator[str]:
         """Every value that must never be logged or printed."""
-        for secret in (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url):
+        own = (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url)
+        tokens = (self.twilio_token, self.pushover_token, self.ntfy_token, self.opsgenie_key)
+        for secret in (*own, *tokens, *self.apprise_urls):
             if secret:
                 yield secret.get_secret_value()
-        for several in self.alert_secrets.values():
+        for several in (*self.alert_secrets.values(), *self.hook_secrets.values()):
             yield from (secret.get_secret_value() for secret in several)
         for url in (self.redis_url, self.smtp_url):
             if password := urlsplit(url.get_secret_value()).password if url else None:
@@ -165,11 +199,48 @@ def read() -> tuple[Settings, list[Problem]]:
         smtp_from=check("SMTP_FROM", _smtp_from, ""),
         pagerduty_key=_secret(env.pagerduty_routing_key),
         pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
-        alert_secrets={name: check(name, partial(_alert_secrets, name), ()) for name in ALERT_SECRETS},
+        **_people_settings(check),
+        alert_secrets={name: check(name, partial(_secrets, name), ()) for name in ALERT_SECRETS},
+        hook_secrets={name: check(name, partial(_secrets, name), ()) for name in HOOK_SECRETS},
         watchdog_to=check("WATCHDOG_TO", _watchdog_to, ()),
         heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
     )
     return settings, problems
+
+
+def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], Any]) -> dict[str, Any]:
+    """The settings of the services beside Slack and mail that reach people."""
+
+    def address(variable: str, default: str, example: str) -> Any:
+        return check(variable, lambda e: people.web_address(getattr(e, variable.lower()), example) or default, default)
+
+    return {
+        "public_url": check("TOCSIN_URL", lambda e: people.public_url(e.tocsin_url), ""),
+        "twilio_sid": check(
+            "TWILIO_ACCOUNT_SID",
+            lambda e: people.twilio_sid(e.twilio_account_sid, e.twilio_auth_token, e.twilio_from),
+            "",
+        ),
+        "twilio_token": _secret(
+            check("TWILIO_AUTH_TOKEN", lambda e: people.twilio_token(e.twilio_auth_token, e.twilio_account_sid), "")
+        ),
+        "twilio_from": check(
+            "TWILIO_FROM",
+            lambda e: people.twilio_from(e.twilio_from, e.twilio_account_sid, e.twilio_messaging_service),
+            "",
+        ),
+        "twilio_service": check(
+            "TWILIO_MESSAGING_SERVICE", lambda e: people.twilio_service(e.twilio_messaging_service), ""
+        ),
+        "twilio_url": address("TWILIO_API_URL", people.TWILIO_API, people.TWILIO_API),
+        "pushover_token": _secret(check("PUSHOVER_TOKEN", lambda e: people.pushover_token(e.pushover_token), "")),
+        "pushover_url": address("PUSHOVER_API_URL", people.PUSHOVER_API, people.PUSHOVER_API),
+        "ntfy_url": address("NTFY_URL", "", "https://ntfy.example.com"),
+        "ntfy_token": _secret(check("NTFY_TOKEN", lambda e: people.ntfy_token(e.ntfy_token, e.ntfy_url), "")),
+        "apprise_urls": tuple(map(SecretStr, check("APPRISE_URLS", lambda e: people.apprise_urls(e.apprise_urls), ()))),
+        "opsgenie_key": _secret(check("OPSGENIE_API_KEY", lambda e: e.opsgenie_api_key, None)),
+        "opsgenie_url": address("OPSGENIE_URL", people.OPSGENIE_API, people.OPSGENIE_API),
+    }
 
 
 def _secret(value: str | None) -> SecretStr | None:
@@ -291,7 +362,7 @@ def _pagerduty_url(env: Environment) -> str:
     return env.pagerduty_url
 
 
-def _alert_secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
+def _secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
     """Several, with commas between, for rotation. A short one can be guessed from outside."""
     words = tuple(w for word in (getattr(env, variable.lower()) or "").split(",") if (w := word.strip()))
     if any(len(word) < MIN_SECRET for word in words):

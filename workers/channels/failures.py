@@ -4,6 +4,7 @@ Redis has its own table (escalation.storage.redis_faults): the bot needs it too.
 """
 
 import re
+from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -158,6 +159,142 @@ def pagerduty_failure(status: int, wait: float = 0.0) -> "Failed":
         return Failed(error, Kind.PASSING, wait=wait, reason=Reason(f"PagerDuty does not take it ({status})"))
     reason = Reason(f"PagerDuty refuses us ({status})", "correct PAGERDUTY_ROUTING_KEY")
     return Failed(error, Kind.OURS, reason=reason)
+
+
+# Twilio --------------------------------------------------------------------------------------------------------------
+
+# https://www.twilio.com/docs/api/errors lists every code. Those of a status callback are in the same numbers. What
+# stands in neither line is ours when Twilio refuses the request (4xx), and passing when it fails itself (5xx).
+_TWILIO = {
+    Kind.PERSON: "13224 21211 21214 21216 21217 21265 21421 21610 21612 21614 21635 30004 30005 30006 30011",
+    Kind.PASSING: "10004 11200 20429 20500 20503 20504 21611 30001 30003 30008 30009 30010 30017 30410",
+}
+_TWILIO_REASONS = {
+    13224: Reason("the number is not valid"),
+    20003: Reason("Twilio refuses our login", "correct TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN"),
+    20005: Reason("the Twilio account is not active", "see console.twilio.com"),
+    20006: Reason("the Twilio account has no right to this", "see console.twilio.com"),
+    20429: Reason("Twilio takes no more requests just now"),
+    21210: Reason("Twilio has not verified TWILIO_FROM", "set a number of your account"),
+    21211: Reason("the number is not valid"),
+    21212: Reason("TWILIO_FROM is not a number", "set a number of your account"),
+    21214: Reason("the number cannot be called"),
+    21215: Reason(
+        "calls to that country are switched off", "allow it under Voice, Geo Permissions, in Twilio's console"
+    ),
+    21216: Reason("Twilio does not call that number"),
+    21217: Reason("the number is not valid"),
+    21265: Reason("the number is not valid"),
+    21408: Reason(
+        "SMS to that country are switched off", "allow it under Messaging, Geo permissions, in Twilio's console"
+    ),
+    21421: Reason("the number is not valid"),
+    21606: Reason("TWILIO_FROM cannot send SMS to that number", "set a number of your account that can send SMS"),
+    21608: Reason(
+        "a trial account reaches verified numbers only", "upgrade the Twilio account, or verify the number there"
+    ),
+    21609: Reason("Twilio cannot use TOCSIN_URL for its callbacks", "set TOCSIN_URL to an address that it can reach"),
+    21610: Reason("they sent STOP to our number: they have to send START"),
+    21611: Reason("Twilio's queue for our number is full"),
+    21612: Reason("Twilio has no route to the number"),
+    21614: Reason("the number cannot receive SMS"),
+    21617: Reason("the SMS is too long", "report it: Tocsin should have cut it"),
+    21219: Reason("a trial account reaches verified numbers only", "upgrade the Twilio account, or verify the number"),
+    21635: Reason("the number is a landline"),
+    30001: Reason("Twilio's queue for our number is full"),
+    30002: Reason("the Twilio account is suspended", "see console.twilio.com"),
+    30003: Reason("the phone is off or out of reach"),
+    30004: Reason("their phone or operator blocks our SMS"),
+    30005: Reason("the number is unknown"),
+    30006: Reason("the number is a landline, or cannot be reached"),
+    30007: Reason("the operator filtered the SMS as spam", "see Twilio's page on error 30007, and register the number"),
+    30008: Reason("the operator did not deliver it, and does not say why"),
+    30032: Reason("the toll-free number is not verified", "verify it in Twilio's console"),
+    30034: Reason("the number is not registered for SMS in the US", "register it for A2P 10DLC in Twilio's console"),
+    13227: Reason(
+        "calls to that country are switched off", "allow it under Voice, Geo Permissions, in Twilio's console"
+    ),
+}
+
+
+def twilio_failure(status: int, code: int = 0, wait: float = 0.0) -> "Failed":
+    """Classify a refusal by Twilio's code, else by the HTTP status."""
+    kind = _BY_TWILIO_CODE.get(code)
+    if kind is None:
+        kind = Kind.PASSING if status >= 500 or status in (408, 425, 429) else Kind.OURS
+    error = f"twilio: {code or status}"
+    known = _TWILIO_REASONS.get(code)
+    if kind is Kind.PASSING:
+        reason = known or Reason(f"Twilio does not take it ({code or status})")
+    else:
+        page = f"see https://www.twilio.com/docs/api/errors/{code}" if code else "check TWILIO_API_URL"
+        reason = known or Reason(f"Twilio refuses it ({code or status})", page)
+    return Failed(error, kind, wait=wait, reason=reason)
+
+
+_BY_TWILIO_CODE = {int(code): kind for kind, codes in _TWILIO.items() for code in codes.split()}
+
+# Pushover and ntfy ---------------------------------------------------------------------------------------------------
+
+
+def pushover_failure(status: int, errors: str = "", fields: Container[str] = (), wait: float = 0.0) -> "Failed":
+    """Classify an answer. https://pushover.net/api#friendly: 4xx is final, and names the wrong field; 5xx is passing.
+
+    `fields` are the parameters that the answer names. A quota that is used up (429) lasts until the month ends.
+    """
+    error = f"pushover: {status}"
+    if status >= 500 or status in (408, 425):
+        return Failed(error, Kind.PASSING, wait=max(wait, 5.0), reason=Reason(f"Pushover does not take it ({status})"))
+    if status == 429:
+        reason = Reason("Pushover's quota for this month is used up", "buy more messages at pushover.net")
+        return Failed(error, Kind.OURS, reason=reason)
+    if "user" in fields and "token" not in fields:
+        return Failed(error, Kind.PERSON, reason=Reason("Pushover does not know their user key"))
+    said = f": {errors}" if errors else ""
+    remedy = "correct PUSHOVER_TOKEN" if "token" in fields or status == 401 else "see https://pushover.net/api"
+    return Failed(error, Kind.OURS, reason=Reason(f"Pushover refuses it ({status}{said})", remedy))
+
+
+def ntfy_failure(status: int, code: int = 0, wait: float = 0.0) -> "Failed":
+    """Classify an answer. Codes: https://github.com/binwiederhier/ntfy/blob/main/server/errors.go"""
+    error = f"ntfy: {code or status}"
+    if status >= 500 or status in (408, 425, 429):
+        return Failed(error, Kind.PASSING, wait=wait, reason=Reason(f"ntfy does not take it ({code or status})"))
+    if status == 401:
+        return Failed(error, Kind.OURS, reason=Reason("ntfy refuses our token", "correct NTFY_TOKEN"))
+    if status == 403:
+        remedy = "allow NTFY_TOKEN's user to write to the people's topics"
+        return Failed(error, Kind.OURS, reason=Reason("ntfy does not let us write to the topic", remedy))
+    if code == 40009:  # the topic's name
+        return Failed(error, Kind.PERSON, reason=Reason("ntfy does not take the name of their topic"))
+    return Failed(error, Kind.OURS, reason=Reason(f"ntfy refuses it ({code or status})", "check NTFY_URL"))
+
+
+# Opsgenie, Jira Service Management -----------------------------------------------------------------------------------
+
+
+def opsgenie_failure(status: int, wait: float = 0.0) -> "Failed":
+    """Classify a status. https://docs.opsgenie.com/docs/response"""
+    error = f"opsgenie: {status}"
+    if status >= 500 or status in (408, 425, 429):
+        return Failed(error, Kind.PASSING, wait=wait, reason=Reason(f"Opsgenie does not take it ({status})"))
+    remedy = "correct OPSGENIE_API_KEY" if status in (401, 403) else "check OPSGENIE_URL"
+    return Failed(error, Kind.OURS, reason=Reason(f"Opsgenie refuses us ({status})", remedy))
+
+
+# No answer -----------------------------------------------------------------------------------------------------------
+
+
+def no_answer(vendor: str, error: Exception, *, wait: float = 0.0) -> "Failed":
+    """A request that got no answer; it may have been carried out all the same, unless no connection was made."""
+    reason = Reason(f"{vendor} does not answer ({type(error).__name__})")
+    return Failed(f"{vendor.lower()}: {type(error).__name__}", Kind.PASSING, wait=wait, reason=reason)
+
+
+def asked_wait(headers: Mapping[str, str]) -> float:
+    """Seconds that an answer's Retry-After asks for; 0 if it asks for nothing, or for a date."""
+    text = headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 
 # A failed call -------------------------------------------------------------------------------------------------------

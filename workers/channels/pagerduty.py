@@ -9,7 +9,7 @@ import httpx2
 
 from escalation.incident.model import Incident
 from escalation.messages.mail import alert_summary
-from workers.channels.failures import Failed, Kind, Reason, pagerduty_failure
+from workers.channels.failures import asked_wait, no_answer, pagerduty_failure
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10.0  # seconds
@@ -51,7 +51,7 @@ class PagerDutyClient:
         try:
             response = self._http.get(self._url)
         except httpx2.HTTPError as error:
-            raise _no_answer(error) from None
+            raise no_answer("PagerDuty", error) from None
         if response.status_code >= 500:
             raise pagerduty_failure(response.status_code)
 
@@ -60,16 +60,6 @@ class PagerDutyClient:
         try:
             response = self._http.post(self._url, json=event)
         except httpx2.HTTPError as error:
-            raise _no_answer(error) from None
+            raise no_answer("PagerDuty", error) from None
         if response.status_code >= 300:
-            raise pagerduty_failure(response.status_code, _wait(response))
-
-
-def _no_answer(error: httpx2.HTTPError) -> Failed:
-    reason = Reason(f"PagerDuty does not answer ({type(error).__name__})")
-    return Failed(f"pagerduty: {type(error).__name__}", Kind.PASSING, reason=reason)
-
-
-def _wait(response: httpx2.Response) -> float:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else 0.0
+            raise pagerduty_failure(response.status_code, asked_wait(response.headers))
