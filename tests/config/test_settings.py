@@ -202,3 +202,60 @@ def test_proxies_are_dropped_for_a_stand_in_on_this_machine(monkeypatch: pytest.
     use(monkeypatch, HTTPS_PROXY="http://proxy:3128", http_proxy="http://proxy:3128")
     drop_proxies_for(load().api_url, os.environ)
     assert not {"HTTPS_PROXY", "http_proxy"} & set(os.environ)
+
+
+# The services that reach people --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "variable", "words"),
+    [
+        ({"TOCSIN_URL": "tocsin.example.com"}, "TOCSIN_URL", "is not a web address"),
+        ({"TOCSIN_URL": "https://tocsin_prod.example.com"}, "TOCSIN_URL", "underscore"),
+        (
+            {"TWILIO_ACCOUNT_SID": "SK1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "+15005550006"},
+            "TWILIO_ACCOUNT_SID",
+            "AC",
+        ),
+        ({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_FROM": "+15005550006"}, "TWILIO_AUTH_TOKEN", "is missing"),
+        ({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"}, "TWILIO_FROM", "is missing"),
+        ({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "0151"}, "TWILIO_FROM", "country code"),
+        ({"TWILIO_AUTH_TOKEN": "t"}, "TWILIO_ACCOUNT_SID", "is missing"),
+        ({"TWILIO_MESSAGING_SERVICE": "SM1"}, "TWILIO_MESSAGING_SERVICE", "begins with MG"),
+        ({"PUSHOVER_TOKEN": "short"}, "PUSHOVER_TOKEN", "30 letters and digits"),
+        ({"NTFY_TOKEN": "tk_1"}, "NTFY_TOKEN", "NTFY_URL is not"),
+        ({"NTFY_URL": "https://ntfy.sh", "NTFY_TOKEN": "hunter22"}, "NTFY_TOKEN", "begins with tk_"),
+        ({"NTFY_URL": "ntfy.sh"}, "NTFY_URL", "is not a web address"),
+        ({"APPRISE_URLS": "json://localhost syslog://"}, "APPRISE_URLS", "address 2 holds syslog://"),
+        ({"OPSGENIE_URL": "eu"}, "OPSGENIE_URL", "is not a web address"),
+        ({"PAGERDUTY_WEBHOOK_SECRET": "short"}, "PAGERDUTY_WEBHOOK_SECRET", "too short"),
+    ],
+)
+def test_a_setting_that_reaches_nobody_is_refused_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], variable: str, words: str
+) -> None:
+    """Each wrong or missing variable is named with what would be right, before anybody has to be woken."""
+    refused = refusals(monkeypatch, **variables)
+    assert words in refused[variable]
+    assert "hunter22" not in str(refused)
+
+
+def test_secrets_of_the_services_are_kept_out_of_the_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every token, address and webhook secret is among what must never be printed."""
+    values = {
+        "TWILIO_ACCOUNT_SID": "AC1",
+        "TWILIO_AUTH_TOKEN": "twilio-token",
+        "TWILIO_FROM": "+15005550006",
+        "PUSHOVER_TOKEN": "p" * 30,
+        "NTFY_URL": "https://ntfy.sh",
+        "NTFY_TOKEN": "tk_secret",
+        "APPRISE_URLS": "tgram://secret/chat json://localhost",
+        "OPSGENIE_API_KEY": "opsgenie-key",
+        "PAGERDUTY_WEBHOOK_SECRET": "pagerduty-secret",
+        "OPSGENIE_WEBHOOK_TOKEN": "opsgenie-token",
+    }
+    use(monkeypatch, **values)
+    found = load()
+    hidden = set(found.secrets())
+    assert {"twilio-token", "p" * 30, "tk_secret", "tgram://secret/chat", "opsgenie-key", "pagerduty-secret"} <= hidden
+    assert not any(secret in repr(found) for secret in hidden)

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 
 from tocsin.config.settings import Settings
-from tocsin.doctor.finding import Finding, failed, ok, warning
+from tocsin.doctor.finding import Finding, ok, warning
+from tocsin.doctor.people_checks import failure_of
 from tocsin.run import channels
-from workers.channels.failures import Failed, Kind
+from workers.channels.failures import Failed
 
 # https://developer.pagerduty.com/docs/events-api-v2-overview: an integration key has 32 letters and digits
 _ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")
@@ -19,20 +20,14 @@ def channel_findings(settings: Settings) -> Iterator[Finding]:
             mail.check()
             yield ok("mail", "the server takes our login")
         except Failed as failure:
-            yield _failed("mail", failure, "check SMTP_URL, and the way to that server from here")
+            yield failure_of("mail", failure, "check SMTP_URL, and the way to that server from here")
     if pagerduty := channels.pagerduty(settings):
         yield from _routing_key(settings)
         try:
             pagerduty.check()
             yield ok("pagerduty", "can be reached")
         except Failed as failure:
-            yield _failed("pagerduty", failure, "check PAGERDUTY_URL, and the way there from here")
-
-
-def _failed(about: str, failure: Failed, way: str) -> Finding:
-    """A failed check. What passes may have passed by the next time, and is a failure now all the same."""
-    remedy = f"try again; {way}" if failure.kind is Kind.PASSING else failure.reason.remedy or way
-    return failed(about, failure.reason.text, remedy)
+            yield failure_of("pagerduty", failure, "check PAGERDUTY_URL, and the way there from here")
 
 
 def _routing_key(settings: Settings) -> Iterator[Finding]:

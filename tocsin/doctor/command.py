@@ -15,6 +15,7 @@ from tocsin.config.loader import Loaded
 from tocsin.config.settings import Problem, Settings, read
 from tocsin.doctor.channel_checks import channel_findings
 from tocsin.doctor.finding import Finding, failed, ok, warning
+from tocsin.doctor.people_checks import people_findings
 from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
 from tocsin.run import workspace
@@ -48,7 +49,9 @@ def examine(settings: Settings, problems: list[Problem]) -> Iterator[Finding]:
         yield from config_findings(config)
     yield from redis_findings(settings)
     yield from channel_findings(settings)
-    yield from slack_findings(settings, _loaded(config) if config else None)
+    loaded = _loaded(config) if config else None
+    yield from people_findings(settings, loaded.company if loaded else None)
+    yield from slack_findings(settings, loaded)
 
 
 def config_findings(path: Path) -> Iterator[Finding]:

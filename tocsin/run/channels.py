@@ -12,6 +12,10 @@ from escalation.config.policy import Via
 from tocsin.config.settings import Problem, Settings, SettingsError
 from workers.channels import Channels
 from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.people.apprise import AppriseClient
+from workers.channels.people.ntfy import NtfyClient
+from workers.channels.people.pushover import PushoverClient
+from workers.channels.people.twilio import TwilioAccount, TwilioClient
 from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
 from workers.delivery.mail import MailPlanner
@@ -42,6 +46,44 @@ def pagerduty(settings: Settings) -> PagerDutyClient | None:
     """Client of PagerDuty; None where no routing key is set."""
     key = settings.pagerduty_key
     return PagerDutyClient(key.get_secret_value(), settings.pagerduty_url) if key else None
+
+
+def twilio(settings: Settings) -> TwilioClient | None:
+    """Client of Twilio; None where no account is set."""
+    if not (settings.twilio_sid and settings.twilio_token):
+        return None
+    account = TwilioAccount(
+        sid=settings.twilio_sid,
+        token=settings.twilio_token.get_secret_value(),
+        sender=settings.twilio_from,
+        service=settings.twilio_service,
+        url=settings.twilio_url,
+        public_url=settings.public_url,
+    )
+    return TwilioClient(account)
+
+
+def calls(settings: Settings) -> TwilioClient | None:
+    """Client of Twilio for calls: they need a number, which a Messaging Service is not."""
+    return twilio(settings) if settings.twilio_from else None
+
+
+def pushover(settings: Settings) -> PushoverClient | None:
+    """Client of Pushover; None where no token is set."""
+    token = settings.pushover_token
+    return PushoverClient(token.get_secret_value(), settings.pushover_url) if token else None
+
+
+def ntfy(settings: Settings) -> NtfyClient | None:
+    """Client of the ntfy server; None where NTFY_URL is not set."""
+    token = settings.ntfy_token.get_secret_value() if settings.ntfy_token else ""
+    return NtfyClient(settings.ntfy_url, token) if settings.ntfy_url else None
+
+
+def apprise(settings: Settings) -> AppriseClient | None:
+    """Client of the services behind Apprise; None where no address is set."""
+    urls = [url.get_secret_value() for url in settings.apprise_urls]
+    return AppriseClient(urls) if urls else None
 
 
 _SMTP = Problem("SMTP_URL", "is missing, and the configuration asks for mail; write smtp://user:password@host:587")

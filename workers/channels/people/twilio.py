@@ -66,12 +66,8 @@ class TwilioClient:
 
     def __init__(self, account: TwilioAccount) -> None:
         self._account = account
-        self._http = httpx2.Client(
-            base_url=f"{account.url.rstrip('/')}/2010-04-01/Accounts/{account.sid}",
-            auth=(account.sid, account.token),
-            timeout=TIMEOUT,
-            verify=ssl_context(),
-        )
+        self._url = f"{account.url.rstrip('/')}/2010-04-01/Accounts/{account.sid}"
+        self._http = httpx2.Client(auth=(account.sid, account.token), timeout=TIMEOUT, verify=ssl_context())
 
     @property
     def has_callbacks(self) -> bool:
@@ -135,7 +131,7 @@ class TwilioClient:
 
     def _request(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
-            response = self._http.request(method, path, **more)
+            response = self._http.request(method, self._url + path, **more)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:  # it cannot have been carried out
             raise no_answer("Twilio", error) from None
         except httpx2.HTTPError as error:

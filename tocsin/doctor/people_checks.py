@@ -1,0 +1,109 @@
+"""Health checks of the services that reach people by SMS, call and push. Nothing is sent to anybody."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from escalation.config.company import Company
+from escalation.hosts import is_loopback
+from tocsin.config.settings import Settings
+from tocsin.doctor.finding import Finding, failed, ok, warning
+from tocsin.run import channels
+from workers.channels.failures import Failed, Kind
+from workers.channels.people.pushover import PushoverClient
+from workers.channels.people.twilio import TwilioClient
+
+
+def people_findings(settings: Settings, company: Company | None) -> Iterator[Finding]:
+    """Check each service that the environment sets up, and the addresses of the configuration's people there."""
+    if twilio := channels.twilio(settings):
+        yield from _tried("twilio", lambda: _twilio(twilio, settings))
+    if pushover := channels.pushover(settings):
+        yield from _tried("pushover", lambda: _pushover(pushover, company))
+    if ntfy := channels.ntfy(settings):
+        yield from _checked("ntfy", ntfy.check, "the server is healthy")
+    if apprise := channels.apprise(settings):
+        count = len(settings.apprise_urls)
+        yield from _checked("apprise", apprise.check, f"{count} address{'es' * (count != 1)} can be used")
+    if any((settings.twilio_sid, settings.pushover_token, settings.ntfy_url, settings.smtp_url)):
+        yield from _public_url(settings)
+
+
+def _tried(about: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check()
+    except Failed as failure:
+        yield failure_of(about, failure, f"check the address of {about}, and the way there from here")
+
+
+def _checked(about: str, check: Callable[[], None], fine: str) -> Iterator[Finding]:
+    def findings() -> Iterator[Finding]:
+        check()
+        yield ok(about, fine)
+
+    return _tried(about, findings)
+
+
+def failure_of(about: str, failure: Failed, way: str) -> Finding:
+    """A failed check. What passes may have passed by the next time, and is a failure now all the same."""
+    remedy = f"try again; {way}" if failure.kind is Kind.PASSING else failure.reason.remedy or way
+    return failed(about, failure.reason.text, remedy)
+
+
+def _twilio(client: TwilioClient, settings: Settings) -> Iterator[Finding]:
+    account = client.account()
+    if not account.active:
+        yield failed("twilio", "the account is not active", "see console.twilio.com")
+        return
+    yield ok("twilio", "takes our login")
+    if account.trial:
+        what = "a trial account reaches verified numbers only, and speaks a notice first"
+        yield warning("twilio", what, "upgrade the account")
+    if settings.twilio_from:
+        yield from _sender(client.sender(), settings)
+    else:
+        yield warning("twilio", "nobody can be called: TWILIO_FROM is not set", "set a number of the account")
+    if settings.twilio_from.startswith("+1"):
+        what = "SMS to the US need a registered sender (A2P 10DLC, or a verified toll-free number), which takes weeks"
+        yield warning("twilio", what, "register it in the console; calls and push work without")
+
+
+def _sender(number: Any, settings: Settings) -> Iterator[Finding]:
+    """Check our number's capabilities, and that an SMS to it comes to us."""
+    if number is None:
+        yield failed("twilio", "TWILIO_FROM is not a number of the account", "set one of console.twilio.com")
+        return
+    can = number.get("capabilities") or {}
+    for capability, what in (("voice", "call"), ("sms", "send SMS")):
+        if not can.get(capability) and not (capability == "sms" and settings.twilio_service):
+            yield failed("twilio", f"TWILIO_FROM cannot {what}", "set a number with that capability")
+    wanted = f"{settings.public_url}/twilio/sms"
+    if settings.public_url and not settings.twilio_service and number.get("sms_url") != wanted:
+        what = "an SMS to TWILIO_FROM does not come to us, so a page cannot be acknowledged by SMS"
+        yield warning("twilio", what, f"set the number's webhook for incoming messages to {wanted}")
+
+
+def _pushover(client: PushoverClient, company: Company | None) -> Iterator[Finding]:
+    client.check()
+    yield ok("pushover", "takes our token")
+    for key, entry in (company.people if company else {}).items():
+        user = getattr(entry, "pushover", None)
+        if not user:
+            continue
+        try:
+            client.validate(user)
+        except Failed as failure:
+            if failure.kind is not Kind.PERSON:
+                raise
+            yield failed("pushover", f"does not know the user key of {key}", f"correct people.{key}.pushover")
+
+
+def _public_url(settings: Settings) -> Iterator[Finding]:
+    """Say what is missing while nobody can reach us."""
+    host = urlsplit(settings.public_url).hostname or ""
+    if not settings.public_url:
+        what = "TOCSIN_URL is not set: pages have no link, and nobody can acknowledge by phone key or SMS"
+        yield warning("web", what, "set it to an address that leads to TOCSIN_LISTEN, like https://tocsin.example.com")
+    elif is_loopback(host):
+        what = f"TOCSIN_URL leads to {host}, which no other machine can reach"
+        yield warning("web", what, "set it to an address that phones and Twilio can reach")
