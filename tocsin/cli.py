@@ -6,6 +6,7 @@ from escalation.processes import PARTS, Part
 from tocsin.commands import incidents
 from tocsin.commands.alerts import alerts
 from tocsin.commands.check import check
+from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
 from tocsin.commands.schema import schema
 from tocsin.commands.simulate import simulate_
@@ -68,6 +69,7 @@ def prepare(process: str, needs: tuple[str, ...] | None = None) -> Settings:
 for command in (
     init,
     check,
+    import_,
     schema,
     doctor,
     incidents.list_,
