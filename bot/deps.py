@@ -1,7 +1,9 @@
 """Dependencies of the bot: settings, the store and the service."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from redis import Redis
 
@@ -11,6 +13,26 @@ from escalation.config.policy import Policy
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake
 from escalation.storage.store import Store
+
+
+class VendorNews(Protocol):
+    """What vendors report about our deliveries; workers know what their codes mean."""
+
+    def twilio_status(self, delivery: str, form: Mapping[str, str]) -> None:
+        """Record the status of an SMS or a call."""
+
+    def pushover(self, token: str, receipt: str) -> None:
+        """Read a receipt again, and record the answer that it shows. NotFound for one that we do not know."""
+
+
+@dataclass(frozen=True)
+class AnswerDeps:
+    """What answers from outside need: our public address, the secrets that sign them, and who reads vendors' news."""
+
+    public_url: str = ""
+    twilio_tokens: tuple[str, ...] = ()
+    twilio_keys: tuple[str, ...] = ()
+    news: VendorNews | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +54,7 @@ class BotDeps:
     signing_secret: str | None = None
     intake: Intake | None = None
     alert_secrets: AlertSecrets = field(default_factory=AlertSecrets)
+    answers: AnswerDeps = field(default_factory=AnswerDeps)
     spool: Path = Path("data/spool")
     host: str = "127.0.0.1"
     port: int = 3000

@@ -1,9 +1,10 @@
 """Entry point to the domain: read the clock and the roster, and have the store commit what decide() returns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from escalation.config.company import Company
+from escalation.config.notify import Via
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
@@ -31,14 +32,26 @@ Clock = Callable[[], datetime]
 class IncidentService:
     """Service for incidents: declarations, moves, due checkpoints and outcomes.
 
-    Raises Refused with words for the requester, or NotFound.
+    Raises Refused with words for the requester, or NotFound. `set_up` are the channels beside Slack that there are.
+    `public_url` is where people reach the web app; empty: they cannot.
     """
 
-    def __init__(self, store: Store, company: Company, policy: Policy, clock: Clock, speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        company: Company,
+        policy: Policy,
+        clock: Clock,
+        speed: float = 1.0,
+        set_up: Collection[Via] = (),
+        public_url: str = "",
+    ) -> None:
         self.store = store
         self.company = company
         self.policy = policy
         self.clock = clock
+        self.set_up = set_up
+        self.public_url = public_url
         self._speed = speed
 
     def declare(
@@ -109,7 +122,7 @@ class IncidentService:
     def roster(self, at: datetime) -> Roster:
         """Return the holders of each role at an instant."""
         directory, state = self.store.directory_and_oncall_state()
-        return roster(self.company, directory, at, state)
+        return roster(self.company, directory, at, state, self.set_up)
 
     def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
         """Return what fires next, with the people who will be on call then; the on-call state is read once."""

@@ -12,7 +12,6 @@ from enum import StrEnum
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Means, Said, SeverityPolicy
 from escalation.engine.checkpoints import running
-from escalation.engine.responders import commander
 from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
@@ -32,6 +31,7 @@ from escalation.incident.effects import (
 )
 from escalation.incident.events import MoveEvent, OutcomeEvent, Terms
 from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Facts, Incident, PageState, Room
+from escalation.incident.responders import commander
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
 from escalation.service import terms_for

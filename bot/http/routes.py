@@ -1,4 +1,4 @@
-"""Routes of the web app: Slack over HTTP, health and metrics."""
+"""Routes of the web app: Slack over HTTP, alerts, answers to pages, health and metrics."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from bot.bot import Bot
 from bot.http.alerts import alert_routes
+from bot.http.answers import answer_routes
 from bot.http.health import Readiness, exposition, readiness
 from bot.http.limits import Limits
 
@@ -47,7 +48,8 @@ def web_app(bot: Bot) -> Starlette:
 
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     alerts = alert_routes(bot.deps.alert_secrets, bot.keeper) if bot.keeper else []
-    routes = [*probes, *alerts, *([] if bot.socket else [_slack_over_http(bot)])]
+    answers = answer_routes(bot.deps.answers, bot.access)
+    routes = [*probes, *alerts, *answers, *([] if bot.socket else [_slack_over_http(bot)])]
     return Starlette(routes=routes, middleware=[Middleware(Limits)])
 
 

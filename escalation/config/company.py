@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar
 from escalation.config.holders import Holders
-from escalation.config.policy import LEAD, TEAM, Means, OtherWays
+from escalation.config.notify import AppriseTag, Notify, NtfyTopic, Number, OtherWays, PushoverUser
+from escalation.config.policy import LEAD, TEAM, Means
 from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
 from escalation.slo import Objective
@@ -64,13 +65,20 @@ Away = Annotated[
 
 
 class PersonEntry(Frozen):
-    """A person: e-mail address or member id to find them in Slack, where to call and mail them, when they are away."""
+    """A person: e-mail address or member id to find them in Slack, where to call and mail them, when they are away.
+
+    `notify` is the order of their methods; they may set another one for themselves.
+    """
 
     email: Address | None = None
     slack: SlackUser | None = None
     name: str | None = None
-    phone: Phone | None = None
+    phone: Number | None = None
     mail: Address | None = None
+    pushover: PushoverUser | None = None
+    ntfy: NtfyTopic | None = None
+    apprise: AppriseTag | None = None
+    notify: Notify | None = None
     away: Away = ()
 
     @model_validator(mode="after")
@@ -181,6 +189,7 @@ class Company(Staff):
     calendar: Calendar = Calendar()
     public_channels: tuple[Means, ...] | None = None
     templates: dict[str, str] = {}
+    notify: Notify = Notify()
     other_ways: OtherWays = OtherWays()
     objective: Objective = Objective()
     alerts: Alerts = Alerts()

@@ -74,7 +74,7 @@ class PageRepeat(Frozen):
 class Tier(Frozen):
     """A tier of the escalation policy: everybody who holds one of these roles at the moment of paging.
 
-    `room` opens the war room when this tier is paged. `repeat_pages` overrides the severity's.
+    `room` opens the war room when this tier is paged. `repeat_pages` and `notify` override the severity's.
     """
 
     name: Line
@@ -82,6 +82,7 @@ class Tier(Frozen):
     on_breach: tuple[Role, ...] = ()
     room: bool = False
     repeat_pages: PageRepeat | None = None
+    notify: Literal["urgent", "normal"] | None = None
 
     def roles_for(self, security: bool) -> tuple[Role, ...]:
         """Return the roles to page, for a security incident or another one."""
@@ -184,35 +185,6 @@ class Communication(Frozen):
         if self.audience.outside and Means.SLACK in self.through:
             raise ValueError(f"communication {self.id}: slack reaches colleagues, not {self.audience}")
         return self
-
-
-class Via(StrEnum):
-    """Channels beside Slack to reach the people who are paged."""
-
-    MAIL = "mail"
-    PAGERDUTY = "pagerduty"
-
-    @property
-    def is_service(self) -> bool:
-        """True for another paging service, which knows incidents and pages people itself; the others page a person."""
-        return self is Via.PAGERDUTY
-
-
-class OtherWays(Frozen):
-    """Channels beside Slack that a company uses, and when.
-
-    `page`: with every page. `slack_down`: when Slack has not taken a page `after` that time (real time, not scaled).
-    `stakeholders`: for the mail due to them.
-    """
-
-    page: Annotated[tuple[Via, ...], BeforeValidator(one_or_several)] = ()
-    slack_down: Annotated[tuple[Via, ...], BeforeValidator(one_or_several)] = ()
-    after: Duration = timedelta(seconds=30)
-    stakeholders: Annotated[tuple[Literal[Via.MAIL], ...], BeforeValidator(one_or_several)] = ()
-
-    def all(self) -> frozenset[Via]:
-        """Return every channel that has to be set up."""
-        return frozenset((*self.page, *self.slack_down, *self.stakeholders))
 
 
 class UpdateCadence(Frozen):
@@ -360,6 +332,11 @@ class SeverityPolicy(Frozen):
         """Repeats of the pages to a tier: its own rule, else the severity's. 0: pages by name."""
         own = self.tiers[tier - 1].repeat_pages if tier else None
         return own or self.repeat_pages
+
+    def is_urgent(self, tier: int) -> bool:
+        """True if pages to a tier are urgent: by its own word, else the severity's. 0: pages by name."""
+        own = self.tiers[tier - 1].notify if tier else None
+        return own == "urgent" if own else self.urgent
 
     def role_name(self, role: str) -> str:
         """`on_call` as people say it: the policy's own word, else the identifier with spaces."""

@@ -57,6 +57,8 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
         idle = not _has_work(incident, plan) if isinstance(plan, PlannedCheckpoint) else incident.private
         return idle or any(_known(fact, incident) for fact in plan.unless)
     match checkpoint.kind:
+        case CheckpointKind.STEP:
+            return incident.page(int(checkpoint.about.split()[0])).state is not PageState.OPEN
         case CheckpointKind.REPEAT:
             return incident.page(int(checkpoint.about)).state is not PageState.OPEN
         case CheckpointKind.FALLBACK:

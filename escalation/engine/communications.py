@@ -6,7 +6,6 @@ None is ever due about a security incident, nor about a drill.
 from escalation.config.policy import Communication, Means
 from escalation.engine import cards
 from escalation.engine.change import Change
-from escalation.engine.responders import speaker
 from escalation.errors import Refused
 from escalation.incident.communications import PENDING, pending
 from escalation.incident.effects import MailOut, Place, Reminded, Say
@@ -24,6 +23,7 @@ from escalation.incident.model import (
     Reminder,
     Stage,
 )
+from escalation.incident.responders import speaker
 from escalation.values import PersonId
 
 _ANSWERS = {

@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from escalation.config.policy import PlannedCheckpoint
-from escalation.engine import cards, communications, warroom
+from escalation.engine import cards, communications, reaching, warroom
 from escalation.engine.change import Change
 from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
-from escalation.engine.responders import commander, in_roles
 from escalation.engine.upcoming import UNLISTED
 from escalation.incident.effects import Place, Reminded
 from escalation.incident.events import CheckpointDue
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident
+from escalation.incident.responders import commander, in_roles
 from escalation.values import PersonId
 
 LATE = timedelta(seconds=10)  # beyond that it is an outage, and people are told
@@ -145,6 +145,7 @@ def _redraw(change: Change, checkpoint: Checkpoint) -> None:
 
 
 _FIRE = {
+    CheckpointKind.STEP: reaching.take_step,
     CheckpointKind.POLICY: _policy,
     CheckpointKind.COMMUNICATION: communications.begin,
     CheckpointKind.OWED: communications.overdue,

@@ -9,13 +9,14 @@ from escalation.config.policy import Moment, PhaseStart, Said
 from escalation.engine import cards, communications, lifecycle, paging, security, severity, warroom
 from escalation.engine.change import Change
 from escalation.engine.lifecycle import file_ticket
-from escalation.engine.responders import in_roles
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Move, MoveEvent
 from escalation.incident.model import CheckpointKind, EntryKind, Incident, PageState, Signed, Status
+from escalation.incident.reach import How
+from escalation.incident.responders import in_roles
 from escalation.text import Person, Time, line
 from escalation.times import eta_instant, format_duration
 from escalation.values import PersonId
@@ -29,20 +30,27 @@ def acknowledge(change: Change, event: events.Acknowledge) -> None:
         who = "You" if done.by == event.by else Person(done.by)
         raise Refused(line(who, " already acknowledged it, at ", Time(done.at), "."))
     if done:
-        change.say(change.note(EntryKind.JOINED, by=event.by))
+        change.say(change.note(EntryKind.JOINED, by=event.by, fields=_by_what(event.how)))
     else:
-        _acknowledged_by(change, event.by)
+        _acknowledged_by(change, event.by, event.how)
     if page:
-        paging.end_page(change, page, PageState.ANSWERED)
+        paging.end_page(change, page, PageState.ANSWERED, how=event.how)
     _assign(change, event.by)
 
 
-def _acknowledged_by(change: Change, person: PersonId) -> None:
+def _by_what(how: How | None) -> dict[str, str]:
+    """How somebody answered, for the timeline; nothing of an answer in Slack."""
+    return {"how": how} if how else {}
+
+
+def _acknowledged_by(change: Change, person: PersonId, how: How | None = None) -> None:
     ever_paged = any(p.person == person for p in change.incident.pages)
     change.set(acknowledgement=Signed(by=person, at=change.now))
     change.arm_planned(Moment.ACKNOWLEDGED, change.now)
     paging.update_paging_service(change, "acknowledge")
-    entry = change.note(EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no"})
+    entry = change.note(
+        EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no", **_by_what(how)}
+    )
     change.say(entry)
 
 

@@ -4,9 +4,8 @@ from collections.abc import Container, Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from escalation.engine import cards, paging, warroom
+from escalation.engine import cards, paging, reaching, warroom
 from escalation.engine.change import Change
-from escalation.engine.responders import commander, speaker
 from escalation.incident.effects import (
     Alert,
     ArchiveRoom,
@@ -51,6 +50,7 @@ from escalation.incident.model import (
     Post,
     Room,
 )
+from escalation.incident.responders import commander, speaker
 from escalation.values import PersonId
 
 JUDGED_AFTER = timedelta(seconds=5)  # a refused page waits no longer to see whether the others of it arrive
@@ -85,6 +85,7 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
             _page_arrived(change, effect, event)
         case PageBy():
             paging.taken_by(change, effect.page, effect.via)
+            reaching.note_accepted(change, effect)
         case MailOut() | Invite() if event.refused:
             _note_refusals(change, effect, event.refused)
         case ArchiveRoom() if change.incident.room:
@@ -202,7 +203,7 @@ def person_refused(change: Change, event: PersonRefused) -> None:
     if isinstance(effect, Tell | RemindPerson):
         _redirect(change, effect, event.why)
     if isinstance(effect, PageBy) and page:  # the page itself stands in Slack
-        _note_refusals(change, effect, {page.person: event.why})
+        reaching.refused(change, effect, event.why)
 
 
 def _redirect(change: Change, effect: Tell | RemindPerson, why: str) -> None:

@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from escalation.config.policy import SeverityPolicy, Via
-from escalation.engine import warroom
+from escalation.config.notify import Via
+from escalation.config.policy import SeverityPolicy
+from escalation.engine import reaching, warroom
 from escalation.engine.change import Change
-from escalation.engine.responders import holders, in_roles
 from escalation.errors import Refused
-from escalation.incident.effects import Alert, PageBy, SendPage
+from escalation.incident.effects import Alert, SendPage
 from escalation.incident.events import Decline, Escalate
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident, Page, PageState
+from escalation.incident.reach import How
+from escalation.incident.responders import holders, in_roles
 from escalation.text import Line, Time, line
 from escalation.times import spoken_duration
 from escalation.values import PersonId
@@ -117,7 +119,8 @@ def send_page(
     )
     change.set(pages=(*pages, page))
     change.add_effect(SendPage, page=page.n)
-    _page_by_other_channels(change, page, change.incident.ways.page)
+    reaching.begin(change, page)
+    _tell_services(change)
     arm_repeat(change, page)
     if change.incident.ways.slack_down and not change.incident.drill:
         change.arm(CheckpointKind.FALLBACK, change.now + change.incident.ways.after, str(page.n))
@@ -128,15 +131,22 @@ def tier_name(policy: SeverityPolicy, tier: int) -> str:
     return f"tier {tier}, {policy.tiers[tier - 1].name}" if tier else ""
 
 
-def _page_by_other_channels(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
-    """Page by channels other than Slack, unless it is a drill. A paging service knows the incident: it is told once."""
+def _tell_services(change: Change) -> None:
+    """Tell other paging services of the incident, once: they know it from then on. A drill is none of theirs."""
+    services = any(via.is_service for via in change.incident.ways.page)
+    if services and not change.incident.drill and not change.incident.alerted:
+        change.set(alerted=True)
+
+
+def _fall_back_by(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
+    """Page by these channels what none of them has carried yet, unless it is a drill."""
     if change.incident.drill:
         return
-    for via in (v for v in Via if v in ways):
-        if not via.is_service:
-            change.add_effect(PageBy, page=page.n, nth=page.sent, via=via)
-        elif not change.incident.alerted:
-            change.set(alerted=True)
+    used = {reach.via for reach in page.reached}
+    for via in (v for v in Via if v in ways and not v.is_service and v not in used):
+        reaching.send(change, page.n, via)
+    if any(via.is_service for via in ways) and not change.incident.alerted:
+        change.set(alerted=True)
 
 
 def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
@@ -144,7 +154,7 @@ def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
     ways = change.incident.ways
     pages = tuple(change.incident.page(int(c.about)) for c in fired)
     for page in pages:
-        _page_by_other_channels(change, page, tuple(w for w in ways.slack_down if w not in ways.page))
+        _fall_back_by(change, page, tuple(w for w in ways.slack_down if w not in ways.page))
     fields = {"ways": ", ".join(ways.slack_down), "after": spoken_duration(ways.after)}
     people = tuple(dict.fromkeys(p.person for p in pages))
     change.say(change.note(EntryKind.OTHERWISE, people=people, why="Slack did not take the page", fields=fields))
@@ -196,7 +206,8 @@ def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
     change.set(pages=tuple(pages.get(p.n, p) for p in change.incident.pages))
     for page in pages.values():
         change.add_effect(SendPage, page=page.n, nth=page.sent)
-        _page_by_other_channels(change, page, change.incident.ways.page)
+        reaching.begin(change, page)
+        _tell_services(change)
         arm_repeat(change, page)
     people = tuple(p.person for p in pages.values())
     change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not acknowledged"))
@@ -229,9 +240,12 @@ def ends_with_acknowledgement(incident: Incident, page: Page) -> bool:
     return page.tier > 0 and (repeat is None or repeat.until == "acknowledged")
 
 
-def end_page(change: Change, page: Page, state: PageState, to: tuple[PersonId, ...] = ()) -> None:
-    """End a page: it is sent no more. `to` is who has it, or is paged, in place of its person."""
-    set_page(change, page.model_copy(update={"state": state, "to": to}))
+def end_page(
+    change: Change, page: Page, state: PageState, to: tuple[PersonId, ...] = (), how: How | None = None
+) -> None:
+    """End a page: it is sent no more. `to`: who has it, or is paged, in place of its person. `how` it was answered."""
+    ended = page.model_copy(update={"state": state, "to": to, "how": how or page.how})
+    set_page(change, reaching.answered(change, ended) if how else ended)
 
 
 def set_page(change: Change, page: Page) -> None:
@@ -338,9 +352,9 @@ def decline(change: Change, event: Decline) -> None:
         by=event.by,
         text=event.why,
         people=still_paged if following == "still paged" else incident.assigned if not needed else (),
-        fields={"role": page.role, "following": following},
+        fields={"role": page.role, "following": following, **({"how": event.how} if event.how else {})},
     )
-    end_page(change, page, PageState.DECLINED, incident.assigned if not needed else ())
+    end_page(change, page, PageState.DECLINED, incident.assigned if not needed else (), event.how)
     change.say(entry)
     if tier:
         page_tier(change, tier, why, skip=unavailable)

@@ -3,9 +3,9 @@
 from escalation.config.policy import Means, PhaseStart
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
-from escalation.engine.responders import in_roles
 from escalation.incident.effects import SetTopic, Withdrawable
 from escalation.incident.model import DIRECT, Entry, EntryKind, Incident, OwedState
+from escalation.incident.responders import in_roles
 from escalation.values import PersonId
 
 WHY = "it was marked as a security incident"

@@ -6,10 +6,10 @@ from escalation.engine import communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.engine.checkpoints import plan_of, unsaid
 from escalation.engine.lifecycle import file_ticket, start_clocks
-from escalation.engine.responders import holders
 from escalation.errors import Refused
 from escalation.incident.events import ChangeSeverity
 from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident, Page, PageState
+from escalation.incident.responders import holders
 from escalation.values import PersonId
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, warroom
+from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, reaching, warroom
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
@@ -202,6 +202,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.Delivered: lambda change, event: outcomes.delivered(change, event, useful_moves(change.incident)),
     events.RoomOpened: outcomes.room_opened,
     events.PersonRefused: outcomes.person_refused,
+    events.PageStatus: reaching.status,
     events.Dropped: outcomes.dropped,
     events.Linked: warroom.linked,
     events.PageGathered: outcomes.page_gathered,

@@ -7,12 +7,13 @@ from typing import Any
 
 from escalation.config.policy import Audience, Unless
 from escalation.engine.checkpoints import running, tiers_left
-from escalation.engine.responders import People, commander, effective_tier, holders, in_roles, speaker
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
+from escalation.incident.responders import People, commander, effective_tier, holders, in_roles, speaker
 from escalation.oncall.roster import Roster
 
 UNLISTED = (
     CheckpointKind.FALLBACK,
+    CheckpointKind.STEP,
     CheckpointKind.PHASE,
     CheckpointKind.REDRAW,
     CheckpointKind.ARCHIVE,
@@ -66,8 +67,8 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
         case CheckpointKind.REPEAT:
             page = incident.page(int(checkpoint.about))
             return what("the page was not acknowledged", tiers=(page.tier,), people=(page.person,))
-        case CheckpointKind.FALLBACK:
-            page = incident.page(int(checkpoint.about))
+        case CheckpointKind.FALLBACK | CheckpointKind.STEP:
+            page = incident.page(int(checkpoint.about.split()[0]))
             return what("Slack did not take the page", people=(page.person,))
         case CheckpointKind.UPDATE:
             return what("a progress update is due")

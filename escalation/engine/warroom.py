@@ -6,7 +6,6 @@ from datetime import timedelta
 from escalation.config.policy import PhaseStart
 from escalation.engine import cards
 from escalation.engine.change import Change
-from escalation.engine.responders import commander, in_roles
 from escalation.errors import Refused
 from escalation.incident.effects import (
     ArchiveRoom,
@@ -19,6 +18,7 @@ from escalation.incident.effects import (
 )
 from escalation.incident.events import Linked, TakeLead
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Lead, Room, Status
+from escalation.incident.responders import commander, in_roles
 from escalation.incident.room_names import room_name, topic
 from escalation.times import spoken_duration
 from escalation.values import PersonId, machine_title

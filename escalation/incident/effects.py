@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from escalation.config.policy import Via
+from escalation.config.notify import Via
 from escalation.values import Frozen, PersonId
 
 SLACK = "slack"
@@ -69,7 +69,7 @@ class _Effect(Frozen):
 
     @property
     def carried_by(self) -> str:
-        """Channel that carries it: Slack, or one of escalation.config.policy.Via. Empty: Tocsin itself does it."""
+        """Channel that carries it: Slack, or one of escalation.config.notify.Via. Empty: Tocsin itself does it."""
         return SLACK
 
 

@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from escalation.config.business_time import Calendar
-from escalation.config.policy import Means, OtherWays, Severity, SeverityPolicy
+from escalation.config.notify import OtherWays
+from escalation.config.policy import Means, Severity, SeverityPolicy
 from escalation.incident.effects import Reminded
 from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Room, Status
+from escalation.incident.reach import How, ReachState
 from escalation.times import Zone
 from escalation.values import Frozen, PersonId
 
@@ -93,16 +95,18 @@ class Declare(Frozen):
 
 
 class Acknowledge(_Move):
-    """Acknowledge the incident and one's own page."""
+    """Acknowledge the incident and one's own page. `how`, unless in Slack."""
 
     kind: Literal[Move.ACKNOWLEDGE] = Move.ACKNOWLEDGE
+    how: How | None = None
 
 
 class Decline(_Move):
-    """Decline one's own page: the next is paged."""
+    """Decline one's own page: the next is paged. `how`, unless in Slack."""
 
     kind: Literal[Move.DECLINE] = Move.DECLINE
     why: Words = ""
+    how: How | None = None
 
 
 class RootCause(_Move):
@@ -351,6 +355,20 @@ class PersonRefused(Frozen):
     why: str
 
 
+class PageStatus(Frozen):
+    """News of a page from a channel that carries it (`effect`): accepted, delivered, or failed, and why.
+
+    It may come before the outcome of the send, late, twice, or out of order: no state is taken back. A failed one is
+    replaced by its person's next method at once. `passing`: nothing is wrong with the method (nobody picked up).
+    """
+
+    kind: Literal["page_status"] = "page_status"
+    effect: str
+    status: ReachState
+    why: Annotated[str, StringConstraints(max_length=300)] = ""
+    passing: bool = False
+
+
 class Dropped(Frozen):
     """An effect was dropped for good (an optional feature that the workspace lacks, an archived room).
 
@@ -424,5 +442,14 @@ MoveEvent = (
     | Reviewed | Reopen | Cancel
 )  # fmt: skip
 OutcomeEvent = (
-    Delivered | RoomOpened | PersonRefused | Dropped | Linked | PageGathered | MessageGone | Trouble | AlertsChanged
+    Delivered
+    | RoomOpened
+    | PersonRefused
+    | PageStatus
+    | Dropped
+    | Linked
+    | PageGathered
+    | MessageGone
+    | Trouble
+    | AlertsChanged
 )

@@ -17,8 +17,10 @@ from pydantic import (
 )
 
 from escalation.config.business_time import Calendar, Wait
-from escalation.config.policy import Communication, Means, OtherWays, ReviewRule, Said, Severity, SeverityPolicy, Via
-from escalation.incident.effects import Effect, PagePerson, Reminded
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Communication, Means, ReviewRule, Said, Severity, SeverityPolicy
+from escalation.incident.effects import Effect, PageBy, PagePerson, Reminded
+from escalation.incident.reach import How, Reach
 from escalation.values import Frozen, PersonId, machine_title
 
 
@@ -103,6 +105,7 @@ class Page(Frozen):
     why Slack refused it, while that may be because of us. `roles` are those it was sent for, `moved_from` is who held
     them before. `to` is who has acknowledged, or is paged, in place of its person. `also` names other incidents whose
     pages to this person an outage delayed too: those are in the thread of this one. After MAX_ALSO no more are listed.
+    `reached` are its sends by other channels, oldest first. `how` is how it was answered, unless in Slack.
     """
 
     n: int
@@ -120,6 +123,12 @@ class Page(Frozen):
     roles: tuple[str, ...] = ()
     moved_from: PersonId = ""
     to: tuple[PersonId, ...] = ()
+    reached: tuple[Reach, ...] = ()
+    how: How | None = None
+
+    def reach(self, effect_id: str) -> Reach | None:
+        """Return the send of that effect; None if it is none of this page's."""
+        return next((r for r in self.reached if r.effect == effect_id), None)
 
 
 class CheckpointKind(StrEnum):
@@ -131,6 +140,7 @@ class CheckpointKind(StrEnum):
     POLICY = "policy"
     COMMUNICATION = "communication"
     FALLBACK = "fallback"
+    STEP = "step"
     REPEAT = "repeat"
     OWED = "owed"
     UPDATE = "update"
@@ -144,8 +154,9 @@ class CheckpointKind(StrEnum):
 class Checkpoint(Frozen):
     """A waiting checkpoint.
 
-    `about` names the planned checkpoint (policy) or communication, or holds a number: the page's (repeat, fallback),
-    the due communication's (owed), the phase's (phase), the update's that promised this one (update).
+    `about` names the planned checkpoint (policy) or communication, or holds a number: the page's (repeat, fallback, and
+    step, followed by its channels), the due communication's (owed), the phase's (phase), the update's that promised
+    this one (update).
     """
 
     id: str
@@ -600,7 +611,8 @@ class Incident(Frozen):
     def page_to_send(self, effect: PagePerson) -> Page | None:
         """Return the page of an effect if it still has to be sent: unanswered, and no repeat of it was sent."""
         page = self.page(effect.page) if self.open else None
-        return page if page and page.state is PageState.OPEN and effect.nth >= page.sent else None
+        latest = page and (effect.nth >= page.sent or (isinstance(effect, PageBy) and effect.via.once))
+        return page if page and latest and page.state is PageState.OPEN else None
 
     def in_slack(self, page: Page) -> bool:
         """True if Slack took a page."""

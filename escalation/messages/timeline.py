@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from escalation.config.policy import Via
+from escalation.config.notify import Via
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
 from escalation.messages import communications
 from escalation.messages.template import Wording
@@ -243,11 +243,17 @@ def _acknowledged(incident: Incident, entry: Entry) -> Lines:
     note = "" if entry.fields.get("paged") == "yes" else " (was not paged)"
     after = spoken_duration(entry.at - incident.sla_from)
     since = "after it was reopened" if incident.stretches else "after the declaration"
-    return (line("👀 ", Strong("Acknowledged"), " by ", Person(entry.by), note, f", {after} {since}."),)
+    return (line("👀 ", Strong("Acknowledged"), " by ", Person(entry.by), _how(entry), note, f", {after} {since}."),)
+
+
+def _how(entry: Entry) -> str:
+    """How somebody answered; nothing of an answer in Slack."""
+    how = entry.fields.get("how")
+    return f" by {how}" if how else ""
 
 
 def _joined(incident: Incident, entry: Entry) -> Lines:
-    return (line("👀 ", Person(entry.by), " acknowledged and is responding."),)
+    return (line("👀 ", Person(entry.by), f" acknowledged{_how(entry)} and is responding."),)
 
 
 def _declined(incident: Incident, entry: Entry) -> Lines:
@@ -259,7 +265,15 @@ def _declined(incident: Incident, entry: Entry) -> Lines:
         "nobody": ("Nobody else is left to page.",),
     }
     words = (line("Why: ", entry.text, "."),) if entry.text else ()
-    head = line("🙅 ", Strong("Can't take it: "), Person(entry.by), role, ". ", *following[entry.fields["following"]])
+    head = line(
+        "🙅 ",
+        Strong("Can't take it: "),
+        Person(entry.by),
+        role,
+        _how(entry),
+        ". ",
+        *following[entry.fields["following"]],
+    )
     return (head, *words)
 
 

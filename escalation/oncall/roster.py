@@ -1,14 +1,17 @@
-"""The roster: holders of each role of the policy at an instant."""
+"""The roster: holders of each role of the policy at an instant, and how each person is reached."""
 
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from escalation.config.company import Company, Directory
 from escalation.config.holders import Holder
+from escalation.config.notify import Via
 from escalation.config.policy import LEAD, TEAM
+from escalation.notify.methods import Methods, methods_of
+from escalation.notify.preferences import Preferences
 from escalation.oncall.schedule import EMPTY_STATE, OncallState, next_on_call, on_call_at
 from escalation.values import PersonId
 
@@ -22,19 +25,54 @@ def assumed_directory(company: Company) -> Directory:
 class Roster:
     """Holders of each role at one instant. A role that nobody holds is absent or empty.
 
-    `service_lead@checkout` is what `service_lead` means while an incident concerns checkout.
+    `service_lead@checkout` is what `service_lead` means while an incident concerns checkout. `methods`: how people are
+    reached beside Slack; whoever is absent, by nothing.
     """
 
     holders: Mapping[str, tuple[PersonId, ...]] = field(default_factory=dict)
+    methods: Mapping[PersonId, Methods] = field(default_factory=dict)
 
     def of(self, role: str, service: str = "") -> tuple[PersonId, ...]:
         """Return the holders of a role, for an incident of a service where that matters."""
         return self.holders.get(f"{role}@{service}") or self.holders.get(role, ())
 
+    def methods_of(self, person: PersonId) -> Methods:
+        """Return how a person is reached beside Slack."""
+        return self.methods.get(person) or Methods()
 
-def roster(company: Company, directory: Directory, at: datetime, state: OncallState = EMPTY_STATE) -> Roster:
-    """Build the roster of an instant: rotations are resolved now, so a handover at midnight pages the right person."""
-    return Roster(_LazyHolders(company, directory, at, state))
+
+def roster(
+    company: Company,
+    directory: Directory,
+    at: datetime,
+    state: OncallState = EMPTY_STATE,
+    set_up: Collection[Via] = (),
+) -> Roster:
+    """Build the roster of an instant: rotations are resolved now, so a handover at midnight pages the right person.
+
+    `set_up` are the channels beside Slack that this installation has.
+    """
+    methods = _LazyMethods(company, directory, state, set_up)
+    return Roster(_LazyHolders(company, directory, at, state), methods)
+
+
+class _LazyMethods(Mapping[PersonId, Methods]):
+    """Methods by person, resolved on lookup: few events page anybody."""
+
+    def __init__(self, company: Company, directory: Directory, state: OncallState, set_up: Collection[Via]) -> None:
+        self._company, self._directory, self._state, self._set_up = company, directory, state, set_up
+
+    def __getitem__(self, person: PersonId) -> Methods:
+        own = self._state.preferences
+        key = self._company.key_of(person, self._directory) or person
+        preferences = own.get(key) or own.get(person) or Preferences()
+        return methods_of(self._company, person, self._directory, preferences, self._set_up)
+
+    def __iter__(self) -> Iterator[PersonId]:
+        return iter(self._company.people)
+
+    def __len__(self) -> int:
+        return len(self._company.people)
 
 
 class _LazyHolders(Mapping[str, tuple[PersonId, ...]]):

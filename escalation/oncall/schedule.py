@@ -12,6 +12,7 @@ from typing import Literal
 from escalation.config.company import Staff
 from escalation.config.layers import Layer, held_on
 from escalation.config.rotations import Shift
+from escalation.notify.preferences import Preferences
 from escalation.values import Frozen, PersonId
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,7 +127,10 @@ class GroupFault(Frozen):
 
 
 class OncallState(Frozen):
-    """On-call state that changes while running. `made`: the number of the latest override or absence."""
+    """On-call state that changes while running. `made`: the number of the latest override or absence.
+
+    `preferences` are what people set for themselves, by their key, else their member id.
+    """
 
     overrides: tuple[Override, ...] = ()
     away: tuple[Away, ...] = ()
@@ -135,6 +139,7 @@ class OncallState(Frozen):
     group_faults: dict[str, GroupFault] = {}
     tests: tuple[TestPage, ...] = ()
     notices: tuple[Notice, ...] = ()
+    preferences: dict[str, Preferences] = {}
     made: int = 0
     stamp: str = ""
 

@@ -121,7 +121,7 @@ def test_every_shipped_policy_loads(name: str) -> None:
         (
             "{slack: U012ABCDEG}",
             "{slack: U012ABCDEG, phone: soon}",
-            "7: 'soon' is not a telephone number; write one like",
+            "7: 'soon' is no international number; write + and",
         ),
         (
             "lead: omar}",

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from escalation.config.policy import Means, OtherWays, SeverityPolicy, Via
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Means, SeverityPolicy
 from escalation.engine.communications import pending
 from escalation.errors import Refused
 from escalation.incident.effects import MailOut, Place, Say

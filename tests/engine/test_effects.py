@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter
 
-from escalation.config.policy import Via
+from escalation.config.notify import Via
 from escalation.incident import effects
 from escalation.incident.effects import SLACK, Effect, effect_id, is_page
 

@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from escalation.config.policy import OtherWays, Severity, Via
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.incident import events
 from escalation.incident.events import Answer, Move, MoveEvent

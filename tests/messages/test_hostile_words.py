@@ -94,6 +94,7 @@ FIXED = frozenset(
         ),
         *("source_link", "effects", "checkpoints", "copies", "lanes", "calendar", "ways", "keys", "policy"),
         *("communications", "public_means", "promised", "since", "snoozed_until", "what", "following"),
+        *("via", "effect", "how", "notify"),
     )
 )
 LIMITS = {"title": 200}

@@ -43,7 +43,7 @@ def test_a_channel_is_two_new_files_and_a_few_lines_in_three() -> None:
     new = {file for kind, file, _ in BLOCKS if kind == "python" and not file.startswith("tests/")}
     touched = {file for kind, file, _ in BLOCKS if kind == "diff"}
     assert new == {"workers/channels/pager.py", "workers/delivery/pager.py"}
-    assert touched == {"tocsin/config/settings.py", "escalation/config/policy.py", "tocsin/run/channels.py"}
+    assert touched == {"tocsin/config/settings.py", "escalation/config/notify.py", "tocsin/run/channels.py"}
     registered = [line for _, file, text in BLOCKS if file == "tocsin/run/channels.py" for line in text.splitlines()]
     assert len([line for line in registered if line.startswith("+    Channel(")]) == 1
     lines = sum(text.count("\n+") for kind, _, text in BLOCKS if kind == "diff")

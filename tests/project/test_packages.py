@@ -13,8 +13,21 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # From the inside out: a package may import those before it, and no others.
 ORDER = {
     "escalation": (
-        *("hosts", "processes", "values", "times", "text", "errors", "slo", "config", "alerts", "oncall", "incident"),
-        *("engine", "messages", "storage", "service", "alert_service", "simulation"),
+        *(
+            "hosts",
+            "processes",
+            "values",
+            "times",
+            "text",
+            "errors",
+            "slo",
+            "config",
+            "alerts",
+            "notify",
+            "oncall",
+            "incident",
+        ),
+        *("engine", "messages", "storage", "service", "answers", "alert_service", "simulation"),
     ),
     "bot": (
         *(
@@ -24,6 +37,7 @@ ORDER = {
             "deps",
             "vocabulary",
             "errors",
+            "pages",
             "render",
             "parsing",
             "moves",

@@ -20,7 +20,8 @@ import pytest
 import structlog
 from click.testing import CliRunner
 
-from escalation.config.policy import OtherWays, Severity, Via
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Severity
 from escalation.incident import events
 from escalation.incident.events import Move
 from escalation.incident.model import Incident, Lead

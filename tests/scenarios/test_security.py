@@ -38,7 +38,7 @@ from bot.render.button_value import ButtonValue
 from bot.render.form_state import FormState
 from bot.render.oncall import AnswerValue, ShiftValue
 from bot.vocabulary import VERBS
-from escalation.config.policy import OtherWays, Via
+from escalation.config.notify import OtherWays, Via
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from escalation.config.policy import OtherWays, Severity, Via
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Severity
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.incident.effects import OpenRoom, PostCard, SendPage
 from escalation.incident.events import (

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from escalation.config.business_time import Calendar
-from escalation.config.policy import Means, OtherWays, Policy, Severity
+from escalation.config.notify import OtherWays
+from escalation.config.policy import Means, Policy, Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import Effect, OpenRoom, Place, RemindPerson, Say, SendPage, Tell

@@ -7,7 +7,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from escalation.config.policy import OtherWays, Severity, Via
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Severity
 from escalation.incident.effects import MailOut, PageBy
 from escalation.incident.events import (
     Acknowledge,
@@ -78,13 +79,13 @@ def test_a_page_goes_by_mail_too(parts: Works, smtp: MailServer) -> None:
     assert mail.message["Auto-Submitted"] == "auto-generated"
 
 
-def test_mails_of_one_incident_stand_in_one_thread(parts: Works, smtp: MailServer) -> None:
-    """Pages and their repeats have one root and one subject, so that they fold; another incident has its own."""
+def test_a_page_is_one_mail_and_those_of_one_incident_stand_in_one_thread(parts: Works, smtp: MailServer) -> None:
+    """A page is mailed once, repeats or not; all of one incident have one root and subject, another has its own."""
     incident = using(parts, PAGING).declare("P0")
     parts.run()
     parts.run_for(601, step=50)
     pages = list(smtp.mails)
-    assert len(pages) > len({m.to[0] for m in pages})
+    assert len(pages) == len({m.to[0] for m in pages}) > 1
     assert len({m.subject for m in pages}) == 1
     assert len({m.message["References"] for m in pages}) == 1
     assert all(m.message["In-Reply-To"] == m.message["References"] != m.id for m in pages)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 import escalation
 from escalation.config import references
 from escalation.config.company import DYNAMIC, Company
-from escalation.config.policy import Policy, Via
+from escalation.config.notify import Via
+from escalation.config.policy import Policy
 from escalation.incident.events import Move
 from escalation.messages import template
 from tocsin.config import errors, holidays, policy_checks, yaml_lines

@@ -146,6 +146,10 @@ class Settings:
         """True if the Web API is Slack's own."""
         return is_real_slack(self.api_url)
 
+    def hook_secret(self, variable: str) -> tuple[str, ...]:
+        """The secrets of a webhook, of HOOK_SECRETS."""
+        return tuple(secret.get_secret_value() for secret in self.hook_secrets.get(variable, ()))
+
     def secrets(self) -> Iterator[str]:
         """Every value that must never be logged or printed."""
         own = (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url)

@@ -11,7 +11,8 @@ from bot.render.card import card
 from bot.render.messages import for_thread
 from bot.slack.members import kind_of
 from escalation.config.company import Company, PersonEntry
-from escalation.config.policy import SeverityPolicy, Via
+from escalation.config.notify import Via
+from escalation.config.policy import SeverityPolicy
 from escalation.engine.state_machine import declare
 from escalation.errors import Refused
 from escalation.incident.events import Declare

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from escalation.config.company import Company
-from escalation.config.policy import Via
+from escalation.config.notify import Via
 from tocsin.config.settings import Problem, Settings, SettingsError
 from workers.channels import Channels
 from workers.channels.pagerduty import PagerDutyClient
@@ -20,6 +20,8 @@ from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
 from workers.delivery.mail import MailPlanner
 from workers.delivery.pagerduty import PagerDutyPlanner
+from workers.delivery.people.push import ApprisePlanner, NtfyPlanner, PushoverPlanner
+from workers.delivery.people.twilio import TwilioPlanner
 from workers.delivery.plan import Planner
 
 
@@ -86,10 +88,19 @@ def apprise(settings: Settings) -> AppriseClient | None:
     return AppriseClient(urls) if urls else None
 
 
+def _missing(variable: str, what: str, remedy: str) -> Problem:
+    return Problem(variable, f"is missing, and the configuration asks for {what}; {remedy}")
+
+
 _SMTP = Problem("SMTP_URL", "is missing, and the configuration asks for mail; write smtp://user:password@host:587")
 _KEY = Problem("PAGERDUTY_ROUTING_KEY", "is missing, and the configuration asks for PagerDuty; copy its key")
 REGISTERED = (
     Channel(Via.MAIL, mail, MailPlanner, _SMTP),
+    Channel(Via.SMS, twilio, TwilioPlanner, _missing("TWILIO_ACCOUNT_SID", "SMS", "set it, its token and TWILIO_FROM")),
+    Channel(Via.CALL, calls, TwilioPlanner, _missing("TWILIO_FROM", "calls", "set up Twilio, with a number")),
+    Channel(Via.PUSHOVER, pushover, PushoverPlanner, _missing("PUSHOVER_TOKEN", "Pushover", "copy its token")),
+    Channel(Via.NTFY, ntfy, NtfyPlanner, _missing("NTFY_URL", "ntfy", "write https://ntfy.example.com")),
+    Channel(Via.APPRISE, apprise, ApprisePlanner, _missing("APPRISE_URLS", "Apprise", "write its addresses")),
     Channel(Via.PAGERDUTY, pagerduty, PagerDutyPlanner, _KEY),
 )
 
@@ -100,6 +111,11 @@ def check(settings: Settings, company: Company) -> None:
     missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
     if missing:
         raise SettingsError(missing)
+
+
+def set_up(settings: Settings) -> frozenset[Via]:
+    """Return the channels beside Slack that the environment sets up."""
+    return frozenset(c.via for c in REGISTERED if c.client(settings) is not None)
 
 
 def connect(settings: Settings, redis: Redis) -> Channels:

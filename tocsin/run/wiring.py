@@ -20,6 +20,7 @@ from tocsin.run.redis import connect
 
 if TYPE_CHECKING:
     from bot.alerts.authentication import AlertSecrets
+    from bot.deps import AnswerDeps
 
 
 def import_bot() -> None:
@@ -59,6 +60,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
         policy=loaded.policy,
         intake=Intake(store.redis, outbox.post_alerts),
         alert_secrets=_alert_secrets(settings),
+        answers=_answer_deps(settings, service),
         spool=settings.data / "spool",
     )
     uvloop.run(serve(parts))
@@ -69,6 +71,19 @@ def _alert_secrets(settings: Settings) -> "AlertSecrets":
 
     secrets = {name: tuple(s.get_secret_value() for s in several) for name, several in settings.alert_secrets.items()}
     return AlertSecrets(secrets.get(ALERTS_TOKEN, ()), secrets)
+
+
+def _answer_deps(settings: Settings, service: IncidentService) -> "AnswerDeps":
+    from bot.deps import AnswerDeps
+    from tocsin.run import channels
+    from workers.delivery.people.news import News
+
+    return AnswerDeps(
+        public_url=settings.public_url,
+        twilio_tokens=(settings.twilio_token.get_secret_value(),) if settings.twilio_token else (),
+        twilio_keys=settings.hook_secret("TWILIO_WEBHOOK_SECRET"),
+        news=News(service, channels.pushover(settings)),
+    )
 
 
 def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
@@ -103,7 +118,9 @@ def _prepare(settings: Settings, process: str) -> None:
 
 
 def _store_and_service(settings: Settings, loaded: Loaded, *, retry: bool = False) -> tuple[Store, IncidentService]:
+    from tocsin.run import channels
     from workers.queue import outbox
 
     store = Store(connect(settings, retry=retry), outbox.post)
-    return store, IncidentService(store, loaded.company, loaded.policy, store.now, settings.speed)
+    ways, url = channels.set_up(settings), settings.public_url
+    return store, IncidentService(store, loaded.company, loaded.policy, store.now, settings.speed, ways, url)

@@ -31,7 +31,7 @@ class Sent:
 class Channels:
     """The configured channels.
 
-    `others`: the name of a channel beside Slack (escalation.config.policy.Via) -> the function that builds its planner
+    `others`: the name of a channel beside Slack (escalation.config.notify.Via) -> the function that builds its planner
     around its client (delivery.plan.Planner, which is above this package).
     """
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from redis.client import Pipeline
 
-from escalation.config.policy import Via
+from escalation.config.notify import Via
 from escalation.incident.effects import SLACK, Effect, PostCard, Say
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
 from workers.channels.failures import Failed, Kind
@@ -18,7 +18,16 @@ LASTING = timedelta(seconds=60)
 KEPT = 300.0  # seconds; retries of what is passing are never further apart
 TOKEN = "slack:token"  # noqa: S105  # a key of the register, not a secret
 
-_VENDORS = {SLACK: "Slack", Via.MAIL: "the mail server", Via.PAGERDUTY: "PagerDuty"}
+_VENDORS = {
+    SLACK: "Slack",
+    Via.MAIL: "the mail server",
+    Via.PAGERDUTY: "PagerDuty",
+    Via.SMS: "Twilio",
+    Via.CALL: "Twilio",
+    Via.PUSHOVER: "Pushover",
+    Via.NTFY: "ntfy",
+    Via.APPRISE: "Apprise",
+}
 _SENDS = {
     "page": "pages",
     "page_by": "pages",

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.render.mrkdwn import plain
-from escalation.config.policy import Means, OtherWays, Via
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Means
 from escalation.incident.effects import MailOut
 from escalation.incident.events import (
     Acknowledge,

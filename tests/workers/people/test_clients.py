@@ -246,5 +246,19 @@ def test_what_apprise_does_not_take_is_named_by_its_number() -> None:
     assert "address 2" in failed.value.reason.text
     assert "secret" not in str(failed.value.reason)
     with pytest.raises(Failed) as away:
-        AppriseClient(["json://127.0.0.1:9"]).send("P0", "words")
+        AppriseClient(["json://127.0.0.1:9"]).send("dana", "P0", "words")
     assert away.value.kind is Kind.PASSING
+
+
+def test_an_address_of_apprise_belongs_to_its_tag() -> None:
+    """A tagged address is its person's; who has none gets the untagged ones; with neither an operator is told."""
+    with running(NtfyStandIn()) as theirs, running(NtfyStandIn()) as everybody:
+        port = theirs.url.rpartition(":")[2]
+        client = AppriseClient([f"dana=json://127.0.0.1:{port}", everybody.url.replace("http", "json")])
+        for tag in ("dana", "omar"):
+            with pytest.raises(Failed):  # this stand-in refuses Apprise's JSON, and keeps the request
+                client.send(tag, "P0", "words")
+        assert (len(theirs.requests), len(everybody.requests)) == (1, 1)
+        with pytest.raises(Failed) as failed:
+            AppriseClient([f"dana=json://127.0.0.1:{port}"]).send("omar", "P0", "words")
+    assert failed.value.kind is Kind.OURS

@@ -1,0 +1,200 @@
+"""Answers to pages without Slack: links, phone keys, SMS, Pushover. All of it works while Slack is down."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import parse_qs
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.access import Access, StoreUnavailable
+from bot.deps import AnswerDeps, VendorNews
+from bot.http.twilio_signature import form_of, is_signed
+from bot.pages import answer as answer_page
+from bot.pages.answer import AnswerPage
+from escalation.answers import Answer, AnswerService, PageToAnswer
+from escalation.errors import NotFound, Refused
+from escalation.incident.reach import How
+from escalation.messages import pages as words
+from escalation.storage.answer_limits import AnswerLimits
+from escalation.text import text
+
+TEXT = re.compile(r"\s*#?(\d{4,8})\W*(\w*)\W*", re.ASCII)
+DECLINING = frozenset({words.DECLINES, "no", "n", "cannot", "cant"})
+LONGEST_TEXT = 1600  # characters, of an SMS of several segments
+
+log = structlog.get_logger("bot")
+
+
+def answer_routes(deps: AnswerDeps, access: Access) -> list[Route]:
+    """Build the routes."""
+    links, phone = _Links(access), _Phone(deps, access)
+    routes = [Route("/ack/{token}", links.show), Route("/ack/{token}", links.press, methods=["POST"])]
+    if deps.twilio_tokens:
+        routes += [
+            Route("/twilio/key/{token}", phone.key, methods=["POST"]),
+            Route("/twilio/sms", phone.sms, methods=["POST"]),
+            Route("/twilio/status/{delivery}", phone.status, methods=["POST"]),
+        ]
+    if deps.news:
+        routes.append(Route("/pushover/{token}", _pushover(deps.news, access), methods=["POST"]))
+    return routes
+
+
+class _Links:
+    """The page behind a link."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._service = access.deps.service
+        self._answers = AnswerService(self._service)
+        self._limits = AnswerLimits(self._service.store.redis)
+
+    async def show(self, request: Request) -> Response:
+        """Show how a page stands. Changes nothing: scanners open every link."""
+        return await self._answered(lambda: self._render(request.path_params["token"]))
+
+    async def press(self, request: Request) -> Response:
+        """Answer a page, by a button of the page that was shown."""
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
+        nonce, answer = fields.get("nonce", [""])[-1], fields.get("answer", [""])[-1]
+        return await self._answered(lambda: self._press(request.path_params["token"], nonce, answer))
+
+    async def _answered(self, act: Callable[[], Response]) -> Response:
+        try:
+            return await self._access.run(act)
+        except NotFound as unknown:
+            return answer_page.unknown(_not_found(unknown))
+        except (StoreUnavailable, Refused):  # Refused: during an upgrade
+            return answer_page.unavailable()
+
+    def _render(self, token: str, note: str = "") -> Response:
+        found = self._answers.by_token(token)
+        page = AnswerPage(self._service.company, self._service.store.directory())
+        return page.show(found, self._limits.nonce(found.ref), note)
+
+    def _press(self, token: str, nonce: str, answer: str) -> Response:
+        found = self._answers.by_token(token)
+        if answer not in set(Answer) or not self._limits.spend(nonce, found.ref):
+            return self._render(token, "Nothing was recorded yet: press the button again.")
+        return self._render(token, _answer(self._answers, found, Answer(answer), How.LINK, nonce))
+
+
+class _Phone:
+    """Keys, SMS and statuses from Twilio."""
+
+    def __init__(self, deps: AnswerDeps, access: Access) -> None:
+        self._deps = deps
+        self._access = access
+        self._answers = AnswerService(access.deps.service)
+        self._limits = AnswerLimits(access.deps.store.redis)
+
+    async def key(self, request: Request) -> Response:
+        """Answer a page by a key of the phone."""
+        return await self._verified(request, lambda form, once: self._key(request.path_params["token"], form, once))
+
+    async def sms(self, request: Request) -> Response:
+        """Answer a page by its code in an SMS."""
+        return await self._verified(request, self._sms)
+
+    async def status(self, request: Request) -> Response:
+        """Record a status. 204: Twilio logs an empty 200 without a content type as a failure."""
+        delivery = request.path_params["delivery"]
+
+        def record(form: Mapping[str, str], once: str) -> Response:
+            if self._deps.news:
+                self._deps.news.twilio_status(delivery, form)
+            return Response(status_code=204)
+
+        return await self._verified(request, record)
+
+    async def _verified(self, request: Request, act: Callable[[Mapping[str, str], str], Response]) -> Response:
+        form = form_of(await request.body())
+        query = f"?{request.url.query}" if request.url.query else ""
+        url = f"{self._deps.public_url}{request.url.path}{query}"
+        if not is_signed(url, form, request.headers, self._deps.twilio_tokens, self._deps.twilio_keys):
+            log.warning("request refused: not signed by Twilio for this address; see TOCSIN_URL, TWILIO_AUTH_TOKEN")
+            return Response(status_code=403)
+        once = request.headers.get("i-twilio-idempotency-token", "")[:200]
+        try:
+            return await self._access.run(act, {name: values[-1] for name, values in form.items()}, once)
+        except NotFound as unknown:
+            log.warning("callback of a page that is not known", why=_not_found(unknown))
+            return _twiml(words.spoken("This page is not known any more. Look in Slack. Good bye."))
+        except (StoreUnavailable, Refused):
+            return Response(status_code=503)  # Twilio tries again
+
+    def _key(self, token: str, form: Mapping[str, str], once: str) -> Response:
+        found = self._answers.by_token(token)
+        answer = _KEYS.get(form.get("Digits", "").strip()[:1])
+        if answer is None:
+            url = f"{self._deps.public_url}/twilio/key/{token}"
+            return _twiml(words.question(found.incident, url, "That key has no meaning here."))
+        said = _answer(self._answers, found, answer, How.KEY, once or form.get("CallSid", ""))
+        return _twiml(words.spoken(f"{said} Good bye."))
+
+    def _sms(self, form: Mapping[str, str], once: str) -> Response:
+        if form.get("OptOutType") or (once and self._limits.seen(once)):
+            return _twiml(words.replied(""))
+        sender, body = form.get("From", ""), form.get("Body", "")[:LONGEST_TEXT]
+        reply = self._reply(sender, body, once or form.get("MessageSid", ""))
+        if once:
+            self._limits.note(once)
+        return _twiml(words.replied(reply))
+
+    def _reply(self, sender: str, body: str, once: str) -> str:
+        """The reply to an SMS; empty once a number has sent too much that means nothing."""
+        found = TEXT.fullmatch(body)
+        if not found or (found[2] and found[2].lower() not in DECLINING | {words.ACKNOWLEDGES}):
+            return self._limited(sender, "Send the code of the page, like 1234, or 1234 2 if you can't take it.")
+        if self._limits.is_spent(sender):
+            return ""
+        try:
+            page = self._answers.by_number(sender, found[1])
+        except NotFound as unknown:
+            return self._limited(sender, _not_found(unknown))
+        answer = Answer.DECLINE if found[2].lower() in DECLINING else Answer.ACKNOWLEDGE
+        return _answer(self._answers, page, answer, How.SMS, once)
+
+    def _limited(self, sender: str, reply: str) -> str:
+        return reply if self._limits.spend_reply(sender) else ""
+
+
+_KEYS = {words.ACKNOWLEDGES: Answer.ACKNOWLEDGE, words.DECLINES: Answer.DECLINE}
+
+
+def _answer(answers: AnswerService, found: PageToAnswer, answer: Answer, how: How, key: str) -> str:
+    """Answer a page; returns what it came to, in words."""
+    try:
+        incident = answers.answer(found, answer, how, key)
+    except Refused as refused:
+        return text([refused.words])
+    if answer is Answer.ACKNOWLEDGE:
+        return f"{incident.severity} {incident.id} is acknowledged."
+    return f"Noted: you can't take {incident.id}. The next person is paged."
+
+
+def _not_found(unknown: NotFound) -> str:
+    said = str(unknown.args[0])
+    return said if " " in said else str(unknown)
+
+
+def _pushover(news: VendorNews, access: Access) -> Callable[[Request], Awaitable[Response]]:
+    async def callback(request: Request) -> Response:
+        """Take note that a notification was acknowledged. It is not signed: the receipt is read again."""
+        receipt = parse_qs((await request.body()).decode("utf-8", "replace")).get("receipt", [""])[-1]
+        try:
+            await access.run(news.pushover, request.path_params["token"], receipt[:60])
+        except NotFound:
+            return Response(status_code=404)
+        except (StoreUnavailable, Refused):
+            return Response(status_code=503)
+        return Response(status_code=204)
+
+    return callback
+
+
+def _twiml(document: str) -> Response:
+    return Response(document, media_type="text/xml; charset=utf-8")

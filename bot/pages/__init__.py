@@ -1,0 +1,1 @@
+"""Pages of the web app that people read in a browser."""

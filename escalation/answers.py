@@ -1,0 +1,93 @@
+"""Answers to pages without Slack: by code, key, link or mail. They are the same commands as a click in Slack."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from escalation.errors import NotFound, Refused
+from escalation.incident.events import Acknowledge, Decline
+from escalation.incident.model import Incident, Page
+from escalation.incident.reach import How
+from escalation.service import IncidentService
+from escalation.storage.answers import AnswerKeys, PageRef
+from escalation.values import PersonId
+
+
+class Answer(StrEnum):
+    """Answers to a page."""
+
+    ACKNOWLEDGE = "acknowledge"
+    DECLINE = "decline"
+
+
+@dataclass(frozen=True)
+class PageToAnswer:
+    """A page that somebody answers, with its incident."""
+
+    incident: Incident
+    page: Page
+
+    @property
+    def ref(self) -> PageRef:
+        """Its name, for tokens and codes."""
+        return PageRef(self.incident.id, self.page.n)
+
+
+class AnswerService:
+    """Find pages by code or token, and answer them. Needs nothing but Redis: Slack may be down."""
+
+    def __init__(self, service: IncidentService) -> None:
+        self._service = service
+        self._keys = AnswerKeys(service.store.redis)
+
+    def code(self, incident: Incident, page: Page) -> str:
+        """Return the digit code of a page, for its person alone."""
+        return self._keys.code(self._person(page.person), PageRef(incident.id, page.n))
+
+    def token(self, incident: Incident, page: Page) -> str:
+        """Return the token of a page, for links and addresses of mail."""
+        return self._keys.token(PageRef(incident.id, page.n))
+
+    def link(self, incident: Incident, page: Page) -> str:
+        """Return the link that answers a page; empty where nobody can reach us."""
+        url = self._service.public_url
+        return f"{url}/ack/{self.token(incident, page)}" if url else ""
+
+    def by_token(self, token: str) -> PageToAnswer:
+        """Return the page of a token; NotFound for one that we never made."""
+        return self._page(self._keys.by_token(token))
+
+    def by_code(self, person: PersonId, code: str) -> PageToAnswer:
+        """Return the page of somebody's code; NotFound for one that is not theirs, whoever else's it may be."""
+        return self._page(self._keys.by_code(self._person(person), code.strip()))
+
+    def by_number(self, number: str, code: str) -> PageToAnswer:
+        """Return the page of a code that was sent from a telephone number (E.164); NotFound as above."""
+        for person, entry in self._service.company.people.items():
+            if entry.phone == number:
+                try:
+                    return self.by_code(person, code)
+                except NotFound:
+                    continue  # two people may share a telephone
+        raise NotFound("This code is of no page of yours.")
+
+    def answer(self, found: PageToAnswer, answer: Answer, how: How, key: str = "") -> Incident:
+        """Answer a page as its person. The same `key` twice is one answer.
+
+        Raises Refused with words for the person: it is resolved, they have acknowledged already.
+        """
+        incident, page = found.incident, found.page
+        if not incident.open:
+            raise Refused(f"{incident.id} is {incident.status}. Nothing is left to answer.")
+        move = Acknowledge if answer is Answer.ACKNOWLEDGE else Decline
+        return self._service.handle(incident.id, move(by=page.person, how=how, key=key))
+
+    def _page(self, ref: PageRef) -> PageToAnswer:
+        incident = self._service.store.get(ref.incident)
+        if not 1 <= ref.page <= len(incident.pages):
+            raise NotFound(f"{ref.incident} has no page {ref.page}.")
+        return PageToAnswer(incident, incident.page(ref.page))
+
+    def _person(self, person: PersonId) -> str:
+        """Return the name under which somebody's codes are kept: it stays the same once they are found in Slack."""
+        company, directory = self._service.company, self._service.store.directory()
+        return person if person in company.people else company.key_of(person, directory) or person

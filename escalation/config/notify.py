@@ -1,0 +1,135 @@
+"""Channels beside Slack, and how people are reached when they are paged: contact methods and their order."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from escalation.config.policy import one_or_several
+from escalation.times import Duration
+from escalation.values import Frozen
+
+
+class Via(StrEnum):
+    """Channels beside Slack to reach the people who are paged."""
+
+    PUSHOVER = "pushover"
+    NTFY = "ntfy"
+    APPRISE = "apprise"
+    SMS = "sms"
+    CALL = "call"
+    MAIL = "mail"
+    PAGERDUTY = "pagerduty"
+
+    @property
+    def is_service(self) -> bool:
+        """True for another paging service, which knows incidents and pages people itself; the others page a person."""
+        return self is Via.PAGERDUTY
+
+    @property
+    def once(self) -> bool:
+        """True if a page goes by it once, repeats or not: an unread mail stays, Pushover repeats itself."""
+        return self in (Via.MAIL, Via.PUSHOVER)
+
+    @property
+    def wakes(self) -> bool:
+        """True if it can wake somebody who sleeps."""
+        return self in (Via.PUSHOVER, Via.NTFY, Via.APPRISE, Via.SMS, Via.CALL)
+
+
+class OtherWays(Frozen):
+    """Channels beside Slack that a company uses, and when.
+
+    `page`: with every page. `slack_down`: when Slack has not taken a page `after` that time (real time, not scaled).
+    `stakeholders`: for the mail due to them.
+    """
+
+    page: Annotated[tuple[Via, ...], BeforeValidator(one_or_several)] = ()
+    slack_down: Annotated[tuple[Via, ...], BeforeValidator(one_or_several)] = ()
+    after: Duration = timedelta(seconds=30)
+    stakeholders: Annotated[tuple[Literal[Via.MAIL], ...], BeforeValidator(one_or_several)] = ()
+
+    def all(self) -> frozenset[Via]:
+        """Return every channel that has to be set up."""
+        return frozenset((*self.page, *self.slack_down, *self.stakeholders))
+
+
+class By(StrEnum):
+    """Contact methods as a configuration names them. `push` is every push service that a person has."""
+
+    SLACK = "slack"
+    PUSH = "push"
+    PUSHOVER = "pushover"
+    NTFY = "ntfy"
+    APPRISE = "apprise"
+    SMS = "sms"
+    CALL = "call"
+    MAIL = "mail"
+
+    @property
+    def channels(self) -> tuple[Via, ...]:
+        """The channels that it stands for; none for Slack, where every page stands."""
+        return _CHANNELS.get(self, ())
+
+
+_PUSH = (Via.PUSHOVER, Via.NTFY, Via.APPRISE)
+_CHANNELS: Mapping[By, tuple[Via, ...]] = {
+    By.PUSH: _PUSH,
+    **{By(via): (via,) for via in (*_PUSH, Via.SMS, Via.CALL, Via.MAIL)},
+}
+
+
+class NotifyStep(Frozen):
+    """A step: `after` so long since the page, unless its person has answered, they are reached `by` these methods."""
+
+    after: Duration = timedelta()
+    by: Annotated[tuple[By, ...], BeforeValidator(one_or_several)] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _slack_at_once(self) -> "NotifyStep":
+        if By.SLACK in self.by and self.after:
+            raise ValueError("slack has no `after`: every page stands in Slack at once; name it in the first step")
+        if self.after < timedelta():
+            raise ValueError("after is before the page; write a time like 1m")
+        return self
+
+
+Steps = Annotated[tuple[NotifyStep, ...], Field(min_length=1)]
+_MINUTE = timedelta(minutes=1)
+URGENT = (
+    NotifyStep(by=(By.SLACK, By.PUSH, By.MAIL)),
+    NotifyStep(after=_MINUTE, by=(By.SMS,)),
+    NotifyStep(after=3 * _MINUTE, by=(By.CALL,)),
+)
+NORMAL = (NotifyStep(by=(By.SLACK,)), NotifyStep(after=10 * _MINUTE, by=(By.MAIL,)))
+
+
+class Notify(Frozen):
+    """Steps by which somebody is reached, by urgency. None: the company's, and where it says nothing the defaults."""
+
+    urgent: Steps | None = None
+    normal: Steps | None = None
+
+
+def parse_number(text: Any) -> str:
+    """Parse a telephone number that can be called from anywhere into E.164 (`+4930123456`); ValueError otherwise.
+
+    https://www.itu.int/rec/T-REC-E.164: a country code, which begins with no 0, and 15 digits at most.
+    """
+    number = re.sub(r"\(0\)|[ ()./-]", "", str(text).strip())
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", number):
+        raise ValueError(
+            f"'{text}' is no international number; write + and the country code, like \"+4915112345678\", in quotes"
+        )
+    return number
+
+
+Number = Annotated[str, BeforeValidator(parse_number)]
+# https://pushover.net/api: 30 letters and digits, for a user or a group.
+PushoverUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{30}$")]
+# https://docs.ntfy.sh/publish: the topic's name is part of the address.
+NtfyTopic = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+AppriseTag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]

@@ -1,0 +1,1 @@
+"""Planners of pages by SMS, call and push, and what their vendors report afterwards."""

@@ -1,0 +1,102 @@
+"""What vendors report about our pages: statuses of SMS and calls, receipts of notifications.
+
+Their order is not guaranteed: the incident ranks what it hears, and takes nothing back.
+"""
+
+from collections.abc import Mapping
+
+import structlog
+
+from escalation.answers import Answer, AnswerService
+from escalation.errors import NotFound, Refused
+from escalation.incident.events import PageStatus
+from escalation.incident.reach import How, ReachState
+from escalation.service import IncidentService
+from escalation.storage.alarms import incident_of
+from escalation.storage.vendor_ids import VendorIds
+from workers.channels.failures import Failed, Kind, twilio_failure
+from workers.channels.people.pushover import PushoverClient
+
+UNDELIVERED = "twilio:undelivered"  # key in the register of problems
+# https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
+# https://www.twilio.com/docs/voice/api/call-resource#call-status-values. Answered is not acknowledged: a key is.
+_STATES = {
+    "queued": None,
+    "accepted": None,
+    "scheduled": None,
+    "sending": None,
+    "initiated": None,
+    "ringing": None,
+    "sent": ReachState.ACCEPTED,
+    "partially_delivered": ReachState.ACCEPTED,
+    "delivered": ReachState.DELIVERED,
+    "read": ReachState.DELIVERED,
+    "answered": ReachState.DELIVERED,
+    "in-progress": ReachState.DELIVERED,
+    "completed": ReachState.DELIVERED,
+    "undelivered": ReachState.FAILED,
+    "failed": ReachState.FAILED,
+    "canceled": ReachState.FAILED,
+    "busy": ReachState.FAILED,
+    "no-answer": ReachState.FAILED,
+}
+_WHYS = {"busy": "the line is busy", "no-answer": "nobody picked up", "canceled": "it was cancelled at Twilio"}
+
+log = structlog.get_logger()
+
+
+class News:
+    """Reads the news of vendors; `pushover` is None where it is not set up."""
+
+    def __init__(self, service: IncidentService, pushover: PushoverClient | None = None) -> None:
+        self._service = service
+        self._pushover = pushover
+        self._answers = AnswerService(service)
+        self._ids = VendorIds(service.store.redis)
+
+    def twilio_status(self, delivery: str, form: Mapping[str, str]) -> None:
+        """Record the status of an SMS or a call. A status that is not known yet changes nothing."""
+        sid = form.get("MessageSid") or form.get("CallSid") or ""
+        status = (form.get("MessageStatus") or form.get("CallStatus") or "").lower()
+        if sid:
+            self._ids.claim(delivery, sid)
+        state = _STATES.get(status)
+        if state is None:
+            return
+        why, passing = ("", False) if state is not ReachState.FAILED else self._failure(status, form)
+        if state is ReachState.DELIVERED:
+            self._service.store.problems.clear(UNDELIVERED)
+        event = PageStatus(effect=delivery, status=state, why=why, passing=passing)
+        try:
+            self._service.handle(incident_of(delivery), event)
+        except NotFound:
+            log.warning("status of a delivery that is not known", delivery=delivery)
+
+    def _failure(self, status: str, form: Mapping[str, str]) -> tuple[str, bool]:
+        """Why it failed, and whether the number is fine. What is ours is reported."""
+        if status in _WHYS:
+            return _WHYS[status], True
+        code = form.get("ErrorCode", "")
+        failed = twilio_failure(400, int(code)) if code.isdecimal() and code != "0" else None
+        if failed is None:
+            return "it was not delivered", True
+        if failed.kind is Kind.OURS:
+            self._service.store.problems.report(UNDELIVERED, f"pages fail: {failed.reason.text}", failed.reason.remedy)
+        return failed.reason.text, failed.kind is not Kind.PERSON
+
+    def pushover(self, token: str, receipt: str) -> None:
+        """Record that a notification was acknowledged, if its receipt says so: the callback itself is not signed."""
+        found = self._answers.by_token(token)
+        mine = incident_of(self._ids.delivery(receipt)) if self._ids.delivery(receipt) else ""
+        if self._pushover is None or mine != found.incident.id:
+            raise NotFound(receipt)
+        try:
+            read = self._pushover.receipt(receipt)
+        except Failed as failed:
+            log.warning("receipt not read", error=failed.error)
+            return
+        if read.acknowledged:
+            try:
+                self._answers.answer(found, Answer.ACKNOWLEDGE, How.PUSHOVER, f"pushover:{receipt}")
+            except Refused as refused:
+                log.info("late acknowledgement", incident=found.incident.id, why=str(refused))

@@ -1,0 +1,90 @@
+"""Planners of pages through Pushover, ntfy and Apprise.
+
+Pushover and Apprise drop no duplicates and cannot be asked, so they are at least once. ntfy shows one notification for
+one delivery, however often it is sent.
+"""
+
+from datetime import datetime
+
+from escalation.incident.effects import Effect
+from escalation.incident.events import Delivered, Dropped
+from escalation.incident.model import Incident
+from escalation.messages import pages as words
+from escalation.service import IncidentService
+from workers.channels.people.apprise import AppriseClient
+from workers.channels.people.ntfy import Notification, NtfyClient
+from workers.channels.people.pushover import Push, PushoverClient
+from workers.delivery.people.pages import Pages, PageToSend, seconds_left
+from workers.delivery.plan import Plan, Planned, SendResult, sending
+from workers.delivery.rate_limits import Budget
+
+PUSHOVER = Budget("pushover", 0.5, 10)  # https://pushover.net/api#friendly: no more than two connections at once
+NTFY = Budget("ntfy", 0.2, 30)  # https://docs.ntfy.sh/publish/#limitations: a burst of 60, on ntfy.sh
+APPRISE = Budget("apprise", 1.0, 5)
+
+
+class PushoverPlanner:
+    """Plans pages through Pushover. An urgent one repeats by itself until its tier is over."""
+
+    def __init__(self, client: PushoverClient, service: IncidentService) -> None:
+        self._client = client
+        self._pages = Pages(service)
+
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
+        """The send of a page, or why there is none."""
+        found = self._pages.of(incident, effect)
+        if isinstance(found, Dropped):
+            return found
+        said = words.push(incident, found.page)
+        push = Push(
+            title=said.title,
+            message=said.message,
+            link=self._pages.link(found),
+            urgent=found.urgent,
+            expire=seconds_left(incident, now),
+            tag=incident.id,
+            callback=self._pages.link(found).replace("/ack/", "/pushover/"),
+        )
+        return Plan(PUSHOVER, lambda retrying: self._once(found, push))
+
+    def _once(self, found: PageToSend, push: Push) -> SendResult:
+        delivery, ids = found.effect.id, self._pages.ids
+        if ids.of(delivery):
+            return SendResult(Delivered(effect=delivery), adopted=True)
+        if receipt := self._client.send(found.to, push):
+            ids.claim(delivery, receipt)
+        return SendResult(Delivered(effect=delivery))
+
+
+class NtfyPlanner:
+    """Plans pages through ntfy."""
+
+    def __init__(self, client: NtfyClient, service: IncidentService) -> None:
+        self._client = client
+        self._pages = Pages(service)
+
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
+        """The send of a page, or why there is none."""
+        found = self._pages.of(incident, effect)
+        if isinstance(found, Dropped):
+            return found
+        said, link = words.push(incident, found.page), self._pages.link(found)
+        notification = Notification(found.to, said.title, said.message, effect.id, link, found.urgent)
+        return Plan(NTFY, sending(effect, lambda: self._client.send(notification)))
+
+
+class ApprisePlanner:
+    """Plans pages through the services behind Apprise."""
+
+    def __init__(self, client: AppriseClient, service: IncidentService) -> None:
+        self._client = client
+        self._pages = Pages(service)
+
+    def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
+        """The send of a page, or why there is none."""
+        found = self._pages.of(incident, effect)
+        if isinstance(found, Dropped):
+            return found
+        said, link = words.push(incident, found.page), self._pages.link(found)
+        message = f"{said.message}\nAcknowledge: {link}" if link else said.message
+        return Plan(APPRISE, sending(effect, lambda: self._client.send(found.to, said.title, message)))
