@@ -17,7 +17,7 @@ from escalation.messages.timeline import page_reason
 from escalation.text import clean, text
 from escalation.values import PersonId
 
-HELP = "If it is urgent, say so in Slack or call the next person on the escalation policy."
+HELP = "If it is urgent, write to people in Slack, or call the next person on the escalation policy."
 
 
 class AnswerPage:

@@ -98,7 +98,13 @@ def _describe(incident: Incident, upcoming: Upcoming, names: Names) -> str:
             return f"if no progress update is posted → remind {targets}"
         case CheckpointKind.MONITORING:
             return f"monitoring ends → ask {targets} whether it is stable"
-        case CheckpointKind.PHASE | CheckpointKind.FALLBACK | CheckpointKind.REDRAW | CheckpointKind.ARCHIVE:
+        case (
+            CheckpointKind.PHASE
+            | CheckpointKind.FALLBACK
+            | CheckpointKind.STEP
+            | CheckpointKind.REDRAW
+            | CheckpointKind.ARCHIVE
+        ):
             return brief(upcoming.why, SHORT)
 
 

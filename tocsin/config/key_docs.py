@@ -48,6 +48,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "on_breach": "Roles that join for a security incident.",
         "room": "The war room opens when this tier is paged.",
         "repeat_pages": "Overrides the severity's rule for the pages to this tier.",
+        "notify": "`urgent` or `normal`, in place of what the severity says of its pages.",
     },
     "PlannedCheckpoint": {
         "id": "Its short name, once in each severity.",
@@ -143,6 +144,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "services": "What can break.",
         "contacts": "Whom to call outside of Slack.",
         "calendar": "When your company is at work: for business hours and business days.",
+        "notify": "How people are reached when they are paged, and in which order.",
         "other_ways": "Which ways beside Slack reach the people who are paged, and when.",
         "objective": "What `tocsin slo` measures Tocsin by.",
         "public_channels": (
@@ -181,8 +183,16 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "stakeholders_channel": "Where stakeholders are told.",
         "oncall_channel": "Where handovers are announced; the incidents channel unless said.",
     },
+    "Notify": {
+        "urgent": "Steps of an urgent page.",
+        "normal": "Steps of another page.",
+    },
+    "NotifyStep": {
+        "after": "How long after the page; at once unless said.",
+        "by": "Methods: `slack`, `mail`, `push` (each push service that a person has), `sms`, `call`; one or several.",
+    },
     "OtherWays": {
-        "page": "Ways that every page takes too: `mail`, `pagerduty`; one or several.",
+        "page": "Ways that every page takes too: `mail`, `pagerduty` and others; one or several. `notify` goes before.",
         "slack_down": "Ways that a page takes when Slack has not taken it in time.",
         "after": "How long Slack has for that, in real time.",
         "stakeholders": "`mail`, if that carries the mail that they are owed.",
@@ -196,8 +206,12 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "email": "Finds the person in Slack.",
         "slack": "Or: the member id, like U012ABCDEF.",
         "name": "What to call them where Slack is not asked.",
-        "phone": "Where to call them.",
+        "phone": "Where to call them, and send SMS: with + and the country code.",
         "mail": "Where to write to, if it is another address.",
+        "pushover": "Their user key at Pushover: 30 letters and digits.",
+        "ntfy": "Their topic on the ntfy server.",
+        "apprise": "Their tag among `APPRISE_URLS`.",
+        "notify": "Their own order of contact methods, in place of the company's.",
         "away": "Days off, first and last included, like 2026-12-24..2027-01-02; one or several.",
     },
     "Rotation": {
