@@ -55,7 +55,7 @@ def _plain(letter: str) -> str:
     return "" if unicodedata.category(letter) in ("So", "Cf", "Mn") else base
 
 
-_SIGNS = {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "•": "-", "`": "'"} | {
+_SIGNS = {"‘": "'", "‚": "'", "„": '"', "«": '"', "»": '"', "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "•": "-", "`": "'"} | {
     "[": "(", "]": ")", "{": "(", "}": ")", "\\": "/", "|": "/", "~": "-", "^": "", "€": "EUR"
 }  # fmt: skip
 
@@ -103,7 +103,7 @@ def _say(words: str) -> str:
 def _spoken(incident: Incident) -> str:
     """Say what is paged for; severity and id are spelled, sign by sign."""
     words = re.sub(r"[<>&\"*_~`|#{}\[\]\\^]", " ", title(incident))[:200]
-    words = " ".join(words.split())
+    words = " ".join("".join(c if c.isprintable() else " " for c in words).split())  # XML has no place for the others
     return f"This is Tocsin. Incident of severity {spelled(incident.severity)}: {words}. {spelled(incident.id)}."
 
 

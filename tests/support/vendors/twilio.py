@@ -25,11 +25,12 @@ _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 @dataclass
 class TwilioStandIn(Vendor):
-    """`refusals`: a number -> the code that a request for it gets. `now` stamps what is made."""
+    """`refusals`: a number -> the code that a request gets; `sms_refusals`: an SMS. `now` stamps what is made."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     refusals: dict[str, int] = field(default_factory=dict)
+    sms_refusals: dict[str, int] = field(default_factory=dict)
     account: dict[str, Any] = field(default_factory=lambda: {"sid": SID, "status": "active", "type": "Full"})
     sms_url: str = ""
     hides: bool = False  # the lists do not show what was made
@@ -98,7 +99,7 @@ class TwilioStandIn(Vendor):
             return _refused(400, 21606, "The 'From' number is not a valid, SMS-capable Twilio number")
         if callback and (not urlsplit(callback).hostname or "_" in (urlsplit(callback).hostname or "")):
             return _refused(400, 21609, "The StatusCallback URL is not valid")
-        if code := self.refusals.get(to):
+        if code := self.refusals.get(to) or (self.sms_refusals.get(to) if service else 0):
             return _refused(429 if code == 20429 else 400, code, "refused")
         return None
 
