@@ -5,7 +5,7 @@ from bot.alerts.errors import sentry
 from bot.alerts.metrics import alertmanager, datadog, grafana, newrelic
 from bot.alerts.receivers import events_v2, incidentio, opsgenie, opsgenie_api, pagerduty
 from bot.alerts.source import Source
-from bot.alerts.uptime import betterstack, checkly, healthchecks, uptimekuma, uptimerobot
+from bot.alerts.uptime import betterstack, checkly, checks, healthchecks, uptimekuma, uptimerobot
 
 SOURCES: dict[str, Source] = {
     module.SOURCE.name: module.SOURCE
@@ -16,4 +16,5 @@ SOURCES: dict[str, Source] = {
     )
 }
 RECEIVERS: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in (events_v2, opsgenie_api, incidentio)}
-ALL_SOURCES = SOURCES | RECEIVERS
+OWN: dict[str, Source] = {checks.SOURCE.name: checks.SOURCE}  # has no address
+ALL_SOURCES = SOURCES | RECEIVERS | OWN

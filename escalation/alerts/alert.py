@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from escalation.config.policy import Severity
 from escalation.text import clean
 from escalation.values import Frozen
 
@@ -56,7 +57,8 @@ class Alert(Frozen):
     """One alert of one body.
 
     `fingerprint` says which alerts are the same one within their source; `occurrence` tells one firing of it from the
-    next (empty if the source does not). `group` is the source's own grouping, `severity` its own word. `started` is the
+    next (empty if the source does not). `group` is the source's own grouping, `severity` its own word;
+    `own_severity` is one of ours, which needs no mapping. `started` is the
     sender's claim, as text: shown, and never used for a decision.
     """
 
@@ -67,6 +69,7 @@ class Alert(Frozen):
     occurrence: Key = ""
     group: Key = ""
     severity: Short = ""
+    own_severity: Severity | None = None
     description: Long = ""
     service: Short = ""
     labels: Labels = {}

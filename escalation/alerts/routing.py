@@ -38,7 +38,7 @@ def routed(alert: Alert, rules: Alerts, services: Container[str]) -> Routed:
     """Find what is to happen with an alert: by the first route that matches, else by what its severity means."""
     route = next((r for r in rules.routes if matches(alert, r.match)), DEFAULT)
     mapped = rules.severity_of(alert.severity)
-    known = mapped if mapped not in (None, IGNORE) else None
+    known = alert.own_severity or (mapped if mapped not in (None, IGNORE) else None)
     severity = route.severity or known or UNKNOWN
     service = route.service or (alert.service if alert.service in services else "")
     return Routed(

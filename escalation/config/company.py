@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 
 from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar
+from escalation.config.checks import Check, with_unique_names
 from escalation.config.holders import Holders
 from escalation.config.notify import AppriseTag, Notify, NtfyTopic, Number, OtherWays, PushoverUser
 from escalation.config.policy import LEAD, TEAM, Means
@@ -193,6 +194,7 @@ class Company(Staff):
     other_ways: OtherWays = OtherWays()
     objective: Objective = Objective()
     alerts: Alerts = Alerts()
+    checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
     permissions: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_list)]] = {}
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ SECTIONS = {
     "role": ("roles",),
     "team": ("teams",),
     "vendor": ("contacts", "vendors"),
+    "service": ("services",),
 }
 # Section -> key of each of its entries -> what is named there, once or in a list.
 NAMED: Mapping[str, Mapping[str, str]] = {
@@ -79,6 +80,8 @@ def _references(data: Any) -> Iterator[Reference]:
         for path, slots in _at(body, ("layers", "*", "people")):
             for at, slot in _one_or_several(("rotations", name, *path), slots):
                 yield from _named("person", at, slot, data)
+    for path, service in _at(data, ("checks", "*", "service")):
+        yield from _named("service", path, service, data)
     for move, roles in section(data, "permissions").items():
         yield from _named("role", ("permissions", move), roles, data)
 

@@ -1,5 +1,6 @@
 """`tocsin check`: validate a configuration and its policy, and prove on-call coverage."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -16,6 +17,7 @@ from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
 from tocsin.config.loader import ConfigError, Finding
 from tocsin.config.settings import load
+from workers.recurring.probes import Seen, probe
 
 
 def _parse_length(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | None:
@@ -41,12 +43,14 @@ def check(file: Path | None, window: timedelta | None, as_json: bool) -> None:
     errors, warnings = findings(path)
     covered = coverage(path, window) if window and not errors else None
     running = [] if errors else compared_with_running(path)
+    tried = [] if errors else tried_once(path)
     if as_json:
         report = {"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)}
-        report |= {"running": running}
+        report |= {"running": running, "checks": [{"name": name, **seen._asdict()} for name, seen in tried]}
         print_json(report | ({"coverage": covered.as_data()} if covered else {}))
     else:
         lines = [*finding_lines(path, errors, warnings), *running, *(covered.lines() if covered else [])]
+        lines += [f"check {name} {'works' if seen.ok else 'fails'}: {seen.text}" for name, seen in tried]
         click.echo("\n".join(lines))
     if errors or (covered and covered.gaps):
         raise click.exceptions.Exit(1)
@@ -99,6 +103,13 @@ def compared_with_running(path: Path) -> list[str]:
     now = datetime.now(UTC)
     lines = (output.rotation_notes(name, company, known.state, now) for name in company.rotations)
     return list(chain.from_iterable(lines))
+
+
+def tried_once(path: Path) -> list[tuple[str, Seen]]:
+    """Try each of the configuration's `checks` once, from here: the workers may see something else."""
+    checks = loader.load(path).company.checks
+    with ThreadPoolExecutor(max(1, min(32, len(checks)))) as pool:
+        return list(zip((check.name for check in checks), pool.map(probe, checks), strict=True))
 
 
 def findings(path: Path) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:

@@ -18,6 +18,7 @@ from tocsin.run import embedded
 from tocsin.run import redis as server
 from tocsin.run.redis import redis_name
 from workers.channels.surfaces import Surfaces
+from workers.recurring.checks import results
 
 PARTS = ("bot", *processes.PARTS)
 SURFACES = {"container": "the details of a card stand below it, unfolded"}
@@ -41,12 +42,23 @@ def redis_findings(settings: Settings, host_clock: datetime | None = None) -> It
         yield from newer_incidents(client)
         yield from _workers(client)
         yield from lasting_faults(client)
+        yield from last_checks(client)
         yield from surfaces_off(client)
         yield from _memory(client)
     except redis.RedisError as error:
         fault = explain(error)
         what = fault.text.replace("Redis", redis_name(settings), 1)
         yield failed("redis", f"{what}: {error}", fault.remedy)
+
+
+def last_checks(client: Redis) -> Iterator[Finding]:
+    """Show what each check of the configuration saw last; one that did not run for a day is no longer configured."""
+    since = datetime.now(UTC).timestamp() - 86_400
+    for name, result in sorted(results(client).items()):
+        if result.at >= since and result.ok:
+            yield ok(f"check {name}", result.text)
+        elif result.at >= since:
+            yield warning(f"check {name}", f"{result.text} ({result.failed} in a row)", "look at its target")
 
 
 def _memory(client: Redis) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from workers.queue.leases import lease_key
 from workers.queue.outbox import checkpoint_task
 from workers.queue.rq import JOB_PREFIX, Task, job_hash, queue_key, queue_of
 from workers.recurring import upkeep
+from workers.recurring.checks import Checks
 
 EVERY = 0.5  # seconds
 OVERDUE = 1.0  # seconds: the promise, and more than RQ takes to hand a job over
@@ -172,6 +173,7 @@ class Sweep:
 def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> None:
     """Run the sweep until stopped; `beat` is called after each round that succeeded."""
     sweep = Sweep(context.redis, context.store)
+    checks = Checks(context)
     while not stop.wait(EVERY):
         try:
             now = context.clock()
@@ -179,6 +181,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
             retry_when_back.probe(context.redis, now)
             upkeep.enqueue(context.redis, now)
             alerts.enqueue_overdue(context, now)
+            checks.start_due(now)
             beat()
         except RedisError as error:
             log.warning("redis unavailable, sweep waiting", error=type(error).__name__)
