@@ -12,10 +12,11 @@ from benchmarks.faults import Span
 from benchmarks.history import ONCALL, states
 from benchmarks.holders import Holders
 from benchmarks.surfaces import cards, dead_buttons, delivery_of, misdirected
-from benchmarks.witness import Firing, Witness
+from benchmarks.witness import Firing, Message, Witness
 
 Json = dict[str, Any]
 GRACE = 3.0  # seconds that a checkpoint may be late at the end of a run before it counts as lost
+RETRIED_FOR = 60.0  # seconds for which a message may be on its way in the storm
 
 
 @dataclass(frozen=True)
@@ -122,14 +123,17 @@ def read(history: Iterable[tuple[str, Json]], holders: Holders) -> tuple[dict[st
 def deliveries(workspace: Json) -> dict[str, list[float]]:
     """Delivery id -> times of the messages that carry it or carried it before they were deleted, in epoch seconds.
 
-    One that the app took back and posted again (the thread that it was meant for was gone) counts once.
+    One that the app took back and posted again (the thread that it was meant for was gone) counts once, and so does
+    one that somebody deleted by hand before it was posted again: a lost reply hid that it had arrived.
     """
     found: dict[str, list[float]] = {}
-    by_hand = [d["message"] for d in workspace["deleted"] if not d.get("deleted_by")]
-    standing = (message for messages in workspace["messages"].values() for message in messages)
-    for message in (*by_hand, *standing):
+    for message in (message for messages in workspace["messages"].values() for message in messages):
         if delivery := delivery_of(message):
             found.setdefault(delivery, []).append(float(message["ts"]))
+    for gone in (d for d in workspace["deleted"] if not d.get("deleted_by")):
+        delivery, ts = delivery_of(gone["message"]), float(gone["message"]["ts"])
+        if delivery and not any(other >= gone["deleted_at"] for other in found.get(delivery, ())):
+            found.setdefault(delivery, []).insert(0, ts)
     for message in (d["message"] for d in workspace["deleted"] if d.get("deleted_by")):
         if delivery := delivery_of(message):
             found.setdefault(delivery, [float(message["ts"])])
@@ -157,7 +161,8 @@ def _messages(verdict: Verdict, witness: Witness, posted: dict[str, list[float]]
         name = f"{message.effect} ({message.kind})"
         if len(times) > 1:
             verdict.doubled.append(f"{name} stands {len(times)} times in Slack")
-        if not times and not message.excuse and (message.settled or message.at < observed.settled_at):
+        excused = message.excuse or _was_away(message, observed)
+        if not times and not excused and (message.settled or message.at < observed.settled_at):
             verdict.lost.append(f"{name} is not in Slack" if message.settled else f"{name} was never sent")
         if times and times[0] < message.at:
             verdict.early.append(f"{name} was sent {message.at - times[0]:.6f} s before it was decided")
@@ -169,6 +174,14 @@ def _messages(verdict: Verdict, witness: Witness, posted: dict[str, list[float]]
             verdict.times.append(Lateness(f"{kind}: decided -> in Slack", message.at, times[0], disturbed))
     left = (effect for effect, at in witness.other_effects.items() if at < observed.settled_at)
     verdict.lost += [f"{effect} was never carried out" for effect in left]
+
+
+def _was_away(message: Message, observed: Observations) -> bool:
+    """True if the person whom a message was for was deactivated when it was decided, or soon after."""
+    return any(
+        person == message.person and message.at < ends and starts < message.at + RETRIED_FOR
+        for person, starts, ends in observed.absences
+    )
 
 
 def _rooms(verdict: Verdict, witnesses: dict[str, Witness], workspace: Json) -> None:

@@ -19,8 +19,10 @@ def delivery_of(message: Json) -> str:
 def cards(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
     """Incidents with no living card, with several, or with one that does not show how the incident stands.
 
-    That of a private incident is in its room; of one whose room is gone none is asked for.
+    That of a private incident is in its room; of one whose room is gone none is asked for, nor of a closed one whose
+    card somebody deleted.
     """
+    by_hand = {delivery_of(d["message"]) for d in workspace["deleted"] if not d.get("deleted_by")}
     standing = {delivery_of(m): (channel, m["ts"]) for channel, m in _standing(workspace)}
     gone = {c["id"] for c in workspace["channels"] if c.get("is_archived")}
     found = []
@@ -31,7 +33,8 @@ def cards(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
         ours = (standing.get(m.effect) for m in witness.messages.values() if m.kind == "card" and m.place == kind)
         living = [p for p in ours if p and p[0] not in gone and not copies.get(p, {}).get("redacted")]
         has_room = doc["room"] and not doc["room"]["lost"] and doc["room"]["channel"] not in gone
-        if len(living) != 1 and (kind == "channel" or has_room):
+        deleted = doc["status"] in CLOSED and any(m.effect in by_hand for m in witness.messages.values())
+        if len(living) != 1 and (kind == "channel" or has_room) and not deleted:
             found.append(f"{witness.incident} has {len(living)} living cards")
         stale = [c for p, c in copies.items() if p in standing.values() and not c["final"] and c["face"] != doc["face"]]
         found += [
@@ -43,11 +46,22 @@ def cards(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
 
 
 def dead_buttons(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
-    """Buttons of closed incidents that would be refused, where they can still be pressed."""
+    """Buttons of closed incidents that would be refused, where they can still be pressed.
+
+    Slack shows nothing to somebody who was deactivated: what stands in a page that was refused so is left alone.
+    """
+    refused = {
+        m.effect
+        for w in witnesses.values()
+        for m in w.messages.values()
+        if m.kind == "page" and w.last["pages"][int(m.what.split()[1].rstrip(",")) - 1]["refusal"]
+    }
     archived = {c["id"] for c in workspace["channels"] if c.get("is_archived")}
     found = []
     for channel, message in _standing(workspace):
-        for value in _values(message.get("blocks", ())) if channel not in archived else ():
+        if channel in archived or delivery_of(message) in refused:
+            continue
+        for value in _values(message.get("blocks", ())):
             move, _, rest = value.partition("|")
             incident, _, rest = rest.partition("|")
             witness = witnesses.get(incident)

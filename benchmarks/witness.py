@@ -48,6 +48,7 @@ class Message:
     at: float
     what: str
     place: str = ""
+    person: str = ""
     settled: bool = False
     excuse: str = ""
 
@@ -133,7 +134,13 @@ class Witness:
         if what in {m.what for m in self.messages.values()}:
             self.doubled.append(f"{self.incident}: {what} was decided twice")
         self.messages[effect["id"]] = Message(
-            effect["id"], self.incident, effect["kind"], at, what, str(effect.get("place", ""))
+            effect["id"],
+            self.incident,
+            effect["kind"],
+            at,
+            what,
+            str(effect.get("place", "")),
+            str(effect.get("person", "")),
         )
 
     def unsent_pages(self) -> list[str]:
@@ -289,6 +296,8 @@ def excused(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> b
             return bool(after["pages"][int(checkpoint["about"]) - 1]["state"] != "open")
         case "owed":
             return after["communications"][int(checkpoint["about"]) - 1]["state"] not in PENDING
+        case "silence" if _told(before):  # whoever leads was told already: each is told once
+            return True
         case "update" | "silence":
             return bool(kinds & (RESTARTS | {"update", "update_due"}))
         case "monitoring":
@@ -300,6 +309,11 @@ def excused(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> b
                 kinds or after["redrawn_at"] != before["redrawn_at"]
             )
     return False
+
+
+def _told(doc: Json) -> list[str]:
+    """Who was told directly that a progress update is due."""
+    return list(doc["reminders"].get("update", {}).get("told", ()))
 
 
 def _plan_is_moot(checkpoint: Json, before: Json, after: Json, fresh: list[Json]) -> bool:
@@ -328,7 +342,13 @@ def unsent(effect: Json, after: Json, fresh: list[Json]) -> str:
             refused = any(e["kind"] == "refused" for e in fresh)
             over = closed or refused or page["state"] != "open" or effect["nth"] < page["sent"]
             return "the page was over" if over else ""
-        case "tell" | "remind" | "remind_person":
+        case "remind" | "remind_person" if effect["about"] not in after["reminders"]:
+            return "it was over"
+        case "remind" if effect["place"] == "room" and lost_room:
+            return "there is no room"
+        case "remind":  # of a room that it left, or the public thread
+            return "it was over" if closed or private else ""
+        case "tell" | "remind_person":
             return "it was over" if closed else ""
         case "say" if effect["place"] == "team":
             return "the team has no channel"

@@ -21,6 +21,8 @@ def of_copy(incident: Incident, copy: Copy) -> Message:
     """Render a posted reminder or list as things stand now."""
     if copy.kind is CopyKind.COMMUNICATIONS:
         return communications(incident, copy.person, buttons=not copy.final)
+    if copy.final and Reminded(copy.about) in incident.reminders:  # it was answered, and a later one stands elsewhere
+        return REPLACED
     return for_reminder(incident, Reminded(copy.about), copy.person)
 
 

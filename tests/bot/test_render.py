@@ -19,7 +19,7 @@ from bot.render.card import redacted
 from bot.render.lists import PAGE, Page, listing, overview, row, tickets
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import DAY, moment, render
-from bot.render.notices import communications, for_reminder, to_person
+from bot.render.notices import communications, for_reminder, of_copy, to_person
 from bot.render.pages import page as page_of
 from bot.render.upcoming import next_step
 from bot.vocabulary import LABELS
@@ -467,6 +467,17 @@ def test_a_reminder_that_is_over_has_no_buttons() -> None:
     message = for_reminder(story.incident, Reminded.UPDATE, "UONCALL")
     assert [b["type"] for b in message.blocks] == ["context", "section"]
     assert "Progress update posted" in message.text
+
+
+def test_a_reminder_that_was_answered_has_no_buttons_though_the_next_one_stands() -> None:
+    """Its message was to lose them when the next update fell due already: it says that a newer one stands elsewhere."""
+    story = Story().until(31).do(PostUpdate(by="UONCALL", progress="Restarting")).until(62)
+    assert Reminded.UPDATE in story.incident.reminders
+    place = {"channel": "DONCALL", "ts": "1.0", "face": 1, "person": "UONCALL", "about": Reminded.UPDATE}
+    answered, standing = (Copy(id="x", kind=CopyKind.REMINDER, final=final, **place) for final in (True, False))
+    assert buttons(of_copy(story.incident, standing)) == ["Post update"]
+    assert buttons(of_copy(story.incident, answered)) == []
+    assert "A newer message has taken the place" in of_copy(story.incident, answered).text
 
 
 def test_a_communication_asks_for_what_it_waits_for() -> None:

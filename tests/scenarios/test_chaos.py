@@ -104,13 +104,21 @@ def delivery(message: Json) -> str:
     return str(message["metadata"]["event_payload"]["delivery"])
 
 
-@pytest.mark.parametrize(("by", "doubled"), [("U0TOCSIN01", 0), ("", 1)])
-def test_what_the_app_took_back_and_posted_again_stands_once(sound: Recorded, by: str, doubled: int) -> None:
-    """An orphan of a thread that was gone is no double; one that somebody else deleted is."""
+@pytest.mark.parametrize(
+    ("by", "seconds", "doubled"),
+    [("U0TOCSIN01", 9, 0), ("", 9, 1), ("", -0.5, 0)],
+    ids=["taken back by the app", "deleted by hand while both stood", "deleted by hand before it was posted again"],
+)
+def test_what_was_gone_when_it_was_posted_again_stands_once(
+    sound: Recorded, by: str, seconds: float, doubled: int
+) -> None:
+    """Two that stand at a time are a double, whoever deletes one of them later."""
     observed = copy.deepcopy(sound.observed())
-    before = {**page_of(sound), "ts": f"{float(page_of(sound)['ts']) + 1:.6f}"}
+    standing = float(page_of(sound)["ts"])
+    before = {**page_of(sound), "ts": f"{standing - 1:.6f}" if seconds < 0 else f"{standing + 1:.6f}"}
     direct = next(channel for channel in sound.direct if channel.startswith("D"))
-    observed.workspace["deleted"].append({"channel": direct, "message": before, "deleted_by": by})
+    gone = {"channel": direct, "message": before, "deleted_by": by, "deleted_at": standing + seconds}
+    observed.workspace["deleted"].append(gone)
     assert len(verdict(sound, observed=observed).doubled) == doubled
 
 
@@ -140,7 +148,7 @@ def with_a_page_in_public(story: Recorded, state: Json) -> None:
 def without_a_card(story: Recorded, state: Json) -> None:
     card = card_of(story, state)
     state["messages"]["C1"].remove(card)
-    state["deleted"].append({"channel": "C1", "message": card})
+    state["deleted"].append({"channel": "C1", "message": card, "deleted_by": "U0TOCSIN01", "deleted_at": 1.0})
 
 
 def with_a_dead_button(story: Recorded, state: Json) -> None:

@@ -45,6 +45,10 @@ return {leader, ARGV[4], sent}
 """
 
 
+def _under(effect_id: str) -> str:
+    return f"tocsin:under:{effect_id}"
+
+
 @dataclass(frozen=True)
 class _Grouping:
     """Leader of an effect, since when (epoch seconds), and whether the effect may have been sent there."""
@@ -76,10 +80,20 @@ class OutageGrouping:
                 return answer
             obsolete = grouping.leader
 
+    def known_leader(self, effect_id: str) -> Copy | None:
+        """The leading page that an effect may have been sent under; None if it was to be a message of its own."""
+        leader: Any = self._store.redis.hget(_under(effect_id), "leader")
+        if leader is None or str(leader, "utf-8") == effect_id:
+            return None
+        try:
+            return self._store.get(incident_of(str(leader, "utf-8"))).copy_of(str(leader, "utf-8"))
+        except (KeyError, ValueError, TooNew):  # missing, or unreadable here
+            return None
+
     def _grouping(
         self, incident: Incident, effect: SendPage | Tell | RemindPerson, person: PersonId, now: datetime, obsolete: str
     ) -> _Grouping:
-        keys = (f"tocsin:leads:{person}", f"tocsin:under:{effect.id}", tries_key(effect.id))
+        keys = (f"tocsin:leads:{person}", _under(effect.id), tries_key(effect.id))
         leads = incident.severity if isinstance(effect, SendPage) else ""
         arguments = (effect.id, leads, obsolete, repr(now.timestamp()), JOINED_FOR, TRIES_SECONDS)
         reply: Any = self._store.redis.eval(_FIND_LEADER, len(keys), *keys, *arguments)

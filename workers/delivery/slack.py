@@ -141,21 +141,25 @@ class SlackPlanner:
         return replace(own, go=go)
 
     def _moot(self, effect: SendPage | Tell | RemindPerson, to: PersonId) -> Plan:
-        """Send nothing to somebody."""
-        person = self._members.member
-        return self._nothing(effect, lambda: self._slack.direct_channel(person(to)), lambda: person(to))
+        """Send nothing to somebody. An earlier try may have gone under the page that leads after an outage."""
+        tag = Tag(effect.id, 0)
 
-    def _nothing(
-        self, effect: Effect, channel: Callable[[], str], person: Callable[[], PersonId] = str, *, thread: str = ""
-    ) -> Plan:
+        def look() -> Sent | None:
+            leader = self._grouping.known_leader(effect.id)
+            channel = self._slack.direct_channel(self._members.member(to))
+            found = self._slack.find(channel, tag, effect.at)
+            return found or (self._slack.find(leader.channel, tag, effect.at, leader.ts) if leader else None)
+
+        return self._nothing(effect, look, lambda: self._members.member(to))
+
+    def _nothing(self, effect: Effect, look: Callable[[], Sent | None], person: Callable[[], PersonId] = str) -> Plan:
         """Send nothing. What an earlier try may have sent is looked for: it stands there, and has buttons."""
 
         def go(retrying: bool) -> SendResult:
-            moot = SendResult(Dropped(effect=effect.id, why="moot"))
-            if not retrying:
-                return moot
-            found = self._slack.find(channel(), Tag(effect.id, 0), effect.at, thread)
-            return SendResult(_delivered(effect, found, person()), adopted=True) if found else moot
+            found = look() if retrying else None
+            if found is None:
+                return SendResult(Dropped(effect=effect.id, why="moot"))
+            return SendResult(_delivered(effect, found, person()), adopted=True)
 
         return Plan(None, go)
 
@@ -262,7 +266,7 @@ class SlackPlanner:
 
     def _remind_in(self, incident: Incident, effect: Remind, channel: str, render: Render, thread: str = "") -> Plan:
         if effect.about not in incident.reminders:
-            return self._nothing(effect, lambda: channel, thread=thread)
+            return self._nothing(effect, lambda: self._slack.find(channel, Tag(effect.id, 0), effect.at, thread))
         return self._post(incident, effect, Address(channel), render, thread)
 
     def _remind_person(self, incident: Incident, effect: RemindPerson, now: datetime) -> Plan | RetryAt | OutcomeEvent:

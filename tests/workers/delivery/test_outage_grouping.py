@@ -1,5 +1,6 @@
 """After an outage each person gets one page, which lists what they missed; the other pages are in its thread."""
 
+import json
 from typing import Any
 
 import pytest
@@ -159,6 +160,22 @@ def test_a_page_that_may_have_arrived_is_looked_for_where_it_was_sent(parts: Wor
     parts.run_for(60, step=1)
     for incident in (first, second):
         parts.settled(incident)
+
+
+def test_a_reply_that_is_moot_by_now_is_found_in_the_thread(parts: Works) -> None:
+    """Its answer was lost, and then the incident was resolved: the page in the thread has no buttons either."""
+    made = [parts.declare("P0", title=f"Outage {n}") for n in range(2)]
+    parts.run()
+    back = parts.clock.push(minutes=16).timestamp()
+    parts.fault("chat.postMessage", "drop_after", times=None)
+    while not any(replies(parts, leading) for pages in calls(parts, since=back).values() for leading in pages):
+        parts.run_for(0.25)
+    for incident in made:
+        parts.service.handle(incident.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
+    parts.slack_back()
+    parts.run_for(30, step=1)
+    assert parts.counted("deliveries_total", kind="page", result="adopted") >= 1
+    assert not any("acknowledge|" in json.dumps(message["blocks"]) for message in parts.directs())
 
 
 def test_a_deleted_leader_takes_nobody_with_it(parts: Works) -> None:
