@@ -1,6 +1,6 @@
 """Work on alerts that came in: read each body, take its alerts into their groups, write down what became of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -12,6 +12,7 @@ from bot.alerts.sources import ALL_SOURCES
 from escalation.alert_service import AlertService
 from escalation.alerts.alert import Alert
 from escalation.processes import ALERTS
+from escalation.storage.canary import SOURCE as CANARY
 from escalation.storage.intake import Body, Intake, Outcome
 from workers import metrics
 from workers.context import Context
@@ -27,9 +28,10 @@ log = structlog.get_logger()
 class AlertWork:
     """Works on members of the due set: ids of bodies, and groups."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, take_canary: Callable[[Body], None]) -> None:
         self._context = context
         self._intake = Intake(context.redis, post_alerts)
+        self._take_canary = take_canary
         titles = {name: source.title for name, source in ALL_SOURCES.items()}
         self._alerts = AlertService(self._intake, context.service, context.service.company.alerts, titles)
 
@@ -41,7 +43,10 @@ class AlertWork:
             elif member.startswith("h:"):
                 self._intake.note(*self._alerts.beat_missed(member))
         bodies = [body for m in members if not m.startswith(TIMED) and (body := self._intake.body(m))]
-        parsed = [(body, *self._parse(body)) for body in bodies]
+        for canary in (body for body in bodies if body.source == CANARY):
+            self._take_canary(canary)
+            self._intake.done(canary.id, [])
+        parsed = [(body, *self._parse(body)) for body in bodies if body.source != CANARY]
         taken = self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts)
         in_order = iter(taken)
         for body, alerts, outcomes in parsed:

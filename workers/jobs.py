@@ -12,6 +12,7 @@ from workers.context import Context
 from workers.delivery.deliver import DeliveryPool
 from workers.queue import outbox, rq
 from workers.queue.rq import YIELDS_TO
+from workers.recurring.canary import CanaryReceiver
 from workers.recurring.upkeep import Upkeep
 
 # A job for messages also takes those of the jobs behind it, up to this many: RQ's work on a job takes longer than ours
@@ -38,7 +39,7 @@ def bind(context: Context, queue: str = "") -> None:
     """Bind the jobs of this process to a context, and to the queue that it serves."""
     unbind()
     _bound.context, _bound.deliveries, _bound.upkeep = context, DeliveryPool(context), Upkeep(context)
-    _bound.alerts = AlertWork(context)
+    _bound.alerts = AlertWork(context, CanaryReceiver(context).take)
     _bound.message_queue = queue if queue in YIELDS_TO else ""
 
 

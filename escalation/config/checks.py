@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from escalation.config.policy import Severity
 from escalation.times import Duration
-from escalation.values import Frozen
+from escalation.values import Channel, Frozen
 
 CheckName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,253}$")]
@@ -32,6 +32,19 @@ def parse_place(text: str, port: int | None = None) -> HostPort:
     if not found.host or not found.port or parts.netloc != text or "@" in text:
         raise ValueError(f"'{text}' is no host with a port; write one like db.example.com:5432")
     return found
+
+
+class CanaryRules(Frozen):
+    """A synthetic alert that travels the whole way to a message in a quiet channel, once in each period."""
+
+    channel: Channel
+    every: Duration = timedelta(minutes=5)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "CanaryRules":
+        if self.every < timedelta(minutes=1):
+            raise ValueError("`every` of the canary is at least 1m")
+        return self
 
 
 class Check(Frozen):

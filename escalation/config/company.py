@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringCon
 
 from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar
-from escalation.config.checks import Check, with_unique_names
+from escalation.config.checks import CanaryRules, Check, with_unique_names
 from escalation.config.holders import Holders
 from escalation.config.notify import AppriseTag, Notify, NtfyTopic, Number, OtherWays, PushoverUser
 from escalation.config.policy import LEAD, TEAM, Means
@@ -194,6 +194,7 @@ class Company(Staff):
     other_ways: OtherWays = OtherWays()
     objective: Objective = Objective()
     alerts: Alerts = Alerts()
+    canary: CanaryRules | None = None
     checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
     permissions: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_list)]] = {}
 
@@ -228,7 +229,8 @@ class Company(Staff):
         teams = {f"teams.{name}.channel": team.channel for name, team in self.teams.items()}
         rotations = {f"rotations.{name}.handover_channel": r.handover_channel for name, r in self.rotations.items()}
         workspace = {f"workspace.{key}": channel for key, channel in self.workspace.model_dump().items()}
-        return {key: channel for key, channel in (workspace | teams | rotations).items() if channel}
+        canary = {"canary.channel": self.canary.channel} if self.canary else {}
+        return {key: channel for key, channel in (workspace | teams | rotations | canary).items() if channel}
 
     def key_of_channel(self, name: str) -> str:
         """Return the key that sets a channel, the first of several; the channel itself when none does."""

@@ -24,6 +24,7 @@ from escalation.oncall.schedule import OncallState
 from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
+from escalation.storage.canary import Canary
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, open_of
 from escalation.storage.problems import Problems
 
@@ -57,6 +58,7 @@ class Store:
     def __init__(self, redis: Redis, outbox: Outbox, read: Callable[[Any], Incident] = migrations.read) -> None:
         self.redis = redis
         self.problems = Problems(redis)
+        self.canary = Canary(redis)
         self._outbox = outbox
         self._read = read
 

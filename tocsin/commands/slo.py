@@ -23,10 +23,14 @@ def slo(last: timedelta, as_json: bool) -> None:
     settings = load(NEEDS)
     objective, store = loader.load(settings.config).company.objective, open_store(settings)
     report = store.report(objective, last, store.now())
+    canaries = sorted(store.canary.times(report.since))
     if as_json:
-        print_json(report_data(report))
+        print_json(report_data(report) | {"canary": canaries})
     else:
         _show(report)
+        if canaries:
+            middle, most = seconds(canaries[len(canaries) // 2]), seconds(canaries[-1])
+            click.echo(f"\nCanary: {len(canaries):,} arrived; p50 {middle}, max {most}.")
     raise SystemExit(1 if report.met is False else 0)
 
 

@@ -152,6 +152,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         ),
         "templates": "Messages in your own words, by name.",
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
+        "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
         "permissions": "Narrows who may do what: the roles that may.",
     },
@@ -171,6 +172,10 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "hold": "Whether it only waits in the list, for somebody to promote it.",
         "heartbeat": "How long it may be absent: its absence is the alert.",
         "ignore": "Whether nothing happens.",
+    },
+    "CanaryRules": {
+        "channel": "The quiet channel where it arrives.",
+        "every": "How often one is sent, 1m at least.",
     },
     "Check": {
         "name": "What it is called on cards; each check has a name of its own.",

@@ -30,6 +30,7 @@ from workers.queue.leases import lease_key
 from workers.queue.outbox import checkpoint_task
 from workers.queue.rq import JOB_PREFIX, Task, job_hash, queue_key, queue_of
 from workers.recurring import upkeep
+from workers.recurring.canary import CanarySender
 from workers.recurring.checks import Checks
 
 EVERY = 0.5  # seconds
@@ -173,7 +174,7 @@ class Sweep:
 def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> None:
     """Run the sweep until stopped; `beat` is called after each round that succeeded."""
     sweep = Sweep(context.redis, context.store)
-    checks = Checks(context)
+    checks, canary = Checks(context), CanarySender(context)
     while not stop.wait(EVERY):
         try:
             now = context.clock()
@@ -182,6 +183,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
             upkeep.enqueue(context.redis, now)
             alerts.enqueue_overdue(context, now)
             checks.start_due(now)
+            canary.send_due(now)
             beat()
         except RedisError as error:
             log.warning("redis unavailable, sweep waiting", error=type(error).__name__)
