@@ -1,23 +1,30 @@
 """Checks of our own: against real listeners on loopback, with a pushed clock, from the try to the incident."""
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from escalation.config.checks import Check
 from escalation.incident.model import Incident
-from tests.support.company import example_company
+from tests.support.company import example_company, example_data
 from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, works
-from workers.recurring.checks import OURS, Checks, results, slot_of
+from tocsin.cli import main
+from tocsin.doctor.redis_checks import last_checks
+from workers.recurring.checks import OURS, RESULTS, Checks, results, slot_of
 from workers.recurring.probes import Seen, is_public, probe
 
 
@@ -237,3 +244,26 @@ def test_names_are_unique_and_services_exist(second: dict[str, Any], said: str) 
     """Two of one name could not be told apart; a service that is not ours would reach nobody."""
     with pytest.raises(ValidationError, match=said):
         example_company(checks=[{"name": "a", "dns": "a"}, second])
+
+
+def test_tocsin_check_tries_each_once_and_says_what_it_saw(shop: Shop, tmp_path: Path) -> None:
+    """One line for each; a target that fails now is no error of the configuration."""
+    file = tmp_path / "tocsin.yml"
+    up = {"name": "up", "http": shop.url, "private": True}
+    file.write_text(yaml.safe_dump(example_data() | {"checks": [up, {"name": "down", "tcp": "127.0.0.1:1"}]}))
+    result = CliRunner().invoke(main, ["check", str(file)])
+    assert result.exit_code == 0, result.output
+    assert "check up works: HTTP 200 in " in result.output
+    assert "check down fails: 127.0.0.1 is a private address" in result.output
+    assert shop.asked == 1
+
+
+def test_doctor_shows_what_each_check_saw_last(shop: Shop) -> None:
+    """As a warning while it fails, with how often in a row."""
+    with redis_of("fakeredis") as redis:
+        now = time.time()
+        redis.hset(RESULTS, "up", json.dumps({"at": now, "text": "HTTP 200 in 3 ms"}))
+        redis.hset(RESULTS, "down", json.dumps({"at": now, "text": "HTTP 500", "ok": False, "failed": 4}))
+        redis.hset(RESULTS, "removed", json.dumps({"at": now - 90_000, "text": "HTTP 500", "ok": False}))
+        said = [(f.state, f.about, f.what) for f in last_checks(redis)]
+    assert said == [("warning", "check down", "HTTP 500 (4 in a row)"), ("ok", "check up", "HTTP 200 in 3 ms")]
