@@ -7,6 +7,7 @@ not answer at once is not waited for: the disk takes the body, and Redis gets it
 import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import structlog
 from redis import RedisError
@@ -25,6 +26,18 @@ class NotKept(Exception):
     """Neither Redis nor the disk takes a body."""
 
 
+class Kept(NamedTuple):
+    """State of the intake of this process: bodies on the disk, their bytes, and bodies that nothing took since start.
+
+    `fault` says why the last one was not kept; empty once one is kept again.
+    """
+
+    spooled: int = 0
+    spooled_bytes: int = 0
+    refused: int = 0
+    fault: str = ""
+
+
 class Keeper:
     """Keeps bodies, and empties the spool. Its threads are its own: people's clicks do not wait behind a storm."""
 
@@ -35,12 +48,18 @@ class Keeper:
         self._writing: asyncio.Task[None] | None = None
         self._redis_thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
         self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._refused, self._fault = 0, ""
+
+    def state(self) -> Kept:
+        """Return how much waits on the disk, and what was not kept. Reads the folder. Raises OSError."""
+        return Kept(*self._spool.depth(), self._refused, self._fault)
 
     async def keep(self, body: Body) -> None:
         """Keep a body for good. Raises NotKept."""
         try:
             async with asyncio.timeout(REDIS_PATIENCE):
                 await self._write(body)
+            self._fault = ""
         except (RedisError, TimeoutError) as error:
             await self._spool_body(body, error)
 
@@ -70,8 +89,10 @@ class Keeper:
         try:
             await asyncio.get_running_loop().run_in_executor(self._disk_thread, self._spool.add, body)
         except (SpoolFull, OSError) as error:
-            log.error("alert not kept", source=body.source, redis=type(cause).__name__, spool=str(error) or "full")
+            self._refused, self._fault = self._refused + 1, str(error) or "it is full"
+            log.error("alert not kept", source=body.source, redis=type(cause).__name__, spool=self._fault)
             raise NotKept from None
+        self._fault = ""
         log.warning("redis unavailable, alert spooled", source=body.source, error=type(cause).__name__)
 
     async def drain_spool(self) -> None:

@@ -14,6 +14,7 @@ from escalation.alerts.alert import Alert
 from escalation.processes import ALERTS
 from escalation.storage.canary import SOURCE as CANARY
 from escalation.storage.intake import Body, Intake, Outcome
+from escalation.storage.spool import Spool
 from workers import metrics
 from workers.context import Context
 from workers.queue.outbox import post_alerts
@@ -83,6 +84,16 @@ def enqueue_overdue(context: Context, now: datetime) -> int:
     if due:
         intake.enqueue(due)
     return len(due)
+
+
+def drain_spool(context: Context) -> int:
+    """Hand what the bot of this host left on its disk to Redis; returns how many. It may have ended since."""
+    if context.spool is None:
+        return 0
+    drained = Spool(context.spool).drain(Intake(context.redis, post_alerts).keep)
+    if drained:
+        log.info("spool drained", alerts=drained)
+    return drained
 
 
 def _due(intake: Intake, now: datetime) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Dependencies of a worker process; the composition root builds them for `workers.process.run_part`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis import Redis
 
@@ -18,6 +19,7 @@ class Context:
 
     `patience` is how many seconds a job waits for its sends (None: until all are done). They go on in their threads, so
     that a slow Slack does not delay the checkpoints behind them.
+    `spool`: the folder of this host for bodies of alerts that came while Redis was away.
     `paced` False ignores the rate limits: for tests, whose clock stands still.
     """
 
@@ -29,6 +31,7 @@ class Context:
     paced: bool = True
     patience: float | None = 0.0
     threads: int = 16
+    spool: Path | None = None
 
     @property
     def slack(self) -> SlackClient:

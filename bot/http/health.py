@@ -1,15 +1,17 @@
 """Readiness and metrics for Prometheus, read from Redis at each request; nothing that people wrote is in them."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bot.keeper import Kept
 from bot.slack.socket_mode import refusal_words
 from escalation.processes import PARTS, QUEUES
 from escalation.storage.heartbeats import alive
@@ -18,6 +20,7 @@ from escalation.storage.problems import Problem
 from escalation.storage.redis_faults import RedisFault, explain, headroom, memory_share, write_fault
 from escalation.storage.store import Store
 
+Intake = Callable[[], Kept]
 _FIELD = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(?:\|(.*))?")
 
 
@@ -28,22 +31,36 @@ class Readiness(NamedTuple):
     problems: list[str]
 
 
-def readiness(store: Store, slack_connected: bool, slack_refusal: str = "") -> Readiness:
+def readiness(store: Store, slack_connected: bool, slack_refusal: str = "", intake: Intake = Kept) -> Readiness:
     """Check what Tocsin needs: Slack connected, Redis taking writes, each part alive, no fault that blocks.
 
-    `slack_refusal` is Slack's reason, if it refuses the connection.
+    `slack_refusal` is Slack's reason, if it refuses the connection; `intake` reads the state of the alerts' intake.
     """
     reasons = [] if slack_connected else [_not_connected(slack_refusal)]
+    alerts = [*_about_alerts(intake)]
     if fault := write_fault(store.redis):  # the parts' signs of life cannot be written either
-        return Readiness(False, [*reasons, f"{fault.text}: {fault.remedy}"])
+        return Readiness(False, [*reasons, f"{fault.text}: {fault.remedy}", *alerts])
     try:
         parts, faults = alive(store.redis), [*store.problems.current(), *map(_listed, headroom(store.redis))]
     except RedisError as error:
         away = explain(error)
-        return Readiness(False, [*reasons, f"{away.text}: {away.remedy}"])
+        return Readiness(False, [*reasons, f"{away.text}: {away.remedy}", *alerts])
     reasons += [f"no worker runs the part {part}: start `tocsin worker`" for part in PARTS if part not in parts]
     ready = not reasons and not any(fault.blocks for fault in faults)
-    return Readiness(ready, [*reasons, *(f"{fault.text}: {fault.remedy}" for fault in faults)])
+    return Readiness(ready, [*reasons, *(f"{fault.text}: {fault.remedy}" for fault in faults), *alerts])
+
+
+def _about_alerts(intake: Intake) -> Iterator[str]:
+    """Say what waits on the disk and what was not kept: neither blocks anything."""
+    try:
+        kept = intake()
+    except OSError as error:
+        yield f"The folder of spooled alerts cannot be read ({error.strerror}): check TOCSIN_DATA/spool"
+        return
+    if kept.spooled:
+        yield f"{kept.spooled} bodies of alerts wait on this host's disk: they are taken in once Redis answers"
+    if kept.fault:
+        yield f"An alert was refused with 503 ({kept.fault}): mend Redis, or make room under TOCSIN_DATA/spool"
 
 
 def _not_connected(refusal: str) -> str:
@@ -55,23 +72,26 @@ def _listed(fault: RedisFault) -> Problem:
     return Problem(fault.key, fault.text, fault.remedy, 0.0, 0.0)
 
 
-def exposition(store: Store, slack_connected: Callable[[], bool]) -> bytes:
+def exposition(store: Store, slack_connected: Callable[[], bool], intake: Intake = Kept) -> bytes:
     """Render all metrics in Prometheus's text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(store, slack_connected))
+    registry.register(_Collector(store, slack_connected, intake))
     return generate_latest(registry)
 
 
 class _Collector(Collector):
     """Metrics of the bot and, by way of Redis, of the workers."""
 
-    def __init__(self, store: Store, slack_connected: Callable[[], bool]) -> None:
+    def __init__(self, store: Store, slack_connected: Callable[[], bool], intake: Intake) -> None:
         self._store = store
         self._slack_connected = slack_connected
+        self._intake = intake
 
     def collect(self) -> Iterable[Metric]:
         """Collect all metrics; without Redis, only whether it and Slack are up, and why not."""
         yield GaugeMetricFamily("tocsin_slack_connected", "1 while Slack can reach us", float(self._slack_connected()))
+        with contextlib.suppress(OSError):
+            yield from _spooled(self._intake())
         fault = write_fault(self._store.redis)
         yield GaugeMetricFamily("tocsin_redis_writable", "1 while Redis takes writes", float(fault is None))
         try:
@@ -87,6 +107,13 @@ class _Collector(Collector):
             yield _problem_family([(explain(error).key, True)])
         yield GaugeMetricFamily("tocsin_redis_up", "1 while Redis answers", float(bool(found)))
         yield from found
+
+
+def _spooled(kept: Kept) -> Iterator[Metric]:
+    yield GaugeMetricFamily("tocsin_alerts_spooled", "Bodies of alerts on this host's disk", kept.spooled)
+    yield GaugeMetricFamily("tocsin_alerts_spooled_bytes", "Bytes of those bodies", kept.spooled_bytes)
+    refused = "Alerts answered 503 by this process: neither Redis nor the disk took them"
+    yield CounterMetricFamily("tocsin_alerts_refused", refused, kept.refused)
 
 
 def _incidents(store: Store) -> Iterator[Metric]:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
@@ -20,6 +20,7 @@ from bot.http.alerts import alert_routes
 from bot.http.answers import answer_routes
 from bot.http.health import Readiness, exposition, readiness
 from bot.http.limits import Limits
+from bot.keeper import Kept
 
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
 log = structlog.get_logger("bot")
@@ -43,7 +44,7 @@ def web_app(bot: Bot) -> Starlette:
     async def metrics(request: Request) -> Response:
         """Answer with the metrics for Prometheus."""
         async with metrics_lock:
-            text = await bot.access.run(exposition, bot.deps.store, lambda: bot.connected)
+            text = await bot.access.run(exposition, bot.deps.store, lambda: bot.connected, _intake(bot))
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
@@ -53,10 +54,15 @@ def web_app(bot: Bot) -> Starlette:
     return Starlette(routes=routes, middleware=[Middleware(Limits)])
 
 
+def _intake(bot: Bot) -> Callable[[], Kept]:
+    """Return what reads the state of the alerts' intake."""
+    return bot.keeper.state if bot.keeper else Kept
+
+
 async def _readiness(bot: Bot, lock: asyncio.Lock) -> Readiness:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT), lock:
-            return await bot.access.run(readiness, bot.deps.store, bot.connected, bot.refusal)
+            return await bot.access.run(readiness, bot.deps.store, bot.connected, bot.refusal, _intake(bot))
     except TimeoutError:
         return Readiness(False, ["Redis does not answer"])
 

@@ -1,15 +1,23 @@
 """The spool: written through, bounded, emptied in order; and who is told when nothing takes an alert."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import fakeredis
 import pytest
 from redis.exceptions import ConnectionError as Away
 
+from bot.http.health import exposition, readiness
 from bot.keeper import Keeper, NotKept
-from escalation.storage.intake import Body
+from escalation.storage.intake import Body, Intake
 from escalation.storage.spool import Spool, SpoolFull
+from escalation.storage.store import Store
+from tests.support.worker import redis_of, works
+from workers.alerts import drain_spool
+from workers.queue.outbox import post_alerts
 
 
 def body(n: int, size: int = 10) -> Body:
@@ -126,3 +134,37 @@ def test_when_neither_takes_it_the_sender_is_told(tmp_path: Path) -> None:
     file.write_text("no folder")
     [error] = kept(Keeper(Redis(), Spool(file)), body(1))  # type: ignore[arg-type]
     assert isinstance(error, NotKept)
+
+
+def test_a_worker_of_the_host_drains_what_the_bot_left(tmp_path: Path) -> None:
+    """The bot may have ended; two that drain at once keep each body once."""
+    with redis_of("valkey") as redis:
+        parts = works(redis)
+        context = replace(parts.context, spool=tmp_path)
+        for n in range(5):
+            Spool(tmp_path).add(body(n))
+        with ThreadPoolExecutor(2) as pool:
+            drained = [*pool.map(lambda _: drain_spool(context), range(2))]
+        assert sum(drained) >= 5
+        assert Intake(redis, post_alerts).depth() == 5
+        assert drain_spool(context) == 0
+        assert drain_spool(parts.context) == 0
+
+
+def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> None:
+    """In `/readyz` and `/metrics`, and neither stops the work; a refusal is over with the next body that is kept."""
+    store = Store(fakeredis.FakeRedis(), lambda pipe, changes: None)
+    redis = Redis()
+    keeper = Keeper(cast(Intake, redis), Spool(tmp_path, max_files=1))
+    asyncio.run(keeper.keep(body(1)))
+    with pytest.raises(NotKept):
+        asyncio.run(keeper.keep(body(2)))
+    said = readiness(store, True, "", keeper.state).problems
+    assert "1 bodies of alerts wait on this host's disk: they are taken in once Redis answers" in said
+    assert any(problem.startswith("An alert was refused with 503 (it is full)") for problem in said)
+    text = exposition(store, lambda: True, keeper.state).decode()
+    assert "tocsin_alerts_spooled 1.0" in text
+    assert "tocsin_alerts_refused_total 1.0" in text
+    redis.away = False
+    asyncio.run(keeper.keep(body(3)))
+    assert not any("503" in problem for problem in readiness(store, True, "", keeper.state).problems)

@@ -18,6 +18,8 @@ from tocsin.config.settings import ALERTS_TOKEN, Settings
 from tocsin.run import lifeline, logs, workspace
 from tocsin.run.redis import connect
 
+SPOOL = "spool"  # folder under TOCSIN_DATA
+
 if TYPE_CHECKING:
     from bot.alerts.authentication import AlertSecrets
     from bot.deps import AnswerDeps
@@ -61,7 +63,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
         intake=Intake(store.redis, outbox.post_alerts),
         alert_secrets=_alert_secrets(settings),
         answers=_answer_deps(settings, service),
-        spool=settings.data / "spool",
+        spool=settings.data / SPOOL,
     )
     uvloop.run(serve(parts))
 
@@ -94,7 +96,8 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
     from workers.context import Context
 
     store, service = _store_and_service(settings, loaded)
-    context = Context(store.redis, store, service, channels.connect(settings, store.redis), service.clock)
+    access = channels.connect(settings, store.redis)
+    context = Context(store.redis, store, service, access, service.clock, spool=settings.data / SPOOL)
     process.run_part(part, context)
 
 

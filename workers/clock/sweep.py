@@ -182,11 +182,14 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
             retry_when_back.probe(context.redis, now)
             upkeep.enqueue(context.redis, now)
             alerts.enqueue_overdue(context, now)
+            alerts.drain_spool(context)
             checks.start_due(now)
             canary.send_due(now)
             beat()
         except RedisError as error:
             log.warning("redis unavailable, sweep waiting", error=type(error).__name__)
+        except OSError as error:
+            log.error("spool of alerts cannot be read", error=error.strerror)
 
 
 def _pending(alarm: Alarm, incident: Incident) -> bool:
