@@ -68,14 +68,31 @@ class Checks:
         self._slots: dict[str, int] = {}
         self._running = set[str]()
         self._lock = threading.Lock()
+        self._tidied = False
 
     def start_due(self, now: datetime) -> None:
         """Start the checks whose slot has begun and that no other worker runs. Raises RedisError."""
         at = now.timestamp()
+        if not self._tidied:
+            self._end_removed(at)
+            self._tidied = True
         for check in self._checks:
             slot = slot_of(check, at)
             if self._slots.get(check.name) != slot and self._take(check, slot):
                 self._start(check, slot, at)
+
+    def _end_removed(self, at: float) -> None:
+        """Forget checks that are configured no more, and end their alerts: nobody else would."""
+        configured = {check.name for check in self._checks}
+        for name, last in results(self._redis).items():
+            if name in configured:
+                continue
+            if last.firing:
+                gone = Seen(True, "is no longer configured")
+                self._intake.keep(_body(Check(name=name, dns="removed"), last.slot + 1, at, gone, ours=False))
+            self._redis.hdel(RESULTS, name)
+        if len(configured) < ALL_FAIL_FROM:
+            self._context.service.store.problems.clear(OURS)
 
     def _take(self, check: Check, slot: int) -> bool:
         lasts = max(60, int(check.every.total_seconds() * 2))

@@ -24,7 +24,7 @@ from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, works
 from tocsin.cli import main
 from tocsin.doctor.redis_checks import last_checks
-from workers.recurring.checks import OURS, RESULTS, Checks, results, slot_of
+from workers.recurring.checks import OURS, RESULTS, Checks, Result, results, slot_of
 from workers.recurring.probes import Seen, is_public, probe
 
 
@@ -113,7 +113,7 @@ def test_a_check_runs_once_in_its_slot_whatever_the_number_of_workers(shop: Shop
                 worker.start_due(parts.clock())
             eventually(lambda n=n: shop.asked == n)  # type: ignore[misc]  # the loop's own number
             slot = slot_of(parts.service.company.checks[0], parts.clock().timestamp())
-            eventually(lambda slot=slot: results(parts.redis)["shop"].slot == slot)  # type: ignore[misc]  # as above
+            eventually(lambda slot=slot: results(parts.redis).get("shop", Result()).slot == slot)  # type: ignore[misc]  # as above
         assert shop.asked == 10
 
 
@@ -133,7 +133,7 @@ def test_a_slow_target_delays_no_other_check_and_counts_as_failed(shop: Shop) ->
             parts.clock.push(seconds=30)
             checks.start_due(parts.clock())
             slot = slot_of(parts.service.company.checks[1], parts.clock().timestamp())
-            eventually(lambda slot=slot: results(parts.redis)["quick"].slot == slot)  # type: ignore[misc]  # as above
+            eventually(lambda slot=slot: results(parts.redis).get("quick", Result()).slot == slot)  # type: ignore[misc]  # as above
         parts.run()
         released.set()
         assert results(parts.redis)["slow"].failed == 2
@@ -154,6 +154,20 @@ def test_our_own_network_is_named_when_nothing_can_be_reached() -> None:
         seen = Seen(True, "fine")
         one_slot(parts, checks)
         assert not parts.store.problems.known(OURS)
+
+
+def test_the_alert_of_a_removed_check_ends() -> None:
+    """Once a worker starts without it; its last result is forgotten."""
+    one = {"name": "a", "tcp": "a.example.com:443", "every": "30s", "fails": 1}
+    with checking(one) as parts:
+        one_slot(parts, Checks(parts.context, lambda _: Seen(False, "HTTP 500")))
+        [incident] = incidents(parts)
+        assert incident.alerts.firing == 1
+        after = works(parts.redis, clock=parts.clock, company=example_company())
+        Checks(after.context).start_due(after.clock())
+        after.run()
+        assert after.now(incident).alerts.firing == 0
+        assert results(after.redis) == {}
 
 
 def check(**fields: Any) -> Check:
