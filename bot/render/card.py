@@ -23,6 +23,7 @@ from bot.render.common import (
 )
 from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render, with_seconds
 from bot.render.upcoming import next_escalations
+from escalation.config.notify import Via
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.communications import tasks
 from escalation.incident.effects import Reminded, SendPage
@@ -33,6 +34,7 @@ from escalation.incident.model import (
     PageState,
     SeenAlert,
 )
+from escalation.incident.reach import Reach
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
 from escalation.messages.reminders import task_state
@@ -74,6 +76,18 @@ def drill_banner(incident: Incident) -> list[str]:
     """Line that every message about a drill begins with."""
     return [f"*{DRILL}*: this is an exercise."] if incident.drill else []
 
+
+MAX_REACHED = 5  # people whose channels a card lists
+SHORT_WHY = 80  # characters
+CHANNELS = {
+    Via.PUSHOVER: "Pushover",
+    Via.NTFY: "ntfy",
+    Via.APPRISE: "Apprise",
+    Via.SMS: "SMS",
+    Via.CALL: "call",
+    Via.MAIL: "mail",
+    Via.PAGERDUTY: "PagerDuty",
+}
 
 # Head: what is wrong, and who has it -----------------------------------------------------------------------------
 
@@ -125,7 +139,8 @@ def _alert(alert: SeenAlert) -> str:
 
 
 def _open_state(incident: Incident) -> list[str]:
-    lines = [_acknowledgement(incident), *_earlier_acknowledgement(incident), _assigned(incident), *_leads(incident)]
+    lines = [_acknowledgement(incident), *_earlier_acknowledgement(incident), _assigned(incident)]
+    lines += [*_reached(incident), *_leads(incident)]
     lines.append(f"⏱️ *Resolve by* {_target(incident.resolve_by, incident)}")
     if incident.nobody_left:
         lines.append("🚫 *Nobody is left to page.* Page someone by name, or call them.")
@@ -140,7 +155,8 @@ def _acknowledgement(incident: Incident) -> str:
     if ack is None:
         return f"🔴 *Nobody has acknowledged.* Target: {_target(target, incident)}"
     met = "in time" if ack.at <= target else f"*late*, target was {short_time(target, incident)}"
-    return f"👀 *Acknowledged* by {person(ack.by)} at {short_time(ack.at, incident)} ({met})"
+    how = next((f" by {page.how}" for page in incident.pages if page.how and page.person == ack.by), "")
+    return f"👀 *Acknowledged* by {person(ack.by)}{how} at {short_time(ack.at, incident)} ({met})"
 
 
 def _earlier_acknowledgement(incident: Incident) -> list[str]:
@@ -172,6 +188,23 @@ def _assigned(incident: Incident) -> str:
     }
     rest = "".join(f" · {what}: {mentions(tuple(dict.fromkeys(who)))}" for what, who in groups.items() if who)
     return f"🙋 *Assigned:* {mentions(incident.assigned) or 'nobody yet'}{rest}"
+
+
+def _reached(incident: Incident) -> list[str]:
+    """Lines about how people were reached beside Slack, one for each: the latest of each channel."""
+    latest = {page.person: page for page in incident.pages if page.reached}
+    lines = []
+    for who, page in list(latest.items())[:MAX_REACHED]:
+        channels = {reach.via: reach for reach in page.reached}
+        states = ", ".join(_reach(reach) for reach in channels.values())
+        lines.append(f"📟 {person(who)}: {states}")
+    more = len(latest) - MAX_REACHED
+    return [*lines, f"📟 and {more} more"] if more > 0 else lines
+
+
+def _reach(reach: Reach) -> str:
+    why = f" ({escape(cut(reach.why, SHORT_WHY))})" if reach.why else ""
+    return f"{CHANNELS[reach.via]} {reach.state}{why}"
 
 
 def _leads(incident: Incident) -> list[str]:

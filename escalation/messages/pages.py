@@ -49,15 +49,13 @@ def _folded(words: str) -> str:
 
 
 def _plain(letter: str) -> str:
-    if letter in _SIGNS:
-        return _SIGNS[letter]
+    if ord(letter) in _SIGNS:
+        return letter.translate(_SIGNS)
     base = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
     return "" if unicodedata.category(letter) in ("So", "Cf", "Mn") else base
 
 
-_SIGNS = {"‘": "'", "‚": "'", "„": '"', "«": '"', "»": '"', "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "•": "-", "`": "'"} | {
-    "[": "(", "]": ")", "{": "(", "}": ")", "\\": "/", "|": "/", "~": "-", "^": "", "€": "EUR"
-}  # fmt: skip
+_SIGNS = str.maketrans("‘‚’`“”„«»–—•[]{}\\|~^", '\'\'\'\'"""""---()()//- ') | {ord("…"): "...", ord("€"): "EUR"}
 
 
 def _cut(words: str, most: int) -> str:
