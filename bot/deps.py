@@ -32,6 +32,8 @@ class AnswerDeps:
     public_url: str = ""
     twilio_tokens: tuple[str, ...] = ()
     twilio_keys: tuple[str, ...] = ()
+    pagerduty_secrets: tuple[str, ...] = ()
+    opsgenie_tokens: tuple[str, ...] = ()
     news: VendorNews | None = None
 
 

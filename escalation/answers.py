@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Acknowledge, Decline
-from escalation.incident.model import Incident, Page
+from escalation.incident.model import Incident, Page, PageState
 from escalation.incident.reach import How
 from escalation.service import IncidentService
 from escalation.storage.answers import AnswerKeys, PageRef
@@ -70,16 +70,52 @@ class AnswerService:
                     continue  # two people may share a telephone
         raise NotFound("This code is of no page of yours.")
 
-    def answer(self, found: PageToAnswer, answer: Answer, how: How, key: str = "") -> Incident:
-        """Answer a page as its person. The same `key` twice is one answer.
+    def answer(self, found: PageToAnswer, answer: Answer, how: How, key: str = "", known_as: str = "") -> Incident:
+        """Answer a page as its person. The same `key` twice is one answer. `known_as` as in Acknowledge.
 
         Raises Refused with words for the person: it is resolved, they have acknowledged already.
         """
         incident, page = found.incident, found.page
         if not incident.open:
             raise Refused(f"{incident.id} is {incident.status}. Nothing is left to answer.")
-        move = Acknowledge if answer is Answer.ACKNOWLEDGE else Decline
-        return self._service.handle(incident.id, move(by=page.person, how=how, key=key))
+        move: Acknowledge | Decline = Decline(by=page.person, how=how, key=key)
+        if answer is Answer.ACKNOWLEDGE:
+            move = Acknowledge(by=page.person, how=how, key=key, known_as=known_as[:100])
+        return self._service.handle(incident.id, move)
+
+    def of_service(self, incident_id: str, mail: str, name: str) -> tuple[PageToAnswer, str]:
+        """Return the page that somebody answers in another paging service, and their name there if we do not know them.
+
+        They are found by mail address, else by name. Whoever is not of the configuration answers for the person whose
+        page is open: the service has paged who is on call, too. NotFound for an incident that we do not know.
+        """
+        incident = self._service.store.get(incident_id)
+        if not incident.pages:
+            raise NotFound(incident_id)
+        person = self._known(mail, name)
+        mine = [page for page in incident.pages if page.person == person]
+        if mine:
+            return PageToAnswer(incident, mine[-1]), ""
+        if person:
+            page = incident.pages[-1].model_copy(update={"person": person})
+            return PageToAnswer(incident, page), ""
+        waiting = next((page for page in incident.pages if page.state is PageState.OPEN), incident.pages[0])
+        return PageToAnswer(incident, waiting), name or mail or "somebody"
+
+    def _known(self, mail: str, name: str) -> PersonId:
+        """Return the member who has this address or, if nobody has, this name; empty for nobody, or several."""
+        company, directory = self._service.company, self._service.store.directory()
+        for key, entry in company.people.items():
+            addresses = (entry.email, entry.mail, company.mail_of(key, directory))
+            if mail and mail.lower() in {address.lower() for address in addresses if address}:
+                return company.member(key, directory)
+        called = [
+            member
+            for key, entry in company.people.items()
+            if (member := company.member(key, directory))
+            and name.lower() in {n.lower() for n in (entry.name, directory.names.get(member)) if n}
+        ]
+        return called[0] if name and len(called) == 1 else ""
 
     def _page(self, ref: PageRef) -> PageToAnswer:
         incident = self._service.store.get(ref.incident)

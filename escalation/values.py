@@ -28,6 +28,7 @@ PersonId = Annotated[str, StringConstraints(max_length=80)]
 PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]
 
 
+INCIDENT_ID = re.compile(r"INC-\d{8}-\d{3,}")
 MACHINE = "machine:"
 
 

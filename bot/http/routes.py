@@ -19,6 +19,7 @@ from bot.bot import Bot
 from bot.http.alerts import alert_routes
 from bot.http.answers import answer_routes
 from bot.http.health import Readiness, exposition, readiness
+from bot.http.hooks import hook_routes
 from bot.http.limits import Limits
 from bot.keeper import Kept
 
@@ -49,7 +50,7 @@ def web_app(bot: Bot) -> Starlette:
 
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     alerts = alert_routes(bot.deps.alert_secrets, bot.keeper) if bot.keeper else []
-    answers = answer_routes(bot.deps.answers, bot.access)
+    answers = [*answer_routes(bot.deps.answers, bot.access), *hook_routes(bot.deps.answers, bot.access)]
     routes = [*probes, *alerts, *answers, *([] if bot.socket else [_slack_over_http(bot)])]
     return Starlette(routes=routes, middleware=[Middleware(Limits)])
 

@@ -23,7 +23,6 @@ from bot.render.common import (
 )
 from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render, with_seconds
 from bot.render.upcoming import next_escalations
-from escalation.config.notify import Via
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.communications import tasks
 from escalation.incident.effects import Reminded, SendPage
@@ -79,15 +78,6 @@ def drill_banner(incident: Incident) -> list[str]:
 
 MAX_REACHED = 5  # people whose channels a card lists
 SHORT_WHY = 80  # characters
-CHANNELS = {
-    Via.PUSHOVER: "Pushover",
-    Via.NTFY: "ntfy",
-    Via.APPRISE: "Apprise",
-    Via.SMS: "SMS",
-    Via.CALL: "call",
-    Via.MAIL: "mail",
-    Via.PAGERDUTY: "PagerDuty",
-}
 
 # Head: what is wrong, and who has it -----------------------------------------------------------------------------
 
@@ -204,7 +194,7 @@ def _reached(incident: Incident) -> list[str]:
 
 def _reach(reach: Reach) -> str:
     why = f" ({escape(cut(reach.why, SHORT_WHY))})" if reach.why else ""
-    return f"{CHANNELS[reach.via]} {reach.state}{why}"
+    return f"{reach.via.words} {reach.state}{why}"
 
 
 def _leads(incident: Incident) -> list[str]:

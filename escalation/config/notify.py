@@ -23,11 +23,17 @@ class Via(StrEnum):
     CALL = "call"
     MAIL = "mail"
     PAGERDUTY = "pagerduty"
+    OPSGENIE = "opsgenie"
+
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        return _TITLES[self]
 
     @property
     def is_service(self) -> bool:
         """True for another paging service, which knows incidents and pages people itself; the others page a person."""
-        return self is Via.PAGERDUTY
+        return self in (Via.PAGERDUTY, Via.OPSGENIE)
 
     @property
     def once(self) -> bool:
@@ -38,6 +44,18 @@ class Via(StrEnum):
     def wakes(self) -> bool:
         """True if it can wake somebody who sleeps."""
         return self in (Via.PUSHOVER, Via.NTFY, Via.APPRISE, Via.SMS, Via.CALL)
+
+
+_TITLES = {
+    Via.PUSHOVER: "Pushover",
+    Via.NTFY: "ntfy",
+    Via.APPRISE: "Apprise",
+    Via.SMS: "SMS",
+    Via.CALL: "call",
+    Via.MAIL: "email",
+    Via.PAGERDUTY: "PagerDuty",
+    Via.OPSGENIE: "Opsgenie",
+}
 
 
 class OtherWays(Frozen):

@@ -30,26 +30,26 @@ def acknowledge(change: Change, event: events.Acknowledge) -> None:
         who = "You" if done.by == event.by else Person(done.by)
         raise Refused(line(who, " already acknowledged it, at ", Time(done.at), "."))
     if done:
-        change.say(change.note(EntryKind.JOINED, by=event.by, fields=_by_what(event.how)))
+        change.say(change.note(EntryKind.JOINED, by=event.by, fields=_by_what(event.how, event.known_as)))
     else:
-        _acknowledged_by(change, event.by, event.how)
+        _acknowledged_by(change, event.by, _by_what(event.how, event.known_as))
     if page:
         paging.end_page(change, page, PageState.ANSWERED, how=event.how)
     _assign(change, event.by)
 
 
-def _by_what(how: How | None) -> dict[str, str]:
+def _by_what(how: How | None, known_as: str = "") -> dict[str, str]:
     """How somebody answered, for the timeline; nothing of an answer in Slack."""
-    return {"how": how} if how else {}
+    return {"how": f"{how} (as {known_as})" if known_as else how} if how else {}
 
 
-def _acknowledged_by(change: Change, person: PersonId, how: How | None = None) -> None:
+def _acknowledged_by(change: Change, person: PersonId, answered: dict[str, str] | None = None) -> None:
     ever_paged = any(p.person == person for p in change.incident.pages)
     change.set(acknowledgement=Signed(by=person, at=change.now))
     change.arm_planned(Moment.ACKNOWLEDGED, change.now)
     paging.update_paging_service(change, "acknowledge")
     entry = change.note(
-        EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no", **_by_what(how)}
+        EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no", **(answered or {})}
     )
     change.say(entry)
 

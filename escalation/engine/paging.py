@@ -133,9 +133,27 @@ def tier_name(policy: SeverityPolicy, tier: int) -> str:
 
 def _tell_services(change: Change) -> None:
     """Tell other paging services of the incident, once: they know it from then on. A drill is none of theirs."""
-    services = any(via.is_service for via in change.incident.ways.page)
-    if services and not change.incident.drill and not change.incident.alerted:
-        change.set(alerted=True)
+    if not change.incident.drill:
+        _alert_by(change, change.incident.ways.page)
+
+
+def _alert_by(change: Change, ways: tuple[Via, ...]) -> None:
+    """Have the paging services among these channels know the incident from now on."""
+    known = _services(change.incident)
+    new = tuple(via for via in ways if via.is_service and via not in known)
+    if new:
+        change.set(alerted=True, alerted_by=(*known, *new), alert_face="")
+
+
+def _services(incident: Incident) -> tuple[Via, ...]:
+    """Return the paging services that know an incident."""
+    return (incident.alerted_by or (Via.PAGERDUTY,)) if incident.alerted else ()
+
+
+def _alert(change: Change, action: Literal["trigger", "acknowledge", "resolve"]) -> None:
+    for via in _services(change.incident):
+        lane = "alert" if via is Via.PAGERDUTY else f"alert-{via}"
+        change.add_effect(Alert, lane, via=via, action=action)
 
 
 def _fall_back_by(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
@@ -145,8 +163,7 @@ def _fall_back_by(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
     used = {reach.via for reach in page.reached}
     for via in (v for v in Via if v in ways and not v.is_service and v not in used):
         reaching.send(change, page.n, via)
-    if any(via.is_service for via in ways) and not change.incident.alerted:
-        change.set(alerted=True)
+    _alert_by(change, ways)
 
 
 def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
@@ -181,14 +198,14 @@ def follow_in_paging_service(change: Change) -> None:
     face = "\n".join((incident.severity, ",".join(map(str, incident.tiers_paged)), title))
     if face != incident.alert_face:
         change.set(alert_face=face)
-        change.add_effect(Alert, "alert", action="trigger")
+        _alert(change, "trigger")
 
 
 def update_paging_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:
     """Acknowledge or resolve the incident in another paging service that was told of it."""
-    if change.incident.alerted:
-        change.set(alerted=action != "resolve")
-        change.add_effect(Alert, "alert", action=action)
+    _alert(change, action)
+    if action == "resolve":
+        change.set(alerted=False, alerted_by=())
 
 
 def arm_repeat(change: Change, page: Page, at_latest: datetime | None = None) -> None:

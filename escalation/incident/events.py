@@ -95,10 +95,14 @@ class Declare(Frozen):
 
 
 class Acknowledge(_Move):
-    """Acknowledge the incident and one's own page. `how`, unless in Slack."""
+    """Acknowledge the incident and one's own page. `how`, unless in Slack.
+
+    `known_as`: what another service calls who answered there, where that is nobody of the configuration.
+    """
 
     kind: Literal[Move.ACKNOWLEDGE] = Move.ACKNOWLEDGE
     how: How | None = None
+    known_as: Annotated[str, StringConstraints(max_length=100)] = ""
 
 
 class Decline(_Move):

@@ -446,8 +446,9 @@ class Incident(Frozen):
     moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a message could not
     reach (deactivated, left), until they act again. `linked` are incidents at the same time, and `coordinated_in` is
     the one whose room, `shared_room`, is for all of them. `stretches` ended with a reopening; `past` is what decisions
-    replaced, oldest first. `alert_face` is what another paging service was told last. `redrawn_at`: a time on the card
-    had passed then.
+    replaced, oldest first. `alerted_by` are the paging services that know the incident (once
+    `alerted`; empty of an older one: PagerDuty), `alert_face` is what they were told last. `redrawn_at`: a time on
+    the card had passed then.
     """
 
     version: int = STATE_VERSION
@@ -465,6 +466,7 @@ class Incident(Frozen):
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     alerted: bool = False
+    alerted_by: tuple[Via, ...] = ()
     alert_face: str = ""
     facts: Facts
     alerts: AlertSummary = AlertSummary()

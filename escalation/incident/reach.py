@@ -50,6 +50,7 @@ _ANSWERED = {
     How.PUSHOVER: Via.PUSHOVER,
     How.NTFY: Via.NTFY,
     How.PAGERDUTY: Via.PAGERDUTY,
+    How.OPSGENIE: Via.OPSGENIE,
 }
 
 

@@ -358,7 +358,7 @@ def _exposed(incident: Incident, entry: Entry) -> Lines:
     return (*here, *told, *left, *topic, title)
 
 
-_ELSEWHERE: dict[str, str] = {Via.MAIL: "email", Via.PAGERDUTY: "PagerDuty"}
+_ELSEWHERE: dict[str, str] = {via: via.words for via in Via}
 
 
 def _room_opened(incident: Incident, entry: Entry) -> Lines:

@@ -134,7 +134,7 @@ def _rule(data: Json, where: str) -> dict[str, str]:
 def _people(export: Export, group: Any, where: str) -> tuple[str, ...]:
     keys = [str(key) for key in group] if isinstance(group, list) else []
     for missing in (key for key in keys if key not in export.members):
-        export.note(Verdict.DROPPED, f"{where}: user {missing}", "the export has no such user; their turns are empty")
+        export.note(Verdict.DROPPED, f"{where}: user {missing}", "the export has no such user; their shifts are empty")
     return tuple(key for key in keys if key in export.members)
 
 

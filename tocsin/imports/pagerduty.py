@@ -84,7 +84,7 @@ def _people(export: Export, references: Iterator[Json], where: str) -> Iterator[
             yield (key,)
         else:
             if reading.text(reference, "type") != "empty_member":
-                why = "the export has no such user; their turns are empty"
+                why = "the export has no such user; their shifts are empty"
                 export.note(Verdict.DROPPED, f"{where}: {reading.text(reference, 'summary') or key or 'somebody'}", why)
             yield ()
 

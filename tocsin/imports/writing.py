@@ -40,7 +40,7 @@ def written(export: Export, policy_file: str, now: datetime) -> Written:
     escalation = max(export.escalations.values(), key=lambda e: len(e.steps), default=None)
     for other in export.escalations.values():
         if other is not escalation:
-            why = "a company has one policy, by severity; its people can still be paged by name"
+            why = "a company has one policy, by severity; its people can still be paged with /incident page"
             export.note(Verdict.DROPPED, f"escalation {other.name}", why)
     steps = _steps(export, escalation, keys)
     roles = _roles(steps, keys, rotations)
@@ -71,7 +71,7 @@ def _keys(export: Export) -> dict[str, str]:
     members = {member.id: member for member in export.members.values()}
     for member in members.values():
         if not (member.email or member.slack):
-            why = "has neither an e-mail address nor a Slack id; their turns are empty until you add them"
+            why = "has neither an e-mail address nor a Slack id; their shifts are empty until you add them"
             export.note(Verdict.DROPPED, f"person {member.name}", why)
     found = [m for m in members.values() if m.email or m.slack]
     return _names([(m.id, m.email.partition("@")[0] or m.name) for m in found], "-")

@@ -11,6 +11,7 @@ from escalation.config.company import Company
 from escalation.config.notify import Via
 from tocsin.config.settings import Problem, Settings, SettingsError
 from workers.channels import Channels
+from workers.channels.opsgenie import OpsgenieClient
 from workers.channels.pagerduty import PagerDutyClient
 from workers.channels.people.apprise import AppriseClient
 from workers.channels.people.ntfy import NtfyClient
@@ -19,7 +20,7 @@ from workers.channels.people.twilio import TwilioAccount, TwilioClient
 from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
 from workers.delivery.mail import MailPlanner
-from workers.delivery.pagerduty import PagerDutyPlanner
+from workers.delivery.paging_services import ServicePlanner
 from workers.delivery.people.push import ApprisePlanner, NtfyPlanner, PushoverPlanner
 from workers.delivery.people.twilio import TwilioPlanner
 from workers.delivery.plan import Planner
@@ -48,6 +49,12 @@ def pagerduty(settings: Settings) -> PagerDutyClient | None:
     """Client of PagerDuty; None where no routing key is set."""
     key = settings.pagerduty_key
     return PagerDutyClient(key.get_secret_value(), settings.pagerduty_url) if key else None
+
+
+def opsgenie(settings: Settings) -> OpsgenieClient | None:
+    """Client of Opsgenie; None where no API key is set."""
+    key = settings.opsgenie_key
+    return OpsgenieClient(key.get_secret_value(), settings.opsgenie_url) if key else None
 
 
 def twilio(settings: Settings) -> TwilioClient | None:
@@ -101,7 +108,8 @@ REGISTERED = (
     Channel(Via.PUSHOVER, pushover, PushoverPlanner, _missing("PUSHOVER_TOKEN", "Pushover", "copy its token")),
     Channel(Via.NTFY, ntfy, NtfyPlanner, _missing("NTFY_URL", "ntfy", "write https://ntfy.example.com")),
     Channel(Via.APPRISE, apprise, ApprisePlanner, _missing("APPRISE_URLS", "Apprise", "write its addresses")),
-    Channel(Via.PAGERDUTY, pagerduty, PagerDutyPlanner, _KEY),
+    Channel(Via.PAGERDUTY, pagerduty, ServicePlanner, _KEY),
+    Channel(Via.OPSGENIE, opsgenie, ServicePlanner, _missing("OPSGENIE_API_KEY", "Opsgenie", "copy its API key")),
 )
 
 

@@ -84,6 +84,8 @@ def _answer_deps(settings: Settings, service: IncidentService) -> "AnswerDeps":
         public_url=settings.public_url,
         twilio_tokens=(settings.twilio_token.get_secret_value(),) if settings.twilio_token else (),
         twilio_keys=settings.hook_secret("TWILIO_WEBHOOK_SECRET"),
+        pagerduty_secrets=settings.hook_secret("PAGERDUTY_WEBHOOK_SECRET"),
+        opsgenie_tokens=settings.hook_secret("OPSGENIE_WEBHOOK_TOKEN"),
         news=News(service, channels.pushover(settings)),
     )
 

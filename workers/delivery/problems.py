@@ -22,6 +22,7 @@ _VENDORS = {
     SLACK: "Slack",
     Via.MAIL: "the mail server",
     Via.PAGERDUTY: "PagerDuty",
+    Via.OPSGENIE: "Opsgenie",
     Via.SMS: "Twilio",
     Via.CALL: "Twilio",
     Via.PUSHOVER: "Pushover",

@@ -3,6 +3,7 @@
 from bot.alerts.document import Unreadable
 from bot.alerts.source import Received, Source, alert
 from escalation.alerts.alert import AlertState, Parsed
+from escalation.values import INCIDENT_ID
 
 NAME = "opsgenie"
 STATES = {
@@ -24,6 +25,8 @@ def parse(received: Received) -> Parsed:
     state = STATES.get(action.lower())
     if state is None:
         return Parsed(note=action)
+    if INCIDENT_ID.fullmatch(about.text("alias")):
+        return Parsed(note=f"{action} of {about.text('alias')}, which Tocsin made")
     priority = about.text("priority")
     found = alert(
         NAME,

@@ -3,15 +3,18 @@
 It is delivered at least once, tried again for 48 hours on 5xx, and switched off after three other refusals.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from bot.alerts.authentication import hex_signature
-from bot.alerts.document import Unreadable
+from bot.alerts.document import Document, Unreadable
 from bot.alerts.source import Received, Source, alert
 from escalation.alerts.alert import AlertState, Parsed
+from escalation.values import INCIDENT_ID
 
 NAME = "pagerduty"
+OWN_TITLE = re.compile(rf"P\d .*\(({INCIDENT_ID.pattern})\)(?:, tier \d+ paged)?", re.DOTALL)
 STATES = {
     "incident.triggered": AlertState.FIRING,
     "incident.reopened": AlertState.FIRING,
@@ -31,6 +34,8 @@ def parse(received: Received) -> Parsed:
         raise Unreadable("there is no event")
     if kind not in STATES:
         return Parsed(note=kind)
+    if key := own_key(data):
+        return Parsed(note=f"{kind} of {key}, which Tocsin made")
     found = alert(
         NAME,
         STATES[kind],
@@ -42,6 +47,18 @@ def parse(received: Received) -> Parsed:
         links=(("Incident", data.text("html_url")),),
     )
     return Parsed(alerts=(found,))
+
+
+def own_key(data: Document) -> str:
+    """The id of the incident of ours that an incident stands for; empty for another.
+
+    PagerDuty gives no key where it groups alerts; then our words are its title.
+    """
+    key = data.text("incident_key")
+    if INCIDENT_ID.fullmatch(key):
+        return key
+    found = OWN_TITLE.fullmatch(data.text("title"))
+    return found[1] if found and not key else ""
 
 
 def verify(received: Received, secrets: Sequence[str], now: datetime) -> bool:

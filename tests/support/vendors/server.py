@@ -72,6 +72,9 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._do("POST")
 
+        def do_PUT(self) -> None:
+            self._do("PUT")
+
         def do_GET(self) -> None:
             self._do("GET")
 

@@ -1,0 +1,115 @@
+"""Webhooks of other paging services: an acknowledgement there of an incident of ours is an answer here.
+
+Once it is authenticated a request is always answered 2xx: PagerDuty switches a subscription off after three refusals
+(https://developer.pagerduty.com/docs/webhooks-overview).
+"""
+
+import hashlib
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.access import Access, StoreUnavailable
+from bot.alerts.authentication import has_token, hex_signature
+from bot.alerts.document import Document, Unreadable, parse_json
+from bot.alerts.receivers.pagerduty import own_key
+from bot.alerts.source import Received
+from bot.deps import AnswerDeps
+from escalation.answers import Answer, AnswerService
+from escalation.errors import NotFound, Refused
+from escalation.incident.reach import How
+from escalation.storage.answer_limits import AnswerLimits
+
+log = structlog.get_logger("bot")
+
+
+def hook_routes(deps: AnswerDeps, access: Access) -> list[Route]:
+    """Build the routes of the services whose secrets are set."""
+    hooks = _Hooks(deps, access)
+    routes = [
+        (deps.pagerduty_secrets, Route("/hooks/pagerduty", hooks.pagerduty, methods=["POST"])),
+        (deps.opsgenie_tokens, Route("/hooks/opsgenie", hooks.opsgenie, methods=["POST"])),
+    ]
+    return [route for secrets, route in routes if secrets]
+
+
+class _Hooks:
+    def __init__(self, deps: AnswerDeps, access: Access) -> None:
+        self._deps = deps
+        self._access = access
+        self._answers = AnswerService(access.deps.service)
+        self._limits = AnswerLimits(access.deps.store.redis)
+
+    async def pagerduty(self, request: Request) -> Response:
+        """Take an event of a webhook subscription, version 3."""
+        received = await _received(request)
+        if not hex_signature(received, "x-pagerduty-signature", self._deps.pagerduty_secrets, "v1="):
+            return _forbidden("pagerduty")
+        document = _document(received)
+        event = document["event"]
+        agent = event["agent"]
+        if event.text("event_type") != "incident.acknowledged" or not agent:  # no agent: automation, we ourselves too
+            return _taken("nothing to do")
+        who = (agent.text("email"), agent.text("summary", "name"))
+        return await self._answer(own_key(event["data"]), *who, How.PAGERDUTY, event.text("id"))
+
+    async def opsgenie(self, request: Request) -> Response:
+        """Take an event of an outgoing webhook.
+
+        https://support.atlassian.com/opsgenie/docs/opsgenie-edge-connector-alert-action-data/
+        """
+        received = await _received(request)
+        if not has_token(received, self._deps.opsgenie_tokens):
+            return _forbidden("opsgenie")
+        document = _document(received)
+        alert = document["alert"]
+        by_us = document["source"].text("name") == "Tocsin" or alert.text("username") in ("", "System")
+        if document.text("action") != "Acknowledge" or by_us:
+            return _taken("nothing to do")
+        user = alert.text("username")
+        mail, name = (user, "") if "@" in user else ("", user)
+        once = hashlib.sha256(received.body).hexdigest()
+        return await self._answer(alert.text("alias"), mail, name, How.OPSGENIE, once)
+
+    async def _answer(self, key: str, mail: str, name: str, how: How, once: str) -> Response:
+        try:
+            return _taken(await self._access.run(self._acknowledge, key, mail, name, how, once))
+        except (StoreUnavailable, Refused):
+            return Response(status_code=503)  # it is sent again, for two days
+
+    def _acknowledge(self, key: str, mail: str, name: str, how: How, once: str) -> str:
+        if once and self._limits.seen(f"{how}:{once}"):
+            return "seen before"
+        try:
+            found, known_as = self._answers.of_service(key, mail, name)
+        except NotFound:
+            return "no incident of ours"
+        try:
+            self._answers.answer(found, Answer.ACKNOWLEDGE, how, f"{how}:{once}", known_as)
+        except Refused as refused:
+            return str(refused)
+        if once:
+            self._limits.note(f"{how}:{once}")
+        return "acknowledged"
+
+
+async def _received(request: Request) -> Received:
+    return Received(await request.body(), dict(request.headers), dict(request.query_params))
+
+
+def _document(received: Received) -> Document:
+    try:
+        return parse_json(received.body)
+    except Unreadable:
+        return Document({})
+
+
+def _taken(what: str) -> Response:
+    return JSONResponse({"status": "taken", "what": what})
+
+
+def _forbidden(service: str) -> Response:
+    log.warning("request refused: no valid secret", service=service)
+    return JSONResponse({"error": "the secret is missing or wrong"}, status_code=403)

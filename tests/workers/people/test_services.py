@@ -1,0 +1,258 @@
+"""Other paging services, both ways: the incident there, and its acknowledgement back."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import Mock
+
+import httpx2
+import pytest
+
+from benchmarks.ports import free_port
+from bot.alerts.receivers import opsgenie as opsgenie_source
+from bot.alerts.receivers import pagerduty as pagerduty_source
+from bot.alerts.source import Received
+from bot.deps import AnswerDeps
+from escalation.config.notify import OtherWays, Via
+from escalation.config.policy import Severity
+from escalation.incident.events import Acknowledge, ChangeSeverity, Resolve
+from escalation.incident.model import EntryKind, Facts, Incident
+from tests.support.bot import World, running_bot, world
+from tests.support.company import example, example_data, user
+from tests.support.http import web
+from tests.support.story import kars
+from tests.support.vendors import opsgenie
+from tests.support.vendors.opsgenie import OpsgenieStandIn
+from tests.support.vendors.server import running
+from tests.support.worker import Works, redis_of, through, works
+from workers.channels.opsgenie import OpsgenieClient
+
+SECRET, TOKEN = "a-webhook-secret", "a-webhook-token"
+MARKER = "zebra crossing"
+
+
+# Out -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Told:
+    """A worker that alerts in Opsgenie."""
+
+    parts: Works
+    service: OpsgenieStandIn
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    company = example().model_copy(update={"other_ways": OtherWays(page=(Via.OPSGENIE,))})
+    with redis_of("valkey") as redis, running(OpsgenieStandIn()) as service:
+        parts = works(redis, company=company)
+        parts.context = through(parts.context, opsgenie=OpsgenieClient(opsgenie.KEY, service.url))
+        yield Told(parts, service)
+
+
+def test_opsgenie_follows_the_incident(told: Told) -> None:
+    """It is created under its id, its priority and acknowledgement follow, and it is closed with the incident."""
+    incident = told.parts.declare("P1")
+    told.parts.run()
+    assert told.service.alerts[incident.id]["priority"] == "P2"
+    change = ChangeSeverity(by=incident.reporter, policy=kars().severities[Severity.P0], why="worse")
+    told.parts.service.handle(incident.id, change)
+    told.parts.run()
+    assert told.service.alerts[incident.id]["priority"] == "P1"
+    told.parts.service.handle(incident.id, Acknowledge(by=incident.reporter))
+    told.parts.run()
+    assert told.service.alerts[incident.id]["acknowledged"]
+    told.parts.service.handle(incident.id, Resolve(by=incident.reporter, summary="s", resolution="r"))
+    told.parts.run()
+    assert told.service.closed == [incident.id]
+    assert not told.service.alerts
+
+
+def test_a_lost_reply_makes_no_second_alert(told: Told) -> None:
+    """The alias is the incident's id: what is sent again is the same alert."""
+    told.service.lose = 1
+    incident = told.parts.declare("P1")
+    told.parts.run_for(5, step=0.5)
+    assert list(told.service.alerts) == [incident.id]
+
+
+def test_an_alert_that_comes_after_the_end_is_not_created(told: Told) -> None:
+    """A creation that waited out the incident is dropped: it would open an alert that nobody closes."""
+    told.service.outage = 503
+    incident = told.parts.declare("P1")
+    told.parts.run()
+    told.parts.service.handle(incident.id, Resolve(by=incident.reporter, summary="s", resolution="r"))
+    told.service.outage = 0
+    told.parts.run_for(40, step=2)
+    assert not told.service.alerts
+
+
+def test_of_a_private_incident_opsgenie_learns_its_id_and_severity_only(told: Told) -> None:
+    """No word of it is in any request."""
+    told.parts.declare("P0", title=MARKER, impact=MARKER, description=MARKER, security=True)
+    told.parts.run()
+    assert told.service.alerts
+    assert not [asked.body for asked in told.service.requests if "zebra" in asked.body]
+
+
+def test_a_wrong_key_is_ours(told: Told) -> None:
+    """A refused key is a problem with its remedy, and pages nobody else."""
+    told.parts.context = through(told.parts.context, opsgenie=OpsgenieClient("wrong", told.service.url))
+    told.parts.declare("P1")
+    told.parts.run()
+    [problem] = [p for p in told.parts.store.problems.current() if p.key.startswith("opsgenie")]
+    assert "OPSGENIE_API_KEY" in problem.remedy
+
+
+# Back ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Desk:
+    """A bot whose Slack is down."""
+
+    url: str
+    world: World
+
+    def declare(self) -> Incident:
+        return self.world.service.declare(user("dana"), Severity.P0, Facts(title="Checkout is down"), key="k")
+
+    def pagerduty(self, body: dict[str, Any], secret: str = SECRET) -> httpx2.Response:
+        raw = json.dumps(body).encode()
+        signature = "v1=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+        return web.post(f"{self.url}/hooks/pagerduty", content=raw, headers={"X-PagerDuty-Signature": signature})
+
+    def opsgenie(self, body: dict[str, Any], token: str = TOKEN) -> httpx2.Response:
+        return web.post(f"{self.url}/hooks/opsgenie?token={token}", json=body)
+
+    def acknowledged(self, incident: Incident) -> list[dict[str, str]]:
+        now = self.world.store.get(incident.id)
+        return [{"by": e.by, **e.fields} for e in now.timeline if e.kind is EntryKind.ACKNOWLEDGED]
+
+
+@pytest.fixture(scope="module")
+def _desk() -> Iterator[Desk]:
+    people = {key: {"slack": user(key), "mail": f"{key}@example.com"} for key in example_data()["people"]}
+    people["omar"]["name"] = "Omar Example"
+    behind, port = world(people=people), free_port()
+    deps = AnswerDeps(pagerduty_secrets=("old-secret", SECRET), opsgenie_tokens=(TOKEN,))
+    workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
+    with running_bot(workspace, behind.service, connected=False, port=port, answers=deps):
+        yield Desk(f"http://127.0.0.1:{port}", behind)
+
+
+@pytest.fixture
+def desk(_desk: Desk) -> Desk:
+    _desk.world.redis.flushall()
+    return _desk
+
+
+def event(key: str, kind: str = "incident.acknowledged", agent: Any = "Omar Example", **data: Any) -> dict[str, Any]:
+    """An event as https://developer.pagerduty.com/docs/webhooks-overview shows it."""
+    who = {"id": "PLH1HKV", "type": "user_reference", "summary": agent} if agent else None
+    about = {"id": "PGR0VU2", "type": "incident", "title": "P0 x", "incident_key": key, **data}
+    return {"event": {"id": "01ABC", "event_type": kind, "resource_type": "incident", "agent": who, "data": about}}
+
+
+def test_an_acknowledgement_in_pagerduty_is_one_here(desk: Desk) -> None:
+    """Whoever acknowledged there has acknowledged here, once, and the timeline says by what."""
+    incident = desk.declare()
+    for _ in range(2):
+        assert desk.pagerduty(event(incident.id)).status_code == 200
+    assert [(a["by"], a["how"]) for a in desk.acknowledged(incident)] == [(user("omar"), "PagerDuty")]
+
+
+def test_somebody_we_do_not_know_answers_for_who_was_paged(desk: Desk) -> None:
+    """A name that is nobody's stops the escalation, and stands beside the person whose page was answered."""
+    incident = desk.declare()
+    desk.pagerduty(event(incident.id, agent="Kim Stranger"))
+    [acknowledged] = desk.acknowledged(incident)
+    assert acknowledged["by"] == incident.pages[0].person
+    assert acknowledged["how"] == "PagerDuty (as Kim Stranger)"
+
+
+def test_a_grouped_incident_is_known_by_its_title(desk: Desk) -> None:
+    """Where PagerDuty groups alerts it gives no key: our own words are the title."""
+    incident = desk.declare()
+    body = event("", title=f"P0 Checkout is down ({incident.id}), tier 2 paged")
+    del body["event"]["data"]["incident_key"]
+    desk.pagerduty(body)
+    assert desk.acknowledged(incident)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": "incident.resolved"},
+        {"kind": "incident.annotated"},
+        {"agent": None},
+        {"key": "another-tool's-key"},
+        {"key": "INC-20200101-001"},
+    ],
+)
+def test_what_is_no_answer_is_taken_and_changes_nothing(desk: Desk, body: dict[str, Any]) -> None:
+    """Other events, automation, and incidents that are not ours: 200, so that the subscription stays on."""
+    incident = desk.declare()
+    assert desk.pagerduty(event(**({"key": incident.id} | body))).status_code == 200
+    assert not desk.acknowledged(incident)
+    assert len(desk.world.store.recent()) == 1
+
+
+@pytest.mark.parametrize("body", [{}, {"event": "x"}, {"event": {"event_type": "pagey.ping"}}])
+def test_a_body_that_says_nothing_is_taken(desk: Desk, body: dict[str, Any]) -> None:
+    """PagerDuty's ping, and what has no event, are answered 200."""
+    assert desk.pagerduty(body).status_code == 200
+    assert desk.opsgenie(body).status_code == 200
+
+
+def test_forged_hooks_are_refused(desk: Desk) -> None:
+    """A wrong signature or token is 403, and answers nothing."""
+    incident = desk.declare()
+    assert desk.pagerduty(event(incident.id), secret="wrong").status_code == 403
+    assert desk.opsgenie(action(incident.id), token="wrong").status_code == 403
+    assert not desk.acknowledged(incident)
+
+
+def test_pagerduty_that_is_not_set_up_is_unknown() -> None:
+    """Without a secret there is no such address."""
+    behind = world()
+    workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
+    with running_bot(workspace, behind.service, connected=False) as bot:
+        assert web.post(f"{bot.url}/hooks/pagerduty").status_code == 404
+        assert web.post(f"{bot.url}/hooks/opsgenie").status_code == 404
+        assert web.post(f"{bot.url}/twilio/sms").status_code == 404
+
+
+def action(alias: str, kind: str = "Acknowledge", username: str = "omar@example.com") -> dict[str, Any]:
+    """An action as https://support.atlassian.com/opsgenie/docs/opsgenie-edge-connector-alert-action-data/ shows it."""
+    alert = {"alertId": "052652ac", "message": "P0 x", "alias": alias, "username": username}
+    return {"action": kind, "alert": alert, "source": {"name": "", "type": "web"}, "integrationName": "Tocsin"}
+
+
+def test_an_acknowledgement_in_opsgenie_is_one_here(desk: Desk) -> None:
+    """Its user is found by their address; what we did there ourselves is no answer."""
+    incident = desk.declare()
+    ours = action(incident.id) | {"source": {"name": "Tocsin", "type": "API"}}
+    for body in (ours, action(incident.id, "Close"), action(incident.id, username="System")):
+        assert desk.opsgenie(body).status_code == 200
+    assert not desk.acknowledged(incident)
+    desk.opsgenie(action(incident.id))
+    assert [(a["by"], a["how"]) for a in desk.acknowledged(incident)] == [(user("omar"), "Opsgenie")]
+
+
+@pytest.mark.parametrize(
+    ("source", "body"),
+    [
+        (pagerduty_source.SOURCE, event("INC-20241218-001", "incident.triggered")),
+        (opsgenie_source.SOURCE, action("INC-20241218-001", "Create")),
+    ],
+)
+def test_an_incident_of_ours_never_comes_back_as_an_alert(source: Any, body: dict[str, Any]) -> None:
+    """At the addresses for alerts an event whose key Tocsin made is a note: no second incident."""
+    parsed = source.parse(Received(json.dumps(body).encode()))
+    assert not parsed.alerts
+    assert "Tocsin made" in parsed.note
