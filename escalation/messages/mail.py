@@ -5,6 +5,7 @@ Of a security incident they say only that there is one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 from escalation.incident.model import Entry, Incident, Page
 from escalation.messages.communications import published_words
@@ -19,7 +20,7 @@ _ALSO = line("You're being paged for these too. All of them were delayed.")
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail: a subject of one line, and a body of plain text.
+    """A mail: a subject of one line, a body of plain text, and perhaps the same as HTML.
 
     Readers fold mails of one `thread`; some only if their subjects are the same, so no subject tells what changes.
     """
@@ -27,6 +28,7 @@ class Mail:
     subject: str
     body: str
     thread: str = ""
+    html: str = ""
 
 
 def title(incident: Incident) -> str:
@@ -37,10 +39,11 @@ def title(incident: Incident) -> str:
 
 @dataclass(frozen=True)
 class IncidentPage:
-    """A page with its incident."""
+    """A page with its incident; `link` answers it, where people can reach us."""
 
     incident: Incident
     page: Page
+    link: str = ""
 
 
 def page_mail(pages: Sequence[IncidentPage], names: Mapping[PersonId, str]) -> Mail:
@@ -49,13 +52,25 @@ def page_mail(pages: Sequence[IncidentPage], names: Mapping[PersonId, str]) -> M
     incident, more = first.incident, f" and {len(others)} more" if others else ""
     subject = f"[{incident.severity}] You're being paged: {title(incident)} ({incident.id}){more}"
     parts = [_page_lines(first), *([(_ALSO,)] if others else []), *map(_page_lines, others)]
-    return Mail(subject, "\n\n".join(text(lines, names) for lines in parts), _thread(incident))
+    body = "\n\n".join(text(lines, names) for lines in parts)
+    return Mail(subject, body, _thread(incident), _html(body, first.link))
 
 
 def _page_lines(item: IncidentPage) -> tuple[Line, ...]:
     """Render one page. A reason may be people's words, so a private one goes without."""
     incident, why = item.incident, page_reason(item.incident, item.page.n)
-    return (*(why[:1] if incident.private else why), *_facts(incident), _how_to_acknowledge(incident))
+    link = (line("Acknowledge, or say that you can't take it: ", item.link),) if item.link else ()
+    return (*(why[:1] if incident.private else why), *_facts(incident), *link, _how_to_acknowledge(incident, item.link))
+
+
+def _html(body: str, link: str) -> str:
+    """The same as HTML, with a button; the link stands in the text as well, for who reads that."""
+    paragraphs = "".join(f"<p>{escape(part)}</p>".replace("\n", "<br>") for part in body.split("\n\n"))
+    style = (
+        "display:inline-block;padding:14px 28px;background:#0b6b3a;color:#ffffff;text-decoration:none;font-weight:600"
+    )
+    button = f'<p><a href="{escape(link)}" style="{style}">Acknowledge</a></p>' if link else ""
+    return f'<!doctype html><html lang="en"><body style="font:16px/1.5 sans-serif">{button}{paragraphs}</body></html>'
 
 
 def stakeholder_mail(incident: Incident, entry: Entry, wording: Wording, names: Mapping[PersonId, str]) -> Mail:
@@ -88,5 +103,7 @@ def _facts(incident: Incident) -> tuple[Line, ...]:
     )
 
 
-def _how_to_acknowledge(incident: Incident) -> Line:
-    return line(f"Acknowledge it in Slack: the button on its card, or /incident ack {incident.id}.")
+def _how_to_acknowledge(incident: Incident, link: str) -> Line:
+    return line(
+        f"{'Or' if link else 'Acknowledge it'} in Slack: the button on its card, or /incident ack {incident.id}."
+    )

@@ -39,7 +39,13 @@ class Mail:
 
     @property
     def body(self) -> str:
-        return str(self.message.get_content())
+        plain = self.message.get_body(("plain",))
+        return str(plain.get_content()) if plain else ""
+
+    @property
+    def html(self) -> str:
+        found = self.message.get_body(("html",))
+        return str(found.get_content()) if found else ""
 
 
 class MailServer(socketserver.ThreadingTCPServer):

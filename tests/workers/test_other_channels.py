@@ -7,6 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from escalation.answers import AnswerService
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.incident.effects import MailOut, PageBy
@@ -94,6 +95,20 @@ def test_a_page_is_one_mail_and_those_of_one_incident_stand_in_one_thread(parts:
     roots = {m.message["References"] for m in smtp.mails if incident.id not in m.subject}
     assert len(roots) == 1
     assert roots.isdisjoint({pages[0].message["References"]})
+
+
+def test_the_mail_of_a_page_holds_the_link_that_answers_it(parts: Works, smtp: MailServer) -> None:
+    """Its plain text and its HTML hold the whole link, and no machine is asked to reply."""
+    parts.service.public_url = "https://tocsin.example.com"
+    incident = using(parts, PAGING).declare("P0", title="A <b>& C")
+    parts.run()
+    answers = AnswerService(parts.service)
+    links = {answers.link(incident, page) for page in incident.pages}
+    mails = list(smtp.mails)
+    assert {next(link for link in links if link in mail.body) for mail in mails} == links
+    assert all(f'href="{next(link for link in links if link in mail.body)}"' in mail.html for mail in mails)
+    assert all("A &lt;b&gt;&amp; C" in mail.html for mail in mails)
+    assert {mail.message["X-Auto-Response-Suppress"] for mail in mails} == {"All"}
 
 
 def test_communications_of_one_incident_stand_in_one_thread() -> None:

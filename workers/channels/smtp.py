@@ -64,7 +64,11 @@ class MailClient:
             message["In-Reply-To"] = message["References"] = f"<{mail.thread}@{self._domain}>"
         message["Date"] = formatdate()
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+        # Exchange heeds this one: https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmail
+        message["X-Auto-Response-Suppress"] = "All"
         message.set_content(mail.body)
+        if mail.html:
+            message.add_alternative(mail.html, subtype="html")
         return message
 
     def _connect(self) -> smtplib.SMTP:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from escalation.answers import AnswerService
 from escalation.errors import TooNew
 from escalation.incident.effects import Effect, MailOut, PageBy
 from escalation.incident.events import Delivered, Dropped
@@ -66,6 +67,7 @@ class MailPlanner:
         self._client = client
         self._service = service
         self._shared = SharedMails(service.store)
+        self._answers = AnswerService(service)
         self._wording = company_wording(service.company)
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
@@ -79,7 +81,7 @@ class MailPlanner:
                 raise TypeError(f"mail does not carry {effect.kind}")
 
     def _page(self, incident: Incident, effect: PageBy, now: datetime) -> Planned:
-        call = _call(incident, effect)
+        call = self._call(incident, effect)
         if call is None:
             return Dropped(effect=effect.id, why="moot")
         to = self._address(call.page.person)
@@ -107,7 +109,7 @@ class MailPlanner:
         for effect_id in effect_ids:
             with contextlib.suppress(KeyError, ValueError, TooNew):
                 incident = self._service.store.get(incident_of(effect_id))
-                calls[effect_id] = _call(incident, incident.effect(effect_id))
+                calls[effect_id] = self._call(incident, incident.effect(effect_id))
         return calls
 
     def _communication(self, incident: Incident, effect: MailOut) -> Planned:
@@ -136,14 +138,13 @@ class MailPlanner:
             raise next((failed for failed in others if failed.kind is Kind.OURS), others[0])
         return SendResult(Delivered(effect=effect.id, refused={to[a]: why for a, why in bad.items() if a in to}))
 
+    def _call(self, incident: Incident, effect: Effect | None) -> IncidentPage | None:
+        """The page that a mail effect is for; None if it is moot."""
+        page = incident.page_to_send(effect) if isinstance(effect, PageBy) else None
+        return IncidentPage(incident, page, self._answers.link(incident, page)) if page else None
+
     def _address(self, person: PersonId) -> str:
         return self._service.company.mail_of(person, self._service.store.directory())
-
-
-def _call(incident: Incident, effect: Effect | None) -> IncidentPage | None:
-    """The page that a mail effect is for; None if it is moot."""
-    page = incident.page_to_send(effect) if isinstance(effect, PageBy) else None
-    return IncidentPage(incident, page) if page else None
 
 
 class SharedMails:
