@@ -151,6 +151,7 @@ COMMANDS = (
     Command("show", ("status", "info", "view", "details"), "`show [ID or number]` show the card of one"),
     Command("tickets", ("backlog", "ticket"), "`tickets [team]` list the open tickets"),
     Command("contacts", ("contact",), "`contacts` phone numbers and vendors"),
+    Command("alerts", ("alert", "monitoring"), "`alerts [ID or held]` what monitoring sent, and what waits"),
     Command("slo", (), "`slo [7d]` how punctual pages were"),
     Command(
         "oncall",
@@ -164,7 +165,7 @@ IDS = "The ID may be left out in a war room, and while only one incident is open
 _FIRST = ("declare", "ack", "update", "page", "resolve")
 # Heading -> the verbs below it.
 _SECTIONS: dict[str, tuple[str, ...]] = {
-    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "contacts", "slo"),
+    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "contacts", "alerts", "slo"),
     "Work on it": (
         "ack",
         "decline",

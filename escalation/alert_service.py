@@ -19,6 +19,7 @@ from escalation.alerts.groups import (
     OpenIncident,
     RaiseSeverity,
     changed,
+    promoted,
 )
 from escalation.alerts.routing import Routed, routed
 from escalation.config.alerts import Alerts
@@ -84,6 +85,24 @@ class AlertService:
         """A heartbeat did not come in time: its absence is an alert like any other."""
         alert = self.intake.missed_beat(member)
         return self.take([_silence(alert, AlertState.FIRING)]) if alert else []
+
+    def promote(self, digest: str, by: PersonId) -> Incident:
+        """Declare the incident of a group that is held; the one that it has by now, if somebody was faster.
+
+        Raises NotFound for an unknown group, Refused when its alerts have ended.
+        """
+        known = self.intake.held_group(digest)
+        if known is None:
+            raise NotFound("these alerts")
+
+        def step(group: Group) -> Group:
+            after, action = promoted(group)
+            return after.model_copy(update={"incident": self._declare(action, after, by).id}) if action else group
+
+        group = self.intake.update_group(known.key, step)
+        if not group.incident:
+            raise Refused("These alerts have ended; nothing was declared.")
+        return self._service.store.get(group.incident)
 
     def look_again(self, key: str) -> None:
         """Look at a group whose time has come: a wait is over, an alert was silent for long, or it stayed quiet."""

@@ -8,6 +8,7 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, requester_of
 from bot.deps import BotDeps
+from bot.handlers.alerts import Alerts
 from bot.handlers.lists import Lists
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
@@ -58,6 +59,7 @@ class Commands:
         self._perform = perform
         self._oncall = oncall
         self._lists = Lists(access)
+        self._alert_lists = Alerts(access)
         self._verbs: dict[str, Callable[[SlashCommand], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
@@ -70,6 +72,7 @@ class Commands:
             "drill": self._drill,
             "simulate": self._simulate,
             "slo": self._slo,
+            "alerts": self._alerts,
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -162,6 +165,18 @@ class Commands:
 
     async def _tickets(self, command: SlashCommand) -> None:
         await command.reply(await self._lists.tickets(command.requester, command.parsed.text))
+
+    async def _alerts(self, command: SlashCommand) -> None:
+        """Answer with what came in; of one incident, named or by its room, with its alerts."""
+        named, words = command.parsed.incident, command.parsed.text.strip()
+        incident = await self._named(command.requester, named) if named else None
+        if incident is None and not words:
+            incident = await self._access.incident_of_room(command.channel)
+        if incident is None:
+            await command.reply(await self._alert_lists.answer(command.requester, words))
+            return
+        incident = await self._access.see(command.requester, incident.id)
+        await command.reply(await self._alert_lists.of_incident(incident))
 
     async def _contacts(self, command: SlashCommand) -> None:
         await self._access.admit("see", command.requester)

@@ -121,11 +121,11 @@ def listing(page: Page, workspace_url: str = "") -> Message:
 
 def _page(page: Page, lines: Sequence[str]) -> Message:
     if not page.rows:
-        return Message(text=page.empty, blocks=[section(page.empty, "list"), *_buttons([_DECLARE], LIST_BUTTONS)])
-    back = [_say(f"{page.command} {max(0, page.first - PAGE)}", "◀ Previous", "back")] if page.first else []
-    more = [_say(f"{page.command} {page.next}", "Next ▶", "next")] if page.next is not None else []
+        return Message(text=page.empty, blocks=[section(page.empty, "list"), *buttons([_DECLARE], LIST_BUTTONS)])
+    back = [say(f"{page.command} {max(0, page.first - PAGE)}", "◀ Previous", "back")] if page.first else []
+    more = [say(f"{page.command} {page.next}", "Next ▶", "next")] if page.next is not None else []
     head = page.heading + _range(page)
-    blocks = [*_rows([f"*{head}*", *lines], "list"), *_buttons([*back, *more], LIST_BUTTONS)]
+    blocks = [*_rows([f"*{head}*", *lines], "list"), *buttons([*back, *more], LIST_BUTTONS)]
     return Message(text=head, blocks=blocks)
 
 
@@ -143,11 +143,11 @@ def overview(open_incidents: Sequence[Incident], workspace_url: str = "") -> Mes
     many = f"{total} or more" if total >= MAX_LISTED else str(total)
     head = f"*{many} open incident{'s' if total > 1 else ''}*" if total else _NO_INCIDENTS
     lines = [row(i, workspace_url) for i in in_listed_order(open_incidents)[:_MAX_AT_ONCE]]
-    buttons = [_DECLARE, _say("oncall", "On call"), _say("list", "List"), _say("help all", "All commands", "help")]
+    actions = [_DECLARE, say("oncall", "On call"), say("list", "List"), say("help all", "All commands", "help")]
     blocks = [
         *_rows([head, *lines], "open"),
         *_more(total, _MAX_AT_ONCE),
-        *_buttons(buttons, "go"),
+        *buttons(actions, "go"),
         *sections(FIRST_COMMANDS.split("\n"), "commands"),
     ]
     return Message(text=head.strip("*"), blocks=blocks)
@@ -173,9 +173,7 @@ def home(
     lines = [row(i, workspace_url, viewer) for i in ordered[:_MAX_AT_HOME]]
     on_call_sections = sections([render(line) for line in on_call], "duty") or [section("Nobody is on call.", "duty")]
     blocks = [
-        *_buttons(
-            [_DECLARE, _say("list all", "All incidents", "list"), _say("help all", "All commands", "help")], "go"
-        ),
+        *buttons([_DECLARE, say("list all", "All incidents", "list"), say("help all", "All commands", "help")], "go"),
         header("Open incidents", "open"),
         *_rows(lines or [_NO_INCIDENTS], "open-list"),
         *_more(len(ordered), _MAX_AT_HOME),
@@ -189,13 +187,13 @@ def which(command: str, words: str, candidates: Sequence[Incident], workspace_ur
     """Build the question which incident a command is about: a button for each of the first few keeps its words."""
     listed = in_listed_order(candidates)[:PAGE]
     lines = ["Which incident?", *(row(i, workspace_url) for i in listed)]
-    buttons = [
-        _say(f"{command} {i.id} {words}".strip(), f"{i.severity} {i.id}", str(n))
+    choices = [
+        say(f"{command} {i.id} {words}".strip(), f"{i.severity} {i.id}", str(n))
         for n, i in enumerate(listed[:_MAX_CHOICES])
         if size(words) < _MAX_WORDS
     ]
     hint = context(f"Or type `/incident {command} ID`.", "hint")
-    return Message(text=lines[0], blocks=[*_rows(lines, "which"), *_buttons(buttons, "which-go"), hint])
+    return Message(text=lines[0], blocks=[*_rows(lines, "which"), *buttons(choices, "which-go"), hint])
 
 
 # Buttons ---------------------------------------------------------------------------------------------------------
@@ -212,13 +210,13 @@ _DECLARE: Block = {
 }
 
 
-def _say(command: str, label: str, name: str = "") -> Block:
+def say(command: str, label: str, name: str = "") -> Block:
     """Button that does what a typed command does."""
     action_id = f"{SAY}-{name or command}"
     return {"type": "button", "action_id": action_id, "text": plain_text(label, BUTTON), "value": command}
 
 
-def _buttons(elements: list[Block], block_id: str) -> list[Block]:
+def buttons(elements: list[Block], block_id: str) -> list[Block]:
     return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 

@@ -61,6 +61,11 @@ class Group(Frozen):
         """True if nothing is left to remember."""
         return not self.firing and not self.incident
 
+    @property
+    def held(self) -> bool:
+        """True if it waits for somebody to declare it."""
+        return not self.incident and any(f.routed.hold and not f.told for f in self.firing)
+
     def due(self) -> datetime | None:
         """Return when the group has to be looked at again without any new alert."""
         waiting = () if self.incident else (_waits_until(f) for f in self.firing if _declares(f))
@@ -131,6 +136,15 @@ def changed(
     group = _closed(group, now)
     actions = tuple(_actions(before, group, now, incident))
     return _after(group, actions, now), actions
+
+
+def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
+    """Declare what is held, as somebody asks for: None when nothing of it fires any more, or it has its incident."""
+    if group.incident or not group.firing:
+        return group, None
+    action = DeclareIncident(group.declared + 1, group.firing[0].routed.severity, group.firing)
+    alerts = {name: f.model_copy(update={"told": True}) for name, f in group.alerts.items()}
+    return group.model_copy(update={"declared": action.number, "alerts": alerts}), action
 
 
 def _left(group: Group, incident: OpenIncident, closed_at: datetime) -> Group:

@@ -24,6 +24,7 @@ DUE = "tocsin:intake:due"
 LOG = "tocsin:intake:log"
 FIRING = "tocsin:alerts"
 KEPT = 7 * 86_400  # seconds
+MAX_HELD = 200  # of the list that people look at
 LOG_LENGTH = 10_000
 MAX_TRIES = 50
 Enqueue = Callable[[Pipeline, list[str]], None]
@@ -144,6 +145,23 @@ class Intake:
         """Return the groups in which alerts fire, by the alerts' names; those that do not fire are left out."""
         found: Any = self._redis.hmget(FIRING, names) if names else []
         return {name: str(key, "utf-8") for name, key in zip(names, found, strict=True) if key}
+
+    def held(self, most: int = MAX_HELD) -> list[Group]:
+        """Return groups that wait for somebody to declare them, the latest first."""
+        keys = sorted({str(key, "utf-8") for key in self._values_of_firing()})
+        raw: Any = self._redis.mget([_group_key(key) for key in keys]) if keys else []
+        groups = (Group.model_validate_json(text) for text in raw if text)
+        waiting = [group for group in groups if group.held]
+        return sorted(waiting, key=lambda group: max(f.last for f in group.firing), reverse=True)[:most]
+
+    def held_group(self, digest: str) -> Group | None:
+        """Return the group of that digest; None if it is not known any more."""
+        raw: Any = self._redis.get(f"tocsin:group:{digest}")
+        return Group.model_validate_json(raw) if raw else None
+
+    def _values_of_firing(self) -> list[bytes]:
+        found: Any = self._redis.hvals(FIRING)
+        return list(found)
 
     def beat(self, alert: Alert, due: datetime) -> None:
         """Note a heartbeat: without another one it is due then."""

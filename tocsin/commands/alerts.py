@@ -1,5 +1,6 @@
 """`tocsin alerts`: what came in from monitoring and what became of it; `try` says what a body would do."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,11 @@ from bot.alerts.document import Unreadable
 from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
 from escalation.alerts.alert import Alert
+from escalation.alerts.figures import false_alarms
 from escalation.alerts.routing import Routed, routed
+from escalation.incident.model import Incident
 from escalation.storage.intake import Intake, Outcome
+from escalation.storage.store import Store
 from escalation.times import format_duration
 from tocsin.commands.incidents import NEEDS, open_store
 from tocsin.commands.terminal import Length, as_json, print_json, print_table
@@ -22,6 +26,8 @@ from tocsin.errors import Refusal
 
 DROPPED = ("dropped", "unparsable", "truncated")
 DAY = timedelta(days=1)
+RATE_OVER = timedelta(days=30)  # false alarms are counted over
+READ_AT_ONCE = 200
 
 
 @click.group(invoke_without_command=True)
@@ -38,10 +44,25 @@ def alerts(context: click.Context, last: timedelta, dropped: bool, as_json: bool
     shown = [o for o in found if not dropped or o.result.partition(":")[0] in DROPPED]
     if as_json:
         print_json([asdict(outcome) for outcome in shown])
-    elif not shown:
+        return
+    if not shown:
         click.echo(f"No alerts{' were dropped' if dropped else ''} in the last {format_duration(last)}.")
     else:
         print_table(("time", "source", "severity", "alert", "result", "incident"), [_row(o) for o in shown])
+    for row in false_alarms(_declared_since(store, store.now() - RATE_OVER), store.now() - RATE_OVER):
+        if row.closed:
+            share = f"{row.false} of {row.closed} closed incidents of the last {format_duration(RATE_OVER)}"
+            click.echo(f"False alarms, {row.source}: {share} ({row.rate:.0%}).")
+
+
+def _declared_since(store: Store, since: datetime) -> Iterator[Incident]:
+    """Read incidents, the newest first, in batches: there may be thousands."""
+    ids = store.all_ids()
+    for start in range(0, len(ids), READ_AT_ONCE):
+        batch = store.read(ids[start : start + READ_AT_ONCE])
+        yield from batch
+        if batch and batch[-1].declared_at < since:
+            return
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:

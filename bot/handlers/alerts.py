@@ -1,0 +1,91 @@
+"""`/incident alerts`: what came in from monitoring, what became of it, and what waits for somebody to declare it."""
+
+from datetime import timedelta
+
+from bot.access import Access, Requester
+from bot.alerts.sources import ALL_SOURCES
+from bot.deps import BotDeps
+from bot.render import alerts as render
+from bot.render.blockkit import Message
+from escalation.alert_service import AlertService
+from escalation.alerts.figures import FalseAlarms, false_alarms
+from escalation.errors import NotFound, Refused
+from escalation.incident.model import Incident
+from escalation.storage.intake import Intake, Outcome
+from escalation.values import PersonId
+
+LAST = timedelta(days=1)
+RATE_OVER = timedelta(days=30)
+READ_AT_ONCE = 200
+NO_INTAKE = "No alerts come in here: set ALERTS_TOKEN, see docs/alerts.md."
+TITLES = {name: source.title for name, source in ALL_SOURCES.items()}
+
+
+class Alerts:
+    """Answers `alerts`, `alerts ID`, `alerts held` and `alerts declare KEY`."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def answer(self, requester: Requester, words: str) -> Message:
+        """Answer the command without an incident. Raises Refused for other words."""
+        await self._access.admit("see", requester)
+        word, _, rest = words.strip().lower().partition(" ")
+        if word == "declare" and rest:
+            return await self._declare(requester, rest.strip())
+        if word not in ("", "held"):
+            raise Refused("Use `/incident alerts`, `/incident alerts held` or `/incident alerts INC-…`.")
+        intake = self._intake()
+        held = await self._access.run(intake.held)
+        if word == "held":
+            return render.held(held, TITLES)
+        found = await self._access.run(self._came, intake)
+        shown = await self._permitted(requester, found)
+        return render.recent(shown, held, await self._access.run(_rates, self._access.deps), TITLES)
+
+    async def of_incident(self, incident: Incident) -> Message:
+        """List the alerts of one incident, which the requester may see."""
+        intake = self._intake()
+        found = [o for o in await self._access.run(self._came, intake) if o.incident == incident.id]
+        return render.of_incident(incident, found, TITLES)
+
+    async def _declare(self, requester: Requester, key: str) -> Message:
+        await self._access.admit("declare", requester)
+        try:
+            incident = await self._access.run(self._promote, key, requester.id)
+        except NotFound:
+            raise Refused(
+                "These alerts are not known any more. `/incident alerts held` lists those that wait."
+            ) from None
+        return render.declared(incident, requester.id, self._access.directory.url)
+
+    def _promote(self, key: str, by: PersonId) -> Incident:
+        deps = self._access.deps
+        return AlertService(self._intake(), deps.service, deps.company.alerts, TITLES).promote(key, by)
+
+    def _came(self, intake: Intake) -> list[Outcome]:
+        return intake.log(self._access.deps.store.now() - LAST)
+
+    async def _permitted(self, requester: Requester, outcomes: list[Outcome]) -> list[Outcome]:
+        """Leave out what belongs to incidents that the requester may not see."""
+        ids = list(dict.fromkeys(o.incident for o in outcomes if o.incident))
+        visible = await self._access.visible_to(requester, await self._access.run(self._access.deps.store.read, ids))
+        seen = {incident.id for incident in visible}
+        return [o for o in outcomes if not o.incident or o.incident in seen]
+
+    def _intake(self) -> Intake:
+        if self._access.deps.intake is None:
+            raise Refused(NO_INTAKE)
+        return self._access.deps.intake
+
+
+def _rates(deps: BotDeps) -> tuple[FalseAlarms, ...]:
+    """Read the incidents of the last days in batches: there may be thousands."""
+    since, found = deps.service.clock() - RATE_OVER, list[Incident]()
+    ids = deps.store.all_ids()
+    for start in range(0, len(ids), READ_AT_ONCE):
+        batch = deps.store.read(ids[start : start + READ_AT_ONCE])
+        found += batch
+        if batch and batch[-1].declared_at < since:
+            break
+    return false_alarms(found, since)

@@ -1,0 +1,37 @@
+"""How often alerts were false: of the incidents that monitoring declared, those that people called a false alarm."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from escalation.incident.model import Incident, Status
+from escalation.values import machine_title
+
+
+class FalseAlarms(NamedTuple):
+    """Of one source: how many incidents it declared, how many of those are closed, and how many were false alarms."""
+
+    source: str
+    declared: int
+    closed: int
+    false: int
+
+    @property
+    def rate(self) -> float | None:
+        """Share of the closed ones that were false alarms; None while none is closed."""
+        return self.false / self.closed if self.closed else None
+
+
+def false_alarms(incidents: Iterable[Incident], since: datetime) -> tuple[FalseAlarms, ...]:
+    """Count, by source, the incidents that a machine declared since then; the most false alarms first. No drills."""
+    declared, closed, false = Counter[str](), Counter[str](), Counter[str]()
+    for incident in incidents:
+        source = machine_title(incident.reporter)
+        if not source or incident.drill or incident.declared_at < since:
+            continue
+        declared[source] += 1
+        closed[source] += not incident.open
+        false[source] += incident.status is Status.CANCELLED
+    rows = (FalseAlarms(source, n, closed[source], false[source]) for source, n in declared.items())
+    return tuple(sorted(rows, key=lambda row: (-row.false, row.source)))
