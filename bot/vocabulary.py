@@ -151,7 +151,7 @@ COMMANDS = (
     Command("show", ("status", "info", "view", "details"), "`show [ID or number]` show the card of one"),
     Command("tickets", ("backlog", "ticket"), "`tickets [team]` list the open tickets"),
     Command("contacts", ("contact",), "`contacts` phone numbers and vendors"),
-    Command("alerts", ("alert", "monitoring"), "`alerts [ID or held]` what monitoring sent, and what waits"),
+    Command("alerts", ("alert",), "`alerts [ID or held]` what monitoring sent, and what waits"),
     Command("slo", (), "`slo [7d]` how punctual pages were"),
     Command(
         "oncall",

@@ -8,8 +8,8 @@ from bot.deps import BotDeps
 from bot.render import alerts as render
 from bot.render.blockkit import Message
 from escalation.alert_service import AlertService
-from escalation.alerts.figures import FalseAlarms, false_alarms
 from escalation.errors import NotFound, Refused
+from escalation.incident.false_alarms import FalseAlarms, false_alarms
 from escalation.incident.model import Incident
 from escalation.storage.intake import Intake, Outcome
 from escalation.values import PersonId

@@ -15,12 +15,12 @@ from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
+from bot.moves.form_state import FormState
 from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, unescape
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import Message, unfolded
 from bot.render.card import card
-from bot.render.form_state import FormState
 from bot.render.lists import LIST_BUTTONS, overview, which
 from bot.vocabulary import HELP, MOVES, help_of
 from escalation.errors import NotFound, Refused

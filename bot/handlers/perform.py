@@ -10,9 +10,9 @@ from bot.access import Access, Requester
 from bot.handlers.reply import Reply, open_modal
 from bot.moves.catalog import more_modal, move_modal
 from bot.moves.form import FormContext
+from bot.moves.form_state import FormState
 from bot.render import replies
 from bot.render.blockkit import Message
-from bot.render.form_state import FormState
 from bot.render.inputs import MAX_OPTIONS
 from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move

@@ -8,8 +8,8 @@ from slack_bolt.async_app import AsyncAck
 from bot.access import Access, requester_of
 from bot.handlers.reply import Reply, explain_errors, open_modal
 from bot.moves.declare import TITLE_LIMIT, Draft, declare_modal
+from bot.moves.form_state import FormState
 from bot.parsing.message import first_line, readable_text
-from bot.render.form_state import FormState
 from bot.render.mrkdwn import cut
 from bot.slack.client import UNREACHABLE
 from escalation.incident.model import Detection

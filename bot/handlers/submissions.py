@@ -16,10 +16,10 @@ from bot.handlers.reply import Reply, explain_errors
 from bot.moves.catalog import form_of
 from bot.moves.declare import declaration, definition, definitions, service_choices, updated
 from bot.moves.form import Form, Submission
+from bot.moves.form_state import FormState
 from bot.moves.forms import cancel_choices
 from bot.parsing.command import has_number
 from bot.render.blockkit import Block
-from bot.render.form_state import FormState
 from bot.render.inputs import MAX_OPTIONS, Choice, FormValues, View, notice, suggestions
 from bot.render.mrkdwn import plain
 from bot.slack.client import UNREACHABLE, slack_error

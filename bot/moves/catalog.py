@@ -9,6 +9,7 @@ from bot.errors import form_errors
 from bot.moves.communications import communications_blocks, communications_event
 from bot.moves.edit import edit_blocks, edit_event, typed_edit
 from bot.moves.form import Form, FormContext, text_form
+from bot.moves.form_state import FormState
 from bot.moves.forms import (
     cancel_blocks,
     cancel_event,
@@ -27,7 +28,6 @@ from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targ
 from bot.render.button_value import ButtonValue
 from bot.render.buttons import more_moves
 from bot.render.common import shown_title
-from bot.render.form_state import FormState
 from bot.render.inputs import View, modal, note, notice
 from escalation.config.company import Directory
 from escalation.config.references import suggest

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from bot.deps import BotDeps
 from bot.errors import InvalidForm
 from bot.moves.form import Submission
+from bot.moves.form_state import FormState
 from bot.parsing.command import severity_named
 from bot.render.blockkit import BUTTON, Block, plain_text
-from bot.render.form_state import FormState
 from bot.render.inputs import MAX_TEXT, Choice, View, checkboxes, modal, note, select, text_field, yes_no_select
 from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bot.errors import form_errors
+from bot.moves.form_state import FormState
 from bot.render.blockkit import Block
-from bot.render.form_state import FormState
 from bot.render.inputs import FormValues, text_field
 from escalation.config.policy import Policy
 from escalation.incident.events import MoveEvent

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from bot.moves.form import FormContext, Submission
+from bot.moves.form_state import FormState
 from bot.render.blockkit import Block
-from bot.render.form_state import FormState
 from bot.render.inputs import Choice, select, text_field
 from escalation.engine.state_machine import reachable_statuses
 from escalation.incident.events import MoveEvent, PostUpdate

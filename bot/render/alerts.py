@@ -8,8 +8,8 @@ from bot.render.blockkit import WHOLE_MESSAGE, Block, Message, context, section,
 from bot.render.common import card_url, title
 from bot.render.lists import buttons, say
 from bot.render.mrkdwn import DAY, brief, link, moment, person, share
-from escalation.alerts.figures import FalseAlarms
 from escalation.alerts.groups import Group
+from escalation.incident.false_alarms import FalseAlarms
 from escalation.incident.model import Incident, SeenAlert
 from escalation.storage.intake import Outcome, group_digest
 from escalation.values import PersonId

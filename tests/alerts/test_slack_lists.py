@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from escalation.alert_service import AlertService
-from escalation.alerts.figures import false_alarms
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Cancel, MarkSecurity
+from escalation.incident.false_alarms import false_alarms
 from escalation.storage.intake import Intake, group_digest
 from tests.alerts.test_whole_way import Monitored, alert, group, monitored
 from tests.support.waiting import eventually

@@ -12,7 +12,7 @@ import pytest
 from bot.handlers.submissions import MAX_SEARCHED, latest_choice
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
-from bot.render.form_state import FormState
+from bot.moves.form_state import FormState
 from escalation.incident.communications import pending
 from escalation.incident.effects import PostCard, SendPage
 from escalation.incident.events import Delivered, Edit, FixApplied, MarkSecurity, Move, RootCause, StartFix, Workaround

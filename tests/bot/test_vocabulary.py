@@ -35,6 +35,7 @@ TYPED = {
     "show": "status info view details",
     "tickets": "backlog ticket",
     "contacts": "contact",
+    "alerts": "alert",
     "slo": "",
     "oncall": "on-call on_call who rota",
     "drill": "exercise",
@@ -55,6 +56,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident tickets [team]` list the open tickets
 `/incident oncall`, or `oncall take`, `swap`, `override`, `away`, `cancel` see or change who is on call
 `/incident contacts` phone numbers and vendors
+`/incident alerts [ID or held]` what monitoring sent, and what waits
 `/incident slo [7d]` how punctual pages were
 *Work on it*
 `/incident ack [ID]` take it

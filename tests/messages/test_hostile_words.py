@@ -20,12 +20,12 @@ from bot.handlers.reply import short_message
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
+from bot.moves.form_state import FormState
 from bot.render import messages as blocks
 from bot.render import oncall, replies
 from bot.render.blockkit import Message
 from bot.render.card import card as card_of
 from bot.render.card import redacted
-from bot.render.form_state import FormState
 from bot.render.lists import Page, listing, overview, tickets, which
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import size

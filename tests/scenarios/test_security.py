@@ -33,9 +33,9 @@ from bot.http.routes import web_app
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
+from bot.moves.form_state import FormState
 from bot.render import oncall
 from bot.render.button_value import ButtonValue
-from bot.render.form_state import FormState
 from bot.render.oncall import AnswerValue, ShiftValue
 from bot.vocabulary import VERBS
 from escalation.config.notify import OtherWays, Via

@@ -12,8 +12,8 @@ from bot.alerts.document import Unreadable
 from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
 from escalation.alerts.alert import Alert
-from escalation.alerts.figures import false_alarms
 from escalation.alerts.routing import Routed, routed
+from escalation.incident.false_alarms import false_alarms
 from escalation.incident.model import Incident
 from escalation.storage.intake import Intake, Outcome
 from escalation.storage.store import Store
