@@ -41,6 +41,11 @@ class Via(StrEnum):
         return self in (Via.MAIL, Via.PUSHOVER)
 
     @property
+    def repeats(self) -> bool:
+        """True if it sounds the alarm again by itself, until it is stopped."""
+        return self is Via.PUSHOVER
+
+    @property
     def wakes(self) -> bool:
         """True if it can wake somebody who sleeps."""
         return self in (Via.PUSHOVER, Via.NTFY, Via.APPRISE, Via.SMS, Via.CALL)

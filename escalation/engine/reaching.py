@@ -8,7 +8,7 @@ from datetime import datetime
 
 from escalation.config.notify import Via
 from escalation.engine.change import Change
-from escalation.incident.effects import PageBy
+from escalation.incident.effects import PageBy, StopPage
 from escalation.incident.events import PageStatus
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Page, PageState
 from escalation.incident.reach import Reach, ReachState
@@ -78,6 +78,16 @@ def status(change: Change, event: PageStatus) -> None:
         _fail(change, found.n, event.effect, event.why)
     else:
         _advance(change, found.n, event.effect, event.status)
+
+
+def stop_alarms(change: Change) -> None:
+    """Stop what repeats by itself of the pages that this event ended. Who answered by it has stopped it already."""
+    was_open = {page.n for page in change.before.pages if page.state is PageState.OPEN} if change.before.open else set()
+    for page in change.incident.pages:
+        if page.n in was_open and not (page.state is PageState.OPEN and change.incident.open):
+            for reach in page.reached:
+                if reach.via.repeats and reach.state in (ReachState.ACCEPTED, ReachState.DELIVERED):
+                    change.add_effect(StopPage, sent=reach.effect, via=reach.via)
 
 
 def answered(change: Change, page: Page) -> Page:

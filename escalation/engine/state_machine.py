@@ -157,6 +157,7 @@ def _finish(change: Change) -> Incident:
     change.prune()
     communications.tell(change)
     cards.settle(change)
+    reaching.stop_alarms(change)
     change.remember()
     follow_in_paging_service(change)
     cards.refresh_all(change)

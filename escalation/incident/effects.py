@@ -97,6 +97,18 @@ class PageBy(PagePerson, public=False, calls=True):
         return self.via
 
 
+class StopPage(_Effect, public=False, optional=True):
+    """Stop the alarm of a page that repeats by itself: `sent` is the effect that sent it."""
+
+    kind: Literal["stop_page"] = "stop_page"
+    sent: str
+    via: Via = Via.PUSHOVER
+
+    @property
+    def carried_by(self) -> str:
+        return self.via
+
+
 class Alert(_Effect, public=False, calls=True):
     """Alert in another paging service, under the incident's id: triggered, acknowledged or resolved there."""
 
@@ -258,6 +270,7 @@ class Refresh(_Effect, public=False):
 Effect = Annotated[
     SendPage
     | PageBy
+    | StopPage
     | Alert
     | MailOut
     | PostCard

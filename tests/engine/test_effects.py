@@ -28,9 +28,9 @@ TRAITS = {
     },
     "calls": {"SendPage", "PageBy", "Alert"},
     "message": {"SendPage", "PageBy", "Alert", "MailOut", "PostCard", "Say", "Tell", "Remind", "RemindPerson"},
-    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "Retract"},
+    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "Retract", "StopPage"},
 }
-CARRIED_BY = {"PageBy": "mail", "MailOut": "mail", "Alert": "pagerduty", "LinkOther": ""}
+CARRIED_BY = {"PageBy": "mail", "MailOut": "mail", "Alert": "pagerduty", "LinkOther": "", "StopPage": "pushover"}
 FIELDS = {
     "page": 1,
     "action": "trigger",
@@ -48,6 +48,7 @@ FIELDS = {
     "about": "update",
     "channel": "C1",
     "ts": "1.1",
+    "sent": "e",
 }
 
 

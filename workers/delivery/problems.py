@@ -32,6 +32,7 @@ _VENDORS = {
 _SENDS = {
     "page": "pages",
     "page_by": "pages",
+    "stop_page": "the end of alarms",
     "alert": "alerts",
     "mail_out": "mail to stakeholders",
     "open_room": "new war rooms",

@@ -26,8 +26,8 @@ class PushoverStandIn(Vendor):
             return self._refused("token", "application token is invalid")
         if asked.path == "/1/sounds.json":
             return 200, {"status": 1, "sounds": {}}
-        if asked.path.startswith("/1/receipts/cancel_by_tag/"):
-            self.cancelled.append(asked.path.rpartition("/")[2].removesuffix(".json"))
+        if asked.path.endswith("/cancel.json"):
+            self.cancelled.append(asked.path.split("/")[3])
             return 200, {"status": 1, "canceled": 1}
         if asked.path.startswith("/1/receipts/"):
             return 200, {"status": 1, **self.receipts[asked.path.rpartition("/")[2].removesuffix(".json")]}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from escalation.incident.events import Acknowledge, PageStatus
+from escalation.incident.events import Acknowledge, PageStatus, Resolve
 from escalation.incident.model import EntryKind, Incident, PageState
 from escalation.incident.reach import ReachState
 from escalation.messages import pages as words
@@ -281,6 +281,19 @@ def test_pushover_is_believed_by_its_receipt_alone(reached: Reached) -> None:
     reached.news.pushover(token, sent["receipt"])
     acknowledged = [e for e in reached.parts.now(incident).timeline if e.kind is EntryKind.ACKNOWLEDGED]
     assert [e.fields["how"] for e in acknowledged] == ["Pushover"]
+
+
+def test_an_alarm_that_repeats_by_itself_stops_once_the_page_ended(reached: Reached) -> None:
+    """When somebody acknowledges, Pushover's alarms of those whose page ended are stopped, each once."""
+    incident = reached.declare()
+    reached.parts.service.handle(incident.id, Acknowledge(by=incident.pages[0].person))
+    reached.parts.run()
+    ended = [p for p in reached.parts.now(incident).pages if p.state is not PageState.OPEN]
+    assert ended
+    assert len(reached.pushover.cancelled) == len(set(reached.pushover.cancelled)) == len(ended)
+    reached.parts.service.handle(incident.id, Resolve(by=incident.reporter, summary="s", resolution="r"))
+    reached.parts.run()
+    assert sorted(reached.pushover.cancelled) == sorted(reached.pushover.receipts)
 
 
 # Words ---------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ EXPIRE = (30, 10_800)  # seconds
 
 @dataclass(frozen=True)
 class Push:
-    """A notification. `expire`: seconds that an urgent one repeats. `tag` stops all of an incident."""
+    """A notification. `expire`: seconds that an urgent one repeats. `tag`: the incident, for a look-up by hand."""
 
     title: str
     message: str
@@ -72,9 +72,9 @@ class PushoverClient:
         by = str(found.get("acknowledged_by") or "")
         return Receipt(found.get("acknowledged") == 1, by, found.get("expired") == 1)
 
-    def cancel(self, tag: str) -> None:
-        """Stop the alarms of every notification with that tag."""
-        self._call("POST", f"/1/receipts/cancel_by_tag/{tag}.json", {})
+    def cancel(self, receipt: str) -> None:
+        """Stop the alarm of an urgent notification."""
+        self._call("POST", f"/1/receipts/{receipt}/cancel.json", {})
 
     def check(self) -> None:
         """Check the application's token: nothing is sent."""

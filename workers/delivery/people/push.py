@@ -6,7 +6,7 @@ one delivery, however often it is sent.
 
 from datetime import datetime
 
-from escalation.incident.effects import Effect
+from escalation.incident.effects import Effect, StopPage
 from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.messages import pages as words
@@ -32,6 +32,8 @@ class PushoverPlanner:
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
         """The send of a page, or why there is none."""
+        if isinstance(effect, StopPage):
+            return self._stop(effect)
         found = self._pages.of(incident, effect)
         if isinstance(found, Dropped):
             return found
@@ -46,6 +48,12 @@ class PushoverPlanner:
             callback=self._pages.link(found).replace("/ack/", "/pushover/"),
         )
         return Plan(PUSHOVER, lambda retrying: self._once(found, push))
+
+    def _stop(self, effect: StopPage) -> Planned:
+        receipt = self._pages.ids.of(effect.sent)
+        if not receipt:
+            return Dropped(effect=effect.id, why="it does not repeat")
+        return Plan(PUSHOVER, sending(effect, lambda: self._client.cancel(receipt)))
 
     def _once(self, found: PageToSend, push: Push) -> SendResult:
         delivery, ids = found.effect.id, self._pages.ids
