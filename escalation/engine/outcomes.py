@@ -305,6 +305,8 @@ def dropped(change: Change, event: Dropped) -> None:
     effect = change.incident.effect(event.effect)
     if effect is None:
         return
+    if isinstance(effect, PageBy):
+        reaching.not_sent(change, effect, event.why)
     if not (event.gone and change.incident.private and isinstance(effect, Say)):  # that is said in the next room
         change.drop_effects(effect.id)
     if event.lasting:
@@ -387,6 +389,8 @@ def trouble(change: Change, event: Trouble) -> None:
         return
     change.set(troubles={**incident.troubles, event.effect: event.why})
     change.advance_face()
+    if isinstance(effect, PageBy) and not event.passing and event.effect not in incident.troubles:
+        reaching.held_up(change, effect)
     if event.ask or not (event.passing or effect.optional):
         noted = _note_trouble(change, effect, event.why)
         if noted and event.ask:

@@ -15,15 +15,27 @@ from escalation.incident.reach import Reach, ReachState
 from escalation.notify.methods import Step
 
 
-def begin(change: Change, page: Page) -> None:
-    """Send the first step of a page, or of its repeat, and set the checkpoints of the later ones."""
+def begin(change: Change, page: Page, skip: frozenset[Via] = frozenset()) -> None:
+    """Send the first step of a page, or of its repeat, and set the checkpoints of the later ones.
+
+    `skip` are channels to leave out of the first step.
+    """
     if change.incident.drill:
         return
     at_once, later = _steps(change, page)
     for via in at_once:
-        send(change, page.n, via)
+        if via not in skip:
+            send(change, page.n, via)
     for step, due in later:
         change.arm(CheckpointKind.STEP, due, " ".join((str(page.n), *step.by)))
+
+
+def begin_anew(change: Change) -> None:
+    """Take the steps of all open pages from the start, by another severity's rule; what carried a page rings once."""
+    change.disarm(CheckpointKind.STEP)
+    for page in change.incident.pages:
+        if page.state is PageState.OPEN:
+            begin(change, page, skip=frozenset(reach.via for reach in page.reached))
 
 
 def _steps(change: Change, page: Page) -> tuple[list[Via], list[tuple[Step, datetime]]]:
@@ -67,6 +79,18 @@ def note_accepted(change: Change, effect: PageBy) -> None:
 def refused(change: Change, effect: PageBy, why: str) -> None:
     """Record that a method cannot reach its person; the next step is taken now."""
     _fail(change, effect.page, effect.id, why)
+
+
+def not_sent(change: Change, effect: PageBy, why: str) -> None:
+    """Record that a page was not sent by a channel; unless it had ended anyway, the next step is taken now."""
+    if change.incident.page_to_send(effect):
+        _fail(change, effect.page, effect.id, why)
+
+
+def held_up(change: Change, effect: PageBy) -> None:
+    """Take the next step now: a channel refuses us, and is tried again meanwhile. No other tier is paged for it."""
+    if change.incident.page_to_send(effect):
+        _take_next(change, effect.page)
 
 
 def status(change: Change, event: PageStatus) -> None:

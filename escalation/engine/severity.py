@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from escalation.engine import communications, paging, warroom
+from escalation.engine import communications, paging, reaching, warroom
 from escalation.engine.change import Change
 from escalation.engine.checkpoints import plan_of, unsaid
 from escalation.engine.lifecycle import file_ticket, start_clocks
@@ -64,6 +64,7 @@ def _move_pages_to_new_policy(change: Change, before: Incident, raised: bool) ->
         pages.append(page.model_copy(update=update) if update else page)
     change.set(pages=tuple(pages))
     _rearm_repeats(change, before)
+    reaching.begin_anew(change)
     return tuple(dict.fromkeys(withdrawn))
 
 
