@@ -21,6 +21,9 @@ class VendorNews(Protocol):
     def twilio_status(self, delivery: str, form: Mapping[str, str]) -> None:
         """Record the status of an SMS or a call."""
 
+    def pagerduty_mail(self, user_id: str) -> str:
+        """Return the mail address of a user of PagerDuty; empty where that cannot be read."""
+
     def pushover(self, token: str, receipt: str) -> None:
         """Read a receipt again, and record the answer that it shows. NotFound for one that we do not know."""
 

@@ -4,6 +4,7 @@ Once it is authenticated a request is always answered 2xx: PagerDuty switches a 
 (https://developer.pagerduty.com/docs/webhooks-overview).
 """
 
+import asyncio
 import hashlib
 
 import structlog
@@ -52,8 +53,10 @@ class _Hooks:
         agent = event["agent"]
         if event.text("event_type") != "incident.acknowledged" or not agent:  # no agent: automation, we ourselves too
             return _taken("nothing to do")
-        who = (agent.text("email"), agent.text("summary", "name"))
-        return await self._answer(own_key(event["data"]), *who, How.PAGERDUTY, event.text("id"))
+        key, mail = own_key(event["data"]), agent.text("email")
+        if key and not mail and self._deps.news:  # the event has a name only, which several people may have
+            mail = await asyncio.to_thread(self._deps.news.pagerduty_mail, agent.text("id"))
+        return await self._answer(key, mail, agent.text("summary", "name"), How.PAGERDUTY, event.text("id"))
 
     async def opsgenie(self, request: Request) -> Response:
         """Take an event of an outgoing webhook.

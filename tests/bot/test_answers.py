@@ -42,6 +42,9 @@ class Heard:
     def twilio_status(self, delivery: str, form: Any) -> None:
         self.statuses.append((delivery, dict(form)))
 
+    def pagerduty_mail(self, user_id: str) -> str:
+        return ""
+
     def pushover(self, token: str, receipt: str) -> None:
         self.receipts.append((token, receipt))
 

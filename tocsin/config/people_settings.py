@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 TWILIO_API = "https://api.twilio.com"
 PUSHOVER_API = "https://api.pushover.net"
+PAGERDUTY_API = "https://api.pagerduty.com"
 OPSGENIE_API = "https://api.opsgenie.com"
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")  # https://www.itu.int/rec/T-REC-E.164
 _PUSHOVER_TOKEN = re.compile(r"[A-Za-z0-9]{30}")  # https://pushover.net/api#registration

@@ -72,6 +72,8 @@ class Environment(BaseSettings):
     ntfy_token: str | None = None
     apprise_urls: str | None = None
     pagerduty_webhook_secret: str | None = None
+    pagerduty_api_token: str | None = None
+    pagerduty_api_url: str | None = None
     opsgenie_api_key: str | None = None
     opsgenie_url: str | None = None
     opsgenie_webhook_token: str | None = None
@@ -135,6 +137,8 @@ class Settings:
     ntfy_url: str = ""
     ntfy_token: SecretStr | None = None
     apprise_urls: tuple[SecretStr, ...] = ()
+    pagerduty_token: SecretStr | None = None
+    pagerduty_api_url: str = people.PAGERDUTY_API
     opsgenie_key: SecretStr | None = None
     opsgenie_url: str = people.OPSGENIE_API
     hook_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
@@ -153,7 +157,7 @@ class Settings:
     def secrets(self) -> Iterator[str]:
         """Every value that must never be logged or printed."""
         own = (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url)
-        tokens = (self.twilio_token, self.pushover_token, self.ntfy_token, self.opsgenie_key)
+        tokens = (self.twilio_token, self.pushover_token, self.ntfy_token, self.opsgenie_key, self.pagerduty_token)
         for secret in (*own, *tokens, *self.apprise_urls):
             if secret:
                 yield secret.get_secret_value()
@@ -242,6 +246,8 @@ def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], A
         "ntfy_url": address("NTFY_URL", "", "https://ntfy.example.com"),
         "ntfy_token": _secret(check("NTFY_TOKEN", lambda e: people.ntfy_token(e.ntfy_token, e.ntfy_url), "")),
         "apprise_urls": tuple(map(SecretStr, check("APPRISE_URLS", lambda e: people.apprise_urls(e.apprise_urls), ()))),
+        "pagerduty_token": _secret(check("PAGERDUTY_API_TOKEN", lambda e: e.pagerduty_api_token, None)),
+        "pagerduty_api_url": address("PAGERDUTY_API_URL", people.PAGERDUTY_API, people.PAGERDUTY_API),
         "opsgenie_key": _secret(check("OPSGENIE_API_KEY", lambda e: e.opsgenie_api_key, None)),
         "opsgenie_url": address("OPSGENIE_URL", people.OPSGENIE_API, people.OPSGENIE_API),
     }

@@ -25,6 +25,8 @@ def people_findings(settings: Settings, company: Company | None) -> Iterator[Fin
     if apprise := channels.apprise(settings):
         count = len(settings.apprise_urls)
         yield from _checked("apprise", apprise.check, f"{count} address{'es' * (count != 1)} can be used")
+    if directory := channels.pagerduty_directory(settings):
+        yield from _checked("pagerduty", directory.check, "takes our API token")
     if opsgenie := channels.opsgenie(settings):
         yield from _checked("opsgenie", opsgenie.check, "takes our key")
     if any((settings.twilio_sid, settings.pushover_token, settings.ntfy_url, settings.smtp_url)):

@@ -12,7 +12,7 @@ from escalation.config.notify import Via
 from tocsin.config.settings import Problem, Settings, SettingsError
 from workers.channels import Channels
 from workers.channels.opsgenie import OpsgenieClient
-from workers.channels.pagerduty import PagerDutyClient
+from workers.channels.pagerduty import PagerDutyClient, PagerDutyDirectory
 from workers.channels.people.apprise import AppriseClient
 from workers.channels.people.ntfy import NtfyClient
 from workers.channels.people.pushover import PushoverClient
@@ -49,6 +49,12 @@ def pagerduty(settings: Settings) -> PagerDutyClient | None:
     """Client of PagerDuty; None where no routing key is set."""
     key = settings.pagerduty_key
     return PagerDutyClient(key.get_secret_value(), settings.pagerduty_url) if key else None
+
+
+def pagerduty_directory(settings: Settings) -> PagerDutyDirectory | None:
+    """Reader of PagerDuty's users; None where no API token is set."""
+    token = settings.pagerduty_token
+    return PagerDutyDirectory(token.get_secret_value(), settings.pagerduty_api_url) if token else None
 
 
 def opsgenie(settings: Settings) -> OpsgenieClient | None:

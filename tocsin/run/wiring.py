@@ -86,7 +86,7 @@ def _answer_deps(settings: Settings, service: IncidentService) -> "AnswerDeps":
         twilio_keys=settings.hook_secret("TWILIO_WEBHOOK_SECRET"),
         pagerduty_secrets=settings.hook_secret("PAGERDUTY_WEBHOOK_SECRET"),
         opsgenie_tokens=settings.hook_secret("OPSGENIE_WEBHOOK_TOKEN"),
-        news=News(service, channels.pushover(settings)),
+        news=News(service, channels.pushover(settings), channels.pagerduty_directory(settings)),
     )
 
 

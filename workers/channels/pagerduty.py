@@ -4,6 +4,8 @@ https://developer.pagerduty.com/docs/send-alert-event
 """
 
 from datetime import datetime
+from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -63,3 +65,34 @@ class PagerDutyClient:
             raise no_answer("PagerDuty", error) from None
         if response.status_code >= 300:
             raise pagerduty_failure(response.status_code, asked_wait(response.headers))
+
+
+class PagerDutyDirectory:
+    """Reads users through the REST API. https://developer.pagerduty.com/api-reference/2395ca1feb25e-get-a-user"""
+
+    def __init__(self, token: str, url: str) -> None:
+        headers = {"Authorization": f"Token token={token}", "Accept": "application/vnd.pagerduty+json;version=2"}
+        self._http = httpx2.Client(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT, verify=ssl_context())
+
+    def mail_of(self, user_id: str) -> str:
+        """Return a user's mail address; empty for a user that is gone. Raises Failed."""
+        found = self._user(f"/users/{quote(user_id, safe='')}").get("user")
+        return str(found.get("email") or "") if isinstance(found, dict) else ""
+
+    def check(self) -> None:
+        """Use the token without reading anybody. Raises Failed."""
+        self._user("/abilities")
+
+    def _user(self, path: str) -> dict[str, Any]:
+        try:
+            response = self._http.get(path)
+        except httpx2.HTTPError as error:
+            raise no_answer("PagerDuty", error) from None
+        if response.status_code == 404:
+            return {}
+        if response.status_code >= 300:
+            failed = pagerduty_failure(response.status_code, asked_wait(response.headers))
+            failed.reason = failed.reason._replace(remedy="correct PAGERDUTY_API_TOKEN" if failed.reason.remedy else "")
+            raise failed
+        found = response.json()
+        return found if isinstance(found, dict) else {}

@@ -26,9 +26,11 @@ from tests.support.http import web
 from tests.support.story import kars
 from tests.support.vendors import opsgenie
 from tests.support.vendors.opsgenie import OpsgenieStandIn
-from tests.support.vendors.server import running
+from tests.support.vendors.server import Answer, Asked, Vendor, running
 from tests.support.worker import Works, redis_of, through, works
 from workers.channels.opsgenie import OpsgenieClient
+from workers.channels.pagerduty import PagerDutyDirectory
+from workers.delivery.people.news import News
 
 SECRET, TOKEN = "a-webhook-secret", "a-webhook-token"
 MARKER = "zebra crossing"
@@ -139,7 +141,8 @@ def _desk() -> Iterator[Desk]:
     people = {key: {"slack": user(key), "mail": f"{key}@example.com"} for key in example_data()["people"]}
     people["omar"]["name"] = "Omar Example"
     behind, port = world(people=people), free_port()
-    deps = AnswerDeps(pagerduty_secrets=("old-secret", SECRET), opsgenie_tokens=(TOKEN,))
+    news = Mock(pagerduty_mail={"PMEI": "mei@example.com"}.get)
+    deps = AnswerDeps(pagerduty_secrets=("old-secret", SECRET), opsgenie_tokens=(TOKEN,), news=news)
     workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
     with running_bot(workspace, behind.service, connected=False, port=port, answers=deps):
         yield Desk(f"http://127.0.0.1:{port}", behind)
@@ -166,6 +169,15 @@ def test_an_acknowledgement_in_pagerduty_is_one_here(desk: Desk) -> None:
     assert [(a["by"], a["how"]) for a in desk.acknowledged(incident)] == [(user("omar"), "PagerDuty")]
 
 
+def test_a_name_that_is_shared_is_told_apart_by_the_address(desk: Desk) -> None:
+    """Where PagerDuty's users can be read, whoever acknowledged is found by their address, not by their name."""
+    incident = desk.declare()
+    body = event(incident.id, agent="Omar Example")
+    body["event"]["agent"]["id"] = "PMEI"
+    desk.pagerduty(body)
+    assert [a["by"] for a in desk.acknowledged(incident)] == [user("mei")]
+
+
 def test_somebody_we_do_not_know_answers_for_who_was_paged(desk: Desk) -> None:
     """A name that is nobody's stops the escalation, and stands beside the person whose page was answered."""
     incident = desk.declare()
@@ -182,6 +194,27 @@ def test_a_grouped_incident_is_known_by_its_title(desk: Desk) -> None:
     del body["event"]["data"]["incident_key"]
     desk.pagerduty(body)
     assert desk.acknowledged(incident)
+
+
+@dataclass
+class UsersStandIn(Vendor):
+    """PagerDuty's users."""
+
+    def answer(self, asked: Asked) -> Answer:
+        if asked.headers.get("authorization") != "Token token=t0ken":
+            return 401, {}
+        known = {"/users/PLH1HKV": {"user": {"id": "PLH1HKV", "email": "Mei@Example.com"}}}
+        return (200, known[asked.path]) if asked.path in known else (404, {})
+
+
+def test_users_of_pagerduty_are_found_by_their_address() -> None:
+    """With an API token the address is read; one that is refused, gone or away is no address, and nothing breaks."""
+    service = world().service
+    with running(UsersStandIn()) as users:
+        for token, user_id, mail in (("t0ken", "PLH1HKV", "Mei@Example.com"), ("t0ken", "../x", ""), ("no", "P1", "")):
+            assert News(service, None, PagerDutyDirectory(token, users.url)).pagerduty_mail(user_id) == mail
+    assert News(service, None, PagerDutyDirectory("t0ken", "http://127.0.0.1:9")).pagerduty_mail("P1") == ""
+    assert News(service).pagerduty_mail("PLH1HKV") == ""
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.storage.vendor_ids import VendorIds
 from workers.channels.failures import Failed, Kind, twilio_failure
+from workers.channels.pagerduty import PagerDutyDirectory
 from workers.channels.people.pushover import PushoverClient
 
 UNDELIVERED = "twilio:undelivered"  # key in the register of problems
@@ -46,11 +47,17 @@ log = structlog.get_logger()
 
 
 class News:
-    """Reads the news of vendors; `pushover` is None where it is not set up."""
+    """Reads the news of vendors; a client is None where it is not set up."""
 
-    def __init__(self, service: IncidentService, pushover: PushoverClient | None = None) -> None:
+    def __init__(
+        self,
+        service: IncidentService,
+        pushover: PushoverClient | None = None,
+        pagerduty: PagerDutyDirectory | None = None,
+    ) -> None:
         self._service = service
         self._pushover = pushover
+        self._pagerduty = pagerduty
         self._answers = AnswerService(service)
         self._ids = VendorIds(service.store.redis)
 
@@ -83,6 +90,16 @@ class News:
         if failed.kind is Kind.OURS:
             self._service.store.problems.report(UNDELIVERED, f"pages fail: {failed.reason.text}", failed.reason.remedy)
         return failed.reason.text, failed.kind is not Kind.PERSON
+
+    def pagerduty_mail(self, user_id: str) -> str:
+        """Return the mail address of a user of PagerDuty; empty where that cannot be read."""
+        if self._pagerduty is None or not user_id:
+            return ""
+        try:
+            return self._pagerduty.mail_of(user_id)
+        except Failed as failed:
+            log.warning("user of pagerduty not read", error=failed.error)
+            return ""
 
     def pushover(self, token: str, receipt: str) -> None:
         """Record that a notification was acknowledged, if its receipt says so: the callback itself is not signed."""
