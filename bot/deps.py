@@ -12,6 +12,7 @@ from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake
+from escalation.storage.status_folder import StatusFolder
 from escalation.storage.store import Store
 
 
@@ -46,6 +47,7 @@ class BotDeps:
 
     `app_token` chooses Socket Mode; without one, requests over HTTP are verified with `signing_secret`. `port` 0 takes
     a free one. Without an `intake` no alerts are taken; `spool` is the folder for those that come while Redis is away.
+    `status` is the folder of our own status page, where the configuration has one.
     """
 
     bot_token: str
@@ -61,6 +63,7 @@ class BotDeps:
     alert_secrets: AlertSecrets = field(default_factory=AlertSecrets)
     answers: AnswerDeps = field(default_factory=AnswerDeps)
     spool: Path = Path("data/spool")
+    status: StatusFolder | None = None
     host: str = "127.0.0.1"
     port: int = 3000
 

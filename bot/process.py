@@ -14,6 +14,7 @@ from bot.bot import Bot
 from bot.deps import BotDeps
 from bot.directory import refresh_directory
 from bot.http.routes import web_app
+from bot.http.status import renew_status_page
 from bot.slack import client as slack
 from bot.slack.socket_mode import WrongToken
 from escalation.hosts import drop_proxies_for
@@ -49,6 +50,8 @@ async def started_bot(deps: BotDeps, listener: socket.socket) -> AsyncIterator[t
         if bot.keeper:
             stack.callback(bot.keeper.close)
             background_work.append(bot.keeper.drain_spool())
+        if deps.status:
+            background_work.append(renew_status_page(deps.status, deps.service.clock))
         tasks = [serving, *(asyncio.create_task(other) for other in background_work)]
         try:
             yield bot, asyncio.create_task(_first_to_end(tasks))

@@ -23,6 +23,7 @@ from escalation.incident.effects import (
     MailOut,
     OpenRoom,
     PageBy,
+    Publish,
     Remind,
     Reminded,
     RemindPerson,
@@ -120,6 +121,8 @@ def _places(caused: Iterable[Effect]) -> defaultdict[int, list[str]]:
             places[effect.entry] += [DIRECT] if not _is_list(effect) else []
         elif isinstance(effect, MailOut):
             places[effect.entry].append(Means.MAIL)
+        elif isinstance(effect, Publish):
+            places[effect.entry].append(Means.STATUS_PAGE)
     return places
 
 

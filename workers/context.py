@@ -6,6 +6,7 @@ from pathlib import Path
 from redis import Redis
 
 from escalation.service import Clock, IncidentService
+from escalation.storage.status_folder import StatusFolder
 from escalation.storage.store import Store
 from workers.channels import Channels
 from workers.channels.slack import SlackClient
@@ -20,6 +21,7 @@ class Context:
     `patience` is how many seconds a job waits for its sends (None: until all are done). They go on in their threads, so
     that a slow Slack does not delay the checkpoints behind them.
     `spool`: the folder of this host for bodies of alerts that came while Redis was away.
+    `status` is the folder of our own status page, where the configuration has one.
     `paced` False ignores the rate limits: for tests, whose clock stands still.
     """
 
@@ -32,6 +34,7 @@ class Context:
     patience: float | None = 0.0
     threads: int = 16
     spool: Path | None = None
+    status: StatusFolder | None = None
 
     @property
     def slack(self) -> SlackClient:

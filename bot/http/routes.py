@@ -1,4 +1,4 @@
-"""Routes of the web app: Slack over HTTP, alerts, answers to pages, health and metrics."""
+"""Routes of the web app: Slack over HTTP, alerts, answers to pages, the status page, health and metrics."""
 
 import asyncio
 import contextlib
@@ -22,6 +22,7 @@ from bot.http.health import Readiness, exposition, readiness
 from bot.http.hooks import hook_routes
 from bot.http.limits import Limits
 from bot.keeper import Kept
+from bot.http.status import status_routes
 
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
 log = structlog.get_logger("bot")
@@ -51,7 +52,8 @@ def web_app(bot: Bot) -> Starlette:
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     alerts = alert_routes(bot.deps.alert_secrets, bot.keeper) if bot.keeper else []
     answers = [*answer_routes(bot.deps.answers, bot.access), *hook_routes(bot.deps.answers, bot.access)]
-    routes = [*probes, *alerts, *answers, *([] if bot.socket else [_slack_over_http(bot)])]
+    status = status_routes(bot.deps.status.folder) if bot.deps.status else []
+    routes = [*probes, *alerts, *answers, *status, *([] if bot.socket else [_slack_over_http(bot)])]
     return Starlette(routes=routes, middleware=[Middleware(Limits)])
 
 

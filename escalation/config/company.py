@@ -16,6 +16,7 @@ from escalation.config.notify import AppriseTag, Notify, NtfyTopic, Number, Othe
 from escalation.config.policy import LEAD, TEAM, Means
 from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
+from escalation.config.status_page import StatusPage
 from escalation.slo import Objective
 from escalation.times import Zone
 from escalation.values import Channel, Frozen, PersonId, PersonKey, as_list
@@ -189,6 +190,7 @@ class Company(Staff):
     contacts: Contacts = Contacts()
     calendar: Calendar = Calendar()
     public_channels: tuple[Means, ...] | None = None
+    status_page: StatusPage | None = None
     templates: dict[str, str] = {}
     notify: Notify = Notify()
     other_ways: OtherWays = OtherWays()

@@ -38,7 +38,7 @@ ROLES: tuple[tuple[tuple[str, ...], str], ...] = (
 
 
 class Reference(NamedTuple):
-    """A place in the data that names a person, a rotation, a role, a team or a vendor."""
+    """A place in the data that names a person, a rotation, a role, a team, a vendor or a service."""
 
     path: Path
     kind: str
@@ -61,7 +61,7 @@ def refuse(found: Iterable[Finding]) -> None:
 
 
 def unknown_names(data: Any) -> Iterator[Finding]:
-    """Yield people, rotations, roles, teams and vendors that a configuration names and does not have."""
+    """Yield people, rotations, roles, teams, vendors and services that a configuration names and does not have."""
     for path, kind, name in _references(data):
         known = set(section(data, *SECTIONS[kind]))
         if name not in known:
@@ -76,6 +76,8 @@ def _references(data: Any) -> Iterator[Reference]:
         for name, body in section(data, part).items():
             for key, kind in keys.items():
                 yield from _named(kind, (part, name, key), body.get(key) if isinstance(body, dict) else None, data)
+    components = section(data, "status_page").get("components")
+    yield from _named("service", ("status_page", "components"), components, data)
     for name, body in section(data, "rotations").items():
         for path, slots in _at(body, ("layers", "*", "people")):
             for at, slot in _one_or_several(("rotations", name, *path), slots):

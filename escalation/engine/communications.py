@@ -8,7 +8,7 @@ from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.communications import PENDING, pending
-from escalation.incident.effects import MailOut, Place, Reminded, Say
+from escalation.incident.effects import MailOut, Place, Publish, Reminded, Say
 from escalation.incident.events import Answer, AnswerCommunication
 from escalation.incident.model import (
     Checkpoint,
@@ -61,8 +61,8 @@ def called_off(change: Change) -> None:
     for plan in _open_plans(change.incident):
         if any(o.plan.id == plan.id and o.state is OwedState.DONE for o in change.incident.communications):
             _add_owed(change, plan, Stage.RESTORED)
-        elif Means.SLACK in plan.through:  # read there at once, while the rest was still owed
-            _add_owed(change, plan.model_copy(update={"through": (Means.SLACK,)}), Stage.RESTORED)
+        elif told := tuple(m for m in plan.through if m in _automatic(change.incident)):  # while the rest was owed
+            _add_owed(change, plan.model_copy(update={"through": told}), Stage.RESTORED)
 
 
 def follow_up(change: Change) -> None:
@@ -84,18 +84,19 @@ def severity_lowered(change: Change, by: PersonId) -> None:
     ahead = {c.about for c in incident.checkpoints if c.kind is CheckpointKind.COMMUNICATION}
     due_already = {plan.id for plan in incident.policy.communications} - ahead
     unpublished = (o for o in pending(incident) if o.stage is Stage.FIRST and o.plan.id not in due_already)
-    early = (o for o in unpublished if not _announced(o) or o.plan.id not in ahead)
-    _replace(change, {o.n: _no_longer_asked_for(o, by) for o in early})
+    early = (o for o in unpublished if not _announced(o, incident) or o.plan.id not in ahead)
+    _replace(change, {o.n: _no_longer_asked_for(o, by, incident) for o in early})
 
 
-def _announced(owed: OwedCommunication) -> bool:
-    """True if Slack's readers have it, and only the rest of it is still to be published."""
-    return Means.SLACK in owed.through and owed.state is not OwedState.WAITING
+def _announced(owed: OwedCommunication, incident: Incident) -> bool:
+    """True if some of its readers have it already, and only the rest of it is still to be published."""
+    return owed.state is not OwedState.WAITING and any(m in _automatic(incident) for m in owed.through)
 
 
-def _no_longer_asked_for(owed: OwedCommunication, by: PersonId) -> OwedCommunication:
-    """Return a first message as declined; as replaced where Slack's readers had it: they hear of the end, too."""
-    return owed.model_copy(update={"state": OwedState.REPLACED if _announced(owed) else OwedState.DECLINED, "by": by})
+def _no_longer_asked_for(owed: OwedCommunication, by: PersonId, incident: Incident) -> OwedCommunication:
+    """Return a first message as declined; as replaced where some of its readers had it: they hear of the end, too."""
+    state = OwedState.REPLACED if _announced(owed, incident) else OwedState.DECLINED
+    return owed.model_copy(update={"state": state, "by": by})
 
 
 def answer(change: Change, event: AnswerCommunication) -> None:
@@ -227,6 +228,8 @@ def _send(change: Change, entry: Entry, through: tuple[Means, ...]) -> None:
         change.say(entry, Place.STAKEHOLDERS)
     if Means.MAIL in through and Means.MAIL not in _by_hand(through, change.incident):
         change.add_effect(MailOut, "mail", entry=entry.n)
+    if Means.STATUS_PAGE in through and Means.STATUS_PAGE not in _by_hand(through, change.incident):
+        change.add_effect(Publish, "status_page", entry=entry.n)
 
 
 def _edited_in_place(change: Change, entry: Entry) -> bool:
@@ -277,9 +280,15 @@ def _available_means(incident: Incident, plan: Communication) -> tuple[Means, ..
 
 
 def _by_hand(through: tuple[Means, ...], incident: Incident) -> tuple[Means, ...]:
-    """Return the means that people see to: all but Slack, and mail where that is set up."""
-    automatic = (Means.SLACK, Means.MAIL) if incident.ways.stakeholders else (Means.SLACK,)
-    return tuple(m for m in through if m not in automatic)
+    """Return the means that people see to."""
+    return tuple(m for m in through if m not in _automatic(incident))
+
+
+def _automatic(incident: Incident) -> tuple[Means, ...]:
+    """Return the means that Tocsin sees to: Slack, and mail and the status page where they are set up."""
+    mail = (Means.MAIL,) if incident.ways.stakeholders else ()
+    page = (Means.STATUS_PAGE,) if incident.public_page else ()
+    return (Means.SLACK, *mail, *page)
 
 
 def _names(means: tuple[Means, ...]) -> str:

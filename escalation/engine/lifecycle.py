@@ -38,6 +38,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         vendor=terms.vendor,
         public_means=terms.public_means,
         ways=terms.ways,
+        public_page=terms.public_page,
         facts=event.facts,
         alerts=event.alerts,
         reporter=event.by,

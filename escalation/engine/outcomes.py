@@ -18,6 +18,7 @@ from escalation.incident.effects import (
     PinCard,
     Place,
     PostCard,
+    Publish,
     Refresh,
     Remind,
     Reminded,
@@ -97,15 +98,15 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
             cards.posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
         case Say() | Tell():
             cards.message_posted(change, effect, event, useful)
-    if isinstance(effect, MailOut | PageBy | Alert):
+    if isinstance(effect, MailOut | PageBy | Alert | Publish):
         _sent_elsewhere(change, effect)
     change.drop_effects(effect.id)
 
 
-def _sent_elsewhere(change: Change, effect: MailOut | PageBy | Alert) -> None:
+def _sent_elsewhere(change: Change, effect: MailOut | PageBy | Alert | Publish) -> None:
     """Record that words of the incident went through another channel than Slack."""
     person = change.incident.page(effect.page).person if isinstance(effect, PageBy) else ""
-    entries = (effect.entry,) if isinstance(effect, MailOut) else ()
+    entries = (effect.entry,) if isinstance(effect, MailOut | Publish) else ()
     post = Post(id=effect.id, entries=entries, place=effect.carried_by, at=change.now, person=person)
     change.set(posts=(*change.incident.posts, post))
 

@@ -3,7 +3,7 @@
 from escalation.config.policy import Means, PhaseStart
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
-from escalation.incident.effects import SetTopic, Withdrawable
+from escalation.incident.effects import SetTopic, Withdraw, Withdrawable
 from escalation.incident.model import DIRECT, Entry, EntryKind, Incident, OwedState
 from escalation.incident.responders import in_roles
 from escalation.values import PersonId
@@ -32,6 +32,8 @@ def _stop_public_writing(change: Change) -> None:
     for effect in waiting:  # a process may have died between the send and its record
         if isinstance(effect, Withdrawable):
             change.replace_effect(effect.model_copy(update={"withdrawn": True, "after": ""}))
+    if change.incident.public_page and not change.incident.drill:
+        change.add_effect(Withdraw)
     cards.redact_public(change)
     room = change.incident.room
     if room:

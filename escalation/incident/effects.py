@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from escalation.config.notify import Via
+from escalation.config.status_page import STATUS_PAGE
 from escalation.values import Frozen, PersonId
 
 SLACK = "slack"
@@ -130,6 +131,27 @@ class MailOut(_Effect, public=True, message=True):
     @property
     def carried_by(self) -> str:
         return Via.MAIL
+
+
+class Publish(_Effect, public=True, message=True):
+    """Publish a communication on our own status page."""
+
+    kind: Literal["publish"] = "publish"
+    entry: int
+
+    @property
+    def carried_by(self) -> str:
+        return STATUS_PAGE
+
+
+class Withdraw(_Effect, public=False):
+    """Take everything about the incident off our own status page, and let nothing more of it go there."""
+
+    kind: Literal["withdraw"] = "withdraw"
+
+    @property
+    def carried_by(self) -> str:
+        return STATUS_PAGE
 
 
 class Withdrawable(_Effect, public=True):
@@ -273,6 +295,8 @@ Effect = Annotated[
     | StopPage
     | Alert
     | MailOut
+    | Publish
+    | Withdraw
     | PostCard
     | OpenRoom
     | Invite

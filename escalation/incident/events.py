@@ -68,7 +68,8 @@ class Terms(Frozen):
     """Terms of a declaration, from the configuration and the moment: frozen into the incident.
 
     `team` owns the affected service; `vendor` is the contact for it, in words; `public_means` are the public channels
-    that the company has (None: all). `others` are the open incidents that a war room would be shared with.
+    that the company has (None: all); `public_page`: it has a status page of ours. `others` are the open incidents that
+    a war room would be shared with.
     """
 
     policy: SeverityPolicy
@@ -80,6 +81,7 @@ class Terms(Frozen):
     vendor: str = ""
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
+    public_page: bool = False
     others: tuple[Other, ...] = ()
 
 

@@ -465,6 +465,7 @@ class Incident(Frozen):
     vendor: str = ""
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
+    public_page: bool = False
     alerted: bool = False
     alerted_by: tuple[Via, ...] = ()
     alert_face: str = ""

@@ -24,13 +24,33 @@ TRAITS = {
         "Say",
         "Remind",
         "MailOut",
+        "Publish",
         "LinkOther",
     },
     "calls": {"SendPage", "PageBy", "Alert"},
-    "message": {"SendPage", "PageBy", "Alert", "MailOut", "PostCard", "Say", "Tell", "Remind", "RemindPerson"},
+    "message": {
+        "SendPage",
+        "PageBy",
+        "Alert",
+        "MailOut",
+        "Publish",
+        "PostCard",
+        "Say",
+        "Tell",
+        "Remind",
+        "RemindPerson",
+    },
     "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "Retract", "StopPage"},
 }
-CARRIED_BY = {"PageBy": "mail", "MailOut": "mail", "Alert": "pagerduty", "LinkOther": "", "StopPage": "pushover"}
+CARRIED_BY = {
+    "PageBy": "mail",
+    "MailOut": "mail",
+    "Publish": "status_page",
+    "Withdraw": "status_page",
+    "Alert": "pagerduty",
+    "LinkOther": "",
+    "StopPage": "pushover",
+}
 FIELDS = {
     "page": 1,
     "action": "trigger",

@@ -27,7 +27,7 @@ ORDER = {
             "oncall",
             "incident",
         ),
-        *("engine", "messages", "storage", "service", "answers", "alert_service", "simulation"),
+        *("engine", "messages", "status_page", "storage", "service", "answers", "alert_service", "simulation"),
     ),
     "bot": (
         *(

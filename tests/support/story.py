@@ -74,6 +74,7 @@ class Story:
         public_means: tuple[Means, ...] | None = None,
         others: tuple[Other, ...] = (),
         ways: OtherWays | None = None,
+        public_page: bool = False,
         **facts: Any,
     ) -> None:
         self.roster = roster or roster_with()
@@ -90,6 +91,7 @@ class Story:
             public_means=public_means,
             others=others,
             ways=ways or OtherWays(),
+            public_page=public_page,
         )
         said = Facts(**({"title": "Checkout is down", "impact": "Nobody can pay"} | facts))
         event = Declare(by=by, key="modal-1", facts=said, terms=terms)

@@ -150,11 +150,17 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "public_channels": (
             "The means by which you reach people outside; what is not listed is never asked for. All, unless said."
         ),
+        "status_page": "Your own status page: a folder of files, served at `/status/`; docs/status-page.md.",
         "templates": "Messages in your own words, by name.",
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
         "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
         "permissions": "Narrows who may do what: the roles that may.",
+    },
+    "StatusPage": {
+        "title": "What stands at its top.",
+        "components": "The services that it lists, each with its last 90 days.",
+        "url": "Where the public reads it, like https://status.example.com/; for links in its feed.",
     },
     "Alerts": {
         "severities": "What a source calls it -> `P0` to `P3`, or `ignore`; beside the words that are known anyway.",

@@ -45,6 +45,7 @@ class Environment(BaseSettings):
     redis_url: str | None = None
     tocsin_config: str | None = None
     tocsin_data: str = "./data"
+    tocsin_status_dir: str | None = None
     tocsin_listen: str = "127.0.0.1:3000"
     tocsin_sandbox_listen: str = "127.0.0.1:8080"
     tocsin_speed: str | None = None
@@ -116,6 +117,7 @@ class Settings:
     redis_url: SecretStr | None
     config: Path
     data: Path
+    status_dir: Path
     listen: Address
     sandbox_listen: Address
     speed: float
@@ -198,6 +200,7 @@ def read() -> tuple[Settings, list[Problem]]:
         redis_url=_secret(check("REDIS_URL", _redis_url, None)),
         config=check("TOCSIN_CONFIG", lambda e: _config(e, api_url), EXAMPLE_CONFIG),
         data=check("TOCSIN_DATA", _data, Path("./data").resolve()),
+        status_dir=check("TOCSIN_STATUS_DIR", _status_dir, Path("./data/status").resolve()),
         listen=check("TOCSIN_LISTEN", lambda e: parse_address(e.tocsin_listen), Address("127.0.0.1", 3000)),
         sandbox_listen=sandbox,
         speed=check("TOCSIN_SPEED", lambda e: _speed(e, api_url), 1.0),
@@ -321,6 +324,13 @@ def _data(env: Environment) -> Path:
     path = Path(env.tocsin_data).expanduser().resolve()
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; name a folder, which is made if it is missing")
+    return path
+
+
+def _status_dir(env: Environment) -> Path:
+    path = Path(env.tocsin_status_dir or Path(env.tocsin_data) / "status").expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file; name a folder for the status page, which is made if it is missing")
     return path
 
 

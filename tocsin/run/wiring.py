@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from escalation.processes import Part
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake
+from escalation.storage.public_log import PublicLog
+from escalation.storage.status_folder import StatusFolder
 from escalation.storage.store import Store
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import ALERTS_TOKEN, Settings
@@ -64,6 +66,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
         alert_secrets=_alert_secrets(settings),
         answers=_answer_deps(settings, service),
         spool=settings.data / SPOOL,
+        status=_status_folder(settings, loaded, store),
     )
     uvloop.run(serve(parts))
 
@@ -98,9 +101,21 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
     from workers.context import Context
 
     store, service = _store_and_service(settings, loaded)
-    access = channels.connect(settings, store.redis)
-    context = Context(store.redis, store, service, access, service.clock, spool=settings.data / SPOOL)
+    context = Context(
+        store.redis,
+        store,
+        service,
+        channels.connect(settings, store.redis),
+        service.clock,
+        spool=settings.data / SPOOL,
+        status=_status_folder(settings, loaded, store),
+    )
     process.run_part(part, context)
+
+
+def _status_folder(settings: Settings, loaded: Loaded, store: Store) -> StatusFolder | None:
+    page = loaded.company.status_page
+    return StatusFolder(settings.status_dir, page, PublicLog(store.redis), store.problems) if page else None
 
 
 def local_workspace(settings: Settings) -> None:

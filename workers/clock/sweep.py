@@ -29,7 +29,7 @@ from workers.delivery import retry_when_back
 from workers.queue.leases import lease_key
 from workers.queue.outbox import checkpoint_task
 from workers.queue.rq import JOB_PREFIX, Task, job_hash, queue_key, queue_of
-from workers.recurring import upkeep
+from workers.recurring import status_page, upkeep
 from workers.recurring.canary import CanarySender
 from workers.recurring.checks import Checks
 
@@ -175,6 +175,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
     """Run the sweep until stopped; `beat` is called after each round that succeeded."""
     sweep = Sweep(context.redis, context.store)
     checks, canary = Checks(context), CanarySender(context)
+    status_page.start(context, stop)
     while not stop.wait(EVERY):
         try:
             now = context.clock()

@@ -12,6 +12,7 @@ import structlog
 from redis import RedisError
 from redis.client import Pipeline
 
+from escalation.config.status_page import STATUS_PAGE
 from escalation.errors import NotFound, TooNew
 from escalation.incident.effects import SLACK, Effect, Refresh, SendPage
 from escalation.incident.events import (
@@ -33,6 +34,7 @@ from workers.delivery.failure_outcomes import outcome_of
 from workers.delivery.links import LinkPlanner
 from workers.delivery.plan import Plan, Planned, Planner, RetryAt, SendResult
 from workers.delivery.slack import SlackPlanner
+from workers.delivery.public.status_page import StatusPagePlanner
 from workers.queue import ledger, outbox
 from workers.queue.leases import Lease, Leases
 
@@ -51,6 +53,7 @@ class DeliveryPool:
         self._planners: dict[str, Planner] = {
             "": LinkPlanner(context.service),
             SLACK: SlackPlanner(context.slack, context.service),
+            STATUS_PAGE: StatusPagePlanner(context.service),
             **{name: planner(context.service) for name, planner in context.channels.others.items()},
         }
         self._pool = ThreadPoolExecutor(context.threads, thread_name_prefix="send")

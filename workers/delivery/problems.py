@@ -35,6 +35,8 @@ _SENDS = {
     "stop_page": "the end of alarms",
     "alert": "alerts",
     "mail_out": "mail to stakeholders",
+    "publish": "updates of the status page",
+    "withdraw": "withdrawals from the status page",
     "open_room": "new war rooms",
     "invite": "invitations to war rooms",
     "topic": "topics of war rooms",

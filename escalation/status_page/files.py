@@ -1,0 +1,154 @@
+"""The files of the status page, from what was published, the configuration and the time."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from html import escape
+
+from escalation.config.status_page import StatusPage
+from escalation.status_page import html, words
+from escalation.status_page.publications import Publication
+from escalation.status_page.standing import PublicIncident, incidents_of, intervals, state_now
+
+FRESH_FOR = timedelta(minutes=5)
+MOST_BYTES = 30_000  # of a page
+INDEX, SUMMARY, FEED = "index.html", "summary.json", "feed.atom"
+FEED_LENGTH = 25
+_DETAILS = (
+    html.Detail(),
+    html.Detail(updates=3, letters=400, past=3),
+    html.Detail(updates=1, letters=200, past=0),
+    html.Detail(updates=1, letters=80, past=0, most=10),
+)
+
+
+def render(page: StatusPage, publications: Sequence[Publication], now: datetime) -> Mapping[str, bytes]:
+    """Render every file of the folder, by its path."""
+    incidents, valid_until = incidents_of(publications), now + FRESH_FOR
+    pages = {INDEX: _index(page, incidents, now, valid_until), **_history(page, incidents, now, valid_until)}
+    return {
+        **{path: text.encode() for path, text in pages.items()},
+        FEED: _feed(page, publications, now).encode(),
+        SUMMARY: _summary(page, incidents, now, valid_until).encode(),
+    }
+
+
+def _index(page: StatusPage, incidents: Sequence[PublicIncident], now: datetime, valid_until: datetime) -> str:
+    """The first page in as much detail as fits."""
+    of = intervals(incidents)
+    text = ""
+    for detail in _DETAILS:
+        text = html.index(page, incidents, of, now, valid_until, detail)
+        if len(text.encode()) < MOST_BYTES:
+            break
+    return text
+
+
+def _history(
+    page: StatusPage, incidents: Sequence[PublicIncident], now: datetime, valid_until: datetime
+) -> dict[str, str]:
+    """The newest page of history, and each older one in a folder of its own, named by month."""
+    stamp = f"As published at {words.instant(now)}; after {words.clock(valid_until)} do not rely on this page."
+    pages = _packed(incidents, now)
+    names = [name for name, _ in pages]
+    links = [("" if n == 0 else f"{name}/", name) for n, name in enumerate(names)]
+    if not pages:
+        return {"history/index.html": html.history(page.title, [], [], stamp, up="../")}
+    files = dict[str, str]()
+    for n, (name, articles) in enumerate(pages):
+        prefix = "" if n == 0 else "../"
+        here = [(f"{prefix}{address}" or "./", label) for address, label in links]
+        path = "history/index.html" if n == 0 else f"history/{name}/index.html"
+        files[path] = html.history(page.title, here, articles, stamp, up=f"{prefix}../")
+    return files
+
+
+def _packed(incidents: Sequence[PublicIncident], now: datetime) -> list[tuple[str, list[str]]]:
+    """Articles by month, the newest first, in parts that stay small."""
+    room = MOST_BYTES - len(html.STYLE) - 8_000
+    detail = html.Detail(updates=50, letters=600)
+    pages, sizes = dict[str, list[str]](), dict[str, int]()
+    part = dict[str, int]()
+    for incident in reversed(incidents):
+        month = incident.updates[0].at.astimezone(UTC).strftime("%Y-%m")
+        text = html.article(incident, now, detail)
+        if len(text.encode()) > room:
+            text = html.article(incident, now, html.Detail(updates=15, letters=400))
+        name = _part(month, part.setdefault(month, 1))
+        if sizes.get(name, 0) and sizes[name] + len(text.encode()) > room:
+            part[month] += 1
+            name = _part(month, part[month])
+        pages.setdefault(name, []).append(text)
+        sizes[name] = sizes.get(name, 0) + len(text.encode())
+    return list(pages.items())
+
+
+def _part(month: str, n: int) -> str:
+    return month if n == 1 else f"{month}-{n}"
+
+
+def _summary(page: StatusPage, incidents: Sequence[PublicIncident], now: datetime, valid_until: datetime) -> str:
+    of = intervals(incidents)
+    return json.dumps(
+        {
+            "page": {"title": page.title, "url": page.url},
+            "generated_at": _iso(now),
+            "valid_until": _iso(valid_until),
+            "components": [{"name": name, "status": state_now(name, of, now)} for name in page.components],
+            "incidents": [_summarised(i) for i in reversed(incidents) if i.open],
+            "maintenance": [],
+        },
+        indent=1,
+    )
+
+
+def _summarised(incident: PublicIncident) -> dict[str, object]:
+    latest = incident.latest
+    return {
+        "id": incident.id,
+        "name": incident.name,
+        "status": latest.status,
+        "impact": latest.impact,
+        "started_at": _iso(incident.updates[0].knew_at),
+        "updates": [
+            {
+                "at": _iso(u.at),
+                "status": u.status,
+                "body": u.body,
+                "components": u.components,
+                "next_by": _iso(u.next_by) if u.next_by else None,
+            }
+            for u in reversed(incident.updates)
+        ],
+    }
+
+
+def _feed(page: StatusPage, publications: Sequence[Publication], now: datetime) -> str:
+    """The Atom feed (RFC 4287). Ids are by the page's address, else by name."""
+    latest = publications[-1].at if publications else now
+    names = {i.id: i.name for i in incidents_of(publications)}
+    root = page.url or "urn:tocsin:status"
+    entries = "".join(_feed_entry(p, names[p.incident], root) for p in reversed(publications[-FEED_LENGTH:]))
+    links = f'<link href="{escape(page.url)}"/><link rel="self" href="{escape(page.url)}{FEED}"/>' if page.url else ""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
+        f"<title>{_xml(page.title)}</title><id>{_xml(root)}</id><updated>{_iso(latest)}</updated>{links}"
+        f"<author><name>{_xml(page.title)}</name></author>{entries}</feed>\n"
+    )
+
+
+def _feed_entry(update: Publication, name: str, root: str) -> str:
+    link = f'<link href="{_xml(root)}history/#{update.incident}"/>' if root.startswith("http") else ""
+    return (
+        f"<entry><title>{_xml(f'{words.STATUSES[update.status]}: {name}')}</title>"
+        f"<id>urn:tocsin:status:{update.incident}:{update.n}</id><updated>{_iso(update.at)}</updated>{link}"
+        f'<content type="text">{_xml(update.body)}</content></entry>'
+    )
+
+
+def _xml(text: str) -> str:
+    return escape(text)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,63 @@
+"""Words of the status page: states, instants, and what was promised. In UTC, for readers are anywhere."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from escalation.status_page.publications import ComponentState, Impact, Publication, PublicStatus
+from escalation.status_page.standing import PublicIncident
+from escalation.times import spoken_duration
+
+STATES = {
+    ComponentState.OPERATIONAL: "Operational",
+    ComponentState.DEGRADED: "Degraded performance",
+    ComponentState.PARTIAL: "Partial outage",
+    ComponentState.MAJOR: "Major outage",
+}
+STATUSES = {status: status.value.capitalize() for status in PublicStatus}
+IMPACTS = {
+    Impact.NONE: "No impact",
+    Impact.MINOR: "Minor impact",
+    Impact.MAJOR: "Major impact",
+    Impact.CRITICAL: "Critical impact",
+}
+
+
+def clock(at: datetime) -> str:
+    """`14:02 UTC`."""
+    return at.astimezone(UTC).strftime("%H:%M UTC")
+
+
+def instant(at: datetime) -> str:
+    """`29 November 2026, 14:02 UTC`."""
+    return f"{day(at.astimezone(UTC).date())}, {clock(at)}"
+
+
+def day(of: date) -> str:
+    """`29 November 2026`."""
+    return f"{of.day} {of.strftime('%B %Y')}"
+
+
+def headline(open_incidents: list[PublicIncident], now: datetime, valid_until: datetime) -> str:
+    """Say how things stand, and until when that can be relied on."""
+    end = f"after {clock(valid_until)} do not rely on this page"
+    if not open_incidents:
+        return f"Operational at {clock(now)}; {end}"
+    count = "1 open incident" if len(open_incidents) == 1 else f"{len(open_incidents)} open incidents"
+    return f"{count} at {clock(now)}; {end}"
+
+
+def promises(update: Publication, nth: int, following: Publication | None, now: datetime) -> list[str]:
+    """Say when we knew, told, and meant to tell next; a promise that was missed stays visible."""
+    knew = [f"We knew at {clock(update.knew_at)}"] if nth == 0 else []
+    told = [f"{'told you' if knew else 'Told you'} at {clock(update.at)}"]
+    said = [", ".join(knew + told) + "."]
+    if update.next_by is None:
+        return said
+    late = (following.at if following else now) - update.next_by
+    if late.total_seconds() < 60:
+        return said if following else [*said, f"Next update by {clock(update.next_by)}."]
+    came = f"it came {spoken_duration(_minutes(late))} late" if following else "it has not come yet"
+    return [*said, f"Promised the next update by {clock(update.next_by)}: {came}."]
+
+
+def _minutes(length: timedelta) -> timedelta:
+    return timedelta(minutes=int(length.total_seconds() // 60))

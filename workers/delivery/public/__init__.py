@@ -1,0 +1,1 @@
+"""Planners of what the public reads."""
