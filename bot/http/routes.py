@@ -21,8 +21,8 @@ from bot.http.answers import answer_routes
 from bot.http.health import Readiness, exposition, readiness
 from bot.http.hooks import hook_routes
 from bot.http.limits import Limits
-from bot.keeper import Kept
 from bot.http.status import status_routes
+from bot.keeper import Kept
 
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
 log = structlog.get_logger("bot")

@@ -33,8 +33,8 @@ from workers.delivery import problems, rate_limits, retry_when_back
 from workers.delivery.failure_outcomes import outcome_of
 from workers.delivery.links import LinkPlanner
 from workers.delivery.plan import Plan, Planned, Planner, RetryAt, SendResult
-from workers.delivery.slack import SlackPlanner
 from workers.delivery.public.status_page import StatusPagePlanner
+from workers.delivery.slack import SlackPlanner
 from workers.queue import ledger, outbox
 from workers.queue.leases import Lease, Leases
 
