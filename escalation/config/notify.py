@@ -28,7 +28,7 @@ class Via(StrEnum):
     @property
     def words(self) -> str:
         """What people call it."""
-        return _TITLES[self]
+        return _TITLES.get(self, self.value)
 
     @property
     def is_service(self) -> bool:

@@ -1,30 +1,34 @@
-"""Find gaps in on-call coverage: instants of a window at which a policy tier has nobody to page.
+"""Find gaps in on-call coverage: instants of a window at which a policy tier has nobody to page, or to wake.
 
 Exact: who is on call changes only at the boundaries of shifts, so it is enough to look at the start and each boundary.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 
 from escalation.config.company import DYNAMIC, Company, Directory
 from escalation.config.holders import Holder
 from escalation.config.policy import Policy, Severity
+from escalation.notify.methods import addresses
 from escalation.oncall.roster import Roster, assumed_directory, roster
 from escalation.oncall.schedule import OncallState, absences, boundaries, on_call_at, shift_at
-from escalation.values import Frozen
+from escalation.values import Frozen, PersonId, PersonKey
 
 
 class Gap(Frozen):
     """A gap in coverage: a tier with nobody to page from (inclusive) until (exclusive), and why.
 
-    `service`: for incidents of it; empty: for those of no configured service.
+    `service`: for incidents of it; empty: for those of no configured service. `person`: somebody whom it pages, and
+    nothing wakes, though it is urgent.
     """
 
     severity: Severity
     tier: int
     name: str
     service: str = ""
+    person: PersonKey | None = None
     starts: datetime
     ends: datetime
     why: str
@@ -37,7 +41,12 @@ class PolicyTier(Frozen):
     tier: int
     name: str
     roles: tuple[str, ...]
+    urgent: bool = False
     service: str = ""
+
+    def pages(self, person: PersonId, on_call: Roster) -> bool:
+        """True if somebody holds one of its roles."""
+        return any(person in on_call.of(role, self.service) for role in self.roles)
 
     def empty(self, on_call: Roster) -> bool:
         """True if nobody holds any of its roles."""
@@ -52,13 +61,38 @@ def gaps(
     end: datetime,
     directory: Directory | None = None,
 ) -> tuple[Gap, ...]:
-    """Return all gaps between two instants, by severity, tier and time.
+    """Return all gaps between two instants, by severity, tier and time: nobody to page, or somebody whom nothing wakes.
 
     A user group that `directory` does not know (None: it knows none) is taken to have somebody.
     """
     groups = assumed_directory(company).groups | (directory.groups if directory else {})
     spans = list(_spans(company, state, start, end, Directory(groups=groups)))
-    return tuple(gap for tier in _tiers(company, policy) for gap in _gaps_of_tier(tier, spans, company, state))
+    asleep = tuple(key for key in company.people if not wakes(company, key))
+    return tuple(gap for tier in _tiers(company, policy) for gap in _gaps(tier, spans, company, state, asleep))
+
+
+def wakes(company: Company, person: PersonKey) -> bool:
+    """True if somebody has a method that can wake them: a telephone number or a push service."""
+    return any(via.wakes for via in addresses(company, person, Directory()))
+
+
+def _gaps(
+    tier: "PolicyTier", spans: list["Span"], company: Company, state: OncallState, asleep: tuple[PersonKey, ...]
+) -> Iterator[Gap]:
+    yield from _joined(spans, tier.empty, lambda at: _new_gap(tier, at, company, state))
+    for key in asleep if tier.urgent else ():
+        member = company.member(key, Directory())
+        why = f"nothing wakes {key}: give them a phone, pushover, ntfy or apprise under people"
+        gap = Gap(**tier.model_dump(exclude=NOT_OF_GAPS), person=key, starts=_NEVER, ends=_NEVER, why=why)
+        yield from _joined(spans, partial(tier.pages, member), partial(_beginning, gap))
+
+
+NOT_OF_GAPS = {"roles", "urgent"}
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _beginning(gap: Gap, at: datetime) -> Gap:
+    return gap.model_copy(update={"starts": at, "ends": at})
 
 
 Span = tuple[datetime, datetime, Roster]
@@ -75,21 +109,23 @@ def _tiers(company: Company, policy: Policy) -> Iterator[PolicyTier]:
     for severity, rules in policy.severities.items():
         for number, planned in enumerate(rules.tiers, 1):
             roles = planned.roles_for(security=False)
-            tier = PolicyTier(severity=severity, tier=number, name=planned.name, roles=roles)
+            urgent = rules.is_urgent(number)
+            tier = PolicyTier(severity=severity, tier=number, name=planned.name, roles=roles, urgent=urgent)
             yield tier
             if any(role in DYNAMIC for role in roles):
                 yield from (tier.model_copy(update={"service": s}) for s in company.services)
 
 
-def _gaps_of_tier(tier: PolicyTier, spans: list[Span], company: Company, state: OncallState) -> Iterator[Gap]:
-    """Join the adjacent spans in which a tier is empty."""
+def _joined(spans: list[Span], concerns: Callable[[Roster], bool], begin: Callable[[datetime], Gap]) -> Iterator[Gap]:
+    """Join the adjacent spans that a gap concerns."""
     gap: Gap | None = None
     for starts, ends, on_call in spans:
-        if gap and not (tier.empty(on_call) and gap.ends == starts):
+        concerned = concerns(on_call)
+        if gap and not (concerned and gap.ends == starts):
             yield gap
             gap = None
-        if tier.empty(on_call):
-            gap = gap or _new_gap(tier, starts, company, state)
+        if concerned:
+            gap = gap or begin(starts)
             gap = gap.model_copy(update={"ends": ends})
     if gap:
         yield gap
@@ -97,7 +133,7 @@ def _gaps_of_tier(tier: PolicyTier, spans: list[Span], company: Company, state: 
 
 def _new_gap(tier: PolicyTier, at: datetime, company: Company, state: OncallState) -> Gap:
     why = "; ".join(dict.fromkeys(_why_role_empty(role, tier.service, company, state, at) for role in tier.roles))
-    about = tier.model_dump(exclude={"roles"})
+    about = tier.model_dump(exclude=NOT_OF_GAPS)
     return Gap(**about, starts=at, ends=at, why=why)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalation.config.company import Company, Directory
-from escalation.config.policy import Policy
+from escalation.config.policy import Policy, Severity
 from escalation.config.rotations import Shift
 from escalation.oncall import overrides
 from escalation.oncall.coverage import Gap, gaps
@@ -150,3 +150,21 @@ def test_short_turns_over_a_quarter_are_covered(every: str) -> None:
     """A thousand handovers."""
     here = company(rotations={"primary": {"people": ["dana", "omar"], "every": every, "timezone": "Europe/Berlin"}})
     assert first_gap(here, policy(["on_call"], ["backup"]), OncallState(), START, END) is None
+
+
+def test_somebody_whom_nothing_wakes_is_a_gap_of_an_urgent_tier() -> None:
+    """Slack and mail wake nobody: each person of an urgent tier needs a phone or a push service."""
+    tiers = policy(["on_call"], ["boss"])
+    urgent = tiers.severities[Severity.P0].model_copy(update={"urgent": True})
+    tiers = tiers.model_copy(update={"severities": {**tiers.severities, Severity.P0: urgent}})
+    people = {
+        "dana": {"slack": "UDANA", "phone": "+49 151 12345678"},
+        "omar": {"slack": "UOMAR", "email": "omar@example.com"},
+        "erik": {"slack": "UERIK", "ntfy": "erik-pages"},
+    }
+    found = gaps(company(people=people), tiers, OncallState(), START, END)
+    assert {(gap.severity, gap.tier, gap.person) for gap in found} == {("P0", 1, "omar")}
+    assert found[0].why == "nothing wakes omar: give them a phone, pushover, ntfy or apprise under people"
+    weeks = [(gap.starts, gap.ends) for gap in found]
+    assert len(weeks) > 5  # omar's shifts, not dana's
+    assert all(ends - starts <= 7 * DAY for starts, ends in weeks)

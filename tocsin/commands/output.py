@@ -127,10 +127,10 @@ def rotation_notes(name: str, company: Company, state: OncallState, now: datetim
 
 
 def gap_lines(gaps: tuple[Gap, ...]) -> list[str]:
-    """The first gap of each tier of each severity, a line each."""
-    first: dict[tuple[str, int], Gap] = {}
+    """The first gap of each tier of each severity, and of each person whom nothing wakes, a line each."""
+    first: dict[tuple[str, int, str | None], Gap] = {}
     for gap in gaps:
-        first.setdefault((gap.severity, gap.tier), gap)
+        first.setdefault((gap.severity, gap.tier, gap.person), gap)
     return [_gap(gap) for gap in first.values()]
 
 
