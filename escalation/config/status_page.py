@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from escalation.config.policy import Line, Means
 from escalation.values import Frozen
@@ -17,9 +17,33 @@ def _address(url: str) -> str:
     return url if url.endswith("/") else f"{url}/"
 
 
+class Maintenance(Frozen):
+    """Planned maintenance as the public reads it; its times need an offset, like 2026-12-01T22:00:00+01:00."""
+
+    title: Line = Field(min_length=1, max_length=120)
+    starts: AwareDatetime
+    ends: AwareDatetime
+    components: tuple[str, ...] = ()
+    words: Line = ""
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> "Maintenance":
+        if self.ends <= self.starts:
+            raise ValueError("maintenance ends before it starts; write the earlier time under starts")
+        return self
+
+
 class StatusPage(Frozen):
     """Our own status page, a folder of files. `components` are services; `url` is where the public reads the page."""
 
     title: Line = Field(min_length=1, max_length=100)
     components: tuple[str, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
     url: Annotated[str, AfterValidator(_address)] | None = None
+
+    @model_validator(mode="after")
+    def _maintained_components_are_listed(self) -> "StatusPage":
+        listed = {name for window in self.maintenance for name in window.components}
+        if unknown := sorted(listed - set(self.components)):
+            raise ValueError(f"maintenance names {', '.join(unknown)}, which `components` does not list")
+        return self

@@ -5,10 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from escalation.config.status_page import StatusPage
+from escalation.config.status_page import Maintenance, StatusPage
 from escalation.status_page import html, words
 from escalation.status_page.publications import Publication
-from escalation.status_page.standing import PublicIncident, incidents_of, intervals, state_now
+from escalation.status_page.standing import (
+    Phase,
+    PublicIncident,
+    incidents_of,
+    intervals,
+    shown_maintenance,
+    state_now,
+)
 
 FRESH_FOR = timedelta(minutes=5)
 MOST_BYTES = 30_000  # of a page
@@ -96,7 +103,7 @@ def _summary(page: StatusPage, incidents: Sequence[PublicIncident], now: datetim
             "valid_until": _iso(valid_until),
             "components": [{"name": name, "status": state_now(name, of, now)} for name in page.components],
             "incidents": [_summarised(i) for i in reversed(incidents) if i.open],
-            "maintenance": [],
+            "maintenance": [_maintained(window, phase) for window, phase in shown_maintenance(page, now)],
         },
         indent=1,
     )
@@ -121,6 +128,11 @@ def _summarised(incident: PublicIncident) -> dict[str, object]:
             for u in reversed(incident.updates)
         ],
     }
+
+
+def _maintained(window: Maintenance, phase: Phase) -> dict[str, object]:
+    times = {"starts": _iso(window.starts), "ends": _iso(window.ends)}
+    return {"name": window.title, "status": phase, **times, "components": window.components, "body": window.words}
 
 
 def _feed(page: StatusPage, publications: Sequence[Publication], now: datetime) -> str:

@@ -5,10 +5,19 @@ from datetime import datetime
 from html import escape
 from typing import NamedTuple
 
-from escalation.config.status_page import StatusPage
+from escalation.config.status_page import Maintenance, StatusPage
 from escalation.status_page import words
 from escalation.status_page.publications import ComponentState, Publication
-from escalation.status_page.standing import Interval, PublicIncident, Run, runs, state_now, worst
+from escalation.status_page.standing import (
+    Interval,
+    Phase,
+    PublicIncident,
+    Run,
+    runs,
+    shown_maintenance,
+    state_now,
+    worst,
+)
 
 REFRESH = 60  # seconds
 STYLE = """
@@ -82,6 +91,8 @@ def index(
         parts += ["<h2>Open incidents</h2>", *(article(i, now, detail) for i in current[: detail.most])]
         if len(current) > detail.most:
             parts.append(f'<p><a href="history/">{len(current) - detail.most} more open incidents</a></p>')
+    if windows := shown_maintenance(page, now)[: detail.most]:
+        parts += ["<h2>Maintenance</h2>", *(_maintenance(window, phase) for window, phase in windows)]
     if page.components:
         parts += ["<h2>Components</h2><ul>", *(_component(name, of, now) for name in page.components), "</ul>"]
     if past:
@@ -151,6 +162,14 @@ def _run(run: Run) -> str:
     when = words.day(run.first) if run.days == 1 else f"{words.day(run.first)} to {words.day(run.last)}"
     said = f"{when}: {words.STATES[run.state]}"
     return f'<li class="{run.state}" style="--n:{run.days}" title="{said}"><span>{said}</span></li>'
+
+
+def _maintenance(window: Maintenance, phase: Phase) -> str:
+    facts = " · ".join((words.PHASES[phase], *window.components))
+    when = f"{words.instant(window.starts)} to {words.instant(window.ends)}"
+    said = f'<p class="words">{escape(window.words)}</p>' if window.words else ""
+    heading = f'<h3>{escape(window.title)}</h3><p class="dim">{escape(facts)}</p>'
+    return f"<article>{heading}<p>{when}</p>{said}</article>"
 
 
 def _foot() -> str:

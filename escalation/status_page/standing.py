@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 
+from escalation.config.status_page import Maintenance, StatusPage
 from escalation.status_page.publications import ComponentState, Impact, Publication, PublicStatus
 
 DAYS = 90
@@ -59,6 +61,27 @@ class Run:
     def days(self) -> int:
         """How many days it lasts."""
         return (self.last - self.first).days + 1
+
+
+class Phase(StrEnum):
+    """Phase of planned maintenance."""
+
+    SCHEDULED = "scheduled"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+
+
+def phase_of(window: Maintenance, now: datetime) -> Phase:
+    """Return the phase of planned maintenance; it is in progress from its start until its end, which is excluded."""
+    if now < window.starts:
+        return Phase.SCHEDULED
+    return Phase.IN_PROGRESS if now < window.ends else Phase.COMPLETED
+
+
+def shown_maintenance(page: StatusPage, now: datetime) -> list[tuple[Maintenance, Phase]]:
+    """Return the maintenance to show, the earliest first: what is ahead, in progress, or ended within a day."""
+    recent = (w for w in page.maintenance if now < w.ends + timedelta(days=1))
+    return [(w, phase_of(w, now)) for w in sorted(recent, key=lambda w: w.starts)]
 
 
 def incidents_of(publications: Iterable[Publication]) -> list[PublicIncident]:

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from escalation.status_page.publications import ComponentState, Impact, Publication, PublicStatus
-from escalation.status_page.standing import PublicIncident
+from escalation.status_page.standing import Phase, PublicIncident
 from escalation.times import spoken_duration
 
 STATES = {
@@ -19,6 +19,9 @@ IMPACTS = {
     Impact.MAJOR: "Major impact",
     Impact.CRITICAL: "Critical impact",
 }
+
+
+PHASES = {Phase.SCHEDULED: "Scheduled", Phase.IN_PROGRESS: "In progress", Phase.COMPLETED: "Completed"}
 
 
 def clock(at: datetime) -> str:

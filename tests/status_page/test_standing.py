@@ -149,3 +149,25 @@ def test_the_chain_tells_what_was_changed_and_outlives_what_was_withdrawn() -> N
     assert broken(links, {n: w for n, w in words.items() if n != 2}) == []
     assert broken(links, words | {2: ("salt2", "other words")}) == [2]
     assert broken([links[0], links[2]], words) == [3]
+
+
+@pytest.mark.parametrize(
+    ("hours", "phase"), [(-2, "scheduled"), (0, "in_progress"), (0.99, "in_progress"), (1, "completed"), (26, None)]
+)
+def test_maintenance_is_scheduled_in_progress_and_completed_by_its_times(hours: float, phase: str | None) -> None:
+    """On the page and in summary.json; a day after its end it is gone."""
+    window = {"title": "New <disks>", "starts": NOW, "ends": NOW + timedelta(hours=1), "components": ["api"]}
+    settings = StatusPage.model_validate({**PAGE.model_dump(), "maintenance": [window]})
+    files = {path: text.decode() for path, text in render(settings, [], NOW + timedelta(hours=hours)).items()}
+    assert [m["status"] for m in json.loads(files["summary.json"])["maintenance"]] == ([phase] if phase else [])
+    assert ("New &lt;disks&gt;" in files["index.html"]) == bool(phase)
+
+
+def test_maintenance_that_ends_before_it_starts_is_refused() -> None:
+    """So is one of a component that the page does not list."""
+    window = {"title": "Disks", "starts": NOW, "ends": NOW}
+    with pytest.raises(ValueError, match="ends before it starts"):
+        StatusPage.model_validate({"title": "T", "maintenance": [window]})
+    later = {**window, "ends": NOW + timedelta(hours=1), "components": ["x"]}
+    with pytest.raises(ValueError, match="names x, which `components` does not list"):
+        StatusPage.model_validate({"title": "T", "maintenance": [later]})

@@ -160,7 +160,15 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
     "StatusPage": {
         "title": "What stands at its top.",
         "components": "The services that it lists, each with its last 90 days.",
+        "maintenance": "Planned maintenance: shown ahead of it, during it, and for a day after it.",
         "url": "Where the public reads it, like https://status.example.com/; for links in its feed.",
+    },
+    "Maintenance": {
+        "title": "What the public reads first.",
+        "starts": "When it starts, with an offset from UTC, like 2026-12-01T22:00:00+01:00.",
+        "ends": "When it ends.",
+        "components": "The components that it concerns.",
+        "words": "What else the public should know.",
     },
     "Alerts": {
         "severities": "What a source calls it -> `P0` to `P3`, or `ignore`; beside the words that are known anyway.",
