@@ -127,12 +127,13 @@ def is_public(post: Post, incident: Incident) -> bool:
 
 
 def forget_room(change: Change) -> None:
-    """Drop the card of a lost war room, with its refreshes."""
+    """Drop what stands in a lost war room, its card and its reminders, with what was still to be changed there."""
     incident = change.incident
-    lost = {c.id for c in incident.copies if c.kind is CopyKind.ROOM}
-    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in lost))
-    change.set(copies=tuple(c for c in incident.copies if c.id not in lost))
     room = incident.room.channel if incident.room else ""
+    lost = {c.id for c in incident.copies if c.kind is CopyKind.ROOM or c.channel == room}
+    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in lost))
+    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Retract) and e.channel == room))
+    change.set(copies=tuple(c for c in incident.copies if c.id not in lost))
     for post in incident.posts:
         if post.channel == room and not post.redacted:
             forget(change, post.id)

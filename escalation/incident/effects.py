@@ -256,8 +256,8 @@ class RemindPerson(_Effect, public=False, message=True):
     person: PersonId
 
 
-class Retract(_Effect, public=False, optional=True):
-    """Delete one of our messages: a newer one has taken its place."""
+class Retract(_Effect, public=False):
+    """Delete one of our messages: a newer one has taken its place. It is not optional, since it still has buttons."""
 
     kind: Literal["retract"] = "retract"
     channel: str

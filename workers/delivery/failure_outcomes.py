@@ -9,6 +9,7 @@ from escalation.incident.effects import (
     Refresh,
     Remind,
     RemindPerson,
+    Retract,
     Say,
     SendPage,
     Tell,
@@ -103,7 +104,7 @@ def _shown(incident: Incident, effect: Effect) -> str:
 
 def _not_worth_retrying(incident: Incident, effect: Effect, failed: Failed) -> bool:
     """True if a retry cannot help: the message is gone, or the person that a copy was for."""
-    person_gone = failed.kind is Kind.PERSON and isinstance(effect, Refresh)
+    person_gone = failed.kind is Kind.PERSON and isinstance(effect, Refresh | Retract)
     return failed.kind is Kind.GONE or person_gone
 
 

@@ -82,7 +82,7 @@ class SlackPlanner:
             case RemindPerson():
                 return self._remind_person(incident, effect, now)
             case Retract():
-                return self._retract(effect)
+                return self._retract(incident, effect)
             case OpenRoom():
                 return self._rooms.open(incident, effect)
             case _ if isinstance(effect, RoomEffect):
@@ -289,19 +289,19 @@ class SlackPlanner:
 
         return replace(plan, go=go)
 
-    def _retract(self, effect: Retract) -> Plan:
+    def _retract(self, incident: Incident, effect: Retract) -> Plan:
         """Delete a message that a newer one has replaced; where Slack does not let us, it is reduced to a line."""
 
-        def go(retrying: bool) -> SendResult:
+        def delete(channel: str) -> SendResult:
             try:
-                self._slack.delete(effect.channel, effect.ts)
+                self._slack.delete(channel, effect.ts)
             except Failed as failed:
                 if failed.kind in (Kind.PASSING, Kind.TOKEN, Kind.GONE):
                     raise
-                self._slack.update(effect.channel, effect.ts, notices.REPLACED)
+                self._slack.update(channel, effect.ts, notices.REPLACED)
             return SendResult(Delivered(effect=effect.id))
 
-        return Plan(rate_limits.UPDATE, go)
+        return Plan(rate_limits.UPDATE, lambda retrying: self._reach(incident, effect.channel, delete))
 
     def _post(
         self,

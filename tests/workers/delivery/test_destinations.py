@@ -3,7 +3,7 @@
 import pytest
 
 from escalation.incident.events import Acknowledge, MarkSecurity, Resolve, RootCause
-from escalation.incident.model import EntryKind, PageState
+from escalation.incident.model import CopyKind, EntryKind, PageState
 from tests.support.profiles import few_of
 from tests.support.worker import Works
 
@@ -145,6 +145,21 @@ def test_an_archived_room_is_lost_and_said(parts: Works, secret: bool) -> None:
     assert (now.room.channel != room.channel) is secret
 
 
+def test_what_stood_in_a_lost_private_room_is_left_alone(parts: Works) -> None:
+    """Its reminders too: nothing is written to a former room, and nothing waits for ever to be."""
+    incident = parts.declare("P0", security=True)
+    parts.run()
+    room = parts.now(incident).room
+    assert room is not None
+    while not any(c.kind is CopyKind.REMINDER and c.channel == room.channel for c in parts.now(incident).copies):
+        parts.run_for(120, step=30)
+    parts.control(f"channels/{room.channel}", is_archived=True)
+    parts.service.handle(incident.id, Resolve(by="U0OMAR0001", summary="Over", resolution="Restarted"))
+    parts.run_for(300, step=30)
+    now = parts.settled(incident)
+    assert not any(c.channel == room.channel for c in now.copies)
+
+
 @pytest.mark.parametrize("method", ["pins.add", "bookmarks.add", "conversations.setTopic", "conversations.invite"])
 @pytest.mark.parametrize("error", few_of(["missing_scope", "plan_upgrade_required", "not_allowed", "unknown_method"]))
 def test_the_incident_goes_on_without_what_a_workspace_lacks(parts: Works, method: str, error: str) -> None:
@@ -175,6 +190,22 @@ def test_an_archived_incidents_channel_is_said_once_and_tried_until_it_is_back(p
     parts.control(f"channels/{where}", is_archived=False)
     parts.run_for(60, step=5)
     assert parts.settled(incident).troubles == {}
+
+
+def test_a_reminder_that_was_repeated_goes_once_its_channel_is_back(parts: Works) -> None:
+    """Its buttons stand where people read: it is deleted as soon as Slack lets us, not given up."""
+    incident = parts.declare("P1")
+    parts.run()
+    while not (first := [c for c in parts.now(incident).copies if c.kind is CopyKind.REMINDER and not c.person]):
+        parts.run_for(300, step=60)
+    for method in ("chat.delete", "chat.update"):
+        parts.fault(method, "error", error="is_archived", times=None)
+    while [c for c in parts.now(incident).copies if c.id == first[0].id]:
+        parts.run_for(300, step=60)
+    assert parts.now(incident).troubles
+    parts.slack_back()
+    parts.run_for(300, step=60)
+    assert first[0].ts not in {m["ts"] for m in parts.messages()}
 
 
 @pytest.mark.parametrize("error", ["invalid_auth", "token_revoked", "missing_scope", "some_new_error"])
