@@ -1,6 +1,7 @@
 """A source of alerts: how its requests are authenticated and read."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,8 @@ from bot.alerts.document import Document, Unreadable, parse_json
 from escalation.alerts.alert import MAX_KEY, Alert, AlertLink, AlertState, Parsed
 
 MAX_BYTES = 1_000_000
+# How Alertmanager's and Grafana's default titles begin. The card shows what fires; in a title it would get stale.
+STATE_MARK = re.compile(r"^\[(FIRING|RESOLVED)(:\d+)?(, ?(FIRING|RESOLVED):\d+)*\]\s*(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def alert(source: str, state: AlertState, fingerprint: str, title: str, **fields
     fields |= {"links": tuple(made for label, url in links if (made := _link(label, url)))}
     fields |= {name: _key(fields[name]) for name in ("occurrence", "group") if name in fields}
     try:
-        return Alert(source=source, state=state, fingerprint=_key(fingerprint), title=title, **fields)
+        name = STATE_MARK.sub("", title)
+        return Alert(source=source, state=state, fingerprint=_key(fingerprint), title=name, **fields)
     except ValidationError as error:
         missing = ", ".join(str(problem["loc"][0]) for problem in error.errors())
         raise Unreadable(f"an alert has no usable {missing}") from None

@@ -24,10 +24,10 @@ pytestmark = pytest.mark.slow
 
 
 class Instance:
-    """A `tocsin run` on a folder and two ports of its own; started anew it goes on with them."""
+    """A `tocsin run` on a folder and two ports of its own; started anew it goes on with them. `more`: its variables."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.data = folder, folder / "data"
+    def __init__(self, folder: Path, **more: str) -> None:
+        self.folder, self.data, self.more = folder, folder / "data", more
         self.web, self.page = free_port(), free_port()
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -38,6 +38,7 @@ class Instance:
             "TOCSIN_LISTEN": f"127.0.0.1:{self.web}",
             "TOCSIN_SANDBOX_LISTEN": f"127.0.0.1:{self.page}",
             "PYTHONPATH": str(Path(__file__).parents[2]),
+            **self.more,
         }
         with (self.folder / "output").open("ab") as output:
             process = subprocess.Popen(
@@ -71,15 +72,19 @@ class Instance:
         keys = [key.decode().split(":") for key in self.redis().keys("tocsin:alive:*")]
         return {key[2]: int(key[-1]) for key in keys}
 
+    def stop(self) -> None:
+        """End every start of it, and wait until it has ended."""
+        for process in self.started:
+            process.terminate()
+        for process in self.started:
+            process.wait(timeout=30)
+
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Iterator[Instance]:
     found = Instance(tmp_path)
     yield found
-    for process in found.started:
-        process.terminate()
-    for process in found.started:
-        process.wait(timeout=30)
+    found.stop()
 
 
 def test_it_comes_up_says_what_to_do_and_ends_on_ctrl_c(instance: Instance) -> None:

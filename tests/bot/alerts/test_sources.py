@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.alerts.document import Unreadable
-from bot.alerts.source import Received
+from bot.alerts.source import Received, alert
 from bot.alerts.sources import RECEIVERS, SOURCES
 from escalation.alerts.alert import Alert, AlertState, Parsed
 
@@ -75,13 +75,13 @@ READ: list[tuple[str, str, list[tuple[AlertState, str, str, str]]]] = [
     ("opsgenie", "opsgenie/create.json", [(FIRING, "alert-alias", "another alert", "P3")]),
     ("opsgenie", "opsgenie/close.json", [(RESOLVED, "aliastest", "test alert", "")]),
     ("events", "pagerduty_events_v2/captured_am_trigger.json", [
-        (FIRING, CHECKOUT, "[FIRING:1] HighErrorRate eu-1 (web-1:9090 checkout critical)", "error"),
+        (FIRING, CHECKOUT, "HighErrorRate eu-1 (web-1:9090 checkout critical)", "error"),
     ]),
     ("events", "pagerduty_events_v2/captured_uptime_kuma_resolve.json", [
         (RESOLVED, "Uptime Kuma/7", "[Uptime Kuma Monitor ✅ Up] [Checkout] 200 - OK", "warning"),
     ]),
     ("opsgenie_api", "opsgenie_alert_api/captured_am_create.json", [
-        (FIRING, CHECKOUT, "[FIRING:1] HighErrorRate eu-1 (web-1:9090 checkout critical)", "critical"),
+        (FIRING, CHECKOUT, "HighErrorRate eu-1 (web-1:9090 checkout critical)", "critical"),
     ]),
     ("incidentio", "alertmanager/captured_0.25_firing.json", [
         (FIRING, "e7ec7c95c14b24e8", "checkout 5xx above 5%", "critical"),
@@ -299,3 +299,19 @@ def test_relative_links_of_grafana_are_completed() -> None:
     value = {"alerts": [entry], "externalURL": "https://g.example.com/sub/"}
     links = {k.label: k.url for k in only("grafana", json.dumps(value).encode()).links}
     assert links["Graph"] == "https://g.example.com/sub/alerting/grafana/x/view?orgId=1"
+
+
+@pytest.mark.parametrize(
+    ("sent", "title"),
+    [
+        ("[FIRING:1] Disk full (node-1)", "Disk full (node-1)"),
+        ("[FIRING:2, RESOLVED:1] Disk full", "Disk full"),
+        ("[RESOLVED] Disk full", "Disk full"),
+        ("[FIRING:1]", "[FIRING:1]"),
+        ("[eu-1] Disk full", "[eu-1] Disk full"),
+        ("Disk full [FIRING:1]", "Disk full [FIRING:1]"),
+    ],
+)
+def test_a_title_does_not_begin_with_a_state_that_gets_stale(sent: str, title: str) -> None:
+    """Alertmanager's and Grafana's own mark goes; whatever else stands in brackets stays, and no title gets empty."""
+    assert alert("events", AlertState.FIRING, "a", sent).title == title
