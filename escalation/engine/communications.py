@@ -35,7 +35,8 @@ _ANSWERS = {
 def begin(change: Change, checkpoint: Checkpoint) -> None:
     """Begin a planned communication."""
     plan = change.incident.policy.communication(checkpoint.about)
-    known = plan.id in {p.id for p in _open_plans(change.incident)}  # a severity was changed: this is news to nobody
+    told = _told_through(plan, _since_its_end(change.incident, plan), change.incident)
+    known = told and plan.id in {p.id for p in _open_plans(change.incident)}  # by another severity: no news to anybody
     _add_owed(change, plan, Stage.UPDATE if known else Stage.FIRST)
 
 
@@ -47,29 +48,46 @@ def follow_update(change: Change) -> None:
 
 
 def restored(change: Change) -> None:
-    """Announce the end to all who were told, or should have been by now; withdraw what nobody approved."""
-    unapproved = (o for o in pending(change.incident) if o.state is OwedState.WAITING)
-    _replace(change, {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in unapproved})
-    for plan in _open_plans(change.incident):
-        if plan.restored:
-            _add_owed(change, plan, Stage.RESTORED)
+    """Announce the end where something was said before, and nowhere else; withdraw what was not published yet."""
+    _announce_end(change, *(plan for plan in _open_plans(change.incident) if plan.restored))
 
 
 def called_off(change: Change) -> None:
-    """Call off a false alarm: those who have read of it are told that all is well, and nobody else."""
+    """Call off a false alarm: whoever has read of it is told that all is well, whatever the plan says of its end."""
+    _announce_end(change, *_open_plans(change.incident))
+
+
+def _announce_end(change: Change, *plans: Communication) -> None:
+    told = [(plan, _told_through(plan, _since_its_end(change.incident, plan), change.incident)) for plan in plans]
     stop(change)
-    for plan in _open_plans(change.incident):
-        if any(o.plan.id == plan.id and o.state is OwedState.DONE for o in change.incident.communications):
-            _add_owed(change, plan, Stage.RESTORED)
-        elif told := tuple(m for m in plan.through if m in _automatic(change.incident)):  # while the rest was owed
-            _add_owed(change, plan.model_copy(update={"through": told}), Stage.RESTORED)
+    for plan, through in told:
+        if through:
+            _add_owed(change, plan.model_copy(update={"through": through}), Stage.RESTORED)
+
+
+def _since_its_end(incident: Incident, plan: Communication) -> list[OwedCommunication]:
+    """Return a plan's communications since the last one that announced the end: a reopened incident has several."""
+    since: list[OwedCommunication] = []
+    for owed in (o for o in incident.communications if o.plan.id == plan.id):
+        since = [] if owed.stage is Stage.RESTORED and owed.state is OwedState.DONE else [*since, owed]
+    return since
+
+
+def _told_through(plan: Communication, owed: list[OwedCommunication], incident: Incident) -> tuple[Means, ...]:
+    """Return the means by which a plan's audience has read of the incident: all once a person said it is published."""
+    said = [o for o in owed if not _never_announced(o)]
+    if any(o.state is OwedState.DONE for o in said):
+        return plan.through
+    return tuple(m for m in plan.through if m in _automatic(incident)) if said else ()
 
 
 def follow_up(change: Change) -> None:
-    """Begin the follow-ups to the review."""
+    """Begin the follow-ups to the review, for those who have ever read of the incident."""
     for plan in _announced_plans(change.incident):
-        if plan.follow_up:
-            _add_owed(change, plan, Stage.FOLLOW_UP)
+        owed = [o for o in change.incident.communications if o.plan.id == plan.id]
+        through = _told_through(plan, owed, change.incident)
+        if plan.follow_up and through:
+            _add_owed(change, plan.model_copy(update={"through": through}), Stage.FOLLOW_UP)
 
 
 def stop(change: Change) -> None:

@@ -47,6 +47,13 @@ def working(severity: str = "P0", policy: str = "kars", **more: Any) -> Story:
     return Story(severity, policy=policy, **more).do(ACK).do(CAUSE)
 
 
+def publish_all(story: Story) -> Story:
+    """Publish by hand whatever waits for that."""
+    for owed in pending(story.incident):
+        story.do(answer(owed.n, Answer.PUBLISHED))
+    return story
+
+
 # What is owed ----------------------------------------------------------------------------------------------------
 
 
@@ -231,13 +238,40 @@ def test_whoever_was_told_hears_that_it_works_again(
     policy: str, severity: str, minute: float, plans: list[str]
 ) -> None:
     """And nobody else: who never heard that it was down does not hear that it is up."""
-    story = working(severity, policy, outage=True).until(minute).do(RESOLVE)
+    story = publish_all(working(severity, policy, outage=True).until(minute)).do(RESOLVE)
     assert {plan for _, plan, stage in story.owed() if stage == "restored"} == set(plans)
+
+
+@pytest.mark.parametrize(
+    ("policy", "severity", "minute", "restored"),
+    [
+        ("kars", "P0", 5, {"stakeholders": (Means.SLACK,)}),
+        ("kars", "P1", 121, {}),
+        ("kars", "P1", 241, {"stakeholders": (Means.SLACK,)}),
+        ("beauty", "P0", 16, {"stakeholders": (Means.SLACK,)}),
+    ],
+)
+def test_whoever_was_never_told_does_not_hear_that_it_works_again(
+    policy: str, severity: str, minute: float, restored: dict[str, tuple[Means, ...]]
+) -> None:
+    """What nobody had published before the resolution is withdrawn, and nothing follows it; Slack had been told."""
+    story = working(severity, policy, outage=True).until(minute).do(RESOLVE)
+    assert {o.plan.id: o.through for o in story.incident.communications if o.stage == "restored"} == restored
+    assert {o.state for o in story.incident.communications if o.stage == "first"} <= {"replaced", "done"}
+    assert "follow_up" not in [s for _, _, s in story.do(REVIEWED).owed()]
+
+
+@pytest.mark.parametrize("stakeholders", [True, False])
+def test_the_end_takes_the_ways_by_which_the_beginning_went(stakeholders: bool) -> None:
+    """Mail that went out by itself is followed by mail; mail that nobody had sent is not."""
+    ways = OtherWays(stakeholders=(Via.MAIL,) if stakeholders else ())
+    story = working(ways=ways).until(5).do(RESOLVE)
+    assert (Means.MAIL in latest(story, "stakeholders").through) is stakeholders
 
 
 def test_what_is_owed_at_the_end_outlasts_the_incident() -> None:
     """The last word may be published after the resolution, and is asked for when it is not."""
-    story = working().until(20).do(RESOLVE).until(60)
+    story = publish_all(working().until(20)).do(RESOLVE).until(60)
     late = [(m, e.fields["audience"]) for m, e in story.entries(EntryKind.OVERDUE)]
     assert late == [(15, "customers"), (35, "customers"), (50, "stakeholders")]
     story.do(answer(latest(story, "status-page").n, Answer.PUBLISHED))
@@ -246,7 +280,7 @@ def test_what_is_owed_at_the_end_outlasts_the_incident() -> None:
 
 def test_customers_hear_what_came_of_the_review() -> None:
     """Those who were told of the outage; of a resolution that was never reviewed there is nothing to tell."""
-    story = working("P0", "beauty", outage=True).until(20).do(RESOLVE).until(100)
+    story = publish_all(working("P0", "beauty", outage=True).until(20)).do(RESOLVE).until(100)
     assert [s for _, p, s in story.owed() if p == "customers"] == ["first", "restored"]
     story.do(REVIEWED)
     assert [s for _, p, s in story.owed() if p == "customers"] == ["first", "restored", "follow_up"]
@@ -255,7 +289,8 @@ def test_customers_hear_what_came_of_the_review() -> None:
 
 def test_the_follow_up_reaches_those_who_were_told_before_a_reopening() -> None:
     """They were affected, however long ago."""
-    story = working("P0", "beauty", outage=True).until(20).do(RESOLVE).until(100).do(REOPEN).until(105).do(RESOLVE)
+    story = publish_all(working("P0", "beauty", outage=True).until(20)).do(RESOLVE).until(100)
+    story.do(REOPEN).until(105).do(RESOLVE)
     assert story.do(REVIEWED).owed()[-1] == (105, "customers", "follow_up")
 
 
@@ -285,7 +320,7 @@ def test_a_duplicate_does_not_work_again() -> None:
 
 def test_reopened_it_does_not_work_again() -> None:
     """The word that it works again is withdrawn; a P1 tells customers again only after its 2 hours."""
-    story = working("P1").until(121).do(RESOLVE).until(125)
+    story = publish_all(working("P1").until(121)).do(RESOLVE).until(125)
     assert latest(story, "status-page").state == "owed"
     story.do(REOPEN).do(UPDATE)
     assert pending(story.incident) == ()

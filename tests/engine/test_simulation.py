@@ -391,10 +391,11 @@ def test_an_empty_tier_is_skipped_aloud() -> None:
 
 
 def test_a_quiet_end_has_nothing_ahead() -> None:
-    """A resolved incident rests, once what is owed to others was asked for."""
+    """A resolved incident rests: nobody is asked to tell the end to those who were never told of the beginning."""
     found = simulated(script={Step.ACK: MINUTE, Step.RESOLVE: 20 * MINUTE})
     assert (found.ahead, found.cycle) == ((), False)
-    assert found.rows[-1].kind is EntryKind.OVERDUE
+    assert [r.after / MINUTE for r in found.rows if r.kind is EntryKind.OVERDUE] == [15]
+    assert not [r for r in found.rows if r.what.startswith("tell customers") and r.after == 20 * MINUTE]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ REOPEN = events.Reopen(by="UREPORTER")
 REVIEWED = events.Reviewed(by="UMANAGER", text="Slower rollouts")
 OUTAGE = events.Edit(by="UONCALL", outage=True)
 MAJOR = events.Edit(by="UONCALL", major_impact=True)
+PUBLISHED = events.AnswerCommunication(by="UONCALL", n=2, answer=events.Answer.PUBLISHED)
 Script = list[tuple[float, events.MoveEvent]]
 Log = list[tuple[float, str]]
 
@@ -84,7 +85,7 @@ P0_STORIES: list[tuple[str, Script, dict[str, Any], Log]] = [
     ("major impact said later", [(4, CAUSE), (33, MAJOR)], {}, [(33, "page UCEO"), (4 * HOUR, "page UCTO")]),
     (
         "an outage said at once",
-        [(4, CAUSE), (60, RESOLVE), (90, REVIEWED)],
+        [(4, CAUSE), (16, PUBLISHED), (60, RESOLVE), (90, REVIEWED)],
         {"outage": True},
         [
             (15, "customers first"),
