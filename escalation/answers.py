@@ -1,5 +1,6 @@
 """Answers to pages without Slack: by code, key, link or mail. They are the same commands as a click in Slack."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,6 +70,10 @@ class AnswerService:
                 except NotFound:
                     continue  # two people may share a telephone
         raise NotFound("This code is of no page of yours.")
+
+    def names(self) -> Mapping[PersonId, str]:
+        """Return the names of people, for words about them."""
+        return self._service.store.directory().names
 
     def answer(self, found: PageToAnswer, answer: Answer, how: How, key: str = "", known_as: str = "") -> Incident:
         """Answer a page as its person. The same `key` twice is one answer. `known_as` as in Acknowledge.

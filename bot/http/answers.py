@@ -170,7 +170,7 @@ def _answer(answers: AnswerService, found: PageToAnswer, answer: Answer, how: Ho
     try:
         incident = answers.answer(found, answer, how, key)
     except Refused as refused:
-        return text([refused.words])
+        return text([refused.words], answers.names())
     if answer is Answer.ACKNOWLEDGE:
         return f"{incident.severity} {incident.id} is acknowledged."
     return f"Noted: you can't take {incident.id}. The next person is paged."

@@ -44,6 +44,7 @@ def test_what_is_not_set_up_is_not_checked() -> None:
         ({"twilio_from": "", "twilio_service": "MG1"}, "warning", "nobody can be called", "number"),
         ({"public_url": ""}, "warning", "TOCSIN_URL is not set", "TOCSIN_LISTEN"),
         ({"public_url": "http://127.0.0.1:3000"}, "warning", "no other machine can reach", "Twilio can reach"),
+        ({"public_url": "http://tocsin.example.com"}, "warning", "TOCSIN_URL is http", "use https"),
         ({}, "warning", "does not come to us", f"{PUBLIC}/twilio/sms"),
         ({"twilio_url": "http://127.0.0.1:9"}, "failed", "does not answer", "try again"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from escalation.hosts import drop_proxies_for, is_loopback
+from tocsin.commands.check import exposures
 from tocsin.config import settings
 from tocsin.config.addresses import Address, sentinel
 from tocsin.config.settings import Environment, SettingsError, load
@@ -238,6 +239,18 @@ def test_a_setting_that_reaches_nobody_is_refused_at_the_start(
     refused = refusals(monkeypatch, **variables)
     assert words in refused[variable]
     assert "hunter22" not in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [("", False), ("https://t.example.com", False), ("http://127.0.0.1:3000", False), ("http://t.example.com", True)],
+)
+def test_an_address_that_others_can_read_on_the_way_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch, url: str, warned: bool
+) -> None:
+    """TOCSIN_URL may be http, and `tocsin check` says what that lets others do."""
+    use(monkeypatch, TOCSIN_URL=url)
+    assert bool(exposures(load())) is warned
 
 
 def test_secrets_of_the_services_are_kept_out_of_the_logs(monkeypatch: pytest.MonkeyPatch) -> None:

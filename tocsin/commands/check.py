@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
+from escalation.hosts import is_loopback
 from escalation.oncall.coverage import Gap, gaps
 from escalation.times import parse_duration
 from tocsin.commands import output
@@ -16,7 +18,7 @@ from tocsin.commands.incidents import NO_ARRANGEMENTS, arrangements
 from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
 from tocsin.config.loader import ConfigError, Finding
-from tocsin.config.settings import load
+from tocsin.config.settings import Settings, load, read
 from workers.recurring.probes import Seen, probe
 
 
@@ -43,17 +45,30 @@ def check(file: Path | None, window: timedelta | None, as_json: bool) -> None:
     errors, warnings = findings(path)
     covered = coverage(path, window) if window and not errors else None
     running = [] if errors else compared_with_running(path)
+    exposed = exposures(read()[0])
     tried = [] if errors else tried_once(path)
     if as_json:
         report = {"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)}
-        report |= {"running": running, "checks": [{"name": name, **seen._asdict()} for name, seen in tried]}
+        report |= {
+            "running": running,
+            "settings": exposed,
+            "checks": [{"name": name, **seen._asdict()} for name, seen in tried],
+        }
         print_json(report | ({"coverage": covered.as_data()} if covered else {}))
     else:
-        lines = [*finding_lines(path, errors, warnings), *running, *(covered.lines() if covered else [])]
+        lines = [*finding_lines(path, errors, warnings), *running, *exposed, *(covered.lines() if covered else [])]
         lines += [f"check {name} {'works' if seen.ok else 'fails'}: {seen.text}" for name, seen in tried]
         click.echo("\n".join(lines))
     if errors or (covered and covered.gaps):
         raise click.exceptions.Exit(1)
+
+
+def exposures(settings: Settings) -> list[str]:
+    """Warnings about our own address, one line each."""
+    parts = urlsplit(settings.public_url)
+    if parts.scheme != "http" or is_loopback(parts.hostname or ""):
+        return []
+    return ["TOCSIN_URL: http lets others on the way read links that acknowledge pages; use https where you can"]
 
 
 @dataclass(frozen=True)

@@ -111,3 +111,5 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
     elif is_loopback(host):
         what = f"TOCSIN_URL leads to {host}, which no other machine can reach"
         yield warning("web", what, "set it to an address that phones and Twilio can reach")
+    elif settings.public_url.startswith("http:"):
+        yield warning("web", "TOCSIN_URL is http: others on the way can read its links", "use https where you can")
