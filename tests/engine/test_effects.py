@@ -40,7 +40,7 @@ TRAITS = {
         "Remind",
         "RemindPerson",
     },
-    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "Retract", "StopPage"},
+    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "StopPage"},
 }
 CARRIED_BY = {
     "PageBy": "mail",
