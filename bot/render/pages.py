@@ -55,13 +55,14 @@ def page(
     lines = [*drill_banner(incident), words, _what(incident)]
     blocks = [*sections(lines, "page"), *row([*buttons, *_room_link(incident, link)], "page-actions")]
     blocks += sections(delivery_problems(incident), "page-problems")  # the card may be what is not delivered
-    return Message(text=f"{words} {summary(incident)}", blocks=blocks)
+    return Message(text=f"{summary(incident)}. {words.replace('*', '')}", blocks=blocks)
 
 
 def superseded(incident: Incident) -> Message:
     """Build the line that is left of a page which a newer one took the place of, where it cannot be deleted."""
-    line = f"Replaced by a newer page: {_what(incident)}"
-    return Message(text=line, blocks=[context(line, "page")])
+    replaced = "Replaced by a newer page"
+    text = f"{_headline(incident)}. {replaced}."
+    return Message(text=text, blocks=[context(f"{replaced}: {_what(incident)}", "page")])
 
 
 def _open_page(
@@ -98,13 +99,16 @@ def _room_link(incident: Incident, link: str) -> list[Block]:
 
 
 def _notification(incident: Incident, the_page: Page, also: tuple[Incident, ...]) -> str:
-    """Text of the notification: a lock screen shows its first hundred characters."""
+    """Text of the notification: a lock screen shows its first hundred characters, and markup as it is written."""
+    impact = f" Impact: {brief(incident.facts.impact, SHORT).rstrip('.')}." if incident.facts.impact else ""
     again = f" Page {the_page.sent}." if the_page.sent > 1 else ""
     more = f" You are paged for {_how_many(also)}." if also else ""
-    what = f"{incident.severity} {shown_title(incident)}"
-    return (
-        f"{mark(incident)} You're being paged: {what}.{again} Why: {brief(the_page.why, SHORT)}. ({incident.id}){more}"
-    )
+    why = f"You're being paged.{again} Why: {brief(the_page.why, SHORT)}."
+    return f"{_headline(incident)}.{impact} {why} ({incident.id}){more}"
+
+
+def _headline(incident: Incident) -> str:
+    return f"{mark(incident)} {incident.severity} {shown_title(incident)}"
 
 
 def _also_paged(the_page: Page, also: tuple[Incident, ...]) -> list[str]:

@@ -64,6 +64,7 @@ from escalation.incident.model import (
     Facts,
     Incident,
     Lead,
+    PageState,
     Room,
     Status,
 )
@@ -689,6 +690,21 @@ def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:
     """Instants are Slack date tokens, or durations that are over."""
     for status in Status:
         assert not re.search(r"\bago\b|\bin \d+ (second|minute|hour)|\{ago\}", shown(in_status(status)))
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_lock_screen_shows_severity_title_and_impact_first_without_markup(over: bool) -> None:
+    """The first words of a page's notification are what is wrong, also once somebody has it; no star is among them."""
+    incident = declared(impact="Nobody can pay.")
+    if over:
+        incident = incident.model_copy(
+            update={"pages": tuple(p.model_copy(update={"state": PageState.ANSWERED}) for p in incident.pages)}
+        )
+    text = page_of(incident, 1, ()).text
+    assert text.startswith(
+        "🚨 P0 Checkout is down" if over else "🚨 P0 Checkout is down. Impact: Nobody can pay. You're"
+    )
+    assert "*" not in text
 
 
 def test_a_page_lists_what_else_its_person_missed() -> None:
