@@ -85,9 +85,9 @@ def _describe(incident: Incident, upcoming: Upcoming, names: Names) -> str:
     targets = names_of(upcoming.notified, names) or "nobody"
     match upcoming.kind:
         case CheckpointKind.POLICY:
-            return f"{_condition(upcoming)} → {_outcome(incident, upcoming, names)}"
+            return f"{_condition(upcoming)}{_outcome(incident, upcoming, names)}"
         case CheckpointKind.COMMUNICATION:
-            return f"{_condition(upcoming)} → 📣 {brief(upcoming.why, SHORT)}"
+            return f"{_condition(upcoming)}📣 {brief(upcoming.why, SHORT)}"
         case CheckpointKind.OWED:
             return f"📣 if {upcoming.why} → remind {targets}"
         case CheckpointKind.REPEAT:
@@ -109,9 +109,9 @@ def _describe(incident: Incident, upcoming: Upcoming, names: Names) -> str:
 
 
 def _condition(upcoming: Upcoming) -> str:
-    """Condition of a checkpoint, as `if nobody acknowledges`: the plan's reason is worded for when it has fired."""
+    """Condition and arrow, or nothing: the plan's reason is worded for when it has fired."""
     facts = [fact for fact in upcoming.unless if fact is not Unless.RESOLVED] or upcoming.unless
-    return "if " + " and ".join(_UNLESS[fact] for fact in facts) if facts else "then"
+    return "if " + " and ".join(_UNLESS[fact] for fact in facts) + " → " if facts else ""
 
 
 def _outcome(incident: Incident, upcoming: Upcoming, names: Names) -> str:

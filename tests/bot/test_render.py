@@ -692,6 +692,13 @@ def test_nothing_on_a_card_goes_stale_or_counts_down() -> None:
         assert not re.search(r"\bago\b|\bin \d+ (second|minute|hour)|\{ago\}", shown(in_status(status)))
 
 
+def test_what_fires_without_a_condition_is_said_without_one() -> None:
+    """A line of the next escalations begins with its condition or with what happens, never with an arrow."""
+    cards = [shown(declared(severity)) for severity in ("P0", "P1", "P2", "P3")]
+    cards.append(shown(Story("P0", policy="beauty", outage=True).do(Acknowledge(by="UONCALL")).incident))
+    assert not [line for card in cards for line in card.split("\n") if "then →" in line or "> →" in line]
+
+
 @pytest.mark.parametrize("over", [False, True])
 def test_a_lock_screen_shows_severity_title_and_impact_first_without_markup(over: bool) -> None:
     """The first words of a page's notification are what is wrong, also once somebody has it; no star is among them."""
