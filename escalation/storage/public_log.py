@@ -81,6 +81,11 @@ class PublicLog:
         """Count the incidents that were withdrawn."""
         return int(self._redis.scard(WITHDRAWN))
 
+    def withdrawn_ids(self) -> list[str]:
+        """Return the public ids of the incidents that were withdrawn after something of them was published."""
+        known: Any = [self._redis.hget(INCIDENTS, each) for each in self._redis.smembers(WITHDRAWN)]
+        return [str(public_id, "utf-8") for public_id in known if public_id]
+
     def broken(self) -> list[int]:
         """Return the numbers of links that were tampered with."""
         raw: Any = self._redis.lrange(LOG, 0, -1)

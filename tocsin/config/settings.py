@@ -19,6 +19,7 @@ LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's pu
 LOCAL_APP_TOKEN = "xapp-tocsin-sandbox"  # noqa: S105
 LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
+STATUSPAGE_API = "https://api.statuspage.io"
 EXAMPLE_CONFIG = Path(__file__).parents[1] / "example.yml"
 LOCAL_SPEED = 60.0
 ALERTS_TOKEN = "ALERTS_TOKEN"  # noqa: S105 - the variable's name
@@ -78,6 +79,9 @@ class Environment(BaseSettings):
     opsgenie_api_key: str | None = None
     opsgenie_url: str | None = None
     opsgenie_webhook_token: str | None = None
+    statuspage_api_key: str | None = None
+    statuspage_page: str | None = None
+    statuspage_url: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
 
@@ -144,6 +148,9 @@ class Settings:
     opsgenie_key: SecretStr | None = None
     opsgenie_url: str = people.OPSGENIE_API
     hook_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
+    statuspage_key: SecretStr | None = None
+    statuspage_page: str = ""
+    statuspage_url: str = STATUSPAGE_API
     watchdog_to: tuple[str, ...] = ()
     heartbeat_url: SecretStr | None = None
 
@@ -159,7 +166,14 @@ class Settings:
     def secrets(self) -> Iterator[str]:
         """Every value that must never be logged or printed."""
         own = (self.bot_token, self.app_token, self.signing_secret, self.pagerduty_key, self.heartbeat_url)
-        tokens = (self.twilio_token, self.pushover_token, self.ntfy_token, self.opsgenie_key, self.pagerduty_token)
+        tokens = (
+            self.twilio_token,
+            self.pushover_token,
+            self.ntfy_token,
+            self.opsgenie_key,
+            self.pagerduty_token,
+            self.statuspage_key,
+        )
         for secret in (*own, *tokens, *self.apprise_urls):
             if secret:
                 yield secret.get_secret_value()
@@ -225,6 +239,9 @@ def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], A
     def address(variable: str, default: str, example: str) -> Any:
         return check(variable, lambda e: people.web_address(getattr(e, variable.lower()), example) or default, default)
 
+    def env_key(variable: str, other: str) -> Any:
+        return check(variable, lambda e: _together(e, variable, other), None)
+
     return {
         "public_url": check("TOCSIN_URL", lambda e: people.public_url(e.tocsin_url), ""),
         "twilio_sid": check(
@@ -252,8 +269,18 @@ def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], A
         "pagerduty_token": _secret(check("PAGERDUTY_API_TOKEN", lambda e: e.pagerduty_api_token, None)),
         "pagerduty_api_url": address("PAGERDUTY_API_URL", people.PAGERDUTY_API, people.PAGERDUTY_API),
         "opsgenie_key": _secret(check("OPSGENIE_API_KEY", lambda e: e.opsgenie_api_key, None)),
+        "statuspage_key": _secret(env_key("STATUSPAGE_API_KEY", "STATUSPAGE_PAGE")),
+        "statuspage_page": env_key("STATUSPAGE_PAGE", "STATUSPAGE_API_KEY") or "",
+        "statuspage_url": address("STATUSPAGE_URL", STATUSPAGE_API, STATUSPAGE_API),
         "opsgenie_url": address("OPSGENIE_URL", people.OPSGENIE_API, people.OPSGENIE_API),
     }
+
+
+def _together(env: Environment, variable: str, other: str) -> str | None:
+    value: str | None = getattr(env, variable.lower())
+    if not value and getattr(env, other.lower()):
+        raise ValueError(f"is missing, and {other} is set; Statuspage needs both")
+    return value
 
 
 def _secret(value: str | None) -> SecretStr | None:

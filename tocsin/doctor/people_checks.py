@@ -12,6 +12,7 @@ from tocsin.run import channels
 from workers.channels.failures import Failed, Kind
 from workers.channels.people.pushover import PushoverClient
 from workers.channels.people.twilio import TwilioClient
+from workers.channels.public.statuspage import StatuspageClient
 
 
 def people_findings(settings: Settings, company: Company | None) -> Iterator[Finding]:
@@ -29,6 +30,8 @@ def people_findings(settings: Settings, company: Company | None) -> Iterator[Fin
         yield from _checked("pagerduty", directory.check, "takes our API token")
     if opsgenie := channels.opsgenie(settings):
         yield from _checked("opsgenie", opsgenie.check, "takes our key")
+    if statuspage := channels.statuspage(settings):
+        yield from _tried("statuspage", lambda: _statuspage(statuspage, company))
     if any((settings.twilio_sid, settings.pushover_token, settings.ntfy_url, settings.smtp_url)):
         yield from _public_url(settings)
 
@@ -52,6 +55,18 @@ def failure_of(about: str, failure: Failed, way: str) -> Finding:
     """A failed check. What passes may have passed by the next time, and is a failure now all the same."""
     remedy = f"try again; {way}" if failure.kind is Kind.PASSING else failure.reason.remedy or way
     return failed(about, failure.reason.text, remedy)
+
+
+def _statuspage(client: StatuspageClient, company: Company | None) -> Iterator[Finding]:
+    known = client.components()
+    yield ok("statuspage", "takes our key")
+    page = company.status_page if company else None
+    if page is None:
+        yield warning("statuspage", "the configuration has no status_page, so nothing goes there", "add status_page")
+        return
+    if missing := [name for name in page.components if name not in known]:
+        what = f"has no component called {', '.join(missing)}: their states do not show there"
+        yield warning("statuspage", what, "create it there, under the same name")
 
 
 def _twilio(client: TwilioClient, settings: Settings) -> Iterator[Finding]:

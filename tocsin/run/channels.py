@@ -17,6 +17,7 @@ from workers.channels.people.apprise import AppriseClient
 from workers.channels.people.ntfy import NtfyClient
 from workers.channels.people.pushover import PushoverClient
 from workers.channels.people.twilio import TwilioAccount, TwilioClient
+from workers.channels.public.statuspage import StatuspageClient
 from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
 from workers.delivery.mail import MailPlanner
@@ -101,6 +102,14 @@ def apprise(settings: Settings) -> AppriseClient | None:
     return AppriseClient(urls) if urls else None
 
 
+def statuspage(settings: Settings) -> StatuspageClient | None:
+    """Client of Atlassian Statuspage; None where no page is set."""
+    key = settings.statuspage_key
+    if not (key and settings.statuspage_page):
+        return None
+    return StatuspageClient(key.get_secret_value(), settings.statuspage_page, settings.statuspage_url)
+
+
 def _missing(variable: str, what: str, remedy: str) -> Problem:
     return Problem(variable, f"is missing, and the configuration asks for {what}; {remedy}")
 
@@ -136,4 +145,5 @@ def connect(settings: Settings, redis: Redis) -> Channels:
     """Build the bundle of all clients that are set up."""
     slack = SlackClient(settings.bot_token.get_secret_value(), settings.api_url, redis)
     clients = ((channel, channel.client(settings)) for channel in REGISTERED)
-    return Channels(slack, {c.via: partial(c.planner, client) for c, client in clients if client is not None})
+    others = {str(c.via): partial(c.planner, client) for c, client in clients if client is not None}
+    return Channels(slack, others, statuspage(settings))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from escalation.service import IncidentService
 
-if TYPE_CHECKING:  # it imports this module
+if TYPE_CHECKING:  # they import this module
+    from workers.channels.public.statuspage import StatuspageClient
     from workers.channels.slack import SlackClient
 
 
@@ -37,3 +38,4 @@ class Channels:
 
     slack: "SlackClient"
     others: Mapping[str, Callable[[IncidentService], Any]] = field(default_factory=dict)
+    statuspage: "StatuspageClient | None" = None

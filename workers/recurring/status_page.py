@@ -1,31 +1,38 @@
-"""Keep the folder of the status page up to date, in a thread of its own: a slow disk delays no alarm."""
+"""Keep the folder of the status page and Statuspage up to date, in threads of their own: they delay no alarm."""
 
 import threading
+from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 from redis import RedisError
 
 from escalation.service import Clock
-from escalation.storage.status_folder import StatusFolder
 from workers.context import Context
+from workers.recurring.statuspage import Mirror
 
 EVERY = 1.0  # seconds
 
 log = structlog.get_logger()
 
 
-def start(context: Context, stop: threading.Event) -> threading.Thread | None:
-    """Start the thread; None without a status page."""
+def start(context: Context, stop: threading.Event) -> None:
+    """Start the threads, of what is set up."""
     if context.status is None:
-        return None
-    thread = threading.Thread(target=_run, args=(context.status, context.clock, stop), name="status", daemon=True)
-    thread.start()
-    return thread
+        return
+    _start("status folder", context.status.renew, context.clock, stop)
+    if client := context.channels.statuspage:
+        mirror = Mirror(context.redis, client, context.store.problems)
+        _start("statuspage", mirror.step, context.clock, stop)
 
 
-def _run(folder: StatusFolder, clock: Clock, stop: threading.Event) -> None:
+def _start(name: str, step: Callable[[datetime], bool], clock: Clock, stop: threading.Event) -> None:
+    threading.Thread(target=_run, args=(name, step, clock, stop), name=name, daemon=True).start()
+
+
+def _run(name: str, step: Callable[[datetime], bool], clock: Clock, stop: threading.Event) -> None:
     while not stop.wait(EVERY):
         try:
-            folder.renew(clock())
+            step(clock())
         except RedisError as error:
-            log.warning("redis unavailable, status page not renewed", error=type(error).__name__)
+            log.warning("redis unavailable, waiting", thread=name, error=type(error).__name__)

@@ -75,6 +75,12 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
         def do_PUT(self) -> None:
             self._do("PUT")
 
+        def do_PATCH(self) -> None:
+            self._do("PATCH")
+
+        def do_DELETE(self) -> None:
+            self._do("DELETE")
+
         def do_GET(self) -> None:
             self._do("GET")
 

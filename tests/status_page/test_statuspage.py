@@ -1,0 +1,105 @@
+"""Statuspage follows the public log: through its stand-in, with lost replies, refusals and withdrawals."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import fakeredis
+import pytest
+
+from escalation.status_page.publications import ComponentState, Impact, Publication
+from escalation.storage.problems import Problems
+from escalation.storage.public_log import PublicLog
+from tests.support.vendors.server import running
+from tests.support.vendors.statuspage import KEY, PAGE, StatuspageStandIn
+from workers.channels.public.statuspage import StatuspageClient
+from workers.recurring.statuspage import OURS_WAIT, Mirror
+
+NOW = datetime(2026, 11, 29, 14, 2, tzinfo=UTC)
+INCIDENT = "INC-20261129-001"
+DOWN, FINE = ComponentState.MAJOR, ComponentState.OPERATIONAL
+
+
+class Behind:
+    """A log, a mirror and the stand-in."""
+
+    def __init__(self, vendor: StatuspageStandIn) -> None:
+        self.vendor = vendor
+        self.redis = fakeredis.FakeRedis()
+        self.log, self.problems = PublicLog(self.redis), Problems(self.redis)
+        self.mirror = Mirror(self.redis, StatuspageClient(KEY, PAGE, vendor.url), self.problems)
+        self.now = NOW
+
+    def publish(self, ours: str, status: str = "investigating", **more: Any) -> None:
+        state = FINE if status == "resolved" else DOWN
+        said = {"n": 0, "incident": "", "ours": ours, "at": self.now, "knew_at": self.now, "status": status}
+        words = {"name": "Payments are slow", "body": f"Words of {ours}", "impact": Impact.CRITICAL}
+        self.log.append(INCIDENT, Publication.model_validate(said | words | {"components": {"checkout": state}} | more))
+
+    def step(self, times: int = 1, seconds: float = 10) -> None:
+        for _ in range(times):
+            self.now += timedelta(seconds=seconds)
+            self.mirror.step(self.now)
+
+
+@pytest.fixture
+def behind() -> Iterator[Behind]:
+    with running(StatuspageStandIn()) as vendor:
+        yield Behind(vendor)
+
+
+def test_an_incident_its_updates_and_its_end_go_to_statuspage(behind: Behind) -> None:
+    """One incident there, each update once, the component down and healed, and its impact as published."""
+    behind.publish("e1")
+    behind.publish("e2", "identified")
+    behind.step(4)
+    [incident] = behind.vendor.incidents
+    assert (incident["status"], incident["impact_override"]) == ("identified", "critical")
+    assert behind.vendor.components == {"checkout": "major_outage"}
+    behind.publish("e3", "resolved")
+    behind.step(2)
+    assert [u["body"] for u in behind.vendor.incidents[0]["incident_updates"]] == [f"Words of e{n}" for n in (3, 2, 1)]
+    assert behind.vendor.components == {"checkout": "operational"}
+
+
+def test_lost_replies_double_nothing(behind: Behind) -> None:
+    """Neither the creation nor an update: the one is found by its metadata, the other compared."""
+    for ours, status in (("e1", "investigating"), ("e2", "monitoring")):
+        behind.publish(ours, status)
+        behind.vendor.lose = 1
+        behind.step(4)
+    [incident] = behind.vendor.incidents
+    assert [u["body"] for u in incident["incident_updates"]] == ["Words of e2", "Words of e1"]
+
+
+@pytest.mark.parametrize("lose", [0, 1])
+def test_what_is_withdrawn_is_deleted_there(behind: Behind, lose: int) -> None:
+    """Also when the reply to its creation was lost just before."""
+    behind.vendor.lose = lose
+    behind.publish("e1")
+    behind.step()
+    behind.log.withdraw(INCIDENT)
+    behind.step(3)
+    assert behind.vendor.incidents == []
+
+
+@pytest.mark.parametrize(("status", "wait"), [(401, OURS_WAIT), (404, OURS_WAIT), (429, 0), (420, 0), (503, 0)])
+def test_a_refusal_is_a_problem_and_nothing_is_lost(behind: Behind, status: int, wait: float) -> None:
+    """It is listed while it lasts, and the update goes once it is over."""
+    behind.publish("e1")
+    behind.vendor.refuse = status
+    behind.step()
+    assert [p.key for p in behind.problems.current()] == ["statuspage"]
+    behind.vendor.refuse = 0
+    behind.step(seconds=wait + 10)
+    assert len(behind.vendor.incidents) == 1
+    assert behind.problems.current() == []
+
+
+def test_an_update_that_is_refused_holds_up_no_other(behind: Behind) -> None:
+    """It is named for a person to publish; the end still goes."""
+    behind.publish("e1", body="")
+    behind.vendor.components.clear()
+    behind.publish("e2", "resolved")
+    behind.step(3)
+    assert behind.vendor.incidents[0]["status"] == "resolved"

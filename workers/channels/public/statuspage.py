@@ -1,0 +1,77 @@
+"""Atlassian Statuspage: incidents of one page. https://developer.statuspage.io/
+
+A creation can be found again by its metadata, which no search covers: the latest incidents are listed. Updates carry
+none; the last one is compared before it is repeated.
+"""
+
+from typing import Any
+
+import httpx2
+
+from escalation.status_page.publications import Publication, PublicStatus
+from workers.channels.failures import asked_wait, no_answer, statuspage_failure
+from workers.channels.tls import ssl_context
+
+TIMEOUT = 10.0  # seconds
+LONGEST_NAME, LONGEST_BODY = 255, 25_000  # characters
+LISTED = 100  # the most that one answer has
+
+
+class StatuspageClient:
+    """Client of one page. All methods raise Failed."""
+
+    def __init__(self, key: str, page: str, url: str) -> None:
+        headers = {"Authorization": f"OAuth {key}"}
+        base = f"{url.rstrip('/')}/v1/pages/{page}"
+        self._http = httpx2.Client(base_url=base, headers=headers, timeout=TIMEOUT, verify=ssl_context())
+
+    def components(self) -> dict[str, str]:
+        """Return the ids of the page's components, by name."""
+        return {component["name"]: component["id"] for component in self._call("GET", "/components")}
+
+    def find(self, public_id: str) -> str:
+        """Return the id there of an incident of ours; empty when it has none."""
+        listed = self._call("GET", f"/incidents?limit={LISTED}")
+        own = (i["id"] for i in listed if (i.get("metadata") or {}).get("tocsin", {}).get("id") == public_id)
+        return next(own, "")
+
+    def create(self, update: Publication, components: dict[str, str]) -> str:
+        """Create an incident; returns its id there."""
+        marked = {"metadata": {"tocsin": {"id": update.incident}}}
+        return str(self._call("POST", "/incidents", _incident(update, components) | marked)["id"])
+
+    def update(self, there: str, update: Publication, components: dict[str, str]) -> None:
+        """Publish an update of an incident, unless it is the latest one already."""
+        updates = self._call("GET", f"/incidents/{there}").get("incident_updates") or [{}]
+        if (updates[0].get("status"), updates[0].get("body")) != (update.status, update.body[:LONGEST_BODY]):
+            self._call("PATCH", f"/incidents/{there}", _incident(update, components))
+
+    def delete(self, there: str) -> None:
+        """Delete an incident; one that is gone already is as good."""
+        self._call("DELETE", f"/incidents/{there}", gone=True)
+
+    def _call(self, method: str, path: str, incident: dict[str, Any] | None = None, *, gone: bool = False) -> Any:
+        try:
+            response = self._http.request(method, path, json={"incident": incident} if incident else None)
+        except httpx2.HTTPError as error:
+            raise no_answer("Statuspage", error) from None
+        if response.status_code >= 300 and not (gone and response.status_code == 404):
+            raise statuspage_failure(response.status_code, asked_wait(response.headers))
+        try:
+            return response.json() if response.content else {}
+        except ValueError as error:
+            raise no_answer("Statuspage", error) from None
+
+
+def _incident(update: Publication, components: dict[str, str]) -> dict[str, Any]:
+    """The incident as an update leaves it. Resolving heals no component by itself: their states are always sent."""
+    states = {components[name]: str(state) for name, state in update.components.items() if name in components}
+    return {
+        "name": update.name[:LONGEST_NAME] or "Incident",
+        "status": PublicStatus(update.status).value,
+        "body": update.body[:LONGEST_BODY],
+        "impact_override": update.impact.value,
+        "component_ids": list(states),
+        "components": states,
+        "deliver_notifications": True,
+    }
