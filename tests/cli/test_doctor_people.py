@@ -7,9 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.company import example
-from tests.support.vendors import push, twilio
+from tests.support.vendors import push, statuspage, twilio
 from tests.support.vendors.push import NtfyStandIn, PushoverStandIn
 from tests.support.vendors.server import running
+from tests.support.vendors.statuspage import StatuspageStandIn
 from tests.support.vendors.twilio import TwilioStandIn
 from tocsin.config.settings import Settings, read
 from tocsin.doctor.finding import Finding
@@ -94,3 +95,12 @@ def test_no_secret_is_printed() -> None:
     assert "PUSHOVER_TOKEN" in str(findings)
     assert "sss" not in str(findings)
     assert "hidden" not in str(findings)
+
+
+@pytest.mark.parametrize(("key", "words"), [(statuspage.KEY, "takes our key"), ("wrong", "refuses us (401)")])
+def test_statuspage_is_tried_without_publishing(key: str, words: str) -> None:
+    """Its components are read; a wrong key is named."""
+    with running(StatuspageStandIn()) as vendor:
+        settings = {"statuspage_key": SecretStr(key), "statuspage_page": statuspage.PAGE, "statuspage_url": vendor.url}
+        assert [what for what in found(**settings) if words in what]
+        assert {asked.method for asked in vendor.requests} == {"GET"}

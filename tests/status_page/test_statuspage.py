@@ -96,10 +96,15 @@ def test_a_refusal_is_a_problem_and_nothing_is_lost(behind: Behind, status: int,
     assert behind.problems.current() == []
 
 
-def test_an_update_that_is_refused_holds_up_no_other(behind: Behind) -> None:
-    """It is named for a person to publish; the end still goes."""
-    behind.publish("e1", body="")
-    behind.vendor.components.clear()
-    behind.publish("e2", "resolved")
-    behind.step(3)
-    assert behind.vendor.incidents[0]["status"] == "resolved"
+def test_an_update_that_statuspage_finds_invalid_holds_up_no_other(behind: Behind) -> None:
+    """It is named for a person to publish; what comes after it still goes."""
+    behind.publish("e1")
+    behind.step()
+    behind.vendor.refuse_writes = True
+    behind.publish("e2", "identified")
+    behind.step()
+    behind.vendor.refuse_writes = False
+    behind.publish("e3", "resolved")
+    behind.step(2)
+    assert [u["body"] for u in behind.vendor.incidents[0]["incident_updates"]] == ["Words of e3", "Words of e1"]
+    assert [p.key for p in behind.problems.current()] == ["statuspage:refused"]

@@ -22,6 +22,7 @@ class StatuspageStandIn(Vendor):
     incidents: list[dict[str, Any]] = field(default_factory=list)
     components: dict[str, str] = field(default_factory=lambda: {"checkout": "operational"})
     refuse: int = 0
+    refuse_writes: bool = False
 
     def answer(self, asked: Asked) -> Answer:
         if asked.headers.get("authorization") != f"OAuth {KEY}":
@@ -50,7 +51,7 @@ class StatuspageStandIn(Vendor):
         return self._write(found, asked.json["incident"]) if asked.method == "PATCH" else (200, found)
 
     def _write(self, incident: dict[str, Any], said: dict[str, Any]) -> Answer:
-        if not self._acceptable(said):
+        if self.refuse_writes or not self._acceptable(said):
             return 422, {"error": ["is invalid"]}
         if incident not in self.incidents:
             self.incidents.insert(0, incident)
