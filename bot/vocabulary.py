@@ -158,6 +158,11 @@ COMMANDS = (
         ("on-call", "on_call", "who", "rota"),
         "`oncall`, or `oncall take`, `swap`, `override`, `away`, `cancel` see or change who is on call",
     ),
+    Command(
+        "me",
+        ("contact-methods", "preferences"),
+        "`me` how you are reached; `me quiet 22:00-07:00`, `me shift 1d`, `me urgent push, 1m sms, 3m call`",
+    ),
     Command("drill", ("exercise",), "`drill P0 [speed]` practise: people are really paged, every message says DRILL"),
     Command("simulate", ("dry-run", "preview"), "`simulate P0` show what would happen; nothing is sent"),
 )
@@ -165,7 +170,7 @@ IDS = "The ID may be left out in a war room, and while only one incident is open
 _FIRST = ("declare", "ack", "update", "page", "resolve")
 # Heading -> the verbs below it.
 _SECTIONS: dict[str, tuple[str, ...]] = {
-    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "contacts", "alerts", "slo"),
+    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "me", "contacts", "alerts", "slo"),
     "Work on it": (
         "ack",
         "decline",

@@ -17,6 +17,7 @@ from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
 from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, unescape
+from bot.parsing.me import own_settings
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import Message, unfolded
@@ -67,6 +68,7 @@ class Commands:
             "list": self._list,
             "show": self._show,
             "oncall": self._on_call,
+            "me": self._me,
             "tickets": self._tickets,
             "contacts": self._contacts,
             "drill": self._drill,
@@ -162,6 +164,13 @@ class Commands:
 
     async def _on_call(self, command: SlashCommand) -> None:
         await command.reply(await self._oncall.answer(command.requester, command.parsed.text))
+
+    async def _me(self, command: SlashCommand) -> None:
+        """Answer with how the requester is reached, after they set something of it."""
+        await self._access.admit("see", command.requester)
+        text = unescape(command.parsed.text)
+        lines = await self._access.run(own_settings, self._access.deps, command.requester.id, text)
+        await command.reply(replies.lines_reply(lines))
 
     async def _tickets(self, command: SlashCommand) -> None:
         await command.reply(await self._lists.tickets(command.requester, command.parsed.text))

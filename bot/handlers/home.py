@@ -1,4 +1,4 @@
-"""The Home tab: open incidents that the requester may see, and who is on call."""
+"""The Home tab: open incidents that the requester may see, who is on call, and how the requester is reached."""
 
 from typing import Any
 
@@ -6,10 +6,12 @@ import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.handlers.oncall import OnCall
+from bot.parsing.me import own_settings
 from bot.render.blockkit import section
 from bot.render.inputs import View
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import render
+from bot.render.oncall import lines_message
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 
@@ -40,8 +42,9 @@ class Home:
             incidents = await self._access.open_incidents(requester)
             home = home_view(incidents, await self._oncall.lines(), requester.id, self._access.directory.url)
             take = await self._oncall.buttons()
+            mine = lines_message(await self._access.run(own_settings, self._access.deps, requester.id, ""), "me")
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except StoreUnavailable:
             return {"type": "home", "blocks": [section(UNAVAILABLE, "away")]}
-        return {**home, "blocks": [*home["blocks"], *take]}
+        return {**home, "blocks": [*home["blocks"], *take, *mine.blocks]}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from escalation.config.policy import one_or_several
-from escalation.times import Duration
+from escalation.times import Duration, parse_duration
 from escalation.values import Frozen
 
 
@@ -105,10 +105,15 @@ _CHANNELS: Mapping[By, tuple[Via, ...]] = {
 }
 
 
+def _parse_after(text: Any) -> timedelta:
+    """Parse the time of a step; `0s` is the first one's."""
+    return timedelta() if str(text).strip() in ("0", "0s") else parse_duration(text)
+
+
 class NotifyStep(Frozen):
     """A step: `after` so long since the page, unless its person has answered, they are reached `by` these methods."""
 
-    after: Duration = timedelta()
+    after: Annotated[Duration, BeforeValidator(_parse_after)] = timedelta()
     by: Annotated[tuple[By, ...], BeforeValidator(one_or_several)] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from escalation.oncall.reminders import (
     DueEdit,
     DueGroupFault,
     DueRelease,
+    DueShift,
     DueTestPage,
     DueUnanswered,
     call_length,
@@ -149,6 +150,15 @@ class Announcer:
                 line("From ", _day(c.at), ": ", *self._people(c.after), " instead of ", *self._people(c.before), ".")
                 for c in reminder.changes
             ),
+        )
+
+    def shift(self, reminder: DueShift) -> Lines:
+        """Render somebody's own reminder of their next shift."""
+        change = reminder.change
+        until = (" until ", _day(change.ends)) if change.ends else ()
+        return (
+            line(Strong("📅 Your next shift: "), Strong(change.rotation), ", from ", _day(change.at), *until, "."),
+            line("Is your phone ready? /incident me shows how you are reached."),
         )
 
     def personal_notice(self, notice: Notice, person: str) -> Lines:

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import model_validator
 
-from escalation.config.notify import Notify
-from escalation.times import Duration, Zone
+from escalation.config.notify import By, Notify, NotifyStep
+from escalation.times import Duration, Zone, parse_duration
 from escalation.values import Frozen
 
 DAY = timedelta(days=1)
@@ -60,3 +60,19 @@ def parse_quiet(text: str, zone: str) -> QuietHours:
     except ValueError:
         raise ValueError(f"'{hours}' are no hours; write them like 22:00-07:00") from None
     return QuietHours.model_validate(wanted)
+
+
+def parse_steps(text: str) -> tuple[NotifyStep, ...]:
+    """Parse `push mail, 1m sms, 3m call`: steps with commas between, each perhaps with its time first. ValueError."""
+    return tuple(_parse_step(part.split()) for part in text.split(",") if part.strip())
+
+
+def _parse_step(words: list[str]) -> NotifyStep:
+    after = words[0] if words[0][:1].isdigit() else ""
+    methods = [word.lower().strip("+&") for word in words if word is not after and word.lower() != "and"]
+    methods = [{"email": "mail", "phone": "call", "text": "sms"}.get(word, word) for word in methods if word]
+    if unknown := [word for word in methods if word not in list(By)]:
+        raise ValueError(f"'{unknown[0]}' is no contact method; the methods are {', '.join(By)}")
+    if not methods:
+        raise ValueError(f"'{' '.join(words)}' names no contact method; write one like 1m sms")
+    return NotifyStep(after=parse_duration(after) if after else timedelta(), by=tuple(By(word) for word in methods))

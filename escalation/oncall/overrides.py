@@ -11,6 +11,7 @@ from escalation.config.company import Company
 from escalation.config.references import suggest
 from escalation.config.rotations import Shift
 from escalation.errors import Refused
+from escalation.notify.preferences import Preferences
 from escalation.oncall.moved_shifts import moved_shifts
 from escalation.oncall.schedule import (
     Away,
@@ -49,6 +50,11 @@ def add_override(
     _check_period(starts, ends, now)
     made = Override(id=state.made + 1, rotation=rotation, person=person, starts=starts, ends=ends, by=by, why=why)
     return _without_expired(state, now, made=made.id, overrides=(*state.overrides, made))
+
+
+def set_preferences(state: OncallState, person: str, wanted: Preferences) -> OncallState:
+    """Set what somebody chose for themselves, by their key, else their member id."""
+    return state.model_copy(update={"preferences": {**state.preferences, person: wanted}})
 
 
 def take_shift(

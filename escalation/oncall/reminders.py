@@ -60,6 +60,12 @@ class DueHandover(DueReminder):
     change: ShiftChange
 
 
+class DueShift(DueReminder):
+    """Somebody's own reminder of their next shift."""
+
+    change: ShiftChange
+
+
 class DueUnanswered(DueReminder):
     """An overdue test page: for the channel, the outgoing people, and the role's other holders."""
 
@@ -101,7 +107,17 @@ class DueActivity(DueReminder):
     people: tuple[str, ...]
 
 
-AnyReminder = DueTestPage | DueHandover | DueUnanswered | DueRelease | DueNotice | DueEdit | DueGroupFault | DueActivity
+AnyReminder = (
+    DueTestPage
+    | DueHandover
+    | DueShift
+    | DueUnanswered
+    | DueRelease
+    | DueNotice
+    | DueEdit
+    | DueGroupFault
+    | DueActivity
+)
 
 
 def due_reminders(
@@ -110,6 +126,7 @@ def due_reminders(
     """Return all reminders that are due, the oldest first, whether or not they were sent."""
     found = chain(
         _handovers(company, policy, state, now),
+        _shifts(company, state, now),
         _test_page_results(company, policy, state, directory, now),
         _notices(company, state, directory),
         _edits(company, state),
@@ -157,6 +174,18 @@ def _test_pages(company: Company, rules: HandoverRules, change: ShiftChange, now
     for person in change.incoming:
         if person not in change.outgoing:
             yield DueTestPage(id=f"test-{change.id}-{person}", due=due, until=until, to=person, change=change)
+
+
+def _shifts(company: Company, state: OncallState, now: datetime) -> Iterator[AnyReminder]:
+    """Yield the reminders of shifts that people set for themselves."""
+    wanted = {key: own.shift_reminder for key, own in state.preferences.items() if own.shift_reminder}
+    longest = max(wanted.values(), default=None)
+    for name in company.rotations if longest else ():
+        for change in shift_changes(name, company, state, now, now + (longest or DAY) + DAY):
+            for person in change.incoming:
+                if person in wanted and person not in change.outgoing:
+                    due, id = change.at - wanted[person], f"shift-{change.id}-{person}"
+                    yield DueShift(id=id, due=due, until=change.at, to=person, change=change)
 
 
 def _test_page_results(

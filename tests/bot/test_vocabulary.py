@@ -38,6 +38,7 @@ TYPED = {
     "alerts": "alert",
     "slo": "",
     "oncall": "on-call on_call who rota",
+    "me": "contact-methods preferences",
     "drill": "exercise",
     "simulate": "dry-run preview",
 }
@@ -55,6 +56,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident show [ID or number]` show the card of one
 `/incident tickets [team]` list the open tickets
 `/incident oncall`, or `oncall take`, `swap`, `override`, `away`, `cancel` see or change who is on call
+`/incident me` how you are reached; `me quiet 22:00-07:00`, `me shift 1d`, `me urgent push, 1m sms, 3m call`
 `/incident contacts` phone numbers and vendors
 `/incident alerts [ID or held]` what monitoring sent, and what waits
 `/incident slo [7d]` how punctual pages were

@@ -18,7 +18,20 @@ README = (ROOT / "README.md").read_text()
 CODE = re.findall(r"```\w*\n(.*?)```|`([^`\n]+)`", README, re.DOTALL)
 SAID = [block or inline for block, inline in CODE]  # everything that is set as code
 PROSE = " ".join(README.split())
-READING = ("help", "declare", "list", "show", "oncall", "tickets", "contacts", "drill", "simulate", "alerts", "slo")
+READING = (
+    "help",
+    "declare",
+    "list",
+    "show",
+    "oncall",
+    "me",
+    "tickets",
+    "contacts",
+    "drill",
+    "simulate",
+    "alerts",
+    "slo",
+)
 VARIABLE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 
 

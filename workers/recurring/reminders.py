@@ -27,6 +27,7 @@ from escalation.oncall.reminders import (
     DueHandover,
     DueNotice,
     DueRelease,
+    DueShift,
     DueTestPage,
     DueUnanswered,
     due_reminders,
@@ -43,7 +44,7 @@ from workers.queue.leases import lease_key
 
 ROUTINE = "tocsin:routine"
 SINCE = "tocsin:routine:since"
-PLANNED = (DueTestPage, DueHandover, DueActivity)
+PLANNED = (DueTestPage, DueHandover, DueShift, DueActivity)
 REMEMBERED = timedelta(days=40)  # longer than any reminder stays due
 LEASE_SECONDS = 120  # a send has at most three calls of ten seconds
 
@@ -181,6 +182,8 @@ class Reminders:
             case DueHandover():
                 lines = announcer.handover(item.change, self._rules(), self._open())
                 return oncall.handover(lines, self._rules().checklist, item.change.id)
+            case DueShift():
+                lines = announcer.shift(item)
             case DueUnanswered():
                 lines = announcer.unanswered(item)
             case DueRelease():

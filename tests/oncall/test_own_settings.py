@@ -1,0 +1,121 @@
+"""`/incident me`: how I am reached, and what I set of it for myself."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.parsing.me import changed
+from escalation.config.company import Directory
+from escalation.config.notify import By, NotifyStep, Via
+from escalation.errors import Refused
+from escalation.notify.preferences import Preferences, parse_quiet
+from escalation.oncall.overrides import set_preferences
+from escalation.oncall.reminders import DueShift, due_reminders
+from escalation.oncall.schedule import OncallState, next_shift
+from sandbox.server import RunningWorkspace
+from tests.support.bot import Office, office_in, patient_workspace
+from tests.support.company import example
+from tests.support.story import START, kars
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
+        opened.world.service.set_up = frozenset(Via)
+        yield opened
+
+
+def test_the_answer_says_how_i_am_reached_and_what_i_set(office: Office) -> None:
+    """The steps by urgency, quiet hours and the next shift; what is set holds after a restart, and for Home."""
+    dana = office.person("dana")
+    dana.command("me")
+    said = dana.told("How you are reached")
+    assert "Nothing here wakes you" in said  # this company's people have no phone
+    assert "Slack at once" in said
+    dana.command("me quiet 22:00-07:00 Europe/Berlin")
+    dana.told("22:00-07:00 (Europe/Berlin)")
+    dana.command("me urgent push, 90s sms")
+    own = eventually(
+        lambda: next((p for p in office.world.store.oncall_state().preferences.values() if p.notify.urgent), None)
+    )
+    assert own
+    assert own.notify.urgent == (
+        NotifyStep(by=(By.PUSH,)),
+        NotifyStep(after=timedelta(seconds=90), by=(By.SMS,)),
+    )
+    assert own.quiet == parse_quiet("22:00-07:00", "Europe/Berlin")
+    assert "22:00-07:00 (Europe/Berlin)" in eventually(
+        lambda: shown if "How you are reached" in (shown := str(dana.home()["view"])) else ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("quiet nights", "'nights' are no hours; write them like 22:00-07:00"),
+        ("quiet 07:00-07:00", "quiet hours begin when they end"),
+        ("quiet 22:00-07:00 Mars/Olympus", "Mars/Olympus"),
+        ("urgent 1m pigeon", "'pigeon' is no contact method"),
+        ("urgent 1m slack", "every page stands in Slack at once"),
+        ("shift soon", "'soon' is not a duration"),
+        ("louder", "Set one thing"),
+        ("quiet", "Set one thing"),
+    ],
+)
+def test_what_is_not_understood_says_how_to_write_it(typed: str, words: str) -> None:
+    """Nothing is set by halves, and the answer shows the right form."""
+    with pytest.raises(Refused) as refused:
+        changed(Preferences(), typed, "UTC")
+    assert words.lower() in str(refused.value).lower()
+
+
+def test_what_was_set_is_read_again() -> None:
+    """Stored as JSON with everything else of on call, a first step at once included."""
+    own = changed(Preferences(), "urgent push mail, 1m sms, 3m call", "UTC")
+    state = set_preferences(OncallState(), "dana", changed(own, "shift 1d", "UTC"))
+    assert OncallState.model_validate_json(state.model_dump_json()) == state
+
+
+@pytest.mark.parametrize(
+    ("at", "over"),
+    [
+        ("21:59", "21:59"),
+        ("22:00", "07:00"),
+        ("23:30", "07:00"),
+        ("06:59", "07:00"),
+        ("07:00", "07:00"),
+        ("12:00", "12:00"),
+    ],
+)
+def test_quiet_hours_go_over_midnight(at: str, over: str) -> None:
+    """The evening they begin and the morning they end, to the minute."""
+    hour, minute = map(int, at.split(":"))
+    end = parse_quiet("22:00-07:00", "UTC").over_at(datetime(2026, 11, 28, hour, minute, tzinfo=UTC))
+    assert f"{end:%H:%M}" == over
+    assert end.day == (29 if hour >= 22 else 28)
+
+
+def test_the_next_shift_is_announced_once_in_time() -> None:
+    """A day before their next shift starts, and to nobody who did not ask."""
+    company = example()
+    following = next_shift("primary", company, OncallState(), START)
+    assert following
+    key = following.people[0]
+    state = set_preferences(OncallState(), key, Preferences(shift_reminder=timedelta(days=1)))
+
+    def due(at: datetime) -> list[str]:
+        found = due_reminders(company, kars(), state, Directory(), at)
+        return [o.to for o in found if isinstance(o, DueShift)]
+
+    starts = following.starts
+    assert due(starts - timedelta(days=1, seconds=1)) == []
+    assert due(starts - timedelta(days=1)) == due(starts - timedelta(seconds=1)) == [key]
+    assert due(starts) == []
