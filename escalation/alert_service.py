@@ -79,7 +79,7 @@ class AlertService:
         return counts, self._routed(counts) if counts else how
 
     def _routed(self, alert: Alert) -> Routed:
-        return routed(alert, self._rules, self._service.company.services)
+        return routed(alert, self._rules, self._service.company.services, self._service.policy.severities)
 
     def beat_missed(self, member: str) -> list[Outcome]:
         """A heartbeat did not come in time: its absence is an alert like any other."""

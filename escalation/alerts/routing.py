@@ -1,6 +1,7 @@
 """Which route an alert takes: its severity, its service, and the group of alerts that are one problem with it."""
 
-from collections.abc import Container
+import re
+from collections.abc import Collection, Container
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -34,15 +35,18 @@ class Routed(Frozen):
     heartbeat: timedelta | None = None
 
 
-def routed(alert: Alert, rules: Alerts, services: Container[str]) -> Routed:
-    """Find what is to happen with an alert: by the first route that matches, else by what its severity means."""
+def routed(alert: Alert, rules: Alerts, services: Container[str], levels: Collection[Severity]) -> Routed:
+    """Find what is to happen with an alert: by the first route that matches, else by what its severity means.
+
+    `levels` are the severities that the policy has.
+    """
     route = next((r for r in rules.routes if matches(alert, r.match)), DEFAULT)
     mapped = rules.severity_of(alert.severity)
     known = alert.own_severity or (mapped if mapped not in (None, IGNORE) else None)
     severity = route.severity or known or UNKNOWN
     service = route.service or (alert.service if alert.service in services else "")
     return Routed(
-        severity=Severity(severity),
+        severity=nearest(Severity(severity), levels),
         group=_group(alert, service, route.group_by or ()),
         service=service,
         assumed=route.severity is None and known is None,
@@ -70,6 +74,41 @@ def matches(alert: Alert, match: Match) -> bool:
 
 def _one_of(patterns: tuple[str, ...], value: str) -> bool:
     return any(fnmatchcase(value.lower(), pattern.lower()) for pattern in patterns)
+
+
+def nearest(severity: Severity, levels: Collection[Severity]) -> Severity:
+    """Find the severity that stands for one in a policy: itself, else the next worse, else the worst there is."""
+    worse = [level for level in levels if level <= severity]
+    return max(worse) if worse else min(levels, default=severity)
+
+
+def covers(first: Match, then: Match) -> bool:
+    """Check whether a condition takes every alert that another one takes. False where that is not certain."""
+    fixed = ((getattr(first, key), getattr(then, key)) for key in ("source", "severity", "service", "title"))
+    labels = ((wide, then.labels.get(name, ())) for name, wide in first.labels.items())
+    # Every alert has a source, severity, service and title, if an empty one; a label it may lack.
+    return all(any(map(_anything, wide)) or _include(wide, narrow) for wide, narrow in fixed if wide) and all(
+        _include(wide, narrow) for wide, narrow in labels if wide
+    )
+
+
+def _include(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
+    return bool(narrow) and all(any(_includes(w.lower(), n.lower()) for w in wide) for n in narrow)
+
+
+def _includes(wide: str, narrow: str) -> bool:
+    """Check whether a pattern matches whatever another one matches: `api-*` includes `api-eu-?`."""
+    if wide == narrow or _anything(wide):
+        return True
+    if "[" in wide or "[" in narrow:
+        return "[" in wide and not set("*?[") & set(narrow) and fnmatchcase(narrow, wide)
+    # The other pattern is read as text, in which * stands for many characters: only * includes it.
+    pattern = "".join({"*": ".*", "?": "[^*]"}.get(letter, re.escape(letter)) for letter in wide)
+    return re.fullmatch(pattern, narrow, re.DOTALL) is not None
+
+
+def _anything(pattern: str) -> bool:
+    return not pattern.strip("*")
 
 
 def _dropped(alert: Alert, route: AlertRoute, *, ignored: bool) -> str:

@@ -82,8 +82,9 @@ def _references(data: Any) -> Iterator[Reference]:
         for path, slots in _at(body, ("layers", "*", "people")):
             for at, slot in _one_or_several(("rotations", name, *path), slots):
                 yield from _named("person", at, slot, data)
-    for path, service in _at(data, ("checks", "*", "service")):
-        yield from _named("service", path, service, data)
+    for pattern in (("checks", "*", "service"), ("alerts", "routes", "*", "service")):
+        for path, service in _at(data, pattern):
+            yield from _named("service", path, service, data)
     for move, roles in section(data, "permissions").items():
         yield from _named("role", ("permissions", move), roles, data)
 

@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from escalation.alerts.alert import Alert, AlertState
-from escalation.alerts.routing import routed
-from escalation.config.alerts import Alerts
+from escalation.alerts.routing import Routed, covers, matches, routed
+from escalation.config.alerts import Alerts, Match
 from escalation.config.policy import Severity
 
 SERVICES = {"checkout", "api"}
@@ -17,6 +19,11 @@ SERVICES = {"checkout", "api"}
 def alert(**fields: Any) -> Alert:
     base = {"source": "alertmanager", "fingerprint": "f", "state": AlertState.FIRING, "title": "5xx above 5%"}
     return Alert(**(base | fields))
+
+
+def route(seen: Alert, mine: Alerts) -> Routed:
+    """The route of an alert, with a policy that has all severities."""
+    return routed(seen, mine, SERVICES, tuple(Severity))
 
 
 def rules(*routes: dict[str, Any], **severities: str) -> Alerts:
@@ -33,35 +40,35 @@ WORDS = [
 @pytest.mark.parametrize(("word", "severity"), WORDS)
 def test_what_sources_call_it_has_a_meaning(word: str, severity: str) -> None:
     """Alertmanager's, PagerDuty's, Opsgenie's, Datadog's and Azure's words, without any configuration."""
-    found = routed(alert(severity=word), Alerts(), SERVICES)
+    found = route(alert(severity=word), Alerts())
     assert (found.severity, found.assumed, found.dropped) == (severity, False, "")
 
 
 @pytest.mark.parametrize("word", ["", "weird", "<!channel>"])
 def test_an_unknown_severity_is_p2_and_says_so(word: str) -> None:
     """Nobody has mapped it, so it is ours, and not silently."""
-    found = routed(alert(severity=word), Alerts(), SERVICES)
+    found = route(alert(severity=word), Alerts())
     assert (found.severity, found.assumed, found.dropped) == ("P2", True, "")
 
 
 def test_the_configuration_has_the_last_word() -> None:
     """A word may mean something else here, in any case."""
     mine = rules(critical="P0", weird="P3", info="P3", Noise="ignore")
-    assert [routed(alert(severity=w), mine, SERVICES).severity for w in ("CRITICAL", "weird", "info")] == [
+    assert [route(alert(severity=w), mine).severity for w in ("CRITICAL", "weird", "info")] == [
         "P0",
         "P3",
         "P3",
     ]
-    assert routed(alert(severity="noise"), mine, SERVICES).dropped == "severity noise is ignored"
+    assert route(alert(severity="noise"), mine).dropped == "severity noise is ignored"
 
 
 def test_only_what_is_ignored_is_dropped() -> None:
     """Info, kube-prometheus' InfoInhibitor, and what a route ignores; each with its reason."""
-    assert routed(alert(severity="info"), Alerts(), SERVICES).dropped == "severity info is ignored"
+    assert route(alert(severity="info"), Alerts()).dropped == "severity info is ignored"
     inhibitor = alert(severity="none", labels={"alertname": "InfoInhibitor"})
-    assert "InfoInhibitor" in routed(inhibitor, Alerts(), SERVICES).dropped
+    assert "InfoInhibitor" in route(inhibitor, Alerts()).dropped
     ignoring = rules({"match": {"title": "*5xx*"}, "ignore": True})
-    assert routed(alert(severity="critical"), ignoring, SERVICES).dropped == "its route ignores it"
+    assert route(alert(severity="critical"), ignoring).dropped == "its route ignores it"
 
 
 MATCHES: list[tuple[dict[str, Any], bool]] = [
@@ -86,28 +93,28 @@ def test_all_conditions_must_hold(match: dict[str, Any], holds: bool) -> None:
     """A list means one of these; a label that the alert does not have matches nothing."""
     labels = {"team": "payments", "env": "prod"}
     mine = rules({"match": match, "severity": "P0"}, {"severity": "P3"})
-    found = routed(alert(severity="critical", labels=labels), mine, SERVICES)
+    found = route(alert(severity="critical", labels=labels), mine)
     assert found.severity == (Severity.P0 if holds else Severity.P3)
 
 
 def test_the_first_route_that_matches_decides() -> None:
     """Two that contradict each other: the earlier one."""
     mine = rules({"match": {"source": "*"}, "ignore": True}, {"match": {"source": "alertmanager"}, "severity": "P0"})
-    assert routed(alert(), mine, SERVICES).dropped
+    assert route(alert(), mine).dropped
 
 
 def test_the_service_is_the_routes_or_a_known_label() -> None:
     """A label that names no service of ours says nothing."""
-    assert routed(alert(service="checkout"), Alerts(), SERVICES).service == "checkout"
-    assert routed(alert(service="unknown"), Alerts(), SERVICES).service == ""
-    assert routed(alert(service="checkout"), rules({"service": "api"}), SERVICES).service == "api"
+    assert route(alert(service="checkout"), Alerts()).service == "checkout"
+    assert route(alert(service="unknown"), Alerts()).service == ""
+    assert route(alert(service="checkout"), rules({"service": "api"})).service == "api"
 
 
 def test_one_problem_is_one_group() -> None:
     """Unless said, the alerts of a service; without one, those of a source and name; `group_by` divides further."""
 
     def group(mine: Alerts = Alerts(), **fields: Any) -> str:  # noqa: B008 - frozen
-        return routed(alert(**fields), mine, SERVICES).group
+        return route(alert(**fields), mine).group
 
     assert group(service="checkout", source="grafana", title="a") == group(service="checkout", title="b")
     assert group(title="a") != group(title="b")
@@ -120,8 +127,8 @@ def test_one_problem_is_one_group() -> None:
 
 def test_a_routes_other_keys_are_handed_on() -> None:
     """Waiting, closing, raising, holding and the end."""
-    route = {"wait": "2m", "close_after": "1h", "raise": True, "hold": True, "when_resolved": "resolve"}
-    found = routed(alert(), rules(route), SERVICES)
+    keys = {"wait": "2m", "close_after": "1h", "raise": True, "hold": True, "when_resolved": "resolve"}
+    found = route(alert(), rules(keys))
     assert (found.wait, found.close_after) == (timedelta(minutes=2), timedelta(hours=1))
     assert (found.raises, found.hold, found.when_resolved) == (True, True, "resolve")
 
@@ -142,3 +149,44 @@ def test_a_route_that_says_two_things_is_refused(route: dict[str, Any], words: s
     """At start, with what would be right."""
     with pytest.raises(ValidationError, match=words):
         rules(route)
+
+
+PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "?", "[ab]", "A"]), min_size=1, max_size=4).map("".join)
+SOME = st.lists(PATTERNS, max_size=2)
+MATCHES = st.fixed_dictionaries(
+    {"source": SOME, "severity": SOME, "labels": st.dictionaries(st.sampled_from(["x", "y"]), SOME, max_size=2)}
+).map(Match.model_validate)
+LETTERS = st.text("ab", max_size=4)
+LABELS = st.dictionaries(st.sampled_from(["x", "y"]), LETTERS, max_size=2)
+
+
+@given(MATCHES, MATCHES, LETTERS, LETTERS, LABELS)
+def test_a_condition_that_covers_another_takes_all_its_alerts(
+    first: Match, then: Match, source: str, severity: str, labels: dict[str, str]
+) -> None:
+    """Whatever the alert: what the second one takes, the first one takes as well."""
+    seen = alert(source=source, severity=severity, labels=labels)
+    if covers(first, then) and matches(seen, then):
+        assert matches(seen, first)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "expected"),
+    [
+        ({}, {"source": "x"}, True),
+        ({"source": "*"}, {}, True),
+        ({"source": "x"}, {}, False),
+        ({"labels": {"env": "*"}}, {}, False),
+        ({"labels": {"env": "*"}}, {"labels": {"env": "dev"}}, True),
+        ({"title": "*disk*"}, {"title": "*Disk full*"}, True),
+        ({"title": "*disk*"}, {"title": "*d*"}, False),
+        ({"title": "a?"}, {"title": "a*"}, False),
+        ({"title": "a??*"}, {"title": "a?b*"}, True),
+        ({"severity": ["warning", "low"]}, {"severity": "low", "source": "x"}, True),
+        ({"severity": "low"}, {"severity": ["warning", "low"]}, False),
+        ({"title": "[ab]1"}, {"title": "a1"}, True),
+    ],
+)
+def test_conditions_cover_others(first: dict[str, Any], then: dict[str, Any], expected: bool) -> None:
+    """By every kind of pattern; a label may be absent, so that even * asks for it."""
+    assert covers(Match.model_validate(first), Match.model_validate(then)) is expected

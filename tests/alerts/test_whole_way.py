@@ -295,3 +295,14 @@ def test_each_body_of_one_batch_has_its_own_results(tmp_path: Path) -> None:
         site.post(group(alert("Down", "resolved")))
         site.parts.run()
         assert site.results() == ["resolved: nothing was open", "declared", "declared", "repeated", "resolved"]
+
+
+def test_a_severity_that_the_policy_lacks_is_the_next_worse_one(site: Monitored) -> None:
+    """A policy without P3 takes a warning as P2, without one worse the worst it has, and loses no alert beside it."""
+    policy = site.parts.service.policy
+    levels = {level: rules for level, rules in policy.severities.items() if level in ("P1", "P2")}
+    site.parts.service.policy = policy.model_copy(update={"severities": levels})
+    warning, worst = alert("Low", severity="warning", service="a"), alert("High", severity="P1", service="b")
+    site.taken(group(warning, worst, alert("Plain", service="checkout")))
+    became = sorted((i.facts.title, i.severity) for i in site.incidents())
+    assert became == [("High", "P1"), ("Low", "P2"), ("Plain", "P1")]

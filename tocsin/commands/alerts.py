@@ -77,12 +77,13 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 @as_json
 def try_(file: Path, source: str, as_json: bool) -> None:
     """Say what a body would do, without doing it. Exit code 1 if it cannot be read."""
-    company = loader.load(load(("TOCSIN_CONFIG",)).config).company
+    loaded = loader.load(load(("TOCSIN_CONFIG",)).config)
+    company, levels = loaded.company, loaded.policy.severities
     try:
         parsed = ALL_SOURCES[source].parse(Received(file.read_bytes()))
     except Unreadable as error:
         raise Refusal(f"{file} is no body of {ALL_SOURCES[source].title}: {error}.") from None
-    routes = [(alert, routed(alert, company.alerts, company.services)) for alert in parsed.alerts]
+    routes = [(alert, routed(alert, company.alerts, company.services, levels)) for alert in parsed.alerts]
     if as_json:
         print_json([_data(alert, how) for alert, how in routes])
     elif not routes:

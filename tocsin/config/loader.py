@@ -3,19 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 import escalation
+from bot.alerts.sources import ALL_SOURCES
 from escalation.config import references
 from escalation.config.company import DYNAMIC, Company
 from escalation.config.notify import Via
 from escalation.config.policy import Policy
 from escalation.incident.events import Move
 from escalation.messages import template
-from tocsin.config import errors, holidays, policy_checks, yaml_lines
+from tocsin.config import alert_checks, errors, holidays, policy_checks, yaml_lines
 from tocsin.config.yaml_lines import Document, Fault
 
 PERMISSIONS = {"declare", *(str(m) for m in Move)}
@@ -177,6 +179,11 @@ def _policy_source(source: Source) -> Source | None:
 
 def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:
     yield from _without_address(source, company)
+    doubts = chain(
+        alert_checks.missing_severities(company, policy),
+        alert_checks.doubtful_routes(company.alerts, policy, ALL_SOURCES),
+    )
+    yield from (source.finding(place, text) for place, text in doubts)
     for role in company.roles:
         if role not in policy.roles:
             yield source.finding(
