@@ -24,6 +24,7 @@ DUE = "tocsin:intake:due"
 LOG = "tocsin:intake:log"
 FIRING = "tocsin:alerts"
 KEPT = 7 * 86_400  # seconds
+NO_EXPIRY = -1  # TTL of a key without one: of a body that was worked on it has KEPT (redis.io/docs/latest/commands/ttl)
 MAX_HELD = 200  # of the list that people look at
 LOG_LENGTH = 10_000
 MAX_TRIES = 50
@@ -89,10 +90,22 @@ class Intake:
             pipe.execute()
 
     def body(self, body_id: str) -> Body | None:
-        """Return a body that still has to be worked on; None if it was."""
-        raw: Any = self._redis.get(f"tocsin:intake:{body_id}")
-        pending = raw and self._redis.zscore(DUE, body_id) is not None
-        return Body.load(raw) if pending else None
+        """Return a body that still has to be worked on; None if it was.
+
+        One that was may be due again: the spool had it as well, after a lost reply or a drain that was killed.
+        """
+        key = f"tocsin:intake:{body_id}"
+        with self._redis.pipeline() as pipe:
+            pipe.get(key)
+            pipe.ttl(key)
+            pipe.zscore(DUE, body_id)
+            raw, left, due = pipe.execute()
+        if raw is None or due is None:
+            return None
+        if left != NO_EXPIRY:
+            self._redis.zrem(DUE, body_id)
+            return None
+        return Body.load(raw)
 
     def stored(self, body_id: str) -> Body | None:
         """Return a body, also one that was worked on; None once it is forgotten."""
