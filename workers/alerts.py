@@ -6,6 +6,7 @@ from itertools import islice
 
 import structlog
 
+from bot.alerts import sources
 from bot.alerts.document import Unreadable
 from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
@@ -61,7 +62,8 @@ class AlertWork:
         try:
             if source is None:
                 raise Unreadable(f"there is no source {body.source}")
-            parsed = source.parse(Received(body.raw, body.headers, body.query, body.path))
+            received = Received(body.raw, body.headers, body.query, body.path)
+            parsed = sources.parsed(source, received, self._context.service.company.alerts)
         except Unreadable as error:
             log.warning("unreadable alert", source=body.source, body=body.id)
             return (), [self._outcome(body, "unparsable", f"unparsable: {error}")]

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+import jmespath
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from escalation.config.policy import Severity
 from escalation.times import Duration
@@ -65,11 +66,51 @@ def _lower(value: Any) -> Any:
     return {str(key).lower(): v for key, v in value.items()} if isinstance(value, dict) else value
 
 
+def _compiles(text: str) -> str:
+    try:
+        jmespath.compile(text)
+    except RecursionError:
+        raise ValueError("the expression is nested too deep") from None
+    except jmespath.exceptions.JMESPathError as error:
+        why = " ".join(str(error).split())[:200]
+        raise ValueError(f"'{text}' is no JMESPath expression: {why}; see https://jmespath.org") from None
+    return text
+
+
+# The parser recurses for each bracket, so the length is bounded: https://jmespath.org/specification.html
+Expression = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_compiles)]
+Words = Annotated[tuple[Pattern, ...], BeforeValidator(as_list)]
+
+
+class GenericBody(Frozen):
+    """Where the fields of an alert stand in a body of no source that we know, as JMESPath: see docs/alerts.md.
+
+    `each` finds the alerts of a body, which is one itself unless said. The defaults read what GoAlert, Grafana OnCall
+    and most tools that send JSON write.
+    """
+
+    each: Expression | None = None
+    title: Expression = "title || summary || name || alert_name || alertname || message"
+    state: Expression = "state || status || action || event || type"
+    resolved: Words = (
+        *("resolved", "resolve", "ok", "close", "closed", "recovered", "recovery", "up", "normal", "inactive"),
+        *("cleared", "healthy", "success"),
+    )
+    acknowledged: Words = ("acknowledged", "acknowledge", "ack", "silenced")
+    fingerprint: Expression = "fingerprint || dedup || dedup_key || alert_uid || alert_id || incident_id || id || key"
+    severity: Expression = "severity || priority || level"
+    description: Expression = "details || description || body || text || message"
+    service: Expression = "service || service_name"
+    labels: Expression = "labels || tags"
+    link: Expression = "url || link || link_to_upstream_details || html_url"
+
+
 class Alerts(Frozen):
     """Rules for alerts. `routes` are tried in order: the first that matches decides."""
 
     severities: Annotated[dict[str, SeverityOrIgnore], BeforeValidator(_lower)] = {}
     routes: tuple[AlertRoute, ...] = ()
+    generic: GenericBody = GenericBody()
 
     def severity_of(self, word: str) -> SeverityOrIgnore | None:
         """What a source's word means; None for one that nobody has mapped."""

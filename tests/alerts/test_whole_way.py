@@ -306,3 +306,14 @@ def test_a_severity_that_the_policy_lacks_is_the_next_worse_one(site: Monitored)
     site.taken(group(warning, worst, alert("Plain", service="checkout")))
     became = sorted((i.facts.title, i.severity) for i in site.incidents())
     assert became == [("High", "P1"), ("Low", "P2"), ("Plain", "P1")]
+
+
+def test_a_body_of_no_known_source_is_read_as_the_configuration_says(tmp_path: Path) -> None:
+    """It declares, and its own word for the end ends it."""
+    with monitored(tmp_path, generic={"title": "n", "state": "s", "severity": "how", "resolved": "GREEN"}) as site:
+        site.taken({"n": "Pump 3", "s": "RED", "how": "critical"}, "/alerts/generic")
+        site.taken({"n": "Pump 3", "s": "green"}, "/alerts/generic")
+        (incident,) = site.incidents()
+        assert (incident.facts.title, incident.severity) == ("Pump 3", "P1")
+        assert "declared by Monitoring" in site.card(incident)
+        assert site.results() == ["declared", "resolved"]

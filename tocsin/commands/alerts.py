@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from bot.alerts import sources
 from bot.alerts.document import Unreadable
 from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
@@ -80,7 +81,7 @@ def try_(file: Path, source: str, as_json: bool) -> None:
     loaded = loader.load(load(("TOCSIN_CONFIG",)).config)
     company, levels = loaded.company, loaded.policy.severities
     try:
-        parsed = ALL_SOURCES[source].parse(Received(file.read_bytes()))
+        parsed = sources.parsed(ALL_SOURCES[source], Received(file.read_bytes()), company.alerts)
     except Unreadable as error:
         raise Refusal(f"{file} is no body of {ALL_SOURCES[source].title}: {error}.") from None
     routes = [(alert, routed(alert, company.alerts, company.services, levels)) for alert in parsed.alerts]

@@ -173,6 +173,20 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
     "Alerts": {
         "severities": "What a source calls it -> `P0` to `P3`, or `ignore`; beside the words that are known anyway.",
         "routes": "What happens to an alert: the first route that matches decides.",
+        "generic": "Where the fields of an alert stand in a body of `POST /alerts/generic`.",
+    },
+    "GenericBody": {
+        "each": "Finds the alerts of a body, a list of objects; without it, the body is one alert.",
+        "title": "Its title.",
+        "state": "The word that says whether it fires.",
+        "resolved": "Words that say that it is over, in any case.",
+        "acknowledged": "Words that say that somebody took it over in the other tool.",
+        "fingerprint": "What tells one alert from another; its title and service, where nothing is found.",
+        "severity": "The word for its severity.",
+        "description": "What is known of it.",
+        "service": "The service that it concerns.",
+        "labels": "An object of labels, for routes.",
+        "link": "Where to look at it.",
     },
     "AlertRoute": {
         "match": "Which alerts take this route; without it, all.",

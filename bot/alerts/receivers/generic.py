@@ -1,0 +1,76 @@
+"""Bodies of no source that we know, read by JMESPath expressions: those of the configuration, else the usual names.
+
+Signed as https://www.standardwebhooks.com, where ALERTS_SECRET_GENERIC is set.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jmespath
+
+from bot.alerts.authentication import standard_webhook
+from bot.alerts.document import MAX_ITEMS, Document, Unreadable
+from bot.alerts.source import Received, Source, alert, hashed
+from escalation.alerts.alert import Alert, AlertState, Parsed
+from escalation.config.alerts import GenericBody
+
+NAME = "generic"
+
+
+def parse(received: Received, fields: GenericBody | None = None) -> Parsed:
+    """Read a body. A field whose expression fails on it is empty. Raises Unreadable without any alert."""
+    fields, body = fields or GenericBody(), received.document().value
+    found = _search(fields.each, body) if fields.each else [body]
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise Unreadable("`each` finds no list of objects in it")
+    alerts = tuple(_alert(item, fields) for item in found[:MAX_ITEMS])
+    return Parsed(alerts=alerts, truncated=max(0, len(found) - MAX_ITEMS), note="" if alerts else "no alert in it")
+
+
+def _alert(item: dict[str, Any], fields: GenericBody) -> Alert:
+    def text(expression: str) -> str:
+        return Document(_search(expression, item)).text()
+
+    title = text(fields.title)
+    if not title:
+        raise Unreadable("an alert has no title: set `alerts.generic.title`")
+    labels, service = _search(fields.labels, item), text(fields.service)
+    named = labels if isinstance(labels, Mapping) else {}
+    return alert(
+        NAME,
+        _state(text(fields.state), fields),
+        text(fields.fingerprint) or hashed(title, service),
+        title,
+        severity=text(fields.severity),
+        description=text(fields.description),
+        service=service,
+        labels={str(name): value for name, raw in named.items() if (value := Document(raw).text())},
+        links=(("Alert", text(fields.link)),),
+    )
+
+
+def _state(word: str, fields: GenericBody) -> AlertState:
+    """The state that a word stands for; what is neither an end nor an acknowledgement fires."""
+    plain = word.strip().lower()
+    if plain in {known.lower() for known in fields.resolved}:
+        return AlertState.RESOLVED
+    if plain in {known.lower() for known in fields.acknowledged}:
+        return AlertState.ACKNOWLEDGED
+    return AlertState.FIRING
+
+
+def _search(expression: str, value: Any) -> Any:
+    """Evaluate an expression. Functions raise on what is missing (`length(null)`): that reads as empty."""
+    try:
+        return _compiled(expression).search(value)
+    except (jmespath.exceptions.JMESPathError, RecursionError, ValueError, TypeError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _compiled(expression: str) -> Any:
+    return jmespath.compile(expression)
+
+
+SOURCE = Source(NAME, "Monitoring", parse, "ALERTS_SECRET_GENERIC", standard_webhook)
