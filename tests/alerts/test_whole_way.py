@@ -315,5 +315,5 @@ def test_a_body_of_no_known_source_is_read_as_the_configuration_says(tmp_path: P
         site.taken({"n": "Pump 3", "s": "green"}, "/alerts/generic")
         (incident,) = site.incidents()
         assert (incident.facts.title, incident.severity) == ("Pump 3", "P1")
-        assert "declared by Monitoring" in site.card(incident)
+        assert "by Monitoring (monitoring alert)" in site.card(incident)
         assert site.results() == ["declared", "resolved"]
