@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from escalation.alerts.alert import Alert, AlertState
 from escalation.alerts.groups import (
+    SETTLE,
     Action,
     AlertsEnded,
     DeclareIncident,
@@ -79,7 +80,10 @@ class AlertService:
         return counts, self._routed(counts) if counts else how
 
     def _routed(self, alert: Alert) -> Routed:
-        return routed(alert, self._rules, self._service.company.services, self._service.policy.severities)
+        """Find an alert's route. Its waits pass as fast as the policies' clocks; a heartbeat is the sender's time."""
+        how = routed(alert, self._rules, self._service.company.services, self._service.policy.severities)
+        close_after = how.close_after / self._service.speed if how.close_after else None
+        return how.model_copy(update={"wait": how.wait / self._service.speed, "close_after": close_after})
 
     def beat_missed(self, member: str) -> list[Outcome]:
         """A heartbeat did not come in time: its absence is an alert like any other."""
@@ -114,7 +118,7 @@ class AlertService:
         def step(group: Group) -> Group:
             nonlocal before, actions
             before, incident = group, self._incident(group.incident)
-            after, actions = changed(group, seen, now, _as_seen(incident))
+            after, actions = changed(group, seen, now, _as_seen(incident), SETTLE / self._service.speed)
             for action in actions:
                 after = self._act(action, after, incident)
             return after

@@ -52,7 +52,7 @@ class IncidentService:
         self.clock = clock
         self.set_up = set_up
         self.public_url = public_url
-        self._speed = speed
+        self.speed = speed
 
     def declare(
         self,
@@ -79,7 +79,7 @@ class IncidentService:
         shares = terms.policy.room_when_several and drill_speed is None and not facts.security
         shared = self.store.shared() if shares else ()
         others = tuple(Other(id=i.id, coordinated_in=i.coordinated_in, room=i.room) for i in shared)
-        speed = self._speed if drill_speed is None else drill_speed
+        speed = self.speed if drill_speed is None else drill_speed
         return terms.model_copy(update={"speed": speed, "drill": drill_speed is not None, "others": others})
 
     def handle(self, incident_id: str, event: Event) -> Incident:

@@ -121,21 +121,25 @@ Action = DeclareIncident | JoinIncident | RaiseSeverity | AlertsEnded
 
 
 def changed(
-    group: Group, seen: Iterable[tuple[Alert, Routed]], now: datetime, incident: OpenIncident | None
+    group: Group,
+    seen: Iterable[tuple[Alert, Routed]],
+    now: datetime,
+    incident: OpenIncident | None,
+    settle: timedelta = SETTLE,
 ) -> tuple[Group, tuple[Action, ...]]:
     """Take alerts into a group, none if only time has passed.
 
-    `incident` is the group's own as it stands; None while it has none. Returns the group as it is then, and what is to
-    be done.
+    `incident` is the group's own as it stands; None while it has none. `settle` is SETTLE by the clock of the policies.
+    Returns the group as it is then, and what is to be done.
     """
     before = group
     if incident is not None and incident.closed_at is not None:
-        group, incident = _left(group, incident, incident.closed_at), None
+        group, incident = _left(group, incident, incident.closed_at + settle), None
     for alert, how in seen:
         group = _taken(group, alert, how, now)
     group = _closed(group, now)
     actions = tuple(_actions(before, group, now, incident))
-    return _after(group, actions, now), actions
+    return _after(group, actions, now + settle), actions
 
 
 def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
@@ -147,10 +151,10 @@ def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
     return group.model_copy(update={"declared": action.number, "alerts": alerts}), action
 
 
-def _left(group: Group, incident: OpenIncident, closed_at: datetime) -> Group:
+def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
     """The group after its incident was closed: what still fires was known then."""
     alerts = {name: f.model_copy(update={"muted": f.firing and incident.cancelled}) for name, f in group.alerts.items()}
-    changes = {"incident": "", "settling": None, "asked": False, "quiet_until": closed_at + SETTLE}
+    changes = {"incident": "", "settling": None, "asked": False, "quiet_until": quiet_until}
     return group.model_copy(update={"alerts": alerts, **changes})
 
 
@@ -223,13 +227,13 @@ def _ending(group: Group, now: datetime) -> Iterator[Action]:
         yield AlertsEnded(group.incident, resolve=False)
 
 
-def _after(group: Group, actions: tuple[Action, ...], now: datetime) -> Group:
-    """The group once its actions are done; the caller adds a declared incident's id."""
+def _after(group: Group, actions: tuple[Action, ...], settled: datetime) -> Group:
+    """The group once its actions are done, settled at that time at the earliest; the caller adds an incident's id."""
     declared = group.declared + sum(isinstance(a, DeclareIncident) for a in actions)
     asked = not group.firing and (group.asked or any(isinstance(a, AlertsEnded) for a in actions))
     settling = None
     if group.incident and not group.firing and group.alerts and not asked:
-        settling = group.settling or now + SETTLE
+        settling = group.settling or settled
     told = any(isinstance(a, DeclareIncident | JoinIncident) for a in actions)
     alerts = {name: f.model_copy(update={"told": f.told or told}) for name, f in group.alerts.items()}
     return group.model_copy(update={"declared": declared, "asked": asked, "settling": settling, "alerts": alerts})

@@ -317,3 +317,15 @@ def test_a_body_of_no_known_source_is_read_as_the_configuration_says(tmp_path: P
         assert (incident.facts.title, incident.severity) == ("Pump 3", "P1")
         assert "by Monitoring (monitoring alert)" in site.card(incident)
         assert site.results() == ["declared", "resolved"]
+
+
+def test_waits_pass_as_fast_as_the_policies_clocks(tmp_path: Path) -> None:
+    """At sixty times the speed, two minutes of waiting are two seconds."""
+    with monitored(tmp_path, routes=[{"wait": "2m"}]) as site:
+        site.parts.service.speed = 60.0
+        site.taken(group(alert("Down")))
+        assert site.incidents() == []
+        site.parts.run_for(3)
+        enqueue_overdue(site.parts.context, site.parts.clock.now)
+        site.parts.run()
+        assert len(site.incidents()) == 1
