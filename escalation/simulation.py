@@ -37,7 +37,7 @@ from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
 from escalation.service import terms_for
 from escalation.text import Line, Person, people
-from escalation.times import format_duration, spoken_duration
+from escalation.times import after_every, format_duration, spoken_duration
 from escalation.values import PersonId
 
 DIRECT = "direct message"
@@ -101,10 +101,10 @@ def endless_reminders(incident: Incident, kinds: Collection[CheckpointKind]) -> 
     """Describe the reminders that checkpoints of these kinds repeat for as long as nobody acts."""
     policy, reminders = incident.policy, list[str]()
     if CheckpointKind.UPDATE in kinds and policy.updates:
-        every, silence = policy.updates.every.spoken(), spoken_duration(policy.updates.silence)
+        every, silence = after_every(policy.updates.every.spoken()), spoken_duration(policy.updates.silence)
         reminders.append(f"a progress update is asked for every {every}, and the commander told once, {silence} later")
     if CheckpointKind.MONITORING in kinds:
-        reminders.append(f"whether the fix held is asked every {spoken_duration(policy.monitor_for)}")
+        reminders.append(f"whether the fix held is asked every {after_every(spoken_duration(policy.monitor_for))}")
     return tuple(reminders)
 
 

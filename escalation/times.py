@@ -45,6 +45,12 @@ def spoken_duration(length: timedelta) -> str:
     return " ".join(words[:2]) or "0 seconds"
 
 
+def after_every(length: str) -> str:
+    """Return a length as it stands after "every": `30 minutes`, but `hour` rather than `1 hour`."""
+    number, _, unit = length.partition(" ")
+    return unit if number == "1" and " " not in unit else length
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),

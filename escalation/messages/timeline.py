@@ -9,7 +9,7 @@ from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, Pa
 from escalation.messages import communications
 from escalation.messages.template import Wording
 from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, Verbatim, line, people
-from escalation.times import spoken_duration
+from escalation.times import after_every, spoken_duration
 from escalation.values import PersonId
 
 WORDING = Wording()
@@ -96,7 +96,7 @@ def initial_alert(incident: Incident, entry: Entry, wording: Wording = WORDING) 
         war_room=war_room(incident),
         declared_by=Person(entry.by),
         detection=facts.detection,
-        update_every=cadence.every.spoken() if cadence else "",
+        update_every=after_every(cadence.every.spoken()) if cadence else "",
     )
 
 

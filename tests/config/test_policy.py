@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from escalation.config.policy import Policy, Severity, SeverityPolicy
-from escalation.times import format_duration, parse_duration, spoken_duration
+from escalation.times import after_every, format_duration, parse_duration, spoken_duration
 from tests.support.story import beauty, kars, shipped
 
 
@@ -176,3 +176,12 @@ def test_the_regular_activities(policy: str, title: str, every: str, owner: str)
     """Daily, weekly, monthly, quarterly: each has an owner."""
     [activity] = [a for a in shipped(policy).activities if a.title == title]
     assert (activity.every, activity.owner) == (every, owner)
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [("1 hour", "hour"), ("30 minutes", "30 minutes"), ("1 hour 30 minutes", "1 hour 30 minutes"), ("1 day", "day")],
+)
+def test_one_of_a_unit_is_said_without_its_number(length: str, said: str) -> None:
+    """`every hour`, as people write it."""
+    assert after_every(length) == said
