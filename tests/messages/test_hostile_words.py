@@ -65,6 +65,7 @@ FIXED = frozenset(
         *("id", "stamp", "kind", "severity", "status", "state", "at", "due", "declared_at", "clock_from", "sla_from"),
         *(
             "closed_at",
+            "alerted_by",
             "eta_at",
             "redrawn_at",
             "started",

@@ -6,7 +6,6 @@ members and of people paged, and into the one document in Redis; and there it mu
 
 import json
 import logging
-import quopri
 import re
 import zlib
 from base64 import b64decode
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email import message_from_string
+from email.policy import default
 from typing import Any
 
 import pytest
@@ -130,12 +131,14 @@ class Watch:
 
     def mails(self) -> str:
         """Every mail as it would be read."""
-        return "\n".join(quopri.decodestring(m.raw).decode() + _base64_parts(m.raw) for m in self.smtp.mails)
+        return "\n".join(_as_read(m.raw) for m in self.smtp.mails)
 
 
-def _base64_parts(mail: str) -> str:
-    head, _, body = mail.partition("\r\n\r\n")
-    return b64decode(body).decode() if "base64" in head.lower() else ""
+def _as_read(raw: str) -> str:
+    """Headers and every part of a mail, decoded."""
+    mail = message_from_string(raw, policy=default)
+    parts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
+    return "\n".join([*(f"{name}: {value}" for name, value in mail.items()), *parts])
 
 
 @contextmanager

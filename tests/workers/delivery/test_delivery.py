@@ -314,7 +314,8 @@ def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None
     state = now.open_page_of(mei)
     assert state is None or move != "answered"
     posted = [c for c in parts.calls("chat.postMessage") if c["args"]["channel"].startswith("D")]
-    repeats, lists = 0 if move == RESOLVE else 2, 1  # of communications, to whoever looks after them
+    # A list of communications to whoever looks after them; of an end that nobody outside waits for, none.
+    repeats, lists = (0, 0) if move == RESOLVE else (2, 1)
     assert len(posted) == before + repeats + lists
     assert len(parts.directs()) == before + lists
 

@@ -49,8 +49,8 @@ def test_one_mail_tells_all_that_was_slept_through(parts: Works, smtp: MailServe
 
 def test_a_mail_that_has_to_wait_keeps_the_others_with_it(parts: Works, smtp: MailServer) -> None:
     """The server says later a few times: then one mail goes, and the others count as sent with it."""
-    smtp.refusing["RCPT"] = "451 try again later"
     made = slept_through(parts, smtp, "P0", "P0")
+    smtp.refusing["RCPT"] = "451 try again later"
     parts.run_for(8, step=0.5)
     smtp.refusing.clear()
     parts.run_for(60, step=2)
