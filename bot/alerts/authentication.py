@@ -102,8 +102,10 @@ class AlertSecrets:
         return not self.tokens and not self.signing.get(source.secret)
 
     def lets_in(self, source: Source, received: Received, now: datetime, routing_key: str = "") -> bool:
-        """Check a request: its signature where that source has a secret, else the token."""
+        """Check a request: its signature where that source has a secret, else the token; of some sources either."""
         secrets = self.signing.get(source.secret, ())
         if source.verify is not None and secrets:
-            return source.verify(received, secrets, now)
+            signed_well = source.verify(received, secrets, now)
+            if signed_well or not source.token_too:
+                return signed_well
         return has_token(received, self.tokens, routing_key)

@@ -56,7 +56,8 @@ class Source:
     """A source by its name in the address, and how people call it.
 
     `parse` reads a body; it raises Unreadable for one that holds no alert in any known shape. `verify` checks the
-    signature against the secrets of the variable `secret`; sources without one are let in by ALERTS_TOKEN.
+    signature against the secrets of the variable `secret`; sources without one are let in by ALERTS_TOKEN, and so is
+    one with `token_too`. `repeat_key` is the sender's own id of a request, which a repeat of it has as well.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Source:
     parse: Callable[[Received], Parsed]
     secret: str = ""
     verify: Verify | None = None
+    token_too: bool = False
+    repeat_key: Callable[[Received], str] | None = None
     max_bytes: int = MAX_BYTES
 
 

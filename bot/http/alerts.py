@@ -1,5 +1,6 @@
 """Routes of alerts: authenticate over the raw body, keep it, answer. A job works on it."""
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from bot.alerts.authentication import AlertSecrets
 from bot.alerts.document import Unreadable, parse_json
 from bot.alerts.receivers import events_v2, incidentio, opsgenie_api
-from bot.alerts.source import Received, Source
+from bot.alerts.source import Received, Source, hashed
 from bot.alerts.sources import SOURCES
 from bot.keeper import Keeper, NotKept
 from escalation.storage.intake import Body
@@ -101,9 +102,11 @@ class _Intake:
 
 
 def _body(source: Source, received: Received) -> Body:
-    """What is kept of a request; its secrets are not."""
+    """What is kept of a request; its secrets are not. A repeat has the id of the first, and so is kept once."""
+    key = source.repeat_key(received) if source.repeat_key else ""
+    content = hashlib.sha256(received.body).hexdigest()
     return Body(
-        id=uuid.uuid4().hex,
+        id=hashed(source.name, received.path, key, content) if key else uuid.uuid4().hex,
         source=source.name,
         at=time.time(),
         raw=received.body,

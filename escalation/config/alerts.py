@@ -1,8 +1,10 @@
 """Rules for alerts: what a source's words for severity mean, and which route an alert takes."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import jmespath
+from jmespath.functions import Functions
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from escalation.config.policy import Severity
@@ -68,13 +70,23 @@ def _lower(value: Any) -> Any:
 
 def _compiles(text: str) -> str:
     try:
-        jmespath.compile(text)
+        unknown = sorted(set(_functions(jmespath.compile(text).parsed)) - set(Functions.FUNCTION_TABLE))
     except RecursionError:
         raise ValueError("the expression is nested too deep") from None
     except jmespath.exceptions.JMESPathError as error:
         why = " ".join(str(error).split())[:200]
         raise ValueError(f"'{text}' is no JMESPath expression: {why}; see https://jmespath.org") from None
+    if unknown:
+        raise ValueError(f"'{text}' calls {unknown[0]}(), and JMESPath has no such function; see https://jmespath.org")
     return text
+
+
+def _functions(node: Any) -> Iterator[str]:
+    """The functions that an expression calls, anywhere: JMESPath looks them up only once it comes to them."""
+    if node["type"] == "function_expression":
+        yield node["value"]
+    for child in node["children"]:
+        yield from _functions(child)
 
 
 # The parser recurses for each bracket, so the length is bounded: https://jmespath.org/specification.html

@@ -1,6 +1,10 @@
 """Alerts come in over HTTP, and what they become stands in Slack: the whole way, with a pushed clock."""
 
+import base64
+import hashlib
+import hmac
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +24,8 @@ from workers.alerts import enqueue_overdue
 from workers.queue.outbox import post_alerts
 
 TOKEN, SENTRY = "a-long-token", "a-sentry-secret"
+KEYS = (b"the old key of our webhooks", b"the new key of our webhooks")
+WEBHOOK = tuple("whsec_" + base64.b64encode(key).decode() for key in KEYS)
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 DATA = Path(__file__).parents[1] / "data" / "alerts"
 FIRING = (DATA / "alertmanager" / "captured_0.25_firing.json").read_bytes()
@@ -69,7 +75,7 @@ def monitored(tmp_path: Path, **rules: Any) -> Iterator[Monitored]:
     company = type(example()).model_validate(example().model_dump(mode="json", by_alias=True) | {"alerts": rules})
     with patient_workspace() as workspace, redis_of("valkey") as redis:
         parts = works(redis, workspace, PushedClock(), company)
-        secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_SENTRY": (SENTRY,)})
+        secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_SENTRY": (SENTRY,), "ALERTS_SECRET_GENERIC": WEBHOOK})
         intake = Intake(redis, post_alerts)
         spool = tmp_path / "spool"
         with running_bot(workspace, parts.service, intake=intake, alert_secrets=secrets, spool=spool) as bot:
@@ -222,6 +228,35 @@ def test_what_is_dropped_is_told(site: Monitored) -> None:
 def test_who_may_send(site: Monitored, path: str, headers: dict[str, str], status: int) -> None:
     """The token, or the signature where the source has a secret of its own."""
     assert site.post(FIRING, path, **headers).status_code == status
+
+
+def webhook(raw: bytes, key: bytes = KEYS[0], message: str = "msg_1", age: int = 0) -> dict[str, str]:
+    """The headers of Standard Webhooks. Their age is real time, by which the bot judges signatures."""
+    stamp = str(int(time.time()) - age)
+    digest = hmac.new(key, f"{message}.{stamp}.".encode() + raw, hashlib.sha256).digest()
+    signature = f"v1,{base64.b64encode(digest).decode()}"
+    return {"webhook-id": message, "webhook-timestamp": stamp, "webhook-signature": signature}
+
+
+def test_a_signed_webhook_is_let_in_beside_the_token(site: Monitored) -> None:
+    """By each of several secrets, and within five minutes; the token lets in as well, and nothing else does."""
+    raw = b'{"title": "Down"}'
+    for headers in (webhook(raw), webhook(raw, KEYS[1]), webhook(raw, age=290), BEARER, {**BEARER, "webhook-id": "m"}):
+        assert site.post(raw, "/alerts/generic", **headers).status_code == 202
+    garbage = {**webhook(raw), "webhook-signature": "garbage"}
+    for headers in (webhook(raw + b" "), webhook(raw, b"x" * 24), webhook(raw, age=310), garbage, {"x": "1"}):
+        assert site.post(raw, "/alerts/generic", **headers).status_code == 401
+
+
+def test_a_webhook_that_is_replayed_fires_nothing_anew(site: Monitored) -> None:
+    """Nor does one that is sent anew under its id; another body under that id is no repeat, and is not lost."""
+    down, up = b'{"title": "Down"}', b'{"title": "Down", "status": "ok"}'
+    site.taken(down, "/alerts/generic", **webhook(down))
+    site.taken(up, "/alerts/generic", **webhook(up))
+    for headers in (webhook(down), webhook(down, age=60)):
+        site.taken(down, "/alerts/generic", **headers)
+    assert site.results() == ["declared", "resolved"]
+    assert [incident.alerts.firing for incident in site.incidents()] == [0]
 
 
 def test_a_body_that_is_too_large_is_refused(site: Monitored) -> None:

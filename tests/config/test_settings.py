@@ -229,6 +229,8 @@ def test_proxies_are_dropped_for_a_stand_in_on_this_machine(monkeypatch: pytest.
         ({"NTFY_URL": "ntfy.sh"}, "NTFY_URL", "is not a web address"),
         ({"APPRISE_URLS": "json://localhost syslog://"}, "APPRISE_URLS", "address 2 holds syslog://"),
         ({"OPSGENIE_URL": "eu"}, "OPSGENIE_URL", "is not a web address"),
+        ({"ALERTS_SECRET_GENERIC": "hunter22hunter22"}, "ALERTS_SECRET_GENERIC", "whsec_"),
+        ({"ALERTS_SECRET_GENERIC": "whsec_%%%%%%%%"}, "ALERTS_SECRET_GENERIC", "whsec_"),
         ({"PAGERDUTY_WEBHOOK_SECRET": "short"}, "PAGERDUTY_WEBHOOK_SECRET", "too short"),
     ],
 )

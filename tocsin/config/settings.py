@@ -1,5 +1,6 @@
 """Settings from the environment and `.env`. One error names every missing or invalid variable."""
 
+import base64
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -414,7 +415,17 @@ def _secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
     words = tuple(w for word in (getattr(env, variable.lower()) or "").split(",") if (w := word.strip()))
     if any(len(word) < MIN_SECRET for word in words):
         raise ValueError(f"is too short to be a secret; use {MIN_SECRET} characters or more: `openssl rand -hex 24`")
+    if variable == "ALERTS_SECRET_GENERIC" and not all(map(_is_webhook_secret, words)):
+        raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
     return tuple(SecretStr(word) for word in words)
+
+
+def _is_webhook_secret(word: str) -> bool:
+    """Check for `whsec_` and base64, as https://www.standardwebhooks.com has it; any other signs nothing."""
+    try:
+        return word.startswith("whsec_") and len(base64.b64decode(word[6:], validate=True)) >= MIN_SECRET
+    except ValueError:
+        return False
 
 
 def _watchdog_to(env: Environment) -> tuple[str, ...]:

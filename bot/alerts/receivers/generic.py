@@ -19,19 +19,31 @@ NAME = "generic"
 
 
 def parse(received: Received, fields: GenericBody | None = None) -> Parsed:
-    """Read a body. A field whose expression fails on it is empty. Raises Unreadable without any alert."""
+    """Read a body. A field whose expression fails on it is empty; an entry that is no alert is counted as left out.
+
+    Raises Unreadable without any alert.
+    """
     fields, body = fields or GenericBody(), received.document().value
     found = _search(fields.each, body) if fields.each else [body]
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+    if not isinstance(found, list):
         raise Unreadable("`each` finds no list of objects in it")
-    alerts = tuple(_alert(item, fields) for item in found[:MAX_ITEMS])
-    return Parsed(alerts=alerts, truncated=max(0, len(found) - MAX_ITEMS), note="" if alerts else "no alert in it")
+    alerts, problems = list[Alert](), list[Unreadable]()
+    for item in found[:MAX_ITEMS]:
+        try:
+            alerts.append(_alert(item, fields))
+        except Unreadable as error:
+            problems.append(error)
+    if problems and not alerts:
+        raise problems[0]
+    return Parsed(alerts=tuple(alerts), truncated=len(found) - len(alerts), note="" if found else "no alert in it")
 
 
-def _alert(item: dict[str, Any], fields: GenericBody) -> Alert:
+def _alert(item: Any, fields: GenericBody) -> Alert:
     def text(expression: str) -> str:
         return Document(_search(expression, item)).text()
 
+    if not isinstance(item, dict):
+        raise Unreadable("`each` finds what is no object")
     title = text(fields.title)
     if not title:
         raise Unreadable("an alert has no title: set `alerts.generic.title`")
@@ -73,4 +85,10 @@ def _compiled(expression: str) -> Any:
     return jmespath.compile(expression)
 
 
-SOURCE = Source(NAME, "Monitoring", parse, "ALERTS_SECRET_GENERIC", standard_webhook)
+def _webhook_id(received: Received) -> str:
+    return received.headers.get("webhook-id", "")
+
+
+SOURCE = Source(
+    NAME, "Monitoring", parse, "ALERTS_SECRET_GENERIC", standard_webhook, token_too=True, repeat_key=_webhook_id
+)

@@ -86,6 +86,7 @@ def test_a_function_that_fails_leaves_its_field_empty() -> None:
     ("expression", "why"),
     [
         ("a.[", "is no JMESPath expression"),
+        ("a && nul(b)", r"calls nul\(\), and JMESPath has no such function"),
         ("[" * 900, "nested too deep|no JMESPath"),
         ("a" * 1001, "at most 1000"),
         ("", "at least 1"),
@@ -95,6 +96,15 @@ def test_an_expression_that_cannot_be_is_refused_at_start(expression: str, why: 
     """Not with the first alert of a night."""
     with pytest.raises(ValidationError, match=why):
         GenericBody(title=expression)
+
+
+def test_an_entry_that_is_no_alert_costs_no_other() -> None:
+    """It is counted as left out; a body of nothing else is unreadable."""
+    body = {"list": [{"title": "a"}, {"x": 1}, "text", None, {"title": "b"}]}
+    found = generic.parse(Received(json.dumps(body).encode()), GenericBody(each="list"))
+    assert ([alert.title for alert in found.alerts], found.truncated) == (["a", "b"], 3)
+    with pytest.raises(Unreadable, match="no object"):
+        read({"list": ["text", {"x": 1}]}, each="list")
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text()
