@@ -1,7 +1,6 @@
 """CloudWatch alarms by way of Amazon SNS, and events of EventBridge in the same body.
 
-https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html. The signature is checked where the
-certificate can be fetched; see `bot.alerts.cloud.sns_signature`.
+Its signature is not checked: the token in the subscription's address lets it in.
 """
 
 from bot.alerts.document import Document, Unreadable, parse_json
