@@ -1,6 +1,6 @@
 """Audit what stands in Slack at the end: one living card for each incident, no dead button, pages with their person."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from benchmarks.witness import CLOSED, Witness
@@ -45,10 +45,11 @@ def cards(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
     return found
 
 
-def dead_buttons(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
+def dead_buttons(witnesses: dict[str, Witness], workspace: Json, unseen: Collection[str]) -> list[str]:
     """Buttons of closed incidents that would be refused, where they can still be pressed.
 
-    Slack shows nothing to somebody who was deactivated: what stands in a page that was refused so is left alone.
+    Slack shows nothing to somebody who was deactivated: what stands in a page that was refused so is left alone, and
+    so is an `unseen` delivery, whose reply was lost and which was refused when it was tried again.
     """
     refused = {
         m.effect
@@ -59,7 +60,7 @@ def dead_buttons(witnesses: dict[str, Witness], workspace: Json) -> list[str]:
     archived = {c["id"] for c in workspace["channels"] if c.get("is_archived")}
     found = []
     for channel, message in _standing(workspace):
-        if channel in archived or delivery_of(message) in refused:
+        if channel in archived or delivery_of(message) in {*refused, *unseen}:
             continue
         for value in _values(message.get("blocks", ())):
             move, _, rest = value.partition("|")
