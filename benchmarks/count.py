@@ -166,14 +166,15 @@ def _messages(verdict: Verdict, witness: Witness, posted: dict[str, list[float]]
         excused = message.excuse or _was_away(message, observed)
         if not times and not excused and (message.settled or message.at < observed.settled_at):
             verdict.lost.append(f"{name} is not in Slack" if message.settled else f"{name} was never sent")
-        if times and times[0] < message.at:
-            verdict.early.append(f"{name} was sent {message.at - times[0]:.6f} s before it was decided")
+        if times and times[0] < message.since:
+            verdict.early.append(f"{name} was sent {message.since - times[0]:.6f} s before it was decided")
         verdict.sent[message.kind] += bool(times)
         if times:
             kind = "page" if message.kind == "page" else "other message"
             disturbed = message.effect in observed.failed
-            disturbed = disturbed or any(span.touches(message.at, times[0]) for span in observed.outages)
-            verdict.times.append(Lateness(f"{kind}: decided -> in Slack", message.at, times[0], disturbed))
+            decided = message.at if message.at <= times[0] else message.since
+            disturbed = disturbed or any(span.touches(decided, times[0]) for span in observed.outages)
+            verdict.times.append(Lateness(f"{kind}: decided -> in Slack", decided, times[0], disturbed))
     left = (effect for effect, at in witness.other_effects.items() if at < observed.settled_at)
     verdict.lost += [f"{effect} was never carried out" for effect in left]
 

@@ -37,8 +37,9 @@ class Firing:
 
 @dataclass
 class Message:
-    """A message that was decided. `at` is when it was to be sent, in epoch seconds.
+    """A message that was decided, `since` when. `at` is when it was to be sent last (both in epoch seconds).
 
+    A new card in place of one that was deleted by hand puts the messages of its thread off.
     Once it is `settled` it is pending no more; `excuse` says why it may be missing in Slack then.
     """
 
@@ -51,6 +52,7 @@ class Message:
     person: str = ""
     settled: bool = False
     excuse: str = ""
+    since: float = 0.0
 
 
 @dataclass
@@ -141,6 +143,7 @@ class Witness:
             what,
             str(effect.get("place", "")),
             str(effect.get("person", "")),
+            since=at,
         )
 
     def unsent_pages(self) -> list[str]:

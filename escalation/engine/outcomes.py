@@ -373,6 +373,7 @@ def message_gone(change: Change, event: MessageGone) -> None:
         change.add_effect(PinCard, after=new.id)
     else:
         new = change.add_effect(PostCard, place="channel")
+        change.set(lost_cards=(*incident.lost_cards, card))
     entry = change.note(EntryKind.CARD_LOST)
     if incident.private or card.kind is CopyKind.CHANNEL:
         change.set(lanes={**change.incident.lanes, "thread": new.id})

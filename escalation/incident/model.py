@@ -446,8 +446,9 @@ class Incident(Frozen):
     moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a message could not
     reach (deactivated, left), until they act again. `linked` are incidents at the same time, and `coordinated_in` is
     the one whose room, `shared_room`, is for all of them. `stretches` ended with a reopening; `past` is what decisions
-    replaced, oldest first. `alerted_by` are the paging services that know the incident (once
-    `alerted`; empty of an older one: PagerDuty), `alert_face` is what they were told last. `redrawn_at`: a time on
+    replaced, oldest first. `lost_cards` were deleted by hand: what was sent into their threads may still stand there.
+    `alerted_by` are the paging services that know the incident (once `alerted`; empty of an older one: PagerDuty),
+    `alert_face` is what they were told last. `redrawn_at`: a time on
     the card had passed then.
     """
 
@@ -506,6 +507,7 @@ class Incident(Frozen):
     effects: tuple[Effect, ...] = ()
     lanes: dict[str, str] = {}
     copies: tuple[Copy, ...] = ()
+    lost_cards: tuple[Copy, ...] = ()
     posts: tuple[Post, ...] = ()
     room: Room | None = None
     old_rooms: tuple[Room, ...] = ()

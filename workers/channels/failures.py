@@ -14,6 +14,7 @@ class Kind(StrEnum):
 
     Passing: retry. Person: that person cannot be reached. Lost: the channel is gone or archived. Gone: the message is.
     Ours: token, scope, settings; an operator has to fix it. Token: ours, and nothing at all will work until then.
+    Bug: a fault of Tocsin itself; nobody else is to blame.
     """
 
     PASSING = "passing"
@@ -22,6 +23,7 @@ class Kind(StrEnum):
     GONE = "gone"
     OURS = "ours"
     TOKEN = "token"  # noqa: S105  # a kind, not a secret
+    BUG = "bug"
 
 
 class Reason(NamedTuple):
@@ -336,8 +338,15 @@ class Failed(Exception):
         self.reason = reason or _REASONS.get(error) or Reason(f"Slack says {error}", "see tocsin doctor")
 
 
+def bug(error: Exception) -> Failed:
+    """Classify an error that nothing expected: a fault of Tocsin, never said to be a vendor's or a person's."""
+    name = type(error).__name__
+    remedy = 'look for "delivery failed" in the log, and report it'
+    return Failed(name, Kind.BUG, reason=Reason(f"a fault in Tocsin itself ({name})", remedy))
+
+
 _FIRST_WAIT = 0.5
-_LONGEST_WAIT = {Kind.OURS: 60.0, Kind.TOKEN: 60.0}
+_LONGEST_WAIT = {Kind.OURS: 60.0, Kind.TOKEN: 60.0, Kind.BUG: 60.0}
 _LONGEST_OPTIONAL_WAIT = 300.0
 
 

@@ -27,7 +27,7 @@ from escalation.incident.events import (
 from escalation.incident.model import Incident
 from escalation.storage.alarms import incident_of, ready
 from workers import metrics
-from workers.channels.failures import Failed, Kind, back_off
+from workers.channels.failures import Failed, Kind, back_off, bug
 from workers.context import Context
 from workers.delivery import problems, rate_limits, retry_when_back
 from workers.delivery.failure_outcomes import outcome_of
@@ -123,7 +123,7 @@ class DeliveryPool:
         except RedisError as error:
             log.warning("redis unavailable, delivery not finished", effect=lease.effect, error=type(error).__name__)
             raise
-        except Exception:  # top of the thread: no caller may be waiting, and the sweep will retry it
+        except Exception:  # top of the thread: no caller may be waiting, and it will be retried
             log.exception("delivery failed", effect=lease.effect)
             metrics.count(self._context.redis, "deliveries_total", kind="any", result="error")
             raise
@@ -158,6 +158,11 @@ class DeliveryPool:
             )
         except Failed as failed:
             return self._on_failure(lease, incident, effect, failed)
+        except (RedisError, TooNew):
+            raise
+        except Exception as error:  # told to people before the top of the thread logs it
+            self._on_failure(lease, incident, effect, bug(error))
+            raise
         if result is None:
             return False
         self._record(incident, effect, result)

@@ -49,8 +49,8 @@ class Destinations:
         self._service.store.problems.clear(self._problem(name))
         return result
 
-    def reach_card(self, channel: str, name: str, act: Callable[[str], T]) -> T:
-        """Do something where a card stands; in the channel of `name`. Raises `card_gone` if that is another one now."""
+    def reach_known(self, channel: str, name: str, act: Callable[[str], T]) -> T:
+        """Do something where a message stands, in the channel of `name`; raises `card_gone` if that is another now."""
         try:
             return self._joining(channel, act)
         except Failed as failed:

@@ -65,7 +65,7 @@ def _outcome(incident: Incident, effect: Effect, failed: Failed, now: datetime) 
             return MessageGone(effect=effect.id, shown=shown)
         case Kind.PERSON if isinstance(effect, SendPage | Tell | RemindPerson):
             return PersonRefused(effect=effect.id, why=failed.reason.text)
-        case Kind.OURS if effect.optional:
+        case Kind.OURS | Kind.BUG if effect.optional:
             return Dropped(effect=effect.id, why=failed.reason.sentence(), lasting=True)
     if effect.optional or _not_worth_retrying(incident, effect, failed):
         return Dropped(effect=effect.id, why=failed.error)

@@ -74,8 +74,9 @@ def report(problems: Problems, effect: Effect, failed: Failed) -> None:
         remedy = f"it is being retried; see the status page of {_vendor(effect)}, and the way there from this host"
         problems.report(key_of(effect), not_taken(effect, failed), remedy, blocks=blocks, kept=KEPT)
         return
-    what = f"{_vendor(effect)} refuses {_sends(effect)}: {failed.reason.text}"
-    problems.report(key_of(effect), what, failed.reason.remedy, blocks=blocks, kept=FORGOTTEN_AFTER)
+    what = f"cannot send {_sends(effect)}" if failed.kind is Kind.BUG else f"{_vendor(effect)} refuses {_sends(effect)}"
+    text = f"{what}: {failed.reason.text}"
+    problems.report(key_of(effect), text, failed.reason.remedy, blocks=blocks, kept=FORGOTTEN_AFTER)
 
 
 def clear(pipe: "Pipeline", effect: Effect) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -180,21 +180,15 @@ class SlackPlanner:
         """Look for a public message that may have been posted but not recorded, so that it is redacted."""
         thread, room = "", incident.old_rooms[-1].channel if incident.old_rooms else ""
         public = next((c for c in incident.copies if c.kind is CopyKind.CHANNEL), None)
-        name, channel = "", room
-        match effect.place:
-            case "channel":
-                name = self._incidents
-            case Place.STAKEHOLDERS:
-                name = self._service.company.workspace.stakeholders_channel
-            case Place.TEAM:
-                name = self._team_channel(incident) or self._incidents
-            case Place.THREAD if public:
-                channel, thread = public.channel, public.ts
+        channel = room
+        name = self._incidents if effect.place == "channel" else self._configured(incident, effect.place)
+        if effect.place is Place.THREAD and public:
+            channel, thread = public.channel, public.ts
         if not (name or channel):
             return withdrawn(effect)
 
         def look(where: str) -> SendResult:
-            found = self._slack.find(where, Tag(effect.id, 0), effect.at, thread)
+            found = self._find(incident, effect, where, thread)
             return SendResult(_delivered(effect, found, "") if found else withdrawn(effect), adopted=found is not None)
 
         def go(retrying: bool) -> SendResult:
@@ -266,7 +260,7 @@ class SlackPlanner:
 
     def _remind_in(self, incident: Incident, effect: Remind, channel: str, render: Render, thread: str = "") -> Plan:
         if effect.about not in incident.reminders:
-            return self._nothing(effect, lambda: self._slack.find(channel, Tag(effect.id, 0), effect.at, thread))
+            return self._nothing(effect, lambda: self._find(incident, effect, channel, thread))
         return self._post(incident, effect, Address(channel), render, thread)
 
     def _remind_person(self, incident: Incident, effect: RemindPerson, now: datetime) -> Plan | RetryAt | OutcomeEvent:
@@ -342,16 +336,31 @@ class SlackPlanner:
         tag = Tag(effect.id, incident.face)
 
         def send(channel: str) -> SendResult:
-            found = self._slack.find(channel, tag, effect.at, thread) if retrying else None
+            found = self._find(incident, effect, channel, thread) if retrying else None
             sent = found or self._slack.post(channel, render(), tag, thread, broadcast)
             return SendResult(_delivered(effect, sent, person), adopted=found is not None)
 
         return send
 
+    def _find(self, incident: Incident, effect: Effect, channel: str, thread: str) -> Sent | None:
+        """Find what an earlier try sent: there, or in the thread of a card that was deleted by hand since."""
+        tag = Tag(effect.id, 0)
+        if found := self._slack.find(channel, tag, effect.at, thread):
+            return found
+        for lost in incident.lost_cards if thread else ():
+            try:
+                found = self._slack.find(lost.channel, tag, datetime.fromtimestamp(float(lost.ts), UTC), lost.ts)
+            except Failed as failed:  # its channel may be gone with it
+                if failed.kind in (Kind.PASSING, Kind.TOKEN):
+                    raise
+            if found:
+                return found
+        return None
+
     def _reach(self, incident: Incident, channel: str, act: Callable[[str], SendResult]) -> SendResult:
         """Do something where a message stands: by the public card, in a room, or directly."""
         if any(c.channel == channel and c.kind is CopyKind.CHANNEL for c in incident.copies):
-            return self._destinations.reach_card(channel, self._incidents, act)
+            return self._destinations.reach_known(channel, self._incidents, act)
         return self._slack.rooms.joining(channel, lambda: act(channel))
 
     def _refresh(self, incident: Incident, effect: Refresh) -> Plan | OutcomeEvent:
@@ -386,11 +395,22 @@ class SlackPlanner:
             return SendResult(Delivered(effect=effect.id, channel=channel, ts=post.ts, face=incident.face))
 
         def go(retrying: bool) -> SendResult:
+            if name := self._configured(incident, post.place):
+                return self._destinations.reach_known(post.channel, name, update)
             return self._reach(incident, post.channel, update)
 
         budget = rate_limits.update(incident, card=False)
         to = Address(post.channel, post.person if post.place == DIRECT else "")
         return permitted(incident, to, Plan(budget, go), neutral=post.redacted)
+
+    def _configured(self, incident: Incident, place: str) -> str:
+        """Name of the configuration's channel that a place of messages is; empty if it is none."""
+        match place:
+            case Place.STAKEHOLDERS:
+                return self._service.company.workspace.stakeholders_channel
+            case Place.TEAM:
+                return self._team_channel(incident) or self._incidents
+        return ""
 
     def _post_message(self, incident: Incident, post: Post) -> Message:
         if post.redacted:

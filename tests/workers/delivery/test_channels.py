@@ -1,9 +1,11 @@
 """Channels that people archived, deleted, made private or took the bot out of; cards that were deleted by hand."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
 
+from benchmarks.surfaces import delivery_of
 from bot.render.mrkdwn import plain
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Means
@@ -243,6 +245,45 @@ def test_a_deleted_card_is_posted_anew_and_its_thread_goes_on_there(parts: Works
     assert sum("card was deleted" in words for words in under) == 1
     top = [m for m in parts.messages() if m["channel"] == card.channel and m.get("thread_ts") in (None, m["ts"])]
     assert not any("Rolling back" in str(m["text"]) for m in top)
+
+
+def test_what_was_sent_under_a_deleted_card_is_not_sent_again(parts: Works) -> None:
+    """A message whose reply was lost stands in the old thread: it is found there, and its buttons end with the rest."""
+    parts.fault("chat.postMessage", "drop_after", times=None)
+    parts.fault("conversations.replies", "status", status=503, times=None)
+    incident = parts.declare("P3", service=service_of_backend(parts))
+    parts.run_for(5, step=0.5)
+    old = parts.now(incident).card()
+    assert old
+    delete(parts, old.channel, old.ts)
+    parts.slack_back()
+    parts.service.handle(incident.id, Acknowledge(by=OMAR))
+    parts.run_for(30, step=1)
+    parts.service.handle(incident.id, Resolve(by=OMAR, summary="A", resolution="B"))
+    parts.run_for(120, step=2)
+    now = parts.settled(incident)
+    card = now.card()
+    assert card
+    assert card.ts != old.ts
+    said = Counter(delivery_of(m) for m in parts.messages() if delivery_of(m))
+    assert set(said.values()) == {1}
+    assert not any("schedule|" in str(m) for m in parts.messages())
+
+
+def test_buttons_in_an_archived_team_channel_end_once_it_is_back(parts: Works) -> None:
+    """What stands there is updated when Slack lets us, and the channel is named among the problems until then."""
+    incident = parts.declare("P2", service=service_of_backend(parts))
+    parts.run_for(3, step=0.5)
+    team = parts.channel("team-backend")
+    assert any("schedule|" in str(m) for m in parts.messages() if m["channel"] == team["id"])
+    parts.control(f"channels/{team['id']}", is_archived=True)
+    parts.service.handle(incident.id, Resolve(by=OMAR, summary="A", resolution="B"))
+    parts.run_for(60, step=1)
+    assert any("team-backend is archived" in problem.text for problem in parts.store.problems.current())
+    parts.control(f"channels/{team['id']}", is_archived=False)
+    parts.run_for(120, step=2)
+    assert not any("schedule|" in str(m) for m in parts.messages())
+    assert not parts.store.problems.current()
 
 
 def test_a_deleted_card_of_the_room_is_posted_and_pinned_anew(parts: Works) -> None:

@@ -1,5 +1,6 @@
 """Failures that last: who is told, what is retried how often, and when it ends."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -155,3 +156,26 @@ def test_a_page_that_slack_does_not_take_is_lost_for_the_objective(parts: Works)
     parts.run_for(60, step=1)
     found = parts.store.report(Objective(), timedelta(days=1), parts.clock())
     assert (found.lost, found.pages, found.pages_in_time) == (0, 3, 0)
+
+
+def test_a_fault_of_our_own_is_said_as_ours(parts: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Tocsin itself cannot do stands on the card, in the problems and in readiness, blames nobody, and ends."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("no such thing")
+
+    incident = parts.declare("P0")
+    with monkeypatch.context() as patched:
+        patched.setattr("workers.delivery.slack.page_message", broken)
+        for _ in range(5):
+            with suppress(KeyError):
+                parts.run_for(5, step=1)
+        now = parts.now(incident)
+        assert "a fault in Tocsin itself (KeyError)" in on_card(now)
+        assert problems(parts)["slack:page"].startswith("cannot send pages: a fault in Tocsin itself")
+        assert blocked(parts)
+        assert now.tiers_paged == (1,)
+    parts.run_for(90, step=2)
+    assert all(parts.now(incident).in_slack(page) for page in parts.now(incident).pages)
+    assert not blocked(parts)
+    assert not parts.now(incident).troubles
