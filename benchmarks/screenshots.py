@@ -114,7 +114,8 @@ def repair(walk: Walk) -> None:
         walk.step(name, partial(walk.press, label))
         if walk.page.locator("#modal[open]").count():
             walk.step(f"{name}-sent", walk.send)
-    walk.step("card-resolved", walk.up)
+    closed = walk.visitor.card.get_by_text("P0 Critical · Resolved")
+    walk.step("card-resolved", lambda: closed.wait_for(timeout=PATIENCE), walk.up)
     walk.step("page-resolved", lambda: walk.visitor.opens("Tocsin"))
 
 
