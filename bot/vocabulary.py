@@ -83,6 +83,7 @@ COMMANDS = (
     ),
     Command("escalate", (), "`escalate [ID] [why]` page the next tier", Move.ESCALATE, "Escalate"),
     Command("page", ("call",), "`page [ID] @person, @group or role … [why]` page people", Move.PAGE, "Page someone"),
+    Command("run", ("action", "execute"), "`run [ID] [action]` run an action in your systems", Move.RUN, "Run action"),
     Command(
         "severity",
         ("sev", "priority", "change-severity"),
@@ -181,6 +182,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "fix-failed",
         "update",
         "communications",
+        "run",
         "snooze",
         "schedule",
         "verify",

@@ -168,4 +168,5 @@ def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datet
         public_means=company.public_channels,
         ways=company.other_ways,
         public_page=company.status_page is not None,
+        actions=company.actions,
     )

@@ -16,6 +16,7 @@ from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
 from escalation.incident import events
+from escalation.incident.actions import RunState
 from escalation.incident.effects import (
     Alert,
     Effect,
@@ -195,6 +196,11 @@ def _communication(incident: Incident, entry: Entry) -> str:
     return f"tell {fields['audience']}{stage} through {through}{within}{approved}"
 
 
+def _action(incident: Incident, entry: Entry) -> str:
+    dry = " (dry run)" if entry.fields["state"] == RunState.DRY_RUN else ""
+    return f"run the action {entry.fields['action']}{dry}, which calls {entry.fields['host']}"
+
+
 def _phase(incident: Incident, entry: Entry) -> str:
     fields = entry.fields
     if fields.get("over"):
@@ -219,6 +225,7 @@ _WHAT: dict[EntryKind, Callable[[Incident, Entry], str]] = {
     EntryKind.TICKET: lambda i, e: f"ticket for {e.fields['team'] or 'a team'} ({e.fields['ticket']})",
     EntryKind.ROOM_OPENED: lambda i, e: "open the private war room" if i.private else "open the war room",
     EntryKind.COMMUNICATION: _communication,
+    EntryKind.ACTION: _action,
     EntryKind.PHASE: _phase,
 }
 RosterAt = Callable[[datetime], Roster]

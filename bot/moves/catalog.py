@@ -18,6 +18,9 @@ from bot.moves.forms import (
     page_event,
     resolve_blocks,
     resolve_event,
+    run_blocks,
+    run_event,
+    run_of,
     schedule_blocks,
     severity_blocks,
     severity_event,
@@ -308,6 +311,11 @@ SPECS: dict[Move, MoveSpec] = {
     Move.PAGE: MoveSpec(
         typed=_page,
         form=Form("Page someone", "Page now", page_blocks, page_event),
+    ),
+    Move.RUN: MoveSpec(
+        typed=lambda t: events.Run(by=t.by, key=t.key, action=t.text.lower()),
+        pressed=lambda p: run_of(p.value.about, p.by, p.key) if p.value.about else None,
+        form=Form("Run action", "Run", run_blocks, run_event),
     ),
     Move.EDIT: MoveSpec(
         typed=lambda t: typed_edit(t.text, t.by, t.key),

@@ -1,13 +1,16 @@
-"""Forms with more than one text field: resolve, severity, page, schedule, cancel. Pure."""
+"""Forms with more than one text field: resolve, severity, page, run, schedule, cancel. Pure."""
 
 from collections.abc import Iterable
 
 from bot.errors import InvalidForm
 from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import Block
+from bot.render.buttons import run_button
 from bot.render.inputs import Choice, people_select, select, text_field, yes_no_select
+from escalation.config.actions import BUTTON as BY_HAND
 from escalation.config.policy import Policy, Severity
 from escalation.incident import events
+from escalation.incident.actions import actions_at
 from escalation.incident.events import MoveEvent
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
@@ -100,6 +103,26 @@ def page_event(submission: Submission) -> MoveEvent:
     why = submission.values.text("why")
     roles = (role,) if role else ()
     return events.PagePeople(by=submission.by, key=submission.key, people=people, roles=roles, why=why)
+
+
+# Run -------------------------------------------------------------------------------------------------------------
+
+
+def run_blocks(context: FormContext) -> list[Block]:
+    """Blocks of the form that runs an action; each choice carries how often it ran so far."""
+    offered = ((run_button(action, context.incident), action) for action in actions_at(context.incident, BY_HAND))
+    return [select("action", "Action", [Choice(b.about, a.name, f"Calls {a.host}") for b, a in offered])]
+
+
+def run_event(submission: Submission) -> MoveEvent:
+    """Build the event that runs an action."""
+    return run_of(submission.values.choice("action"), submission.by, submission.key)
+
+
+def run_of(about: str, by: str, key: str) -> events.Run:
+    """Build the event of an action's button or choice: its name, and how often it had run when that was shown."""
+    name, _, seen = about.partition(":")
+    return events.Run(by=by, key=key, action=name, seen=int(seen) if seen.isdecimal() else None)
 
 
 # The others ------------------------------------------------------------------------------------------------------

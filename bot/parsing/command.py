@@ -67,7 +67,7 @@ def parse(text: str) -> ParsedCommand:
     incident, rest = _take_id(rest)
     if not incident and (verb == "show" or (verb in _TAKES_NUMBER and _NUMBER.fullmatch(rest))):
         incident, rest = rest, ""
-    if verb in ("severity", "page", "lead") and not incident:
+    if verb in ("severity", "page", "lead", "run") and not incident:
         first, others = _split_first(rest)
         incident, others = _take_id(others)
         rest = f"{first} {others}".strip()

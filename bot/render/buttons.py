@@ -7,8 +7,11 @@ from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, plain_text
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.mrkdwn import cut, escape
 from bot.vocabulary import LABELS
+from escalation.config.actions import BUTTON as BY_HAND
+from escalation.config.actions import Action
 from escalation.engine.paging import next_tier
 from escalation.engine.state_machine import is_redundant, legal_moves, useful_moves
+from escalation.incident.actions import actions_at, is_dry, runs_of
 from escalation.incident.asks import Ask, asks
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Answer, Move
@@ -112,6 +115,7 @@ _EXPLAINED: dict[Move, str] = {
     Move.UPDATE: "Post a status update.",
     Move.ESCALATE: "Page the next tier.",
     Move.PAGE: "Page people by name, or whoever holds a role.",
+    Move.RUN: "Call a system of yours: restart, failover, rollback.",
     Move.SEVERITY: "Raise or lower it.",
     Move.RESOLVE: "The incident is over.",
     Move.REOPEN: "It is not over: clocks start again, and the first tier is paged.",
@@ -165,17 +169,33 @@ def card_buttons(incident: Incident, block_id: str) -> list[Block]:
 
 
 def more_moves(incident: Incident, person: str, shown: Container[str]) -> list[Block]:
-    """The moves that make sense now beside those `shown` on the pressed card, each with what it does; for a modal."""
-    return [
-        {
-            "type": "section",
-            "block_id": f"more-{move}",
-            "text": {"type": "mrkdwn", "text": f"*{escape(LABELS[move])}*\n{escape(_EXPLAINED[move])}"},
-            "accessory": button(Button(move, "Choose"), incident),
-        }
-        for move in offered_moves(incident, person)
-        if move not in shown
-    ]
+    """The moves that make sense now beside those `shown` on the pressed card, each with what it does; for a modal.
+
+    Each action that can be run has a row of its own.
+    """
+    moves = [move for move in offered_moves(incident, person) if move not in shown]
+    rows = [_row(Button(m, "Choose"), LABELS[m], _EXPLAINED[m], incident) for m in moves if m is not Move.RUN]
+    actions = actions_at(incident, BY_HAND) if Move.RUN in moves else ()
+    return rows + [_row(run_button(a, incident), f"Run {a.name}", _called(a, incident), incident) for a in actions]
+
+
+def _row(spec: Button, name: str, explained: str, incident: Incident) -> Block:
+    return {
+        "type": "section",
+        "block_id": f"more-{spec.action_id}",
+        "text": {"type": "mrkdwn", "text": f"*{escape(name)}*\n{escape(explained)}"},
+        "accessory": button(spec, incident),
+    }
+
+
+def run_button(action: Action, incident: Incident) -> Button:
+    """Button that runs an action. It carries the runs so far: of two who press it, the second is told of the first."""
+    return Button(Move.RUN, "Run", f"{action.name}:{len(runs_of(incident, action.name))}", action.name)
+
+
+def _called(action: Action, incident: Incident) -> str:
+    dry = " Not now: the timeline says what would be called." if is_dry(action, incident) else ""
+    return f"Calls {action.host}.{dry}"
 
 
 def _split(incident: Incident) -> tuple[tuple[Move, ...], tuple[Move, ...]]:
@@ -217,6 +237,8 @@ def button(spec: Button, incident: Incident) -> Block:
         made["confirm"] = _confirm(move, f"Page {_next_tier_name(incident)} now?", "Page them")
     if move is Move.COMMUNICATE and ":" in spec.about:
         made["confirm"] = _confirm_answer(spec)
+    if move is Move.RUN and spec.name:
+        made["confirm"] = _confirm(move, f"Run {spec.name} now?", "Run it", title=f"Run {spec.name}")
     if move in (Move.START_FIX, Move.FIX_APPLIED):
         made["confirm"] = _confirm(move, _EXPLAINED[move], LABELS[move])
     return made

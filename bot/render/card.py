@@ -24,6 +24,7 @@ from bot.render.common import (
 from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render, with_seconds
 from bot.render.upcoming import next_escalations
 from escalation.engine.upcoming import Upcoming
+from escalation.incident.actions import RunState, last_states
 from escalation.incident.communications import tasks
 from escalation.incident.effects import Reminded, SendPage
 from escalation.incident.model import (
@@ -281,7 +282,17 @@ def _shortcomings(incident: Incident) -> list[str]:
 
 def _at_hand(incident: Incident) -> list[str]:
     """Lines below the buttons that are not folded: what is promised, and what fails."""
-    return [*_eta(incident), *_communications(incident), *_shortcomings(incident)]
+    return [*_eta(incident), *_communications(incident), *_actions(incident), *_shortcomings(incident)]
+
+
+_RUNS = {RunState.STARTED: "running", RunState.DRY_RUN: "dry run", RunState.DONE: "done", RunState.FAILED: "*failed*"}
+
+
+def _actions(incident: Incident) -> list[str]:
+    """Line about the automatic actions: the latest state of each."""
+    states = (f"{name}: {_RUNS[RunState(last.fields['state'])]}" for name, last in last_states(incident).items())
+    told = " · ".join(states)
+    return [f"🤖 *Actions:* {told}"] if told else []
 
 
 def details(incident: Incident) -> list[str]:

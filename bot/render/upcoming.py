@@ -85,7 +85,7 @@ def _describe(incident: Incident, upcoming: Upcoming, names: Names) -> str:
     targets = names_of(upcoming.notified, names) or "nobody"
     match upcoming.kind:
         case CheckpointKind.POLICY:
-            return f"{_condition(upcoming)}{_outcome(incident, upcoming, names)}"
+            return f"{_condition(upcoming)}{_outcome(incident, upcoming, names)}{_runs(upcoming)}"
         case CheckpointKind.COMMUNICATION:
             return f"{_condition(upcoming)}📣 {brief(upcoming.why, SHORT)}"
         case CheckpointKind.OWED:
@@ -119,6 +119,10 @@ def _outcome(incident: Incident, upcoming: Upcoming, names: Names) -> str:
     if upcoming.tiers or not (upcoming.notified or upcoming.says):
         return _tiers(incident, upcoming, names)
     return f"notify {names_of(upcoming.notified, names)}" if upcoming.notified else brief(upcoming.says, SHORT)
+
+
+def _runs(upcoming: Upcoming) -> str:
+    return f"; run {', '.join(upcoming.runs)}" if upcoming.runs else ""
 
 
 def _tiers(incident: Incident, upcoming: Upcoming, names: Names) -> str:
@@ -174,5 +178,5 @@ def _unless_done(first: Upcoming, at: Time) -> Line:
 
 def _done(first: Upcoming, whom: Line, told: Line) -> Line:
     if first.people:
-        return line("pages ", *whom)
-    return line("notifies ", *told) if first.notified else line(first.says or first.why)
+        return line("pages ", *whom, _runs(first))
+    return line("notifies ", *told, _runs(first)) if first.notified else line(first.says or first.why, _runs(first))

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, model_validator
 
+from escalation.config.actions import Action, with_unique_action_names
 from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar
 from escalation.config.checks import CanaryRules, Check, with_unique_names
@@ -198,6 +199,7 @@ class Company(Staff):
     alerts: Alerts = Alerts()
     canary: CanaryRules | None = None
     checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
+    actions: Annotated[tuple[Action, ...], AfterValidator(with_unique_action_names)] = ()
     permissions: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_list)]] = {}
 
     @model_validator(mode="after")

@@ -26,6 +26,12 @@ NAMED: Mapping[str, Mapping[str, str]] = {
     "teams": {"lead": "person", "members": "person"},
     "services": {"lead": "person", "vendor": "vendor", "team": "team"},
 }
+# Where services are named in lists.
+SERVICES: tuple[tuple[str, ...], ...] = (
+    ("checks", "*", "service"),
+    ("alerts", "routes", "*", "service"),
+    ("actions", "*", "match", "service"),
+)
 # Where a policy names roles, and how that is said; * is every key or item.
 ROLES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("severities", "*", "tiers", "*", "roles", "*"), "pages"),
@@ -82,7 +88,7 @@ def _references(data: Any) -> Iterator[Reference]:
         for path, slots in _at(body, ("layers", "*", "people")):
             for at, slot in _one_or_several(("rotations", name, *path), slots):
                 yield from _named("person", at, slot, data)
-    for pattern in (("checks", "*", "service"), ("alerts", "routes", "*", "service")):
+    for pattern in SERVICES:
         for path, service in _at(data, pattern):
             yield from _named("service", path, service, data)
     for move, roles in section(data, "permissions").items():

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from escalation.config.policy import Communication, Moment, PlannedCheckpoint, TierPage, Unless
+from escalation.incident.actions import actions_at
 from escalation.incident.communications import PENDING
 from escalation.incident.effects import SendPage
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident, PageState, Status
@@ -80,7 +81,8 @@ def _taken_by_slack(incident: Incident, page_n: int) -> bool:
 
 def _has_work(incident: Incident, plan: PlannedCheckpoint) -> bool:
     opens_room = plan.room and incident.room is None
-    return bool(tiers_left(incident, plan.page) or plan.notify or plan.team or plan.say or opens_room)
+    acts = actions_at(incident, plan.id)
+    return bool(acts or tiers_left(incident, plan.page) or plan.notify or plan.team or plan.say or opens_room)
 
 
 def _known(fact: Unless, incident: Incident) -> bool:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from escalation.config.policy import PlannedCheckpoint
 from escalation.engine import cards, communications, reaching, warroom
+from escalation.engine.automatic import actions
 from escalation.engine.change import Change
 from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
@@ -72,6 +73,7 @@ def _policy(change: Change, checkpoint: Checkpoint) -> None:
         change.say(entry, Place.TEAM)
     page_tiers(change, tiers_left(change.incident, plan.page), plan.why)
     _notify(change, plan)
+    actions.run(change, plan.id)
 
 
 def _notify(change: Change, plan: PlannedCheckpoint) -> None:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from escalation.config.actions import DECLARED
 from escalation.config.policy import Moment, PhaseStart
 from escalation.engine import communications, paging, security, warroom
+from escalation.engine.automatic import actions
 from escalation.engine.change import Change
 from escalation.incident.effects import LinkOther, Place, PostCard
 from escalation.incident.events import Cancel, Declare, Reopen, Resolve, Reviewed
@@ -39,6 +41,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         public_means=terms.public_means,
         ways=terms.ways,
         public_page=terms.public_page,
+        actions=terms.actions,
         facts=event.facts,
         alerts=event.alerts,
         reporter=event.by,
@@ -65,6 +68,7 @@ def begin(change: Change, event: Declare) -> None:
         _link(change, event)
     paging.page_tiers(change, incident.policy.at_once, f"a {incident.severity} was declared")
     page_security_team(change, event.by)
+    actions.run(change, DECLARED)
 
 
 def page_security_team(change: Change, by: PersonId) -> None:

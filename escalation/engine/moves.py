@@ -7,6 +7,7 @@ from typing import Any
 from escalation.config.business_time import Wait
 from escalation.config.policy import Moment, PhaseStart, Said
 from escalation.engine import cards, communications, lifecycle, paging, security, severity, warroom
+from escalation.engine.automatic import actions
 from escalation.engine.change import Change
 from escalation.engine.lifecycle import file_ticket
 from escalation.errors import Refused
@@ -239,6 +240,8 @@ def check(move: Move, incident: Incident) -> None:
         raise Refused(f"A {incident.severity} is handled now, not scheduled. Lower its severity first.")
     if move is Move.SECURITY and incident.private:
         raise Refused("This is already a security incident.")
+    if move is Move.RUN:
+        actions.check(incident)
     if move is Move.REVIEWED and incident.reviewed:
         raise Refused(line("The review was already marked as done, at ", Time(incident.reviewed.at), "."))
 
@@ -257,6 +260,7 @@ HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
     Move.SEVERITY: severity.change_severity,
     Move.ESCALATE: paging.escalate,
     Move.PAGE: page_people,
+    Move.RUN: actions.run_by_hand,
     Move.EDIT: edit,
     Move.LEAD: warroom.take_lead,
     Move.COMMUNICATE: communications.answer,

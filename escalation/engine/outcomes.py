@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from escalation.engine import cards, paging, reaching, warroom
+from escalation.engine.automatic import actions
 from escalation.engine.change import Change
 from escalation.incident.effects import (
     Alert,
@@ -23,6 +24,7 @@ from escalation.incident.effects import (
     Remind,
     Reminded,
     RemindPerson,
+    RunAction,
     Say,
     SendPage,
     SetTopic,
@@ -84,6 +86,8 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
             return
         case SendPage():
             _page_arrived(change, effect, event)
+        case RunAction():
+            actions.done(change, effect, event.status)
         case PageBy():
             paging.taken_by(change, effect.page, effect.via)
             reaching.note_accepted(change, effect)
@@ -308,9 +312,11 @@ def dropped(change: Change, event: Dropped) -> None:
         return
     if isinstance(effect, PageBy):
         reaching.not_sent(change, effect, event.why)
+    if isinstance(effect, RunAction):
+        actions.failed(change, effect, event.why)
     if not (event.gone and change.incident.private and isinstance(effect, Say)):  # that is said in the next room
         change.drop_effects(effect.id)
-    if event.lasting:
+    if event.lasting and not isinstance(effect, RunAction):
         _note_trouble(change, effect, event.why, given_up="yes")
     room = change.incident.room
     if room and not room.lost and room.channel == event.gone:

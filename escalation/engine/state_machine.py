@@ -4,11 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from escalation.config.actions import BUTTON
 from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, reaching, warroom
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
 from escalation.incident import events
+from escalation.incident.actions import actions_at
 from escalation.incident.communications import pending
 from escalation.incident.events import Move, MoveEvent, OutcomeEvent
 from escalation.incident.model import Incident, Status
@@ -19,7 +21,7 @@ S, M = Status, Move
 Event = MoveEvent | events.CheckpointDue | events.SignOfLife | events.RolesChanged | OutcomeEvent
 _SAME = (
     *(M.ACKNOWLEDGE, M.DECLINE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
-    *(M.PAGE, M.EDIT, M.LEAD, M.COMMUNICATE, M.SNOOZE, M.SECURITY),
+    *(M.PAGE, M.RUN, M.EDIT, M.LEAD, M.COMMUNICATE, M.SNOOZE, M.SECURITY),
 )
 _CLOSED = "This incident is {status}. Reopen it first."
 _NOT_CLOSED = "This incident is still open."
@@ -97,6 +99,8 @@ def is_redundant(move: Move, incident: Incident, person: PersonId = "") -> bool:
             return not pending(incident)
         case Move.ESCALATE:
             return next_tier(incident) is None
+        case Move.RUN:
+            return not actions_at(incident, BUTTON)
         case Move.WORKAROUND:
             return monitoring
         case Move.SCHEDULE:

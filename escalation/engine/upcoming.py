@@ -7,6 +7,7 @@ from typing import Any
 
 from escalation.config.policy import Audience, Unless
 from escalation.engine.checkpoints import running, tiers_left
+from escalation.incident.actions import actions_at
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
 from escalation.incident.responders import People, commander, effective_tier, holders, in_roles, speaker
 from escalation.oncall.roster import Roster
@@ -31,7 +32,8 @@ _UPDATES = {
 class Upcoming:
     """An upcoming checkpoint: when, why, unless which facts, which tiers.
 
-    `people` are paged; `notified` are notified; `says` is what happens instead where no tier is paged.
+    `people` are paged; `notified` are notified; `says` is what happens instead where no tier is paged. `runs` are the
+    actions that begin as well.
     """
 
     due: datetime
@@ -42,6 +44,7 @@ class Upcoming:
     people: People = ()
     notified: People = ()
     says: str = ""
+    runs: tuple[str, ...] = ()
 
 
 def upcoming(incident: Incident, roster_at: Callable[[datetime], Roster]) -> tuple[Upcoming, ...]:
@@ -91,4 +94,5 @@ def _upcoming_policy(checkpoint: Checkpoint, incident: Incident, roster: Roster)
     paged = tuple(p for t in found for p in holders(incident, roster, t))
     notified = in_roles(incident, roster, plan.notify)
     says = "" if plan.page else plan.say or plan.why
-    return Upcoming(checkpoint.due, checkpoint.kind, plan.why, plan.unless, found, paged, notified, says)
+    runs = tuple(action.name for action in actions_at(incident, plan.id))
+    return Upcoming(checkpoint.due, checkpoint.kind, plan.why, plan.unless, found, paged, notified, says, runs)

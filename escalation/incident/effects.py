@@ -2,7 +2,7 @@
 
 `after` names the effect that must have been sent before (the order of a thread); `at` is when it was decided or became
 ready, so that lateness can be measured. Ids are deterministic, so a job that runs twice finds the same effect or none.
-The id of a page says so: ticker and sweep put pages first without reading the incident.
+The id of a page says so: ticker and sweep put pages first without reading the incident; so does that of an action.
 
 The traits of an effect stand on its class, as keywords of the class statement:
 
@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
 from escalation.config.status_page import STATUS_PAGE
 from escalation.values import Frozen, PersonId
@@ -50,12 +51,14 @@ class _Effect(Frozen):
 
     `public`: others than the members of an incident may read it. `calls`: it pages somebody, and goes first.
     `message`: somebody reads it, so the ledger counts it. `optional`: the incident goes on without it.
+    `aside`: it calls a system of the company's, which may hang; it has threads of its own.
     """
 
     public: ClassVar[bool]
     calls: ClassVar[bool]
     message: ClassVar[bool]
     optional: ClassVar[bool]
+    aside: ClassVar[bool]
 
     kind: str
     id: str
@@ -63,10 +66,18 @@ class _Effect(Frozen):
     after: str = ""
 
     def __init_subclass__(
-        cls, *, public: bool, calls: bool = False, message: bool = False, optional: bool = False, **config: Any
+        cls,
+        *,
+        public: bool,
+        calls: bool = False,
+        message: bool = False,
+        optional: bool = False,
+        aside: bool = False,
+        **config: Any,
     ) -> None:
         super().__init_subclass__(**config)
-        cls.public, cls.calls, cls.message, cls.optional = public, calls, message or calls, optional
+        cls.public, cls.calls, cls.message = public, calls, message or calls
+        cls.optional, cls.aside = optional, aside
 
     @property
     def carried_by(self) -> str:
@@ -152,6 +163,19 @@ class Withdraw(_Effect, public=False):
     @property
     def carried_by(self) -> str:
         return STATUS_PAGE
+
+
+class RunAction(_Effect, public=False, optional=True, aside=True):
+    """Run an action of the company's: its webhook is called. `by` is who pressed its button."""
+
+    kind: Literal["run_action"] = "run_action"
+    name: str
+    when: str = ""
+    by: PersonId = ""
+
+    @property
+    def carried_by(self) -> str:
+        return ACTIONS
 
 
 class Withdrawable(_Effect, public=True):
@@ -297,6 +321,7 @@ Effect = Annotated[
     | MailOut
     | Publish
     | Withdraw
+    | RunAction
     | PostCard
     | OpenRoom
     | Invite
@@ -313,14 +338,19 @@ Effect = Annotated[
     | Refresh,
     Field(discriminator="kind"),
 ]
-_CALLS = "-page"
+_CALLS, _ASIDE = "-page", "-action"
 
 
 def effect_id(incident_id: str, number: int, kind: type[_Effect]) -> str:
-    """Build an effect's id: `INC-20241218-001-7`, or `INC-20241218-001-7-page` for one that pages somebody."""
-    return f"{incident_id}-{number}{_CALLS if kind.calls else ''}"
+    """Build an effect's id: `INC-20241218-001-7`, `…-7-page` for one that pages somebody, `…-7-action` aside."""
+    return f"{incident_id}-{number}{_CALLS if kind.calls else _ASIDE if kind.aside else ''}"
 
 
 def is_page(effect_id: str) -> bool:
     """True if the effect of that id pages somebody, by whatever channel."""
     return effect_id.endswith(_CALLS)
+
+
+def is_aside(effect_id: str) -> bool:
+    """True if the effect of that id calls a system that may hang, and has threads of its own."""
+    return effect_id.endswith(_ASIDE)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import OtherWays
 from escalation.config.policy import Means, Severity, SeverityPolicy
@@ -38,6 +39,7 @@ class Move(StrEnum):
     SEVERITY = "severity"
     ESCALATE = "escalate"
     PAGE = "page"
+    RUN = "run"
     EDIT = "edit"
     LEAD = "lead"
     COMMUNICATE = "communicate"
@@ -82,6 +84,7 @@ class Terms(Frozen):
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False
+    actions: tuple[Action, ...] = ()
     others: tuple[Other, ...] = ()
 
 
@@ -271,6 +274,14 @@ class PagePeople(_Move):
     why: Words = ""
 
 
+class Run(_Move):
+    """Run an action. `seen` is how many runs of it the requester was shown; None from a typed command."""
+
+    kind: Literal[Move.RUN] = Move.RUN
+    action: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    seen: int | None = None
+
+
 class MarkSecurity(_Move):
     """Mark the incident as a security incident: it becomes private."""
 
@@ -333,7 +344,7 @@ class RolesChanged(Frozen):
 class Delivered(Frozen):
     """An effect was delivered. `channel` and `ts` identify the message; `face` is the one that a card shows.
 
-    `refused`: of a send to several, whom it could not reach, and why.
+    `refused`: of a send to several, whom it could not reach, and why. `status`: what an action's system answered.
     """
 
     kind: Literal["delivered"] = "delivered"
@@ -343,6 +354,7 @@ class Delivered(Frozen):
     face: int = 0
     person: PersonId = ""
     refused: dict[PersonId, str] = {}
+    status: int = 0
 
 
 class RoomOpened(Frozen):
@@ -444,8 +456,8 @@ class AlertsChanged(Frozen):
 
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
-    | ChangeSeverity | Escalate | PagePeople | Edit | TakeLead | AnswerCommunication | Snooze | MarkSecurity | Resolve
-    | Reviewed | Reopen | Cancel
+    | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | Snooze | MarkSecurity
+    | Resolve | Reviewed | Reopen | Cancel
 )  # fmt: skip
 OutcomeEvent = (
     Delivered

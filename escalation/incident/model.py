@@ -16,6 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
+from escalation.config.actions import Action
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Communication, Means, ReviewRule, Said, Severity, SeverityPolicy
@@ -213,6 +214,7 @@ class EntryKind(StrEnum):
     RECOVERED = "recovered"
     TROUBLE = "trouble"
     ALERTS = "alerts"
+    ACTION = "action"
     ALERTS_ENDED = "alerts_ended"
     RESOLVED = "resolved"
     REOPENED = "reopened"
@@ -467,6 +469,7 @@ class Incident(Frozen):
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False
+    actions: tuple[Action, ...] = ()
     alerted: bool = False
     alerted_by: tuple[Via, ...] = ()
     alert_face: str = ""

@@ -61,6 +61,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.RECOVERED: _LOG,
     EntryKind.TROUBLE: (),
     EntryKind.ALERTS: (),
+    EntryKind.ACTION: _BOTH,
     EntryKind.ALERTS_ENDED: _BOTH,
     EntryKind.RESOLVED: _BOTH,
     EntryKind.REOPENED: _BOTH,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from escalation.config.notify import Via
+from escalation.incident.actions import RunState
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
 from escalation.messages import communications
 from escalation.messages.template import Wording
@@ -377,6 +378,22 @@ def _card_lost(incident: Incident, entry: Entry) -> Lines:
     return (line("🗑️ ", Strong("The incident's card was deleted."), " This is a new one; the thread goes on here."),)
 
 
+def _action(incident: Incident, entry: Entry) -> Lines:
+    """What an action did; whom it called is said where nothing was, and the rest of its address never."""
+    fields, name = entry.fields, Strong(f"Action {entry.fields['action']}")
+    match RunState(fields["state"]):
+        case RunState.STARTED:
+            by = (" by ", Person(entry.by)) if entry.by else ()
+            return (line("🤖 ", name, " was started", *by, "."),)
+        case RunState.DRY_RUN:
+            why = "this is a drill" if incident.drill else "it is a dry run"
+            return (line("🤖 ", name, f" was not started, since {why}. It would call {fields['host']}."),)
+        case RunState.DONE:
+            return (line("🤖 ", name, f" is done: its system answered {fields['status']}."),)
+        case RunState.FAILED:
+            return (line("⚠️ ", name, " failed: ", entry.why, "."),)
+
+
 def _trouble(incident: Incident, entry: Entry) -> Lines:
     state, end = ("Not done", ".") if entry.fields.get("given_up") else ("Not delivered yet", ". Retrying.")
     return (line("⚠️ ", Strong(f"{state} ({entry.fields['what']}): "), entry.why, end),)
@@ -646,6 +663,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: _trouble,
     EntryKind.ALERTS: _alerts,
+    EntryKind.ACTION: _action,
     EntryKind.ALERTS_ENDED: _alerts_ended,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,

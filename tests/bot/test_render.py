@@ -252,6 +252,7 @@ def senseless(incident: Incident) -> set[Move]:
         Move.VERIFY: incident.verified or not incident.policy.ticket,
         Move.REVIEWED: incident.reviewed or not incident.review_by,
         Move.COMMUNICATE: not pending(incident) or not incident.open,
+        Move.RUN: True,  # no action is configured
         Move.SNOOZE: True,
         Move.DECLINE: True,  # it stands under a page
     }

@@ -19,6 +19,7 @@ TYPED = {
     "update": "post-update status-update progress",
     "escalate": "",
     "page": "call",
+    "run": "action execute",
     "severity": "sev priority change-severity",
     "resolve": "resolved close closed done end finish finished solved",
     "reopen": "reopened re-open",
@@ -45,7 +46,7 @@ TYPED = {
 # In the order of a card's overflow menu; people are told these names elsewhere.
 BUTTONS = (
     "Acknowledge, Can't take it, Root cause found, Workaround in place, Schedule, Start fix, Fix applied, Fix failed, "
-    "Fix verified, Post update, Escalate, Page someone, Change severity, Resolve, Reopen, "
+    "Fix verified, Post update, Escalate, Page someone, Run action, Change severity, Resolve, Reopen, "
     "Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, Communications"
 )
 HELPED = """\
@@ -70,6 +71,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident fix-failed [ID] [what you see]` report a failed fix
 `/incident update [ID] [progress]` post a progress update
 `/incident communications [ID]` what is still to be published, with drafts
+`/incident run [ID] [action]` run an action in your systems
 `/incident snooze [ID] 30m` snooze reminders, never a page
 `/incident schedule [ID] [when]` plan the work on a ticket
 `/incident verify [ID] [what was checked]` confirm a ticket's fix

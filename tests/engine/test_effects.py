@@ -40,7 +40,7 @@ TRAITS = {
         "Remind",
         "RemindPerson",
     },
-    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "StopPage"},
+    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "StopPage", "RunAction"},
 }
 CARRIED_BY = {
     "PageBy": "mail",
@@ -50,6 +50,7 @@ CARRIED_BY = {
     "Alert": "pagerduty",
     "LinkOther": "",
     "StopPage": "pushover",
+    "RunAction": "actions",
 }
 FIELDS = {
     "page": 1,

@@ -40,6 +40,7 @@ from escalation.incident.events import (
     Resolve,
     Reviewed,
     RootCause,
+    Run,
     Schedule,
     Snooze,
     StartFix,
@@ -48,6 +49,7 @@ from escalation.incident.events import (
     Workaround,
 )
 from escalation.incident.model import CheckpointKind, Entry, EntryKind, Incident, Lead, PageState, Status
+from tests.support.incidents import BY_HAND
 from tests.support.profiles import examples, few_of
 from tests.support.story import START, Story, kars, shipped
 
@@ -66,6 +68,7 @@ A_MOVE: dict[Move, MoveEvent] = {
     Move.SEVERITY: ChangeSeverity(by="U1", policy=P1, why="smaller than it looked"),
     Move.ESCALATE: Escalate(by="U1"),
     Move.PAGE: PagePeople(by="U1", people=("U2",)),
+    Move.RUN: Run(by="U1", action="failover"),
     Move.EDIT: Edit(by="U1", title="Payments are down", outage=True),
     Move.LEAD: TakeLead(by="U1", lead=Lead.COMMANDER),
     Move.COMMUNICATE: AnswerCommunication(by="U1", n=1, answer=Answer.PUBLISHED),
@@ -96,7 +99,7 @@ REFUSED_BY_FACT = {
 
 
 def in_status(status: Status, severity: str = "P0") -> Story:
-    story = Story(severity)
+    story = Story(severity, actions=(BY_HAND,))
     for move in PATH_TO[status]:
         story.do(A_MOVE[move])
     return story

@@ -93,7 +93,7 @@ FIXED = frozenset(
             "meeting_url",
             "data_loss",
         ),
-        *("source_link", "effects", "checkpoints", "copies", "lanes", "calendar", "ways", "keys", "policy"),
+        *("source_link", "effects", "checkpoints", "copies", "lanes", "calendar", "ways", "keys", "policy", "actions"),
         *("communications", "public_means", "promised", "since", "snoozed_until", "what", "following"),
         *("via", "effect", "how", "notify"),
     )
@@ -177,7 +177,7 @@ def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
     context = FormContext(
         incident, kars(), {"on_call": f"role {words}"}, Roster(), (incident,), ("checkout", "api"), words
     )
-    for move in FORMS.keys() - (set() if pending(incident) else {Move.COMMUNICATE}):
+    for move in FORMS.keys() - {Move.RUN} - (set() if pending(incident) else {Move.COMMUNICATE}):
         yield "modal_view", move_modal(move, context, FormState())
     nothing: Any = None
     parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars(), "")

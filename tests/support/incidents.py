@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from escalation.config.actions import Action
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.engine.upcoming import Upcoming, upcoming
@@ -46,6 +47,9 @@ from escalation.incident.events import (
 from escalation.incident.model import AlertSummary, EntryKind, Incident, Lead, Room, SeenAlert, Status
 from escalation.oncall.roster import Roster
 from tests.support.story import START, Story, kars, roster_with
+
+RESTART = Action(name="restart", url="https://ops.example.com/restart", secret_env="RESTART_SECRET")
+BY_HAND = Action(name="failover", url="https://ops.example.com/failover", secret_env="RESTART_SECRET", when=("button",))
 
 policy = kars
 roster = roster_with
@@ -219,6 +223,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: lambda: _outcome(Story(), SendPage, Trouble, why="the token was revoked"),
+    EntryKind.ACTION: lambda: Story(actions=(RESTART,)).incident,
     EntryKind.ALERTS: lambda: incident_after(ALERTS),
     EntryKind.ALERTS_ENDED: lambda: incident_after(ALERTS.model_copy(update={"over": True})),
     EntryKind.RESOLVED: lambda: in_status(Status.RESOLVED),

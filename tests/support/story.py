@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import OtherWays
 from escalation.config.policy import Means, Policy, Severity
@@ -75,6 +76,7 @@ class Story:
         others: tuple[Other, ...] = (),
         ways: OtherWays | None = None,
         public_page: bool = False,
+        actions: tuple[Action, ...] = (),
         **facts: Any,
     ) -> None:
         self.roster = roster or roster_with()
@@ -92,6 +94,7 @@ class Story:
             others=others,
             ways=ways or OtherWays(),
             public_page=public_page,
+            actions=actions,
         )
         said = Facts(**({"title": "Checkout is down", "impact": "Nobody can pay"} | facts))
         event = Declare(by=by, key="modal-1", facts=said, terms=terms)

@@ -17,6 +17,7 @@ from tocsin.commands import output
 from tocsin.commands.incidents import NO_ARRANGEMENTS, arrangements
 from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
+from tocsin.config.action_checks import unusable_secrets
 from tocsin.config.loader import ConfigError, Finding
 from tocsin.config.settings import Settings, load, read
 from workers.recurring.probes import Seen, probe
@@ -45,7 +46,7 @@ def check(file: Path | None, window: timedelta | None, as_json: bool) -> None:
     errors, warnings = findings(path)
     covered = coverage(path, window) if window and not errors else None
     running = [] if errors else compared_with_running(path)
-    exposed = exposures(read()[0])
+    exposed = [*exposures(read()[0]), *([] if errors else map(str, unusable_secrets(loader.load(path).company)))]
     tried = [] if errors else tried_once(path)
     if as_json:
         report = {"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)}

@@ -155,6 +155,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
         "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
+        "actions": "Webhooks of your own systems, called by themselves or by a button; docs/actions.md.",
         "permissions": "Narrows who may do what: the roles that may.",
     },
     "StatusPage": {
@@ -204,6 +205,18 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
     "CanaryRules": {
         "channel": "The quiet channel where it arrives.",
         "every": "How often one is sent, 1m at least.",
+    },
+    "Action": {
+        "name": "What the timeline calls it.",
+        "url": "Where the webhook goes.",
+        "secret_env": "The variable with the secret that signs it: `whsec_` and base64.",
+        "when": "When it begins: `declared`, `button`, the id of a checkpoint of the policy; one or several.",
+        "match": "The incidents that it is for; all of them unless given.",
+        "dry_run": "The timeline says what would be called, and nothing is.",
+    },
+    "ActionMatch": {
+        "severity": "Severities, one or several.",
+        "service": "Services, one or several.",
     },
     "Check": {
         "name": "What it is called on cards; each check has a name of its own.",

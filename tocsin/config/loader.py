@@ -17,7 +17,7 @@ from escalation.config.notify import Via
 from escalation.config.policy import Policy
 from escalation.incident.events import Move
 from escalation.messages import template
-from tocsin.config import alert_checks, errors, holidays, policy_checks, yaml_lines
+from tocsin.config import action_checks, alert_checks, errors, holidays, policy_checks, yaml_lines
 from tocsin.config.yaml_lines import Document, Fault
 
 PERMISSIONS = {"declare", *(str(m) for m in Move)}
@@ -110,6 +110,8 @@ def load(path: Path) -> Loaded:
     findings = source.findings() + (policy_source.findings() if policy_source else [])
     if findings or company is None or policy_source is None or policy is None:
         raise ConfigError(findings)
+    if unknown := [source.finding(place, text) for place, text in action_checks.unknown_moments(company, policy)]:
+        raise ConfigError(unknown)
     calendar = holidays.with_holidays(company.calendar, datetime.now(UTC).year)
     company = company.model_copy(update={"calendar": calendar})
     ineffective = [policy_source.finding(place, text) for place, text in policy_checks.ineffective_checkpoints(policy)]
@@ -182,6 +184,7 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
     doubts = chain(
         alert_checks.missing_severities(company, policy),
         alert_checks.doubtful_routes(company.alerts, policy, ALL_SOURCES),
+        action_checks.open_addresses(company),
     )
     yield from (source.finding(place, text) for place, text in doubts)
     for role in company.roles:

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,7 +39,7 @@ T = TypeVar("T")
 class Environment(BaseSettings):
     """The variables, unchecked; an empty one counts as unset."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="allow")
 
     slack_bot_token: str | None = None
     slack_app_token: str | None = None
@@ -85,6 +86,10 @@ class Environment(BaseSettings):
     statuspage_url: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
+
+    def variable(self, name: str) -> str:
+        """The value of any other variable, of the environment or of `.env`; empty if it is not set."""
+        return os.environ.get(name) or str((self.model_extra or {}).get(name.lower()) or "")
 
     @property
     def local(self) -> bool:
@@ -418,6 +423,16 @@ def _secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
     if variable == "ALERTS_SECRET_GENERIC" and not all(map(_is_webhook_secret, words)):
         raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
     return tuple(SecretStr(word) for word in words)
+
+
+def webhook_secrets(variable: str) -> tuple[str, ...]:
+    """The secrets of a variable that the configuration names; several, for rotation. ValueError says what is wrong."""
+    words = tuple(w for word in Environment().variable(variable).split(",") if (w := word.strip()))
+    if not words:
+        raise ValueError("is missing; make a secret: `echo whsec_$(openssl rand -base64 24)`")
+    if not all(map(_is_webhook_secret, words)):
+        raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
+    return words
 
 
 def _is_webhook_secret(word: str) -> bool:

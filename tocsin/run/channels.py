@@ -7,10 +7,14 @@ from typing import Any
 
 from redis import Redis
 
+from escalation.config.actions import ACTIONS
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from tocsin.config.settings import Problem, Settings, SettingsError
+from escalation.service import IncidentService
+from tocsin.config.action_checks import unusable_secrets
+from tocsin.config.settings import Problem, Settings, SettingsError, webhook_secrets
 from workers.channels import Channels
+from workers.channels.actions import ActionClient
 from workers.channels.opsgenie import OpsgenieClient
 from workers.channels.pagerduty import PagerDutyClient, PagerDutyDirectory
 from workers.channels.people.apprise import AppriseClient
@@ -20,6 +24,7 @@ from workers.channels.people.twilio import TwilioAccount, TwilioClient
 from workers.channels.public.statuspage import StatuspageClient
 from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
+from workers.delivery.automatic.actions import ActionPlanner
 from workers.delivery.mail import MailPlanner
 from workers.delivery.paging_services import ServicePlanner
 from workers.delivery.people.push import ApprisePlanner, NtfyPlanner, PushoverPlanner
@@ -132,6 +137,7 @@ def check(settings: Settings, company: Company) -> None:
     """Check that the environment sets up each channel that the configuration asks for; SettingsError when not."""
     wanted = company.other_ways.all()
     missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
+    missing += unusable_secrets(company)
     if missing:
         raise SettingsError(missing)
 
@@ -145,5 +151,8 @@ def connect(settings: Settings, redis: Redis) -> Channels:
     """Build the bundle of all clients that are set up."""
     slack = SlackClient(settings.bot_token.get_secret_value(), settings.api_url, redis)
     clients = ((channel, channel.client(settings)) for channel in REGISTERED)
-    others = {str(c.via): partial(c.planner, client) for c, client in clients if client is not None}
+    others: dict[str, Callable[[IncidentService], Planner]] = {
+        str(c.via): partial(c.planner, client) for c, client in clients if client is not None
+    }
+    others[ACTIONS] = partial(ActionPlanner, ActionClient(webhook_secrets))
     return Channels(slack, others, statuspage(settings))

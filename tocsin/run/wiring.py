@@ -15,6 +15,7 @@ from escalation.storage.intake import Intake
 from escalation.storage.public_log import PublicLog
 from escalation.storage.status_folder import StatusFolder
 from escalation.storage.store import Store
+from tocsin.config.action_checks import secrets_of
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import ALERTS_TOKEN, Settings
 from tocsin.run import lifeline, logs, workspace
@@ -95,7 +96,7 @@ def _answer_deps(settings: Settings, service: IncidentService) -> "AnswerDeps":
 
 def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
     """Run one part of a worker, until told to end."""
-    _prepare(settings, f"worker {part}")
+    _prepare(settings, f"worker {part}", *secrets_of(loaded.company))
     from tocsin.run import channels
     from workers import process
     from workers.context import Context
@@ -131,10 +132,10 @@ def check_channels(settings: Settings, loaded: Loaded) -> None:
     channels.check(settings, loaded.company)
 
 
-def _prepare(settings: Settings, process: str) -> None:
-    """Prepare a process: end with its supervisor, and set up its logs."""
+def _prepare(settings: Settings, process: str, *secrets: str) -> None:
+    """Prepare a process: end with its supervisor, and set up its logs, which show none of the secrets."""
     lifeline.exit_with_supervisor()
-    logs.setup(process, settings.log_level, settings.secrets())
+    logs.setup(process, settings.log_level, (*settings.secrets(), *secrets))
 
 
 def _store_and_service(settings: Settings, loaded: Loaded, *, retry: bool = False) -> tuple[Store, IncidentService]:

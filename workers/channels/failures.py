@@ -284,6 +284,19 @@ def opsgenie_failure(status: int, wait: float = 0.0) -> "Failed":
     return Failed(error, Kind.OURS, reason=Reason(f"Opsgenie refuses us ({status})", remedy))
 
 
+# Actions -------------------------------------------------------------------------------------------------------------
+
+
+def action_failure(name: str, status: int, wait: float = 0.0) -> "Failed":
+    """Classify the answer of a system of the company's."""
+    if status >= 500 or status in (408, 425, 429):
+        return Failed(
+            f"{name}: {status}", Kind.PASSING, wait=wait, reason=Reason(f"{name} does not take it ({status})")
+        )
+    reason = Reason(f"{name} refuses it ({status})", "check its url and secret_env under actions")
+    return Failed(f"{name}: {status}", Kind.OURS, reason=reason)
+
+
 # No answer -----------------------------------------------------------------------------------------------------------
 
 

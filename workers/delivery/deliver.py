@@ -14,7 +14,7 @@ from redis.client import Pipeline
 
 from escalation.config.status_page import STATUS_PAGE
 from escalation.errors import NotFound, TooNew
-from escalation.incident.effects import SLACK, Effect, Refresh, SendPage
+from escalation.incident.effects import SLACK, Effect, Refresh, SendPage, is_aside
 from escalation.incident.events import (
     Delivered,
     Dropped,
@@ -39,13 +39,22 @@ from workers.queue import ledger, outbox
 from workers.queue.leases import Lease, Leases
 
 QUEUED_PER_THREAD = 8  # more than that go back to Redis, where any worker can take them
+ASIDE_THREADS = 4  # for systems of the company's: one that hangs delays other actions, and no message
 REQUEUE_AFTER = timedelta(seconds=0.5)
 
 log = structlog.get_logger()
 
 
+class _Threads:
+    """Threads, and slots for the effects that they may hold."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self.pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+        self.slots = threading.Semaphore(count * (1 + QUEUED_PER_THREAD))
+
+
 class DeliveryPool:
-    """Thread pool that carries out the effects of one process."""
+    """Thread pools that carry out the effects of one process."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -56,8 +65,8 @@ class DeliveryPool:
             STATUS_PAGE: StatusPagePlanner(context.service),
             **{name: planner(context.service) for name, planner in context.channels.others.items()},
         }
-        self._pool = ThreadPoolExecutor(context.threads, thread_name_prefix="send")
-        self._slots = threading.Semaphore(context.threads * (1 + QUEUED_PER_THREAD))
+        self._threads = _Threads(context.threads, "send")
+        self._aside = _Threads(ASIDE_THREADS, "aside")
 
     def deliver(self, effect_ids: list[str]) -> None:
         """Carry out effects concurrently; wait for them for at most `patience` seconds."""
@@ -69,19 +78,21 @@ class DeliveryPool:
 
     def has_capacity(self) -> bool:
         """True if this process can take one more effect."""
-        if not self._slots.acquire(blocking=False):
+        if not self._threads.slots.acquire(blocking=False):
             return False
-        self._slots.release()
+        self._threads.slots.release()
         return True
 
     def close(self) -> None:
         """Finish the sends in flight; effects that still wait for a thread go back to Redis."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._threads, self._aside):
+            threads.pool.shutdown(wait=True, cancel_futures=True)
         self._leases.close()
 
     def _start(self, effect_id: str, now: datetime) -> "Future[None] | None":
         """Claim an effect and hand it to a thread. Its lease is held meanwhile, so that no sweep repairs it."""
-        if not self._slots.acquire(blocking=self._context.patience is None):
+        threads = self._aside if is_aside(effect_id) else self._threads
+        if not threads.slots.acquire(blocking=self._context.patience is None):
             self._requeue(effect_id)
             return None
         lease = None
@@ -89,16 +100,16 @@ class DeliveryPool:
             lease = self._leases.claim(effect_id, now)
         finally:
             if lease is None:  # nothing to do, or Redis is unavailable: the slot is free again
-                self._slots.release()
+                threads.slots.release()
         if lease is None:
             return None
-        future = self._pool.submit(self._carry_out, lease)
-        future.add_done_callback(partial(self._on_thread_done, lease))
+        future = threads.pool.submit(self._carry_out, lease)
+        future.add_done_callback(partial(self._on_thread_done, threads, lease))
         return future
 
-    def _on_thread_done(self, lease: Lease, future: "Future[None]") -> None:
+    def _on_thread_done(self, threads: "_Threads", lease: Lease, future: "Future[None]") -> None:
         """Free the slot; an effect that never got a thread, because this process ends, is requeued for the others."""
-        self._slots.release()
+        threads.slots.release()
         if future.cancelled():
             self._leases.release(lease, done=False)
             self._requeue(lease.effect)

@@ -10,6 +10,7 @@ from escalation.incident.effects import (
     Remind,
     RemindPerson,
     Retract,
+    RunAction,
     Say,
     SendPage,
     Tell,
@@ -25,17 +26,28 @@ ASKED_FOR = timedelta(minutes=10)  # how long people are asked to let the bot in
 
 
 GIVE_UP_AFTER = timedelta(hours=24)  # in vain; what has not arrived by then is of no use to anybody
+ACTION_GIVE_UP_AFTER = timedelta(minutes=5)  # a restart that comes later surprises those who are at work
 GIVE_UP_WHEN_OVER = timedelta(hours=1)  # after the end of an incident, whose last messages should still arrive
 
 
 def outcome_of(incident: Incident, effect: Effect, failed: Failed, now: datetime) -> OutcomeEvent | None:
     """Decide the outcome of a failed send: None is a plain retry; a Trouble is recorded and retried as well."""
+    if isinstance(effect, RunAction):
+        return _action_outcome(effect, failed, now)
     outcome = _outcome(incident, effect, failed, now)
     if outcome is None and lasting(effect, now):
         outcome = Trouble(effect=effect.id, why=not_taken(effect, failed), passing=True)
     if isinstance(outcome, Trouble) and _over(incident, effect, now):
         return Dropped(effect=effect.id, why=outcome.why, lasting=True)
     return outcome
+
+
+def _action_outcome(effect: RunAction, failed: Failed, now: datetime) -> Dropped | None:
+    """None while the retry, when the other side asked for it, is not too late."""
+    again = now + timedelta(seconds=failed.wait)
+    if failed.kind is Kind.PASSING and again - effect.at <= ACTION_GIVE_UP_AFTER:
+        return None
+    return Dropped(effect=effect.id, why=failed.reason.sentence(), lasting=True)
 
 
 def _over(incident: Incident, effect: Effect, now: datetime) -> bool:

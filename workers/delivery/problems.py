@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from redis.client import Pipeline
 
+from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
 from escalation.incident.effects import SLACK, Effect, PostCard, Say
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
@@ -19,6 +20,7 @@ KEPT = 300.0  # seconds; retries of what is passing are never further apart
 TOKEN = "slack:token"  # noqa: S105  # a key of the register, not a secret
 
 _VENDORS = {
+    ACTIONS: "a system of yours",
     SLACK: "Slack",
     Via.MAIL: "the mail server",
     Via.PAGERDUTY: "PagerDuty",
@@ -30,6 +32,7 @@ _VENDORS = {
     Via.APPRISE: "Apprise",
 }
 _SENDS = {
+    "run_action": "an automatic action",
     "page": "pages",
     "page_by": "pages",
     "stop_page": "the end of alarms",

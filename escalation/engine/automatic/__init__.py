@@ -1,0 +1,1 @@
+"""Work in the systems of the company."""

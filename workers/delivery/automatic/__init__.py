@@ -1,0 +1,1 @@
+"""Planners of what is done in the systems of the company."""
