@@ -1,5 +1,6 @@
 """The web application: Slack's side, the people's side, the control side and the page."""
 
+import asyncio
 import base64
 import ipaddress
 from collections.abc import AsyncIterator
@@ -80,7 +81,9 @@ def build(runtime: Runtime) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        scheduled = asyncio.create_task(runtime.post_scheduled())
         yield
+        scheduled.cancel()
         await runtime.close()
 
     app = Starlette(

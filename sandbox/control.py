@@ -17,7 +17,7 @@ from sandbox.state import Workspace
 
 R = TypeVar("R", bound=Record)
 SILENCE_SECONDS = 10.0
-PERSON_FIELDS = {"name", "real_name", "title", "email", "is_guest", "deleted", "tz", "avatar_color"}
+PERSON_FIELDS = set(Person.model_fields) - {"id", "is_bot"}
 
 
 def done(runtime: Runtime, **answer: Any) -> Response:
@@ -234,6 +234,7 @@ def snapshot(runtime: Runtime) -> Json:
         "deleted": [_deletion(workspace, row) for row in workspace.deleted.values()],
         "views": [{**shapes.view(workspace, row), "user": row.user} for row in workspace.views.values()],
         "usergroups": [shapes.usergroup(workspace, row, True) for row in workspace.usergroups.values()],
+        "scheduled": [row.model_dump() for row in workspace.scheduled.values()],
         "files": [shapes.file(workspace, row) for row in workspace.uploads.values() if row.shared],
     }
 

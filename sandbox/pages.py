@@ -12,7 +12,7 @@ def state(workspace: Workspace, user: str) -> Json:
     rooms = [row for row in workspace.channels.values() if workspace.can_see(user, row)]
     return {
         "team": {"id": workspace.team_id, "name": company.TEAM_NAME, "domain": company.TEAM_DOMAIN},
-        "users": [_person(row) for row in workspace.users.values()],
+        "users": [_person(row, workspace.now()) for row in workspace.users.values()],
         "app": {
             "name": workspace.setup.app_name,
             "bot_user_id": workspace.bot_user,
@@ -35,9 +35,9 @@ def state(workspace: Workspace, user: str) -> Json:
     }
 
 
-def _person(row: Person) -> Json:
-    fields = row.model_dump(include={"id", "name", "real_name", "title", "email", "is_bot", "is_guest", "deleted"})
-    return {**fields, "avatar_color": row.avatar_color}
+def _person(row: Person, now: float) -> Json:
+    shown = {"id", "name", "real_name", "title", "email", "is_bot", "is_guest", "deleted", "avatar_color"}
+    return {**row.model_dump(include=shown), "silent": row.silent_from <= now < row.silent_until}
 
 
 def _channel(workspace: Workspace, user: str, row: Channel) -> Json:

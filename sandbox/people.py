@@ -192,6 +192,18 @@ async def shortcut(request: Request) -> Response:
     return done(runtime, await runtime.actions.shortcut(user, entry, row))
 
 
+async def pause(request: Request) -> Response:
+    """Pause somebody's notifications for so many `minutes` from now; 0 resumes them."""
+    runtime, user, body = await doing(request)
+    minutes, now = body.get("minutes"), runtime.workspace.now()
+    if not isinstance(minutes, int | float) or isinstance(minutes, bool) or minutes < 0:
+        raise BadRequest("minutes must be a number")
+    silent = {"silent_from": now, "silent_until": now + 60 * minutes}
+    runtime.workspace.users[user.id] = user.changed(**silent)
+    runtime.workspace.hint("channels")
+    return done(runtime, {"ok": True})
+
+
 async def home(request: Request) -> Response:
     runtime, user, _ = await doing(request)
     return done(runtime, {"view": runtime.actions.home_opened(user)})
@@ -224,6 +236,7 @@ ROUTES = [
     Route("/ui/close", close, methods=["POST"]),
     Route("/ui/shortcut", shortcut, methods=["POST"]),
     Route("/ui/home", home, methods=["POST"]),
+    Route("/ui/pause", pause, methods=["POST"]),
     Route("/archives/{channel:str}", permalink),
     Route("/archives/{channel:str}/p{digits}", permalink),
     Route("/archives/{channel:str}", channel_link),

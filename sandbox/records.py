@@ -28,7 +28,7 @@ class Record(BaseModel):
 
 
 class Person(Record):
-    """A member of the workspace, the bot user included."""
+    """A member of the workspace, the bot user included; between `silent_from` and `silent_until` nothing rings."""
 
     id: str
     name: str
@@ -40,6 +40,8 @@ class Person(Record):
     deleted: bool = False
     avatar_color: str = "#4a154b"
     tz: str = "UTC"
+    silent_from: float = 0.0
+    silent_until: float = 0.0
 
 
 class Bookmark(Record):
@@ -102,6 +104,20 @@ class Message(Record):
     metadata: Json | None = None
     reactions: dict[str, tuple[str, ...]] = {}
     ephemeral_to: str | None = None
+
+
+class Scheduled(Record):
+    """A message of the app that is posted at an instant. One with metadata is taken, and never posted."""
+
+    id: str
+    channel: str
+    user: str
+    post_at: int
+    created: int
+    thread_ts: str | None = None
+    broadcast: bool = False
+    content: Json = {}
+    metadata: Json | None = None
 
 
 class Deletion(Record):

@@ -1,5 +1,6 @@
 """One running workspace: its state, its storage, the ways to the app and to the pages."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -17,6 +18,9 @@ from sandbox.setup import Setup
 from sandbox.socketmode import SocketMode
 from sandbox.state import AppEvent, Workspace
 from sandbox.storage import Storage
+from sandbox.webapi.scheduled import post_due
+
+LOOKS_EVERY = 0.2  # seconds, for scheduled messages
 
 
 class Runtime:
@@ -50,6 +54,13 @@ class Runtime:
         for signal in signals:
             if not isinstance(signal, AppEvent):
                 self.bus.publish(signal)
+
+    async def post_scheduled(self) -> None:
+        """Post scheduled messages at their time, for as long as the workspace runs."""
+        while True:
+            if post_due(self.workspace):
+                self.settle()
+            await asyncio.sleep(LOOKS_EVERY)
 
     def reset(self) -> None:
         """Back to the company as it was at first; connections stay."""

@@ -14,6 +14,7 @@ from sandbox.records import (
     Message,
     Person,
     ResponseHook,
+    Scheduled,
     Trigger,
     Upload,
     Usergroup,
@@ -95,6 +96,7 @@ class Workspace:
         self.usergroups: Book[Usergroup] = Book("usergroup", Usergroup)
         self.uploads: Book[Upload] = Book("upload", Upload)
         self.triggers: Book[Trigger] = Book("trigger", Trigger)
+        self.scheduled: Book[Scheduled] = Book("scheduled", Scheduled)
         self.hooks: Book[ResponseHook] = Book("hook", ResponseHook)
         self.reads: Book[str] = Book("read", str)
         self.settings: Book[AppSettings] = Book("settings", AppSettings)

@@ -1,4 +1,5 @@
 // The left side: who acts, who else was paged, and the channels.
+import { post } from "./api.js";
 import { avatar, h, icon, keyed, menu, refill } from "./dom.js";
 
 const badge = (count) => count > 0 && h("span", { class: "count", "aria-label": `${count} unread` }, String(count));
@@ -21,13 +22,18 @@ function drawSwitcher(state, at, waiting, go) {
   button.dataset.acting = at.as;
   const words = [h("small", {}, "Acting as"), h("b", {}, me.real_name), h("small", { class: "title" }, me.title)];
   refill(button, avatar(me), h("span", { class: "grow" }, words), icon("down"));
-  button.onclick = () => menu(button, "Act as", acting(state).map((user) => ({
+  button.onclick = () => menu(button, "Act as", [...acting(state).map((user) => ({
     label: user.real_name, hint: standing(user, state), before: avatar(user), after: badge(waiting[user.id]),
     current: user.id === at.as, dataset: { user: user.id }, run: () => go({ as: user.id, c: placeFor(state, at) }),
-  })));
+  })), pausing(me)]);
 }
 
-const standing = (user, state) => [user.title, user.is_guest && "guest",
+const pausing = (me) => ({
+  label: me.silent ? "Resume my notifications" : "Pause my notifications for an hour", before: icon("bell"),
+  dataset: { pause: me.id }, run: () => post("pause", { as: me.id, minutes: me.silent ? 0 : 60 }),
+});
+
+const standing = (user, state) => [user.title, user.is_guest && "guest", user.silent && "notifications paused",
   ...(state.usergroups ?? []).filter((group) => group.users.includes(user.id)).map((group) => `@${group.handle}`)].filter(Boolean).join(" · ");
 
 // A direct message belongs to one person: whoever comes next looks at their own.
