@@ -121,13 +121,13 @@ class IncidentService:
 
     def roster(self, at: datetime) -> Roster:
         """Return the holders of each role at an instant."""
-        directory, state = self.store.directory_and_oncall_state()
-        return roster(self.company, directory, at, state, self.set_up)
+        known = self.store.roster_inputs()
+        return roster(self.company, known.directory, at, known.state, self.set_up, known.silences)
 
     def upcoming(self, incident: Incident) -> tuple[Upcoming, ...]:
         """Return what fires next, with the people who will be on call then; the on-call state is read once."""
-        directory, state = self.store.directory_and_oncall_state()
-        return upcoming(incident, lambda at: roster(self.company, directory, at, state))
+        known = self.store.roster_inputs()
+        return upcoming(incident, lambda at: roster(self.company, known.directory, at, known.state))
 
     def update_oncall(self, step: Callable[[OncallState, datetime], OncallState], by: PersonId = "") -> OncallState:
         """Apply a step of escalation.oncall.overrides to the on-call state, as of now, by somebody or by Tocsin itself.

@@ -31,6 +31,7 @@ from escalation.incident.model import (
     EntryKind,
     Incident,
     Lead,
+    Page,
     PageState,
     SeenAlert,
 )
@@ -182,15 +183,20 @@ def _assigned(incident: Incident) -> str:
 
 
 def _reached(incident: Incident) -> list[str]:
-    """Lines about how people were reached beside Slack, one for each: the latest of each channel."""
-    latest = {page.person: page for page in incident.pages if page.reached}
+    """Lines about how people were reached, one for each: whether Slack is silent, then the latest of each channel."""
+    latest = {page.person: page for page in incident.pages if page.reached or _is_silent(page)}
     lines = []
     for who, page in list(latest.items())[:MAX_REACHED]:
+        silent = [f"Slack is silent until {short_time(page.silent_until, incident)}"] if page.silent_until else []
         channels = {reach.via: reach for reach in page.reached}
-        states = ", ".join(_reach(reach) for reach in channels.values())
+        states = ", ".join([*silent, *(_reach(reach) for reach in channels.values())])
         lines.append(f"📟 {person(who)}: {states}")
     more = len(latest) - MAX_REACHED
     return [*lines, f"📟 and {more} more"] if more > 0 else lines
+
+
+def _is_silent(page: Page) -> bool:
+    return page.silent_until is not None and page.state is PageState.OPEN
 
 
 def _reach(reach: Reach) -> str:

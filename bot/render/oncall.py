@@ -41,9 +41,10 @@ def on_call_lines(
     now: datetime,
     state: OncallState = EMPTY_STATE,
 ) -> tuple[Line, ...]:
-    """Lines for each rotation, the schedule ahead, overrides and absences, then one for each role of the policy."""
+    """Lines for each rotation, silent Slacks, the schedule ahead, overrides and absences, then one for each role."""
     board = Board(company, directory, state, now)
-    return (*board.rotations(), *board.schedule(), *board.overrides(), *board.away(), *_roles(policy, roster))
+    silent = _silent(policy, roster, now)
+    return (*board.rotations(), *silent, *board.schedule(), *board.overrides(), *board.away(), *_roles(policy, roster))
 
 
 class Board:
@@ -161,6 +162,13 @@ class Board:
 def _roles(policy: Policy, roster: Roster) -> Iterator[Line]:
     for role, name in policy.roles.items():
         yield line(Strong(f"{name}: "), *people(roster.of(role)))
+
+
+def _silent(policy: Policy, roster: Roster, now: datetime) -> Iterator[Line]:
+    """Lines for those of the policy's roles whose Slack makes no sound now."""
+    for member in dict.fromkeys(member for role in policy.roles for member in roster.of(role)):
+        if until := roster.silences.until(member, now):
+            yield line("🔕 The Slack of ", Person(member), " is silent until ", Time(until, clock=False), ".")
 
 
 # Action ids; a tick's is followed by its number.

@@ -1,7 +1,8 @@
 """Reaching a person who is paged: the steps of their contact methods, and what became of each send.
 
 The first step goes with the page; each later one is a checkpoint, moot once the page ended. A method that fails is
-replaced by the next step at once. Which channel took what is kept on the page, and never goes back.
+replaced by the next step at once, and so is Slack, for an urgent page, while it makes no sound for its person. Which
+channel took what is kept on the page, and never goes back.
 """
 
 from datetime import datetime
@@ -20,6 +21,8 @@ def begin(change: Change, page: Page, skip: frozenset[Via] = frozenset()) -> Non
 
     `skip` are channels to leave out of the first step.
     """
+    page = page.model_copy(update={"silent_until": change.roster.silences.until(page.person, change.now)})
+    _replace(change, page)
     if change.incident.drill:
         return
     at_once, later = _steps(change, page)
@@ -52,6 +55,9 @@ def _steps(change: Change, page: Page) -> tuple[list[Via], list[tuple[Step, date
             later.append((step, due))
         else:
             at_once += [via for via in step.by if via not in at_once]
+    if urgent and page.silent_until and later:
+        step, _ = later.pop(0)
+        at_once += [via for via in step.by if via not in at_once]
     return at_once, [(step, due) for step, due in later if not set(step.by) <= set(at_once)]
 
 
@@ -162,8 +168,11 @@ def page_of(checkpoint: Checkpoint) -> int:
 
 
 def _keep(change: Change, page: Page, reach: Reach) -> None:
-    kept = _with(page, reach)
-    change.set(pages=tuple(kept if p.n == page.n else p for p in change.incident.pages))
+    _replace(change, _with(page, reach))
+
+
+def _replace(change: Change, page: Page) -> None:
+    change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
 
 
 def _with(page: Page, reach: Reach) -> Page:

@@ -107,6 +107,7 @@ class Page(Frozen):
     them before. `to` is who has acknowledged, or is paged, in place of its person. `also` names other incidents whose
     pages to this person an outage delayed too: those are in the thread of this one. After MAX_ALSO no more are listed.
     `reached` are its sends by other channels, oldest first. `how` is how it was answered, unless in Slack.
+    `silent_until`: their Slack makes no sound until then.
     """
 
     n: int
@@ -126,6 +127,7 @@ class Page(Frozen):
     to: tuple[PersonId, ...] = ()
     reached: tuple[Reach, ...] = ()
     how: How | None = None
+    silent_until: datetime | None = None
 
     def reach(self, effect_id: str) -> Reach | None:
         """Return the send of that effect; None if it is none of this page's."""

@@ -13,6 +13,7 @@ from escalation.oncall.activities import CADENCE
 from escalation.oncall.handovers import ShiftChange
 from escalation.oncall.reminders import (
     DueActivity,
+    DueAsleep,
     DueEdit,
     DueGroupFault,
     DueRelease,
@@ -122,6 +123,21 @@ class Announcer:
         )
         severities = " or ".join(activity.lists)
         return (*lines, line(f"No {severities} is open.")) if activity.lists and not matching else lines
+
+    def asleep(self, reminder: DueAsleep) -> Lines:
+        """Render who cannot be woken this week, and for which urgent tiers; one line for each person."""
+        tiers: dict[str, list[str]] = {}
+        for gap in reminder.gaps:
+            name = f"{gap.severity} tier {gap.tier} ({gap.name})"
+            tiers.setdefault(gap.person or "", []).append(name)
+        listed = list(tiers.items())[:MAX_LISTED]
+        more = len(tiers) - len(listed)
+        return (
+            line(Strong("😴 Nothing wakes them: "), "this week urgent pages reach these people by Slack or mail only."),
+            *(line("• ", Person(self._member(key)), f": {', '.join(dict.fromkeys(of))}") for key, of in listed),
+            *((line(f"• and {more} more"),) if more else ()),
+            line("Give them a phone, pushover, ntfy or apprise under people. `/incident me` shows how one is reached."),
+        )
 
     def notice(self, notice: Notice) -> Lines:
         """Render who did what, from when until when, and why; one line for each override or absence."""

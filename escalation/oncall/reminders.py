@@ -5,13 +5,14 @@ not sent any more, and an activity only on its own business day.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import chain
 from zoneinfo import ZoneInfo
 
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Activity, HandoverRules, Policy
 from escalation.oncall.activities import last_activity
+from escalation.oncall.coverage import Gap, gaps, wakes
 from escalation.oncall.edits import PlanChange, plan_changes
 from escalation.oncall.handovers import (
     ShiftChange,
@@ -34,7 +35,8 @@ from escalation.oncall.schedule import (
 )
 from escalation.values import Frozen
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY, HOUR, WEEK = timedelta(days=1), timedelta(hours=1), timedelta(days=7)
+MORNING = time(9)
 LOOK_AHEAD = timedelta(days=21)  # a test page goes out up to that long before a handover if the company closes between
 
 
@@ -100,6 +102,12 @@ class DueGroupFault(DueReminder):
     fault: GroupFault
 
 
+class DueAsleep(DueReminder):
+    """The weekly note of those whom nothing wakes, though an urgent tier pages them before the next note."""
+
+    gaps: tuple[Gap, ...]
+
+
 class DueActivity(DueReminder):
     """A recurring activity: for its owners and the channel. `people` by key or id."""
 
@@ -116,6 +124,7 @@ AnyReminder = (
     | DueNotice
     | DueEdit
     | DueGroupFault
+    | DueAsleep
     | DueActivity
 )
 
@@ -131,6 +140,7 @@ def due_reminders(
         _notices(company, state, directory),
         _edits(company, state),
         _group_faults(company, state),
+        _asleep(company, policy, state, directory, now),
         _activities(company, policy, state, directory, now),
     )
     return tuple(sorted((o for o in found if o.due <= now < o.until), key=lambda o: (o.due, o.id)))
@@ -302,6 +312,22 @@ def _group_faults(company: Company, state: OncallState) -> Iterator[AnyReminder]
                 rotation=name,
                 fault=fault,
             )
+
+
+def _asleep(
+    company: Company, policy: Policy, state: OncallState, directory: Directory, now: datetime
+) -> Iterator[AnyReminder]:
+    """Yield the weekly note, on the week's first working morning. In a company that wakes nobody it is no news."""
+    if not any(wakes(company, key) for key in company.people):
+        return
+    monday = now.astimezone(ZoneInfo(company.calendar.timezone)).date()
+    monday -= timedelta(days=monday.weekday())
+    due = company.calendar.next_opening(datetime.combine(monday, MORNING, ZoneInfo(company.calendar.timezone)))
+    if not due <= now < due + DAY:
+        return
+    found = gaps(company, policy, state, due, due + WEEK, directory)
+    if asleep := tuple(gap for gap in found if gap.person):
+        yield DueAsleep(id=f"asleep-{due:%Y%m%d}", due=due, until=due + DAY, channel=channel_of(company), gaps=asleep)
 
 
 def _activities(

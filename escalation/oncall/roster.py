@@ -13,6 +13,7 @@ from escalation.config.policy import LEAD, TEAM
 from escalation.notify.methods import Methods, methods_of
 from escalation.notify.preferences import Preferences
 from escalation.oncall.schedule import EMPTY_STATE, OncallState, next_on_call, on_call_at
+from escalation.oncall.silences import EMPTY, Silences
 from escalation.values import PersonId
 
 
@@ -26,11 +27,12 @@ class Roster:
     """Holders of each role at one instant. A role that nobody holds is absent or empty.
 
     `service_lead@checkout` is what `service_lead` means while an incident concerns checkout. `methods`: how people are
-    reached beside Slack; whoever is absent, by nothing.
+    reached beside Slack; whoever is absent, by nothing. `silences`: whose Slack makes no sound, and when.
     """
 
     holders: Mapping[str, tuple[PersonId, ...]] = field(default_factory=dict)
     methods: Mapping[PersonId, Methods] = field(default_factory=dict)
+    silences: Silences = EMPTY
 
     def of(self, role: str, service: str = "") -> tuple[PersonId, ...]:
         """Return the holders of a role, for an incident of a service where that matters."""
@@ -47,13 +49,14 @@ def roster(
     at: datetime,
     state: OncallState = EMPTY_STATE,
     set_up: Collection[Via] = (),
+    silences: Silences = EMPTY,
 ) -> Roster:
     """Build the roster of an instant: rotations are resolved now, so a handover at midnight pages the right person.
 
     `set_up` are the channels beside Slack that this installation has.
     """
     methods = _LazyMethods(company, directory, state, set_up)
-    return Roster(_LazyHolders(company, directory, at, state), methods)
+    return Roster(_LazyHolders(company, directory, at, state), methods, silences)
 
 
 class _LazyMethods(Mapping[PersonId, Methods]):

@@ -2,7 +2,8 @@
 
 Keys (JSON or plain text) beside those of `indexes`, `heartbeats` and `problems`: `tocsin:counter:{day}` the day's last
 number; `tocsin:key:{key}` the incident that a modal's submit declared; `tocsin:directory` the workspace's people;
-`tocsin:away` the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:upkeep` exists
+`tocsin:away` the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:silences`
+whose Slack makes no sound; `tocsin:upkeep` exists
 for a while after the recurring work was queued; `tocsin:ledger` times of checkpoints and sends, for the objectives.
 """
 
@@ -10,7 +11,7 @@ import functools
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError, WatchError
@@ -21,6 +22,7 @@ from escalation.config.policy import Severity
 from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
 from escalation.oncall.schedule import OncallState
+from escalation.oncall.silences import Silences
 from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
@@ -30,6 +32,7 @@ from escalation.storage.problems import Problems
 
 DIRECTORY = "tocsin:directory"
 DUTY = "tocsin:duty"
+SILENCES = "tocsin:silences"
 AWAY = "tocsin:away"
 UPKEEP = "tocsin:upkeep"
 LEDGER = "tocsin:ledger"
@@ -281,10 +284,14 @@ class Store:
         """Return overrides, absences, feeds and test pages as they stand."""
         return _parse_oncall_state(self.redis.get(DUTY))
 
-    def directory_and_oncall_state(self) -> tuple[Directory, OncallState]:
-        """Return both in one round trip: every event needs them."""
-        directory, oncall = self.redis.mget(DIRECTORY, DUTY)
-        return _parse_directory(directory), _parse_oncall_state(oncall)
+    def roster_inputs(self) -> "RosterInputs":
+        """Return what a roster is built from, in one round trip: every event needs it."""
+        directory, state, silences = self.redis.mget(DIRECTORY, DUTY, SILENCES)
+        return RosterInputs(_parse_directory(directory), _parse_oncall_state(state), _parse_silences(silences))
+
+    def save_silences(self, silences: Silences) -> None:
+        """Store whose Slack makes no sound."""
+        self.redis.set(SILENCES, silences.model_dump_json())
 
     def request_upkeep(self) -> None:
         """Have the recurring work run now, rather than within half a minute: notices wait in it."""
@@ -309,6 +316,14 @@ class Store:
             return after
 
         return self._retry_until_committed(attempt)
+
+
+class RosterInputs(NamedTuple):
+    """What a roster is built from, beside the configuration."""
+
+    directory: Directory
+    state: OncallState
+    silences: Silences
 
 
 @functools.lru_cache(maxsize=4)  # read for every event, and rarely changed
@@ -355,3 +370,8 @@ def _set_indexes(pipe: "Pipeline", change: Commit) -> None:
         pipe.srem(index, after.id)
     if opened := indexes.rooms(after) - indexes.rooms(before):
         pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
+
+
+@functools.lru_cache(maxsize=4)
+def _parse_silences(raw: Any) -> Silences:
+    return Silences.model_validate_json(raw, extra="ignore") if raw else Silences()

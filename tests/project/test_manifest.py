@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT.parent / "shared" / "slack"
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text())
 METHOD = re.compile(
-    r"(apps|auth|bookmarks|chat|conversations|files|pins|reactions|team|usergroups|users|views)\.[a-zA-Z.]+"
+    r"(apps|auth|bookmarks|chat|conversations|dnd|files|pins|reactions|team|usergroups|users|views)\.[a-zA-Z.]+"
 )
 
 # Which scopes a method needs for what we do with it: public and private rooms, and direct messages where marked.
@@ -48,6 +48,7 @@ SCOPES: dict[str, set[str]] = {
     "conversations.replies": HISTORY,
     "conversations.setPurpose": ROOMS,
     "conversations.setTopic": ROOMS,
+    "dnd.teamInfo": {"dnd:read"},
     "pins.add": {"pins:write"},
     "usergroups.list": {"usergroups:read"},
     "usergroups.users.list": {"usergroups:read"},

@@ -7,6 +7,7 @@ from typing import Any
 import redis
 from redis import Redis
 
+from bot.render.blockkit import CONTAINER
 from escalation import processes
 from escalation.storage.heartbeats import alive
 from escalation.storage.problems import Problems
@@ -17,11 +18,15 @@ from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.run import embedded
 from tocsin.run import redis as server
 from tocsin.run.redis import redis_name
-from workers.channels.surfaces import Surfaces
+from workers.channels.surfaces import DO_NOT_DISTURB, SCHEDULED, Surfaces
 from workers.recurring.checks import results
 
 PARTS = ("bot", *processes.PARTS)
-SURFACES = {"container": "the details of a card stand below it, unfolded"}
+SURFACES = {
+    CONTAINER: "the details of a card stand below it, unfolded",
+    DO_NOT_DISTURB: "nobody sees whose Slack is silent, and pages take their steps at their times",
+    SCHEDULED: "nothing pages while all of Tocsin is down; a watchdog elsewhere tells of it",
+}
 MAX_SKEW = 1.0  # seconds; pages promise to be that punctual
 MAX_LAG = 10  # seconds; Redis' own default
 MIN_SENTINELS = 3  # two have no quorum once one is down
@@ -74,8 +79,8 @@ def _memory(client: Redis) -> Iterator[Finding]:
 def surfaces_off(client: Redis) -> Iterator[Finding]:
     """Name the optional surfaces that this workspace refused; Tocsin does without them, and tries again each day."""
     for name, meaning in SURFACES.items():
-        if not Surfaces(client).on(name):
-            yield ok("surfaces", f"Slack takes no {name} here: {meaning}")
+        if why := Surfaces(client).why_off(name):
+            yield ok("surfaces", f"Slack takes no {name} here ({why}): {meaning}")
 
 
 def lasting_faults(client: Redis) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.workspace_checks import REINSTALL, error_of, workspace_findings
 
 MANIFESTS = tuple(folder / "manifest.yml" for folder in Path(__file__).parents[1:3])
+OPTIONAL = frozenset({"dnd:read"})  # scopes without which Tocsin does all but one thing
 MAX_SKEW = 60.0  # seconds; Slack's signatures are good for five minutes
 TOKEN_REMEDIES = {
     "invalid_auth": "copy the Bot User OAuth Token anew into SLACK_BOT_TOKEN",
@@ -62,7 +63,8 @@ def _scopes(response: SlackResponse) -> Iterator[Finding]:
         return
     required = yaml.safe_load(manifest.read_text(encoding="utf-8"))["oauth_config"]["scopes"]["bot"]
     missing = [s for s in required if s not in granted]
-    yield from (failed("scopes", f"{scope} is missing", REINSTALL) for scope in missing)
+    for scope in missing:
+        yield (warning if scope in OPTIONAL else failed)("scopes", f"{scope} is missing", REINSTALL)
     if not missing:
         yield ok("scopes", f"all {len(required)} of manifest.yml")
 

@@ -14,6 +14,7 @@ from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackApi
+from workers.channels.slack_attention import SlackAttention
 from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
 from workers.channels.surfaces import Surfaces
@@ -25,7 +26,9 @@ log = structlog.get_logger()
 
 
 class SlackClient:
-    """Slack client for messages and people; `rooms` has the channels, `groups` the user groups. Redis caches ids.
+    """Slack client for messages and people; `rooms` has the channels, `groups` the user groups, `attention` who rests.
+
+    Redis caches ids. `surfaces` are the optional ones.
 
     All methods raise Failed.
     """
@@ -33,10 +36,11 @@ class SlackClient:
     def __init__(self, token: str, base_url: str, redis: Redis, timeout: int = TIMEOUT) -> None:
         self._slack = SlackApi(token, base_url, timeout)
         self._redis = redis
-        self._surfaces = Surfaces(redis)
+        self.surfaces = Surfaces(redis)
         self._url = ""
         self.rooms = SlackRooms(self._slack, redis)
         self.groups = SlackGroups(self._slack)
+        self.attention = SlackAttention(self._slack)
 
     # People ----------------------------------------------------------------------------------------------------------
 
@@ -108,7 +112,7 @@ class SlackClient:
     def _write(self, method: str, channel: str, message: Message, **arguments: Any) -> dict[str, Any]:
         """Post or update. Blocks that Slack refuses are left out: containers first, then all of them."""
         folds = has_container(message.blocks)
-        if folds and not self._surfaces.on(CONTAINER):
+        if folds and not self.surfaces.on(CONTAINER):
             message, folds = replace(message, blocks=unfolded(message.blocks)), False
         body = _body(channel, message)
         try:
@@ -117,13 +121,13 @@ class SlackClient:
             if failed.error not in BLOCK_ERRORS:
                 raise
             if folds:
-                self._surfaces.switch_off(CONTAINER, failed.error)
+                self.surfaces.switch_off(CONTAINER, failed.error)
                 return self._write(method, channel, message, **arguments)
             log.error("slack refused blocks, sending text only", error=failed.error)
             without = {name: value for name, value in body.items() if name != "blocks"}
             return self._slack.call(method, **without, **arguments)
         if folds and _lacks_container(response):
-            self._surfaces.switch_off(CONTAINER, "left out of the answer")
+            self.surfaces.switch_off(CONTAINER, "left out of the answer")
             unfolds = replace(message, blocks=unfolded(message.blocks))
             self._slack.call("chat.update", ts=str(response["ts"]), **_body(str(response["channel"]), unfolds))
         return response

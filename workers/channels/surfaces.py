@@ -1,9 +1,13 @@
 """Optional surfaces that Slack refuses here: switched off for a day, named by the doctor, and never a fault."""
 
+from typing import Any
+
 from redis import Redis
 
 KEY = "tocsin:surface-off:"
 TRIED_AGAIN_AFTER = 86_400  # seconds
+DO_NOT_DISTURB = "Do Not Disturb"
+SCHEDULED = "scheduled messages"
 
 
 class Surfaces:
@@ -19,3 +23,8 @@ class Surfaces:
     def switch_off(self, name: str, why: str) -> None:
         """Leave a surface out from now on; it is tried again a day later."""
         self._redis.set(KEY + name, why, ex=TRIED_AGAIN_AFTER)
+
+    def why_off(self, name: str) -> str:
+        """Return why a surface is switched off: Slack's error; empty if it is on."""
+        why: Any = self._redis.get(KEY + name)
+        return str(why or b"", "utf-8")

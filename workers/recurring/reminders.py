@@ -22,6 +22,7 @@ from escalation.oncall.overrides import undo_of
 from escalation.oncall.reminders import (
     AnyReminder,
     DueActivity,
+    DueAsleep,
     DueEdit,
     DueGroupFault,
     DueHandover,
@@ -44,7 +45,7 @@ from workers.queue.leases import lease_key
 
 ROUTINE = "tocsin:routine"
 SINCE = "tocsin:routine:since"
-PLANNED = (DueTestPage, DueHandover, DueShift, DueActivity)
+PLANNED = (DueTestPage, DueHandover, DueShift, DueAsleep, DueActivity)
 REMEMBERED = timedelta(days=40)  # longer than any reminder stays due
 LEASE_SECONDS = 120  # a send has at most three calls of ten seconds
 
@@ -195,6 +196,8 @@ class Reminders:
                 lines = announcer.notice(item.notice)
             case DueGroupFault():
                 lines = announcer.group_fault(item)
+            case DueAsleep():
+                lines = announcer.asleep(item)
             case DueEdit():
                 lines = announcer.edit(item)
             case DueActivity():

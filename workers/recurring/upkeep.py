@@ -1,4 +1,4 @@
-"""Recurring work, about twice a minute: pages that follow a handover, reminders, groups, feeds, Tocsin's own objective.
+"""Recurring work, about twice a minute: pages that follow a handover, silences, reminders, groups, feeds, objectives.
 
 Every sweep asks for a round, and one of them enqueues it; the job only starts it in a thread of its own, because Slack
 or a calendar's server may be slow and checkpoints wait behind the job.
@@ -17,6 +17,7 @@ from escalation.storage.store import UPKEEP
 from workers.context import Context
 from workers.queue.rq import Task, push
 from workers.recurring.calendar_feeds import CalendarFeeds
+from workers.recurring.do_not_disturb import DoNotDisturb
 from workers.recurring.reminders import Reminders
 from workers.recurring.slo_breach import SloBreach
 from workers.recurring.user_groups import UserGroups
@@ -46,6 +47,7 @@ class Upkeep:
         self._round: Future[None] | None = None
         self._reminders = Reminders(context, self._stop.is_set)
         self._groups = UserGroups(context)
+        self._do_not_disturb = DoNotDisturb(context)
         self._feeds = CalendarFeeds(context, self._stop.is_set)
         self._slo_breach = SloBreach(context)
 
@@ -66,6 +68,7 @@ class Upkeep:
     def _run_round(self) -> None:
         now, service = self._context.clock(), self._context.service
         service.update_oncall(lambda before, at: record_running(before, service.company, at))
+        self._do_not_disturb.refresh(now)
         self._reminders.send_due(now)
         self._groups.sync(now)
         self._feeds.refresh(now)

@@ -97,6 +97,7 @@ class FakeSlack:
         self.dies: set[tuple[int, str]] = set()
         self.refuses: dict[str, str] = {}
         self.groups = FakeGroups()
+        self.surfaces = SimpleNamespace(on=lambda name: False)  # nobody is asked who is silent
         self.rooms = SimpleNamespace(
             channel=lambda name: f"#{name}",
             channel_or_new=lambda name: (f"#{name}", False),
