@@ -19,12 +19,13 @@ from bot.handlers import shortcuts
 from bot.handlers.buttons import Buttons
 from bot.handlers.commands import Commands
 from bot.handlers.home import Home
+from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.oncall import ACTIONS, OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, short_message
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
-from bot.moves import catalog, declare
+from bot.moves import catalog, declare, maintenance
 from bot.render.button_value import MORE
 from bot.render.inputs import SEARCH
 from bot.render.lists import DECLARE, SAY
@@ -46,16 +47,17 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
         name="tocsin",
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
-    perform, oncall = Perform(access), OnCall(access)
+    perform, oncall, plans = Perform(access), OnCall(access), MaintenancePlans(access)
     commands, submissions, buttons, shortcuts_menu = (
-        Commands(access, perform, oncall),
-        Submissions(access, perform),
+        Commands(access, perform, oncall, plans),
+        Submissions(access, perform, plans),
         Buttons(access, perform),
         Shortcuts(access),
     )
     app.command(COMMAND)(commands.on_command)
     app.view(declare.CALLBACK)(submissions.on_declare)
     app.view(re.compile(f"^{catalog.CALLBACK}"))(submissions.on_move)
+    app.view(maintenance.CALLBACK)(submissions.on_maintenance)
     app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
     app.action(declare.DETAILS_ACTION)(submissions.on_details)
     app.options(SEARCH)(submissions.on_search)

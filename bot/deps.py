@@ -12,7 +12,7 @@ from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake
-from escalation.storage.status_folder import StatusFolder
+from escalation.storage.public.folder import StatusFolder
 from escalation.storage.store import Store
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.config.policy import Policy, Severity, SeverityPolicy
+from escalation.config.status_page import StatusPage
 from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
@@ -16,6 +17,7 @@ from escalation.incident.events import (
     Edit,
     Other,
     PostUpdate,
+    PublishUpdate,
     RolesChanged,
     Terms,
 )
@@ -89,6 +91,8 @@ class IncidentService:
             service = self.company.services.get(event.service)
             owners = {"team": (service.team or "") if service else "", "vendor": self.company.vendor_of(event.service)}
             event = event.model_copy(update=owners)
+        if isinstance(event, PublishUpdate):
+            known_components(self.company.status_page, event.components)
         if isinstance(event, PostUpdate):
             event = event.model_copy(update={"zone": self.company.timezone})
         if isinstance(event, CheckpointDue):
@@ -144,6 +148,13 @@ class IncidentService:
         for incident in self.store.open_incidents():
             if any(page.roles for page in incident.pages):
                 self.handle(incident.id, RolesChanged(by=by))
+
+
+def known_components(page: StatusPage | None, names: Collection[str]) -> None:
+    """Refuse components that the status page does not have, by name."""
+    if page and (unknown := [name for name in names if name not in page.components]):
+        known = ", ".join(page.components) or "none"
+        raise Refused(f"'{unknown[0]}' is no component of the status page. Its components: {known}.")
 
 
 def severity_of(policy: Policy, severity: Severity) -> SeverityPolicy:

@@ -6,7 +6,7 @@ from pathlib import Path
 from redis import Redis
 
 from escalation.service import Clock, IncidentService
-from escalation.storage.status_folder import StatusFolder
+from escalation.storage.public.folder import StatusFolder
 from escalation.storage.store import Store
 from workers.channels import Channels
 from workers.channels.slack import SlackClient

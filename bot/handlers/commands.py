@@ -10,6 +10,7 @@ from bot.access import Access, Requester, requester_of
 from bot.deps import BotDeps
 from bot.handlers.alerts import Alerts
 from bot.handlers.lists import Lists
+from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
@@ -55,12 +56,13 @@ class SlashCommand:
 class Commands:
     """Listener of /incident; each verb has a method here or is a move."""
 
-    def __init__(self, access: Access, perform: Perform, oncall: OnCall) -> None:
+    def __init__(self, access: Access, perform: Perform, oncall: OnCall, plans: MaintenancePlans) -> None:
         self._access = access
         self._perform = perform
         self._oncall = oncall
         self._lists = Lists(access)
         self._alert_lists = Alerts(access)
+        self._plans = plans
         self._verbs: dict[str, Callable[[SlashCommand], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
@@ -75,6 +77,7 @@ class Commands:
             "simulate": self._simulate,
             "slo": self._slo,
             "alerts": self._alerts,
+            "maintenance": self._maintenance,
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -186,6 +189,10 @@ class Commands:
             return
         incident = await self._access.see(command.requester, incident.id)
         await command.reply(await self._alert_lists.of_incident(incident))
+
+    async def _maintenance(self, command: SlashCommand) -> None:
+        words = f"{command.parsed.incident} {command.parsed.text}".strip()
+        await self._plans.run(command.requester, words, command.body, command.reply)
 
     async def _contacts(self, command: SlashCommand) -> None:
         await self._access.admit("see", command.requester)

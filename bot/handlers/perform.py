@@ -9,10 +9,10 @@ from typing import Any
 from bot.access import Access, Requester
 from bot.handlers.reply import Reply, open_modal
 from bot.moves.catalog import more_modal, move_modal
-from bot.moves.form import FormContext
+from bot.moves.form import Form, FormContext, Submission
 from bot.moves.form_state import FormState
 from bot.render import replies
-from bot.render.blockkit import Message
+from bot.render.blockkit import Block, Message
 from bot.render.inputs import MAX_OPTIONS
 from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move
@@ -141,8 +141,19 @@ class Perform:
             duplicates,
             tuple(deps.company.services),
             typed,
-            Wording(deps.company.templates),
+            page=deps.company.status_page,
+            wording=Wording(deps.company.templates),
         )
+
+    async def preview(self, requester: Requester, submission: Submission, form: Form) -> list[Block]:
+        """Blocks of what would come of a submitted form. Raises Refused or InvalidForm as the move itself would."""
+        incident = await self._access.incident(submission.state.incident)
+        event = submission.read(form.event)
+        await self._access.admit(event.kind, requester, incident)
+        status_after(incident, event.kind)
+        context = await self._context(event.kind, requester, incident, "")
+        now = await self._access.run(self._access.deps.service.clock)
+        return form.preview(context, event, now) if form.preview else []
 
     # Answers -----------------------------------------------------------------------------------------------------
 

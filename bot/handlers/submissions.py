@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
@@ -11,19 +12,23 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.errors import InvalidForm
+from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.perform import MoveResult, Perform
 from bot.handlers.reply import Reply, explain_errors
-from bot.moves.catalog import form_of
+from bot.moves import maintenance
+from bot.moves.catalog import form_of, previewed_modal
 from bot.moves.declare import declaration, definition, definitions, service_choices, updated
 from bot.moves.form import Form, Submission
 from bot.moves.form_state import FormState
 from bot.moves.forms import cancel_choices
 from bot.parsing.command import has_number
+from bot.render import replies
 from bot.render.blockkit import Block
 from bot.render.inputs import MAX_OPTIONS, Choice, FormValues, View, notice, suggestions
 from bot.render.mrkdwn import plain
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.policy import Severity
+from escalation.config.status_page import ComponentState
 from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
@@ -40,8 +45,9 @@ log = structlog.get_logger("bot")
 class Submissions:
     """Listeners of submitted forms, and of the severity chosen in a declaration."""
 
-    def __init__(self, access: Access, perform: Perform) -> None:
+    def __init__(self, access: Access, perform: Perform, plans: MaintenancePlans) -> None:
         self._access = access
+        self._plans = plans
         self._perform = perform
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -74,6 +80,9 @@ class Submissions:
         """Make the move of a submitted form."""
         submission = Submission.of(body, self._access.deps.policy)
         form = form_of(body["view"]["callback_id"])
+        if form.preview and submission.state.previewed != submission.values.digest():
+            await self._show_preview(ack, body, submission, form)
+            return
         result = await self._in_time(ack, submission, self._move(submission, form, requester_of(body)))
         if result is None:
             return
@@ -82,6 +91,23 @@ class Submissions:
             reply = self._reply(body, submission.state)
             async with explain_errors(reply):
                 await reply(await self._perform.move_reply(result))
+
+    async def on_maintenance(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Announce the planned maintenance of a submitted form."""
+        submission = Submission.of(body, self._access.deps.policy)
+        answer = await self._in_time(ack, submission, self._plans.announce(requester_of(body), submission))
+        if answer is not None:
+            await ack()
+            reply = self._reply(body, submission.state)
+            async with explain_errors(reply):
+                await reply(replies.lines_reply(answer))
+
+    async def _show_preview(self, ack: AsyncAck, body: dict[str, Any], submission: Submission, form: Form) -> None:
+        """Show what would come of a form; it is submitted again, unless it is changed."""
+        shown = await self._in_time(ack, submission, self._perform.preview(requester_of(body), submission, form))
+        if shown is not None:
+            state = replace(submission.state, previewed=submission.values.digest())
+            await ack(response_action="update", view=previewed_modal(form, body["view"], shown, state))
 
     async def _move(self, submission: Submission, form: Form, requester: Requester) -> MoveResult:
         return await self._perform.move(requester, submission.state.incident, submission.read(form.event))
@@ -128,6 +154,9 @@ class Submissions:
         match body["block_id"]:
             case "service":
                 return service_choices(tuple(deps.company.services))
+            case name if name in (*ComponentState, maintenance.COMPONENTS):
+                page = deps.company.status_page
+                return [Choice(name, name) for name in page.components] if page else []
             case "role":
                 return [Choice(role, name) for role, name in deps.roles.items()]
             case _:

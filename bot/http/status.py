@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from escalation.service import Clock
 from escalation.status_page.files import INDEX, SUMMARY
-from escalation.storage.status_folder import StatusFolder
+from escalation.storage.public.folder import StatusFolder
 
 RENEW_EVERY = 2.0  # seconds
 MAX_AGE = 60  # seconds

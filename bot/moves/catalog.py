@@ -26,8 +26,10 @@ from bot.moves.forms import (
     severity_event,
 )
 from bot.moves.lead import lead_blocks, lead_event, typed_lead
+from bot.moves.publish import PREVIEW, publish_blocks, publish_event, publish_preview
 from bot.moves.update import update_blocks, update_event
 from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, severity_named, unescape
+from bot.render.blockkit import Block
 from bot.render.button_value import ButtonValue
 from bot.render.buttons import more_moves
 from bot.render.common import shown_title
@@ -124,6 +126,15 @@ def move_modal(move: Move, context: FormContext, state: FormState) -> View:
     about = f"{incident.id} · {incident.severity} · {shown_title(incident)}"
     blocks = [note("about", about), *form.blocks(context)]
     return modal(CALLBACK + move, form.title, form.submit, blocks, state.encode())
+
+
+def previewed_modal(form: Form, view: View, shown: list[Block], state: FormState) -> View:
+    """Build the modal of a form as it was filled in, under what would come of it; it is submitted once more.
+
+    Slack keeps what was typed into fields whose ids stay: https://docs.slack.dev/reference/views/modal-views
+    """
+    fields = [b for b in view["blocks"] if not b["block_id"].startswith(PREVIEW)]
+    return modal(view["callback_id"], form.title, "Publish", [*shown, *fields], state.encode())
 
 
 def more_modal(incident: Incident, person: PersonId, shown: Container[str]) -> View:
@@ -329,6 +340,9 @@ SPECS: dict[Move, MoveSpec] = {
     Move.COMMUNICATE: MoveSpec(
         pressed=_communication_answer,
         form=Form("Communications", "Save", communications_blocks, communications_event),
+    ),
+    Move.PUBLISH: MoveSpec(
+        form=Form("Publish an update", "Preview", publish_blocks, publish_event, preview=publish_preview)
     ),
     Move.SNOOZE: MoveSpec(typed=_snooze, needs_words=False, pressed=_pressed_snooze),
     Move.SECURITY: MoveSpec(

@@ -10,7 +10,7 @@ from escalation.errors import Refused
 from escalation.incident.communications import pending
 from escalation.incident.events import Answer, AnswerCommunication, MoveEvent
 from escalation.incident.model import OwedCommunication, OwedState
-from escalation.messages.communications import published_words, task_name
+from escalation.messages.communications import published_words, state_words, task_name
 from escalation.messages.reminders import task_state
 from escalation.text import Strong, line
 
@@ -40,8 +40,10 @@ def communications_blocks(context: FormContext) -> list[Block]:
 def _draft(context: FormContext, owed: OwedCommunication) -> list[str]:
     incident = context.incident
     head = line(Strong(task_name(owed)), ": ", *task_state(owed, incident), ". Draft:")
-    words = published_words(incident, incident.entry(owed.entry), context.wording)
-    return share([render_line(each) for each in (head, *words)], SECTION)
+    entry = incident.entry(owed.entry)
+    states = (state_words(entry),) if state_words(entry) else ()
+    shown = (head, *published_words(incident, entry, context.wording), *states)
+    return share([render_line(each) for each in shown], SECTION)
 
 
 def communications_event(submission: Submission) -> MoveEvent:

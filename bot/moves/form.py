@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from bot.errors import form_errors
@@ -9,6 +10,7 @@ from bot.moves.form_state import FormState
 from bot.render.blockkit import Block
 from bot.render.inputs import FormValues, text_field
 from escalation.config.policy import Policy
+from escalation.config.status_page import StatusPage
 from escalation.incident.events import MoveEvent
 from escalation.incident.model import Incident
 from escalation.messages.template import Wording
@@ -24,7 +26,8 @@ class FormContext:
     """Context that a form's blocks are built from.
 
     `roles` maps the roles that can be paged to their display names; `others` are incidents that this one may duplicate;
-    `services` are the company's; `typed` is what followed the command, or a button's argument; `wording` the templates.
+    `services` are the company's; `typed` is what followed the command, or a button's argument; `page` is our status
+    page, `wording` the templates.
     """
 
     incident: Incident
@@ -34,6 +37,7 @@ class FormContext:
     others: tuple[Incident, ...] = ()
     services: tuple[str, ...] = ()
     typed: str = ""
+    page: StatusPage | None = None
     wording: Wording = WORDING
 
 
@@ -65,12 +69,16 @@ class Submission:
 
 @dataclass(frozen=True)
 class Form:
-    """A move's form. `event` builds the event of a submission; it raises InvalidForm or pydantic's ValidationError."""
+    """A move's form. `event` builds the event of a submission; it raises InvalidForm or pydantic's ValidationError.
+
+    With a `preview`, what would come of it is shown first, and it is submitted once more.
+    """
 
     title: str
     submit: str
     blocks: Callable[[FormContext], list[Block]]
     event: Callable[[Submission], MoveEvent]
+    preview: Callable[[FormContext, MoveEvent, datetime], list[Block]] | None = None
 
 
 def text_form(name: str, label: str, *, optional: bool = False, hint: str = "") -> Callable[[FormContext], list[Block]]:

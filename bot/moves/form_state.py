@@ -11,7 +11,7 @@ class FormState:
 
     `key` makes a repeated submission idempotent; `response_url` takes an answer to the person (for 30 minutes);
     `status` is the one that the modal showed; `link` leads to the message that an incident is declared from. With a
-    `drill_speed`, a drill is declared.
+    `drill_speed`, a drill is declared. `previewed` is the digest of the values that a preview was shown of.
     """
 
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -20,6 +20,7 @@ class FormState:
     response_url: str = ""
     link: str = ""
     drill_speed: float | None = None
+    previewed: str = ""
 
     def encode(self) -> str:
         """Encode the state as JSON, without empty fields."""

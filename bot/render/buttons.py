@@ -106,6 +106,7 @@ _EXPLAINED: dict[Move, str] = {
     Move.ACKNOWLEDGE: "You take this incident.",
     Move.ROOT_CAUSE: "Record the cause.",
     Move.COMMUNICATE: "What stakeholders and customers are still to be told, with drafts.",
+    Move.PUBLISH: "Update or correct the status page, with a preview.",
     Move.WORKAROUND: "People can work again; the cause is still to be found.",
     Move.SCHEDULE: "Plan the work on this ticket.",
     Move.START_FIX: "Marks the fix as started and tells the war room.",
@@ -137,7 +138,7 @@ def offered_moves(incident: Incident, person: str = "") -> tuple[Move, ...]:
     order = dict.fromkeys((*_places(incident, person), *LABELS))
     legal = legal_moves(incident)
     # Of a closed incident the list stands in direct messages alone: the room's card is archived with the room.
-    hidden = _MESSAGE_ONLY if incident.open else (*_MESSAGE_ONLY, Move.COMMUNICATE)
+    hidden = _MESSAGE_ONLY if incident.open else (*_MESSAGE_ONLY, Move.COMMUNICATE, Move.PUBLISH)
     return tuple(m for m in order if m in legal and m not in hidden and not is_redundant(m, incident, person))
 
 

@@ -1,7 +1,10 @@
 """Modals, their input blocks and their submitted values. Pure."""
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.render.blockkit import OPTION, Block, plain_text
@@ -83,6 +86,27 @@ def select(
     return block if action_id == VALUE else {**block, "dispatch_action": True}
 
 
+def multi_select(
+    name: str, label: str, choices: Iterable[Choice], *, initial: Container[str] = (), hint: str = ""
+) -> Block:
+    """Select of any number of choices; more than a select holds are asked for as somebody types."""
+    options = [option(c) for c in choices]
+    searched = len(options) > MAX_OPTIONS
+    element: Block = {"type": "multi_external_select" if searched else "multi_static_select"}
+    element["action_id"] = SEARCH if searched else VALUE
+    element["placeholder"] = plain_text("Type to search" if searched else "None", PLACEHOLDER)
+    element |= {"min_query_length": 0} if searched else {"options": options}
+    if chosen := [o for o in options if o["value"] in initial]:
+        element["initial_options"] = chosen
+    return field(name, label, element, optional=True, hint=hint)
+
+
+def instant_field(name: str, label: str, *, initial: int = 0, hint: str = "") -> Block:
+    """Field for a date with a time, in the reader's own zone; `initial` in epoch seconds."""
+    element: Block = {"type": "datetimepicker", "action_id": VALUE}
+    return field(name, label, element | ({"initial_date_time": initial} if initial else {}), hint=hint)
+
+
 def suggestions(choices: Iterable[Choice], typed: str) -> list[Block]:
     """Options of a select that is searched: those with all the words typed, the ones that begin so first."""
     words = typed.casefold().split()
@@ -147,6 +171,7 @@ class FormValues:
 
     def __init__(self, view: View) -> None:
         self._values = {name: _single_value(actions) for name, actions in view["state"]["values"].items()}
+        self._blocks = frozenset(str(b["block_id"]) for b in view["blocks"])
         self._elements = {str(b["block_id"]): b["element"] for b in view["blocks"] if b["type"] == "input"}
 
     @property
@@ -159,6 +184,10 @@ class FormValues:
         """Block id at which an error is shown that belongs to no field."""
         return next(iter(self._elements))
 
+    def has(self, block_id: str) -> bool:
+        """True if the modal had a block of that id."""
+        return block_id in self._blocks
+
     def text(self, name: str) -> str:
         """Text of a field, stripped; empty for none."""
         return str(self._values.get(name, {}).get("value") or "").strip()
@@ -168,8 +197,21 @@ class FormValues:
         return _value(self._values.get(name, {}).get("selected_option"))
 
     def choices(self, name: str) -> frozenset[str]:
-        """Values of the ticked boxes."""
+        """Values of the ticked boxes, or of a select of several."""
         return frozenset(o["value"] for o in self._values.get(name, {}).get("selected_options") or ())
+
+    def initial_choices(self, name: str) -> frozenset[str]:
+        """Values that a select of several had shown as chosen."""
+        return frozenset(_value(o) for o in self._elements.get(name, {}).get("initial_options") or ())
+
+    def instant(self, name: str) -> datetime | None:
+        """Instant of a field; None for none."""
+        seconds = self._values.get(name, {}).get("selected_date_time")
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+    def digest(self) -> str:
+        """Digest of all values: equal while nothing in the form is changed."""
+        return hashlib.sha256(json.dumps(self._values, sort_keys=True).encode()).hexdigest()[:32]
 
     def yes_no(self, name: str) -> bool | None:
         """Answer of a `yes_no_select`; None for not known."""

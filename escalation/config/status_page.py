@@ -1,5 +1,6 @@
 """Our own status page: its title, the services that it lists, and its address."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
@@ -9,6 +10,20 @@ from escalation.values import Frozen
 
 STATUS_PAGE = str(Means.STATUS_PAGE)
 """Name of the channel that carries what is published there."""
+
+
+class ComponentState(StrEnum):
+    """State of a component; the last is the worst."""
+
+    OPERATIONAL = "operational"
+    DEGRADED = "degraded_performance"
+    PARTIAL = "partial_outage"
+    MAJOR = "major_outage"
+
+    @property
+    def rank(self) -> int:
+        """0 is the best."""
+        return list(ComponentState).index(self)
 
 
 def _address(url: str) -> str:

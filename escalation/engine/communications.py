@@ -3,13 +3,16 @@
 None is ever due about a security incident, nor about a drill.
 """
 
-from escalation.config.policy import Communication, Means
+import json
+from collections.abc import Mapping
+
+from escalation.config.policy import Audience, Communication, Means
 from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.errors import Refused
-from escalation.incident.communications import PENDING, pending
+from escalation.incident.communications import PENDING, pending, updates_on_page
 from escalation.incident.effects import MailOut, Place, Publish, Reminded, Say
-from escalation.incident.events import Answer, AnswerCommunication
+from escalation.incident.events import Answer, AnswerCommunication, PublishUpdate
 from escalation.incident.model import (
     Checkpoint,
     CheckpointKind,
@@ -26,6 +29,10 @@ from escalation.incident.model import (
 from escalation.incident.responders import speaker
 from escalation.values import PersonId
 
+BY_HAND = Communication(
+    id="published-by-hand", audience=Audience.CUSTOMERS, through=(Means.STATUS_PAGE,), why="a person publishes it"
+)
+"""Plan of what is published from Slack where the policy has none for the status page."""
 _ANSWERS = {
     Answer.APPROVED: (OwedState.WAITING, OwedState.OWED),
     Answer.PUBLISHED: (OwedState.OWED, OwedState.DONE),
@@ -63,28 +70,28 @@ def _announce_end(change: Change, *plans: Communication) -> None:
     for plan, through in told:
         if through:
             _add_owed(change, plan.model_copy(update={"through": through}), Stage.RESTORED)
+    change.set(public_components={})
 
 
 def _since_its_end(incident: Incident, plan: Communication) -> list[OwedCommunication]:
     """Return a plan's communications since the last one that announced the end: a reopened incident has several."""
     since: list[OwedCommunication] = []
-    for owed in (o for o in incident.communications if o.plan.id == plan.id):
+    for owed in (o for o in _notices(incident) if o.plan.id == plan.id):
         since = [] if owed.stage is Stage.RESTORED and owed.state is OwedState.DONE else [*since, owed]
     return since
 
 
 def _told_through(plan: Communication, owed: list[OwedCommunication], incident: Incident) -> tuple[Means, ...]:
-    """Return the means by which a plan's audience has read of the incident: all once a person said it is published."""
+    """Return the means by which a plan's audience has read of the incident: published, or in need of nobody."""
     said = [o for o in owed if not _never_announced(o)]
-    if any(o.state is OwedState.DONE for o in said):
-        return plan.through
-    return tuple(m for m in plan.through if m in _automatic(incident)) if said else ()
+    told = {m for o in said if o.state is OwedState.DONE for m in o.through} | set(_automatic(incident) if said else ())
+    return tuple(m for m in plan.through if m in told)
 
 
 def follow_up(change: Change) -> None:
     """Begin the follow-ups to the review, for those who have ever read of the incident."""
     for plan in _announced_plans(change.incident):
-        owed = [o for o in change.incident.communications if o.plan.id == plan.id]
+        owed = [o for o in _notices(change.incident) if o.plan.id == plan.id]
         through = _told_through(plan, owed, change.incident)
         if plan.follow_up and through:
             _add_owed(change, plan.model_copy(update={"through": through}), Stage.FOLLOW_UP)
@@ -189,13 +196,13 @@ def _too_late(owed: OwedCommunication) -> str:
 
 def _announced_plans(incident: Incident) -> tuple[Communication, ...]:
     """Return the plans announced to somebody, or about to be; not those declined or never approved."""
-    plans = {o.plan.id: o.plan for o in incident.communications if not _never_announced(o)}
+    plans = {o.plan.id: o.plan for o in _notices(incident) if not _never_announced(o)}
     return tuple(plans.values())
 
 
 def _open_plans(incident: Incident) -> tuple[Communication, ...]:
     """Return the announced plans whose end was not announced yet."""
-    latest = {o.plan.id: o.stage for o in incident.communications if not _never_announced(o)}
+    latest = {o.plan.id: o.stage for o in _notices(incident) if not _never_announced(o)}
     return tuple(p for p in _announced_plans(incident) if latest[p.id] in (Stage.FIRST, Stage.UPDATE))
 
 
@@ -205,16 +212,98 @@ def _never_announced(owed: OwedCommunication) -> bool:
     return owed.state in (OwedState.WAITING, OwedState.DECLINED) or (owed.state is OwedState.REPLACED and unapproved)
 
 
+def _notices(incident: Incident) -> tuple[OwedCommunication, ...]:
+    """Return the communications that tell how things stand: a correction only mends the words of one."""
+    return tuple(o for o in incident.communications if not o.corrects)
+
+
+def check_page(incident: Incident) -> None:
+    """Refuse to publish what is not for the public, or where there is no page."""
+    if incident.private:
+        raise Refused("This is a security incident: nothing of it is published.")
+    if incident.drill:
+        raise Refused("This is a drill: nothing of it is published.")
+    if not incident.public_page:
+        raise Refused("There is no status page here: `status_page` in the configuration makes one.")
+
+
+def publish(change: Change, event: PublishUpdate) -> None:
+    """Publish an update on the status page, or a correction of one; where the policy wants it, once approved."""
+    if event.corrects:
+        _correct(change, event)
+        return
+    incident = change.incident
+    if not incident.open:
+        raise Refused(f"This incident is {incident.status}: correct an update, or reopen it first.")
+    change.set(facts=incident.facts.model_copy(update={"public_wording": event.wording}))
+    change.set(public_components=event.components or incident.public_components)
+    plan = _page_plan(incident)
+    told = Means.STATUS_PAGE in _told_through(plan, _since_its_end(incident, plan), incident)
+    waiting = [o for o in pending(incident) if o.plan.id == plan.id and not o.corrects]
+    through = (Means.STATUS_PAGE, *(m for o in waiting for m in o.through))  # one that still waits gets these words
+    stage = Stage.UPDATE if told else Stage.FIRST
+    _owe(change, plan, stage, tuple(dict.fromkeys(through)), _told_now(change.incident, plan), by=event.by)
+
+
+def _correct(change: Change, event: PublishUpdate) -> None:
+    """Publish other words for an update that stands on the page; Refused for one that does not."""
+    incident = change.incident
+    entry = next((e for e in updates_on_page(incident) if e.n == event.corrects), None)
+    if entry is None:
+        raise Refused("There is no such update on the status page.")
+    owed = next(o for o in incident.communications if o.entry == entry.n)
+    states = {"components": json.dumps(event.components)} if event.components else {"components": ""}
+    fields = entry.fields | states | {"corrects": str(entry.n)}
+    if event.components and entry.n == updates_on_page(incident)[-1].n and incident.open:
+        change.set(public_components=event.components)  # what comes next says the same
+    _owe(change, owed.plan, owed.stage, (Means.STATUS_PAGE,), fields, by=event.by, wording=event.wording)
+
+
+def _page_plan(incident: Incident) -> Communication:
+    """Return the plan by which the public reads of it on the status page: one under way, the policy's, else our own."""
+    plans = (*(o.plan for o in reversed(_notices(incident))), *incident.policy.communications)
+    return next((p for p in plans if Means.STATUS_PAGE in p.through and p.audience.outside), BY_HAND)
+
+
 def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
     incident = change.incident
     through = _available_means(incident, plan)
-    if incident.private or not through:
-        return
+    if not incident.private and through:
+        _owe(change, plan, stage, through, _told_now(incident, plan))
+
+
+def _told_now(incident: Incident, plan: Communication) -> dict[str, str]:
+    """Return what a communication says of the incident as it stands."""
+    return {
+        "status": incident.status,
+        "eta": incident.eta,
+        "eta_at": incident.eta_at.isoformat() if incident.eta_at else "",
+        "next_update": _next_update(incident) if plan.updates else "",
+        **({"components": json.dumps(incident.public_components)} if incident.public_components else {}),
+    }
+
+
+def _owe(
+    change: Change,
+    plan: Communication,
+    stage: Stage,
+    through: tuple[Means, ...],
+    told: Mapping[str, str],
+    *,
+    by: PersonId = "",
+    wording: str = "",
+) -> None:
+    """Add a communication, send what needs nobody, and ask people for the rest. `by` published it from Slack."""
+    incident, corrects = change.incident, int(told.get("corrects") or 0)
     by_hand = _by_hand(through, incident)
     state = OwedState.WAITING if plan.approval else OwedState.OWED if by_hand else OwedState.DONE
     due = change.now + incident.scaled(plan.within) if plan.within and state in PENDING else None
+    former = _superseded(incident, plan, corrects)
+    if by and due:  # new words in a form move no deadline
+        due = min([due, *(o.due for o in former.values() if o.due and o.due > change.now)])
     n = len(incident.communications) + 1
     fields = {
+        **told,
         "n": str(n),
         "plan": plan.id,
         "stage": stage,
@@ -222,15 +311,13 @@ def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
         "through": _names(by_hand),
         "due": due.isoformat() if due else "",
         "state": state,
-        "status": incident.status,
-        "eta": incident.eta,
-        "eta_at": incident.eta_at.isoformat() if incident.eta_at else "",
-        "next_update": _next_update(incident) if plan.updates else "",
     }
-    wording = incident.facts.public_wording or incident.policy.public_text
-    entry = change.note(EntryKind.COMMUNICATION, why=plan.why, text=wording, fields=fields)
-    _replace(change, _superseded(change.incident, plan))
-    owed = OwedCommunication(n=n, plan=plan, stage=stage, through=through, entry=entry.n, due=due, state=state)
+    words = wording or incident.facts.public_wording or incident.policy.public_text
+    entry = change.note(EntryKind.COMMUNICATION, by=by, why=plan.why, text=words, fields=fields)
+    _replace(change, former)
+    owed = OwedCommunication(
+        n=n, plan=plan, stage=stage, through=through, entry=entry.n, due=due, state=state, corrects=corrects
+    )
     change.set(communications=(*change.incident.communications, owed))
     if state is not OwedState.WAITING:
         _send(change, entry, through)
@@ -282,9 +369,9 @@ def _next_update(incident: Incident) -> str:
     return next((c.due.isoformat() for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE), "")
 
 
-def _superseded(incident: Incident, plan: Communication) -> dict[int, OwedCommunication]:
+def _superseded(incident: Incident, plan: Communication, corrects: int) -> dict[int, OwedCommunication]:
     """Return what still waits of the same plan, as replaced: a newer message takes its place."""
-    older = (o for o in pending(incident) if o.plan.id == plan.id)
+    older = (o for o in pending(incident) if o.plan.id == plan.id and o.corrects == corrects)
     return {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in older}
 
 

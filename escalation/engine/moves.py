@@ -242,6 +242,8 @@ def check(move: Move, incident: Incident) -> None:
         raise Refused("This is already a security incident.")
     if move is Move.RUN:
         actions.check(incident)
+    if move is Move.PUBLISH:
+        communications.check_page(incident)
     if move is Move.REVIEWED and incident.reviewed:
         raise Refused(line("The review was already marked as done, at ", Time(incident.reviewed.at), "."))
 
@@ -264,6 +266,7 @@ HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
     Move.EDIT: edit,
     Move.LEAD: warroom.take_lead,
     Move.COMMUNICATE: communications.answer,
+    Move.PUBLISH: communications.publish,
     Move.SNOOZE: snooze,
     Move.SECURITY: mark_security,
     Move.RESOLVE: lifecycle.resolve,

@@ -11,7 +11,7 @@ from escalation.engine.paging import answer_page, follow_in_paging_service, foll
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.actions import actions_at
-from escalation.incident.communications import pending
+from escalation.incident.communications import pending, updates_on_page
 from escalation.incident.events import Move, MoveEvent, OutcomeEvent
 from escalation.incident.model import Incident, Status
 from escalation.oncall.roster import Roster
@@ -21,7 +21,7 @@ S, M = Status, Move
 Event = MoveEvent | events.CheckpointDue | events.SignOfLife | events.RolesChanged | OutcomeEvent
 _SAME = (
     *(M.ACKNOWLEDGE, M.DECLINE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
-    *(M.PAGE, M.RUN, M.EDIT, M.LEAD, M.COMMUNICATE, M.SNOOZE, M.SECURITY),
+    *(M.PAGE, M.RUN, M.EDIT, M.LEAD, M.COMMUNICATE, M.PUBLISH, M.SNOOZE, M.SECURITY),
 )
 _CLOSED = "This incident is {status}. Reopen it first."
 _NOT_CLOSED = "This incident is still open."
@@ -40,10 +40,11 @@ def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
 
 
 def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
-    """Build the row of a closed status: due communications and the review outlast the incident."""
+    """Build the row of a closed status: due communications, corrections and the review outlast the incident."""
     return dict.fromkeys(M, _CLOSED) | {
         M.REOPEN: S.INVESTIGATING,
         M.COMMUNICATE: status,
+        M.PUBLISH: status,
         M.SNOOZE: status,
         M.REVIEWED: reviewed,
     }
@@ -97,6 +98,9 @@ def is_redundant(move: Move, incident: Incident, person: PersonId = "") -> bool:
             return incident.private
         case Move.COMMUNICATE:
             return not pending(incident)
+        case Move.PUBLISH:
+            hidden = incident.private or incident.drill or not incident.public_page
+            return hidden or not (incident.open or updates_on_page(incident))
         case Move.ESCALATE:
             return next_tier(incident) is None
         case Move.RUN:

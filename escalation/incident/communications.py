@@ -1,6 +1,7 @@
 """Communications of an incident as they stand: which wait for a person, which are overdue."""
 
-from escalation.incident.model import EntryKind, Incident, OwedCommunication, OwedState
+from escalation.config.status_page import STATUS_PAGE
+from escalation.incident.model import Entry, EntryKind, Incident, OwedCommunication, OwedState
 
 PENDING = (OwedState.WAITING, OwedState.OWED)
 
@@ -17,6 +18,12 @@ def is_overdue(owed: OwedCommunication, incident: Incident) -> bool:
 
 
 def tasks(incident: Incident) -> tuple[OwedCommunication, ...]:
-    """Return the latest communication of each plan; one whose place a newer took is left out."""
-    latest = {o.plan.id: o for o in incident.communications if o.state is not OwedState.REPLACED}
+    """Return the latest communication of each plan, and each correction; one whose place a newer took is left out."""
+    latest = {(o.plan.id, o.corrects): o for o in incident.communications if o.state is not OwedState.REPLACED}
     return tuple(latest.values())
+
+
+def updates_on_page(incident: Incident) -> tuple[Entry, ...]:
+    """Return the entries that stand on our status page as updates, oldest first; corrections are none."""
+    published = {n for post in incident.posts if post.place == STATUS_PAGE for n in post.entries}
+    return tuple(e for e in map(incident.entry, sorted(published)) if not e.fields.get("corrects"))

@@ -13,6 +13,7 @@ from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import OtherWays
 from escalation.config.policy import Means, Severity, SeverityPolicy
+from escalation.config.status_page import ComponentState
 from escalation.incident.effects import Reminded
 from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Room, Status
 from escalation.incident.reach import How, ReachState
@@ -43,6 +44,7 @@ class Move(StrEnum):
     EDIT = "edit"
     LEAD = "lead"
     COMMUNICATE = "communicate"
+    PUBLISH = "publish"
     SNOOZE = "snooze"
     SECURITY = "security"
     RESOLVE = "resolve"
@@ -224,6 +226,18 @@ class AnswerCommunication(_Move):
     kind: Literal[Move.COMMUNICATE] = Move.COMMUNICATE
     n: int
     answer: Answer
+
+
+class PublishUpdate(_Move):
+    """Publish on the status page: a new update, or with `corrects` a correction of the one of that timeline entry.
+
+    `components` are the states of components, by name; none: as they were, and at first by the severity.
+    """
+
+    kind: Literal[Move.PUBLISH] = Move.PUBLISH
+    wording: Needed
+    components: dict[str, ComponentState] = {}
+    corrects: int = 0
 
 
 class Snooze(_Move):
@@ -456,8 +470,8 @@ class AlertsChanged(Frozen):
 
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
-    | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | Snooze | MarkSecurity
-    | Resolve | Reviewed | Reopen | Cancel
+    | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | PublishUpdate | Snooze
+    | MarkSecurity | Resolve | Reviewed | Reopen | Cancel
 )  # fmt: skip
 OutcomeEvent = (
     Delivered

@@ -20,6 +20,7 @@ from escalation.config.actions import Action
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Communication, Means, ReviewRule, Said, Severity, SeverityPolicy
+from escalation.config.status_page import ComponentState
 from escalation.incident.effects import Effect, PageBy, PagePerson, Reminded
 from escalation.incident.reach import How, Reach
 from escalation.values import Frozen, PersonId, machine_title
@@ -380,7 +381,8 @@ class OwedCommunication(Frozen):
     """A communication due to people outside the response: by which plan, through what, by when.
 
     The plan is kept whole: a severity that was changed since may not have it. `entry` is the timeline entry that holds
-    the words. One that goes through Slack alone is done as soon as it is decided: delivery sees to it.
+    the words. One that goes through Slack alone is done as soon as it is decided: delivery sees to it. `corrects` is
+    the entry of the update on the status page that it corrects.
     """
 
     n: int
@@ -391,6 +393,7 @@ class OwedCommunication(Frozen):
     due: datetime | None = None
     state: OwedState = OwedState.OWED
     by: PersonId = ""
+    corrects: int = 0
 
 
 class Lead(StrEnum):
@@ -449,11 +452,11 @@ class Incident(Frozen):
     `clock_from` is when the policy's clocks started, `sla_from` when the promised times started (a raised severity
     moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a message could not
     reach (deactivated, left), until they act again. `linked` are incidents at the same time, and `coordinated_in` is
-    the one whose room, `shared_room`, is for all of them. `stretches` ended with a reopening; `past` is what decisions
-    replaced, oldest first. `lost_cards` were deleted by hand: what was sent into their threads may still stand there.
-    `alerted_by` are the paging services that know the incident (once `alerted`; empty of an older one: PagerDuty),
-    `alert_face` is what they were told last. `redrawn_at`: a time on
-    the card had passed then.
+    the one whose room, `shared_room`, is for all of them. `public_components` are states that somebody chose for the
+    status page. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
+    `lost_cards` were deleted by hand: what was sent into their threads may still stand there. `alerted_by` are the
+    paging services that know the incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what
+    they were told last. `redrawn_at`: a time on the card had passed then.
     """
 
     version: int = STATE_VERSION
@@ -472,6 +475,7 @@ class Incident(Frozen):
     ways: OtherWays = OtherWays()
     public_page: bool = False
     actions: tuple[Action, ...] = ()
+    public_components: dict[str, ComponentState] = {}
     alerted: bool = False
     alerted_by: tuple[Via, ...] = ()
     alert_face: str = ""

@@ -3,6 +3,7 @@
 Those for customers and the public have the public wording, or the policy's fixed text; never a title or a description.
 """
 
+import json
 from datetime import datetime
 
 from escalation.config.policy import Audience, Means
@@ -39,7 +40,7 @@ def task_name(owed: OwedCommunication) -> str:
             name = "Status page"
         case _:
             name = f"Customer update ({', '.join(_MEANS.get(m, m.replace('_', ' ')) for m in means)})"
-    return name + _STAGES.get(owed.stage, "")
+    return name + (" (correction)" if owed.corrects else _STAGES.get(owed.stage, ""))
 
 
 def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines:
@@ -62,8 +63,12 @@ def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines
 def communication(incident: Incident, entry: Entry, wording: Wording) -> Lines:
     """Render a communication for the responders: what is due, by when, why, and its draft."""
     fields = entry.fields
-    if not fields["through"]:
-        return (line("📣 ", Strong("Stakeholders told in Slack"), "."), line("Why: ", entry.why, "."))
+    states = (state_words(entry),) if state_words(entry) else ()
+    if fields["state"] == "done":
+        inside = fields["audience"] == Audience.STAKEHOLDERS
+        told = "Stakeholders told in Slack" if inside else f"{_task(incident, entry)} published"
+        by_whom: Line = (" by ", Person(entry.by)) if entry.by else ()
+        return (line("📣 ", Strong(told), *by_whom, "."), *states, line("Why: ", entry.why, "."))
     by: Line = (" by ", _instant(fields["due"], clock=True)) if fields["due"] else ()
     approval: Line = (" It needs approval first.",) if fields["state"] == "waiting" else ()
     return (
@@ -71,7 +76,15 @@ def communication(incident: Incident, entry: Entry, wording: Wording) -> Lines:
         line("Why: ", entry.why, "."),
         line(Strong("Draft:")),
         *published_words(incident, entry, wording),
+        *states,
     )
+
+
+def state_words(entry: Entry) -> Line:
+    """`Components: checkout: major outage.`, where somebody chose them for the status page; else nothing."""
+    chosen = json.loads(entry.fields.get("components") or "{}")
+    named = ", ".join(f"{name}: {str(state).replace('_', ' ')}" for name, state in chosen.items())
+    return (f"Components: {named}.",) if named else ()
 
 
 def communicated(incident: Incident, entry: Entry) -> Lines:

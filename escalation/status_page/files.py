@@ -124,6 +124,7 @@ def _summarised(incident: PublicIncident) -> dict[str, object]:
                 "body": u.body,
                 "components": u.components,
                 "next_by": _iso(u.next_by) if u.next_by else None,
+                "corrected": [{"at": _iso(c.at), "was": c.was.body} for c in incident.corrections.get(u.n, ())],
             }
             for u in reversed(incident.updates)
         ],
@@ -151,8 +152,9 @@ def _feed(page: StatusPage, publications: Sequence[Publication], now: datetime) 
 
 def _feed_entry(update: Publication, name: str, root: str) -> str:
     link = f'<link href="{_xml(root)}history/#{update.incident}"/>' if root.startswith("http") else ""
+    title = "Correction" if update.corrects else words.STATUSES[update.status]
     return (
-        f"<entry><title>{_xml(f'{words.STATUSES[update.status]}: {name}')}</title>"
+        f"<entry><title>{_xml(f'{title}: {name}')}</title>"
         f"<id>urn:tocsin:status:{update.incident}:{update.n}</id><updated>{_iso(update.at)}</updated>{link}"
         f'<content type="text">{_xml(update.body)}</content></entry>'
     )

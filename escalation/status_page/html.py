@@ -5,10 +5,11 @@ from datetime import datetime
 from html import escape
 from typing import NamedTuple
 
-from escalation.config.status_page import Maintenance, StatusPage
+from escalation.config.status_page import ComponentState, Maintenance, StatusPage
 from escalation.status_page import words
-from escalation.status_page.publications import ComponentState, Publication
+from escalation.status_page.publications import Publication
 from escalation.status_page.standing import (
+    Correction,
     Interval,
     Phase,
     PublicIncident,
@@ -44,7 +45,7 @@ ul,ol{list-style:none;margin:0;padding:0}article li+li{margin-top:1rem}
 calc(100%/var(--n) - 1px),transparent 0 calc(100%/var(--n)))}
 .days span{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .ends{display:flex;justify-content:space-between;font-size:.85rem}
-.words{white-space:pre-line}
+.words{white-space:pre-line}blockquote{margin:.4rem 0 .4rem .5rem;padding-left:.75rem;border-left:3px solid var(--line)}
 nav,footer{margin-top:2rem;padding-top:1rem;border-top:1px solid var(--line)}
 nav ul,footer{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
@@ -116,7 +117,10 @@ def article(incident: PublicIncident, now: datetime, detail: Detail) -> str:
     """An incident with its updates, the newest first."""
     updates = list(enumerate(incident.updates))
     following = [*incident.updates[1:], None]
-    shown = [_update(u, n, following[n], now, detail.letters) for n, u in reversed(updates)][: detail.updates]
+    shown = [
+        _update(u, n, following[n], now, detail.letters, incident.corrections.get(u.n, ()))
+        for n, u in reversed(updates)
+    ][: detail.updates]
     left = len(updates) - len(shown)
     more = f'<p><a href="history/#{incident.id}">{left} earlier updates</a></p>' if left else ""
     facts = " · ".join((words.IMPACTS[incident.impact], *incident.latest.components))
@@ -124,14 +128,31 @@ def article(incident: PublicIncident, now: datetime, detail: Detail) -> str:
     return f'<article id="{incident.id}">{heading}<ol>{"".join(shown)}</ol>{more}</article>'
 
 
-def _update(update: Publication, nth: int, following: Publication | None, now: datetime, letters: int) -> str:
-    body = update.body if len(update.body) <= letters else f"{update.body[:letters].rstrip()}…"
+def _update(
+    update: Publication,
+    nth: int,
+    following: Publication | None,
+    now: datetime,
+    letters: int,
+    corrections: Sequence[Correction],
+) -> str:
+    body = _cut(update.body, letters)
     told = " ".join(words.promises(update, nth, following, now))
     return (
         f"<li><p><strong>{words.STATUSES[update.status]}</strong> · "
         f'<time datetime="{update.at.isoformat()}">{words.instant(update.at)}</time></p>'
-        f'<p class="words">{escape(body)}</p><p class="dim">{escape(told)}</p></li>'
+        f'<p class="words">{escape(body)}</p><p class="dim">{escape(told)}</p>'
+        f"{''.join(_correction(each, update, letters) for each in reversed(corrections))}</li>"
     )
+
+
+def _correction(correction: Correction, update: Publication, letters: int) -> str:
+    said, was = words.correction(correction, update.components)
+    return f'<p class="dim">{escape(said)}</p><blockquote class="words dim">{escape(_cut(was, letters))}</blockquote>'
+
+
+def _cut(body: str, letters: int) -> str:
+    return body if len(body) <= letters else f"{body[:letters].rstrip()}…"
 
 
 def _now(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
+from escalation.config.status_page import ComponentState
 from escalation.values import Frozen
 
 
@@ -30,25 +31,12 @@ class Impact(StrEnum):
     CRITICAL = "critical"
 
 
-class ComponentState(StrEnum):
-    """State of a component; the last is the worst."""
-
-    OPERATIONAL = "operational"
-    DEGRADED = "degraded_performance"
-    PARTIAL = "partial_outage"
-    MAJOR = "major_outage"
-
-    @property
-    def rank(self) -> int:
-        """0 is the best."""
-        return list(ComponentState).index(self)
-
-
 class Publication(Frozen):
     """One update as it was published. `incident` is a public id, which says nothing of ours; `at`: when it was told.
 
     `knew_at` is when the incident began for us; `next_by` when the next update is promised. `ours` is the id of the
-    effect that made it, by which a repeat is recognised.
+    effect that made it, by which a repeat is recognised. `entry` is the number of our timeline entry behind it; a
+    correction names that of the update which it `corrects`, and has components only where it states them.
     """
 
     n: int
@@ -62,6 +50,8 @@ class Publication(Frozen):
     body: str
     knew_at: datetime
     next_by: datetime | None = None
+    entry: int = 0
+    corrects: int = 0
 
 
 class Link(Frozen):

@@ -1,22 +1,35 @@
 """How things stand by what was published: incidents, components, and 90 days of each component."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
-from escalation.config.status_page import Maintenance, StatusPage
-from escalation.status_page.publications import ComponentState, Impact, Publication, PublicStatus
+from escalation.config.status_page import ComponentState, Maintenance, StatusPage
+from escalation.status_page.publications import Impact, Publication, PublicStatus
+from escalation.values import PersonId
 
 DAYS = 90
 
 
+class Correction(NamedTuple):
+    """A correction of an update: when it was published, and what stood there before."""
+
+    at: datetime
+    was: Publication
+
+
 @dataclass(frozen=True)
 class PublicIncident:
-    """An incident as it was published, the oldest update first."""
+    """An incident as it was published, the oldest update first, each as last corrected.
+
+    `corrections` are those of an update, by its number, the oldest first.
+    """
 
     id: str
     updates: tuple[Publication, ...]
+    corrections: Mapping[int, tuple[Correction, ...]] = field(default_factory=dict)
 
     @property
     def latest(self) -> Publication:
@@ -69,10 +82,22 @@ class Phase(StrEnum):
     SCHEDULED = "scheduled"
     IN_PROGRESS = "in_progress"
     COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class PlannedWindow(Maintenance):
+    """Maintenance that somebody planned from Slack. `key` is that of the form it came from."""
+
+    id: str
+    by: PersonId
+    key: str = ""
+    cancelled_at: datetime | None = None
 
 
 def phase_of(window: Maintenance, now: datetime) -> Phase:
     """Return the phase of planned maintenance; it is in progress from its start until its end, which is excluded."""
+    if isinstance(window, PlannedWindow) and window.cancelled_at:
+        return Phase.CANCELLED
     if now < window.starts:
         return Phase.SCHEDULED
     return Phase.IN_PROGRESS if now < window.ends else Phase.COMPLETED
@@ -89,20 +114,37 @@ def incidents_of(publications: Iterable[Publication]) -> list[PublicIncident]:
     grouped: dict[str, list[Publication]] = {}
     for each in publications:
         grouped.setdefault(each.incident, []).append(each)
-    return [PublicIncident(public_id, tuple(updates)) for public_id, updates in grouped.items()]
+    return [_corrected(public_id, told) for public_id, told in grouped.items()]
+
+
+def _corrected(public_id: str, told: Iterable[Publication]) -> PublicIncident:
+    """Put each correction where the update stands; one whose update is unknown is an update of its own."""
+    updates, corrections = list[Publication](), dict[int, tuple[Correction, ...]]()
+    for each in told:
+        place = next((n for n, u in enumerate(updates) if each.corrects and u.entry == each.corrects), None)
+        if place is None:
+            updates.append(each)
+            continue
+        before = updates[place]
+        stated = {"components": each.components, "impact": each.impact} if each.components else {}
+        updates[place] = before.model_copy(update={"body": each.body, "name": each.name, **stated})
+        corrections[before.n] = (*corrections.get(before.n, ()), Correction(each.at, before))
+    return PublicIncident(public_id, tuple(updates), corrections)
 
 
 def intervals(incidents: Iterable[PublicIncident]) -> list[Interval]:
     """Return the times at which components were not operational, as published.
 
     The first begins when we knew of it, not when we told of it; a reopened incident's begins with its new publication.
+    Whatever an incident had harmed is operational once it is resolved.
     """
     found = list[Interval]()
     for incident in incidents:
         states = dict[str, tuple[ComponentState, datetime]]()
         for n, update in enumerate(incident.updates):
             since = min(update.knew_at, update.at) if n == 0 else update.at
-            for component, state in update.components.items():
+            healed = dict.fromkeys(states, ComponentState.OPERATIONAL) if update.status is PublicStatus.RESOLVED else {}
+            for component, state in (healed | update.components).items():
                 before = states.get(component)
                 if before and before[0] is state:
                     continue
@@ -120,7 +162,9 @@ def worst(states: Iterable[ComponentState]) -> ComponentState:
 
 def state_now(component: str, of: Iterable[Interval], now: datetime) -> ComponentState:
     """Return the state of a component now."""
-    return worst(i.state for i in of if i.component == component and i.since <= now and (i.until or now) >= now)
+    return worst(
+        i.state for i in of if i.component == component and i.since <= now and (i.until is None or i.until > now)
+    )
 
 
 def runs(component: str, of: Sequence[Interval], now: datetime, days: int = DAYS) -> list[Run]:

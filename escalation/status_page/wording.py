@@ -1,14 +1,15 @@
 """What is published of a communication: public words only, never a title, a description or a name of ours."""
 
+import json
 import re
 from datetime import datetime
 
 from escalation.config.policy import Severity
-from escalation.config.status_page import StatusPage
+from escalation.config.status_page import ComponentState, StatusPage
 from escalation.incident.model import Entry, Incident, Stage, Status
 from escalation.messages.communications import published_words
 from escalation.messages.template import Wording
-from escalation.status_page.publications import ComponentState, Impact, Publication, PublicStatus
+from escalation.status_page.publications import Impact, Publication, PublicStatus
 from escalation.text import text
 
 LONGEST_NAME, LONGEST_BODY = 120, 4000  # characters
@@ -23,6 +24,7 @@ _IMPACT = {
     Severity.P1: (Impact.MAJOR, ComponentState.PARTIAL),
     Severity.P2: (Impact.MINOR, ComponentState.DEGRADED),
 }
+_BY_STATE = {state: impact for impact, state in _IMPACT.values()} | {ComponentState.OPERATIONAL: Impact.NONE}
 _NOTHING = (Impact.NONE, ComponentState.OPERATIONAL)
 _SENTENCE = re.compile(r"(?<=[.!?])\s|\n")
 
@@ -32,12 +34,12 @@ def publication(
 ) -> Publication:
     """Build the publication of a communication, still without its public id and number."""
     status = _status(entry)
-    impact, state = _IMPACT.get(incident.severity, _NOTHING)
+    impact, states = _effect(incident, entry, page)
     service = incident.facts.service if incident.facts.service in page.components else ""
     facts = incident.facts.model_copy(update={"service": service})
     words = text(published_words(incident.model_copy(update={"facts": facts}), entry, wording))
     if status is PublicStatus.RESOLVED:
-        state = ComponentState.OPERATIONAL
+        states = dict.fromkeys(states, ComponentState.OPERATIONAL)
     next_by = entry.fields.get("next_update", "")
     return Publication(
         n=0,
@@ -47,11 +49,31 @@ def publication(
         status=status,
         name=_name(entry),
         impact=impact,
-        components={service: state} if service else {},
+        components=states,
         body=words[:LONGEST_BODY],
         knew_at=incident.declared_at,
         next_by=datetime.fromisoformat(next_by) if next_by and status is not PublicStatus.RESOLVED else None,
+        entry=entry.n,
+        corrects=int(entry.fields.get("corrects") or 0),
     )
+
+
+def _effect(incident: Incident, entry: Entry, page: StatusPage) -> tuple[Impact, dict[str, ComponentState]]:
+    """Impact and the states of components: as somebody chose them, else by the severity; none of a mere correction."""
+    impact, state = _IMPACT.get(incident.severity, _NOTHING)
+    if chosen := entry.fields.get("components"):
+        states = {name: ComponentState(of) for name, of in json.loads(chosen).items() if name in page.components}
+        worst = max(states.values(), key=lambda of: of.rank, default=state)
+        return _BY_STATE[worst], states
+    return impact, {} if entry.fields.get("corrects") else states_of(incident, page)
+
+
+def states_of(incident: Incident, page: StatusPage) -> dict[str, ComponentState]:
+    """Return the states of an incident's components: as somebody chose them, else of its service by the severity."""
+    if incident.public_components:
+        return {name: state for name, state in incident.public_components.items() if name in page.components}
+    _, state = _IMPACT.get(incident.severity, _NOTHING)
+    return {incident.facts.service: state} if incident.facts.service in page.components else {}
 
 
 def _status(entry: Entry) -> PublicStatus:

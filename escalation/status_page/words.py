@@ -1,9 +1,11 @@
 """Words of the status page: states, instants, and what was promised. In UTC, for readers are anywhere."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from escalation.status_page.publications import ComponentState, Impact, Publication, PublicStatus
-from escalation.status_page.standing import Phase, PublicIncident
+from escalation.config.status_page import ComponentState
+from escalation.status_page.publications import Impact, Publication, PublicStatus
+from escalation.status_page.standing import Correction, Phase, PublicIncident
 from escalation.times import spoken_duration
 
 STATES = {
@@ -22,6 +24,7 @@ IMPACTS = {
 
 
 PHASES = {Phase.SCHEDULED: "Scheduled", Phase.IN_PROGRESS: "In progress", Phase.COMPLETED: "Completed"}
+PHASES |= {Phase.CANCELLED: "Cancelled"}
 
 
 def clock(at: datetime) -> str:
@@ -60,6 +63,13 @@ def promises(update: Publication, nth: int, following: Publication | None, now: 
         return said if following else [*said, f"Next update by {clock(update.next_by)}."]
     came = f"it came {spoken_duration(_minutes(late))} late" if following else "it has not come yet"
     return [*said, f"Promised the next update by {clock(update.next_by)}: {came}."]
+
+
+def correction(of: Correction, now_states: Mapping[str, ComponentState]) -> tuple[str, str]:
+    """Say when an update was corrected and which states it had named, and what it had said."""
+    changed = (f"{name}: {STATES[s]}" for name, s in of.was.components.items() if now_states.get(name) is not s)
+    states = ", ".join(changed)
+    return f"Corrected at {instant(of.at)}{f'; it had named {states}' if states else ''}. It was:", of.was.body
 
 
 def _minutes(length: timedelta) -> timedelta:

@@ -63,7 +63,7 @@ def test_only_what_says_enough_is_done_at_once(move: Move) -> None:
     assert (pressed(move, about) is not None) == (move in PRESSED)
 
 
-@pytest.mark.parametrize("move", sorted({*Move} - {Move.RESOLVE, Move.COMMUNICATE}))
+@pytest.mark.parametrize("move", sorted({*Move} - {Move.RESOLVE, Move.COMMUNICATE, Move.PUBLISH}))
 def test_words_make_the_event_of_their_move(move: Move) -> None:
     """In the name of whoever typed them, once; resolving always asks for more than a line holds."""
     event = typed(move, WORDS.get(move, "the disk is full"))

@@ -253,6 +253,7 @@ def senseless(incident: Incident) -> set[Move]:
         Move.REVIEWED: incident.reviewed or not incident.review_by,
         Move.COMMUNICATE: not pending(incident) or not incident.open,
         Move.RUN: True,  # no action is configured
+        Move.PUBLISH: not incident.public_page,
         Move.SNOOZE: True,
         Move.DECLINE: True,  # it stands under a page
     }

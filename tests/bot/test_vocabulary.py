@@ -30,8 +30,10 @@ TYPED = {
     "security": "private",
     "snooze": "remind later",
     "communications": "comms communicate",
+    "publish": "status-page statuspage",
     "help": "? commands",
     "declare": "new start create trigger report",
+    "maintenance": "maint planned-maintenance",
     "list": "ls incidents",
     "show": "status info view details",
     "tickets": "backlog ticket",
@@ -47,7 +49,7 @@ TYPED = {
 BUTTONS = (
     "Acknowledge, Can't take it, Root cause found, Workaround in place, Schedule, Start fix, Fix applied, Fix failed, "
     "Fix verified, Post update, Escalate, Page someone, Run action, Change severity, Resolve, Reopen, "
-    "Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, Communications"
+    "Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, Communications, Publish"
 )
 HELPED = """\
 The ID may be left out in a war room, and while only one incident is open.
@@ -72,6 +74,8 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident update [ID] [progress]` post a progress update
 `/incident communications [ID]` what is still to be published, with drafts
 `/incident run [ID] [action]` run an action in your systems
+`/incident publish [ID] [component=state …] [words]` update or correct the status page, with a preview
+`/incident maintenance`, or `maintenance list`, `maintenance cancel M1` announce planned maintenance on the status page
 `/incident snooze [ID] 30m` snooze reminders, never a page
 `/incident schedule [ID] [when]` plan the work on a ticket
 `/incident verify [ID] [what was checked]` confirm a ticket's fix
@@ -132,4 +136,4 @@ def test_moves_are_typed_under_one_verb() -> None:
 def test_labels_are_those_of_the_interface() -> None:
     """In this order they fill the menus."""
     assert ", ".join(LABELS.values()) == BUTTONS
-    assert list(LABELS)[-1] is Move.COMMUNICATE
+    assert list(LABELS)[-1] is Move.PUBLISH

@@ -36,6 +36,7 @@ from escalation.incident.events import (
     MoveEvent,
     PagePeople,
     PostUpdate,
+    PublishUpdate,
     Reopen,
     Resolve,
     Reviewed,
@@ -72,6 +73,7 @@ A_MOVE: dict[Move, MoveEvent] = {
     Move.EDIT: Edit(by="U1", title="Payments are down", outage=True),
     Move.LEAD: TakeLead(by="U1", lead=Lead.COMMANDER),
     Move.COMMUNICATE: AnswerCommunication(by="U1", n=1, answer=Answer.PUBLISHED),
+    Move.PUBLISH: PublishUpdate(by="U1", wording="Payments are slow."),
     Move.SNOOZE: Snooze(by="U1", length=timedelta(minutes=15)),
     Move.SECURITY: MarkSecurity(by="U1"),
     Move.RESOLVE: Resolve(by="U1", summary="s", resolution="r"),
@@ -91,10 +93,10 @@ CELLS = [(status, move) for status in Status for move in Move]
 
 
 # The table allows these by status; they are refused by fact: nothing is owed about an end that nobody was told of,
-# and no reminder stands in the first minute.
+# no reminder stands in the first minute, and there is no status page.
 REFUSED_BY_FACT = {
     *((status, Move.COMMUNICATE) for status in Status if status.closed),
-    *((status, Move.SNOOZE) for status in Status),
+    *((status, move) for status in Status for move in (Move.SNOOZE, Move.PUBLISH)),
 }
 
 

@@ -177,7 +177,8 @@ def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
     context = FormContext(
         incident, kars(), {"on_call": f"role {words}"}, Roster(), (incident,), ("checkout", "api"), words
     )
-    for move in FORMS.keys() - {Move.RUN} - (set() if pending(incident) else {Move.COMMUNICATE}):
+    nothing_to_show = {Move.COMMUNICATE: not pending(incident), Move.PUBLISH: not incident.open, Move.RUN: True}
+    for move in FORMS.keys() - {move for move, empty in nothing_to_show.items() if empty}:
         yield "modal_view", move_modal(move, context, FormState())
     nothing: Any = None
     parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars(), "")

@@ -22,6 +22,7 @@ READING = (
     "help",
     "declare",
     "list",
+    "maintenance",
     "show",
     "oncall",
     "me",

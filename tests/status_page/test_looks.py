@@ -9,9 +9,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
-from escalation.config.status_page import StatusPage
+from escalation.config.status_page import ComponentState, StatusPage
 from escalation.status_page.files import render
-from escalation.status_page.publications import ComponentState, Impact, Publication
+from escalation.status_page.publications import Impact, Publication
 from tests.sandbox.page import CHROMIUM, DESK, FLAGS, PHONE
 
 pytestmark = [

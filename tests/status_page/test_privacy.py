@@ -23,8 +23,8 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import Incident
 from escalation.storage.alarms import ready
-from escalation.storage.public_log import PublicLog
-from escalation.storage.status_folder import StatusFolder
+from escalation.storage.public.folder import StatusFolder
+from escalation.storage.public.log import PublicLog
 from tests.status_page.test_publishing import PUBLIC, company
 from tests.support.vendors.server import running
 from tests.support.vendors.statuspage import KEY, PAGE, StatuspageStandIn

@@ -11,8 +11,8 @@ from escalation.config.company import Company
 from escalation.config.status_page import StatusPage
 from escalation.incident.events import Cancel, MarkSecurity, PostUpdate, Resolve
 from escalation.incident.model import Incident
-from escalation.storage.public_log import LOG, PublicLog
-from escalation.storage.status_folder import PROBLEM, StatusFolder
+from escalation.storage.public.folder import PROBLEM, StatusFolder
+from escalation.storage.public.log import LOG, PublicLog
 from tests.support.company import example_company
 from tests.support.story import START
 from tests.support.worker import SlackByClock, Works, redis_of, works

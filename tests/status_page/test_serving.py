@@ -8,8 +8,8 @@ import pytest
 
 from escalation.config.status_page import StatusPage
 from escalation.status_page.files import render
-from escalation.storage.public_log import PublicLog
-from escalation.storage.status_folder import StatusFolder, write
+from escalation.storage.public.folder import StatusFolder, write
+from escalation.storage.public.log import PublicLog
 from sandbox.server import RunningWorkspace
 from tests.support.bot import BotAtWork, running_bot, world
 from tests.support.waiting import eventually

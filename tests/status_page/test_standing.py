@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalation.config.status_page import StatusPage
+from escalation.config.status_page import ComponentState, StatusPage
 from escalation.status_page.files import MOST_BYTES, render
-from escalation.status_page.publications import ComponentState, Impact, Link, Publication, broken, digest, link
+from escalation.status_page.publications import Impact, Link, Publication, broken, digest, link
 from escalation.status_page.standing import incidents_of, intervals, runs, state_now
 
 NOW = datetime(2026, 11, 29, 14, 2, tzinfo=UTC)

@@ -7,9 +7,10 @@ from typing import Any
 import fakeredis
 import pytest
 
-from escalation.status_page.publications import ComponentState, Impact, Publication
+from escalation.config.status_page import ComponentState
+from escalation.status_page.publications import Impact, Publication
 from escalation.storage.problems import Problems
-from escalation.storage.public_log import PublicLog
+from escalation.storage.public.log import PublicLog
 from tests.support.vendors.server import running
 from tests.support.vendors.statuspage import KEY, PAGE, StatuspageStandIn
 from workers.channels.public.statuspage import StatuspageClient
@@ -59,6 +60,17 @@ def test_an_incident_its_updates_and_its_end_go_to_statuspage(behind: Behind) ->
     behind.publish("e3", "resolved")
     behind.step(2)
     assert [u["body"] for u in behind.vendor.incidents[0]["incident_updates"]] == [f"Words of e{n}" for n in (3, 2, 1)]
+    assert behind.vendor.components == {"checkout": "operational"}
+
+
+def test_a_correction_is_an_update_there_in_the_status_of_today(behind: Behind) -> None:
+    """It opens nothing again, and says that it is one."""
+    behind.publish("e1", entry=4)
+    behind.publish("e2", "resolved", entry=9)
+    behind.publish("e3", corrects=4, components={})
+    behind.step(4)
+    [incident] = behind.vendor.incidents
+    assert (incident["status"], incident["incident_updates"][0]["body"]) == ("resolved", "Correction: Words of e3")
     assert behind.vendor.components == {"checkout": "operational"}
 
 

@@ -280,8 +280,10 @@ def _filled(element: Json, value: Any) -> Json:
     match element["type"]:
         case "static_select" | "external_select":
             return {"type": element["type"], "selected_option": options.get(value, _stranger(value))}
-        case "checkboxes":
-            return {"type": "checkboxes", "selected_options": [options[v] for v in value]}
+        case "checkboxes" | "multi_static_select" as kind:
+            return {"type": kind, "selected_options": [options[v] for v in value]}
+        case "datetimepicker":
+            return {"type": "datetimepicker", "selected_date_time": value}
         case "multi_users_select":
             return {"type": "multi_users_select", "selected_users": list(value)}
         case kind:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from escalation.processes import Part
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake
-from escalation.storage.public_log import PublicLog
-from escalation.storage.status_folder import StatusFolder
+from escalation.storage.public.folder import StatusFolder
+from escalation.storage.public.log import PublicLog
 from escalation.storage.store import Store
 from tocsin.config.action_checks import secrets_of
 from tocsin.config.loader import Loaded

@@ -4,14 +4,16 @@ Keys: `tocsin:public:statuspage` public id -> id there; `...:trying` public ids 
 number of the last publication that went; `...:next` when to try again, epoch seconds; `...:lock` one process at a time.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
 from escalation.status_page.publications import Publication
+from escalation.status_page.standing import incidents_of
 from escalation.storage.problems import Problems
-from escalation.storage.public_log import PublicLog
+from escalation.storage.public.log import PublicLog
 from workers.channels.failures import Failed, Kind
 from workers.channels.public.statuspage import StatuspageClient
 
@@ -64,11 +66,12 @@ class Mirror:
 
     def _publish(self) -> bool:
         done = int(self._redis.get(DONE) or 0)
-        update = next((p for p in self._log.publications() if p.n > done), None)
+        log = self._log.publications()
+        update = next((p for p in log if p.n > done), None)
         if update is None:
             return False
         try:
-            self._send(update)
+            self._send(_as_update(update, log) if update.corrects else update)
         except Failed as failed:
             if failed.error != f"statuspage: {REFUSED}":
                 raise
@@ -96,3 +99,10 @@ class Mirror:
         ours = failed.kind is Kind.OURS
         self._redis.set(NEXT, repr(now.timestamp() + max(failed.wait, OURS_WAIT if ours else PASSING_WAIT)), ex=3600)
         self._problems.report(PROBLEM, failed.reason.text, failed.reason.remedy)
+
+
+def _as_update(correction: Publication, log: Iterable[Publication]) -> Publication:
+    """Return a correction as an update of its own, which Statuspage has none for: in today's status and states."""
+    [incident] = incidents_of(p for p in log if p.incident == correction.incident)
+    now = {name: getattr(incident.latest, name) for name in ("status", "impact", "components")}
+    return correction.model_copy(update={**now, "body": f"Correction: {correction.body}"})

@@ -1,6 +1,6 @@
 """Planner of our own status page: publications and withdrawals are written to the public log, once each.
 
-What is published stands in the log; the folder follows it (escalation.storage.status_folder).
+What is published stands in the log; the folder follows it (escalation.storage.public.folder).
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.service import IncidentService
 from escalation.status_page.wording import publication
-from escalation.storage.public_log import PublicLog
+from escalation.storage.public.log import PublicLog
 from workers.delivery.plan import Planned, company_wording, withdrawn
 
 

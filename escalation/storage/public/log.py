@@ -28,12 +28,12 @@ class PublicLog:
     """The log. Its methods raise RedisError."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self.redis = redis
 
     def append(self, incident_id: str, draft: Publication) -> Publication | None:
         """Publish a draft once (by its `ours`); returns it as published, None if its incident was withdrawn."""
         for _ in range(MAX_TRIES):
-            with self._redis.pipeline() as pipe:
+            with self.redis.pipeline() as pipe:
                 pipe.watch(LOG, WITHDRAWN, MADE, INCIDENTS)  # type: ignore[no-untyped-call]  # redis-py left it untyped
                 if pipe.sismember(WITHDRAWN, incident_id):
                     return None
@@ -52,7 +52,7 @@ class PublicLog:
     def withdraw(self, incident_id: str) -> int:
         """Delete all words about an incident, and refuse those that are still under way; returns how many it had."""
         for _ in range(MAX_TRIES):
-            with self._redis.pipeline() as pipe:
+            with self.redis.pipeline() as pipe:
                 pipe.watch(LOG, INCIDENTS)  # type: ignore[no-untyped-call]  # redis-py left it untyped
                 public_id: Any = pipe.hget(INCIDENTS, incident_id)
                 own = [p.n for p in self._read(pipe) if public_id and p.incident == str(public_id, "utf-8")]
@@ -70,26 +70,26 @@ class PublicLog:
 
     def publications(self) -> list[Publication]:
         """Return all that stands, the oldest first."""
-        return self._read(self._redis)
+        return self._read(self.redis)
 
     def version(self) -> int:
         """Return a number that changes with each change of the log."""
-        raw: Any = self._redis.get(VERSION)
+        raw: Any = self.redis.get(VERSION)
         return int(raw or 0)
 
     def withdrawn(self) -> int:
         """Count the incidents that were withdrawn."""
-        return int(self._redis.scard(WITHDRAWN))
+        return int(self.redis.scard(WITHDRAWN))
 
     def withdrawn_ids(self) -> list[str]:
         """Return the public ids of the incidents that were withdrawn after something of them was published."""
-        known: Any = [self._redis.hget(INCIDENTS, each) for each in self._redis.smembers(WITHDRAWN)]
+        known: Any = [self.redis.hget(INCIDENTS, each) for each in self.redis.smembers(WITHDRAWN)]
         return [str(public_id, "utf-8") for public_id in known if public_id]
 
     def broken(self) -> list[int]:
         """Return the numbers of links that were tampered with."""
-        raw: Any = self._redis.lrange(LOG, 0, -1)
-        stored: Any = self._redis.hgetall(WORDS)
+        raw: Any = self.redis.lrange(LOG, 0, -1)
+        stored: Any = self.redis.hgetall(WORDS)
         words = {int(n): (w["salt"], w["document"]) for n, w in ((n, json.loads(raw)) for n, raw in stored.items())}
         return broken([Link.model_validate_json(each) for each in raw], words)
 

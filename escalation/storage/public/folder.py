@@ -17,7 +17,8 @@ from typing import Any
 from escalation.config.status_page import StatusPage
 from escalation.status_page.files import FEED, INDEX, SUMMARY, render
 from escalation.storage.problems import Problems
-from escalation.storage.public_log import PublicLog
+from escalation.storage.public.log import PublicLog
+from escalation.storage.public.maintenance import PlannedMaintenance
 
 RENEWED_EVERY = timedelta(minutes=1)
 STAGING, LOCK, STATE = ".staging", ".lock", ".state"
@@ -32,6 +33,7 @@ class StatusFolder:
         self.folder = folder
         self._page = page
         self._log = log
+        self._planned = PlannedMaintenance(log.redis)
         self._problems = problems
         self._failed = False
 
@@ -63,7 +65,9 @@ class StatusFolder:
             if not ours or self._is_current(version, now):
                 return False
             version = self._log.version()  # before what it counts is read: at worst it is written once more
-            files = render(self._page, self._log.publications(), now)
+            windows = (*self._page.maintenance, *self._planned.windows())
+            page = self._page.model_copy(update={"maintenance": windows})
+            files = render(page, self._log.publications(), now)
             state = {"version": version, "at": now.timestamp(), "page": self._page.model_dump(mode="json")}
             state["withdrawn"] = self._log.withdrawn()
             write(self.folder, files, json.dumps(state).encode())
