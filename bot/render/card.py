@@ -40,6 +40,7 @@ from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
 from escalation.messages.reminders import task_state
 from escalation.messages.timeline import LEADS, duration, refused, war_room
+from escalation.values import machine_title
 
 MAX_ALERTS = 3  # listed on a card; the others are a count
 
@@ -304,7 +305,8 @@ def _actions(incident: Incident) -> list[str]:
 def details(incident: Incident) -> list[str]:
     """Lines of details."""
     facts = incident.facts
-    source = [f"*Source:* {link(facts.source_link, 'the message')}"] if facts.source_link else []
+    what = "the alert" if machine_title(incident.reporter) else "the message"
+    source = [f"*Source:* {link(facts.source_link, what)}"] if facts.source_link else []
     return [
         *_found("Workaround", "workaround", incident),
         *_found("Root cause", "root_cause", incident),

@@ -39,8 +39,8 @@ Long = Annotated[str, _cut(2000)]
 
 
 def _some(labels: dict[str, str]) -> dict[str, str]:
-    """Keep the first labels only."""
-    return dict(list(labels.items())[:MAX_LABELS])
+    """Keep the first labels that say something: to Prometheus, an empty one is none."""
+    return dict([(name, value) for name, value in labels.items() if value][:MAX_LABELS])
 
 
 Labels = Annotated[dict[Short, Short], AfterValidator(_some)]

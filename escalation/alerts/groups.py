@@ -152,8 +152,8 @@ def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
 
 
 def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
-    """The group after its incident was closed: what still fires was known then."""
-    alerts = {name: f.model_copy(update={"muted": f.firing and incident.cancelled}) for name, f in group.alerts.items()}
+    """The group after its incident was closed: what still fires was known then, what had ended is that incident's."""
+    alerts = {name: f.model_copy(update={"muted": incident.cancelled}) for name, f in group.alerts.items() if f.firing}
     changes = {"incident": "", "settling": None, "asked": False, "quiet_until": quiet_until}
     return group.model_copy(update={"alerts": alerts, **changes})
 

@@ -266,3 +266,17 @@ def test_no_order_breaks_the_rules(steps: list[Any], raises: bool, wait: int, re
         if close and problem.incident and problem.incident.open:
             problem.closed()
     assert numbers == sorted(set(numbers))
+
+
+def test_the_next_incident_counts_its_own_alerts_only() -> None:
+    """What had ended before the last incident was closed is on that one's card, not on the next one's."""
+    problem = Problem()
+    problem.seen(("a", FIRING), ("b", FIRING))
+    problem.seen(("a", RESOLVED))
+    problem.closed()
+    problem.seen(("c", FIRING), after=SETTLE)
+    assert {f.alert.fingerprint for f in problem.group.alerts.values()} == {"b", "c"}
+    problem.seen(("b", RESOLVED), ("c", RESOLVED))
+    problem.closed()
+    problem.seen(("d", FIRING), after=SETTLE)
+    assert {f.alert.fingerprint for f in problem.group.alerts.values()} == {"d"}

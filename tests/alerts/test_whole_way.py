@@ -26,6 +26,11 @@ from workers.queue.outbox import post_alerts
 TOKEN, SENTRY = "a-long-token", "a-sentry-secret"
 KEYS = (b"the old key of our webhooks", b"the new key of our webhooks")
 WEBHOOK = tuple("whsec_" + base64.b64encode(key).decode() for key in KEYS)
+SIGNING = {
+    "ALERTS_SECRET_SENTRY": (SENTRY,),
+    "ALERTS_SECRET_PAGERDUTY": ("a-pagerduty-secret",),
+    "ALERTS_SECRET_GENERIC": WEBHOOK,
+}
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 DATA = Path(__file__).parents[1] / "data" / "alerts"
 FIRING = (DATA / "alertmanager" / "captured_0.25_firing.json").read_bytes()
@@ -75,7 +80,7 @@ def monitored(tmp_path: Path, **rules: Any) -> Iterator[Monitored]:
     company = type(example()).model_validate(example().model_dump(mode="json", by_alias=True) | {"alerts": rules})
     with patient_workspace() as workspace, redis_of("valkey") as redis:
         parts = works(redis, workspace, PushedClock(), company)
-        secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_SENTRY": (SENTRY,), "ALERTS_SECRET_GENERIC": WEBHOOK})
+        secrets = AlertSecrets((TOKEN,), SIGNING)
         intake = Intake(redis, post_alerts)
         spool = tmp_path / "spool"
         with running_bot(workspace, parts.service, intake=intake, alert_secrets=secrets, spool=spool) as bot:

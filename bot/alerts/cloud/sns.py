@@ -3,6 +3,8 @@
 Its signature is not checked: the token in the subscription's address lets it in.
 """
 
+import re
+
 from bot.alerts.document import Document, Unreadable, parse_json
 from bot.alerts.source import Received, Source, alert
 from escalation.alerts.alert import AlertState, Parsed
@@ -10,13 +12,15 @@ from escalation.alerts.alert import AlertState, Parsed
 NAME = "sns"
 STATES = {"ALARM": AlertState.FIRING, "OK": AlertState.RESOLVED}
 HANDSHAKES = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
+# Tocsin opens no address that it was sent; a person does, so one of Amazon's own only is passed on.
+AMAZON = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?\S+")
 
 
 def parse(received: Received) -> Parsed:
     """Read a body, whose content type says text/plain. Raises Unreadable."""
     envelope = parse_json(received.body)
     if (kind := envelope.text("Type")) in HANDSHAKES:
-        return Parsed(note=kind)
+        return Parsed(note=_handshake(kind, envelope.text("SubscribeURL")))
     if kind != "Notification":
         raise Unreadable("Type is no message of SNS")
     try:
@@ -24,6 +28,10 @@ def parse(received: Received) -> Parsed:
     except Unreadable:
         raise Unreadable("Message is no alarm of CloudWatch: it is plain text") from None
     return _event(message, envelope) if message["detail"] else _alarm(message, envelope)
+
+
+def _handshake(kind: str, url: str) -> str:
+    return f"{kind}, to be opened by hand: {url}" if AMAZON.fullmatch(url) else kind
 
 
 def _alarm(message: Document, envelope: Document) -> Parsed:

@@ -1,6 +1,11 @@
-"""Checkly's webhook, in the template of our docs: https://www.checklyhq.com/docs/integrations/alerts/webhooks/."""
+"""Checkly's webhook, in the template of our docs: https://www.checklyhq.com/docs/integrations/alerts/webhooks/.
 
-from bot.alerts.document import Unreadable
+Its templates are Handlebars, whose `{{…}}` writes `&amp;` for `&` and `&#x3D;` for `=`: names and links are read back.
+"""
+
+import html
+
+from bot.alerts.document import Document, Unreadable
 from bot.alerts.source import Received, Source, alert
 from escalation.alerts.alert import AlertState, Parsed
 
@@ -25,21 +30,25 @@ def parse(received: Received) -> Parsed:
     if kind not in STATES:
         raise Unreadable("alert_type names no alert of Checkly")
     state, severity = STATES[kind]
-    tags = dict(tag.strip().split(":", 1) for tag in document.text("tags").split(",") if ":" in tag)
+    tags = dict(tag.strip().split(":", 1) for tag in _value(document, "tags").split(",") if ":" in tag)
     check = document.text("check_id")
     found = alert(
         NAME,
         state,
         f"{check} tls" if kind == "ALERT_SSL" and check else check,
-        document.text("check_name", "title") or "Checkly check",
+        _value(document, "check_name", "title") or "Checkly check",
         severity=tags.get("severity", severity),
-        description=document.text("error"),
+        description=_value(document, "error"),
         service=tags.get("service", ""),
-        labels=tags | {"location": document.text("location"), "type": document.text("check_type")},
+        labels=tags | {"location": _value(document, "location"), "type": document.text("check_type")},
         started=document.text("started_at"),
-        links=(("Result", document.text("link")),),
+        links=(("Result", _value(document, "link")),),
     )
     return Parsed(alerts=(found,))
+
+
+def _value(document: Document, *keys: str) -> str:
+    return html.unescape(document.text(*keys))
 
 
 SOURCE = Source(NAME, "Checkly", parse)

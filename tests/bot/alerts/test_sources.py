@@ -315,3 +315,14 @@ def test_relative_links_of_grafana_are_completed() -> None:
 def test_a_title_does_not_begin_with_a_state_that_gets_stale(sent: str, title: str) -> None:
     """Alertmanager's and Grafana's own mark goes; whatever else stands in brackets stays, and no title gets empty."""
     assert alert("events", AlertState.FIRING, "a", sent).title == title
+
+
+def test_the_address_that_confirms_a_subscription_is_passed_on_if_it_is_amazons() -> None:
+    """A person has to open it; of any other address only the kind of the message is said."""
+    url = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:x&Token=23f"
+    for given, said in [(url, url), (url.replace("amazonaws.com", "amazonaws.com.evil.example"), ""), ("", "")]:
+        sent = {"Type": "SubscriptionConfirmation", "SubscribeURL": given}
+        note = read("sns", json.dumps(sent).encode()).note
+        assert note == (
+            f"SubscriptionConfirmation, to be opened by hand: {said}" if said else "SubscriptionConfirmation"
+        )
