@@ -1,6 +1,7 @@
 """Work on alerts that came in: read each body, take its alerts into their groups, write down what became of them."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -44,17 +45,21 @@ class AlertWork:
                 self._alerts.look_again(key)
             elif member.startswith("h:"):
                 self._intake.note(*self._alerts.beat_missed(member))
-        bodies = [body for m in members if not m.startswith(TIMED) and (body := self._intake.body(m))]
+        bodies = self._intake.bodies([member for member in members if not member.startswith(TIMED)])
         for canary in (body for body in bodies if body.source == CANARY):
             self._take_canary(canary)
-            self._intake.done(canary.id, [])
         parsed = [(body, *self._parse(body)) for body in bodies if body.source != CANARY]
-        taken = self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts)
-        in_order = iter(taken)
-        for body, alerts, outcomes in parsed:
-            self._intake.done(body.id, [*outcomes, *islice(in_order, len(alerts))])
-        for source, result in ((o.source, o.result.partition(":")[0]) for o in taken):
-            metrics.count(self._context.redis, "alerts_total", source=source, result=result)
+        taken = iter(self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts))
+        became = {body.id: [*outcomes, *islice(taken, len(alerts))] for body, alerts, outcomes in parsed}
+        self._intake.done({body.id: became.get(body.id, []) for body in bodies})
+        self._count(outcome for outcomes in became.values() for outcome in outcomes)
+
+    def _count(self, outcomes: Iterable[Outcome]) -> None:
+        counts = Counter((outcome.source, outcome.result.partition(":")[0]) for outcome in outcomes)
+        with self._context.redis.pipeline(transaction=False) as pipe:
+            for (source, result), times in counts.items():
+                metrics.count(pipe, "alerts_total", times, source=source, result=result)
+            pipe.execute()
 
     def _parse(self, body: Body) -> tuple[tuple[Alert, ...], list[Outcome]]:
         """The alerts of a body, and what there is to say of one without any."""
@@ -66,15 +71,15 @@ class AlertWork:
             parsed = sources.parsed(source, received, self._context.service.company.alerts)
         except Unreadable as error:
             log.warning("unreadable alert", source=body.source, body=body.id)
-            return (), [self._outcome(body, "unparsable", f"unparsable: {error}")]
-        outcomes = [self._outcome(body, "note", f"note: {parsed.note}")] if parsed.note else []
+            return (), [_outcome(body, f"unparsable: {error}")]
+        outcomes = [_outcome(body, f"note: {parsed.note}")] if parsed.note else []
         if parsed.truncated:
-            outcomes.append(self._outcome(body, "truncated", f"truncated: {parsed.truncated} more were left out"))
+            outcomes.append(_outcome(body, f"truncated: {parsed.truncated} more were left out"))
         return parsed.alerts, outcomes
 
-    def _outcome(self, body: Body, kind: str, result: str) -> Outcome:
-        metrics.count(self._context.redis, "alerts_total", source=body.source, result=kind)
-        return Outcome(at=body.at, source=body.source, title="", result=result, body=body.id)
+
+def _outcome(body: Body, result: str) -> Outcome:
+    return Outcome(at=body.at, source=body.source, title="", result=result, body=body.id)
 
 
 def enqueue_overdue(context: Context, now: datetime) -> int:

@@ -82,6 +82,15 @@ class Alert(Frozen):
         """Name of the alert among those of all sources."""
         return f"{self.source}\0{self.fingerprint}"
 
+    @property
+    def is_slim(self) -> bool:
+        """True if it has no details."""
+        return not (self.description or self.labels or self.values or self.links)
+
+    def slim(self) -> "Alert":
+        """The alert without its details."""
+        return self.model_copy(update={"description": "", "labels": {}, "values": {}, "links": ()})
+
 
 class Parsed(Frozen):
     """What a body held: its alerts, how many more the sender left out, and a word on a body without any."""

@@ -15,6 +15,7 @@ from escalation.values import Frozen
 
 SETTLE = timedelta(minutes=5)  # without any firing alert until an incident resolves by itself: flapping stays one
 MAX_ENDED = 200  # ended alerts that a group remembers; the firing ones are all kept
+MAX_WHOLE = 50  # of its alerts that are kept with labels, values and text: a card shows ten, and a storm has thousands
 
 
 class Firing(Frozen):
@@ -135,11 +136,13 @@ def changed(
     before = group
     if incident is not None and incident.closed_at is not None:
         group, incident = _left(group, incident, incident.closed_at + settle), None
+    alerts = dict(group.alerts)
     for alert, how in seen:
-        group = _taken(group, alert, how, now)
-    group = _closed(group, now)
+        if taken := _taken(group, alerts.get(alert.name), alert, how, now):
+            alerts[alert.name] = taken
+    group = _closed(group.model_copy(update={"alerts": _bounded(alerts)}), now)
     actions = tuple(_actions(before, group, now, incident))
-    return _after(group, actions, now + settle), actions
+    return _slimmed(_after(group, actions, now + settle)), actions
 
 
 def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
@@ -158,22 +161,15 @@ def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
     return group.model_copy(update={"alerts": alerts, **changes})
 
 
-def _taken(group: Group, alert: Alert, how: Routed, now: datetime) -> Group:
-    """Take one alert into the group."""
-    name = alert.name
-    known = group.alerts.get(name)
+def _taken(group: Group, known: Firing | None, alert: Alert, how: Routed, now: datetime) -> Firing | None:
+    """One alert as it stands in the group once its latest body is taken in; None if that changes nothing."""
     if alert.state is AlertState.ACKNOWLEDGED:
-        return group  # somebody took it over in another tool; here it still fires
+        return None  # somebody took it over in another tool; here it still fires
     if alert.state is AlertState.RESOLVED:
-        if known is None or not known.firing:
-            return group
-        fired = known.model_copy(update={"firing": False, "last": now})
-    elif known is None or not known.firing or _goes_on(group, known, now):
-        times = known.times + 1 if known else 1
-        fired = Firing(alert=alert, routed=how, first=now, last=now, times=times)
-    else:
-        fired = known.model_copy(update={"alert": alert, "routed": how, "last": now})
-    return group.model_copy(update={"alerts": _bounded({**group.alerts, name: fired})})
+        return known.model_copy(update={"firing": False, "last": now}) if known and known.firing else None
+    if known is None or not known.firing or _goes_on(group, known, now):
+        return Firing(alert=alert, routed=how, first=now, last=now, times=known.times + 1 if known else 1)
+    return known.model_copy(update={"alert": alert, "routed": how, "last": now})
 
 
 def _goes_on(group: Group, known: Firing, now: datetime) -> bool:
@@ -185,8 +181,15 @@ def _goes_on(group: Group, known: Firing, now: datetime) -> bool:
 def _bounded(alerts: dict[str, Firing]) -> dict[str, Firing]:
     """Forget the oldest ended alerts beyond what a group remembers."""
     ended = sorted((name for name, f in alerts.items() if not f.firing), key=lambda name: alerts[name].last)
-    forgotten = set(ended[: max(0, len(ended) - MAX_ENDED)])
-    return {name: f for name, f in alerts.items() if name not in forgotten}
+    forgotten = set(ended[:-MAX_ENDED])
+    return {name: f for name, f in alerts.items() if name not in forgotten} if forgotten else alerts
+
+
+def _slimmed(group: Group) -> Group:
+    """The group without the details of all but its worst and oldest alerts; a repeat of one brings its own again."""
+    beyond = group.firing[MAX_WHOLE:]
+    slim = {f.alert.name: f.model_copy(update={"alert": f.alert.slim()}) for f in beyond if not f.alert.is_slim}
+    return group.model_copy(update={"alerts": {**group.alerts, **slim}}) if slim else group
 
 
 def _closed(group: Group, now: datetime) -> Group:
@@ -234,8 +237,9 @@ def _after(group: Group, actions: tuple[Action, ...], settled: datetime) -> Grou
     settling = None
     if group.incident and not group.firing and group.alerts and not asked:
         settling = group.settling or settled
-    told = any(isinstance(a, DeclareIncident | JoinIncident) for a in actions)
-    alerts = {name: f.model_copy(update={"told": f.told or told}) for name, f in group.alerts.items()}
+    alerts = group.alerts
+    if any(isinstance(a, DeclareIncident | JoinIncident) for a in actions):
+        alerts = {name: f if f.told else f.model_copy(update={"told": True}) for name, f in alerts.items()}
     return group.model_copy(update={"declared": declared, "asked": asked, "settling": settling, "alerts": alerts})
 
 

@@ -31,6 +31,7 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import (
+    MAX_TITLES,
     AlertsChanged,
     Delivered,
     Dropped,
@@ -357,10 +358,16 @@ def alerts_changed(change: Change, event: AlertsChanged) -> None:
         change.advance_face()
     if event.began or event.ended:
         counts = {"firing": str(event.alerts.firing), "total": str(event.alerts.total)}
-        titles = {"began": "\n".join(event.began), "ended": "\n".join(event.ended)}
+        titles = {**_titles("began", event.began), **_titles("ended", event.ended)}
         change.note(EntryKind.ALERTS, by=event.by, fields=counts | titles)
     if event.over:
         change.say(change.note(EntryKind.ALERTS_ENDED, by=event.by))
+
+
+def _titles(name: str, titles: tuple[str, ...]) -> dict[str, str]:
+    """The first titles, and how many more there are: those of a storm would fill the incident."""
+    more = {f"more_{name}": str(len(titles) - MAX_TITLES)} if len(titles) > MAX_TITLES else {}
+    return {name: "\n".join(titles[:MAX_TITLES]), **more}
 
 
 def message_gone(change: Change, event: MessageGone) -> None:

@@ -453,6 +453,9 @@ class Trouble(Frozen):
     ask: bool = False
 
 
+MAX_TITLES = 10  # of alerts in one entry of the timeline
+
+
 class AlertsChanged(Frozen):
     """Alerts of the incident began to fire or ended; `alerts` are all of them as they stand.
 

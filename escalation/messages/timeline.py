@@ -6,6 +6,7 @@ from datetime import datetime
 
 from escalation.config.notify import Via
 from escalation.incident.actions import RunState
+from escalation.incident.events import MAX_TITLES
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
 from escalation.messages import communications
 from escalation.messages.template import Wording
@@ -15,7 +16,6 @@ from escalation.values import PersonId
 
 WORDING = Wording()
 _SUBJECTS = {"update": "progress update", "stable": "is it stable?", "communications": "communications"}
-MAX_TITLES = 10  # of alerts in one entry
 MARKS = {"P0": "🚨", "P1": "🟠", "P2": "🟡", "P3": "🟢"}
 
 
@@ -401,7 +401,6 @@ def _trouble(incident: Incident, entry: Entry) -> Lines:
 
 def _alerts(incident: Incident, entry: Entry) -> Lines:
     """Say which alerts began to fire and which ended; long lists are counted."""
-    began, ended = (entry.fields.get(name, "") for name in ("began", "ended"))
     lines = [
         line(
             "🔔 ",
@@ -411,15 +410,15 @@ def _alerts(incident: Incident, entry: Entry) -> Lines:
             ").",
         )
     ]
-    lines += [line(f"Firing: {title}") for title in _first(began)]
-    lines += [line(f"Resolved: {title}") for title in _first(ended)]
+    lines += [line(f"Firing: {title}") for title in _first(entry, "began")]
+    lines += [line(f"Resolved: {title}") for title in _first(entry, "ended")]
     return tuple(lines)
 
 
-def _first(titles: str) -> list[str]:
-    listed = [title for title in titles.split("\n") if title]
-    more = [f"and {len(listed) - MAX_TITLES} more"] if len(listed) > MAX_TITLES else []
-    return listed[:MAX_TITLES] + more
+def _first(entry: Entry, name: str) -> list[str]:
+    listed = [title for title in entry.fields.get(name, "").split("\n") if title]
+    more = int(entry.fields.get(f"more_{name}", "0")) + max(0, len(listed) - MAX_TITLES)
+    return [*listed[:MAX_TITLES], *([f"and {more} more"] if more else [])]
 
 
 def _alerts_ended(incident: Incident, entry: Entry) -> Lines:

@@ -9,7 +9,7 @@ by the time at which they have to be worked on (a sorted set, epoch seconds); `t
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ NO_EXPIRY = -1  # TTL of a key without one: of a body that was worked on it has 
 MAX_HELD = 200  # of the list that people look at
 LOG_LENGTH = 10_000
 MAX_TRIES = 50
+GROUPS_KEPT = 16  # of this process, to be read without parsing; a storm is a handful
 Enqueue = Callable[[Pipeline, list[str]], None]
 
 
@@ -77,6 +78,7 @@ class Intake:
     def __init__(self, redis: Redis, enqueue: Enqueue) -> None:
         self._redis = redis
         self._enqueue = enqueue
+        self._groups = _ReadGroups()
 
     def keep(self, *bodies: Body) -> None:
         """Keep bodies durably, with the job that works on them, in one transaction. The same id is kept once."""
@@ -89,35 +91,37 @@ class Intake:
             self._enqueue(pipe, [body.id for body in bodies])
             pipe.execute()
 
-    def body(self, body_id: str) -> Body | None:
-        """Return a body that still has to be worked on; None if it was.
+    def bodies(self, ids: Sequence[str]) -> list[Body]:
+        """Return those of these bodies that still have to be worked on, in this order.
 
-        One that was may be due again: the spool had it as well, after a lost reply or a drain that was killed.
+        One that was worked on may be due again: the spool had it too, after a lost reply or a drain that was killed.
         """
-        key = f"tocsin:intake:{body_id}"
         with self._redis.pipeline() as pipe:
-            pipe.get(key)
-            pipe.ttl(key)
-            pipe.zscore(DUE, body_id)
-            raw, left, due = pipe.execute()
-        if raw is None or due is None:
-            return None
-        if left != NO_EXPIRY:
-            self._redis.zrem(DUE, body_id)
-            return None
-        return Body.load(raw)
+            for body_id in ids:
+                pipe.get(f"tocsin:intake:{body_id}")
+                pipe.ttl(f"tocsin:intake:{body_id}")
+                pipe.zscore(DUE, body_id)
+            found = pipe.execute()
+        rows = zip(ids, found[::3], found[1::3], found[2::3], strict=True)
+        due = [(body_id, raw, left) for body_id, raw, left, at in rows if raw is not None and at is not None]
+        if over := [body_id for body_id, _, left in due if left != NO_EXPIRY]:
+            self._redis.zrem(DUE, *over)
+        return [Body.load(raw) for _, raw, left in due if left == NO_EXPIRY]
 
     def stored(self, body_id: str) -> Body | None:
         """Return a body, also one that was worked on; None once it is forgotten."""
         raw: Any = self._redis.get(f"tocsin:intake:{body_id}")
         return Body.load(raw) if raw else None
 
-    def done(self, body_id: str, outcomes: Iterable[Outcome]) -> None:
-        """Write down what became of a body, and forget it after a while."""
+    def done(self, became: Mapping[str, Iterable[Outcome]]) -> None:
+        """Write down what became of bodies, by id, and forget them after a while."""
+        if not became:
+            return
         with self._redis.pipeline() as pipe:
-            pipe.zrem(DUE, body_id)
-            pipe.expire(f"tocsin:intake:{body_id}", KEPT)
-            _log(pipe, outcomes)
+            pipe.zrem(DUE, *became)
+            for body_id, outcomes in became.items():
+                pipe.expire(f"tocsin:intake:{body_id}", KEPT)
+                _log(pipe, outcomes)
             pipe.execute()
 
     def note(self, *outcomes: Outcome) -> None:
@@ -206,16 +210,36 @@ class Intake:
             with self._redis.pipeline() as pipe:
                 pipe.watch(name)  # type: ignore[no-untyped-call]  # redis-py left it untyped
                 raw: Any = pipe.get(name)
-                before = Group.model_validate_json(raw) if raw else Group(key=key)
+                before = self._groups.read(name, raw) if raw else Group(key=key)
                 after = step(before)
                 pipe.multi()
-                _write_group(pipe, before, after)
+                written = _write_group(pipe, before, after)
                 try:
                     pipe.execute()
                 except WatchError:
                     continue
+                self._groups.keep(name, written, after)
                 return after
         raise WatchError(f"group changed {MAX_TRIES} times in a row")
+
+
+class _ReadGroups:
+    """Groups as this process last wrote them: in a storm one has thousands of alerts, and most of a batch is old."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, Group]] = {}
+
+    def read(self, name: str, raw: bytes) -> Group:
+        """Return the group of a document; it is parsed only if it is not the one that was kept."""
+        written, group = self._known.get(name, (b"", None))
+        return group if group is not None and written == raw else Group.model_validate_json(raw)
+
+    def keep(self, name: str, written: bytes, group: Group) -> None:
+        """Keep a group with its document; the one that was kept first makes room."""
+        self._known.pop(name, None)
+        self._known[name] = (written, group)
+        if len(self._known) > GROUPS_KEPT:
+            del self._known[next(iter(self._known))]
 
 
 def group_member(key: str) -> str:
@@ -232,21 +256,23 @@ def group_digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _write_group(pipe: Pipeline, before: Group, group: Group) -> None:
-    """Write a group, which alerts fire in it, and when it is due.
+def _write_group(pipe: Pipeline, before: Group, group: Group) -> bytes:
+    """Write a group, which alerts fire in it, and when it is due. Returns its document.
 
     A finished one is kept for a while, since its number of incidents goes on.
     """
+    document = group.model_dump_json(exclude_defaults=True).encode()
     firing, fired = _names_firing(group), _names_firing(before)
     if began := firing - fired:
         pipe.hset(FIRING, mapping=dict.fromkeys(began, group.key))
     if ended := fired - firing:
         pipe.hdel(FIRING, *ended)
-    pipe.set(_group_key(group.key), group.model_dump_json(), ex=KEPT if group.finished else None)
+    pipe.set(_group_key(group.key), document, ex=KEPT if group.finished else None)
     if (due := group.due()) is not None:
         pipe.zadd(DUE, {group_member(group.key): due.timestamp()})
     else:
         pipe.zrem(DUE, group_member(group.key))
+    return document
 
 
 def _names_firing(group: Group) -> set[str]:

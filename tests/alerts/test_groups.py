@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from escalation.alerts.alert import Alert, AlertState
 from escalation.alerts.groups import (
     MAX_ENDED,
+    MAX_WHOLE,
     SETTLE,
     Action,
     AlertsEnded,
@@ -280,3 +281,21 @@ def test_the_next_incident_counts_its_own_alerts_only() -> None:
     problem.closed()
     problem.seen(("d", FIRING), after=SETTLE)
     assert {f.alert.fingerprint for f in problem.group.alerts.values()} == {"d"}
+
+
+def labelled(n: int, severity: Severity = P2) -> tuple[Alert, Routed]:
+    """An alert of a storm, with all that a source tells of it."""
+    details = {"labels": {"instance": f"host{n}"}, "description": "It has been so for 5 minutes."}
+    alert = Alert(source="s", fingerprint=f"{severity}-{n}", state=FIRING, title=f"Alert {n}", **details)
+    return alert, Routed(severity=severity, group="g")
+
+
+def test_of_a_storm_the_worst_alerts_are_kept_whole() -> None:
+    """All of them fire, fifty have their details, and a worse one that comes later is among these."""
+    problem = Problem()
+    problem._change([labelled(n) for n in range(1000)])
+    problem._change([labelled(0, P0)])
+    firing = problem.group.firing
+    assert len(firing) == 1001
+    assert firing[0].routed.severity is P0
+    assert [f.alert.is_slim for f in firing] == [False] * MAX_WHOLE + [True] * (1001 - MAX_WHOLE)

@@ -14,7 +14,9 @@ import pytest
 
 from bot.alerts.authentication import AlertSecrets, signed
 from escalation.incident.model import Detection, Incident, Status
+from escalation.messages.timeline import entry_lines
 from escalation.storage.intake import DUE, Intake
+from escalation.text import text
 from tests.support.bot import BotAtWork, everything, patient_workspace, running_bot
 from tests.support.clock import PushedClock
 from tests.support.company import example
@@ -140,6 +142,16 @@ def test_a_storm_becomes_one_incident_and_a_count(site: Monitored) -> None:
     assert "1000 of 1000 firing" in site.card(incident)
     site.taken(group(alert("Worse", severity="P1")))
     assert [i.severity for i in site.incidents()] == ["P1", "P0"]
+
+
+def test_a_storm_that_joins_leaves_ten_titles_and_a_count(site: Monitored) -> None:
+    """The incident that thousands of alerts join does not grow with each of them."""
+    site.taken(group(alert("Down")))
+    site.taken(group(*(alert("Down", fingerprint=str(n)) for n in range(300))))
+    [incident] = site.incidents()
+    joined = next(e for e in incident.timeline if e.fields.get("total") == "301")
+    assert len(joined.fields["began"].split("\n")) == 10
+    assert "and 290 more" in text(entry_lines(incident, joined))
 
 
 def test_the_end_of_all_alerts_is_told(site: Monitored) -> None:
