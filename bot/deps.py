@@ -8,6 +8,7 @@ from typing import Protocol
 from redis import Redis
 
 from bot.alerts.authentication import AlertSecrets
+from bot.alerts.cloud.amazon import Amazon
 from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.service import IncidentService
@@ -47,7 +48,7 @@ class BotDeps:
 
     `app_token` chooses Socket Mode; without one, requests over HTTP are verified with `signing_secret`. `port` 0 takes
     a free one. Without an `intake` no alerts are taken; `spool` is the folder for those that come while Redis is away.
-    `status` is the folder of our own status page, where the configuration has one.
+    `status` is the folder of our own status page, where the configuration has one; `amazon` fetches what verifies SNS.
     """
 
     bot_token: str
@@ -61,6 +62,7 @@ class BotDeps:
     signing_secret: str | None = None
     intake: Intake | None = None
     alert_secrets: AlertSecrets = field(default_factory=AlertSecrets)
+    amazon: Amazon = field(default_factory=Amazon)
     answers: AnswerDeps = field(default_factory=AnswerDeps)
     spool: Path = Path("data/spool")
     status: StatusFolder | None = None

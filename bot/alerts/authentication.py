@@ -101,6 +101,16 @@ class AlertSecrets:
         """Check whether nobody could be let in: the source is closed, and its address is unknown."""
         return not self.tokens and not self.signing.get(source.secret)
 
+    def certificate_url(self, source: Source, received: Received) -> str:
+        """Return where the certificate is that decides about a request; empty if none does."""
+        secrets = self.signing.get(source.secret, ())
+        return source.certificate_url(received, secrets) if source.certificate_url and secrets else ""
+
+    def confirmation_url(self, source: Source, received: Received) -> str:
+        """Return where a request that was let in by its signature wants to be confirmed; empty if it does not."""
+        signs = source.confirmation_url is not None and self.signing.get(source.secret)
+        return source.confirmation_url(received) if source.confirmation_url and signs else ""
+
     def lets_in(self, source: Source, received: Received, now: datetime, routing_key: str = "") -> bool:
         """Check a request: its signature where that source has a secret, else the token; of some sources either."""
         secrets = self.signing.get(source.secret, ())

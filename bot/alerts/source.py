@@ -14,18 +14,23 @@ from bot.alerts.document import Document, Unreadable, parse_json
 from escalation.alerts.alert import MAX_KEY, Alert, AlertLink, AlertState, Parsed
 
 MAX_BYTES = 1_000_000
+CONFIRMED = "x-tocsin-confirmed"  # kept with a request that wanted to be confirmed: yes or no; no sender can set it
 # How Alertmanager's and Grafana's default titles begin. The card shows what fires; in a title it would get stale.
 STATE_MARK = re.compile(r"^\[(FIRING|RESOLVED)(:\d+)?(, ?(FIRING|RESOLVED):\d+)*\]\s*(?=\S)")
 
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came and is kept. Header names are lower case; `path` is what follows the source's own."""
+    """One request as it came and is kept. Header names are lower case; `path` is what follows the source's own.
+
+    `certificate` was fetched for a source whose signature names one.
+    """
 
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
+    certificate: bytes = b""
 
     def document(self) -> Document:
         """The body as JSON, or a form or query as an object. Raises Unreadable.
@@ -57,7 +62,9 @@ class Source:
 
     `parse` reads a body; it raises Unreadable for one that holds no alert in any known shape. `verify` checks the
     signature against the secrets of the variable `secret`; sources without one are let in by ALERTS_TOKEN, and so is
-    one with `token_too`. `repeat_key` is the sender's own id of a request, which a repeat of it has as well.
+    one with `token_too`. `repeat_key` is what a repeat of a request has as well, and no other; empty if that is not
+    known. `certificate_url` is where the certificate is that a signature names (empty: none that counts), and
+    `confirmation_url` where a verified request wants to be confirmed.
     """
 
     name: str
@@ -66,7 +73,9 @@ class Source:
     secret: str = ""
     verify: Verify | None = None
     token_too: bool = False
-    repeat_key: Callable[[Received], str] | None = None
+    repeat_key: Callable[[Received], tuple[str, ...]] | None = None
+    certificate_url: Callable[[Received, Sequence[str]], str] | None = None
+    confirmation_url: Callable[[Received], str] | None = None
     max_bytes: int = MAX_BYTES
 
 

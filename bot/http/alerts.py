@@ -1,9 +1,9 @@
 """Routes of alerts: authenticate over the raw body, keep it, answer. A job works on it."""
 
-import hashlib
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -12,23 +12,24 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.alerts.authentication import AlertSecrets
+from bot.alerts.cloud.amazon import Amazon, Unreachable
 from bot.alerts.document import Unreadable, parse_json
 from bot.alerts.receivers import events_v2, incidentio, opsgenie_api
-from bot.alerts.source import Received, Source, hashed
+from bot.alerts.source import CONFIRMED, Received, Source, hashed
 from bot.alerts.sources import SOURCES
 from bot.keeper import Keeper, NotKept
 from escalation.storage.intake import Body
 
-KEPT_HEADERS = ("content-type", "user-agent")  # of what is kept: nothing that lets anybody in
+KEPT_HEADERS = ("content-type", "user-agent", CONFIRMED)  # of what is kept: nothing that lets anybody in
 SECRET_QUERY = ("token", "auth_token")
 Answer = Callable[[Received, str], Response]
 
 log = structlog.get_logger("bot")
 
 
-def alert_routes(secrets: AlertSecrets, keeper: Keeper) -> list[Route]:
+def alert_routes(secrets: AlertSecrets, keeper: Keeper, amazon: Amazon) -> list[Route]:
     """Build the routes of all sources, and those of the receivers whose clients have addresses of their own."""
-    intake = _Intake(secrets, keeper)
+    intake = _Intake(secrets, keeper, amazon)
 
     async def source(request: Request) -> Response:
         """Take a request of a source."""
@@ -58,9 +59,10 @@ def alert_routes(secrets: AlertSecrets, keeper: Keeper) -> list[Route]:
 
 
 class _Intake:
-    def __init__(self, secrets: AlertSecrets, keeper: Keeper) -> None:
+    def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon) -> None:
         self._secrets = secrets
         self._keeper = keeper
+        self._amazon = amazon
         self._named: set[str] = set()
 
     async def take(
@@ -78,12 +80,28 @@ class _Intake:
         raw = await request.body()
         if len(raw) > source.max_bytes:
             return JSONResponse({"error": f"the body has more than {source.max_bytes} bytes"}, status_code=413)
-        received = Received(raw, dict(request.headers), dict(request.query_params), path)
+        headers = {name: value for name, value in request.headers.items() if name != CONFIRMED}
+        received = Received(raw, headers, dict(request.query_params), path)
+        try:
+            return await self._let_in(source, received, accepted, refused)
+        except Unreachable:
+            log.warning("alert put off: amazon does not answer", source=source.name)
+            return JSONResponse({"error": "it could not be verified now; send it again"}, status_code=503)
+
+    async def _let_in(
+        self, source: Source, received: Received, accepted: Answer | None, refused: Callable[[str], Response] | None
+    ) -> Response:
+        """Verify a request and keep its body. Raises Unreachable if that takes a certificate which is out of reach."""
+        if url := self._secrets.certificate_url(source, received):
+            received = replace(received, certificate=await self._amazon.certificate(url))
         if not self._secrets.lets_in(source, received, datetime.now(UTC), _routing_key(source, received)):
             log.warning("alert refused: no valid secret", source=source.name)
             return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
         if refused and (problem := _problem(source, received)):
             return refused(problem)
+        if url := self._secrets.confirmation_url(source, received):
+            confirmed = "yes" if await self._amazon.confirm(url) else "no"
+            received = replace(received, headers={**received.headers, CONFIRMED: confirmed})
         return await self._keep(_body(source, received), received, accepted)
 
     async def _keep(self, body: Body, received: Received, accepted: Answer | None) -> Response:
@@ -103,10 +121,9 @@ class _Intake:
 
 def _body(source: Source, received: Received) -> Body:
     """What is kept of a request; its secrets are not. A repeat has the id of the first, and so is kept once."""
-    key = source.repeat_key(received) if source.repeat_key else ""
-    content = hashlib.sha256(received.body).hexdigest()
+    key = source.repeat_key(received) if source.repeat_key else ()
     return Body(
-        id=hashed(source.name, received.path, key, content) if key else uuid.uuid4().hex,
+        id=hashed(source.name, received.path, *key) if key else uuid.uuid4().hex,
         source=source.name,
         at=time.time(),
         raw=received.body,

@@ -97,4 +97,4 @@ class Parsed(Frozen):
 
     alerts: tuple[Alert, ...] = ()
     truncated: int = 0
-    note: Short = ""
+    note: Long = ""

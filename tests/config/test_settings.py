@@ -231,6 +231,7 @@ def test_proxies_are_dropped_for_a_stand_in_on_this_machine(monkeypatch: pytest.
         ({"OPSGENIE_URL": "eu"}, "OPSGENIE_URL", "is not a web address"),
         ({"ALERTS_SECRET_GENERIC": "hunter22hunter22"}, "ALERTS_SECRET_GENERIC", "whsec_"),
         ({"ALERTS_SECRET_GENERIC": "whsec_%%%%%%%%"}, "ALERTS_SECRET_GENERIC", "whsec_"),
+        ({"ALERTS_SNS_TOPICS": "alarms"}, "ALERTS_SNS_TOPICS", "arn:aws:sns:"),
         ({"PAGERDUTY_WEBHOOK_SECRET": "short"}, "PAGERDUTY_WEBHOOK_SECRET", "too short"),
     ],
 )

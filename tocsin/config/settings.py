@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.alerts.cloud.sns_signature import TOPIC
 from tocsin.config import people_settings as people
 from tocsin.config.addresses import Address, check_redis_url, is_real_slack, parse_address
 
@@ -29,6 +30,7 @@ ALERT_SECRETS = (
     ALERTS_TOKEN,
     *(f"ALERTS_SECRET_{source}" for source in ("SENTRY", "PAGERDUTY", "GRAFANA", "GENERIC")),
 )
+SNS_TOPICS = "ALERTS_SNS_TOPICS"
 HOOK_SECRETS = ("PAGERDUTY_WEBHOOK_SECRET", "OPSGENIE_WEBHOOK_TOKEN", "TWILIO_WEBHOOK_SECRET")
 MIN_SECRET = 8
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -63,6 +65,7 @@ class Environment(BaseSettings):
     alerts_secret_pagerduty: str | None = None
     alerts_secret_grafana: str | None = None
     alerts_secret_generic: str | None = None
+    alerts_sns_topics: str | None = None
     tocsin_url: str | None = None
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = None
@@ -138,6 +141,7 @@ class Settings:
     pagerduty_key: SecretStr | None = None
     pagerduty_url: str = PAGERDUTY_EVENTS
     alert_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
+    sns_topics: tuple[str, ...] = ()
     public_url: str = ""
     twilio_sid: str = ""
     twilio_token: SecretStr | None = None
@@ -232,6 +236,7 @@ def read() -> tuple[Settings, list[Problem]]:
         pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
         **_people_settings(check),
         alert_secrets={name: check(name, partial(_secrets, name), ()) for name in ALERT_SECRETS},
+        sns_topics=check(SNS_TOPICS, _sns_topics, ()),
         hook_secrets={name: check(name, partial(_secrets, name), ()) for name in HOOK_SECRETS},
         watchdog_to=check("WATCHDOG_TO", _watchdog_to, ()),
         heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
@@ -423,6 +428,15 @@ def _secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
     if variable == "ALERTS_SECRET_GENERIC" and not all(map(_is_webhook_secret, words)):
         raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
     return tuple(SecretStr(word) for word in words)
+
+
+def _sns_topics(env: Environment) -> tuple[str, ...]:
+    topics = tuple(topic for word in (env.alerts_sns_topics or "").split(",") if (topic := word.strip()))
+    if wrong := next((topic for topic in topics if not TOPIC.fullmatch(topic)), None):
+        raise ValueError(
+            f"'{wrong}' is no topic; write arn:aws:sns:eu-west-1:123456789012:alarms, or several with commas"
+        )
+    return topics
 
 
 def webhook_secrets(variable: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from escalation.storage.public.log import PublicLog
 from escalation.storage.store import Store
 from tocsin.config.action_checks import secrets_of
 from tocsin.config.loader import Loaded
-from tocsin.config.settings import ALERTS_TOKEN, Settings
+from tocsin.config.settings import ALERTS_TOKEN, SNS_TOPICS, Settings
 from tocsin.run import lifeline, logs, workspace
 from tocsin.run.redis import connect
 
@@ -76,7 +76,7 @@ def _alert_secrets(settings: Settings) -> "AlertSecrets":
     from bot.alerts.authentication import AlertSecrets
 
     secrets = {name: tuple(s.get_secret_value() for s in several) for name, several in settings.alert_secrets.items()}
-    return AlertSecrets(secrets.get(ALERTS_TOKEN, ()), secrets)
+    return AlertSecrets(secrets.get(ALERTS_TOKEN, ()), secrets | {SNS_TOPICS: settings.sns_topics})
 
 
 def _answer_deps(settings: Settings, service: IncidentService) -> "AnswerDeps":

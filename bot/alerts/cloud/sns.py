@@ -1,26 +1,23 @@
 """CloudWatch alarms by way of Amazon SNS, and events of EventBridge in the same body.
 
-Its signature is not checked: the token in the subscription's address lets it in.
+With ALERTS_SNS_TOPICS its signature lets it in, and subscriptions of those topics are confirmed; else the token does.
 """
 
-import re
-
+from bot.alerts.cloud import sns_signature
+from bot.alerts.cloud.sns_signature import CONFIRMATIONS
 from bot.alerts.document import Document, Unreadable, parse_json
-from bot.alerts.source import Received, Source, alert
+from bot.alerts.source import CONFIRMED, Received, Source, alert
 from escalation.alerts.alert import AlertState, Parsed
 
 NAME = "sns"
 STATES = {"ALARM": AlertState.FIRING, "OK": AlertState.RESOLVED}
-HANDSHAKES = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
-# Tocsin opens no address that it was sent; a person does, so one of Amazon's own only is passed on.
-AMAZON = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?\S+")
 
 
 def parse(received: Received) -> Parsed:
     """Read a body, whose content type says text/plain. Raises Unreadable."""
     envelope = parse_json(received.body)
-    if (kind := envelope.text("Type")) in HANDSHAKES:
-        return Parsed(note=_handshake(kind, envelope.text("SubscribeURL")))
+    if (kind := envelope.text("Type")) in CONFIRMATIONS:
+        return Parsed(note=_confirmation(envelope, received.headers.get(CONFIRMED, "")))
     if kind != "Notification":
         raise Unreadable("Type is no message of SNS")
     try:
@@ -30,8 +27,19 @@ def parse(received: Received) -> Parsed:
     return _event(message, envelope) if message["detail"] else _alarm(message, envelope)
 
 
-def _handshake(kind: str, url: str) -> str:
-    return f"{kind}, to be opened by hand: {url}" if AMAZON.fullmatch(url) else kind
+def _confirmation(envelope: Document, confirmed: str) -> str:
+    """What there is to say of a subscription that begins or has ended."""
+    topic, url = envelope.text("TopicArn").rpartition(":")[2], sns_signature.subscribe_url(envelope)
+    if envelope.text("Type") != CONFIRMATIONS[0]:
+        return f"the subscription of {topic} has ended: its alarms no longer come here; subscribe again to get them"
+    if confirmed == "yes":
+        return f"the subscription of {topic} is confirmed"
+    if confirmed:
+        return f"Amazon refused to confirm the subscription of {topic}; request the confirmation again in its console"
+    if not url:
+        return f"the subscription of {topic} is not confirmed, and the address that it gives is not Amazon's"
+    how = f"set ALERTS_SNS_TOPICS and request it again, or open {url}"
+    return f"the subscription of {topic} waits to be confirmed: {how}"
 
 
 def _alarm(message: Document, envelope: Document) -> Parsed:
@@ -79,4 +87,13 @@ def _event(message: Document, envelope: Document) -> Parsed:
     return Parsed(alerts=(found,))
 
 
-SOURCE = Source(NAME, "CloudWatch", parse, "ALERTS_SNS_TOPICS")
+SOURCE = Source(
+    NAME,
+    "CloudWatch",
+    parse,
+    "ALERTS_SNS_TOPICS",
+    sns_signature.is_signed,
+    repeat_key=sns_signature.identity,
+    certificate_url=sns_signature.certificate_url,
+    confirmation_url=sns_signature.confirmation_url,
+)

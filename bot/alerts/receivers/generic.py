@@ -3,6 +3,7 @@
 Signed as https://www.standardwebhooks.com, where ALERTS_SECRET_GENERIC is set.
 """
 
+import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -85,8 +86,10 @@ def _compiled(expression: str) -> Any:
     return jmespath.compile(expression)
 
 
-def _webhook_id(received: Received) -> str:
-    return received.headers.get("webhook-id", "")
+def _webhook_id(received: Received) -> tuple[str, ...]:
+    """The sender's id of a request; with its content, since whoever has the token may choose any."""
+    name = received.headers.get("webhook-id", "")
+    return (name, hashlib.sha256(received.body).hexdigest()) if name else ()
 
 
 SOURCE = Source(

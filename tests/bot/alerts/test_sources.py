@@ -318,11 +318,13 @@ def test_a_title_does_not_begin_with_a_state_that_gets_stale(sent: str, title: s
 
 
 def test_the_address_that_confirms_a_subscription_is_passed_on_if_it_is_amazons() -> None:
-    """A person has to open it; of any other address only the kind of the message is said."""
-    url = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:x&Token=23f"
-    for given, said in [(url, url), (url.replace("amazonaws.com", "amazonaws.com.evil.example"), ""), ("", "")]:
-        sent = {"Type": "SubscriptionConfirmation", "SubscribeURL": given}
+    """A person has to open it; any other address is not passed on."""
+    topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
+    url = f"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={topic}&Token=23f"
+    evil = url.replace("amazonaws.com", "amazonaws.com.evil.example")
+    for given, passed in [(url, True), (evil, False), ("", False)]:
+        sent = {"Type": "SubscriptionConfirmation", "TopicArn": topic, "SubscribeURL": given}
         note = read("sns", json.dumps(sent).encode()).note
-        assert note == (
-            f"SubscriptionConfirmation, to be opened by hand: {said}" if said else "SubscriptionConfirmation"
-        )
+        assert "the subscription of alarms" in note
+        assert note.endswith(f"open {url}") == passed
+        assert evil not in note
