@@ -35,7 +35,8 @@ class IncidentService:
     """Service for incidents: declarations, moves, due checkpoints and outcomes.
 
     Raises Refused with words for the requester, or NotFound. `set_up` are the channels beside Slack that there are.
-    `public_url` is where people reach the web app; empty: they cannot.
+    `public_url` is where people reach the web app; empty: they cannot. `own_meetings`: a meeting is made for each war
+    room.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class IncidentService:
         speed: float = 1.0,
         set_up: Collection[Via] = (),
         public_url: str = "",
+        *,
+        own_meetings: bool = False,
     ) -> None:
         self.store = store
         self.company = company
@@ -54,6 +57,7 @@ class IncidentService:
         self.clock = clock
         self.set_up = set_up
         self.public_url = public_url
+        self.own_meetings = own_meetings
         self.speed = speed
 
     def declare(
@@ -82,7 +86,8 @@ class IncidentService:
         shared = self.store.shared() if shares else ()
         others = tuple(Other(id=i.id, coordinated_in=i.coordinated_in, room=i.room) for i in shared)
         speed = self.speed if drill_speed is None else drill_speed
-        return terms.model_copy(update={"speed": speed, "drill": drill_speed is not None, "others": others})
+        moment = {"speed": speed, "drill": drill_speed is not None, "others": others}
+        return terms.model_copy(update=moment | {"own_meetings": self.own_meetings})
 
     def handle(self, incident_id: str, event: Event) -> Incident:
         """Apply an event: a move, a due checkpoint, an outcome. Returns the incident as it stands afterwards."""

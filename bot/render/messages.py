@@ -70,8 +70,10 @@ def for_person(
 
 
 def topic(incident: Incident) -> str:
-    """Topic of the incident's war room."""
-    return cut(escape(room_names.topic(incident)), _TOPIC)
+    """Topic of the incident's war room. A long title is cut, the link to the call is not."""
+    words, call = room_names.topic(incident)
+    end = f" | {escape(call)}" if call else ""
+    return cut(escape(words), _TOPIC - len(end)) + end if len(end) < _TOPIC / 2 else cut(escape(words), _TOPIC)
 
 
 def render_line(line: Line) -> str:

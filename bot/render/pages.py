@@ -21,7 +21,7 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.mrkdwn import brief, render
+from bot.render.mrkdwn import brief, link, render
 from bot.render.upcoming import next_page
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.events import Move
@@ -77,7 +77,12 @@ def _open_page(
         *_room_link(incident, link),
     ]
     footer = " · ".join([incident.id, *next_page(incident, ahead, names)])
-    blocks = [*sections(lines, "page"), *row(buttons, "page-actions"), context(footer, "page-footer")]
+    blocks = [
+        *sections(lines, "page"),
+        *row(buttons, "page-actions"),
+        *_calls(incident),
+        context(footer, "page-footer"),
+    ]
     blocks += sections([*_also_paged(the_page, also), *delivery_problems(incident)], "page-also")
     return Message(text=_notification(incident, the_page, also), blocks=blocks)
 
@@ -96,6 +101,12 @@ def _room_link(incident: Incident, link: str) -> list[Block]:
     label = "Open room" if incident.room and not incident.room.lost else "Open incident"
     text = plain_text(label, BUTTON)
     return [{"type": "button", "action_id": OPEN_ROOM, "text": text, "url": link, "value": incident.id}]
+
+
+def _calls(incident: Incident) -> list[Block]:
+    """One tap away from the page: the call of the war room."""
+    calls = [link(incident.call_url, "Join the call")] if incident.call_url else []
+    return [context(f"📞 {' · '.join(calls)}", "page-calls")] if calls else []
 
 
 def _notification(incident: Incident, the_page: Page, also: tuple[Incident, ...]) -> str:

@@ -34,6 +34,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         policy=terms.policy,
         speed=terms.speed,
         meeting_url=terms.meeting_url,
+        own_meetings=terms.own_meetings,
         calendar=terms.calendar,
         drill=terms.drill,
         team=terms.team,

@@ -10,9 +10,11 @@ from escalation.engine.change import Change
 from escalation.incident.effects import (
     Alert,
     ArchiveRoom,
+    DeleteMeeting,
     Effect,
     Invite,
     MailOut,
+    OpenMeeting,
     OpenRoom,
     PageBy,
     PagePerson,
@@ -35,6 +37,7 @@ from escalation.incident.events import (
     AlertsChanged,
     Delivered,
     Dropped,
+    MeetingOpened,
     MessageGone,
     Move,
     PageGathered,
@@ -57,6 +60,7 @@ from escalation.incident.model import (
 from escalation.incident.responders import commander, speaker
 from escalation.values import PersonId
 
+_CALLED: Mapping[type, str] = {OpenRoom: "the war room", OpenMeeting: "a call of its own"}  # on the timeline
 JUDGED_AFTER = timedelta(seconds=5)  # a refused page waits no longer to see whether the others of it arrive
 
 
@@ -195,6 +199,20 @@ def room_opened(change: Change, event: RoomOpened) -> None:
     change.note(EntryKind.ROOM_OPENED, fields={"channel": event.room.channel, "name": event.room.name})
 
 
+def meeting_opened(change: Change, event: MeetingOpened) -> None:
+    """Record the war room's meeting and put its link there; one no longer wanted is deleted again."""
+    effect, known = change.incident.effect(event.effect), change.incident.meeting
+    change.drop_effects(event.effect)
+    if known and known.id == event.meeting.id:
+        return
+    if known or effect is None or (isinstance(effect, OpenMeeting) and effect.withdrawn):
+        change.add_effect(DeleteMeeting, meeting=event.meeting.id)
+        return
+    change.set(meeting=event.meeting)
+    change.advance_face()
+    warroom.bookmark_call(change)
+
+
 def person_refused(change: Change, event: PersonRefused) -> None:
     """Record that an effect cannot reach its person. A refused page escalates, unless Slack refuses everybody alike."""
     effect = change.incident.effect(event.effect)
@@ -319,6 +337,9 @@ def dropped(change: Change, event: Dropped) -> None:
         change.drop_effects(effect.id)
     if event.lasting and not isinstance(effect, RunAction):
         _note_trouble(change, effect, event.why, given_up="yes")
+    if isinstance(effect, OpenMeeting) and not effect.withdrawn:  # the fixed link takes its place
+        warroom.bookmark_call(change)
+        change.advance_face()
     room = change.incident.room
     if room and not room.lost and room.channel == event.gone:
         change.set(room=room.model_copy(update={"lost": True}))
@@ -414,7 +435,7 @@ def trouble(change: Change, event: Trouble) -> None:
 
 def _note_trouble(change: Change, effect: Effect, why: str, **fields: str) -> Entry | None:
     """Note what fails, once for each reason; None if that was noted before."""
-    what = "the war room" if isinstance(effect, OpenRoom) else effect.kind
+    what = _CALLED.get(type(effect), effect.kind)
     known = (e for e in change.incident.timeline if e.kind is EntryKind.TROUBLE and e.why == why)
     if any(fields.items() <= e.fields.items() for e in known):
         return None

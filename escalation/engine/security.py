@@ -18,6 +18,7 @@ def make_private(change: Change, by: PersonId, why: str) -> None:
     entry = change.note(EntryKind.SECURITY, by=by, why=why)
     communications.stop(change)
     _stop_public_writing(change)
+    warroom.delete_meeting(change)
     warroom.open_for(change, sorted(before.people() | {by}))
     change.say(entry)
     change.say(_note_exposure(change, before))

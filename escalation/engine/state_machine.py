@@ -210,6 +210,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.RolesChanged: lambda change, event: follow_roles(change, event.by),
     events.Delivered: lambda change, event: outcomes.delivered(change, event, useful_moves(change.incident)),
     events.RoomOpened: outcomes.room_opened,
+    events.MeetingOpened: outcomes.meeting_opened,
     events.PersonRefused: outcomes.person_refused,
     events.PageStatus: reaching.status,
     events.Dropped: outcomes.dropped,

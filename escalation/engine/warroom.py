@@ -10,7 +10,9 @@ from escalation.errors import Refused
 from escalation.incident.effects import (
     ArchiveRoom,
     BookmarkLink,
+    DeleteMeeting,
     Invite,
+    OpenMeeting,
     OpenRoom,
     PinCard,
     PostCard,
@@ -19,7 +21,7 @@ from escalation.incident.effects import (
 from escalation.incident.events import Linked, TakeLead
 from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Lead, Room, Status
 from escalation.incident.responders import commander, in_roles
-from escalation.incident.room_names import room_name, topic
+from escalation.incident.room_names import meeting_topic, room_name, topic
 from escalation.times import spoken_duration
 from escalation.values import PersonId, machine_title
 
@@ -47,10 +49,34 @@ def open_for(change: Change, people: Iterable[PersonId]) -> None:
     card = change.add_effect(PostCard, "room", place="room")
     change.add_effect(PinCard, after=card.id)
     _set_topic(change, after=opened.id)
-    if change.incident.meeting_url:
-        change.add_effect(BookmarkLink, after=opened.id, title="Meeting", url=change.incident.meeting_url)
+    _open_call(change)
     if private:
         change.set(lanes={**change.incident.lanes, "thread": card.id})
+
+
+def _open_call(change: Change) -> None:
+    """Have a meeting made for the room where there is none yet, else put the link to its call there."""
+    incident = change.incident
+    if incident.own_meetings and incident.meeting is None:
+        if not incident.opening_meeting():
+            change.add_effect(OpenMeeting, topic=meeting_topic(incident), neutral=incident.private)
+    else:
+        bookmark_call(change)
+
+
+def bookmark_call(change: Change) -> None:
+    """Put the link to the call at the top of the room, once that is open."""
+    url, effects = change.incident.call_url, change.incident.effects
+    if url and change.has_room():
+        opening = next((e.id for e in effects if isinstance(e, OpenRoom) and not e.withdrawn), "")
+        change.add_effect(BookmarkLink, after=opening, title="Meeting", url=url)
+
+
+def delete_meeting(change: Change) -> None:
+    """Give up the meeting: its topic tells what became private, and whoever read its link may join it."""
+    if change.incident.meeting:
+        change.add_effect(DeleteMeeting, meeting=change.incident.meeting.id)
+        change.set(meeting=None)
 
 
 def invite(change: Change, people: Iterable[PersonId]) -> None:

@@ -24,6 +24,8 @@ from escalation.config.status_page import STATUS_PAGE
 from escalation.values import Frozen, PersonId
 
 SLACK = "slack"
+MEETINGS = "meetings"
+"""Name of the channel that makes meetings."""
 
 
 class Place(StrEnum):
@@ -235,6 +237,29 @@ class BookmarkLink(_Effect, public=True, optional=True):
     url: str
 
 
+class OpenMeeting(Withdrawable, public=True, optional=True):
+    """Create a meeting of its own for the war room. `topic` is its name there; a neutral one tells nothing."""
+
+    kind: Literal["open_meeting"] = "open_meeting"
+    topic: str
+    neutral: bool = False
+
+    @property
+    def carried_by(self) -> str:
+        return MEETINGS
+
+
+class DeleteMeeting(_Effect, public=False, optional=True):
+    """Delete a meeting that is not to be used: its topic tells what became private, or nobody asked for it any more."""
+
+    kind: Literal["delete_meeting"] = "delete_meeting"
+    meeting: str
+
+    @property
+    def carried_by(self) -> str:
+        return MEETINGS
+
+
 class Say(Withdrawable, public=True, message=True):
     """Post a timeline entry in the thread or in the room, and below it `more` of the same event.
 
@@ -328,6 +353,8 @@ Effect = Annotated[
     | SetTopic
     | PinCard
     | BookmarkLink
+    | OpenMeeting
+    | DeleteMeeting
     | Say
     | Tell
     | Remind

@@ -15,7 +15,7 @@ from escalation.config.notify import OtherWays
 from escalation.config.policy import Means, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
 from escalation.incident.effects import Reminded
-from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Room, Status
+from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Meeting, Room, Status
 from escalation.incident.reach import How, ReachState
 from escalation.times import Zone
 from escalation.values import Frozen, PersonId
@@ -72,13 +72,15 @@ class Terms(Frozen):
     """Terms of a declaration, from the configuration and the moment: frozen into the incident.
 
     `team` owns the affected service; `vendor` is the contact for it, in words; `public_means` are the public channels
-    that the company has (None: all); `public_page`: it has a status page of ours. `others` are the open incidents that
+    that the company has (None: all); `public_page`: it has a status page of ours. `own_meetings`: a meeting is made for
+    each war room, and `meeting_url` is for where that fails. `others` are the open incidents that
     a war room would be shared with.
     """
 
     policy: SeverityPolicy
     speed: float = 1.0
     meeting_url: str = ""
+    own_meetings: bool = False
     calendar: Calendar = Calendar()
     drill: bool = False
     team: str = ""
@@ -379,6 +381,14 @@ class RoomOpened(Frozen):
     room: Room
 
 
+class MeetingOpened(Frozen):
+    """The war room's meeting was made."""
+
+    kind: Literal["meeting_opened"] = "meeting_opened"
+    effect: str
+    meeting: Meeting
+
+
 class PersonRefused(Frozen):
     """A page cannot reach its person (left, deactivated, cannot be messaged): escalate at once."""
 
@@ -479,6 +489,7 @@ MoveEvent = (
 OutcomeEvent = (
     Delivered
     | RoomOpened
+    | MeetingOpened
     | PersonRefused
     | PageStatus
     | Dropped

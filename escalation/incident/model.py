@@ -21,7 +21,7 @@ from escalation.config.business_time import Calendar, Wait
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Communication, Means, ReviewRule, Said, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
-from escalation.incident.effects import Effect, PageBy, PagePerson, Reminded
+from escalation.incident.effects import Effect, OpenMeeting, PageBy, PagePerson, Reminded
 from escalation.incident.reach import How, Reach
 from escalation.values import Frozen, PersonId, machine_title
 
@@ -332,6 +332,14 @@ class Room(Frozen):
     lost: bool = False
 
 
+class Meeting(Frozen):
+    """A meeting that was made for the war room: its id there, the link to join it, and whose it is."""
+
+    id: str
+    url: str
+    host: str = ""
+
+
 class Resolution(Frozen):
     """Facts of the resolution notice. `data_loss` is None while nobody knows."""
 
@@ -452,8 +460,9 @@ class Incident(Frozen):
     `clock_from` is when the policy's clocks started, `sla_from` when the promised times started (a raised severity
     moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a message could not
     reach (deactivated, left), until they act again. `linked` are incidents at the same time, and `coordinated_in` is
-    the one whose room, `shared_room`, is for all of them. `public_components` are states that somebody chose for the
-    status page. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
+    the one whose room, `shared_room`, is for all of them. `meeting_url` is the company's fixed link; with
+    `own_meetings` each war room gets a `meeting` in its place. `public_components` are states that somebody chose for
+    the status page. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
     `lost_cards` were deleted by hand: what was sent into their threads may still stand there. `alerted_by` are the
     paging services that know the incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what
     they were told last. `redrawn_at`: a time on the card had passed then.
@@ -467,6 +476,8 @@ class Incident(Frozen):
     policy: Annotated[SeverityPolicy, WrapValidator(_known_policy)]
     speed: float = Field(default=1.0, gt=0)
     meeting_url: str = ""
+    own_meetings: bool = False
+    meeting: Meeting | None = None
     calendar: Calendar = Calendar()
     drill: bool = False
     team: str = ""
@@ -551,6 +562,21 @@ class Incident(Frozen):
         shared = (self.shared_room,) if self.coordinated_in != self.id else ()
         known = (*shared, self.room, *reversed(self.old_rooms))
         return next((room for room in known if room and room.private is self.private), None)
+
+    @property
+    def call_url(self) -> str:
+        """Link to the call of its war room: its own meeting's, else the fixed one.
+
+        Empty while its own is being made, and where the call is in another incident's room.
+        """
+        if self.meeting:
+            return self.meeting.url
+        elsewhere = self.own_meetings and self.room is None and self.shared_room is not None
+        return "" if elsewhere or self.opening_meeting() else self.meeting_url
+
+    def opening_meeting(self) -> OpenMeeting | None:
+        """Return the pending effect that makes its meeting; None when none is being made."""
+        return next((e for e in self.effects if isinstance(e, OpenMeeting) and not e.withdrawn), None)
 
     def passed(self, at: datetime) -> bool:
         """True once a time on the card has passed: a decision after it says so."""

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from escalation.incident.model import Incident
+from escalation.text import clean
 
 ROOM_NAME_LIMIT = 80  # https://docs.slack.dev/reference/methods/conversations.create
 _NAMES_TRIED = 9
@@ -53,7 +54,21 @@ def former_room_name(incident: Incident) -> str:
     return f"{incident.id.lower()}-moved"
 
 
-def topic(incident: Incident) -> str:
-    """Return the room's topic in plain text; the medium escapes it and cuts it to its limit."""
+MEETING_TOPIC_LIMIT = 200  # https://developers.zoom.us/docs/api/meetings/#tag/meetings/POST/users/{userId}/meetings
+
+
+def meeting_topic(incident: Incident) -> str:
+    """Return the topic of the incident's meeting; of a private one it says the id alone."""
+    drill = "DRILL " if incident.drill else ""
+    if incident.private:
+        return f"{drill}{incident.id}"
+    return f"{drill}{incident.id} {incident.severity}: {' '.join(clean(incident.facts.title).split())}"[
+        :MEETING_TOPIC_LIMIT
+    ]
+
+
+def topic(incident: Incident) -> tuple[str, str]:
+    """Return the room's topic in plain text, and the link to its call; the medium escapes and cuts them."""
     drill = "🧪 DRILL | " if incident.drill else ""
-    return f"{drill}{incident.severity} {incident.status} | {incident.id} | {incident.facts.title}"
+    words = f"{drill}{incident.severity} {incident.status} | {incident.id} | {incident.facts.title}"
+    return words, incident.call_url if incident.open else ""

@@ -120,8 +120,8 @@ def war_room(incident: Incident) -> Line:
         parts.append(("opening",))
     elif room:
         parts.append((Channel(room.channel, room.name), *([" (archived)"] if room.lost else [])))
-    if incident.meeting_url and incident.open and parts:
-        parts.append((Link(incident.meeting_url, "join the call"),))
+    if incident.call_url and incident.open and parts:
+        parts.append((Link(incident.call_url, "join the call"),))
     return tuple(span for n, part in enumerate(parts) for span in ((" · ", *part) if n else part))
 
 

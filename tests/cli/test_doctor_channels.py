@@ -8,6 +8,8 @@ from pydantic import SecretStr
 
 from benchmarks.ports import free_port
 from tests.support.outside_services import mail_server, paging_service
+from tests.support.vendors.server import running
+from tests.support.vendors.zoom import ACCOUNT, CLIENT, SECRET, ZoomStandIn
 from tocsin.config.settings import read
 from tocsin.doctor.channel_checks import channel_findings
 from tocsin.doctor.finding import Finding
@@ -69,3 +71,36 @@ def test_pagerdutys_key_has_to_look_like_one(key: str, states: list[str]) -> Non
         findings = found(smtp_url=None, pagerduty_key=SecretStr(key), pagerduty_url=service.url)
         assert [finding.state for finding in findings] == states
         assert not service.bodies
+
+
+@pytest.mark.parametrize(
+    ("hosts", "secret", "scope", "states", "said"),
+    [
+        ((), SECRET, "", ["ok"], "the app's owner"),
+        (
+            ("room@example.com", "gone@example.com"),
+            SECRET,
+            "",
+            ["ok", "failed"],
+            "gone@example.com: Zoom does not know",
+        ),
+        ((), "wrong", "", ["failed"], "correct ZOOM_ACCOUNT_ID"),
+        ((), SECRET, "meeting:read:admin", ["failed"], "add meeting:write:admin"),
+    ],
+)
+def test_zoom_is_tried_for_each_host(
+    hosts: tuple[str, ...], secret: str, scope: str, states: list[str], said: str
+) -> None:
+    """Login, scopes and hosts each have their remedy; no meeting is made."""
+    with running(ZoomStandIn(hosts=("me", "room@example.com"))) as vendor:
+        vendor.scope = scope or vendor.scope
+        zoom = {
+            "zoom_account": ACCOUNT,
+            "zoom_client": CLIENT,
+            "zoom_secret": SecretStr(secret),
+            "zoom_url": vendor.url,
+        }
+        findings = found(smtp_url=None, pagerduty_key=None, zoom_hosts=hosts, **zoom)
+    assert [finding.state for finding in findings] == states
+    assert said in str(findings)
+    assert vendor.made == []

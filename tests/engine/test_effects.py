@@ -20,6 +20,7 @@ TRAITS = {
         "Invite",
         "PinCard",
         "BookmarkLink",
+        "OpenMeeting",
         "SetTopic",
         "Say",
         "Remind",
@@ -40,7 +41,17 @@ TRAITS = {
         "Remind",
         "RemindPerson",
     },
-    "optional": {"SetTopic", "PinCard", "BookmarkLink", "Invite", "ArchiveRoom", "StopPage", "RunAction"},
+    "optional": {
+        "SetTopic",
+        "PinCard",
+        "BookmarkLink",
+        "OpenMeeting",
+        "DeleteMeeting",
+        "Invite",
+        "ArchiveRoom",
+        "StopPage",
+        "RunAction",
+    },
 }
 CARRIED_BY = {
     "PageBy": "mail",
@@ -51,6 +62,8 @@ CARRIED_BY = {
     "LinkOther": "",
     "StopPage": "pushover",
     "RunAction": "actions",
+    "OpenMeeting": "meetings",
+    "DeleteMeeting": "meetings",
 }
 FIELDS = {
     "page": 1,
@@ -70,6 +83,8 @@ FIELDS = {
     "channel": "C1",
     "ts": "1.1",
     "sent": "e",
+    "topic": "T",
+    "meeting": "1",
 }
 
 

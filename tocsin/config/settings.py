@@ -3,6 +3,7 @@
 import base64
 import math
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,8 @@ LOCAL_APP_TOKEN = "xapp-tocsin-sandbox"  # noqa: S105
 LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 STATUSPAGE_API = "https://api.statuspage.io"
+ZOOM_API = "https://api.zoom.us"
+ZOOM_KEYS = ("ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET")
 EXAMPLE_CONFIG = Path(__file__).parents[1] / "example.yml"
 LOCAL_SPEED = 60.0
 ALERTS_TOKEN = "ALERTS_TOKEN"  # noqa: S105 - the variable's name
@@ -87,6 +90,11 @@ class Environment(BaseSettings):
     statuspage_api_key: str | None = None
     statuspage_page: str | None = None
     statuspage_url: str | None = None
+    zoom_account_id: str | None = None
+    zoom_client_id: str | None = None
+    zoom_client_secret: str | None = None
+    zoom_hosts: str | None = None
+    zoom_url: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
 
@@ -161,6 +169,11 @@ class Settings:
     statuspage_key: SecretStr | None = None
     statuspage_page: str = ""
     statuspage_url: str = STATUSPAGE_API
+    zoom_account: str = ""
+    zoom_client: str = ""
+    zoom_secret: SecretStr | None = None
+    zoom_hosts: tuple[str, ...] = ()
+    zoom_url: str = ZOOM_API
     watchdog_to: tuple[str, ...] = ()
     heartbeat_url: SecretStr | None = None
 
@@ -183,6 +196,7 @@ class Settings:
             self.opsgenie_key,
             self.pagerduty_token,
             self.statuspage_key,
+            self.zoom_secret,
         )
         for secret in (*own, *tokens, *self.apprise_urls):
             if secret:
@@ -250,8 +264,10 @@ def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], A
     def address(variable: str, default: str, example: str) -> Any:
         return check(variable, lambda e: people.web_address(getattr(e, variable.lower()), example) or default, default)
 
-    def env_key(variable: str, other: str) -> Any:
-        return check(variable, lambda e: _together(e, variable, other), None)
+    def env_key(variable: str, *others: str, vendor: str = "Statuspage") -> Any:
+        return check(variable, lambda e: _together(e, variable, others, vendor), None)
+
+    zoom_account, zoom_client, zoom_secret = (env_key(key, *ZOOM_KEYS, vendor="Zoom") for key in ZOOM_KEYS)
 
     return {
         "public_url": check("TOCSIN_URL", lambda e: people.public_url(e.tocsin_url), ""),
@@ -284,14 +300,28 @@ def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], A
         "statuspage_page": env_key("STATUSPAGE_PAGE", "STATUSPAGE_API_KEY") or "",
         "statuspage_url": address("STATUSPAGE_URL", STATUSPAGE_API, STATUSPAGE_API),
         "opsgenie_url": address("OPSGENIE_URL", people.OPSGENIE_API, people.OPSGENIE_API),
+        "zoom_account": zoom_account or "",
+        "zoom_client": zoom_client or "",
+        "zoom_secret": _secret(zoom_secret),
+        "zoom_hosts": check("ZOOM_HOSTS", _zoom_hosts, ()),
+        "zoom_url": address("ZOOM_URL", ZOOM_API, ZOOM_API),
     }
 
 
-def _together(env: Environment, variable: str, other: str) -> str | None:
+def _together(env: Environment, variable: str, others: Collection[str], vendor: str) -> str | None:
     value: str | None = getattr(env, variable.lower())
-    if not value and getattr(env, other.lower()):
-        raise ValueError(f"is missing, and {other} is set; Statuspage needs both")
+    if not value and (given := next((other for other in others if getattr(env, other.lower())), "")):
+        needed = "both" if len({variable, *others}) == 2 else "all of them"
+        raise ValueError(f"is missing, and {given} is set; {vendor} needs {needed}")
     return value
+
+
+def _zoom_hosts(env: Environment) -> tuple[str, ...]:
+    """The users of the account whose meetings they are."""
+    hosts = tuple(h for word in (env.zoom_hosts or "").split(",") if (h := word.strip()))
+    if invalid := next((h for h in hosts if not re.fullmatch(r"[^@\s/?#]+@[^@\s/?#]+|[A-Za-z0-9_-]+", h)), None):
+        raise ValueError(f"'{invalid}' is no user; write the address of a Zoom user, or several with commas between")
+    return hosts
 
 
 def _secret(value: str | None) -> SecretStr | None:

@@ -1,13 +1,14 @@
-"""Health checks of the channels beside Slack: the mail server takes our login, PagerDuty can be reached."""
+"""Health checks of the channels beside Slack: the mail server takes our login, PagerDuty and Zoom can be reached."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tocsin.config.settings import Settings
-from tocsin.doctor.finding import Finding, ok, warning
+from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.people_checks import failure_of
 from tocsin.run import channels
 from workers.channels.failures import Failed
+from workers.channels.public.zoom import OWNER, ZoomClient
 
 # https://developer.pagerduty.com/docs/events-api-v2-overview: an integration key has 32 letters and digits
 _ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")
@@ -21,6 +22,8 @@ def channel_findings(settings: Settings) -> Iterator[Finding]:
             yield ok("mail", "the server takes our login")
         except Failed as failure:
             yield failure_of("mail", failure, "check SMTP_URL, and the way to that server from here")
+    if zoom := channels.zoom(settings):
+        yield from _zoom(zoom, settings.zoom_hosts or (OWNER,))
     if pagerduty := channels.pagerduty(settings):
         yield from _routing_key(settings)
         try:
@@ -28,6 +31,21 @@ def channel_findings(settings: Settings) -> Iterator[Finding]:
             yield ok("pagerduty", "can be reached")
         except Failed as failure:
             yield failure_of("pagerduty", failure, "check PAGERDUTY_URL, and the way there from here")
+
+
+def _zoom(client: ZoomClient, hosts: Sequence[str]) -> Iterator[Finding]:
+    """Log in and list each host's meetings; that the app may create some is known from its scopes."""
+    for host in hosts:
+        try:
+            client.check(host)
+        except Failed as failure:
+            found = failure_of("zoom", failure, "check ZOOM_URL, and the way to Zoom from here")
+            yield found if host == OWNER else found._replace(what=f"{host}: {found.what}")
+            continue
+        if client.scopes and not any(scope.startswith("meeting:write") for scope in client.scopes):
+            yield failed("zoom", "the app may not create meetings", "add meeting:write:admin to its scopes")
+            return
+        yield ok("zoom", "the app's owner can be the host of meetings" if host == OWNER else f"{host} can be a host")
 
 
 def _routing_key(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from redis import Redis
 from escalation.config.actions import ACTIONS
 from escalation.config.company import Company
 from escalation.config.notify import Via
+from escalation.incident.effects import MEETINGS
 from escalation.service import IncidentService
 from tocsin.config.action_checks import unusable_secrets
 from tocsin.config.settings import Problem, Settings, SettingsError, webhook_secrets
@@ -22,6 +23,7 @@ from workers.channels.people.ntfy import NtfyClient
 from workers.channels.people.pushover import PushoverClient
 from workers.channels.people.twilio import TwilioAccount, TwilioClient
 from workers.channels.public.statuspage import StatuspageClient
+from workers.channels.public.zoom import ZoomClient
 from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
 from workers.delivery.automatic.actions import ActionPlanner
@@ -30,6 +32,7 @@ from workers.delivery.paging_services import ServicePlanner
 from workers.delivery.people.push import ApprisePlanner, NtfyPlanner, PushoverPlanner
 from workers.delivery.people.twilio import TwilioPlanner
 from workers.delivery.plan import Planner
+from workers.delivery.public.meetings import MeetingPlanner
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,14 @@ def statuspage(settings: Settings) -> StatuspageClient | None:
     return StatuspageClient(key.get_secret_value(), settings.statuspage_page, settings.statuspage_url)
 
 
+def zoom(settings: Settings) -> ZoomClient | None:
+    """Client of Zoom; None where no account is set."""
+    if not (settings.zoom_account and settings.zoom_client and settings.zoom_secret):
+        return None
+    secret = settings.zoom_secret.get_secret_value()
+    return ZoomClient(settings.zoom_account, settings.zoom_client, secret, settings.zoom_url)
+
+
 def _missing(variable: str, what: str, remedy: str) -> Problem:
     return Problem(variable, f"is missing, and the configuration asks for {what}; {remedy}")
 
@@ -155,4 +166,6 @@ def connect(settings: Settings, redis: Redis) -> Channels:
         str(c.via): partial(c.planner, client) for c, client in clients if client is not None
     }
     others[ACTIONS] = partial(ActionPlanner, ActionClient(webhook_secrets))
+    if meetings := zoom(settings):
+        others[MEETINGS] = partial(MeetingPlanner, meetings, settings.zoom_hosts)
     return Channels(slack, others, statuspage(settings))

@@ -143,5 +143,14 @@ def _store_and_service(settings: Settings, loaded: Loaded, *, retry: bool = Fals
     from workers.queue import outbox
 
     store = Store(connect(settings, retry=retry), outbox.post)
-    ways, url = channels.set_up(settings), settings.public_url
-    return store, IncidentService(store, loaded.company, loaded.policy, store.now, settings.speed, ways, url)
+    service = IncidentService(
+        store,
+        loaded.company,
+        loaded.policy,
+        store.now,
+        settings.speed,
+        channels.set_up(settings),
+        settings.public_url,
+        own_meetings=channels.zoom(settings) is not None,
+    )
+    return store, service

@@ -18,6 +18,7 @@ from escalation.incident.effects import SLACK, Effect, Refresh, SendPage, is_asi
 from escalation.incident.events import (
     Delivered,
     Dropped,
+    MeetingOpened,
     MessageGone,
     OutcomeEvent,
     PersonRefused,
@@ -219,7 +220,7 @@ class DeliveryPool:
         with self._context.redis.pipeline() as pipe:
             ledger.accepted(pipe, effect, result.outcome, now, adopted=result.adopted)
             _count(pipe, effect, result, now)
-            if isinstance(result.outcome, Delivered | RoomOpened):
+            if isinstance(result.outcome, Delivered | RoomOpened | MeetingOpened):
                 problems.clear(pipe, effect)
             is_back = retry_when_back.is_back(effect, result)
             if is_back:

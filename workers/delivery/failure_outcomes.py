@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from escalation.incident.effects import (
     SLACK,
     Effect,
+    OpenMeeting,
     Place,
     Refresh,
     Remind,
@@ -61,6 +62,8 @@ def _over(incident: Incident, effect: Effect, now: datetime) -> bool:
 def _outcome(incident: Incident, effect: Effect, failed: Failed, now: datetime) -> OutcomeEvent | None:
     """The outcome by the kind of failure alone."""
     match failed.kind:
+        case _ if isinstance(effect, OpenMeeting) and not effect.withdrawn:  # people wait for a link: the fixed one
+            return Dropped(effect=effect.id, why=failed.reason.sentence(), lasting=True)
         case Kind.PASSING:
             return None
         case _ if isinstance(effect, Withdrawable) and effect.withdrawn:  # an unseen card needs no redacting

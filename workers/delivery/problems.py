@@ -10,7 +10,7 @@ from redis.client import Pipeline
 
 from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
-from escalation.incident.effects import SLACK, Effect, PostCard, Say
+from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, Say
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
 from workers.channels.failures import Failed, Kind
 
@@ -22,6 +22,7 @@ TOKEN = "slack:token"  # noqa: S105  # a key of the register, not a secret
 _VENDORS = {
     ACTIONS: "a system of yours",
     SLACK: "Slack",
+    MEETINGS: "Zoom",
     Via.MAIL: "the mail server",
     Via.PAGERDUTY: "PagerDuty",
     Via.OPSGENIE: "Opsgenie",
@@ -45,6 +46,8 @@ _SENDS = {
     "topic": "topics of war rooms",
     "pin": "pins in war rooms",
     "bookmark": "bookmarks in war rooms",
+    "open_meeting": "new meetings",
+    "delete_meeting": "the deletion of meetings",
     "archive": "the archiving of war rooms",
     "tell": "direct messages",
     "refresh": "updates of cards",
