@@ -6,6 +6,7 @@ from escalation.processes import PARTS, Part
 from tocsin.commands import incidents
 from tocsin.commands.alerts import alerts
 from tocsin.commands.check import check
+from tocsin.commands.forget import forget
 from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
 from tocsin.commands.schema import schema
@@ -78,6 +79,7 @@ for command in (
     incidents.oncall,
     simulate_,
     slo,
+    forget,
     alerts,
     watchdog,
 ):

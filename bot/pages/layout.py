@@ -14,10 +14,12 @@ font:1.0625rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.375rem;line-height:1.3;margin:0 0 .75rem}
 p{margin:0 0 .75rem}.soft{color:var(--soft)}
 form{margin:1.5rem 0 0;display:grid;gap:.75rem}
+a{color:inherit}input{font:inherit;width:100%;min-height:3rem;padding:.5rem .75rem;border-radius:.5rem;
+border:1px solid var(--soft);background:transparent;color:var(--text)}
 button{font:inherit;font-weight:600;min-height:3.5rem;padding:.75rem 1rem;border-radius:.5rem;width:100%;
 border:1px solid var(--line);background:transparent;color:var(--text)}
 button.go{background:#0b6b3a;border-color:#0b6b3a;color:#fff}
-button:focus-visible{outline:3px solid #4c8dff;outline-offset:2px}
+button:focus-visible,input:focus-visible,a:focus-visible{outline:3px solid #4c8dff;outline-offset:2px}
 .sev{display:inline-block;padding:.125rem .5rem;border-radius:.25rem;background:#a31515;color:#fff;font-weight:700}
 """
 HEADERS = {

@@ -54,6 +54,7 @@ class StatusPage(Frozen):
     title: Line = Field(min_length=1, max_length=100)
     components: tuple[str, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    mails_a_second: int = Field(default=10, ge=1, le=100)
     url: Annotated[str, AfterValidator(_address)] | None = None
 
     @model_validator(mode="after")

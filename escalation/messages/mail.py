@@ -20,7 +20,7 @@ _ALSO = line("You're being paged for these too. All of them were delayed.")
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail: a subject of one line, a body of plain text, and perhaps the same as HTML.
+    """A mail: a subject of one line, a body of plain text, and perhaps the same as HTML. `headers` are further ones.
 
     Readers fold mails of one `thread`; some only if their subjects are the same, so no subject tells what changes.
     """
@@ -29,6 +29,7 @@ class Mail:
     body: str
     thread: str = ""
     html: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def title(incident: Incident) -> str:

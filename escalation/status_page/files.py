@@ -29,10 +29,12 @@ _DETAILS = (
 )
 
 
-def render(page: StatusPage, publications: Sequence[Publication], now: datetime) -> Mapping[str, bytes]:
-    """Render every file of the folder, by its path."""
+def render(
+    page: StatusPage, publications: Sequence[Publication], now: datetime, subscribe: str = ""
+) -> Mapping[str, bytes]:
+    """Render every file of the folder, by its path. `subscribe` is where people subscribe by mail, if they can."""
     incidents, valid_until = incidents_of(publications), now + FRESH_FOR
-    pages = {INDEX: _index(page, incidents, now, valid_until), **_history(page, incidents, now, valid_until)}
+    pages = {INDEX: _index(page, incidents, now, valid_until, subscribe), **_history(page, incidents, now, valid_until)}
     return {
         **{path: text.encode() for path, text in pages.items()},
         FEED: _feed(page, publications, now).encode(),
@@ -40,12 +42,14 @@ def render(page: StatusPage, publications: Sequence[Publication], now: datetime)
     }
 
 
-def _index(page: StatusPage, incidents: Sequence[PublicIncident], now: datetime, valid_until: datetime) -> str:
+def _index(
+    page: StatusPage, incidents: Sequence[PublicIncident], now: datetime, valid_until: datetime, subscribe: str
+) -> str:
     """The first page in as much detail as fits."""
     of = intervals(incidents)
     text = ""
     for detail in _DETAILS:
-        text = html.index(page, incidents, of, now, valid_until, detail)
+        text = html.index(page, incidents, of, now, valid_until, detail, subscribe)
         if len(text.encode()) < MOST_BYTES:
             break
     return text

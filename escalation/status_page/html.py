@@ -83,6 +83,7 @@ def index(
     now: datetime,
     valid_until: datetime,
     detail: Detail,
+    subscribe: str,
 ) -> str:
     """The first page: how things stand, open incidents, components, and what ended lately."""
     current = [i for i in reversed(incidents) if i.open]
@@ -98,7 +99,7 @@ def index(
         parts += ["<h2>Components</h2><ul>", *(_component(name, of, now) for name in page.components), "</ul>"]
     if past:
         parts += ["<h2>Past incidents</h2>", *(article(i, now, detail) for i in past)]
-    parts += ["</main>", _foot()]
+    parts += ["</main>", _foot(subscribe)]
     return document(page.title, parts)
 
 
@@ -193,6 +194,7 @@ def _maintenance(window: Maintenance, phase: Phase) -> str:
     return f"<article>{heading}<p>{when}</p>{said}</article>"
 
 
-def _foot() -> str:
-    links = (("history/", "History"), ("feed.atom", "Atom feed"), ("summary.json", "JSON"))
-    return "<footer>" + "".join(f'<a href="{path}">{name}</a>' for path, name in links) + "</footer>"
+def _foot(subscribe: str) -> str:
+    by_mail = ((subscribe, "Updates by mail"),) if subscribe else ()
+    links = (("history/", "History"), *by_mail, ("feed.atom", "Atom feed"), ("summary.json", "JSON"))
+    return "<footer>" + "".join(f'<a href="{escape(path)}">{name}</a>' for path, name in links) + "</footer>"

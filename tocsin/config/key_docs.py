@@ -162,6 +162,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "title": "What stands at its top.",
         "components": "The services that it lists, each with its last 90 days.",
         "maintenance": "Planned maintenance: shown ahead of it, during it, and for a day after it.",
+        "mails_a_second": "How many mails a second go to its subscribers.",
         "url": "Where the public reads it, like https://status.example.com/; for links in its feed.",
     },
     "Maintenance": {

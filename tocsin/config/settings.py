@@ -61,6 +61,7 @@ class Environment(BaseSettings):
     log_level: str | None = None
     smtp_url: str | None = None
     smtp_from: str | None = None
+    status_mail_from: str | None = None
     pagerduty_routing_key: str | None = None
     pagerduty_url: str = PAGERDUTY_EVENTS
     alerts_token: str | None = None
@@ -146,6 +147,7 @@ class Settings:
     log_level: str | None
     smtp_url: SecretStr | None = None
     smtp_from: str = ""
+    status_mail_from: str = ""
     pagerduty_key: SecretStr | None = None
     pagerduty_url: str = PAGERDUTY_EVENTS
     alert_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
@@ -246,6 +248,7 @@ def read() -> tuple[Settings, list[Problem]]:
         log_level=check("LOG_LEVEL", _log_level, None),
         smtp_url=_secret(check("SMTP_URL", _smtp_url, None)),
         smtp_from=check("SMTP_FROM", _smtp_from, ""),
+        status_mail_from=check("STATUS_MAIL_FROM", _status_mail_from, ""),
         pagerduty_key=_secret(env.pagerduty_routing_key),
         pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
         **_people_settings(check),
@@ -442,6 +445,12 @@ def _smtp_from(env: Environment) -> str:
     if env.smtp_url and "@" not in (env.smtp_from or ""):
         raise ValueError("is missing; set the address that Tocsin's mail comes from, like tocsin@example.com")
     return env.smtp_from or ""
+
+
+def _status_mail_from(env: Environment) -> str:
+    if env.status_mail_from and "@" not in env.status_mail_from:
+        raise ValueError("is no address; write one like status@news.example.com, or leave it unset for SMTP_FROM")
+    return env.status_mail_from or ""
 
 
 def _pagerduty_url(env: Environment) -> str:

@@ -126,6 +126,13 @@ def zoom(settings: Settings) -> ZoomClient | None:
     return ZoomClient(settings.zoom_account, settings.zoom_client, secret, settings.zoom_url)
 
 
+def subscribers(settings: Settings) -> MailClient | None:
+    """Client for the mails to subscribers of the status page, who need to reach us; None where they cannot."""
+    if not (settings.smtp_url and settings.public_url):
+        return None
+    return MailClient(settings.smtp_url.get_secret_value(), settings.status_mail_from or settings.smtp_from)
+
+
 def _missing(variable: str, what: str, remedy: str) -> Problem:
     return Problem(variable, f"is missing, and the configuration asks for {what}; {remedy}")
 
@@ -168,4 +175,4 @@ def connect(settings: Settings, redis: Redis) -> Channels:
     others[ACTIONS] = partial(ActionPlanner, ActionClient(webhook_secrets))
     if meetings := zoom(settings):
         others[MEETINGS] = partial(MeetingPlanner, meetings, settings.zoom_hosts)
-    return Channels(slack, others, statuspage(settings))
+    return Channels(slack, others, statuspage(settings), subscribers(settings))

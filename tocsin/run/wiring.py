@@ -116,7 +116,10 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
 
 def _status_folder(settings: Settings, loaded: Loaded, store: Store) -> StatusFolder | None:
     page = loaded.company.status_page
-    return StatusFolder(settings.status_dir, page, PublicLog(store.redis), store.problems) if page else None
+    if page is None:
+        return None
+    subscribe = f"{settings.public_url}/status/subscribe" if settings.smtp_url and settings.public_url else ""
+    return StatusFolder(settings.status_dir, page, PublicLog(store.redis), store.problems, subscribe)
 
 
 def local_workspace(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from escalation.service import IncidentService
 if TYPE_CHECKING:  # they import this module
     from workers.channels.public.statuspage import StatuspageClient
     from workers.channels.slack import SlackClient
+    from workers.channels.smtp import MailClient
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ class Channels:
     """The configured channels.
 
     `others`: the name of a channel beside Slack (escalation.config.notify.Via) -> the function that builds its planner
-    around its client (delivery.plan.Planner, which is above this package).
+    around its client (delivery.plan.Planner, which is above this package). `subscribers` mails
+    those of the status page.
     """
 
     slack: "SlackClient"
     others: Mapping[str, Callable[[IncidentService], Any]] = field(default_factory=dict)
     statuspage: "StatuspageClient | None" = None
+    subscribers: "MailClient | None" = None

@@ -6,7 +6,8 @@ SMTP cannot be asked whether a mail was accepted, so mail is sent at least once.
 import contextlib
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from urllib.parse import unquote, urlsplit
@@ -47,6 +48,13 @@ class MailClient:
             server.close()
         return {address: failed for address, failed in tried.items() if failed}
 
+    def session(self) -> "MailSession":
+        """Open a connection for several mails. Raises Failed."""
+        try:
+            return MailSession(self._connect(), self._message)
+        except (OSError, smtplib.SMTPException) as error:
+            raise _failed(error) from None
+
     def check(self) -> None:
         """Connect and log in, as before a mail, and send none. Raises Failed."""
         try:
@@ -56,7 +64,8 @@ class MailClient:
             raise _failed(error) from None
 
     def _message(self, to: Sequence[str], mail: Mail, delivery: str) -> EmailMessage:
-        message = EmailMessage()
+        # A folded address is one that no reader finds again: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
+        message = EmailMessage(policy.default.clone(max_line_length=998) if mail.headers else None)
         message["From"], message["To"] = self._sender, ", ".join(to)
         message["Subject"] = " ".join(mail.subject.split())  # a header holds no line break
         message["Message-ID"] = f"<{delivery}@{self._domain}>"
@@ -66,6 +75,8 @@ class MailClient:
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
         # Exchange heeds this one: https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmail
         message["X-Auto-Response-Suppress"] = "All"
+        for name, value in mail.headers:
+            message[name] = value
         message.set_content(mail.body)
         if mail.html:
             message.add_alternative(mail.html, subtype="html")
@@ -89,6 +100,31 @@ class MailClient:
             server.close()
             raise
         return server
+
+
+class MailSession:
+    """An open connection. `broken` once the server has ended it: the other mails are for another one."""
+
+    def __init__(self, server: smtplib.SMTP, message: Callable[[Sequence[str], Mail, str], EmailMessage]) -> None:
+        self._server = server
+        self._message = message
+
+    @property
+    def broken(self) -> bool:
+        """True if nothing can be sent any more."""
+        return self._server.sock is None
+
+    def send(self, to: str, mail: Mail, delivery: str) -> Failed | None:
+        """Send a mail to one address; None if the server accepted it."""
+        return _send_one(self._server, self._message([to], mail, delivery), to)
+
+    def __enter__(self) -> "MailSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError, smtplib.SMTPException):  # the mails are decided
+            self._server.quit()
+        self._server.close()
 
 
 def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str) -> Failed | None:

@@ -1,4 +1,4 @@
-"""Keep the folder of the status page and Statuspage up to date, in threads of their own: they delay no alarm."""
+"""Keep the status page, Statuspage and subscribers up to date, in threads of their own: they delay no alarm."""
 
 import threading
 from collections.abc import Callable
@@ -8,8 +8,10 @@ import structlog
 from redis import RedisError
 
 from escalation.service import Clock
+from escalation.storage.public.subscribers import Subscribers
 from workers.context import Context
 from workers.recurring.statuspage import Mirror
+from workers.recurring.subscribers import Mailing
 
 EVERY = 1.0  # seconds
 
@@ -21,6 +23,10 @@ def start(context: Context, stop: threading.Event) -> None:
     if context.status is None:
         return
     _start("status folder", context.status.renew, context.clock, stop)
+    if (mail := context.channels.subscribers) and (page := context.service.company.status_page):
+        root, subscribers = context.service.public_url, Subscribers(context.redis)
+        mailing = Mailing(subscribers, mail, page, root, context.store.problems)
+        _start("subscribers", mailing.step, context.clock, stop)
     if client := context.channels.statuspage:
         mirror = Mirror(context.redis, client, context.store.problems)
         _start("statuspage", mirror.step, context.clock, stop)

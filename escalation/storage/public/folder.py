@@ -27,10 +27,12 @@ REMEDY = "free space on that disk, or let Tocsin write to TOCSIN_STATUS_DIR"
 
 
 class StatusFolder:
-    """The folder, and what keeps it up to date."""
+    """The folder, and what keeps it up to date. `subscribe` is where people subscribe by mail; empty: nowhere."""
 
-    def __init__(self, folder: Path, page: StatusPage, log: PublicLog, problems: Problems) -> None:
+    def __init__(self, folder: Path, page: StatusPage, log: PublicLog, problems: Problems, subscribe: str = "") -> None:
         self.folder = folder
+        self.subscribe = subscribe
+        self.title = page.title
         self._page = page
         self._log = log
         self._planned = PlannedMaintenance(log.redis)
@@ -67,8 +69,8 @@ class StatusFolder:
             version = self._log.version()  # before what it counts is read: at worst it is written once more
             windows = (*self._page.maintenance, *self._planned.windows())
             page = self._page.model_copy(update={"maintenance": windows})
-            files = render(page, self._log.publications(), now)
-            state = {"version": version, "at": now.timestamp(), "page": self._page.model_dump(mode="json")}
+            files = render(page, self._log.publications(), now, self.subscribe)
+            state = {"version": version, "at": now.timestamp(), "page": self._shown()}
             state["withdrawn"] = self._log.withdrawn()
             write(self.folder, files, json.dumps(state).encode())
         return True
@@ -76,8 +78,12 @@ class StatusFolder:
     def _is_current(self, version: int, now: datetime) -> bool:
         state = self._state()
         age = now.timestamp() - float(state.get("at", 0.0))
-        same = state.get("version") == version and state.get("page") == self._page.model_dump(mode="json")
+        same = state.get("version") == version and state.get("page") == self._shown()
         return same and 0 <= age < RENEWED_EVERY.total_seconds()
+
+    def _shown(self) -> dict[str, Any]:
+        """What the configuration has the page show."""
+        return {**self._page.model_dump(mode="json"), "subscribe": self.subscribe}
 
     def _state(self) -> dict[str, Any]:
         """What the folder was last written from; empty if it never was."""

@@ -1,0 +1,50 @@
+"""Mails to subscribers of the status page: the request to confirm, and each update, in public words only."""
+
+from escalation.config.status_page import StatusPage
+from escalation.messages.mail import Mail
+from escalation.status_page import words
+from escalation.status_page.publications import Publication
+from escalation.status_page.standing import PublicIncident
+
+_WHY = "You get this mail because you subscribed to {title} with this address."
+
+
+def confirmation_mail(page: StatusPage, link: str) -> Mail:
+    """Write the mail that asks to confirm a subscription; nothing happens to who ignores it."""
+    body = (
+        f"Somebody, probably you, asked for the updates of {page.title} by mail.\n\n"
+        f"To confirm, open this link and press the button:\n{link}\n\n"
+        "The link is good for two days. If it was not you, do nothing: no other mail will come."
+    )
+    return Mail(f"Confirm your subscription to {page.title}", body)
+
+
+def subscribed_mail(page: StatusPage, leave: str) -> Mail:
+    """Write the mail to somebody who has subscribed already, and asked once more."""
+    body = (
+        f"Somebody, probably you, asked for the updates of {page.title} by mail. This address gets them already.\n\n"
+        f"To end that, open this link and press the button:\n{leave}"
+    )
+    return Mail(f"You are subscribed to {page.title}", body, headers=_leaving(leave))
+
+
+def update_mail(page: StatusPage, incident: PublicIncident, update: Publication, leave: str) -> Mail:
+    """Write the mail of an update or a correction. All of an incident are one thread, by its first name."""
+    told = next((n for n, u in enumerate(incident.updates) if u.n == update.n), 0)
+    status = "Correction" if update.corrects else words.STATUSES[update.status]
+    states = [f"{name}: {words.STATES[state].lower()}" for name, state in update.components.items()]
+    parts = [
+        f"{status}: {update.name}",
+        update.body,
+        *(["\n".join(states)] if states else []),
+        *([] if update.corrects else ["\n".join(words.promises(update, told, None, update.at))]),
+        *([f"All updates: {page.url}"] if page.url else []),
+        f"{_WHY.format(title=page.title)}\nTo end that: {leave}",
+    ]
+    subject = f"{page.title}: {incident.updates[0].name or 'Incident'}"
+    return Mail(subject, "\n\n".join(parts), f"status-{incident.id}", headers=_leaving(leave))
+
+
+def _leaving(leave: str) -> tuple[tuple[str, str], ...]:
+    """Headers of one click to leave: https://www.rfc-editor.org/rfc/rfc8058."""
+    return (("List-Unsubscribe", f"<{leave}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))

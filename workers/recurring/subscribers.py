@@ -1,0 +1,168 @@
+"""Mails to subscribers of the status page, in a thread of their own: no page waits for them.
+
+Each update goes to each subscriber once. A mail is claimed before it is sent, since SMTP cannot be asked afterwards: a
+crash may cost the one mail in hand, and doubles none. An address that bounces is deleted.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from escalation.config.status_page import StatusPage
+from escalation.status_page.mails import confirmation_mail, subscribed_mail, update_mail
+from escalation.status_page.publications import Publication
+from escalation.status_page.standing import PublicIncident, incidents_of
+from escalation.storage.problems import Problems
+from escalation.storage.public.log import PublicLog
+from escalation.storage.public.subscribers import MOST_TRIES, Addressee, Confirmation, Subscribers
+from workers.channels.failures import Failed, Kind
+from workers.channels.smtp import MailClient, MailSession
+
+LOCK, PAUSED = "tocsin:public:subscribers:lock", "tocsin:public:subscribers:paused"
+LOCKED_FOR = 120  # seconds: more than the mails of one turn may take
+PAUSE = 60  # seconds, after the server refused us or did not answer
+PROBLEM = "status_page:subscribers"
+MAILED_FOR = timedelta(days=1)  # an older publication is no news: it is not mailed to anybody any more
+REFUSALS_IN_A_ROW = 3  # then it is us that the server refuses, not an address
+
+log = structlog.get_logger()
+
+
+class Mailing:
+    """Sends what is due, `page.mails_a_second` in a turn. One process at a time."""
+
+    def __init__(
+        self, subscribers: Subscribers, client: MailClient, page: StatusPage, root: str, problems: Problems
+    ) -> None:
+        self._subscribers = subscribers
+        self._redis = subscribers.redis
+        self._log = PublicLog(subscribers.redis)
+        self._client = client
+        self._page = page
+        self._root = root
+        self._problems = problems
+        self._version = -1
+        self._updates: tuple[Publication, ...] = ()
+        self._incidents: Mapping[str, PublicIncident] = {}
+        self._refused = set[str]()
+
+    def step(self, now: datetime) -> bool:
+        """Send the next few mails; True if there was one. RedisError passes through."""
+        if self._redis.exists(PAUSED) or not self._redis.set(LOCK, "1", nx=True, ex=LOCKED_FOR):
+            return False
+        try:
+            return self._turn(now)
+        finally:
+            self._redis.delete(LOCK)
+
+    def _turn(self, now: datetime) -> bool:
+        confirmation, addressee = self._subscribers.next_confirmation(now), None
+        if confirmation is None and (addressee := self._next(now)) is None:
+            return False
+        try:
+            session = self._client.session()
+        except Failed as failed:
+            if confirmation:
+                self._subscribers.put_back(confirmation, now)
+            self._pause(failed)
+            return False
+        with session:
+            for left in reversed(range(self._page.mails_a_second)):
+                failed_one = self._send(session, confirmation, addressee, now)
+                if session.broken and failed_one:
+                    self._pause(failed_one)
+                if not left or self._redis.exists(PAUSED):
+                    break
+                confirmation = self._subscribers.next_confirmation(now)
+                addressee = None if confirmation else self._next(now)
+                if not (confirmation or addressee):
+                    break
+        return True
+
+    def _send(
+        self, session: MailSession, confirmation: Confirmation | None, addressee: Addressee | None, now: datetime
+    ) -> Failed | None:
+        if confirmation:
+            return self._confirm(session, confirmation, now)
+        return self._mail(session, addressee, now) if addressee else None
+
+    def _next(self, now: datetime) -> Addressee | None:
+        """The next mail that is due: what is tried again, then each update to each subscriber, the oldest first."""
+        self._read_log(now)
+        while again := self._subscribers.due_again(now):
+            if any(u.n == again.publication for u in self._updates):
+                return again
+            self._subscribers.give_up(again)  # it was withdrawn
+        return next(filter(None, (self._subscribers.next_addressee(u.n) for u in self._updates)), None)
+
+    def _read_log(self, now: datetime) -> None:
+        """Read what was published: anew whenever that changed, so that nothing is mailed that was withdrawn."""
+        if (version := self._log.version()) != self._version:
+            publications = self._log.publications()
+            self._incidents = {i.id: i for i in incidents_of(publications)}
+            self._updates, self._version = tuple(publications), version
+        old = [u.n for u in self._updates if u.at < now - MAILED_FOR]
+        if old:
+            self._updates = tuple(u for u in self._updates if u.n not in old)
+            self._subscribers.finish(max(old) + 1)
+
+    def _confirm(self, session: MailSession, wanted: Confirmation, now: datetime) -> Failed | None:
+        if wanted.token:
+            mail = confirmation_mail(self._page, f"{self._root}/status/confirm/{wanted.token}")
+        else:
+            mail = subscribed_mail(self._page, self._leave(wanted.subscriber))
+        failed = session.send(wanted.to, mail, f"confirm-{wanted.token[:8] or wanted.subscriber[:8]}")
+        if failed is None:
+            self._succeeded(now)
+        elif failed.kind is not Kind.PERSON:
+            self._subscribers.put_back(wanted, now)
+            self._count_refusal(wanted.to, failed)
+        return failed
+
+    def _mail(self, session: MailSession, to: Addressee, now: datetime) -> Failed | None:
+        update = next(u for u in self._updates if u.n == to.publication)
+        mail = update_mail(self._page, self._incidents[update.incident], update, self._leave(to.id))
+        self._subscribers.claim(to)
+        failed = session.send(to.address, mail, f"status-{update.incident}-{update.n}-{to.id[:8]}")
+        if failed is None:
+            self._subscribers.give_up(to)
+            self._succeeded(now)
+        elif failed.kind is Kind.PERSON:
+            self._end(to, failed)
+        else:
+            self._not_now(to, failed, now)
+        return failed
+
+    def _not_now(self, to: Addressee, failed: Failed, now: datetime) -> None:
+        """Try it again later. What one address alone meets again and again, while others get theirs, is a bounce."""
+        tries = self._subscribers.try_again(to, now)
+        self._count_refusal(to.id, failed)
+        if tries >= MOST_TRIES and failed.kind is Kind.OURS and self._subscribers.others_went(to):
+            self._end(to, failed)
+        elif tries >= MOST_TRIES and failed.kind is Kind.PASSING:
+            self._subscribers.give_up(to)
+
+    def _count_refusal(self, who: str, failed: Failed) -> None:
+        """Pause once so many were refused in a row that it cannot be about their addresses."""
+        if failed.kind is Kind.OURS:
+            self._refused.add(who)
+        if len(self._refused) >= REFUSALS_IN_A_ROW:
+            self._pause(failed)
+
+    def _end(self, to: Addressee, failed: Failed) -> None:
+        log.info("subscription ended, its mail bounced", error=failed.error)
+        self._subscribers.give_up(to)
+        self._subscribers.end(to.id)
+
+    def _succeeded(self, now: datetime) -> None:
+        self._refused.clear()
+        self._subscribers.note_success(now)
+        self._problems.clear(PROBLEM)
+
+    def _pause(self, failed: Failed) -> None:
+        self._redis.set(PAUSED, "1", ex=PAUSE)
+        self._problems.report(PROBLEM, f"subscribers are not mailed: {failed.reason.text}", failed.reason.remedy)
+
+    def _leave(self, subscriber: str) -> str:
+        return f"{self._root}/status/unsubscribe/{subscriber}"
