@@ -239,7 +239,9 @@ def button(spec: Button, incident: Incident) -> Block:
     if move is Move.COMMUNICATE and ":" in spec.about:
         made["confirm"] = _confirm_answer(spec)
     if move is Move.RUN and spec.name:
-        made["confirm"] = _confirm(move, f"Run {spec.name} now?", "Run it", title=f"Run {spec.name}")
+        hosts = {action.name: action.host for action in incident.actions}
+        question = f"Call {hosts.get(spec.name, 'it')} now?"
+        made["confirm"] = _confirm(move, question, "Run it", title=f"Run {spec.name}")
     if move in (Move.START_FIX, Move.FIX_APPLIED):
         made["confirm"] = _confirm(move, _EXPLAINED[move], LABELS[move])
     return made

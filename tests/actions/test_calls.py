@@ -133,7 +133,7 @@ def test_a_refused_action_is_not_repeated(status: int) -> None:
         assert states(after) == ["started", "failed"]
         assert str(status) in next(e.why for e in after.timeline if e.fields.get("state") == "failed")
         assert len(system.got) == 1
-        assert [p.key for p in Problems(parts.redis).current()] == ["actions:run_action"]
+        assert [p.key for p in Problems(parts.redis).current()] == ["actions:run_action:restart"]
 
 
 @pytest.mark.parametrize("waits", [0, 3600])
@@ -152,6 +152,19 @@ def test_an_action_is_given_up_after_five_minutes(waits: int) -> None:
             parts.clock.push(seconds=15)
         assert states(parts.now(incident)) == ["started", "failed"]
         assert (len(system.got) == 1) == bool(waits)
+
+
+def test_an_action_that_keeps_failing_is_said_before_it_is_given_up() -> None:
+    """After a minute the card and the register say that it is being retried; its success clears both."""
+    with declared(System(503, 503, 503, 503, 200)) as (parts, incident):
+        for _ in range(4):
+            act(parts, incident)
+            parts.clock.push(seconds=25)
+        after = parts.now(incident)
+        assert "127.0.0.1: 503" in " ".join(after.troubles.values())
+        assert [p.key for p in Problems(parts.redis).current()] == ["actions:run_action:restart"]
+        after = act(parts, incident)
+        assert (states(after), after.troubles, Problems(parts.redis).current()) == (["started", "done"], {}, [])
 
 
 def test_an_action_that_was_kept_from_going_is_not_called_late() -> None:

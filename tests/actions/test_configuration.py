@@ -74,7 +74,7 @@ def test_a_missing_secret_is_named_at_the_start(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RESTART_SECRET", raising=False)
     company = load_good(tmp_path, RESTART, RESTART.replace("restart,", "again,")).company
-    with pytest.raises(SettingsError, match=r"RESTART_SECRET: is missing; .*action"):
+    with pytest.raises(SettingsError, match=r"RESTART_SECRET: is missing; .*it signs restart, again"):
         channels.check(read()[0], company)
     assert len(unusable_secrets(company)) == 1
     assert unusable_secrets(load_good(tmp_path, f"{RESTART}, dry_run: true").company) == []

@@ -35,11 +35,12 @@ def open_addresses(company: Company) -> Iterator[Finding]:
 
 def unusable_secrets(company: Company) -> list[Problem]:
     """Find the variables of actions that are missing, or hold no secret."""
-    found = dict[str, Problem]()
+    signed = dict[str, list[str]]()
     for action in company.actions:
-        if not action.dry_run and (why := _unusable(action)):
-            found[action.secret_env] = Problem(action.secret_env, f"{why} (it signs the action {action.name})")
-    return list(found.values())
+        if not action.dry_run:
+            signed.setdefault(action.secret_env, []).append(action.name)
+    whys = {variable: _unusable(variable) for variable in signed}
+    return [Problem(name, f"{why} (it signs {', '.join(signed[name])})") for name, why in whys.items() if why]
 
 
 def secrets_of(company: Company) -> Iterator[str]:
@@ -49,9 +50,9 @@ def secrets_of(company: Company) -> Iterator[str]:
             yield from webhook_secrets(action.secret_env)
 
 
-def _unusable(action: Action) -> str:
+def _unusable(variable: str) -> str:
     try:
-        webhook_secrets(action.secret_env)
+        webhook_secrets(variable)
     except ValueError as error:
         return str(error)
     return ""

@@ -48,12 +48,12 @@ class ActionClient:
         try:
             answer = asyncio.run(_post(call.action.url, call.body(), headers))
         except (httpx2.HTTPError, TimeoutError) as error:
-            raise no_answer(call.action.name, error) from None
+            raise no_answer(call.action.host, error) from None
         except (httpx2.InvalidURL, SSLError, ValueError) as error:
-            reason = Reason(f"its address cannot be called ({type(error).__name__})", "correct `url` under actions")
+            reason = Reason(f"its address cannot be called ({type(error).__name__})", "correct `url` of the action")
             raise Failed(f"{call.action.name}: {type(error).__name__}", Kind.OURS, reason=reason) from None
         if answer.status_code >= 300:
-            raise action_failure(call.action.name, answer.status_code, asked_wait(answer.headers))
+            raise action_failure(call.action.host, answer.status_code, asked_wait(answer.headers))
         return answer.status_code
 
     def _signed(self, call: ActionCall) -> dict[str, str]:

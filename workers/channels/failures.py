@@ -287,14 +287,12 @@ def opsgenie_failure(status: int, wait: float = 0.0) -> "Failed":
 # Actions -------------------------------------------------------------------------------------------------------------
 
 
-def action_failure(name: str, status: int, wait: float = 0.0) -> "Failed":
+def action_failure(host: str, status: int, wait: float = 0.0) -> "Failed":
     """Classify the answer of a system of the company's."""
+    error, answered = f"{host}: {status}", f"{host} answered {status}"
     if status >= 500 or status in (408, 425, 429):
-        return Failed(
-            f"{name}: {status}", Kind.PASSING, wait=wait, reason=Reason(f"{name} does not take it ({status})")
-        )
-    reason = Reason(f"{name} refuses it ({status})", "check its url and secret_env under actions")
-    return Failed(f"{name}: {status}", Kind.OURS, reason=reason)
+        return Failed(error, Kind.PASSING, wait=wait, reason=Reason(answered))
+    return Failed(error, Kind.OURS, reason=Reason(answered, "check `url` and `secret_env` of the action"))
 
 
 # No answer -----------------------------------------------------------------------------------------------------------

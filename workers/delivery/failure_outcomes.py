@@ -34,8 +34,9 @@ GIVE_UP_WHEN_OVER = timedelta(hours=1)  # after the end of an incident, whose la
 def outcome_of(incident: Incident, effect: Effect, failed: Failed, now: datetime) -> OutcomeEvent | None:
     """Decide the outcome of a failed send: None is a plain retry; a Trouble is recorded and retried as well."""
     if isinstance(effect, RunAction):
-        return _action_outcome(effect, failed, now)
-    outcome = _outcome(incident, effect, failed, now)
+        outcome = _action_outcome(effect, failed, now)
+    else:
+        outcome = _outcome(incident, effect, failed, now)
     if outcome is None and lasting(effect, now):
         outcome = Trouble(effect=effect.id, why=not_taken(effect, failed), passing=True)
     if isinstance(outcome, Trouble) and _over(incident, effect, now):
@@ -43,7 +44,7 @@ def outcome_of(incident: Incident, effect: Effect, failed: Failed, now: datetime
     return outcome
 
 
-def _action_outcome(effect: RunAction, failed: Failed, now: datetime) -> Dropped | None:
+def _action_outcome(effect: RunAction, failed: Failed, now: datetime) -> OutcomeEvent | None:
     """None while the retry, when the other side asked for it, is not too late."""
     again = now + timedelta(seconds=failed.wait)
     if failed.kind is Kind.PASSING and again - effect.at <= ACTION_GIVE_UP_AFTER:

@@ -10,7 +10,7 @@ from redis.client import Pipeline
 
 from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
-from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, Say
+from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, RunAction, Say
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
 from workers.channels.failures import Failed, Kind
 
@@ -33,7 +33,6 @@ _VENDORS = {
     Via.APPRISE: "Apprise",
 }
 _SENDS = {
-    "run_action": "an automatic action",
     "page": "pages",
     "page_by": "pages",
     "stop_page": "the end of alarms",
@@ -56,7 +55,8 @@ _SENDS = {
 
 def key_of(effect: Effect) -> str:
     """Key of the problem with sends like this one."""
-    return f"{effect.carried_by}:{effect.kind}{f':{effect.place}' if isinstance(effect, Say | PostCard) else ''}"
+    about = effect.place if isinstance(effect, Say | PostCard) else effect.name if isinstance(effect, RunAction) else ""
+    return f"{effect.carried_by}:{effect.kind}{f':{about}' if about else ''}"
 
 
 def lasting(effect: Effect, now: datetime) -> bool:
@@ -77,7 +77,8 @@ def report(problems: Problems, effect: Effect, failed: Failed) -> None:
         return
     blocks = effect.calls and effect.carried_by == SLACK
     if failed.kind is Kind.PASSING:
-        remedy = f"it is being retried; see the status page of {_vendor(effect)}, and the way there from this host"
+        where = "that system" if effect.aside else f"the status page of {_vendor(effect)}"
+        remedy = f"it is being retried; see {where}, and the way there from this host"
         problems.report(key_of(effect), not_taken(effect, failed), remedy, blocks=blocks, kept=KEPT)
         return
     what = f"cannot send {_sends(effect)}" if failed.kind is Kind.BUG else f"{_vendor(effect)} refuses {_sends(effect)}"
@@ -95,4 +96,4 @@ def _vendor(effect: Effect) -> str:
 
 
 def _sends(effect: Effect) -> str:
-    return _SENDS.get(effect.kind, "messages")
+    return f"the action {effect.name}" if isinstance(effect, RunAction) else _SENDS.get(effect.kind, "messages")
