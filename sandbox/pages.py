@@ -2,6 +2,7 @@
 
 from sandbox import company, posting, shapes
 from sandbox.records import Channel, Json, Message, Person
+from sandbox.setup import SampleAlert
 from sandbox.state import Workspace
 
 TYPES = {"public": "channel", "private": "private", "mpim": "private", "im": "dm"}
@@ -27,12 +28,17 @@ def state(workspace: Workspace, user: str) -> Json:
         "shortcuts": [
             {"name": row.name, "callback_id": row.callback_id, "type": row.type} for row in workspace.setup.shortcuts
         ],
+        "alerts": [{"name": row.name, "title": row.title} for row in _samples(workspace)],
         "usergroups": [
             {"id": row.id, "handle": row.handle, "name": row.name, "users": list(row.users)}
             for row in workspace.usergroups.values()
             if not row.deleted
         ],
     }
+
+
+def _samples(workspace: Workspace) -> tuple[SampleAlert, ...]:
+    return workspace.setup.monitoring.samples if workspace.setup.monitoring else ()
 
 
 def _person(row: Person, now: float) -> Json:

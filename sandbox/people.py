@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from sandbox import modals, pages, posting, rooms, shapes, text
+from sandbox import modals, monitoring, pages, posting, rooms, shapes, text
 from sandbox.records import Channel, Json, Message, Person, View
 from sandbox.requests import BadRequest, json_object
 from sandbox.runtime import Runtime, runtime_of
@@ -209,6 +209,16 @@ async def home(request: Request) -> Response:
     return done(runtime, {"view": runtime.actions.home_opened(user)})
 
 
+async def alert(request: Request) -> Response:
+    """Send a sample alert of a monitoring tool to the app, or its end: {source, ended}."""
+    runtime, _, body = await doing(request)
+    setup, name = runtime.workspace.setup.monitoring, body.get("source")
+    if setup is None or name not in {sample.name for sample in setup.samples}:
+        raise BadRequest("source_not_found", 404)
+    problem = await monitoring.send(setup, str(name), ended=bool(body.get("ended")))
+    return done(runtime, {"ok": False, "error": problem} if problem else {"ok": True})
+
+
 async def permalink(request: Request) -> Response:
     """A link to a channel, or to a message in it, leads to the page at that place."""
     digits = request.path_params.get("digits", "")
@@ -237,6 +247,7 @@ ROUTES = [
     Route("/ui/shortcut", shortcut, methods=["POST"]),
     Route("/ui/home", home, methods=["POST"]),
     Route("/ui/pause", pause, methods=["POST"]),
+    Route("/ui/alert", alert, methods=["POST"]),
     Route("/archives/{channel:str}", permalink),
     Route("/archives/{channel:str}/p{digits}", permalink),
     Route("/archives/{channel:str}", channel_link),

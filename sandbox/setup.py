@@ -1,5 +1,6 @@
 """What a workspace is told at start: the app, its tokens, its commands and shortcuts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,6 +33,25 @@ class Shortcut:
 
 
 @dataclass(frozen=True)
+class SampleAlert:
+    """An alert as a monitoring tool sends it, and its end. `name` says where to; people read `title`."""
+
+    name: str
+    title: str
+    firing: bytes
+    ended: bytes
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """Sample alerts that the page can send, and where the app takes them: `POST {url}/{name}` with these headers."""
+
+    url: str
+    headers: Mapping[str, str]
+    samples: tuple[SampleAlert, ...]
+
+
+@dataclass(frozen=True)
 class Setup:
     """The app this workspace has installed. It has `ack_seconds` to acknowledge what it is sent."""
 
@@ -49,3 +69,4 @@ class Setup:
         Shortcut("Declare incident", "declare_incident", "global"),
         Shortcut("Declare from this message", "declare_from_message", "message"),
     )
+    monitoring: Monitoring | None = None

@@ -1,4 +1,5 @@
 // Who acts and where is in the address (#as=…&c=…&thread=…&ts=…); events are hints to read again what they name.
+import * as alerts from "./alerts.js";
 import { coalesce, follow, get, post } from "./api.js";
 import { renderBlocks } from "./blocks.js";
 import { composer } from "./composer.js";
@@ -191,6 +192,7 @@ function draw() {
     post("read", { as: at.as, channel: channel.id });
   }
   drawSidebar();
+  alerts.draw(state, (source, ended) => tell("alert", { source, ended }));
   drawHeader(channel);
   const onHome = isOnHome();
   $("home").hidden = !onHome;

@@ -54,6 +54,23 @@ def test_with_nothing_set_the_local_workspace_is_chosen(tmp_path: Path) -> None:
     assert found.data == tmp_path / "data"
 
 
+@pytest.mark.parametrize(
+    ("variables", "tokens"),
+    [
+        ({}, ["tocsin-sandbox-alerts"]),
+        ({"TOCSIN_LISTEN": "0.0.0.0:3000"}, []),
+        ({"ALERTS_TOKEN": "a-long-token"}, ["a-long-token"]),
+        (STAND_IN, []),
+    ],
+)
+def test_the_local_workspace_may_send_alerts(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], tokens: list[str]
+) -> None:
+    """Its published token lets in where nobody from elsewhere can reach the web app, and nowhere else."""
+    use(monkeypatch, **variables)
+    assert [token.get_secret_value() for token in load().alert_secrets["ALERTS_TOKEN"]] == tokens
+
+
 def test_the_local_workspace_follows_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """The Web API's address is where the workspace listens."""
     use(monkeypatch, TOCSIN_SANDBOX_LISTEN="127.0.0.1:18080")

@@ -22,6 +22,7 @@ SLACK_API = "https://slack.com/api/"
 LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's published tokens, worthless elsewhere
 LOCAL_APP_TOKEN = "xapp-tocsin-sandbox"  # noqa: S105
 LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
+LOCAL_ALERTS_TOKEN = "tocsin-sandbox-alerts"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 STATUSPAGE_API = "https://api.statuspage.io"
 ZOOM_API = "https://api.zoom.us"
@@ -466,6 +467,8 @@ def _secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
         raise ValueError(f"is too short to be a secret; use {MIN_SECRET} characters or more: `openssl rand -hex 24`")
     if variable == "ALERTS_SECRET_GENERIC" and not all(map(_is_webhook_secret, words)):
         raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
+    if variable == ALERTS_TOKEN and not words and _is_for_this_machine(env):
+        words = (LOCAL_ALERTS_TOKEN,)
     return tuple(SecretStr(word) for word in words)
 
 
@@ -476,6 +479,14 @@ def _sns_topics(env: Environment) -> tuple[str, ...]:
             f"'{wrong}' is no topic; write arn:aws:sns:eu-west-1:123456789012:alarms, or several with commas"
         )
     return topics
+
+
+def _is_for_this_machine(env: Environment) -> bool:
+    """True beside the local workspace, if nobody from elsewhere reaches the web app: its page sends sample alerts."""
+    try:
+        return env.local and parse_address(env.tocsin_listen).loopback
+    except ValueError:
+        return False
 
 
 def webhook_secrets(variable: str) -> tuple[str, ...]:

@@ -1,0 +1,19 @@
+// Sample alerts: the page plays a monitoring tool, for people who have none at hand.
+import { h, toast } from "./dom.js";
+
+const form = document.getElementById("alerts");
+const source = document.getElementById("alert-source");
+let send = () => {};
+
+/** Show what can be sent. `tell(source, ended)` sends it, and answers true once the app has accepted it. */
+export function draw(state, tell) {
+  form.hidden = !state.alerts?.length;
+  if (!source.childElementCount) source.append(...(state.alerts ?? []).map(({ name, title }) => h("option", { value: name }, title)));
+  send = async (ended) => {
+    const title = source.selectedOptions[0].textContent;
+    if (await tell(source.value, ended)) toast(`${state.app.name} accepted ${ended ? "the end of " : ""}${title}'s sample alert.`);
+  };
+}
+
+form.onsubmit = (event) => { event.preventDefault(); send(false); };
+document.getElementById("alert-end").onclick = () => send(true);
