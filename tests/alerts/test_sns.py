@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.alerts.authentication import AlertSecrets
 from bot.alerts.cloud import sns_signature
@@ -18,10 +20,12 @@ from bot.alerts.document import Document
 from bot.alerts.source import Received
 from escalation.storage.intake import Intake
 from tests.support.bot import BotAtWork, patient_workspace, running_bot
+from tests.support.profiles import examples
 from tests.support.vendors.amazon import CERTIFICATE, HOST, SUBSCRIBE, TOPIC, AmazonSns, certificate, running_sns
 from tests.support.worker import Works, redis_of, works
 from workers.queue.outbox import post_alerts
 
+ONE_SNS = AmazonSns()
 OTHER = TOPIC.replace("alarms", "stranger")
 TOKEN = "a-long-token"
 
@@ -223,6 +227,33 @@ def test_with_neither_topics_nor_token_the_source_is_closed(tmp_path: Path) -> N
         assert site.post(site.sns.message()) == 404
     with opened(tmp_path, TOPIC, token="") as site:
         assert site.post(site.sns.message()) == 202
+
+
+ODD = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.lists(st.text()), st.dictionaries(st.text(), st.text())),
+    *(
+        st.text(),
+        st.just("\ud800"),
+        st.sampled_from(["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "A" * 5000]),
+    ),
+)
+FIELDS = ("Type", "TopicArn", "Timestamp", "SignatureVersion", "Signature", "SigningCertURL", "Message", "SubscribeURL")
+
+
+@given(field=st.sampled_from(FIELDS), value=ODD)
+@settings(max_examples=examples(60), deadline=None)
+def test_a_field_of_any_shape_is_a_wrong_signature(field: str, value: Any) -> None:
+    """Never an error of ours, and never a stranger's address."""
+    sns = ONE_SNS
+    for kind in ("Notification", "SubscriptionConfirmation"):
+        whole = sns.message(kind)
+        if value == whole.get(field) or (field == "SubscribeURL" and kind == "Notification"):
+            continue
+        received = Received(json.dumps(whole | {field: value}).encode(), certificate=certificate(sns.key))
+        assert sns_signature.certificate_url(received, (TOPIC,)) in ("", CERTIFICATE)
+        assert sns_signature.confirmation_url(received) in ("", SUBSCRIBE)
+        assert not sns_signature.is_signed(received, (TOPIC,), datetime.now(UTC)) or field == "SigningCertURL"
+        sns_signature.identity(received)
 
 
 @pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
