@@ -134,7 +134,7 @@ class AlertService:
 
     def _act(self, action: Action, group: Group, incident: Incident | None) -> Group:
         """Carry out one action; a move that is not legal any more is none."""
-        by = self._machine(group)
+        by = self._latest(group)
         match action:
             case DeclareIncident():
                 return group.model_copy(update={"incident": self._declare(action, group, by).id})
@@ -169,8 +169,11 @@ class AlertService:
         except (Refused, NotFound):
             return  # somebody was faster: it is resolved, raised, or gone
 
-    def _machine(self, group: Group) -> PersonId:
+    def _latest(self, group: Group) -> PersonId:
+        """Who reported what came last: a person, else its source as a machine."""
         latest = max(group.alerts.values(), key=lambda f: f.last, default=None)
+        if latest and latest.alert.reporter:
+            return latest.alert.reporter
         source = latest.alert.source if latest else ""
         return machine(self._titles.get(source, source or "Monitoring"))
 
@@ -201,7 +204,7 @@ def _facts(alerts: tuple[Firing, ...]) -> Facts:
         title=worst.title,
         description=description[:3000],
         service=alerts[0].routed.service,
-        detection=Detection.MONITORING,
+        detection=Detection.USER_REPORT if worst.reporter else Detection.MONITORING,
         source_link=next((link.url for link in worst.links), ""),
     )
 

@@ -9,7 +9,7 @@ from escalation.incident.events import Acknowledge, Decline
 from escalation.incident.model import Incident, Page, PageState
 from escalation.incident.reach import How
 from escalation.service import IncidentService
-from escalation.storage.answers import AnswerKeys, PageRef
+from escalation.storage.answers.keys import AnswerKeys, PageRef
 from escalation.values import PersonId
 
 
@@ -52,6 +52,10 @@ class AnswerService:
         """Return the link that answers a page; empty where nobody can reach us."""
         url = self._service.public_url
         return f"{url}/ack/{self.token(incident, page)}" if url else ""
+
+    def reply_address(self, incident: Incident, page: Page) -> str:
+        """Return the mail address whose mail answers a page; empty where no mail comes in."""
+        return self._service.mailboxes.reply_address(self.token(incident, page))
 
     def by_token(self, token: str) -> PageToAnswer:
         """Return the page of a token; NotFound for one that we never made."""
@@ -107,13 +111,24 @@ class AnswerService:
         waiting = next((page for page in incident.pages if page.state is PageState.OPEN), incident.pages[0])
         return PageToAnswer(incident, waiting), name or mail or "somebody"
 
+    def member_of(self, address: str) -> PersonId:
+        """Return the member who has this mail address; empty for nobody."""
+        company, directory = self._service.company, self._service.store.directory()
+        people = company.people if address else ()
+        return next((company.member(key, directory) for key in people if address.lower() in self.addresses(key)), "")
+
+    def addresses(self, person: PersonId) -> set[str]:
+        """Return the mail addresses of somebody of the configuration, in lower case."""
+        company, directory = self._service.company, self._service.store.directory()
+        entry = company.entry_of(person, directory)
+        known = (entry.email, entry.mail, company.mail_of(person, directory)) if entry else ()
+        return {address.lower() for address in known if address}
+
     def _known(self, mail: str, name: str) -> PersonId:
         """Return the member who has this address or, if nobody has, this name; empty for nobody, or several."""
+        if member := self.member_of(mail):
+            return member
         company, directory = self._service.company, self._service.store.directory()
-        for key, entry in company.people.items():
-            addresses = (entry.email, entry.mail, company.mail_of(key, directory))
-            if mail and mail.lower() in {address.lower() for address in addresses if address}:
-                return company.member(key, directory)
         called = [
             member
             for key, entry in company.people.items()

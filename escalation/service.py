@@ -22,6 +22,7 @@ from escalation.incident.events import (
     Terms,
 )
 from escalation.incident.model import AlertSummary, Facts, Incident
+from escalation.notify.mailboxes import Mailboxes
 from escalation.oncall.overrides import answer_test_pages
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
@@ -29,6 +30,7 @@ from escalation.storage.store import Store
 from escalation.values import PersonId
 
 Clock = Callable[[], datetime]
+NO_MAIL = Mailboxes()
 
 
 class IncidentService:
@@ -36,7 +38,7 @@ class IncidentService:
 
     Raises Refused with words for the requester, or NotFound. `set_up` are the channels beside Slack that there are.
     `public_url` is where people reach the web app; empty: they cannot. `own_meetings`: a meeting is made for each war
-    room.
+    room. `mailboxes` are our own mail addresses.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class IncidentService:
         public_url: str = "",
         *,
         own_meetings: bool = False,
+        mailboxes: Mailboxes = NO_MAIL,
     ) -> None:
         self.store = store
         self.company = company
@@ -58,6 +61,7 @@ class IncidentService:
         self.set_up = set_up
         self.public_url = public_url
         self.own_meetings = own_meetings
+        self.mailboxes = mailboxes
         self.speed = speed
 
     def declare(

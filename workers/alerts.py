@@ -9,6 +9,7 @@ import structlog
 
 from bot.alerts import sources
 from bot.alerts.document import Unreadable
+from bot.alerts.mail import source as mail
 from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
 from escalation.alert_service import AlertService
@@ -19,6 +20,7 @@ from escalation.storage.intake import Body, Intake, Outcome
 from escalation.storage.spool import Spool
 from workers import metrics
 from workers.context import Context
+from workers.inbound_mail import MailReceiver
 from workers.queue.outbox import post_alerts
 from workers.queue.rq import queue_key
 
@@ -35,6 +37,7 @@ class AlertWork:
         self._context = context
         self._intake = Intake(context.redis, post_alerts)
         self._take_canary = take_canary
+        self._mail = MailReceiver(context.service)
         titles = {name: source.title for name, source in ALL_SOURCES.items()}
         self._alerts = AlertService(self._intake, context.service, context.service.company.alerts, titles)
 
@@ -51,6 +54,8 @@ class AlertWork:
         parsed = [(body, *self._parse(body)) for body in bodies if body.source != CANARY]
         taken = iter(self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts))
         became = {body.id: [*outcomes, *islice(taken, len(alerts))] for body, alerts, outcomes in parsed}
+        for body in (body for body, alerts, _ in parsed if alerts and body.source == mail.NAME):
+            self._mail.reported(mail.mail_of(_received(body)), became[body.id][-1])
         self._intake.done({body.id: became.get(body.id, []) for body in bodies})
         self._count(outcome for outcomes in became.values() for outcome in outcomes)
 
@@ -67,19 +72,34 @@ class AlertWork:
         try:
             if source is None:
                 raise Unreadable(f"there is no source {body.source}")
-            received = Received(body.raw, body.headers, body.query, body.path)
-            parsed = sources.parsed(source, received, self._context.service.company.alerts)
+            parsed = sources.parsed(source, _received(body), self._context.service.company.alerts)
         except Unreadable as error:
             log.warning("unreadable alert", source=body.source, body=body.id)
             return (), [_outcome(body, f"unparsable: {error}")]
         outcomes = [_outcome(body, f"note: {parsed.note}")] if parsed.note else []
         if parsed.truncated:
             outcomes.append(_outcome(body, f"truncated: {parsed.truncated} more were left out"))
+        if parsed.refused:
+            outcomes.append(_outcome(body, f"dropped: {parsed.refused}"))
+        if parsed.alerts and source is mail.SOURCE:
+            return self._take_mail(body)
         return parsed.alerts, outcomes
 
+    def _take_mail(self, body: Body) -> tuple[tuple[Alert, ...], list[Outcome]]:
+        """The report that a mail is, or what else became of it."""
+        letter = mail.mail_of(_received(body))
+        became = self._mail.take(letter)
+        if isinstance(became, Alert):
+            return (became,), []
+        return (), [_outcome(body, became.result, letter.subject, became.incident)]
 
-def _outcome(body: Body, result: str) -> Outcome:
-    return Outcome(at=body.at, source=body.source, title="", result=result, body=body.id)
+
+def _outcome(body: Body, result: str, title: str = "", incident: str = "") -> Outcome:
+    return Outcome(body.at, body.source, title, result, incident, body=body.id)
+
+
+def _received(body: Body) -> Received:
+    return Received(body.raw, body.headers, body.query, body.path)
 
 
 def enqueue_overdue(context: Context, now: datetime) -> int:

@@ -99,7 +99,9 @@ class AlertSecrets:
 
     def is_closed(self, source: Source) -> bool:
         """Check whether nobody could be let in: the source is closed, and its address is unknown."""
-        return not self.tokens and not self.signing.get(source.secret)
+        other = source.other_way
+        shut = not self.tokens and not self.signing.get(source.secret)
+        return shut and (other is None or self.is_closed(other.source))
 
     def certificate_url(self, source: Source, received: Received) -> str:
         """Return where the certificate is that decides about a request; empty if none does."""

@@ -64,7 +64,8 @@ class Source:
     signature against the secrets of the variable `secret`; sources without one are let in by ALERTS_TOKEN, and so is
     one with `token_too`. `repeat_key` is what a repeat of a request has as well, and no other; empty if that is not
     known. `certificate_url` is where the certificate is that a signature names (empty: none that counts), and
-    `confirmation_url` where a verified request wants to be confirmed.
+    `confirmation_url` where a verified request wants to be confirmed. `kept` reduces a body of megabytes to what is
+    kept of it, `status` is the answer once it is. `other_way` is for requests that are let in by another secret.
     """
 
     name: str
@@ -76,7 +77,22 @@ class Source:
     repeat_key: Callable[[Received], tuple[str, ...]] | None = None
     certificate_url: Callable[[Received, Sequence[str]], str] | None = None
     confirmation_url: Callable[[Received], str] | None = None
+    kept: Callable[[Received], Received] | None = None
+    other_way: "OtherWay | None" = None
     max_bytes: int = MAX_BYTES
+    status: int = 202
+
+    def way(self, received: Received) -> "Source":
+        """Return the source by the way of this request."""
+        return self.other_way.source if self.other_way and self.other_way.takes(received) else self
+
+
+@dataclass(frozen=True)
+class OtherWay:
+    """The same source for the requests that this way takes."""
+
+    takes: Callable[[Received], bool]
+    source: Source
 
 
 def alert(source: str, state: AlertState, fingerprint: str, title: str, **fields: Any) -> Alert:

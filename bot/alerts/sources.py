@@ -2,6 +2,7 @@
 
 from bot.alerts.cloud import azure, gcp, sns
 from bot.alerts.errors import sentry
+from bot.alerts.mail import source as mail
 from bot.alerts.metrics import alertmanager, datadog, grafana, newrelic
 from bot.alerts.receivers import events_v2, generic, incidentio, opsgenie, opsgenie_api, pagerduty
 from bot.alerts.source import Received, Source
@@ -14,7 +15,7 @@ SOURCES: dict[str, Source] = {
     for module in (
         *(alertmanager, grafana, datadog, newrelic, sentry),
         *(uptimerobot, uptimekuma, healthchecks, betterstack, checkly),
-        *(sns, gcp, azure, pagerduty, opsgenie, generic),
+        *(sns, gcp, azure, pagerduty, opsgenie, generic, mail),
     )
 }
 RECEIVERS: dict[str, Source] = {module.SOURCE.name: module.SOURCE for module in (events_v2, opsgenie_api, incidentio)}

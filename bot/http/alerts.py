@@ -1,10 +1,12 @@
 """Routes of alerts: authenticate over the raw body, keep it, answer. A job works on it."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import structlog
 from starlette.requests import Request
@@ -15,14 +17,16 @@ from bot.alerts.authentication import AlertSecrets
 from bot.alerts.cloud.amazon import Amazon, Unreachable
 from bot.alerts.document import Unreadable, parse_json
 from bot.alerts.receivers import events_v2, incidentio, opsgenie_api
-from bot.alerts.source import CONFIRMED, Received, Source, hashed
+from bot.alerts.source import CONFIRMED, MAX_BYTES, Received, Source, hashed
 from bot.alerts.sources import SOURCES
 from bot.keeper import Keeper, NotKept
 from escalation.storage.intake import Body
 
 KEPT_HEADERS = ("content-type", "user-agent", CONFIRMED)  # of what is kept: nothing that lets anybody in
 SECRET_QUERY = ("token", "auth_token")
+MAX_LARGE = 2  # bodies of megabytes that are worked through at once: each is in memory more than once
 Answer = Callable[[Received, str], Response]
+T = TypeVar("T")
 
 log = structlog.get_logger("bot")
 
@@ -58,12 +62,19 @@ def alert_routes(secrets: AlertSecrets, keeper: Keeper, amazon: Amazon) -> list[
     ]
 
 
+def larger_bodies(secrets: AlertSecrets) -> dict[str, int]:
+    """The paths of open sources whose bodies may be larger than others, and by how many bytes."""
+    larger = (source for source in SOURCES.values() if source.max_bytes > MAX_BYTES and not secrets.is_closed(source))
+    return {f"/alerts/{source.name}": source.max_bytes for source in larger}
+
+
 class _Intake:
     def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon) -> None:
         self._secrets = secrets
         self._keeper = keeper
         self._amazon = amazon
         self._named: set[str] = set()
+        self._large = asyncio.Semaphore(MAX_LARGE)
 
     async def take(
         self,
@@ -83,7 +94,7 @@ class _Intake:
         headers = {name: value for name, value in request.headers.items() if name != CONFIRMED}
         received = Received(raw, headers, dict(request.query_params), path)
         try:
-            return await self._let_in(source, received, accepted, refused)
+            return await self._let_in(source.way(received), received, accepted, refused)
         except Unreachable:
             log.warning("alert put off: amazon does not answer", source=source.name)
             return JSONResponse({"error": "it could not be verified now; send it again"}, status_code=503)
@@ -94,7 +105,8 @@ class _Intake:
         """Verify a request and keep its body. Raises Unreachable if that takes a certificate which is out of reach."""
         if url := self._secrets.certificate_url(source, received):
             received = replace(received, certificate=await self._amazon.certificate(url))
-        if not self._secrets.lets_in(source, received, datetime.now(UTC), _routing_key(source, received)):
+        key = _routing_key(source, received)
+        if not await self._aside(source, lambda: self._secrets.lets_in(source, received, datetime.now(UTC), key)):
             log.warning("alert refused: no valid secret", source=source.name)
             return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
         if refused and (problem := _problem(source, received)):
@@ -102,14 +114,19 @@ class _Intake:
         if url := self._secrets.confirmation_url(source, received):
             confirmed = "yes" if await self._amazon.confirm(url) else "no"
             received = replace(received, headers={**received.headers, CONFIRMED: confirmed})
-        return await self._keep(_body(source, received), received, accepted)
-
-    async def _keep(self, body: Body, received: Received, accepted: Answer | None) -> Response:
+        body = await self._aside(source, lambda: _body(source, received))
         try:
             await self._keeper.keep(body)
         except NotKept:
             return JSONResponse({"error": "it could not be kept; send it again"}, status_code=503)
-        return accepted(received, body.id) if accepted else _accepted(body.id)
+        return accepted(received, body.id) if accepted else _accepted(body.id, source.status)
+
+    async def _aside(self, source: Source, work: Callable[[], T]) -> T:
+        """Do what takes long for a body of megabytes beside the loop."""
+        if source.kept is None:
+            return work()
+        async with self._large:
+            return await asyncio.to_thread(work)
 
     def _say_closed(self, source: Source) -> None:
         """Say once that a source is closed: its sender sees a 404 only."""
@@ -122,12 +139,13 @@ class _Intake:
 def _body(source: Source, received: Received) -> Body:
     """What is kept of a request; its secrets are not. A repeat has the id of the first, and so is kept once."""
     key = source.repeat_key(received) if source.repeat_key else ()
+    kept = source.kept(received) if source.kept else received
     return Body(
         id=hashed(source.name, received.path, *key) if key else uuid.uuid4().hex,
         source=source.name,
         at=time.time(),
-        raw=received.body,
-        headers={name: received.headers[name] for name in KEPT_HEADERS if name in received.headers},
+        raw=kept.body,
+        headers={name: kept.headers[name] for name in KEPT_HEADERS if name in kept.headers},
         query={name: value for name, value in received.query.items() if name not in SECRET_QUERY},
         path=received.path,
     )
@@ -156,8 +174,8 @@ def _unknown() -> Response:
     return JSONResponse({"error": "there is no such source, or it is closed"}, status_code=404)
 
 
-def _accepted(body_id: str) -> Response:
-    return JSONResponse({"status": "accepted", "id": body_id}, status_code=202)
+def _accepted(body_id: str, status: int) -> Response:
+    return JSONResponse({"status": "accepted", "id": body_id}, status_code=status)
 
 
 def _event_accepted(received: Received, body_id: str) -> Response:

@@ -18,7 +18,7 @@ from escalation.answers import Answer, AnswerService, PageToAnswer
 from escalation.errors import NotFound, Refused
 from escalation.incident.reach import How
 from escalation.messages import pages as words
-from escalation.storage.answer_limits import AnswerLimits
+from escalation.storage.answers.limits import AnswerLimits
 from escalation.text import text
 
 TEXT = re.compile(r"\s*#?(\d{4,8})\W*(\w*)\W*", re.ASCII)

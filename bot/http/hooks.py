@@ -21,7 +21,7 @@ from bot.deps import AnswerDeps
 from escalation.answers import Answer, AnswerService
 from escalation.errors import NotFound, Refused
 from escalation.incident.reach import How
-from escalation.storage.answer_limits import AnswerLimits
+from escalation.storage.answers.limits import AnswerLimits
 
 log = structlog.get_logger("bot")
 

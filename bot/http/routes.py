@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.bot import Bot
-from bot.http.alerts import alert_routes
+from bot.http.alerts import alert_routes, larger_bodies
 from bot.http.answers import answer_routes
 from bot.http.health import Readiness, exposition, readiness
 from bot.http.hooks import hook_routes
@@ -57,7 +57,8 @@ def web_app(bot: Bot) -> Starlette:
     if bot.deps.status and bot.deps.status.subscribe:
         status = [*subscriber_routes(bot.deps.status.title, bot.access), *status]
     routes = [*probes, *alerts, *answers, *status, *([] if bot.socket else [_slack_over_http(bot)])]
-    return Starlette(routes=routes, middleware=[Middleware(Limits)])
+    larger = larger_bodies(bot.deps.alert_secrets) if bot.keeper else {}
+    return Starlette(routes=routes, middleware=[Middleware(Limits, larger=larger)])
 
 
 def _intake(bot: Bot) -> Callable[[], Kept]:

@@ -60,6 +60,9 @@ class Alert(Frozen):
     next (empty if the source does not). `group` is the source's own grouping, `severity` its own word;
     `own_severity` is one of ours, which needs no mapping. `started` is the
     sender's claim, as text: shown, and never used for a decision.
+
+    `reporter` is who reports it, where a person does: a member of ours, or a machine of their address. `ends` is False
+    for what never says that it is over.
     """
 
     source: Short
@@ -76,6 +79,8 @@ class Alert(Frozen):
     values: Labels = {}
     links: Annotated[tuple[AlertLink, ...], AfterValidator(lambda links: links[:MAX_LINKS])] = ()
     started: Short = ""
+    reporter: Short = ""
+    ends: bool = True
 
     @property
     def name(self) -> str:
@@ -93,8 +98,12 @@ class Alert(Frozen):
 
 
 class Parsed(Frozen):
-    """What a body held: its alerts, how many more the sender left out, and a word on a body without any."""
+    """What a body held: its alerts, how many more the sender left out, and a word on a body without any.
+
+    `refused` says why its alerts are dropped, whatever they are.
+    """
 
     alerts: tuple[Alert, ...] = ()
     truncated: int = 0
     note: Long = ""
+    refused: Short = ""

@@ -155,8 +155,9 @@ def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
 
 
 def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
-    """The group after its incident was closed: what still fires was known then, what had ended is that incident's."""
-    alerts = {name: f.model_copy(update={"muted": incident.cancelled}) for name, f in group.alerts.items() if f.firing}
+    """The group after its incident was closed: what still fires was known then, all else is that incident's."""
+    fires = {name: f for name, f in group.alerts.items() if f.firing and f.alert.ends}
+    alerts = {name: f.model_copy(update={"muted": incident.cancelled}) for name, f in fires.items()}
     changes = {"incident": "", "settling": None, "asked": False, "quiet_until": quiet_until}
     return group.model_copy(update={"alerts": alerts, **changes})
 
@@ -222,7 +223,9 @@ def _actions(before: Group, group: Group, now: datetime, incident: OpenIncident 
 
 
 def _ending(group: Group, now: datetime) -> Iterator[Action]:
-    """All alerts are over: ask once; resolve when nothing has fired for a while."""
+    """All alerts are over: ask once; resolve when nothing has fired for a while. Nothing follows from a silence."""
+    if not any(f.alert.ends for f in group.alerts.values()):
+        return
     resolves = all(f.routed.when_resolved == "resolve" for f in group.alerts.values())
     if resolves and group.settling is not None and group.settling <= now:
         yield AlertsEnded(group.incident, resolve=True)

@@ -13,6 +13,7 @@ from escalation.values import Frozen
 
 INHIBITOR = "InfoInhibitor"  # kube-prometheus' own: it silences others, and means nothing to people
 DEFAULT = AlertRoute()
+ENDLESS = timedelta(days=7)  # what never ends by itself is forgotten after so long without another word
 
 
 class Routed(Frozen):
@@ -53,7 +54,7 @@ def routed(alert: Alert, rules: Alerts, services: Container[str], levels: Collec
         dropped=_dropped(alert, route, ignored=mapped == IGNORE),
         wait=route.wait or timedelta(),
         when_resolved=route.when_resolved,
-        close_after=route.close_after,
+        close_after=route.close_after or (None if alert.ends else ENDLESS),
         raises=route.raise_,
         hold=route.hold,
         heartbeat=route.heartbeat,

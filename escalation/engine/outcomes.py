@@ -37,6 +37,7 @@ from escalation.incident.events import (
     AlertsChanged,
     Delivered,
     Dropped,
+    MailReceived,
     MeetingOpened,
     MessageGone,
     Move,
@@ -389,6 +390,14 @@ def _titles(name: str, titles: tuple[str, ...]) -> dict[str, str]:
     """The first titles, and how many more there are: those of a storm would fill the incident."""
     more = {f"more_{name}": str(len(titles) - MAX_TITLES)} if len(titles) > MAX_TITLES else {}
     return {name: "\n".join(titles[:MAX_TITLES]), **more}
+
+
+def mail_received(change: Change, event: MailReceived) -> None:
+    """Post what somebody wrote, also once the incident is closed: they may say that it is not over."""
+    if event.key in change.incident.keys:
+        return
+    change.set(keys=(*change.incident.keys[-49:], event.key))
+    change.say(change.note(EntryKind.MAIL, by=event.by, text=event.text))
 
 
 def message_gone(change: Change, event: MessageGone) -> None:

@@ -219,6 +219,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.MessageGone: outcomes.message_gone,
     events.Trouble: outcomes.trouble,
     events.AlertsChanged: outcomes.alerts_changed,
+    events.MailReceived: outcomes.mail_received,
 }
 
 

@@ -481,6 +481,15 @@ class AlertsChanged(Frozen):
     over: bool = False
 
 
+class MailReceived(Frozen):
+    """Somebody wrote about the incident by mail, what is no answer to a page. The same `key` twice is one mail."""
+
+    kind: Literal["mail_received"] = "mail_received"
+    by: PersonId
+    text: str
+    key: str
+
+
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
     | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | PublishUpdate | Snooze
@@ -498,4 +507,5 @@ OutcomeEvent = (
     | MessageGone
     | Trouble
     | AlertsChanged
+    | MailReceived
 )

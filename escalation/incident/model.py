@@ -219,6 +219,7 @@ class EntryKind(StrEnum):
     ALERTS = "alerts"
     ACTION = "action"
     ALERTS_ENDED = "alerts_ended"
+    MAIL = "mail"
     RESOLVED = "resolved"
     REOPENED = "reopened"
     CANCELLED = "cancelled"

@@ -63,6 +63,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.ALERTS: (),
     EntryKind.ACTION: _BOTH,
     EntryKind.ALERTS_ENDED: _BOTH,
+    EntryKind.MAIL: _BOTH,
     EntryKind.RESOLVED: _BOTH,
     EntryKind.REOPENED: _BOTH,
     EntryKind.CANCELLED: _BOTH,

@@ -15,6 +15,8 @@ from escalation.text import Line, Strong, Time, clean, line, text
 from escalation.values import PersonId
 
 HIDDEN = "a security incident"
+# The keys of a call, too: `escalation.messages.pages`.
+_REPLY = "Or reply to this email with 1 to acknowledge {0}, or with 2 if you can't take it."
 _ALSO = line("You're being paged for these too. All of them were delayed.")
 
 
@@ -40,11 +42,12 @@ def title(incident: Incident) -> str:
 
 @dataclass(frozen=True)
 class IncidentPage:
-    """A page with its incident; `link` answers it, where people can reach us."""
+    """A page with its incident; `link` answers it, where people can reach us, and so does a mail to `reply_to`."""
 
     incident: Incident
     page: Page
     link: str = ""
+    reply_to: str = ""
 
 
 def page_mail(pages: Sequence[IncidentPage], names: Mapping[PersonId, str]) -> Mail:
@@ -52,9 +55,11 @@ def page_mail(pages: Sequence[IncidentPage], names: Mapping[PersonId, str]) -> M
     first, *others = sorted(pages, key=lambda item: (item.incident.severity, item.incident.id))
     incident, more = first.incident, f" and {len(others)} more" if others else ""
     subject = f"[{incident.severity}] You're being paged: {title(incident)} ({incident.id}){more}"
-    parts = [_page_lines(first), *([(_ALSO,)] if others else []), *map(_page_lines, others)]
+    reply = ((line(_REPLY.format(incident.id)),),) if first.reply_to else ()
+    parts = [_page_lines(first), *reply, *([(_ALSO,)] if others else []), *map(_page_lines, others)]
     body = "\n\n".join(text(lines, names) for lines in parts)
-    return Mail(subject, body, _thread(incident), _html(body, first.link))
+    headers = (("Reply-To", first.reply_to),) if first.reply_to else ()
+    return Mail(subject, body, _thread(incident), _html(body, first.link), headers)
 
 
 def _page_lines(item: IncidentPage) -> tuple[Line, ...]:

@@ -425,6 +425,10 @@ def _alerts_ended(incident: Incident, entry: Entry) -> Lines:
     return (line("🔕 ", Strong("All alerts have ended"), " (", Person(entry.by), "). Is the incident over?"),)
 
 
+def _mail(incident: Incident, entry: Entry) -> Lines:
+    return line("✉️ ", Person(entry.by), " wrote by email:"), *(line(text) for text in entry.text.splitlines() if text)
+
+
 def _cancelled(incident: Incident, entry: Entry) -> Lines:
     what = f"duplicate of {entry.fields['duplicate_of']}" if entry.fields.get("duplicate_of") else "false alarm"
     head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", Person(entry.by), ". Escalations and reminders stopped.")
@@ -664,6 +668,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.ALERTS: _alerts,
     EntryKind.ACTION: _action,
     EntryKind.ALERTS_ENDED: _alerts_ended,
+    EntryKind.MAIL: _mail,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,
 }

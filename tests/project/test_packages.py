@@ -52,6 +52,7 @@ ORDER = {
         "queue",
         "channels",
         "context",
+        "inbound_mail",
         "alerts",
         "delivery",
         "recurring",

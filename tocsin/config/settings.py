@@ -32,7 +32,7 @@ LOCAL_SPEED = 60.0
 ALERTS_TOKEN = "ALERTS_TOKEN"  # noqa: S105 - the variable's name
 ALERT_SECRETS = (
     ALERTS_TOKEN,
-    *(f"ALERTS_SECRET_{source}" for source in ("SENTRY", "PAGERDUTY", "GRAFANA", "GENERIC")),
+    *(f"ALERTS_SECRET_{source}" for source in ("SENTRY", "PAGERDUTY", "GRAFANA", "GENERIC", "MAIL")),
 )
 SNS_TOPICS = "ALERTS_SNS_TOPICS"
 HOOK_SECRETS = ("PAGERDUTY_WEBHOOK_SECRET", "OPSGENIE_WEBHOOK_TOKEN", "TWILIO_WEBHOOK_SECRET")
@@ -70,7 +70,9 @@ class Environment(BaseSettings):
     alerts_secret_pagerduty: str | None = None
     alerts_secret_grafana: str | None = None
     alerts_secret_generic: str | None = None
+    alerts_secret_mail: str | None = None
     alerts_sns_topics: str | None = None
+    mail_reply_to: str | None = None
     tocsin_url: str | None = None
     twilio_account_sid: str | None = None
     twilio_auth_token: str | None = None
@@ -149,6 +151,7 @@ class Settings:
     smtp_url: SecretStr | None = None
     smtp_from: str = ""
     status_mail_from: str = ""
+    mail_reply_to: str = ""
     pagerduty_key: SecretStr | None = None
     pagerduty_url: str = PAGERDUTY_EVENTS
     alert_secrets: Mapping[str, tuple[SecretStr, ...]] = field(default_factory=dict)
@@ -250,6 +253,7 @@ def read() -> tuple[Settings, list[Problem]]:
         smtp_url=_secret(check("SMTP_URL", _smtp_url, None)),
         smtp_from=check("SMTP_FROM", _smtp_from, ""),
         status_mail_from=check("STATUS_MAIL_FROM", _status_mail_from, ""),
+        mail_reply_to=check("MAIL_REPLY_TO", _mail_reply_to, ""),
         pagerduty_key=_secret(env.pagerduty_routing_key),
         pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
         **_people_settings(check),
@@ -452,6 +456,20 @@ def _status_mail_from(env: Environment) -> str:
     if env.status_mail_from and "@" not in env.status_mail_from:
         raise ValueError("is no address; write one like status@news.example.com, or leave it unset for SMTP_FROM")
     return env.status_mail_from or ""
+
+
+def _mail_reply_to(env: Environment) -> str:
+    """Check the address for answers to mail; its local part gets a token of up to 45 letters, and may have 64."""
+    name, at, domain = (env.mail_reply_to or "").partition("@")
+    if not env.mail_reply_to:
+        return ""
+    if not name or not at or "." not in domain or {" ", "+", "<", "@"} & set(f"{name}{domain}") or len(name) > 18:
+        raise ValueError(f"'{env.mail_reply_to}' is no address for answers; write one like reply@in.example.com")
+    if not env.smtp_url:
+        raise ValueError("is set, and SMTP_URL is not: it is for answers to mail that Tocsin sends")
+    if not (env.alerts_token or env.alerts_secret_mail or env.alerts_sns_topics):
+        raise ValueError("is set, and no mail comes in; set ALERTS_SECRET_MAIL, ALERTS_TOKEN or ALERTS_SNS_TOPICS")
+    return env.mail_reply_to.lower()
 
 
 def _pagerduty_url(env: Environment) -> str:

@@ -6,9 +6,11 @@ its own package when it starts, unless the supervisor that it was forked from ha
 
 # ruff: noqa: PLC0415 - for the reason above
 
+from email.utils import parseaddr
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from escalation.notify.mailboxes import Mailboxes
 from escalation.processes import Part
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake
@@ -154,6 +156,7 @@ def _store_and_service(settings: Settings, loaded: Loaded, *, retry: bool = Fals
         settings.speed,
         channels.set_up(settings),
         settings.public_url,
+        mailboxes=Mailboxes(parseaddr(settings.smtp_from)[1], settings.mail_reply_to),
         own_meetings=channels.zoom(settings) is not None,
     )
     return store, service

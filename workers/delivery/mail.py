@@ -141,7 +141,10 @@ class MailPlanner:
     def _call(self, incident: Incident, effect: Effect | None) -> IncidentPage | None:
         """The page that a mail effect is for; None if it is moot."""
         page = incident.page_to_send(effect) if isinstance(effect, PageBy) else None
-        return IncidentPage(incident, page, self._answers.link(incident, page)) if page else None
+        if page is None:
+            return None
+        link, reply_to = self._answers.link(incident, page), self._answers.reply_address(incident, page)
+        return IncidentPage(incident, page, link, reply_to)
 
     def _address(self, person: PersonId) -> str:
         return self._service.company.mail_of(person, self._service.store.directory())

@@ -17,7 +17,7 @@ def parse(received: Received) -> Parsed:
     """Read a body, whose content type says text/plain. Raises Unreadable."""
     envelope = parse_json(received.body)
     if (kind := envelope.text("Type")) in CONFIRMATIONS:
-        return Parsed(note=_confirmation(envelope, received.headers.get(CONFIRMED, "")))
+        return Parsed(note=confirmation(envelope, received.headers.get(CONFIRMED, "")))
     if kind != "Notification":
         raise Unreadable("Type is no message of SNS")
     try:
@@ -27,7 +27,7 @@ def parse(received: Received) -> Parsed:
     return _event(message, envelope) if message["detail"] else _alarm(message, envelope)
 
 
-def _confirmation(envelope: Document, confirmed: str) -> str:
+def confirmation(envelope: Document, confirmed: str) -> str:
     """What there is to say of a subscription that begins or has ended."""
     topic, url = envelope.text("TopicArn").rpartition(":")[2], sns_signature.subscribe_url(envelope)
     if envelope.text("Type") != CONFIRMATIONS[0]:

@@ -21,7 +21,7 @@ from escalation.config.policy import Severity
 from escalation.incident.events import Resolve
 from escalation.incident.model import Facts, Incident, Page, PageState
 from escalation.messages import pages as words
-from escalation.storage.answer_limits import MAX_REPLIES
+from escalation.storage.answers.limits import MAX_REPLIES
 from tests.support.bot import World, running_bot, world
 from tests.support.company import example_data, user
 from tests.support.http import web

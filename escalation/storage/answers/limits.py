@@ -8,7 +8,7 @@ import secrets
 
 from redis import Redis
 
-from escalation.storage.answers import PageRef
+from escalation.storage.answers.keys import PageRef
 
 NONCE_SECONDS = 12 * 3600  # a page may stay open in a browser over a night
 SEEN_SECONDS = 86_400
