@@ -152,7 +152,7 @@ COMMANDS = (
     Command("help", ("?", "commands")),
     Command(
         "declare",
-        ("new", "start", "create", "trigger", "report"),
+        ("new", "start", "create", "trigger"),
         "`declare [P0] [title]` declare an incident",
     ),
     Command(
@@ -166,6 +166,11 @@ COMMANDS = (
     Command("contacts", ("contact",), "`contacts` phone numbers and vendors"),
     Command("alerts", ("alert",), "`alerts [ID or held]` what monitoring sent, and what waits"),
     Command("slo", (), "`slo [7d]` how punctual pages were"),
+    Command(
+        "report",
+        ("figures", "mtta", "mttr"),
+        "`report [7d or 2026-11] [service]` MTTA, MTTR and promises kept",
+    ),
     Command(
         "oncall",
         ("on-call", "on_call", "who", "rota"),
@@ -183,7 +188,7 @@ IDS = "The ID may be left out in a war room, and while only one incident is open
 _FIRST = ("declare", "ack", "update", "page", "resolve")
 # Heading -> the verbs below it.
 _SECTIONS: dict[str, tuple[str, ...]] = {
-    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "me", "contacts", "alerts", "slo"),
+    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "me", "contacts", "alerts", "slo", "report"),
     "Work on it": (
         "ack",
         "decline",

@@ -201,10 +201,10 @@ def _row_kind(kind: str) -> str:
 
 def _row(kind: str, seconds: Sequence[float], in_time: int) -> Row:
     ranked = sorted(seconds) or [0.0]
-    return Row(kind, len(seconds), in_time, _percentile(ranked, 50), _percentile(ranked, 99), ranked[-1])
+    return Row(kind, len(seconds), in_time, percentile(ranked, 50), percentile(ranked, 99), ranked[-1])
 
 
-def _percentile(ranked: Sequence[float], share: float) -> float:
+def percentile(ranked: Sequence[float], share: float) -> float:
     """Return the percentile by nearest rank: a value that did occur."""
     return ranked[max(0, ceil(len(ranked) * share / 100) - 1)]
 

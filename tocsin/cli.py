@@ -9,10 +9,12 @@ from tocsin.commands.check import check
 from tocsin.commands.forget import forget
 from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
+from tocsin.commands.report import report
 from tocsin.commands.schema import schema
 from tocsin.commands.simulate import simulate_
 from tocsin.commands.slo import slo
 from tocsin.commands.terminal import Commands
+from tocsin.commands.verify import verify
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load
 from tocsin.doctor.command import doctor
@@ -81,6 +83,8 @@ for command in (
     slo,
     forget,
     alerts,
+    report,
+    verify,
     watchdog,
 ):
     main.add_command(command)

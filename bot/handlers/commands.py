@@ -14,6 +14,7 @@ from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
+from bot.handlers.reports import Reports
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
@@ -63,6 +64,7 @@ class Commands:
         self._lists = Lists(access)
         self._alert_lists = Alerts(access)
         self._plans = plans
+        self._reports = Reports(access)
         self._verbs: dict[str, Callable[[SlashCommand], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
@@ -78,6 +80,7 @@ class Commands:
             "slo": self._slo,
             "alerts": self._alerts,
             "maintenance": self._maintenance,
+            "report": self._report,
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -203,6 +206,10 @@ class Commands:
         await self._access.admit("see", command.requester)
         text = unescape(command.parsed.text, self._access.directory.names)
         await command.reply(replies.lines_reply(await self._access.run(slo_lines, self._access.deps, text)))
+
+    async def _report(self, command: SlashCommand) -> None:
+        text = unescape(command.parsed.text, self._access.directory.names)
+        await command.reply(await self._reports.answer(command.requester, text))
 
     async def _simulate(self, command: SlashCommand) -> None:
         """Answer with a dry run of a severity; nothing is sent."""

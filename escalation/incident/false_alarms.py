@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from escalation.incident.model import Incident, Status
+from escalation.incident.model import EntryKind, Incident, Status
 from escalation.values import machine_title
 
 
@@ -23,6 +23,12 @@ class FalseAlarms(NamedTuple):
         return self.false / self.closed if self.closed else None
 
 
+def is_false_alarm(incident: Incident) -> bool:
+    """True if it was cancelled, and not as a duplicate of another one: then the trouble was real."""
+    cancelled = incident.latest(EntryKind.CANCELLED) if incident.status is Status.CANCELLED else None
+    return cancelled is not None and not cancelled.fields.get("duplicate_of")
+
+
 def false_alarms(incidents: Iterable[Incident], since: datetime) -> tuple[FalseAlarms, ...]:
     """Count, by source, the incidents that a machine declared since then; the most false alarms first. No drills."""
     declared, closed, false = Counter[str](), Counter[str](), Counter[str]()
@@ -32,6 +38,6 @@ def false_alarms(incidents: Iterable[Incident], since: datetime) -> tuple[FalseA
             continue
         declared[source] += 1
         closed[source] += not incident.open
-        false[source] += incident.status is Status.CANCELLED
+        false[source] += is_false_alarm(incident)
     rows = (FalseAlarms(source, n, closed[source], false[source]) for source, n in declared.items())
     return tuple(sorted(rows, key=lambda row: (-row.false, row.source)))

@@ -3,7 +3,8 @@
 Keys: `tocsin:incident:{id}` the state; `tocsin:open` the open ids, and `tocsin:open:{severity}` by declaration;
 `tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with work due; `tocsin:rooms` channel -> the
 incident whose war room it is or was; `tocsin:shared` open ids that may share a war room; `tocsin:alarms` due times of
-checkpoints and effects; `tocsin:metrics` the workers' counters. Sorted sets are scored in epoch seconds, as floats.
+checkpoints and effects; `tocsin:metrics` the workers' counters; `tocsin:figures` what the figures need of each closed
+incident (escalation.figures.observation). Sorted sets are scored in epoch seconds, as floats.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ ROOMS = "tocsin:rooms"
 URGENT = "tocsin:urgent"
 SHARED = "tocsin:shared"
 METRICS = "tocsin:metrics"
+FIGURES = "tocsin:figures"
 
 
 def key(incident_id: str) -> str:

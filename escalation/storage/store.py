@@ -20,6 +20,8 @@ from redis.client import Pipeline
 from escalation.config.company import Directory
 from escalation.config.policy import Severity
 from escalation.errors import NotFound, TooNew
+from escalation.figures import observation as figures
+from escalation.figures.observation import Observation, observe
 from escalation.incident.model import Incident
 from escalation.oncall.schedule import OncallState
 from escalation.oncall.silences import Silences
@@ -252,6 +254,19 @@ class Store:
         ids = [str(member, "utf-8").removeprefix("e:") for member in overdue]
         return report(self._ledger(now - last), objective, now - last, now, ids)
 
+    def observations(self, since: datetime) -> tuple[Observation, ...]:
+        """Return what the figures need of every incident declared since then, the oldest first."""
+        declared: Any = self.redis.zrangebyscore(ALL, repr(since.timestamp()), "+inf")
+        ids = [_text(member) for member in declared]
+        if not ids:
+            return ()
+        still_open = {_text(i) for i in self.redis.smembers(OPEN)}
+        stored: Any = self.redis.hmget(indexes.FIGURES, ids)
+        known = {i: figures.decode(raw) for i, raw in zip(ids, stored, strict=True) if raw and i not in still_open}
+        others = self._read_many([i for i in ids if i not in known])  # open, or closed by an earlier build
+        known |= {incident.id: observe(incident) for incident in others}
+        return tuple(known[i] for i in ids if i in known)
+
     def _ledger(self, since: datetime) -> Iterator[Record]:
         """Yield the ledger's records since then: the stream's ids are the server's time in milliseconds."""
         start = str(max(0, int(since.timestamp() * 1000)))
@@ -346,6 +361,8 @@ def _write(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     for change in changes:
         pipe.set(indexes.key(change.after.id), migrations.write(change.after))
         _set_indexes(pipe, change)
+        if not change.after.open:
+            pipe.hset(indexes.FIGURES, change.after.id, figures.encode(observe(change.after)))
     changed, removed = indexes.alarms(changes)
     if changed:
         pipe.zadd(ALARMS, changed)

@@ -32,7 +32,7 @@ TYPED = {
     "communications": "comms communicate",
     "publish": "status-page statuspage",
     "help": "? commands",
-    "declare": "new start create trigger report",
+    "declare": "new start create trigger",
     "maintenance": "maint planned-maintenance",
     "list": "ls incidents",
     "show": "status info view details",
@@ -40,6 +40,7 @@ TYPED = {
     "contacts": "contact",
     "alerts": "alert",
     "slo": "",
+    "report": "figures mtta mttr",
     "oncall": "on-call on_call who rota",
     "me": "contact-methods preferences",
     "drill": "exercise",
@@ -63,6 +64,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident contacts` phone numbers and vendors
 `/incident alerts [ID or held]` what monitoring sent, and what waits
 `/incident slo [7d]` how punctual pages were
+`/incident report [7d or 2026-11] [service]` MTTA, MTTR and promises kept
 *Work on it*
 `/incident ack [ID]` take it
 `/incident decline [ID] [why]` can't take the page: the next is paged

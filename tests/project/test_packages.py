@@ -26,6 +26,7 @@ ORDER = {
             "notify",
             "oncall",
             "incident",
+            "figures",
         ),
         *("engine", "messages", "status_page", "storage", "service", "answers", "alert_service", "simulation"),
     ),

@@ -32,6 +32,7 @@ READING = (
     "simulate",
     "alerts",
     "slo",
+    "report",
 )
 VARIABLE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 

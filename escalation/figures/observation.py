@@ -1,0 +1,130 @@
+"""What the figures need to know of one incident: a few instants and counts, without a word that somebody wrote."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+
+from escalation.incident.model import Entry, EntryKind, Incident, OwedState, Status
+from escalation.values import machine_title
+
+UNPROMISED = (OwedState.DECLINED, OwedState.REPLACED)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """An incident as the figures see it. Instants are epoch seconds, None for what did not happen.
+
+    `duplicate`: it was cancelled as one of another incident. `source` is the machine that declared it, empty for a
+    person. `pages` are (person, instant), each first send once. `acknowledged_in_time` and `resolved_in_time` compare
+    with the policy's targets as they stood then; None where there is nothing to compare. `promised` counts
+    communications with a deadline, `late` those that missed it.
+    """
+
+    id: str
+    severity: str
+    first_severity: str
+    declared: float
+    status: str
+    service: str = ""
+    team: str = ""
+    source: str = ""
+    private: bool = False
+    drill: bool = False
+    duplicate: bool = False
+    first_page: float | None = None
+    acknowledged: float | None = None
+    root_cause: float | None = None
+    fix: float | None = None
+    resolved: float | None = None
+    acknowledged_in_time: bool | None = None
+    resolved_in_time: bool | None = None
+    reopened: int = 0
+    pages: tuple[tuple[str, float], ...] = ()
+    promised: int = 0
+    late: int = 0
+    review_by: float | None = None
+    reviewed: float | None = None
+
+    @property
+    def open(self) -> bool:
+        """True until it is resolved or cancelled."""
+        return not Status(self.status).closed
+
+    @property
+    def cancelled(self) -> bool:
+        """True if it was a false alarm, or a duplicate."""
+        return self.status == Status.CANCELLED
+
+
+def encode(observation: Observation) -> str:
+    """Encode as JSON, without what is empty."""
+    return json.dumps({k: v for k, v in asdict(observation).items() if v or v is False}, separators=(",", ":"))
+
+
+def decode(text: str | bytes) -> Observation:
+    """Decode; fields that a newer Tocsin added are left out."""
+    stored = json.loads(text)
+    known = {name: stored[name] for name in _FIELDS if name in stored}
+    return Observation(**(known | {"pages": tuple((person, at) for person, at in stored.get("pages", ()))}))
+
+
+_FIELDS = tuple(field.name for field in fields(Observation))
+
+
+def observe(incident: Incident) -> Observation:
+    """Observe an incident as it stands. Every instant is that of a timeline entry."""
+    resolved = _last(incident, EntryKind.RESOLVED) if incident.status is Status.RESOLVED else None
+    fix, cancelled = _last(incident, EntryKind.FIX_APPLIED), _last(incident, EntryKind.CANCELLED)
+    acknowledged = _first(incident, EntryKind.ACKNOWLEDGED)
+    owed = [o for o in incident.communications if o.due and o.state not in UNPROMISED]
+    overdue = {e.fields["n"] for e in _entries(incident, EntryKind.OVERDUE)}
+    return Observation(
+        id=incident.id,
+        severity=incident.severity,
+        first_severity=incident.as_of(incident.timeline[0]).severity,
+        declared=incident.declared_at.timestamp(),
+        status=incident.status,
+        service=incident.facts.service,
+        team=incident.team,
+        source=machine_title(incident.reporter),
+        private=incident.private,
+        drill=incident.drill,
+        duplicate=incident.status is Status.CANCELLED and bool(cancelled and cancelled.fields.get("duplicate_of")),
+        first_page=_at(_first(incident, EntryKind.PAGED)),
+        acknowledged=_at(acknowledged),
+        root_cause=_at(_first(incident, EntryKind.ROOT_CAUSE)),
+        fix=_at(fix) if resolved and fix and fix.at <= resolved.at else None,
+        resolved=_at(resolved),
+        acknowledged_in_time=_acknowledged_in_time(incident, acknowledged),
+        resolved_in_time=resolved.at <= incident.resolve_by if resolved else None,
+        reopened=sum(1 for _ in _entries(incident, EntryKind.REOPENED)),
+        pages=tuple((page.person, page.at.timestamp()) for page in incident.pages),
+        promised=len(owed),
+        late=len({str(o.n) for o in owed} & overdue),
+        review_by=incident.review_by.timestamp() if incident.review_by else None,
+        reviewed=incident.reviewed.at.timestamp() if incident.reviewed else None,
+    )
+
+
+def _acknowledged_in_time(incident: Incident, acknowledged: Entry | None) -> bool | None:
+    """Compare with the target that held then; None if it was closed before that, without an acknowledgement."""
+    if acknowledged:
+        return acknowledged.at <= incident.as_of(acknowledged).acknowledge_by
+    closed_at = incident.closed_at
+    return False if closed_at and closed_at > incident.acknowledge_by else None
+
+
+def _entries(incident: Incident, kind: EntryKind) -> Iterator[Entry]:
+    return (entry for entry in incident.timeline if entry.kind is kind)
+
+
+def _first(incident: Incident, kind: EntryKind) -> Entry | None:
+    return next(_entries(incident, kind), None)
+
+
+def _last(incident: Incident, kind: EntryKind) -> Entry | None:
+    return next((entry for entry in reversed(incident.timeline) if entry.kind is kind), None)
+
+
+def _at(entry: Entry | None) -> float | None:
+    return entry.at.timestamp() if entry else None

@@ -1,0 +1,109 @@
+"""A report on incidents in words and as a table: the same figures for a terminal, Slack and mail."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from escalation.figures.report import ALL, MEASURES, MIN_FOR_TREND, NIGHT, IncidentReport, Measure, Row, Share
+from escalation.times import format_duration
+
+HEADER = ("what", "severity", "n", "p50", "p90", "max", "total")
+MEAN = "mean"
+MEAN_HIDES = "One long incident moves the mean of many short ones: read it beside p50 and max."
+
+
+def title(report: IncidentReport) -> str:
+    """The period, and what was declared in it."""
+    of = f" of {report.service}" if report.service else ""
+    return f"Incidents{of} declared from {report.since:%Y-%m-%d %H:%M} until {report.until:%Y-%m-%d %H:%M} UTC"
+
+
+def summary(report: IncidentReport) -> Iterator[str]:
+    """How many there were, and what is left out of every figure."""
+    total = sum(report.severities.values())
+    if not total:
+        yield f"No incidents{_left_out(report)}."
+        return
+    by_severity = ", ".join(f"{n} {severity}" for severity, n in report.severities.items())
+    still = f"; {report.open} still open" if report.open else ""
+    again = f"; {report.reopened} reopened" if report.reopened else ""
+    yield f"{_count(total, 'incident')}: {by_severity}{still}{again}{_left_out(report)}."
+
+
+def table(report: IncidentReport, *, mean: bool = False) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the times. Every mean comes with what it hides."""
+    rows = [cells(row, mean=mean) for row in report.rows]
+    return (*HEADER, *([MEAN] if mean else [])), rows
+
+
+def definitions(report: IncidentReport) -> Iterator[str]:
+    """What each time is, from which event to which, how many were left out and why, and its trend."""
+    for measure in MEASURES:
+        row = next(r for r in report.rows if r.measure == measure.key)
+        excluded = ", ".join(f"{n} {why}" for why, n in row.excluded.items())
+        yield f"{measure.title}: from {measure.starts} to {measure.ends}. Left out: {excluded or 'none'}.{_trend(row)}"
+
+
+def promises(report: IncidentReport) -> Iterator[str]:
+    """What was promised and kept, each as so many of so many."""
+    for name, share in (
+        ("Acknowledged in time", report.acknowledged_in_time),
+        ("Resolved in time", report.resolved_in_time),
+        ("Severity never changed", report.severity_kept),
+        ("Communications in time", report.promises_kept),
+        ("Reviews in time", report.reviews_in_time),
+    ):
+        yield f"{name}: {share_of(share)}"
+    for source, share in report.false_alarms.items():
+        yield f"False alarms, {source}: {share_of(share)}"
+
+
+def pages(report: IncidentReport) -> str:
+    """How many pages there were, and how many at night."""
+    total, at_night = sum(report.by_hour), sum(report.at_night.values())
+    return f"Pages: {total:,}, of them {at_night:,} between {NIGHT[0]}:00 and {NIGHT[1]:02d}:00"
+
+
+def share_of(share: Share) -> str:
+    """`9 of 12 (75 %)`; the count alone says how much it means."""
+    return "none" if share.value is None else f"{share.count} of {share.of} ({share.value * 100:.0f} %)"
+
+
+def time_of(seconds: float) -> str:
+    """Format a time of a report: `48s`, `4m10s`, `1d2h`, two units at most."""
+    length = timedelta(seconds=seconds)
+    if length >= timedelta(days=1):
+        length = timedelta(hours=round(seconds / 3600))
+    elif length >= timedelta(hours=1):
+        length = timedelta(minutes=round(seconds / 60))
+    return format_duration(length)
+
+
+def measure_of(row: Row) -> Measure:
+    """The definition of a row's measure."""
+    return next(m for m in MEASURES if m.key == row.measure)
+
+
+def cells(row: Row, *, mean: bool = False) -> tuple[str, ...]:
+    """A row of the table; the times are empty where there are none."""
+    times = (row.p50, row.p90, row.most, row.total, *([row.mean] if mean else []))
+    shown = [time_of(t) if row.n else "" for t in times]
+    return (measure_of(row).title, "" if row.severity == ALL else row.severity, str(row.n), *shown)
+
+
+def _trend(row: Row) -> str:
+    if row.trend is None:
+        return f" No trend: that takes {MIN_FOR_TREND} incidents in this period and in the one before."
+    change = time_of(abs(row.trend))
+    way = "longer" if row.trend > 0 else "shorter"
+    return (
+        " p50 is that of the period before." if not row.trend else f" p50 is {change} {way} than in the period before."
+    )
+
+
+def _left_out(report: IncidentReport) -> str:
+    parts = [_count(n, why) for why, n in sorted(report.left_out.items())]
+    return f" (left out: {', '.join(parts)})" if parts else ""
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -1,0 +1,44 @@
+"""`/incident report`: the figures of a period in Slack."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from escalation.incident.events import Acknowledge, Resolve
+from sandbox.server import RunningWorkspace
+from tests.support.bot import Office, office_in, patient_workspace
+from tests.support.company import user
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[RunningWorkspace]:
+    with patient_workspace() as opened:
+        yield opened
+
+
+@pytest.fixture
+def office(workspace: RunningWorkspace) -> Iterator[Office]:
+    with office_in(workspace) as opened:
+        yield opened
+
+
+def test_the_report_in_slack(office: Office) -> None:
+    """Counts, times and promises; private incidents are not among them, and that is said."""
+    incident = office.declare(severity="P1")
+    office.declare(severity="P1", security=True)
+    handle = office.world.service.handle
+    handle(incident.id, Acknowledge(by=user("omar")))
+    handle(incident.id, Resolve(by=user("omar"), summary="a", resolution="b"))
+    office.world.clock.push(minutes=5)
+    dana = office.person("dana")
+    dana.command("report")
+    said = dana.told("1 incident: 1 P1.")
+    assert "Private incidents are not in these figures." in said
+    assert "*Time to resolve (MTTR), P1: *" in said
+
+
+def test_an_unknown_period_is_refused_in_slack(office: Office) -> None:
+    """With how to write one."""
+    dana = office.person("dana")
+    dana.command("report sometime")
+    assert "`2026-11`" in dana.told("Not a period: sometime")

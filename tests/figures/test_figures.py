@@ -1,0 +1,232 @@
+"""Figures: from which event to which, what is left out and why, and that they follow from the timeline alone."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalation.errors import Refused
+from escalation.figures import words
+from escalation.figures.observation import Observation, decode, encode, observe
+from escalation.figures.periods import parse_period
+from escalation.figures.report import MEASURES, MIN_FOR_TREND, IncidentReport, incident_report
+from escalation.incident.events import (
+    Acknowledge,
+    Cancel,
+    FixApplied,
+    MoveEvent,
+    Reopen,
+    Resolve,
+    RootCause,
+    StartFix,
+)
+from escalation.incident.model import Incident
+from tests.support.story import START, Story
+from tocsin.commands.verify import recomputed
+
+OMAR = "UONCALL"
+DAY = timedelta(days=1)
+RESOLVE = Resolve(by=OMAR, summary="A", resolution="B")
+
+
+def times(incident: Incident) -> dict[str, float | str]:
+    seen = observe(incident)
+    return {measure.key: measure.of(seen) for measure in MEASURES}
+
+
+def worked_on() -> Story:
+    story = Story("P1").until(4).do(Acknowledge(by=OMAR)).until(10).do(RootCause(by=OMAR, cause="Disk"))
+    story = story.until(12).do(StartFix(by=OMAR, text="x")).until(20).do(FixApplied(by=OMAR))
+    return story.until(50).do(RESOLVE)
+
+
+def test_each_time_is_between_two_named_events() -> None:
+    """MTTA from the first page to the first acknowledgement, the rest from the declaration, in seconds."""
+    assert times(worked_on().incident) == {"mtta": 240.0, "root_cause": 600.0, "fix": 1200.0, "mttr": 3000.0}
+
+
+@pytest.mark.parametrize(
+    ("story", "reasons"),
+    [
+        (Story("P1").until(5), dict.fromkeys(("mtta", "root_cause", "fix", "mttr"), "still open")),
+        (
+            Story("P3").until(5).do(RESOLVE),
+            {
+                "mtta": "nobody was paged",
+                "root_cause": "no root cause was stated",
+                "fix": "no fix was marked as applied",
+            },
+        ),
+        (Story("P1").until(5).do(RESOLVE), {"mtta": "never acknowledged"}),
+        (Story("P1").until(5).do(Cancel(by=OMAR)), {"mttr": "never resolved"}),
+    ],
+)
+def test_what_has_no_such_time_is_left_out_with_its_reason(story: Story, reasons: dict[str, str]) -> None:
+    """Never zero, and never taken from another event."""
+    assert {key: why for key, why in times(story.incident).items() if key in reasons} == reasons
+
+
+def test_a_reopened_incident_is_resolved_when_it_was_for_good() -> None:
+    """Its time to resolve ends with the last resolution; the first acknowledgement counts."""
+    story = (
+        worked_on().until(60).do(Reopen(by=OMAR, why="again")).until(70).do(Acknowledge(by=OMAR)).until(90).do(RESOLVE)
+    )
+    assert times(story.incident)["mttr"] == 90 * 60
+    assert times(story.incident)["mtta"] == 240.0
+    assert observe(story.incident).reopened == 1
+
+
+def test_an_open_one_that_was_reopened_has_no_times_yet() -> None:
+    """Until it is closed again."""
+    assert set(times(worked_on().until(60).do(Reopen(by=OMAR, why="again")).incident).values()) == {"still open"}
+
+
+def test_targets_are_those_of_then() -> None:
+    """An acknowledgement in time stays in time when the severity is changed afterwards."""
+    story = Story("P2").until(8).do(Acknowledge(by=OMAR))
+    assert observe(story.incident).acknowledged_in_time is True
+    assert observe(story.until(20).change_to("P0").until(300).do(RESOLVE).incident).acknowledged_in_time is True
+    assert observe(story.incident).resolved_in_time is False
+
+
+def moves() -> st.SearchStrategy[list[tuple[int, MoveEvent]]]:
+    kinds: tuple[MoveEvent, ...] = (
+        Acknowledge(by=OMAR),
+        RootCause(by=OMAR, cause="x"),
+        StartFix(by=OMAR, text="x"),
+        FixApplied(by=OMAR),
+        RESOLVE,
+        Reopen(by=OMAR, why="again"),
+        Cancel(by=OMAR),
+    )
+    return st.lists(st.tuples(st.integers(0, 90), st.sampled_from(kinds)), max_size=9)
+
+
+@given(severity=st.sampled_from(("P0", "P1", "P2", "P3")), done=moves())
+def test_every_time_follows_from_the_timeline_alone(severity: str, done: list[tuple[int, MoveEvent]]) -> None:
+    """Recomputed from the exported timeline by code of its own, to the millisecond, whatever happened."""
+    story = Story(severity)
+    for minutes, move in done:
+        story = story.until(story.minute + minutes)
+        try:
+            story = story.do(move)
+        except Refused:  # not allowed now
+            continue
+    exported = json.loads(story.incident.model_dump_json(include={"status", "timeline"}))
+    again = recomputed(exported)
+    for key, found in times(story.incident).items():
+        expected = again[key]
+        assert (expected is None) == isinstance(found, str), key
+        assert isinstance(found, str) or expected is None or abs(found - expected) < 0.001
+
+
+@given(done=moves())
+def test_an_observation_survives_being_stored(done: list[tuple[int, MoveEvent]]) -> None:
+    """What was encoded is decoded as it was, and a newer field is passed over."""
+    story = Story("P1")
+    for minutes, move in done:
+        story = story.until(story.minute + minutes)
+        try:
+            story = story.do(move)
+        except Refused:
+            continue
+    seen = observe(story.incident)
+    assert decode(encode(seen)) == seen
+    assert decode(json.dumps(json.loads(encode(seen)) | {"newer": 1})) == seen
+
+
+def made(minutes: float, *, n: int = 0, at: datetime = START, **more: object) -> Observation:
+    start = at.timestamp()
+    facts = {"severity": "P1", "first_severity": "P1", "status": "resolved", "resolved": start + 60 * minutes}
+    return Observation(id=f"INC-{n}", declared=start, **(facts | more))  # type: ignore[arg-type]  # by name
+
+
+def of(seen: list[Observation], **more: str) -> IncidentReport:
+    return incident_report(seen, START - DAY, START + DAY, **more)
+
+
+def row(report: IncidentReport, measure: str) -> tuple[int, float, float, float]:
+    found = next(r for r in report.rows if r.measure == measure)
+    return (found.n, found.p50, found.p90, found.most)
+
+
+def test_the_longest_is_never_hidden() -> None:
+    """Of seven incidents, one of more than a day, the maximum and the total say so; mean and median alone would not."""
+    report = of([made(m, n=n) for n, m in enumerate((1774, 43, 4, 5, 6, 7, 5))])
+    assert row(report, "mttr") == (7, 6 * 60, 1774 * 60, 1774 * 60)
+    _, cells = words.table(report, mean=True)
+    assert cells[-1] == ("Time to resolve (MTTR)", "P1", "7", "6m", "1d6h", "1d6h", "1d7h", "4h23m")
+
+
+def test_there_is_no_trend_below_a_stated_number() -> None:
+    """With one incident fewer in either period, none is shown."""
+    now = [made(10, n=n) for n in range(MIN_FOR_TREND)]
+    before = [made(20, n=100 + n, at=START - 2 * DAY) for n in range(MIN_FOR_TREND)]
+    trend = next(r.trend for r in of([*now, *before]).rows if r.measure == "mttr")
+    assert trend == -600
+    for fewer in ([*now[1:], *before], [*now, *before[1:]]):
+        assert next(r.trend for r in of(fewer).rows if r.measure == "mttr") is None
+
+
+def test_a_duplicate_is_no_false_alarm() -> None:
+    """The trouble was real, and counts under the other's name."""
+    seen = observe(Story("P1").until(5).do(Cancel(by=OMAR, duplicate_of="INC-20241218-002")).incident)
+    report = of([seen])
+    assert report.left_out == {"duplicate": 1}
+    assert not report.false_alarms
+
+
+def test_drills_and_false_alarms_are_counted_apart() -> None:
+    """They stand in no time, and the report says how many there were; false alarms by source."""
+    seen = [made(10), made(9, n=1, drill=True), made(8, n=2, status="cancelled", resolved=None, source="Alertmanager")]
+    report = of(seen)
+    assert report.left_out == {"drill": 1, "false alarm": 1}
+    assert row(report, "mttr")[0] == 1
+    assert words.share_of(report.false_alarms["Alertmanager"]) == "1 of 1 (100 %)"
+    assert list(words.summary(report)) == ["1 incident: 1 P1 (left out: 1 drill, 1 false alarm)."]
+
+
+@pytest.mark.parametrize("seen", [[], [made(10)], [made(10, drill=True)]])
+def test_a_report_on_nothing_or_one_reads_well(seen: list[Observation]) -> None:
+    """It says that there was nothing, or shows the one."""
+    report = of(seen)
+    lines = [words.title(report), *words.summary(report), *words.definitions(report), *words.promises(report)]
+    assert all(lines)
+    assert words.table(report)[1]
+
+
+def test_pages_stand_under_the_local_hour_over_a_change_of_the_clock() -> None:
+    """02:30 local time after the end of summer time is that hour, and counts as night."""
+    page = datetime(2024, 10, 27, 1, 30, tzinfo=UTC)  # 02:30 in Berlin, for the second time
+    seen = made(10, at=page, pages=(("UONCALL", page.timestamp()),))
+    report = incident_report([seen], page - DAY, page + DAY, zone="Europe/Berlin")
+    assert report.by_hour[2] == 1
+    assert report.at_night == {"UONCALL": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "since", "until"),
+    [
+        ("7d", "2024-12-11T09:00", "2024-12-18T09:00"),
+        ("2024-11", "2024-11-01T00:00", "2024-12-01T00:00"),
+        ("november", "2024-11-01T00:00", "2024-12-01T00:00"),
+        ("last month", "2024-11-01T00:00", "2024-12-01T00:00"),
+        ("month", "2024-12-01T00:00", "2024-12-18T09:00"),
+        ("dec", "2024-12-01T00:00", "2024-12-18T09:00"),
+        ("january", "2024-01-01T00:00", "2024-02-01T00:00"),
+    ],
+)
+def test_periods_are_read_as_people_write_them(text: str, since: str, until: str) -> None:
+    """Months are those of the company's zone; the running one ends now."""
+    now = datetime(2024, 12, 18, 9, tzinfo=UTC)
+    found = parse_period(text, now, "UTC")
+    assert found == tuple(datetime.fromisoformat(each).replace(tzinfo=UTC) for each in (since, until))
+
+
+@pytest.mark.parametrize("text", ["2025-01", "ju", "13", "0d", "-3d", "2024-13", "yesterday", "99999d"])
+def test_other_words_are_no_period(text: str) -> None:
+    """The refusal says how to write one."""
+    with pytest.raises(ValueError, match=r"Write `7d`|still to come"):
+        parse_period(text, datetime(2024, 12, 18, 9, tzinfo=UTC), "UTC")
