@@ -4,6 +4,7 @@ Once a page is over, its message says in a line or two who has it; the rest stan
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from bot.render.blockkit import BUTTON, Block, Message, context, plain_text, sections
 from bot.render.buttons import Button, button, offered_moves, row
@@ -21,13 +22,15 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.mrkdwn import brief, link, render
+from bot.render.mrkdwn import DAY, brief, escape, link, moment, render
 from bot.render.upcoming import next_page
+from escalation.engine.paging import tier_name
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.events import Move
 from escalation.incident.model import MAX_ALSO, Incident, Page, PageState
 from escalation.messages.timeline import page_reason
 
+STOOD_IN = "Tocsin has not confirmed your page"
 OPEN_ROOM = "open-room"  # the action id of the link
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
 _MAX_IMPACT = 200
@@ -56,6 +59,20 @@ def page(
     blocks = [*sections(lines, "page"), *row([*buttons, *_room_link(incident, link)], "page-actions")]
     blocks += sections(delivery_problems(incident), "page-problems")  # the card may be what is not delivered
     return Message(text=f"{summary(incident)}. {words.replace('*', '')}", blocks=blocks)
+
+
+def stand_in(incident: Incident, tier: int, due: datetime, block_id: str, address: str = "") -> Message:
+    """Build the message that Slack posts by itself if Tocsin does not. It has no buttons: nobody may hear them then."""
+    name = tier_name(incident.policy, tier)
+    lines = [
+        f"{mark(incident)} *{incident.severity}* {title(incident, MAX_TITLE) if not incident.private else ''}".rstrip(),
+        f"*You may have to act.* {STOOD_IN} of {moment(due, DAY)} ({escape(name)}), so Slack sends you this by itself.",
+        "Assume that nobody has it: look at the incident, tell the others, and see whether Tocsin runs.",
+        *([link(address, "Open the incident")] if address else []),
+    ]
+    head = f"{mark(incident)} {incident.severity}" + ("" if incident.private else f" {shown_title(incident)}")
+    blocks = [*sections(lines, block_id), context(incident.id, "page-footer")]
+    return Message(text=f"{head}. {STOOD_IN} ({incident.id}).", blocks=blocks)
 
 
 def superseded(incident: Incident) -> Message:

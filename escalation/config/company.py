@@ -197,6 +197,7 @@ class Company(Staff):
     other_ways: OtherWays = OtherWays()
     objective: Objective = Objective()
     alerts: Alerts = Alerts()
+    slack_dead_man: bool = True
     canary: CanaryRules | None = None
     checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
     actions: Annotated[tuple[Action, ...], AfterValidator(with_unique_action_names)] = ()

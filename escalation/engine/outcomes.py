@@ -137,6 +137,9 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
         page=page.n,
     )
     theirs = [c for c in change.incident.copies if c.kind is CopyKind.DIRECT and c.person == page.person]
+    if event.by_slack_at:
+        fields = {"at": event.by_slack_at.isoformat()}
+        change.say(change.note(EntryKind.STOOD_IN, people=(page.person,), fields=fields))
     found_late = any(c.ts > copy.ts for c in theirs)  # a newer one has taken its place
     cards.finalise(change, *(c.id for c in theirs if not c.final and not found_late))
     cards.posted(change, copy)

@@ -361,6 +361,7 @@ class Delivered(Frozen):
     """An effect was delivered. `channel` and `ts` identify the message; `face` is the one that a card shows.
 
     `refused`: of a send to several, whom it could not reach, and why. `status`: what an action's system answered.
+    `by_slack_at`: when Slack sent it by itself.
     """
 
     kind: Literal["delivered"] = "delivered"
@@ -371,6 +372,7 @@ class Delivered(Frozen):
     person: PersonId = ""
     refused: dict[PersonId, str] = {}
     status: int = 0
+    by_slack_at: datetime | None = None
 
 
 class RoomOpened(Frozen):

@@ -215,6 +215,7 @@ class EntryKind(StrEnum):
     REVIEWED = "reviewed"
     DRILL_REPORT = "drill_report"
     RECOVERED = "recovered"
+    STOOD_IN = "stood_in"
     TROUBLE = "trouble"
     ALERTS = "alerts"
     ACTION = "action"

@@ -59,6 +59,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.REVIEWED: _BOTH,
     EntryKind.DRILL_REPORT: _BOTH,
     EntryKind.RECOVERED: _LOG,
+    EntryKind.STOOD_IN: _LOG,
     EntryKind.TROUBLE: (),
     EntryKind.ALERTS: (),
     EntryKind.ACTION: _BOTH,

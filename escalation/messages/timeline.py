@@ -580,6 +580,17 @@ def recovered(incident: Incident, entry: Entry) -> Lines:
     return tuple(lines)
 
 
+def stood_in(incident: Incident, entry: Entry) -> Lines:
+    """Render a page that Slack sent by itself while Tocsin was away."""
+    at = Time(datetime.fromisoformat(entry.fields["at"]))
+    return (
+        line(
+            "🛟 ", Strong("Slack paged by itself"), " while Tocsin was away: ", *people(entry.people), " at ", at, "."
+        ),
+        line("That message is the page now."),
+    )
+
+
 # Drills ----------------------------------------------------------------------------------------------------------
 
 
@@ -640,6 +651,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.FIX_FAILED: _with_text("❌", "Fix reported as failed"),
     EntryKind.OTHERWISE: otherwise,
     EntryKind.RECOVERED: recovered,
+    EntryKind.STOOD_IN: stood_in,
     EntryKind.WORKAROUND: _with_text("🩹", "Workaround in place"),
     EntryKind.TICKET: ticket,
     EntryKind.SCHEDULED: scheduled,

@@ -29,7 +29,7 @@ from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
 from escalation.storage.canary import Canary
-from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, open_of
+from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, URGENT, open_of
 from escalation.storage.problems import Problems
 
 DIRECTORY = "tocsin:directory"
@@ -203,6 +203,10 @@ class Store:
                 pipe.zrevrange(open_of(severity), 0, most - 1)
             found = [_text(i) for ids in pipe.execute() for i in ids]
         return set(found[:most])
+
+    def urgent_with_work(self) -> tuple[Incident, ...]:
+        """Return the urgent incidents for which a checkpoint or an effect is still to come."""
+        return tuple(self._read_many(sorted(_text(i) for i in self.redis.smembers(URGENT))))
 
     def open_counts(self) -> dict[Severity, int]:
         """Count the open incidents of each severity, without reading them."""

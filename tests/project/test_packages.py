@@ -28,7 +28,17 @@ ORDER = {
             "incident",
             "figures",
         ),
-        *("engine", "messages", "status_page", "storage", "service", "answers", "alert_service", "simulation"),
+        *(
+            "engine",
+            "dead_man",
+            "messages",
+            "status_page",
+            "storage",
+            "service",
+            "answers",
+            "alert_service",
+            "simulation",
+        ),
     ),
     "bot": (
         *(

@@ -210,6 +210,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
     EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,
     EntryKind.RECOVERED: lambda: Story().jump(16).incident,
+    EntryKind.STOOD_IN: lambda: _outcome(Story(), SendPage, Delivered, channel="D1", ts="1.1", by_slack_at=at(8)),
     EntryKind.UPDATE: lambda: incident_after(UPDATE, until=30),
     EntryKind.UPDATE_DUE: lambda: incident_after(until=31),
     EntryKind.SILENCE: lambda: incident_after(until=41),

@@ -153,6 +153,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "status_page": "Your own status page: a folder of files, served at `/status/`; docs/status-page.md.",
         "templates": "Messages in your own words, by name.",
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
+        "slack_dead_man": "Slack itself pages an urgent tier three minutes late when all of Tocsin is down.",
         "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
         "actions": "Webhooks of your own systems, called by themselves or by a button; docs/actions.md.",

@@ -17,6 +17,7 @@ from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackApi
 from workers.channels.slack_attention import SlackAttention
 from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
+from workers.channels.slack_scheduled import SlackScheduled
 from workers.channels.surfaces import Surfaces
 
 EVENT = "tocsin_delivery"
@@ -26,21 +27,22 @@ log = structlog.get_logger()
 
 
 class SlackClient:
-    """Slack client for messages and people; `rooms` has the channels, `groups` the user groups, `attention` who rests.
+    """Slack client for messages and people; `rooms` has the channels, `groups` the user groups.
 
-    Redis caches ids. `surfaces` are the optional ones.
+    `attention`: who rests. `scheduled`: what Slack posts later. `surfaces` are the optional ones. Redis caches ids.
 
     All methods raise Failed.
     """
 
     def __init__(self, token: str, base_url: str, redis: Redis, timeout: int = TIMEOUT) -> None:
         self._slack = SlackApi(token, base_url, timeout)
-        self._redis = redis
+        self.redis = redis
         self.surfaces = Surfaces(redis)
         self._url = ""
         self.rooms = SlackRooms(self._slack, redis)
         self.groups = SlackGroups(self._slack)
         self.attention = SlackAttention(self._slack)
+        self.scheduled = SlackScheduled(self._slack)
 
     # People ----------------------------------------------------------------------------------------------------------
 
@@ -50,11 +52,11 @@ class SlackClient:
 
     def direct_channel(self, person: PersonId) -> str:
         """The id of a person's direct-message channel, opened on first use."""
-        known = self._redis.hget(DIRECT_CHANNELS, person)
+        known = self.redis.hget(DIRECT_CHANNELS, person)
         if known:
             return _text(known)
         channel = str(self._slack.call("conversations.open", users=person)["channel"]["id"])
-        self._redis.hset(DIRECT_CHANNELS, person, channel)
+        self.redis.hset(DIRECT_CHANNELS, person, channel)
         return channel
 
     def check_active(self, person: PersonId) -> None:
@@ -70,14 +72,14 @@ class SlackClient:
 
     def forget_direct_channel(self, person: PersonId) -> None:
         """Drop the cached direct-message channel of a person."""
-        self._redis.hdel(DIRECT_CHANNELS, person)
+        self.redis.hdel(DIRECT_CHANNELS, person)
 
     # Messages --------------------------------------------------------------------------------------------------------
 
     def post(self, channel: str, message: Message, tag: Tag, thread: str = "", broadcast: bool = False) -> Sent:
         """Post a message with its delivery's id as metadata. Raises Failed, `thread_not_found` for a deleted parent."""
         arguments = {
-            "metadata": {"event_type": EVENT, "event_payload": {"delivery": tag.delivery, "face": tag.face}},
+            "metadata": _metadata(tag),
             "unfurl_links": False,
             "unfurl_media": False,
         }
@@ -105,9 +107,17 @@ class SlackClient:
                 return Sent(channel, str(message["ts"]), int(payload.get("face", 0)))
         return None
 
-    def update(self, channel: str, ts: str, message: Message) -> None:
-        """Replace a message's content; its metadata stays."""
-        self._write("chat.update", channel, message, ts=ts)
+    def find_block(self, channel: str, block_id: str, since: datetime) -> Sent | None:
+        """Find the message of ours that has a block of that id; None if there is none."""
+        for message in self._messages(channel, since - CLOCK_SLACK, ""):
+            if any(block.get("block_id") == block_id for block in message.get("blocks") or ()):
+                return Sent(channel, str(message["ts"]), 0)
+        return None
+
+    def update(self, channel: str, ts: str, message: Message, tag: Tag | None = None) -> None:
+        """Replace a message's content. Its metadata stays, unless it becomes the message of a delivery."""
+        metadata = {"metadata": _metadata(tag)} if tag else {}
+        self._write("chat.update", channel, message, ts=ts, **metadata)
 
     def _write(self, method: str, channel: str, message: Message, **arguments: Any) -> dict[str, Any]:
         """Post or update. Blocks that Slack refuses are left out: containers first, then all of them."""
@@ -154,6 +164,10 @@ def _lacks_container(response: dict[str, Any]) -> bool:
     """Check whether Slack dropped the container from a message, if its answer shows the message at all."""
     blocks = (response.get("message") or {}).get("blocks")
     return isinstance(blocks, list) and not has_container(blocks)
+
+
+def _metadata(tag: Tag) -> dict[str, Any]:
+    return {"event_type": EVENT, "event_payload": {"delivery": tag.delivery, "face": tag.face}}
 
 
 def _body(channel: str, message: Message) -> dict[str, Any]:

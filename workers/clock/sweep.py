@@ -32,6 +32,7 @@ from workers.queue.rq import JOB_PREFIX, Task, job_hash, queue_key, queue_of
 from workers.recurring import status_page, upkeep
 from workers.recurring.canary import CanarySender
 from workers.recurring.checks import Checks
+from workers.recurring.dead_man import DeadMan
 
 EVERY = 0.5  # seconds
 OVERDUE = 1.0  # seconds: the promise, and more than RQ takes to hand a job over
@@ -174,7 +175,7 @@ class Sweep:
 def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> None:
     """Run the sweep until stopped; `beat` is called after each round that succeeded."""
     sweep = Sweep(context.redis, context.store)
-    checks, canary = Checks(context), CanarySender(context)
+    checks, canary, dead_man = Checks(context), CanarySender(context), DeadMan(context)
     status_page.start(context, stop)
     while not stop.wait(EVERY):
         try:
@@ -186,6 +187,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
             alerts.drain_spool(context)
             checks.start_due(now)
             canary.send_due(now)
+            dead_man.start_due(now)
             beat()
         except RedisError as error:
             log.warning("redis unavailable, sweep waiting", error=type(error).__name__)

@@ -41,6 +41,7 @@ from workers.delivery import rate_limits
 from workers.delivery.destinations import Destinations
 from workers.delivery.members import Members
 from workers.delivery.outage_grouping import OutageGrouping
+from workers.delivery.people.stand_ins import StandInPages
 from workers.delivery.plan import Plan, Planned, RetryAt, SendResult, company_wording, withdrawn
 from workers.delivery.privacy import Address, permitted
 from workers.delivery.rooms import RoomEffect, RoomPlanner
@@ -61,6 +62,7 @@ class SlackPlanner:
         self._members = Members(service, client)
         self._destinations = Destinations(service, client, self._members)
         self._grouping = OutageGrouping(service.store)
+        self._stand_ins = StandInPages(client)
         self._rooms = RoomPlanner(client.rooms, self._members)
         self._wording = company_wording(service.company)
 
@@ -102,7 +104,7 @@ class SlackPlanner:
             return plan
 
         def go(retrying: bool) -> SendResult:
-            result = plan.go(retrying)
+            result = self._stand_ins.adopt(incident, effect, person, render, now) or plan.go(retrying)
             try:
                 self._slack.check_active(person)  # afterwards, so that it does not delay the page
             except Failed:
