@@ -20,6 +20,7 @@ from bot.handlers.buttons import Buttons
 from bot.handlers.commands import Commands
 from bot.handlers.home import Home
 from bot.handlers.maintenance import MaintenancePlans
+from bot.handlers.me import Me
 from bot.handlers.oncall import ACTIONS, OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, short_message
@@ -29,6 +30,7 @@ from bot.moves import catalog, declare, maintenance
 from bot.render.button_value import MORE
 from bot.render.inputs import SEARCH
 from bot.render.lists import DECLARE, SAY
+from bot.render.oncall import TRY
 from bot.slack.client import SlackWebClient
 from escalation.incident.events import Move
 
@@ -47,7 +49,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
         name="tocsin",
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
-    perform, oncall, plans = Perform(access), OnCall(access), MaintenancePlans(access)
+    perform, oncall, plans, me = Perform(access), OnCall(access), MaintenancePlans(access), Me(access)
     commands, submissions, buttons, shortcuts_menu = (
         Commands(access, perform, oncall, plans),
         Submissions(access, perform, plans),
@@ -65,11 +67,12 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.action(DECLARE)(shortcuts_menu.on_declare)
     app.action(re.compile(f"^({'|'.join((*Move, MORE))})(-[a-z]+)?$"))(buttons.on_press)
     app.action(re.compile(ACTIONS))(oncall.on_action)
+    app.action(re.compile(f"^{TRY}"))(me.on_test)
     app.action(re.compile(""))(buttons.on_other)
     app.global_shortcut(DECLARE)(shortcuts_menu.on_declare)
     app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(shortcuts_menu.on_message)
     app.event("message")(commands.on_message)
-    app.event("app_home_opened")(Home(access, oncall).on_opened)
+    app.event("app_home_opened")(Home(access, oncall, me).on_opened)
     app.error(on_error)
     return app
 

@@ -11,6 +11,7 @@ from bot.deps import BotDeps
 from bot.handlers.alerts import Alerts
 from bot.handlers.lists import Lists
 from bot.handlers.maintenance import MaintenancePlans
+from bot.handlers.me import Me
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
@@ -19,7 +20,6 @@ from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
 from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, unescape
-from bot.parsing.me import own_settings
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import Message, unfolded
@@ -61,6 +61,7 @@ class Commands:
         self._access = access
         self._perform = perform
         self._oncall = oncall
+        self._own = Me(access)
         self._lists = Lists(access)
         self._alert_lists = Alerts(access)
         self._plans = plans
@@ -174,9 +175,7 @@ class Commands:
     async def _me(self, command: SlashCommand) -> None:
         """Answer with how the requester is reached, after they set something of it."""
         await self._access.admit("see", command.requester)
-        text = unescape(command.parsed.text)
-        lines = await self._access.run(own_settings, self._access.deps, command.requester.id, text)
-        await command.reply(replies.lines_reply(lines))
+        await command.reply(await self._own.answer(command.requester, unescape(command.parsed.text)))
 
     async def _tickets(self, command: SlashCommand) -> None:
         await command.reply(await self._lists.tickets(command.requester, command.parsed.text))

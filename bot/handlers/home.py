@@ -5,13 +5,12 @@ from typing import Any
 import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
+from bot.handlers.me import Me
 from bot.handlers.oncall import OnCall
-from bot.parsing.me import own_settings
 from bot.render.blockkit import section
 from bot.render.inputs import View
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import render
-from bot.render.oncall import lines_message
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 
@@ -22,8 +21,9 @@ log = structlog.get_logger("bot")
 class Home:
     """Listener that publishes the Home tab each time somebody opens it."""
 
-    def __init__(self, access: Access, oncall: OnCall) -> None:
+    def __init__(self, access: Access, oncall: OnCall, me: Me) -> None:
         self._access = access
+        self._me = me
         self._oncall = oncall
 
     async def on_opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Home:
             incidents = await self._access.open_incidents(requester)
             home = home_view(incidents, await self._oncall.lines(), requester.id, self._access.directory.url)
             take = await self._oncall.buttons()
-            mine = lines_message(await self._access.run(own_settings, self._access.deps, requester.id, ""), "me")
+            mine = await self._me.answer(requester)
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except StoreUnavailable:

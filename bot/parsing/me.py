@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 from bot.deps import BotDeps
-from escalation.config.notify import NotifyStep
+from escalation.config.notify import By, NotifyStep, Via
 from escalation.errors import Refused
 from escalation.messages.methods import Reached, methods_lines
 from escalation.notify.methods import addresses, methods_of
 from escalation.notify.preferences import Preferences, parse_quiet, parse_steps
+from escalation.oncall import trials
 from escalation.oncall.overrides import set_preferences
 from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.text import Line
@@ -17,18 +18,41 @@ from escalation.values import PersonId
 LOOK_AHEAD = timedelta(days=92)  # for somebody's next shift
 USAGE = (
     "Set one thing: `me quiet 22:00-07:00` or `me quiet off`; `me shift 1d` or `me shift off`; "
-    "`me urgent push, 1m sms, 3m call`, `me normal 10m mail`, or `me urgent default`."
+    "`me urgent push, 1m sms, 3m call`, `me normal 10m mail`, or `me urgent default`; `me test sms` tries a method."
 )
 
 
 def own_settings(deps: BotDeps, member: PersonId, text: str) -> tuple[Line, ...]:
     """Set what `text` says, if anything, and return how somebody is reached. Raises Refused."""
     key = deps.company.key_of(member, deps.store.directory()) or member
-    if text.strip():
+    what, _, method = text.strip().partition(" ")
+    if what.lower() == "test":
+        ask_for_test(deps, member, method)
+    elif text.strip():
         own = deps.store.oncall_state().preferences.get(key) or Preferences()
         wanted = changed(own, text, deps.company.timezone)
         deps.store.update_oncall_state(lambda before: set_preferences(before, key, wanted))
     return lines_of(deps, member, deps.store.oncall_state(), deps.service.clock())
+
+
+def ask_for_test(deps: BotDeps, member: PersonId, method: str) -> None:
+    """Ask for a test of one of somebody's methods. Refused for one that they do not have."""
+    known = {by: by.words for by in testable(deps, member)}
+    wanted = _METHODS.get(method.strip().lower(), method.strip().lower())
+    if wanted not in known:
+        raise Refused(f"Name one of your methods: {', '.join(f'`me test {by}`' for by in known)}.")
+    key = deps.company.key_of(member, deps.store.directory()) or member
+    deps.store.update_oncall_state(lambda before: trials.ask(before, key, member, By(wanted), deps.service.clock()))
+    deps.store.request_upkeep()
+
+
+def testable(deps: BotDeps, member: PersonId) -> tuple[By, ...]:
+    """Return the methods of somebody's that are set up, Slack first."""
+    has = addresses(deps.company, member, deps.store.directory())
+    return (By.SLACK, *(By(via) for via in Via if via in has and via in deps.service.set_up))
+
+
+_METHODS = {"email": "mail", "phone": "call", "text": "sms"}
 
 
 def lines_of(deps: BotDeps, member: PersonId, state: OncallState, now: datetime) -> tuple[Line, ...]:
@@ -43,7 +67,8 @@ def lines_of(deps: BotDeps, member: PersonId, state: OncallState, now: datetime)
         own=own,
         shift=_next_shift(deps, key, state, now),
     )
-    return methods_lines(key, reached)
+    tested = trials.latest_of(state, key)
+    return (*methods_lines(key, reached), *(trials.result(tested[by]) for by in By if by in tested))
 
 
 def _next_shift(deps: BotDeps, key: str, state: OncallState, now: datetime) -> tuple[str, datetime] | None:

@@ -8,6 +8,7 @@ from typing import Any
 from bot.render.blockkit import BUTTON, CONFIRM, OPTION, TEXT, WHOLE_MESSAGE, Block, Message, plain_text, sections
 from bot.render.mrkdwn import DAY, cut, escape, moment, person, render, share
 from escalation.config.company import Company, Directory
+from escalation.config.notify import By
 from escalation.config.policy import Policy
 from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import (
@@ -173,6 +174,7 @@ def _silent(policy: Policy, roster: Roster, now: datetime) -> Iterator[Line]:
 
 # Action ids; a tick's is followed by its number.
 ANSWER, TAKE, TICK, UNDO = "oncall_here", "oncall_take", "oncall_tick", "oncall_undo"
+TRY = "me_test-"
 _MAX_BOXES = 20  # https://docs.slack.dev/reference/block-kit/blocks: 50 in a message
 
 
@@ -270,6 +272,15 @@ def undone(text: str, by: PersonId, at: datetime) -> Message:
     """Build a notice as it looks once it was undone."""
     text = cut(f"{text}\n↩️ Cancelled by {person(by)} at {moment(at, DAY)}.", TEXT)
     return Message(text=text, blocks=sections([text], "oncall-notice"))
+
+
+def test_buttons(methods: Sequence[By]) -> list[Block]:
+    """Row with a button that tests each method."""
+    elements = [
+        {"type": "button", "action_id": f"{TRY}{by}", "text": plain_text(f"Test {by.words}", BUTTON), "value": str(by)}
+        for by in methods
+    ]
+    return [{"type": "actions", "block_id": "me-tests", "elements": elements}] if elements else []
 
 
 def answered_page(rotation: str, starts: datetime, at: datetime) -> Message:

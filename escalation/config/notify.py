@@ -97,6 +97,11 @@ class By(StrEnum):
         """The channels that it stands for; none for Slack, where every page stands."""
         return _CHANNELS.get(self, ())
 
+    @property
+    def words(self) -> str:
+        """What people call it."""
+        return "Slack" if self is By.SLACK else Via(self.value).words
+
 
 _PUSH = (Via.PUSHOVER, Via.NTFY, Via.APPRISE)
 _CHANNELS: Mapping[By, tuple[Via, ...]] = {

@@ -75,6 +75,14 @@ def question(incident: Incident, key_url: str, first: str = "") -> str:
     return _response(_say(first) if first else "", gather, gather, _say(_NO_KEY), _HANG_UP)
 
 
+TEST = "This is a test of Tocsin: a page would reach you like this. Nothing has happened, and no answer is needed."
+
+
+def test_call() -> str:
+    """Write the TwiML of a call that tests the number."""
+    return _response(_say(TEST), _say("Good bye."), _HANG_UP)
+
+
 def spoken(words: str) -> str:
     """Write the TwiML that says something and hangs up."""
     return _response(_say(words), _HANG_UP)

@@ -6,11 +6,13 @@ weeks is two shifts.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from itertools import chain, islice
 from typing import Literal
 
 from escalation.config.company import Staff
 from escalation.config.layers import Layer, held_on
+from escalation.config.notify import By
 from escalation.config.rotations import Shift
 from escalation.notify.preferences import Preferences
 from escalation.values import Frozen, PersonId
@@ -126,10 +128,46 @@ class GroupFault(Frozen):
     people: tuple[str, ...] = ()
 
 
+class TrialState(StrEnum):
+    """State of the test of a contact method; later news never takes it back to an earlier one."""
+
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+
+    @property
+    def rank(self) -> int:
+        """Rank among the states."""
+        return list(TrialState).index(self)
+
+
+class Trial(Frozen):
+    """A test of one contact method of a person; `member` is told of it. `at`: since when it stands as it does."""
+
+    id: int
+    person: str
+    member: PersonId
+    by: By
+    asked_at: datetime
+    at: datetime
+    state: TrialState = TrialState.ASKED
+    why: str = ""
+    told: TrialState = TrialState.ASKED
+
+    @property
+    def delivery(self) -> str:
+        """Id under which it is sent: the vendor's news name it."""
+        return f"{TRIAL}{self.id}"
+
+
+TRIAL = "test-"
+
+
 class OncallState(Frozen):
     """On-call state that changes while running. `made`: the number of the latest override or absence.
 
-    `preferences` are what people set for themselves, by their key, else their member id.
+    `preferences` are what people set for themselves, by their key, else their member id. `trials`: tests of methods.
     """
 
     overrides: tuple[Override, ...] = ()
@@ -140,6 +178,7 @@ class OncallState(Frozen):
     tests: tuple[TestPage, ...] = ()
     notices: tuple[Notice, ...] = ()
     preferences: dict[str, Preferences] = {}
+    trials: tuple[Trial, ...] = ()
     made: int = 0
     stamp: str = ""
 

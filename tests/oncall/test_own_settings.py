@@ -57,6 +57,20 @@ def test_the_answer_says_how_i_am_reached_and_what_i_set(office: Office) -> None
     )
 
 
+def test_each_of_my_methods_can_be_tested(office: Office) -> None:
+    """A button for each stands below the answer and on Home; a command does the same, and a method I lack is named."""
+    dana = office.person("dana")
+    assert "me_test-slack" in eventually(lambda: shown if "me_test-" in (shown := str(dana.home()["view"])) else "")
+    dana.command("me test slack")
+    dana.told("The test by Slack")
+    [trial] = office.world.store.oncall_state().trials
+    assert (trial.by, trial.state, trial.member) == (By.SLACK, "asked", dana.id)
+    dana.command("me test slack")
+    dana.told("wait a minute")
+    dana.command("me test pigeon")
+    dana.told("Name one of your methods")
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

@@ -15,11 +15,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.answers import AnswerService
+from escalation.config.notify import Via
 from escalation.errors import TooNew
 from escalation.incident.effects import Effect, MailOut, PageBy
 from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.messages.mail import IncidentPage, Mail, page_mail, stakeholder_mail
+from escalation.messages.pages import TEST
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
@@ -69,6 +71,10 @@ class MailPlanner:
         self._shared = SharedMails(service.store)
         self._answers = AnswerService(service)
         self._wording = company_wording(service.company)
+
+    def test(self, via: Via, to: str, delivery: str) -> None:
+        """Send a marked test."""
+        self._client.send([to], Mail("Tocsin: test", TEST), delivery)
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
         """Plan the mail of an effect, or return its outcome if there is nothing (left) to send."""

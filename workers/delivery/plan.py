@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
 
 from escalation.config.company import Company
+from escalation.config.notify import Via
 from escalation.incident.effects import Effect
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent
 from escalation.incident.model import Incident
@@ -53,6 +54,14 @@ class Planner(Protocol):
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
         """Plan the send of a pending effect. May ask the other side for addresses; raises Failed."""
+
+
+@runtime_checkable
+class Testable(Protocol):
+    """A planner whose channel a person can test with a real message."""
+
+    def test(self, via: Via, to: str, delivery: str) -> None:
+        """Send a marked test message to an address, now. Raises Failed."""
 
 
 def sending(effect: Effect, send: Callable[[], None]) -> Callable[[bool], SendResult]:

@@ -18,6 +18,7 @@ from workers.context import Context
 from workers.queue.rq import Task, push
 from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
+from workers.recurring.method_trials import MethodTrials
 from workers.recurring.reminders import Reminders
 from workers.recurring.slo_breach import SloBreach
 from workers.recurring.user_groups import UserGroups
@@ -47,6 +48,7 @@ class Upkeep:
         self._round: Future[None] | None = None
         self._reminders = Reminders(context, self._stop.is_set)
         self._groups = UserGroups(context)
+        self._trials = MethodTrials(context)
         self._do_not_disturb = DoNotDisturb(context)
         self._feeds = CalendarFeeds(context, self._stop.is_set)
         self._slo_breach = SloBreach(context)
@@ -68,6 +70,7 @@ class Upkeep:
     def _run_round(self) -> None:
         now, service = self._context.clock(), self._context.service
         service.update_oncall(lambda before, at: record_running(before, service.company, at))
+        self._trials.run(now)
         self._do_not_disturb.refresh(now)
         self._reminders.send_due(now)
         self._groups.sync(now)

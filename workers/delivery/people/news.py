@@ -11,6 +11,8 @@ from escalation.answers import Answer, AnswerService
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import PageStatus
 from escalation.incident.reach import How, ReachState
+from escalation.oncall import trials
+from escalation.oncall.schedule import TRIAL, TrialState
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.storage.vendor_ids import VendorIds
@@ -73,11 +75,24 @@ class News:
         why, passing = ("", False) if state is not ReachState.FAILED else self._failure(status, form)
         if state is ReachState.DELIVERED:
             self._service.store.problems.clear(UNDELIVERED)
+        if delivery.startswith(TRIAL):
+            self._trial(delivery, state, why)
+            return
         event = PageStatus(effect=delivery, status=state, why=why, passing=passing)
         try:
             self._service.handle(incident_of(delivery), event)
         except NotFound:
             log.warning("status of a delivery that is not known", delivery=delivery)
+
+    def _trial(self, delivery: str, state: ReachState, why: str) -> None:
+        """Record what became of the test of a method, and have its person told."""
+        number = delivery.removeprefix(TRIAL)
+        if number.isdecimal():
+            became = TrialState(state)
+            self._service.store.update_oncall_state(
+                lambda before: trials.record(before, int(number), became, self._service.clock(), why)
+            )
+            self._service.store.request_upkeep()
 
     def _failure(self, status: str, form: Mapping[str, str]) -> tuple[str, bool]:
         """Why it failed, and whether the number is fine. What is ours is reported."""

@@ -6,6 +6,7 @@ one delivery, however often it is sent.
 
 from datetime import datetime
 
+from escalation.config.notify import Via
 from escalation.incident.effects import Effect, StopPage
 from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
@@ -21,6 +22,7 @@ from workers.delivery.rate_limits import Budget
 PUSHOVER = Budget("pushover", 0.5, 10)  # https://pushover.net/api#friendly: no more than two connections at once
 NTFY = Budget("ntfy", 0.2, 30)  # https://docs.ntfy.sh/publish/#limitations: a burst of 60, on ntfy.sh
 APPRISE = Budget("apprise", 1.0, 5)
+TEST_TITLE = "Tocsin: test"
 
 
 class PushoverPlanner:
@@ -48,6 +50,10 @@ class PushoverPlanner:
             callback=self._pages.link(found).replace("/ack/", "/pushover/"),
         )
         return Plan(PUSHOVER, lambda retrying: self._once(found, push))
+
+    def test(self, via: Via, to: str, delivery: str) -> None:
+        """Send a marked test that rings as an urgent page does, for as short as Pushover lets it."""
+        self._client.send(to, Push(TEST_TITLE, words.TEST, expire=0.0, tag=delivery))
 
     def _stop(self, effect: StopPage) -> Planned:
         receipt = self._pages.ids.of(effect.sent)
@@ -80,6 +86,10 @@ class NtfyPlanner:
         notification = Notification(found.to, said.title, said.message, effect.id, link, found.urgent)
         return Plan(NTFY, sending(effect, lambda: self._client.send(notification)))
 
+    def test(self, via: Via, to: str, delivery: str) -> None:
+        """Send a marked test with the priority of an urgent page."""
+        self._client.send(Notification(to, TEST_TITLE, words.TEST, delivery))
+
 
 class ApprisePlanner:
     """Plans pages through the services behind Apprise."""
@@ -96,3 +106,7 @@ class ApprisePlanner:
         said, link = words.push(incident, found.page), self._pages.link(found)
         message = f"{said.message}\nAcknowledge: {link}" if link else said.message
         return Plan(APPRISE, sending(effect, lambda: self._client.send(found.to, said.title, message)))
+
+    def test(self, via: Via, to: str, delivery: str) -> None:
+        """Send a marked test."""
+        self._client.send(to, TEST_TITLE, words.TEST)

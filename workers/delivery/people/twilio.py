@@ -20,6 +20,7 @@ from workers.delivery.people.pages import Pages, PageToSend, seconds_left
 from workers.delivery.plan import Plan, Planned, SendResult
 from workers.delivery.rate_limits import Budget
 
+TEST_VALID = 300.0  # seconds
 SKEW = timedelta(minutes=1)  # between Twilio's clock and ours
 # Seconds between two in the long run, and how many at once, to one number: more only teach people to ignore them.
 PER_NUMBER = {Via.SMS: (180.0, 5), Via.CALL: (300.0, 3)}
@@ -41,6 +42,13 @@ class TwilioPlanner:
         budget = Budget(f"{found.effect.via}:{found.to}", every / incident.speed, burst)
         send = self._text(found, now) if found.effect.via is Via.SMS else self._call(found)
         return Plan(budget, lambda retrying: self._once(found, send, retrying))
+
+    def test(self, via: Via, to: str, delivery: str) -> None:
+        """Send a marked test, as an SMS or a call."""
+        if via is Via.SMS:
+            self._client.send_text(to, words.TEST, delivery, TEST_VALID)
+        else:
+            self._client.call(to, words.test_call(), delivery)
 
     def _once(self, found: PageToSend, send: Callable[[], Listed], retrying: bool) -> SendResult:
         delivery, ids = found.effect.id, self._pages.ids
