@@ -196,9 +196,8 @@ def _facts(alerts: tuple[Firing, ...]) -> Facts:
     worst = alerts[0].alert
     others = [f"• {f.alert.title}" for f in alerts[1:MAX_SHOWN]]
     more = [f"and {len(alerts) - MAX_SHOWN} more"] if len(alerts) > MAX_SHOWN else []
-    labels = (
-        [", ".join(f"{name}={value}" for name, value in sorted(worst.labels.items()))[:500]] if worst.labels else []
-    )
+    named = sorted(worst.labels.items()) if not worst.reporter else []  # who reports it stands on the card
+    labels = [", ".join(f"{name}={value}" for name, value in named)[:500]]
     description = "\n".join(filter(None, [worst.description, *labels, *others, *more]))
     return Facts(
         title=worst.title,
@@ -218,6 +217,7 @@ def _summary(group: Group, titles: dict[str, str]) -> AlertSummary:
         firing=len(group.firing),
         total=len(group.alerts),
         assumed=bool(shown) and all(f.routed.assumed for f in shown),
+        reports=bool(shown) and all(f.alert.reporter for f in shown),
     )
 
 

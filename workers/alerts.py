@@ -79,9 +79,7 @@ class AlertWork:
         outcomes = [_outcome(body, f"note: {parsed.note}")] if parsed.note else []
         if parsed.truncated:
             outcomes.append(_outcome(body, f"truncated: {parsed.truncated} more were left out"))
-        if parsed.refused:
-            outcomes.append(_outcome(body, f"dropped: {parsed.refused}"))
-        if parsed.alerts and source is mail.SOURCE:
+        if source is mail.SOURCE and (parsed.alerts or parsed.refused):
             return self._take_mail(body)
         return parsed.alerts, outcomes
 

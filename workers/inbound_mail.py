@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.alerts.mail.message import InboundMail, Standing
 from bot.alerts.mail.reply import Reply, own_words, read_reply
-from bot.alerts.mail.source import report, writer
+from bot.alerts.mail.source import refusal, report, writer
 from bot.alerts.source import hashed
 from escalation.alerts.alert import Alert
 from escalation.answers import Answer, AnswerService, PageToAnswer
@@ -43,7 +43,9 @@ class MailReceiver:
         self._threads = MailThreads(service.store.redis)
 
     def take(self, mail: InboundMail) -> Became | Alert:
-        """Take a mail that may be read: as an answer or a word in a thread, else it is a report."""
+        """Take a mail: as an answer or a word in a thread, else it is a report, unless it is dropped."""
+        if why := refusal(mail):
+            return Became(f"dropped: {why}")
         boxes = self._service.mailboxes
         member = self._answers.member_of(mail.sender)
         if boxes.is_own(mail.sender) or boxes.incident_of(mail.id):

@@ -28,6 +28,7 @@ from escalation.incident.actions import RunState, last_states
 from escalation.incident.communications import tasks
 from escalation.incident.effects import Reminded, SendPage
 from escalation.incident.model import (
+    AlertSummary,
     EntryKind,
     Incident,
     Lead,
@@ -119,11 +120,21 @@ def _alerts(incident: Incident) -> list[str]:
     alerts = incident.alerts
     if not alerts.total:
         return []
+    if alerts.reports:
+        return _reports(alerts)
     shown = [_alert(alert) for alert in alerts.shown[:MAX_ALERTS]]
     more = [f"and {alerts.total - len(shown)} more"] if alerts.total > len(shown) else []
     assumed = " · severity assumed: the alert names none that is known" if alerts.assumed else ""
     state = f"{alerts.firing} of {alerts.total} firing" if alerts.firing else "all have ended"
     return [f"🔔 *Alerts:* {state}{assumed}", *(f"• {line}" for line in (*shown, *more))]
+
+
+def _reports(alerts: AlertSummary) -> list[str]:
+    """Lines about people's reports; a single one has the incident's own title."""
+    assumed = " · severity assumed: the report names none" if alerts.assumed else ""
+    counted = f"{alerts.total} reports" if alerts.total > 1 else "1 report"
+    titles = dict.fromkeys(alert.title for alert in alerts.shown[:MAX_ALERTS]) if alerts.total > 1 else ()
+    return [f"✉️ *Reported by email:* {counted}{assumed}", *(f"• {escape(title)}" for title in titles)]
 
 
 def _alert(alert: SeenAlert) -> str:

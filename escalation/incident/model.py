@@ -251,12 +251,16 @@ class SeenAlert(Frozen):
 
 
 class AlertSummary(Frozen):
-    """Alerts of an incident: the worst of them, and counts. `assumed`: none of them named a severity that is known."""
+    """Alerts of an incident: the worst of them, and counts. `assumed`: none of them named a severity that is known.
+
+    `reports`: all of them are people's, who do not say when it is over.
+    """
 
     shown: tuple[SeenAlert, ...] = ()
     firing: int = 0
     total: int = 0
     assumed: bool = False
+    reports: bool = False
 
 
 class CopyKind(StrEnum):

@@ -160,7 +160,8 @@ def test_a_colleagues_mail_declares_an_incident_in_their_name(office: Post) -> N
     assert "shot.png" in incident.facts.description
     assert (incident.reporter, incident.facts.detection) == (user("dana"), Detection.USER_REPORT)
     card = next(everything(m) for m in office.works.messages() if incident.id in everything(m))
-    assert "severity assumed" in card
+    assert "*Reported by email:* 1 report · severity assumed" in card
+    assert "firing" not in card
 
 
 @pytest.mark.parametrize("post", [mailgun, sendgrid, ses])
@@ -190,6 +191,7 @@ def test_a_strangers_mail_declares_in_the_name_of_its_address(office: Post, post
 def test_what_is_forged_or_automatic_is_dropped_and_counted(office: Post, forged: Written) -> None:
     """The sender's service is told that it was taken, and the list of what was dropped says why."""
     assert office.taken(forged).startswith("dropped: ")
+    assert office.log()[-1].title == forged.subject
     assert office.incidents() == []
     assert office.works.counted("alerts_total", source="mail", result="dropped") == 1
 

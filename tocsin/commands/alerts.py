@@ -88,7 +88,7 @@ def try_(file: Path, source: str, as_json: bool) -> None:
     if as_json:
         print_json([_data(alert, how) for alert, how in routes])
     elif not routes:
-        click.echo(f"No alert: {parsed.note or 'the list is empty'}.")
+        click.echo(f"No alert: {parsed.refused or parsed.note or 'the list is empty'}.")
     else:
         print_table(("alert", "state", "severity", "service", "what happens"), [_try_row(a, r) for a, r in routes])
 

@@ -14,6 +14,7 @@ _BOUNDARY = re.compile(
 )  # https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
 _NAME = re.compile(rb'[; ]name="?([^";\r\n]*)', re.IGNORECASE)
 _FILE = re.compile(rb'[; ]filename="?([^"\r\n]*)', re.IGNORECASE)
+_FIELD = re.compile(rb"[A-Za-z][\w-]*=")
 _LONGEST_HEAD = 4_000  # bytes, of a part's own headers
 
 
@@ -39,12 +40,22 @@ def decoded(raw: bytes, charset: str) -> str:
 
 def is_form(received: Received) -> bool:
     """Check whether a body is a form, by its content type."""
-    return received.headers.get("content-type", "").lower().startswith((URLENCODED, MULTIPART))
+    return _kind(received).lower().startswith((URLENCODED, MULTIPART))
+
+
+def _kind(received: Received) -> str:
+    """The content type; of a body without one, as a file has none, what it looks like."""
+    if kind := received.headers.get("content-type", ""):
+        return kind
+    first_line = received.body[:200].splitlines()[0] if received.body else b""
+    if first_line.startswith(b"--"):
+        return f"{MULTIPART}; boundary={first_line[2:].decode('latin-1').strip()}"
+    return URLENCODED if _FIELD.match(first_line) else ""
 
 
 def form_of(received: Received, names: Collection[str]) -> Form | None:
     """Read these fields of a form; None for a body of another kind. Raises Unreadable without a boundary."""
-    kind = received.headers.get("content-type", "")
+    kind = _kind(received)
     if kind.lower().startswith(URLENCODED):
         return Form(dict(_pairs(received.body, names)))
     if not kind.lower().startswith(MULTIPART):

@@ -369,6 +369,13 @@ def test_a_title_is_the_subject_without_its_marks(subject: str) -> None:
     assert alert.title == "Checkout"
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_body_in_a_file_is_read_without_its_content_type(service: str) -> None:
+    """`tocsin alerts try` has only the file."""
+    raw, _ = SERVICES[service](Written())
+    assert parse(Received(raw)).alerts
+
+
 def test_a_mail_without_subject_or_text_has_a_title() -> None:
     """Its first line, else its sender."""
     titles = [parse(Received(*mailgun(Written(subject="", text=text)))).alerts[0].title for text in ("\n Down \nx", "")]
