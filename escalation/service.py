@@ -189,4 +189,5 @@ def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datet
         ways=company.other_ways,
         public_page=company.status_page is not None,
         actions=company.actions,
+        tickets=company.tickets_of(facts.service),
     )

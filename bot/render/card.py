@@ -238,13 +238,23 @@ def _war_room(incident: Incident) -> list[str]:
 
 
 def _ticket(incident: Incident) -> list[str]:
-    """Line about a ticket: its team, its state and what it is scheduled for."""
+    """Line about a ticket: its team, its state, what it is scheduled for, and where the tracker has it."""
+    there = _issue(incident)
     if incident.policy.ticket is None:
-        return []
+        return [f"🎫 *Ticket* · {there}"] if there else []
     team, state = f"{brief(incident.team, SHORT)}" if incident.team else "no team", ticket_state(incident)
     planned = state is TicketState.SCHEDULED and incident.schedule
     when = f" for {brief(planned.text, SHORT)}" if planned else ""
-    return [f"🎫 *Ticket* · {team} · {state}{when}"]
+    return [f"🎫 *Ticket* · {team} · {state}{when}{f' · {there}' if there else ''}"]
+
+
+def _issue(incident: Incident) -> str:
+    """The ticket in a tracker, linked."""
+    issue = incident.issue
+    if issue is None:
+        return ""
+    state = "deleted" if issue.gone else "open" if issue.open else "closed"
+    return f"{link(issue.url, issue.key)} ({state} in {issue.vendor.words})"
 
 
 def _closed_state(incident: Incident) -> list[str]:

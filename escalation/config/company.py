@@ -18,11 +18,13 @@ from escalation.config.policy import LEAD, TEAM, Means
 from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
 from escalation.config.status_page import StatusPage
+from escalation.config.tickets import Tickets, Tracker, Vendor
 from escalation.slo import Objective
 from escalation.times import Zone
 from escalation.values import Channel, Frozen, PersonId, PersonKey, as_list
 
 SlackUser = Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,}$")]
+Login = Annotated[str, StringConstraints(pattern=r"^[^@\s]\S*$", max_length=128)]
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
 
 
@@ -81,8 +83,14 @@ class PersonEntry(Frozen):
     pushover: PushoverUser | None = None
     ntfy: NtfyTopic | None = None
     apprise: AppriseTag | None = None
+    github: Login | None = None
+    jira: Login | None = None
     notify: Notify | None = None
     away: Away = ()
+
+    def login(self, vendor: Vendor) -> str:
+        """Return their login in a tracker; empty for none."""
+        return (self.github if vendor is Vendor.GITHUB else self.jira) or ""
 
     @model_validator(mode="after")
     def _findable(self) -> "PersonEntry":
@@ -158,11 +166,12 @@ class Workspace(Frozen):
 
 
 class Team(Frozen):
-    """A team that owns services, and its channel."""
+    """A team that owns services, its channel, and its own tracker."""
 
     lead: PersonKey | None = None
     members: tuple[PersonKey, ...] = ()
     channel: Channel | None = None
+    tickets: Tracker | None = None
 
 
 class Service(Frozen):
@@ -192,6 +201,7 @@ class Company(Staff):
     calendar: Calendar = Calendar()
     public_channels: tuple[Means, ...] | None = None
     status_page: StatusPage | None = None
+    tickets: Tickets | None = None
     templates: dict[str, str] = {}
     notify: Notify = Notify()
     other_ways: OtherWays = OtherWays()
@@ -253,6 +263,23 @@ class Company(Staff):
     def team_of(self, service: str) -> Team:
         """Return the team that owns a service; an empty one while none is configured."""
         return self.teams.get(self.services.get(service, Service()).team or "", Team())
+
+    def tickets_of(self, service: str) -> Tickets | None:
+        """Return where tickets of a service's incidents go: to its team's own tracker, else to the common one."""
+        own = self.team_of(service).tickets
+        if self.tickets is None:
+            return Tickets(**own.model_dump()) if own else None
+        return self.tickets.of_team(own)
+
+    def trackers(self) -> tuple[Tracker, ...]:
+        """Return every tracker that tickets go to, each once."""
+        teams = (team.tickets for team in self.teams.values() if team.tickets)
+        return tuple(dict.fromkeys((*(self.tickets.trackers() if self.tickets else ()), *teams)))
+
+    def member_of_login(self, vendor: Vendor, login: str, directory: "Directory") -> PersonId:
+        """Return the member who has a login in a tracker; empty for one that nobody has."""
+        found = (key for key, entry in self.people.items() if login and entry.login(vendor).lower() == login.lower())
+        return next((self.member(key, directory) for key in found), "")
 
     def vendor_of(self, service: str) -> str:
         """Return a service's vendor contact in one line; empty when it has none."""

@@ -43,6 +43,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         ways=terms.ways,
         public_page=terms.public_page,
         actions=terms.actions,
+        tickets=terms.tickets,
         facts=event.facts,
         alerts=event.alerts,
         reporter=event.by,

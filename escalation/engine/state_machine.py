@@ -6,6 +6,7 @@ from typing import Any
 
 from escalation.config.actions import BUTTON
 from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, reaching, warroom
+from escalation.engine.automatic import tickets
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
@@ -168,6 +169,7 @@ def _finish(change: Change) -> Incident:
     reaching.stop_alarms(change)
     change.remember()
     follow_in_paging_service(change)
+    tickets.follow(change)
     cards.refresh_all(change)
     cards.retire_buttons(change, useful_moves(change.incident))
     warroom.refresh_topic(change)
@@ -220,6 +222,8 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.Trouble: outcomes.trouble,
     events.AlertsChanged: outcomes.alerts_changed,
     events.MailReceived: outcomes.mail_received,
+    events.IssueUpdated: tickets.updated,
+    events.IssueSeen: tickets.seen,
 }
 
 

@@ -61,10 +61,17 @@ def _alerts_ended(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
     return () if incident.alerts.firing else (Ask(Move.RESOLVE),)
 
 
+def _closed_there(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
+    """Resolve, while the ticket is closed there."""
+    return (Ask(Move.RESOLVE),) if incident.issue and not incident.issue.open else ()
+
+
 _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask, ...]]] = {
     EntryKind.CHECKPOINT: _checkpoint,
     EntryKind.TICKET: (Move.ACKNOWLEDGE, Move.SCHEDULE),
     EntryKind.ALERTS_ENDED: _alerts_ended,
+    EntryKind.ISSUE_CLOSED: _closed_there,
+    EntryKind.ISSUE_REOPENED: (Move.REOPEN,),
     EntryKind.NOBODY_LEFT: (Move.PAGE,),
     EntryKind.PHASE: _open_roles,
     EntryKind.LEADING: _offered_role,

@@ -21,6 +21,7 @@ from pydantic import Field
 from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
 from escalation.config.status_page import STATUS_PAGE
+from escalation.config.tickets import TICKETS
 from escalation.values import Frozen, PersonId
 
 SLACK = "slack"
@@ -53,7 +54,7 @@ class _Effect(Frozen):
 
     `public`: others than the members of an incident may read it. `calls`: it pages somebody, and goes first.
     `message`: somebody reads it, so the ledger counts it. `optional`: the incident goes on without it.
-    `aside`: it calls a system of the company's, which may hang; it has threads of its own.
+    `aside`: it calls a system that may hang, and no message waits for; it has threads of its own.
     """
 
     public: ClassVar[bool]
@@ -178,6 +179,18 @@ class RunAction(_Effect, public=False, optional=True, aside=True):
     @property
     def carried_by(self) -> str:
         return ACTIONS
+
+
+class UpdateIssue(_Effect, public=True, aside=True):
+    """Update the incident's ticket in its tracker. `entry` is what a comment is about."""
+
+    kind: Literal["issue"] = "issue"
+    action: Literal["open", "comment", "assign", "close", "reopen"]
+    entry: int = 0
+
+    @property
+    def carried_by(self) -> str:
+        return TICKETS
 
 
 class Withdrawable(_Effect, public=True):
@@ -347,6 +360,7 @@ Effect = Annotated[
     | Publish
     | Withdraw
     | RunAction
+    | UpdateIssue
     | PostCard
     | OpenRoom
     | Invite

@@ -14,9 +14,11 @@ from escalation.config.business_time import Calendar
 from escalation.config.notify import OtherWays
 from escalation.config.policy import Means, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
+from escalation.config.tickets import Tickets
 from escalation.incident.effects import Reminded
 from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Meeting, Room, Status
 from escalation.incident.reach import How, ReachState
+from escalation.incident.tracked import Issue
 from escalation.times import Zone
 from escalation.values import Frozen, PersonId
 
@@ -89,6 +91,7 @@ class Terms(Frozen):
     ways: OtherWays = OtherWays()
     public_page: bool = False
     actions: tuple[Action, ...] = ()
+    tickets: Tickets | None = None
     others: tuple[Other, ...] = ()
 
 
@@ -391,6 +394,27 @@ class MeetingOpened(Frozen):
     meeting: Meeting
 
 
+class IssueUpdated(Frozen):
+    """The ticket in the tracker was opened or changed. `lost`: what the tracker left out without a word."""
+
+    kind: Literal["issue_updated"] = "issue_updated"
+    effect: str
+    issue: Issue
+    lost: tuple[str, ...] = ()
+
+
+class IssueSeen(Frozen):
+    """The state of the ticket in the tracker, from a webhook or a poll; nothing follows from what is known already.
+
+    `by` is who changed it there, if that is a member; `known_as` their name there.
+    """
+
+    kind: Literal["issue_seen"] = "issue_seen"
+    issue: Issue
+    by: PersonId = ""
+    known_as: Annotated[str, StringConstraints(max_length=100)] = ""
+
+
 class PersonRefused(Frozen):
     """A page cannot reach its person (left, deactivated, cannot be messaged): escalate at once."""
 
@@ -510,4 +534,6 @@ OutcomeEvent = (
     | Trouble
     | AlertsChanged
     | MailReceived
+    | IssueUpdated
+    | IssueSeen
 )

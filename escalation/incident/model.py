@@ -21,8 +21,10 @@ from escalation.config.business_time import Calendar, Wait
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Communication, Means, ReviewRule, Said, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
+from escalation.config.tickets import Tickets
 from escalation.incident.effects import Effect, OpenMeeting, PageBy, PagePerson, Reminded
 from escalation.incident.reach import How, Reach
+from escalation.incident.tracked import Issue
 from escalation.values import Frozen, PersonId, machine_title
 
 
@@ -219,6 +221,9 @@ class EntryKind(StrEnum):
     TROUBLE = "trouble"
     ALERTS = "alerts"
     ACTION = "action"
+    ISSUE = "issue"
+    ISSUE_CLOSED = "issue_closed"
+    ISSUE_REOPENED = "issue_reopened"
     ALERTS_ENDED = "alerts_ended"
     MAIL = "mail"
     RESOLVED = "resolved"
@@ -471,7 +476,7 @@ class Incident(Frozen):
     the status page. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
     `lost_cards` were deleted by hand: what was sent into their threads may still stand there. `alerted_by` are the
     paging services that know the incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what
-    they were told last. `redrawn_at`: a time on the card had passed then.
+    they were told last. `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker.
     """
 
     version: int = STATE_VERSION
@@ -492,6 +497,8 @@ class Incident(Frozen):
     ways: OtherWays = OtherWays()
     public_page: bool = False
     actions: tuple[Action, ...] = ()
+    tickets: Tickets | None = None
+    issue: Issue | None = None
     public_components: dict[str, ComponentState] = {}
     alerted: bool = False
     alerted_by: tuple[Via, ...] = ()

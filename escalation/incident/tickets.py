@@ -1,8 +1,9 @@
-"""Tickets: incidents in a team's backlog, and the state of each."""
+"""Tickets: incidents in a team's backlog, the state of each, and the tracker that has one too."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 
+from escalation.config.tickets import Tracker
 from escalation.incident.model import Incident, Status
 
 
@@ -30,3 +31,18 @@ def backlog(incidents: Iterable[Incident], team: str = "") -> tuple[Incident, ..
     order = list(TicketState)
     tickets = (i for i in incidents if i.policy.ticket and team in ("", i.team))
     return tuple(sorted(tickets, key=lambda i: (i.team, order.index(ticket_state(i)), i.declared_at)))
+
+
+def mark_of(incident: Incident) -> str:
+    """Return the mark by which its ticket is found again; what was opened before it became private has another one."""
+    return f"{incident.id}-private" if incident.private else incident.id
+
+
+def tracker_of(incident: Incident) -> Tracker | None:
+    """Return the tracker that has a ticket of the incident; None for a severity without, and where none is private."""
+    tickets = incident.tickets
+    if tickets is None or incident.drill:
+        return None
+    if incident.private:
+        return tickets.private
+    return tickets if not tickets.severities or incident.severity in tickets.severities else None

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from escalation.config.notify import Via
+from escalation.config.tickets import TICKETS
 from escalation.incident.actions import RunState
 from escalation.incident.events import MAX_TITLES
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
-from escalation.messages import communications
+from escalation.messages import communications, tickets
 from escalation.messages.template import Wording
 from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, Verbatim, line, people
 from escalation.times import after_every, spoken_duration
@@ -359,7 +360,7 @@ def _exposed(incident: Incident, entry: Entry) -> Lines:
     return (*here, *told, *left, *topic, title)
 
 
-_ELSEWHERE: dict[str, str] = {via: via.words for via in Via}
+_ELSEWHERE: dict[str, str] = {TICKETS: "its ticket"} | {via: via.words for via in Via}
 
 
 def _room_opened(incident: Incident, entry: Entry) -> Lines:
@@ -679,6 +680,9 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.TROUBLE: _trouble,
     EntryKind.ALERTS: _alerts,
     EntryKind.ACTION: _action,
+    EntryKind.ISSUE: tickets.issue,
+    EntryKind.ISSUE_CLOSED: tickets.closed_there,
+    EntryKind.ISSUE_REOPENED: tickets.reopened_there,
     EntryKind.ALERTS_ENDED: _alerts_ended,
     EntryKind.MAIL: _mail,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),

@@ -26,6 +26,7 @@ TRAITS = {
         "Remind",
         "MailOut",
         "Publish",
+        "UpdateIssue",
         "LinkOther",
     },
     "calls": {"SendPage", "PageBy", "Alert"},
@@ -64,7 +65,9 @@ CARRIED_BY = {
     "RunAction": "actions",
     "OpenMeeting": "meetings",
     "DeleteMeeting": "meetings",
+    "UpdateIssue": "tickets",
 }
+SPECIAL: dict[str, dict[str, str]] = {"PostCard": {"place": "channel"}, "UpdateIssue": {"action": "open"}}
 FIELDS = {
     "page": 1,
     "action": "trigger",
@@ -91,7 +94,7 @@ FIELDS = {
 def made(kind: Any) -> Any:
     """An effect of that class."""
     wanted = {name: FIELDS[name] for name, field in kind.model_fields.items() if name in FIELDS and field.is_required()}
-    return kind(id="INC-20241218-001-1", at=NOW, **wanted | ({"place": "channel"} if kind is effects.PostCard else {}))
+    return kind(id="INC-20241218-001-1", at=NOW, **wanted | SPECIAL.get(kind.__name__, {}))
 
 
 @pytest.mark.parametrize(("trait", "names"), TRAITS.items())

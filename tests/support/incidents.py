@@ -7,8 +7,9 @@ from typing import Any
 from escalation.config.actions import Action
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
+from escalation.config.tickets import Tickets, Vendor
 from escalation.engine.upcoming import Upcoming, upcoming
-from escalation.incident.effects import OpenRoom, PostCard, SendPage
+from escalation.incident.effects import OpenRoom, PostCard, SendPage, UpdateIssue
 from escalation.incident.events import (
     Acknowledge,
     AlertsChanged,
@@ -23,6 +24,8 @@ from escalation.incident.events import (
     Escalate,
     FixApplied,
     FixFailed,
+    IssueSeen,
+    IssueUpdated,
     Linked,
     MailReceived,
     MarkSecurity,
@@ -46,6 +49,7 @@ from escalation.incident.events import (
     Workaround,
 )
 from escalation.incident.model import AlertSummary, EntryKind, Incident, Lead, Room, SeenAlert, Status
+from escalation.incident.tracked import Issue
 from escalation.oncall.roster import Roster
 from tests.support.story import START, Story, kars, roster_with
 
@@ -175,6 +179,29 @@ def _moved() -> Incident:
     return story.do(RolesChanged(by="UMEI")).incident
 
 
+ISSUE = Issue(vendor=Vendor.GITHUB, key="acme/shop#12", url="https://github.com/acme/shop/issues/12")
+
+
+def _ticketed() -> Story:
+    """An incident whose ticket was opened."""
+    story = Story(tickets=Tickets(github="acme/shop"))
+    (effect,) = (e for e in story.incident.effects if isinstance(e, UpdateIssue))
+    return story.do(IssueUpdated(effect=effect.id, issue=ISSUE, lost=("the label incident",)))
+
+
+def _seen(story: Story, **changes: Any) -> Incident:
+    return story.do(IssueSeen(issue=ISSUE.model_copy(update=changes), known_as="octocat")).incident
+
+
+def _seen_closed() -> Story:
+    """An incident that is over, as its ticket is."""
+    story = _ticketed().do(RESOLVE)
+    for effect in story.incident.effects:
+        if isinstance(effect, UpdateIssue):
+            story.do(IssueUpdated(effect=effect.id, issue=ISSUE.model_copy(update={"open": False})))
+    return story
+
+
 _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.DECLARED: declared,
     EntryKind.PAGED: declared,
@@ -226,6 +253,9 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: lambda: _outcome(Story(), SendPage, Trouble, why="the token was revoked"),
     EntryKind.ACTION: lambda: Story(actions=(RESTART,)).incident,
+    EntryKind.ISSUE: lambda: _ticketed().incident,
+    EntryKind.ISSUE_CLOSED: lambda: _seen(_ticketed(), open=False),
+    EntryKind.ISSUE_REOPENED: lambda: _seen(_seen_closed(), open=True),
     EntryKind.ALERTS: lambda: incident_after(ALERTS),
     EntryKind.ALERTS_ENDED: lambda: incident_after(ALERTS.model_copy(update={"over": True})),
     EntryKind.MAIL: lambda: incident_after(MailReceived(by="machine:a@example.com", text="Still down", key="mail 1")),

@@ -12,6 +12,7 @@ from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import OtherWays
 from escalation.config.policy import Means, Policy, Severity
+from escalation.config.tickets import Tickets
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import Effect, OpenRoom, Place, RemindPerson, Say, SendPage, Tell
@@ -77,6 +78,7 @@ class Story:
         ways: OtherWays | None = None,
         public_page: bool = False,
         actions: tuple[Action, ...] = (),
+        tickets: Tickets | None = None,
         **facts: Any,
     ) -> None:
         self.roster = roster or roster_with()
@@ -95,6 +97,7 @@ class Story:
             ways=ways or OtherWays(),
             public_page=public_page,
             actions=actions,
+            tickets=tickets,
         )
         said = Facts(**({"title": "Checkout is down", "impact": "Nobody can pay"} | facts))
         event = Declare(by=by, key="modal-1", facts=said, terms=terms)

@@ -131,6 +131,12 @@ POLICY: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+_TRACKER = {
+    "github": "A repository of GitHub, like `acme/shop`.",
+    "jira": "The key of a Jira project, like `OPS`.",
+    "type": "Jira's type of issue.",
+    "labels": "Labels of new tickets, without spaces.",
+}
 CONFIG: Mapping[str, Mapping[str, str]] = {
     "Company": {
         "policy": "`kars`, `beauty`, or the path to a policy of your own, relative to this file.",
@@ -156,6 +162,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "slack_dead_man": "Slack itself pages an urgent tier three minutes late when all of Tocsin is down.",
         "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
+        "tickets": "A ticket for each incident, in GitHub or Jira; docs/tickets.md.",
         "actions": "Webhooks of your own systems, called by themselves or by a button; docs/actions.md.",
         "permissions": "Narrows who may do what: the roles that may.",
     },
@@ -216,6 +223,12 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "match": "The incidents that it is for; all of them unless given.",
         "dry_run": "The timeline says what would be called, and nothing is.",
     },
+    "Tickets": {
+        **_TRACKER,
+        "severities": "The severities that have a ticket there; all of them unless given.",
+        "private": "The tracker of private incidents, who have no ticket without one.",
+    },
+    "Tracker": _TRACKER,
     "ActionMatch": {
         "severity": "Severities, one or several.",
         "service": "Services, one or several.",
@@ -277,6 +290,8 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "pushover": "Their user key at Pushover: 30 letters and digits.",
         "ntfy": "Their topic on the ntfy server.",
         "apprise": "Their tag among `APPRISE_URLS`.",
+        "github": "Their login in GitHub.",
+        "jira": "Their account id in Jira Cloud, or their user name in Jira Data Center.",
         "notify": "Their own order of contact methods, in place of the company's.",
         "away": "Days off, first and last included, like 2026-12-24..2027-01-02; one or several.",
     },
@@ -308,6 +323,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "lead": "`service_lead` of its services.",
         "members": "`service_team` of its services.",
         "channel": "Where its tickets are told.",
+        "tickets": "Its own tracker, in place of the common one.",
     },
     "Service": {
         "team": "The team that owns it.",

@@ -27,6 +27,7 @@ PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 STATUSPAGE_API = "https://api.statuspage.io"
 ZOOM_API = "https://api.zoom.us"
 ZOOM_KEYS = ("ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET")
+GITHUB_API = "https://api.github.com"
 EXAMPLE_CONFIG = Path(__file__).parents[1] / "example.yml"
 LOCAL_SPEED = 60.0
 ALERTS_TOKEN = "ALERTS_TOKEN"  # noqa: S105 - the variable's name
@@ -35,7 +36,10 @@ ALERT_SECRETS = (
     *(f"ALERTS_SECRET_{source}" for source in ("SENTRY", "PAGERDUTY", "GRAFANA", "GENERIC", "MAIL")),
 )
 SNS_TOPICS = "ALERTS_SNS_TOPICS"
-HOOK_SECRETS = ("PAGERDUTY_WEBHOOK_SECRET", "OPSGENIE_WEBHOOK_TOKEN", "TWILIO_WEBHOOK_SECRET")
+HOOK_SECRETS = (
+    *("PAGERDUTY_WEBHOOK_SECRET", "OPSGENIE_WEBHOOK_TOKEN", "TWILIO_WEBHOOK_SECRET"),
+    *("GITHUB_WEBHOOK_SECRET", "JIRA_WEBHOOK_SECRET"),
+)
 MIN_SECRET = 8
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -99,6 +103,13 @@ class Environment(BaseSettings):
     zoom_client_secret: str | None = None
     zoom_hosts: str | None = None
     zoom_url: str | None = None
+    github_token: str | None = None
+    github_url: str | None = None
+    github_webhook_secret: str | None = None
+    jira_url: str | None = None
+    jira_user: str | None = None
+    jira_token: str | None = None
+    jira_webhook_secret: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
 
@@ -180,6 +191,11 @@ class Settings:
     zoom_secret: SecretStr | None = None
     zoom_hosts: tuple[str, ...] = ()
     zoom_url: str = ZOOM_API
+    github_token: SecretStr | None = None
+    github_url: str = GITHUB_API
+    jira_url: str = ""
+    jira_user: str = ""
+    jira_token: SecretStr | None = None
     watchdog_to: tuple[str, ...] = ()
     heartbeat_url: SecretStr | None = None
 
@@ -203,6 +219,8 @@ class Settings:
             self.pagerduty_token,
             self.statuspage_key,
             self.zoom_secret,
+            self.github_token,
+            self.jira_token,
         )
         for secret in (*own, *tokens, *self.apprise_urls):
             if secret:
@@ -257,6 +275,7 @@ def read() -> tuple[Settings, list[Problem]]:
         pagerduty_key=_secret(env.pagerduty_routing_key),
         pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
         **_people_settings(check),
+        **_tracker_settings(check),
         alert_secrets={name: check(name, partial(_secrets, name), ()) for name in ALERT_SECRETS},
         sns_topics=check(SNS_TOPICS, _sns_topics, ()),
         hook_secrets={name: check(name, partial(_secrets, name), ()) for name in HOOK_SECRETS},
@@ -314,6 +333,29 @@ def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], A
         "zoom_hosts": check("ZOOM_HOSTS", _zoom_hosts, ()),
         "zoom_url": address("ZOOM_URL", ZOOM_API, ZOOM_API),
     }
+
+
+def _tracker_settings(check: Callable[[str, Callable[[Environment], Any], Any], Any]) -> dict[str, Any]:
+    """The settings of the trackers that tickets go to."""
+    return {
+        "github_token": _secret(check("GITHUB_TOKEN", lambda e: e.github_token, None)),
+        "github_url": check("GITHUB_URL", lambda e: people.web_address(e.github_url, GITHUB_API), "") or GITHUB_API,
+        "jira_url": check("JIRA_URL", _jira_url, ""),
+        "jira_user": check("JIRA_USER", lambda e: e.jira_user, None) or "",
+        "jira_token": _secret(check("JIRA_TOKEN", _jira_token, None)),
+    }
+
+
+def _jira_url(env: Environment) -> str:
+    if env.jira_token and not env.jira_url:
+        raise ValueError("is missing, and JIRA_TOKEN is set; write https://example.atlassian.net")
+    return people.web_address(env.jira_url, "https://example.atlassian.net")
+
+
+def _jira_token(env: Environment) -> str | None:
+    if (env.jira_url or env.jira_user) and not env.jira_token:
+        raise ValueError("is missing; make an API token (Cloud, with JIRA_USER) or an own access token (Data Center)")
+    return env.jira_token
 
 
 def _together(env: Environment, variable: str, others: Collection[str], vendor: str) -> str | None:

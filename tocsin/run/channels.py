@@ -10,6 +10,7 @@ from redis import Redis
 from escalation.config.actions import ACTIONS
 from escalation.config.company import Company
 from escalation.config.notify import Via
+from escalation.config.tickets import TICKETS, Vendor
 from escalation.incident.effects import MEETINGS
 from escalation.service import IncidentService
 from tocsin.config.action_checks import unusable_secrets
@@ -26,6 +27,9 @@ from workers.channels.public.statuspage import StatuspageClient
 from workers.channels.public.zoom import ZoomClient
 from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
+from workers.channels.trackers.github import GitHubClient
+from workers.channels.trackers.jira import JiraClient
+from workers.channels.trackers.tracker import TrackerClient
 from workers.delivery.automatic.actions import ActionPlanner
 from workers.delivery.mail import MailPlanner
 from workers.delivery.paging_services import ServicePlanner
@@ -33,6 +37,7 @@ from workers.delivery.people.push import ApprisePlanner, NtfyPlanner, PushoverPl
 from workers.delivery.people.twilio import TwilioPlanner
 from workers.delivery.plan import Planner
 from workers.delivery.public.meetings import MeetingPlanner
+from workers.delivery.trackers.tickets import TicketPlanner
 
 
 @dataclass(frozen=True)
@@ -133,12 +138,27 @@ def subscribers(settings: Settings) -> MailClient | None:
     return MailClient(settings.smtp_url.get_secret_value(), settings.status_mail_from or settings.smtp_from)
 
 
+def trackers(settings: Settings) -> dict[Vendor, TrackerClient]:
+    """Clients of the trackers that are set up."""
+    clients: dict[Vendor, TrackerClient] = {}
+    if settings.github_token:
+        clients[Vendor.GITHUB] = GitHubClient(settings.github_token.get_secret_value(), settings.github_url)
+    if settings.jira_url and settings.jira_token:
+        token = settings.jira_token.get_secret_value()
+        clients[Vendor.JIRA] = JiraClient(settings.jira_url, settings.jira_user, token)
+    return clients
+
+
 def _missing(variable: str, what: str, remedy: str) -> Problem:
     return Problem(variable, f"is missing, and the configuration asks for {what}; {remedy}")
 
 
 _SMTP = Problem("SMTP_URL", "is missing, and the configuration asks for mail; write smtp://user:password@host:587")
 _KEY = Problem("PAGERDUTY_ROUTING_KEY", "is missing, and the configuration asks for PagerDuty; copy its key")
+_TRACKERS = {
+    Vendor.GITHUB: _missing("GITHUB_TOKEN", "tickets in GitHub", "make a token with the permission Issues: write"),
+    Vendor.JIRA: _missing("JIRA_URL", "tickets in Jira", "set it, JIRA_TOKEN and, for Jira Cloud, JIRA_USER"),
+}
 REGISTERED = (
     Channel(Via.MAIL, mail, MailPlanner, _SMTP),
     Channel(Via.SMS, twilio, TwilioPlanner, _missing("TWILIO_ACCOUNT_SID", "SMS", "set it, its token and TWILIO_FROM")),
@@ -156,6 +176,8 @@ def check(settings: Settings, company: Company) -> None:
     wanted = company.other_ways.all()
     missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
     missing += unusable_secrets(company)
+    clients = trackers(settings)
+    missing += [_TRACKERS[v] for v in dict.fromkeys(t.vendor for t in company.trackers()) if v not in clients]
     if missing:
         raise SettingsError(missing)
 
@@ -175,4 +197,6 @@ def connect(settings: Settings, redis: Redis) -> Channels:
     others[ACTIONS] = partial(ActionPlanner, ActionClient(webhook_secrets))
     if meetings := zoom(settings):
         others[MEETINGS] = partial(MeetingPlanner, meetings, settings.zoom_hosts)
-    return Channels(slack, others, statuspage(settings), subscribers(settings))
+    found = trackers(settings)
+    others[TICKETS] = partial(TicketPlanner, found)
+    return Channels(slack, others, statuspage(settings), subscribers(settings), found)

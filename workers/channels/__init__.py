@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from escalation.config.tickets import Vendor
 from escalation.service import IncidentService
 
 if TYPE_CHECKING:  # they import this module
     from workers.channels.public.statuspage import StatuspageClient
     from workers.channels.slack import SlackClient
     from workers.channels.smtp import MailClient
+    from workers.channels.trackers.tracker import TrackerClient
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,4 @@ class Channels:
     others: Mapping[str, Callable[[IncidentService], Any]] = field(default_factory=dict)
     statuspage: "StatuspageClient | None" = None
     subscribers: "MailClient | None" = None
+    trackers: "Mapping[Vendor, TrackerClient]" = field(default_factory=dict)

@@ -4,8 +4,10 @@ Redis has its own table (escalation.storage.redis_faults): the bot needs it too.
 """
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -293,6 +295,66 @@ def action_failure(host: str, status: int, wait: float = 0.0) -> "Failed":
     if status >= 500 or status in (408, 425, 429):
         return Failed(error, Kind.PASSING, wait=wait, reason=Reason(answered))
     return Failed(error, Kind.OURS, reason=Reason(answered, "check `url` and `secret_env` of the action"))
+
+
+# GitHub and Jira -----------------------------------------------------------------------------------------------------
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+LIMITED_FOR = 60.0  # seconds: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+
+
+def github_failure(status: int, headers: Mapping[str, str] = _NONE, where: str = "") -> "Failed":
+    """Classify an answer. 403 is a rate limit too, as its headers say: the one of a token, or the secondary one.
+
+    `where` is the path that was asked for. 404 stands for what we may not see. 410: deleted, or issues are off.
+    """
+    error = f"github: {status}"
+    spent = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
+    if status == 429 or (status == 403 and spent):
+        reason = Reason(f"GitHub takes no more requests just now ({status})")
+        return Failed(error, Kind.PASSING, wait=asked_wait(headers) or _until_reset(headers), reason=reason)
+    if status >= 500 or status == 408:
+        reason = Reason(f"GitHub does not take it ({status})")
+        return Failed(error, Kind.PASSING, wait=asked_wait(headers), reason=reason)
+    repository, _, rest = where.partition("/issues")
+    if status == 410 and rest.strip("/"):
+        return Failed(error, Kind.GONE, reason=Reason("the ticket was deleted in GitHub"))
+    known = {
+        401: Reason("GitHub refuses our token", "correct GITHUB_TOKEN; it may have expired"),
+        403: Reason(f"GitHub does not let us write to {repository}", "give GITHUB_TOKEN the permission Issues: write"),
+        404: Reason(f"GitHub shows us no {repository}", "correct the repository under tickets, or the token's access"),
+        410: Reason(f"issues are switched off in {repository}", "switch them on in its settings, or change tickets"),
+    }
+    default = Reason(f"GitHub refuses the ticket ({status})", "look at the repository's settings, and make it by hand")
+    return Failed(error, Kind.OURS, reason=known.get(status, default))
+
+
+def _until_reset(headers: Mapping[str, str]) -> float:
+    """Seconds until GitHub takes requests again, by its own clock; a minute where it does not say."""
+    try:
+        now = parsedate_to_datetime(headers["date"]).timestamp()
+        return min(max(float(headers["x-ratelimit-reset"]) - now, 1.0), 3600.0)
+    except (KeyError, ValueError):
+        return LIMITED_FOR
+
+
+def jira_failure(status: int, headers: Mapping[str, str] = _NONE, fields: Iterable[str] = ()) -> "Failed":
+    """Classify an answer; `fields` are those that it refuses. 404 stands for what we may not see.
+
+    https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
+    """
+    error = f"jira: {status}"
+    if status == 429 or status >= 500 or status == 408:
+        return Failed(error, Kind.PASSING, wait=asked_wait(headers), reason=Reason(f"Jira does not take it ({status})"))
+    named = ", ".join(sorted(fields))
+    known = {
+        401: Reason("Jira refuses our login", "correct JIRA_USER and JIRA_TOKEN"),
+        403: Reason("Jira does not let us do this", "give JIRA_TOKEN's user the permissions of the project"),
+        404: Reason("Jira shows us no such project or ticket", "correct tickets, or the user's access"),
+    }
+    refused = Reason(f"Jira refuses the fields {named}", "put them on the project's screens, or change tickets")
+    default = refused if named else Reason(f"Jira refuses it ({status})", "check JIRA_URL and tickets")
+    return Failed(error, Kind.OURS, reason=known.get(status, default))
 
 
 # No answer -----------------------------------------------------------------------------------------------------------

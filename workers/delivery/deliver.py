@@ -18,6 +18,7 @@ from escalation.incident.effects import SLACK, Effect, Refresh, SendPage, is_asi
 from escalation.incident.events import (
     Delivered,
     Dropped,
+    IssueUpdated,
     MeetingOpened,
     MessageGone,
     OutcomeEvent,
@@ -220,7 +221,7 @@ class DeliveryPool:
         with self._context.redis.pipeline() as pipe:
             ledger.accepted(pipe, effect, result.outcome, now, adopted=result.adopted)
             _count(pipe, effect, result, now)
-            if isinstance(result.outcome, Delivered | RoomOpened | MeetingOpened):
+            if isinstance(result.outcome, Delivered | RoomOpened | MeetingOpened | IssueUpdated):
                 problems.clear(pipe, effect)
             is_back = retry_when_back.is_back(effect, result)
             if is_back:

@@ -15,6 +15,7 @@ from escalation.incident.effects import (
     Say,
     SendPage,
     Tell,
+    UpdateIssue,
     Withdrawable,
 )
 from escalation.incident.events import Dropped, MessageGone, OutcomeEvent, PersonRefused, Trouble
@@ -35,6 +36,8 @@ def outcome_of(incident: Incident, effect: Effect, failed: Failed, now: datetime
     """Decide the outcome of a failed send: None is a plain retry; a Trouble is recorded and retried as well."""
     if isinstance(effect, RunAction):
         outcome = _action_outcome(effect, failed, now)
+    elif isinstance(effect, UpdateIssue):
+        return _issue_outcome(effect, failed, now)
     else:
         outcome = _outcome(incident, effect, failed, now)
     if outcome is None and lasting(effect, now):
@@ -50,6 +53,19 @@ def _action_outcome(effect: RunAction, failed: Failed, now: datetime) -> Outcome
     if failed.kind is Kind.PASSING and again - effect.at <= ACTION_GIVE_UP_AFTER:
         return None
     return Dropped(effect=effect.id, why=failed.reason.sentence(), lasting=True)
+
+
+def _issue_outcome(effect: UpdateIssue, failed: Failed, now: datetime) -> OutcomeEvent | None:
+    """A ticket is retried for a day, also after the end of its incident: it is to say how that ended."""
+    if failed.kind is Kind.PASSING and not lasting(effect, now):
+        return None
+    if failed.kind is Kind.LOST:  # the tracker has no way to do it: somebody has to, by hand
+        return Dropped(effect=effect.id, why=failed.reason.sentence(), lasting=True)
+    passing = failed.kind is Kind.PASSING
+    why = not_taken(effect, failed) if passing else failed.reason.sentence()
+    if now - effect.at > GIVE_UP_AFTER:
+        return Dropped(effect=effect.id, why=why, lasting=True)
+    return Trouble(effect=effect.id, why=why, passing=passing)
 
 
 def _over(incident: Incident, effect: Effect, now: datetime) -> bool:

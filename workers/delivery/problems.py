@@ -10,6 +10,7 @@ from redis.client import Pipeline
 
 from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
+from escalation.config.tickets import TICKETS
 from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, RunAction, Say
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
 from workers.channels.failures import Failed, Kind
@@ -21,6 +22,7 @@ TOKEN = "slack:token"  # noqa: S105  # a key of the register, not a secret
 
 _VENDORS = {
     ACTIONS: "a system of yours",
+    TICKETS: "the tracker",
     SLACK: "Slack",
     MEETINGS: "Zoom",
     Via.MAIL: "the mail server",
@@ -33,6 +35,7 @@ _VENDORS = {
     Via.APPRISE: "Apprise",
 }
 _SENDS = {
+    "issue": "tickets",
     "page": "pages",
     "page_by": "pages",
     "stop_page": "the end of alarms",

@@ -31,12 +31,16 @@ V = TypeVar("V", bound="Vendor")
 
 @dataclass
 class Vendor:
-    """Base of the vendors. `lose` answers are carried out, and their connection then cut; `outage` answers that."""
+    """Base of the vendors. `lose` answers are carried out, and their connection then cut; `outage` answers that.
+
+    `more` are headers of the next answer.
+    """
 
     url: str = ""
     lose: int = 0
     outage: int = 0
     retry_after: str = ""
+    more: dict[str, str] = field(default_factory=dict)
     requests: list[Asked] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -99,12 +103,15 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             status, content = answer
-            raw = json.dumps(content).encode()
+            raw = b"" if status == 204 else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
             if vendor.retry_after and status >= 400:
                 self.send_header("Retry-After", vendor.retry_after)
+            for name, value in vendor.more.items():
+                self.send_header(name, value)
+            vendor.more = {}
             self.end_headers()
             self.wfile.write(raw)
 

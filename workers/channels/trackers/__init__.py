@@ -1,0 +1,1 @@
+"""Clients of the trackers that tickets are in."""

@@ -1,0 +1,1 @@
+"""Planner of tickets in trackers."""
