@@ -66,7 +66,12 @@ def command(text: str, person: str, team: str) -> bytes:
 
 def at_once(url: str, bodies: Iterable[bytes]) -> Answered:
     """Send all requests at the same moment, each over a connection of its own that is open already."""
-    return asyncio.run(_at_once(url, [_request(url, body) for body in bodies]))
+    return asyncio.run(_at_once(url, [request(url, body) for body in bodies]))
+
+
+async def sent(url: str, requests: list[bytes]) -> tuple[float, ...]:
+    """Send all requests at the same moment; seconds to the acknowledgement of each."""
+    return (await _at_once(url, requests)).each
 
 
 async def _at_once(url: str, requests: list[bytes]) -> Answered:
@@ -91,7 +96,8 @@ async def _ask(line: tuple[asyncio.StreamReader, asyncio.StreamWriter], request:
     return took
 
 
-def _request(url: str, body: bytes) -> bytes:
+def request(url: str, body: bytes) -> bytes:
+    """Build a request, signed like Slack's."""
     stamp = str(int(time.time()))
     signature = hmac.new(LOCAL_SIGNING_SECRET.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
     head = (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks import checkpoints, clicks, floors, idle, peers
+from benchmarks import checkpoints, clicks, floors, idle, peers, status
 from benchmarks.crowd import Crowd
 from benchmarks.numbers import median, percentile, size_of, time_of, times
 from benchmarks.rig import Rig, http, rig, wait_until
@@ -29,7 +29,10 @@ SLOW = 20.0  # seconds; a slower scheduler runs only once
 
 @dataclass(frozen=True)
 class Scale:
-    """Size of a measurement: `sizes` open incidents; `spread` checkpoints in `seconds`, `burst` at one instant."""
+    """Size of a measurement: `sizes` open incidents; `spread` checkpoints in `seconds`, `burst` at one instant.
+
+    `readers` of the status page ask for it so many `readings` a second in all.
+    """
 
     sizes: tuple[int, ...] = (10, 1_000, 10_000)
     spread: int = 200
@@ -38,9 +41,12 @@ class Scale:
     rounds: int = 3
     people: int = 200
     watch: float = 10.0
+    readers: int = 2_000
+    readings: int = 200
+    subscribers: int = 10_000
 
 
-TINY = Scale(sizes=(2, 6), spread=4, seconds=1.0, burst=6, rounds=1, people=4, watch=1.0)
+TINY = Scale((2, 6), 4, seconds=1.0, burst=6, rounds=1, people=4, watch=1.0, readers=6, readings=6, subscribers=20)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ def all_rows(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
     """Measure everything, row by row."""
     yield from bursts(scale, others)
     yield from Growth(scale).rows()
+    yield from public(scale)
 
 
 def bursts(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
@@ -109,6 +116,17 @@ def _their_spread(peer: peers.Peer, where: Path, scale: Scale) -> Row:
     early = sum(at < 0 for at in late)
     said = f"; {early} of {scale.spread} too early" if early else ""
     return Row(f"{peer.name}: {scale.spread} over {scale.seconds:.0f} s, p99{said}", time_of(percentile(late, 0.99)))
+
+
+def public(scale: Scale) -> Iterator[Row]:
+    """Measure the status page with many readers, and a P0's page while many subscribers are mailed."""
+    read = status.readers(scale.readers, scale.readings, scale.seconds, min(20, scale.people), scale.rounds)
+    yield Row(f"**{scale.readers:,} readers on the status page, who ask for it {scale.readings} times a second**")
+    yield beside("the page, from the moment that it is asked for, p99", read.bot, read.floor)
+    yield Row("people press Acknowledge meanwhile: acknowledged to Slack, p99", time_of(read.clicks))
+    paged = status.subscribers(scale.subscribers)
+    yield Row(f"**An update goes to {scale.subscribers:,} subscribers, a hundred a second**")
+    yield beside("the P0's page is at Slack; without subscribers", paged.amid, paged.alone)
 
 
 class Growth:

@@ -90,13 +90,17 @@ def client(path: Path) -> Redis:
 
 @dataclass
 class Rig:
-    """The running program: its server and its ports. `parts` holds the process ids by name."""
+    """The running program: its server and its ports. `parts` holds the process ids by name.
+
+    `extra` are further variables of the environment.
+    """
 
     socket: Path
     redis: Redis
     web: int = field(default_factory=free_port)
     slack: int = field(default_factory=free_port)
     parts: dict[str, int] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
 
     @property
     def workspace(self) -> str:
@@ -120,6 +124,7 @@ class Rig:
             "TOCSIN_SANDBOX_LISTEN": f"127.0.0.1:{self.slack}",
             "TOCSIN_DATA": str(self.socket.parent / "workspace-data"),
             "LOG_LEVEL": "ERROR",
+            **self.extra,
         }
 
     def tocsin(self, *arguments: str) -> Any:
@@ -148,11 +153,11 @@ class Rig:
 
 
 @contextmanager
-def rig(*, workers: int = 1, bot: bool = False) -> Iterator[Rig]:
+def rig(*, workers: int = 1, bot: bool = False, extra: dict[str, str] | None = None) -> Iterator[Rig]:
     """Run server and workspace during the block, with so many workers, and a bot if wanted."""
     with ExitStack() as stack:
         path = stack.enter_context(server())
-        made = Rig(path, client(path))
+        made = Rig(path, client(path), extra=extra or {})
         stack.enter_context(made.tocsin("sandbox"))
         wait_until(lambda: answers(f"{made.workspace}/control/state"), "the local workspace")
         for _ in range(workers):

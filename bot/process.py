@@ -20,6 +20,9 @@ from bot.slack.socket_mode import WrongToken
 from escalation.hosts import drop_proxies_for
 
 GRACE = 3  # seconds for requests in flight at shutdown
+# Seconds that an idle connection stays open: longer than a load balancer keeps it (60 s), which answers 502 when it
+# reuses one that we close just then: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
+KEEP_ALIVE = 75
 
 
 class Server(uvicorn.Server):
@@ -43,7 +46,13 @@ async def started_bot(deps: BotDeps, listener: socket.socket) -> AsyncIterator[t
         stack.callback(bot.access.close)
         background = slack.background_client(deps.bot_token, deps.slack_api_url, session)
         server = Server(
-            uvicorn.Config(web_app(bot), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE)
+            uvicorn.Config(
+                web_app(bot),
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE,
+                timeout_keep_alive=KEEP_ALIVE,
+            )
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         background_work = [bot.connect(), refresh_directory(background, bot.access), bot.beat()]

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +16,13 @@ from starlette.routing import Route
 
 from escalation.service import Clock
 from escalation.status_page.files import INDEX, SUMMARY
+from escalation.status_page.html import STALE, STALE_HERE
 from escalation.storage.public.folder import StatusFolder
 
 RENEW_EVERY = 2.0  # seconds
 MAX_AGE = 60  # seconds
 MOST_CACHED = 500
+LOOKED_FOR = 1.0  # seconds
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".atom": "application/atom+xml; charset=utf-8",
@@ -41,12 +44,38 @@ class _File(NamedTuple):
     etag: str
 
 
+class _Found(NamedTuple):
+    """A file, until when the folder can be relied on, and when that was looked up (monotonic seconds)."""
+
+    file: _File
+    until: datetime | None
+    at: float
+
+
 class StatusFiles:
-    """Reads the folder. A file is read again when it was replaced."""
+    """Reads the folder. A file is read again when it was replaced, and looked at once in LOOKED_FOR at most."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._cache: dict[str, _File] = {}
+        self._found: dict[str, _Found] = {}
+        self._until: tuple[str, datetime | None] = ("", None)  # by the summary's etag
+
+    def recent(self, path: str) -> _Found | None:
+        """Return what was found just now, without touching the disk: thousands of readers ask for the same."""
+        found = self._found.get(path)
+        return found if found and time.monotonic() - found.at < LOOKED_FOR else None
+
+    def find(self, path: str) -> _Found | None:
+        """Look a file up; None for anything that is no file of the page."""
+        file = self.read(path)
+        if file is None:
+            self._found.pop(path, None)
+            return None
+        if len(self._found) >= MOST_CACHED:
+            self._found.clear()
+        self._found[path] = found = _Found(file, self.valid_until(), time.monotonic())
+        return found
 
     def read(self, path: str) -> _File | None:
         """Return a file of the page by its path; None for anything else."""
@@ -75,10 +104,16 @@ class StatusFiles:
     def valid_until(self) -> datetime | None:
         """Return until when the folder can be relied on; None while it was never written."""
         summary = self.read(SUMMARY)
-        try:
-            return datetime.fromisoformat(json.loads(summary.body)["valid_until"]) if summary else None
-        except (ValueError, KeyError, TypeError):
-            return None
+        if summary and self._until[0] != summary.etag:
+            self._until = (summary.etag, _valid_until(summary.body))
+        return self._until[1] if summary else None
+
+
+def _valid_until(summary: bytes) -> datetime | None:
+    try:
+        return datetime.fromisoformat(json.loads(summary)["valid_until"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def status_routes(folder: Path) -> list[Route]:
@@ -95,12 +130,12 @@ def status_routes(folder: Path) -> list[Route]:
     async def page(request: Request) -> Response:
         """Answer with a file, or 304 to whoever has it."""
         path = request.path_params["path"]
-        file = await asyncio.to_thread(files.read, path)
-        if file is None:
-            if not path.endswith("/") and await asyncio.to_thread(files.exists, f"{path}/"):
-                return RedirectResponse(f"{path.rsplit('/', 1)[-1]}/", 308)
-            return PlainTextResponse("There is no such page.", 404)
-        return await asyncio.to_thread(_answer, request, path, file, files)
+        found = files.recent(path) or await asyncio.to_thread(files.find, path)
+        if found:
+            return _answer(request, path, found)
+        if not path.endswith("/") and await asyncio.to_thread(files.exists, f"{path}/"):
+            return RedirectResponse(f"{path.rsplit('/', 1)[-1]}/", 308)
+        return PlainTextResponse("There is no such page.", 404)
 
     async def bare(request: Request) -> Response:
         """Lead to the page, whose links are relative to its folder."""
@@ -119,12 +154,15 @@ async def renew_status_page(folder: StatusFolder, clock: Clock) -> None:
         await asyncio.sleep(RENEW_EVERY)
 
 
-def _answer(request: Request, path: str, file: _File, files: StatusFiles) -> Response:
-    until = files.valid_until()
+def _answer(request: Request, path: str, found: _Found) -> Response:
+    file, until, _ = found
     left = (until - datetime.now(UTC)) if until else timedelta()
     age = max(0, min(MAX_AGE, int(left.total_seconds())))
-    headers = {**_HEADERS, "etag": file.etag, "cache-control": f"public, max-age={age}"}
-    if file.etag in {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}:
+    body, etag = file.body, file.etag
+    if age == 0 and STALE_HERE.encode() in body:  # nobody renews it: no state is shown, as nginx does by the commands
+        body, etag = body.replace(STALE_HERE.encode(), STALE.encode()), f'"stale-{etag[1:]}'
+    headers = {**_HEADERS, "etag": etag, "cache-control": f"public, max-age={age}"}
+    if etag in {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)
     suffix = Path(path).suffix if path and not path.endswith("/") else ".html"
-    return Response(file.body, headers={**headers, "content-type": _TYPES[suffix]})
+    return Response(body, headers={**headers, "content-type": _TYPES[suffix]})

@@ -1,7 +1,7 @@
 """HTML of the status page: no script, no cookie, no font and no request elsewhere. Everything outside is escaped."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import NamedTuple
 
@@ -52,6 +52,29 @@ nav ul,footer{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}
 """
 
 
+# What a reader sees once nobody renews the page: no state, no green. A double quote would end it where it waits, and
+# nginx takes 256 bytes: https://nginx.org/en/docs/http/ngx_http_ssi_module.html#ssi_value_length.
+STALE = (
+    "<style>.now,.component .state,.days{display:none}</style><p role='alert'><strong>This page is out of date.</strong> "
+    "It does not say how things stand now.</p>"
+)
+STALE_HERE = '<!--# echo var="stale" encoding="none" default="" -->'
+
+
+def _goes_stale(now: datetime, valid_until: datetime) -> str:
+    """Commands by which nginx (`ssi on`) shows STALE once the time is over; comments to every other server.
+
+    Its expressions compare words, so the minutes that hold are listed:
+    https://nginx.org/en/docs/http/ngx_http_ssi_module.html.
+    """
+    count = int((valid_until - now).total_seconds() // 60) + 1
+    minutes = "|".join(f"{(now + timedelta(minutes=n)).astimezone(UTC):%Y%m%d%H%M}" for n in range(count))
+    return (
+        f'<!--# config timefmt="%Y%m%d%H%M" --><!--# set var="stale" value="{STALE}" -->'
+        f'<!--# if expr="$date_gmt = /({minutes})/" --><!--# set var="stale" value="" --><!--# endif -->{STALE_HERE}'
+    )
+
+
 class Detail(NamedTuple):
     """How much a page shows, so that it stays small: updates of an incident, letters of each, past incidents."""
 
@@ -88,7 +111,8 @@ def index(
     """The first page: how things stand, open incidents, components, and what ended lately."""
     current = [i for i in reversed(incidents) if i.open]
     past = [i for i in reversed(incidents) if not i.open][: detail.past]
-    parts = [f"<header><h1>{escape(page.title)}</h1></header><main>", _now(page, current, of, now, valid_until)]
+    head = f"<header><h1>{escape(page.title)}</h1></header><main>"
+    parts = [head, _goes_stale(now, valid_until), _now(page, current, of, now, valid_until)]
     if current:
         parts += ["<h2>Open incidents</h2>", *(article(i, now, detail) for i in current[: detail.most])]
         if len(current) > detail.most:

@@ -23,7 +23,15 @@ def test_a_tiny_run_fills_the_table(tmp_path: Path) -> None:
     assert text.startswith("before\n<!-- measured -->\n| | Tocsin |")
     assert text.endswith("<!-- /measured -->\nafter\n")
     assert "old" not in text
-    for what in ("decided and committed", "`tocsin run`", "Redis's data", "press Acknowledge", "`/incident list`"):
+    for what in (
+        "decided and committed",
+        "`tocsin run`",
+        "Redis's data",
+        "press Acknowledge",
+        "`/incident list`",
+        "readers",
+        "subscribers",
+    ):
         assert what in text
 
 

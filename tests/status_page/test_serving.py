@@ -1,5 +1,6 @@
 """The page over HTTP, as the bot serves it: one real bot, whose folder is renewed by itself."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,11 +52,23 @@ def test_nothing_else_is_served(bot: BotAtWork, path: str) -> None:
     assert answer.status_code == (308 if path == "history" else 404)
 
 
-def test_a_stale_page_says_so_to_checks(bot: BotAtWork, folder: Path) -> None:
+def test_a_fresh_page_is_shown_as_it_is(bot: BotAtWork, folder: Path) -> None:
+    """What would be said of an old one stands in comments."""
+    write(folder, render(PAGE, [], datetime.now(UTC)), (folder / ".state").read_bytes())
+    assert "out of date" not in without_comments(bot.web.get("/status/").text)
+
+
+def without_comments(text: str) -> str:
+    return re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+
+
+def test_a_stale_page_says_so_to_checks_and_readers(bot: BotAtWork, folder: Path) -> None:
     """200 while it can be relied on, 503 after; a cache may keep it no longer than it holds."""
     now, state = datetime.now(UTC), (folder / ".state").read_bytes()  # by the bot's clock, which stands still
     write(folder, render(PAGE, [], now), state)
     assert bot.web.get("/status/fresh").status_code == 200
     write(folder, render(PAGE, [], now - timedelta(minutes=6)), state)
     assert bot.web.get("/status/fresh").status_code == 503
-    assert bot.web.get("/status/").headers["cache-control"] == "public, max-age=0"
+    stale = bot.web.get("/status/")
+    assert stale.headers["cache-control"] == "public, max-age=0"
+    assert "<strong>This page is out of date.</strong>" in without_comments(stale.text)
