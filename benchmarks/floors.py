@@ -1,4 +1,4 @@
-"""Floors: a loop that sleeps until something is due, claims it, and records that it ran; and an empty Bolt app.
+"""Floors: a loop that sleeps until something is due, claims it, and records that it ran; two web apps, nearly empty.
 
 `python -m benchmarks.floors SOCKET` runs the loop. It decides nothing and sends nothing.
 """
@@ -64,6 +64,16 @@ def empty_bolt(rig: Rig) -> Iterator[str]:
     with process(*argv):
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{url}/healthz"), "the empty Bolt app")
+        yield url
+
+
+@contextmanager
+def empty_intake() -> Iterator[str]:
+    """Run the web app that only writes, on a server of its own, during the block; yields its URL."""
+    port = free_port()
+    with server() as socket, process(sys.executable, "-m", "benchmarks.empty_intake", str(port), str(socket)):
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{url}/healthz"), "the web app that only writes")
         yield url
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks import checkpoints, clicks, floors, idle, peers, status
+from benchmarks import alerts, checkpoints, clicks, floors, idle, peers, status
 from benchmarks.crowd import Crowd
 from benchmarks.numbers import median, percentile, size_of, time_of, times
 from benchmarks.rig import Rig, http, rig, wait_until
@@ -44,9 +44,24 @@ class Scale:
     readers: int = 2_000
     readings: int = 200
     subscribers: int = 10_000
+    posted: int = 10_000
+    critical: int = 20
 
 
-TINY = Scale((2, 6), 4, seconds=1.0, burst=6, rounds=1, people=4, watch=1.0, readers=6, readings=6, subscribers=20)
+TINY = Scale(
+    (2, 6),
+    4,
+    seconds=1.0,
+    burst=6,
+    rounds=1,
+    people=4,
+    watch=1.0,
+    readers=6,
+    readings=6,
+    subscribers=20,
+    posted=200,
+    critical=2,
+)
 
 
 @dataclass(frozen=True)
@@ -69,9 +84,33 @@ def beside(what: str, ours: float, floor: float) -> Row:
 
 def all_rows(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
     """Measure everything, row by row."""
+    yield from intake(scale)
     yield from bursts(scale, others)
     yield from Growth(scale).rows()
     yield from public(scale)
+
+
+def intake(scale: Scale) -> Iterator[Row]:
+    """Measure how alerts are answered, beside an app that only writes them down, and how soon a critical one pages."""
+    many = alerts.CONNECTIONS
+    ours, floor = alerts.compared(scale.posted)
+    yield Row(f"**Alerts, over {many} connections**")
+    rates = (f"{found.sustained.rate:.0f}" for found in (ours, floor))
+    yield Row("answered 202, a second", *rates, times(ours.sustained.rate, floor.sustained.rate))
+    for what, mine, least in (
+        (f"{many} at once", ours.at_once, floor.at_once),
+        (f"at half the floor's rate, {floor.sustained.rate / 2:.0f} a second", ours.steady, floor.steady),
+    ):
+        yield beside(f"{what}: answered, p99", percentile(mine.each, 0.99), percentile(least.each, 0.99))
+    with alerts.place() as made, alerts.unpaced(made):
+        alone = alerts.critical(made, scale.critical)
+        storm = alerts.storm(made, scale.posted)
+    yield Row("a critical alert until its page is at Slack, p99", time_of(percentile(alone, 0.99)))
+    yield Row(f"… in the middle of a storm of {scale.posted:,} others, p50", time_of(median(storm.pages)))
+    yield Row(f"… in the middle of a storm of {scale.posted:,} others, p99", time_of(percentile(storm.pages, 0.99)))
+    yield Row("… clicks in the middle of it: acknowledged to Slack, p99", time_of(percentile(storm.clicks, 0.99)))
+    yield Row("… incidents that the storm became", str(storm.incidents))
+    yield Row("… until all of it is worked off", time_of(storm.done))
 
 
 def bursts(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
@@ -233,11 +272,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="only check that it works; the figures mean nothing")
     parser.add_argument("--no-peers", action="store_true", help="without the other schedulers")
+    parser.add_argument("--alerts", action="store_true", help="only the intake of alerts")
     parser.add_argument("--into", type=Path, help="replace the table of this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that child processes are ended
     table = "| | Tocsin | floor | × floor |\n| --- | ---: | ---: | ---: |\n"
-    for row in all_rows(TINY if options.tiny else Scale(), () if options.no_peers else peers.PEERS):
+    scale = TINY if options.tiny else Scale()
+    for row in intake(scale) if options.alerts else all_rows(scale, () if options.no_peers else peers.PEERS):
         print(row, file=sys.stderr, flush=True)
         table += f"{row}\n"
     print(table)

@@ -7,6 +7,7 @@ not answer at once is not waited for: the disk takes the body, and Redis gets it
 import asyncio
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from typing import NamedTuple
 
 import structlog
@@ -17,7 +18,7 @@ from escalation.storage.spool import Spool, SpoolFull
 
 REDIS_PATIENCE = 0.7  # seconds; Sentry wants its answer within one
 DRAIN_EVERY = 1.0  # seconds
-MAX_TOGETHER = 200  # bodies of one transaction
+MAX_TOGETHER, MAX_BYTES = 200, 8_000_000  # bodies of one transaction, and their bytes
 
 log = structlog.get_logger("bot")
 
@@ -74,7 +75,8 @@ class Keeper:
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            together, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
+            number = _fitting([len(body.raw) for body, _ in self._waiting[:MAX_TOGETHER]])
+            together, self._waiting = self._waiting[:number], self._waiting[number:]
             alive = [(body, written) for body, written in together if not written.done()]
             failure: Exception | None = None
             try:
@@ -109,3 +111,8 @@ class Keeper:
         """End the threads, once what they write is written."""
         self._redis_thread.shutdown(wait=True)
         self._disk_thread.shutdown(wait=True)
+
+
+def _fitting(sizes: list[int]) -> int:
+    """Count the first bodies that fit into one transaction, one at the least."""
+    return max(1, sum(total <= MAX_BYTES for total in accumulate(sizes)))

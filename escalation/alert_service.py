@@ -4,7 +4,8 @@ Every action may be repeated: a declaration has the key of its group and number,
 already is left as it is. So a job that dies half-way is simply run again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ from escalation.alerts.groups import (
 )
 from escalation.alerts.routing import Routed, routed
 from escalation.config.alerts import Alerts
-from escalation.errors import NotFound, Refused
+from escalation.config.policy import Severity
+from escalation.errors import NotFound, Refused, TooNew
 from escalation.incident.events import AlertsChanged, ChangeSeverity, Resolve
 from escalation.incident.model import AlertSummary, Detection, Facts, Incident, SeenAlert, Status
 from escalation.service import IncidentService
@@ -45,28 +47,38 @@ class AlertService:
         self._rules = rules
         self._titles = titles
 
-    def take(self, alerts: Iterable[Alert]) -> list[Outcome]:
-        """Take alerts in, those of one group at once. Returns what became of each, in their order."""
+    def route(self, alerts: Iterable[Alert], now: datetime) -> list["Incoming"]:
+        """Find what is to happen with alerts that came by now; of heartbeats note the beat."""
+        return [Incoming(alert, *self._beaten(alert, now)) for alert in alerts]
+
+    def take(self, given: Sequence["Incoming"], goes_on: Callable[[], bool] = lambda: True) -> dict[int, Outcome]:
+        """Take alerts in, those of one group at once, the worst group first, for as long as it `goes_on`.
+
+        Returns what became of each by its place in `given`. Those that are missing were left for the next time.
+        """
         now = self._service.clock()
-        given = [(alert, *self._beaten(alert, now)) for alert in alerts]
         # One that fires stays in its group: its end often lacks the labels that its beginning was routed by.
-        known = self.intake.groups_of([counts.name for _, counts, _ in given if counts])
+        known = self.intake.groups_of([i.counts.name for i in given if i.counts])
         outcomes = dict[int, Outcome]()
-        by_group: dict[str, list[tuple[int, Alert, Routed]]] = {}
-        for n, (alert, counts, how) in enumerate(given):
-            firing_in = known.get(counts.name, "") if counts else ""
-            if counts is not alert:
-                outcomes[n] = _outcome(alert, now, "heartbeat")
-            elif how.dropped and not firing_in:
-                outcomes[n] = _outcome(alert, now, f"dropped: {how.dropped}")
-            if counts and (firing_in or not how.dropped):
-                by_group.setdefault(firing_in or how.group, []).append((n, counts, how))
-        for key, members in by_group.items():
-            taken = self._change(key, [(alert, how) for _, alert, how in members], now)
-            results = _results(members, *taken)
-            for (n, alert, how), result in zip(members, results, strict=True):
-                outcomes.setdefault(n, _outcome(alert, now, result, taken.group.incident, how.severity))
-        return [outcomes[n] for n in range(len(given))]
+        by_group: dict[str, list[tuple[int, Incoming]]] = {}
+        for n, incoming in enumerate(given):
+            firing_in = known.get(incoming.counts.name, "") if incoming.counts else ""
+            if incoming.counts and (firing_in or not incoming.how.dropped):
+                by_group.setdefault(firing_in or incoming.how.group, []).append((n, incoming))
+            else:
+                outcomes[n] = _outcome(incoming, now, f"dropped: {incoming.how.dropped}")
+        for key, members in sorted(by_group.items(), key=_urgency):
+            with contextlib.suppress(TooNew):  # a newer worker can read its incident
+                outcomes |= self._take_group(key, members, now)
+            if not goes_on():
+                break
+        return outcomes
+
+    def _take_group(self, key: str, members: list[tuple[int, "Incoming"]], now: datetime) -> dict[int, Outcome]:
+        seen = [(incoming.counts, incoming.how) for _, incoming in members if incoming.counts]
+        taken = self._change(key, seen, now)
+        results = zip(members, _results(seen, *taken), strict=True)
+        return {n: _outcome(i, now, result, taken.group.incident, i.how.severity) for (n, i), result in results}
 
     def _beaten(self, alert: Alert, now: datetime) -> tuple[Alert | None, Routed]:
         """Return the alert that counts, and its route. A heartbeat's beat ends its silence, and its end begins that."""
@@ -88,7 +100,8 @@ class AlertService:
     def beat_missed(self, member: str) -> list[Outcome]:
         """A heartbeat did not come in time: its absence is an alert like any other."""
         alert = self.intake.missed_beat(member)
-        return self.take([_silence(alert, AlertState.FIRING)]) if alert else []
+        given = self.route([_silence(alert, AlertState.FIRING)] if alert else [], self._service.clock())
+        return list(self.take(given).values())
 
     def promote(self, digest: str, by: PersonId) -> Incident:
         """Declare the incident of a group that is held; the one that it has by now, if somebody was faster.
@@ -233,6 +246,21 @@ def _seen(fired: Firing, titles: dict[str, str]) -> SeenAlert:
     )
 
 
+class Incoming(NamedTuple):
+    """An alert, the one that counts for it (of a heartbeat its silence, or none), and what is to happen with that."""
+
+    alert: Alert
+    counts: Alert | None
+    how: Routed
+
+
+def _urgency(group: tuple[str, list[tuple[int, Incoming]]]) -> tuple[bool, Severity, int]:
+    """Order of groups: those in which something fires, by the worst of it; else as they came."""
+    _, members = group
+    firing = [i.how.severity for _, i in members if i.counts and i.counts.state is AlertState.FIRING]
+    return not firing, min(firing, default=members[0][1].how.severity), members[0][0]
+
+
 class _Taken(NamedTuple):
     """What taking alerts in did to their group."""
 
@@ -242,12 +270,12 @@ class _Taken(NamedTuple):
 
 
 def _results(
-    members: Sequence[tuple[int, Alert, Routed]], before: Group, group: Group, actions: tuple[Action, ...]
+    seen: Sequence[tuple[Alert, Routed]], before: Group, group: Group, actions: tuple[Action, ...]
 ) -> Iterator[str]:
     """What became of each of a group's alerts, one after the other: the same one may be there more than once."""
     firing = {name for name, fired in before.alerts.items() if fired.firing}
     declared = any(isinstance(action, DeclareIncident) for action in actions)
-    for _, alert, how in members:
+    for alert, how in seen:
         if alert.state is not AlertState.FIRING:
             yield alert.state if alert.name in firing else f"{alert.state}: nothing was open"
             firing -= {alert.name} if alert.state is AlertState.RESOLVED else set()
@@ -266,13 +294,14 @@ def _fires_anew(name: str, before: Group, after: Group) -> bool:
     return was is not None and fired is not None and fired.firing and fired.times > was.times
 
 
-def _outcome(alert: Alert, now: datetime, result: str, incident: str = "", severity: str = "") -> Outcome:
+def _outcome(incoming: Incoming, now: datetime, result: str, incident: str = "", severity: str = "") -> Outcome:
+    alert, beat = incoming.alert, incoming.counts is not incoming.alert
     return Outcome(
         at=now.timestamp(),
         source=alert.source,
         title=alert.title,
-        result=result,
-        incident=incident,
-        severity=severity,
+        result="heartbeat" if beat else result,
+        incident="" if beat else incident,
+        severity="" if beat else severity,
         fingerprint=alert.fingerprint,
     )

@@ -1,18 +1,22 @@
 """Work on alerts that came in: read each body, take its alerts into their groups, write down what became of them."""
 
+import contextlib
+import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 import structlog
+from redis.exceptions import LockError
 
 from bot.alerts import sources
 from bot.alerts.document import Unreadable
 from bot.alerts.mail import source as mail
 from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
-from escalation.alert_service import AlertService
+from escalation.alert_service import AlertService, Incoming
 from escalation.alerts.alert import Alert
 from escalation.processes import ALERTS
 from escalation.storage.canary import SOURCE as CANARY
@@ -21,17 +25,40 @@ from escalation.storage.spool import Spool
 from workers import metrics
 from workers.context import Context
 from workers.inbound_mail import MailReceiver
+from workers.queue import rq
 from workers.queue.outbox import post_alerts
 from workers.queue.rq import queue_key
 
 TIMED = ("g:", "h:")  # groups and heartbeats, which have a time of their own; the others are bodies
 LOST_AFTER = timedelta(seconds=1)  # a body that waits longer than that on an empty queue has lost its job
+LOCK, HOLDER = "tocsin:intake:lock", "tocsin:intake:holder"  # the worker at it, and the last one that was
+LOCK_SECONDS = 3.0  # a worker that was killed holds up the others for no longer
+READ_SECONDS, ROUND_SECONDS = 1.0, 0.1  # to read, and to take in what was read, until it is asked what else has come
+READ_AT_ONCE, MAX_READ = 100, 50_000_000  # bodies; bytes of bodies whose alerts are not yet taken in
+RUN_SECONDS = 5.0  # until the process tells again that it is alive: another job goes on
 
 log = structlog.get_logger()
 
 
+@dataclass
+class _Started:
+    """A body that was read: its bytes, its alerts that are still to be taken in, and what became of the others.
+
+    `mail` is the body where somebody reported by mail, who is answered.
+    """
+
+    size: int
+    left: list[Incoming]
+    outcomes: list[Outcome]
+    mail: Body | None = None
+
+
 class AlertWork:
-    """Works on members of the due set: ids of bodies, and groups."""
+    """Works on the due set: bodies, and groups and heartbeats whose time has come.
+
+    One worker at a time, since the order of bodies counts: an end that overtakes its beginning would end nothing.
+    A storm waits for what is worse: all bodies are read, and after each group it is asked what else has come.
+    """
 
     def __init__(self, context: Context, take_canary: Callable[[Body], None]) -> None:
         self._context = context
@@ -40,24 +67,92 @@ class AlertWork:
         self._mail = MailReceiver(context.service)
         titles = {name: source.title for name, source in ALL_SOURCES.items()}
         self._alerts = AlertService(self._intake, context.service, context.service.company.alerts, titles)
+        self._name = uuid.uuid4().hex.encode()
+        self._started: dict[str, _Started] = {}
 
-    def work(self, members: list[str]) -> None:
-        """Take in the bodies, all at once, and look again at the groups."""
-        for member in members:
-            if member.startswith("g:") and (key := self._intake.group_of_member(member)):
-                self._alerts.look_again(key)
-            elif member.startswith("h:"):
-                self._intake.note(*self._alerts.beat_missed(member))
-        bodies = self._intake.bodies([member for member in members if not member.startswith(TIMED)])
-        for canary in (body for body in bodies if body.source == CANARY):
-            self._take_canary(canary)
-        parsed = [(body, *self._parse(body)) for body in bodies if body.source != CANARY]
-        taken = iter(self._alerts.take(alert for _, alerts, _ in parsed for alert in alerts))
-        became = {body.id: [*outcomes, *islice(taken, len(alerts))] for body, alerts, outcomes in parsed}
-        for body in (body for body, alerts, _ in parsed if alerts and body.source == mail.NAME):
-            self._mail.reported(mail.mail_of(_received(body)), became[body.id][-1])
-        self._intake.done({body.id: became.get(body.id, []) for body in bodies})
-        self._count(outcome for outcomes in became.values() for outcome in outcomes)
+    def work(self) -> None:
+        """Work on what is due until nothing is left, or another worker does."""
+        lock = self._context.redis.lock(LOCK, timeout=LOCK_SECONDS, thread_local=False)
+        members, ends = self._due(), time.monotonic() + RUN_SECONDS
+        while members and lock.acquire(blocking=False):
+            if self._context.redis.set(HOLDER, self._name, get=True) != self._name:
+                self._started.clear()  # another one has worked since on what was read here
+            try:
+                while members and time.monotonic() < ends:
+                    if not self._work_once(members):
+                        return  # what is left only a newer worker can read
+                    lock.reacquire()
+                    members = self._due()
+            except LockError:
+                members = self._due()  # it took so long that another worker may have begun
+            finally:
+                with contextlib.suppress(LockError):
+                    lock.release()
+            # What came while the other workers saw the lock is looked for once it is gone.
+            members = members or self._due()
+            if time.monotonic() >= ends and members:
+                self._intake.enqueue(members[:1])
+                return
+
+    def _due(self) -> list[str]:
+        while rq.take(self._context.redis, ALERTS, "take_alerts"):  # their members are found in the due set
+            continue
+        timed = (m for m in self._intake.overdue(self._context.clock()) if m.startswith(TIMED))
+        return [*timed, *self._intake.waiting()]
+
+    def _work_once(self, members: list[str]) -> bool:
+        """Look at the groups whose time has come, read the bodies, and take in the worst of what they hold.
+
+        False if nothing of it could be done.
+        """
+        timed = [m for m in members if m.startswith(TIMED)]
+        for member in timed:
+            self._look_again(member)
+        self._read([m for m in members if not m.startswith(TIMED)])
+        given = [(started, incoming) for started in self._started.values() for incoming in started.left]
+        ends = time.monotonic() + ROUND_SECONDS
+        taken = self._alerts.take([incoming for _, incoming in given], lambda: time.monotonic() < ends)
+        for started in self._started.values():
+            started.left = []
+        for n, (started, incoming) in enumerate(given):
+            if n in taken:
+                started.outcomes.append(taken[n])
+            else:
+                started.left.append(incoming)
+        return bool(self._finish() or timed or taken)
+
+    def _look_again(self, member: str) -> None:
+        if member.startswith("h:"):
+            self._intake.note(*self._alerts.beat_missed(member))
+        elif key := self._intake.group_of_member(member):
+            self._alerts.look_again(key)
+
+    def _read(self, ids: list[str]) -> None:
+        """Read bodies that were not read yet, as many as there is room for."""
+        unread = [body_id for body_id in ids if body_id not in self._started]
+        ends, size = time.monotonic() + READ_SECONDS, sum(started.size for started in self._started.values())
+        while unread and size < MAX_READ and time.monotonic() < ends:
+            now = self._context.clock()
+            for body in self._intake.bodies(unread[:READ_AT_ONCE]):
+                alerts, outcomes = self._parse(body) if body.source != CANARY else ((), [])
+                reported = body if alerts and body.source == mail.NAME else None
+                self._started[body.id] = _Started(len(body.raw), self._alerts.route(alerts, now), outcomes, reported)
+                size += len(body.raw)
+                if body.source == CANARY:
+                    self._take_canary(body)
+            unread = unread[READ_AT_ONCE:]
+
+    def _finish(self) -> int:
+        """Write down what became of the bodies that nothing is left of; returns how many."""
+        over = {body_id: started for body_id, started in self._started.items() if not started.left}
+        for started in over.values():
+            if started.mail:
+                self._mail.reported(mail.mail_of(_received(started.mail)), started.outcomes[-1])
+        done = {body_id: started.outcomes for body_id, started in over.items()}
+        self._intake.done(done)
+        self._count(outcome for outcomes in done.values() for outcome in outcomes)
+        self._started = {body_id: started for body_id, started in self._started.items() if started.left}
+        return len(done)
 
     def _count(self, outcomes: Iterable[Outcome]) -> None:
         counts = Counter((outcome.source, outcome.result.partition(":")[0]) for outcome in outcomes)
@@ -102,8 +197,8 @@ def _received(body: Body) -> Received:
 
 def enqueue_overdue(context: Context, now: datetime) -> int:
     """Enqueue the groups whose time has come and the bodies whose job was lost; returns how many."""
-    if context.redis.llen(queue_key(ALERTS)):
-        return 0  # they may be in there
+    if context.redis.llen(queue_key(ALERTS)) or context.redis.exists(LOCK):
+        return 0  # they may be in there, or a worker finds them by itself
     intake = Intake(context.redis, post_alerts)
     due = list(_due(intake, now))
     if due:
@@ -123,4 +218,4 @@ def drain_spool(context: Context) -> int:
 
 def _due(intake: Intake, now: datetime) -> Iterator[str]:
     yield from (member for member in intake.overdue(now) if member.startswith(TIMED))
-    yield from (member for member in intake.overdue(now - LOST_AFTER) if not member.startswith(TIMED))
+    yield from intake.waiting(now - LOST_AFTER, now + LOST_AFTER)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from escalation.engine import checkpoints
 from escalation.errors import NotFound, TooNew
 from escalation.incident.events import CheckpointDue
-from escalation.processes import ALERTS
 from workers import metrics
 from workers.alerts import AlertWork
 from workers.context import Context
@@ -18,7 +17,6 @@ from workers.recurring.upkeep import Upkeep
 # A job for messages also takes those of the jobs behind it, up to this many: RQ's work on a job takes longer than ours
 # on a message, and the sweep repairs what is lost with a process that dies.
 MAX_IN_FLIGHT = 16
-MAX_ALERTS = 500  # bodies that one job takes: those of a storm change their group once, and not once each
 
 
 @dataclass
@@ -120,13 +118,10 @@ def _can_take_more(deliveries: DeliveryPool, in_flight: int) -> bool:
 
 
 def take_alerts(members: list[str]) -> None:
-    """Work on bodies of alerts and groups whose time has come, with those of the jobs behind this one."""
-    context, alerts = _bound.context, _bound.alerts
-    if context is None or alerts is None:
+    """Work on bodies of alerts and groups whose time has come: on all that are due, `members` or not."""
+    if _bound.alerts is None:
         raise RuntimeError("bind() comes first")
-    while len(members) < MAX_ALERTS and (taken := rq.take(context.redis, ALERTS, "take_alerts")):
-        members = [*members, *taken[0]]
-    alerts.work(list(dict.fromkeys(members)))
+    _bound.alerts.work()
 
 
 def upkeep() -> None:

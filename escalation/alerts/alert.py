@@ -26,7 +26,8 @@ def _cut(length: int) -> AfterValidator:
     """Clean text from outside and cut it to a length; lone surrogates, which no encoding can carry, become "?"."""
 
     def cut(raw: str) -> str:
-        text = clean(raw.encode("utf-8", "replace").decode()).strip()
+        plain = raw.isascii() and raw.isprintable()  # most is, and there is much of it in a storm
+        text = (raw if plain else clean(raw.encode("utf-8", "replace").decode())).strip()
         return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
     return AfterValidator(cut)

@@ -24,12 +24,22 @@ DUE = "tocsin:intake:due"
 LOG = "tocsin:intake:log"
 FIRING = "tocsin:alerts"
 KEPT = 7 * 86_400  # seconds
-NO_EXPIRY = -1  # TTL of a key without one: of a body that was worked on it has KEPT (redis.io/docs/latest/commands/ttl)
 MAX_HELD = 200  # of the list that people look at
 LOG_LENGTH = 10_000
+MAX_WAITING = 5_000  # members of the due set that are looked at together
+TIMED = (b"g:", b"h:")  # groups and heartbeats, which have a time of their own; the others are bodies
 MAX_TRIES = 50
 GROUPS_KEPT = 16  # of this process, to be read without parsing; a storm is a handful
 Enqueue = Callable[[Pipeline, list[str]], None]
+
+# The spool may have a body that was kept already, after a lost reply or a drain that was killed: it is due once.
+_KEEP = """
+for i = 2, #KEYS do
+  if redis.call('SET', KEYS[i], ARGV[3 * i - 3], 'NX') then
+    redis.call('ZADD', KEYS[1], ARGV[3 * i - 4], ARGV[3 * i - 5])
+  end
+end
+"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,8 @@ class Body:
 
     def dump(self) -> str:
         """Encode for Redis or a file."""
-        return json.dumps({**asdict(self), "raw": base64.b64encode(self.raw).decode()})
+        fields = {name: getattr(self, name) for name in ("id", "source", "at", "headers", "query", "path")}
+        return json.dumps({**fields, "raw": base64.b64encode(self.raw).decode()})
 
     @classmethod
     def load(cls, text: str | bytes) -> "Body":
@@ -84,29 +95,28 @@ class Intake:
         """Keep bodies durably, with the job that works on them, in one transaction. The same id is kept once."""
         if not bodies:
             return
+        keys = [DUE, *(f"tocsin:intake:{body.id}" for body in bodies)]
         with self._redis.pipeline() as pipe:
-            for body in bodies:
-                pipe.set(f"tocsin:intake:{body.id}", body.dump(), nx=True)
-            pipe.zadd(DUE, {body.id: body.at for body in bodies}, nx=True)
+            pipe.eval(_KEEP, len(keys), *keys, *(a for body in bodies for a in (body.id, repr(body.at), body.dump())))
             self._enqueue(pipe, [body.id for body in bodies])
             pipe.execute()
 
     def bodies(self, ids: Sequence[str]) -> list[Body]:
-        """Return those of these bodies that still have to be worked on, in this order.
+        """Return these bodies of the due set, in this order; one that is not there any more is due no more."""
+        found: Any = self._redis.mget([f"tocsin:intake:{body_id}" for body_id in ids]) if ids else []
+        if gone := [body_id for body_id, raw in zip(ids, found, strict=True) if raw is None]:
+            self._redis.zrem(DUE, *gone)
+        pairs = zip(ids, found, strict=True)
+        return [body for body_id, raw in pairs if raw is not None and (body := self._load(body_id, raw))]
 
-        One that was worked on may be due again: the spool had it too, after a lost reply or a drain that was killed.
-        """
-        with self._redis.pipeline() as pipe:
-            for body_id in ids:
-                pipe.get(f"tocsin:intake:{body_id}")
-                pipe.ttl(f"tocsin:intake:{body_id}")
-                pipe.zscore(DUE, body_id)
-            found = pipe.execute()
-        rows = zip(ids, found[::3], found[1::3], found[2::3], strict=True)
-        due = [(body_id, raw, left) for body_id, raw, left, at in rows if raw is not None and at is not None]
-        if over := [body_id for body_id, _, left in due if left != NO_EXPIRY]:
-            self._redis.zrem(DUE, *over)
-        return [Body.load(raw) for _, raw, left in due if left == NO_EXPIRY]
+    def _load(self, body_id: str, raw: bytes) -> Body | None:
+        """Decode a body; a damaged one is set aside, for it must not hold up the others."""
+        try:
+            return Body.load(raw)
+        except ValueError:
+            damaged = Outcome(0.0, "", "", "unparsable: what is stored of it is damaged", body=body_id)
+            self.done({body_id: [damaged]})
+            return None
 
     def stored(self, body_id: str) -> Body | None:
         """Return a body, also one that was worked on; None once it is forgotten."""
@@ -134,6 +144,17 @@ class Intake:
         """Return members that should have been worked on: their job was lost, or their time came."""
         found: Any = self._redis.zrangebyscore(DUE, "-inf", repr(now.timestamp()), start=0, num=most)
         return [str(member, "utf-8") for member in found]
+
+    def waiting(self, since: datetime | None = None, until: datetime | None = None) -> list[str]:
+        """Return bodies that were not worked on, as they came.
+
+        With `since` and `until` those that came before the one or, by a clock that is wrong, after the other.
+        """
+        found: Any = self._redis.zrange(DUE, 0, MAX_WAITING - 1, withscores=True)
+        bodies = [(str(member, "utf-8"), at) for member, at in found if member[:2] not in TIMED]
+        if since is None or until is None:
+            return [member for member, _ in bodies]
+        return [member for member, at in bodies if at <= since.timestamp() or at > until.timestamp()]
 
     def enqueue(self, members: list[str]) -> None:
         """Enqueue the job for due members."""
@@ -195,8 +216,10 @@ class Intake:
         return Alert.model_validate_json(raw) if raw else None
 
     def group_of_member(self, member: str) -> str | None:
-        """Return the key of a due group; None if its record is gone."""
+        """Return the key of a due group; None if its record is gone, and with it what was due."""
         raw: Any = self._redis.get(f"tocsin:group:{member.removeprefix('g:')}")
+        if not raw:
+            self._redis.zrem(DUE, member)
         return Group.model_validate_json(raw).key if raw else None
 
     def update_group(self, key: str, step: Callable[[Group], Group]) -> Group:

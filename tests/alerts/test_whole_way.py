@@ -22,7 +22,7 @@ from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, works
-from workers.alerts import enqueue_overdue
+from workers.alerts import LOCK, enqueue_overdue
 from workers.queue.outbox import post_alerts
 
 TOKEN, SENTRY = "a-long-token", "a-sentry-secret"
@@ -152,6 +152,36 @@ def test_a_storm_that_joins_leaves_ten_titles_and_a_count(site: Monitored) -> No
     joined = next(e for e in incident.timeline if e.fields.get("total") == "301")
     assert len(joined.fields["began"].split("\n")) == 10
     assert "and 290 more" in text(entry_lines(incident, joined))
+
+
+def test_the_worst_of_what_waits_goes_first(site: Monitored) -> None:
+    """Whatever a storm of warnings has queued, the critical alert that came last is declared first."""
+    for n in range(5):
+        assert site.post(group(alert(f"A{n}", severity="warning", service=""))).status_code == 202
+    assert site.post(group(alert("Worse"))).status_code == 202
+    site.parts.run()
+    assert site.incidents()[0].facts.title == "Worse"
+    assert len(site.incidents()) == 6
+
+
+def test_one_worker_at_a_time_takes_alerts_in(site: Monitored) -> None:
+    """So that no end overtakes its beginning; what came meanwhile is found by whoever works next."""
+    with site.parts.redis.lock(LOCK, timeout=60):
+        site.taken(group(alert("Down")))
+        assert site.results() == []
+    site.taken(group(alert("Down", "resolved"), alert("Up")))
+    assert site.results()[1:] == ["resolved", "declared"]
+    assert site.incidents()[0].alerts.firing == 1
+
+
+def test_a_body_that_is_damaged_holds_up_no_other(site: Monitored) -> None:
+    """It is set aside, and listed."""
+    assert site.post(group(alert("Down"))).status_code == 202
+    [(member, _)] = site.parts.redis.zscan_iter(DUE)
+    site.parts.redis.set(f"tocsin:intake:{str(member, 'utf-8')}", b"{")
+    site.taken(group(alert("Up")))
+    assert site.results() == ["unparsable: what is stored of it is damaged", "declared"]
+    assert site.parts.redis.zcard(DUE) == 0
 
 
 def test_the_end_of_all_alerts_is_told(site: Monitored) -> None:

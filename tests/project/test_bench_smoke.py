@@ -31,6 +31,7 @@ def test_a_tiny_run_fills_the_table(tmp_path: Path) -> None:
         "`/incident list`",
         "readers",
         "subscribers",
+        "critical alert",
     ):
         assert what in text
 

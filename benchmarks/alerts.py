@@ -1,0 +1,189 @@
+"""Measure the intake of alerts: how soon each is answered, and how soon a critical one has paged somebody."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from benchmarks import clicks, floors, posting
+from benchmarks.crowd import Crowd
+from benchmarks.posting import Answers
+from benchmarks.rig import Rig, http, rig, wait_until
+from escalation.processes import ALERTS
+from escalation.storage.intake import DUE, FIRING
+from workers.queue.rq import queue_key
+
+CONNECTIONS = 200
+SLACK = 0.02  # seconds that a call takes
+PROBLEMS = 5  # of which the alerts of the storm are signs
+EVERY = 0.5  # seconds between two critical alerts in the storm
+CLICKS = 10  # at once, at the same time
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Answers of one app to as many alerts: as fast as it takes them, 200 at once, and at a given rate."""
+
+    sustained: Answers
+    at_once: Answers
+    steady: Answers
+
+
+@dataclass(frozen=True)
+class Storm:
+    """Seconds to the answers, to the pages of critical alerts, to the acknowledgements of clicks, until all is done."""
+
+    answers: Answers
+    pages: list[float]
+    clicks: list[float]
+    done: float
+    incidents: int
+
+
+def body(name: str, n: int, severity: str = "warning") -> bytes:
+    """A body of Alertmanager's with one alert, as it sends it."""
+    labels = {"alertname": name, "severity": severity, "instance": f"10.0.{n // 250}.{n % 250}:9100", "job": "node"}
+    alert = {
+        "status": "firing",
+        "labels": labels,
+        "annotations": {"summary": f"{name} on {labels['instance']}", "description": "It has been so for 5 minutes."},
+        "startsAt": "2026-11-29T03:00:00.000Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example.com/graph?g0.expr=up",
+        "fingerprint": f"{name}-{n}",
+    }
+    group = {
+        "version": "4",
+        "groupKey": f'{{}}:{{alertname="{name}"}}',
+        "status": "firing",
+        "receiver": "tocsin",
+        "groupLabels": {"alertname": name},
+        "commonLabels": labels,
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example.com",
+        "alerts": [alert],
+    }
+    return json.dumps(group).encode()
+
+
+def storm_bodies(number: int) -> list[bytes]:
+    """Bodies of as many different alerts, signs of a few problems."""
+    return [body(f"Storm{n % PROBLEMS}", n) for n in range(number)]
+
+
+@contextmanager
+def place() -> Iterator[Rig]:
+    """Run the program with a bot that takes alerts, beside a Slack of 20 ms."""
+    with rig(bot=True, extra={"ALERTS_TOKEN": posting.TOKEN}) as made:
+        http(f"{made.workspace}/control/limits", {"on": False})
+        http(f"{made.workspace}/control/latency", {"seconds": SLACK})
+        yield made
+
+
+def answered(url: str, number: int, rate: Callable[[Answers], float]) -> Intake:
+    """Measure an app: so many alerts as fast as it takes them, then at the rate that follows from that."""
+    bodies = storm_bodies(number)
+    warm = asyncio.run(posting.saturating(url, bodies[: number // 10], CONNECTIONS))
+    assert warm.each
+    sustained = asyncio.run(posting.saturating(url, bodies, CONNECTIONS))
+    at_once = asyncio.run(posting.saturating(url, bodies[:CONNECTIONS], CONNECTIONS))
+    return Intake(sustained, at_once, asyncio.run(posting.at_rate(url, bodies, CONNECTIONS, rate(sustained))))
+
+
+def compared(number: int) -> tuple[Intake, Intake]:
+    """Measure ours and the floor, both at half the floor's rate, with the workers at work."""
+    with floors.empty_intake() as url:
+        floor = answered(url, number, lambda found: found.rate / 2)
+    with place() as made:
+        ours = answered(made.bot, number, lambda _: floor.sustained.rate / 2)
+        wait_for_intake(made)
+    return ours, floor
+
+
+@contextmanager
+def unpaced(made: Rig) -> Iterator[None]:
+    """Forget Slack's rate limits during the block: one person has more pages here than Slack takes for one channel."""
+    over = threading.Event()
+
+    def forget() -> None:
+        while not over.wait(0.05):
+            if debts := made.redis.keys("tocsin:pace:*"):
+                made.redis.unlink(*debts)
+
+    thread = threading.Thread(target=forget)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def paged(made: Rig, names: dict[str, float], within: float = 60.0) -> list[float]:
+    """Seconds from posting each critical alert (its name -> epoch seconds) until its page stands at Slack."""
+    found: dict[str, float] = {}
+
+    def all_there() -> bool:
+        for call in made.calls("chat.postMessage"):
+            if call["ok"] and str(call["args"]["channel"]).startswith("D"):
+                said = json.dumps(call["args"])
+                for name in names.keys() - found.keys():
+                    if f"{name} on" in said:
+                        found[name] = call["at"] + SLACK - names[name]
+        return names.keys() <= found.keys()
+
+    wait_until(all_there, "the pages of critical alerts", every=0.5, within=within)
+    return list(found.values())
+
+
+def critical(made: Rig, number: int) -> list[float]:
+    """Seconds until the page of each of so many critical alerts stands at Slack, one after the other."""
+    posted = {}
+    for n in range(number):
+        name = f"Alone{n}x"
+        posted[name] = time.time()
+        asyncio.run(posting.saturating(made.bot, [body(name, n, "critical")], 1))
+        time.sleep(EVERY)
+    return paged(made, posted)
+
+
+def storm(made: Rig, number: int) -> Storm:
+    """Measure a storm, with a critical alert and clicks in the middle of it every half second."""
+    team, crowd = made.slack_call("auth.test")["team_id"], Crowd(made)
+    names = crowd.idle(40 * CLICKS)
+    over, posted, clicked = threading.Event(), dict[str, float](), list[float]()
+    before = made.redis.zcard("tocsin:incidents")
+
+    def disturb() -> None:
+        n = 0
+        while not over.is_set() and names:
+            name = f"Critical{n}x"
+            posted[name] = time.time()
+            asyncio.run(posting.saturating(made.bot, [body(name, n, "critical")], 1))
+            chosen = [names.pop() for _ in range(CLICKS)]
+            clicked.extend(clicks.at_once(made.bot, [clicks.press(i, "U0DANA0001", team) for i in chosen]).each)
+            n += 1
+            over.wait(EVERY)
+
+    thread = threading.Thread(target=disturb)
+    began = time.monotonic()
+    thread.start()
+    try:
+        answers = asyncio.run(posting.saturating(made.bot, storm_bodies(number), CONNECTIONS))
+        wait_for_intake(made)
+    finally:
+        over.set()
+        thread.join()
+    done = time.monotonic() - began
+    pages = paged(made, posted)
+    incidents = made.redis.zcard("tocsin:incidents") - before - len(posted)
+    assert made.redis.hlen(FIRING) >= number, "alerts of the storm were lost"
+    return Storm(answers, pages, clicked, done, incidents)
+
+
+def wait_for_intake(made: Rig) -> None:
+    """Wait until all bodies were worked on."""
+    wait_until(lambda: not made.redis.llen(queue_key(ALERTS)) and not made.redis.zcard(DUE), "the alerts", every=0.05)
