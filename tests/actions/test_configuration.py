@@ -4,8 +4,10 @@ import base64
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.config.test_loader import GOOD, errors
+from tocsin.cli import main
 from tocsin.config.action_checks import unusable_secrets
 from tocsin.config.loader import Loaded, load
 from tocsin.config.settings import SettingsError, read, webhook_secrets
@@ -78,6 +80,16 @@ def test_a_missing_secret_is_named_at_the_start(tmp_path: Path, monkeypatch: pyt
         channels.check(read()[0], company)
     assert len(unusable_secrets(company)) == 1
     assert unusable_secrets(load_good(tmp_path, f"{RESTART}, dry_run: true").company) == []
+
+
+def test_check_names_a_missing_secret_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file itself is right: it may be checked where no secret is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RESTART_SECRET", raising=False)
+    (tmp_path / "c.yml").write_text(configured(RESTART), encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", "c.yml"])
+    assert done.exit_code == 0, done.output
+    assert "RESTART_SECRET: is missing" in done.output
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])

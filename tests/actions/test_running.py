@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
+from bot.render.mrkdwn import plain
+from bot.render.upcoming import next_escalations, next_step
 from escalation.config.actions import Action, ActionMatch
 from escalation.config.policy import Severity
+from escalation.engine.upcoming import upcoming
 from escalation.errors import Refused
 from escalation.incident.effects import RunAction, SendPage
 from escalation.incident.events import Delivered, Resolve, Run
 from escalation.incident.model import EntryKind
 from tests.support.incidents import BY_HAND, RESTART
-from tests.support.story import Story
+from tests.support.story import Story, roster_with
 
 FAILOVER = Run(by="UDANA", action="failover")
 
@@ -121,6 +124,17 @@ def test_an_action_can_be_run_again(seen: int | None) -> None:
     assert states(story) == ["started", "done", "started"]
     first, second = begun(story)
     assert first.id != second.id
+
+
+def test_what_is_ahead_is_said_with_its_actions() -> None:
+    """The card and the answer to a move name what will begin, beside whom is paged."""
+    checkpoint = next(c for c in Story().policy.severities[Severity.P0].checkpoints if c.page)
+    incident = Story(actions=(for_all(when=(checkpoint.id,)),)).incident
+    ahead = upcoming(incident, lambda at: roster_with())
+    assert any("; run restart" in said for said in next_escalations(incident, ahead, {}))
+    first = next(u for u in ahead if u.runs)
+    (said,) = next_step(incident, (first,))
+    assert "; run restart." in plain(said)
 
 
 def test_what_cannot_be_run_is_refused_with_what_can() -> None:

@@ -29,7 +29,10 @@ from tests.support.worker import redis_of, valkey, works
 from tocsin.cli import main
 from tocsin.config.settings import Environment
 
-WITHOUT_ID = {"help", "declare", "list", "oncall", "tickets", "contacts", "drill", "simulate", "slo", "me"}
+WITHOUT_ID = {
+    *("help", "declare", "list", "oncall", "tickets", "contacts", "drill", "simulate", "slo", "me"),
+    *("maintenance", "report"),
+}
 NOWHERE = "INC-19990101-001"
 HOSTILE = "<!channel> & <@U0DANA0001> *b* `c` <https://evil.example|here>"
 

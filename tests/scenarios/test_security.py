@@ -34,17 +34,20 @@ from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
 from bot.moves.form_state import FormState
+from bot.moves.maintenance import maintenance_modal
 from bot.render import oncall
 from bot.render.button_value import ButtonValue
 from bot.render.oncall import AnswerValue, ShiftValue
 from bot.vocabulary import VERBS
 from escalation.config.notify import OtherWays, Via
+from escalation.config.status_page import StatusPage
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 from escalation.processes import QUEUES
 from tests.scenarios.test_leaks import loud, readable
 from tests.support.bot import Json, Office, calls, open_office, parts_of, running_bot, user, world
+from tests.support.incidents import BY_HAND
 from tests.support.outside_services import mail_server, paging_service
 from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, through, valkey, works
@@ -272,6 +275,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
     message = {"channel": {"id": "C0GENERAL1", "name": "g"}, "message_ts": "1.1", "message": {"text": "x", "ts": "1.1"}}
     form = {**declare, "id": "V1", "hash": "h", "state": {"values": {}}}
     shift = ShiftValue("primary", office.world.clock())
+    planned = maintenance_modal(StatusPage(title="Shop"), "T", office.world.clock(), FormState())
     return {
         "commands.on_command": [command(office, f"{v} {incident.id} x", who, team) for v in (*VERBS, "nonsense")],
         "submissions.on_declare": [submitted(who, team, declare)],
@@ -307,7 +311,9 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
             pressed(who, team, oncall.TAKE, shift.encode()),
             pressed(who, team, f"{oncall.TICK}_1", "x"),
         ],
-        "Home(access, oncall).on_opened": [told(home, team)],
+        "Home(access, oncall, me).on_opened": [told(home, team)],
+        "me.on_test": [pressed(who, team, f"{oncall.TRY}mail", "x")],
+        "submissions.on_maintenance": [submitted(who, team, planned)],
     }
 
 
@@ -330,6 +336,7 @@ def registered() -> set[str]:
 )
 def test_whoever_is_no_member_is_turned_away_at_every_handler(office: Office, who: str, team: str) -> None:
     """Each attempt is in the audit log, and nothing was changed, opened or told."""
+    office.world.service.company = office.world.service.company.model_copy(update={"actions": (BY_HAND,)})
     incident = office.declare()
     tries = attempts(office, incident, who, team)
     assert registered() == {*tries, "buttons.on_other"}  # that one only acknowledges a link
