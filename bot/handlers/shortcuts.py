@@ -9,7 +9,7 @@ from bot.access import Access, requester_of
 from bot.handlers.reply import Reply, explain_errors, open_modal
 from bot.moves.declare import TITLE_LIMIT, Draft, declare_modal
 from bot.moves.form_state import FormState
-from bot.parsing.message import first_line, readable_text
+from bot.parsing.message import headline, readable_text
 from bot.render.mrkdwn import cut
 from bot.slack.client import UNREACHABLE
 from escalation.incident.model import Detection
@@ -34,10 +34,11 @@ class Shortcuts:
         await ack()
         link = await self._permalink(body["channel"]["id"], body["message_ts"])
         state = FormState(response_url=body.get("response_url") or "", link=link)
-        text = readable_text(body["message"], self._access.directory.names)
+        names = self._access.directory.names
+        text = readable_text(body["message"], names)
         by_bot = body["message"].get("bot_id") or body["message"].get("subtype") == "bot_message"
         detection = Detection.MONITORING if by_bot else Detection.MANUAL
-        title = cut(first_line(text), TITLE_LIMIT)
+        title = cut(headline(body["message"], names), TITLE_LIMIT)
         await self._open(body, state, Draft(title, description=text, detection=detection))
 
     async def _open(self, body: dict[str, Any], state: FormState, draft: Draft) -> None:

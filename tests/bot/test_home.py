@@ -99,7 +99,7 @@ def test_a_message_of_attachments_fills_title_and_description(office: Office) ->
     dana.shortcut("declare_from_message", channel=dana.channel("general"), message_ts=ts)
     fields = {b["block_id"]: b.get("element") for b in dana.modal("Declare an incident")["blocks"]}
     title = fields["title"]["initial_value"]
-    assert (title[:13], title[-1], len(title)) == ("[FIRING] 5xx ", "…", 200)
+    assert (title[:5], title[-1], len(title)) == ("5xx x", "…", 200)
     assert fields["description"]["initial_value"].endswith("x\ncheckout 12%")
 
 
@@ -110,7 +110,7 @@ def test_a_bot_message_was_detected_by_monitoring(office: Office) -> None:
     ts = slack.chat_postMessage(channel=dana.channel("general"), text="[FIRING] 5xx")["ts"]
     dana.shortcut("declare_from_message", channel=dana.channel("general"), message_ts=ts)
     dana.submit(dana.modal("Declare an incident"), severity="P1")
-    assert (office.incident().facts.title, office.incident().facts.detection) == ("[FIRING] 5xx", Detection.MONITORING)
+    assert (office.incident().facts.title, office.incident().facts.detection) == ("5xx", Detection.MONITORING)
     dana.submit(from_message(office, "500s"), severity="P2")
     second = next(i for i in office.world.store.recent() if i.severity == "P2")
     assert second.facts.detection is Detection.MANUAL
