@@ -9,14 +9,12 @@ from bot.render import alerts as render
 from bot.render.blockkit import Message
 from escalation.alert_service import AlertService
 from escalation.errors import NotFound, Refused
-from escalation.incident.false_alarms import FalseAlarms, false_alarms
+from escalation.incident.false_alarms import RATE_OVER, FalseAlarms, false_alarms
 from escalation.incident.model import Incident
 from escalation.storage.intake import Intake, Outcome
 from escalation.values import PersonId
 
 LAST = timedelta(days=1)
-RATE_OVER = timedelta(days=30)
-READ_AT_ONCE = 200
 NO_INTAKE = "No alerts come in here: set ALERTS_TOKEN, see docs/alerts.md."
 TITLES = {name: source.title for name, source in ALL_SOURCES.items()}
 
@@ -80,12 +78,5 @@ class Alerts:
 
 
 def _rates(deps: BotDeps) -> tuple[FalseAlarms, ...]:
-    """Read the incidents of the last days in batches: there may be thousands."""
-    since, found = deps.service.clock() - RATE_OVER, list[Incident]()
-    ids = deps.store.all_ids()
-    for start in range(0, len(ids), READ_AT_ONCE):
-        batch = deps.store.read(ids[start : start + READ_AT_ONCE])
-        found += batch
-        if batch and batch[-1].declared_at < since:
-            break
-    return false_alarms(found, since)
+    since = deps.service.clock() - RATE_OVER
+    return false_alarms(deps.store.declared_since(since), since)

@@ -7,7 +7,8 @@ import structlog
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.handlers.me import Me
 from bot.handlers.oncall import OnCall
-from bot.render.blockkit import section
+from bot.render.alerts import waiting
+from bot.render.blockkit import Block, section
 from bot.render.inputs import View
 from bot.render.lists import home as home_view
 from bot.render.mrkdwn import render
@@ -40,7 +41,8 @@ class Home:
     async def _view(self, requester: Requester) -> View:
         try:
             incidents = await self._access.open_incidents(requester)
-            home = home_view(incidents, await self._oncall.lines(), requester.id, self._access.directory.url)
+            url, waits = self._access.directory.url, await self._waits()
+            home = home_view(incidents, await self._oncall.lines(), requester.id, url, waits)
             take = await self._oncall.buttons()
             mine = await self._me.answer(requester)
         except Refused as refusal:
@@ -48,3 +50,8 @@ class Home:
         except StoreUnavailable:
             return {"type": "home", "blocks": [section(UNAVAILABLE, "away")]}
         return {**home, "blocks": [*home["blocks"], *take, *mine.blocks]}
+
+    async def _waits(self) -> list[Block]:
+        """The alerts that wait for somebody to declare their incident."""
+        intake = self._access.deps.intake
+        return waiting(len(await self._access.run(intake.held))) if intake else []

@@ -38,6 +38,7 @@ from escalation.config.company import Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident import events
+from escalation.incident.asks import FALSE_ALARM
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Answer, Move, MoveEvent
 from escalation.incident.model import Incident, Lead
@@ -236,6 +237,11 @@ def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
     return events.TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role), declined=bool(declined))
 
 
+def _false_alarm(pressed: ButtonPress) -> MoveEvent | None:
+    """Build the event that calls it a false alarm; None from buttons that ask for a reason or an original."""
+    return events.Cancel(by=pressed.by, key=pressed.key) if pressed.value.about == FALSE_ALARM else None
+
+
 # The table -------------------------------------------------------------------------------------------------------
 
 SPECS: dict[Move, MoveSpec] = {
@@ -376,6 +382,7 @@ SPECS: dict[Move, MoveSpec] = {
     ),
     Move.CANCEL: MoveSpec(
         typed=_cancel,
+        pressed=_false_alarm,
         form=Form("Cancel incident", "Cancel incident", cancel_blocks, cancel_event),
     ),
 }

@@ -11,12 +11,10 @@ from escalation.config.actions import BUTTON as BY_HAND
 from escalation.config.policy import Policy, Severity
 from escalation.incident import events
 from escalation.incident.actions import actions_at
+from escalation.incident.asks import FALSE_ALARM
 from escalation.incident.events import MoveEvent
-from escalation.incident.model import Incident
+from escalation.incident.model import EntryKind, Incident
 from escalation.oncall.roster import Roster
-
-FALSE_ALARM = "false-alarm"
-
 
 # Resolve ---------------------------------------------------------------------------------------------------------
 
@@ -140,11 +138,14 @@ def schedule_blocks(context: FormContext) -> list[Block]:
 
 
 def cancel_blocks(context: FormContext) -> list[Block]:
-    """Blocks of the cancel form: a false alarm, or the incident that this one duplicates."""
+    """Blocks of the cancel form: a false alarm, or the incident that this one duplicates; as it was said, if it was."""
     choices = cancel_choices(context.others, context.incident.id)
+    said = None if context.incident.open else context.incident.latest(EntryKind.CANCELLED)
+    chosen = said.fields.get("duplicate_of", "") if said else ""
+    initial = chosen if chosen in {choice.value for choice in choices} else FALSE_ALARM
     return [
-        select("duplicate_of", "Why cancel it?", choices, initial=FALSE_ALARM),
-        text_field("why", "Reason", optional=True),
+        select("duplicate_of", "Why cancel it?", choices, initial=initial),
+        text_field("why", "Reason", optional=True, initial=said.why if said else ""),
     ]
 
 

@@ -30,16 +30,21 @@ def recent(
     summary = ", ".join(f"{n} {kind}" for kind, n in counts.most_common())
     head = f"Alerts of the last day: {summary}" if outcomes else NOTHING
     lines = [f"*{head}*", *(_row(outcome, titles) for outcome in outcomes[:SHOWN])]
-    waits = [_held_note(len(held_groups))] if held_groups else []
-    show = buttons([say("alerts held", "Show them", "held")], "held-go")
     more = [f"and {len(outcomes) - SHOWN} more: `tocsin alerts` lists them all"] if len(outcomes) > SHOWN else []
     notes = [*more, *(_rate(row) for row in rates if row.closed)]
     blocks = [
-        *([section(waits[0], "held-note"), *show] if waits else []),
+        *waiting(len(held_groups)),
         *sections(share(lines, WHOLE_MESSAGE), "alerts"),
         *([context("\n".join(notes), "notes")] if notes else []),
     ]
+    waits = [_held_note(len(held_groups))] if held_groups else []
     return Message(text="\n".join((*waits, head)), blocks=blocks)
+
+
+def waiting(count: int) -> list[Block]:
+    """Say how many problems wait, with a button that lists them; nothing for none."""
+    show = buttons([say("alerts held", "Show them", "held")], "held-go")
+    return [section(_held_note(count), "held-note"), *show] if count else []
 
 
 def of_incident(incident: Incident, outcomes: Sequence[Outcome], titles: Titles) -> Message:

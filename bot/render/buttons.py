@@ -12,10 +12,11 @@ from escalation.config.actions import Action
 from escalation.engine.paging import next_tier
 from escalation.engine.state_machine import is_redundant, legal_moves, useful_moves
 from escalation.incident.actions import actions_at, is_dry, runs_of
-from escalation.incident.asks import Ask, asks
+from escalation.incident.asks import FALSE_ALARM, Ask, asks
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Answer, Move
 from escalation.incident.model import Entry, Incident, Lead, OwedCommunication, OwedState, Status
+from escalation.values import machine_title
 
 _ANSWERS = {Answer.APPROVED: "Approve", Answer.PUBLISHED: "Published", Answer.DECLINED: "Not needed"}
 _TASK_ANSWERS: dict[OwedState, tuple[Answer, ...]] = {
@@ -121,7 +122,7 @@ _EXPLAINED: dict[Move, str] = {
     Move.RESOLVE: "The incident is over.",
     Move.REOPEN: "It is not over: clocks start again, and the first tier is paged.",
     Move.REVIEWED: "The post-incident review was held.",
-    Move.CANCEL: "It was a false alarm, or a duplicate.",
+    Move.CANCEL: "It is a duplicate of another one, or you want to say why it was false.",
     Move.LEAD: "Become incident commander, communications lead or scribe, or assign the role.",
     Move.EDIT: "Correct title, impact, service and other facts.",
     Move.SECURITY: "Make it private: the security team is paged, and a private channel opens.",
@@ -158,6 +159,8 @@ def _places(incident: Incident, person: str = "") -> tuple[Move, ...]:
         replaced[Move.ESCALATE] = Move.PAGE
     if incident.schedule:
         replaced[Move.SCHEDULE] = Move.START_FIX
+    if machine_title(incident.reporter) and incident.status is Status.INVESTIGATING:
+        places = (*places, Move.CANCEL)  # alerts are false more often than people
     return tuple(dict.fromkeys(replaced.get(move, move) for move in places))
 
 
@@ -165,8 +168,15 @@ def card_buttons(incident: Incident, block_id: str) -> list[Block]:
     """Row of buttons on a card, the last of which shows the other moves."""
     visible, others = _split(incident)
     more = [_more_button(incident)] if others else []
-    elements = [*(button(Button(move), incident) for move in visible), *more]
+    elements = [*(button(_on_card(move, incident), incident) for move in visible), *more]
     return row(elements, block_id)
+
+
+def _on_card(move: Move, incident: Incident) -> Button:
+    """A move's button; calling it a false alarm is one press, and its reason can be corrected afterwards."""
+    if move is not Move.CANCEL:
+        return Button(move)
+    return Button(move, about=FALSE_ALARM) if incident.open else Button(move, "Correct the reason")
 
 
 def more_moves(incident: Incident, person: str, shown: Container[str]) -> list[Block]:
@@ -174,10 +184,19 @@ def more_moves(incident: Incident, person: str, shown: Container[str]) -> list[B
 
     Each action that can be run has a row of its own.
     """
-    moves = [move for move in offered_moves(incident, person) if move not in shown]
-    rows = [_row(Button(m, "Choose"), LABELS[m], _EXPLAINED[m], incident) for m in moves if m is not Move.RUN]
+    moves = [move for move in offered_moves(incident, person) if move not in shown or move is Move.CANCEL]
+    rows = [r for move in moves if move is not Move.RUN for r in _rows(move, incident, one_press=move not in shown)]
     actions = actions_at(incident, BY_HAND) if Move.RUN in moves else ()
     return rows + [_row(run_button(a, incident), f"Run {a.name}", _called(a, incident), incident) for a in actions]
+
+
+def _rows(move: Move, incident: Incident, *, one_press: bool) -> list[Block]:
+    """Rows of a move. A false alarm is one press, unless the card has that; the form is for all else."""
+    if move is not Move.CANCEL or not incident.open:
+        return [_row(Button(move, "Choose"), LABELS[move], _EXPLAINED[move], incident)]
+    false_alarm = Button(move, "Choose", FALSE_ALARM)
+    first = [_row(false_alarm, LABELS[move], "Nothing was wrong.", incident)] if one_press else []
+    return [*first, _row(Button(move, "Choose", name="form"), "Cancel", _EXPLAINED[move], incident)]
 
 
 def _row(spec: Button, name: str, explained: str, incident: Incident) -> Block:
@@ -242,6 +261,8 @@ def button(spec: Button, incident: Incident) -> Block:
         hosts = {action.name: action.host for action in incident.actions}
         question = f"Call {hosts.get(spec.name, 'it')} now?"
         made["confirm"] = _confirm(move, question, "Run it", title=f"Run {spec.name}")
+    if move is Move.CANCEL and spec.about == FALSE_ALARM:
+        made["confirm"] = _confirm(move, "It closes, and nobody is paged any more. You can reopen it.", "False alarm")
     if move in (Move.START_FIX, Move.FIX_APPLIED):
         made["confirm"] = _confirm(move, _EXPLAINED[move], LABELS[move])
     return made

@@ -166,14 +166,22 @@ def _ticket_row(incident: Incident, workspace_url: str) -> str:
 
 
 def home(
-    open_incidents: Sequence[Incident], on_call: Iterable[Line], viewer: PersonId, workspace_url: str = ""
+    open_incidents: Sequence[Incident],
+    on_call: Iterable[Line],
+    viewer: PersonId,
+    workspace_url: str = "",
+    waits: Sequence[Block] = (),
 ) -> Block:
-    """Build the Home tab of one person: incidents they are paged for, the other open ones, who is on call."""
+    """Build the Home tab of one person: incidents they are paged for, the other open ones, who is on call.
+
+    `waits` says what waits for somebody to declare it.
+    """
     ordered = sorted(in_listed_order(open_incidents), key=lambda i: i.open_page_of(viewer) is None)
     lines = [row(i, workspace_url, viewer) for i in ordered[:_MAX_AT_HOME]]
     on_call_sections = sections([render(line) for line in on_call], "duty") or [section("Nobody is on call.", "duty")]
     blocks = [
         *buttons([_DECLARE, say("list all", "All incidents", "list"), say("help all", "All commands", "help")], "go"),
+        *waits,
         header("Open incidents", "open"),
         *_rows(lines or [_NO_INCIDENTS], "open-list"),
         *_more(len(ordered), _MAX_AT_HOME),

@@ -8,6 +8,7 @@ from escalation.config.policy import Moment, PhaseStart
 from escalation.engine import communications, paging, security, warroom
 from escalation.engine.automatic import actions
 from escalation.engine.change import Change
+from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, Place, PostCard
 from escalation.incident.events import Cancel, Declare, Reopen, Resolve, Reviewed
 from escalation.incident.model import (
@@ -19,6 +20,7 @@ from escalation.incident.model import (
     PageState,
     Resolution,
     Signed,
+    Status,
     Stretch,
 )
 from escalation.values import PersonId
@@ -218,8 +220,13 @@ def _ended_stretch(change: Change) -> Stretch:
 
 
 def cancel(change: Change, event: Cancel) -> None:
-    """Cancel a false alarm or a duplicate."""
+    """Cancel a false alarm or a duplicate. Of one that is cancelled already, correct why; Refused without words."""
     fields = {"duplicate_of": event.duplicate_of}
+    if change.before.status is Status.CANCELLED:
+        if not (event.why or event.duplicate_of):
+            raise Refused("This incident is cancelled already. Say why to correct the reason.")
+        change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields | {"corrects": "yes"})
+        return
     entry = change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields)
     change.say(entry)
     notify_team(change, entry)

@@ -75,7 +75,7 @@ TABLE: dict[Status, dict[Move, Status | str]] = {
         verify=S.MONITORING,
     ),
     S.RESOLVED: _closed(S.RESOLVED, S.RESOLVED),
-    S.CANCELLED: _closed(S.CANCELLED, "It was cancelled: there is nothing to review."),
+    S.CANCELLED: _closed(S.CANCELLED, "It was cancelled: there is nothing to review.") | {M.CANCEL: S.CANCELLED},
 }
 
 

@@ -10,6 +10,8 @@ from escalation.config.policy import PhaseStart
 from escalation.incident.events import Move
 from escalation.incident.model import Entry, EntryKind, Incident, Lead
 
+FALSE_ALARM = "false-alarm"  # the argument of a cancellation that asks for no words
+
 
 class Ask(NamedTuple):
     """A move that an entry asks for, with its argument."""
@@ -57,8 +59,8 @@ def _offered_role(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
 
 
 def _alerts_ended(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
-    """Resolve, while nothing fires again."""
-    return () if incident.alerts.firing else (Ask(Move.RESOLVE),)
+    """Resolve, or call it a false alarm, while nothing fires again."""
+    return () if incident.alerts.firing else (Ask(Move.RESOLVE), Ask(Move.CANCEL, FALSE_ALARM))
 
 
 def _closed_there(incident: Incident, entry: Entry) -> tuple[Ask, ...]:

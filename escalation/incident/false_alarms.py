@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from escalation.incident.model import EntryKind, Incident, Status
 from escalation.values import machine_title
+
+RATE_OVER = timedelta(days=30)
 
 
 class FalseAlarms(NamedTuple):

@@ -432,7 +432,10 @@ def _mail(incident: Incident, entry: Entry) -> Lines:
 
 def _cancelled(incident: Incident, entry: Entry) -> Lines:
     what = f"duplicate of {entry.fields['duplicate_of']}" if entry.fields.get("duplicate_of") else "false alarm"
-    head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", Person(entry.by), ". Escalations and reminders stopped.")
+    by = Person(entry.by)
+    head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", by, ". Escalations and reminders stopped.")
+    if entry.fields.get("corrects"):
+        head = line("⚪ Reason corrected to ", Strong(what), " by ", by, ".")
     return (head, *((line("Why: ", entry.why),) if entry.why else ()))
 
 

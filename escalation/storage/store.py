@@ -42,6 +42,7 @@ T = TypeVar("T")
 MAX_SHARED = 20
 MAX_LISTED = 200  # open incidents to read for a list: each takes a tenth of a millisecond
 READ_AT_ONCE = 1000
+BATCH = 200  # incidents read at once
 MAX_TRIES = 100  # far more than people who click at one instant
 MAX_LOST_CONNECTIONS = 5
 KEY_LIFETIME = 86_400  # seconds; a modal is not submitted a day later
@@ -187,6 +188,15 @@ class Store:
     def all_ids(self) -> tuple[str, ...]:
         """Return the ids of all incidents, open or closed, the newest first."""
         return tuple(_text(i) for i in self.redis.zrevrange(ALL, 0, -1))
+
+    def declared_since(self, since: datetime) -> Iterator[Incident]:
+        """Read the incidents declared since then, the newest first, in batches: there may be thousands."""
+        ids = self.all_ids()
+        for start in range(0, len(ids), BATCH):
+            batch = self.read(ids[start : start + BATCH])
+            yield from (incident for incident in batch if incident.declared_at >= since)
+            if batch and batch[-1].declared_at < since:
+                return
 
     def closed_ids(self) -> tuple[str, ...]:
         """Return the ids of closed incidents, the newest first."""

@@ -11,6 +11,7 @@ from escalation.alert_service import AlertService
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Cancel, MarkSecurity
 from escalation.incident.false_alarms import false_alarms
+from escalation.incident.model import Status
 from escalation.storage.intake import Intake, group_digest
 from tests.alerts.test_whole_way import Monitored, alert, group, monitored
 from tests.support.waiting import eventually
@@ -112,6 +113,49 @@ def test_a_false_alarm_counts_for_its_source(tmp_path: Path) -> None:
         (after,) = false_alarms(site.incidents(), since)
         assert (after.source, after.closed, after.false, after.rate) == ("Alertmanager", 1, 1, 1.0)
         assert "1 of 1 closed incidents of 30 days were false alarms (100%)" in answer(site, "dana", "alerts")
+
+
+def test_a_false_alarm_is_one_press_and_a_duplicate_is_none(tmp_path: Path) -> None:
+    """On the card that monitoring declared, after a confirmation; a duplicate was cancelled too, but was real."""
+    with monitored(tmp_path) as site:
+        site.taken(group(alert("Down")))
+        (incident,) = site.incidents()
+        card = site.bot.person("dana")
+        shown = next(m for m in card.messages("incidents") if m["ts"] == incident.card().ts)
+        row = next(b["elements"] for b in shown["blocks"] if b["type"] == "actions")
+        assert [e["text"]["text"] for e in row][-2:] == ["False alarm", "More"]
+        assert "reopen" in row[-2]["confirm"]["text"]["text"]
+        card.press(shown, "cancel", incident.card().channel)
+        eventually(lambda: not site.incidents()[0].open)
+        assert "1 of 1 closed incidents of 30 days were false alarms (100%)" in answer(site, "dana", "alerts")
+        correction = Cancel(by="U0DANA0001", duplicate_of="INC-20241218-009", why="the same disk")
+        site.parts.service.handle(incident.id, correction)
+        assert "0 of 1 closed incidents of 30 days were false alarms (0%)" in answer(site, "dana", "alerts")
+
+
+def test_the_question_whether_it_is_over_offers_the_false_alarm(tmp_path: Path) -> None:
+    """Beside resolving: what ends by itself was often nothing."""
+    with monitored(tmp_path) as site:
+        site.taken(group(alert("Down")))
+        site.taken(group(alert("Down", "resolved")))
+        (asked,) = [m for m in site.parts.messages() if "All alerts have ended" in m["text"]]
+        row = next(b["elements"] for b in asked["blocks"] if b["type"] == "actions")
+        assert [(e["text"]["text"], "confirm" in e) for e in row] == [("Resolve", False), ("False alarm", True)]
+        site.bot.person("dana").press(asked, "cancel", asked["channel"])
+        eventually(lambda: site.incidents()[0].status is Status.CANCELLED)
+
+
+def test_home_says_what_waits(tmp_path: Path) -> None:
+    """In one line, with a button that lists it; nothing while nothing waits."""
+    with monitored(tmp_path, **HOLD) as site:
+        dana = site.bot.person("dana")
+        assert "waits for somebody" not in str(eventually(lambda: dana.home()["view"]))
+        site.taken(low("DiskFills"))
+        eventually(lambda: "1 problem waits for somebody to declare it" in str(dana.home()["view"]))
+        view = dana.home()["view"]
+        action = {"block_id": "held-go", "action_id": "say-held", "type": "button", "value": "alerts held"}
+        dana._post("action", container={"type": "view", "view_id": view["id"]}, action=action)
+        eventually(lambda: "DiskFills" in str(dana.messages("tocsin")[-1:]))
 
 
 def test_the_alerts_of_a_private_incident_are_for_its_members(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from bot.render.blockkit import Message
 from bot.render.button_value import ButtonValue
 from bot.render.messages import for_thread
 from bot.render.notices import communications, for_reminder
+from escalation.errors import Refused
 from escalation.incident.communications import pending
 from escalation.incident.effects import Reminded, SendPage
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, FixApplied, Move, Resolve, StartFix, TakeLead
-from escalation.incident.model import EntryKind, Incident, Lead, Status
+from escalation.incident.model import Entry, EntryKind, Incident, Lead, Status
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Json, Office, calls, control, office_in, patient_workspace, user
+from tests.support.bot import Json, Office, calls, control, everything, office_in, patient_workspace, user
 from tests.support.waiting import eventually
 
 
@@ -50,6 +51,7 @@ def press(office: Office, message: Json, move: Move, by: str = "dana") -> Json:
         (Move.START_FIX, Status.FIXING),
         (Move.FIX_APPLIED, Status.MONITORING),
         (Move.ESCALATE, Status.INVESTIGATING),
+        (Move.CANCEL, Status.CANCELLED),
     ],
 )
 def test_what_needs_no_words_is_done_at_once(office: Office, move: Move, status: Status) -> None:
@@ -72,7 +74,6 @@ def test_what_needs_no_words_is_done_at_once(office: Office, move: Move, status:
         (Move.PAGE, "Page someone"),
         (Move.SECURITY, "Mark as security"),
         (Move.RESOLVE, "Resolve incident"),
-        (Move.CANCEL, "Cancel incident"),
         (Move.REOPEN, "Reopen incident"),
         (Move.WORKAROUND, "Workaround in place"),
         (Move.EDIT, "Edit details"),
@@ -369,3 +370,28 @@ def test_a_link_is_acknowledged(office: Office) -> None:
     shown = {**posted["message"], "ts": posted["ts"]}
     assert office.person("dana").press(shown, "elsewhere", channel) == {"ok": True}
     assert not calls(office.workspace, "views.open")
+
+
+def test_why_it_was_false_is_said_by_the_form_and_can_be_corrected(office: Office) -> None:
+    """Once it is cancelled the card has a button for it; a press without words undoes nothing."""
+    original, incident = office.declare(title="Real"), office.declare(title="Twin")
+    dana, shown = office.person("dana"), office.post_card(incident)
+    dana.press({**shown["message"], "ts": shown["ts"]}, "more", shown["channel"])
+    dana.choose(dana.modal("More actions"), "cancel-form")
+    dana.submit(dana.modal("Cancel incident"), why="A test of the alert")
+    eventually(lambda: office.incident(incident.id).status is Status.CANCELLED)
+    cancelled = office.post_card(office.incident(incident.id))
+    assert "A test of the alert" in everything(cancelled["message"])
+    dana.press({**cancelled["message"], "ts": cancelled["ts"]}, "cancel", cancelled["channel"])
+    form = dana.modal("Cancel incident")
+    assert "A test of the alert" in str(form["blocks"])
+    dana.submit(form, duplicate_of=original.id, why="The same disk")
+    said = eventually(lambda: _corrected(office.incident(incident.id)))
+    assert (said.why, said.fields["duplicate_of"], said.by) == ("The same disk", original.id, user("dana"))
+    with pytest.raises(Refused, match="cancelled already"):
+        office.world.service.handle(incident.id, Cancel(by=user("omar")))
+
+
+def _corrected(incident: Incident) -> Entry | None:
+    said = incident.latest(EntryKind.CANCELLED)
+    return said if said and said.fields.get("corrects") else None

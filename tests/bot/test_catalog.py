@@ -24,9 +24,21 @@ NEEDS_NO_WORDS = {
     Move.SNOOZE,
     Move.DECLINE,
 }
+ABOUT = {
+    Move.COMMUNICATE: "1:approved",
+    Move.SNOOZE: "update:15m",
+    Move.RUN: "failover:1",
+    Move.CANCEL: "false-alarm",
+}
 PRESSED = {
     *(Move.ACKNOWLEDGE, Move.DECLINE, Move.START_FIX, Move.FIX_APPLIED, Move.ESCALATE, Move.COMMUNICATE),
-    *(Move.SNOOZE, Move.RUN),
+    *(Move.SNOOZE, Move.RUN, Move.CANCEL),
+}
+ABOUT = {
+    Move.COMMUNICATE: "1:approved",
+    Move.SNOOZE: "update:15m",
+    Move.RUN: "failover:1",
+    Move.CANCEL: "false-alarm",
 }
 WORDS = {
     Move.LEAD: "commander",
@@ -59,7 +71,7 @@ def test_every_move_can_be_made(move: Move) -> None:
 def test_only_what_says_enough_is_done_at_once(move: Move) -> None:
     """The others ask for their words first."""
     assert (typed(move, "") is not None) == (move in NEEDS_NO_WORDS)
-    about = {Move.COMMUNICATE: "1:approved", Move.SNOOZE: "update:15m", Move.RUN: "failover:1"}.get(move, "")
+    about = ABOUT.get(move, "")
     assert (pressed(move, about) is not None) == (move in PRESSED)
 
 

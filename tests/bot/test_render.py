@@ -269,7 +269,8 @@ def test_each_relevant_move_is_reachable_exactly_once(status: Status, security: 
     shown = valid(card_of(incident, ahead(incident)))
     found = [*pressed(shown), *under_more(incident)]
     assert ("More" in buttons(shown)) == bool(under_more(incident))
-    assert sorted(p.move for p in found) == sorted(set(legal_moves(incident)) - senseless(incident))
+    with_reason = [Move.CANCEL] if incident.open else []  # beside the one press: a reason, or a duplicate
+    assert sorted(p.move for p in found) == sorted([*(set(legal_moves(incident)) - senseless(incident)), *with_reason])
     assert all(p.incident == incident.id and p.seen == incident.tiers_paged for p in found)
 
 
@@ -306,7 +307,8 @@ def test_buttons_keep_their_place_while_the_state_changes(severity: Severity) ->
 @pytest.mark.parametrize("status", Status)
 def test_a_press_asks_first_unless_it_is_harmless(status: Status, severity: Severity) -> None:
     """What acts at once, without a form, asks first; so a second press never begins what has come to stand there."""
-    harmless = {Move.ACKNOWLEDGE, Move.SNOOZE, Move.LEAD, Move.COMMUNICATE}  # the last opens its list from here
+    forms = {Move.LEAD, Move.COMMUNICATE, Move.CANCEL}  # these open their list or form from here
+    harmless = {Move.ACKNOWLEDGE, Move.SNOOZE, *forms}
     incident = in_status(status, severity=severity)
     shown = [button(Button(move), incident) for move in offered_moves(incident)]
     silent = {e["action_id"] for e in shown if SPECS[Move(e["action_id"])].pressed and "confirm" not in e}
@@ -321,7 +323,7 @@ def test_a_press_asks_first_unless_it_is_harmless(status: Status, severity: Seve
         (Status.FIXING, ["Post update", "Fix applied", "Resolve", "Escalate", "More"]),
         (Status.MONITORING, ["Post update", FAILED, "Resolve", "Escalate", "More"]),
         (Status.RESOLVED, [LABELS[Move.REVIEWED], "Reopen"]),
-        (Status.CANCELLED, ["Reopen"]),
+        (Status.CANCELLED, ["Reopen", "Correct the reason"]),
     ],
 )
 def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> None:

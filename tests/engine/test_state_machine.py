@@ -93,8 +93,9 @@ CELLS = [(status, move) for status in Status for move in Move]
 
 
 # The table allows these by status; they are refused by fact: nothing is owed about an end that nobody was told of,
-# no reminder stands in the first minute, and there is no status page.
+# no reminder stands in the first minute, there is no status page, and no reason is given to correct another one.
 REFUSED_BY_FACT = {
+    (Status.CANCELLED, Move.CANCEL),
     *((status, Move.COMMUNICATE) for status in Status if status.closed),
     *((status, move) for status in Status for move in (Move.SNOOZE, Move.PUBLISH)),
 }

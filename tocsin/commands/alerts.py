@@ -1,6 +1,5 @@
 """`tocsin alerts`: what came in from monitoring and what became of it; `try` says what a body would do."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,10 +13,8 @@ from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
 from escalation.alerts.alert import Alert
 from escalation.alerts.routing import Routed, routed
-from escalation.incident.false_alarms import false_alarms
-from escalation.incident.model import Incident
+from escalation.incident.false_alarms import RATE_OVER, false_alarms
 from escalation.storage.intake import Intake, Outcome
-from escalation.storage.store import Store
 from escalation.times import format_duration
 from tocsin.commands.incidents import NEEDS, open_store
 from tocsin.commands.terminal import Length, as_json, print_json, print_table
@@ -27,8 +24,6 @@ from tocsin.errors import Refusal
 
 DROPPED = ("dropped", "unparsable", "truncated")
 DAY = timedelta(days=1)
-RATE_OVER = timedelta(days=30)  # false alarms are counted over
-READ_AT_ONCE = 200
 
 
 @click.group(invoke_without_command=True)
@@ -50,20 +45,11 @@ def alerts(context: click.Context, last: timedelta, dropped: bool, as_json: bool
         click.echo(f"No alerts{' were dropped' if dropped else ''} in the last {format_duration(last)}.")
     else:
         print_table(("time", "source", "severity", "alert", "result", "incident"), [_row(o) for o in shown])
-    for row in false_alarms(_declared_since(store, store.now() - RATE_OVER), store.now() - RATE_OVER):
+    since = store.now() - RATE_OVER
+    for row in false_alarms(store.declared_since(since), since):
         if row.closed:
             share = f"{row.false} of {row.closed} closed incidents of the last {format_duration(RATE_OVER)}"
             click.echo(f"False alarms, {row.source}: {share} ({row.rate:.0%}).")
-
-
-def _declared_since(store: Store, since: datetime) -> Iterator[Incident]:
-    """Read incidents, the newest first, in batches: there may be thousands."""
-    ids = store.all_ids()
-    for start in range(0, len(ids), READ_AT_ONCE):
-        batch = store.read(ids[start : start + READ_AT_ONCE])
-        yield from batch
-        if batch and batch[-1].declared_at < since:
-            return
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
