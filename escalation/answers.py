@@ -68,7 +68,7 @@ class AnswerService:
     def by_number(self, number: str, code: str) -> PageToAnswer:
         """Return the page of a code that was sent from a telephone number (E.164); NotFound as above."""
         for person, entry in self._service.company.people.items():
-            if entry.phone == number:
+            if entry.number == number:
                 try:
                     return self.by_code(person, code)
                 except NotFound:

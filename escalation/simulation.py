@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from escalation.config.company import Company, Directory
+from escalation.config.notify import Via
 from escalation.config.policy import Means, Said, SeverityPolicy
 from escalation.engine.checkpoints import running
 from escalation.engine.state_machine import decide, declare
@@ -29,6 +30,7 @@ from escalation.incident.effects import (
     Reminded,
     RemindPerson,
     Say,
+    SendPage,
     Tell,
 )
 from escalation.incident.events import MoveEvent, OutcomeEvent, Terms
@@ -82,7 +84,7 @@ class Row:
 def rows(incident: Incident, caused: Iterable[Effect]) -> tuple[Row, ...]:
     """Build the rows of an incident's timeline, with all effects that it ever had."""
     places = _places(caused := tuple(caused))
-    return tuple(
+    told = [
         Row(
             at=entry.at,
             after=entry.at - incident.declared_at,
@@ -95,7 +97,28 @@ def rows(incident: Incident, caused: Iterable[Effect]) -> tuple[Row, ...]:
             by=entry.by,
         )
         for entry, unless in _with_preventers(incident)
-    )
+    ]
+    return tuple(sorted((*told, *_steps(incident, caused)), key=lambda row: row.at))
+
+
+def _steps(incident: Incident, caused: Iterable[Effect]) -> Iterator[Row]:
+    """Yield how people are reached beside Slack: a row for each instant and channel, below what happens at it."""
+    people: dict[tuple[datetime, Via], list[PersonId]] = defaultdict(list)
+    for effect in caused:
+        if isinstance(effect, PageBy):
+            people[effect.at, effect.via].append(incident.page(effect.page).person)
+    paged_at = {effect.at for effect in caused if isinstance(effect, SendPage)}
+    for (at, via), reached in people.items():
+        yield Row(
+            at=at,
+            after=at - incident.declared_at,
+            kind=EntryKind.REPEATED,
+            what=f"reach by {via.words}",
+            people=tuple(dict.fromkeys(reached)),
+            places=(via,),
+            why="with the page" if at in paged_at else "the page was not answered",
+            unless=("answered",),
+        )
 
 
 def endless_reminders(incident: Incident, kinds: Collection[CheckpointKind]) -> tuple[str, ...]:
@@ -390,7 +413,15 @@ def simulate_for(
     state: OncallState,
     script: Script,
     until: timedelta | None,
+    set_up: Collection[Via] = (),
 ) -> Simulation:
-    """Simulate an incident of a company, with whoever will be on call at each instant. Raises Refused as simulate()."""
+    """Simulate an incident of a company, with whoever will be on call at each instant. Raises Refused as simulate().
+
+    `set_up` are the channels beside Slack that there are.
+    """
     terms = terms_for(company, policy, facts, start)
-    return simulate(terms, facts, REPORTER, start, lambda at: roster(company, directory, at, state), script, until)
+
+    def roster_at(at: datetime) -> Roster:
+        return roster(company, directory, at, state, set_up)
+
+    return simulate(terms, facts, REPORTER, start, roster_at, script, until)

@@ -48,7 +48,7 @@ def simulation_lines(
         step: _duration(name, options.values[name]) for name, step in _DURATIONS.items() if name in options.values
     }
     until = _duration("until", options.values["until"]) if "until" in options.values else None
-    simulation = simulate_for(company, policy, facts, start, directory, state, script, until)
+    simulation = simulate_for(company, policy, facts, start, directory, state, script, until, deps.service.set_up)
     return _fit([_heading(simulation), *_body(simulation)], _footer(simulation))
 
 

@@ -92,6 +92,11 @@ class PersonEntry(Frozen):
         """Return their login in a tracker; empty for none."""
         return (self.github if vendor is Vendor.GITHUB else self.jira) or ""
 
+    @property
+    def number(self) -> str | None:
+        """Their telephone number, if it can be called from anywhere: one without a country code is never used."""
+        return self.phone if self.phone and self.phone.startswith("+") else None
+
     @model_validator(mode="after")
     def _findable(self) -> "PersonEntry":
         if not (self.email or self.slack):

@@ -160,7 +160,17 @@ def parse_number(text: Any) -> str:
     return number
 
 
-Number = Annotated[str, BeforeValidator(parse_number)]
+def parse_local_number(text: Any) -> str:
+    """Parse a telephone number into E.164 where it says its country; one that does not is kept as it is written."""
+    try:
+        return parse_number(text)
+    except ValueError:
+        if re.fullmatch(r"[0-9(][0-9 ()./-]{3,30}", str(text).strip()):
+            return str(text).strip()
+        raise
+
+
+Number = Annotated[str, BeforeValidator(parse_local_number)]
 # https://pushover.net/api: 30 letters and digits, for a user or a group.
 PushoverUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{30}$")]
 # https://docs.ntfy.sh/publish: the topic's name is part of the address.

@@ -427,14 +427,13 @@ class PageStatus(Frozen):
     """News of a page from a channel that carries it (`effect`): accepted, delivered, or failed, and why.
 
     It may come before the outcome of the send, late, twice, or out of order: no state is taken back. A failed one is
-    replaced by its person's next method at once. `passing`: nothing is wrong with the method (nobody picked up).
+    replaced by its person's next method at once, a busy line as well as a number that does not exist.
     """
 
     kind: Literal["page_status"] = "page_status"
     effect: str
     status: ReachState
     why: Annotated[str, StringConstraints(max_length=300)] = ""
-    passing: bool = False
 
 
 class Dropped(Frozen):

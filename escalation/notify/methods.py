@@ -41,8 +41,8 @@ def addresses(company: Company, person: PersonId, directory: Directory) -> dict[
         Via.PUSHOVER: entry.pushover,
         Via.NTFY: entry.ntfy,
         Via.APPRISE: entry.apprise,
-        Via.SMS: entry.phone,
-        Via.CALL: entry.phone,
+        Via.SMS: entry.number,
+        Via.CALL: entry.number,
         Via.MAIL: company.mail_of(person, directory),
     }
     return {via: address for via, address in known.items() if address}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import yaml
 from click.testing import CliRunner, Result
 
 from bot.deps import BotDeps
@@ -101,6 +102,25 @@ def test_json_for_scripts() -> None:
     assert pages[1]["unless"] == ["root cause"]
     assert pages[1]["places"][0] == "direct message"
     assert (found["ahead"], found["and_so_on"], found["arrangements"]) == ([], [], False)
+
+
+def test_the_steps_by_which_people_are_reached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each channel at its time, to whom, and that an answer prevents it; only channels that are set up, if any is."""
+    people = {"dana": {"email": "dana@example.com", "phone": "+4915112345678", "ntfy": "dana-pages"}}
+    path = tmp_path / "reach.yml"
+    path.write_text(yaml.safe_dump({"policy": "kars", "people": people, "roles": {"on_call": "dana"}}))
+    monkeypatch.setenv("TOCSIN_CONFIG", str(path))
+
+    def steps() -> list[tuple[float, str, list[str]]]:
+        found = json.loads(simulate("P0", "--at", AT, "--until", "4m", "--json").stdout)["rows"]
+        reached = [row for row in found if row["what"].startswith("reach by ")]
+        assert all(row["unless"] == ["answered"] for row in reached)
+        return [(row["after_seconds"], row["what"], row["people"]) for row in reached]
+
+    everything = [(0, "reach by ntfy"), (0, "reach by email"), (60, "reach by SMS"), (180, "reach by call")]
+    assert steps() == [(at, what, ["dana"]) for at, what in everything]
+    monkeypatch.setenv("NTFY_URL", "https://ntfy.example.com")
+    assert steps() == [(0, "reach by ntfy", ["dana"])]
 
 
 def test_what_people_do_and_say() -> None:

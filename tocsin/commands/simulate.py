@@ -9,10 +9,12 @@ import click
 
 from bot.render.mrkdwn import plain
 from escalation.config.company import Company, Directory
+from escalation.config.notify import Via
 from escalation.config.policy import Severity
 from escalation.config.references import suggest
 from escalation.errors import Refused
 from escalation.incident.model import Facts
+from escalation.notify.methods import PERSONAL
 from escalation.oncall.roster import assumed_directory
 from escalation.service import severity_of
 from escalation.simulation import Row, Simulation, Step, endless_reminders, simulate_for, simulated_facts
@@ -22,7 +24,8 @@ from tocsin.commands import output
 from tocsin.commands.incidents import NEEDS, NO_ARRANGEMENTS, Arrangements, arrangements
 from tocsin.commands.terminal import Length, as_json, print_json, print_table
 from tocsin.config import loader
-from tocsin.config.settings import load
+from tocsin.config.settings import load, read
+from tocsin.run.channels import set_up
 
 _FACTS = {
     "security": "Treat it as a security incident.",
@@ -86,7 +89,7 @@ def simulate_(
     script = {step: options[step.name] for step in Step if options[step.name]}
     try:
         policy = severity_of(loaded.policy, severity)
-        simulation = simulate_for(company, policy, facts, start, directory, arranged.state, script, until)
+        simulation = simulate_for(company, policy, facts, start, directory, arranged.state, script, until, _channels())
     except Refused as refused:
         raise click.UsageError(plain(refused.words, _names(company, arranged))) from None
     _show(simulation, company, arranged, as_json=as_json)
@@ -94,6 +97,11 @@ def simulate_(
 
 def _directory(company: Company, arranged: Arrangements) -> Directory:
     return arranged.directory if arranged.available else assumed_directory(company)
+
+
+def _channels() -> frozenset[Via]:
+    """Return the channels beside Slack that are set up; where none is, those that a configuration may have."""
+    return set_up(read()[0]) or frozenset(PERSONAL)
 
 
 def _instant(text: str | None, company: Company) -> datetime:

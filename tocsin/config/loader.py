@@ -181,6 +181,7 @@ def _policy_source(source: Source) -> Source | None:
 
 def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:
     yield from _without_address(source, company)
+    yield from _without_country(source, company)
     doubts = chain(
         alert_checks.missing_severities(company, policy),
         alert_checks.doubtful_routes(company.alerts, policy, ALL_SOURCES),
@@ -208,6 +209,17 @@ def _without_address(source: Source, company: Company) -> Iterator[Finding]:
         if not (entry.mail or entry.email):
             text = f"{key} has no address, and pages go by mail too; add `mail: …`, or Slack's profile has to show one"
             yield source.finding(("people", key), text)
+
+
+def _without_country(source: Source, company: Company) -> Iterator[Finding]:
+    """Warn about telephone numbers that nobody can call from elsewhere, and that are never used therefore."""
+    for key, entry in company.people.items():
+        if entry.phone and not entry.number:
+            text = (
+                f"'{entry.phone}' has no country code, so {key} gets no SMS and no call; "
+                'write + and the country code, like "+4915112345678", in quotes'
+            )
+            yield source.finding(("people", key, "phone"), text)
 
 
 def _gaps(source: Source, company: Company, policy: Policy) -> Iterator[Finding]:

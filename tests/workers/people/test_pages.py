@@ -392,7 +392,7 @@ def test_a_failure_that_is_reported_twice_is_one(reached: Reached) -> None:
     incident = reached.declare()
     reached.push(minutes=1)
     effect = delivery_of(reached, incident, Via.SMS)
-    event = PageStatus(effect=effect, status=ReachState.FAILED, why="nobody is there", passing=True)
+    event = PageStatus(effect=effect, status=ReachState.FAILED, why="nobody is there")
     lines = [
         len([e for e in reached.parts.service.handle(incident.id, event).timeline if e.why == "nobody is there"])
         for _ in range(2)

@@ -72,13 +72,13 @@ class News:
         state = _STATES.get(status)
         if state is None:
             return
-        why, passing = ("", False) if state is not ReachState.FAILED else self._failure(status, form)
+        why = self._failure(status, form) if state is ReachState.FAILED else ""
         if state is ReachState.DELIVERED:
             self._service.store.problems.clear(UNDELIVERED)
         if delivery.startswith(TRIAL):
             self._trial(delivery, state, why)
             return
-        event = PageStatus(effect=delivery, status=state, why=why, passing=passing)
+        event = PageStatus(effect=delivery, status=state, why=why)
         try:
             self._service.handle(incident_of(delivery), event)
         except NotFound:
@@ -94,17 +94,17 @@ class News:
             )
             self._service.store.request_upkeep()
 
-    def _failure(self, status: str, form: Mapping[str, str]) -> tuple[str, bool]:
-        """Why it failed, and whether the number is fine. What is ours is reported."""
+    def _failure(self, status: str, form: Mapping[str, str]) -> str:
+        """Why it failed. What is ours is reported."""
         if status in _WHYS:
-            return _WHYS[status], True
+            return _WHYS[status]
         code = form.get("ErrorCode", "")
         failed = twilio_failure(400, int(code)) if code.isdecimal() and code != "0" else None
         if failed is None:
-            return "it was not delivered", True
+            return "it was not delivered"
         if failed.kind is Kind.OURS:
             self._service.store.problems.report(UNDELIVERED, f"pages fail: {failed.reason.text}", failed.reason.remedy)
-        return failed.reason.text, failed.kind is not Kind.PERSON
+        return failed.reason.text
 
     def pagerduty_mail(self, user_id: str) -> str:
         """Return the mail address of a user of PagerDuty; empty where that cannot be read."""
