@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from redis import Redis
 
@@ -30,6 +30,16 @@ class VendorNews(Protocol):
         """Read a receipt again, and record the answer that it shows. NotFound for one that we do not know."""
 
 
+class TrackerNews(Protocol):
+    """What trackers report about our tickets; workers know what their payloads mean. Each says what became of it."""
+
+    def github(self, event: str, told: Any) -> str:
+        """Follow a webhook of GitHub."""
+
+    def jira(self, told: Any) -> str:
+        """Follow a webhook of Jira."""
+
+
 @dataclass(frozen=True)
 class AnswerDeps:
     """What answers from outside need: our public address, the secrets that sign them, and who reads vendors' news."""
@@ -40,6 +50,9 @@ class AnswerDeps:
     pagerduty_secrets: tuple[str, ...] = ()
     opsgenie_tokens: tuple[str, ...] = ()
     news: VendorNews | None = None
+    github_secrets: tuple[str, ...] = ()
+    jira_secrets: tuple[str, ...] = ()
+    trackers: TrackerNews | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from bot.http.hooks import hook_routes
 from bot.http.limits import Limits
 from bot.http.status import status_routes
 from bot.http.subscribers import subscriber_routes
+from bot.http.trackers import tracker_routes
 from bot.keeper import Kept
 
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
@@ -53,6 +54,7 @@ def web_app(bot: Bot) -> Starlette:
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     alerts = alert_routes(bot.deps.alert_secrets, bot.keeper, bot.deps.amazon) if bot.keeper else []
     answers = [*answer_routes(bot.deps.answers, bot.access), *hook_routes(bot.deps.answers, bot.access)]
+    answers += tracker_routes(bot.deps.answers, bot.access)
     status = status_routes(bot.deps.status.folder) if bot.deps.status else []
     if bot.deps.status and bot.deps.status.subscribe:
         status = [*subscriber_routes(bot.deps.status.title, bot.access), *status]

@@ -85,6 +85,7 @@ def _answer_deps(settings: Settings, service: IncidentService) -> "AnswerDeps":
     from bot.deps import AnswerDeps
     from tocsin.run import channels
     from workers.delivery.people.news import News
+    from workers.delivery.trackers.news import TrackerNews
 
     return AnswerDeps(
         public_url=settings.public_url,
@@ -92,6 +93,9 @@ def _answer_deps(settings: Settings, service: IncidentService) -> "AnswerDeps":
         twilio_keys=settings.hook_secret("TWILIO_WEBHOOK_SECRET"),
         pagerduty_secrets=settings.hook_secret("PAGERDUTY_WEBHOOK_SECRET"),
         opsgenie_tokens=settings.hook_secret("OPSGENIE_WEBHOOK_TOKEN"),
+        github_secrets=settings.hook_secret("GITHUB_WEBHOOK_SECRET"),
+        jira_secrets=settings.hook_secret("JIRA_WEBHOOK_SECRET"),
+        trackers=TrackerNews(service),
         news=News(service, channels.pushover(settings), channels.pagerduty_directory(settings)),
     )
 

@@ -1,4 +1,4 @@
-"""Recurring work, about twice a minute: pages that follow a handover, silences, reminders, groups, feeds, objectives.
+"""Recurring work, about twice a minute: pages that follow a handover, silences, reminders, groups, feeds, and so on.
 
 Every sweep asks for a round, and one of them enqueues it; the job only starts it in a thread of its own, because Slack
 or a calendar's server may be slow and checkpoints wait behind the job.
@@ -21,6 +21,7 @@ from workers.recurring.do_not_disturb import DoNotDisturb
 from workers.recurring.method_trials import MethodTrials
 from workers.recurring.reminders import Reminders
 from workers.recurring.slo_breach import SloBreach
+from workers.recurring.trackers.tickets import TicketRounds
 from workers.recurring.user_groups import UserGroups
 
 EVERY_SECONDS = 30
@@ -52,6 +53,7 @@ class Upkeep:
         self._do_not_disturb = DoNotDisturb(context)
         self._feeds = CalendarFeeds(context, self._stop.is_set)
         self._slo_breach = SloBreach(context)
+        self._tickets = TicketRounds(context, self._stop.is_set)
 
     def start(self) -> None:
         """Start a round, unless one is running. With `patience` None wait for its end, and raise its errors."""
@@ -76,6 +78,7 @@ class Upkeep:
         self._groups.sync(now)
         self._feeds.refresh(now)
         self._slo_breach.check(now)
+        self._tickets.refresh(now)
 
 
 def _log_error(future: "Future[None]") -> None:

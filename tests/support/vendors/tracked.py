@@ -90,7 +90,7 @@ def tracked(there: S, tickets: Tickets | None = None, severity: str = "P2", **fa
         vendors: dict[Vendor, TrackerClient] = {(made := client_of(there)).vendor: made}
         others = {TICKETS: partial(TicketPlanner, vendors)}
         parts.context = replace(
-            parts.context, channels=Channels(parts.context.slack, others, None, vendors), paced=False
+            parts.context, channels=Channels(parts.context.slack, others, trackers=vendors), paced=False
         )
         incident = parts.declare(severity, **facts)
         parts.clock.push(seconds=CARD_WITHIN.total_seconds())
