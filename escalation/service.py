@@ -91,7 +91,8 @@ class IncidentService:
         others = tuple(Other(id=i.id, coordinated_in=i.coordinated_in, room=i.room) for i in shared)
         speed = self.speed if drill_speed is None else drill_speed
         moment = {"speed": speed, "drill": drill_speed is not None, "others": others}
-        return terms.model_copy(update=moment | {"own_meetings": self.own_meetings})
+        invitations = self.company.invitations if Via.MAIL in self.set_up else ()
+        return terms.model_copy(update=moment | {"own_meetings": self.own_meetings, "invitations": invitations})
 
     def handle(self, incident_id: str, event: Event) -> Incident:
         """Apply an event: a move, a due checkpoint, an outcome. Returns the incident as it stands afterwards."""

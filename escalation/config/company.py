@@ -13,7 +13,7 @@ from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar
 from escalation.config.checks import CanaryRules, Check, with_unique_names
 from escalation.config.holders import Holders
-from escalation.config.notify import AppriseTag, Notify, NtfyTopic, Number, OtherWays, PushoverUser
+from escalation.config.notify import AppriseTag, MeetingKind, Notify, NtfyTopic, Number, OtherWays, PushoverUser
 from escalation.config.policy import LEAD, TEAM, Means
 from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
@@ -210,6 +210,7 @@ class Company(Staff):
     templates: dict[str, str] = {}
     notify: Notify = Notify()
     other_ways: OtherWays = OtherWays()
+    invitations: Annotated[tuple[MeetingKind, ...], BeforeValidator(as_list)] = (MeetingKind.CALL, MeetingKind.REVIEW)
     objective: Objective = Objective()
     alerts: Alerts = Alerts()
     slack_dead_man: bool = True

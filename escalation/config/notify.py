@@ -80,6 +80,13 @@ class OtherWays(Frozen):
         return frozenset((*self.page, *self.slack_down, *self.stakeholders))
 
 
+class MeetingKind(StrEnum):
+    """Meetings to which people are invited by mail: the call of the war room, the post-incident review."""
+
+    CALL = "call"
+    REVIEW = "review"
+
+
 class By(StrEnum):
     """Contact methods as a configuration names them. `push` is every push service that a person has."""
 

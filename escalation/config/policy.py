@@ -223,9 +223,13 @@ class Phase(Frozen):
 
 
 class ReviewRule(Frozen):
-    """Rule for post-incident reviews: which incidents need one, and by when after the resolution."""
+    """Rule for post-incident reviews: which incidents need one, by when after the resolution, and who takes part.
+
+    Whoever was involved is invited anyway, and the holders of the roles in `invite` as well.
+    """
 
     within: Duration
+    invite: Annotated[tuple[Role, ...], BeforeValidator(one_or_several)] = ()
     always: bool = False
     lasted: Duration | None = None
     security: bool = True
@@ -350,7 +354,8 @@ class SeverityPolicy(Frozen):
         """Every role this severity needs somebody for."""
         tiers = {r for t in self.tiers for r in t.roles_for(security=True)}
         notified = {r for c in self.checkpoints for r in c.notify}
-        return tiers | notified | set(self.room_invites) | {self.commanding_role()}
+        invited = {*self.room_invites, *(self.review.invite if self.review else ())}
+        return tiers | notified | invited | {self.commanding_role()}
 
 
 def _time_of_day(text: Any) -> Any:

@@ -38,6 +38,7 @@ ROLES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("severities", "*", "tiers", "*", "on_breach", "*"), "pages"),
     (("severities", "*", "checkpoints", "*", "notify", "*"), "notifies"),
     (("severities", "*", "room_invites", "*"), "invites"),
+    (("severities", "*", "review", "invite", "*"), "invites to its review"),
     (("severities", "*", "commander"), "is commanded by"),
     (("activities", "*", "owner"), "is owned by"),
 )

@@ -37,6 +37,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         speed=terms.speed,
         meeting_url=terms.meeting_url,
         own_meetings=terms.own_meetings,
+        invitations=terms.invitations,
         calendar=terms.calendar,
         drill=terms.drill,
         team=terms.team,

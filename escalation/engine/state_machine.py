@@ -6,7 +6,7 @@ from typing import Any
 
 from escalation.config.actions import BUTTON
 from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, reaching, warroom
-from escalation.engine.automatic import tickets
+from escalation.engine.automatic import invitations, tickets
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
@@ -164,6 +164,7 @@ def _finish(change: Change) -> Incident:
     """Finish any change: drop moot checkpoints, remember what was true before, and refresh cards and topic."""
     cards.arm_redraw(change)
     change.prune()
+    invitations.settle(change)
     communications.tell(change)
     cards.settle(change)
     reaching.stop_alarms(change)

@@ -147,6 +147,21 @@ class MailOut(_Effect, public=True, message=True):
         return Via.MAIL
 
 
+class SendInvitation(_Effect, public=False, message=True, optional=True):
+    """Mail an invitation to people, or that it is off. `n` is its number on the incident."""
+
+    kind: Literal["invitation"] = "invitation"
+    n: int
+    sequence: int
+    starts: datetime
+    cancelled: bool = False
+    people: tuple[PersonId, ...]
+
+    @property
+    def carried_by(self) -> str:
+        return Via.MAIL
+
+
 class Publish(_Effect, public=True, message=True):
     """Publish a communication on our own status page."""
 
@@ -357,6 +372,7 @@ Effect = Annotated[
     | StopPage
     | Alert
     | MailOut
+    | SendInvitation
     | Publish
     | Withdraw
     | RunAction

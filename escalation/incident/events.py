@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
-from escalation.config.notify import OtherWays
+from escalation.config.notify import MeetingKind, OtherWays
 from escalation.config.policy import Means, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
@@ -75,14 +75,15 @@ class Terms(Frozen):
 
     `team` owns the affected service; `vendor` is the contact for it, in words; `public_means` are the public channels
     that the company has (None: all); `public_page`: it has a status page of ours. `own_meetings`: a meeting is made for
-    each war room, and `meeting_url` is for where that fails. `others` are the open incidents that
-    a war room would be shared with.
+    each war room, and `meeting_url` is for where that fails. `invitations` are the meetings to invite to by mail.
+    `others` are the open incidents that a war room would be shared with.
     """
 
     policy: SeverityPolicy
     speed: float = 1.0
     meeting_url: str = ""
     own_meetings: bool = False
+    invitations: tuple[MeetingKind, ...] = ()
     calendar: Calendar = Calendar()
     drill: bool = False
     team: str = ""

@@ -18,7 +18,7 @@ from pydantic import (
 
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar, Wait
-from escalation.config.notify import OtherWays, Via
+from escalation.config.notify import MeetingKind, OtherWays, Via
 from escalation.config.policy import Communication, Means, ReviewRule, Said, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
@@ -209,6 +209,7 @@ class EntryKind(StrEnum):
     SECURITY = "security"
     EXPOSED = "exposed"
     ROOM_OPENED = "room_opened"
+    INVITED = "invited"
     ROOM_LOST = "room_lost"
     CARD_LOST = "card_lost"
     PHASE = "phase"
@@ -351,6 +352,23 @@ class Meeting(Frozen):
     host: str = ""
 
 
+class Invitation(Frozen):
+    """An invitation by mail to a meeting: who has it, when it begins, where it leads.
+
+    `sequence` counts its changes. `round` is the incident's at the time; `private`: it says the id and severity alone.
+    """
+
+    n: int
+    about: MeetingKind
+    sequence: int = 0
+    people: tuple[PersonId, ...] = ()
+    starts: datetime
+    url: str = ""
+    round: int = 1
+    private: bool = False
+    cancelled: bool = False
+
+
 class Resolution(Frozen):
     """Facts of the resolution notice. `data_loss` is None while nobody knows."""
 
@@ -472,7 +490,8 @@ class Incident(Frozen):
     moves the first alone). `offers` are roles offered and not accepted yet. `gone` are people whom a message could not
     reach (deactivated, left), until they act again. `linked` are incidents at the same time, and `coordinated_in` is
     the one whose room, `shared_room`, is for all of them. `meeting_url` is the company's fixed link; with
-    `own_meetings` each war room gets a `meeting` in its place. `public_components` are states that somebody chose for
+    `own_meetings` each war room gets a `meeting` in its place. `invitations` are the meetings that people are invited
+    to by mail, and `invited` those invitations. `public_components` are states that somebody chose for
     the status page. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
     `lost_cards` were deleted by hand: what was sent into their threads may still stand there. `alerted_by` are the
     paging services that know the incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what
@@ -489,6 +508,8 @@ class Incident(Frozen):
     meeting_url: str = ""
     own_meetings: bool = False
     meeting: Meeting | None = None
+    invitations: tuple[MeetingKind, ...] = ()
+    invited: tuple[Invitation, ...] = ()
     calendar: Calendar = Calendar()
     drill: bool = False
     team: str = ""

@@ -51,6 +51,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.SECURITY: _LOG,
     EntryKind.EXPOSED: _LOG,
     EntryKind.ROOM_OPENED: (),
+    EntryKind.INVITED: (),
     EntryKind.ROOM_LOST: _LOG,
     EntryKind.CARD_LOST: _LOG,
     EntryKind.PHASE: (Place.ROOM,),

@@ -5,9 +5,13 @@ Of a security incident they say only that there is one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from html import escape
 
+from escalation.config.notify import MeetingKind
+from escalation.incident.effects import SendInvitation
 from escalation.incident.model import Entry, Incident, Page
+from escalation.messages.calendar import CalendarEvent
 from escalation.messages.communications import published_words
 from escalation.messages.template import Wording
 from escalation.messages.timeline import page_reason, war_room
@@ -17,12 +21,19 @@ from escalation.values import PersonId
 HIDDEN = "a security incident"
 # The keys of a call, too: `escalation.messages.pages`.
 _REPLY = "Or reply to this email with 1 to acknowledge {0}, or with 2 if you can't take it."
+MEETING_LENGTH = timedelta(hours=1)
+_WHAT = {
+    MeetingKind.CALL: "The call of the war room is open now.",
+    MeetingKind.REVIEW: "What happened, what went well, what to change. Propose another time if this does not suit.",
+}
 _ALSO = line("You're being paged for these too. All of them were delayed.")
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail: a subject of one line, a body of plain text, and perhaps the same as HTML. `headers` are further ones.
+    """A mail: a subject of one line, a body of plain text, perhaps the same as HTML, and an event to invite to.
+
+    `headers` are further ones.
 
     Readers fold mails of one `thread`; some only if their subjects are the same, so no subject tells what changes.
     """
@@ -32,6 +43,7 @@ class Mail:
     thread: str = ""
     html: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    event: CalendarEvent | None = None
 
 
 def title(incident: Incident) -> str:
@@ -83,6 +95,37 @@ def stakeholder_mail(incident: Incident, entry: Entry, wording: Wording, names: 
     """Write the mail of a communication to the stakeholders."""
     subject = f"[{incident.severity}] {title(incident)} ({incident.id})"
     return Mail(subject, text(published_words(incident, entry, wording), names), _thread(incident))
+
+
+def invitation_mail(incident: Incident, effect: SendInvitation, names: Mapping[PersonId, str]) -> Mail:
+    """Write an invitation to the call or to the review, or that it is off; of a private incident, id and severity."""
+    invitation = incident.invited[effect.n - 1]
+    what = {MeetingKind.CALL: "Incident call", MeetingKind.REVIEW: "Post-incident review"}[invitation.about]
+    about = f"{incident.severity} {incident.id}" if incident.private else f"{incident.severity} {title(incident)}"
+    summary = f"{what}: {about}" if incident.private else f"{what}: {about} ({incident.id})"
+    off = effect.cancelled
+    url = "" if off else invitation.url
+    due = None if off or invitation.about is not MeetingKind.REVIEW else incident.review_by
+    lines = (
+        line("This meeting is off." if off else _WHAT[invitation.about]),
+        *([line(Strong("Join: "), url)] if url else []),
+        line(Strong("When: "), Time(effect.starts, clock=False)),
+        *([line(Strong("Due by: "), Time(due, clock=False))] if due else []),
+        *([line(Strong("War room: "), *room)] if not incident.private and (room := war_room(incident)) else []),
+    )
+    body = text(lines, names)
+    event = CalendarEvent(
+        uid=f"{_thread(incident)}-{invitation.about}-{invitation.n}",
+        sequence=effect.sequence,
+        starts=effect.starts,
+        ends=effect.starts + MEETING_LENGTH,
+        stamp=effect.at,
+        summary=summary,
+        description=body,
+        location=url,
+        cancelled=off,
+    )
+    return Mail(f"{'Off: ' if off else ''}{summary}", body, html=_html(body, ""), event=event)
 
 
 def _thread(incident: Incident) -> str:

@@ -215,6 +215,7 @@ _UNREACHED = {
     "page_by": "mail the page to",
     "mail_out": "mail",
     "invite": "invite",
+    "invitation": "mail an invitation to",
     "tell": "message",
     "remind_person": "message",
 }
@@ -361,6 +362,15 @@ def _exposed(incident: Incident, entry: Entry) -> Lines:
 
 
 _ELSEWHERE: dict[str, str] = {TICKETS: "its ticket"} | {via: via.words for via in Via}
+
+
+def _invited(incident: Incident, entry: Entry) -> Lines:
+    """Say who was invited by mail to which meeting, and when it is; or that it changed, or is off."""
+    about = {"call": "the call", "review": "the post-incident review"}[entry.fields["about"]]
+    said = {"invited": f"Invited to {about}", "changed": f"Invitation to {about} changed"}
+    what = said.get(entry.fields["what"], f"Invitation to {about} withdrawn")
+    starts = Time(datetime.fromisoformat(entry.fields["starts"]), clock=False)
+    return (line("📅 ", Strong(what), " by email: ", *people(entry.people), " (", starts, ")."),)
 
 
 def _room_opened(incident: Incident, entry: Entry) -> Lines:
@@ -678,6 +688,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.SECURITY: _security,
     EntryKind.EXPOSED: _exposed,
     EntryKind.ROOM_OPENED: _room_opened,
+    EntryKind.INVITED: _invited,
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: _trouble,

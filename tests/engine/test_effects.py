@@ -35,6 +35,7 @@ TRAITS = {
         "PageBy",
         "Alert",
         "MailOut",
+        "SendInvitation",
         "Publish",
         "PostCard",
         "Say",
@@ -48,6 +49,7 @@ TRAITS = {
         "BookmarkLink",
         "OpenMeeting",
         "DeleteMeeting",
+        "SendInvitation",
         "Invite",
         "ArchiveRoom",
         "StopPage",
@@ -57,6 +59,7 @@ TRAITS = {
 CARRIED_BY = {
     "PageBy": "mail",
     "MailOut": "mail",
+    "SendInvitation": "mail",
     "Publish": "status_page",
     "Withdraw": "status_page",
     "Alert": "pagerduty",
@@ -87,6 +90,9 @@ FIELDS = {
     "ts": "1.1",
     "sent": "e",
     "topic": "T",
+    "n": 1,
+    "sequence": 0,
+    "starts": NOW,
     "meeting": "1",
 }
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.config.actions import Action
-from escalation.config.notify import OtherWays, Via
+from escalation.config.notify import MeetingKind, OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.config.tickets import Tickets, Vendor
 from escalation.engine.upcoming import Upcoming, upcoming
@@ -248,6 +248,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     ),
     EntryKind.SECURITY: _exposed,
     EntryKind.EXPOSED: _exposed,
+    EntryKind.INVITED: lambda: Story("P0", invitations=(MeetingKind.CALL,)).incident,
     EntryKind.ROOM_OPENED: lambda: _room().incident,
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.CARD_LOST: _card_lost,

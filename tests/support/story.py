@@ -10,7 +10,7 @@ import yaml
 
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
-from escalation.config.notify import OtherWays
+from escalation.config.notify import MeetingKind, OtherWays
 from escalation.config.policy import Means, Policy, Severity
 from escalation.config.tickets import Tickets
 from escalation.engine.checkpoints import alarms
@@ -79,6 +79,7 @@ class Story:
         public_page: bool = False,
         actions: tuple[Action, ...] = (),
         tickets: Tickets | None = None,
+        invitations: tuple[MeetingKind, ...] = (),
         **facts: Any,
     ) -> None:
         self.roster = roster or roster_with()
@@ -96,6 +97,7 @@ class Story:
             others=others,
             ways=ways or OtherWays(),
             public_page=public_page,
+            invitations=invitations,
             actions=actions,
             tickets=tickets,
         )

@@ -100,6 +100,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
     "ReviewRule": {
         "within": "Its due date, counted from the resolution.",
         "always": "For every incident of this severity.",
+        "invite": "Roles that are invited to it, beside whoever was involved.",
         "lasted": "For those that lasted so long.",
         "security": "For security incidents.",
         "data_loss": "For those with data loss.",
@@ -151,6 +152,10 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "contacts": "Whom to call outside of Slack.",
         "calendar": "When your company is at work: for business hours and business days.",
         "notify": "How people are reached when they are paged, and in which order.",
+        "invitations": (
+            "Meetings to which people are invited by mail, with an event for their calendar: `call`, `review`. "
+            "Where `SMTP_URL` is set."
+        ),
         "other_ways": "Which ways beside Slack reach the people who are paged, and when.",
         "objective": "What `tocsin slo` measures Tocsin by.",
         "public_channels": (

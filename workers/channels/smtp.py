@@ -7,11 +7,13 @@ import contextlib
 import smtplib
 import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from urllib.parse import unquote, urlsplit
 
+from escalation.messages.calendar import CalendarEvent, icalendar
 from escalation.messages.mail import Mail
 from workers.channels.failures import Failed, Kind, Reason, smtp_failure
 from workers.channels.tls import ssl_context
@@ -35,13 +37,12 @@ class MailClient:
 
     def send_each(self, to: Sequence[str], mail: Mail, delivery: str) -> dict[str, Failed]:
         """Send a mail to each address by itself; return the failures by address. The others were accepted."""
-        message = self._message(to, mail, delivery)
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
             return dict.fromkeys(to, _failed(error))
         try:
-            tried = {address: _send_one(server, message, address) for address in to}
+            tried = {address: _send_one(server, self._message(address, mail, delivery), address) for address in to}
         finally:
             with contextlib.suppress(OSError, smtplib.SMTPException):  # the mails are decided
                 server.quit()
@@ -63,10 +64,11 @@ class MailClient:
         except (OSError, smtplib.SMTPException) as error:
             raise _failed(error) from None
 
-    def _message(self, to: Sequence[str], mail: Mail, delivery: str) -> EmailMessage:
+    def _message(self, to: str, mail: Mail, delivery: str) -> EmailMessage:
+        """Build the mail for one address: nobody reads who else has it."""
         # A folded address is one that no reader finds again: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
-        message = EmailMessage(policy.default.clone(max_line_length=998) if mail.headers else None)
-        message["From"], message["To"] = self._sender, ", ".join(to)
+        message = EmailMessage(policy.SMTP.clone(max_line_length=998) if mail.headers else policy.SMTP)
+        message["From"], message["To"] = self._sender, to
         message["Subject"] = " ".join(mail.subject.split())  # a header holds no line break
         message["Message-ID"] = f"<{delivery}@{self._domain}>"
         if mail.thread:  # RFC 5322, 3.6.4: all answer to one root, which need not exist, and so stand together
@@ -80,7 +82,19 @@ class MailClient:
         message.set_content(mail.body)
         if mail.html:
             message.add_alternative(mail.html, subtype="html")
+        if mail.event:
+            self._invite(message, mail.event, to)
         return message
+
+    def _invite(self, message: EmailMessage, event: CalendarEvent, to: str) -> None:
+        """Add an event as Outlook and Gmail take it: the last of the alternatives, with its method, and attached.
+
+        RFC 6047; the organizer has to be the sender.
+        """
+        event = replace(event, uid=f"{event.uid}@{self._domain}")
+        text = icalendar(event, parseaddr(self._sender)[1], to)
+        message.add_alternative(text, subtype="calendar", cte="base64", params={"method": event.method})
+        message.add_attachment(text.encode(), maintype="application", subtype="ics", filename="invite.ics")
 
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "localhost", self._url.port
@@ -105,7 +119,7 @@ class MailClient:
 class MailSession:
     """An open connection. `broken` once the server has ended it: the other mails are for another one."""
 
-    def __init__(self, server: smtplib.SMTP, message: Callable[[Sequence[str], Mail, str], EmailMessage]) -> None:
+    def __init__(self, server: smtplib.SMTP, message: Callable[[str, Mail, str], EmailMessage]) -> None:
         self._server = server
         self._message = message
 
@@ -116,7 +130,7 @@ class MailSession:
 
     def send(self, to: str, mail: Mail, delivery: str) -> Failed | None:
         """Send a mail to one address; None if the server accepted it."""
-        return _send_one(self._server, self._message([to], mail, delivery), to)
+        return _send_one(self._server, self._message(to, mail, delivery), to)
 
     def __enter__(self) -> "MailSession":
         return self

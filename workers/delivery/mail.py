@@ -1,4 +1,4 @@
-"""Planner of mail: pages to people, and communications to stakeholders.
+"""Planner of mail: pages to people, invitations to meetings, and communications to stakeholders.
 
 After an outage one mail pages a person for all that they missed. The first page that the outage delayed opens a shared
 mail and waits a moment for the others to join. Those count as sent once that mail was accepted; if it is called off
@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.answers import AnswerService
-from escalation.config.notify import Via
+from escalation.config.notify import MeetingKind, Via
 from escalation.errors import TooNew
-from escalation.incident.effects import Effect, MailOut, PageBy
+from escalation.incident.effects import Effect, MailOut, PageBy, SendInvitation
 from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
-from escalation.messages.mail import IncidentPage, Mail, page_mail, stakeholder_mail
+from escalation.messages.mail import IncidentPage, Mail, invitation_mail, page_mail, stakeholder_mail
 from escalation.messages.pages import TEST
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
@@ -83,6 +83,8 @@ class MailPlanner:
                 return self._page(incident, effect, now)
             case MailOut():
                 return self._communication(incident, effect)
+            case SendInvitation():
+                return self._invitation(incident, effect)
             case _:
                 raise TypeError(f"mail does not carry {effect.kind}")
 
@@ -127,7 +129,17 @@ class MailPlanner:
         mail = stakeholder_mail(incident, incident.entry(effect.entry), self._wording, names)
         return Plan(MAIL, lambda retrying: self._send_to_each(to, mail, effect))
 
-    def _send_to_each(self, to: Mapping[str, PersonId], mail: Mail, effect: MailOut) -> SendResult:
+    def _invitation(self, incident: Incident, effect: SendInvitation) -> Planned:
+        over = not incident.open and incident.invited[effect.n - 1].about is MeetingKind.CALL
+        if over and not effect.cancelled:
+            return Dropped(effect=effect.id, why="moot")
+        to = {a: p for p in effect.people if (a := self._address(p))}
+        if not to:
+            return Dropped(effect=effect.id, why="no address is known")
+        mail = invitation_mail(incident, effect, self._service.store.directory().names)
+        return Plan(MAIL, lambda retrying: self._send_to_each(to, mail, effect))
+
+    def _send_to_each(self, to: Mapping[str, PersonId], mail: Mail, effect: MailOut | SendInvitation) -> SendResult:
         """Send to those who did not get it yet. Raises the gravest failure that is no bad address, to be retried."""
         redis, key = self._service.store.redis, f"tocsin:mailed:{effect.id}"  # address -> SENT, or why it is bad
         done: Any = redis.hgetall(key)

@@ -41,6 +41,7 @@ _SENDS = {
     "stop_page": "the end of alarms",
     "alert": "alerts",
     "mail_out": "mail to stakeholders",
+    "invitation": "invitations to meetings",
     "publish": "updates of the status page",
     "withdraw": "withdrawals from the status page",
     "open_room": "new war rooms",

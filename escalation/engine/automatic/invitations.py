@@ -1,0 +1,133 @@
+"""Invitations by mail to the call of the war room, and to the review: kept in step with what they are about.
+
+Each follows from the incident as it stands after an event: who has to have one, where it leads, whether it holds.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from escalation.config.business_time import Calendar
+from escalation.config.notify import MeetingKind
+from escalation.engine.change import Change
+from escalation.incident.effects import SendInvitation
+from escalation.incident.model import EntryKind, Incident, Invitation, Status
+from escalation.incident.responders import in_roles
+from escalation.values import PersonId
+
+LENGTH = timedelta(hours=1)
+AFTER_OPENING = timedelta(hours=1)  # on a working day, so that everybody has read what happened
+_SEARCHED = 14  # days for a working day to hold a review on
+
+
+def settle(change: Change) -> None:
+    """Send what has to be sent so that everybody's calendar says how things stand."""
+    _settle_call(change)
+    _settle_review(change)
+
+
+def _settle_call(change: Change) -> None:
+    incident, known = change.incident, _latest(change.incident, MeetingKind.CALL)
+    if incident.status is Status.CANCELLED:
+        _cancel(change, known)
+    url = incident.call_url
+    if MeetingKind.CALL not in incident.invitations or not (incident.open and url and change.has_room()):
+        return
+    people = incident.people() | set(incident.leads.values())
+    if known is None or known.cancelled or known.round != incident.round:
+        guests = in_roles(incident, change.roster, incident.policy.room_invites)
+        _invite(change, MeetingKind.CALL, (*people, *guests), change.now, url)
+        return
+    changed = (known.url, known.private) != (url, incident.private)
+    _renew(change, known, people, change.now, url, changed=changed)
+
+
+def _settle_review(change: Change) -> None:
+    incident, known = change.incident, _latest(change.incident, MeetingKind.REVIEW)
+    due = incident.review_by
+    if due is None:
+        _cancel(change, known)
+        return
+    if MeetingKind.REVIEW not in incident.invitations or incident.reviewed:
+        return
+    rule = incident.policy.review
+    people = (*incident.people(), *in_roles(incident, change.roster, rule.invite if rule else ()))
+    url = "" if incident.private else incident.meeting_url
+    if known is None or known.cancelled:
+        _invite(change, MeetingKind.REVIEW, people, _review_at(incident.calendar, change.now, due), url)
+    else:
+        changed = known.private != incident.private
+        _renew(change, known, incident.people(), known.starts, url, changed=changed)
+
+
+def _invite(change: Change, about: MeetingKind, people: Iterable[PersonId], starts: datetime, url: str) -> None:
+    to, incident = tuple(sorted(set(people) - set(change.incident.gone))), change.incident
+    invitation = Invitation(
+        n=len(incident.invited) + 1,
+        about=about,
+        people=to,
+        starts=starts,
+        url=url,
+        round=incident.round,
+        private=incident.private,
+    )
+    change.set(invited=(*incident.invited, invitation))
+    _send(change, invitation, to, "invited")
+
+
+def _renew(
+    change: Change, known: Invitation, people: Iterable[PersonId], starts: datetime, url: str, *, changed: bool
+) -> None:
+    """Tell everybody of a change; else only those who joined since, as if it began for them now."""
+    new = tuple(sorted(set(people) - set(known.people) - set(change.incident.gone)))
+    if not changed and not new:
+        return
+    now = known.model_copy(
+        update={
+            "people": (*known.people, *new),
+            "url": url,
+            "private": change.incident.private,
+            "sequence": known.sequence + changed,
+            "starts": starts,
+        }
+    )
+    _replace(change, now)
+    _send(change, now, now.people if changed else new, "changed" if changed else "invited")
+
+
+def _cancel(change: Change, known: Invitation | None) -> None:
+    if known is not None and not known.cancelled:
+        off = known.model_copy(update={"cancelled": True, "sequence": known.sequence + 1})
+        _replace(change, off)
+        _send(change, off, off.people, "cancelled")
+
+
+def _send(change: Change, invitation: Invitation, people: tuple[PersonId, ...], what: str) -> None:
+    if not people:
+        return
+    fields = {"about": invitation.about, "what": what, "starts": invitation.starts.isoformat()}
+    change.note(EntryKind.INVITED, people=people, fields=fields)
+    change.add_effect(
+        SendInvitation,
+        f"invitation-{invitation.n}",
+        n=invitation.n,
+        sequence=invitation.sequence,
+        starts=invitation.starts,
+        cancelled=invitation.cancelled,
+        people=people,
+    )
+
+
+def _replace(change: Change, invitation: Invitation) -> None:
+    change.set(invited=tuple(invitation if i.n == invitation.n else i for i in change.incident.invited))
+
+
+def _latest(incident: Incident, about: MeetingKind) -> Invitation | None:
+    return next((i for i in reversed(incident.invited) if i.about is about), None)
+
+
+def _review_at(calendar: Calendar, now: datetime, due: datetime) -> datetime:
+    """Return the start of a review: on the next working day, or the hour before it is due where there is none."""
+    today = now.astimezone(ZoneInfo(calendar.timezone)).date()
+    sessions = (calendar.opening(today + timedelta(days=n)) for n in range(1, _SEARCHED))
+    return next((opens + AFTER_OPENING for opens, _ in filter(None, sessions)), due - LENGTH)
