@@ -96,6 +96,7 @@ FIXED = frozenset(
         *("source_link", "effects", "checkpoints", "copies", "lanes", "calendar", "ways", "keys", "policy", "actions"),
         *("communications", "public_means", "promised", "since", "snoozed_until", "what", "following"),
         *("via", "effect", "how", "notify"),
+        *("invitations", "invited", "about", "starts"),
     )
 )
 LIMITS = {"title": 200}
