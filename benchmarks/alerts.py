@@ -43,35 +43,9 @@ class Storm:
     incidents: int
 
 
-def body(name: str, n: int, severity: str = "warning") -> bytes:
-    """A body of Alertmanager's with one alert, as it sends it."""
-    labels = {"alertname": name, "severity": severity, "instance": f"10.0.{n // 250}.{n % 250}:9100", "job": "node"}
-    alert = {
-        "status": "firing",
-        "labels": labels,
-        "annotations": {"summary": f"{name} on {labels['instance']}", "description": "It has been so for 5 minutes."},
-        "startsAt": "2026-11-29T03:00:00.000Z",
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "http://prometheus.example.com/graph?g0.expr=up",
-        "fingerprint": f"{name}-{n}",
-    }
-    group = {
-        "version": "4",
-        "groupKey": f'{{}}:{{alertname="{name}"}}',
-        "status": "firing",
-        "receiver": "tocsin",
-        "groupLabels": {"alertname": name},
-        "commonLabels": labels,
-        "commonAnnotations": {},
-        "externalURL": "http://alertmanager.example.com",
-        "alerts": [alert],
-    }
-    return json.dumps(group).encode()
-
-
 def storm_bodies(number: int) -> list[bytes]:
     """Bodies of as many different alerts, signs of a few problems."""
-    return [body(f"Storm{n % PROBLEMS}", n) for n in range(number)]
+    return [posting.body(f"Storm{n % PROBLEMS}", n) for n in range(number)]
 
 
 @contextmanager
@@ -145,7 +119,7 @@ def critical(made: Rig, number: int) -> list[float]:
     for n in range(number):
         name = f"Alone{n}x"
         posted[name] = time.time()
-        asyncio.run(posting.saturating(made.bot, [body(name, n, "critical")], 1))
+        asyncio.run(posting.saturating(made.bot, [posting.body(name, n, "critical")], 1))
         time.sleep(EVERY)
     return paged(made, posted)
 
@@ -162,7 +136,7 @@ def storm(made: Rig, number: int) -> Storm:
         while not over.is_set() and names:
             name = f"Critical{n}x"
             posted[name] = time.time()
-            asyncio.run(posting.saturating(made.bot, [body(name, n, "critical")], 1))
+            asyncio.run(posting.saturating(made.bot, [posting.body(name, n, "critical")], 1))
             chosen = [names.pop() for _ in range(CLICKS)]
             clicked.extend(clicks.at_once(made.bot, [clicks.press(i, "U0DANA0001", team) for i in chosen]).each)
             n += 1

@@ -1,6 +1,7 @@
 """Post alerts to a web app over connections that stay open, and measure the seconds to each answer."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,32 @@ class Answers:
     def rate(self) -> float:
         """Answers a second."""
         return len(self.each) / self.all
+
+
+def body(name: str, n: int, severity: str = "warning", status: str = "firing") -> bytes:
+    """A body of Alertmanager's with one alert, as it sends it."""
+    labels = {"alertname": name, "severity": severity, "instance": f"10.0.{n // 250}.{n % 250}:9100", "job": "node"}
+    alert = {
+        "status": status,
+        "labels": labels,
+        "annotations": {"summary": f"{name} on {labels['instance']}", "description": "It has been so for 5 minutes."},
+        "startsAt": "2026-11-29T03:00:00.000Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example.com/graph?g0.expr=up",
+        "fingerprint": f"{name}-{n}",
+    }
+    group = {
+        "version": "4",
+        "groupKey": f'{{}}:{{alertname="{name}"}}',
+        "status": status,
+        "receiver": "tocsin",
+        "groupLabels": {"alertname": name},
+        "commonLabels": labels,
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example.com",
+        "alerts": [alert],
+    }
+    return json.dumps(group).encode()
 
 
 async def saturating(url: str, bodies: Sequence[bytes], connections: int) -> Answers:

@@ -6,6 +6,7 @@ not answer at once is not waited for: the disk takes the body, and Redis gets it
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from escalation.storage.intake import Body, Intake
 from escalation.storage.spool import Spool, SpoolFull
 
 REDIS_PATIENCE = 0.7  # seconds; Sentry wants its answer within one
-DRAIN_EVERY = 1.0  # seconds
+DRAIN_EVERY = 0.25  # seconds; what comes meanwhile waits behind what is there
 MAX_TOGETHER, MAX_BYTES = 200, 8_000_000  # bodies of one transaction, and their bytes
 
 log = structlog.get_logger("bot")
@@ -39,33 +40,17 @@ class Kept(NamedTuple):
     fault: str = ""
 
 
-class Keeper:
-    """Keeps bodies, and empties the spool. Its threads are its own: people's clicks do not wait behind a storm."""
+class _Writer:
+    """Writes bodies in a thread of its own, all together that came while it was at the ones before."""
 
-    def __init__(self, intake: Intake, spool: Spool) -> None:
-        self._intake = intake
-        self._spool = spool
+    def __init__(self, name: str, write: Callable[..., None]) -> None:
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._write = write
         self._waiting: list[tuple[Body, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
-        self._redis_thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
-        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._refused, self._fault = 0, ""
 
-    def state(self) -> Kept:
-        """Return how much waits on the disk, and what was not kept. Reads the folder. Raises OSError."""
-        return Kept(*self._spool.depth(), self._refused, self._fault)
-
-    async def keep(self, body: Body) -> None:
-        """Keep a body for good. Raises NotKept."""
-        try:
-            async with asyncio.timeout(REDIS_PATIENCE):
-                await self._write(body)
-            self._fault = ""
-        except (RedisError, TimeoutError) as error:
-            await self._spool_body(body, error)
-
-    async def _write(self, body: Body) -> None:
-        """Wait until a transaction has taken the body: the next one takes all that came meanwhile."""
+    async def write(self, body: Body) -> None:
+        """Wait until a body is written. What `write` raises passes through."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((body, written))
         if self._writing is None or self._writing.done():
@@ -80,16 +65,49 @@ class Keeper:
             alive = [(body, written) for body, written in together if not written.done()]
             failure: Exception | None = None
             try:
-                await loop.run_in_executor(self._redis_thread, self._intake.keep, *(body for body, _ in alive))
-            except RedisError as error:
+                await loop.run_in_executor(self.thread, self._write, *(body for body, _ in alive))
+            except (RedisError, SpoolFull, OSError) as error:
                 failure = error
             for _, written in alive:
                 if not written.done():
                     written.set_exception(failure) if failure else written.set_result(None)
 
+
+class Keeper:
+    """Keeps bodies, and empties the spool. Its threads are its own: people's clicks do not wait behind a storm."""
+
+    def __init__(self, intake: Intake, spool: Spool) -> None:
+        self._intake = intake
+        self._spool = spool
+        self._redis = _Writer("intake", intake.keep)
+        self._disk = _Writer("spool", spool.add)
+        self._refused, self._fault = 0, ""
+
+    def state(self) -> Kept:
+        """Return how much waits on the disk, and what was not kept. Reads the folder. Raises OSError."""
+        return Kept(*self._spool.depth(), self._refused, self._fault)
+
+    async def keep(self, body: Body) -> None:
+        """Keep a body for good. Raises NotKept.
+
+        While others wait on the disk it joins them, behind those that came before: an end must not overtake its
+        beginning.
+        """
+        with contextlib.suppress(SpoolFull, OSError):
+            if self._spool.holds_any():
+                await self._disk.write(body)
+                self._fault = ""
+                return
+        try:
+            async with asyncio.timeout(REDIS_PATIENCE):
+                await self._redis.write(body)
+            self._fault = ""
+        except (RedisError, TimeoutError) as error:
+            await self._spool_body(body, error)
+
     async def _spool_body(self, body: Body, cause: Exception) -> None:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._disk_thread, self._spool.add, body)
+            await self._disk.write(body)
         except (SpoolFull, OSError) as error:
             self._refused, self._fault = self._refused + 1, str(error) or "it is full"
             log.error("alert not kept", source=body.source, redis=type(cause).__name__, spool=self._fault)
@@ -102,15 +120,15 @@ class Keeper:
         loop = asyncio.get_running_loop()
         while True:
             with contextlib.suppress(RedisError, OSError):
-                drained = await loop.run_in_executor(self._disk_thread, self._spool.drain, self._intake.keep)
+                drained = await loop.run_in_executor(self._disk.thread, self._spool.drain, self._intake.keep)
                 if drained:
                     log.info("spool drained", alerts=drained)
             await asyncio.sleep(DRAIN_EVERY)
 
     def close(self) -> None:
         """End the threads, once what they write is written."""
-        self._redis_thread.shutdown(wait=True)
-        self._disk_thread.shutdown(wait=True)
+        self._redis.thread.shutdown(wait=True)
+        self._disk.thread.shutdown(wait=True)
 
 
 def _fitting(sizes: list[int]) -> int:

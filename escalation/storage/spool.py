@@ -6,6 +6,7 @@ process of this host empties it; two that take the same file do no harm, since a
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from escalation.storage.intake import Body
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_FILES = 50_000
+COUNT_EVERY = 1.0  # seconds; other processes of the host add and drain as well
+BATCH_FILES, BATCH_BYTES = 200, 8_000_000
 SUFFIX = ".alert"
 BAD = ".unreadable"
 
@@ -28,40 +31,69 @@ class Spool:
         self._folder = folder
         self._max_bytes = max_bytes
         self._max_files = max_files
+        self._counted, self._counts_until = (0, 0), 0.0
 
-    def add(self, body: Body) -> None:
-        """Write a body so that it outlives a power cut. Raises SpoolFull or OSError."""
+    def add(self, *bodies: Body) -> None:
+        """Write bodies so that they outlive a power cut. Raises SpoolFull or OSError; some may be written then."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for body in bodies:
+            self._write(body)
+        _sync(self._folder)
+
+    def _write(self, body: Body) -> None:
         text = body.dump().encode()
-        files, size = self.depth()
+        files, size = self._about()
         if files >= self._max_files or size + len(text) > self._max_bytes:
             raise SpoolFull
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         final = self._folder / f"{round(body.at * 1_000_000):020d}-{body.id}{SUFFIX}"
         partial = final.with_suffix(".partial")
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, final)
-        _sync(self._folder)
+        self._counted = (files + 1, size + len(text))
 
-    def drain(self, keep: Callable[[Body], None]) -> int:
-        """Hand each body on in its order, and remove it once that is done; returns how many.
+    def _about(self) -> tuple[int, int]:
+        """Return the depth as it was counted a moment ago, with what was added since: a list takes long when full."""
+        if time.monotonic() >= self._counts_until:
+            self._counted, self._counts_until = self.depth(), time.monotonic() + COUNT_EVERY
+        return self._counted
 
-        What `keep` raises passes through, and that body stays. A file that cannot be read is set aside, not lost.
+    def holds_any(self) -> bool:
+        """Check whether a body waits. OSError passes through."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            return any(entry.name.endswith(SUFFIX) for entry in entries)
+        return False
+
+    def drain(self, keep: Callable[..., None]) -> int:
+        """Hand the bodies on in their order, many at once, and remove them once that is done; returns how many.
+
+        What `keep` raises passes through, and those bodies stay. A file that cannot be read is set aside, not lost.
         """
         count = 0
+        for paths in self._batches():
+            bodies = [body for path in paths if (body := _read(path))]
+            if bodies:
+                keep(*bodies)
+            for path in paths:
+                path.unlink(missing_ok=True)
+            count += len(bodies)
+        self._counts_until = 0.0
+        return count
+
+    def _batches(self) -> Iterator[list[Path]]:
+        """The files in the order of their bodies, as many together as one transaction may take."""
+        batch, size = list[Path](), 0
         for path in self._files():
             with contextlib.suppress(FileNotFoundError):  # another process was faster
-                try:
-                    body = Body.load(path.read_bytes())
-                except ValueError:
-                    path.rename(path.with_suffix(BAD))
-                    continue
-                keep(body)
-                path.unlink()
-                count += 1
-        return count
+                size += path.stat().st_size
+                batch.append(path)
+            if len(batch) >= BATCH_FILES or size >= BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+        if batch:
+            yield batch
 
     def depth(self) -> tuple[int, int]:
         """Count the bodies that wait, and their bytes."""
@@ -80,6 +112,17 @@ class Spool:
         except FileNotFoundError:
             return
         yield from (self._folder / name for name in names)
+
+
+def _read(path: Path) -> Body | None:
+    """Read a body; None if another process was faster, or if it is damaged and now set aside."""
+    try:
+        return Body.load(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        path.rename(path.with_suffix(BAD))
+        return None
 
 
 def _sync(folder: Path) -> None:

@@ -27,9 +27,9 @@ from workers.queue.outbox import post_alerts
 moment, folder, port = sys.argv[1:]
 intake = Intake(Redis(port=int(port)), post_alerts)
 
-def keep(body: Body) -> None:
+def keep(*bodies: Body) -> None:
     if moment == "after":
-        intake.keep(body)
+        intake.keep(bodies[0])
     os.kill(os.getpid(), signal.SIGKILL)
 
 Spool(Path(folder)).drain(keep)

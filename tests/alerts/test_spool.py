@@ -92,11 +92,11 @@ def test_two_that_empty_it_at_once_lose_nothing(tmp_path: Path) -> None:
     spool.add(body(1))
     spool.add(body(2))
 
-    def keep(one: Body) -> None:
+    def keep(*bodies: Body) -> None:
         for path in tmp_path.glob("*.alert"):
             path.unlink()
 
-    assert spool.drain(keep) <= 1
+    assert spool.drain(keep) == 2
     assert spool.depth()[0] == 0
 
 
@@ -123,6 +123,40 @@ def test_the_disk_takes_what_redis_does_not(tmp_path: Path) -> None:
     keeper = Keeper(Redis(), Spool(tmp_path))  # type: ignore[arg-type]
     assert kept(keeper, *(body(n) for n in range(50))) == [None] * 50
     assert len(list(tmp_path.glob("*.alert"))) == 50
+
+
+def test_what_comes_while_others_wait_on_the_disk_goes_behind_them(tmp_path: Path) -> None:
+    """Redis is back, the beginning of an alert is still on the disk: its end must not overtake it."""
+    redis, spool = Redis(), Spool(tmp_path)
+    keeper = Keeper(redis, spool)  # type: ignore[arg-type]
+    assert kept(keeper, body(1)) == [None]
+    redis.away = False
+    assert kept(keeper, body(2)) == [None]
+    assert redis.kept == []
+    spool.drain(redis.keep)
+    assert kept(keeper, body(3)) == [None]
+    assert redis.kept == [body(1), body(2), body(3)]
+
+
+def test_a_full_spool_does_not_keep_alerts_from_redis(tmp_path: Path) -> None:
+    """To be kept counts for more than the order."""
+    redis = Redis()
+    keeper = Keeper(redis, Spool(tmp_path, max_files=1))  # type: ignore[arg-type]
+    assert kept(keeper, body(1)) == [None]
+    redis.away = False
+    assert kept(keeper, body(2)) == [None]
+    assert redis.kept == [body(2)]
+
+
+def test_a_spool_of_thousands_takes_the_next_body_as_soon_as_the_first(tmp_path: Path) -> None:
+    """The folder is counted once in a while, not for each body."""
+    spool = Spool(tmp_path)
+    spool.add(body(0))
+    counted: list[int] = []
+    spool.depth = lambda: counted.append(1) or (1, 100)  # type: ignore[method-assign,func-returns-value]
+    for n in range(1, 50):
+        spool.add(body(n))
+    assert len(counted) <= 2
 
 
 def test_when_neither_takes_it_the_sender_is_told(tmp_path: Path) -> None:
