@@ -86,7 +86,7 @@ class MailReceiver:
             return Became(f"dropped: {unknown.args[0]}")
         if reply.answer is None or not self._may_answer(found, mail, reply):
             return self._note(mail, found.incident.id, member)
-        return self._answer(found, reply.answer, mail)
+        return self._answer(found, reply, mail)
 
     def _may_answer(self, found: PageToAnswer, mail: InboundMail, reply: Reply) -> bool:
         """Check that a mail is from the page's own person, and that a code in it is of that page."""
@@ -98,12 +98,15 @@ class MailReceiver:
         except NotFound:
             return False
 
-    def _answer(self, found: PageToAnswer, answer: Answer, mail: InboundMail) -> Became:
-        incident = found.incident.id
+    def _answer(self, found: PageToAnswer, reply: Reply, mail: InboundMail) -> Became:
+        """Answer a page, and post what else the reply says."""
+        incident, answer = found.incident.id, reply.answer or Answer.DECLINE
         try:
-            self._answers.answer(found, answer, How.MAIL, f"mail {mail.id}" if mail.id else "")
+            self._answers.answer(found, answer, How.MAIL, f"answer {mail.id}" if mail.id else "")
         except Refused as refused:
             return Became(f"refused: {text([refused.words], self._answers.names())}", incident)
+        if reply.more or mail.attachments:
+            self._note(mail, incident, found.page.person)
         return Became("acknowledged" if answer is Answer.ACKNOWLEDGE else "declined", incident)
 
     def _joined(self, mail: InboundMail, member: PersonId) -> Became | None:
@@ -118,7 +121,7 @@ class MailReceiver:
         reply = read_reply(mail.text)
         page = incident.page_to_answer(member) if member and mail.standing is Standing.VERIFIED else None
         if page and reply.answer and not reply.code:
-            return self._answer(PageToAnswer(incident, page), reply.answer, mail)
+            return self._answer(PageToAnswer(incident, page), reply, mail)
         return self._note(mail, incident.id, member)
 
     def _note(self, mail: InboundMail, incident: str, member: PersonId) -> Became:

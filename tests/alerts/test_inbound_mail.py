@@ -24,7 +24,7 @@ from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.incident.events import Resolve
 from escalation.incident.model import Detection, EntryKind, Incident, Page, PageState
-from escalation.incident.reach import How
+from escalation.incident.reach import How, ReachState
 from escalation.notify.mailboxes import Mailboxes
 from escalation.storage.intake import Intake, Outcome
 from tests.support.bot import BotAtWork, everything, patient_workspace, running_bot
@@ -334,6 +334,7 @@ def test_a_reply_to_a_page_acknowledges_it(office: Post, post: Any) -> None:
     assert now.acknowledgement
     assert now.acknowledgement.by == page.person
     assert (now.pages[0].state, now.pages[0].how) == (PageState.ANSWERED, How.MAIL)
+    assert [(reach.via, reach.state) for reach in now.pages[0].reached] == [(Via.MAIL, ReachState.ANSWERED)]
     office.works.slack_back()
     office.works.run_for(40, step=2)
     assert any("by email" in everything(m) for m in office.works.messages() if incident.id in everything(m))
@@ -380,6 +381,13 @@ def test_what_is_no_answer_is_read_in_the_thread(office: Post) -> None:
     assert office.taken(office.reply(page, mail, "ok, but not before nine")) == "added"
     assert "ok, but not before nine" in office.thread(incident)
     assert "You're being paged" not in office.thread(incident).split("wrote by email")[1]
+
+
+def test_what_follows_an_answer_is_read_too(office: Post) -> None:
+    """The page is answered, and the thread has the words."""
+    incident, page, mail = office.paged()
+    assert office.taken(office.reply(page, mail, "Hi,\n\non it.\nThe disk of db1 is full.")) == "acknowledged"
+    assert "The disk of db1 is full." in office.thread(incident)
 
 
 def test_a_reply_twice_is_one_answer(office: Post) -> None:

@@ -224,10 +224,30 @@ def test_proxies_are_dropped_for_a_stand_in_on_this_machine(monkeypatch: pytest.
 
 # The services that reach people --------------------------------------------------------------------------------------
 
+MAIL = {
+    "SMTP_URL": "smtp://localhost",
+    "SMTP_FROM": "tocsin@example.com",
+    "ALERTS_TOKEN": "a-long-token",
+    "MAIL_REPLY_TO": "Reply@in.example.com",
+}
+
+
+@pytest.mark.parametrize("opened_by", ["ALERTS_TOKEN", "ALERTS_SECRET_MAIL"])
+def test_an_address_for_answers_by_mail_is_taken(monkeypatch: pytest.MonkeyPatch, opened_by: str) -> None:
+    """Where mail goes out, and somebody may hand in what comes back."""
+    use(monkeypatch, **{**MAIL, "ALERTS_TOKEN": "", opened_by: "a-long-token"})
+    assert load().mail_reply_to == "reply@in.example.com"
+
 
 @pytest.mark.parametrize(
     ("variables", "variable", "words"),
     [
+        *(
+            ({**MAIL, "MAIL_REPLY_TO": wrong}, "MAIL_REPLY_TO", "is no address for answers")
+            for wrong in ("reply", "reply@", "@in.example.com", "a+b@in.example.com", f"{'r' * 19}@in.example.com")
+        ),
+        ({**MAIL, "SMTP_URL": ""}, "MAIL_REPLY_TO", "SMTP_URL is not"),
+        ({**MAIL, "ALERTS_TOKEN": ""}, "MAIL_REPLY_TO", "no mail comes in"),
         ({"TOCSIN_URL": "tocsin.example.com"}, "TOCSIN_URL", "is not a web address"),
         ({"TOCSIN_URL": "https://tocsin_prod.example.com"}, "TOCSIN_URL", "underscore"),
         (

@@ -20,42 +20,60 @@ _BELOW = re.compile(  # everything from here on is another mail, or a signature
     r"|(Sent from|Gesendet von|Get Outlook for|Envoyé de) [^\n]+)$",
     re.MULTILINE,
 )
-_POLITE = r"(,? ?(thanks?|thank you|thx|sorry|cheers|now))?"
+_CLAUSES = re.compile(r"\s*[,.!;:–—]+\s*|\s+-+\s+|\s+and\s+")
+_POLITE = re.compile(r"|thanks?|thank you|thx|sorry|cheers|now|please|(hi|hello|hey)( \w+)?")
 _TAKES = re.compile(
-    r"(1|y|yes|yep|ok|okay|ack|acked|acknowledged?|acknowledging|roger|copy|got it|on it|taking (it|this)|will do"
-    r"|i( am|'m) on (it|this)|i( have|'ve) got (it|this)|i( will|'ll) take (it|this)"
-    r"|(i( am|'m) )?looking( (into|at) (it|this))?|mine)" + _POLITE
+    r"1|y|yes|yep|ok|okay|roger|copy|mine|will do|ack|acked|acknowledged?|acknowledging|(ack|acknowledge) (it|this)"
+    r"|(i( have|'ve) )?got (it|this)|(i( am|'m) )?on (it|this|my way)|(i( am|'m) )?working on (it|this)"
+    r"|(i( am|'m) )?taking (it|this)|(i( will|'ll) )?take (it|this)"
+    r"|(i( am|'m) )?(looking|checking|investigating)( (into|at) (it|this))?( now)?"
+    r"|i( will|'ll) look( (into|at) (it|this))?"
 )
 _DECLINES = re.compile(
-    r"(2|n|no|nope|decline[ds]?|unable|(sorry,? )?(no,? )?(i )?(can't|cannot|can not|am unable to)"
-    r"( (take|do) (it|this)| help| right now)?)" + _POLITE
+    r"2|n|no|nope|decline[ds]?|unable|not me"
+    r"|(i )?(can't|cannot|can not|am unable to)( (take|do) (it|this)| help)?( now| right now)?"
 )
 _CODE = re.compile(r"#?(\d{4,8})(?:\W+(\w+))?")
 
 
 class Reply(NamedTuple):
-    """A reply: its own words, without what it quotes; the answer that they are; the digit code that they begin with."""
+    """A reply: its own words, without what it quotes; the answer that its first line is, with a digit code before it.
+
+    `more` is what follows that line.
+    """
 
     words: str
     answer: Answer | None = None
     code: str = ""
+    more: str = ""
 
 
 def read_reply(text: str) -> Reply:
-    """Read a reply. The first line that is not quoted is the answer, if it is one; a code before it is taken off."""
+    """Read a reply. The first line that is neither quoted nor a greeting is the answer, if it is one."""
     words = own_words(text)
-    first = next((line.strip() for line in words.splitlines() if line.strip()), "")
-    said = first.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower().strip(" \t.!,*_")
-    code = _CODE.fullmatch(said)
-    if code:
-        return Reply(words, _answer(code[2] or "1"), code[1])
-    return Reply(words, _answer(said))
+    lines = words.splitlines()
+    first = next((n for n, line in enumerate(lines) if _clauses(line)), len(lines))
+    said, more = _said(lines[first]) if lines[first:] else "", "\n".join(lines[first + 1 :]).strip()
+    if code := _CODE.fullmatch(said):
+        return Reply(words, _answer(code[2] or "1"), code[1], more)
+    return Reply(words, _answer(said), more=more)
+
+
+def _said(line: str) -> str:
+    return line.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower().strip(" \t.!,*_")
+
+
+def _clauses(line: str) -> list[str]:
+    """What a line says, without greetings and thanks."""
+    return [clause for clause in _CLAUSES.split(_said(line)) if not _POLITE.fullmatch(clause)]
 
 
 def _answer(said: str) -> Answer | None:
-    if _TAKES.fullmatch(said):
+    """Read an answer, of one clause or several that mean the same; None for any other word in it."""
+    clauses = _clauses(said)
+    if clauses and all(map(_TAKES.fullmatch, clauses)):
         return Answer.ACKNOWLEDGE
-    return Answer.DECLINE if _DECLINES.fullmatch(said) else None
+    return Answer.DECLINE if clauses and all(map(_DECLINES.fullmatch, clauses)) else None
 
 
 def own_words(text: str) -> str:

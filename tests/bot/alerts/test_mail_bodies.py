@@ -286,6 +286,14 @@ TAKEN, DECLINED = Answer.ACKNOWLEDGE, Answer.DECLINE
         ),
         *((words, TAKEN) for words in ("Got it, thanks", "yes", "Looking into it", "I'll take it", "*ack*")),
         *(
+            (words, TAKEN)
+            for words in ("Hi team,\n\nGot it - looking now.", "Ack. On it!", "Yes, I'm on it and looking")
+        ),
+        *(
+            (words, None)
+            for words in ("Hi,", "Thanks!", "ok, no", "1, 2", "no, I'm on it", "on it?", "I can't reproduce it")
+        ),
+        *(
             (words, DECLINED)
             for words in ("2", "no", "No, sorry", "can't", "I can’t", "I cannot take this", "Sorry, I can't")
         ),
@@ -324,7 +332,18 @@ def test_only_words_that_mean_nothing_else_are_an_answer(text: str, answer: Answ
 )
 def test_a_code_may_stand_before_the_answer(text: str, code: str, answer: Answer | None) -> None:
     """As in a text message."""
-    assert read_reply(text)[1:] == (answer, code)
+    assert read_reply(text)[1:3] == (answer, code)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("part", range(0, 100, 7))
+def test_a_body_that_is_cut_off_is_read_or_refused_in_words(service: str, part: int) -> None:
+    """Anywhere, as by a connection that breaks or a proxy with a limit."""
+    raw, headers = SERVICES[service](Written(html="<p>Nobody can pay</p>", files={"a.png": b"\x89PNG\r\n--"}))
+    parsed = Received(raw[: len(raw) * part // 100], headers)
+    with suppress(Unreadable, NoMail):
+        assert mail_of(kept(parsed)) == read(parsed)
+    assert not verify(parsed, ["another-key"], datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
