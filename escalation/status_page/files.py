@@ -1,6 +1,7 @@
 """The files of the status page, from what was published, the configuration and the time."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -16,11 +17,13 @@ from escalation.status_page.standing import (
     shown_maintenance,
     state_now,
 )
+from escalation.text import clean
 
 FRESH_FOR = timedelta(minutes=5)
 MOST_BYTES = 30_000  # of a page
 INDEX, SUMMARY, FEED = "index.html", "summary.json", "feed.atom"
 FEED_LENGTH = 25
+_NOT_XML = re.compile(r"[\ud800-\udfff\ufffe\uffff]")  # https://www.w3.org/TR/xml/#charsets
 _DETAILS = (
     html.Detail(),
     html.Detail(updates=3, letters=400, past=3),
@@ -165,7 +168,8 @@ def _feed_entry(update: Publication, name: str, root: str) -> str:
 
 
 def _xml(text: str) -> str:
-    return escape(text)
+    """Escape text; what XML 1.0 does not allow is left out, or no reader could read any of the feed."""
+    return escape(_NOT_XML.sub("", clean(text)))
 
 
 def _iso(at: datetime) -> str:

@@ -10,7 +10,7 @@ from escalation.incident.model import Entry, Incident, Stage, Status
 from escalation.messages.communications import published_words
 from escalation.messages.template import Wording
 from escalation.status_page.publications import Impact, Publication, PublicStatus
-from escalation.text import text
+from escalation.text import clean, text
 
 LONGEST_NAME, LONGEST_BODY = 120, 4000  # characters
 _STATUS = {
@@ -84,5 +84,5 @@ def _status(entry: Entry) -> PublicStatus:
 
 def _name(entry: Entry) -> str:
     """The first sentence of the public wording."""
-    first = _SENTENCE.split(entry.text.strip(), maxsplit=1)[0].rstrip(".")
+    first = _SENTENCE.split(clean(entry.text).strip(), maxsplit=1)[0].rstrip(".")
     return first if len(first) <= LONGEST_NAME else f"{first[: LONGEST_NAME - 1].rstrip()}…"

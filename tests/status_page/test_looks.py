@@ -9,8 +9,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
+from bot.pages import subscribe as forms
 from escalation.config.status_page import ComponentState, StatusPage
 from escalation.status_page.files import render
+from escalation.status_page.html import STALE, STALE_HERE
 from escalation.status_page.publications import Impact, Publication
 from tests.sandbox.page import CHROMIUM, DESK, FLAGS, PHONE
 
@@ -40,11 +42,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log = [
         published(1, "a1", timedelta(days=40), "investigating", ComponentState.PARTIAL),
         published(2, "a1", timedelta(days=39), "resolved", ComponentState.OPERATIONAL),
-        published(3, "b2", timedelta(minutes=90), "identified", ComponentState.MAJOR, next_by=NOW),
+        published(3, "b2", timedelta(minutes=90), "identified", ComponentState.MAJOR, next_by=NOW, entry=4),
+        published(4, "b2", timedelta(minutes=80), "identified", ComponentState.PARTIAL, corrects=4, body="Cards only."),
     ]
-    for path, content in render(StatusPage.model_validate(settings), log, NOW).items():
+    page = StatusPage.model_validate(settings)
+    pages = {
+        "subscribe.html": forms.form("Shop status", "That is no mail address."),
+        "left.html": forms.left("Shop status"),
+    }
+    files = {**render(page, log, NOW, "https://example.com/status/subscribe"), **{n: p.body for n, p in pages.items()}}
+    stale = files["index.html"].replace(STALE_HERE.encode(), STALE.encode())
+    for path, content in {**files, "stale.html": stale}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content)
+        (root / path).write_bytes(bytes(content))
     return root
 
 
@@ -57,7 +67,7 @@ def published(n: int, incident: str, ago: timedelta, status: str, state: Compone
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("path", ["index.html", "history/index.html"])
+@pytest.mark.parametrize("path", ["index.html", "history/index.html", "stale.html", "subscribe.html", "left.html"])
 def test_the_page_is_accessible_and_fits(browser: Browser, folder: Path, path: str, size: Any, scheme: Any) -> None:
     """The checker finds nothing, nothing is wider than the screen, and nothing is asked of anybody else."""
     page = browser.new_page(viewport=size, color_scheme=scheme)

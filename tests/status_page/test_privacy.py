@@ -3,13 +3,15 @@
 import contextlib
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis import Redis
 
-from escalation.config.status_page import STATUS_PAGE
+from escalation.config.status_page import STATUS_PAGE, ComponentState, StatusPage
 from escalation.errors import Refused
 from escalation.incident.events import (
     Acknowledge,
@@ -18,6 +20,7 @@ from escalation.incident.events import (
     MarkSecurity,
     MoveEvent,
     PostUpdate,
+    PublishUpdate,
     Resolve,
     RootCause,
 )
@@ -25,13 +28,17 @@ from escalation.incident.model import Incident
 from escalation.storage.alarms import ready
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
+from escalation.storage.public.subscribers import Subscribers
 from tests.status_page.test_publishing import PUBLIC, company
+from tests.support.outside_services import MailServer, mail_server
 from tests.support.vendors.server import running
 from tests.support.vendors.statuspage import KEY, PAGE, StatuspageStandIn
 from tests.support.worker import Works, redis_of, works
 from workers.channels.public.statuspage import StatuspageClient
+from workers.channels.smtp import MailClient
 from workers.delivery.public.status_page import StatusPagePlanner
 from workers.recurring.statuspage import Mirror
+from workers.recurring.subscribers import Mailing
 
 MARK = "zebramarker"
 INSIDE = {"title": MARK, "description": MARK, "impact": MARK}
@@ -39,6 +46,7 @@ MOVES: dict[str, MoveEvent] = {
     "ack": Acknowledge(by="UONCALL"),
     "update": PostUpdate(by="UONCALL", progress=MARK, next_steps=MARK, eta="30m"),
     "cause": RootCause(by="UONCALL", cause=MARK),
+    "publish": PublishUpdate(by="UONCALL", wording=PUBLIC, components={"checkout": ComponentState.PARTIAL}),
     "security": MarkSecurity(by="UONCALL"),
     "resolve": Resolve(by="UONCALL", summary=MARK, resolution=MARK),
 }
@@ -50,14 +58,21 @@ def vendor() -> Iterator[StatuspageStandIn]:
         yield stand_in
 
 
+@pytest.fixture(scope="module")
+def post() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
 @given(moves=st.lists(st.sampled_from(sorted(MOVES)), max_size=5), private=st.booleans())
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_no_word_from_inside_is_in_any_byte_outside(
-    tmp_path: Path, vendor: StatuspageStandIn, moves: list[str], private: bool
+    tmp_path: Path, vendor: StatuspageStandIn, post: MailServer, moves: list[str], private: bool
 ) -> None:
-    """Whatever happens to an incident, in whatever order: neither in the folder nor in a call to Statuspage."""
+    """Whatever happens to an incident, in whatever order: not in the folder, in a call to Statuspage, or in a mail."""
+    post.mails.clear()
     vendor.requests.clear()
     vendor.incidents.clear()
     with redis_of("fakeredis") as redis:
@@ -68,6 +83,9 @@ def test_no_word_from_inside_is_in_any_byte_outside(
             tmp_path / secrets.token_hex(8), parts.service.company.status_page, log, parts.store.problems
         )
         mirror = Mirror(redis, StatuspageClient(KEY, PAGE, vendor.url), parts.store.problems)
+        subscribe(redis)
+        mail = MailClient(post.url, "status@example.com")
+        mailing = Mailing(Subscribers(redis), mail, folder_page(parts), "https://t.example.com", parts.store.problems)
         wording = MARK if private else PUBLIC
         incident = parts.declare("P0", **INSIDE, security=private, public_wording=wording, service="checkout")
         for name in [*moves, ""]:
@@ -75,16 +93,33 @@ def test_no_word_from_inside_is_in_any_byte_outside(
             if name:
                 with contextlib.suppress(Refused):  # what cannot be done any more
                     parts.service.handle(incident.id, MOVES[name])
-            _publish(parts, incident, folder, mirror)
+            _publish(parts, incident, folder, mirror, mailing)
         written = [p.read_text() for p in folder.folder.rglob("*") if p.is_file()]
-        outside = written + [f"{asked.path} {asked.body}" for asked in vendor.requests]
+        outside = written + [f"{asked.path} {asked.body}" for asked in vendor.requests] + [m.raw for m in post.mails]
         assert not [text for text in outside if MARK in text or incident.id in text]
         if parts.now(incident).private:
             assert vendor.incidents == []
             assert not [text for text in written if PUBLIC[:-1] in text]
+        if private:
+            assert post.mails == []
 
 
-def _publish(parts: Works, incident: Incident, folder: StatusFolder, mirror: Mirror) -> None:
+def folder_page(parts: Works) -> StatusPage:
+    page = parts.service.company.status_page
+    assert page
+    return page
+
+
+def subscribe(redis: Redis) -> None:
+    """Somebody who reads everything by mail."""
+    subscribers = Subscribers(redis)
+    subscribers.ask("ann@example.org", "127.0.0.1")
+    wanted = subscribers.next_confirmation(datetime.now(UTC))
+    assert wanted
+    assert subscribers.confirm(wanted.token, 0)
+
+
+def _publish(parts: Works, incident: Incident, folder: StatusFolder, mirror: Mirror, mailing: Mailing) -> None:
     """Carry out what goes to the status page: the rest of the worker is not needed for it."""
     planner = StatusPagePlanner(parts.service)
     while effects := [e for e in ready(parts.now(incident)).values() if e.carried_by == STATUS_PAGE]:
@@ -95,3 +130,4 @@ def _publish(parts: Works, incident: Incident, folder: StatusFolder, mirror: Mir
         parts.clock.push(seconds=2)
         folder.renew(parts.clock())
         mirror.step(parts.clock())
+        mailing.step(parts.clock())

@@ -1,6 +1,8 @@
 """From an incident to the folder: what publishes itself, what waits, what is withdrawn, and a disk that refuses."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from escalation.config.company import Company
 from escalation.config.status_page import StatusPage
 from escalation.incident.events import Cancel, MarkSecurity, PostUpdate, Resolve
 from escalation.incident.model import Incident
+from escalation.storage.problems import Problems
 from escalation.storage.public.folder import PROBLEM, StatusFolder
 from escalation.storage.public.log import LOG, PublicLog
 from tests.support.company import example_company
@@ -168,3 +171,36 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
+
+
+FULL = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from redis import Redis
+from escalation.config.status_page import StatusPage
+from escalation.storage.problems import Problems
+from escalation.storage.public.folder import StatusFolder
+from escalation.storage.public.log import PublicLog
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))
+redis = Redis(port=int(sys.argv[2]))
+page = StatusPage(title="Shop status", components=("checkout",))
+print(StatusFolder(Path(sys.argv[1]), page, PublicLog(redis), Problems(redis)).renew(datetime.now(UTC)))
+"""
+
+
+def test_a_file_system_that_takes_no_more_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """The kernel refuses in the middle of a page: the old files stay, no staged one is left, and the fault is told."""
+    with redis_of("valkey") as redis:
+        page = StatusPage(title="Shop status", components=("checkout",))
+        folder = StatusFolder(tmp_path, page, PublicLog(redis), Problems(redis))
+        assert folder.renew(START)
+        before = {p: p.read_bytes() for p in tmp_path.rglob("*.*") if p.is_file()}
+        port = str(redis.connection_pool.connection_kwargs["port"])
+        command = [sys.executable, "-c", FULL, str(tmp_path), port]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+        assert done.stdout == "False\n"
+        assert {p: p.read_bytes() for p in tmp_path.rglob("*.*") if p.is_file()} == before
+        [problem] = Problems(redis).current()
+        assert (problem.key, problem.text) == (PROBLEM, "the status page cannot be written (File too large)")
