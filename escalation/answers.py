@@ -101,7 +101,7 @@ class AnswerService:
         incident = self._service.store.get(incident_id)
         if not incident.pages:
             raise NotFound(incident_id)
-        person = self._known(mail, name)
+        person = self.person_of(mail, name)
         mine = [page for page in incident.pages if page.person == person]
         if mine:
             return PageToAnswer(incident, mine[-1]), ""
@@ -124,7 +124,7 @@ class AnswerService:
         known = (entry.email, entry.mail, company.mail_of(person, directory)) if entry else ()
         return {address.lower() for address in known if address}
 
-    def _known(self, mail: str, name: str) -> PersonId:
+    def person_of(self, mail: str, name: str) -> PersonId:
         """Return the member who has this address or, if nobody has, this name; empty for nobody, or several."""
         if member := self.member_of(mail):
             return member

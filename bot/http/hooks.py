@@ -1,4 +1,4 @@
-"""Webhooks of other paging services: an acknowledgement there of an incident of ours is an answer here.
+"""Webhooks of other paging services: who acknowledges an incident of ours there answers here, who resolves it asks.
 
 Once it is authenticated a request is always answered 2xx: PagerDuty switches a subscription off after three refusals
 (https://developer.pagerduty.com/docs/webhooks-overview).
@@ -6,6 +6,8 @@ Once it is authenticated a request is always answered 2xx: PagerDuty switches a 
 
 import asyncio
 import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 from starlette.requests import Request
@@ -20,8 +22,10 @@ from bot.alerts.source import Received
 from bot.deps import AnswerDeps
 from escalation.answers import Answer, AnswerService
 from escalation.errors import NotFound, Refused
+from escalation.incident.events import ResolvedThere
 from escalation.incident.reach import How
 from escalation.storage.answers.limits import AnswerLimits
+from escalation.values import machine
 
 log = structlog.get_logger("bot")
 
@@ -34,6 +38,34 @@ def hook_routes(deps: AnswerDeps, access: Access) -> list[Route]:
         (deps.opsgenie_tokens, Route("/hooks/opsgenie", hooks.opsgenie, methods=["POST"])),
     ]
     return [route for secrets, route in routes if secrets]
+
+
+class _Kind(StrEnum):
+    """What somebody did in the other service."""
+
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+_PAGERDUTY = {"incident.acknowledged": _Kind.ACKNOWLEDGED, "incident.resolved": _Kind.RESOLVED}
+_OPSGENIE = {"Acknowledge": _Kind.ACKNOWLEDGED, "Close": _Kind.RESOLVED}
+
+
+@dataclass(frozen=True)
+class _News:
+    """What somebody did there with the incident `key`, by their mail address or name; `once` tells events apart."""
+
+    kind: _Kind
+    key: str
+    mail: str
+    name: str
+    how: How
+    once: str
+
+    @property
+    def id(self) -> str:
+        """What a repeated delivery has in common with the first."""
+        return f"{self.how}:{self.once}"
 
 
 class _Hooks:
@@ -50,13 +82,14 @@ class _Hooks:
             return _forbidden("pagerduty")
         document = _document(received)
         event = document["event"]
-        agent = event["agent"]
-        if event.text("event_type") != "incident.acknowledged" or not agent:  # no agent: automation, we ourselves too
+        agent, kind = event["agent"], event.text("event_type")
+        if kind not in _PAGERDUTY or not agent:  # no agent: automation, we ourselves too
             return _taken("nothing to do")
         key, mail = own_key(event["data"]), agent.text("email")
         if key and not mail and self._deps.news:  # the event has a name only, which several people may have
             mail = await asyncio.to_thread(self._deps.news.pagerduty_mail, agent.text("id"))
-        return await self._answer(key, mail, agent.text("summary", "name"), How.PAGERDUTY, event.text("id"))
+        news = _News(_PAGERDUTY[kind], key, mail, agent.text("summary", "name"), How.PAGERDUTY, event.text("id"))
+        return await self._take(news)
 
     async def opsgenie(self, request: Request) -> Response:
         """Take an event of an outgoing webhook.
@@ -69,33 +102,44 @@ class _Hooks:
         document = _document(received)
         alert = document["alert"]
         by_us = document["source"].text("name") == "Tocsin" or alert.text("username") in ("", "System")
-        if document.text("action") != "Acknowledge" or by_us:
+        kind = _OPSGENIE.get(document.text("action"))
+        if kind is None or by_us:
             return _taken("nothing to do")
         user = alert.text("username")
         mail, name = (user, "") if "@" in user else ("", user)
         once = hashlib.sha256(received.body).hexdigest()
-        return await self._answer(alert.text("alias"), mail, name, How.OPSGENIE, once)
+        return await self._take(_News(kind, alert.text("alias"), mail, name, How.OPSGENIE, once))
 
-    async def _answer(self, key: str, mail: str, name: str, how: How, once: str) -> Response:
+    async def _take(self, news: "_News") -> Response:
         try:
-            return _taken(await self._access.run(self._acknowledge, key, mail, name, how, once))
+            return _taken(await self._access.run(self._once, news))
         except (StoreUnavailable, Refused):
             return Response(status_code=503)  # it is sent again, for two days
 
-    def _acknowledge(self, key: str, mail: str, name: str, how: How, once: str) -> str:
-        if once and self._limits.seen(f"{how}:{once}"):
+    def _once(self, news: "_News") -> str:
+        """Take an event, unless it was taken before; says what was done."""
+        if news.once and self._limits.seen(news.id):
             return "seen before"
         try:
-            found, known_as = self._answers.of_service(key, mail, name)
+            self._resolved(news) if news.kind is _Kind.RESOLVED else self._acknowledge(news)
         except NotFound:
             return "no incident of ours"
-        try:
-            self._answers.answer(found, Answer.ACKNOWLEDGE, how, f"{how}:{once}", known_as)
         except Refused as refused:
             return str(refused)
-        if once:
-            self._limits.note(f"{how}:{once}")
-        return "acknowledged"
+        if news.once:
+            self._limits.note(news.id)
+        return news.kind
+
+    def _acknowledge(self, news: "_News") -> None:
+        found, known_as = self._answers.of_service(news.key, news.mail, news.name)
+        self._answers.answer(found, Answer.ACKNOWLEDGE, news.how, news.id, known_as)
+
+    def _resolved(self, news: "_News") -> None:
+        """Ask people whether the incident is over: there somebody may only have silenced it."""
+        by = self._answers.person_of(news.mail, news.name)
+        known_as = "" if by else (news.name or news.mail)[:100]
+        event = ResolvedThere(by=by or machine(news.how), service=news.how, known_as=known_as)
+        self._access.deps.service.handle(news.key, event)
 
 
 async def _received(request: Request) -> Received:

@@ -44,6 +44,7 @@ from escalation.incident.events import (
     Move,
     PageGathered,
     PersonRefused,
+    ResolvedThere,
     RoomOpened,
     Trouble,
 )
@@ -394,6 +395,13 @@ def _titles(name: str, titles: tuple[str, ...]) -> dict[str, str]:
     """The first titles, and how many more there are: those of a storm would fill the incident."""
     more = {f"more_{name}": str(len(titles) - MAX_TITLES)} if len(titles) > MAX_TITLES else {}
     return {name: "\n".join(titles[:MAX_TITLES]), **more}
+
+
+def resolved_there(change: Change, event: ResolvedThere) -> None:
+    """Ask whether an open incident is over, now that another paging service has it as resolved."""
+    if change.incident.open:
+        fields = {"service": event.service, "known_as": event.known_as}
+        change.say(change.note(EntryKind.RESOLVED_THERE, by=event.by, fields=fields))
 
 
 def mail_received(change: Change, event: MailReceived) -> None:

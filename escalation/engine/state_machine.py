@@ -222,6 +222,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.MessageGone: outcomes.message_gone,
     events.Trouble: outcomes.trouble,
     events.AlertsChanged: outcomes.alerts_changed,
+    events.ResolvedThere: outcomes.resolved_there,
     events.MailReceived: outcomes.mail_received,
     events.IssueUpdated: tickets.updated,
     events.IssueSeen: tickets.seen,

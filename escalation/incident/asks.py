@@ -72,6 +72,7 @@ _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask
     EntryKind.CHECKPOINT: _checkpoint,
     EntryKind.TICKET: (Move.ACKNOWLEDGE, Move.SCHEDULE),
     EntryKind.ALERTS_ENDED: _alerts_ended,
+    EntryKind.RESOLVED_THERE: (Move.RESOLVE,),
     EntryKind.ISSUE_CLOSED: _closed_there,
     EntryKind.ISSUE_REOPENED: (Move.REOPEN,),
     EntryKind.NOBODY_LEFT: (Move.PAGE,),

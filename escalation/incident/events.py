@@ -507,6 +507,18 @@ class AlertsChanged(Frozen):
     over: bool = False
 
 
+class ResolvedThere(Frozen):
+    """Somebody resolved the incident in another paging service: people are asked whether it is over.
+
+    `by` is a member, or the service as a machine; `known_as` is what a person whom we do not know is called there.
+    """
+
+    kind: Literal["resolved_there"] = "resolved_there"
+    by: PersonId
+    service: str
+    known_as: str = ""
+
+
 class MailReceived(Frozen):
     """Somebody wrote about the incident by mail, what is no answer to a page. The same `key` twice is one mail."""
 
@@ -533,6 +545,7 @@ OutcomeEvent = (
     | MessageGone
     | Trouble
     | AlertsChanged
+    | ResolvedThere
     | MailReceived
     | IssueUpdated
     | IssueSeen

@@ -226,6 +226,7 @@ class EntryKind(StrEnum):
     ISSUE_CLOSED = "issue_closed"
     ISSUE_REOPENED = "issue_reopened"
     ALERTS_ENDED = "alerts_ended"
+    RESOLVED_THERE = "resolved_there"
     MAIL = "mail"
     RESOLVED = "resolved"
     REOPENED = "reopened"

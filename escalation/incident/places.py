@@ -68,6 +68,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.ISSUE_CLOSED: _BOTH,
     EntryKind.ISSUE_REOPENED: _BOTH,
     EntryKind.ALERTS_ENDED: _BOTH,
+    EntryKind.RESOLVED_THERE: _BOTH,
     EntryKind.MAIL: _BOTH,
     EntryKind.RESOLVED: _BOTH,
     EntryKind.REOPENED: _BOTH,

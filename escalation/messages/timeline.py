@@ -436,6 +436,11 @@ def _alerts_ended(incident: Incident, entry: Entry) -> Lines:
     return (line("🔕 ", Strong("All alerts have ended"), " (", Person(entry.by), "). Is the incident over?"),)
 
 
+def _resolved_there(incident: Incident, entry: Entry) -> Lines:
+    who = Verbatim(entry.fields["known_as"]) if entry.fields["known_as"] else Person(entry.by)
+    return (line("🔕 ", Strong(f"Resolved in {entry.fields['service']}"), " by ", who, ". Is the incident over?"),)
+
+
 def _mail(incident: Incident, entry: Entry) -> Lines:
     return line("✉️ ", Person(entry.by), " wrote by email:"), *(line(text) for text in entry.text.splitlines() if text)
 
@@ -698,6 +703,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.ISSUE_CLOSED: tickets.closed_there,
     EntryKind.ISSUE_REOPENED: tickets.reopened_there,
     EntryKind.ALERTS_ENDED: _alerts_ended,
+    EntryKind.RESOLVED_THERE: _resolved_there,
     EntryKind.MAIL: _mail,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,

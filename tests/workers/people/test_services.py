@@ -18,8 +18,11 @@ from bot.alerts.source import Received
 from bot.deps import AnswerDeps
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
-from escalation.incident.events import Acknowledge, ChangeSeverity, Resolve
+from escalation.incident.asks import asks
+from escalation.incident.events import Acknowledge, ChangeSeverity, Move, Resolve
 from escalation.incident.model import EntryKind, Facts, Incident
+from escalation.messages.timeline import entry_lines
+from escalation.text import text
 from tests.support.bot import World, running_bot, world
 from tests.support.company import example, example_data, user
 from tests.support.http import web
@@ -220,7 +223,6 @@ def test_users_of_pagerduty_are_found_by_their_address() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"kind": "incident.resolved"},
         {"kind": "incident.annotated"},
         {"agent": None},
         {"key": "another-tool's-key"},
@@ -270,11 +272,33 @@ def test_an_acknowledgement_in_opsgenie_is_one_here(desk: Desk) -> None:
     """Its user is found by their address; what we did there ourselves is no answer."""
     incident = desk.declare()
     ours = action(incident.id) | {"source": {"name": "Tocsin", "type": "API"}}
-    for body in (ours, action(incident.id, "Close"), action(incident.id, username="System")):
+    for body in (ours, action(incident.id, username="System")):
         assert desk.opsgenie(body).status_code == 200
     assert not desk.acknowledged(incident)
     desk.opsgenie(action(incident.id))
     assert [(a["by"], a["how"]) for a in desk.acknowledged(incident)] == [(user("omar"), "Opsgenie")]
+
+
+@pytest.mark.parametrize("service", ["PagerDuty", "Opsgenie"])
+def test_who_resolves_it_there_asks_whether_it_is_over(desk: Desk, service: str) -> None:
+    """The room is asked once, with a button that resolves; the incident stays open, for it may only have been silenced.
+
+    A resolution by ourselves, of an incident that is closed, or of another's, asks nothing.
+    """
+    incident = desk.declare()
+    if service == "PagerDuty":
+        send, resolved = desk.pagerduty, event(incident.id, "incident.resolved")
+        ours, others = event(incident.id, "incident.resolved", agent=None), event("x", "incident.resolved")
+    else:
+        send, resolved = desk.opsgenie, action(incident.id, "Close")
+        ours, others = action(incident.id, "Close", username="System"), action("x", "Close")
+    for body in (ours, others, resolved, resolved):
+        assert send(body).status_code == 200
+    now = desk.world.store.get(incident.id)
+    [asked] = [e for e in now.timeline if e.kind is EntryKind.RESOLVED_THERE]
+    assert (now.open, asked.by, asked.fields["service"]) == (True, user("omar"), service)
+    assert [ask.move for ask in asks(now, asked)] == [Move.RESOLVE]
+    assert f"Resolved in {service} by" in text(entry_lines(now, asked))
 
 
 @pytest.mark.parametrize(
