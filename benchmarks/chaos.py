@@ -26,12 +26,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from benchmarks import faults, history, interference, people, report
+from benchmarks import faults, history, interference, monitoring, people, report
 from benchmarks.acting import IncidentReader, People, resolve_all
 from benchmarks.count import Observations, Verdict, judge
 from benchmarks.crew import Crew, end, server_address
 from benchmarks.faults import FaultInjector
 from benchmarks.interference import Interference
+from benchmarks.monitoring import Monitoring
 from escalation.processes import PARTS
 
 LATENCY = 0.3  # seconds of every call of Slack's
@@ -54,13 +55,21 @@ class Run:
     paced: bool
     drain: float
 
-    def plans(self) -> tuple[tuple[faults.Fault, ...], tuple[people.Story, ...], tuple[interference.Act, ...]]:
-        """Plan the faults, the stories and what people do by hand. The same seed gives the same plans."""
+    def plans(
+        self,
+    ) -> tuple[
+        tuple[faults.Fault, ...],
+        tuple[people.Story, ...],
+        tuple[interference.Act, ...],
+        tuple[monitoring.Problem, ...],
+    ]:
+        """Plan the faults, the stories, what people do by hand, and alerts. The same seed gives the same plans."""
         dice = random.Random(self.seed)  # noqa: S311 - to be repeated, not to be secret
         return (
             faults.plan(dice, self.seconds, (self.bots, self.supervisors)),
             people.plan(dice, self.seconds, self.incidents),
             interference.plan(dice, self.seconds),
+            monitoring.plan(dice, self.seconds),
         )
 
 
@@ -75,6 +84,7 @@ class Stage:
     injector: FaultInjector = field(init=False)
     people: People = field(init=False)
     interference: Interference = field(init=False)
+    monitoring: Monitoring = field(init=False)
     server: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     failed_deliveries: set[str] = field(default_factory=set)
@@ -84,6 +94,7 @@ class Stage:
         self.injector = FaultInjector(self.crew, self.web, lambda: self.server)
         self.people = People(self.web, IncidentReader(self.redis))
         self.interference = Interference(self.web, self.people)
+        self.monitoring = Monitoring(self.crew.web)
 
     # Background tasks -------------------------------------------------------------------------------------------------
 
@@ -165,6 +176,12 @@ class Stage:
             return not any(member.startswith(b"e:") or due < now - REST for member, due in waiting)
         return False
 
+    async def has_taken_alerts(self) -> bool:
+        """True if no alert waits in Redis or on the disk."""
+        with contextlib.suppress(RedisError):
+            return not await self.redis.zcard("tocsin:intake:due") and not [*self.crew.data.glob("spool/*.alert")]
+        return False
+
     async def collect(self) -> Observations:
         """Collect the final state, after everything that could still change it was stopped."""
         settled_at = time.time()
@@ -178,6 +195,7 @@ class Stage:
             stamps=await self.people.reader.stamps(),
             settled_at=settled_at,
             absences=tuple(self.interference.absences),
+            alerts=tuple(self.monitoring.accepted),
         )
         observed.save(self.crew.folder / "outside.json")
         return observed
@@ -233,12 +251,15 @@ async def execute(run: Run, crew: Crew) -> tuple[Stage, Verdict]:
 
 
 async def _disturb(stage: Stage, start: float) -> None:
-    planned, stories, acts = stage.run.plans()
+    planned, stories, acts, problems = stage.run.plans()
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.injector.run(planned, start))
         group.create_task(_play(stage, stories, start))
         group.create_task(stage.interference.run(acts, start))
+        group.create_task(stage.monitoring.run(problems, start))
     await stage.injector.clear()
+    if not await until(stage.has_taken_alerts):
+        report.say("  alerts still wait: they count as lost")
     report.say(f"  {_since(start)}: the storm is over; whatever is open is resolved")
     await resolve_all(stage.people)
     report.say(f"  {_since(start)}: all is resolved; whatever waits to be sent is waited for")
@@ -271,7 +292,8 @@ def run_and_report(run: Run, keep: bool) -> bool:
     left = [f"process {o.pid} was left behind: {o.command}" for o in orphans]
     left += [f"port {port} is still taken" for port in crew.taken_ports()]
     undone = interference.missing(run.plans()[2], stage.interference.done)
-    report.show(verdict, stage.injector, stage.interference, stage.failed, crew, undone, left)
+    undone += [] if report.spooled(crew) else ["no alert ever: spooled, while Redis was away"]
+    report.show(verdict, stage.injector, stage.interference, stage.monitoring, stage.failed, crew, undone, left)
     good = verdict.sound and not (undone or left)
     if good and not keep:
         shutil.rmtree(folder)

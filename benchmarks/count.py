@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks import alarms
+from benchmarks.alarms import Sent
 from benchmarks.faults import Span
-from benchmarks.history import ONCALL, states
+from benchmarks.history import ONCALL, outcomes, states
 from benchmarks.holders import Holders
 from benchmarks.surfaces import cards, dead_buttons, delivery_of, misdirected
 from benchmarks.witness import Firing, Message, Witness
@@ -64,7 +66,7 @@ class Observations:
     `confirmed` maps the title of each declaration to whether the person read that it was declared, `stamps` each
     incident to the stamp of its latest commit. `settled_at` is when nothing was due any more, in epoch seconds: effects
     decided later, while the workers ended, wait for the next start and are not lost. `absences`: who was deactivated,
-    from when to when.
+    from when to when. `alerts` were accepted, oldest first.
     """
 
     workspace: Json
@@ -74,6 +76,7 @@ class Observations:
     stamps: dict[str, str]
     settled_at: float
     absences: tuple[tuple[str, float, float], ...] = ()
+    alerts: tuple[Sent, ...] = ()
 
     def save(self, path: Path) -> None:
         """Save it beside the history, so that a verdict can be investigated."""
@@ -82,11 +85,11 @@ class Observations:
 
 def judge(folder: Path, observed: Observations) -> Verdict:
     """Audit the history saved in a folder."""
-    return judged(states(folder), observed)
+    return judged(states(folder), observed, outcomes(folder))
 
 
-def judged(history: Iterable[tuple[str, Json]], observed: Observations) -> Verdict:
-    """Audit every commit, oldest first."""
+def judged(history: Iterable[tuple[str, Json]], observed: Observations, became: Iterable[Json] = ()) -> Verdict:
+    """Audit every commit, oldest first, and what `became` of alerts."""
     witnesses, verdict = read(history, Holders(list(observed.absences)))
     verdict.incidents = len(witnesses)
     posted = deliveries(observed.workspace)
@@ -101,6 +104,7 @@ def judged(history: Iterable[tuple[str, Json]], observed: Observations) -> Verdi
     _rooms(verdict, witnesses, observed.workspace)
     _strangers(verdict, witnesses, posted)
     _declarations(verdict, witnesses, observed.confirmed)
+    _alerts(verdict, witnesses, observed.alerts, became)
     seen = {incident: witness.last["stamp"] for incident, witness in witnesses.items()}
     verdict.lost += [f"the history of {i} is not whole" for i, mark in observed.stamps.items() if seen.get(i) != mark]
     return verdict
@@ -209,6 +213,16 @@ def _declarations(verdict: Verdict, witnesses: dict[str, Witness], confirmed: di
     verdict.doubled += [f"'{title}' was declared {n} times" for title, n in titles.items() if n > 1]
     lost = [title for title, sure in confirmed.items() if sure > titles[title]]
     verdict.lost += [f"'{title}' was declared and is not there" for title in lost]
+
+
+def _alerts(
+    verdict: Verdict, witnesses: dict[str, Witness], accepted: tuple[Sent, ...], became: Iterable[Json]
+) -> None:
+    found = alarms.audit(accepted, became, {incident: witness.last for incident, witness in witnesses.items()})
+    verdict.lost += found.lost
+    verdict.doubled += found.doubled
+    verdict.astray += found.astray
+    verdict.sent["alert taken in"] = len(accepted)
 
 
 def percentile(sample: Iterable[float], share: float) -> float:

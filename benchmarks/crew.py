@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.ports import free_ports, is_free
+from benchmarks.posting import TOKEN
 from escalation.hosts import PROXIES
 from tocsin.config.settings import EXAMPLE_CONFIG, Environment
 from tocsin.run import embedded, lifeline
@@ -77,6 +78,11 @@ class Crew:
         """The address of the local workspace."""
         return f"http://127.0.0.1:{self.ports[0]}"
 
+    @property
+    def web(self) -> tuple[str, ...]:
+        """The addresses of the bots."""
+        return tuple(f"http://127.0.0.1:{port}" for port in self.ports[1:])
+
     def _config(self, n: int) -> str:
         """Configuration of the nth bot: the policies alternate, the rotations are the same."""
         return str(self.folder / f"{POLICIES[(n - 1) % len(POLICIES)]}.yml")
@@ -88,6 +94,7 @@ class Crew:
             "TOCSIN_SANDBOX_LISTEN": f"127.0.0.1:{self.ports[0]}",
             "TOCSIN_SPEED": str(self.speed),
             "LOG_LEVEL": "WARNING",
+            "ALERTS_TOKEN": TOKEN,
             "PYTHONPATH": str(ROOT),
             lifeline.VARIABLE: "stdin",  # none outlives this process
         }

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 ONCALL = "on call"  # stands in place of an incident's id
 _PREFIX = b"tocsin:incident:"
 _ONCALL = b"tocsin:duty"
+_OUTCOMES = b"tocsin:intake:log"
 
 
 def keep(data: Path, kept: Path) -> None:
@@ -36,6 +37,15 @@ def states(kept: Path) -> Iterator[tuple[str, Json]]:
                     yield str(command[1][len(_PREFIX) :], "utf-8"), json.loads(command[2])
                 elif command[1] == _ONCALL:
                     yield ONCALL, json.loads(command[2])
+
+
+def outcomes(kept: Path) -> Iterator[Json]:
+    """Yield what became of each alert, as it was written down, oldest first."""
+    for path in sorted(kept.glob("*.incr.aof"), key=_number):
+        with path.open("rb") as file:
+            for command in _commands(file):
+                if command[0].upper() == b"XADD" and command[1] == _OUTCOMES:
+                    yield json.loads(command[-1])
 
 
 def _number(path: Path) -> int:

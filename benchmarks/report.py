@@ -10,6 +10,7 @@ from benchmarks.count import Lateness, Verdict, percentile
 from benchmarks.crew import Crew, lines
 from benchmarks.faults import FaultInjector
 from benchmarks.interference import Interference
+from benchmarks.monitoring import Monitoring
 
 Json = dict[str, Any]
 MOST = 12  # findings of a kind that are printed
@@ -24,6 +25,7 @@ def show(
     verdict: Verdict,
     injector: FaultInjector,
     interference: Interference,
+    monitoring: Monitoring,
     failed: Counter[str],
     crew: Crew,
     undone: list[str],
@@ -36,6 +38,7 @@ def show(
     say(f"  calls of Slack's that failed: {_counted(failed) or 'none'}")
     say(f"  people:   {_counted(interference.people.done)}")
     say(f"  by hand:  {_counted(interference.done)}; {verdict.moved} pages moved to whoever took over")
+    say(f"  alerts:   {_counted(monitoring.done)}; {spooled(crew)} were spooled")
     say(f"  Redis was away for {_away(injector, 'redis')}, Slack for {_away(injector, 'slack')}")
     _lateness(verdict.times)
     for name, found in (
@@ -77,6 +80,13 @@ def _lateness(times: list[Lateness]) -> None:
 def _row(times: list[Lateness]) -> str:
     seconds = [t.seconds for t in times]
     return f"{len(seconds):>7}" + "".join(f"{percentile(seconds, share):>9.3f}" for share in (0.5, 0.99, 1.0))
+
+
+def spooled(crew: Crew) -> int:
+    """Count alerts that the disk took while Redis was away, as the bots logged them."""
+    return sum(
+        _entry(line).get("event") == "redis unavailable, alert spooled" for line in lines(crew.folder / "output")
+    )
 
 
 def complaints(crew: Crew) -> Counter[str]:

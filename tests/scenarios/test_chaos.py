@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import chaos, faults, interference, people
+from benchmarks import chaos, faults, interference, monitoring, people
 from benchmarks.acting import member
 from benchmarks.count import Observations, Verdict, judged, percentile
 from benchmarks.holders import ROLE, Holders
@@ -355,11 +355,12 @@ def test_people_do_every_kind_of_act_even_in_a_short_storm() -> None:
 
 
 def test_the_same_seed_gives_the_same_storm() -> None:
-    """Faults and acts are planned before anything runs; another seed plans others."""
+    """Faults, acts and alerts are planned before anything runs; another seed plans others."""
 
     def plans(seed: int) -> tuple[object, ...]:
         dice = random.Random(seed)
-        return faults.plan(dice, 60, (2, 2)), people.plan(dice, 60, 30), interference.plan(dice, 60)
+        acts = (people.plan(dice, 60, 30), interference.plan(dice, 60), monitoring.plan(dice, 60))
+        return faults.plan(dice, 60, (2, 2)), *acts
 
     assert plans(1) == plans(1)
     assert plans(1) != plans(2)
