@@ -31,7 +31,7 @@ class Bot:
         self.socket = SocketConnection(self.app, deps.app_token, self.access.ack_first) if deps.app_token else None
         self.authorised = False
         self._refusals = RefusalReport(deps.store.problems)
-        self.keeper = Keeper(deps.intake, Spool(deps.spool)) if deps.intake else None
+        self.keeper = Keeper(deps.intake, Spool(deps.spool), deps.store.problems) if deps.intake else None
 
     @property
     def connected(self) -> bool:

@@ -6,6 +6,8 @@ not answer at once is not waited for: the disk takes the body, and Redis gets it
 
 import asyncio
 import contextlib
+import math
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
@@ -15,10 +17,13 @@ import structlog
 from redis import RedisError
 
 from escalation.storage.intake import Body, Intake
+from escalation.storage.problems import Problems
 from escalation.storage.spool import Spool, SpoolFull
 
 REDIS_PATIENCE = 0.7  # seconds; Sentry wants its answer within one
 DRAIN_EVERY = 0.25  # seconds; what comes meanwhile waits behind what is there
+EXAMINE_EVERY = 60.0  # seconds
+FAULT_KEPT = 600.0  # seconds; nobody could clear the fault of a host that is gone
 MAX_TOGETHER, MAX_BYTES = 200, 8_000_000  # bodies of one transaction, and their bytes
 
 log = structlog.get_logger("bot")
@@ -76,9 +81,10 @@ class _Writer:
 class Keeper:
     """Keeps bodies, and empties the spool. Its threads are its own: people's clicks do not wait behind a storm."""
 
-    def __init__(self, intake: Intake, spool: Spool) -> None:
+    def __init__(self, intake: Intake, spool: Spool, problems: Problems) -> None:
         self._intake = intake
         self._spool = spool
+        self._problems = problems
         self._redis = _Writer("intake", intake.keep)
         self._disk = _Writer("spool", spool.add)
         self._refused, self._fault = 0, ""
@@ -118,12 +124,29 @@ class Keeper:
     async def drain_spool(self) -> None:
         """Hand what is on the disk to Redis as soon as that answers; runs until cancelled."""
         loop = asyncio.get_running_loop()
+        examined = -math.inf
         while True:
+            if loop.time() - examined >= EXAMINE_EVERY:
+                examined = loop.time()
+                with contextlib.suppress(RedisError):
+                    # Not in the thread of the disk: it waits for Redis, and bodies that need the disk do not.
+                    await asyncio.to_thread(self.examine_spool)
             with contextlib.suppress(RedisError, OSError):
                 drained = await loop.run_in_executor(self._disk.thread, self._spool.drain, self._intake.keep)
                 if drained:
                     log.info("spool drained", alerts=drained)
             await asyncio.sleep(DRAIN_EVERY)
+
+    def examine_spool(self) -> None:
+        """Report a spool that would take nothing, before Redis is away and it is needed. Raises RedisError."""
+        host = socket.gethostname()
+        if fault := self._spool.fault():
+            text = f"The disk of {host} would keep no alerts while Redis is away ({fault})"
+            remedy = "make room, and let the bot's user write TOCSIN_DATA/spool"
+            if self._problems.report(f"spool:{host}", text, remedy, kept=FAULT_KEPT):
+                log.error("spool takes no alerts", why=fault)
+        else:
+            self._problems.clear(f"spool:{host}")
 
     def close(self) -> None:
         """End the threads, once what they write is written."""

@@ -16,6 +16,7 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_FILES = 50_000
 COUNT_EVERY = 1.0  # seconds; other processes of the host add and drain as well
 BATCH_FILES, BATCH_BYTES = 200, 8_000_000
+TRIAL_BYTES = 1_000_000  # the largest body of most sources: a disk that has less room left is as good as full
 SUFFIX = ".alert"
 BAD = ".unreadable"
 
@@ -94,6 +95,22 @@ class Spool:
                 batch, size = [], 0
         if batch:
             yield batch
+
+    def fault(self) -> str:
+        """Say why no body would be taken now, as somebody reads it; empty if one would. Writes a file to find out."""
+        trial = self._folder / f".trial-{os.getpid()}"
+        try:
+            files, size = self.depth()
+            if files >= self._max_files or size >= self._max_bytes:
+                return f"it is full: {files} bodies"
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                trial.write_bytes(bytes(TRIAL_BYTES))
+            finally:
+                trial.unlink(missing_ok=True)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        return ""
 
     def depth(self) -> tuple[int, int]:
         """Count the bodies that wait, and their bytes."""

@@ -1,6 +1,7 @@
 """The spool: written through, bounded, emptied in order; and who is told when nothing takes an alert."""
 
 import asyncio
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from redis.exceptions import ConnectionError as Away
 from bot.http.health import exposition, readiness
 from bot.keeper import Keeper, NotKept
 from escalation.storage.intake import Body, Intake
+from escalation.storage.problems import Problems
 from escalation.storage.spool import Spool, SpoolFull
 from escalation.storage.store import Store
 from tests.support.worker import redis_of, works
@@ -43,6 +45,10 @@ class Redis:
         if self.away:
             raise Away("no route to host")
         self.kept += bodies
+
+
+def keeper_of(redis: Redis, spool: Spool) -> Keeper:
+    return Keeper(cast(Intake, redis), spool, Problems(fakeredis.FakeRedis()))
 
 
 def test_bodies_come_back_as_they_were_in_their_order(tmp_path: Path) -> None:
@@ -113,14 +119,14 @@ def test_many_at_once_are_few_transactions(tmp_path: Path) -> None:
     """All are kept, each once."""
     redis = Redis()
     redis.away = False
-    keeper = Keeper(redis, Spool(tmp_path))  # type: ignore[arg-type]
+    keeper = keeper_of(redis, Spool(tmp_path))
     assert kept(keeper, *(body(n) for n in range(500))) == [None] * 500
     assert sorted(b.at for b in redis.kept) == [float(n) for n in range(500)]
 
 
 def test_the_disk_takes_what_redis_does_not(tmp_path: Path) -> None:
     """Every body of those that came at once."""
-    keeper = Keeper(Redis(), Spool(tmp_path))  # type: ignore[arg-type]
+    keeper = keeper_of(Redis(), Spool(tmp_path))
     assert kept(keeper, *(body(n) for n in range(50))) == [None] * 50
     assert len(list(tmp_path.glob("*.alert"))) == 50
 
@@ -128,7 +134,7 @@ def test_the_disk_takes_what_redis_does_not(tmp_path: Path) -> None:
 def test_what_comes_while_others_wait_on_the_disk_goes_behind_them(tmp_path: Path) -> None:
     """Redis is back, the beginning of an alert is still on the disk: its end must not overtake it."""
     redis, spool = Redis(), Spool(tmp_path)
-    keeper = Keeper(redis, spool)  # type: ignore[arg-type]
+    keeper = keeper_of(redis, spool)
     assert kept(keeper, body(1)) == [None]
     redis.away = False
     assert kept(keeper, body(2)) == [None]
@@ -141,7 +147,7 @@ def test_what_comes_while_others_wait_on_the_disk_goes_behind_them(tmp_path: Pat
 def test_a_full_spool_does_not_keep_alerts_from_redis(tmp_path: Path) -> None:
     """To be kept counts for more than the order."""
     redis = Redis()
-    keeper = Keeper(redis, Spool(tmp_path, max_files=1))  # type: ignore[arg-type]
+    keeper = keeper_of(redis, Spool(tmp_path, max_files=1))
     assert kept(keeper, body(1)) == [None]
     redis.away = False
     assert kept(keeper, body(2)) == [None]
@@ -161,12 +167,12 @@ def test_a_spool_of_thousands_takes_the_next_body_as_soon_as_the_first(tmp_path:
 
 def test_when_neither_takes_it_the_sender_is_told(tmp_path: Path) -> None:
     """So that those who send again do: a full spool, or a disk that does not write."""
-    full = Keeper(Redis(), Spool(tmp_path, max_files=0))  # type: ignore[arg-type]
+    full = keeper_of(Redis(), Spool(tmp_path, max_files=0))
     [error] = kept(full, body(1))
     assert isinstance(error, NotKept)
     file = tmp_path / "file"
     file.write_text("no folder")
-    [error] = kept(Keeper(Redis(), Spool(file)), body(1))  # type: ignore[arg-type]
+    [error] = kept(keeper_of(Redis(), Spool(file)), body(1))
     assert isinstance(error, NotKept)
 
 
@@ -189,7 +195,7 @@ def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> 
     """In `/readyz` and `/metrics`, and neither stops the work; a refusal is over with the next body that is kept."""
     store = Store(fakeredis.FakeRedis(), lambda pipe, changes: None)
     redis = Redis()
-    keeper = Keeper(cast(Intake, redis), Spool(tmp_path, max_files=1))
+    keeper = keeper_of(redis, Spool(tmp_path, max_files=1))
     asyncio.run(keeper.keep(body(1)))
     with pytest.raises(NotKept):
         asyncio.run(keeper.keep(body(2)))
@@ -202,3 +208,24 @@ def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> 
     redis.away = False
     asyncio.run(keeper.keep(body(3)))
     assert not any("503" in problem for problem in readiness(store, True, "", keeper.state).problems)
+
+
+def test_a_spool_that_would_take_nothing_is_known_to_all_before_it_is_needed(tmp_path: Path) -> None:
+    """Full, or not writable: readiness and metrics of any process name it with its remedy, until it is mended."""
+    redis, file = fakeredis.FakeRedis(), tmp_path / "spool"
+    store = Store(redis, lambda pipe, changes: None)
+    file.write_text("in its place")
+    keeper = Keeper(Intake(redis, post_alerts), Spool(file), store.problems)
+    keeper.examine_spool()
+    (problem,) = store.problems.current()
+    assert (problem.key, problem.blocks) == (f"spool:{socket.gethostname()}", False)
+    assert any("would keep no alerts while Redis is away" in line for line in readiness(store, True).problems)
+    assert b'tocsin_problem{blocks="false",key="spool:' in exposition(store, lambda: True)
+    file.unlink()
+    keeper.examine_spool()
+    assert store.problems.current() == []
+    assert list(file.iterdir()) == []
+    full = Spool(tmp_path / "full", max_files=1)
+    full.add(body(1))
+    Keeper(Intake(redis, post_alerts), full, store.problems).examine_spool()
+    assert "it is full: 1 bodies" in store.problems.current()[0].text

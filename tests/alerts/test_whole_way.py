@@ -369,6 +369,13 @@ def test_while_redis_is_away_the_disk_takes_alerts(site: Monitored, monkeypatch:
     assert len(site.incidents()) == 1
 
 
+def test_a_spool_that_takes_nothing_is_named_while_redis_works(tmp_path: Path) -> None:
+    """By readiness, as soon as the bot has started."""
+    (tmp_path / "spool").write_text("in its place")
+    with monitored(tmp_path) as site:
+        eventually(lambda: "let the bot's user write TOCSIN_DATA/spool" in str(site.bot.ready()))
+
+
 def test_each_body_of_one_batch_has_its_own_results(tmp_path: Path) -> None:
     """Bodies that are worked on at once are told apart: what began, what was a repeat, and an end too soon."""
     with monitored(tmp_path) as site:
