@@ -13,7 +13,7 @@ body{margin:0 auto;max-width:34rem;padding:1.25rem 1rem 3rem;background:var(--ba
 font:1.0625rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.375rem;line-height:1.3;margin:0 0 .75rem}
 p{margin:0 0 .75rem}.soft{color:var(--soft)}
-form{margin:1.5rem 0 0;display:grid;gap:.75rem}
+form{margin:1.5rem 0;display:grid;gap:.75rem}
 a{color:inherit}input{font:inherit;width:100%;min-height:3rem;padding:.5rem .75rem;border-radius:.5rem;
 border:1px solid var(--soft);background:transparent;color:var(--text)}
 button{font:inherit;font-weight:600;min-height:3.5rem;padding:.75rem 1rem;border-radius:.5rem;width:100%;

@@ -31,17 +31,21 @@ def subscribed_mail(page: StatusPage, leave: str) -> Mail:
 def update_mail(page: StatusPage, incident: PublicIncident, update: Publication, leave: str) -> Mail:
     """Write the mail of an update or a correction. All of an incident are one thread, by its first name."""
     told = next((n for n, u in enumerate(incident.updates) if u.n == update.n), 0)
+    was = next((c.was.body for cs in incident.corrections.values() for c in cs if c.by == update.n), "")
     status = "Correction" if update.corrects else words.STATUSES[update.status]
     states = [f"{name}: {words.STATES[state].lower()}" for name, state in update.components.items()]
     parts = [
         f"{status}: {update.name}",
         update.body,
+        *([f"Before, it said:\n{was}"] if was else []),
         *(["\n".join(states)] if states else []),
         *([] if update.corrects else ["\n".join(words.promises(update, told, None, update.at))]),
         *([f"All updates: {page.url}"] if page.url else []),
         f"{_WHY.format(title=page.title)}\nTo end that: {leave}",
     ]
-    subject = f"{page.title}: {incident.updates[0].name or 'Incident'}"
+    first = incident.updates[0]
+    original = incident.corrections[first.n][0].was if first.n in incident.corrections else first
+    subject = f"{page.title}: {original.name or 'Incident'}"
     return Mail(subject, "\n\n".join(parts), f"status-{incident.id}", headers=_leaving(leave))
 
 

@@ -14,10 +14,11 @@ DAYS = 90
 
 
 class Correction(NamedTuple):
-    """A correction of an update: when it was published, and what stood there before."""
+    """A correction of an update: when it was published, as which number, and what stood there before."""
 
     at: datetime
     was: Publication
+    by: int
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _corrected(public_id: str, told: Iterable[Publication]) -> PublicIncident:
         before = updates[place]
         stated = {"components": each.components, "impact": each.impact} if each.components else {}
         updates[place] = before.model_copy(update={"body": each.body, "name": each.name, **stated})
-        corrections[before.n] = (*corrections.get(before.n, ()), Correction(each.at, before))
+        corrections[before.n] = (*corrections.get(before.n, ()), Correction(each.at, before, each.n))
     return PublicIncident(public_id, tuple(updates), corrections)
 
 

@@ -225,14 +225,16 @@ def test_what_was_withdrawn_is_mailed_to_nobody(post: Post) -> None:
 
 
 def test_a_correction_is_mailed_as_one(post: Post) -> None:
-    """In the thread of its incident."""
+    """With what it said before, in the thread of its incident."""
     post.subscribe(ANN)
     post.publish("e1", entry=4)
     post.run()
-    post.publish("e2", corrects=4, components={})
+    post.publish("e2", corrects=4, components={}, name="Cards fail")
     post.run()
     first, second = post.smtp.to(ANN)
-    assert second.body.startswith("Correction: Payments are slow")
+    corrected = "Correction: Cards fail\n\nWords of e2.\n\nBefore, it said:\nWords of e1."
+    assert second.body.replace("\r\n", "\n").startswith(corrected)
+    assert first.subject == second.subject
     assert first.message["References"] == second.message["References"]
 
 
