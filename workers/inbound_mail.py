@@ -23,7 +23,7 @@ from escalation.text import text
 from escalation.values import PersonId
 
 MAX_NOTE = 2500  # characters; a section of a Slack message takes 3000
-MAX_COMPARED = 200  # characters of a report that its incident's description would begin with
+MAX_COMPARED = 200  # characters of a report's first line, which its incident's description has
 REPEATED = "repeated"
 
 
@@ -68,7 +68,8 @@ class MailReceiver:
         if incident is None or self._threads.incident_of([mail.id]):
             return
         self._threads.note(mail.id, incident.id)
-        if own_words(mail.text)[:MAX_COMPARED] not in incident.facts.description:
+        first_line = next((line for line in own_words(mail.text).splitlines() if line.strip()), "")
+        if first_line[:MAX_COMPARED] not in incident.facts.description:
             self._note(mail, incident.id, self._answers.member_of(mail.sender))
 
     def _answered(self, mail: InboundMail, member: PersonId) -> Became | None:

@@ -52,9 +52,9 @@ class MailServer:
         self.mails.append((list(envelope.rcpt_tos), mail))
         return "250 OK"
 
-    def to(self, address: str) -> EmailMessage:
-        """The last mail to an address."""
-        return [mail for to, mail in self.mails if address in to][-1]
+    def page_of(self, address: str) -> EmailMessage:
+        """The last page's mail to an address."""
+        return [mail for to, mail in self.mails if address in to and "being paged" in mail["Subject"]][-1]
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Post:
         incident = self.works.declare("P0")
         self.works.run()
         page = self.works.now(incident).pages[0]
-        return incident, page, self.server.to(self.address(page))
+        return incident, page, self.server.page_of(self.address(page))
 
     def address(self, page: Page) -> str:
         key = self.works.service.company.key_of(page.person, self.works.store.directory())
@@ -411,7 +411,7 @@ def test_two_people_who_answer_at_once_both_have(office: Post) -> None:
         next(p for p in pages if p.person == who) for who in list(dict.fromkeys(p.person for p in pages))[:2]
     )
     mails = [
-        office.reply(page, office.server.to(office.address(page)), "1", id=f"reply-{n}@example.com")
+        office.reply(page, office.server.page_of(office.address(page)), "1", id=f"reply-{n}@example.com")
         for n, page in enumerate((first, second))
     ]
     office.taken(*mails)
@@ -444,7 +444,7 @@ def test_a_private_incident_is_answered_like_any_other(office: Post) -> None:
     incident = office.works.declare("P0", title="zebra", security=True)
     office.works.run()
     page = office.works.now(incident).pages[0]
-    mail = office.server.to(office.address(page))
+    mail = office.server.page_of(office.address(page))
     assert "zebra" not in str(mail)
     guessed = replace(office.reply(page, mail, "hm", to="x@in.example.com"), spf="", dkim="", id="0@x.example")
     assert office.taken(guessed).startswith("dropped: ")

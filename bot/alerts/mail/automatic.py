@@ -4,6 +4,7 @@ https://www.rfc-editor.org/rfc/rfc3834 says how programs mark theirs; not all do
 """
 
 import re
+from collections.abc import Iterable
 
 from bot.alerts.mail.message import address_of
 from bot.alerts.mail.mime import Headers, words
@@ -15,6 +16,18 @@ _SUBJECTS = re.compile(
     re.IGNORECASE,
 )
 _ROBOTS = ("mailer-daemon@", "postmaster@")
+
+
+_CALENDAR = re.compile(
+    r"\s*(accepted|declined|tentative(ly accepted)?|new time proposed"
+    r"|zugesagt|abgesagt|mit vorbehalt|accepté|refusé)\b[^:]*:",
+    re.IGNORECASE,
+)
+
+
+def answers_invitation(subject: str, files: Iterable[str]) -> bool:
+    """Check whether a mail is a calendar's answer to an invitation: it brings the event back."""
+    return bool(_CALENDAR.match(subject)) and any(file.lower().endswith(".ics") for file in files)
 
 
 def automatic(headers: Headers, envelope: str | None) -> str:

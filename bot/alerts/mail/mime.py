@@ -80,6 +80,8 @@ def _content(parsed: Message) -> tuple[str, tuple[str, ...]]:
             continue
         if (file := part.get_filename()) or part.get_content_disposition() == "attachment":
             names.append(words(file or "unnamed"))
+        elif kind == "text/calendar":
+            names.append("invite.ics")
         elif kind == "text/plain" and not plain:
             plain = _text(part)
         elif kind == "text/html" and not html:

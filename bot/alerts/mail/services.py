@@ -15,7 +15,7 @@ from typing import Any
 from bot.alerts.cloud import sns
 from bot.alerts.cloud.sns_signature import CONFIRMATIONS
 from bot.alerts.document import Document, Unreadable, parse_json
-from bot.alerts.mail.automatic import automatic
+from bot.alerts.mail.automatic import answers_invitation, automatic
 from bot.alerts.mail.forms import Form, form_of
 from bot.alerts.mail.message import MAX_NAMES, MAX_REFERENCES, Check, InboundMail, address_of, domain_of
 from bot.alerts.mail.mime import KEPT, Headers, head, headers_of, html_text, message, words
@@ -141,7 +141,10 @@ def _mail(
     marked: str = "",
 ) -> InboundMail:
     senders = headers.get("from", ())
-    ids = _ids(headers.get("message-id", ()))
+    ids, subject = _ids(headers.get("message-id", ())), words(next(iter(headers.get("subject", ())), ""))
+    why = automatic(headers, envelope)
+    if not why and answers_invitation(subject, names):
+        why = "it is a calendar's answer to an invitation"
     references = dict.fromkeys([*_ids(headers.get("references", ())), *_ids(headers.get("in-reply-to", ()))])
     first, latest = list(references)[:1], list(references)[1:][-MAX_REFERENCES + 1 :]
     return InboundMail(
@@ -150,14 +153,14 @@ def _mail(
         sender=address_of(senders[0]) if len(senders) == 1 else "",
         envelope=(envelope or "").strip(" <>"),
         recipients=tuple(to.strip(" <>") for to in recipients if to.strip(" <>"))[:MAX_NAMES],
-        subject=words(next(iter(headers.get("subject", ())), "")),
+        subject=subject,
         text=text,
         attachments=names[:MAX_NAMES],
         spf=spf,
         dkim=dkim,
         dmarc=dmarc,
         signed_by=signed_by[:MAX_NAMES],
-        automatic=automatic(headers, envelope),
+        automatic=why,
         marked=marked,
     )
 

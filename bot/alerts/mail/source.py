@@ -85,9 +85,8 @@ def refusal(mail: InboundMail) -> str:
 
 
 def report(mail: InboundMail) -> Alert:
-    """The alert that a person's report is. All mails of a thread are one alert."""
-    text = own_words(mail.text) or mail.text
-    first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    """The alert that a person's report is, with what it forwards or quotes. All mails of a thread are one alert."""
+    first_line = next((line.strip() for line in own_words(mail.text).splitlines() if line.strip()), "")
     title = _SUBJECT_MARKS.sub("", mail.subject) or first_line or f"Mail from {mail.sender}"
     attached = f"Attached (not kept): {', '.join(mail.attachments)}" if mail.attachments else ""
     return alert(
@@ -95,7 +94,7 @@ def report(mail: InboundMail) -> Alert:
         AlertState.FIRING,
         root(mail),
         title,
-        description="\n\n".join(filter(None, (text[:1700], attached[:250]))),
+        description="\n\n".join(filter(None, (mail.text[:1700], attached[:250]))),
         labels={"from": mail.sender, "to": ", ".join(mail.recipients[:3]), "sender": mail.standing},
         reporter=writer(mail),
         ends=False,

@@ -160,6 +160,7 @@ def test_two_from_headers_are_no_sender(service: str) -> None:
         Written(subject="Automatic reply: [P0] You're being paged"),
         Written(subject="Out of office: checkout"),
         Written(subject="Undelivered Mail Returned to Sender"),
+        Written(subject="Accepted: The call of INC-20241218-001", files={"invite.ics": b"BEGIN:VCALENDAR"}),
     ],
 )
 def test_what_no_person_wrote_is_refused(service: str, written: Written) -> None:
@@ -393,6 +394,13 @@ def test_a_body_in_a_file_is_read_without_its_content_type(service: str) -> None
     """`tocsin alerts try` has only the file."""
     raw, _ = SERVICES[service](Written())
     assert parse(Received(raw)).alerts
+
+
+def test_a_report_keeps_what_it_forwards() -> None:
+    """Somebody copies us in, or sends on what a customer wrote."""
+    text = "FYI\n\n---------- Forwarded message ---------\nFrom: Eve\nDate: Monday\n\nI cannot pay\n> since ten"
+    (alert,) = parse(Received(*mailgun(Written(subject="Fwd: Checkout", text=text)))).alerts
+    assert (alert.title, alert.description) == ("Checkout", text)
 
 
 def test_a_mail_without_subject_or_text_has_a_title() -> None:
