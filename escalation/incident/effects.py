@@ -54,14 +54,14 @@ class _Effect(Frozen):
 
     `public`: others than the members of an incident may read it. `calls`: it pages somebody, and goes first.
     `message`: somebody reads it, so the ledger counts it. `optional`: the incident goes on without it.
-    `aside`: it calls a system that may hang, and no message waits for; it has threads of its own.
+    `aside`: it calls systems that may hang, and no message waits for them: the name of its own threads.
     """
 
     public: ClassVar[bool]
     calls: ClassVar[bool]
     message: ClassVar[bool]
     optional: ClassVar[bool]
-    aside: ClassVar[bool]
+    aside: ClassVar[str]
 
     kind: str
     id: str
@@ -75,7 +75,7 @@ class _Effect(Frozen):
         calls: bool = False,
         message: bool = False,
         optional: bool = False,
-        aside: bool = False,
+        aside: str = "",
         **config: Any,
     ) -> None:
         super().__init_subclass__(**config)
@@ -183,7 +183,7 @@ class Withdraw(_Effect, public=False):
         return STATUS_PAGE
 
 
-class RunAction(_Effect, public=False, optional=True, aside=True):
+class RunAction(_Effect, public=False, optional=True, aside="action"):
     """Run an action of the company's: its webhook is called. `by` is who pressed its button."""
 
     kind: Literal["run_action"] = "run_action"
@@ -196,7 +196,7 @@ class RunAction(_Effect, public=False, optional=True, aside=True):
         return ACTIONS
 
 
-class UpdateIssue(_Effect, public=True, aside=True):
+class UpdateIssue(_Effect, public=True, aside="ticket"):
     """Update the incident's ticket in its tracker. `entry` is what a comment is about."""
 
     kind: Literal["issue"] = "issue"
@@ -395,12 +395,14 @@ Effect = Annotated[
     | Refresh,
     Field(discriminator="kind"),
 ]
-_CALLS, _ASIDE = "-page", "-action"
+_CALLS = "-page"
+ASIDE = ("action", "ticket")
+"""Names of the threads for systems that may hang, one for each: one kind of system delays no other."""
 
 
 def effect_id(incident_id: str, number: int, kind: type[_Effect]) -> str:
     """Build an effect's id: `INC-20241218-001-7`, `…-7-page` for one that pages somebody, `…-7-action` aside."""
-    return f"{incident_id}-{number}{_CALLS if kind.calls else _ASIDE if kind.aside else ''}"
+    return f"{incident_id}-{number}{_CALLS if kind.calls else f'-{kind.aside}' if kind.aside else ''}"
 
 
 def is_page(effect_id: str) -> bool:
@@ -408,6 +410,7 @@ def is_page(effect_id: str) -> bool:
     return effect_id.endswith(_CALLS)
 
 
-def is_aside(effect_id: str) -> bool:
-    """True if the effect of that id calls a system that may hang, and has threads of its own."""
-    return effect_id.endswith(_ASIDE)
+def aside_of(effect_id: str) -> str:
+    """Return the threads that the effect of that id has for itself, of ASIDE; empty for those of all messages."""
+    suffix = effect_id.rpartition("-")[2]
+    return suffix if suffix in ASIDE else ""

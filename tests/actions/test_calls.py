@@ -16,7 +16,7 @@ import pytest
 from bot.alerts.authentication import standard_webhook
 from bot.alerts.source import Received
 from escalation.config.actions import ACTIONS, Action
-from escalation.incident.effects import is_aside
+from escalation.incident.effects import aside_of
 from escalation.incident.events import MarkSecurity, Resolve
 from escalation.incident.model import EntryKind, Incident
 from escalation.storage.problems import Problems
@@ -92,7 +92,7 @@ def at_work(redis: Any, *wanted: Action, slack: SlackByClock | None = None, **ch
 def act(parts: Works, incident: Incident) -> Incident:
     """Carry out what the incident's actions ask for now; nothing else is sent."""
     pool = DeliveryPool(parts.context)
-    pool.deliver([e.id for e in parts.now(incident).effects if is_aside(e.id)])
+    pool.deliver([e.id for e in parts.now(incident).effects if aside_of(e.id)])
     pool.close()
     return parts.now(incident)
 
@@ -235,7 +235,7 @@ def test_systems_that_hang_delay_no_page_and_no_message(slack_by_clock: SlackByC
         incident = parts.declare("P0")
         pool = DeliveryPool(parts.context)
         try:
-            pool.deliver(sorted((e.id for e in incident.effects), key=is_aside, reverse=True))
+            pool.deliver(sorted((e.id for e in incident.effects), key=aside_of, reverse=True))
             eventually(lambda: hanging.got)
             eventually(lambda: parts.now(incident).card() and parts.directs())
             assert "done" not in states(parts.now(incident))

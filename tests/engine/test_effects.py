@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from escalation.config.notify import Via
 from escalation.incident import effects
-from escalation.incident.effects import SLACK, Effect, effect_id, is_page
+from escalation.incident.effects import SLACK, Effect, aside_of, effect_id, is_page
 
 NOW = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)
 ALL: tuple[Any, ...] = get_args(get_args(Effect)[0])
@@ -132,6 +132,12 @@ def test_an_effect_that_does_not_say_whether_it_is_public_cannot_be_made() -> No
 def test_an_id_says_whether_it_calls_somebody() -> None:
     """For whoever puts pages first without reading the incident."""
     assert {kind.__name__ for kind in ALL if is_page(effect_id("INC-20241218-001", 7, kind))} == TRAITS["calls"]
+
+
+def test_an_id_says_which_threads_an_effect_has_for_itself() -> None:
+    """A system of the company's that hangs delays no ticket, a tracker no action, and neither of them a message."""
+    aside = {kind.__name__: name for kind in ALL if (name := aside_of(effect_id("INC-20241218-001", 7, kind)))}
+    assert aside == {"RunAction": "action", "UpdateIssue": "ticket"}
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)

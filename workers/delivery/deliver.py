@@ -14,7 +14,7 @@ from redis.client import Pipeline
 
 from escalation.config.status_page import STATUS_PAGE
 from escalation.errors import NotFound, TooNew
-from escalation.incident.effects import SLACK, Effect, Refresh, SendPage, is_aside
+from escalation.incident.effects import ASIDE, SLACK, Effect, Refresh, SendPage, aside_of
 from escalation.incident.events import (
     Delivered,
     Dropped,
@@ -68,7 +68,7 @@ class DeliveryPool:
             **{name: planner(context.service) for name, planner in context.channels.others.items()},
         }
         self._threads = _Threads(context.threads, "send")
-        self._aside = _Threads(ASIDE_THREADS, "aside")
+        self._aside = {name: _Threads(ASIDE_THREADS, name) for name in ASIDE}
 
     def deliver(self, effect_ids: list[str]) -> None:
         """Carry out effects concurrently; wait for them for at most `patience` seconds."""
@@ -87,13 +87,13 @@ class DeliveryPool:
 
     def close(self) -> None:
         """Finish the sends in flight; effects that still wait for a thread go back to Redis."""
-        for threads in (self._threads, self._aside):
+        for threads in (self._threads, *self._aside.values()):
             threads.pool.shutdown(wait=True, cancel_futures=True)
         self._leases.close()
 
     def _start(self, effect_id: str, now: datetime) -> "Future[None] | None":
         """Claim an effect and hand it to a thread. Its lease is held meanwhile, so that no sweep repairs it."""
-        threads = self._aside if is_aside(effect_id) else self._threads
+        threads = self._aside.get(aside_of(effect_id), self._threads)
         if not threads.slots.acquire(blocking=self._context.patience is None):
             self._requeue(effect_id)
             return None

@@ -33,13 +33,14 @@ V = TypeVar("V", bound="Vendor")
 class Vendor:
     """Base of the vendors. `lose` answers are carried out, and their connection then cut; `outage` answers that.
 
-    `more` are headers of the next answer.
+    `more` are headers of the next answer. A request waits for `hang`, and is carried out then.
     """
 
     url: str = ""
     lose: int = 0
     outage: int = 0
     retry_after: str = ""
+    hang: threading.Event | None = None
     more: dict[str, str] = field(default_factory=dict)
     requests: list[Asked] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -50,6 +51,8 @@ class Vendor:
 
     def handle(self, asked: Asked) -> Answer | None:
         """Answer a request; None cuts the connection instead."""
+        if self.hang:
+            self.hang.wait(10)
         with self.lock:
             self.requests.append(asked)
             if self.outage:

@@ -13,12 +13,11 @@ import httpx2
 from escalation.config.tickets import Tracker, Vendor
 from escalation.incident.tracked import Issue
 from escalation.text import Lines, Link, line
-from workers.channels.failures import Failed, Kind, Reason, github_failure, no_answer
-from workers.channels.tls import ssl_context
+from workers.channels.failures import Failed, Kind, Reason, github_failure
 from workers.channels.trackers import markup
-from workers.channels.trackers.tracker import Draft, Found, InDoubt
+from workers.channels.trackers.calls import Api, in_doubt
+from workers.channels.trackers.tracker import Draft, Found
 
-TIMEOUT = 10.0  # seconds
 PAGE, PAGES = 100, 5  # the most that one answer has; more issues than that in a few minutes are none of ours
 CLOCKS_DIFFER = timedelta(minutes=10)  # GitHub's and ours
 LONGEST_TITLE = 256  # characters
@@ -39,7 +38,7 @@ class GitHubClient:
             "User-Agent": "Tocsin",
         }
         self._url = url.rstrip("/")
-        self._http = httpx2.Client(headers=headers, timeout=TIMEOUT, verify=ssl_context(), follow_redirects=False)
+        self._api = Api("GitHub", headers)
 
     def create(self, tracker: Tracker, draft: Draft) -> Found:
         """Create an issue. Labels that we may not set are left out by GitHub without a word."""
@@ -47,7 +46,7 @@ class GitHubClient:
         title = markup.plain(draft.title)[:LONGEST_TITLE]
         body = {"title": title, "body": text, "labels": list(tracker.labels)}
         path = f"/repos/{tracker.project}/issues"
-        made = self._json(self._call("POST", path, body, creates=True), creates=True)
+        made = self._api.json(self._call("POST", path, body, creates=True), creates=True)
         return found(made, tracker.project)
 
     def find(self, tracker: Tracker, mark: str, since: datetime) -> Sequence[Found]:
@@ -59,7 +58,7 @@ class GitHubClient:
 
     def read(self, key: str) -> Found:
         """Read an issue."""
-        return found(self._json(self._call("GET", _path(key))), key.partition("#")[0])
+        return found(self._api.json(self._call("GET", _path(key))), key.partition("#")[0])
 
     def comment(self, key: str, lines: Lines, mark: str, since: datetime | None) -> None:
         """Comment an issue."""
@@ -91,7 +90,7 @@ class GitHubClient:
 
     def check(self, tracker: Tracker) -> None:
         """Check that the repository is there, has issues, and that we may write to it, as far as it says."""
-        repository = self._json(self._call("GET", f"/repos/{tracker.project}"))
+        repository = self._api.json(self._call("GET", f"/repos/{tracker.project}"))
         if not repository.get("has_issues", True):
             raise github_failure(410, where=tracker.project)
         if not repository.get("permissions", {"push": True}).get("push"):
@@ -102,27 +101,20 @@ class GitHubClient:
     def _pages(self, path: str) -> Iterator[Any]:
         """Yield what a list holds, page by page."""
         for page in range(1, PAGES + 1):
-            listed = self._json(self._call("GET", f"{path}&per_page={PAGE}&page={page}"))
+            listed = self._api.json(self._call("GET", f"{path}&per_page={PAGE}&page={page}"))
             yield from listed
             if len(listed) < PAGE:
                 return
 
     def _call(self, method: str, path: str, body: Any = None, *, creates: bool = False) -> httpx2.Response:
-        response = self._request(method, f"{self._url}{path}", body, creates)
+        response = self._api.call(method, f"{self._url}{path}", body, creates=creates)
         if response.status_code in MOVED and (there := self._moved_to(response)):
-            response = self._request(method, there, body, creates)
+            response = self._api.call(method, there, body, creates=creates)
         if response.status_code >= 500 and creates:
-            failed = github_failure(response.status_code, response.headers)
-            raise InDoubt(failed.error, failed.kind, wait=failed.wait, reason=failed.reason)
+            raise in_doubt(github_failure(response.status_code, response.headers))
         if response.status_code >= 300:
             raise github_failure(response.status_code, response.headers, path.removeprefix("/repos/").partition("?")[0])
         return response
-
-    def _request(self, method: str, url: str, body: Any, creates: bool) -> httpx2.Response:
-        try:
-            return self._http.request(method, url, json=body)
-        except httpx2.HTTPError as error:
-            raise _lost("GitHub", error, creates) from None
 
     def _moved_to(self, response: httpx2.Response) -> str:
         """Where a renamed repository is now; empty for another host, which must not get our token.
@@ -132,20 +124,6 @@ class GitHubClient:
         there = response.headers.get("location", "")
         own, other = urlsplit(self._url), urlsplit(there)
         return there if (own.scheme, own.netloc) == (other.scheme, other.netloc) else ""
-
-    def _json(self, response: httpx2.Response, *, creates: bool = False) -> Any:
-        try:
-            return response.json()
-        except ValueError as error:
-            raise _lost("GitHub", error, creates) from None
-
-
-def _lost(vendor: str, error: Exception, creates: bool) -> Failed:
-    """A request without an answer: what it should have created may be there, unless no connection was made."""
-    failed = no_answer(vendor, error)
-    if creates and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return InDoubt(failed.error, failed.kind, reason=failed.reason)
-    return failed
 
 
 def _hidden(mark: str) -> str:

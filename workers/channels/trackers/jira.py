@@ -14,12 +14,11 @@ import httpx2
 from escalation.config.tickets import Tracker, Vendor
 from escalation.incident.tracked import Issue
 from escalation.text import Lines, Link, line
-from workers.channels.failures import Failed, Kind, Reason, jira_failure, no_answer
-from workers.channels.tls import ssl_context
+from workers.channels.failures import Failed, Kind, Reason, jira_failure
 from workers.channels.trackers import markup
-from workers.channels.trackers.tracker import Draft, Found, InDoubt
+from workers.channels.trackers.calls import Api, in_doubt
+from workers.channels.trackers.tracker import Draft, Found
 
-TIMEOUT = 10.0  # seconds
 LONGEST_SUMMARY = 255  # characters
 FIELDS = "status,assignee,labels,updated,creator"
 OPEN = ("indeterminate", "new")  # categories of statuses, the one to reopen to first
@@ -38,9 +37,7 @@ class JiraClient:
         headers = {"Accept": "application/json", "User-Agent": "Tocsin"}
         headers |= {} if user else {"Authorization": f"Bearer {token}"}
         auth = httpx2.BasicAuth(user, token) if user else None
-        self._http = httpx2.Client(
-            base_url=f"{self._url}/rest/api/2", headers=headers, auth=auth, timeout=TIMEOUT, verify=ssl_context()
-        )
+        self._api = Api("Jira", headers, auth)
 
     def create(self, tracker: Tracker, draft: Draft) -> Found:
         """Create an issue."""
@@ -55,7 +52,7 @@ class JiraClient:
         try:
             return self.read(made["key"])
         except Failed as failed:
-            raise InDoubt(failed.error, failed.kind, wait=failed.wait, reason=failed.reason) from None
+            raise in_doubt(failed) from None
 
     def find(self, tracker: Tracker, mark: str, since: datetime) -> Sequence[Found]:
         """Find the issues with a mark."""
@@ -122,29 +119,16 @@ class JiraClient:
     def _call(
         self, method: str, path: str, body: Any = None, *, params: dict[str, str] | None = None, creates: bool = False
     ) -> Any:
-        try:
-            response = self._http.request(method, path, json=body, params=params)
-        except httpx2.HTTPError as error:
-            raise _lost(error, creates) from None
+        response = self._api.call(method, f"{self._url}/rest/api/2{path}", body, params, creates=creates)
         if response.status_code >= 300:
             if response.status_code == 404 and path.startswith("/issue/") and not path.endswith("/assignee"):
                 key = path.split("/")[2]
                 raise Failed("jira: gone", Kind.GONE, reason=Reason(f"{key} is gone in Jira, or hidden from us"))
             failed = jira_failure(response.status_code, response.headers, _said(response))
             if creates and response.status_code >= 500:
-                raise InDoubt(failed.error, failed.kind, wait=failed.wait, reason=failed.reason)
+                raise in_doubt(failed)
             raise failed
-        try:
-            return response.json() if response.content else {}
-        except ValueError as error:
-            raise _lost(error, creates) from None
-
-
-def _lost(error: Exception, creates: bool) -> Failed:
-    failed = no_answer("Jira", error)
-    if creates and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return InDoubt(failed.error, failed.kind, reason=failed.reason)
-    return failed
+        return self._api.json(response, creates=creates)
 
 
 def _said(response: httpx2.Response) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Tickets in GitHub and Jira, through stand-ins: once each, in step with the incident, adopted after lost replies."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,8 @@ from tests.support.story import kars
 from tests.support.vendors.github import GitHubStandIn
 from tests.support.vendors.jira import JiraStandIn
 from tests.support.vendors.tracked import GITHUB, JIRA, Tracked, tracked
+from tests.support.waiting import eventually
+from workers.channels.trackers import calls
 from workers.delivery.trackers.tickets import SETTLES
 
 RESOLVE = Resolve(by="UDANA", summary="The pool was full", resolution="Doubled it")
@@ -110,6 +113,20 @@ def test_a_lost_reply_makes_no_second_ticket(case: Tracked[Any], lost: int) -> N
     assert len(case.there.issues) == 1
     assert case.issue.open
     assert [e.fields["what"] for e in case.entries()] == ["opened"]
+
+
+def test_a_tracker_that_answers_too_late_has_one_ticket(case: Tracked[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it carries out after we gave up is adopted; meanwhile nothing waits for it."""
+    monkeypatch.setattr(calls, "TIMEOUT", 0.2)
+    case.there.hang = threading.Event()
+    case.act()
+    assert case.now.issue is None
+    case.there.hang.set()
+    eventually(lambda: case.there.issues)
+    for _ in range(3):
+        case.act(SETTLES)
+    assert len(case.there.issues) == 1
+    assert case.issue.open
 
 
 def test_cloud_is_searched_twice_half_a_minute_apart() -> None:
