@@ -24,6 +24,7 @@ from bot.handlers.me import Me
 from bot.handlers.oncall import ACTIONS, OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, short_message
+from bot.handlers.reviews import ReviewWords
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
 from bot.moves import catalog, declare, maintenance
@@ -31,6 +32,7 @@ from bot.render.button_value import MORE
 from bot.render.inputs import SEARCH
 from bot.render.lists import DECLARE, SAY
 from bot.render.oncall import TRY
+from bot.reviews import form as review_form
 from bot.slack.client import SlackWebClient
 from escalation.incident.events import Move
 
@@ -50,9 +52,10 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
     perform, oncall, plans, me = Perform(access), OnCall(access), MaintenancePlans(access), Me(access)
+    reviews = ReviewWords(access)
     commands, submissions, buttons, shortcuts_menu = (
-        Commands(access, perform, oncall, plans),
-        Submissions(access, perform, plans),
+        Commands(access, perform, oncall, plans, reviews),
+        Submissions(access, perform, plans, reviews),
         Buttons(access, perform),
         Shortcuts(access),
     )
@@ -60,6 +63,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.view(declare.CALLBACK)(submissions.on_declare)
     app.view(re.compile(f"^{catalog.CALLBACK}"))(submissions.on_move)
     app.view(maintenance.CALLBACK)(submissions.on_maintenance)
+    app.view(review_form.CALLBACK)(submissions.on_review)
     app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
     app.action(declare.DETAILS_ACTION)(submissions.on_details)
     app.options(SEARCH)(submissions.on_search)

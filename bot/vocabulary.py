@@ -101,7 +101,7 @@ COMMANDS = (
     Command("reopen", ("reopened", "re-open"), "`reopen [ID] [why]` open it again", Move.REOPEN, "Reopen"),
     Command(
         "reviewed",
-        ("review", "retro", "retrospective", "postmortem", "post-mortem"),
+        ("review-done",),
         "`reviewed [ID]` mark the post-incident review as done",
         Move.REVIEWED,
         "Review done",
@@ -182,6 +182,11 @@ COMMANDS = (
         "`me` how you are reached; `me quiet 22:00-07:00`, `me shift 1d`, `me urgent push, 1m sms, 3m call`",
     ),
     Command("drill", ("exercise",), "`drill P0 [speed]` practise: people are really paged, every message says DRILL"),
+    Command(
+        "review",
+        ("retro", "retrospective", "postmortem", "post-mortem"),
+        "`review [ID]` the post-incident review: what is on record, and what people write",
+    ),
     Command("simulate", ("dry-run", "preview"), "`simulate P0` show what would happen; nothing is sent"),
 )
 IDS = "The ID may be left out in a war room, and while only one incident is open."
@@ -207,6 +212,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "verify",
         "resolve",
         "reopen",
+        "review",
         "reviewed",
         "cancel",
     ),

@@ -79,6 +79,11 @@ def clean(raw: str) -> str:
     return _INVISIBLE.sub("", raw.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def one_line(text: str) -> str:
+    """Replace control characters by spaces: they must not break a line or move a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def text(lines: Sequence[Line], names: Mapping[PersonId, str] | None = None) -> str:
     """Render plain text for mail and status pages: people by `names` (or their id), instants in UTC."""
     return "\n".join("".join(clean(_plain(span, names or {})) for span in spans) for spans in lines)

@@ -10,6 +10,7 @@ from tocsin.commands.forget import forget
 from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
 from tocsin.commands.report import report
+from tocsin.commands.review import review
 from tocsin.commands.schema import schema
 from tocsin.commands.simulate import simulate_
 from tocsin.commands.slo import slo
@@ -84,6 +85,7 @@ for command in (
     forget,
     alerts,
     report,
+    review,
     verify,
     watchdog,
 ):

@@ -16,6 +16,7 @@ from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
 from bot.handlers.reports import Reports
+from bot.handlers.reviews import ReviewWords
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
@@ -57,8 +58,11 @@ class SlashCommand:
 class Commands:
     """Listener of /incident; each verb has a method here or is a move."""
 
-    def __init__(self, access: Access, perform: Perform, oncall: OnCall, plans: MaintenancePlans) -> None:
+    def __init__(
+        self, access: Access, perform: Perform, oncall: OnCall, plans: MaintenancePlans, reviews: ReviewWords
+    ) -> None:
         self._access = access
+        self._reviews = reviews
         self._perform = perform
         self._oncall = oncall
         self._own = Me(access)
@@ -82,6 +86,7 @@ class Commands:
             "alerts": self._alerts,
             "maintenance": self._maintenance,
             "report": self._report,
+            "review": self._review,
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -210,6 +215,12 @@ class Commands:
         text = unescape(command.parsed.text, self._access.directory.names)
         await command.reply(await self._reports.answer(command.requester, text))
 
+    async def _review(self, command: SlashCommand) -> None:
+        incident = await self._target(command)
+        if incident:
+            async with self._perform.answering(command.requester, incident.id):
+                await self._reviews.run(command.requester, incident, command.parsed.text, command.body, command.reply)
+
     async def _simulate(self, command: SlashCommand) -> None:
         """Answer with a dry run of a severity; nothing is sent."""
         await self._access.admit("see", command.requester)
@@ -292,9 +303,14 @@ class Commands:
             case Move.REOPEN:
                 return tuple(i for i in await self._access.recent(command.requester) if not i.open)
             case Move.REVIEWED:
-                return tuple(i for i in await self._access.recent(command.requester) if i.review_by and not i.reviewed)
+                return await self._to_review(command.requester)
+            case _ if command.parsed.verb == "review":
+                return await self._to_review(command.requester) or await self._access.open_incidents(command.requester)
             case _:
                 return await self._access.open_incidents(command.requester)
+
+    async def _to_review(self, requester: Requester) -> tuple[Incident, ...]:
+        return tuple(i for i in await self._access.recent(requester) if i.review_by and not i.reviewed)
 
 
 def _on_call_people(deps: BotDeps) -> dict[str, tuple[PersonId, ...]]:

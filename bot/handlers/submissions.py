@@ -15,6 +15,7 @@ from bot.errors import InvalidForm
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.perform import MoveResult, Perform
 from bot.handlers.reply import Reply, explain_errors
+from bot.handlers.reviews import ReviewWords
 from bot.moves import maintenance
 from bot.moves.catalog import form_of, previewed_modal
 from bot.moves.declare import declaration, definition, definitions, service_choices, updated
@@ -32,6 +33,7 @@ from escalation.config.status_page import ComponentState
 from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
+from escalation.text import Line
 
 ANSWER_TIMEOUT = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
 TRY_AGAIN = "What you typed is still here. Try again in a moment; nothing is done twice."
@@ -45,9 +47,10 @@ log = structlog.get_logger("bot")
 class Submissions:
     """Listeners of submitted forms, and of the severity chosen in a declaration."""
 
-    def __init__(self, access: Access, perform: Perform, plans: MaintenancePlans) -> None:
+    def __init__(self, access: Access, perform: Perform, plans: MaintenancePlans, reviews: ReviewWords) -> None:
         self._access = access
         self._plans = plans
+        self._reviews = reviews
         self._perform = perform
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -95,7 +98,18 @@ class Submissions:
     async def on_maintenance(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Announce the planned maintenance of a submitted form."""
         submission = Submission.of(body, self._access.deps.policy)
-        answer = await self._in_time(ack, submission, self._plans.announce(requester_of(body), submission))
+        await self._answer(ack, body, submission, self._plans.announce(requester_of(body), submission))
+
+    async def on_review(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Save the words of a submitted review."""
+        submission = Submission.of(body, self._access.deps.policy)
+        await self._answer(ack, body, submission, self._reviews.save(requester_of(body), submission))
+
+    async def _answer(
+        self, ack: AsyncAck, body: dict[str, Any], submission: Submission, work: Awaitable[tuple[Line, ...]]
+    ) -> None:
+        """Run a form's work, and say what came of it; its errors are shown in the form."""
+        answer = await self._in_time(ack, submission, work)
         if answer is not None:
             await ack()
             reply = self._reply(body, submission.state)

@@ -200,6 +200,10 @@ class FormValues:
         """Values of the ticked boxes, or of a select of several."""
         return frozenset(o["value"] for o in self._values.get(name, {}).get("selected_options") or ())
 
+    def initial_text(self, name: str) -> str:
+        """Text that a field had shown; empty for none."""
+        return str(self._elements.get(name, {}).get("initial_value") or "")
+
     def initial_choices(self, name: str) -> frozenset[str]:
         """Values that a select of several had shown as chosen."""
         return frozenset(_value(o) for o in self._elements.get(name, {}).get("initial_options") or ())

@@ -222,13 +222,43 @@ class Phase(Frozen):
     ask: tuple[Line, ...] = ()
 
 
+class ReviewSection(StrEnum):
+    """Section of a review."""
+
+    SUMMARY = "summary"
+    TIMELINE = "timeline"
+    ROOT_CAUSE = "root_cause"
+    IMPACT = "impact"
+    RESOLUTION = "resolution"
+    WENT_WELL = "went_well"
+    IMPROVE = "improve"
+    PREVENTIVE = "preventive"
+    PROCESS = "process"
+    ACTIONS = "actions"
+    LESSONS = "lessons"
+
+
+# Those of the first policy's template.
+REVIEW_SECTIONS = (
+    ReviewSection.SUMMARY,
+    ReviewSection.TIMELINE,
+    ReviewSection.ROOT_CAUSE,
+    ReviewSection.IMPACT,
+    ReviewSection.WENT_WELL,
+    ReviewSection.IMPROVE,
+    ReviewSection.ACTIONS,
+    ReviewSection.LESSONS,
+)
+
+
 class ReviewRule(Frozen):
-    """Rule for post-incident reviews: which incidents need one, by when after the resolution, and who takes part.
+    """Rule for post-incident reviews: which need one, by when after the resolution, what is in it, who takes part.
 
     Whoever was involved is invited anyway, and the holders of the roles in `invite` as well.
     """
 
     within: Duration
+    sections: tuple[ReviewSection, ...] = Field(default=REVIEW_SECTIONS, min_length=1)
     invite: Annotated[tuple[Role, ...], BeforeValidator(one_or_several)] = ()
     always: bool = False
     lasted: Duration | None = None

@@ -23,7 +23,7 @@ TYPED = {
     "severity": "sev priority change-severity",
     "resolve": "resolved close closed done end finish finished solved",
     "reopen": "reopened re-open",
-    "reviewed": "review retro retrospective postmortem post-mortem",
+    "reviewed": "review-done",
     "cancel": "false-alarm cancelled canceled dismiss",
     "lead": "role roles assign-role",
     "edit": "correct edit-details rename",
@@ -44,6 +44,7 @@ TYPED = {
     "oncall": "on-call on_call who rota",
     "me": "contact-methods preferences",
     "drill": "exercise",
+    "review": "retro retrospective postmortem post-mortem",
     "simulate": "dry-run preview",
 }
 # In the order of a card's overflow menu; people are told these names elsewhere.

@@ -33,6 +33,7 @@ READING = (
     "alerts",
     "slo",
     "report",
+    "review",
 )
 VARIABLE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 

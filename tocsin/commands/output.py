@@ -14,7 +14,7 @@ from escalation.messages import timeline
 from escalation.oncall.coverage import Gap
 from escalation.oncall.edits import plan_changes
 from escalation.oncall.schedule import Feed, OncallState, kept_shift, on_call_at
-from escalation.text import people
+from escalation.text import one_line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId, machine_title
 
@@ -176,11 +176,6 @@ def _when(instant: str) -> str:
 
 def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%A %Y-%m-%d %H:%M} UTC"
-
-
-def one_line(text: str) -> str:
-    """Replace control characters by spaces: they must not break a line or move a terminal's cursor."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _details(incident: Incident, names: Names) -> list[tuple[str, str]]:

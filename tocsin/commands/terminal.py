@@ -14,8 +14,8 @@ from rich.text import Text
 
 from escalation.errors import TooNew
 from escalation.storage.redis_faults import explain
+from escalation.text import one_line
 from escalation.times import parse_duration
-from tocsin.commands.output import one_line
 from tocsin.config.loader import ConfigError
 from tocsin.config.settings import SettingsError
 from tocsin.errors import Refusal

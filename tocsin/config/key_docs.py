@@ -99,6 +99,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
     },
     "ReviewRule": {
         "within": "Its due date, counted from the resolution.",
+        "sections": "What is in it, in this order.",
         "always": "For every incident of this severity.",
         "invite": "Roles that are invited to it, beside whoever was involved.",
         "lasted": "For those that lasted so long.",

@@ -1,0 +1,72 @@
+"""Form of a review's words, and the message about a review. Pure."""
+
+from collections.abc import Iterator
+
+from bot.moves.form import Submission
+from bot.moves.form_state import FormState
+from bot.render.blockkit import Block, Message
+from bot.render.inputs import MAX_TEXT, View, modal, text_field
+from bot.render.lists import buttons, say
+from bot.render.replies import lines_reply
+from bot.reviews.markdown import checked
+from escalation.reviews.draft import due_line
+from escalation.reviews.model import Review, Section
+from escalation.text import Line, Person, Strong, Time, Verbatim, line
+
+CALLBACK = "review"
+TOO_LONG = "Too long for a form: edit the document that `tocsin review` prints."
+CHANGED = "{who} changed this since you opened the form. Copy what you wrote, open the form again, and merge."
+
+
+def review_message(review: Review) -> Message:
+    """What is on record and what people wrote, section by section, with a button to write."""
+    message = lines_reply(tuple(_lines(review)))
+    write: Block = say(f"review {review.incident} write", "Write", "review-write")
+    return Message(text=message.text, blocks=[*message.blocks, *buttons([write], "review")])
+
+
+def _lines(review: Review) -> Iterator[Line]:
+    yield line(Strong(f"Review of {review.incident}: "), Verbatim(review.title))
+    if review.held:
+        yield line("Held ", Time(review.held, clock=False), f": {review.result}" if review.result else "")
+    else:
+        yield due_line(review.due)
+    for section in review.sections:
+        count = f"{len(section.lines)} from the record" if section.lines else "nothing on record"
+        yield line(Strong(f"{section.title}: "), count, *_written(section))
+    yield line(f"The whole document: `tocsin review {review.incident}`, as Markdown, HTML or JSON.")
+
+
+def _written(section: Section) -> Line:
+    if not section.prompt:
+        return ()
+    if not section.written.text.strip():
+        return ("; nobody has written yet",)
+    by = (" by ", Person(section.written.by)) if section.written.by else ()
+    return ("; written", *by)
+
+
+def review_modal(review: Review, state: FormState) -> View:
+    """Build the form: a field for each section that asks people something."""
+    fields = [_field(section) for section in review.sections if section.prompt and _fits(section)]
+    return modal(CALLBACK, "Post-incident review", "Save", fields, state.encode())
+
+
+def _fits(section: Section) -> bool:
+    return len(section.written.text) <= MAX_TEXT
+
+
+def _field(section: Section) -> Block:
+    return text_field(
+        section.key, section.title, initial=section.written.text, optional=True, placeholder=section.prompt
+    )
+
+
+def words_in(submission: Submission) -> dict[str, str]:
+    """Read what was written, by section. Raises Refused for words that could not be read back."""
+    return {name: checked(submission.values.text(name)) for name in submission.values.fields}
+
+
+def seen_in(submission: Submission) -> dict[str, str]:
+    """What the form had shown when it was opened, by section."""
+    return {name: submission.values.initial_text(name) for name in submission.values.fields}

@@ -1,0 +1,29 @@
+"""A review as one HTML file: no script, nothing from elsewhere. It opens in a browser and in Google Docs alike."""
+
+from html import escape
+
+from markdown_it import MarkdownIt
+
+from bot.reviews.markdown import END, Names, markdown
+from escalation.reviews.model import Review
+
+# Without raw HTML, and without images: one would be asked of another host.
+_READER = MarkdownIt("commonmark", {"html": False}).disable("image")
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+li { margin: .2rem 0; overflow-wrap: anywhere; } em { opacity: .75; }
+@media print { body { margin: 0; max-width: none; } }
+"""
+
+
+def html(review: Review, names: Names) -> str:
+    """The document of `markdown`, with people's words read as Markdown."""
+    lines = markdown(review, names).splitlines()
+    shown = "\n".join(line for line in lines if line != END and not line.startswith("<!-- people: "))
+    title = escape(f"Post-incident review of {review.incident}")
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    body = _READER.render(shown)
+    style = f"<style>{_STYLE}</style>"
+    return f'<!doctype html>\n<html lang="en">\n<head>{head}{style}</head>\n<body>\n{body}</body>\n</html>\n'

@@ -1,0 +1,80 @@
+"""A review as Markdown. What people write stands between markers, and is given back byte for byte."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from bot.render.mrkdwn import plain
+from escalation.config.policy import ReviewSection
+from escalation.errors import Refused
+from escalation.reviews.model import Generated, Review, Section
+from escalation.text import Line, one_line
+from escalation.values import PersonId
+
+Names = Mapping[PersonId, str]
+END = "<!-- people: end -->"
+_BEGIN = re.compile(r"<!-- people: (?!end )([a-z_]+) -->\n")
+_MARKER = "<!-- people:"
+_SIGNS = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+def markdown(review: Review, names: Names) -> str:
+    """The whole document. Every generated line names the timeline entry that it came from."""
+    parts = [f"# Post-incident review of {review.incident}: {_escaped(review.title)}\n", f"{_standing(review)}\n"]
+    for n, section in enumerate(review.sections, 1):
+        parts.append(f"## {n}. {section.title}\n")
+        parts += [f"{block}\n" for block in _section(section, names)]
+    return "\n".join(parts)
+
+
+def words_of(document: str) -> dict[str, str]:
+    """Read people's words back, by section. Raises Refused for a document whose markers were damaged."""
+    found: dict[str, str] = {}
+    for begins in _BEGIN.finditer(document):
+        section, ends = begins[1], document.find(f"\n{END}", begins.end() - 1)
+        if section not in set(ReviewSection) or section in found:
+            raise Refused(f"The marker of '{section}' is unknown, or stands there twice: nothing was read.")
+        if ends < 0 or _MARKER in document[begins.end() : ends]:
+            raise Refused(f"The end marker of '{section}' is missing: put `{END}` below its words. Nothing was read.")
+        found[section] = document[begins.end() : max(ends, begins.end())]
+    if not found:
+        raise Refused("There are no markers of a review in that text: begin with what `tocsin review` prints.")
+    return found
+
+
+def checked(text: str) -> str:
+    """Return people's words for a section. Raises Refused if they hold a marker: they could not be read back."""
+    if _MARKER in text:
+        raise Refused(f"`{_MARKER}` cannot be part of a review's words.")
+    return text
+
+
+def _standing(review: Review) -> str:
+    due = f"Due by {review.due:%Y-%m-%d %H:%M} UTC." if review.due else "The policy asks for no review."
+    if review.held is None:
+        missing = f" To be written: {', '.join(s.title.lower() for s in review.missing)}." if review.missing else ""
+        return f"{due}{missing}"
+    result = f": {_escaped(review.result)}" if review.result else ""
+    return f"Held on {review.held:%Y-%m-%d %H:%M} UTC{result}."
+
+
+def _section(section: Section, names: Names) -> Iterator[str]:
+    if section.lines:
+        yield "\n".join(_generated(each, names) for each in section.lines)
+    elif not section.prompt:
+        yield "Nothing is on record."
+    if section.prompt:
+        yield f"*{section.prompt}*"
+        yield f"<!-- people: {section.key} -->\n{section.written.text}\n{END}"
+
+
+def _generated(generated: Generated, names: Names) -> str:
+    return f"- {_shown(generated.line, names)} (entry {generated.entry})"
+
+
+def _shown(line: Line, names: Names) -> str:
+    return _escaped(plain(line, names))
+
+
+def _escaped(text: str) -> str:
+    """Escape Markdown and HTML in words that came from the record."""
+    return _SIGNS.sub(r"\\\1", one_line(text))

@@ -1,0 +1,168 @@
+"""Draft of a review from an incident's record. Pure: the same incident gives the same draft."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+from escalation.config.policy import REVIEW_SECTIONS, ReviewSection
+from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.messages.timeline import duration, entry_lines
+from escalation.reviews.model import NOBODY, Generated, Review, Section, Written
+from escalation.text import Line, Person, Strong, Time, line, people
+from escalation.times import spoken_duration
+
+Generator = Callable[[Incident], Iterable[Generated]]
+_NOT_LISTED = (EntryKind.DRILL_REPORT,)
+
+
+def draft(incident: Incident, written: Mapping[str, Written]) -> Review:
+    """Draft the review as the incident stands, with people's words by section."""
+    rule = incident.policy.review
+    return Review(
+        incident=incident.id,
+        title=incident.facts.title,
+        private=incident.private,
+        due=incident.review_by,
+        held=incident.reviewed.at if incident.reviewed else None,
+        result=incident.reviewed.text if incident.reviewed else "",
+        sections=tuple(
+            Section(key, tuple(_GENERATED[key](incident)), written.get(key, NOBODY))
+            for key in (rule.sections if rule else REVIEW_SECTIONS)
+        ),
+    )
+
+
+def _summary(incident: Incident) -> Iterator[Generated]:
+    declared, resolved = incident.entry(1), incident.latest(EntryKind.RESOLVED)
+    what = f"{incident.severity} - {incident.policy.name}"
+    service = f", service {incident.facts.service}" if incident.facts.service else ""
+    yield Generated(
+        line(Strong(what), service, ", declared ", Time(declared.at, clock=False), " by ", _who(declared)), 1
+    )
+    if acknowledged := _first(incident, EntryKind.ACKNOWLEDGED):
+        after = spoken_duration(acknowledged.at - declared.at)
+        yield Generated(line("Acknowledged by ", _who(acknowledged), f" {after} after the declaration"), acknowledged.n)
+    if resolved:
+        lasted = duration(incident, resolved.at)
+        yield Generated(line("Resolved by ", _who(resolved), f" after {lasted}"), resolved.n)
+    if resolved and incident.resolution:
+        yield Generated(line(incident.resolution.summary), resolved.n)
+
+
+def _timeline(incident: Incident) -> Iterator[Generated]:
+    """Every entry by its headline; repeats of a page that follow each other are one line."""
+    repeats: list[Entry] = []
+    for entry in incident.timeline:
+        if entry.kind is EntryKind.REPEATED:
+            repeats.append(entry)
+            continue
+        yield from _repeats(repeats)
+        repeats = []
+        headline = next(iter(entry_lines(incident, entry)), ())
+        if headline and entry.kind not in _NOT_LISTED:
+            yield Generated(line(Time(entry.at, seconds=True), " ", *headline), entry.n)
+    yield from _repeats(repeats)
+
+
+def _repeats(entries: list[Entry]) -> Iterator[Generated]:
+    if entries:
+        paged = tuple(dict.fromkeys(person for each in entries for person in each.people))
+        times = "Paged again" if len(entries) == 1 else f"Paged again {len(entries)} times"
+        yield Generated(line(Time(entries[0].at, seconds=True), f" {times}: ", *people(paged)), entries[0].n)
+
+
+def _root_cause(incident: Incident) -> Iterator[Generated]:
+    yield from _entries(incident, EntryKind.ROOT_CAUSE, EntryKind.WORKAROUND)
+
+
+def _impact(incident: Incident) -> Iterator[Generated]:
+    facts, resolved = incident.facts, incident.latest(EntryKind.RESOLVED)
+    if incident.resolution and incident.resolution.final_impact and resolved:
+        yield Generated(line(incident.resolution.final_impact), resolved.n)
+    elif facts.impact:
+        edited = incident.latest(EntryKind.EDITED)
+        yield Generated(line(facts.impact), edited.n if edited else 1)
+    loss = incident.resolution.data_loss if incident.resolution else facts.data_loss
+    if loss is not None:
+        said = "Data was lost." if loss else "No data was lost."
+        yield Generated(line(said), resolved.n if incident.resolution and resolved else 1)
+    yield from _entries(incident, EntryKind.SECURITY, EntryKind.SEVERITY)
+
+
+def _resolution(incident: Incident) -> Iterator[Generated]:
+    kinds = (EntryKind.FIX_STARTED, EntryKind.FIX_APPLIED, EntryKind.FIX_FAILED, EntryKind.MONITORED)
+    yield from _entries(incident, *kinds)
+    resolved = incident.latest(EntryKind.RESOLVED)
+    if resolved and incident.resolution:
+        yield Generated(line("Resolution: ", incident.resolution.resolution), resolved.n)
+        if incident.resolution.verification:
+            yield Generated(line("Verification: ", incident.resolution.verification), resolved.n)
+
+
+def _went_well(incident: Incident) -> Iterator[Generated]:
+    """What was in time."""
+    acknowledged, resolved = _first(incident, EntryKind.ACKNOWLEDGED), incident.latest(EntryKind.RESOLVED)
+    if acknowledged and (by := incident.as_of(acknowledged).acknowledge_by) >= acknowledged.at:
+        yield Generated(line("Acknowledged in time, ", _margin(by - acknowledged.at, "before"), "."), acknowledged.n)
+    if resolved and (by := incident.resolve_by) >= resolved.at:
+        yield Generated(line("Resolved in time, ", _margin(by - resolved.at, "before"), "."), resolved.n)
+
+
+def _improve(incident: Incident) -> Iterator[Generated]:
+    """What was late, missed, or took another try."""
+    acknowledged, resolved = _first(incident, EntryKind.ACKNOWLEDGED), incident.latest(EntryKind.RESOLVED)
+    if acknowledged and (by := incident.as_of(acknowledged).acknowledge_by) < acknowledged.at:
+        yield Generated(line("Acknowledged late, ", _margin(acknowledged.at - by, "after"), "."), acknowledged.n)
+    if resolved and incident.resolve_by < resolved.at:
+        yield Generated(line("Resolved late, ", _margin(resolved.at - incident.resolve_by, "after"), "."), resolved.n)
+    late = (EntryKind.SKIPPED, EntryKind.REFUSED, EntryKind.NOBODY_LEFT, EntryKind.DECLINED, EntryKind.OVERDUE)
+    yield from _entries(incident, *late, EntryKind.FIX_FAILED, EntryKind.REOPENED, EntryKind.TROUBLE)
+
+
+def _actions(incident: Incident) -> Iterator[Generated]:
+    resolved = incident.latest(EntryKind.RESOLVED)
+    if resolved and incident.resolution and incident.resolution.next_steps:
+        for step in filter(None, map(str.strip, incident.resolution.next_steps.splitlines())):
+            yield Generated(line(step), resolved.n)
+
+
+def _nothing(incident: Incident) -> Iterator[Generated]:
+    yield from ()
+
+
+_GENERATED: dict[ReviewSection, Generator] = {
+    ReviewSection.SUMMARY: _summary,
+    ReviewSection.TIMELINE: _timeline,
+    ReviewSection.ROOT_CAUSE: _root_cause,
+    ReviewSection.IMPACT: _impact,
+    ReviewSection.RESOLUTION: _resolution,
+    ReviewSection.WENT_WELL: _went_well,
+    ReviewSection.IMPROVE: _improve,
+    ReviewSection.PREVENTIVE: _nothing,
+    ReviewSection.PROCESS: _nothing,
+    ReviewSection.ACTIONS: _actions,
+    ReviewSection.LESSONS: _nothing,
+}
+
+
+def _entries(incident: Incident, *kinds: EntryKind) -> Iterator[Generated]:
+    """Entries of these kinds by all their lines but the reasons of the machine."""
+    for entry in incident.timeline:
+        if entry.kind in kinds:
+            yield from (Generated(said, entry.n) for said in entry_lines(incident, entry)[:1] if said)
+
+
+def _first(incident: Incident, kind: EntryKind) -> Entry | None:
+    return next((entry for entry in incident.timeline if entry.kind is kind), None)
+
+
+def _who(entry: Entry) -> Person | str:
+    return Person(entry.by) if entry.by else "Tocsin"
+
+
+def _margin(length: timedelta, side: str) -> str:
+    return f"{spoken_duration(length)} {side} the policy's limit"
+
+
+def due_line(due: datetime | None) -> Line:
+    """Line about the due time of a review."""
+    return line("Due by ", Time(due, clock=False)) if due else line("The policy asks for no review.")

@@ -1,0 +1,141 @@
+"""Reviews: what is generated names its entry, and what people wrote is kept byte for byte."""
+
+import re
+from datetime import timedelta
+
+import fakeredis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.reviews.html import html
+from bot.reviews.markdown import END, checked, markdown, words_of
+from escalation.config.policy import ReviewSection
+from escalation.errors import Refused
+from escalation.incident.events import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix
+from escalation.incident.model import Incident
+from escalation.reviews.draft import draft
+from escalation.reviews.model import TITLES, Written
+from escalation.storage.reviews import Reviews
+from tests.support.story import START, Story
+
+OMAR = "UONCALL"
+KARS = ["summary", "timeline", "root_cause", "impact", "went_well", "improve", "actions", "lessons"]
+BEAUTY = [
+    *("timeline", "root_cause", "impact", "resolution", "went_well", "improve"),
+    *("preventive", "process", "actions"),
+]
+MARKERS = "<!-- people:"
+
+
+def resolved(policy: str = "kars", severity: str = "P0", **facts: object) -> Incident:
+    story = Story(severity, policy=policy, **facts).until(4).do(Acknowledge(by=OMAR)).until(10)
+    story = story.do(RootCause(by=OMAR, cause="The pool ran dry")).until(20).do(StartFix(by=OMAR, text="Larger pool"))
+    story = story.until(30).do(FixApplied(by=OMAR)).until(34).do(FixFailed(by=OMAR, text="Still dry"))
+    story = story.until(40).do(FixApplied(by=OMAR)).until(200)
+    done = Resolve(by=OMAR, summary="No payments", resolution="A larger pool", next_steps="Alert on the pool\nTune it")
+    return story.do(done).incident
+
+
+@pytest.mark.parametrize(("policy", "sections"), [("kars", KARS), ("beauty", BEAUTY)])
+def test_the_sections_are_those_of_the_policys_template(policy: str, sections: list[str]) -> None:
+    """In its order, each with its heading."""
+    document = draft(resolved(policy), {})
+    assert [section.key for section in document.sections] == sections
+    headings = re.findall(r"^## \d+\. (.+)$", markdown(document, {}), re.MULTILINE)
+    assert headings == [TITLES[ReviewSection(key)] for key in sections]
+
+
+def test_every_generated_line_names_the_entry_that_it_came_from() -> None:
+    """And that entry exists."""
+    incident = resolved()
+    lines = [generated for section in draft(incident, {}).sections for generated in section.lines]
+    assert len(lines) > 20
+    assert {entry for _, entry in lines} <= {entry.n for entry in incident.timeline}
+
+
+def test_what_was_late_and_what_was_in_time_is_said() -> None:
+    """From the policy's limits of then, beside fixes that failed; next steps are ideas for actions."""
+    text = markdown(draft(resolved(), {}), {})
+    well, improve = text.index("What went well"), text.index("What could be improved")
+    assert "Acknowledged in time, 11 minutes before the policy's limit." in text[well:improve]
+    assert "Resolved late, 1 hour 20 minutes after the policy's limit." in text[improve:]
+    assert "- Alert on the pool (entry" in text[text.index("Action items") :]
+
+
+@pytest.mark.parametrize(
+    "incident",
+    [
+        Story("P0").incident,
+        Story("P3").until(3).do(Resolve(by=OMAR, summary="a", resolution="b")).incident,
+        Story("P1").until(3).do(Resolve(by=OMAR, summary="a", resolution="b")).until(9).do(Reopen(by=OMAR)).incident,
+    ],
+)
+def test_a_review_of_an_incident_with_little_on_record_reads_well(incident: Incident) -> None:
+    """Open, hardly begun or reopened: every section stands there, and asks its question."""
+    document = draft(incident, {})
+    text = markdown(document, {})
+    assert all(section.title in text for section in document.sections)
+    assert all(section.prompt in text for section in document.sections if section.prompt)
+
+
+def test_words_of_the_record_are_no_markup() -> None:
+    """A title cannot become a heading, a link or HTML, in Markdown or in HTML."""
+    incident = resolved(title="# <b>x</b> [a](javascript:alert(1)) ![i](http://a.example/i.png)")
+    text, page = markdown(draft(incident, {}), {}), html(draft(incident, {}), {})
+    assert "\\<b\\>" in text
+    assert "<b>" not in page
+    assert "href" not in page
+    assert "<img" not in page
+
+
+def test_the_html_asks_nothing_of_any_host() -> None:
+    """One file: no script, link, image or font, whatever people write; their Markdown is read."""
+    words = {"lessons": Written("**Bold** <script>x</script> ![i](https://a.example/i.png) [j](javascript:x)")}
+    page = html(draft(resolved(), words), {})
+    assert "<strong>Bold</strong>" in page
+    assert not re.search(r"<(script|img|link|iframe)|src=|javascript:x\"|url\(", page)
+    assert "people:" not in page
+
+
+@given(words=st.dictionaries(st.sampled_from(KARS[2:]), st.text(max_size=200)))
+def test_what_people_wrote_is_given_back_byte_for_byte(words: dict[str, str]) -> None:
+    """Generated again, printed and read back, their regions are the same, whatever they wrote."""
+    if any(MARKERS in text for text in words.values()):
+        return
+    document = markdown(draft(resolved(), {key: Written(text) for key, text in words.items()}), {})
+    again = words_of(document)
+    assert {key: text for key, text in again.items() if text} == {key: text for key, text in words.items() if text}
+    assert markdown(draft(resolved(), {key: Written(text) for key, text in again.items()}), {}) == document
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text.replace(END, "", 1), "end marker"),
+        (lambda text: text.replace("people: lessons", "people: lesson"), "unknown"),
+        (lambda text: text.replace("people: lessons", "people: summary"), "stands there twice"),
+        (lambda text: "Dear all", "no markers"),
+    ],
+)
+def test_a_damaged_document_is_refused_whole(damage: object, words: str) -> None:
+    """It says which marker is wrong, and nothing is read."""
+    with pytest.raises(Refused, match=words):
+        words_of(damage(markdown(draft(resolved(), {}), {})))  # type: ignore[operator]  # a function
+
+
+def test_words_that_could_not_be_read_back_are_refused() -> None:
+    """A marker among them."""
+    with pytest.raises(Refused, match="cannot be part"):
+        checked(f"as I said: {END}")
+
+
+def test_two_who_write_at_once_lose_nothing() -> None:
+    """Who saved second is told which section the other changed; another section, or the same words, is no conflict."""
+    reviews = Reviews(fakeredis.FakeRedis())
+    assert reviews.write("INC-1", {"lessons": "A", "impact": "B"}, OMAR, START, seen={}) == []
+    later = START + timedelta(minutes=1)
+    assert reviews.write("INC-1", {"lessons": "C", "impact": "B"}, "UDANA", later, seen={"impact": "B"}) == ["lessons"]
+    assert reviews.written("INC-1")["lessons"] == Written("A", OMAR, START)
+    assert reviews.write("INC-1", {"lessons": "A", "impact": "D"}, "UDANA", later, seen={"impact": "B"}) == []
+    assert reviews.written("INC-1")["impact"] == Written("D", "UDANA", later)
