@@ -84,6 +84,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident verify [ID] [what was checked]` confirm a ticket's fix
 `/incident resolve [ID]` close it as resolved
 `/incident reopen [ID] [why]` open it again
+`/incident review [ID]` the post-incident review: what is on record, and what people write
 `/incident reviewed [ID]` mark the post-incident review as done
 `/incident cancel [ID] [why, or duplicate of INC-…]` false alarm or duplicate
 *People*

@@ -99,7 +99,10 @@ POLICY: Mapping[str, Mapping[str, str]] = {
     },
     "ReviewRule": {
         "within": "Its due date, counted from the resolution.",
-        "sections": "What is in it, in this order.",
+        "sections": (
+            "What is in it, in this order: `summary`, `timeline`, `root_cause`, `impact`, `resolution`, `went_well`, "
+            "`improve`, `preventive`, `process`, `actions`, `lessons`."
+        ),
         "always": "For every incident of this severity.",
         "invite": "Roles that are invited to it, beside whoever was involved.",
         "lasted": "For those that lasted so long.",
