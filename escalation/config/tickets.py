@@ -61,6 +61,12 @@ class Tickets(Tracker):
     severities: Annotated[tuple[Severity, ...], BeforeValidator(as_list)] = ()
     private: Tracker | None = None
 
+    @model_validator(mode="after")
+    def _private_is_apart(self) -> "Tickets":
+        if self.private and (self.private.vendor, self.private.project) == (self.vendor, self.project):
+            raise ValueError("private incidents need a tracker of their own, which others do not read")
+        return self
+
     def of_team(self, tracker: Tracker | None) -> "Tickets":
         """Return the same rules with a team's own tracker."""
         if tracker is None:

@@ -21,7 +21,7 @@ from pydantic import Field
 from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
 from escalation.config.status_page import STATUS_PAGE
-from escalation.config.tickets import TICKETS
+from escalation.config.tickets import TICKETS, Vendor
 from escalation.values import Frozen, PersonId
 
 SLACK = "slack"
@@ -197,9 +197,10 @@ class RunAction(_Effect, public=False, optional=True, aside="action"):
 
 
 class UpdateIssue(_Effect, public=True, aside="ticket"):
-    """Update the incident's ticket in its tracker. `entry` is what a comment is about."""
+    """Update the incident's ticket in a tracker. `entry` is what a comment is about."""
 
     kind: Literal["issue"] = "issue"
+    vendor: Vendor
     action: Literal["open", "comment", "assign", "close", "reopen"]
     entry: int = 0
 

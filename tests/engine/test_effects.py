@@ -70,7 +70,10 @@ CARRIED_BY = {
     "DeleteMeeting": "meetings",
     "UpdateIssue": "tickets",
 }
-SPECIAL: dict[str, dict[str, str]] = {"PostCard": {"place": "channel"}, "UpdateIssue": {"action": "open"}}
+SPECIAL: dict[str, dict[str, str]] = {
+    "PostCard": {"place": "channel"},
+    "UpdateIssue": {"action": "open", "vendor": "github"},
+}
 FIELDS = {
     "page": 1,
     "action": "trigger",

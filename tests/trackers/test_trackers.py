@@ -146,7 +146,7 @@ def test_a_refusal_of_us_is_said_and_the_ticket_comes_once_it_is_mended(status: 
         [why] = case.now.troubles.values()
         [problem] = case.parts.store.problems.current()
         assert "GitHub" in why
-        assert problem.key == "tickets:issue"
+        assert problem.key == "tickets:issue:github"
         assert problem.remedy
         case.there.refuse = 0
         case.act(61)

@@ -18,6 +18,10 @@ PATTERNS = {
     r"^[a-z][a-z0-9-]*$": "write lower-case letters, digits or '-', a letter first",
     r"^[a-z0-9][a-z0-9_-]{0,39}$": "write up to 40 lower-case letters, digits, '_' or '-'",
     r"^[A-Z][A-Z0-9_]*$": "write the name of an environment variable like RESTART_SECRET",
+    r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$": "write owner and repository, like acme/shop",
+    r"^[A-Z][A-Z0-9_]+$": "write the key of a project, like OPS",
+    r"^\S{1,50}$": "write a label without spaces",
+    r"^[^@\s]\S*$": "write a login, without @",
     r"^[UW][A-Z0-9]{2,}$": "write a member id like U012ABCDEF (profile, ⋮, Copy member ID)",
     r"^[^@\s]+@[^@\s]+$": "write an e-mail address like dana@example.com",
 }

@@ -10,8 +10,7 @@ from redis.client import Pipeline
 
 from escalation.config.actions import ACTIONS
 from escalation.config.notify import Via
-from escalation.config.tickets import TICKETS
-from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, RunAction, Say
+from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, RunAction, Say, UpdateIssue
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
 from workers.channels.failures import Failed, Kind
 
@@ -22,7 +21,6 @@ TOKEN = "slack:token"  # noqa: S105  # a key of the register, not a secret
 
 _VENDORS = {
     ACTIONS: "a system of yours",
-    TICKETS: "the tracker",
     SLACK: "Slack",
     MEETINGS: "Zoom",
     Via.MAIL: "the mail server",
@@ -59,7 +57,14 @@ _SENDS = {
 
 def key_of(effect: Effect) -> str:
     """Key of the problem with sends like this one."""
-    about = effect.place if isinstance(effect, Say | PostCard) else effect.name if isinstance(effect, RunAction) else ""
+    about = ""
+    match effect:
+        case Say() | PostCard():
+            about = effect.place
+        case RunAction():
+            about = effect.name
+        case UpdateIssue():
+            about = effect.vendor
     return f"{effect.carried_by}:{effect.kind}{f':{about}' if about else ''}"
 
 

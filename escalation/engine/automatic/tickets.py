@@ -55,7 +55,10 @@ _COMMENTED = (
 
 
 def _add(change: Change, action: str, entry: int = 0) -> None:
-    change.add_effect(UpdateIssue, LANE, action=action, entry=entry)
+    incident = change.incident
+    there = incident.issue if incident.issue and incident.issue.private == incident.private else tracker_of(incident)
+    if there:
+        change.add_effect(UpdateIssue, LANE, vendor=there.vendor, action=action, entry=entry)
 
 
 # What came of it -------------------------------------------------------------------------------------------------

@@ -2,7 +2,15 @@
 
 import pytest
 
-from workers.channels.failures import Failed, Kind, kind_of, pagerduty_failure, smtp_failure
+from workers.channels.failures import (
+    Failed,
+    Kind,
+    github_failure,
+    jira_failure,
+    kind_of,
+    pagerduty_failure,
+    smtp_failure,
+)
 
 PASSING, PERSON, OURS, TOKEN = Kind.PASSING, Kind.PERSON, Kind.OURS, Kind.TOKEN
 
@@ -61,6 +69,53 @@ def test_pagerdutys_answers_are_classified_by_status(status: int, kind: Kind) ->
     failed = pagerduty_failure(status)
     assert failed.kind is kind
     assert ("PAGERDUTY_ROUTING_KEY" in failed.reason.remedy) is (kind is OURS)
+
+
+GONE, LATER = Kind.GONE, {"x-ratelimit-remaining": "0", "date": "Sun, 29 Nov 2026 04:00:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "where", "kind", "wait"),
+    [
+        (401, {}, "acme/shop/issues", OURS, 0),
+        (403, {}, "acme/shop/issues", OURS, 0),
+        (403, {"retry-after": "90"}, "acme/shop/issues", PASSING, 90),
+        (403, LATER | {"x-ratelimit-reset": "1795925100"}, "acme/shop/issues", PASSING, 300),
+        (403, LATER, "acme/shop/issues", PASSING, 60),
+        (429, {}, "acme/shop/issues", PASSING, 60),
+        (404, {}, "acme/shop/issues", OURS, 0),
+        (410, {}, "acme/shop/issues", OURS, 0),
+        (410, {}, "acme/shop/issues/12", GONE, 0),
+        (422, {}, "acme/shop/issues", OURS, 0),
+        (502, {}, "acme/shop/issues", PASSING, 0),
+    ],
+)
+def test_githubs_answers_are_classified(
+    status: int, headers: dict[str, str], where: str, kind: Kind, wait: float
+) -> None:
+    """403 is a limit where its headers say so, and how long; 410 is a deleted ticket, or issues that are off."""
+    failed = github_failure(status, headers, where)
+    assert (failed.kind, failed.wait) == (kind, wait)
+    assert kind is not OURS or failed.reason.remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind", "wait"),
+    [
+        (400, {}, OURS, 0),
+        (401, {}, OURS, 0),
+        (403, {}, OURS, 0),
+        (404, {}, OURS, 0),
+        (429, {"retry-after": "7"}, PASSING, 7),
+        (503, {}, PASSING, 0),
+    ],
+)
+def test_jiras_answers_are_classified(status: int, headers: dict[str, str], kind: Kind, wait: float) -> None:
+    """A refused field is named, and each refusal of us comes with a remedy."""
+    failed = jira_failure(status, headers, ["labels"])
+    assert (failed.kind, failed.wait) == (kind, wait)
+    assert kind is not OURS or failed.reason.remedy
+    assert ("labels" in failed.reason.text) is (status == 400)
 
 
 @pytest.mark.parametrize("error", ["messages_tab_disabled", "missing_scope", "token_revoked", "an_error_of_tomorrow"])
