@@ -19,6 +19,7 @@ from escalation.incident.reach import How
 from escalation.service import IncidentService
 from escalation.storage.answers.mail_threads import MailThreads
 from escalation.storage.intake import Outcome
+from escalation.storage.public.subscribers import Subscribers
 from escalation.text import text
 from escalation.values import PersonId
 
@@ -41,9 +42,12 @@ class MailReceiver:
         self._service = service
         self._answers = AnswerService(service)
         self._threads = MailThreads(service.store.redis)
+        self._subscribers = Subscribers(service.store.redis)
 
     def take(self, mail: InboundMail) -> Became | Alert:
         """Take a mail: as an answer or a word in a thread, else it is a report, unless it is dropped."""
+        if subscriber := self._service.mailboxes.bounced(mail.recipients):
+            return Became(self._bounced(subscriber, mail))
         if why := refusal(mail):
             return Became(f"dropped: {why}")
         boxes = self._service.mailboxes
@@ -61,6 +65,13 @@ class MailReceiver:
         if taken.incident:
             self._threads.note(mail.id, taken.incident)
         return taken
+
+    def _bounced(self, subscriber: str, mail: InboundMail) -> str:
+        """Count a bounce of a mail to a subscriber of the status page, who is deleted at the third."""
+        if not mail.undelivered:
+            return "dropped: it answers a mail to a subscriber of the status page"
+        ended = self._subscribers.bounced(subscriber, mail.id or hashed(mail.sender, mail.subject, mail.text))
+        return "dropped: a subscriber's mail bounced" + (", and the subscription is ended" if ended else "")
 
     def reported(self, mail: InboundMail, outcome: Outcome) -> None:
         """Note which incident a report has, for replies to it. What the incident's description lacks is posted."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from escalation.values import INCIDENT_ID
 
+_BOUNCE = "bounce-"
+
 
 @dataclass(frozen=True)
 class Mailboxes:
@@ -21,6 +23,15 @@ class Mailboxes:
         """Return the address that answers the page of a token; empty where none takes answers."""
         name, _, domain = self.reply_to.partition("@")
         return f"{name}+{token}@{domain}" if domain else ""
+
+    def bounce_address(self, subscriber: str) -> str:
+        """Return the address to which a subscriber's mail bounces; empty where we take no mail."""
+        return self.reply_address(f"{_BOUNCE}{subscriber}") if self.reply_to else ""
+
+    def bounced(self, recipients: Iterable[str]) -> str:
+        """Return the subscriber whose mail came back to such an address; empty for any other mail."""
+        token = self.token_of(recipients)
+        return token.removeprefix(_BOUNCE) if token.startswith(_BOUNCE) else ""
 
     def token_of(self, recipients: Iterable[str]) -> str:
         """Return the token in the address that a mail was sent to; empty if it has none."""

@@ -11,7 +11,11 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
+from bot.alerts.mail.automatic import is_undelivered
+from bot.alerts.mail.message import InboundMail
+from bot.alerts.mail.mime import Headers
 from escalation.config.status_page import ComponentState, StatusPage
+from escalation.notify.mailboxes import Mailboxes
 from escalation.status_page.publications import Impact, Publication
 from escalation.storage.problems import Problems
 from escalation.storage.public.folder import StatusFolder
@@ -23,6 +27,7 @@ from tests.support.clock import PushedClock
 from tests.support.outside_services import Mail, MailServer
 from tests.support.waiting import eventually
 from workers.channels.smtp import MailClient
+from workers.inbound_mail import Became, MailReceiver
 from workers.recurring.subscribers import PAUSED, PROBLEM, Mailing
 
 PAGE = StatusPage(title="Shop status", components=("checkout",), url="https://status.example.com/")
@@ -150,6 +155,48 @@ def test_a_bounce_ends_it(post: Post) -> None:
     assert post.subscribers.count() == 1
     assert ANN not in everything_kept(post.redis)
     assert "ann" not in str(logged)
+
+
+def test_mails_that_come_back_end_it_at_the_third(post: Post) -> None:
+    """Each goes out with a bounce address of its own; a delivery report there counts once, an absence note never."""
+    boxes = Mailboxes("status@example.com", "reply@in.example.com")
+    service = world(post.redis).service
+    service.mailboxes = boxes
+    mailing = Mailing(
+        post.subscribers, MailClient(post.smtp.url, "status@example.com"), PAGE, ROOT, Problems(post.redis), boxes
+    )
+    post.subscribe(ANN)
+    post.publish("e1")
+    assert mailing.step(post.clock())
+    [mail] = post.smtp.to(ANN)
+    address = mail.sender
+    assert re.fullmatch(r"reply\+bounce-[0-9a-f]{32}@in\.example\.com", address)
+    assert mail.message["From"] == "status@example.com"
+    receiver = MailReceiver(service)
+    report = InboundMail(id="<1@mx>", recipients=(address.upper(),), automatic="it is a bounce", undelivered=True)
+    absent = InboundMail(id="<9@mx>", recipients=(address,), automatic="Auto-Submitted: auto-replied")
+    for _ in range(3):
+        assert receiver.take(report) == Became("dropped: a subscriber's mail bounced")
+        assert receiver.take(absent) == Became("dropped: it answers a mail to a subscriber of the status page")
+    receiver.take(report.model_copy(update={"id": "<2@mx>"}))
+    assert post.subscribers.count() == 1
+    receiver.take(report.model_copy(update={"id": "<3@mx>"}))
+    assert post.subscribers.count() == 0
+    assert ANN not in everything_kept(post.redis)
+
+
+@pytest.mark.parametrize(
+    ("headers", "undelivered"),
+    [
+        ({"content-type": ('multipart/report; report-type=delivery-status; boundary="x"',)}, True),
+        ({"content-type": ("text/plain",), "x-failed-recipients": ("ann@example.org",)}, True),
+        ({"content-type": ('multipart/report; report-type="disposition-notification"',)}, False),
+        ({"content-type": ("text/plain",), "auto-submitted": ("auto-replied",)}, False),
+    ],
+)
+def test_only_a_report_of_a_delivery_that_failed_is_a_bounce(headers: Headers, undelivered: bool) -> None:
+    """A receipt or an absence note has been delivered."""
+    assert is_undelivered(headers) is undelivered
 
 
 def test_an_address_that_alone_is_refused_again_and_again_bounces_too(post: Post) -> None:

@@ -128,9 +128,9 @@ class MailSession:
         """True if nothing can be sent any more."""
         return self._server.sock is None
 
-    def send(self, to: str, mail: Mail, delivery: str) -> Failed | None:
-        """Send a mail to one address; None if the server accepted it."""
-        return _send_one(self._server, self._message(to, mail, delivery), to)
+    def send(self, to: str, mail: Mail, delivery: str, bounces_to: str = "") -> Failed | None:
+        """Send a mail to one address; None if the server accepted it. `bounces_to`: unless to its sender."""
+        return _send_one(self._server, self._message(to, mail, delivery), to, bounces_to)
 
     def __enter__(self) -> "MailSession":
         return self
@@ -141,10 +141,10 @@ class MailSession:
         self._server.close()
 
 
-def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str) -> Failed | None:
+def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str, bounces_to: str = "") -> Failed | None:
     """Send to one address over an open connection; None if the server accepted it."""
     try:
-        server.send_message(message, to_addrs=[address])
+        server.send_message(message, from_addr=bounces_to or None, to_addrs=[address])
     except smtplib.SMTPRecipientsRefused as refused:
         return smtp_failure(*refused.recipients[address])
     except (OSError, smtplib.SMTPException) as error:

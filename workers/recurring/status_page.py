@@ -25,7 +25,7 @@ def start(context: Context, stop: threading.Event) -> None:
     _start("status folder", context.status.renew, context.clock, stop)
     if (mail := context.channels.subscribers) and (page := context.service.company.status_page):
         root, subscribers = context.service.public_url, Subscribers(context.redis)
-        mailing = Mailing(subscribers, mail, page, root, context.store.problems)
+        mailing = Mailing(subscribers, mail, page, root, context.store.problems, context.service.mailboxes)
         _start("subscribers", mailing.step, context.clock, stop)
     if client := context.channels.statuspage:
         mirror = Mirror(context.redis, client, context.store.problems)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from escalation.config.status_page import StatusPage
+from escalation.notify.mailboxes import Mailboxes
 from escalation.status_page.mails import confirmation_mail, subscribed_mail, update_mail
 from escalation.status_page.publications import Publication
 from escalation.status_page.standing import PublicIncident, incidents_of
@@ -27,6 +28,7 @@ PROBLEM = "status_page:subscribers"
 MAILED_FOR = timedelta(days=1)  # an older publication is no news: it is not mailed to anybody any more
 REFUSALS_IN_A_ROW = 3  # then it is us that the server refuses, not an address
 
+NO_MAIL = Mailboxes()
 log = structlog.get_logger()
 
 
@@ -34,7 +36,13 @@ class Mailing:
     """Sends what is due, `page.mails_a_second` in a turn. One process at a time."""
 
     def __init__(
-        self, subscribers: Subscribers, client: MailClient, page: StatusPage, root: str, problems: Problems
+        self,
+        subscribers: Subscribers,
+        client: MailClient,
+        page: StatusPage,
+        root: str,
+        problems: Problems,
+        mailboxes: Mailboxes = NO_MAIL,
     ) -> None:
         self._subscribers = subscribers
         self._redis = subscribers.redis
@@ -42,6 +50,7 @@ class Mailing:
         self._client = client
         self._page = page
         self._root = root
+        self._mailboxes = mailboxes
         self._problems = problems
         self._version = -1
         self._updates: tuple[Publication, ...] = ()
@@ -125,7 +134,8 @@ class Mailing:
         update = next(u for u in self._updates if u.n == to.publication)
         mail = update_mail(self._page, self._incidents[update.incident], update, self._leave(to.id))
         self._subscribers.claim(to)
-        failed = session.send(to.address, mail, f"status-{update.incident}-{update.n}-{_mark(to.id)}")
+        delivery = f"status-{update.incident}-{update.n}-{_mark(to.id)}"
+        failed = session.send(to.address, mail, delivery, self._mailboxes.bounce_address(to.id))
         if failed is None:
             self._subscribers.give_up(to)
             self._succeeded(now)

@@ -50,6 +50,12 @@ def automatic(headers: Headers, envelope: str | None) -> str:
     return "its subject is that of an automatic answer" if _SUBJECTS.match(words(_plain(headers, "subject"))) else ""
 
 
+def is_undelivered(headers: Headers) -> bool:
+    """Check for a report that a mail was not delivered: https://www.rfc-editor.org/rfc/rfc3464."""
+    kind = _plain(headers, "content-type").lower()
+    return "x-failed-recipients" in headers or (kind.startswith("multipart/report") and "delivery-status" in kind)
+
+
 def _plain(headers: Headers, name: str) -> str:
     return next(iter(headers.get(name, ())), "")
 

@@ -15,7 +15,7 @@ from typing import Any
 from bot.alerts.cloud import sns
 from bot.alerts.cloud.sns_signature import CONFIRMATIONS
 from bot.alerts.document import Document, Unreadable, parse_json
-from bot.alerts.mail.automatic import answers_invitation, automatic
+from bot.alerts.mail.automatic import answers_invitation, automatic, is_undelivered
 from bot.alerts.mail.forms import Form, form_of
 from bot.alerts.mail.message import MAX_NAMES, MAX_REFERENCES, Check, InboundMail, address_of, domain_of
 from bot.alerts.mail.mime import KEPT, Headers, head, headers_of, html_text, message, words
@@ -161,6 +161,7 @@ def _mail(
         dmarc=dmarc,
         signed_by=signed_by[:MAX_NAMES],
         automatic=why,
+        undelivered=is_undelivered(headers),
         marked=marked,
     )
 

@@ -8,7 +8,7 @@ id -> the last publication before they confirmed; `:index` digest -> id; `:key` 
 address that has not confirmed yet; `:outgoing` confirmations to send; `:mailed` publication -> number of the last
 subscriber it was sent to; `:again` publication and id -> when to try again; `:tries` how often it was tried,
 `:failed` since when; `:sent` when the server took the last mail;
-`:limit:{who}` counts of requests.
+`:limit:{who}` counts of requests; `:bounces:{id}` mails that came back.
 """
 
 import hashlib
@@ -32,6 +32,8 @@ LIMIT_SECONDS = 600
 MOST_ASKED = {"all": 300, "host": 30, "address": 1}  # in LIMIT_SECONDS; hosts behind one proxy are one
 MOST_OUTGOING = 2_000
 MOST_TRIES = 5
+MOST_BOUNCES = 3  # a full mailbox is no reason to leave; three within two months are
+BOUNCES_SECONDS = 60 * 86_400
 LONGEST = 254  # https://www.rfc-editor.org/errata/eid1690
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 
@@ -92,7 +94,7 @@ class Subscribers:
         raw: Any = self.redis.getdel(f"{SUBSCRIBERS}:asked:{token[:64]}")
         if raw is None:
             return False
-        address, subscriber = str(raw, "utf-8"), secrets.token_urlsafe(24)
+        address, subscriber = str(raw, "utf-8"), secrets.token_hex(16)  # one case: it stands in a mail address too
         digest = self._digest(address.lower())
         if not self.redis.hsetnx(INDEX, digest, subscriber):
             return True
@@ -113,9 +115,19 @@ class Subscribers:
             pipe.hdel(SUBSCRIBERS, subscriber)
             pipe.hdel(SINCE, subscriber)
             pipe.zrem(ORDER, subscriber)
+            pipe.delete(f"{SUBSCRIBERS}:bounces:{subscriber}")
             pipe.hdel(INDEX, self._digest(str(raw, "utf-8").lower()))
             pipe.execute()
         return True
+
+    def bounced(self, subscriber: str, mail: str) -> bool:
+        """Note that a mail to somebody came back; True if that was the last straw, and the subscription ended."""
+        name = f"{SUBSCRIBERS}:bounces:{subscriber[:64]}"
+        if not self.redis.hexists(SUBSCRIBERS, subscriber[:64]):
+            return False
+        self.redis.sadd(name, hashlib.sha256(mail.encode()).hexdigest())
+        self.redis.expire(name, BOUNCES_SECONDS)
+        return self.redis.scard(name) >= MOST_BOUNCES and self.end(subscriber)
 
     def forget(self, address: str) -> bool:
         """Delete all that is kept of an address: its subscription, and what it asked for. True if there was any."""
