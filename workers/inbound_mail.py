@@ -61,7 +61,7 @@ class MailReceiver:
         taken = self._answered(mail, member) or self._joined(mail, member)
         if taken is None:
             by = member if member and mail.standing is Standing.VERIFIED else writer(mail)
-            return report(mail).model_copy(update={"reporter": by})
+            return report(mail).model_copy(update={"reporter": by, "hold": not self._may_declare(by)})
         if taken.incident:
             self._threads.note(mail.id, taken.incident)
         return taken
@@ -82,6 +82,12 @@ class MailReceiver:
         first_line = next((line for line in own_words(mail.text).splitlines() if line.strip()), "")
         if first_line[:MAX_COMPARED] not in incident.facts.description:
             self._note(mail, incident.id, self._answers.member_of(mail.sender))
+
+    def _may_declare(self, by: PersonId) -> bool:
+        """Check the configuration's permission to declare, where it narrows that: strangers have none then."""
+        roles = self._service.company.permissions.get("declare")
+        roster = self._service.roster(self._service.clock()) if roles is not None else None
+        return roster is None or any(by in roster.of(role) for role in roles or ())
 
     def _answered(self, mail: InboundMail, member: PersonId) -> Became | None:
         """Answer the page whose token is in the address, or whose code begins the mail; None for a mail to no page."""
@@ -137,7 +143,8 @@ class MailReceiver:
         return self._note(mail, incident.id, member)
 
     def _note(self, mail: InboundMail, incident: str, member: PersonId) -> Became:
-        words = own_words(mail.text)[:MAX_NOTE]
+        words = own_words(mail.text)
+        words = words if len(words) <= MAX_NOTE else words[: MAX_NOTE - 1].rstrip() + "…"
         attached = f"Attached (not kept): {', '.join(mail.attachments)}" if mail.attachments else ""
         said = "\n".join(filter(None, (words, attached)))
         if not said:

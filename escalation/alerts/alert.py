@@ -62,8 +62,8 @@ class Alert(Frozen):
     `own_severity` is one of ours, which needs no mapping. `started` is the
     sender's claim, as text: shown, and never used for a decision.
 
-    `reporter` is who reports it, where a person does: a member of ours, or a machine of their address. `ends` is False
-    for what never says that it is over.
+    `reporter` is who reports it, where a person does: a member of ours, or a machine of their address; `hold` if they
+    may not declare. `ends` is False for what never says that it is over.
     """
 
     source: Short
@@ -81,6 +81,7 @@ class Alert(Frozen):
     links: Annotated[tuple[AlertLink, ...], AfterValidator(lambda links: links[:MAX_LINKS])] = ()
     started: Short = ""
     reporter: Short = ""
+    hold: bool = False
     ends: bool = True
 
     @property

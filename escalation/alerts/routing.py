@@ -56,7 +56,7 @@ def routed(alert: Alert, rules: Alerts, services: Container[str], levels: Collec
         when_resolved=route.when_resolved,
         close_after=route.close_after or (None if alert.ends else ENDLESS),
         raises=route.raise_,
-        hold=route.hold,
+        hold=route.hold or alert.hold,
         heartbeat=route.heartbeat,
     )
 

@@ -124,8 +124,8 @@ class Post:
 @pytest.fixture
 def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Post]:
     people = {key: {"slack": user(key), "email": f"{key}@example.com"} for key in example_data()["people"]}
-    rules = getattr(request, "param", {})
-    company = Company.model_validate(example_data() | {"people": people, "alerts": rules})
+    changes = getattr(request, "param", {})
+    company = Company.model_validate(example_data() | {"people": people} | changes)
     kept = MailServer()
     controller = Controller(kept, hostname="127.0.0.1", port=free_port())
     controller.start()
@@ -229,6 +229,20 @@ def test_a_reply_joins_the_incident_of_its_thread(office: Post) -> None:
     assert "Still down!" in said
 
 
+@pytest.mark.parametrize("words", ["<" * 9000, "&\n" * 5000, "\u202eevil\u2066 <!here> *_~` <@U0DANA0001>", "ﷺ" * 9000])
+def test_hostile_words_arrive_and_harm_nothing(office: Post, words: str) -> None:
+    """Cut to what a message takes, escaped, without marks that turn its direction."""
+    office.taken(Written(subject=" ".join(words[:300].split()), text=words))
+    reply = Written(id="two@example.com", text=words, headers=(("References", "<one@example.com>"),))
+    assert office.taken(reply) == "added"
+    office.works.run_for(10, step=1)
+    [incident] = office.incidents()
+    assert office.works.now(incident).effects == ()
+    said = office.thread(incident)
+    assert "wrote by email" in said
+    assert not {"\u202e", "\u2066", "<!here>"} & set(said.split())
+
+
 def test_a_reply_that_overtakes_its_report_is_not_lost(office: Post) -> None:
     """Both in one batch, the reply first: one incident, and both are read."""
     reply = Written(id="two@example.com", text="And search.", headers=(("References", "<one@example.com>"),))
@@ -238,18 +252,13 @@ def test_a_reply_that_overtakes_its_report_is_not_lost(office: Post) -> None:
     assert "Nobody can pay." in str(incident.timeline) + incident.facts.description
 
 
-@pytest.mark.parametrize(
-    "office",
-    [
-        {
-            "routes": [
-                {"match": {"source": "mail", "labels": {"sender": "verified"}}, "severity": "P0"},
-                {"match": {"source": "mail"}, "hold": True},
-            ]
-        }
-    ],
-    indirect=True,
-)
+ROUTES = [
+    {"match": {"source": "mail", "labels": {"sender": "verified"}}, "severity": "P0"},
+    {"match": {"source": "mail"}, "hold": True},
+]
+
+
+@pytest.mark.parametrize("office", [{"alerts": {"routes": ROUTES}}], indirect=True)
 def test_routes_decide_what_a_mail_may_do(office: Post) -> None:
     """Its checks are a label, so that what is not proven may wait for a click."""
     office.taken(Written())
@@ -257,6 +266,18 @@ def test_routes_decide_what_a_mail_may_do(office: Post) -> None:
         office.taken(Written(sender="eve@customer.example", subject="Hm", id="2@x.example", spf="", dkim="")) == "held"
     )
     assert [incident.severity for incident in office.incidents()] == ["P0"]
+
+
+@pytest.mark.parametrize("office", [{"permissions": {"declare": ["on_call"]}}], indirect=True)
+def test_who_may_not_declare_reports_all_the_same(office: Post) -> None:
+    """Where the configuration narrows that, other people's mail waits in the list for somebody who may."""
+    (on_call, *_) = office.works.service.roster(office.works.clock.now).of("on_call")
+    key = office.works.service.company.key_of(on_call, office.works.store.directory())
+    other = "dana" if key != "dana" else "erik"
+    assert office.taken(Written(sender=f"{other}@example.com")) == "held"
+    assert office.taken(Written(sender="eve@customer.example", subject="Hm", id="2@x.example")) == "held"
+    assert office.incidents() == []
+    assert office.taken(Written(sender=f"{key}@example.com", subject="Search", id="3@x.example")) == "declared"
 
 
 # Who lets it in ------------------------------------------------------------------------------------------------------
