@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import parse_qs
 
 import structlog
 from starlette.requests import Request
@@ -11,7 +10,8 @@ from starlette.routing import Route
 
 from bot.access import Access, StoreUnavailable
 from bot.deps import AnswerDeps, VendorNews
-from bot.http.twilio_signature import form_of, is_signed
+from bot.http.forms import form_of, value_of
+from bot.http.twilio_signature import is_signed
 from bot.pages import answer as answer_page
 from bot.pages.answer import AnswerPage
 from escalation.answers import Answer, AnswerService, PageToAnswer
@@ -58,8 +58,8 @@ class _Links:
 
     async def press(self, request: Request) -> Response:
         """Answer a page, by a button of the page that was shown."""
-        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-        nonce, answer = fields.get("nonce", [""])[-1], fields.get("answer", [""])[-1]
+        form = form_of(await request.body())
+        nonce, answer = value_of(form, "nonce"), value_of(form, "answer")
         return await self._answered(lambda: self._press(request.path_params["token"], nonce, answer))
 
     async def _answered(self, act: Callable[[], Response]) -> Response:
@@ -184,7 +184,7 @@ def _not_found(unknown: NotFound) -> str:
 def _pushover(news: VendorNews, access: Access) -> Callable[[Request], Awaitable[Response]]:
     async def callback(request: Request) -> Response:
         """Take note that a notification was acknowledged. It is not signed: the receipt is read again."""
-        receipt = parse_qs((await request.body()).decode("utf-8", "replace")).get("receipt", [""])[-1]
+        receipt = value_of(form_of(await request.body()), "receipt")
         try:
             await access.run(news.pushover, request.path_params["token"], receipt[:60])
         except NotFound:

@@ -4,13 +4,13 @@ Answers are the same whether an address is known or not. Nothing is logged of an
 """
 
 from collections.abc import Callable
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.access import Access, StoreUnavailable
+from bot.http.forms import form_of, value_of
 from bot.pages import subscribe as pages
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.subscribers import Subscribers, is_address
@@ -46,8 +46,7 @@ class _Forms:
 
     async def ask(self, request: Request) -> Response:
         """Have a link to confirm sent."""
-        fields = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=10)
-        address = fields.get("address", [""])[-1].strip()
+        address = value_of(form_of(await request.body()), "address").strip()
         if not is_address(address):
             return pages.form(self._title, NOT_AN_ADDRESS, 400)
         host = request.client.host if request.client else ""

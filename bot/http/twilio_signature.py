@@ -8,21 +8,10 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 STANDARD_PORTS = {"https": 443, "http": 80}
 SETTINGS = "x-twilio-webhooks-signature-settings"  # `key=…,algorithm=HMAC_SHA256`: a Webhooks Rule signs
-
-
-def form_of(body: bytes) -> dict[str, list[str]]:
-    """The fields of a form, repeated ones together. Empty for a body that is no form."""
-    form: dict[str, list[str]] = {}
-    try:
-        for name, value in parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=200):
-            form.setdefault(name, []).append(value)
-    except ValueError:
-        return {}
-    return form
 
 
 def is_signed(

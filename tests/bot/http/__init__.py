@@ -1,0 +1,1 @@
+"""The web app as its senders see it."""
