@@ -280,7 +280,8 @@ class Company(Staff):
     def trackers(self) -> tuple[Tracker, ...]:
         """Return every tracker that tickets go to, each once."""
         teams = (team.tickets for team in self.teams.values() if team.tickets)
-        return tuple(dict.fromkeys((*(self.tickets.trackers() if self.tickets else ()), *teams)))
+        every = (*(self.tickets.trackers() if self.tickets else ()), *teams)
+        return tuple(tracker for n, tracker in enumerate(every) if tracker not in every[:n])
 
     def member_of_login(self, vendor: Vendor, login: str, directory: "Directory") -> PersonId:
         """Return the member who has a login in a tracker; empty for one that nobody has."""

@@ -1,7 +1,7 @@
 """Tickets in a tracker: which one, for whom, and with which labels."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 
@@ -28,13 +28,18 @@ class Vendor(StrEnum):
         return {Vendor.GITHUB: "GitHub", Vendor.JIRA: "Jira"}[self]
 
 
+OURS = frozenset({"project", "issuetype", "summary", "description", "labels"})
+"""Fields of Jira that Tocsin fills in."""
+
+
 class Tracker(Frozen):
-    """A repository of GitHub, or a project of Jira. `type` is Jira's type of issue."""
+    """A repository of GitHub, or a project of Jira, with its type of issue and the further fields that it requires."""
 
     github: Repository | None = None
     jira: Project | None = None
     type: Annotated[str, StringConstraints(min_length=1, max_length=60)] = "Task"
     labels: Annotated[tuple[Label, ...], BeforeValidator(as_list)] = ("incident",)
+    fields: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _is_one(self) -> "Tracker":
@@ -42,6 +47,10 @@ class Tracker(Frozen):
             raise ValueError("tickets go to one tracker: give github or jira, not both")
         if not (self.github or self.jira):
             raise ValueError("tickets need a tracker: write {github: owner/repo} or {jira: OPS}")
+        if self.fields and self.github:
+            raise ValueError("fields are for Jira; GitHub has none")
+        if filled := sorted(OURS & set(self.fields)):
+            raise ValueError(f"the field '{filled[0]}' is filled in by Tocsin; leave it out")
         return self
 
     @property

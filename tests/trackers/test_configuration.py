@@ -25,6 +25,8 @@ LINE = len(GOOD.splitlines()) + 1
         ("{jira: OPS, labels: [two words]}", "write a label without spaces"),
         ("{jira: OPS, severities: [P9]}", "P9"),
         ("{jira: OPS, private: {jira: OPS}}", "private incidents need a tracker of their own"),
+        ("{github: acme/shop, fields: {a: 1}}", "fields are for Jira"),
+        ("{jira: OPS, fields: {summary: mine}}", "the field 'summary' is filled in by Tocsin"),
         ("{githb: acme/shop}", "did you mean 'github'?"),
     ],
 )

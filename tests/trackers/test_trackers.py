@@ -196,6 +196,16 @@ def test_a_workflow_that_asks_for_a_resolution_gets_one() -> None:
         assert not is_open(case)
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_a_project_that_requires_more_fields_gets_them(given: bool) -> None:
+    """Those of the configuration; without them the trouble names the field."""
+    fields = {"customfield_10010": {"value": "Production"}} if given else {}
+    with tracked(JiraStandIn(mandatory=("customfield_10010",)), Tickets(jira="OPS", fields=fields)) as case:
+        case.act()
+        assert bool(case.now.issue) is given
+        assert ["customfield_10010" in why for why in case.now.troubles.values()] == ([] if given else [True])
+
+
 def test_a_workflow_that_asks_for_more_is_said() -> None:
     """What only a person can fill in is left to one: the timeline says which ticket, and why."""
     with tracked(JiraStandIn(required={"customfield_1": {}})) as case:

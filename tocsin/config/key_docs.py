@@ -141,6 +141,7 @@ _TRACKER = {
     "jira": "The key of a Jira project, like `OPS`.",
     "type": "Jira's type of issue.",
     "labels": "Labels of new tickets, without spaces.",
+    "fields": "Further fields that the Jira project requires, by their ids, as its API takes them.",
 }
 CONFIG: Mapping[str, Mapping[str, str]] = {
     "Company": {

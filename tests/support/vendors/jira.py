@@ -19,7 +19,7 @@ JQL = re.compile(r'project = "(\w+)" AND labels = "(\S+)" ORDER BY created ASC')
 class JiraStandIn(Vendor):
     """`cloud` False: Data Center, with a token of its own. `lag`: searches that do not show what was created.
 
-    `required`: fields that the transition to Done asks for.
+    `required`: fields that the transition to Done asks for; `mandatory`: further ones that a creation needs.
     """
 
     cloud: bool = True
@@ -28,6 +28,7 @@ class JiraStandIn(Vendor):
     assignable: tuple[str, ...] = ("5b10ac8d82e05b22cc7d4ef5", "dana")
     lag: int = 0
     required: dict[str, Any] = field(default_factory=dict)
+    mandatory: tuple[str, ...] = ()
     transitions: dict[str, str] = field(default_factory=lambda: {"11": "To Do", "21": "In Progress", "31": "Done"})
     now: Callable[[], datetime] = lambda: START
 
@@ -63,6 +64,8 @@ class JiraStandIn(Vendor):
             return 400, {"errorMessages": [], "errors": {"summary": "Summary must be less than 255 characters."}}
         if any(" " in label for label in fields["labels"]):
             return 400, {"errorMessages": [], "errors": {"labels": "The label contains spaces which is invalid."}}
+        if missing := [name for name in self.mandatory if name not in fields]:
+            return 400, {"errorMessages": [], "errors": {name: f"{name} is required." for name in missing}}
         key = f"{PROJECT}-{len(self.issues) + 1}"
         self.issues[key] = {
             "key": key,

@@ -41,7 +41,7 @@ class JiraClient:
 
     def create(self, tracker: Tracker, draft: Draft) -> Found:
         """Create an issue."""
-        fields = {
+        fields = tracker.fields | {
             "project": {"key": tracker.project},
             "issuetype": {"name": tracker.type},
             "summary": markup.plain(draft.title)[:LONGEST_SUMMARY],
