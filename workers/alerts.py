@@ -4,7 +4,7 @@ import contextlib
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,7 +19,6 @@ from bot.alerts.sources import ALL_SOURCES
 from escalation.alert_service import AlertService, Incoming
 from escalation.alerts.alert import Alert
 from escalation.processes import ALERTS
-from escalation.storage.canary import SOURCE as CANARY
 from escalation.storage.intake import Body, Intake, Outcome
 from escalation.storage.spool import Spool
 from workers import metrics
@@ -58,12 +57,13 @@ class AlertWork:
 
     One worker at a time, since the order of bodies counts: an end that overtakes its beginning would end nothing.
     A storm waits for what is worse: all bodies are read, and after each group it is asked what else has come.
+    `others` take the bodies that hold no alert, by source: canaries, and heartbeats of checks.
     """
 
-    def __init__(self, context: Context, take_canary: Callable[[Body], None]) -> None:
+    def __init__(self, context: Context, others: Mapping[str, Callable[[Body], None]]) -> None:
         self._context = context
         self._intake = Intake(context.redis, post_alerts)
-        self._take_canary = take_canary
+        self._others = others
         self._mail = MailReceiver(context.service)
         titles = {name: source.title for name, source in ALL_SOURCES.items()}
         self._alerts = AlertService(self._intake, context.service, context.service.company.alerts, titles)
@@ -134,12 +134,13 @@ class AlertWork:
         while unread and size < MAX_READ and time.monotonic() < ends:
             now = self._context.clock()
             for body in self._intake.bodies(unread[:READ_AT_ONCE]):
-                alerts, outcomes = self._parse(body) if body.source != CANARY else ((), [])
+                take = self._others.get(body.source)
+                alerts, outcomes = ((), []) if take else self._parse(body)
                 reported = body if alerts and body.source == mail.NAME else None
                 self._started[body.id] = _Started(len(body.raw), self._alerts.route(alerts, now), outcomes, reported)
                 size += len(body.raw)
-                if body.source == CANARY:
-                    self._take_canary(body)
+                if take:
+                    take(body)
             unread = unread[READ_AT_ONCE:]
 
     def _finish(self) -> int:

@@ -1,10 +1,15 @@
 """RQ jobs: ids only, safe to run twice, early or late. Each decides what to do from the state when it runs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from bot.alerts.uptime import heartbeat
 from escalation.engine import checkpoints
 from escalation.errors import NotFound, TooNew
 from escalation.incident.events import CheckpointDue
+from escalation.storage import canary
+from escalation.storage.intake import Body
 from workers import metrics
 from workers.alerts import AlertWork
 from workers.context import Context
@@ -12,6 +17,7 @@ from workers.delivery.deliver import DeliveryPool
 from workers.queue import outbox, rq
 from workers.queue.rq import YIELDS_TO
 from workers.recurring.canary import CanaryReceiver
+from workers.recurring.checks import take_beat
 from workers.recurring.upkeep import Upkeep
 
 # A job for messages also takes those of the jobs behind it, up to this many: RQ's work on a job takes longer than ours
@@ -37,7 +43,11 @@ def bind(context: Context, queue: str = "") -> None:
     """Bind the jobs of this process to a context, and to the queue that it serves."""
     unbind()
     _bound.context, _bound.deliveries, _bound.upkeep = context, DeliveryPool(context), Upkeep(context)
-    _bound.alerts = AlertWork(context, CanaryReceiver(context).take)
+    others: dict[str, Callable[[Body], None]] = {
+        canary.SOURCE: CanaryReceiver(context).take,
+        heartbeat.NAME: partial(take_beat, context),
+    }
+    _bound.alerts = AlertWork(context, others)
     _bound.message_queue = queue if queue in YIELDS_TO else ""
 
 

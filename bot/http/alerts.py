@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -19,7 +19,9 @@ from bot.alerts.document import Unreadable, parse_json
 from bot.alerts.receivers import events_v2, incidentio, opsgenie_api
 from bot.alerts.source import CONFIRMED, MAX_BYTES, Received, Source, hashed
 from bot.alerts.sources import SOURCES
+from bot.alerts.uptime.heartbeat import heartbeats
 from bot.keeper import Keeper, NotKept
+from escalation.config.checks import Check
 from escalation.storage.intake import Body
 
 KEPT_HEADERS = ("content-type", "user-agent", CONFIRMED)  # of what is kept: nothing that lets anybody in
@@ -31,14 +33,22 @@ T = TypeVar("T")
 log = structlog.get_logger("bot")
 
 
-def alert_routes(secrets: AlertSecrets, keeper: Keeper, amazon: Amazon) -> list[Route]:
-    """Build the routes of all sources, and those of the receivers whose clients have addresses of their own."""
+def alert_routes(secrets: AlertSecrets, keeper: Keeper, amazon: Amazon, checks: Iterable[Check] = ()) -> list[Route]:
+    """Build the routes of all sources, and those of the receivers whose clients have addresses of their own.
+
+    Each of the `checks` that waits for a heartbeat has an address as well.
+    """
     intake = _Intake(secrets, keeper, amazon)
+    waited_for = heartbeats({check.name for check in checks if check.heartbeat})
 
     async def source(request: Request) -> Response:
         """Take a request of a source."""
         found = SOURCES.get(request.path_params["source"])
         return await intake.take(request, found) if found else _unknown()
+
+    async def heartbeat(request: Request) -> Response:
+        """Take the heartbeat of a check."""
+        return await intake.take(request, waited_for, refused=_no_check, path=request.path_params["name"])
 
     async def events(request: Request) -> Response:
         """Take an event of PagerDuty's Events API v2."""
@@ -55,6 +65,7 @@ def alert_routes(secrets: AlertSecrets, keeper: Keeper, amazon: Amazon) -> list[
 
     return [
         Route("/alerts/{source}", source, methods=["POST", "GET"]),
+        Route("/alerts/heartbeat/{name}", heartbeat, methods=["POST", "GET"]),
         Route("/v2/enqueue", events, methods=["POST"]),
         Route("/v2/alerts", opsgenie, methods=["POST"]),
         Route("/v2/alerts/{rest:path}", opsgenie, methods=["POST"]),
@@ -168,6 +179,10 @@ def _problem(source: Source, received: Received) -> str:
     except Unreadable as error:
         return str(error)
     return ""
+
+
+def _no_check(problem: str) -> Response:
+    return JSONResponse({"error": problem}, status_code=404)
 
 
 def _unknown() -> Response:

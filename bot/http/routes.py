@@ -54,7 +54,8 @@ def web_app(bot: Bot) -> Starlette:
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    alerts = alert_routes(bot.deps.alert_secrets, bot.keeper, bot.deps.amazon) if bot.keeper else []
+    checks = bot.deps.company.checks
+    alerts = alert_routes(bot.deps.alert_secrets, bot.keeper, bot.deps.amazon, checks) if bot.keeper else []
     answers = [*answer_routes(bot.deps.answers, bot.access), *hook_routes(bot.deps.answers, bot.access)]
     answers += tracker_routes(bot.deps.answers, bot.access)
     status = status_routes(bot.deps.status.folder) if bot.deps.status else []

@@ -13,6 +13,7 @@ from escalation.values import Channel, Frozen
 CheckName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,253}$")]
 SHORTEST = timedelta(seconds=10)
+_OF_TRIES = ("every", "timeout", "fails", "status", "contains", "within", "days", "private")
 
 
 class HostPort(Frozen):
@@ -47,14 +48,28 @@ class CanaryRules(Frozen):
         return self
 
 
+class Heartbeat(Frozen):
+    """A sign of life that a job sends by itself, and how much later than that it may come."""
+
+    every: Duration
+    grace: Duration = timedelta(minutes=1)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "Heartbeat":
+        if self.every < SHORTEST:
+            raise ValueError("`every` of a heartbeat is at least 10s")
+        return self
+
+
 class Check(Frozen):
-    """One check: see docs/checks.md for each key. Exactly one of http, tcp, dns and tls."""
+    """One check: see docs/checks.md for each key. Exactly one of http, tcp, dns, tls and heartbeat."""
 
     name: CheckName
     http: str | None = None
     tcp: str | None = None
     dns: Host | None = None
     tls: str | None = None
+    heartbeat: Heartbeat | None = None
     every: Duration = timedelta(minutes=1)
     timeout: Duration = timedelta(seconds=5)
     fails: Annotated[int, Field(ge=1, le=100)] = 3
@@ -68,8 +83,12 @@ class Check(Frozen):
 
     @model_validator(mode="after")
     def _is_sound(self) -> "Check":
-        if sum(target is not None for target in (self.http, self.tcp, self.dns, self.tls)) != 1:
-            raise ValueError("say what is checked: exactly one of `http`, `tcp`, `dns`, `tls`")
+        if sum(target is not None for target in (self.http, self.tcp, self.dns, self.tls, self.heartbeat)) != 1:
+            raise ValueError("say what is checked: exactly one of `http`, `tcp`, `dns`, `tls`, `heartbeat`")
+        if self.heartbeat and (told := [name for name in _OF_TRIES if self._is_told(name)]):
+            raise ValueError(
+                f"`{told[0]}` is for checks that try something; write `heartbeat: {{every: 1d, grace: 1h}}`"
+            )
         if self.every < SHORTEST:
             raise ValueError("`every` is at least 10s")
         if self.timeout >= self.every:
@@ -84,13 +103,26 @@ class Check(Frozen):
             parse_place(self.tls, 443)
         return self
 
+    def _is_told(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
+
+    @property
+    def looked_at(self) -> timedelta:
+        """How often it is tried; of a heartbeat, how often it is asked whether one came."""
+        return SHORTEST if self.heartbeat else self.every
+
+    @property
+    def failures(self) -> int:
+        """After how many failures in a row it is an alert: a heartbeat has its grace."""
+        return 1 if self.heartbeat else self.fails
+
     @property
     def target(self) -> str:
         """What is tried, for people: without the user, password and query of an address, which may be secrets."""
         if self.http is not None:
             parts = urlsplit(self.http)
             return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        return self.tcp or self.tls or self.dns or ""
+        return self.tcp or self.tls or self.dns or "heartbeat"
 
 
 def with_unique_names(checks: tuple[Check, ...]) -> tuple[Check, ...]:

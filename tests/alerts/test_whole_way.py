@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, works
 from workers.alerts import LOCK, enqueue_overdue
 from workers.queue.outbox import post_alerts
+from workers.recurring.checks import BEATS
 
 TOKEN, SENTRY = "a-long-token", "a-sentry-secret"
 KEYS = (b"the old key of our webhooks", b"the new key of our webhooks")
@@ -78,8 +79,9 @@ def group(*alerts: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def monitored(tmp_path: Path, **rules: Any) -> Iterator[Monitored]:
-    company = type(example()).model_validate(example().model_dump(mode="json", by_alias=True) | {"alerts": rules})
+def monitored(tmp_path: Path, checks: Sequence[dict[str, Any]] = (), **rules: Any) -> Iterator[Monitored]:
+    changes = {"alerts": rules, "checks": list(checks)}
+    company = type(example()).model_validate(example().model_dump(mode="json", by_alias=True) | changes)
     with patient_workspace() as workspace, redis_of("valkey") as redis:
         parts = works(redis, workspace, PushedClock(), company)
         secrets = AlertSecrets((TOKEN,), SIGNING)
@@ -384,6 +386,22 @@ def test_each_body_of_one_batch_has_its_own_results(tmp_path: Path) -> None:
         site.post(group(alert("Down", "resolved")))
         site.parts.run()
         assert site.results() == ["resolved: nothing was open", "declared", "declared", "repeated", "resolved"]
+
+
+def test_a_heartbeat_has_a_url_of_its_own(tmp_path: Path) -> None:
+    """By POST or GET, with the token; another name is unknown, and a heartbeat is in no list of alerts."""
+    checks = [{"name": "nightly backup", "heartbeat": {"every": "1d"}}, {"name": "shop", "dns": "shop.example.com"}]
+    with monitored(tmp_path, checks=checks) as site:
+        url = "/alerts/heartbeat/nightly%20backup"
+        site.taken(b"the end of a log", url)
+        assert site.bot.web.get(url, params={"token": TOKEN}).status_code == 202
+        site.parts.run()
+        known = json.loads(site.parts.redis.hget(BEATS, "nightly backup"))
+        assert known == [site.parts.clock.now.timestamp(), True]
+        assert site.results() == []
+        assert site.post(b"", url, x="1").status_code == 401
+        wrong = site.post(b"", "/alerts/heartbeat/shop")
+        assert (wrong.status_code, wrong.json()["error"]) == (404, "no check with a heartbeat is called 'shop'")
 
 
 def test_a_severity_that_the_policy_lacks_is_the_next_worse_one(site: Monitored) -> None:

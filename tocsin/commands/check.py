@@ -122,8 +122,11 @@ def compared_with_running(path: Path) -> list[str]:
 
 
 def tried_once(path: Path) -> list[tuple[str, Seen]]:
-    """Try each of the configuration's `checks` once, from here: the workers may see something else."""
-    checks = loader.load(path).company.checks
+    """Try each of the configuration's `checks` once, from here: the workers may see something else.
+
+    A heartbeat is left out: it comes by itself.
+    """
+    checks = [check for check in loader.load(path).company.checks if not check.heartbeat]
     with ThreadPoolExecutor(max(1, min(32, len(checks)))) as pool:
         return list(zip((check.name for check in checks), pool.map(probe, checks), strict=True))
 

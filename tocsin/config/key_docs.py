@@ -243,12 +243,17 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "severity": "Severities, one or several.",
         "service": "Services, one or several.",
     },
+    "Heartbeat": {
+        "every": "How often it comes, 10s at least.",
+        "grace": "How much later than that it may come.",
+    },
     "Check": {
         "name": "What it is called on cards; each check has a name of its own.",
         "http": "A web address that must answer.",
         "tcp": "`host:port` that must accept connections.",
         "dns": "A name that must resolve.",
         "tls": "`host` or `host:port` whose certificate must be valid for a while.",
+        "heartbeat": "A sign of life that a job sends to `/alerts/heartbeat/NAME`; its absence is the failure.",
         "every": "How often it is tried, 10s at least.",
         "timeout": "How long one try may take; shorter than `every`.",
         "fails": "After how many failures in a row it is an alert.",

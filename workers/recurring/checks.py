@@ -1,7 +1,8 @@
 """Run the configuration's checks: each at its times, by one worker, and a failing one is an alert like any other.
 
 Times are slots: `every` long, moved by a hash of the name, so that checks are spread and never drift. Whoever writes
-`tocsin:check:{name}:{slot}` first runs that slot. The hash `tocsin:checks` has the last result of each.
+`tocsin:check:{name}:{slot}` first runs that slot. The hash `tocsin:checks` has the last result of each, the hash
+`tocsin:checks:beats` the last heartbeat of those that wait for one, or since when one is waited for.
 Tries run in threads of their own: a slow target delays neither pages nor other checks.
 """
 
@@ -11,19 +12,21 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import structlog
 from redis import Redis, RedisError
 
-from escalation.config.checks import Check
+from escalation.config.checks import Check, Heartbeat
 from escalation.storage.intake import Body, Intake
+from escalation.times import format_duration
 from workers.context import Context
 from workers.queue.outbox import post_alerts
 from workers.recurring.probes import Seen, probe
 
 RESULTS = "tocsin:checks"
+BEATS = "tocsin:checks:beats"
 OURS = "checks:network"
 ALL_FAIL_FROM = 2  # checks that must be unreachable, every one of them, before our own network is suspected
 
@@ -49,9 +52,29 @@ def results(redis: Redis) -> dict[str, Result]:
     return {str(name, "utf-8"): Result(**json.loads(raw)) for name, raw in found.items()}
 
 
+def take_beat(context: Context, body: Body) -> None:
+    """Note a heartbeat of a check. It counts from when it was received, which is not in the future."""
+    at = min(body.at, context.clock().timestamp())
+    known = _beat(context.redis, body.path)
+    if known is None or not known.came or known.at < at:  # one that waited on the disk may come after a later one
+        context.redis.hset(BEATS, body.path, json.dumps(Beat(at, True)))
+
+
+class Beat(NamedTuple):
+    """When the last heartbeat came, in epoch seconds; before the first, since when it is waited for."""
+
+    at: float
+    came: bool
+
+
+def _beat(redis: Redis, name: str) -> Beat | None:
+    raw: Any = redis.hget(BEATS, name)
+    return Beat(*json.loads(raw)) if raw else None
+
+
 def slot_of(check: Check, now: float) -> int:
     """Number of the slot that holds an instant, in epoch seconds."""
-    every = check.every.total_seconds()
+    every = check.looked_at.total_seconds()
     spread = int.from_bytes(hashlib.sha256(check.name.encode()).digest()[:4], "big") / 2**32
     return math.floor(now / every - spread)
 
@@ -91,11 +114,15 @@ class Checks:
                 gone = Seen(True, "is no longer configured")
                 self._intake.keep(_body(Check(name=name, dns="removed"), last.slot + 1, at, gone, ours=False))
             self._redis.hdel(RESULTS, name)
-        if len(configured) < ALL_FAIL_FROM:
+        waited_for = {check.name for check in self._checks if check.heartbeat}
+        raw: Any = self._redis.hkeys(BEATS)
+        if gone_beats := [name for key in raw if (name := str(key, "utf-8")) not in waited_for]:
+            self._redis.hdel(BEATS, *gone_beats)
+        if len(configured - waited_for) < ALL_FAIL_FROM:
             self._context.service.store.problems.clear(OURS)
 
     def _take(self, check: Check, slot: int) -> bool:
-        lasts = max(60, int(check.every.total_seconds() * 2))
+        lasts = max(60, int(check.looked_at.total_seconds() * 2))
         taken = self._redis.set(f"tocsin:check:{check.name}:{slot}", 1, nx=True, ex=lasts)
         self._slots[check.name] = slot
         return bool(taken)
@@ -111,7 +138,8 @@ class Checks:
 
     def _run(self, check: Check, slot: int, at: float) -> None:
         try:
-            self._record(check, slot, at, self._tried(check))
+            seen = self._heard(check.name, check.heartbeat, at) if check.heartbeat else self._tried(check)
+            self._record(check, slot, at, seen)
         except RedisError as error:
             log.warning("redis unavailable, a check's result is lost", check=check.name, error=type(error).__name__)
         except Exception:
@@ -120,6 +148,18 @@ class Checks:
             with self._lock:
                 self._running.discard(check.name)
 
+    def _heard(self, name: str, heartbeat: Heartbeat, at: float) -> Seen:
+        """Look whether the last heartbeat is recent; the first is waited for from now on."""
+        last = _beat(self._redis, name)
+        if last is None:
+            last = Beat(at, False)
+            self._redis.hsetnx(BEATS, name, json.dumps(last))
+        since = f"{datetime.fromtimestamp(last.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        if at - last.at <= (heartbeat.every + heartbeat.grace).total_seconds():
+            return Seen(True, f"{'the last one came at' if last.came else 'the first one is waited for since'} {since}")
+        none = f"{'none' if last.came else 'none at all'} since {since}"
+        return Seen(False, f"{none}, expected every {format_duration(heartbeat.every)}")
+
     def _record(self, check: Check, slot: int, at: float, seen: Seen) -> None:
         """Write a result down, after the intake was told: told twice changes nothing, untold would be lost."""
         raw: Any = self._redis.hget(RESULTS, check.name)
@@ -127,9 +167,9 @@ class Checks:
         if last.slot >= slot:
             return
         failed = 0 if seen.ok else last.failed + 1
-        firing = failed >= check.fails or (last.firing and not seen.ok)
+        firing = failed >= check.failures or (last.firing and not seen.ok)
         result = Result(slot, at, seen.ok, seen.text, seen.unreachable, failed, firing)
-        ours = self._note_network(check.name, result)
+        ours = not check.heartbeat and self._note_network(check.name, result)
         if firing != last.firing:
             self._intake.keep(_body(check, slot, at, seen, ours=ours))
         self._redis.hset(RESULTS, check.name, json.dumps(asdict(result)))
@@ -138,7 +178,7 @@ class Checks:
         """Report our own network while nothing at all can be reached. Alerts go out all the same: it may be theirs."""
         problems = self._context.service.store.problems
         known = results(self._redis) | {name: result}
-        latest = [known.get(check.name, Result()) for check in self._checks]
+        latest = [known.get(check.name, Result()) for check in self._checks if not check.heartbeat]
         all_fail = len(latest) >= ALL_FAIL_FROM and all(r.unreachable for r in latest)
         if all_fail:
             problems.report(OURS, "no check reaches its target", "look at the network and DNS of Tocsin's own host")

@@ -15,7 +15,7 @@ def parse(received: Received) -> Parsed:
         SOURCE.name,
         AlertState(state),
         name,
-        f"{name} fails its check",
+        f"{name} sends no heartbeat" if body.text("target") == "heartbeat" else f"{name} fails its check",
         description=f"{body.text('target')}: {body.text('seen')}",
         service=body.text("service"),
         own_severity=body.text("severity") or None,

@@ -17,14 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bot.alerts.uptime import heartbeat
 from escalation.config.checks import Check
 from escalation.incident.model import Incident
+from escalation.storage.intake import Body, Intake
 from tests.support.company import example_company, example_data
 from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, works
 from tocsin.cli import main
 from tocsin.doctor.redis_checks import last_checks
-from workers.recurring.checks import OURS, RESULTS, Checks, Result, results, slot_of
+from workers.queue.outbox import post_alerts
+from workers.recurring.checks import BEATS, OURS, RESULTS, Checks, Result, results, slot_of
 from workers.recurring.probes import Seen, is_public, probe
 
 
@@ -281,3 +284,64 @@ def test_doctor_shows_what_each_check_saw_last(shop: Shop) -> None:
         redis.hset(RESULTS, "removed", json.dumps({"at": now - 90_000, "text": "HTTP 500", "ok": False}))
         said = [(f.state, f.about, f.what) for f in last_checks(redis)]
     assert said == [("warning", "check down", "HTTP 500 (4 in a row)"), ("ok", "check up", "HTTP 200 in 3 ms")]
+
+
+BACKUP = {"name": "backup", "heartbeat": {"every": "1h", "grace": "10m"}, "service": "checkout", "severity": "P1"}
+
+
+def beat(parts: Works, ago: float = 0.0) -> None:
+    """A heartbeat that was received some seconds ago."""
+    at = parts.clock().timestamp() - ago
+    Intake(parts.redis, post_alerts).keep(Body(f"beat-{at}", heartbeat.NAME, at, b"", path="backup"))
+    parts.run()
+
+
+def test_a_heartbeat_that_does_not_come_is_an_alert_and_the_next_one_ends_it() -> None:
+    """Not before its grace is over; one that was only late in arriving does not count as the newest."""
+    with checking(BACKUP) as parts:
+        checks = Checks(parts.context)
+        one_slot(parts, checks, 10)
+        beat(parts)
+        beat(parts, ago=1800)
+        one_slot(parts, checks, 4200)
+        assert incidents(parts) == []
+        one_slot(parts, checks, 10)
+        [incident] = incidents(parts)
+        assert (incident.severity, incident.facts.service) == ("P1", "checkout")
+        assert incident.facts.title == "backup sends no heartbeat"
+        assert "expected every 1h" in incident.facts.description
+        beat(parts)
+        one_slot(parts, checks, 10)
+        assert parts.now(incident).alerts.firing == 0
+
+
+def test_a_heartbeat_that_never_came_is_missed_from_when_it_was_first_waited_for() -> None:
+    """And one of a check that was removed meanwhile is waited for anew; it says nothing of our own network."""
+    unreachable = Seen(False, "no connection", unreachable=True)
+    tries = [{"name": name, "dns": f"{name}.example.com", "fails": 100} for name in ("a", "b")]
+    with checking(BACKUP, *tries) as parts:
+        checks = Checks(parts.context, lambda check: unreachable)
+        one_slot(parts, checks, 60)
+        one_slot(parts, checks, 4210)
+        [incident] = incidents(parts)
+        assert "none at all since" in incident.facts.description
+        assert [p.key for p in parts.store.problems.current()] == [OURS]
+        parts.service.company = example_company(checks=tries)
+        Checks(parts.context).start_due(parts.clock())
+        assert parts.redis.hgetall(BEATS) == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"every": "2h"}, "`every` is for checks that try something"),
+        ({"fails": 2}, "`fails` is for checks"),
+        ({"dns": "example.com"}, "exactly one"),
+        ({"heartbeat": {"every": "1s"}}, "at least 10s"),
+        ({"heartbeat": {}}, "every"),
+    ],
+)
+def test_what_a_heartbeat_cannot_have_is_refused(more: dict[str, Any], words: str) -> None:
+    """In words that say how to write it."""
+    with pytest.raises(ValidationError, match=words):
+        Check.model_validate(BACKUP | more)
