@@ -71,7 +71,8 @@ def updated(change: Change, event: IssueUpdated) -> None:
         _found_late(change, event.issue)
         return
     action = effect.action if isinstance(effect, UpdateIssue) else ""
-    if event.issue != change.incident.issue:
+    news = action != "comment" or event.issue.gone  # a comment says nothing of how the ticket stands now
+    if news and event.issue != change.incident.issue:
         change.set(issue=event.issue)
         change.advance_face()
     if action == "open":

@@ -59,43 +59,41 @@ class TicketPlanner:
         client = self._clients.get(tracker.vendor)
         if client is None:
             return _not_set_up(effect, tracker.vendor)
-
         url = card_url(incident, self._service.store.directory().url)
         if not url and now - effect.at < CARD_WITHIN:
             return RetryAt(now + CARD_LOOK)
+        draft = Draft(words.title(incident), words.body(incident, url), mark_of(incident))
 
         def go(retrying: bool) -> SendResult:
-            return self._open(incident, effect, client, tracker, now)
+            adopted = self._find(incident, effect, client, tracker, now)
+            made = adopted or self._create(effect, client, tracker, draft)
+            self._records.note_me(tracker.vendor, made.author)
+            lost = tuple(f"the label {label}" for label in tracker.labels if label not in made.labels)
+            self._report_lost(tracker, lost)
+            issue = made.issue.model_copy(update={"private": incident.private})
+            return SendResult(IssueUpdated(effect=effect.id, issue=issue, lost=lost), adopted=adopted is not None)
 
         return Plan(_budget(tracker.vendor), go)
 
-    def _open(
+    def _find(
         self, incident: Incident, effect: UpdateIssue, client: TrackerClient, tracker: Tracker, now: datetime
-    ) -> SendResult:
-        """Create the ticket, unless it turns out that an earlier try has."""
-        mark, adopted = mark_of(incident), None
+    ) -> Found | None:
+        """Find what an earlier try made; None if there was none, or it is not to be found. Failed: look again later."""
         searches = self._records.searches(effect.id)
-        if searches is not None:
-            self._records.doubt(incident.id, now)
-            adopted = next(iter(client.find(tracker, mark, effect.at)), None)
-            if adopted is None and searches < client.searches:
-                self._records.searched(effect.id)
-                if searches + 1 < client.searches:
-                    raise _not_found_yet(tracker.vendor)
-        made = adopted or self._create(incident, effect, client, tracker, mark)
-        self._records.note_me(tracker.vendor, made.author)
-        lost = [f"the label {label}" for label in tracker.labels if label not in made.labels]
-        self._report_lost(tracker, lost)
-        issue = made.issue.model_copy(update={"private": incident.private})
-        return SendResult(IssueUpdated(effect=effect.id, issue=issue, lost=tuple(lost)), adopted=adopted is not None)
+        if searches is None:
+            return None
+        self._records.doubt(incident.id, now)
+        if found := next(iter(client.find(tracker, mark_of(incident), effect.at)), None):
+            return found
+        self._records.searched(effect.id)
+        if searches + 1 < client.searches:
+            raise _not_found_yet(tracker.vendor)
+        return None
 
-    def _create(
-        self, incident: Incident, effect: UpdateIssue, client: TrackerClient, tracker: Tracker, mark: str
-    ) -> Found:
-        body = words.body(incident, card_url(incident, self._service.store.directory().url))
+    def _create(self, effect: UpdateIssue, client: TrackerClient, tracker: Tracker, draft: Draft) -> Found:
         self._records.begin(effect.id)
         try:
-            return client.create(tracker, Draft(words.title(incident), body, mark))
+            return client.create(tracker, draft)
         except InDoubt as doubt:
             doubt.wait = max(doubt.wait, SETTLES)
             raise
