@@ -37,7 +37,9 @@ from bot.moves.form_state import FormState
 from bot.moves.maintenance import maintenance_modal
 from bot.render import oncall
 from bot.render.button_value import ButtonValue
+from bot.render.inputs import modal, text_field
 from bot.render.oncall import AnswerValue, ShiftValue
+from bot.reviews import form as review_form
 from bot.vocabulary import VERBS
 from escalation.config.notify import OtherWays, Via
 from escalation.config.status_page import StatusPage
@@ -275,6 +277,8 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
     message = {"channel": {"id": "C0GENERAL1", "name": "g"}, "message_ts": "1.1", "message": {"text": "x", "ts": "1.1"}}
     form = {**declare, "id": "V1", "hash": "h", "state": {"values": {}}}
     shift = ShiftValue("primary", office.world.clock())
+    state = FormState(incident=incident.id).encode()
+    written = modal(review_form.CALLBACK, "Review", "Save", [text_field("cause", "Cause")], state)
     planned = maintenance_modal(StatusPage(title="Shop"), "T", office.world.clock(), FormState())
     return {
         "commands.on_command": [command(office, f"{v} {incident.id} x", who, team) for v in (*VERBS, "nonsense")],
@@ -314,6 +318,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
         "Home(access, oncall, me).on_opened": [told(home, team)],
         "me.on_test": [pressed(who, team, f"{oncall.TRY}mail", "x")],
         "submissions.on_maintenance": [submitted(who, team, planned)],
+        "submissions.on_review": [submitted(who, team, written)],
     }
 
 
