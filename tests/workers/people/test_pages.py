@@ -172,6 +172,18 @@ def test_a_lost_reply_is_adopted_from_the_list(reached: Reached, via: Via) -> No
     assert set(reached.states(incident, via)) == {ReachState.ACCEPTED}
 
 
+def test_a_lost_sms_that_nobody_can_answer_is_adopted_too(reached: Reached) -> None:
+    """Without an address of ours an SMS has no code: Twilio's list shows it by the incident's id, and it goes once."""
+    account = TwilioAccount(twilio.SID, twilio.TOKEN, twilio.NUMBER, url=reached.twilio.url)
+    reached.parts.context = through(reached.parts.context, sms=TwilioClient(account))
+    incident = reached.declare()
+    reached.twilio.lose = len(incident.pages)
+    reached.push(minutes=1)
+    reached.push(seconds=20)
+    assert len(reached.twilio.messages) == len(incident.pages)
+    assert set(reached.states(incident, Via.SMS)) == {ReachState.ACCEPTED}
+
+
 def test_a_lost_reply_is_adopted_by_its_callback(reached: Reached) -> None:
     """A callback that names our delivery is enough, though the list shows nothing yet."""
     incident = reached.declare()

@@ -1,8 +1,8 @@
 """Planner of SMS and calls through Twilio.
 
 Twilio drops no duplicates. After a lost reply the first callback names the message, else Twilio's list: an SMS by its
-code, a call by its time. Only what is in neither is sent again, so a page is doubled only if Twilio carried it out and
-does not list it ten seconds later.
+code or its incident's id, a call by its time. Only what is in neither is sent again, so a page is doubled only if
+Twilio carried it out and does not list it ten seconds later.
 """
 
 import re
@@ -61,8 +61,9 @@ class TwilioPlanner:
     def _listed(self, found: PageToSend) -> Listed | None:
         """The SMS or call of an earlier try, if Twilio made it."""
         if found.effect.via is Via.SMS:
-            code = re.compile(rf"\b{self._code(found)}\b")
-            listed = [item for item in self._client.texts_to(found.to) if code.search(item.body)]
+            # One that nobody can answer has no code.
+            mark = self._code(found) if self._client.has_callbacks else re.escape(found.incident.id)
+            listed = [item for item in self._client.texts_to(found.to) if re.search(rf"\b{mark}\b", item.body)]
         else:
             listed = self._client.calls_to(found.to)
         since = found.effect.at - SKEW
