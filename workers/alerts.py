@@ -1,6 +1,7 @@
 """Work on alerts that came in: read each body, take its alerts into their groups, write down what became of them."""
 
 import contextlib
+import threading
 import time
 import uuid
 from collections import Counter
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from redis import RedisError
 from redis.exceptions import LockError
+from redis.lock import Lock
 
 from bot.alerts import sources
 from bot.alerts.document import Unreadable
@@ -31,12 +34,34 @@ from workers.queue.rq import queue_key
 TIMED = ("g:", "h:")  # groups and heartbeats, which have a time of their own; the others are bodies
 LOST_AFTER = timedelta(seconds=1)  # a body that waits longer than that on an empty queue has lost its job
 LOCK, HOLDER = "tocsin:intake:lock", "tocsin:intake:holder"  # the worker at it, and the last one that was
-LOCK_SECONDS = 3.0  # a worker that was killed holds up the others for no longer
+LOCK_SECONDS = 1.2  # a worker that was killed holds up the others for no longer
 READ_SECONDS, ROUND_SECONDS = 1.0, 0.1  # to read, and to take in what was read, until it is asked what else has come
 READ_AT_ONCE, MAX_READ = 100, 50_000_000  # bodies; bytes of bodies whose alerts are not yet taken in
 RUN_SECONDS = 5.0  # until the process tells again that it is alive: another job goes on
 
 log = structlog.get_logger()
+
+
+@contextlib.contextmanager
+def renewed(lock: Lock) -> Iterator[Callable[[], bool]]:
+    """Renew a lock during the block, and release it then. Yields whether it is still held."""
+    over = threading.Event()
+
+    def renew() -> None:
+        with contextlib.suppress(LockError, RedisError):
+            while not over.wait(LOCK_SECONDS / 3):
+                lock.reacquire()
+        over.set()
+
+    thread = threading.Thread(target=renew, name="alerts lock", daemon=True)
+    thread.start()
+    try:
+        yield lambda: not over.is_set()
+    finally:
+        over.set()
+        thread.join()
+        with contextlib.suppress(LockError):
+            lock.release()
 
 
 @dataclass
@@ -77,20 +102,14 @@ class AlertWork:
         while members and lock.acquire(blocking=False):
             if self._context.redis.set(HOLDER, self._name, get=True) != self._name:
                 self._started.clear()  # another one has worked since on what was read here
-            try:
-                while members and time.monotonic() < ends:
+            with renewed(lock) as is_held:
+                while members and is_held() and time.monotonic() < ends:
                     if not self._work_once(members):
                         return  # what is left only a newer worker can read
-                    lock.reacquire()
                     members = self._due()
-            except LockError:
-                members = self._due()  # it took so long that another worker may have begun
-            finally:
-                with contextlib.suppress(LockError):
-                    lock.release()
             # What came while the other workers saw the lock is looked for once it is gone.
             members = members or self._due()
-            if time.monotonic() >= ends and members:
+            if members and time.monotonic() >= ends:
                 self._intake.enqueue(members[:1])
                 return
 

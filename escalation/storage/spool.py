@@ -1,10 +1,12 @@
 """Spool on disk: bodies that came while Redis was away, one file each, in the order in which they came.
 
 Grafana, Uptime Kuma and Sentry never send a failed alert again, so what was answered 202 has to be on the disk. Any
-process of this host empties it; two that take the same file do no harm, since a body is kept once by its id.
+process of this host empties it, one at a time; a body that is handed on twice does no harm, since it is kept once by
+its id.
 """
 
 import contextlib
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -71,7 +73,13 @@ class Spool:
         """Hand the bodies on in their order, many at once, and remove them once that is done; returns how many.
 
         What `keep` raises passes through, and those bodies stay. A file that cannot be read is set aside, not lost.
+        While another process of the host is at it, nothing is done: two would not keep the order.
         """
+        with contextlib.suppress(FileNotFoundError, BlockingIOError), _locked(self._folder):
+            return self._drain(keep)
+        return 0
+
+    def _drain(self, keep: Callable[..., None]) -> int:
         count = 0
         for paths in self._batches():
             bodies = [body for path in paths if (body := _read(path))]
@@ -129,6 +137,17 @@ class Spool:
         except FileNotFoundError:
             return
         yield from (self._folder / name for name in names)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which ends with the process. BlockingIOError while another holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> Body | None:

@@ -106,6 +106,20 @@ def test_two_that_empty_it_at_once_lose_nothing(tmp_path: Path) -> None:
     assert spool.depth()[0] == 0
 
 
+def test_one_process_at_a_time_empties_it(tmp_path: Path) -> None:
+    """Two at once would not keep the order."""
+    spool, redis, others = Spool(tmp_path), Redis(), list[int]()
+    redis.away = False
+    spool.add(body(1), body(2))
+
+    def keep(*bodies: Body) -> None:
+        others.append(Spool(tmp_path).drain(redis.keep))
+        redis.keep(*bodies)
+
+    assert spool.drain(keep) == 2
+    assert (others, redis.kept) == ([0], [body(1), body(2)])
+
+
 def kept(keeper: Keeper, *bodies: Body) -> list[Any]:
     """What keeping each of these at once ends in: None, or its error."""
 

@@ -22,7 +22,7 @@ from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, works
-from workers.alerts import LOCK, enqueue_overdue
+from workers.alerts import LOCK, LOCK_SECONDS, enqueue_overdue, renewed
 from workers.queue.outbox import post_alerts
 from workers.recurring.checks import BEATS
 
@@ -174,6 +174,20 @@ def test_one_worker_at_a_time_takes_alerts_in(site: Monitored) -> None:
     site.taken(group(alert("Down", "resolved"), alert("Up")))
     assert site.results()[1:] == ["resolved", "declared"]
     assert site.incidents()[0].alerts.firing == 1
+
+
+def test_the_lock_is_renewed_while_its_holder_lives(site: Monitored) -> None:
+    """It lasts about a second: whoever waits for a worker that was killed waits no longer."""
+    redis = site.parts.redis
+    lock = redis.lock(LOCK, timeout=LOCK_SECONDS, thread_local=False)
+    assert lock.acquire(blocking=False)
+    with renewed(lock) as is_held:
+        redis.pexpire(LOCK, 900)
+        eventually(lambda: redis.pttl(LOCK) > 900)
+        assert redis.pttl(LOCK) <= 1200
+        redis.delete(LOCK)
+        eventually(lambda: not is_held())
+    assert not redis.exists(LOCK)
 
 
 def test_a_body_that_is_damaged_holds_up_no_other(site: Monitored) -> None:
