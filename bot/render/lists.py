@@ -162,7 +162,8 @@ def tickets(page: Page, workspace_url: str = "") -> Message:
 
 
 def _ticket_row(incident: Incident, workspace_url: str) -> str:
-    return f"• {row(incident, workspace_url)} · resolve by {moment(incident.resolve_by, DAY)}"
+    there = f" · {link(incident.issue.url, incident.issue.key)}" if incident.issue else ""
+    return f"• {row(incident, workspace_url)} · resolve by {moment(incident.resolve_by, DAY)}{there}"
 
 
 def home(

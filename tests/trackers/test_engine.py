@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from bot.render.card import card
+from bot.render.lists import NO_TICKETS, Page, tickets
 from escalation.config.tickets import Tickets, Tracker, Vendor
 from escalation.incident.effects import UpdateIssue
 from escalation.incident.events import Escalate, IssueSeen, IssueUpdated, MarkSecurity, Resolve
@@ -19,8 +20,8 @@ def pending(story: Story) -> list[UpdateIssue]:
     return [e for e in story.incident.effects if isinstance(e, UpdateIssue)]
 
 
-def opened(tickets: Tickets = TICKETS, issue: Issue = ISSUE) -> Story:
-    story = Story(tickets=tickets)
+def opened(wanted: Tickets = TICKETS, issue: Issue = ISSUE) -> Story:
+    story = Story(tickets=wanted)
     (effect,) = pending(story)
     return story.do(IssueUpdated(effect=effect.id, issue=issue))
 
@@ -63,6 +64,12 @@ def test_a_private_incident_begins_anew_in_the_private_tracker() -> None:
     story = opened(TICKETS.model_copy(update={"private": Tracker(jira="SEC")})).do(MarkSecurity(by="UONCALL"))
     (effect,) = pending(story)
     assert (effect.action, effect.vendor) == ("open", Vendor.JIRA)
+
+
+def test_the_backlog_links_to_the_tracker() -> None:
+    """`/incident tickets` leads there."""
+    page = Page.of((with_entry(EntryKind.ISSUE),), 0, "tickets", "Open tickets", NO_TICKETS)
+    assert "<https://github.com/acme/shop/issues/12|acme/shop#12>" in str(tickets(page))
 
 
 def test_the_card_links_to_the_ticket() -> None:
