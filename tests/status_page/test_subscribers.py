@@ -20,7 +20,7 @@ from escalation.status_page.publications import Impact, Publication
 from escalation.storage.problems import Problems
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
-from escalation.storage.public.subscribers import LIMIT_SECONDS, MOST_ASKED, SUBSCRIBERS, Subscribers
+from escalation.storage.public.subscribers import LIMIT_SECONDS, MAILED, MOST_ASKED, SUBSCRIBERS, Subscribers
 from sandbox.server import RunningWorkspace
 from tests.support.bot import BotAtWork, running_bot, world
 from tests.support.clock import PushedClock
@@ -283,6 +283,17 @@ def test_a_correction_is_mailed_as_one(post: Post) -> None:
     assert second.body.replace("\r\n", "\n").startswith(corrected)
     assert first.subject == second.subject
     assert first.message["References"] == second.message["References"]
+
+
+def test_who_subscribed_later_is_looked_at_once(post: Post) -> None:
+    """A mailing that is done costs nothing, however many subscribe after it."""
+    post.subscribe(ANN)
+    post.publish("e1")
+    post.run()
+    post.subscribe(BEN)
+    post.run()
+    assert post.redis.hget(MAILED, "1") == b"2"
+    assert post.got(BEN) == []
 
 
 def test_old_news_is_not_mailed(post: Post) -> None:

@@ -5,6 +5,7 @@ crash may cost the one mail in hand, and doubles none. An address that bounces i
 """
 
 import hashlib
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -22,7 +23,8 @@ from workers.channels.failures import Failed, Kind
 from workers.channels.smtp import MailClient, MailSession
 
 LOCK, PAUSED = "tocsin:public:subscribers:lock", "tocsin:public:subscribers:paused"
-LOCKED_FOR = 120  # seconds: more than the mails of one turn may take
+LONGEST_TURN = 60  # seconds
+LOCKED_FOR = 300  # seconds: longer than a turn whose last mail meets every time limit of SMTP
 PAUSE = 60  # seconds, after the server refused us or did not answer
 PROBLEM = "status_page:subscribers"
 MAILED_FOR = timedelta(days=1)  # an older publication is no news: it is not mailed to anybody any more
@@ -77,12 +79,13 @@ class Mailing:
                 self._subscribers.put_back(confirmation, now)
             self._pause(failed)
             return False
+        ends = time.monotonic() + LONGEST_TURN
         with session:
             for left in reversed(range(self._page.mails_a_second)):
                 failed_one = self._send(session, confirmation, addressee, now)
                 if session.broken and failed_one:
                     self._pause(failed_one)
-                if not left or self._redis.exists(PAUSED):
+                if not left or time.monotonic() > ends or self._redis.exists(PAUSED):
                     break
                 confirmation = self._subscribers.next_confirmation(now)
                 addressee = None if confirmation else self._next(now)

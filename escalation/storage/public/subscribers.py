@@ -177,7 +177,8 @@ class Subscribers:
             since: Any = self.redis.hget(SINCE, subscriber)
             if address is not None and int(since or 0) < publication:
                 return Addressee(subscriber, str(address, "utf-8"), publication, int(number))
-            done = int(number)
+            done = int(number)  # who subscribed later, or left: never looked at again
+            self.redis.hset(MAILED, str(publication), str(done))
 
     def claim(self, addressee: Addressee) -> None:
         """Note that a mail is being sent, before it is: a crash in between costs that one mail, and doubles none."""
