@@ -189,6 +189,9 @@ def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datet
         public_means=company.public_channels,
         ways=company.other_ways,
         public_page=company.status_page is not None,
+        mail_lists=tuple(name for name, kept in company.lists.items() if kept.mail),
+        list_channels={name: kept.channel for name, kept in company.lists.items() if kept.channel},
+        webhooks=tuple(company.public_webhooks),
         actions=company.actions,
         tickets=company.tickets_of(facts.service),
     )

@@ -14,7 +14,8 @@ DECLARED, BUTTON = "declared", "button"
 """Moments that are no checkpoints: the declaration, and whenever a person says so."""
 
 
-def _address(url: str) -> str:
+def web_address(url: str) -> str:
+    """Return a web address as it is; ValueError if it is none."""
     try:
         parts = urlsplit(url)
         sound = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
@@ -36,7 +37,7 @@ class Action(Frozen):
     """A signed webhook. `when`: `declared`, `button`, checkpoints; `secret_env` names the secret's variable."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
-    url: Annotated[str, AfterValidator(_address)]
+    url: Annotated[str, AfterValidator(web_address)]
     secret_env: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
     when: Annotated[tuple[str, ...], BeforeValidator(as_list), Field(min_length=1)] = (DECLARED,)
     match: ActionMatch = ActionMatch()

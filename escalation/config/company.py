@@ -13,6 +13,7 @@ from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar
 from escalation.config.checks import CanaryRules, Check, with_unique_names
 from escalation.config.holders import Holders
+from escalation.config.lists import Lists, Webhooks
 from escalation.config.notify import AppriseTag, MeetingKind, Notify, NtfyTopic, Number, OtherWays, PushoverUser
 from escalation.config.policy import LEAD, TEAM, Means
 from escalation.config.references import refuse, unknown_names
@@ -205,6 +206,8 @@ class Company(Staff):
     contacts: Contacts = Contacts()
     calendar: Calendar = Calendar()
     public_channels: tuple[Means, ...] | None = None
+    lists: Lists = {}
+    public_webhooks: Webhooks = {}
     status_page: StatusPage | None = None
     tickets: Tickets | None = None
     templates: dict[str, str] = {}
@@ -250,8 +253,9 @@ class Company(Staff):
         teams = {f"teams.{name}.channel": team.channel for name, team in self.teams.items()}
         rotations = {f"rotations.{name}.handover_channel": r.handover_channel for name, r in self.rotations.items()}
         workspace = {f"workspace.{key}": channel for key, channel in self.workspace.model_dump().items()}
+        lists = {f"lists.{name}.channel": kept.channel for name, kept in self.lists.items()}
         canary = {"canary.channel": self.canary.channel} if self.canary else {}
-        return {key: channel for key, channel in (workspace | teams | rotations | canary).items() if channel}
+        return {key: channel for key, channel in (workspace | teams | rotations | lists | canary).items() if channel}
 
     def key_of_channel(self, name: str) -> str:
         """Return the key that sets a channel, the first of several; the channel itself when none does."""

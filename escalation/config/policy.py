@@ -159,8 +159,25 @@ class Means(StrEnum):
     SOCIAL_MEDIA = "social_media"
 
 
+class ListName(StrEnum):
+    """Lists of people outside the response whom a company may keep, each by mail addresses or a channel."""
+
+    STAKEHOLDERS = "stakeholders"
+    EXECUTIVES = "executives"
+    SUPPORT = "support"
+    CUSTOMERS = "customers"
+
+
+_LISTS = {
+    Audience.STAKEHOLDERS: (ListName.STAKEHOLDERS, ListName.SUPPORT),
+    Audience.CUSTOMERS: (ListName.CUSTOMERS,),
+}
+
+
 class Communication(Frozen):
     """A communication to people outside the response: through what, and by when; never of a security incident.
+
+    It goes to the lists in `to`; unless said colleagues' to those of stakeholders and support, customers' to theirs.
 
     It begins `after` so long (and `only_if` something was said), and has to be out `within` that time of its beginning.
     With `approval` a person approves it first. With `updates` each progress update follows, with `restored` the end,
@@ -170,6 +187,7 @@ class Communication(Frozen):
     id: Slug
     audience: Audience
     through: Annotated[tuple[Means, ...], BeforeValidator(one_or_several)] = Field(min_length=1)
+    to: Annotated[tuple[ListName, ...], BeforeValidator(one_or_several)] = ()
     after: WaitFor = Wait()
     within: Duration | None = None
     unless: Facts = ()
@@ -184,7 +202,14 @@ class Communication(Frozen):
     def _slack_is_inside(self) -> "Communication":
         if self.audience.outside and Means.SLACK in self.through:
             raise ValueError(f"communication {self.id}: slack reaches colleagues, not {self.audience}")
+        if self.audience.outside is not (ListName.CUSTOMERS in self.lists) and self.lists:
+            raise ValueError(f"communication {self.id}: {', '.join(self.lists)} are no lists of {self.audience}")
         return self
+
+    @property
+    def lists(self) -> tuple[ListName, ...]:
+        """Lists that it goes to, where the company keeps them."""
+        return self.to or _LISTS.get(self.audience, ())
 
 
 class UpdateCadence(Frozen):

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from escalation.config.policy import Communication, Moment, PlannedCheckpoint, TierPage, Unless
 from escalation.incident.actions import actions_at
-from escalation.incident.communications import PENDING
+from escalation.incident.communications import PENDING, available_means
 from escalation.incident.effects import SendPage
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident, PageState, Status
 
@@ -55,7 +55,7 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
     if incident.status.closed:
         return True
     if plan := plan_of(checkpoint, incident):
-        idle = not _has_work(incident, plan) if isinstance(plan, PlannedCheckpoint) else incident.private
+        idle = not _has_work(incident, plan) if isinstance(plan, PlannedCheckpoint) else _tells_nobody(incident, plan)
         return idle or any(_known(fact, incident) for fact in plan.unless)
     match checkpoint.kind:
         case CheckpointKind.STEP:
@@ -71,6 +71,11 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
             return incident.phase != number or number >= len(incident.policy.phases)
         case _:
             return False
+
+
+def _tells_nobody(incident: Incident, plan: Communication) -> bool:
+    """True if a communication reaches nobody: the incident is private, or the company keeps none of its lists."""
+    return incident.private or bool(plan.to and not incident.drill and not available_means(incident, plan))
 
 
 def _taken_by_slack(incident: Incident, page_n: int) -> bool:

@@ -6,12 +6,12 @@ None is ever due about a security incident, nor about a drill.
 import json
 from collections.abc import Mapping
 
-from escalation.config.policy import Audience, Communication, Means
+from escalation.config.policy import Audience, Communication, ListName, Means
 from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.errors import Refused
-from escalation.incident.communications import PENDING, pending, updates_on_page
-from escalation.incident.effects import MailOut, Place, Publish, Reminded, Say
+from escalation.incident.communications import PENDING, automatic, available_means, pending, updates_on_page
+from escalation.incident.effects import CallWebhook, MailOut, Place, Publish, Reminded, Say
 from escalation.incident.events import Answer, AnswerCommunication, PublishUpdate
 from escalation.incident.model import (
     Checkpoint,
@@ -84,7 +84,9 @@ def _since_its_end(incident: Incident, plan: Communication) -> list[OwedCommunic
 def _told_through(plan: Communication, owed: list[OwedCommunication], incident: Incident) -> tuple[Means, ...]:
     """Return the means by which a plan's audience has read of the incident: published, or in need of nobody."""
     said = [o for o in owed if not _never_announced(o)]
-    told = {m for o in said if o.state is OwedState.DONE for m in o.through} | set(_automatic(incident) if said else ())
+    told = {m for o in said if o.state is OwedState.DONE for m in o.through} | set(
+        automatic(incident, plan) if said else ()
+    )
     return tuple(m for m in plan.through if m in told)
 
 
@@ -115,7 +117,7 @@ def severity_lowered(change: Change, by: PersonId) -> None:
 
 def _announced(owed: OwedCommunication, incident: Incident) -> bool:
     """True if some of its readers have it already, and only the rest of it is still to be published."""
-    return owed.state is not OwedState.WAITING and any(m in _automatic(incident) for m in owed.through)
+    return owed.state is not OwedState.WAITING and any(m in automatic(incident, owed.plan) for m in owed.through)
 
 
 def _no_longer_asked_for(owed: OwedCommunication, by: PersonId, incident: Incident) -> OwedCommunication:
@@ -133,16 +135,16 @@ def answer(change: Change, event: AnswerCommunication) -> None:
     needed, next_state = _ANSWERS.get(event.answer, (owed.state, OwedState.DECLINED))
     if owed.state not in PENDING or owed.state is not needed:
         raise Refused(_too_late(owed))
-    if event.answer is Answer.APPROVED and not _by_hand(owed.through, incident):
+    if event.answer is Answer.APPROVED and not _by_hand(owed.through, owed.plan, incident):
         next_state = OwedState.DONE
     _replace(change, {owed.n: owed.model_copy(update={"state": next_state, "by": event.by})})
     if event.answer is Answer.APPROVED:
-        _send(change, incident.entry(owed.entry), owed.through)
+        _send(change, owed.plan, incident.entry(owed.entry), owed.through)
     fields = {
         "answer": event.answer,
         "plan": owed.plan.id,
         "n": str(owed.n),
-        "through": _names(_by_hand(owed.through, incident)),
+        "through": _names(_by_hand(owed.through, owed.plan, incident)),
     }
     change.note(EntryKind.COMMUNICATED, by=event.by, fields=fields)
 
@@ -153,7 +155,7 @@ def overdue(change: Change, checkpoint: Checkpoint) -> None:
     recipients = speaker(change.incident, change.roster)
     fields = {
         "n": str(owed.n),
-        "through": _names(_by_hand(owed.through, change.incident)),
+        "through": _names(_by_hand(owed.through, owed.plan, change.incident)),
         "audience": owed.plan.audience,
         "due": checkpoint.due.isoformat(),
         "state": owed.state,
@@ -267,7 +269,7 @@ def _page_plan(incident: Incident) -> Communication:
 
 def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
     incident = change.incident
-    through = _available_means(incident, plan)
+    through = available_means(incident, plan)
     if not incident.private and through:
         _owe(change, plan, stage, through, _told_now(incident, plan))
 
@@ -295,7 +297,7 @@ def _owe(
 ) -> None:
     """Add a communication, send what needs nobody, and ask people for the rest. `by` published it from Slack."""
     incident, corrects = change.incident, int(told.get("corrects") or 0)
-    by_hand = _by_hand(through, incident)
+    by_hand = _by_hand(through, plan, incident)
     state = OwedState.WAITING if plan.approval else OwedState.OWED if by_hand else OwedState.DONE
     due = change.now + incident.scaled(plan.within) if plan.within and state in PENDING else None
     former = _superseded(incident, plan, corrects)
@@ -311,6 +313,7 @@ def _owe(
         "through": _names(by_hand),
         "due": due.isoformat() if due else "",
         "state": state,
+        "deadline": (change.now + incident.scaled(plan.within)).isoformat() if plan.within else "",
     }
     words = wording or incident.facts.public_wording or incident.policy.public_text
     entry = change.note(EntryKind.COMMUNICATION, by=by, why=plan.why, text=words, fields=fields)
@@ -320,21 +323,42 @@ def _owe(
     )
     change.set(communications=(*change.incident.communications, owed))
     if state is not OwedState.WAITING:
-        _send(change, entry, through)
+        _send(change, plan, entry, through)
     if state in PENDING and (due is None or stage in (Stage.RESTORED, Stage.FOLLOW_UP)):
         tell(change, entry, again=True)
     if due:
         change.arm(CheckpointKind.OWED, due, str(n))
 
 
-def _send(change: Change, entry: Entry, through: tuple[Means, ...]) -> None:
+def _send(change: Change, plan: Communication, entry: Entry, through: tuple[Means, ...]) -> None:
     """Send what needs nobody to publish it."""
-    if Means.SLACK in through and not _edited_in_place(change, entry):
-        change.say(entry, Place.STAKEHOLDERS)
-    if Means.MAIL in through and Means.MAIL not in _by_hand(through, change.incident):
-        change.add_effect(MailOut, "mail", entry=entry.n)
-    if Means.STATUS_PAGE in through and Means.STATUS_PAGE not in _by_hand(through, change.incident):
+    incident = change.incident
+    ready = [m for m in through if m in automatic(incident, plan)]
+    mailed = tuple(name for name in plan.lists if name in incident.mail_lists)
+    if Means.SLACK in ready and not _edited_in_place(change, entry):
+        if ListName.STAKEHOLDERS in plan.lists:
+            change.say(entry, Place.STAKEHOLDERS)
+        _say_to_lists(change, plan, entry)
+    if Means.MAIL in ready:
+        to_role = ListName.STAKEHOLDERS in plan.lists and incident.ways.stakeholders
+        change.add_effect(MailOut, "mail", entry=entry.n, lists=mailed, to_role=bool(to_role))
+    if Means.CUSTOMER_MAIL in ready:
+        if mailed:
+            change.add_effect(MailOut, "customer_mail", entry=entry.n, lists=mailed, to_role=False)
+        if not _edited_in_place(change, entry):
+            _say_to_lists(change, plan, entry)
+    if Means.STATUS_PAGE in ready:
         change.add_effect(Publish, "status_page", entry=entry.n)
+    for means in incident.webhooks:
+        if means in ready:
+            change.add_effect(CallWebhook, means, entry=entry.n, means=means)
+
+
+def _say_to_lists(change: Change, plan: Communication, entry: Entry) -> None:
+    """Post in the channels of the lists."""
+    channels = (change.incident.list_channels.get(name) for name in plan.lists)
+    for channel in dict.fromkeys(filter(None, channels)):
+        change.add_effect(Say, f"list-{channel}", entry=entry.n, place=Place.STAKEHOLDERS, channel=channel)
 
 
 def _edited_in_place(change: Change, entry: Entry) -> bool:
@@ -346,17 +370,25 @@ def _edited_in_place(change: Change, entry: Entry) -> bool:
     if entry.fields["stage"] != Stage.UPDATE or cadence is None:
         return False
     plan = entry.fields["plan"]
-    for effect in incident.effects:  # not posted yet: it says the latest when it is
-        if isinstance(effect, Say) and effect.place is Place.STAKEHOLDERS and _plan(incident, effect.entry) == plan:
-            change.replace_effect(effect.model_copy(update={"entry": entry.n}))
-            return True
-    shown = [p for p in incident.posts if p.place == Place.STAKEHOLDERS and _plan(incident, p.entries[0]) == plan]
-    if not shown:
+    waiting = [
+        e
+        for e in incident.effects
+        if isinstance(e, Say) and e.place is Place.STAKEHOLDERS and _plan(incident, e.entry) == plan
+    ]
+    for effect in waiting:  # not posted yet: it says the latest when it is
+        change.replace_effect(effect.model_copy(update={"entry": entry.n}))
+    if waiting:
+        return True
+    posts = [p for p in incident.posts if p.place == Place.STAKEHOLDERS and _plan(incident, p.entries[0]) == plan]
+    latest = {post.channel: post for post in posts}  # one in each channel
+    if not latest:
         return False
-    interval = incident.after(shown[-1].at, cadence.every) - shown[-1].at
-    if change.now - shown[-1].at >= interval / 2:
+    last = max(post.at for post in latest.values())
+    interval = incident.after(last, cadence.every) - last
+    if change.now - last >= interval / 2:
         return False
-    cards.rewrite(change, shown[-1], entry)
+    for post in latest.values():
+        cards.rewrite(change, post, entry)
     return True
 
 
@@ -375,25 +407,9 @@ def _superseded(incident: Incident, plan: Communication, corrects: int) -> dict[
     return {o.n: o.model_copy(update={"state": OwedState.REPLACED}) for o in older}
 
 
-def _available_means(incident: Incident, plan: Communication) -> tuple[Means, ...]:
-    """Return a plan's means that this company has; none for a drill: nobody outside the response hears of it."""
-    if incident.drill:
-        return ()
-    if not plan.audience.outside or incident.public_means is None:
-        return plan.through
-    return tuple(m for m in plan.through if m in incident.public_means)
-
-
-def _by_hand(through: tuple[Means, ...], incident: Incident) -> tuple[Means, ...]:
+def _by_hand(through: tuple[Means, ...], plan: Communication, incident: Incident) -> tuple[Means, ...]:
     """Return the means that people see to."""
-    return tuple(m for m in through if m not in _automatic(incident))
-
-
-def _automatic(incident: Incident) -> tuple[Means, ...]:
-    """Return the means that Tocsin sees to: Slack, and mail and the status page where they are set up."""
-    mail = (Means.MAIL,) if incident.ways.stakeholders else ()
-    page = (Means.STATUS_PAGE,) if incident.public_page else ()
-    return (Means.SLACK, *mail, *page)
+    return tuple(m for m in through if m not in automatic(incident, plan))
 
 
 def _names(means: tuple[Means, ...]) -> str:

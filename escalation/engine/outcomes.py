@@ -10,6 +10,7 @@ from escalation.engine.change import Change
 from escalation.incident.effects import (
     Alert,
     ArchiveRoom,
+    CallWebhook,
     DeleteMeeting,
     Effect,
     Invite,
@@ -110,17 +111,35 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
             cards.posted(change, Copy(id=effect.id, kind=kind, channel=event.channel, ts=event.ts, face=event.face))
         case Say() | Tell():
             cards.message_posted(change, effect, event, useful)
-    if isinstance(effect, MailOut | PageBy | Alert | Publish):
+    if isinstance(effect, MailOut | PageBy | Alert | Publish | CallWebhook):
         _sent_elsewhere(change, effect)
+    if isinstance(effect, MailOut | CallWebhook) or (isinstance(effect, Say) and effect.place is Place.STAKEHOLDERS):
+        _note_sent(change, effect, event)
     change.drop_effects(effect.id)
 
 
-def _sent_elsewhere(change: Change, effect: MailOut | PageBy | Alert | Publish) -> None:
+def _sent_elsewhere(change: Change, effect: MailOut | PageBy | Alert | Publish | CallWebhook) -> None:
     """Record that words of the incident went through another channel than Slack."""
     person = change.incident.page(effect.page).person if isinstance(effect, PageBy) else ""
-    entries = (effect.entry,) if isinstance(effect, MailOut | Publish) else ()
+    entries = (effect.entry,) if isinstance(effect, MailOut | Publish | CallWebhook) else ()
     post = Post(id=effect.id, entries=entries, place=effect.carried_by, at=change.now, person=person)
     change.set(posts=(*change.incident.posts, post))
+
+
+def _note_sent(change: Change, effect: MailOut | CallWebhook | Say, event: Delivered) -> None:
+    """Note what was sent to whom, against which deadline."""
+    told = change.incident.entry(effect.entry).fields
+    match effect:
+        case MailOut():
+            roles = ("stakeholders",) if effect.to_role else ()
+            means, to = "email", ", ".join(dict.fromkeys((*roles, *effect.lists)))
+        case CallWebhook():
+            means, to = effect.means.replace("_", " "), ""
+        case Say():
+            means, to = "Slack", effect.channel or "the stakeholders' channel"
+    counts = {"reached": str(event.reached), "refused": str(len(event.refused))}
+    fields = {"n": told["n"], "means": means, "to": to, "deadline": told.get("deadline", ""), **counts}
+    change.note(EntryKind.SENT, fields=fields)
 
 
 def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:

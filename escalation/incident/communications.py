@@ -1,5 +1,6 @@
 """Communications of an incident as they stand: which wait for a person, which are overdue."""
 
+from escalation.config.policy import Communication, ListName, Means
 from escalation.config.status_page import STATUS_PAGE
 from escalation.incident.model import Entry, EntryKind, Incident, OwedCommunication, OwedState
 
@@ -27,3 +28,31 @@ def updates_on_page(incident: Incident) -> tuple[Entry, ...]:
     """Return the entries that stand on our status page as updates, oldest first; corrections are none."""
     published = {n for post in incident.posts if post.place == STATUS_PAGE for n in post.entries}
     return tuple(e for e in map(incident.entry, sorted(published)) if not e.fields.get("corrects"))
+
+
+def available_means(incident: Incident, plan: Communication) -> tuple[Means, ...]:
+    """Return a plan's means that this company has; none for a drill: nobody outside the response hears of it."""
+    if incident.drill:
+        return ()
+    if plan.audience.outside:
+        known, published = incident.public_means, incident.webhooks
+        return tuple(m for m in plan.through if known is None or m in known or m in published)
+    if ListName.STAKEHOLDERS in plan.lists:  # their channel, and whoever holds that role
+        return plan.through
+    kept = {Means.MAIL: incident.mail_lists, Means.SLACK: tuple(incident.list_channels)}
+    return tuple(m for m in plan.through if set(kept.get(m, ())) & set(plan.lists))
+
+
+def automatic(incident: Incident, plan: Communication) -> tuple[Means, ...]:
+    """Return the means of a plan that need nobody: Slack, mail, the status page and webhooks where they are set up."""
+    by_mail = any(name in incident.mail_lists for name in plan.lists)
+    to_role = ListName.STAKEHOLDERS in plan.lists and incident.ways.stakeholders
+    customers = any(name in incident.mail_lists or name in incident.list_channels for name in plan.lists)
+    ready = {
+        Means.SLACK: True,
+        Means.MAIL: by_mail or to_role,
+        Means.CUSTOMER_MAIL: customers,
+        Means.STATUS_PAGE: incident.public_page,
+        **dict.fromkeys(incident.webhooks, True),
+    }
+    return tuple(m for m in plan.through if ready.get(m))

@@ -19,7 +19,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from escalation.config.actions import ACTIONS
+from escalation.config.lists import WEBHOOKS
 from escalation.config.notify import Via
+from escalation.config.policy import ListName, Means
 from escalation.config.status_page import STATUS_PAGE
 from escalation.config.tickets import TICKETS, Vendor
 from escalation.values import Frozen, PersonId
@@ -137,10 +139,12 @@ class Alert(_Effect, public=False, calls=True):
 
 
 class MailOut(_Effect, public=True, message=True):
-    """Mail a communication to the stakeholders."""
+    """Mail a communication to lists, and to the holders of the stakeholders' role."""
 
     kind: Literal["mail_out"] = "mail_out"
     entry: int
+    lists: tuple[ListName, ...] = ()
+    to_role: bool = True
 
     @property
     def carried_by(self) -> str:
@@ -160,6 +164,18 @@ class SendInvitation(_Effect, public=False, message=True, optional=True):
     @property
     def carried_by(self) -> str:
         return Via.MAIL
+
+
+class CallWebhook(_Effect, public=True, message=True):
+    """Send a communication to the system that publishes it: the support portal, or social media."""
+
+    kind: Literal["call_webhook"] = "call_webhook"
+    entry: int
+    means: Means
+
+    @property
+    def carried_by(self) -> str:
+        return WEBHOOKS
 
 
 class Publish(_Effect, public=True, message=True):
@@ -373,6 +389,7 @@ Effect = Annotated[
     | StopPage
     | Alert
     | MailOut
+    | CallWebhook
     | SendInvitation
     | Publish
     | Withdraw

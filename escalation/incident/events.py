@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import MeetingKind, OtherWays
-from escalation.config.policy import Means, Severity, SeverityPolicy
+from escalation.config.policy import ListName, Means, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
 from escalation.incident.effects import Reminded
@@ -91,6 +91,9 @@ class Terms(Frozen):
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False
+    mail_lists: tuple[ListName, ...] = ()
+    list_channels: dict[ListName, str] = {}
+    webhooks: tuple[Means, ...] = ()
     actions: tuple[Action, ...] = ()
     tickets: Tickets | None = None
     others: tuple[Other, ...] = ()
@@ -364,7 +367,8 @@ class RolesChanged(Frozen):
 class Delivered(Frozen):
     """An effect was delivered. `channel` and `ts` identify the message; `face` is the one that a card shows.
 
-    `refused`: of a send to several, whom it could not reach, and why. `status`: what an action's system answered.
+    `refused`: of a send to several, whom it could not reach, and why; `reached`: how many it did. `status`: what an
+    action's system answered.
     `by_slack_at`: when Slack sent it by itself.
     """
 
@@ -375,6 +379,7 @@ class Delivered(Frozen):
     face: int = 0
     person: PersonId = ""
     refused: dict[PersonId, str] = {}
+    reached: int = 0
     status: int = 0
     by_slack_at: datetime | None = None
 

@@ -19,7 +19,7 @@ from pydantic import (
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.notify import MeetingKind, OtherWays, Via
-from escalation.config.policy import Communication, Means, ReviewRule, Said, Severity, SeverityPolicy
+from escalation.config.policy import Communication, ListName, Means, ReviewRule, Said, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
 from escalation.incident.effects import Effect, OpenMeeting, PageBy, PagePerson, Reminded
@@ -209,6 +209,7 @@ class EntryKind(StrEnum):
     SECURITY = "security"
     EXPOSED = "exposed"
     ROOM_OPENED = "room_opened"
+    SENT = "sent"
     INVITED = "invited"
     ROOM_LOST = "room_lost"
     CARD_LOST = "card_lost"
@@ -492,11 +493,12 @@ class Incident(Frozen):
     reach (deactivated, left), until they act again. `linked` are incidents at the same time, and `coordinated_in` is
     the one whose room, `shared_room`, is for all of them. `meeting_url` is the company's fixed link; with
     `own_meetings` each war room gets a `meeting` in its place. `invitations` are the meetings that people are invited
-    to by mail, and `invited` those invitations. `public_components` are states that somebody chose for
-    the status page. `stretches` ended with a reopening; `past` is what decisions replaced, oldest first.
-    `lost_cards` were deleted by hand: what was sent into their threads may still stand there. `alerted_by` are the
-    paging services that know the incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what
-    they were told last. `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker.
+    to by mail, and `invited` those invitations. `mail_lists` and `list_channels` are the lists that the company keeps,
+    `webhooks` the means that a system of its own publishes. `public_components` are states chosen for the status page.
+    `stretches` ended with a reopening; `past` is what decisions replaced, oldest first. `lost_cards` were deleted by
+    hand: what was sent into their threads may still stand there. `alerted_by` are the paging services that know the
+    incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what they were told last.
+    `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker.
     """
 
     version: int = STATE_VERSION
@@ -518,6 +520,9 @@ class Incident(Frozen):
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False
+    mail_lists: tuple[ListName, ...] = ()
+    list_channels: dict[ListName, str] = {}
+    webhooks: tuple[Means, ...] = ()
     actions: tuple[Action, ...] = ()
     tickets: Tickets | None = None
     issue: Issue | None = None

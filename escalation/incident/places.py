@@ -52,6 +52,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.EXPOSED: _LOG,
     EntryKind.ROOM_OPENED: (),
     EntryKind.INVITED: (),
+    EntryKind.SENT: (),
     EntryKind.ROOM_LOST: _LOG,
     EntryKind.CARD_LOST: _LOG,
     EntryKind.PHASE: (Place.ROOM,),

@@ -93,6 +93,22 @@ def communicated(incident: Incident, entry: Entry) -> Lines:
     return (line("📣 ", Strong(_task(incident, entry)), f": {answer}", Person(entry.by), "."),)
 
 
+def sent(incident: Incident, entry: Entry) -> Lines:
+    """Say what was sent to whom, and whether in time: `Status page by email to support (2), in time (due by 16:00).`"""
+    fields = entry.fields
+    to = f" to {fields['to']}" if fields["to"] else ""
+    reached, failed = int(fields["reached"]), int(fields["refused"])
+    how_many = f" ({reached} address{'es' * (reached != 1)})" if fields["means"] == "email" else ""
+    missing = f", {failed} refused" if failed else ""
+    due: Line = ()
+    if fields["deadline"]:
+        late = "late" if entry.at > datetime.fromisoformat(fields["deadline"]) else "in time"
+        due = (f", {late} (due by ", _instant(fields["deadline"], clock=True), ")")
+    return (
+        line("📤 ", Strong(_task(incident, entry)), f" sent by {fields['means']}{to}{how_many}{missing}", *due, "."),
+    )
+
+
 def overdue(incident: Incident, entry: Entry) -> Lines:
     """Render the reminder of an overdue communication."""
     fields = entry.fields

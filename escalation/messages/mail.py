@@ -9,6 +9,7 @@ from datetime import timedelta
 from html import escape
 
 from escalation.config.notify import MeetingKind
+from escalation.config.policy import Audience
 from escalation.incident.effects import SendInvitation
 from escalation.incident.model import Entry, Incident, Page
 from escalation.messages.calendar import CalendarEvent
@@ -92,8 +93,9 @@ def _html(body: str, link: str) -> str:
 
 
 def stakeholder_mail(incident: Incident, entry: Entry, wording: Wording, names: Mapping[PersonId, str]) -> Mail:
-    """Write the mail of a communication to the stakeholders."""
-    subject = f"[{incident.severity}] {title(incident)} ({incident.id})"
+    """Write the mail of a communication. To customers it is in the words meant for the public, the subject too."""
+    inside = not Audience(entry.fields["audience"]).outside
+    subject = f"[{incident.severity}] {title(incident)} ({incident.id})" if inside else "Service update"
     return Mail(subject, text(published_words(incident, entry, wording), names), _thread(incident))
 
 

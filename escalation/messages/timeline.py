@@ -694,6 +694,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.EXPOSED: _exposed,
     EntryKind.ROOM_OPENED: _room_opened,
     EntryKind.INVITED: _invited,
+    EntryKind.SENT: communications.sent,
     EntryKind.ROOM_LOST: _room_lost,
     EntryKind.CARD_LOST: _card_lost,
     EntryKind.TROUBLE: _trouble,

@@ -96,7 +96,17 @@ FIXED = frozenset(
         *("source_link", "effects", "checkpoints", "copies", "lanes", "calendar", "ways", "keys", "policy", "actions"),
         *("communications", "public_means", "promised", "since", "snoozed_until", "what", "following"),
         *("via", "effect", "how", "notify"),
-        *("invitations", "invited", "about", "starts"),
+        *(
+            "invitations",
+            "invited",
+            "about",
+            "starts",
+            "mail_lists",
+            "list_channels",
+            "webhooks",
+            "deadline",
+            "reached",
+        ),
     )
 )
 LIMITS = {"title": 200}

@@ -6,10 +6,10 @@ from typing import Any
 
 from escalation.config.actions import Action
 from escalation.config.notify import MeetingKind, OtherWays, Via
-from escalation.config.policy import Severity
+from escalation.config.policy import ListName, Severity
 from escalation.config.tickets import Tickets, Vendor
 from escalation.engine.upcoming import Upcoming, upcoming
-from escalation.incident.effects import OpenRoom, PostCard, SendPage, UpdateIssue
+from escalation.incident.effects import MailOut, OpenRoom, PostCard, SendPage, UpdateIssue
 from escalation.incident.events import (
     Acknowledge,
     AlertsChanged,
@@ -249,6 +249,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     ),
     EntryKind.SECURITY: _exposed,
     EntryKind.EXPOSED: _exposed,
+    EntryKind.SENT: lambda: _outcome(Story("P0", mail_lists=(ListName.STAKEHOLDERS,)), MailOut, Delivered, reached=2),
     EntryKind.INVITED: lambda: Story("P0", invitations=(MeetingKind.CALL,)).incident,
     EntryKind.ROOM_OPENED: lambda: _room().incident,
     EntryKind.ROOM_LOST: _room_lost,

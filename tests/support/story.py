@@ -11,7 +11,7 @@ import yaml
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import MeetingKind, OtherWays
-from escalation.config.policy import Means, Policy, Severity
+from escalation.config.policy import ListName, Means, Policy, Severity
 from escalation.config.tickets import Tickets
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
@@ -80,6 +80,7 @@ class Story:
         actions: tuple[Action, ...] = (),
         tickets: Tickets | None = None,
         invitations: tuple[MeetingKind, ...] = (),
+        mail_lists: tuple[ListName, ...] = (),
         **facts: Any,
     ) -> None:
         self.roster = roster or roster_with()
@@ -98,6 +99,7 @@ class Story:
             ways=ways or OtherWays(),
             public_page=public_page,
             invitations=invitations,
+            mail_lists=mail_lists,
             actions=actions,
             tickets=tickets,
         )

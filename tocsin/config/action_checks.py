@@ -31,10 +31,14 @@ def open_addresses(company: Company) -> Iterator[Finding]:
     for n, action in enumerate(company.actions):
         if urlsplit(action.url).scheme == "http" and not is_loopback(action.host):
             yield ("actions", n, "url"), f"{action.name}: http lets others on the way read what is sent; use https"
+    for means, webhook in company.public_webhooks.items():
+        parts = urlsplit(webhook.url)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            yield ("public_webhooks", means, "url"), "http lets others on the way change what is published; use https"
 
 
 def unusable_secrets(company: Company) -> list[Problem]:
-    """Find the variables of actions that are missing, or hold no secret."""
+    """Find the variables of actions and webhooks that are missing, or hold no secret."""
     signed = dict[str, list[str]]()
     for action in company.actions:
         if not action.dry_run:
@@ -44,10 +48,11 @@ def unusable_secrets(company: Company) -> list[Problem]:
 
 
 def secrets_of(company: Company) -> Iterator[str]:
-    """Secrets of the actions, which must never be logged."""
-    for action in company.actions:
+    """Secrets of actions and webhooks, which must never be logged."""
+    own = (webhook.secret_env for webhook in company.public_webhooks.values())
+    for variable in (*(action.secret_env for action in company.actions), *own):
         with suppress(ValueError):
-            yield from webhook_secrets(action.secret_env)
+            yield from webhook_secrets(variable)
 
 
 def _unusable(variable: str) -> str:

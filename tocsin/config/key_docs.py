@@ -87,6 +87,10 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "through": (
             "One means or several. Tocsin writes to `slack`; what it cannot write itself it asks a person to publish."
         ),
+        "to": (
+            "The lists of the configuration that it goes to: `stakeholders`, `executives`, `support`, `customers`. "
+            "Colleagues' go to stakeholders and support, customers' to customers, unless said."
+        ),
         "after": "How long after the start it begins.",
         "within": "How soon after that it has to be out; whoever is responsible is reminded then.",
         "unless": "What makes it needless before it begins.",
@@ -166,6 +170,12 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "public_channels": (
             "The means by which you reach people outside; what is not listed is never asked for. All, unless said."
         ),
+        "lists": (
+            "Who is told outside the response: `stakeholders`, `executives`, `support`, `customers`; docs/audiences.md."
+        ),
+        "public_webhooks": (
+            "Systems of yours that publish what they are sent: `support_portal`, `social_media`; docs/audiences.md."
+        ),
         "status_page": "Your own status page: a folder of files, served at `/status/`; docs/status-page.md.",
         "templates": "Messages in your own words, by name.",
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
@@ -175,6 +185,14 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "tickets": "A ticket for each incident, in GitHub or Jira; docs/tickets.md.",
         "actions": "Webhooks of your own systems, called by themselves or by a button; docs/actions.md.",
         "permissions": "Narrows who may do what: the roles that may.",
+    },
+    "Recipients": {
+        "mail": "Their mail addresses; each gets a mail of its own.",
+        "channel": "A channel of the workspace.",
+    },
+    "Webhook": {
+        "url": "Where it is called, by POST.",
+        "secret_env": "The variable that holds its secret (`whsec_…`); each call is signed as Standard Webhooks.",
     },
     "StatusPage": {
         "title": "What stands at its top.",

@@ -9,6 +9,7 @@ from redis import Redis
 
 from escalation.config.actions import ACTIONS
 from escalation.config.company import Company
+from escalation.config.lists import WEBHOOKS
 from escalation.config.notify import Via
 from escalation.config.tickets import TICKETS, Vendor
 from escalation.incident.effects import MEETINGS
@@ -37,6 +38,7 @@ from workers.delivery.people.push import ApprisePlanner, NtfyPlanner, PushoverPl
 from workers.delivery.people.twilio import TwilioPlanner
 from workers.delivery.plan import Planner
 from workers.delivery.public.meetings import MeetingPlanner
+from workers.delivery.public.webhooks import WebhookPlanner
 from workers.delivery.trackers.tickets import TicketPlanner
 
 
@@ -173,7 +175,8 @@ REGISTERED = (
 
 def check(settings: Settings, company: Company) -> None:
     """Check that the environment sets up each channel that the configuration asks for; SettingsError when not."""
-    wanted = company.other_ways.all()
+    by_list = {Via.MAIL} if any(kept.mail for kept in company.lists.values()) else set()
+    wanted = company.other_ways.all() | by_list
     missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
     missing += unusable_secrets(company)
     clients = trackers(settings)
@@ -195,6 +198,7 @@ def connect(settings: Settings, redis: Redis) -> Channels:
         str(c.via): partial(c.planner, client) for c, client in clients if client is not None
     }
     others[ACTIONS] = partial(ActionPlanner, ActionClient(webhook_secrets))
+    others[WEBHOOKS] = partial(WebhookPlanner, ActionClient(webhook_secrets))
     if meetings := zoom(settings):
         others[MEETINGS] = partial(MeetingPlanner, meetings, settings.zoom_hosts)
     found = trackers(settings)

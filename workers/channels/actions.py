@@ -29,10 +29,11 @@ class ActionCall:
     begun: datetime
     now: datetime
     told: Mapping[str, str]
+    type: str = "incident.action"
 
     def body(self) -> bytes:
         """The payload, in the shape that Standard Webhooks recommends."""
-        payload = {"type": "incident.action", "timestamp": self.begun.isoformat(), "data": self.told}
+        payload = {"type": self.type, "timestamp": self.begun.isoformat(), "data": self.told}
         return json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from escalation.answers import AnswerService
 from escalation.config.notify import MeetingKind, Via
+from escalation.config.policy import ListName
 from escalation.errors import TooNew
 from escalation.incident.effects import Effect, MailOut, PageBy, SendInvitation
 from escalation.incident.events import Delivered, Dropped
@@ -121,8 +122,9 @@ class MailPlanner:
         return calls
 
     def _communication(self, incident: Incident, effect: MailOut) -> Planned:
-        roster = self._service.roster(self._service.clock())
-        to = {a: p for p in roster.of(STAKEHOLDERS) if (a := self._address(p))}
+        holders = self._service.roster(self._service.clock()).of(STAKEHOLDERS) if effect.to_role else ()
+        to = {address: address for name in effect.lists for address in self._listed(name)}
+        to |= {a: p for p in holders if (a := self._address(p))}
         if not to or incident.private:
             return Dropped(effect=effect.id, why="there is nobody to mail")
         names = self._service.store.directory().names
@@ -154,7 +156,8 @@ class MailPlanner:
         others = [failed for failed in failures.values() if failed.kind is not Kind.PERSON]
         if others:
             raise next((failed for failed in others if failed.kind is Kind.OURS), others[0])
-        return SendResult(Delivered(effect=effect.id, refused={to[a]: why for a, why in bad.items() if a in to}))
+        refused = {to[a]: why for a, why in bad.items() if a in to}
+        return SendResult(Delivered(effect=effect.id, reached=len(to) - len(refused), refused=refused))
 
     def _call(self, incident: Incident, effect: Effect | None) -> IncidentPage | None:
         """The page that a mail effect is for; None if it is moot."""
@@ -163,6 +166,11 @@ class MailPlanner:
             return None
         link, reply_to = self._answers.link(incident, page), self._answers.reply_address(incident, page)
         return IncidentPage(incident, page, link, reply_to)
+
+    def _listed(self, name: ListName) -> tuple[str, ...]:
+        """The addresses of a list, as the configuration has it now."""
+        kept = self._service.company.lists.get(name)
+        return kept.mail if kept else ()
 
     def _address(self, person: PersonId) -> str:
         return self._service.company.mail_of(person, self._service.store.directory())

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from redis.client import Pipeline
 
 from escalation.config.actions import ACTIONS
+from escalation.config.lists import WEBHOOKS
 from escalation.config.notify import Via
 from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, RunAction, Say, UpdateIssue
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
@@ -23,6 +24,7 @@ _VENDORS = {
     ACTIONS: "a system of yours",
     SLACK: "Slack",
     MEETINGS: "Zoom",
+    WEBHOOKS: "a webhook of the company",
     Via.MAIL: "the mail server",
     Via.PAGERDUTY: "PagerDuty",
     Via.OPSGENIE: "Opsgenie",
@@ -39,6 +41,7 @@ _SENDS = {
     "stop_page": "the end of alarms",
     "alert": "alerts",
     "mail_out": "mail to stakeholders",
+    "call_webhook": "updates for the public",
     "invitation": "invitations to meetings",
     "publish": "updates of the status page",
     "withdraw": "withdrawals from the status page",

@@ -59,6 +59,7 @@ class SlackPlanner:
         self._service = service
         self._slack = client
         self._incidents = service.company.workspace.incidents_channel
+        self._stakeholders = service.company.workspace.stakeholders_channel
         self._members = Members(service, client)
         self._destinations = Destinations(service, client, self._members)
         self._grouping = OutageGrouping(service.store)
@@ -183,7 +184,8 @@ class SlackPlanner:
         thread, room = "", incident.old_rooms[-1].channel if incident.old_rooms else ""
         public = next((c for c in incident.copies if c.kind is CopyKind.CHANNEL), None)
         channel = room
-        name = self._incidents if effect.place == "channel" else self._configured(incident, effect.place)
+        listed = effect.channel if isinstance(effect, Say) and effect.place is Place.STAKEHOLDERS else ""
+        name = self._incidents if effect.place == "channel" else listed or self._configured(incident, effect.place)
         if effect.place is Place.THREAD and public:
             channel, thread = public.channel, public.ts
         if not (name or channel):
@@ -206,7 +208,7 @@ class SlackPlanner:
         entry = incident.entry(effect.entry)
         if effect.place is Place.STAKEHOLDERS:
             outward: Render = lambda: messages.for_audience(incident, entry, self._wording)  # noqa: E731  # one line each
-            return self._post_in(incident, effect, self._service.company.workspace.stakeholders_channel, outward)
+            return self._post_in(incident, effect, effect.channel or self._stakeholders, outward)
         more = [incident.entry(n) for n in effect.more]
 
         def render() -> Message:
@@ -397,7 +399,7 @@ class SlackPlanner:
             return SendResult(Delivered(effect=effect.id, channel=channel, ts=post.ts, face=incident.face))
 
         def go(retrying: bool) -> SendResult:
-            if name := self._configured(incident, post.place):
+            if name := self._configured(incident, post.place, post.channel):
                 return self._destinations.reach_known(post.channel, name, update)
             return self._reach(incident, post.channel, update)
 
@@ -405,11 +407,12 @@ class SlackPlanner:
         to = Address(post.channel, post.person if post.place == DIRECT else "")
         return permitted(incident, to, Plan(budget, go), neutral=post.redacted)
 
-    def _configured(self, incident: Incident, place: str) -> str:
-        """Name of the configuration's channel that a place of messages is; empty if it is none."""
+    def _configured(self, incident: Incident, place: str, known: str = "") -> str:
+        """Name of the configuration's channel that a place of messages is; empty if it is none. `known` is its id."""
         match place:
             case Place.STAKEHOLDERS:
-                return self._service.company.workspace.stakeholders_channel
+                listed = (c for c in incident.list_channels.values() if known in (c, self._slack.rooms.known(c)))
+                return next(listed, self._stakeholders) if known else self._stakeholders
             case Place.TEAM:
                 return self._team_channel(incident) or self._incidents
         return ""
