@@ -113,7 +113,7 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
             cards.message_posted(change, effect, event, useful)
     if isinstance(effect, MailOut | PageBy | Alert | Publish | CallWebhook):
         _sent_elsewhere(change, effect)
-    if isinstance(effect, MailOut | CallWebhook) or (isinstance(effect, Say) and effect.place is Place.STAKEHOLDERS):
+    if isinstance(effect, MailOut | CallWebhook) or (isinstance(effect, Say) and _to_list(effect)):
         _note_sent(change, effect, event)
     change.drop_effects(effect.id)
 
@@ -126,6 +126,11 @@ def _sent_elsewhere(change: Change, effect: MailOut | PageBy | Alert | Publish |
     change.set(posts=(*change.incident.posts, post))
 
 
+def _to_list(effect: Say) -> bool:
+    """True for a post in the channel of a list; that stakeholders are told in their own one is noted when decided."""
+    return effect.place is Place.STAKEHOLDERS and bool(effect.channel)
+
+
 def _note_sent(change: Change, effect: MailOut | CallWebhook | Say, event: Delivered) -> None:
     """Note what was sent to whom, against which deadline."""
     told = change.incident.entry(effect.entry).fields
@@ -136,7 +141,7 @@ def _note_sent(change: Change, effect: MailOut | CallWebhook | Say, event: Deliv
         case CallWebhook():
             means, to = effect.means.replace("_", " "), ""
         case Say():
-            means, to = "Slack", effect.channel or "the stakeholders' channel"
+            means, to = "Slack", f"#{effect.channel}"
     counts = {"reached": str(event.reached), "refused": str(len(event.refused))}
     fields = {"n": told["n"], "means": means, "to": to, "deadline": told.get("deadline", ""), **counts}
     change.note(EntryKind.SENT, fields=fields)

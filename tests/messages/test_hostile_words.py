@@ -106,6 +106,7 @@ FIXED = frozenset(
             "webhooks",
             "deadline",
             "reached",
+            "refused",
         ),
     )
 )

@@ -126,7 +126,7 @@ def test_every_list_of_a_communication_is_told(told: Told) -> None:
     assert told.posts("support")
     [mail] = [line for line in told.said(incident) if "by email" in line]
     assert "to stakeholders, executives, support (4 addresses), in time (due by" in mail
-    assert any("by Slack to support" in line for line in told.said(incident))
+    assert any("by Slack to #support" in line for line in told.said(incident))
 
 
 def test_a_p1_is_told_to_the_lists_that_are_meant_unless_said(told: Told) -> None:
