@@ -83,7 +83,7 @@ COMMANDS = (
     ),
     Command("escalate", (), "`escalate [ID] [why]` page the next tier", Move.ESCALATE, "Escalate"),
     Command("page", ("call",), "`page [ID] @person, @group or role … [why]` page people", Move.PAGE, "Page someone"),
-    Command("run", ("action", "execute"), "`run [ID] [action]` run an action in your systems", Move.RUN, "Run action"),
+    Command("run", ("execute",), "`run [ID] [action]` run an action in your systems", Move.RUN, "Run action"),
     Command(
         "severity",
         ("sev", "priority", "change-severity"),
@@ -187,6 +187,10 @@ COMMANDS = (
         ("retro", "retrospective", "postmortem", "post-mortem"),
         "`review [ID]` the post-incident review: what is on record, and what people write",
     ),
+    Command("action", ("todo", "follow-up"), "`action [ID] what @owner friday` note an action item, or an idea"),
+    Command(
+        "actions", ("todos", "follow-ups", "action-items"), "`actions [all, or done, drop, take and ID]` action items"
+    ),
     Command("simulate", ("dry-run", "preview"), "`simulate P0` show what would happen; nothing is sent"),
 )
 IDS = "The ID may be left out in a war room, and while only one incident is open."
@@ -214,6 +218,8 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "reopen",
         "review",
         "reviewed",
+        "action",
+        "actions",
         "cancel",
     ),
     "People": ("escalate", "page", "lead"),

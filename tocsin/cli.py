@@ -4,6 +4,7 @@ import click
 
 from escalation.processes import PARTS, Part
 from tocsin.commands import incidents
+from tocsin.commands.actions import actions
 from tocsin.commands.alerts import alerts
 from tocsin.commands.check import check
 from tocsin.commands.forget import forget
@@ -86,6 +87,7 @@ for command in (
     alerts,
     report,
     review,
+    actions,
     verify,
     watchdog,
 ):

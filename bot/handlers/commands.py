@@ -8,6 +8,7 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, requester_of
 from bot.deps import BotDeps
+from bot.handlers.action_items import ActionItemLists
 from bot.handlers.alerts import Alerts
 from bot.handlers.lists import Lists
 from bot.handlers.maintenance import MaintenancePlans
@@ -70,6 +71,7 @@ class Commands:
         self._alert_lists = Alerts(access)
         self._plans = plans
         self._reports = Reports(access)
+        self._action_items = ActionItemLists(access)
         self._verbs: dict[str, Callable[[SlashCommand], Awaitable[None]]] = {
             "": self._unknown,
             "help": self._help,
@@ -87,6 +89,8 @@ class Commands:
             "maintenance": self._maintenance,
             "report": self._report,
             "review": self._review,
+            "action": self._action,
+            "actions": self._actions,
         }
 
     async def on_command(self, ack: AsyncAck, body: dict[str, Any]) -> None:
@@ -215,6 +219,16 @@ class Commands:
         text = unescape(command.parsed.text, self._access.directory.names)
         await command.reply(await self._reports.answer(command.requester, text))
 
+    async def _action(self, command: SlashCommand) -> None:
+        incident = await self._target(command)
+        if incident:
+            async with self._perform.answering(command.requester, incident.id):
+                answer = await self._action_items.note(command.requester, incident, command.parsed.text)
+                await command.reply(answer)
+
+    async def _actions(self, command: SlashCommand) -> None:
+        await command.reply(await self._action_items.answer(command.requester, command.parsed.text))
+
     async def _review(self, command: SlashCommand) -> None:
         incident = await self._target(command)
         if incident:
@@ -304,7 +318,7 @@ class Commands:
                 return tuple(i for i in await self._access.recent(command.requester) if not i.open)
             case Move.REVIEWED:
                 return await self._to_review(command.requester)
-            case _ if command.parsed.verb == "review":
+            case _ if command.parsed.verb in ("review", "action"):
                 return await self._to_review(command.requester) or await self._access.open_incidents(command.requester)
             case _:
                 return await self._access.open_incidents(command.requester)

@@ -11,8 +11,10 @@ from bot.moves.form_state import FormState
 from bot.reviews.form import CHANGED, review_message, review_modal, seen_in, words_in
 from escalation.incident.events import Move
 from escalation.incident.model import Incident
+from escalation.reviews.action_items import ActionItem
 from escalation.reviews.draft import draft
-from escalation.reviews.model import Review
+from escalation.reviews.model import Review, Written
+from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews
 from escalation.text import Line, line
 from escalation.values import PersonId
@@ -26,6 +28,7 @@ class ReviewWords:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._reviews = Reviews(access.deps.redis)
+        self._items = ActionItems(access.deps.redis)
 
     async def run(
         self, requester: Requester, incident: Incident, text: str, body: dict[str, Any], reply: Reply
@@ -63,4 +66,7 @@ class ReviewWords:
         return {key: CHANGED.format(who=names.get(written[key].by, "Somebody")) for key in foreign}
 
     async def _review(self, incident: Incident) -> Review:
-        return draft(incident, await self._access.run(self._reviews.written, incident.id))
+        return draft(incident, *await self._access.run(self._read, incident.id))
+
+    def _read(self, incident_id: str) -> tuple[dict[str, Written], list[ActionItem]]:
+        return self._reviews.written(incident_id), self._items.of(incident_id)

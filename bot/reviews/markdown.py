@@ -68,7 +68,8 @@ def _section(section: Section, names: Names) -> Iterator[str]:
 
 
 def _generated(generated: Generated, names: Names) -> str:
-    return f"- {_shown(generated.line, names)} (entry {generated.entry})"
+    source = f" (entry {generated.entry})" if generated.entry else ""
+    return f"- {_shown(generated.line, names)}{source}"
 
 
 def _shown(line: Line, names: Names) -> str:

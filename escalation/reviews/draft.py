@@ -1,11 +1,12 @@
 """Draft of a review from an incident's record. Pure: the same incident gives the same draft."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from escalation.config.policy import REVIEW_SECTIONS, ReviewSection
 from escalation.incident.model import Entry, EntryKind, Incident
 from escalation.messages.timeline import duration, entry_lines
+from escalation.reviews.action_items import ActionItem, item_line
 from escalation.reviews.model import NOBODY, Generated, Review, Section, Written
 from escalation.text import Line, Person, Strong, Time, line, people
 from escalation.times import spoken_duration
@@ -14,8 +15,8 @@ Generator = Callable[[Incident], Iterable[Generated]]
 _NOT_LISTED = (EntryKind.DRILL_REPORT,)
 
 
-def draft(incident: Incident, written: Mapping[str, Written]) -> Review:
-    """Draft the review as the incident stands, with people's words by section."""
+def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[ActionItem] = ()) -> Review:
+    """Draft the review as the incident stands, with people's words by section and its action items."""
     rule = incident.policy.review
     return Review(
         incident=incident.id,
@@ -25,7 +26,7 @@ def draft(incident: Incident, written: Mapping[str, Written]) -> Review:
         held=incident.reviewed.at if incident.reviewed else None,
         result=incident.reviewed.text if incident.reviewed else "",
         sections=tuple(
-            Section(key, tuple(_GENERATED[key](incident)), written.get(key, NOBODY))
+            Section(key, (*_GENERATED[key](incident), *_items(key, items)), written.get(key, NOBODY))
             for key in (rule.sections if rule else REVIEW_SECTIONS)
         ),
     )
@@ -123,6 +124,12 @@ def _actions(incident: Incident) -> Iterator[Generated]:
     if resolved and incident.resolution and incident.resolution.next_steps:
         for step in filter(None, map(str.strip, incident.resolution.next_steps.splitlines())):
             yield Generated(line(step), resolved.n)
+
+
+def _items(key: ReviewSection, items: Sequence[ActionItem]) -> Iterator[Generated]:
+    """Action items, which have numbers of their own in place of an entry."""
+    if key is ReviewSection.ACTIONS:
+        yield from (Generated(item_line(item), 0) for item in items)
 
 
 def _nothing(incident: Incident) -> Iterator[Generated]:

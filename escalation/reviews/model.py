@@ -36,7 +36,7 @@ PROMPTS = {
 
 
 class Generated(NamedTuple):
-    """A line that follows from the record, and the timeline entry that it came from."""
+    """A line that follows from the record, and the timeline entry that it came from (0: an action item)."""
 
     line: Line
     entry: int

@@ -19,7 +19,7 @@ TYPED = {
     "update": "post-update status-update progress",
     "escalate": "",
     "page": "call",
-    "run": "action execute",
+    "run": "execute",
     "severity": "sev priority change-severity",
     "resolve": "resolved close closed done end finish finished solved",
     "reopen": "reopened re-open",
@@ -45,6 +45,8 @@ TYPED = {
     "me": "contact-methods preferences",
     "drill": "exercise",
     "review": "retro retrospective postmortem post-mortem",
+    "action": "todo follow-up",
+    "actions": "todos follow-ups action-items",
     "simulate": "dry-run preview",
 }
 # In the order of a card's overflow menu; people are told these names elsewhere.
@@ -86,6 +88,8 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident reopen [ID] [why]` open it again
 `/incident review [ID]` the post-incident review: what is on record, and what people write
 `/incident reviewed [ID]` mark the post-incident review as done
+`/incident action [ID] what @owner friday` note an action item, or an idea
+`/incident actions [all, or done, drop, take and ID]` action items
 `/incident cancel [ID] [why, or duplicate of INC-…]` false alarm or duplicate
 *People*
 `/incident escalate [ID] [why]` page the next tier

@@ -34,6 +34,8 @@ READING = (
     "slo",
     "report",
     "review",
+    "action",
+    "actions",
 )
 VARIABLE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b")
 

@@ -12,6 +12,7 @@ from bot.reviews.markdown import Names, markdown, words_of
 from escalation.errors import Refused
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Review
+from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews
 from escalation.text import text
 from tocsin.commands.incidents import NEEDS, find, open_store
@@ -43,7 +44,10 @@ def review(incident_id: str, form: str, edited: Path | None) -> None:
         except (UnicodeDecodeError, Refused) as error:
             said = text([error.words]) if isinstance(error, Refused) else "it is not UTF-8"
             raise Refusal(f"{edited}: {said}") from None
-    document, names = draft(incident, reviews.written(incident.id)), store.directory().names
+    document, names = (
+        draft(incident, reviews.written(incident.id), ActionItems(store.redis).of(incident.id)),
+        store.directory().names,
+    )
     match form:
         case "json":
             print_json(review_data(document, names))

@@ -34,6 +34,8 @@ from escalation.oncall.reminders import (
     due_reminders,
 )
 from escalation.oncall.schedule import TestPage
+from escalation.reviews.action_items import DueActionItem, due_action_items, reminder_lines
+from escalation.storage.action_items import ActionItems
 from workers import metrics
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
@@ -48,6 +50,8 @@ SINCE = "tocsin:routine:since"
 PLANNED = (DueTestPage, DueHandover, DueShift, DueAsleep, DueActivity)
 REMEMBERED = timedelta(days=40)  # longer than any reminder stays due
 LEASE_SECONDS = 120  # a send has at most three calls of ten seconds
+
+AnyDue = AnyReminder | DueActionItem
 
 log = structlog.get_logger()
 
@@ -87,7 +91,8 @@ class Reminders:
         reminders = due_reminders(
             service.company, service.policy, service.store.oncall_state(), service.store.directory(), now
         )
-        due = [o for o in reminders if o.due >= since or not isinstance(o, PLANNED)]
+        items = due_action_items(ActionItems(self._context.redis).all(), service.company, now)
+        due = [o for o in (*reminders, *items) if o.due >= since or not isinstance(o, PLANNED)]
         records = self._records(now)
         unsent = [o for o in due if not (o.id in records and records[o.id].done)]
         return sum(self._send_once(o, now) for o in unsent if not self._stopping())
@@ -106,7 +111,7 @@ class Reminders:
             self._context.redis.hdel(ROUTINE, *expired)
         return records
 
-    def _send_once(self, item: AnyReminder, now: datetime) -> bool:
+    def _send_once(self, item: AnyDue, now: datetime) -> bool:
         """Send under a lease; True if it was sent now."""
         redis = self._context.redis
         if not redis.set(lease_key(item.id), "1", nx=True, ex=LEASE_SECONDS):
@@ -116,7 +121,7 @@ class Reminders:
         finally:
             redis.delete(lease_key(item.id))
 
-    def _send(self, item: AnyReminder, now: datetime) -> bool:
+    def _send(self, item: AnyDue, now: datetime) -> bool:
         """Send a reminder whose lease we hold; True if it is done now."""
         record, first = self._begin(item, now)
         if record.done:  # by another worker, since the records were read
@@ -132,7 +137,7 @@ class Reminders:
         self._record_done(item, record, sent, now)
         return True
 
-    def _begin(self, item: AnyReminder, now: datetime) -> tuple[SendRecord, bool]:
+    def _begin(self, item: AnyDue, now: datetime) -> tuple[SendRecord, bool]:
         """Record that a send is about to begin; returns the record, and True if this is the first try."""
         new = SendRecord(now, done=False)
         if self._context.redis.hsetnx(ROUTINE, item.id, new.encode()):
@@ -140,7 +145,7 @@ class Reminders:
         raw: Any = self._context.redis.hget(ROUTINE, item.id)
         return SendRecord.decode(raw), False
 
-    def _post(self, item: AnyReminder, record: SendRecord, first: bool) -> Sent:
+    def _post(self, item: AnyDue, record: SendRecord, first: bool) -> Sent:
         slack, tag = self._context.slack, Tag(item.id, 0)
 
         def send(channel: str) -> Sent:
@@ -151,7 +156,7 @@ class Reminders:
             return send(slack.direct_channel(self._members.member(item.to)))
         return self._destinations.reach(item.channel, send)
 
-    def _record_done(self, item: AnyReminder, record: SendRecord, sent: Sent | None, now: datetime) -> None:
+    def _record_done(self, item: AnyDue, record: SendRecord, sent: Sent | None, now: datetime) -> None:
         """Record a reminder as done. A test page is saved first: the time to answer it begins with the send."""
         if isinstance(item, DueTestPage):
             page = TestPage(
@@ -166,14 +171,14 @@ class Reminders:
         self._context.redis.hset(ROUTINE, item.id, SendRecord(record.began, done=True).encode())
         metrics.count(self._context.redis, "routine_total", kind=item.id.split("-")[0])
 
-    def _on_failure(self, item: AnyReminder, failed: Failed) -> None:
+    def _on_failure(self, item: AnyDue, failed: Failed) -> None:
         log.warning("reminder failed, retrying", message=item.id, error=failed.error)
         if failed.kind is Kind.LOST and item.to:
             self._context.slack.forget_direct_channel(self._members.member(item.to))
 
     # Words -----------------------------------------------------------------------------------------------------------
 
-    def _message(self, item: AnyReminder) -> Message:
+    def _message(self, item: AnyDue) -> Message:
         service = self._context.service
         announcer = Announcer(service.company, service.store.directory(), self._wording)
         match item:
@@ -198,6 +203,8 @@ class Reminders:
                 lines = announcer.group_fault(item)
             case DueAsleep():
                 lines = announcer.asleep(item)
+            case DueActionItem():
+                lines = reminder_lines(item)
             case DueEdit():
                 lines = announcer.edit(item)
             case DueActivity():

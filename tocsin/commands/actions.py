@@ -1,0 +1,39 @@
+"""`tocsin actions`: the action items of incidents, open ones by their day."""
+
+from dataclasses import asdict
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import click
+
+from escalation.reviews.action_items import ActionItem, ItemState, in_order
+from escalation.storage.action_items import ActionItems
+from tocsin.commands.incidents import NEEDS, open_store
+from tocsin.commands.terminal import as_json, print_json, print_table
+from tocsin.config import loader
+from tocsin.config.settings import load
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Include those that are done or dropped.")
+@as_json
+def actions(everything: bool, as_json: bool) -> None:
+    """List the action items of incidents, the open ones by their day. Of private incidents none."""
+    settings = load(NEEDS)
+    company, store = loader.load(settings.config).company, open_store(settings)
+    items = [i for i in ActionItems(store.redis).all() if everything or i.state is ItemState.OPEN]
+    private = {i.id for i in store.read(sorted({item.incident for item in items})) if i.private}
+    today = store.now().astimezone(ZoneInfo(company.timezone)).date()
+    shown = in_order((item for item in items if item.incident not in private), today)
+    names = store.directory().names
+    if as_json:
+        print_json([asdict(item) for item in shown])
+    elif not shown:
+        click.echo("No action items yet." if everything else "No open action items.")
+    else:
+        rows = [(i.id, i.state, names.get(i.owner, i.owner), _day(i, today), i.text) for i in shown]
+        print_table(("id", "state", "owner", "due", "what"), rows)
+
+
+def _day(item: ActionItem, today: date) -> str:
+    return f"{item.due or ''}{' overdue' if item.overdue(today) else ''}"
