@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
+from bot.handlers.action_items import ActionItemLists
 from bot.handlers.me import Me
 from bot.handlers.oncall import OnCall
 from bot.render.alerts import waiting
@@ -26,6 +27,7 @@ class Home:
         self._access = access
         self._me = me
         self._oncall = oncall
+        self._action_items = ActionItemLists(access)
 
     async def on_opened(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """Publish the Home tab of whoever opened it."""
@@ -45,11 +47,12 @@ class Home:
             home = home_view(incidents, await self._oncall.lines(), requester.id, url, waits)
             take = await self._oncall.buttons()
             mine = await self._me.answer(requester)
+            promised = await self._action_items.mine(requester)
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except StoreUnavailable:
             return {"type": "home", "blocks": [section(UNAVAILABLE, "away")]}
-        return {**home, "blocks": [*home["blocks"], *take, *mine.blocks]}
+        return {**home, "blocks": [*home["blocks"], *promised, *take, *mine.blocks]}
 
     async def _waits(self) -> list[Block]:
         """The alerts that wait for somebody to declare their incident."""

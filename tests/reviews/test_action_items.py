@@ -163,3 +163,14 @@ def test_items_of_a_private_incident_are_for_its_responders(office: Office) -> N
     paula.command(f"actions done {incident.id}/1")
     assert paula.told("This incident is private.")
     assert items.of(incident.id)[0].state is ItemState.OPEN
+
+
+def test_home_shows_what_one_has_promised(office: Office) -> None:
+    """The open commitments of its reader, and nobody else's."""
+    incident = office.declare(severity="P1")
+    items = ActionItems(office.world.redis)
+    items.add(incident.id, lambda new: ActionItem(new, "Mine", user("dana"), NOW, owner=user("dana")))
+    items.add(incident.id, lambda new: ActionItem(new, "Another's", user("dana"), NOW, owner=user("omar")))
+    shown = str(office.person("dana").home())
+    assert "Mine" in shown
+    assert "Another" not in shown
