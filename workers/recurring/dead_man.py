@@ -7,7 +7,9 @@ over. It runs after each change of an urgent incident, at most every two seconds
 import re
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -29,11 +31,14 @@ from workers.delivery.rate_limits import Budget
 from workers.queue.stand_ins import Record, Records
 
 EVERY = 2.0  # seconds
+PER_INCIDENT = 0.05  # seconds: hundreds are looked at less often, and still well before the undeletable minute
+LONGEST_PAUSE = 40.0  # seconds
 FULLY = 15.0  # seconds after which a round looks at everything, changed or not
 LEASE = "tocsin:stand-ins:lease"
 LEASE_SECONDS = 60
-MOST_CALLS = 20  # in a round, each a second or less: the lease outlasts them
-CALLS = Budget("scheduled", 60 / 45, 20)  # tier 3 allows 50 a minute
+MOST_CALLS = 20  # of either kind in a round, each a second or less: the lease outlasts them
+# Tier 3 allows 50 calls a minute of each method. What is over goes first: it would ring for nothing.
+CALL_OFF, SCHEDULE = Budget("call-off", 60 / 45, 20), Budget("scheduled", 60 / 45, 20)
 POSTED_WITHIN = timedelta(minutes=2)  # after its time Slack has posted it, or never will
 PROBLEM = "stand-ins"
 _OURS = re.compile(rf"{STOOD_IN} \((INC-[0-9]+-[0-9]+)\)")  # as bot.render.pages.stand_in writes it
@@ -52,12 +57,13 @@ class DeadMan:
         self._wanted = context.service.company.slack_dead_man
         self._lock = threading.Lock()
         self._last = self._last_full = float("-inf")
+        self._pause = EVERY
         self._seen: object = None
         self._listed = False
 
     def start_due(self, now: datetime) -> None:
         """Start a round in a thread, unless one was lately or runs. Its errors are logged: the next one tries again."""
-        if now.timestamp() - self._last >= EVERY and self._lock.acquire(blocking=False):
+        if now.timestamp() - self._last >= self._pause and self._lock.acquire(blocking=False):
             self._last = now.timestamp()
             threading.Thread(target=self._round, args=(now,), name="dead man", daemon=True).start()
 
@@ -74,6 +80,7 @@ class DeadMan:
     def reconcile(self, now: datetime) -> None:
         """Make Slack's queue hold what it should, as far as Slack and its limits let us."""
         incidents = {i.id: i for i in self._context.store.urgent_with_work()} if self._wanted else {}
+        self._pause = min(max(EVERY, PER_INCIDENT * len(incidents)), LONGEST_PAUSE)
         records = self._records.all()
         inputs = self._context.store.roster_inputs()
         seen = (tuple(i.stamp for i in incidents.values()), inputs.state.stamp, frozenset(records.items()))
@@ -95,7 +102,7 @@ class DeadMan:
 
 
 class _Paused(Exception):
-    """The calls of this round are used up."""
+    """The calls of one kind are used up in this round."""
 
 
 class _Round:
@@ -114,24 +121,23 @@ class _Round:
         self._records = Records(context.redis)
         self._incidents, self._known, self._first = incidents, records, first
         self._members = Members(context.service, context.slack)
-        self._calls = 0
+        self._calls = Counter[str]()
 
     def run(self) -> None:
-        """Schedule what is missing, the soonest first, then call off what is over. Raises Failed."""
+        """Call off what is over, then schedule what is missing, the soonest first. Raises Failed."""
         wanted = {s.key: s for i in self._incidents.values() for s in stand_ins(i, self._context.service.upcoming(i))}
-        try:
+        with suppress(_Paused):
             lost = any(not r.scheduled and not r.refused for r in self._known.values())
             if lost or (self._first and (self._known or wanted)):
                 self._find_standing(wanted)
+            for key, record in self._known.items():
+                if key not in wanted and not self._is_awaited(record.stand_in):
+                    self._call_off(record)
+        with suppress(_Paused):
             for stand in sorted(wanted.values(), key=lambda s: s.post_at):
                 known = self._known.get(stand.key)
                 if known is None or not (known.scheduled or known.refused):
                     self._schedule(stand)
-            for key, record in self._known.items():
-                if key not in wanted and not self._is_awaited(record.stand_in):
-                    self._call_off(record)
-        except _Paused:
-            log.info("stand-ins wait for their rate limit")
         self._report()
 
     def _is_awaited(self, stand: StandIn) -> bool:
@@ -150,7 +156,7 @@ class _Round:
         """Adopt what stands in Slack: whose reply was lost, or whose record. Of an unknown incident it is not ours."""
         if not self._slack.surfaces.on(SCHEDULED):
             return
-        self._spend("list")
+        self._spend(SCHEDULE, "list")
         standing = {
             (row.channel, row.post_at, found[1]): row
             for row in self._slack.scheduled.standing()
@@ -182,7 +188,7 @@ class _Round:
         record = self._addressed(stand)
         if record is None:
             return
-        self._spend(stand.key)
+        self._spend(SCHEDULE, stand.key)
         try:
             self._keep(record)
             link = card_url(incident, self._slack.workspace_url())
@@ -223,7 +229,7 @@ class _Round:
         if record.refused:
             self._records.drop(record)
         elif left > UNDELETABLE and record.scheduled:
-            self._spend(record.stand_in.key)
+            self._spend(CALL_OFF, record.stand_in.key)
             try:
                 self._slack.scheduled.delete(record.channel, record.scheduled)
             except Failed as failed:
@@ -236,7 +242,7 @@ class _Round:
 
     def _delete_posted(self, record: Record) -> None:
         """Delete what Slack posted though it need not have."""
-        self._spend(record.stand_in.key)
+        self._spend(CALL_OFF, record.stand_in.key)
         sent = self._slack.find_block(record.channel, block_id(record), record.stand_in.sends_at)
         if sent:
             self._slack.delete(sent.channel, sent.ts)
@@ -249,11 +255,12 @@ class _Round:
         self._records.keep(record)
         self._known[record.stand_in.key] = record
 
-    def _spend(self, ticket: str) -> None:
-        """Count a call. Raises _Paused when this round has made enough, or Slack's limit is near."""
-        self._calls += 1
-        paced = self._context.paced and rate_limits.reserve(self._context.redis, CALLS, f"stand-in:{ticket}", self._now)
-        if self._calls > MOST_CALLS or paced:
+    def _spend(self, budget: Budget, ticket: str) -> None:
+        """Count a call. Raises _Paused when this round has made enough of its kind, or Slack's limit is near."""
+        self._calls[budget.key] += 1
+        name = f"{budget.key}:{ticket}"
+        paced = self._context.paced and rate_limits.reserve(self._context.redis, budget, name, self._now)
+        if self._calls[budget.key] > MOST_CALLS or paced:
             raise _Paused
 
     def _report(self) -> None:
