@@ -10,6 +10,7 @@ from tocsin.commands.check import check
 from tocsin.commands.forget import forget
 from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
+from tocsin.commands.replay import replay_
 from tocsin.commands.report import report
 from tocsin.commands.review import review
 from tocsin.commands.schema import schema
@@ -82,6 +83,7 @@ for command in (
     incidents.export,
     incidents.oncall,
     simulate_,
+    replay_,
     slo,
     forget,
     alerts,

@@ -30,6 +30,7 @@ ORDER = {
         ),
         *(
             "engine",
+            "replay",
             "dead_man",
             "messages",
             "reviews",

@@ -120,8 +120,8 @@ def load(path: Path) -> Loaded:
 
 
 def load_policy(name: str) -> Policy:
-    """Load a shipped policy by its name."""
-    policy_source = Source(SHIPPED / f"{name}.yml")
+    """Load a policy: a shipped one by its name, or a file. ConfigError lists its errors."""
+    policy_source = Source(Path(name) if is_path(name) else SHIPPED / f"{name}.yml")
     policy = policy_source.validate(Policy, references.unknown_roles)
     if policy is None or policy_source.faults:
         raise ConfigError(policy_source.findings())

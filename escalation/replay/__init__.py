@@ -1,0 +1,1 @@
+"""Replay of past incidents through a changed policy."""
