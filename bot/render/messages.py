@@ -4,13 +4,13 @@ from collections.abc import Container, Sequence
 from datetime import datetime
 from itertools import islice
 
-from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, sections
+from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, folded, sections
 from bot.render.buttons import button_row, entry_buttons
 from bot.render.card import drill_banner
 from bot.render.common import summary
 from bot.render.mrkdwn import DAY, cut, emphasised, escape, link, moment, render, share
 from escalation.incident import room_names
-from escalation.incident.model import Entry, Incident
+from escalation.incident.model import Entry, EntryKind, Incident
 from escalation.messages.communications import published_words as words_for
 from escalation.messages.template import Wording
 from escalation.messages.timeline import WORDING, entry_lines
@@ -41,9 +41,17 @@ def for_thread(
     for entry, body in zip(entries, lines, strict=True):
         kept = list(islice(shared, len(body)))
         text += kept
-        blocks += sections(kept, f"said-{entry.n}")
+        blocks += _said(entry, kept, len(drill_banner(incident)) + 1)
         blocks += button_row(incident, entry_buttons(incident, entry), f"asks-{entry.n}", only)
     return Message(text=cut("\n".join(text), TEXT), blocks=blocks)
+
+
+def _said(entry: Entry, lines: list[str], head: int) -> list[Block]:
+    """Blocks of an entry's lines. Of the first alert all but the head is folded: the card above says the same."""
+    if entry.kind is not EntryKind.DECLARED:
+        return sections(lines, f"said-{entry.n}")
+    rest = sections(lines[head:], f"alert-{entry.n}")
+    return [*sections(lines[:head], f"said-{entry.n}"), *folded("Initial alert", rest, f"folded-{entry.n}")]
 
 
 def for_audience(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:

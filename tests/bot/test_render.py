@@ -782,6 +782,18 @@ def test_the_templates_have_all_their_fields(incident: Incident, kind: EntryKind
     assert [f for f in fields if f not in said] == []
 
 
+def test_the_first_alert_is_folded_below_its_headline() -> None:
+    """It repeats the card above it as it was; what is left out where Slack takes no containers is only the fold."""
+    incident = declared()
+    said = valid(messages.for_thread(incident, incident.timeline[0]))
+    head, container = said.blocks[:2]
+    assert "P0 INCIDENT - CRITICAL" in head["text"]["text"]
+    assert "Incident ID" not in head["text"]["text"]
+    assert (container["type"], container["default_collapsed"]) == ("container", True)
+    assert "Incident ID" in str(container["child_blocks"])
+    assert "Incident ID" in said.text
+
+
 def test_several_lines_begin_under_their_label() -> None:
     """A list of what was done reads as a list."""
     incident = incident_after(UPDATE, until=30)
