@@ -186,6 +186,7 @@ def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datet
         calendar=company.calendar.within(now, CALENDAR_DAYS),
         team=(service.team or "") if service else "",
         vendor=company.vendor_of(facts.service),
+        hotline=str(company.contacts.hotline or ""),
         public_means=company.public_channels,
         ways=company.other_ways,
         public_page=company.status_page is not None,

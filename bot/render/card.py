@@ -21,7 +21,7 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.mrkdwn import DAY, brief, cut, escape, link, moment, person, render, with_seconds
+from bot.render.mrkdwn import DAY, brief, cut, dialled, escape, link, moment, person, render, with_seconds
 from bot.render.upcoming import next_escalations
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.actions import RunState, last_states
@@ -335,7 +335,7 @@ def details(incident: Incident) -> list[str]:
         *labelled("Verified", (incident.verified.text or "yes") if incident.verified else ""),
         *_unreached(incident),
         *labelled("Service", facts.service),
-        *labelled("Vendor", incident.vendor),
+        *([f"*Vendor:* {cut(dialled(incident.vendor), SHORT)}"] if incident.vendor.strip() else []),
         *labelled("Description", facts.description),
         *source,
     ]

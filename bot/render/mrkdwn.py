@@ -19,7 +19,9 @@ _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,}")
 _URL_ESCAPES = str.maketrans({"<": "%3C", ">": "%3E", "|": "%7C", "&": "&amp;", " ": "%20", "\n": "", "\t": ""})
 _MAX_URL = 2000
+PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{1,30}")  # as `contacts` takes them
 _MAX_LABEL = 200
+_SHORTEST_NUMBER = 5  # `24/7` is none
 
 
 def escape(text: str) -> str:
@@ -76,6 +78,18 @@ def link(url: str, label: str) -> str:
     if not address.startswith(("https://", "http://")) or len(address) > _MAX_URL:
         return text
     return f"<{address}|{text}>"
+
+
+def dialled(contact: str) -> str:
+    """Escape a contact's words, each number in them a link that a phone dials: `AWS · +1 555 0100`."""
+    return " · ".join(_number(word) for word in contact.split(" · "))
+
+
+def _number(word: str) -> str:
+    digits = re.sub(r"[^+0-9]", "", word)
+    if PHONE.fullmatch(word) and len(digits.lstrip("+")) >= _SHORTEST_NUMBER:
+        return f"<tel:{digits}|{word}>"
+    return brief(word, _MAX_LABEL)
 
 
 def person(member: str) -> str:

@@ -22,7 +22,7 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.mrkdwn import DAY, brief, escape, link, moment, render
+from bot.render.mrkdwn import DAY, brief, cut, dialled, escape, link, moment, render
 from bot.render.upcoming import next_page
 from escalation.engine.paging import tier_name
 from escalation.engine.upcoming import Upcoming
@@ -35,6 +35,7 @@ OPEN_ROOM = "open-room"  # the action id of the link
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
 _MAX_IMPACT = 200
 _ONE_LINE = 150
+_MAX_CALLS = 1200
 _NEXT_STEPS = 3
 
 
@@ -121,9 +122,11 @@ def _room_link(incident: Incident, link: str) -> list[Block]:
 
 
 def _calls(incident: Incident) -> list[Block]:
-    """One tap away from the page: the call of the war room."""
+    """One tap away from the page: the call of the war room, the hotline, and the vendor of the service."""
+    contacts = (("Hotline", incident.hotline), ("Vendor", incident.vendor))
     calls = [link(incident.call_url, "Join the call")] if incident.call_url else []
-    return [context(f"📞 {' · '.join(calls)}", "page-calls")] if calls else []
+    calls += [f"*{name}:* {dialled(contact)}" for name, contact in contacts if contact]
+    return [context(cut(f"📞 {'  |  '.join(calls)}", _MAX_CALLS), "page-calls")] if calls else []
 
 
 def _notification(incident: Incident, the_page: Page, also: tuple[Incident, ...]) -> str:

@@ -42,6 +42,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         drill=terms.drill,
         team=terms.team,
         vendor=terms.vendor,
+        hotline=terms.hotline,
         public_means=terms.public_means,
         ways=terms.ways,
         public_page=terms.public_page,

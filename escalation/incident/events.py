@@ -73,7 +73,8 @@ class Other(Frozen):
 class Terms(Frozen):
     """Terms of a declaration, from the configuration and the moment: frozen into the incident.
 
-    `team` owns the affected service; `vendor` is the contact for it, in words; `public_means` are the public channels
+    `team` owns the affected service; `vendor` is the contact for it, in words, and
+    `hotline` the company's; `public_means` are the public channels
     that the company has (None: all); `public_page`: it has a status page of ours. `own_meetings`: a meeting is made for
     each war room, and `meeting_url` is for where that fails. `invitations` are the meetings to invite to by mail.
     `others` are the open incidents that a war room would be shared with.
@@ -88,6 +89,7 @@ class Terms(Frozen):
     drill: bool = False
     team: str = ""
     vendor: str = ""
+    hotline: str = ""
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False

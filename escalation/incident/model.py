@@ -517,6 +517,7 @@ class Incident(Frozen):
     drill: bool = False
     team: str = ""
     vendor: str = ""
+    hotline: str = ""
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False

@@ -79,7 +79,15 @@ def _page_lines(item: IncidentPage) -> tuple[Line, ...]:
     """Render one page. A reason may be people's words, so a private one goes without."""
     incident, why = item.incident, page_reason(item.incident, item.page.n)
     link = (line("Acknowledge, or say that you can't take it: ", item.link),) if item.link else ()
-    return (*(why[:1] if incident.private else why), *_facts(incident), *link, _how_to_acknowledge(incident, item.link))
+    calls = {"Hotline: ": incident.hotline, "Vendor: ": "" if incident.private else incident.vendor}
+    numbers = (line(Strong(name), contact) for name, contact in calls.items() if contact)
+    return (
+        *(why[:1] if incident.private else why),
+        *_facts(incident),
+        *numbers,
+        *link,
+        _how_to_acknowledge(incident, item.link),
+    )
 
 
 def _html(body: str, link: str) -> str:
