@@ -1,8 +1,8 @@
 """Pages by SMS, call, push and mail: how soon a vendor has them, and what lost replies and killed workers do to them.
 
 `python -m benchmarks.reach [--people N] [--incidents N]` runs the real workers against stand-ins of the vendors and
-prints two tables. The first run is calm. In the second every vendor cuts half of its replies after it has taken the
-message, and every three seconds a process of the workers is killed, until the last incident is declared.
+prints two tables. The first run is calm. In the second every vendor but the mail server cuts half of its replies after
+it took the message, and every three seconds a process of the workers is killed, until the last incident is declared.
 """
 
 import argparse

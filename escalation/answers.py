@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import Acknowledge, Decline
+from escalation.incident.events import Acknowledge, Decline, ResolvedThere
 from escalation.incident.model import Incident, Page, PageState
 from escalation.incident.reach import How
 from escalation.service import IncidentService
 from escalation.storage.answers.keys import AnswerKeys, PageRef
-from escalation.values import PersonId
+from escalation.values import PersonId, machine
 
 
 class Answer(StrEnum):
@@ -110,6 +110,13 @@ class AnswerService:
             return PageToAnswer(incident, page), ""
         waiting = next((page for page in incident.pages if page.state is PageState.OPEN), incident.pages[0])
         return PageToAnswer(incident, waiting), name or mail or "somebody"
+
+    def ask_whether_over(self, incident_id: str, mail: str, name: str, service: str) -> None:
+        """Ask whether an incident is over that somebody resolved in another service. NotFound for an unknown one."""
+        by = self.person_of(mail, name)
+        known_as = "" if by else (name or mail)[:100]
+        event = ResolvedThere(by=by or machine(service), service=service, known_as=known_as)
+        self._service.handle(incident_id, event)
 
     def member_of(self, address: str) -> PersonId:
         """Return the member who has this mail address; empty for nobody."""

@@ -22,10 +22,8 @@ from bot.alerts.source import Received
 from bot.deps import AnswerDeps
 from escalation.answers import Answer, AnswerService
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import ResolvedThere
 from escalation.incident.reach import How
 from escalation.storage.answers.limits import AnswerLimits
-from escalation.values import machine
 
 log = structlog.get_logger("bot")
 
@@ -136,10 +134,7 @@ class _Hooks:
 
     def _resolved(self, news: "_News") -> None:
         """Ask people whether the incident is over: there somebody may only have silenced it."""
-        by = self._answers.person_of(news.mail, news.name)
-        known_as = "" if by else (news.name or news.mail)[:100]
-        event = ResolvedThere(by=by or machine(news.how), service=news.how, known_as=known_as)
-        self._access.deps.service.handle(news.key, event)
+        self._answers.ask_whether_over(news.key, news.mail, news.name, news.how)
 
 
 async def _received(request: Request) -> Received:
