@@ -10,13 +10,13 @@ from tocsin.commands.check import check
 from tocsin.commands.forget import forget
 from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
-from tocsin.commands.replay import replay_
 from tocsin.commands.report import report
 from tocsin.commands.review import review
 from tocsin.commands.schema import schema
-from tocsin.commands.simulate import simulate_
 from tocsin.commands.slo import slo
 from tocsin.commands.terminal import Commands
+from tocsin.commands.trials.replay import replay_
+from tocsin.commands.trials.simulate import simulate_
 from tocsin.commands.verify import verify
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load

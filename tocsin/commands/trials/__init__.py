@@ -1,0 +1,1 @@
+"""Commands that try a policy without sending anything: on an invented incident, on those of the past."""
