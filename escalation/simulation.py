@@ -116,7 +116,7 @@ def _steps(incident: Incident, caused: Iterable[Effect]) -> Iterator[Row]:
             what=f"reach by {via.words}",
             people=tuple(dict.fromkeys(reached)),
             places=(via,),
-            why="with the page" if at in paged_at else "the page was not answered",
+            why="with the page" if at in paged_at else "not acknowledged",
             unless=("answered",),
         )
 

@@ -63,6 +63,7 @@ HOSTILE = st.one_of(
 FIXED = frozenset(
     (
         *("id", "stamp", "kind", "severity", "status", "state", "at", "due", "declared_at", "clock_from", "sla_from"),
+        *("tickets", "vendor"),
         *(
             "closed_at",
             "alerted_by",
