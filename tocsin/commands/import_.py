@@ -11,6 +11,7 @@ from typing import Any
 import click
 import yaml
 
+from tocsin.commands.archive import import_all
 from tocsin.commands.terminal import Length, as_json, print_json
 from tocsin.config import loader
 from tocsin.config.loader import ConfigError
@@ -21,12 +22,13 @@ from tocsin.imports.proof import Difference, differences, spoken
 from tocsin.imports.writing import Written, written
 
 READERS: dict[str, ModuleType] = {"opsgenie": opsgenie, "pagerduty": pagerduty, "grafana-oncall": grafana_oncall}
+TOCSIN = "tocsin"  # our own `export --all`
 SIXTY_DAYS = timedelta(days=60)
 SHOWN = 20  # differences that are listed; the rest is a count
 
 
 @click.command("import")
-@click.argument("source", type=click.Choice(sorted(READERS)))
+@click.argument("source", type=click.Choice([*sorted(READERS), TOCSIN]))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--to", "output", type=click.Path(path_type=Path), default=Path("tocsin.yml"), show_default=True)
 @click.option("--days", type=Length(), default=SIXTY_DAYS, metavar="LENGTH", help="How far to compare (default: 60d).")
@@ -36,7 +38,11 @@ def import_(source: str, file: Path, output: Path, days: timedelta, force: bool,
     """Write a configuration and a policy from an export (a JSON file, a folder, or a ZIP archive).
 
     Reports what was kept, approximated and dropped, and compares both calendars; exit code 1 where they differ.
+    With `tocsin` as the source: write what `tocsin export --all` wrote into an empty store.
     """
+    if source == TOCSIN:
+        import_all(file)
+        return
     policy = output.with_name(f"{output.stem}-policy.yml")
     for path in (output, policy):
         if path.exists() and not force:

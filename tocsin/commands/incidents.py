@@ -1,6 +1,7 @@
 """`tocsin list`, `show`, `export` and `oncall`. Of a private incident a terminal shows only the id."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -77,11 +78,20 @@ def show(incident_id: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("incident_id", metavar="ID")
+@click.argument("incident_id", metavar="[ID]", required=False)
+@click.option("--all", "whole", is_flag=True, help="Export the whole record, for `tocsin import tocsin`.")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="With --all: write it to a new file.")
 @click.option("--format", "form", type=click.Choice(["markdown", "json"]), default="markdown", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
-def export(incident_id: str, form: str, as_json: bool) -> None:
-    """Export one incident as a document, to standard output."""
+def export(incident_id: str | None, whole: bool, to: Path | None, form: str, as_json: bool) -> None:
+    """Export one incident as a document, or with --all everything as JSON Lines, private incidents too."""
+    if whole == bool(incident_id) or (to and not whole):
+        raise click.UsageError("Say which incident, or --all for everything; --to goes with --all.")
+    if incident_id is None:
+        from tocsin.commands.archive import export_all  # noqa: PLC0415 - it needs this module
+
+        export_all(to)
+        return
     store = open_store(load(NEEDS))
     incident = find(store, incident_id)
     if as_json or form == "json":

@@ -1,0 +1,81 @@
+"""`tocsin export --all` and `tocsin import tocsin`: the whole record into a file, and back into an empty store."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from redis import Redis
+
+from escalation.storage import archive
+from escalation.storage.archive import ArchiveFault, NotEmpty
+from escalation.storage.heartbeats import alive
+from tocsin.commands.incidents import NEEDS, open_store
+from tocsin.config.settings import Settings, load
+from tocsin.errors import Refusal
+from tocsin.run import embedded
+from tocsin.run import redis as server
+
+RUNNING = "Tocsin is running there. Stop it first: it would write meanwhile."
+
+
+def export_all(to: Path | None) -> None:
+    """Write the archive to a file that only its owner can read, or to standard output."""
+    redis = open_store(load(NEEDS)).redis
+    if to is None:
+        for line in archive.export(redis):
+            click.echo(line)
+        return
+    if to.exists():
+        raise Refusal(f"{to} exists already.")
+    draft = to.with_name(f".{to.name}.part")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            out.writelines(f"{line}\n" for line in archive.export(redis))
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(to)
+    except OSError as error:
+        raise Refusal(f"{to} cannot be written: {error.strerror}.") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    click.echo(f"Written: {to}. It holds everything, private incidents and addresses too: keep it safe.", err=True)
+
+
+def import_all(file: Path) -> None:
+    """Write an archive into an empty store, whole or not at all."""
+    try:
+        opened = file.open(encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise Refusal(f"{file} cannot be read: {error.strerror}.") from None
+    try:
+        with opened as lines, _stopped(load(NEEDS)) as redis:
+            count = archive.load(redis, lines)
+    except UnicodeDecodeError:
+        raise Refusal(f"{file}: this is no export of Tocsin (`tocsin export --all`). Nothing was imported.") from None
+    except ArchiveFault as fault:
+        raise Refusal(f"{file}: {fault}. Nothing was imported.") from None
+    except NotEmpty:
+        raise Refusal("The store is not empty. Import into a new one: an empty TOCSIN_DATA or REDIS_URL.") from None
+    click.echo(f"Imported {count} records. Open incidents go on as soon as Tocsin is started: pages are due again.")
+
+
+@contextmanager
+def _stopped(settings: Settings) -> Iterator[Redis]:
+    """Connect to the store of a Tocsin that is not running; the embedded server is started for as long as it takes."""
+    if settings.redis_url is not None:
+        with server.connect(settings) as redis:
+            if alive(redis):
+                raise Refusal(RUNNING)
+            yield redis
+        return
+    embedded.make_folder(settings.data)
+    if embedded.running(settings.data):
+        raise Refusal(RUNNING)
+    embedded.start(settings.data)
+    redis = server.connect(settings)
+    try:
+        yield redis
+    finally:
+        redis.shutdown(save=True)
