@@ -11,8 +11,7 @@ from redis import Redis
 from escalation.storage import archive
 from escalation.storage.archive import ArchiveFault, NotEmpty
 from escalation.storage.heartbeats import alive
-from tocsin.commands.incidents import NEEDS, open_store
-from tocsin.config.settings import Settings, load
+from tocsin.config.settings import Settings
 from tocsin.errors import Refusal
 from tocsin.run import embedded
 from tocsin.run import redis as server
@@ -20,9 +19,8 @@ from tocsin.run import redis as server
 RUNNING = "Tocsin is running there. Stop it first: it would write meanwhile."
 
 
-def export_all(to: Path | None) -> None:
+def export_all(redis: Redis, to: Path | None) -> None:
     """Write the archive to a file that only its owner can read, or to standard output."""
-    redis = open_store(load(NEEDS)).redis
     if to is None:
         for line in archive.export(redis):
             click.echo(line)
@@ -43,14 +41,14 @@ def export_all(to: Path | None) -> None:
     click.echo(f"Written: {to}. It holds everything, private incidents and addresses too: keep it safe.", err=True)
 
 
-def import_all(file: Path) -> None:
+def import_all(file: Path, settings: Settings) -> None:
     """Write an archive into an empty store, whole or not at all."""
     try:
         opened = file.open(encoding="utf-8", newline="\n")
     except OSError as error:
         raise Refusal(f"{file} cannot be read: {error.strerror}.") from None
     try:
-        with opened as lines, _stopped(load(NEEDS)) as redis:
+        with opened as lines, _stopped(settings) as redis:
             count = archive.load(redis, lines)
     except UnicodeDecodeError:
         raise Refusal(f"{file}: this is no export of Tocsin (`tocsin export --all`). Nothing was imported.") from None

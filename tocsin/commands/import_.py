@@ -12,9 +12,11 @@ import click
 import yaml
 
 from tocsin.commands.archive import import_all
+from tocsin.commands.incidents import NEEDS
 from tocsin.commands.terminal import Length, as_json, print_json
 from tocsin.config import loader
 from tocsin.config.loader import ConfigError
+from tocsin.config.settings import load
 from tocsin.errors import Refusal
 from tocsin.imports import grafana_oncall, opsgenie, pagerduty
 from tocsin.imports.model import Export, ImportFault, Verdict
@@ -41,7 +43,7 @@ def import_(source: str, file: Path, output: Path, days: timedelta, force: bool,
     With `tocsin` as the source: write what `tocsin export --all` wrote into an empty store.
     """
     if source == TOCSIN:
-        import_all(file)
+        import_all(file, load(NEEDS))
         return
     policy = output.with_name(f"{output.stem}-policy.yml")
     for path in (output, policy):

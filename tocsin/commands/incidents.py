@@ -18,6 +18,7 @@ from escalation.oncall.roster import assumed_directory, roster
 from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState
 from escalation.storage.store import Store
 from tocsin.commands import output
+from tocsin.commands.archive import export_all
 from tocsin.commands.terminal import as_json, print_json, print_table
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load
@@ -87,12 +88,10 @@ def export(incident_id: str | None, whole: bool, to: Path | None, form: str, as_
     """Export one incident as a document, or with --all everything as JSON Lines, private incidents too."""
     if whole == bool(incident_id) or (to and not whole):
         raise click.UsageError("Say which incident, or --all for everything; --to goes with --all.")
-    if incident_id is None:
-        from tocsin.commands.archive import export_all  # noqa: PLC0415 - it needs this module
-
-        export_all(to)
-        return
     store = open_store(load(NEEDS))
+    if incident_id is None:
+        export_all(store.redis, to)
+        return
     incident = find(store, incident_id)
     if as_json or form == "json":
         print_json(output.incident_data(incident))
