@@ -75,11 +75,12 @@ class Stage:
         before, who = self.incident.stamp, self.person(by)
         card = self.card_of(by, move)
         buttons = {e["action_id"] for b in card["blocks"] for e in b.get("elements", []) if "action_id" in e}
-        if move in buttons:
-            who.press(card, move, card["channel"])
+        action = f"{move}-form" if fields and move is Move.CANCEL and self.incident.open else move  # else at one press
+        if action in buttons:
+            who.press(card, action, card["channel"])
         else:
             who.press(card, MORE, card["channel"])
-            who.choose(who.modal("More actions"), move)
+            who.choose(who.modal("More actions"), action)
         if fields:
             form = eventually(lambda: view if fields.keys() <= fields_of(view := who.modal()) else None)
             answer = who.submit(form, **fields)
