@@ -78,6 +78,8 @@ def _legal(move: str, about: str, doc: Json) -> bool:
         return any(c["state"] in UNANSWERED for c in doc["communications"])
     if move == "communicate":
         return bool(doc["communications"][int(about.partition(":")[0]) - 1]["state"] in UNANSWERED)
+    if move == "cancel":  # its reason can be corrected
+        return bool(doc["status"] == "cancelled")
     return move == "reopen" or (move == "reviewed" and doc["status"] == "resolved" and not doc["reviewed"])
 
 

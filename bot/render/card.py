@@ -318,8 +318,8 @@ _RUNS = {RunState.STARTED: "running", RunState.DRY_RUN: "dry run", RunState.DONE
 
 def _actions(incident: Incident) -> list[str]:
     """Line about the automatic actions: the latest state of each."""
-    states = (f"{name}: {_RUNS[RunState(last.fields['state'])]}" for name, last in last_states(incident).items())
-    told = " · ".join(states)
+    latest = last_states(incident).items()
+    told = " · ".join(f"{brief(name, SHORT)}: {_RUNS[RunState(last.fields['state'])]}" for name, last in latest)
     return [f"🤖 *Actions:* {told}"] if told else []
 
 

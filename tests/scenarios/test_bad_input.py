@@ -31,7 +31,7 @@ from tocsin.config.settings import Environment
 
 WITHOUT_ID = {
     *("help", "declare", "list", "oncall", "tickets", "contacts", "drill", "simulate", "slo", "me"),
-    *("maintenance", "report"),
+    *("maintenance", "report", "actions"),
 }
 NOWHERE = "INC-19990101-001"
 HOSTILE = "<!channel> & <@U0DANA0001> *b* `c` <https://evil.example|here>"

@@ -151,8 +151,8 @@ def test_one_living_button_for_each_thing_asked_in_a_place(night: Night) -> None
 
 @pytest.mark.parametrize("severity", ["P1", "P2", "P3"])
 def test_a_cancelled_ticket_leaves_no_button(parts: Works, severity: str) -> None:
-    """The ticket in the team's channel and the reminders lose Acknowledge and Schedule with the incident."""
+    """The ticket in the team's channel and the reminders lose theirs; the reason can be corrected."""
     night = Night(parts, "kars", severity).until(600)
     night.do(Cancel(by=OMAR, why="a test"))
     settle_communications(night)
-    assert {b.move for b in night.buttons()} == {Move.REOPEN}
+    assert {b.move for b in night.buttons()} == {Move.REOPEN, Move.CANCEL}

@@ -93,7 +93,7 @@ def addresses_of(routes: Any) -> Iterator[tuple[str, str]]:
         assert isinstance(route, Route)
         for source in SOURCES if "{source}" in route.path else ("",):
             path = route.path.replace("{source}", source).replace("{rest:path}", "some-alias/close")
-            for parameter in ("token", "delivery", "id", "path:path"):
+            for parameter in ("token", "delivery", "id", "name", "path:path"):
                 path = path.replace(f"{{{parameter}}}", "some-id")
             assert "{" not in path, f"say what stands in {path}"
             yield from ((method, path) for method in sorted(route.methods or ()))
