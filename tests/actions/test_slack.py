@@ -46,7 +46,7 @@ def test_the_menu_of_a_card_runs_an_action_once(opened: Office) -> None:
     assert runs(opened, incident.id) == [("started", user("dana")), ("done", "")]
 
 
-@pytest.mark.parametrize("text", ["run failover {id}", "run {id} failover", "action {id} Failover"])
+@pytest.mark.parametrize("text", ["run failover {id}", "run {id} failover", "execute {id} Failover"])
 def test_an_action_is_run_by_command(opened: Office, text: str) -> None:
     """The id may stand on either side of the name; the answer says that it was started."""
     incident = opened.declare()
