@@ -232,11 +232,17 @@ class People:
         await self._post("command", by, channel=channel, command="/incident", text=text)
 
     async def _post(self, what: str, by: str, **body: Any) -> Json:
-        answer = await self.web.post(f"/ui/{what}", json={"as": member(by), **body})
-        return dict(answer.json()) if answer.is_success else {}
+        return await self._asked("POST", what, json={"as": member(by), **body})
 
     async def _get(self, what: str, by: str, **query: str) -> Json:
-        answer = await self.web.get(f"/ui/{what}", params={"as": member(by), **query})
+        return await self._asked("GET", what, params={"as": member(by), **query})
+
+    async def _asked(self, method: str, what: str, **words: Any) -> Json:
+        """Return what the page answers; nothing when it does not, as when it closes an idle connection just then."""
+        try:
+            answer = await self.web.request(method, f"/ui/{what}", **words)
+        except httpx2.TransportError:
+            return {}  # people look whether it worked, and do it again
         return dict(answer.json()) if answer.is_success else {}
 
 
