@@ -237,7 +237,7 @@ async def repeatedly(*works: tuple[float, Callable[[], Awaitable[None]]]) -> Asy
 async def execute(run: Run, crew: Crew) -> tuple[Stage, Verdict]:
     """Execute a run, from the first process to the verdict."""
     redis = Redis.from_url(server_address(crew.data), socket_timeout=2, retry=Retry(NoBackoff(), 0))
-    # The workspace closes a connection that was idle for five seconds; one given up before cannot be closed under a request.
+    # The workspace closes a connection that idled for five seconds; given up before that, none ends under a request.
     limits = httpx2.Limits(keepalive_expiry=1.0)
     async with httpx2.AsyncClient(base_url=crew.slack, trust_env=False, timeout=30.0, limits=limits) as web, redis:
         stage = Stage(run, crew, web, redis)
