@@ -69,10 +69,22 @@ class Change:
         self.set(effects=(*(e for e in self.incident.effects if e.id != effect.id), effect))
 
     def drop_effects(self, *ids: str) -> None:
-        """Remove effects that are done or dropped: those that waited for them are ready now, and troubles end."""
-        next_ = {"after": "", "at": self.now}
-        left_over = (e for e in self.incident.effects if e.id not in ids)
-        self.set(effects=tuple(e.model_copy(update=next_) if e.after in ids else e for e in left_over))
+        """Remove effects that are done or dropped, and end their troubles. Those that waited for them are ready now.
+
+        One that was under way when it was put behind another is done out of turn: what follows it waits for that other.
+        """
+        before = {e.id: e.after for e in self.incident.effects}
+        left_over = [e for e in self.incident.effects if e.id not in ids]
+        pending = {e.id for e in left_over}
+
+        def moved_up(effect: Effect) -> Effect:
+            after = effect.after
+            while after in before and after not in pending:
+                after = before[after]
+            ready = {} if after in pending else {"at": self.now}
+            return effect.model_copy(update={"after": after if after in pending else "", **ready})
+
+        self.set(effects=tuple(moved_up(e) if e.after in ids else e for e in left_over))
         left = {effect: why for effect, why in self.incident.troubles.items() if effect not in ids}
         if left != self.incident.troubles:
             self.set(troubles=left)

@@ -393,7 +393,8 @@ def _follow_card(change: Change) -> None:
     """Post under the new card, after it and in order, what was still to be posted under the lost one."""
     first = before = change.incident.lanes["thread"]
     for effect in change.incident.effects:
-        waits = isinstance(effect, Say) and effect.place is Place.THREAD and not effect.withdrawn
+        said = isinstance(effect, Say | Remind) and effect.place is Place.THREAD
+        waits = said and not (isinstance(effect, Say) and effect.withdrawn)
         if waits and effect.id != first:
             change.replace_effect(effect.model_copy(update={"after": before}))
             before = effect.id

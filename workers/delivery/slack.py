@@ -362,8 +362,9 @@ class SlackPlanner:
         return None
 
     def _reach(self, incident: Incident, channel: str, act: Callable[[str], SendResult]) -> SendResult:
-        """Do something where a message stands: by the public card, in a room, or directly."""
-        if any(c.channel == channel and c.kind is CopyKind.CHANNEL for c in incident.copies):
+        """Do something where a message stands: by the public card, also a deleted one, in a room, or directly."""
+        shown = (*incident.copies, *incident.lost_cards)
+        if any(c.channel == channel and c.kind is CopyKind.CHANNEL for c in shown):
             return self._destinations.reach_known(channel, self._incidents, act)
         return self._slack.rooms.joining(channel, lambda: act(channel))
 

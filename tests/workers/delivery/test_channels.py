@@ -286,6 +286,31 @@ def test_buttons_in_an_archived_team_channel_end_once_it_is_back(parts: Works) -
     assert not parts.store.problems.current()
 
 
+def test_buttons_under_a_deleted_card_end_once_the_archived_channel_is_back(parts: Works) -> None:
+    """The channel of a card that was deleted is ours even while no card stands: it is asked again, not given up."""
+    incident = parts.declare("P1", service=service_of_backend(parts))
+    parts.run_for(62 * 60, step=20)  # users are still affected after an hour: a workaround?
+    card = parts.now(incident).card()
+    assert card
+    asking = [p for p in parts.now(incident).posts if p.asks and p.channel == card.channel]
+    assert asking
+    delete(parts, card.channel, card.ts)
+    parts.fault("chat.postMessage", "status", status=503, times=None)
+    parts.service.handle(incident.id, PostUpdate(by=OMAR, progress="Looking"))
+    parts.run_for(10, step=0.5)
+    assert parts.now(incident).card() is None
+    parts.control(f"channels/{card.channel}", is_archived=True)
+    parts.service.handle(incident.id, Resolve(by=OMAR, summary="A", resolution="B"))
+    parts.run_for(60, step=1)
+    parts.slack_back()
+    parts.control(f"channels/{card.channel}", is_archived=False)
+    parts.run_for(180, step=2)
+    now = parts.settled(incident)
+    left = [m for m in parts.messages() if any(m["ts"] == p.ts for p in asking)]
+    assert left
+    assert not any("actions" in str([b["type"] for b in m.get("blocks", ())]) for m in left), now.timeline
+
+
 def test_a_deleted_card_of_the_room_is_posted_and_pinned_anew(parts: Works) -> None:
     """The room has its card again, pinned."""
     incident = parts.declare("P0")
