@@ -12,6 +12,7 @@ from bot.access import Access, StoreUnavailable
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
+from escalation.times import known_zone
 from escalation.values import PersonId
 
 INTERVAL = 600.0  # seconds
@@ -35,6 +36,7 @@ class DirectoryLookup:
         self._groups: dict[str, tuple[PersonId, ...]] = {}
         self._names: dict[PersonId, str] = {}
         self._mails: dict[PersonId, str] = {}
+        self._zones: dict[PersonId, str] = {}
 
     async def run(self, company: Company) -> Directory:
         """Look everybody up, save the directory and return it. Raises StoreUnavailable."""
@@ -55,6 +57,7 @@ class DirectoryLookup:
             "groups": stored.groups | self._groups,
             "names": stored.names | self._names,
             "mails": stored.mails | self._mails,
+            "zones": stored.zones | self._zones,
         }
         merged = stored.model_copy(update=found)
         if merged != stored:
@@ -83,6 +86,8 @@ class DirectoryLookup:
     def _remember(self, user: dict[str, Any]) -> None:
         profile = user.get("profile") or {}
         self._names[user["id"]] = profile.get("display_name") or user.get("real_name") or user["name"]
+        with contextlib.suppress(ValueError):  # a zone that this host does not know
+            self._zones[user["id"]] = known_zone(str(user.get("tz") or ""))
         self._access.members.remember(user)
 
     async def _fetch(self, method: str, looked_for: str, field: str, **arguments: str) -> Any:

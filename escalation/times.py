@@ -76,6 +76,39 @@ def known_zone(name: str) -> str:
     return name
 
 
+def _time_of_day(text: Any) -> Any:
+    """`10:00`; ValueError says so."""
+    if isinstance(text, time):
+        return text
+    try:
+        return time.fromisoformat(str(text).strip().rjust(5, "0"))
+    except ValueError:
+        raise ValueError(f"'{text}' is not a time of day; write one like 09:30") from None
+
+
+def _weekday(text: Any) -> Any:
+    if isinstance(text, int):
+        return text
+    day = weekday(str(text))
+    if day is None:
+        raise ValueError(f"'{text}' is not a weekday; write one like Monday")
+    return day
+
+
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    PlainSerializer(lambda t: f"{t:%H:%M}", return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["09:30"]}),
+]
+Weekday = Annotated[
+    int,
+    BeforeValidator(_weekday),
+    PlainSerializer(lambda d: DAYS[d], return_type=str),
+    WithJsonSchema({"type": "string", "enum": list(DAYS)}),
+]
+
+
 Zone = Annotated[str, AfterValidator(known_zone)]
 EXAMPLES = "write one like 2026-12-24 18:00, tomorrow 9am, monday 09:00, 1 Dec 9:00 or in 2h"
 _CLOCK = (

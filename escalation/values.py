@@ -25,6 +25,7 @@ class Frozen(BaseModel):
 
 
 PersonId = Annotated[str, StringConstraints(max_length=80)]
+MailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
 PersonKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]
 
 

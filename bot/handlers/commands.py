@@ -24,7 +24,7 @@ from bot.moves.form_state import FormState
 from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, unescape
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
-from bot.render.blockkit import Message, unfolded
+from bot.render.blockkit import OPTIONAL, Message, without
 from bot.render.card import card
 from bot.render.lists import LIST_BUTTONS, overview, which
 from bot.vocabulary import HELP, MOVES, help_of
@@ -175,8 +175,7 @@ class Commands:
 
     async def _card(self, incident: Incident) -> Message:
         """The card as an answer, which takes no container: https://docs.slack.dev/reference/block-kit/blocks"""
-        shown = card(incident, await self._perform.upcoming(incident))
-        return replace(shown, blocks=unfolded(shown.blocks))
+        return without(card(incident, await self._perform.upcoming(incident)), OPTIONAL)
 
     async def _on_call(self, command: SlashCommand) -> None:
         await command.reply(await self._oncall.answer(command.requester, command.parsed.text))

@@ -10,7 +10,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.access import StoreUnavailable
 from bot.errors import InvalidForm
-from bot.render.blockkit import TEXT, Message
+from bot.render.blockkit import OPTIONAL, TEXT, Message, optional_kinds, without
 from bot.render.inputs import View, notice
 from bot.render.mrkdwn import cut, render
 from bot.slack.client import UNREACHABLE, slack_error
@@ -74,19 +74,23 @@ class Reply:
             log.warning("answer not delivered", person=self._user, error=slack_error(error))
 
     async def _respond(self, message: Message) -> None:
+        """Send to the response_url; what Slack refuses goes once more, without tables and charts."""
         webhook = AsyncWebhookClient(self.response_url, session=self._client.session, retry_handlers=[])
         body = {"response_type": "ephemeral", "replace_original": self._replace, "text": message.text}
         thread = {"thread_ts": self._thread_ts} if self._thread_ts else {}
         blocks = {"blocks": message.blocks} if message.blocks else {}
         response = await webhook.send_dict({**body, **thread, **blocks})
-        if response.status_code != 200:
+        if response.status_code != 200 and optional_kinds(message.blocks):
+            await self._respond(without(message, OPTIONAL))
+        elif response.status_code != 200:
             log.warning("answer rejected", person=self._user, status=response.status_code)
 
     async def _post(self, message: Message) -> None:
+        plain = without(message, OPTIONAL)  # it is not tried twice
         await self._client.chat_postMessage(
             channel=self._user,
-            text=message.text,
-            blocks=message.blocks or None,
+            text=plain.text,
+            blocks=plain.blocks or None,
             thread_ts=self._thread_ts or None,
         )
 

@@ -3,8 +3,8 @@
 Limits: https://docs.slack.dev/reference/block-kit/blocks
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.render.mrkdwn import cut, pieces, size
@@ -15,13 +15,20 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True)
 class Message:
-    """A Slack message. `text` is escaped mrkdwn of at most 3,000 characters; `blocks` are at most 50."""
+    """A Slack message. `text` is escaped mrkdwn of at most 3,000 characters; `blocks` are at most 50.
+
+    `stand_ins`: the id of a table or chart -> the blocks that say the same where Slack does not take it.
+    """
 
     text: str
     blocks: list[Block] = field(default_factory=list)
+    stand_ins: dict[str, list[Block]] = field(default_factory=dict)
 
 
 CONTAINER = "container"
+DATA_TABLE = "data_table"
+CHART = "data_visualization"
+OPTIONAL = frozenset({CONTAINER, DATA_TABLE, CHART})  # Slack hands them out workspace by workspace
 HEADER = 150
 SECTION = 3000
 BUTTON = 75
@@ -55,7 +62,7 @@ def context(text: str, block_id: str) -> Block:
 def folded(title: str, blocks: list[Block], block_id: str) -> list[Block]:
     """Container that its reader unfolds, of at most ten blocks; none for no blocks. Slack takes it in messages only.
 
-    https://docs.slack.dev/reference/block-kit/blocks/container-block. Where it is refused, `unfolded` goes out instead.
+    https://docs.slack.dev/reference/block-kit/blocks/container-block. Where it is refused, its blocks stand there.
     """
     container = {
         "type": CONTAINER,
@@ -66,14 +73,20 @@ def folded(title: str, blocks: list[Block], block_id: str) -> list[Block]:
     return [{**container, "is_collapsible": True, "default_collapsed": True}] if blocks else []
 
 
-def unfolded(blocks: list[Block]) -> list[Block]:
-    """The blocks with those of containers in place of them."""
-    return [inner for block in blocks for inner in (block["child_blocks"] if block["type"] == CONTAINER else [block])]
+def optional_kinds(blocks: list[Block]) -> frozenset[str]:
+    """Return the kinds of blocks that Slack may not take here."""
+    return OPTIONAL & {str(block.get("type")) for block in blocks}
 
 
-def has_container(blocks: list[Block]) -> bool:
-    """Check whether one of the blocks is a container."""
-    return any(block.get("type") == CONTAINER for block in blocks)
+def without(message: Message, kinds: Collection[str]) -> Message:
+    """The message without blocks of these kinds: what is in a container, or says the same, stands in their place."""
+
+    def shown(block: Block) -> list[Block]:
+        if block["type"] not in kinds:
+            return [block]
+        return list(block.get("child_blocks") or message.stand_ins.get(block.get("block_id", ""), []))
+
+    return replace(message, blocks=[inner for block in message.blocks for inner in shown(block)])
 
 
 def link_button(action_id: str, label: str, url: str) -> Block:

@@ -15,7 +15,7 @@ from escalation.config.checks import CanaryRules, Check, with_unique_names
 from escalation.config.holders import Holders
 from escalation.config.lists import Lists, Webhooks
 from escalation.config.notify import AppriseTag, MeetingKind, Notify, NtfyTopic, Number, OtherWays, PushoverUser
-from escalation.config.policy import LEAD, TEAM, Means
+from escalation.config.policy import LEAD, TEAM, Means, Reports
 from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
 from escalation.config.status_page import StatusPage
@@ -220,6 +220,7 @@ class Company(Staff):
     canary: CanaryRules | None = None
     checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
     actions: Annotated[tuple[Action, ...], AfterValidator(with_unique_action_names)] = ()
+    reports: Reports | None = None
     permissions: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_list)]] = {}
 
     @model_validator(mode="after")
@@ -255,7 +256,9 @@ class Company(Staff):
         workspace = {f"workspace.{key}": channel for key, channel in self.workspace.model_dump().items()}
         lists = {f"lists.{name}.channel": kept.channel for name, kept in self.lists.items()}
         canary = {"canary.channel": self.canary.channel} if self.canary else {}
-        return {key: channel for key, channel in (workspace | teams | rotations | lists | canary).items() if channel}
+        reports = {f"reports.{n}.channel": report.channel for n, report in enumerate(self.reports or ())}
+        every = workspace | teams | rotations | lists | canary | reports
+        return {key: channel for key, channel in every.items() if channel}
 
     def key_of_channel(self, name: str) -> str:
         """Return the key that sets a channel, the first of several; the channel itself when none does."""
@@ -310,6 +313,7 @@ class Directory(Frozen):
     `mails` are the addresses in Slack's profiles, by member id: for people of whom the configuration has none.
 
     By address and not by the configuration's key: a key that was given to somebody else must not page the former one.
+    `zones` are the time zones in Slack's profiles, by member id: whose night a page was in.
     `url` is the workspace's own address (`https://example.slack.com/`), which links to messages begin with.
     """
 
@@ -317,4 +321,5 @@ class Directory(Frozen):
     groups: dict[str, tuple[PersonId, ...]] = {}
     names: dict[PersonId, str] = {}
     mails: dict[PersonId, str] = {}
+    zones: dict[PersonId, str] = {}
     url: str = ""

@@ -6,18 +6,17 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, model_v
 
 from escalation.config.actions import web_address
 from escalation.config.policy import ListName, Means
-from escalation.values import Channel, Frozen, as_list
+from escalation.values import Channel, Frozen, MailAddress, as_list
 
 WEBHOOKS = "webhooks"
 """Name of the channel that carries what goes to them."""
 BY_WEBHOOK = (Means.SUPPORT_PORTAL, Means.SOCIAL_MEDIA)
-Address = Annotated[str, StringConstraints(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")]
 
 
 class Recipients(Frozen):
     """A list: mail addresses, a channel of the workspace, or both."""
 
-    mail: Annotated[tuple[Address, ...], BeforeValidator(as_list)] = ()
+    mail: Annotated[tuple[MailAddress, ...], BeforeValidator(as_list)] = ()
     channel: Channel | None = None
 
     @model_validator(mode="after")

@@ -8,12 +8,12 @@ from datetime import time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from escalation.config.business_time import Wait, WaitFor
 from escalation.config.references import refuse, unknown_roles
-from escalation.times import DAYS, Duration, weekday
-from escalation.values import Frozen
+from escalation.times import Duration, TimeOfDay, Weekday
+from escalation.values import Channel, Frozen, MailAddress, as_list
 
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
@@ -413,39 +413,6 @@ class SeverityPolicy(Frozen):
         return tiers | notified | invited | {self.commanding_role()}
 
 
-def _time_of_day(text: Any) -> Any:
-    """`10:00`; ValueError says so."""
-    if isinstance(text, time):
-        return text
-    try:
-        return time.fromisoformat(str(text).strip().rjust(5, "0"))
-    except ValueError:
-        raise ValueError(f"'{text}' is not a time of day; write one like 09:30") from None
-
-
-def _weekday(text: Any) -> Any:
-    if isinstance(text, int):
-        return text
-    day = weekday(str(text))
-    if day is None:
-        raise ValueError(f"'{text}' is not a weekday; write one like Monday")
-    return day
-
-
-TimeOfDay = Annotated[
-    time,
-    BeforeValidator(_time_of_day),
-    PlainSerializer(lambda t: f"{t:%H:%M}", return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["09:30"]}),
-]
-Weekday = Annotated[
-    int,
-    BeforeValidator(_weekday),
-    PlainSerializer(lambda d: DAYS[d], return_type=str),
-    WithJsonSchema({"type": "string", "enum": list(DAYS)}),
-]
-
-
 class Activity(Frozen):
     """A recurring activity and its owner.
 
@@ -461,6 +428,45 @@ class Activity(Frozen):
     at: TimeOfDay = time(10, 0)
     what: Line
     lists: tuple[Severity, ...] = ()
+
+
+class ScheduledReport(Frozen):
+    """A report that is sent by itself, on the first business day after each day, week, month or quarter.
+
+    To a `channel`, to mail addresses, and to the company's lists named in `to`; unless any is said, to the incidents
+    channel. `mean` shows means beside p50, p90 and max.
+    """
+
+    every: Literal["day", "week", "month", "quarter"]
+    at: TimeOfDay = time(9)
+    channel: Channel | None = None
+    mail: Annotated[tuple[MailAddress, ...], BeforeValidator(as_list)] = ()
+    to: Annotated[tuple[ListName, ...], BeforeValidator(one_or_several)] = ()
+    mean: bool = False
+
+    def overlaps(self, other: "ScheduledReport") -> bool:
+        """True if another report is the same for one of its destinations; for the incidents channel if none is said."""
+        return self.every == other.every and not self._destinations.isdisjoint(other._destinations)
+
+    @property
+    def _destinations(self) -> frozenset[str]:
+        said = {
+            *([self.channel] if self.channel else []),
+            *(a.lower() for a in self.mail),
+            *(f"{n} list" for n in self.to),
+        }
+        return frozenset(said or {""})
+
+
+def distinct_reports(reports: tuple[ScheduledReport, ...] | None) -> tuple[ScheduledReport, ...] | None:
+    """Return the reports; ValueError for two of which one would never be sent."""
+    for n, report in enumerate(reports or ()):
+        if any(report.overlaps(other) for other in (reports or ())[:n]):
+            raise ValueError(f"two reports of each {report.every} go to the same place; only one would be sent")
+    return reports
+
+
+Reports = Annotated[tuple[ScheduledReport, ...], AfterValidator(distinct_reports)]
 
 
 class HandoverRules(Frozen):
@@ -486,6 +492,7 @@ class Policy(Frozen):
     phases: tuple[Phase, ...] = ()
     handover: HandoverRules | None = None
     activities: tuple[Activity, ...] = ()
+    reports: Reports = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 
+from escalation.incident.events import Answer
 from escalation.incident.model import Entry, EntryKind, Incident, OwedState, Status
 from escalation.values import machine_title
 
@@ -16,7 +17,8 @@ class Observation:
 
     `duplicate`: it was cancelled as one of another incident. `source` is the machine that declared it, empty for a
     person. `pages` are (person, instant), each first send once. `acknowledged_in_time` and `resolved_in_time` compare
-    with the policy's targets as they stood then; None where there is nothing to compare. `promised` counts
+    with the policy's targets as they stood then; None where there is nothing to compare. `told`: the first word to
+    anybody outside the company. `promised` counts
     communications with a deadline, `late` those that missed it.
     """
 
@@ -36,6 +38,7 @@ class Observation:
     root_cause: float | None = None
     fix: float | None = None
     resolved: float | None = None
+    told: float | None = None
     acknowledged_in_time: bool | None = None
     resolved_in_time: bool | None = None
     reopened: int = 0
@@ -95,6 +98,7 @@ def observe(incident: Incident) -> Observation:
         root_cause=_at(_first(incident, EntryKind.ROOT_CAUSE)),
         fix=_at(fix) if resolved and fix and fix.at <= resolved.at else None,
         resolved=_at(resolved),
+        told=_at(_first_word_outside(incident)),
         acknowledged_in_time=_acknowledged_in_time(incident, acknowledged),
         resolved_in_time=resolved.at <= incident.resolve_by if resolved else None,
         reopened=sum(1 for _ in _entries(incident, EntryKind.REOPENED)),
@@ -112,6 +116,28 @@ def _acknowledged_in_time(incident: Incident, acknowledged: Entry | None) -> boo
         return acknowledged.at <= incident.as_of(acknowledged).acknowledge_by
     closed_at = incident.closed_at
     return False if closed_at and closed_at > incident.acknowledge_by else None
+
+
+def _first_word_outside(incident: Incident) -> Entry | None:
+    """Find the entry by which customers or the public first heard of it: sent by us, or published by somebody."""
+    outside = {str(o.n): len(o.through) for o in incident.communications if o.plan.audience.outside}
+    said = (e for e in incident.timeline if e.fields.get("n") in outside)
+    return next((e for e in said if _is_published(e, outside[e.fields["n"]])), None)
+
+
+def _is_published(entry: Entry, means: int) -> bool:
+    """True if an entry says that a communication went out by at least one of its means."""
+    fields = entry.fields
+    by_itself = means > len(list(filter(None, fields.get("through", "").split(", "))))
+    match entry.kind:
+        case EntryKind.SENT:
+            return True
+        case EntryKind.COMMUNICATION:
+            return by_itself and fields.get("state") != OwedState.WAITING
+        case EntryKind.COMMUNICATED:
+            return fields["answer"] == Answer.PUBLISHED or (by_itself and fields["answer"] == Answer.APPROVED)
+        case _:
+            return False
 
 
 def _entries(incident: Incident, kind: EntryKind) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """Report on incidents: times between two named events, promises, and everything that was left out and why."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from escalation.figures.observation import Observation
 from escalation.slo import percentile
+from escalation.values import PersonId
 
 MIN_FOR_TREND = 10  # incidents in each of the two periods; with fewer a change of the median says nothing
 NIGHT = (22, 7)  # local hours: pages from 22:00 until 07:00 wake people
@@ -71,6 +72,16 @@ MEASURES = (
         "no fix was marked as applied",
     ),
     Measure(
+        "tell",
+        "Time to tell customers",
+        "the declaration",
+        "the first word outside the company",
+        lambda seen: seen.declared,
+        lambda seen: seen.told,
+        "",
+        "nobody outside was told",
+    ),
+    Measure(
         "mttr",
         "Time to resolve (MTTR)",
         "the declaration",
@@ -120,7 +131,7 @@ class Row:
 class IncidentReport:
     """Report on the incidents that were declared in a period; `left_out`: reason -> how many of them do not count.
 
-    `by_hour` are pages by the local hour of the company's zone (24 numbers); `at_night` counts each person's.
+    `by_hour` are pages by the local hour of whoever got them (24 numbers); `at_night` counts each person's.
     """
 
     since: datetime
@@ -143,19 +154,28 @@ class IncidentReport:
 
 
 def incident_report(
-    seen: Iterable[Observation], since: datetime, until: datetime, *, service: str = "", zone: str = "UTC"
+    seen: Iterable[Observation],
+    since: datetime,
+    until: datetime,
+    *,
+    before: datetime | None = None,
+    service: str = "",
+    zone: str = "UTC",
+    zones: Mapping[PersonId, str] | None = None,
 ) -> IncidentReport:
     """Build the report of what was declared from `since` until before `until`.
 
-    `seen` may hold more: the period of the same length before gives the trends. Drills, false alarms and other
-    services do not count, but are counted. `zone`: whose hours the pages are sorted by.
+    `seen` may hold more: the period before, from `before` (unless said, one of the same length), gives the trends.
+    Drills, false alarms and other services do not count, but are counted. Pages are sorted by the hours of whoever got
+    them: of `zones`, or else of `zone`.
     """
-    before = since - (until - since)
+    before = before or since - (until - since)
     wanted = [s for s in seen if not service or s.service == service]
     period = sorted(_declared(wanted, since, until), key=lambda s: (s.declared, s.id))
     counted, previous = [s for s in period if _counts(s)], [s for s in _declared(wanted, before, since) if _counts(s)]
     pages = [page for s in period if not s.drill for page in s.pages]
-    hours = [(person, datetime.fromtimestamp(at, ZoneInfo(zone)).hour) for person, at in pages]
+    local = zones or {}
+    hours = [(person, datetime.fromtimestamp(at, ZoneInfo(local.get(person, zone))).hour) for person, at in pages]
     return IncidentReport(
         since=since,
         until=until,

@@ -31,10 +31,20 @@ _ALSO = line("You're being paged for these too. All of them were delayed.")
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A file with a mail, of the type `maintype/subtype`."""
+
+    name: str
+    maintype: str
+    subtype: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Mail:
     """A mail: a subject of one line, a body of plain text, perhaps the same as HTML, and an event to invite to.
 
-    `headers` are further ones.
+    `headers` are further ones, `attachments` files with it.
 
     Readers fold mails of one `thread`; some only if their subjects are the same, so no subject tells what changes.
     """
@@ -45,6 +55,7 @@ class Mail:
     html: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     event: CalendarEvent | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 def title(incident: Incident) -> str:

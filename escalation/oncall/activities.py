@@ -1,14 +1,15 @@
-"""Due times of recurring activities. Pure.
+"""Due times of what recurs: activities and reports. Pure.
 
-Each business day, or on the first such weekday of a week, month or quarter; one that falls on a day off is moved to the
-next business day. Local times of the company's calendar: one that DST skips comes as much later as the gap is long.
+An activity: each business day, or on the first such weekday of a week, month or quarter. A report: the first day of the
+next one. What falls on a day off is moved to the next business day. Local times of the company's calendar: one that DST skips comes as much later as the gap is long.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from escalation.config.business_time import Calendar
-from escalation.config.policy import Activity
+from escalation.config.policy import Activity, ScheduledReport
 
 ONE_DAY = timedelta(days=1)
 _EARLIER = timedelta(days=62)  # the longest closing that an activity can be moved over
@@ -19,23 +20,50 @@ CADENCE = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "qua
 
 def next_activity(activity: Activity, calendar: Calendar, after: datetime) -> datetime:
     """Return the first due time later than `after`, in UTC. ValueError when the calendar never opens."""
-    zone = ZoneInfo(calendar.timezone)
-    begin = after.astimezone(zone).date() - _EARLIER
-    for n in range(_SEARCHED):
-        day = begin + n * ONE_DAY
-        if _planned(activity, calendar, day):
-            due = datetime.combine(_business_day(calendar, day), activity.at, zone).astimezone(UTC)
-            if due > after:
-                return due
-    raise ValueError(f"activity {activity.id} never comes round: the calendar has no opening hours")
+    return _next(lambda day: _planned(activity, calendar, day), activity.at, calendar, after)
 
 
 def last_activity(activity: Activity, calendar: Calendar, now: datetime, within: timedelta) -> datetime | None:
     """Return the latest due time, `now` included; None when that was `within` ago or longer."""
-    found, due = None, next_activity(activity, calendar, now - within)
+    return _last(lambda after: next_activity(activity, calendar, after), now, within)
+
+
+def next_report(report: ScheduledReport, calendar: Calendar, after: datetime) -> datetime:
+    """Return the first due time of a report later than `after`, in UTC. ValueError as above."""
+    return _next(lambda day: _begins(report.every, calendar, day), report.at, calendar, after)
+
+
+def last_report(report: ScheduledReport, calendar: Calendar, now: datetime, within: timedelta) -> datetime | None:
+    """Return the latest due time of a report, `now` included; None when that was `within` ago or longer."""
+    return _last(lambda after: next_report(report, calendar, after), now, within)
+
+
+def _next(planned: Callable[[date], bool], at: time, calendar: Calendar, after: datetime) -> datetime:
+    zone = ZoneInfo(calendar.timezone)
+    begin = after.astimezone(zone).date() - _EARLIER
+    for n in range(_SEARCHED):
+        day = begin + n * ONE_DAY
+        if planned(day):
+            due = datetime.combine(_business_day(calendar, day), at, zone).astimezone(UTC)
+            if due > after:
+                return due
+    raise ValueError("it never comes round: the calendar has no opening hours")
+
+
+def _last(following: Callable[[datetime], datetime], now: datetime, within: timedelta) -> datetime | None:
+    found, due = None, following(now - within)
     while due <= now:
-        found, due = due, next_activity(activity, calendar, due)
+        found, due = due, following(due)
     return found
+
+
+def _begins(every: str, calendar: Calendar, day: date) -> bool:
+    """Check whether a day is the first of a new week, month or quarter; each business day is a new day."""
+    if every == "day":
+        return calendar.opening(day) is not None
+    if every == "week":
+        return day.weekday() == 0
+    return day.day == 1 and (every == "month" or day.month in _QUARTERS)
 
 
 def _planned(activity: Activity, calendar: Calendar, day: date) -> bool:

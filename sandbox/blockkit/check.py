@@ -6,6 +6,7 @@ Limits: https://docs.slack.dev/reference/block-kit/blocks and https://docs.slack
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.blockkit import data
 from sandbox.blockkit import elements as el
 from sandbox.blockkit.grammar import (
     Check,
@@ -156,7 +157,11 @@ CONTAINER = block(
     either("title", "rich_text_title"),
     _collapsible,
 )
-IN_MESSAGES = by_type({**BLOCKS, "container": CONTAINER})
+DATA = {
+    name: block(name, required, optional, *([rule] if rule else []))
+    for name, (required, optional, rule) in data.blocks(RICH_CELL).items()
+}
+IN_MESSAGES = by_type({**BLOCKS, **DATA, "container": CONTAINER})
 IN_VIEWS = by_type({name: check for name, check in BLOCKS.items() if name not in ("markdown", "table")})
 
 
@@ -210,7 +215,8 @@ VIEWS: dict[str, Check] = {"modal": MODAL, "home": el.typed("home", VIEW_BODY, V
 def message_problems(blocks: Any, pointer: str = "/blocks") -> list[str]:
     """Slack's complaints about a message's blocks; empty when it would take them."""
     found = [*array(IN_MESSAGES, MESSAGE_BLOCKS, 0)(blocks, pointer)]
-    return [*found, *_one_block_id_each(blocks, pointer)]
+    together = data.in_a_message(blocks, pointer) if isinstance(blocks, list) else ()
+    return [*found, *together, *_one_block_id_each(blocks, pointer)]
 
 
 def view_problems(view: Any, kind: str) -> list[str]:

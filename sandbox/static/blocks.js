@@ -1,4 +1,5 @@
 // Block Kit layout blocks -> DOM nodes.
+import { chart, dataTable } from "./data.js";
 import { h } from "./dom.js";
 import { control, withKept } from "./elements.js";
 import { mrkdwn, richText, textObject } from "./mrkdwn.js";
@@ -54,6 +55,8 @@ function container(block, surface, kept, all) {
 
 const BLOCKS = {
   section, input, container,
+  data_table: dataTable,
+  data_visualization: chart,
   header: (block) => h("h3", {}, textObject(block.text)),
   divider: () => h("hr"),
   context: (block, { people }) =>

@@ -40,6 +40,7 @@ ORDER = {
             "answers",
             "alert_service",
             "simulation",
+            "reports",
         ),
     ),
     "bot": (

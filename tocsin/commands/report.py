@@ -1,32 +1,28 @@
-"""`tocsin report`: figures of the incidents of a period, as a table, JSON, or CSV with a line for each incident."""
+"""`tocsin report`: figures of the incidents of a period, as a table, JSON, CSV by incident, or a page in one file."""
 
-import csv
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
+from bot.pages.report import report_html
 from escalation.config.company import Company
 from escalation.figures import words
-from escalation.figures.observation import Observation
+from escalation.figures.periods import Period
 from escalation.figures.report import MEASURES, IncidentReport, incident_report
+from escalation.figures.spreadsheet import csv_of
+from escalation.reports.documents import on_request
+from escalation.reports.gather import gather
 from escalation.slo import REPORT_PERIOD
+from escalation.storage.store import Store
 from tocsin.commands.incidents import NEEDS, open_store
 from tocsin.commands.terminal import as_json, print_json, print_table
 from tocsin.config import loader
 from tocsin.config.settings import load
 from tocsin.errors import Refusal
-
-INSTANTS = ("declared", "first_page", "acknowledged", "root_cause", "fix", "resolved")
-COLUMNS = (
-    *("id", "severity", "first_severity", "status", "service", "team", "source", "drill"),
-    *(f"{name}_at" for name in INSTANTS),
-    *(f"{measure.key}_seconds" for measure in MEASURES),
-    *("acknowledged_in_time", "resolved_in_time", "reopened", "pages"),
-)
 
 
 @click.command()
@@ -35,8 +31,17 @@ COLUMNS = (
 @click.option("--service", default="", metavar="S", help="Only incidents of one service.")
 @click.option("--mean", is_flag=True, help="Show means too, beside what they hide.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line for each incident, for spreadsheets.")
+@click.option(
+    "--html",
+    "to_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page for the browser, to read and to print, without private incidents.",
+)
 @as_json
-def report(since: str | None, until: str | None, service: str, mean: bool, as_csv: bool, as_json: bool) -> None:
+def report(
+    since: str | None, until: str | None, service: str, mean: bool, as_csv: bool, to_file: Path | None, as_json: bool
+) -> None:
     """Report MTTA, MTTR and other times, promises and pages of the incidents of a period."""
     settings = load(NEEDS)
     company, store = loader.load(settings.config).company, open_store(settings)
@@ -46,14 +51,31 @@ def report(since: str | None, until: str | None, service: str, mean: bool, as_cs
     start = _instant(since, company) if since else end - REPORT_PERIOD
     if start >= end:
         raise Refusal("--from has to be before --to.")
+    if to_file:
+        _write_page(to_file, company, store, Period(start, end), service=service, mean=mean)
+        return
     seen = store.observations(start - (end - start))
-    figures = incident_report(seen, start, end, service=service, zone=company.timezone)
+    figures = incident_report(seen, start, end, service=service, zone=company.timezone, zones=store.directory().zones)
     if as_json:
         print_json(report_data(figures))
     elif as_csv:
-        _print_csv(figures)
+        click.echo(csv_of(figures.observations), nl=False)
     else:
         _show(figures, mean=mean)
+
+
+def _write_page(file: Path, company: Company, store: Store, period: Period, *, service: str, mean: bool) -> None:
+    """Write the page: it may be passed on, so nothing private is in it. Refusal for a file that cannot be written."""
+    now = store.now()
+    found = gather(store, company, period, period.since - (period.until - period.since), now, service=service)
+    page = report_html(
+        on_request(found, company.timezone, mean=mean), found.figures.observations, found.names, made=now
+    )
+    try:
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise Refusal(f"{file} cannot be written: {error.strerror}.") from None
+    click.echo(f"Written to {file}.")
 
 
 def _instant(text: str, company: Company, *, last: bool = False) -> datetime:
@@ -103,33 +125,3 @@ def _show(figures: IncidentReport, *, mean: bool) -> None:
     click.echo("\n".join((*words.definitions(figures), *([words.MEAN_HIDES] if mean else []))))
     click.echo()
     click.echo("\n".join((*words.promises(figures), words.pages(figures))))
-
-
-def _print_csv(figures: IncidentReport) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for seen in figures.observations:
-        writer.writerow(_csv_row(seen))
-
-
-def _csv_row(seen: Observation) -> list[str]:
-    """One incident; of a private one neither service nor team. A time that is left out is empty."""
-    named = ("private", "", "") if seen.private else (seen.service, seen.team, seen.source)
-    times = [measure.of(seen) for measure in MEASURES]
-    return [
-        *(seen.id, seen.severity, seen.first_severity, seen.status, *named, _cell(seen.drill)),
-        *(_cell(_iso(getattr(seen, name))) for name in INSTANTS),
-        *(f"{t:.3f}" if isinstance(t, float) else "" for t in times),
-        *(_cell(seen.acknowledged_in_time), _cell(seen.resolved_in_time), str(seen.reopened), str(len(seen.pages))),
-    ]
-
-
-def _iso(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-
-
-def _cell(value: str | bool | None) -> str:
-    """A cell: `yes`, `no`, or nothing. What begins like a formula is quoted, so that no spreadsheet runs it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value or ""

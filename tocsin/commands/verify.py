@@ -16,6 +16,7 @@ from tocsin.config.settings import load
 
 EVER = datetime.fromtimestamp(0, UTC)
 CLOSED = ("resolved", "cancelled")
+OUTSIDE = ("customers", "social")
 
 
 @click.command()
@@ -38,7 +39,7 @@ def verify(figures: bool, as_json: bool) -> None:
 def _differing(store: Store) -> Iterator[str]:
     """Lines about times that differ from what the timeline says by a millisecond or more."""
     for seen in store.observations(EVER):
-        document = json.loads(store.get(seen.id).model_dump_json(include={"status", "timeline"}))
+        document = json.loads(store.get(seen.id).model_dump_json(include={"status", "timeline", "communications"}))
         again = recomputed(document)
         for measure in MEASURES:
             found, expected = measure.of(seen), again[measure.key]
@@ -64,13 +65,31 @@ def recomputed(document: dict[str, Any]) -> dict[str, float | None]:
     over = document["status"] == "resolved"
     resolved = last.get("resolved") if over else None
     fix = last.get("fix_applied")
+    means = {str(c["n"]): c["through"] for c in document["communications"] if c["plan"]["audience"] in OUTSIDE}
+    told = (
+        datetime.fromisoformat(e["at"]).timestamp()
+        for e in document["timeline"]
+        if (n := e["fields"].get("n")) in means and _says_it(e["kind"], e["fields"], means[n])
+    )
     ends = {
         "mtta": (first.get("paged"), first.get("acknowledged")),
         "root_cause": (first["declared"], first.get("root_cause")),
         "fix": (first["declared"], fix if resolved is not None and fix is not None and fix <= resolved else None),
+        "tell": (first["declared"], next(told, None)),
         "mttr": (first["declared"], resolved),
     }
     return {key: _between(*pair) if document["status"] in CLOSED else None for key, pair in ends.items()}
+
+
+def _says_it(kind: str, fields: dict[str, str], means: list[str]) -> bool:
+    """True if somebody outside heard by this entry: sent by us, by hand, or by one of its means that needs nobody."""
+    if kind not in ("communication", "communicated"):
+        return kind == "sent"
+    answer, left_to_people = fields.get("answer", ""), fields["through"].replace(", ", ",").split(",")
+    needs_nobody = any(m.replace("_", " ") not in left_to_people for m in means)
+    return answer == "published" or (
+        needs_nobody and (answer == "approved" or fields.get("state", "waiting") != "waiting")
+    )
 
 
 def _between(start: float | None, end: float | None) -> float | None:

@@ -14,6 +14,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "phases": "The phases of every war room, in order.",
         "handover": "What happens when on call changes hands.",
         "activities": "What is to be done again and again, and who owns it.",
+        "reports": "Reports that are sent by themselves; docs/reports.md.",
     },
     "SeverityPolicy": {
         "name": "What people call this severity, like Critical.",
@@ -138,6 +139,14 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "what": "What is to be done.",
         "lists": "The reminder lists the open incidents of these severities.",
     },
+    "ScheduledReport": {
+        "every": "`day`, `week`, `month` or `quarter`: it is sent on the first business day after each.",
+        "at": "The local time of day, in the calendar's zone.",
+        "channel": "The channel that it is posted in; the incidents channel where nothing else is said.",
+        "mail": "Addresses that it is mailed to, with the incidents as a CSV file.",
+        "to": "Lists of yours that it goes to, by mail or channel.",
+        "mean": "Show means too, beside p50, p90 and max.",
+    },
 }
 
 _TRACKER = {
@@ -184,6 +193,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
         "tickets": "A ticket for each incident, in GitHub or Jira; docs/tickets.md.",
         "actions": "Webhooks of your own systems, called by themselves or by a button; docs/actions.md.",
+        "reports": "Reports of your own, in place of the policy's; `[]` is none. Written as in a policy.",
         "permissions": "Narrows who may do what: the roles that may.",
     },
     "Recipients": {

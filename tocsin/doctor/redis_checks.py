@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from redis import Redis
 
-from bot.render.blockkit import CONTAINER
+from bot.render.blockkit import CHART, CONTAINER, DATA_TABLE
 from escalation import processes
 from escalation.storage.heartbeats import alive
 from escalation.storage.problems import Problems
@@ -24,6 +24,8 @@ from workers.recurring.checks import results
 PARTS = ("bot", *processes.PARTS)
 SURFACES = {
     CONTAINER: "the details of a card stand below it, unfolded",
+    DATA_TABLE: "the tables of reports stand as lines",
+    CHART: "the charts of reports stand as lines",
     DO_NOT_DISTURB: "nobody sees whose Slack is silent, and pages take their steps at their times",
     SCHEDULED: "nothing pages while all of Tocsin is down; a watchdog elsewhere tells of it",
 }

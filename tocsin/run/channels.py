@@ -175,7 +175,7 @@ REGISTERED = (
 
 def check(settings: Settings, company: Company) -> None:
     """Check that the environment sets up each channel that the configuration asks for; SettingsError when not."""
-    by_list = {Via.MAIL} if any(kept.mail for kept in company.lists.values()) else set()
+    by_list = {Via.MAIL} if any(kept.mail for kept in (*company.lists.values(), *(company.reports or ()))) else set()
     wanted = company.other_ways.all() | by_list
     missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
     missing += unusable_secrets(company)
@@ -203,4 +203,4 @@ def connect(settings: Settings, redis: Redis) -> Channels:
         others[MEETINGS] = partial(MeetingPlanner, meetings, settings.zoom_hosts)
     found = trackers(settings)
     others[TICKETS] = partial(TicketPlanner, found)
-    return Channels(slack, others, statuspage(settings), subscribers(settings), found)
+    return Channels(slack, others, statuspage(settings), subscribers(settings), found, mail(settings))

@@ -37,7 +37,7 @@ class Channels:
 
     `others`: the name of a channel beside Slack (escalation.config.notify.Via) -> the function that builds its planner
     around its client (delivery.plan.Planner, which is above this package). `subscribers` mails
-    those of the status page.
+    those of the status page, `mail` everybody else what is no effect of an incident.
     """
 
     slack: "SlackClient"
@@ -45,3 +45,4 @@ class Channels:
     statuspage: "StatuspageClient | None" = None
     subscribers: "MailClient | None" = None
     trackers: "Mapping[Vendor, TrackerClient]" = field(default_factory=dict)
+    mail: "MailClient | None" = None

@@ -2,14 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 from redis import Redis
 
-from bot.render.blockkit import CONTAINER, Message, has_container, unfolded
+from bot.render.blockkit import Message, optional_kinds, without
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
@@ -120,26 +119,28 @@ class SlackClient:
         self._write("chat.update", channel, message, ts=ts, **metadata)
 
     def _write(self, method: str, channel: str, message: Message, **arguments: Any) -> dict[str, Any]:
-        """Post or update. Blocks that Slack refuses are left out: containers first, then all of them."""
-        folds = has_container(message.blocks)
-        if folds and not self.surfaces.on(CONTAINER):
-            message, folds = replace(message, blocks=unfolded(message.blocks)), False
+        """Post or update. Blocks that Slack refuses are left out: the optional ones first, then all of them."""
+        kinds = optional_kinds(message.blocks)
+        if off := {kind for kind in kinds if not self.surfaces.on(kind)}:
+            message, kinds = without(message, off), kinds - off
         body = _body(channel, message)
         try:
             response = self._slack.call(method, **body, **arguments)
         except Failed as failed:
             if failed.error not in BLOCK_ERRORS:
                 raise
-            if folds:
-                self.surfaces.switch_off(CONTAINER, failed.error)
+            if kinds:
+                for kind in kinds:
+                    self.surfaces.switch_off(kind, failed.error)
                 return self._write(method, channel, message, **arguments)
             log.error("slack refused blocks, sending text only", error=failed.error)
-            without = {name: value for name, value in body.items() if name != "blocks"}
-            return self._slack.call(method, **without, **arguments)
-        if folds and _lacks_container(response):
-            self.surfaces.switch_off(CONTAINER, "left out of the answer")
-            unfolds = replace(message, blocks=unfolded(message.blocks))
-            self._slack.call("chat.update", ts=str(response["ts"]), **_body(str(response["channel"]), unfolds))
+            text_only = {name: value for name, value in body.items() if name != "blocks"}
+            return self._slack.call(method, **text_only, **arguments)
+        if lost := kinds - _kept(response, kinds):
+            for kind in lost:
+                self.surfaces.switch_off(kind, "left out of the answer")
+            plain = without(message, lost)
+            self._slack.call("chat.update", ts=str(response["ts"]), **_body(str(response["channel"]), plain))
         return response
 
     def delete(self, channel: str, ts: str) -> None:
@@ -160,10 +161,10 @@ class SlackClient:
         return self._slack.pages("conversations.history", "messages", **window)
 
 
-def _lacks_container(response: dict[str, Any]) -> bool:
-    """Check whether Slack dropped the container from a message, if its answer shows the message at all."""
+def _kept(response: dict[str, Any], kinds: frozenset[str]) -> frozenset[str]:
+    """The optional kinds of blocks that stand in a message, by Slack's answer; all, if it does not show the message."""
     blocks = (response.get("message") or {}).get("blocks")
-    return isinstance(blocks, list) and not has_container(blocks)
+    return optional_kinds(blocks) if isinstance(blocks, list) else kinds
 
 
 def _metadata(tag: Tag) -> dict[str, Any]:

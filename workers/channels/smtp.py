@@ -84,6 +84,8 @@ class MailClient:
             message.add_alternative(mail.html, subtype="html")
         if mail.event:
             self._invite(message, mail.event, to)
+        for file in mail.attachments:
+            message.add_attachment(file.content, maintype=file.maintype, subtype=file.subtype, filename=file.name)
         return message
 
     def _invite(self, message: EmailMessage, event: CalendarEvent, to: str) -> None:

@@ -34,6 +34,7 @@ from escalation.oncall.reminders import (
     due_reminders,
 )
 from escalation.oncall.schedule import TestPage
+from escalation.reports.schedule import DueReport, due_reports
 from escalation.reviews.action_items import DueActionItem, due_action_items, reminder_lines
 from escalation.storage.action_items import ActionItems
 from workers import metrics
@@ -44,14 +45,15 @@ from workers.delivery.destinations import Destinations
 from workers.delivery.members import Members
 from workers.delivery.plan import company_wording
 from workers.queue.leases import lease_key
+from workers.recurring.reports.writer import ReportWriter
 
 ROUTINE = "tocsin:routine"
 SINCE = "tocsin:routine:since"
-PLANNED = (DueTestPage, DueHandover, DueShift, DueAsleep, DueActivity)
+PLANNED = (DueTestPage, DueHandover, DueShift, DueAsleep, DueActivity, DueReport)
 REMEMBERED = timedelta(days=40)  # longer than any reminder stays due
 LEASE_SECONDS = 120  # a send has at most three calls of ten seconds
 
-AnyDue = AnyReminder | DueActionItem
+AnyDue = AnyReminder | DueActionItem | DueReport
 
 log = structlog.get_logger()
 
@@ -83,6 +85,7 @@ class Reminders:
         self._members = Members(context.service, context.slack)
         self._destinations = Destinations(context.service, context.slack, self._members)
         self._wording = company_wording(context.service.company)
+        self._reports = ReportWriter(context)
 
     def send_due(self, now: datetime) -> int:
         """Send all reminders that are due and not done; returns how many."""
@@ -92,7 +95,8 @@ class Reminders:
             service.company, service.policy, service.store.oncall_state(), service.store.directory(), now
         )
         items = due_action_items(ActionItems(self._context.redis).all(), service.company, now)
-        due = [o for o in (*reminders, *items) if o.due >= since or not isinstance(o, PLANNED)]
+        reports = due_reports(service.company, service.policy, now)
+        due = [o for o in (*reminders, *items, *reports) if o.due >= since or not isinstance(o, PLANNED)]
         records = self._records(now)
         unsent = [o for o in due if not (o.id in records and records[o.id].done)]
         return sum(self._send_once(o, now) for o in unsent if not self._stopping())
@@ -145,7 +149,10 @@ class Reminders:
         raw: Any = self._context.redis.hget(ROUTINE, item.id)
         return SendRecord.decode(raw), False
 
-    def _post(self, item: AnyDue, record: SendRecord, first: bool) -> Sent:
+    def _post(self, item: AnyDue, record: SendRecord, first: bool) -> Sent | None:
+        """Send a reminder, unless it was sent before its reply was lost; None for a mail."""
+        if isinstance(item, DueReport) and item.mail:
+            return self._reports.mail(item)
         slack, tag = self._context.slack, Tag(item.id, 0)
 
         def send(channel: str) -> Sent:
@@ -203,6 +210,8 @@ class Reminders:
                 lines = announcer.group_fault(item)
             case DueAsleep():
                 lines = announcer.asleep(item)
+            case DueReport():
+                return self._reports.message(item)
             case DueActionItem():
                 lines = reminder_lines(item)
             case DueEdit():

@@ -78,16 +78,22 @@ class AnswerKeys:
         return PageRef(incident.upper(), int(page))
 
     def _mac(self, plain: str) -> str:
-        digest = hmac.new(self._secret(), plain.encode(), hashlib.sha256).digest()[:_MAC_BYTES]
-        return base64.b32encode(digest).decode().lower()
+        return signature(self._redis, plain)
 
-    def _secret(self) -> bytes:
-        """Return the secret, made by whoever needs it first."""
-        known = self._redis.get(SECRET)
-        if not known:
-            self._redis.set(SECRET, secrets.token_hex(32), nx=True)
-            known = self._redis.get(SECRET)
-        return bytes(known) if isinstance(known, bytes) else str(known).encode()
+
+def signature(redis: Redis, plain: str) -> str:
+    """Sign a text with the secret of this store: letters and digits, whose case does not matter."""
+    digest = hmac.new(_secret(redis), plain.encode(), hashlib.sha256).digest()[:_MAC_BYTES]
+    return base64.b32encode(digest).decode().lower()
+
+
+def _secret(redis: Redis) -> bytes:
+    """Return the secret, made by whoever needs it first."""
+    known = redis.get(SECRET)
+    if not known:
+        redis.set(SECRET, secrets.token_hex(32), nx=True)
+        known = redis.get(SECRET)
+    return bytes(known) if isinstance(known, bytes) else str(known).encode()
 
 
 def _codes(person: str) -> str:

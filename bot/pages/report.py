@@ -1,0 +1,149 @@
+"""A report in the browser: server-rendered, without script, to read, to print, and to hear.
+
+A dot for each incident on a logarithmic axis shows what no mean does: https://www.thevoid.community/report
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from escalation.figures.observation import Observation
+from escalation.figures.report import MEASURES, NIGHT
+from escalation.figures.words import time_of
+from escalation.reports.model import Cell, Document, Number
+from escalation.text import Line, Strong, text
+from escalation.values import PersonId
+
+MAX_DOTS = 1000  # the longest of a period are always among them
+MAX_ROWS = 300
+LEFT, RIGHT = 9.0, 97.0  # per cent of the width between which dots stand
+ROW = 46  # pixels for a severity
+TICKS = (60, 300, 900, 3600, 4 * 3600, 86_400, 7 * 86_400, 30 * 86_400)  # seconds
+SPREAD = (0, 8, -8, 14, -14, 4, -4)  # pixels: dots of like times beside each other
+
+Names = Mapping[PersonId, str]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The filters of a page as they are set, and what may be chosen. `csv` is the address of the same as a file."""
+
+    period: str = ""
+    severity: str = ""
+    service: str = ""
+    severities: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    error: str = ""
+    csv: str = ""
+
+
+@dataclass(frozen=True)
+class Dot:
+    """An incident: where it stands (per cent and pixels), and what it says."""
+
+    x: str
+    y: int
+    severity: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The dots, a row for each severity, the ticks, and how many are not drawn."""
+
+    dots: tuple[Dot, ...]
+    rows: tuple[tuple[str, int], ...]
+    ticks: tuple[tuple[str, str], ...]
+    height: int
+    left_out: int
+
+
+def report_html(
+    document: Document,
+    observations: Sequence[Observation],
+    names: Names | None = None,
+    filters: Filters | None = None,
+    made: datetime | None = None,
+) -> str:
+    """Build the page; without `filters` it is a file that stands by itself."""
+    known = names or {}
+    counted = [s for s in observations if not s.drill and not s.cancelled and not s.private]
+    return _ENVIRONMENT.get_template("report.html.jinja").render(
+        document=document,
+        plot=plot(counted),
+        incidents=[_incident(s) for s in counted[-MAX_ROWS:][::-1]],
+        earlier=max(0, len(counted) - MAX_ROWS),
+        measures=MEASURES,
+        night=NIGHT,
+        filters=filters,
+        made=f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made else "",
+        spans=lambda line: _spans(line, known),
+        cell=_cell,
+    )
+
+
+def plot(counted: Sequence[Observation]) -> Plot | None:
+    """Place a dot for each incident that was resolved, by the time that took; None where there is none."""
+    timed = [(s.resolved - s.declared, s) for s in counted if s.resolved is not None and s.resolved > s.declared]
+    if not timed:
+        return None
+    shown = sorted(sorted(timed, key=lambda t: -t[0])[:MAX_DOTS], key=lambda t: (t[1].severity, t[0]))
+    low, high = min(60.0, shown[0][0], *(t for t, _ in shown)), max(3600.0, *(t for t, _ in shown))
+    severities = sorted({s.severity for _, s in shown})
+    middle = {severity: ROW // 2 + n * ROW + 8 for n, severity in enumerate(severities)}
+    dots = tuple(
+        Dot(_x(t, low, high), middle[s.severity] + SPREAD[n % len(SPREAD)], s.severity, _said(s, t))
+        for n, (t, s) in enumerate(shown)
+    )
+    ticks = tuple((time_of(tick), _x(tick, low, high)) for tick in TICKS if low <= tick <= high)
+    return Plot(dots, tuple(middle.items()), ticks, ROW * len(severities) + 40, len(timed) - len(shown))
+
+
+def _x(seconds: float, low: float, high: float) -> str:
+    share = math.log(seconds / low) / math.log(high / low)
+    return f"{LEFT + (RIGHT - LEFT) * share:.2f}%"
+
+
+def _said(seen: Observation, took: float) -> str:
+    of = f", {seen.service}" if seen.service else ""
+    return f"{seen.id}, {seen.severity}{of}: {time_of(took)}, declared {_at(seen.declared)}"
+
+
+def _incident(seen: Observation) -> tuple[str, ...]:
+    times = (time_of(t) if isinstance(t := measure.of(seen), float) else t for measure in MEASURES)
+    return (seen.id, seen.severity, seen.service, _at(seen.declared), *times)
+
+
+def _at(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _spans(line: Line, names: Names) -> Markup:
+    shown = ((escape(text(((span,),), names)), isinstance(span, Strong)) for span in line)
+    # Each piece is escaped above.
+    return Markup("".join(f"<b>{words}</b>" if strong else words for words, strong in shown))  # noqa: S704  # escaped
+
+
+def _cell(cell: Cell) -> tuple[str, bool]:
+    """The text of a cell, and whether it is a number."""
+    return (cell.shown, True) if isinstance(cell, Number) else (text(((cell,),)), False)
+
+
+def _most(series: Iterable[Sequence[float]]) -> float:
+    """The highest of the stacked bars."""
+    return max((sum(values) for values in zip(*series, strict=True)), default=0.0) or 1.0
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("bot", "pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals["most"] = lambda chart: _most([one.values for one in chart.series])

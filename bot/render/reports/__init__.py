@@ -1,0 +1,1 @@
+"""Reports as Slack and mail show them. Pure."""

@@ -1,0 +1,80 @@
+"""A report as a mail: text and HTML with the same tables, and the incidents of its period as a CSV file."""
+
+from collections.abc import Mapping
+from html import escape
+from itertools import chain
+
+from escalation.figures.observation import Observation
+from escalation.figures.spreadsheet import csv_of
+from escalation.messages.mail import Attachment, Mail
+from escalation.reports.model import Cell, Chart, Document, Number, Table
+from escalation.text import Line, Strong, text
+from escalation.values import PersonId
+
+# Mail programs read styles in the elements only.
+_TABLE = "border-collapse:collapse;margin:8px 0"
+_CELL = "border:1px solid #bbb;padding:4px 8px;text-align:left"
+_NUMBER = f"{_CELL};text-align:right;white-space:nowrap"
+_BAR = "display:inline-block;height:10px;background:#1264a3"
+LONGEST_BAR = 240  # pixels
+
+Names = Mapping[PersonId, str]
+
+
+def report_mail(
+    document: Document, observations: tuple[Observation, ...], names: Names, name: str, link: str = ""
+) -> Mail:
+    """Write the mail of a report. `name` is that of its file; `link` shows it in a browser."""
+    goes_on = [f"\nIn the browser: {link}"] if link else []
+    body = "\n".join([text(tuple(document.in_words()), names), *goes_on])
+    sheet = Attachment(f"{name}.csv", "text", "csv", csv_of(observations).encode()) if observations else None
+    return Mail(document.title, body, html=_html(document, names, link), attachments=(sheet,) if sheet else ())
+
+
+def _html(document: Document, names: Names, link: str) -> str:
+    parts = [f"<h1 style='font-size:20px'>{escape(document.title)}</h1>", _lines(document.lines, names)]
+    for section in document.sections:
+        parts += [f"<h2 style='font-size:16px'>{escape(section.title)}</h2>", _lines(section.lines, names)]
+        parts += [table_html(section.table)] if section.table and section.table.rows else []
+        parts += [_chart(section.chart)] if section.chart and section.chart.total else []
+    parts += [f'<p><a href="{escape(link)}">Open it in the browser</a></p>'] if link else []
+    style = "font:15px/1.5 system-ui,sans-serif;max-width:760px"
+    return f'<!doctype html><html lang="en"><body style="{style}">{"".join(parts)}</body></html>'
+
+
+def _lines(lines: tuple[Line, ...], names: Names) -> str:
+    return "".join(f"<p style='margin:4px 0'>{_line(spans, names)}</p>" for spans in lines)
+
+
+def _line(spans: Line, names: Names) -> str:
+    shown = ((text(((span,),), names), isinstance(span, Strong)) for span in spans)
+    return "".join(f"<b>{escape(words)}</b>" if strong else escape(words) for words, strong in shown)
+
+
+def table_html(table: Table) -> str:
+    """Build the table, for a mail."""
+    head = "".join(f"<th scope=col style='{_CELL}'>{escape(name)}</th>" for name in table.header)
+    rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.rows)
+    return _captioned(table.title, f"<tr>{head}</tr>{rows}")
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, Number):
+        return f"<td style='{_NUMBER}'>{escape(cell.shown)}</td>"
+    return f"<td style='{_CELL}'>{escape(text(((cell,),)))}</td>"
+
+
+def _chart(chart: Chart) -> str:
+    """Draw bars with a number each: pictures are blocked in mail, and need another host."""
+    most = max(chain((1.0,), *(one.values for one in chart.series)))
+    rows = []
+    for one in chart.series:
+        of = f"{one.name}, " if len(chart.series) > 1 else ""
+        for label, value in zip(chart.labels, one.values, strict=True):
+            bar = f"<span style='{_BAR};width:{round(LONGEST_BAR * value / most)}px'></span>"
+            rows.append(f"<tr><td style='padding:0 8px 0 0'>{escape(of + label)}</td><td>{bar} {value:g}</td></tr>")
+    return _captioned(chart.title, "".join(rows))
+
+
+def _captioned(title: str, rows: str) -> str:
+    return f"<table style='{_TABLE}'><caption style='text-align:left'>{escape(title)}</caption>{rows}</table>"

@@ -1,0 +1,1 @@
+"""Reports for people: what is due when, what is in it, as a document that Slack, mail, browser and terminal render."""
