@@ -1,7 +1,8 @@
 """Due times of what recurs: activities and reports. Pure.
 
 An activity: each business day, or on the first such weekday of a week, month or quarter. A report: the first day of the
-next one. What falls on a day off is moved to the next business day. Local times of the company's calendar: one that DST skips comes as much later as the gap is long.
+next one. What falls on a day off is moved to the next business day. Local times of the company's calendar: one that DST
+skips comes as much later as the gap is long.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """What Slack refuses in tables and charts of data.
 
-Limits: https://docs.slack.dev/reference/block-kit/blocks/data-table-block and …/data-visualization-block, the stricter of
-their versions.
+Limits: https://docs.slack.dev/reference/block-kit/blocks/data-table-block and …/data-visualization-block,
+the stricter of their versions.
 """
 
 import math
