@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.figures import measured
 from benchmarks.load import TABLE
 from benchmarks.numbers import percentile, size_of, time_of, times
 
@@ -34,6 +35,11 @@ def test_a_tiny_run_fills_the_table(tmp_path: Path) -> None:
         "critical alert",
     ):
         assert what in text
+
+
+def test_a_report_is_measured_beside_a_floor() -> None:
+    """Every form of it, over a few incidents."""
+    assert set(measured(50)) == {"floor", "report", "slack", "mail", "page"}
 
 
 def test_the_page_has_a_place_for_the_table() -> None:
