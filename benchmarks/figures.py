@@ -1,7 +1,7 @@
 """Measure a month's report over 10,000 closed incidents, beside the least that reads as many observations.
 
-`python -m benchmarks.figures [N]` prints both, in seconds of this process. The floor reads the same hash of the same server
-and parses its JSON; it computes nothing and draws nothing.
+`python -m benchmarks.figures [N]` prints both, in seconds of this process. The floor reads the same hash of the same
+server and parses its JSON; it computes nothing and draws nothing.
 """
 
 import json
