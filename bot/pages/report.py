@@ -114,8 +114,10 @@ def _said(seen: Observation, took: float) -> str:
     return f"{seen.id}, {seen.severity}{of}: {time_of(took)}, declared {_at(seen.declared)}"
 
 
-def _incident(seen: Observation) -> tuple[str, ...]:
-    times = (time_of(t) if isinstance(t := measure.of(seen), float) else t for measure in MEASURES)
+def _incident(seen: Observation) -> tuple[str | tuple[str, str], ...]:
+    """Show what it is, then each time, or a dash and why there is none."""
+    found = (measure.of(seen) for measure in MEASURES)
+    times = (("–", t) if isinstance(t, str) else (time_of(t), "") for t in found)
     return (seen.id, seen.severity, seen.service, _at(seen.declared), *times)
 
 

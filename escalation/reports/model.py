@@ -77,7 +77,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a report. Its table and its chart show the same figures as their own lines do."""
+    """A part of a report: its table and its chart, which their own lines say as well, then what explains them."""
 
     title: str
     lines: Lines = ()
@@ -99,6 +99,6 @@ class Document:
         yield from self.lines
         for section in self.sections:
             yield line(Strong(section.title))
-            yield from section.lines
             for shown in (section.table, section.chart):
                 yield from shown.lines() if shown else ()
+            yield from section.lines

@@ -34,9 +34,10 @@ def report_mail(
 def _html(document: Document, names: Names, link: str) -> str:
     parts = [f"<h1 style='font-size:20px'>{escape(document.title)}</h1>", _lines(document.lines, names)]
     for section in document.sections:
-        parts += [f"<h2 style='font-size:16px'>{escape(section.title)}</h2>", _lines(section.lines, names)]
+        parts.append(f"<h2 style='font-size:16px'>{escape(section.title)}</h2>")
         parts += [table_html(section.table)] if section.table and section.table.rows else []
         parts += [_chart(section.chart)] if section.chart and section.chart.total else []
+        parts.append(_lines(section.lines, names))
     parts += [f'<p><a href="{escape(link)}">Open it in the browser</a></p>'] if link else []
     style = "font:15px/1.5 system-ui,sans-serif;max-width:760px"
     return f'<!doctype html><html lang="en"><body style="{style}">{"".join(parts)}</body></html>'

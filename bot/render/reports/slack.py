@@ -61,12 +61,13 @@ class _Blocks:
         self.blocks += self._in_words(lines, block_id)
 
     def section(self, section: Section, block_id: str) -> None:
-        """Add a section: its title and lines, then its table and its chart, or what they say."""
-        self.lines([line(Strong(section.title)), *section.lines], block_id)
+        """Add a section: its title, its table and its chart or what they say, then its lines."""
+        self.lines([line(Strong(section.title))], block_id)
         if section.table and section.table.rows:
             self._native(table_block(section.table, f"{block_id}-table"), section.table)
         if section.chart and section.chart.total:
             self._native(chart_block(section.chart, f"{block_id}-chart"), section.chart)
+        self.lines(section.lines, f"{block_id}-lines")
 
     def _native(self, block: Block, shown: Table | Chart) -> None:
         """Add a table or a chart with its stand-in; the stand-in alone where the message may hold no more of them."""
