@@ -47,11 +47,14 @@ class _Reports:
 
     async def show(self, request: Request) -> Response:
         """Show the report of a period, or send it as CSV."""
-        asked = {name: str(request.query_params.get(name, ""))[:LONGEST] for name in ("period", "severity", "service")}
+        period, severity, service = (
+            str(request.query_params.get(name, ""))[:LONGEST] for name in ("period", "severity", "service")
+        )
+        asked = Filters(period, severity, service)
         as_csv = request.query_params.get("format") == "csv"
         try:
             await self._sessions.requester(request)
-            return await self._access.run(self._report, Filters(**asked), as_csv=as_csv)
+            return await self._access.run(self._report, asked, as_csv=as_csv)
         except NotFound as unknown:
             return _refused(str(unknown.args[0]))
         except Refused as refused:
@@ -76,9 +79,9 @@ class _Reports:
             name = f"incidents-{period.since:%Y-%m-%d}.csv"
             headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
             return Response(csv_of(found.figures.observations), media_type="text/csv; charset=utf-8", headers=headers)
-        set_to = {"period": period_text, "severity": severity, "service": service}
-        csv = f"{REPORTS}?{urlencode({**set_to, 'format': 'csv'})}"
-        filters = Filters(**set_to, severities=severities, services=services, error=error, csv=csv)
+        query = {"period": period_text, "severity": severity, "service": service, "format": "csv"}
+        csv = f"{REPORTS}?{urlencode(query)}"
+        filters = Filters(period_text, severity, service, severities, services, error, csv)
         html = report_html(on_request(found, zone, mean=True), found.figures.observations, found.names, filters, now)
         return HTMLResponse(html, headers=HEADERS)
 

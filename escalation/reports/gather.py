@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from escalation.config.company import Company
 from escalation.figures.observation import Observation
@@ -60,8 +61,8 @@ def gather(
     every = tuple(s for s in seen if not severity or s.severity == severity)
     known = tuple(s for s in every if not s.private)
     directory = store.directory()
-    where = {"zone": company.timezone, "zones": directory.zones}
-    figures = incident_report(known, *period, before=before, service=service, **where)
+    report_of = partial(incident_report, known, service=service, zone=company.timezone, zones=directory.zones)
+    figures = report_of(*period, before=before)
     earlier = Period(before, period.since)
     running = store.open_incidents()
     shown = [i for i in running if not i.private and not i.drill]
@@ -69,7 +70,7 @@ def gather(
     private = [s for s in every if s.private and _declared_in(s, period)]
     return Gathered(
         figures=figures,
-        before=incident_report(known, *earlier, service=service, **where),
+        before=report_of(*earlier),
         seen=tuple(s for s in known if not service or s.service == service),
         open=tuple(in_listed_order(shown)),
         named={i.id: i for i in store.read([s.id for s in of_period[-MAX_NAMED:]]) if not i.private},

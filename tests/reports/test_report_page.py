@@ -115,7 +115,7 @@ def test_a_link_opens_a_session_for_one_person(site: World) -> None:
     [
         ("period=2024-12&severity=P1", "1 incident: 1 P1."),
         ("severity=P2", "No incidents"),
-        ("service=search", "No incidents"),
+        ("service=platform", "No incidents"),
         ("service=nonsense&severity=P9", "1 incident: 1 P1."),
         ("period=sometime", "Not a period: sometime"),
         ("period=" + "9" * 5000, "Not a period"),

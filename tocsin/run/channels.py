@@ -151,6 +151,11 @@ def trackers(settings: Settings) -> dict[Vendor, TrackerClient]:
     return clients
 
 
+def _mails(company: Company) -> bool:
+    """True if a list or a report of the company goes to mail addresses."""
+    return any(kept.mail for kept in company.lists.values()) or any(plan.mail for plan in company.reports or ())
+
+
 def _missing(variable: str, what: str, remedy: str) -> Problem:
     return Problem(variable, f"is missing, and the configuration asks for {what}; {remedy}")
 
@@ -175,7 +180,7 @@ REGISTERED = (
 
 def check(settings: Settings, company: Company) -> None:
     """Check that the environment sets up each channel that the configuration asks for; SettingsError when not."""
-    by_list = {Via.MAIL} if any(kept.mail for kept in (*company.lists.values(), *(company.reports or ()))) else set()
+    by_list = {Via.MAIL} if _mails(company) else set()
     wanted = company.other_ways.all() | by_list
     missing = [c.missing for c in REGISTERED if c.via in wanted and c.client(settings) is None]
     missing += unusable_secrets(company)

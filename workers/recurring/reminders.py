@@ -152,7 +152,8 @@ class Reminders:
     def _post(self, item: AnyDue, record: SendRecord, first: bool) -> Sent | None:
         """Send a reminder, unless it was sent before its reply was lost; None for a mail."""
         if isinstance(item, DueReport) and item.mail:
-            return self._reports.mail(item)
+            self._reports.mail(item)
+            return None
         slack, tag = self._context.slack, Tag(item.id, 0)
 
         def send(channel: str) -> Sent:

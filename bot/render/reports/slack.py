@@ -107,9 +107,7 @@ class _Blocks:
 def table_block(table: Table, block_id: str) -> Block:
     """Build a sortable table. Columns of numbers alone sort by their values."""
     rows = table.rows[:MAX_ROWS]
-    numeric = [
-        all(isinstance(row[n], Number) and row[n].value is not None for row in rows) for n in range(len(table.header))
-    ]
+    numeric = [all(map(_is_number, column)) for column in zip(*rows, strict=True)]
     header = [_text(name) for name in table.header]
     body = [[_cell(cell, numeric[n]) for n, cell in enumerate(row)] for row in rows]
     return {
@@ -119,6 +117,10 @@ def table_block(table: Table, block_id: str) -> Block:
         "rows": [header, *body],
         "page_size": PAGE_SIZE,
     }
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, Number) and cell.value is not None
 
 
 def _cell(cell: Cell, numeric: bool) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def company(**rotation: Any) -> Company:
             },
             "rotations": {"primary": primary},
             "meeting_url": "https://meet.example.com/x",
+            "reports": [],
         }
     )
 
