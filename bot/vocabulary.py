@@ -185,7 +185,7 @@ COMMANDS = (
     Command(
         "review",
         ("retro", "retrospective", "postmortem", "post-mortem"),
-        "`review [ID]` the post-incident review: what is on record, and what people write",
+        "`review [ID]` the post-incident review; `review ID write` or `canvas` to write it",
     ),
     Command("action", ("todo", "follow-up"), "`action [ID] what @owner friday` note an action item, or an idea"),
     Command(

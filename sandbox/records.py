@@ -120,6 +120,18 @@ class Scheduled(Record):
     metadata: Json | None = None
 
 
+class Canvas(Record):
+    """A canvas: its blocks of Markdown by section id, in order, and who may write in it. `tab`: a channel's own."""
+
+    id: str
+    title: str
+    sections: dict[str, str] = {}
+    channels: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    tab: str = ""
+    created: int = 0
+
+
 class Deletion(Record):
     """A message as it was before it was deleted. `by` is empty when that was done by hand."""
 

@@ -8,6 +8,7 @@ from sandbox import company
 from sandbox.book import Book
 from sandbox.records import (
     AppSettings,
+    Canvas,
     Channel,
     Deletion,
     Json,
@@ -97,6 +98,7 @@ class Workspace:
         self.uploads: Book[Upload] = Book("upload", Upload)
         self.triggers: Book[Trigger] = Book("trigger", Trigger)
         self.scheduled: Book[Scheduled] = Book("scheduled", Scheduled)
+        self.canvases: Book[Canvas] = Book("canvas", Canvas)
         self.hooks: Book[ResponseHook] = Book("hook", ResponseHook)
         self.reads: Book[str] = Book("read", str)
         self.settings: Book[AppSettings] = Book("settings", AppSettings)

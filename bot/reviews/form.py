@@ -11,18 +11,28 @@ from bot.render.replies import lines_reply
 from bot.reviews.markdown import checked
 from escalation.reviews.draft import due_line
 from escalation.reviews.model import Review, Section
-from escalation.text import Line, Person, Strong, Time, Verbatim, line
+from escalation.text import Line, Link, Person, Strong, Time, Verbatim, line
 
 CALLBACK = "review"
 TOO_LONG = "Too long for a form: edit the document that `tocsin review` prints."
 CHANGED = "{who} changed this since you opened the form. Copy what you wrote, open the form again, and merge."
 
 
-def review_message(review: Review) -> Message:
-    """What is on record and what people wrote, section by section, with a button to write."""
-    message = lines_reply(tuple(_lines(review)))
+def review_message(review: Review, canvas: str = "", notes: tuple[Line, ...] = ()) -> Message:
+    """What is on record and what people wrote, section by section, with buttons to write; `canvas` is its link."""
+    message = lines_reply((*_lines(review), *_on_canvas(review.incident, canvas), *notes))
     write: Block = say(f"review {review.incident} write", "Write", "review-write")
-    return Message(text=message.text, blocks=[*message.blocks, *buttons([write], "review")])
+    on_canvas: Block = say(f"review {review.incident} canvas", "Update canvas" if canvas else "Canvas", "review-canvas")
+    return Message(text=message.text, blocks=[*message.blocks, *buttons([write, on_canvas], "review")])
+
+
+def canvas_message(incident_id: str, canvas: str, notes: tuple[Line, ...]) -> Message:
+    """Where the canvas is, and that it is up to date unless a note says otherwise."""
+    return lines_reply((*_on_canvas(incident_id, canvas), *(notes or (line("It is up to date."),))))
+
+
+def _on_canvas(incident_id: str, canvas: str) -> tuple[Line, ...]:
+    return (line("Canvas: ", Link(canvas, f"Review of {incident_id}")),) if canvas else ()
 
 
 def _lines(review: Review) -> Iterator[Line]:

@@ -19,7 +19,7 @@ _SIGNS = re.compile(r"([\\`*_\[\]<>|#])")
 
 def markdown(review: Review, names: Names) -> str:
     """The whole document. Every generated line names the timeline entry that it came from."""
-    parts = [f"# Post-incident review of {review.incident}: {_escaped(review.title)}\n", f"{_standing(review)}\n"]
+    parts = [f"# Post-incident review of {review.incident}: {escaped(review.title)}\n", f"{_standing(review)}\n"]
     for n, section in enumerate(review.sections, 1):
         parts.append(f"## {n}. {section.title}\n")
         parts += [f"{block}\n" for block in _section(section, names)]
@@ -48,18 +48,23 @@ def checked(text: str) -> str:
     return text
 
 
+def due_on(review: Review) -> str:
+    """When the review is due."""
+    return f"Due by {review.due:%Y-%m-%d %H:%M} UTC." if review.due else "The policy asks for no review."
+
+
 def _standing(review: Review) -> str:
-    due = f"Due by {review.due:%Y-%m-%d %H:%M} UTC." if review.due else "The policy asks for no review."
+    due = due_on(review)
     if review.held is None:
         missing = f" To be written: {', '.join(s.title.lower() for s in review.missing)}." if review.missing else ""
         return f"{due}{missing}"
-    result = f": {_escaped(review.result)}" if review.result else ""
+    result = f": {escaped(review.result)}" if review.result else ""
     return f"Held on {review.held:%Y-%m-%d %H:%M} UTC{result}."
 
 
 def _section(section: Section, names: Names) -> Iterator[str]:
     if section.lines:
-        yield "\n".join(_generated(each, names) for each in section.lines)
+        yield "\n".join(generated_line(each, names) for each in section.lines)
     elif not section.prompt:
         yield "Nothing is on record."
     if section.prompt:
@@ -67,15 +72,16 @@ def _section(section: Section, names: Names) -> Iterator[str]:
         yield f"<!-- people: {section.key} -->\n{section.written.text}\n{END}"
 
 
-def _generated(generated: Generated, names: Names) -> str:
+def generated_line(generated: Generated, names: Names) -> str:
+    """One line of the record, as an item of a list, with its entry."""
     source = f" (entry {generated.entry})" if generated.entry else ""
     return f"- {_shown(generated.line, names)}{source}"
 
 
 def _shown(line: Line, names: Names) -> str:
-    return _escaped(plain(line, names))
+    return escaped(plain(line, names))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape Markdown and HTML in words that came from the record."""
     return _SIGNS.sub(r"\\\1", one_line(text))

@@ -261,6 +261,7 @@ class ReviewSection(StrEnum):
     PROCESS = "process"
     ACTIONS = "actions"
     LESSONS = "lessons"
+    PUBLIC = "public"
 
 
 # Those of the first policy's template.

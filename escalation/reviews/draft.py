@@ -148,6 +148,7 @@ _GENERATED: dict[ReviewSection, Generator] = {
     ReviewSection.PROCESS: _nothing,
     ReviewSection.ACTIONS: _actions,
     ReviewSection.LESSONS: _nothing,
+    ReviewSection.PUBLIC: _nothing,
 }
 
 

@@ -19,6 +19,7 @@ TITLES = {
     ReviewSection.PROCESS: "Process updates",
     ReviewSection.ACTIONS: "Action items",
     ReviewSection.LESSONS: "Lessons learned",
+    ReviewSection.PUBLIC: "For the public",
 }
 # What only people know. The timeline has none: what belongs there is an update, or an entry of its own.
 PROMPTS = {
@@ -32,6 +33,7 @@ PROMPTS = {
     ReviewSection.PROCESS: "Which runbook, policy or alert has to change? Was the runbook updated?",
     ReviewSection.ACTIONS: "Who does what by when? Immediate fixes, long-term improvements, documentation.",
     ReviewSection.LESSONS: "What do we know now that we did not know before?",
+    ReviewSection.PUBLIC: "What may everybody read: the cause, and what is done about it? No names, no customers.",
 }
 
 

@@ -2,6 +2,7 @@
 
 from sandbox.webapi import (
     basics,
+    canvases,
     chat,
     dnd,
     files,
@@ -22,6 +23,7 @@ __all__ = [
     "Method",
     "SlackError",
     "basics",
+    "canvases",
     "chat",
     "dnd",
     "files",

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT.parent / "shared" / "slack"
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text())
 METHOD = re.compile(
-    r"(apps|auth|bookmarks|chat|conversations|dnd|files|pins|reactions|team|usergroups|users|views)\.[a-zA-Z.]+"
+    r"(apps|auth|bookmarks|canvases|chat|conversations|dnd|files|pins|reactions|team|usergroups|users|views)\.[a-zA-Z.]+"
 )
 
 # Which scopes a method needs for what we do with it: public and private rooms, and direct messages where marked.
@@ -31,6 +31,13 @@ SCOPES: dict[str, set[str]] = {
     "auth.test": set(),
     "bookmarks.add": {"bookmarks:write"},
     "bookmarks.list": {"bookmarks:read"},
+    "canvases.access.delete": {"canvases:write"},
+    "canvases.access.set": {"canvases:write"},
+    "canvases.create": {"canvases:write"},
+    "canvases.delete": {"canvases:write"},
+    "canvases.edit": {"canvases:write"},
+    "canvases.getContent": {"canvases:read"},
+    "canvases.sections.lookup": {"canvases:read"},
     "chat.delete": {"chat:write"},
     "chat.deleteScheduledMessage": {"chat:write"},
     "chat.getPermalink": set(),
@@ -39,6 +46,7 @@ SCOPES: dict[str, set[str]] = {
     "chat.scheduledMessages.list": set(),
     "chat.update": {"chat:write"},
     "conversations.archive": ROOMS,
+    "conversations.canvases.create": {"canvases:write"},
     "conversations.create": ROOMS,
     "conversations.rename": ROOMS,
     "conversations.history": HISTORY,

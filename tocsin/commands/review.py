@@ -9,18 +9,23 @@ import click
 from bot.render.mrkdwn import plain
 from bot.reviews.html import html
 from bot.reviews.markdown import Names, markdown, words_of
+from bot.reviews.public import public_review
 from escalation.errors import Refused
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Review
+from escalation.reviews.roles import roles_of, without_names
+from escalation.status_page.standing import incidents_of
 from escalation.storage.action_items import ActionItems
+from escalation.storage.public.log import PublicLog
 from escalation.storage.reviews import Reviews
+from escalation.storage.store import Store
 from escalation.text import text
 from tocsin.commands.incidents import NEEDS, find, open_store
 from tocsin.commands.terminal import print_json
 from tocsin.config.settings import load
 from tocsin.errors import Refusal
 
-FORMATS = ("markdown", "html", "json")
+FORMATS = ("markdown", "html", "json", "public")
 
 
 @click.command()
@@ -33,8 +38,9 @@ FORMATS = ("markdown", "html", "json")
     metavar="FILE",
     help="Read people's words back from an edited Markdown document, before it is printed again.",
 )
-def review(incident_id: str, form: str, edited: Path | None) -> None:
-    """Print the review of an incident: what is on record, and what people wrote."""
+@click.option("--roles", is_flag=True, help="Name people by their role in the incident.")
+def review(incident_id: str, form: str, edited: Path | None, roles: bool) -> None:
+    """Print the review of an incident: what is on record, and what people wrote; `public`: public words only."""
     store = open_store(load(NEEDS))
     incident, reviews = find(store, incident_id), Reviews(store.redis)
     if edited:
@@ -48,13 +54,26 @@ def review(incident_id: str, form: str, edited: Path | None) -> None:
         draft(incident, reviews.written(incident.id), ActionItems(store.redis).of(incident.id)),
         store.directory().names,
     )
+    if roles:
+        document = without_names(document, roles_of(incident, document), names)
     match form:
+        case "public":
+            click.echo(_public(store, document), nl=False)
         case "json":
             print_json(review_data(document, names))
         case "html":
             click.echo(html(document, names), nl=False)
         case _:
             click.echo(markdown(document, names), nl=False)
+
+
+def _public(store: Store, document: Review) -> str:
+    """The public version. Raises Refusal where there is none."""
+    published = incidents_of(PublicLog(store.redis).of(document.incident))
+    try:
+        return public_review(document, published[0] if published else None)
+    except Refused as error:
+        raise Refusal(text([error.words])) from None
 
 
 def review_data(document: Review, names: Names) -> dict[str, Any]:

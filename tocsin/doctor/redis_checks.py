@@ -18,7 +18,7 @@ from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.run import embedded
 from tocsin.run import redis as server
 from tocsin.run.redis import redis_name
-from workers.channels.surfaces import DO_NOT_DISTURB, SCHEDULED, Surfaces
+from escalation.storage.surfaces import CANVAS, DO_NOT_DISTURB, SCHEDULED, Surfaces
 from workers.recurring.checks import results
 
 PARTS = ("bot", *processes.PARTS)
@@ -27,6 +27,7 @@ SURFACES = {
     DATA_TABLE: "the tables of reports stand as lines",
     CHART: "the charts of reports stand as lines",
     DO_NOT_DISTURB: "nobody sees whose Slack is silent, and pages take their steps at their times",
+    CANVAS: "a review is written in its form, or in the Markdown of `tocsin review`",
     SCHEDULED: "nothing pages while all of Tocsin is down; a watchdog elsewhere tells of it",
 }
 MAX_SKEW = 1.0  # seconds; pages promise to be that punctual

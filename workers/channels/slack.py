@@ -17,7 +17,7 @@ from workers.channels.slack_attention import SlackAttention
 from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
 from workers.channels.slack_scheduled import SlackScheduled
-from workers.channels.surfaces import Surfaces
+from escalation.storage.surfaces import Surfaces
 
 EVENT = "tocsin_delivery"
 BLOCK_ERRORS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")

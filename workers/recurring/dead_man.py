@@ -22,7 +22,7 @@ from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_scheduled import FURTHEST, NOT_THERE, TOO_MANY, UNDELETABLE
-from workers.channels.surfaces import SCHEDULED
+from escalation.storage.surfaces import SCHEDULED
 from workers.context import Context
 from workers.delivery import rate_limits
 from workers.delivery.members import Members

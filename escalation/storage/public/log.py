@@ -72,6 +72,11 @@ class PublicLog:
         """Return all that stands, the oldest first."""
         return self._read(self.redis)
 
+    def of(self, incident_id: str) -> list[Publication]:
+        """Return what stands of one of our incidents, the oldest first."""
+        public_id: Any = self.redis.hget(INCIDENTS, incident_id)
+        return [p for p in self.publications() if public_id and p.incident == str(public_id, "utf-8")]
+
     def version(self) -> int:
         """Return a number that changes with each change of the log."""
         raw: Any = self.redis.get(VERSION)

@@ -9,7 +9,7 @@ from bot.render.blockkit import Message, folded, section
 from tests.support.worker import SlackByClock, Works, redis_of, works_anew
 from tocsin.doctor.redis_checks import surfaces_off
 from workers.channels import Tag
-from workers.channels.surfaces import KEY
+from escalation.storage.surfaces import KEY
 
 CARD = Message("A card", [section("Head", "head"), *folded("Details", [section("A long story", "details")], "fold")])
 

@@ -8,6 +8,7 @@ KEY = "tocsin:surface-off:"
 TRIED_AGAIN_AFTER = 86_400  # seconds
 DO_NOT_DISTURB = "Do Not Disturb"
 SCHEDULED = "scheduled messages"
+CANVAS = "canvases"
 
 
 class Surfaces:

@@ -1,0 +1,71 @@
+"""Canvases of reviews. Keys: `tocsin:review-canvas:{incident}`, JSON; `tocsin:review-canvas-lock:{incident}`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+LOCKED = 120  # seconds, should the process die that holds the lock
+
+
+class Base(NamedTuple):
+    """A section's words when canvas and store were last compared: as they stood in each."""
+
+    canvas: str
+    stored: str
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The canvas of one review: its id and link in Slack, the channel that may write in it, and what we know of it.
+
+    `lines` are marks of the lines that we wrote; `base` are people's words by section at the last comparison.
+    """
+
+    id: str
+    url: str
+    channel: str = ""
+    lines: tuple[str, ...] = ()
+    base: Mapping[str, Base] = field(default_factory=dict)
+
+
+class Canvases:
+    """Register of canvases. Its methods raise RedisError."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def of(self, incident_id: str) -> Canvas | None:
+        """Return the canvas of an incident's review, if it has one."""
+        raw: Any = self._redis.get(_key(incident_id))
+        if raw is None:
+            return None
+        stored = json.loads(raw)
+        base = {key: Base(*words) for key, words in stored.pop("base", {}).items()}
+        return Canvas(**stored | {"lines": tuple(stored.get("lines", ())), "base": base})
+
+    def save(self, incident_id: str, canvas: Canvas) -> None:
+        """Store what is known of a canvas."""
+        self._redis.set(_key(incident_id), json.dumps(asdict(canvas), ensure_ascii=False))
+
+    def forget(self, incident_id: str) -> None:
+        """Remove a canvas that is not there any more."""
+        self._redis.delete(_key(incident_id))
+
+    def lock(self, incident_id: str) -> bool:
+        """Take the right to change a canvas; False while somebody else has it."""
+        return bool(self._redis.set(_lock(incident_id), "1", nx=True, ex=LOCKED))
+
+    def unlock(self, incident_id: str) -> None:
+        """Give it back."""
+        self._redis.delete(_lock(incident_id))
+
+
+def _key(incident_id: str) -> str:
+    return f"tocsin:review-canvas:{incident_id}"
+
+
+def _lock(incident_id: str) -> str:
+    return f"tocsin:review-canvas-lock:{incident_id}"
