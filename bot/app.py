@@ -16,15 +16,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Access
 from bot.handlers import shortcuts
+from bot.handlers.after.reviews import ReviewWords
 from bot.handlers.buttons import Buttons
 from bot.handlers.commands import Commands
 from bot.handlers.home import Home
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.me import Me
+from bot.handlers.noted import NotedMessages
 from bot.handlers.oncall import ACTIONS, OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, short_message
-from bot.handlers.reviews import ReviewWords
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
 from bot.moves import catalog, declare, maintenance
@@ -52,9 +53,9 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
     perform, oncall, plans, me = Perform(access), OnCall(access), MaintenancePlans(access), Me(access)
-    reviews = ReviewWords(access)
+    reviews, noted = ReviewWords(access), NotedMessages(access)
     commands, submissions, buttons, shortcuts_menu = (
-        Commands(access, perform, oncall, plans, reviews),
+        Commands(access, perform, oncall, plans, reviews, noted),
         Submissions(access, perform, plans, reviews),
         Buttons(access, perform),
         Shortcuts(access),
@@ -76,6 +77,10 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.global_shortcut(DECLARE)(shortcuts_menu.on_declare)
     app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(shortcuts_menu.on_message)
     app.event("message")(commands.on_message)
+    app.event("pin_added")(noted.on_pin_added)
+    app.event("pin_removed")(noted.on_pin_removed)
+    app.event("reaction_added")(noted.on_reaction_added)
+    app.event("reaction_removed")(noted.on_reaction_removed)
     app.event("app_home_opened")(Home(access, oncall, me).on_opened)
     app.error(on_error)
     return app

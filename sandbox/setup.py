@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 SCOPES = (
-    "bookmarks:read", "bookmarks:write", "canvases:read", "canvases:write", "channels:history", "channels:join", "channels:manage",
-    "channels:read", "chat:write", "chat:write.public", "commands", "dnd:read", "files:read", "files:write", "groups:history",
-    "groups:read", "groups:write", "im:history", "im:read", "im:write", "mpim:history", "mpim:read", "mpim:write",
-    "pins:read", "pins:write", "reactions:read", "reactions:write", "team:read", "usergroups:read", "usergroups:write",
-    "users:read", "users:read.email",
+    "bookmarks:read", "bookmarks:write", "canvases:read", "canvases:write", "channels:history", "channels:join",
+    "channels:manage", "channels:read", "chat:write", "chat:write.public", "commands", "dnd:read", "files:read",
+    "files:write", "groups:history", "groups:read", "groups:write", "im:history", "im:read", "im:write",
+    "mpim:history", "mpim:read", "mpim:write", "pins:read", "pins:write", "reactions:read", "reactions:write",
+    "team:read", "usergroups:read", "usergroups:write", "users:read", "users:read.email",
 )  # fmt: skip
 
 
@@ -60,7 +60,10 @@ class Setup:
     app_token: str = "xapp-tocsin-sandbox"  # noqa: S105 - the same
     signing_secret: str = "tocsin-sandbox-signing-secret"  # noqa: S105 - the same
     scopes: tuple[str, ...] = SCOPES
-    events: tuple[str, ...] = ("app_home_opened", "message.im")
+    events: tuple[str, ...] = (
+        *("app_home_opened", "message.channels", "message.groups", "message.im"),
+        *("pin_added", "pin_removed", "reaction_added", "reaction_removed"),
+    )
     ack_seconds: float = 3.0
     commands: tuple[Command, ...] = (
         Command("/incident", "Declare and run incidents", "declare [title] | list | show | help"),

@@ -8,16 +8,17 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, requester_of
 from bot.deps import BotDeps
-from bot.handlers.action_items import ActionItemLists
+from bot.handlers.after.action_items import ActionItemLists
+from bot.handlers.after.reports import Reports
+from bot.handlers.after.reviews import ReviewWords
 from bot.handlers.alerts import Alerts
 from bot.handlers.lists import Lists
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.me import Me
+from bot.handlers.noted import NotedMessages
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
-from bot.handlers.reports import Reports
-from bot.handlers.reviews import ReviewWords
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
@@ -60,9 +61,16 @@ class Commands:
     """Listener of /incident; each verb has a method here or is a move."""
 
     def __init__(
-        self, access: Access, perform: Perform, oncall: OnCall, plans: MaintenancePlans, reviews: ReviewWords
+        self,
+        access: Access,
+        perform: Perform,
+        oncall: OnCall,
+        plans: MaintenancePlans,
+        reviews: ReviewWords,
+        noted: NotedMessages,
     ) -> None:
         self._access = access
+        self._noted = noted
         self._reviews = reviews
         self._perform = perform
         self._oncall = oncall
@@ -109,8 +117,11 @@ class Commands:
         await self._run(SlashCommand(parse(action["value"]), requester_of(body), channel, body, reply))
 
     async def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        """Answer a direct message to the bot with the overview."""
-        if event.get("channel_type") != "im" or event.get("subtype") or event.get("bot_id") or not event.get("user"):
+        """Answer a direct message to the bot with the overview; what happens in a channel may concern a timeline."""
+        if event.get("channel_type") != "im":
+            await self._noted.on_channel_message(event, body)
+            return
+        if event.get("subtype") or event.get("bot_id") or not event.get("user"):
             return
         reply = Reply(self._access.client, event["channel"], thread_ts=event.get("thread_ts", ""))
         await self._run(SlashCommand(parse(""), requester_of(body), event["channel"], body, reply))

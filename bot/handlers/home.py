@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
-from bot.handlers.action_items import ActionItemLists
+from bot.handlers.after.action_items import ActionItemLists
 from bot.handlers.me import Me
 from bot.handlers.oncall import OnCall
 from bot.render.alerts import waiting

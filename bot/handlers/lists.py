@@ -9,8 +9,7 @@ from bot.render.lists import NO_TICKETS, PAGE, Page, listing, tickets
 from escalation.config.references import suggest
 from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
-from escalation.incident.ordering import in_listed_order
-from escalation.incident.tickets import backlog
+from escalation.incident.tickets import backlog, in_listed_order
 
 USAGE = "Use `/incident list`, `list all`, `list closed` or `list mine`."
 _HEADINGS = {

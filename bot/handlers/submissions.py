@@ -12,10 +12,10 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.errors import InvalidForm
+from bot.handlers.after.reviews import ReviewWords
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.perform import MoveResult, Perform
 from bot.handlers.reply import Reply, explain_errors
-from bot.handlers.reviews import ReviewWords
 from bot.moves import maintenance
 from bot.moves.catalog import form_of, previewed_modal
 from bot.moves.declare import declaration, definition, definitions, service_choices, updated

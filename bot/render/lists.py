@@ -9,8 +9,7 @@ from bot.render.common import DRILL, STATUS, card_url, mentions, title
 from bot.render.mrkdwn import DAY, brief, link, moment, person, render, share, size
 from bot.vocabulary import FIRST_COMMANDS
 from escalation.incident.model import Incident, PageState, Status
-from escalation.incident.ordering import in_listed_order
-from escalation.incident.tickets import TicketState, ticket_state
+from escalation.incident.tickets import TicketState, in_listed_order, ticket_state
 from escalation.messages.timeline import MARKS
 from escalation.storage.store import MAX_LISTED
 from escalation.text import Channel, Line

@@ -169,6 +169,7 @@ class Workspace(Frozen):
     incidents_channel: Channel = "incidents"
     stakeholders_channel: Channel = "stakeholders"
     oncall_channel: Channel | None = None
+    deploys_channel: Channel | None = None
 
 
 class Team(Frozen):
@@ -217,6 +218,7 @@ class Company(Staff):
     objective: Objective = Objective()
     alerts: Alerts = Alerts()
     slack_dead_man: bool = True
+    timeline_reaction: Annotated[str, AfterValidator(lambda name: name.strip(":"))] = "pushpin"
     canary: CanaryRules | None = None
     checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
     actions: Annotated[tuple[Action, ...], AfterValidator(with_unique_action_names)] = ()

@@ -6,7 +6,7 @@ from typing import Any
 
 from escalation.config.actions import BUTTON
 from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, reaching, warroom
-from escalation.engine.automatic import invitations, tickets
+from escalation.engine.automatic import invitations, noted, tickets
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
@@ -224,6 +224,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.AlertsChanged: outcomes.alerts_changed,
     events.ResolvedThere: outcomes.resolved_there,
     events.MailReceived: outcomes.mail_received,
+    events.MessageNoted: noted.noted,
     events.IssueUpdated: tickets.updated,
     events.IssueSeen: tickets.seen,
 }

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
@@ -17,6 +17,7 @@ from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
 from escalation.incident.effects import Reminded
 from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Meeting, Room, Status
+from escalation.incident.noted import Noting
 from escalation.incident.reach import How, ReachState
 from escalation.incident.tracked import Issue
 from escalation.times import Zone
@@ -535,6 +536,29 @@ class MailReceived(Frozen):
     key: str
 
 
+MAX_NOTED_TEXT = 2000  # characters of a message on the timeline
+
+
+class MessageNoted(Frozen):
+    """A message in one of the incident's places joined its timeline, was edited, or left it.
+
+    `by` did that; `author` wrote it at `sent_at`. `files` are names and links, with a tab between. `how` it joined: by
+    a pin, a reaction, or as a notice of a deployment.
+    """
+
+    kind: Literal["message_noted"] = "message_noted"
+    by: PersonId
+    what: Noting
+    channel: str
+    ts: str
+    author: PersonId = ""
+    text: Annotated[str, AfterValidator(lambda text: text[:MAX_NOTED_TEXT])] = ""
+    sent_at: datetime | None = None
+    url: str = ""
+    files: tuple[str, ...] = ()
+    how: Literal["", "pin", "reaction", "deploy"] = ""
+
+
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
     | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | PublishUpdate | Snooze
@@ -554,6 +578,7 @@ OutcomeEvent = (
     | AlertsChanged
     | ResolvedThere
     | MailReceived
+    | MessageNoted
     | IssueUpdated
     | IssueSeen
 )

@@ -229,6 +229,7 @@ class EntryKind(StrEnum):
     ALERTS_ENDED = "alerts_ended"
     RESOLVED_THERE = "resolved_there"
     MAIL = "mail"
+    NOTED = "noted"
     RESOLVED = "resolved"
     REOPENED = "reopened"
     CANCELLED = "cancelled"

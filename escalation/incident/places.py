@@ -71,6 +71,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.ALERTS_ENDED: _BOTH,
     EntryKind.RESOLVED_THERE: _BOTH,
     EntryKind.MAIL: _BOTH,
+    EntryKind.NOTED: (),
     EntryKind.RESOLVED: _BOTH,
     EntryKind.REOPENED: _BOTH,
     EntryKind.CANCELLED: _BOTH,

@@ -1,4 +1,4 @@
-"""Tickets: incidents in a team's backlog, the state of each, and the tracker that has one too."""
+"""Lists of incidents and their order; tickets: those in a team's backlog, their states, the tracker that has one."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -46,3 +46,10 @@ def tracker_of(incident: Incident) -> Tracker | None:
     if incident.private:
         return tickets.private
     return tickets if not tickets.severities or incident.severity in tickets.severities else None
+
+
+def in_listed_order(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    """Sort incidents: the open ones by severity, then by time; after them the closed ones, the newest first."""
+    by_time = sorted(incidents, key=lambda i: i.declared_at)
+    still_open = sorted((i for i in by_time if i.open), key=lambda i: i.severity)
+    return (*still_open, *reversed([i for i in by_time if not i.open]))

@@ -9,7 +9,7 @@ from escalation.config.tickets import TICKETS
 from escalation.incident.actions import RunState
 from escalation.incident.events import MAX_TITLES
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
-from escalation.messages import communications, tickets
+from escalation.messages import communications, noted, tickets
 from escalation.messages.template import Wording
 from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, Verbatim, line, people
 from escalation.times import after_every, spoken_duration
@@ -25,7 +25,8 @@ def entry_lines(incident: Incident, entry: Entry, wording: Wording = WORDING) ->
 
     `wording` has the company's own templates.
     """
-    then = incident.as_of(entry)
+    # Of a message on the timeline its present state is shown: what was taken out of it is not repeated.
+    then = incident if entry.kind is EntryKind.NOTED else incident.as_of(entry)
     templated = _TEMPLATED.get(entry.kind)
     lines = templated(then, entry, wording) if templated else _LINES[entry.kind](then, entry)
     if incident.speed == 1:
@@ -706,6 +707,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.ALERTS_ENDED: _alerts_ended,
     EntryKind.RESOLVED_THERE: _resolved_there,
     EntryKind.MAIL: _mail,
+    EntryKind.NOTED: noted.noted,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,
 }

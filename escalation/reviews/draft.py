@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from escalation.config.policy import REVIEW_SECTIONS, ReviewSection
 from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.incident.noted import told_at
 from escalation.messages.timeline import duration, entry_lines
 from escalation.reviews.action_items import ActionItem, item_line
 from escalation.reviews.model import NOBODY, Generated, Review, Section, Written
@@ -50,9 +51,9 @@ def _summary(incident: Incident) -> Iterator[Generated]:
 
 
 def _timeline(incident: Incident) -> Iterator[Generated]:
-    """Every entry by its headline; repeats of a page that follow each other are one line."""
+    """Every entry by its headline, in the order in which things happened; repeats of a page in a row are one line."""
     repeats: list[Entry] = []
-    for entry in incident.timeline:
+    for entry in sorted(incident.timeline, key=told_at):
         if entry.kind is EntryKind.REPEATED:
             repeats.append(entry)
             continue
@@ -60,7 +61,7 @@ def _timeline(incident: Incident) -> Iterator[Generated]:
         repeats = []
         headline = next(iter(entry_lines(incident, entry)), ())
         if headline and entry.kind not in _NOT_LISTED:
-            yield Generated(line(Time(entry.at, seconds=True), " ", *headline), entry.n)
+            yield Generated(line(Time(told_at(entry), seconds=True), " ", *headline), entry.n)
     yield from _repeats(repeats)
 
 

@@ -296,7 +296,10 @@ function messageMenu(message, anchor) {
     run: () => tell("shortcut", { callback_id: shortcut.callback_id, channel: at.c, message_ts: message.ts }),
   }));
   const copy = () => navigator.clipboard.writeText(`${location.origin}/${address({ c: at.c, ts: message.ts, thread: message.thread_ts })}`);
-  menu(anchor, "Message actions", [{ label: "Copy link", before: icon("bookmark"), run: copy }, ...shortcuts]);
+  const pinned = (current()?.pins ?? []).includes(message.ts);
+  const pin = () => tell("pin", { channel: at.c, ts: message.ts, remove: pinned });
+  menu(anchor, "Message actions", [{ label: "Copy link", before: icon("bookmark"), run: copy },
+    { label: pinned ? "Unpin" : "Pin to channel", before: icon("pin"), dataset: { pin: message.ts }, run: pin }, ...shortcuts]);
 }
 
 const groups = () => (state.usergroups ?? []).map(({ handle, name, users }) => ({

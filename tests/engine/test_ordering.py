@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from escalation.incident.model import Status
-from escalation.incident.ordering import in_listed_order
+from escalation.incident.tickets import in_listed_order
 from tests.support.incidents import declared
 from tests.support.story import START
 

@@ -26,6 +26,7 @@ METHOD = re.compile(
 ROOMS = {"channels:manage", "groups:write"}
 READ = {"channels:read", "groups:read"}
 HISTORY = {"channels:history", "groups:history", "im:history"}
+EVENTS = {"pins:read", "reactions:read"}  # what is subscribed to: https://docs.slack.dev/reference/events/pin_added
 SCOPES: dict[str, set[str]] = {
     "apps.connections.open": set(),
     "auth.test": set(),
@@ -92,7 +93,7 @@ def _method(name: object) -> Iterator[str]:
 def test_the_scopes_are_those_of_the_methods_called() -> None:
     """No scope is missing, none is asked for in vain."""
     used = called("bot") | called("workers")
-    needed = {scope for method in used for scope in SCOPES[method]} | {"commands"}
+    needed = {scope for method in used for scope in SCOPES[method]} | {"commands"} | EVENTS
     assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == needed
 
 

@@ -30,6 +30,7 @@ from escalation.incident.events import (
     MailReceived,
     MarkSecurity,
     MessageGone,
+    MessageNoted,
     MoveEvent,
     OutcomeEvent,
     PersonRefused,
@@ -50,6 +51,7 @@ from escalation.incident.events import (
     Workaround,
 )
 from escalation.incident.model import AlertSummary, EntryKind, Incident, Lead, Room, SeenAlert, Status
+from escalation.incident.noted import Noting
 from escalation.incident.tracked import Issue
 from escalation.oncall.roster import Roster
 from tests.support.story import START, Story, kars, roster_with
@@ -61,6 +63,18 @@ policy = kars
 roster = roster_with
 
 
+NOTED = MessageNoted(
+    by="UONCALL",
+    what=Noting.ADDED,
+    channel="CROOM",
+    ts="1.2",
+    author="UDEVOPS",
+    text="The pool is at its limit",
+    sent_at=START,
+    url="https://example.slack.com/archives/CROOM/p12",
+    files=("graph.png\thttps://example.slack.com/files/F1",),
+    how="pin",
+)
 ALERTS = AlertsChanged(
     by="machine:Alertmanager",
     alerts=AlertSummary(
@@ -263,6 +277,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.RESOLVED_THERE: lambda: incident_after(ResolvedThere(by="UONCALL", service="PagerDuty", known_as="Kim")),
     EntryKind.ALERTS_ENDED: lambda: incident_after(ALERTS.model_copy(update={"over": True})),
     EntryKind.MAIL: lambda: incident_after(MailReceived(by="machine:a@example.com", text="Still down", key="mail 1")),
+    EntryKind.NOTED: lambda: incident_after(NOTED),
     EntryKind.RESOLVED: lambda: in_status(Status.RESOLVED),
     EntryKind.REOPENED: lambda: incident_after(RESOLVE, Reopen(by="UONCALL", why="It is back")),
     EntryKind.CANCELLED: lambda: in_status(Status.CANCELLED),

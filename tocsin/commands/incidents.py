@@ -12,7 +12,7 @@ from escalation.config.company import Company, Directory
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import NotFound
 from escalation.incident.model import Incident
-from escalation.incident.ordering import in_listed_order
+from escalation.incident.tickets import in_listed_order
 from escalation.oncall import schedule
 from escalation.oncall.roster import assumed_directory, roster
 from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState

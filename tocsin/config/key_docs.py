@@ -188,6 +188,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "status_page": "Your own status page: a folder of files, served at `/status/`; docs/status-page.md.",
         "templates": "Messages in your own words, by name.",
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
+        "timeline_reaction": "The reaction with which a message joins the timeline; `\"\"`: only pins do.",
         "slack_dead_man": "Slack itself pages an urgent tier three minutes late when all of Tocsin is down.",
         "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
@@ -303,6 +304,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
     "Workspace": {
         "incidents_channel": "Where cards are posted: a name or an id. It is made if it is missing.",
         "stakeholders_channel": "Where stakeholders are told.",
+        "deploys_channel": "Where apps tell of deployments: an open incident of a service that one names shows it.",
         "oncall_channel": "Where handovers are announced; the incidents channel unless said.",
     },
     "Notify": {

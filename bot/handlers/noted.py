@@ -1,0 +1,216 @@
+"""Messages that join an incident's timeline: pinned, with the configured reaction, or about a deployment.
+
+Only what is written in the incident's own places counts: its war room, and the thread under its card.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from bot.access import Access, Requester, requester_of
+from bot.parsing.message import readable_text
+from bot.slack.client import UNREACHABLE, slack_error
+from escalation.errors import Refused
+from escalation.incident.events import MessageNoted, Move
+from escalation.incident.model import Incident
+from escalation.incident.noted import Noting, standing_message
+from escalation.values import PersonId, machine
+
+log = structlog.get_logger("bot")
+Json = Mapping[str, Any]
+_GONE = ("message_deleted", "tombstone")
+
+
+class NotedMessages:
+    """Listener of pins, reactions, and of what becomes of messages in channels."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._names: dict[str, str] = {}
+
+    async def on_pin_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """A message was pinned."""
+        if (event.get("item") or {}).get("type") == "message":
+            await self._add(event, body, str(event["channel_id"]), str(event["item"]["message"]["ts"]), "pin")
+
+    async def on_pin_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """A pin was taken away."""
+        if (event.get("item") or {}).get("type") == "message":
+            await self._remove(event, body, str(event["channel_id"]), str(event["item"]["message"]["ts"]))
+
+    async def on_reaction_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """A message got a reaction."""
+        if self._is_ours(event):
+            await self._add(event, body, event["item"]["channel"], event["item"]["ts"], "reaction")
+
+    async def on_reaction_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """A reaction was taken away."""
+        if self._is_ours(event):
+            await self._remove(event, body, event["item"]["channel"], event["item"]["ts"])
+
+    def _is_ours(self, event: Json) -> bool:
+        wanted = self._access.deps.company.timeline_reaction
+        named = str(event.get("reaction", "")).partition("::")[0]  # pushpin::skin-tone-2
+        return bool(wanted) and named == wanted and (event.get("item") or {}).get("type") == "message"
+
+    async def on_channel_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """A message in a channel is new, was edited, or was deleted."""
+        subtype, channel = event.get("subtype"), str(event.get("channel", ""))
+        if (event.get("message") or event).get("app_id") == body.get("api_app_id"):  # ours: each card is edited often
+            return
+        if subtype == "message_changed":
+            after = event.get("message") or {}
+            what = Noting.DELETED if after.get("subtype") in _GONE else Noting.EDITED
+            await self._follow(what, channel, after, event)
+        elif subtype == "message_deleted":
+            before = event.get("previous_message") or {"ts": event.get("deleted_ts", "")}
+            await self._follow(Noting.DELETED, channel, before, event)
+        elif event.get("bot_id"):
+            await self._deployment(channel, event)
+
+    # Joining and leaving ---------------------------------------------------------------------------------------------
+
+    async def _add(self, event: Json, body: dict[str, Any], channel: str, ts: str, how: Any) -> None:
+        message = await self._message(channel, ts)
+        if message is None or message.get("app_id") == body.get("api_app_id"):  # our own are on it already
+            return
+        incident = await self._admitted(event, body, channel, message)
+        if incident is not None:
+            await self._note(incident, self._joining(message, channel, str(event["user"]), how), link=True)
+
+    async def _remove(self, event: Json, body: dict[str, Any], channel: str, ts: str) -> None:
+        """Take a message out, unless another pin or reaction holds it."""
+        message = await self._message(channel, ts)
+        if message is None or message.get("pinned_to") or any(self._holds(r) for r in message.get("reactions") or ()):
+            return
+        incident = await self._admitted(event, body, channel, message)
+        if incident is not None:
+            event_ = MessageNoted(by=str(event["user"]), what=Noting.REMOVED, channel=channel, ts=ts)
+            await self._note(incident, event_)
+
+    def _holds(self, reaction: Json) -> bool:
+        return str(reaction.get("name", "")).partition("::")[0] == self._access.deps.company.timeline_reaction
+
+    async def _follow(self, what: Noting, channel: str, message: Json, event: Json) -> None:
+        """Follow an edit or a deletion of a message that is on a timeline."""
+        ts = str(message.get("ts") or event.get("deleted_ts", ""))
+        incident = await self._incident(channel, message)
+        standing = incident and standing_message(incident, channel, ts)
+        if incident is None or standing is None:
+            return
+        by = (message.get("edited") or {}).get("user") or standing.entry.by
+        text = readable_text(message, self._access.directory.names) if what is Noting.EDITED else ""
+        files = tuple(_files(message)) if what is Noting.EDITED else ()
+        await self._note(incident, MessageNoted(by=by, what=what, channel=channel, ts=ts, text=text, files=files))
+
+    def _joining(self, message: Json, channel: str, by: PersonId, how: Any) -> MessageNoted:
+        ts = str(message["ts"])
+        return MessageNoted(
+            by=by,
+            what=Noting.ADDED,
+            channel=channel,
+            ts=ts,
+            author=_author(message),
+            text=readable_text(message, self._access.directory.names),
+            sent_at=datetime.fromtimestamp(float(ts), UTC),
+            files=tuple(_files(message)),
+            how=how,
+        )
+
+    async def _note(self, incident: Incident, event: MessageNoted, *, link: bool = False) -> None:
+        if link:
+            event = event.model_copy(update={"url": await self._permalink(event.channel, event.ts)})
+        await self._access.run(self._access.deps.service.handle, incident.id, event)
+
+    # Deployments ---------------------------------------------------------------------------------------------------
+
+    async def _deployment(self, channel: str, message: Json) -> None:
+        """Note an app's message in the channel of deployments in the open incidents of the services that it names."""
+        wanted = self._access.deps.company.workspace.deploys_channel
+        if not wanted or wanted.lstrip("#") not in (channel, await self._name(channel)):
+            return
+        text = readable_text(message, self._access.directory.names).lower()
+        found = await self._access.run(self._access.deps.store.open_incidents)
+        for incident in found:
+            if not incident.private and incident.facts.service and _names(text, incident.facts.service):
+                author = _author(message)
+                await self._note(incident, self._joining(message, channel, author, "deploy"), link=True)
+
+    async def _name(self, channel: str) -> str:
+        if channel not in self._names:
+            try:
+                told = await self._access.client.conversations_info(channel=channel)
+            except UNREACHABLE as error:
+                log.warning("channel not known", channel=channel, error=slack_error(error))
+                return ""
+            self._names[channel] = str((told.get("channel") or {}).get("name", ""))
+        return self._names[channel]
+
+    # Finding ---------------------------------------------------------------------------------------------------------
+
+    async def _admitted(self, event: Json, body: dict[str, Any], channel: str, message: Json) -> Incident | None:
+        """Return the incident in whose places a message stands, if whoever marked it may write updates on it."""
+        incident = await self._incident(channel, message)
+        if incident is None:
+            return None
+        requester = Requester(str(event["user"]), requester_of(body).team)
+        try:
+            await self._access.admit(Move.UPDATE, requester, incident)
+        except Refused:
+            return None
+        return incident
+
+    async def _incident(self, channel: str, message: Json) -> Incident | None:
+        if of_room := await self._access.incident_of_room(channel):
+            return of_room
+        thread = message.get("thread_ts")
+        return await self._access.run(self._of_thread, channel, str(thread)) if thread else None
+
+    def _of_thread(self, channel: str, ts: str) -> Incident | None:
+        """Find the incident whose card heads a thread, among the open and the latest ones."""
+        store = self._access.deps.store
+        for incident in (*store.open_incidents(), *store.recent()):
+            cards = (incident.card(), *incident.lost_cards)
+            if any(card and (card.channel, card.ts) == (channel, ts) for card in cards):
+                return incident
+        return None
+
+    async def _message(self, channel: str, ts: str) -> Json | None:
+        """Read a message as it stands now. In a channel that the app is not in, it is none of an incident's."""
+        try:
+            told = await self._access.client.conversations_replies(
+                channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=2
+            )
+        except UNREACHABLE as error:
+            log.warning("message not read", channel=channel, error=slack_error(error))
+            return None
+        return next((m for m in told.get("messages") or () if m.get("ts") == ts), None)
+
+    async def _permalink(self, channel: str, ts: str) -> str:
+        try:
+            return str((await self._access.client.chat_getPermalink(channel=channel, message_ts=ts))["permalink"])
+        except UNREACHABLE:
+            return ""
+
+
+def _author(message: Json) -> PersonId:
+    """Who wrote a message: a person, or an app as a machine."""
+    if message.get("bot_id"):
+        profile = message.get("bot_profile") or {}
+        return machine(str(message.get("username") or profile.get("name") or "an app"))
+    return str(message.get("user", ""))
+
+
+def _files(message: Json) -> Iterator[str]:
+    """Name and link of each file: it stays in Slack, for those who may see it."""
+    for file in message.get("files") or ():
+        name = str(file.get("title") or file.get("name") or "file").replace("\t", " ").replace("\n", " ")
+        yield f"{name}\t{file.get('permalink', '')}"
+
+
+def _names(text: str, service: str) -> bool:
+    """True if a text names a service as a word of its own."""
+    before, found, after = text.partition(service.lower())
+    return bool(found) and not before[-1:].isalnum() and not after[:1].isalnum()
