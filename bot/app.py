@@ -29,11 +29,11 @@ from bot.handlers.reply import Reply, short_message
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
 from bot.moves import catalog, declare, maintenance
+from bot.moves import review as review_form
 from bot.render.button_value import MORE
 from bot.render.inputs import SEARCH
 from bot.render.lists import DECLARE, SAY
 from bot.render.oncall import TRY
-from bot.reviews import form as review_form
 from bot.slack.client import SlackWebClient
 from escalation.incident.events import Move
 

@@ -277,10 +277,18 @@ REVIEW_SECTIONS = (
 )
 
 
+def _inside(lists: tuple[ListName, ...]) -> tuple[ListName, ...]:
+    """Return lists of people who may read a review; ValueError for customers, who are told in public words."""
+    if ListName.CUSTOMERS in lists:
+        raise ValueError("a review has words of the team: customers are told by a communication")
+    return lists
+
+
 class ReviewRule(Frozen):
     """Rule for post-incident reviews: which need one, by when after the resolution, what is in it, who takes part.
 
-    Whoever was involved is invited anyway, and the holders of the roles in `invite` as well.
+    Whoever was involved is invited anyway, and the holders of the roles in `invite` as well. The finished
+    review is mailed to the lists in `mail`.
     """
 
     within: Duration
@@ -290,6 +298,7 @@ class ReviewRule(Frozen):
     lasted: Duration | None = None
     security: bool = True
     data_loss: bool = True
+    mail: Annotated[tuple[ListName, ...], BeforeValidator(one_or_several), AfterValidator(_inside)] = ()
 
 
 LEAD, TEAM = "service_lead", "service_team"  # roles that follow the affected service: nobody needs to configure them

@@ -9,7 +9,7 @@ from escalation.engine import communications, paging, security, warroom
 from escalation.engine.automatic import actions
 from escalation.engine.change import Change
 from escalation.errors import Refused
-from escalation.incident.effects import LinkOther, Place, PostCard
+from escalation.incident.effects import LinkOther, MailReview, Place, PostCard
 from escalation.incident.events import Cancel, Declare, Reopen, Resolve, Reviewed
 from escalation.incident.model import (
     Checkpoint,
@@ -168,8 +168,18 @@ def reviewed(change: Change, event: Reviewed) -> None:
     """Record the review: archive the room, and begin the customers' follow-up."""
     change.set(reviewed=Signed(by=event.by, at=change.now, text=event.text))
     change.say(change.note(EntryKind.REVIEWED, by=event.by, text=event.text))
+    _mail_review(change)
     communications.follow_up(change)
     warroom.archive(change)
+
+
+def _mail_review(change: Change) -> None:
+    """Mail the finished review to the policy's lists that the company has; a private one, or a drill's, to nobody."""
+    incident = change.incident
+    rule = incident.policy.review
+    lists = tuple(name for name in (rule.mail if rule else ()) if name in incident.mail_lists)
+    if lists and not incident.private and not incident.drill:
+        change.add_effect(MailReview, "mail_review", lists=lists)
 
 
 def reopen(change: Change, event: Reopen) -> None:

@@ -15,6 +15,7 @@ from escalation.incident.effects import (
     Effect,
     Invite,
     MailOut,
+    MailReview,
     OpenMeeting,
     OpenRoom,
     PageBy,
@@ -100,7 +101,7 @@ def delivered(change: Change, event: Delivered, useful: Container[Move]) -> None
         case PageBy():
             paging.taken_by(change, effect.page, effect.via)
             reaching.note_accepted(change, effect)
-        case MailOut() | Invite() | SendInvitation() if event.refused:
+        case MailOut() | MailReview() | Invite() | SendInvitation() if event.refused:
             _note_refusals(change, effect, event.refused)
         case ArchiveRoom() if change.incident.room:
             change.set(room=change.incident.room.model_copy(update={"lost": True}))

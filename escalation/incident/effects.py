@@ -151,6 +151,17 @@ class MailOut(_Effect, public=True, message=True):
         return Via.MAIL
 
 
+class MailReview(_Effect, public=False, message=True, optional=True):
+    """Mail the finished review to lists, as it stands when it is sent."""
+
+    kind: Literal["mail_review"] = "mail_review"
+    lists: tuple[ListName, ...]
+
+    @property
+    def carried_by(self) -> str:
+        return Via.MAIL
+
+
 class SendInvitation(_Effect, public=False, message=True, optional=True):
     """Mail an invitation to people, or that it is off. `n` is its number on the incident."""
 
@@ -389,6 +400,7 @@ Effect = Annotated[
     | StopPage
     | Alert
     | MailOut
+    | MailReview
     | CallWebhook
     | SendInvitation
     | Publish

@@ -118,6 +118,11 @@ def stakeholder_mail(incident: Incident, entry: Entry, wording: Wording, names: 
     return Mail(subject, text(published_words(incident, entry, wording), names), _thread(incident))
 
 
+def review_mail(incident: Incident, document: str, html: str) -> Mail:
+    """Write the mail of a finished review: the document as Markdown, and the same as HTML."""
+    return Mail(f"Review of {incident.id}: [{incident.severity}] {title(incident)}", document, html=html)
+
+
 def invitation_mail(incident: Incident, effect: SendInvitation, names: Mapping[PersonId, str]) -> Mail:
     """Write an invitation to the call or to the review, or that it is off; of a private incident, id and severity."""
     invitation = incident.invited[effect.n - 1]

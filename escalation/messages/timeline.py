@@ -216,6 +216,7 @@ _UNREACHED = {
     "page_by": "mail the page to",
     "mail_out": "mail",
     "invite": "invite",
+    "mail_review": "mail the review to",
     "invitation": "mail an invitation to",
     "tell": "message",
     "remind_person": "message",

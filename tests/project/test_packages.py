@@ -55,7 +55,6 @@ ORDER = {
             "render",
             "parsing",
             "moves",
-            "reviews",
             "access",
             "handlers",
             "app",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.reviews import canvas as document
+from bot.render.reviews import canvas as document
 from escalation.incident.events import Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.reviews.draft import draft

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.reviews.markdown import markdown
+from bot.render.reviews.markdown import markdown
 from escalation.incident.events import MessageNoted, Resolve
 from escalation.incident.model import EntryKind, Incident
 from escalation.incident.noted import Noting, noted_messages

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.reviews.markdown import markdown
-from bot.reviews.public import public_review
+from bot.render.reviews.markdown import markdown
+from bot.render.reviews.public import public_review
 from escalation.config.policy import ReviewSection
 from escalation.config.status_page import ComponentState
 from escalation.errors import Refused

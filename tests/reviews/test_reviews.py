@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.reviews.html import html
-from bot.reviews.markdown import END, checked, markdown, words_of
+from bot.render.reviews.html import html
+from bot.render.reviews.markdown import END, checked, markdown, words_of
 from escalation.config.policy import ReviewSection
 from escalation.errors import Refused
 from escalation.incident.events import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix

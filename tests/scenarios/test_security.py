@@ -39,7 +39,7 @@ from bot.render import oncall
 from bot.render.button_value import ButtonValue
 from bot.render.inputs import modal, text_field
 from bot.render.oncall import AnswerValue, ShiftValue
-from bot.reviews import form as review_form
+from bot.moves import review as review_form
 from bot.vocabulary import VERBS
 from escalation.config.notify import OtherWays, Via
 from escalation.config.status_page import StatusPage

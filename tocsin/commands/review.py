@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from bot.render.mrkdwn import plain
-from bot.reviews.html import html
-from bot.reviews.markdown import Names, markdown, words_of
-from bot.reviews.public import public_review
+from bot.render.reviews.html import html
+from bot.render.reviews.markdown import Names, markdown, words_of
+from bot.render.reviews.public import public_review
 from escalation.errors import Refused
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Review

@@ -106,8 +106,9 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "within": "Its due date, counted from the resolution.",
         "sections": (
             "What is in it, in this order: `summary`, `timeline`, `root_cause`, `impact`, `resolution`, `went_well`, "
-            "`improve`, `preventive`, `process`, `actions`, `lessons`."
+            "`improve`, `preventive`, `process`, `actions`, `lessons`, `public`."
         ),
+        "mail": "Lists that the finished review is mailed to: `stakeholders`, `executives`, `support`.",
         "always": "For every incident of this severity.",
         "invite": "Roles that are invited to it, beside whoever was involved.",
         "lasted": "For those that lasted so long.",

@@ -12,13 +12,13 @@ from escalation import processes
 from escalation.storage.heartbeats import alive
 from escalation.storage.problems import Problems
 from escalation.storage.redis_faults import explain, headroom, memory_share, write_fault
+from escalation.storage.surfaces import CANVAS, DO_NOT_DISTURB, SCHEDULED, Surfaces
 from tocsin.config.addresses import Address, is_sentinel, sentinel
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.run import embedded
 from tocsin.run import redis as server
 from tocsin.run.redis import redis_name
-from escalation.storage.surfaces import CANVAS, DO_NOT_DISTURB, SCHEDULED, Surfaces
 from workers.recurring.checks import results
 
 PARTS = ("bot", *processes.PARTS)

@@ -9,6 +9,7 @@ import structlog
 from redis import Redis
 
 from bot.render.blockkit import Message, optional_kinds, without
+from escalation.storage.surfaces import Surfaces
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
@@ -17,7 +18,6 @@ from workers.channels.slack_attention import SlackAttention
 from workers.channels.slack_groups import SlackGroups
 from workers.channels.slack_rooms import SlackRooms
 from workers.channels.slack_scheduled import SlackScheduled
-from escalation.storage.surfaces import Surfaces
 
 EVENT = "tocsin_delivery"
 BLOCK_ERRORS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")

@@ -14,17 +14,22 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.render.reviews.html import html
+from bot.render.reviews.markdown import markdown
 from escalation.answers import AnswerService
 from escalation.config.notify import MeetingKind, Via
 from escalation.config.policy import ListName
 from escalation.errors import TooNew
-from escalation.incident.effects import Effect, MailOut, PageBy, SendInvitation
+from escalation.incident.effects import Effect, MailOut, MailReview, PageBy, SendInvitation
 from escalation.incident.events import Delivered, Dropped
 from escalation.incident.model import Incident
-from escalation.messages.mail import IncidentPage, Mail, invitation_mail, page_mail, stakeholder_mail
+from escalation.messages.mail import IncidentPage, Mail, invitation_mail, page_mail, review_mail, stakeholder_mail
 from escalation.messages.pages import TEST
+from escalation.reviews.draft import draft
 from escalation.service import IncidentService
+from escalation.storage.action_items import ActionItems
 from escalation.storage.alarms import incident_of
+from escalation.storage.reviews import Reviews
 from escalation.storage.store import Store
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
@@ -84,6 +89,8 @@ class MailPlanner:
                 return self._page(incident, effect, now)
             case MailOut():
                 return self._communication(incident, effect)
+            case MailReview():
+                return self._review(incident, effect)
             case SendInvitation():
                 return self._invitation(incident, effect)
             case _:
@@ -131,6 +138,15 @@ class MailPlanner:
         mail = stakeholder_mail(incident, incident.entry(effect.entry), self._wording, names)
         return Plan(MAIL, lambda retrying: self._send_to_each(to, mail, effect))
 
+    def _review(self, incident: Incident, effect: MailReview) -> Planned:
+        to = {address: address for name in effect.lists for address in self._listed(name)}
+        if not to or incident.private:
+            return Dropped(effect=effect.id, why="there is nobody to mail")
+        redis, names = self._service.store.redis, self._service.store.directory().names
+        review = draft(incident, Reviews(redis).written(incident.id), ActionItems(redis).of(incident.id))
+        mail = review_mail(incident, markdown(review, names), html(review, names))
+        return Plan(MAIL, lambda retrying: self._send_to_each(to, mail, effect))
+
     def _invitation(self, incident: Incident, effect: SendInvitation) -> Planned:
         over = not incident.open and incident.invited[effect.n - 1].about is MeetingKind.CALL
         if over and not effect.cancelled:
@@ -141,7 +157,9 @@ class MailPlanner:
         mail = invitation_mail(incident, effect, self._service.store.directory().names)
         return Plan(MAIL, lambda retrying: self._send_to_each(to, mail, effect))
 
-    def _send_to_each(self, to: Mapping[str, PersonId], mail: Mail, effect: MailOut | SendInvitation) -> SendResult:
+    def _send_to_each(
+        self, to: Mapping[str, PersonId], mail: Mail, effect: MailOut | MailReview | SendInvitation
+    ) -> SendResult:
         """Send to those who did not get it yet. Raises the gravest failure that is no bad address, to be retried."""
         redis, key = self._service.store.redis, f"tocsin:mailed:{effect.id}"  # address -> SENT, or why it is bad
         done: Any = redis.hgetall(key)

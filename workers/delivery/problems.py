@@ -42,6 +42,7 @@ _SENDS = {
     "alert": "alerts",
     "mail_out": "mail to stakeholders",
     "call_webhook": "updates for the public",
+    "mail_review": "mail of finished reviews",
     "invitation": "invitations to meetings",
     "publish": "updates of the status page",
     "withdraw": "withdrawals from the status page",

@@ -20,9 +20,9 @@ from bot.render.pages import STOOD_IN, stand_in
 from escalation.dead_man import BEHIND, StandIn, is_awaited, stand_ins
 from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
+from escalation.storage.surfaces import SCHEDULED
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_scheduled import FURTHEST, NOT_THERE, TOO_MANY, UNDELETABLE
-from escalation.storage.surfaces import SCHEDULED
 from workers.context import Context
 from workers.delivery import rate_limits
 from workers.delivery.members import Members

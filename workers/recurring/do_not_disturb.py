@@ -6,10 +6,10 @@ from datetime import datetime
 import structlog
 
 from escalation.oncall.silences import EMPTY, Silence, Silences
+from escalation.storage.surfaces import DO_NOT_DISTURB
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_attention import MOST_PEOPLE
-from escalation.storage.surfaces import DO_NOT_DISTURB
 from workers.context import Context
 
 # https://docs.slack.dev/apis/web-api/rate-limits: 20 calls a minute, and a round comes twice.

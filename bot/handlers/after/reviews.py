@@ -13,9 +13,9 @@ from bot.errors import InvalidForm
 from bot.handlers.reply import Reply, open_modal, short_message
 from bot.moves.form import Submission
 from bot.moves.form_state import FormState
-from bot.reviews import canvas as document
-from bot.reviews.form import CHANGED, canvas_message, review_message, review_modal, seen_in, words_in
-from bot.reviews.markdown import checked
+from bot.moves.review import CHANGED, canvas_message, review_message, review_modal, seen_in, words_in
+from bot.render.reviews import canvas as document
+from bot.render.reviews.markdown import checked
 from bot.slack.canvases import CanvasClient, CanvasGone, NoCanvas
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.policy import ReviewSection

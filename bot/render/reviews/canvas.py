@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.reviews.markdown import Names, due_on, generated_line
+from bot.render.reviews.markdown import Names, due_on, generated_line
 from escalation.reviews.model import Review, Section
 from escalation.storage.reviews.canvases import Base, Canvas
 from escalation.text import one_line

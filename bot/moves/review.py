@@ -8,7 +8,7 @@ from bot.render.blockkit import Block, Message
 from bot.render.inputs import MAX_TEXT, View, modal, text_field
 from bot.render.lists import buttons, say
 from bot.render.replies import lines_reply
-from bot.reviews.markdown import checked
+from bot.render.reviews.markdown import checked
 from escalation.reviews.draft import due_line
 from escalation.reviews.model import Review, Section
 from escalation.text import Line, Link, Person, Strong, Time, Verbatim, line

@@ -4,7 +4,7 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from bot.reviews.markdown import END, Names, markdown
+from bot.render.reviews.markdown import END, Names, markdown
 from escalation.reviews.model import Review
 
 # Without raw HTML, and without images: one would be asked of another host.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bot.reviews.markdown import escaped
+from bot.render.reviews.markdown import escaped
 from escalation.config.policy import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.model import Review

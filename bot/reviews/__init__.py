@@ -1,1 +1,0 @@
-"""Reviews as documents: Markdown, which is canonical and read back, and HTML from the same text."""
