@@ -9,11 +9,18 @@ from escalation.incident.noted import told_at
 from escalation.messages.timeline import duration, entry_lines
 from escalation.reviews.action_items import ActionItem, item_line
 from escalation.reviews.model import NOBODY, Generated, Review, Section, Written
-from escalation.text import Line, Person, Strong, Time, line, people
+from escalation.text import Line, Person, Strong, Time, Verbatim, line, one_line, people
 from escalation.times import spoken_duration
 
 Generator = Callable[[Incident], Iterable[Generated]]
 _NOT_LISTED = (EntryKind.DRILL_REPORT,)
+_WITH_WORDS = frozenset(
+    {
+        *(EntryKind.UPDATE, EntryKind.ROOT_CAUSE, EntryKind.WORKAROUND, EntryKind.FIX_STARTED, EntryKind.FIX_APPLIED),
+        *(EntryKind.FIX_FAILED, EntryKind.VERIFIED, EntryKind.RESOLVED, EntryKind.REOPENED, EntryKind.REVIEWED),
+        EntryKind.MAIL,
+    }
+)
 
 
 def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[ActionItem] = ()) -> Review:
@@ -59,10 +66,34 @@ def _timeline(incident: Incident) -> Iterator[Generated]:
             continue
         yield from _repeats(repeats)
         repeats = []
-        headline = next(iter(entry_lines(incident, entry)), ())
+        headline = _headline(incident, entry)
         if headline and entry.kind not in _NOT_LISTED:
             yield Generated(line(Time(told_at(entry), seconds=True), " ", *headline), entry.n)
     yield from _repeats(repeats)
+
+
+def _headline(incident: Incident, entry: Entry) -> Line:
+    """An entry in one line, with what its author said; of a message from a template only that, not its heading."""
+    words = entry.text or (entry.why if entry.kind is EntryKind.REOPENED else "")
+    said: Line = (": ", Verbatim(one_line(words))) if words and entry.kind in _WITH_WORDS else ()
+    match entry.kind:
+        case EntryKind.DECLARED:
+            return line(
+                "🚨 ", Strong("Declared"), " by ", _who(entry), ": ", Verbatim(incident.as_of(entry).facts.title)
+            )
+        case EntryKind.UPDATE:
+            return line("🔄 ", Strong("Update"), " by ", _who(entry), *said)
+        case EntryKind.RESOLVED:
+            return line("✅ ", Strong("Resolved"), " by ", _who(entry), *said)
+        case _:
+            head = next(iter(entry_lines(incident, entry)), ())
+            return (*_without_stop(head), *said) if said else head
+
+
+def _without_stop(head: Line) -> Line:
+    """Cut the full stop behind which words follow."""
+    *before, last = head
+    return (*before, last.removesuffix(".")) if isinstance(last, str) else head
 
 
 def _repeats(entries: list[Entry]) -> Iterator[Generated]:
@@ -154,10 +185,10 @@ _GENERATED: dict[ReviewSection, Generator] = {
 
 
 def _entries(incident: Incident, *kinds: EntryKind) -> Iterator[Generated]:
-    """Entries of these kinds by all their lines but the reasons of the machine."""
+    """Entries of these kinds, each in one line."""
     for entry in incident.timeline:
-        if entry.kind in kinds:
-            yield from (Generated(said, entry.n) for said in entry_lines(incident, entry)[:1] if said)
+        if entry.kind in kinds and (said := _headline(incident, entry)):
+            yield Generated(said, entry.n)
 
 
 def _first(incident: Incident, kind: EntryKind) -> Entry | None:

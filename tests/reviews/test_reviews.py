@@ -54,6 +54,14 @@ def test_every_generated_line_names_the_entry_that_it_came_from() -> None:
     assert {entry for _, entry in lines} <= {entry.n for entry in incident.timeline}
 
 
+def test_what_people_said_stands_beside_what_they_did() -> None:
+    """The cause, the fixes and the end are in the words of those who reported them."""
+    text = markdown(draft(resolved(), {}), {})
+    said = {"Root cause found": "The pool ran dry", "Fix started": "Larger pool", "Fix reported as failed": "Still dry"}
+    for head, words in (said | {"Resolved": "No payments", "Declared": "Checkout is down"}).items():
+        assert re.search(rf"{head} by @\w+: {words} \(entry", text), head
+
+
 def test_what_was_late_and_what_was_in_time_is_said() -> None:
     """From the policy's limits of then, beside fixes that failed; next steps are ideas for actions."""
     text = markdown(draft(resolved(), {}), {})
