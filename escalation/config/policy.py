@@ -288,7 +288,7 @@ class ReviewRule(Frozen):
     """Rule for post-incident reviews: which need one, by when after the resolution, what is in it, who takes part.
 
     Whoever was involved is invited anyway, and the holders of the roles in `invite` as well. The finished
-    review is mailed to the lists in `mail`.
+    review is mailed to the lists in `mail`, and with `ticket` put into the incident's ticket.
     """
 
     within: Duration
@@ -299,6 +299,7 @@ class ReviewRule(Frozen):
     security: bool = True
     data_loss: bool = True
     mail: Annotated[tuple[ListName, ...], BeforeValidator(one_or_several), AfterValidator(_inside)] = ()
+    ticket: bool = False
 
 
 LEAD, TEAM = "service_lead", "service_team"  # roles that follow the affected service: nobody needs to configure them

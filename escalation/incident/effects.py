@@ -224,11 +224,11 @@ class RunAction(_Effect, public=False, optional=True, aside="action"):
 
 
 class UpdateIssue(_Effect, public=True, aside="ticket"):
-    """Update the incident's ticket in a tracker. `entry` is what a comment is about."""
+    """Update the incident's ticket in a tracker. `entry` is what a comment is about; `review`: it gets the review."""
 
     kind: Literal["issue"] = "issue"
     vendor: Vendor
-    action: Literal["open", "comment", "assign", "close", "reopen"]
+    action: Literal["open", "comment", "assign", "close", "reopen", "review"]
     entry: int = 0
 
     @property

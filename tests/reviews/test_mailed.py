@@ -1,4 +1,4 @@
-"""The finished review by mail: to the policy's lists, whole, once it was held."""
+"""The finished review leaves Slack once it was held: by mail to the policy's lists, and into the ticket."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,10 +8,15 @@ from pydantic import ValidationError
 
 from escalation.config.lists import Recipients
 from escalation.config.policy import ListName, ReviewRule
+from escalation.config.tickets import Tickets
 from escalation.errors import Refused
-from escalation.incident.effects import MailReview
-from escalation.incident.events import Resolve, Reviewed
+from escalation.incident.effects import MailReview, UpdateIssue
+from escalation.incident.events import Acknowledge, Resolve, Reviewed
+from escalation.reviews.draft import draft
+from escalation.reviews.model import Written
+from escalation.reviews.tracker import ticket_comment
 from escalation.storage.reviews import Reviews
+from escalation.text import text
 from tests.support import story
 from tests.support.bot import world
 from tests.support.outside_services import MailServer, mail_server
@@ -21,6 +26,7 @@ from workers.delivery.mail import MailPlanner
 from workers.delivery.plan import Plan
 
 CHIEF = "chief@example.com"
+TICKETS = Tickets.model_validate({"github": "acme/ops", "private": {"github": "acme/secret"}})
 RESOLVE = Resolve(by="UONCALL", summary="No payments", resolution="A larger pool")
 
 
@@ -76,6 +82,35 @@ def test_reviews_of_private_incidents_and_drills_are_mailed_to_nobody(mailing: N
 def test_without_a_list_in_the_policy_nothing_is_mailed() -> None:
     """The shipped policies name none."""
     assert effects() == []
+
+
+def test_the_review_in_the_ticket_names_roles_and_is_cut_to_length() -> None:
+    """Others than the team read a tracker."""
+    incident = Story("P0").until(4).do(Acknowledge(by="UONCALL")).until(10).do(RESOLVE).incident
+    review = draft(incident, {"lessons": Written("Thanks to Omar Haddad." + "\n\nSo it was." * 4000, "UONCALL")})
+    lines = ticket_comment(incident, review, {"UONCALL": "Omar Haddad"})
+    said = text(lines)
+    assert "Thanks to the on-call engineer" in said
+    assert "Omar" not in said
+    assert "UONCALL" not in said
+    assert len(said) < 32_767
+    assert "The rest is in the review" in text(lines[-1:])
+
+
+def test_the_review_goes_into_the_ticket_once_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind all that was said there before; that of a private incident goes nowhere."""
+    policy = story.kars()
+    severities = {
+        name: each.model_copy(update={"review": each.review and each.review.model_copy(update={"ticket": True})})
+        for name, each in policy.severities.items()
+    }
+    changed = policy.model_copy(update={"severities": severities})
+    monkeypatch.setattr(story, "shipped", lambda name: changed)
+    for private, wanted in ((False, ["review"]), (True, [])):
+        told = Story("P0", tickets=TICKETS, security=private).until(10).do(RESOLVE).until(60)
+        incident = told.do(Reviewed(by="UONCALL")).incident
+        actions = [e.action for e in incident.effects if isinstance(e, UpdateIssue)]
+        assert [action for action in actions if action == "review"] == wanted
 
 
 def test_customers_are_told_in_public_words_instead() -> None:

@@ -2,13 +2,14 @@
 
 import re
 from datetime import timedelta
+from xml.etree import ElementTree
 
 import fakeredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.render.reviews.html import html
+from bot.render.reviews.html import confluence, html
 from bot.render.reviews.markdown import END, checked, markdown, words_of
 from escalation.config.policy import ReviewSection
 from escalation.errors import Refused
@@ -136,6 +137,14 @@ def test_words_that_could_not_be_read_back_are_refused() -> None:
     """A marker among them."""
     with pytest.raises(Refused, match="cannot be part"):
         checked(f"as I said: {END}")
+
+
+def test_the_page_for_confluence_is_well_formed() -> None:
+    """Its storage format is XHTML: what people wrote, whatever it is, breaks no page."""
+    said = {"lessons": Written("Watch <b>it</b> & that\n\n---\n\n![x](https://elsewhere.example/x.png)  \nend")}
+    page = ElementTree.fromstring(f"<page>{confluence(draft(resolved(), said), {})}</page>")
+    assert len(page.findall("h2")) == len(KARS)
+    assert "Watch <b>it</b> & that" in "".join(page.itertext())
 
 
 def test_two_who_write_at_once_lose_nothing() -> None:

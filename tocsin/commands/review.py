@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bot.render.mrkdwn import plain
-from bot.render.reviews.html import html
+from bot.render.reviews.html import confluence, html
 from bot.render.reviews.markdown import Names, markdown, words_of
 from bot.render.reviews.public import public_review
 from escalation.errors import Refused
@@ -25,7 +25,7 @@ from tocsin.commands.terminal import print_json
 from tocsin.config.settings import load
 from tocsin.errors import Refusal
 
-FORMATS = ("markdown", "html", "json", "public")
+FORMATS = ("markdown", "html", "confluence", "json", "public")
 
 
 @click.command()
@@ -61,6 +61,8 @@ def review(incident_id: str, form: str, edited: Path | None, roles: bool) -> Non
             click.echo(_public(store, document), nl=False)
         case "json":
             print_json(review_data(document, names))
+        case "confluence":
+            click.echo(confluence(document, names), nl=False)
         case "html":
             click.echo(html(document, names), nl=False)
         case _:

@@ -108,6 +108,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
             "What is in it, in this order: `summary`, `timeline`, `root_cause`, `impact`, `resolution`, `went_well`, "
             "`improve`, `preventive`, `process`, `actions`, `lessons`, `public`."
         ),
+        "ticket": "The finished review goes into the incident's ticket, by roles and without names.",
         "mail": "Lists that the finished review is mailed to: `stakeholders`, `executives`, `support`.",
         "always": "For every incident of this severity.",
         "invite": "Roles that are invited to it, beside whoever was involved.",
@@ -189,7 +190,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "status_page": "Your own status page: a folder of files, served at `/status/`; docs/status-page.md.",
         "templates": "Messages in your own words, by name.",
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
-        "timeline_reaction": "The reaction with which a message joins the timeline; `\"\"`: only pins do.",
+        "timeline_reaction": 'The reaction with which a message joins the timeline; `""`: only pins do.',
         "slack_dead_man": "Slack itself pages an urgent tier three minutes late when all of Tocsin is down.",
         "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",

@@ -8,7 +8,7 @@ from bot.render.reviews.markdown import END, Names, markdown
 from escalation.reviews.model import Review
 
 # Without raw HTML, and without images: one would be asked of another host.
-_READER = MarkdownIt("commonmark", {"html": False}).disable("image")
+_READER = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).disable("image")
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -20,10 +20,21 @@ li { margin: .2rem 0; overflow-wrap: anywhere; } em { opacity: .75; }
 
 def html(review: Review, names: Names) -> str:
     """The document of `markdown`, with people's words read as Markdown."""
-    lines = markdown(review, names).splitlines()
-    shown = "\n".join(line for line in lines if line != END and not line.startswith("<!-- people: "))
     title = escape(f"Post-incident review of {review.incident}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    body = _READER.render(shown)
+    body = _body(review, names)
     style = f"<style>{_STYLE}</style>"
     return f'<!doctype html>\n<html lang="en">\n<head>{head}{style}</head>\n<body>\n{body}</body>\n</html>\n'
+
+
+def confluence(review: Review, names: Names) -> str:
+    """The same in Confluence's storage format, which is XHTML: the body of a page.
+
+    https://confluence.atlassian.com/doc/confluence-storage-format-790796544.html
+    """
+    return _body(review, names)
+
+
+def _body(review: Review, names: Names) -> str:
+    lines = markdown(review, names).splitlines()
+    return _READER.render("\n".join(line for line in lines if line != END and not line.startswith("<!-- people: ")))

@@ -26,8 +26,16 @@ def follow(change: Change) -> None:
         _add(change, "comment", entry.n)
     if set(after.assigned) - set(before.assigned):
         _add(change, "assign")
+    if _takes_review(before, after):
+        _add(change, "review")
     if before.open and not after.open:
         _add(change, "close")
+
+
+def _takes_review(before: Incident, after: Incident) -> bool:
+    """True once the review is held, where the policy puts it into the ticket; that of a private one goes nowhere."""
+    rule = after.policy.review
+    return bool(rule and rule.ticket and not after.private and after.reviewed and not before.reviewed)
 
 
 def _is_begun(incident: Incident) -> bool:
@@ -71,7 +79,9 @@ def updated(change: Change, event: IssueUpdated) -> None:
         _found_late(change, event.issue)
         return
     action = effect.action if isinstance(effect, UpdateIssue) else ""
-    news = action != "comment" or event.issue.gone  # a comment says nothing of how the ticket stands now
+    news = (
+        action not in ("comment", "review") or event.issue.gone
+    )  # a comment says nothing of how the ticket stands now
     if news and event.issue != change.incident.issue:
         change.set(issue=event.issue)
         change.advance_face()
@@ -80,7 +90,7 @@ def updated(change: Change, event: IssueUpdated) -> None:
         change.say(_note(change, event.issue, "opened", lost="\n".join(event.lost)))
     elif event.issue.gone:
         change.say(_note(change, event.issue, "deleted"))
-    elif action != "comment":
+    elif action not in ("comment", "review"):
         _note(change, event.issue, action, lost="\n".join(event.lost))
     change.drop_effects(effect.id)
 

@@ -12,7 +12,11 @@ from escalation.incident.model import Incident
 from escalation.incident.tickets import mark_of, tracker_of
 from escalation.incident.tracked import Issue
 from escalation.messages import tickets as words
+from escalation.reviews.draft import draft
+from escalation.reviews.tracker import ticket_comment
 from escalation.service import IncidentService
+from escalation.storage.action_items import ActionItems
+from escalation.storage.reviews import Reviews
 from escalation.storage.tickets import TicketRecords
 from escalation.text import Lines
 from workers.channels.failures import Failed, Kind, Reason
@@ -121,6 +125,9 @@ class TicketPlanner:
             case "comment":
                 lines = words.comment(incident, incident.entry(effect.entry))
                 return lambda retrying: self._comment(effect, client, issue, lines, retrying)
+            case "review":
+                review = self._review(incident)
+                return lambda retrying: self._comment(effect, client, issue, review, retrying)
             case "assign":
                 logins = self._logins(incident, issue.vendor)
                 return (lambda retrying: self._assign(effect, client, issue, logins)) if logins else None
@@ -134,6 +141,11 @@ class TicketPlanner:
     ) -> SendResult:
         client.comment(issue.key, lines, effect.id, effect.at if retrying else None)
         return SendResult(IssueUpdated(effect=effect.id, issue=issue))
+
+    def _review(self, incident: Incident) -> Lines:
+        redis, names = self._service.store.redis, self._service.store.directory().names
+        review = draft(incident, Reviews(redis).written(incident.id), ActionItems(redis).of(incident.id))
+        return ticket_comment(incident, review, names)
 
     def _assign(self, effect: UpdateIssue, client: TrackerClient, issue: Issue, logins: Sequence[str]) -> SendResult:
         client.assign(issue.key, logins)
