@@ -53,7 +53,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
     perform, oncall, plans, me = Perform(access), OnCall(access), MaintenancePlans(access), Me(access)
-    reviews, noted = ReviewWords(access), NotedMessages(access)
+    reviews, noted = ReviewWords(access), NotedMessages(access, perform)
     commands, submissions, buttons, shortcuts_menu = (
         Commands(access, perform, oncall, plans, reviews, noted),
         Submissions(access, perform, plans, reviews),

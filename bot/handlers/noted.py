@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bot.access import Access, Requester, requester_of
+from bot.handlers.perform import Perform
 from bot.parsing.message import readable_text
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
@@ -26,14 +27,16 @@ _GONE = ("message_deleted", "tombstone")
 class NotedMessages:
     """Listener of pins, reactions, and of what becomes of messages in channels."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, perform: Perform) -> None:
         self._access = access
+        self._perform = perform
         self._names: dict[str, str] = {}
 
     async def on_pin_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A message was pinned."""
-        if (event.get("item") or {}).get("type") == "message":
-            await self._add(event, body, str(event["channel_id"]), str(event["item"]["message"]["ts"]), "pin")
+        item = event.get("item") or {}
+        if item.get("type") == "message" and not _by_us(item["message"], body):  # we pin the card of a room
+            await self._add(event, body, str(event["channel_id"]), str(item["message"]["ts"]), "pin")
 
     async def on_pin_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A pin was taken away."""
@@ -58,7 +61,7 @@ class NotedMessages:
     async def on_channel_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A message in a channel is new, was edited, or was deleted."""
         subtype, channel = event.get("subtype"), str(event.get("channel", ""))
-        if (event.get("message") or event).get("app_id") == body.get("api_app_id"):  # ours: each card is edited often
+        if _by_us(event.get("message") or event, body):  # each card is edited often
             return
         if subtype == "message_changed":
             after = event.get("message") or {}
@@ -73,8 +76,8 @@ class NotedMessages:
     # Joining and leaving ---------------------------------------------------------------------------------------------
 
     async def _add(self, event: Json, body: dict[str, Any], channel: str, ts: str, how: Any) -> None:
-        message = await self._message(channel, ts)
-        if message is None or message.get("app_id") == body.get("api_app_id"):  # our own are on it already
+        message = await self._message(event, body, channel, ts)
+        if message is None or _by_us(message, body):  # our own are on it already
             return
         incident = await self._admitted(event, body, channel, message)
         if incident is not None:
@@ -82,13 +85,13 @@ class NotedMessages:
 
     async def _remove(self, event: Json, body: dict[str, Any], channel: str, ts: str) -> None:
         """Take a message out, unless another pin or reaction holds it."""
-        message = await self._message(channel, ts)
+        message = await self._message(event, body, channel, ts)
         if message is None or message.get("pinned_to") or any(self._holds(r) for r in message.get("reactions") or ()):
             return
         incident = await self._admitted(event, body, channel, message)
         if incident is not None:
-            event_ = MessageNoted(by=str(event["user"]), what=Noting.REMOVED, channel=channel, ts=ts)
-            await self._note(incident, event_)
+            removed = MessageNoted(by=str(event["user"]), what=Noting.REMOVED, channel=channel, ts=ts)
+            await self._note(incident, removed)
 
     def _holds(self, reaction: Json) -> bool:
         return str(reaction.get("name", "")).partition("::")[0] == self._access.deps.company.timeline_reaction
@@ -122,7 +125,7 @@ class NotedMessages:
     async def _note(self, incident: Incident, event: MessageNoted, *, link: bool = False) -> None:
         if link:
             event = event.model_copy(update={"url": await self._permalink(event.channel, event.ts)})
-        await self._access.run(self._access.deps.service.handle, incident.id, event)
+        await self._perform.note(incident.id, event)
 
     # Deployments ---------------------------------------------------------------------------------------------------
 
@@ -155,12 +158,15 @@ class NotedMessages:
         incident = await self._incident(channel, message)
         if incident is None:
             return None
-        requester = Requester(str(event["user"]), requester_of(body).team)
+        return incident if await self._may_write(event, body, incident) else None
+
+    async def _may_write(self, event: Json, body: dict[str, Any], incident: Incident | None = None) -> bool:
+        """Check whether whoever marked a message may write updates. Nobody waits for an answer: it is in the log."""
         try:
-            await self._access.admit(Move.UPDATE, requester, incident)
+            await self._access.admit(Move.UPDATE, Requester(str(event["user"]), requester_of(body).team), incident)
         except Refused:
-            return None
-        return incident
+            return False
+        return True
 
     async def _incident(self, channel: str, message: Json) -> Incident | None:
         if of_room := await self._access.incident_of_room(channel):
@@ -177,8 +183,10 @@ class NotedMessages:
                 return incident
         return None
 
-    async def _message(self, channel: str, ts: str) -> Json | None:
-        """Read a message as it stands now. In a channel that the app is not in, it is none of an incident's."""
+    async def _message(self, event: Json, body: dict[str, Any], channel: str, ts: str) -> Json | None:
+        """Read a marked message as it stands now. In a channel that the app is not in, it is none of an incident's."""
+        if not await self._may_write(event, body):
+            return None
         try:
             told = await self._access.client.conversations_replies(
                 channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=2
@@ -193,6 +201,11 @@ class NotedMessages:
             return str((await self._access.client.chat_getPermalink(channel=channel, message_ts=ts))["permalink"])
         except UNREACHABLE:
             return ""
+
+
+def _by_us(message: Json, body: Json) -> bool:
+    app = message.get("app_id")
+    return bool(app) and app == body.get("api_app_id")
 
 
 def _author(message: Json) -> PersonId:

@@ -26,6 +26,7 @@ from escalation.incident.events import (
     Decline,
     Escalate,
     MarkSecurity,
+    MessageNoted,
     Move,
     MoveEvent,
     PagePeople,
@@ -87,6 +88,10 @@ class Perform:
             await self._access.look_up_groups(self._access.deps.company.user_groups())
         after = await self._access.run(self._access.deps.service.handle, incident_id, event)
         return MoveResult(after, len(before.timeline))
+
+    async def note(self, incident_id: str, event: MessageNoted) -> None:
+        """Record what became of a message. Its listener has checked who marked it, and that it is of this incident."""
+        await self._access.run(self._access.deps.service.handle, incident_id, event)
 
     @asynccontextmanager
     async def answering(self, requester: Requester, incident_id: str) -> AsyncIterator[None]:

@@ -23,6 +23,7 @@ TRANSIENT = (
     *("tocsin:alive:", "tocsin:signs", "tocsin:canary", "tocsin:metrics", "tocsin:problems", "tocsin:write-probe"),
     *("tocsin:upkeep", "tocsin:ticks:", "tocsin:ticked", "tocsin:choices:", "tocsin:slack-took", "tocsin:held"),
     *("tocsin:under:", "tocsin:breach", "tocsin:check:", "tocsin:checks", "tocsin:dm", "tocsin:surface-off:"),
+    "tocsin:review-canvas-lock:",
     *("tocsin:lease:", "tocsin:pace:", "tocsin:slot:", "tocsin:tries:", "tocsin:repairs:", "tocsin:listing:"),
     *("tocsin:channel:", "tocsin:leads:", "tocsin:stand-ins:lease", "tocsin:key:", "tocsin:mail:"),
     *("tocsin:intake:", "tocsin:heartbeat:", "tocsin:nonce:", "tocsin:seen:", "tocsin:replies:", "tocsin:codes:"),

@@ -86,7 +86,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident verify [ID] [what was checked]` confirm a ticket's fix
 `/incident resolve [ID]` close it as resolved
 `/incident reopen [ID] [why]` open it again
-`/incident review [ID]` the post-incident review: what is on record, and what people write
+`/incident review [ID]` the post-incident review; `review ID write` or `canvas` to write it
 `/incident reviewed [ID]` mark the post-incident review as done
 `/incident action [ID] what @owner friday` note an action item, or an idea
 `/incident actions [all, or done, drop, take and ID]` action items

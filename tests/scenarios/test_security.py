@@ -275,6 +275,9 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
     picked = {"type": "static_select", "action_id": "pick_severity", "block_id": "severity", "action_ts": "1"}
     home = {"type": "app_home_opened", "user": who, "tab": "home", "channel": "D1", "event_ts": "1"}
     message = {"channel": {"id": "C0GENERAL1", "name": "g"}, "message_ts": "1.1", "message": {"text": "x", "ts": "1.1"}}
+    place = {"type": "message", "channel": "C0GENERAL1"}
+    pin = {"user": who, "channel_id": "C0GENERAL1", "item": {**place, "message": {"ts": "1.1"}}, "event_ts": "1"}
+    reaction = {"user": who, "reaction": "pushpin", "item": {**place, "ts": "1.1"}, "event_ts": "1"}
     form = {**declare, "id": "V1", "hash": "h", "state": {"values": {}}}
     shift = ShiftValue("primary", office.world.clock())
     state = FormState(incident=incident.id).encode()
@@ -316,6 +319,10 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
             pressed(who, team, f"{oncall.TICK}_1", "x"),
         ],
         "Home(access, oncall, me).on_opened": [told(home, team)],
+        "noted.on_pin_added": [told({"type": "pin_added", **pin}, team)],
+        "noted.on_pin_removed": [told({"type": "pin_removed", **pin}, team)],
+        "noted.on_reaction_added": [told({"type": "reaction_added", **reaction}, team)],
+        "noted.on_reaction_removed": [told({"type": "reaction_removed", **reaction}, team)],
         "me.on_test": [pressed(who, team, f"{oncall.TRY}mail", "x")],
         "submissions.on_maintenance": [submitted(who, team, planned)],
         "submissions.on_review": [submitted(who, team, written)],

@@ -20,6 +20,7 @@ from tests.support.worker import redis_of
 ROOT = Path(__file__).parents[2]
 RECORDS = {
     *("incident:", "incidents", "open", "urgent", "shared", "rooms", "alarms", "figures", "counter:", "review:"),
+    "review-canvas:",
     *("directory", "duty", "silences", "away", "ledger", "routine", "routine:since", "stand-ins", "group:", "alerts"),
     *("action-items", "action-items:made", "public:log", "public:words", "public:incidents", "public:made"),
     *("public:withdrawn", "public:version", "public:maintenance", "public:statuspage", "public:subscribers"),
