@@ -30,6 +30,7 @@ import sandbox.server
 from bot.bot import Bot
 from bot.http.limits import MAX_BYTES, Limits
 from bot.http.routes import web_app
+from bot.moves import review as review_form
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
@@ -39,7 +40,6 @@ from bot.render import oncall
 from bot.render.button_value import ButtonValue
 from bot.render.inputs import modal, text_field
 from bot.render.oncall import AnswerValue, ShiftValue
-from bot.moves import review as review_form
 from bot.vocabulary import VERBS
 from escalation.config.notify import OtherWays, Via
 from escalation.config.status_page import StatusPage

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bot.render.blockkit import Message, folded, section
+from escalation.storage.surfaces import KEY
 from tests.support.worker import SlackByClock, Works, redis_of, works_anew
 from tocsin.doctor.redis_checks import surfaces_off
 from workers.channels import Tag
-from escalation.storage.surfaces import KEY
 
 CARD = Message("A card", [section("Head", "head"), *folded("Details", [section("A long story", "details")], "fold")])
 
