@@ -16,7 +16,7 @@ from sandbox.state import Workspace
 def marked(workspace: Workspace, user: Person, body: Json) -> tuple[Channel, Message]:
     """The message that {channel, ts} names, if this person may see it."""
     channel = workspace.channels.get(str(body.get("channel")))
-    row = channel and workspace.message(channel.id, str(body.get("ts")))
+    row = workspace.message(channel.id, str(body.get("ts"))) if channel else None
     if channel is None or row is None or row.subtype == TOMBSTONE or not workspace.can_see(user.id, channel):
         raise BadRequest("message_not_found", 404)
     return channel, row

@@ -100,7 +100,7 @@ class NotedMessages:
         """Follow an edit or a deletion of a message that is on a timeline."""
         ts = str(message.get("ts") or event.get("deleted_ts", ""))
         incident = await self._incident(channel, message)
-        standing = incident and standing_message(incident, channel, ts)
+        standing = standing_message(incident, channel, ts) if incident else None
         if incident is None or standing is None:
             return
         by = (message.get("edited") or {}).get("user") or standing.entry.by

@@ -110,13 +110,13 @@ def test_bringing_it_up_to_date_leaves_what_people_wrote(office: Office) -> None
     sheet.write("Watch the pool.")
     sheet.write("Ours: nobody looked.", "## 2. Timeline")
     before = sheet.text
-    office.world.service.handle(incident.id, Reopen(by=user("omar"), reason="It is down again"))
+    office.world.service.handle(incident.id, Reopen(by=user("omar"), why="It is down again"))
     assert opened(office, incident).id == sheet.id
     after = sheet.text
     assert "It is down again" in after.partition("## 3.")[0]
-    added = [one for one in after.splitlines() if one not in before.splitlines()]
-    kept = [one for one in after.splitlines() if one not in added]
-    assert [one for one in before.splitlines() if one in kept] == kept
+    stood, stands = ([one for one in text.splitlines() if one] for text in (before, after))
+    kept = [one for one in stands if one in stood]
+    assert kept == [one for one in stood if one in kept]
     assert {"Watch the pool.", "Ours: nobody looked."} <= set(kept)
     unchanged = sheet.text
     edits = len(calls(office.workspace, "canvases.edit"))

@@ -168,16 +168,17 @@ class ReviewCanvases:
         room = incident.room.channel if incident.room and not incident.room.lost else ""
         key, tab = await self._slack.create(document.title(review), document.document(review, names), room)
         channel = room if tab else (card.channel if card else "")
+        url = f"{self._access.directory.url.rstrip('/')}/docs/{requester.team}/{key}"
+        canvas = Canvas(key, url, channel, document.marks(review, names))
         try:
+            canvas = await self._compared(canvas, review, {})  # before anybody can write in it
             await self._slack.share(key, channel, requester.id)
         except (CanvasGone, NoCanvas, *UNREACHABLE):
             with suppress(CanvasGone, NoCanvas, *UNREACHABLE):
                 await self._slack.delete(key)  # nobody could open it
             raise
-        url = f"{self._access.directory.url.rstrip('/')}/docs/{requester.team}/{key}"
-        canvas = Canvas(key, url, channel, document.marks(review, names))
         await self._access.run(self._canvases.save, incident.id, canvas)
-        return await self._compared(incident, canvas, review)
+        return canvas
 
     async def _update(self, incident: Incident, canvas: Canvas, review: Review) -> tuple[str, tuple[Line, ...]]:
         canvas = await self._share_anew(incident, canvas)
@@ -192,14 +193,17 @@ class ReviewCanvases:
                     await self._slack.remove(canvas.id, text)
         if not left:
             known = tuple(dict.fromkeys((*canvas.lines, *document.marks(review, names))))
-            canvas = await self._compared(incident, replace(canvas, lines=known), review, merge)
+            expected = {key: text for key, text in now.words.items() if key not in merge.both}
+            expected |= merge.to_canvas
+            canvas = await self._compared(replace(canvas, lines=known), review, expected)
+            await self._access.run(self._canvases.save, incident.id, canvas)
         gone = (line("A heading was removed from the canvas: what belongs below it was not added."),) if left else ()
         return canvas.url, (*self._said(merge), *gone)
 
     async def _share_anew(self, incident: Incident, canvas: Canvas) -> Canvas:
         """Take the canvas from the channel of a card that moved, for the incident is private now."""
-        card = incident.card()
-        if card is None or card.channel == canvas.channel:
+        card, room = incident.card(), incident.room
+        if card is None or canvas.channel in (card.channel, room.channel if room else ""):
             return canvas
         await self._slack.share(canvas.id, card.channel)
         if canvas.channel:
@@ -225,17 +229,17 @@ class ReviewCanvases:
     def _store(self, incident_id: str, words: dict[str, str], seen: dict[str, str]) -> list[str]:
         return self._reviews.write(incident_id, words, "", self._access.deps.service.clock(), seen=seen)
 
-    async def _compared(
-        self, incident: Incident, canvas: Canvas, review: Review, merge: document.Merge | None = None
-    ) -> Canvas:
-        """Read the canvas again and store it as the base: Slack may write signs of Markdown in a way of its own."""
+    async def _compared(self, canvas: Canvas, review: Review, expected: Mapping[str, str]) -> Canvas:
+        """Take as the base what the canvas reads now, where that is expected; without any, all of it is ours.
+
+        Slack may write signs of Markdown in a way of its own. What somebody typed meanwhile is read the next time.
+        """
         words = document.read(await self._slack.content(canvas.id), review).words
-        written: Mapping[str, Written] = await self._access.run(self._reviews.written, incident.id)
+        written: Mapping[str, Written] = await self._access.run(self._reviews.written, review.incident)
         stored = {key: written[key].text if key in written else "" for key in words}
-        base = {key: Base(text, stored[key]) for key, text in words.items() if merge is None or key not in merge.both}
-        compared = replace(canvas, base={**canvas.base, **base})
-        await self._access.run(self._canvases.save, incident.id, compared)
-        return compared
+        known = {key for key in words if not expected or document.same(words[key], expected.get(key))}
+        base = {key: Base(words[key], stored[key]) for key in known}
+        return replace(canvas, base={**canvas.base, **base})
 
     def _said(self, merge: document.Merge) -> Sequence[Line]:
         if not merge.both:

@@ -110,6 +110,11 @@ def _without_prompt(lines: list[str], prompt: str) -> str:
     return rest.strip("\n") if _words_only(first) == _words_only(prompt) else text
 
 
+def same(one: str, other: str | None) -> bool:
+    """True if two texts say the same, however signs of Markdown are written in them."""
+    return other is not None and (one == other or _words_only(one) == _words_only(other))
+
+
 def _words_only(text: str) -> str:
     """The letters and digits of a text: Slack may write signs of Markdown differently from how they were sent."""
     return re.sub(r"[\W_]+", " ", _EMOJI.sub(" ", _ESCAPE.sub(r"\1", text))).strip().lower()
@@ -144,7 +149,7 @@ class Merge:
 
 def merged(canvas: Canvas, words: Mapping[str, str], review: Review) -> Merge:
     """Compare people's words in a canvas with those that are stored; the base is what both were the last time."""
-    to_store, to_canvas, both = {}, {}, []
+    to_store, to_canvas, both = dict[str, str](), dict[str, str](), list[str]()
     for section in review.sections:
         if section.key not in words:
             continue

@@ -37,4 +37,6 @@ def confluence(review: Review, names: Names) -> str:
 
 def _body(review: Review, names: Names) -> str:
     lines = markdown(review, names).splitlines()
-    return _READER.render("\n".join(line for line in lines if line != END and not line.startswith("<!-- people: ")))
+    return str(
+        _READER.render("\n".join(line for line in lines if line != END and not line.startswith("<!-- people: ")))
+    )

@@ -1,4 +1,4 @@
-"""The examples in docs/examples are what is made of one story; `python -m tests.reviews.test_examples` writes them."""
+"""The reviews in docs/examples, made of one story; `python -m tests.reviews.test_review_examples` writes them."""
 
 from datetime import date
 from pathlib import Path
