@@ -10,7 +10,7 @@ from escalation.figures.observation import Observation
 from escalation.figures.periods import Period
 from escalation.figures.report import IncidentReport, incident_report
 from escalation.incident.model import Incident
-from escalation.incident.ordering import in_listed_order
+from escalation.incident.tickets import in_listed_order
 from escalation.reviews.action_items import ActionItem
 from escalation.slo import Report
 from escalation.storage.action_items import ActionItems
