@@ -1,5 +1,7 @@
 """The backlog behind a ticket: where each stands, and in which order a team sees them."""
 
+from datetime import timedelta
+
 import pytest
 
 from escalation.incident.effects import Place
@@ -15,9 +17,10 @@ from escalation.incident.events import (
     StartFix,
     Verify,
 )
-from escalation.incident.model import EntryKind, Incident
-from escalation.incident.tickets import TicketState, backlog, ticket_state
-from tests.support.story import Story
+from escalation.incident.model import EntryKind, Incident, Status
+from escalation.incident.tickets import TicketState, backlog, in_listed_order, ticket_state
+from tests.support.incidents import declared
+from tests.support.story import START, Story
 
 SCHEDULE = Schedule(by="ULEAD", when="sprint 12")
 FIX = FixApplied(by="ULEAD")
@@ -86,3 +89,16 @@ def test_a_correction_of_the_words_is_no_new_ticket() -> None:
     """The team is told once."""
     story = Story("P2", team="web").until(10).do(Edit(by="UREPORTER", title="Search is slow"))
     assert story.said(Place.TEAM) == [(0, EntryKind.TICKET)]
+
+
+def test_open_incidents_stand_by_severity_and_time_before_closed_ones() -> None:
+    """P0 first, the longest open first; of the closed ones the newest first, whatever their severity."""
+    rows = [("P3", 0, True), ("P0", 2, True), ("P1", 1, True), ("P0", 1, True), ("P0", 3, False), ("P2", 4, False)]
+    incidents = [
+        declared(severity).model_copy(
+            update={"declared_at": START + timedelta(hours=hour)} | ({} if still_open else {"status": Status.RESOLVED})
+        )
+        for severity, hour, still_open in rows
+    ]
+    shown = [(str(i.severity), (i.declared_at - START) // timedelta(hours=1)) for i in in_listed_order(incidents)]
+    assert shown == [("P0", 1), ("P0", 2), ("P1", 1), ("P3", 0), ("P2", 4), ("P0", 3)]
