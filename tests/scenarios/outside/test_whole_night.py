@@ -1,6 +1,5 @@
 """Slack is off: an alert opens a P0, people are reached, the world is told; Slack returns and shows all of it."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -255,11 +254,24 @@ def _told_outside(night: Night) -> None:
 
 
 def _shown_in_slack(night: Night) -> None:
-    """The card says who was reached how; the thread has every entry in its order, marked with when it was due."""
+    """The card says all; the thread has every entry in its order, each marked with when it was due; nobody is rung."""
     card = everything(night.stage.card())
-    for words in ("by phone key", "email accepted, SMS delivered, call answered", "acme/shop#1"):
-        assert words in card, words
-    print(night.stage.thread())
+    assert "📟 <@U0DANA0001>: email accepted, SMS delivered, call answered" in card
+    for words in ("by phone key", "acme/shop#1", "Stakeholder email: sent", "Status page: sent"):
+        assert words in card
+    said = night.stage.thread()
+    told = [
+        "P0 INCIDENT - CRITICAL",
+        "Tier 1 (Responders) paged",
+        "opened in GitHub",
+        "*Acknowledged* by <@U0DANA0001>",
+    ]
+    assert sorted(map(said.index, told)) == [said.index(words) for words in told]
+    due = [int(seconds) for seconds in re.findall(r"Delayed – was due <!date\^(\d+)", said)]
+    assert due == sorted(due)
+    assert len(set(due)) == 3  # at the declaration, with the ticket, and at the acknowledgement
+    assert night.stage.pages("dana") == []
+    assert "was due" in night.stage.said_in(night.stage.room()["id"])
 
 
 def _verified_and_closed(night: Night) -> None:
@@ -278,4 +290,4 @@ def _verified_and_closed(night: Night) -> None:
     assert "Resolved" in plain(night.mail.to(READER)[-1])
     assert "resolved" in plain(night.mail.to(BOARD)[-1]).lower()
     night.stage.settled(Status.RESOLVED)
-    print(json.dumps([p.text for p in night.stage.works.store.problems.current()]))
+    assert night.stage.works.store.problems.current() == []
