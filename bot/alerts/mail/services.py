@@ -101,7 +101,7 @@ def _sendgrid(form: Form) -> InboundMail:
 
 
 def _ses(received: Received) -> InboundMail:
-    envelope = parse_json(received.body)
+    envelope = received.json()
     if (kind := envelope.text("Type")) in CONFIRMATIONS:
         raise NoMail(sns.confirmation(envelope, received.headers.get(CONFIRMED, "")))
     # With raw delivery the notification stands alone: https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html
