@@ -179,7 +179,7 @@ class Stage:
     async def has_taken_alerts(self) -> bool:
         """True if no alert waits in Redis or on the disk."""
         with contextlib.suppress(RedisError):
-            return not await self.redis.zcard("tocsin:intake:due") and not [*self.crew.data.glob("spool/*.alert")]
+            return not await self.redis.zcard("tocsin:intake:due") and not [*self.crew.data.glob("spool/*.alert*")]
         return False
 
     async def collect(self) -> Observations:

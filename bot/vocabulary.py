@@ -160,7 +160,12 @@ COMMANDS = (
         ("maint", "planned-maintenance"),
         "`maintenance`, or `maintenance list`, `maintenance cancel M1` announce planned maintenance on the status page",
     ),
-    Command("list", ("ls", "incidents"), "`list [all, closed or mine]` list incidents"),
+    Command("list", ("ls", "incidents"), "`list [all, closed or mine] [filters]` list incidents"),
+    Command(
+        "search",
+        ("find", "grep"),
+        "`search words [severity:P0 service:checkout from:2026-11 to:2026-11-30 open closed]` find incidents",
+    ),
     Command("show", ("status", "info", "view", "details"), "`show [ID or number]` show the card of one"),
     Command("tickets", ("backlog", "ticket"), "`tickets [team]` list the open tickets"),
     Command("contacts", ("contact",), "`contacts` phone numbers and vendors"),
@@ -197,7 +202,19 @@ IDS = "The ID may be left out in a war room, and while only one incident is open
 _FIRST = ("declare", "ack", "update", "page", "resolve")
 # Heading -> the verbs below it.
 _SECTIONS: dict[str, tuple[str, ...]] = {
-    "Declare and look": ("declare", "list", "show", "tickets", "oncall", "me", "contacts", "alerts", "slo", "report"),
+    "Declare and look": (
+        "declare",
+        "list",
+        "search",
+        "show",
+        "tickets",
+        "oncall",
+        "me",
+        "contacts",
+        "alerts",
+        "slo",
+        "report",
+    ),
     "Work on it": (
         "ack",
         "decline",

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from escalation.alerts.alert import Alert, AlertState
+from escalation.alerts.backlog import Backlog, Batch, Incoming
 from escalation.alerts.groups import (
     SETTLE,
     Action,
@@ -20,12 +21,12 @@ from escalation.alerts.groups import (
     JoinIncident,
     OpenIncident,
     RaiseSeverity,
+    Seen,
     changed,
     promoted,
 )
 from escalation.alerts.routing import Routed, routed
 from escalation.config.alerts import Alerts
-from escalation.config.policy import Severity
 from escalation.errors import NotFound, Refused, TooNew
 from escalation.incident.events import AlertsChanged, ChangeSeverity, Resolve
 from escalation.incident.model import AlertSummary, Detection, Facts, Incident, SeenAlert, Status
@@ -33,6 +34,7 @@ from escalation.service import IncidentService
 from escalation.storage.intake import Intake, Outcome, group_digest
 from escalation.values import PersonId, machine
 
+SLICE = 500  # alerts of one group that are taken in at once: a worse one that comes meanwhile waits no longer
 MAX_SHOWN = 10  # alerts on a card; the rest is a count
 ENDED = "All alerts have ended"
 SILENCE = "silence of "  # begins the fingerprint of a heartbeat's absence
@@ -47,38 +49,47 @@ class AlertService:
         self._rules = rules
         self._titles = titles
 
-    def route(self, alerts: Iterable[Alert], now: datetime) -> list["Incoming"]:
-        """Find what is to happen with alerts that came by now; of heartbeats note the beat."""
-        return [Incoming(alert, *self._beaten(alert, now)) for alert in alerts]
+    def route(self, alerts: Iterable[Alert], now: datetime, received: float, body: str = "") -> list[Incoming]:
+        """Find what is to happen with the alerts of a body that came by now; of heartbeats note the beat."""
+        return [Incoming(alert, *self._beaten(alert, now), received, body) for alert in alerts]
 
-    def take(self, given: Sequence["Incoming"], goes_on: Callable[[], bool] = lambda: True) -> dict[int, Outcome]:
-        """Take alerts in, those of one group at once, the worst group first, for as long as it `goes_on`.
-
-        Returns what became of each by its place in `given`. Those that are missing were left for the next time.
-        """
-        now = self._service.clock()
+    def admit(self, backlog: Backlog, given: Sequence[Incoming]) -> list[tuple[Incoming, Outcome]]:
+        """Add alerts to the backlog of their group. Returns what became of those that are dropped."""
+        now, dropped = self._service.clock(), list[tuple[Incoming, Outcome]]()
         # One that fires stays in its group: its end often lacks the labels that its beginning was routed by.
-        known = self.intake.groups_of([i.counts.name for i in given if i.counts])
-        outcomes = dict[int, Outcome]()
-        by_group: dict[str, list[tuple[int, Incoming]]] = {}
-        for n, incoming in enumerate(given):
-            firing_in = known.get(incoming.counts.name, "") if incoming.counts else ""
-            if incoming.counts and (firing_in or not incoming.how.dropped):
-                by_group.setdefault(firing_in or incoming.how.group, []).append((n, incoming))
+        known = self.intake.groups_of([incoming.name for incoming in given if incoming.counts])
+        for incoming in given:
+            fires_in = incoming.counts and (backlog.group_of(incoming.name) or known.get(incoming.name))
+            if incoming.counts and (fires_in or not incoming.how.dropped):
+                backlog.add(fires_in or incoming.how.group, incoming)
             else:
-                outcomes[n] = _outcome(incoming, now, f"dropped: {incoming.how.dropped}")
-        for key, members in sorted(by_group.items(), key=_urgency):
-            with contextlib.suppress(TooNew):  # a newer worker can read its incident
-                outcomes |= self._take_group(key, members, now)
-            if not goes_on():
-                break
-        return outcomes
+                dropped.append((incoming, _outcome(incoming, now, f"dropped: {incoming.how.dropped}")))
+        return dropped
 
-    def _take_group(self, key: str, members: list[tuple[int, "Incoming"]], now: datetime) -> dict[int, Outcome]:
-        seen = [(incoming.counts, incoming.how) for _, incoming in members if incoming.counts]
-        taken = self._change(key, seen, now)
-        results = zip(members, _results(seen, *taken), strict=True)
-        return {n: _outcome(i, now, result, taken.group.incident, i.how.severity) for (n, i), result in results}
+    def take(self, backlog: Backlog, goes_on: Callable[[], bool] = lambda: True) -> Iterator[tuple[Incoming, Outcome]]:
+        """Take alerts in, some of one group at once, the worst group first, for as long as it `goes_on`.
+
+        Yields what became of each. What is left stays in the backlog, also when this ends with an error.
+        """
+        left = list[Batch]()
+        try:
+            while batch := backlog.next(SLICE):
+                left.append(batch)
+                with contextlib.suppress(TooNew):  # a newer worker can read its incident
+                    became = self._take_batch(batch)
+                    left.pop()
+                    yield from became
+                if not goes_on():
+                    break
+        finally:
+            for batch in reversed(left):
+                backlog.put_back(batch)
+
+    def _take_batch(self, batch: Batch) -> list[tuple[Incoming, Outcome]]:
+        seen, now = [incoming.seen for incoming in batch.alerts], self._service.clock()
+        taken = self._change(batch.group, seen, now)
+        results = zip(batch.alerts, _results(seen, *taken), strict=True)
+        return [(i, _outcome(i, now, result, taken.group.incident, i.how.severity)) for i, result in results]
 
     def _beaten(self, alert: Alert, now: datetime) -> tuple[Alert | None, Routed]:
         """Return the alert that counts, and its route. A heartbeat's beat ends its silence, and its end begins that."""
@@ -98,10 +109,15 @@ class AlertService:
         return how.model_copy(update={"wait": how.wait / self._service.speed, "close_after": close_after})
 
     def beat_missed(self, member: str) -> list[Outcome]:
-        """A heartbeat did not come in time: its absence is an alert like any other."""
-        alert = self.intake.missed_beat(member)
-        given = self.route([_silence(alert, AlertState.FIRING)] if alert else [], self._service.clock())
-        return list(self.take(given).values())
+        """A heartbeat did not come in time: its absence is an alert like any other. Raises TooNew."""
+        alert = self.intake.last_beat(member)
+        now, backlog = self._service.clock(), Backlog()
+        given = self.route([_silence(alert, AlertState.FIRING)] if alert else [], now, now.timestamp())
+        became = self.admit(backlog, given)
+        while batch := backlog.next(SLICE):
+            became += self._take_batch(batch)
+        self.intake.beat_over(member)
+        return [outcome for _, outcome in became]
 
     def promote(self, digest: str, by: PersonId) -> Incident:
         """Declare the incident of a group that is held; the one that it has by now, if somebody was faster.
@@ -125,7 +141,7 @@ class AlertService:
         """Look at a group whose time has come: a wait is over, an alert was silent for long, or it stayed quiet."""
         self._change(key, [], self._service.clock())
 
-    def _change(self, key: str, seen: Sequence[tuple[Alert, Routed]], now: datetime) -> "_Taken":
+    def _change(self, key: str, seen: Sequence[Seen], now: datetime) -> "_Taken":
         before, actions = Group(key=key), tuple[Action, ...]()
 
         def step(group: Group) -> Group:
@@ -223,11 +239,12 @@ def _facts(alerts: tuple[Firing, ...]) -> Facts:
 
 def _summary(group: Group, titles: dict[str, str]) -> AlertSummary:
     """What a card shows of a group: what fires first, the worst first."""
+    firing = group.firing
     ended = sorted((f for f in group.alerts.values() if not f.firing), key=lambda f: f.last, reverse=True)
-    shown = [*group.firing, *ended][:MAX_SHOWN]
+    shown = [*firing, *ended][:MAX_SHOWN]
     return AlertSummary(
         shown=tuple(_seen(f, titles) for f in shown),
-        firing=len(group.firing),
+        firing=len(firing),
         total=len(group.alerts),
         assumed=bool(shown) and all(f.routed.assumed for f in shown),
         reports=bool(shown) and all(f.alert.reporter for f in shown),
@@ -246,21 +263,6 @@ def _seen(fired: Firing, titles: dict[str, str]) -> SeenAlert:
     )
 
 
-class Incoming(NamedTuple):
-    """An alert, the one that counts for it (of a heartbeat its silence, or none), and what is to happen with that."""
-
-    alert: Alert
-    counts: Alert | None
-    how: Routed
-
-
-def _urgency(group: tuple[str, list[tuple[int, Incoming]]]) -> tuple[bool, Severity, int]:
-    """Order of groups: those in which something fires, by the worst of it; else as they came."""
-    _, members = group
-    firing = [i.how.severity for _, i in members if i.counts and i.counts.state is AlertState.FIRING]
-    return not firing, min(firing, default=members[0][1].how.severity), members[0][0]
-
-
 class _Taken(NamedTuple):
     """What taking alerts in did to their group."""
 
@@ -269,13 +271,11 @@ class _Taken(NamedTuple):
     actions: tuple[Action, ...]
 
 
-def _results(
-    seen: Sequence[tuple[Alert, Routed]], before: Group, group: Group, actions: tuple[Action, ...]
-) -> Iterator[str]:
+def _results(seen: Sequence[Seen], before: Group, group: Group, actions: tuple[Action, ...]) -> Iterator[str]:
     """What became of each of a group's alerts, one after the other: the same one may be there more than once."""
     firing = {name for name, fired in before.alerts.items() if fired.firing}
     declared = any(isinstance(action, DeclareIncident) for action in actions)
-    for alert, how in seen:
+    for alert, how, _ in seen:
         if alert.state is not AlertState.FIRING:
             yield alert.state if alert.name in firing else f"{alert.state}: nothing was open"
             firing -= {alert.name} if alert.state is AlertState.RESOLVED else set()

@@ -57,6 +57,10 @@ class AnswerService:
         """Return the mail address whose mail answers a page; empty where no mail comes in."""
         return self._service.mailboxes.reply_address(self.token(incident, page))
 
+    def bounce_address(self, incident: Incident, page: Page) -> str:
+        """Return the address to which the mail of a page bounces; empty: to its sender."""
+        return self._service.mailboxes.page_bounce_address(self.token(incident, page))
+
     def by_token(self, token: str) -> PageToAnswer:
         """Return the page of a token; NotFound for one that we never made."""
         return self._page(self._keys.by_token(token))

@@ -82,6 +82,7 @@ for command in (
     incidents.show,
     incidents.export,
     incidents.oncall,
+    incidents.search,
     simulate_,
     replay_,
     slo,

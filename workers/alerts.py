@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 import structlog
 from redis import RedisError
@@ -19,10 +20,12 @@ from bot.alerts.document import Unreadable
 from bot.alerts.mail import source as mail
 from bot.alerts.source import Received
 from bot.alerts.sources import ALL_SOURCES
-from escalation.alert_service import AlertService, Incoming
+from escalation.alert_service import AlertService
 from escalation.alerts.alert import Alert
+from escalation.alerts.backlog import Backlog, Incoming
+from escalation.errors import TooNew
 from escalation.processes import ALERTS
-from escalation.storage.intake import Body, Intake, Outcome
+from escalation.storage.intake import TIMED, Body, Intake, Outcome
 from escalation.storage.spool import Spool
 from workers import metrics
 from workers.context import Context
@@ -31,11 +34,12 @@ from workers.queue import rq
 from workers.queue.outbox import post_alerts
 from workers.queue.rq import queue_key
 
-TIMED = ("g:", "h:")  # groups and heartbeats, which have a time of their own; the others are bodies
 LOST_AFTER = timedelta(seconds=1)  # a body that waits longer than that on an empty queue has lost its job
 LOCK, HOLDER = "tocsin:intake:lock", "tocsin:intake:holder"  # the worker at it, and the last one that was
 LOCK_SECONDS = 1.2  # a worker that was killed holds up the others for no longer
-READ_SECONDS, ROUND_SECONDS = 1.0, 0.1  # to read, and to take in what was read, until it is asked what else has come
+READ_SECONDS, ROUND_SECONDS = 0.2, 0.1  # to read, and to take in what was read, until it is asked what else has come
+LOOK_SECONDS = 1.0  # from one look at the whole due set to the next
+JOBS_AT_ONCE = 1_000
 READ_AT_ONCE, MAX_READ = 100, 50_000_000  # bodies; bytes of bodies whose alerts are not yet taken in
 RUN_SECONDS = 5.0  # until the process tells again that it is alive: another job goes on
 
@@ -66,13 +70,13 @@ def renewed(lock: Lock) -> Iterator[Callable[[], bool]]:
 
 @dataclass
 class _Started:
-    """A body that was read: its bytes, its alerts that are still to be taken in, and what became of the others.
+    """A body that was read: its bytes, how many of its alerts are not taken in yet, and what became of the others.
 
     `mail` is the body where somebody reported by mail, who is answered.
     """
 
     size: int
-    left: list[Incoming]
+    left: int
     outcomes: list[Outcome]
     mail: Body | None = None
 
@@ -81,7 +85,7 @@ class AlertWork:
     """Works on the due set: bodies, and groups and heartbeats whose time has come.
 
     One worker at a time, since the order of bodies counts: an end that overtakes its beginning would end nothing.
-    A storm waits for what is worse: all bodies are read, and after each group it is asked what else has come.
+    A storm waits for what is worse: bodies are read first, and after each group it is asked what else has come.
     `others` take the bodies that hold no alert, by source: canaries, and heartbeats of checks.
     """
 
@@ -93,74 +97,107 @@ class AlertWork:
         titles = {name: source.title for name, source in ALL_SOURCES.items()}
         self._alerts = AlertService(self._intake, context.service, context.service.company.alerts, titles)
         self._name = uuid.uuid4().hex.encode()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was read here: it is found again as it stands."""
+        self._timed, self._unread, self._backlog = list[str](), dict[str, None](), Backlog()
         self._started: dict[str, _Started] = {}
+        self._ahead, self._looks_at = 0, 0.0
 
     def work(self) -> None:
         """Work on what is due until nothing is left, or another worker does."""
         lock = self._context.redis.lock(LOCK, timeout=LOCK_SECONDS, thread_local=False)
-        members, ends = self._due(), time.monotonic() + RUN_SECONDS
-        while members and lock.acquire(blocking=False):
+        ends = time.monotonic() + RUN_SECONDS
+        self._look()
+        while self._has_work and lock.acquire(blocking=False):
             if self._context.redis.set(HOLDER, self._name, get=True) != self._name:
-                self._started.clear()  # another one has worked since on what was read here
+                self._forget()  # another one has worked since on what was read here
             with renewed(lock) as is_held:
-                while members and is_held() and time.monotonic() < ends:
-                    if not self._work_once(members):
+                self._look_for_more()
+                while self._has_work and is_held() and time.monotonic() < ends:
+                    if not self._work_once():
                         return  # what is left only a newer worker can read
-                    members = self._due()
-            # What came while the other workers saw the lock is looked for once it is gone.
-            members = members or self._due()
-            if members and time.monotonic() >= ends:
-                self._intake.enqueue(members[:1])
+                    self._look_for_more()
+            self._look()  # for what came while the other workers saw the lock
+            if self._has_work and time.monotonic() >= ends:
+                self._intake.enqueue([next(iter([*self._timed, *self._unread, *self._started]))])
                 return
 
-    def _due(self) -> list[str]:
-        while rq.take(self._context.redis, ALERTS, "take_alerts"):  # their members are found in the due set
-            continue
-        timed = (m for m in self._intake.overdue(self._context.clock()) if m.startswith(TIMED))
-        return [*timed, *self._intake.waiting()]
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._timed or self._unread or self._started)
 
-    def _work_once(self, members: list[str]) -> bool:
+    def _look(self) -> None:
+        """Look at the whole due set."""
+        self._timed, bodies, self._ahead = self._intake.due(self._context.clock())
+        self._unread = dict.fromkeys(body_id for body_id in bodies if body_id not in self._started)
+        self._looks_at = time.monotonic() + LOOK_SECONDS
+
+    def _look_for_more(self) -> None:
+        """Look at what came meanwhile. Its jobs name it; the whole set, of thousands in a storm, is for the rest."""
+        for (members,) in rq.take(self._context.redis, ALERTS, "take_alerts", JOBS_AT_ONCE):
+            bodies = (m for m in members if not m.startswith(TIMED) and m not in self._started)
+            self._unread |= dict.fromkeys(bodies)
+        known = len(self._timed) + len(self._unread) + len(self._started) + self._ahead
+        if self._intake.depth() > known or time.monotonic() >= self._looks_at:
+            self._look()
+
+    def _work_once(self) -> bool:
         """Look at the groups whose time has come, read the bodies, and take in the worst of what they hold.
 
         False if nothing of it could be done.
         """
-        timed = [m for m in members if m.startswith(TIMED)]
-        for member in timed:
-            self._look_again(member)
-        self._read([m for m in members if not m.startswith(TIMED)])
-        given = [(started, incoming) for started in self._started.values() for incoming in started.left]
-        ends = time.monotonic() + ROUND_SECONDS
-        taken = self._alerts.take([incoming for _, incoming in given], lambda: time.monotonic() < ends)
-        for started in self._started.values():
-            started.left = []
-        for n, (started, incoming) in enumerate(given):
-            if n in taken:
-                started.outcomes.append(taken[n])
-            else:
-                started.left.append(incoming)
-        return bool(self._finish() or timed or taken)
+        timed, self._timed = self._timed, []
+        looked = [member for member in timed if self._look_again(member)]
+        self._read()
+        taken, ends = 0, time.monotonic() + ROUND_SECONDS
+        for incoming, outcome in self._alerts.take(self._backlog, lambda: time.monotonic() < ends):
+            self._note(incoming, outcome)
+            taken += 1
+        return bool(self._finish() or looked or taken)
 
-    def _look_again(self, member: str) -> None:
-        if member.startswith("h:"):
-            self._intake.note(*self._alerts.beat_missed(member))
-        elif key := self._intake.group_of_member(member):
-            self._alerts.look_again(key)
+    def _look_again(self, member: str) -> bool:
+        """Look at a group or heartbeat whose time has come; False if only a newer worker can read its incident."""
+        with contextlib.suppress(TooNew):
+            if member.startswith("h:"):
+                self._intake.note(*self._alerts.beat_missed(member))
+            elif key := self._intake.group_of_member(member):
+                self._alerts.look_again(key)
+            return True
+        return False
 
-    def _read(self, ids: list[str]) -> None:
+    def _read(self) -> None:
         """Read bodies that were not read yet, as many as there is room for."""
-        unread = [body_id for body_id in ids if body_id not in self._started]
         ends, size = time.monotonic() + READ_SECONDS, sum(started.size for started in self._started.values())
-        while unread and size < MAX_READ and time.monotonic() < ends:
-            now = self._context.clock()
-            for body in self._intake.bodies(unread[:READ_AT_ONCE]):
-                take = self._others.get(body.source)
-                alerts, outcomes = ((), []) if take else self._parse(body)
-                reported = body if alerts and body.source == mail.NAME else None
-                self._started[body.id] = _Started(len(body.raw), self._alerts.route(alerts, now), outcomes, reported)
-                size += len(body.raw)
-                if take:
-                    take(body)
-            unread = unread[READ_AT_ONCE:]
+        while self._unread and size < MAX_READ and time.monotonic() < ends:
+            ids = list(islice(self._unread, READ_AT_ONCE))
+            bodies = self._intake.bodies(ids)
+            self._start(bodies)
+            size += sum(len(body.raw) for body in bodies)
+            for body_id in ids:
+                del self._unread[body_id]
+
+    def _start(self, bodies: Iterable[Body]) -> None:
+        """Read bodies, and add their alerts to the backlog."""
+        now, read, given = self._context.clock(), dict[str, _Started](), list[Incoming]()
+        for body in bodies:
+            take = self._others.get(body.source)
+            alerts, outcomes = ((), []) if take else self._parse(body)
+            reported = body if alerts and body.source == mail.NAME else None
+            read[body.id] = _Started(len(body.raw), len(alerts), outcomes, reported)
+            given += self._alerts.route(alerts, now, body.at, body.id)
+            if take:
+                take(body)
+        dropped = self._alerts.admit(self._backlog, given)
+        self._started |= read
+        for incoming, outcome in dropped:
+            self._note(incoming, outcome)
+
+    def _note(self, incoming: Incoming, outcome: Outcome) -> None:
+        started = self._started[incoming.body]
+        started.outcomes.append(outcome)
+        started.left -= 1
 
     def _finish(self) -> int:
         """Write down what became of the bodies that nothing is left of; returns how many."""
@@ -220,7 +257,8 @@ def enqueue_overdue(context: Context, now: datetime) -> int:
     if context.redis.llen(queue_key(ALERTS)) or context.redis.exists(LOCK):
         return 0  # they may be in there, or a worker finds them by itself
     intake = Intake(context.redis, post_alerts)
-    due = list(_due(intake, now))
+    timed, _, _ = intake.due(now)
+    due = [*timed, *intake.lost(now, LOST_AFTER)]
     if due:
         intake.enqueue(due)
     return len(due)
@@ -234,8 +272,3 @@ def drain_spool(context: Context) -> int:
     if drained:
         log.info("spool drained", alerts=drained)
     return drained
-
-
-def _due(intake: Intake, now: datetime) -> Iterator[str]:
-    yield from (member for member in intake.overdue(now) if member.startswith(TIMED))
-    yield from intake.waiting(now - LOST_AFTER, now + LOST_AFTER)

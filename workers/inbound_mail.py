@@ -12,10 +12,11 @@ from bot.alerts.mail.source import refusal, report, writer
 from bot.alerts.source import hashed
 from escalation.alerts.alert import Alert
 from escalation.answers import Answer, AnswerService, PageToAnswer
+from escalation.config.notify import Via
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import MailReceived
+from escalation.incident.events import MailReceived, PageStatus
 from escalation.incident.model import Incident
-from escalation.incident.reach import How
+from escalation.incident.reach import How, ReachState
 from escalation.service import IncidentService
 from escalation.storage.answers.mail_threads import MailThreads
 from escalation.storage.intake import Outcome
@@ -25,6 +26,7 @@ from escalation.values import PersonId
 
 MAX_NOTE = 2500  # characters; a section of a Slack message takes 3000
 MAX_COMPARED = 200  # characters of a report's first line, which its incident's description has
+MAX_WHY = 200  # characters of a mail server's words
 REPEATED = "repeated"
 
 
@@ -48,6 +50,8 @@ class MailReceiver:
         """Take a mail: as an answer or a word in a thread, else it is a report, unless it is dropped."""
         if subscriber := self._service.mailboxes.bounced(mail.recipients):
             return Became(self._bounced(subscriber, mail))
+        if token := self._page_that_came_back(mail):
+            return self._page_bounced(token, mail)
         if why := refusal(mail):
             return Became(f"dropped: {why}")
         boxes = self._service.mailboxes
@@ -72,6 +76,27 @@ class MailReceiver:
             return "dropped: it answers a mail to a subscriber of the status page"
         ended = self._subscribers.bounced(subscriber, mail.id or hashed(mail.sender, mail.subject, mail.text))
         return "dropped: a subscriber's mail bounced" + (", and the subscription is ended" if ended else "")
+
+    def _page_that_came_back(self, mail: InboundMail) -> str:
+        """The token of the page whose mail a mail is about: it bounced to an address of its own, or to its sender."""
+        boxes = self._service.mailboxes
+        return boxes.bounced_page(mail.recipients) or (boxes.token_of(mail.returned) if mail.undelivered else "")
+
+    def _page_bounced(self, token: str, mail: InboundMail) -> Became:
+        """Record that the mail of a page did not reach its person: their next method is taken at once."""
+        if not mail.undelivered:
+            return Became("dropped: it answers the sender of a page's mail")
+        try:
+            found = self._answers.by_token(token)
+        except NotFound as unknown:
+            return Became(f"dropped: {unknown.args[0]}")
+        sent = [reach for reach in found.page.reached if reach.via is Via.MAIL]
+        named = [reach for reach in sent if any(name.rpartition("@")[0] == reach.effect for name in mail.returned)]
+        for reach in (named or sent)[-1:]:
+            why = f"it came back: {mail.diagnosis}" if mail.diagnosis else "it came back"
+            event = PageStatus(effect=reach.effect, status=ReachState.FAILED, why=why[:MAX_WHY])
+            self._service.handle(found.incident.id, event)
+        return Became("bounced", found.incident.id)
 
     def reported(self, mail: InboundMail, outcome: Outcome) -> None:
         """Note which incident a report has, for replies to it. What the incident's description lacks is posted."""

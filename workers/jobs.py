@@ -118,7 +118,7 @@ def deliver(effect_ids: list[str]) -> None:
     deliveries.deliver(effect_ids)
     in_flight = len(effect_ids)
     while _can_take_more(deliveries, in_flight) and (taken := rq.take(context.redis, _bound.message_queue, "deliver")):
-        (more_ids,) = taken
+        ((more_ids,),) = taken
         deliveries.deliver(more_ids)
         in_flight += len(more_ids)
 

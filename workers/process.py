@@ -15,7 +15,7 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from escalation.processes import Part
+from escalation.processes import ALERTS, MESSAGES, URGENT_MESSAGES, Part
 from escalation.storage import heartbeats
 from workers import jobs
 from workers.clock import sweep, ticker
@@ -25,7 +25,9 @@ from workers.queue.rq import YIELDS_TO, OwnJob, queue, queue_key
 WORKER_TTL = 20  # RQ blocks 15 seconds less than this for a job: a beat each 5 seconds at the least
 MAINTENANCE = 60  # seconds
 RESTART_DELAY = 0.5
-NICE = 10  # of 19
+# Of 19: messages have a lower priority for the processor than checkpoints, pages and people's clicks. A storm of alerts
+# gives way to them as well, but not to messages: what is critical among it still has to be found.
+NICE = {URGENT_MESSAGES: 10, MESSAGES: 10, ALERTS: 5}
 MAX_YIELD, MAX_YIELD_WITH_JOB, YIELD_POLL = 2.0, 0.9, 0.05  # seconds; a job held for 1 s counts as lost to the sweep
 
 log = structlog.get_logger()
@@ -111,8 +113,7 @@ def run_part(part: Part, context: Context) -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-    if part in YIELDS_TO:
-        os.nice(NICE)  # messages have a lower priority for the processor than checkpoints, pages and people's clicks
+    os.nice(NICE.get(part, 0))
     heartbeat = Heartbeat(context.redis, part)
     try:
         if part == "ticker":

@@ -1,9 +1,11 @@
 """JSON from outside, read without trust: what is missing, or of another type than expected, reads as empty."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+MAX_UNPACKED = 1_000_000  # bytes
 MAX_ITEMS = 1000  # alerts of one body; Alertmanager sends what its group holds, which rarely passes a hundred
 
 
@@ -24,6 +26,23 @@ def parse_json(body: bytes) -> "Document":
     if not isinstance(value, dict):
         raise Unreadable("the body is no JSON object")
     return Document(value)
+
+
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """Undo a Content-Encoding, within the limit of a body that is sent plain. Raises Unreadable."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise Unreadable(f"its Content-Encoding is {encoding}: send gzip, or none"[:200])
+    try:
+        reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either header
+        plain = reader.decompress(body, MAX_UNPACKED)
+    except zlib.error as error:
+        raise Unreadable(f"it is no {encoding}: {error}"[:200]) from None
+    if not reader.eof:
+        raise Unreadable(f"it is cut short, or more than {MAX_UNPACKED} bytes once unpacked")
+    return plain
 
 
 def _refuse_constant(name: str) -> NoReturn:

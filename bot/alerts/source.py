@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urljoin
 
 from pydantic import ValidationError
 
-from bot.alerts.document import Document, Unreadable, parse_json
+from bot.alerts.document import Document, Unreadable, parse_json, unpacked
 from escalation.alerts.alert import MAX_KEY, Alert, AlertLink, AlertState, Parsed
 
 MAX_BYTES = 1_000_000
@@ -23,7 +23,7 @@ STATE_MARK = re.compile(r"^\[(FIRING|RESOLVED)(:\d+)?(, ?(FIRING|RESOLVED):\d+)*
 class Received:
     """One request as it came and is kept. Header names are lower case; `path` is what follows the source's own.
 
-    `certificate` was fetched for a source whose signature names one.
+    `certificate` was fetched for a source whose signature names one. Copies share what was read of the body.
     """
 
     body: bytes
@@ -31,6 +31,7 @@ class Received:
     query: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     certificate: bytes = b""
+    _read: dict[str, Document | Unreadable] = field(default_factory=dict, repr=False, compare=False)
 
     def document(self) -> Document:
         """The body as JSON, or a form or query as an object. Raises Unreadable.
@@ -38,16 +39,38 @@ class Received:
         What begins like JSON is JSON: curl, and tools that let people write the body, call everything a form.
         """
         kind = self.headers.get("content-type", "")
-        if kind.startswith("application/x-www-form-urlencoded") and not self.body.lstrip().startswith(b"{"):
-            return Document(self.form())
+        if kind.startswith("application/x-www-form-urlencoded") and not self.content().lstrip().startswith(b"{"):
+            return self._once("form", lambda: Document(self.form()))
         if not self.body and self.query:
             return Document(dict(self.query))
-        return parse_json(self.body)
+        return self.json()
+
+    def json(self) -> Document:
+        """The body as JSON, whatever its type says. Raises Unreadable.
+
+        It is parsed once: the one that authenticates a request and the one that answers it read the same.
+        """
+        return self._once("json", lambda: parse_json(self.content()))
+
+    def content(self) -> bytes:
+        """The body as it was before its sender packed it. Signatures are over what came. Raises Unreadable."""
+        return unpacked(self.body, self.headers.get("content-encoding", ""))
+
+    def _once(self, kind: str, read: Callable[[], Document]) -> Document:
+        if kind not in self._read:
+            try:
+                self._read[kind] = read()
+            except Unreadable as error:
+                self._read[kind] = error
+        found = self._read[kind]
+        if isinstance(found, Unreadable):
+            raise Unreadable(str(found))
+        return found
 
     def form(self) -> dict[str, str]:
         """The fields of a form, the first value of each. Raises Unreadable for more than a hundred."""
         try:
-            fields = parse_qs(self.body.decode("utf-8", "replace"), max_num_fields=100)
+            fields = parse_qs(self.content().decode("utf-8", "replace"), max_num_fields=100)
         except ValueError:
             raise Unreadable("the form has more than 100 fields") from None
         return {name: values[0] for name, values in fields.items()}
@@ -129,6 +152,8 @@ def _key(raw: str) -> str:
 
 
 def _link(label: str, url: str) -> AlertLink | None:
+    if not url:
+        return None
     try:
         return AlertLink(label=label, url=url)
     except ValidationError:

@@ -85,6 +85,7 @@ class Commands:
             "help": self._help,
             "declare": self._declare,
             "list": self._list,
+            "search": self._search,
             "show": self._show,
             "oncall": self._on_call,
             "me": self._me,
@@ -151,6 +152,10 @@ class Commands:
     async def _list(self, command: SlashCommand) -> None:
         words = f"{command.parsed.incident} {command.parsed.text}".strip()
         await command.reply(await self._lists.page(command.requester, words))
+
+    async def _search(self, command: SlashCommand) -> None:
+        words = f"{command.parsed.incident} {command.parsed.text}".strip()
+        await command.reply(await self._lists.search(command.requester, words))
 
     async def _declare(self, command: SlashCommand) -> None:
         await self._access.admit("declare", command.requester)

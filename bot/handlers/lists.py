@@ -10,8 +10,12 @@ from escalation.config.references import suggest
 from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
 from escalation.incident.tickets import backlog, in_listed_order
+from escalation.search.document import Document, document
+from escalation.search.selection import FILTERS, Selection, parse_selection
+from escalation.storage.search.documents import Search
 
-USAGE = "Use `/incident list`, `list all`, `list closed` or `list mine`."
+USAGE = f"Use `/incident list`, `list all`, `list closed` or `list mine`, with filters: {FILTERS}."
+SEARCH_USAGE = f"Use `/incident search` and words of the incident, or filters: {FILTERS}."
 _HEADINGS = {
     "open": "Open incidents",
     "mine": "Open incidents with you",
@@ -31,37 +35,86 @@ class Lists:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._search = Search(access.deps.store)
 
-    async def page(self, requester: Requester, words: str) -> Message:
-        """Answer `list [open|all|closed|mine] [START]`. Raises Refused for any other word."""
+    async def search(self, requester: Requester, typed: str) -> Message:
+        """Answer `search WORDS [filters] [START]`. Raises Refused without any, and for a wrong filter."""
         await self._access.admit("see", requester)
-        word, _, start = words.strip().lower().partition(" ")
-        kind = word or "open"
-        if kind not in _EMPTY or not (start or "0").isdecimal():
-            raise Refused(f"There is no `/incident list {unescape(words)}`. {USAGE}")
-        read = self._open if kind in ("open", "mine") else self._archive
-        return listing(await read(requester, kind, int(start or 0)), self._access.directory.url)
+        words, start = _start(typed, " +")  # a search may well end with a number
+        if not words:
+            raise Refused(SEARCH_USAGE)
+        selection, rest = await self._selection(unescape(words))
+        if not rest and selection == Selection():
+            raise Refused(SEARCH_USAGE)
+        ids = [d.id for d in await self._access.run(self._found, rest, selection)]
+        empty = f"Nothing found for `{unescape(words)}`. Fewer words find more."
+        return await self._paged(requester, ids, start, f"search {words} +", "Found", empty)
 
-    async def _open(self, requester: Requester, kind: str, first: int) -> Page:
+    def _found(self, words: str, selection: Selection) -> list[Document]:
+        with self._search as index:
+            return index.search(words, selection.takes)
+
+    async def _selection(self, typed: str) -> tuple[Selection, str]:
+        company, now = self._access.deps.company, await self._access.run(self._access.deps.service.clock)
+        try:
+            return parse_selection(typed, set(company.services), company.timezone, now)
+        except ValueError as error:
+            raise Refused(f"{error}.") from None
+
+    async def _paged(
+        self, requester: Requester, ids: Sequence[str], first: int, command: str, heading: str, empty: str
+    ) -> Message:
+        """Page of these incidents, as far as the requester may see them. Reads on until it is full."""
+        rows: list[Incident] = []
+        at = first
+        while at < len(ids) and len(rows) < PAGE:
+            batch = ids[at : at + PAGE - len(rows)]
+            rows += await self._access.visible_to(
+                requester, await self._access.run(self._access.deps.store.read, batch)
+            )
+            at += len(batch)
+        page = Page(command, heading, tuple(rows), first, at if at < len(ids) else None, empty)
+        return listing(page, self._access.directory.url)
+
+    async def page(self, requester: Requester, typed: str) -> Message:
+        """Answer `list [open|all|closed|mine] [filters] [START]`. Raises Refused for any other word."""
+        await self._access.admit("see", requester)
+        words, start = _start(typed)
+        kind, _, filters = words.partition(" ")
+        if kind.lower() not in _EMPTY:
+            kind, filters = "open", words
+        kind = kind.lower()
+        selection, rest = await self._selection(unescape(filters))
+        if rest:
+            raise Refused(f"There is no `/incident list {unescape(words)}`. {USAGE}")
+        if selection.is_open is not None and kind == "open":  # `list severity:P0 closed` names the list too
+            kind = "open" if selection.is_open else "closed"
+        command = f"list {words or kind}"
+        if kind in ("open", "mine"):
+            return listing(await self._open(requester, kind, selection, start, command), self._access.directory.url)
+        return await self._archive(requester, kind, selection, start, command)
+
+    async def _open(self, requester: Requester, kind: str, selection: Selection, first: int, command: str) -> Page:
         incidents = in_listed_order(await self._access.open_incidents(requester, None))
         if kind == "mine":
             incidents = tuple(i for i in incidents if requester.id in i.people() or requester.id in i.leads.values())
-        return Page.of(incidents, first, f"list {kind}", _HEADINGS[kind], _EMPTY[kind])
+        if selection != Selection():
+            incidents = tuple(i for i in incidents if selection.takes(document(i)))
+        return Page.of(incidents, first, command, _HEADINGS[kind], _EMPTY[kind])
 
-    async def _archive(self, requester: Requester, kind: str, first: int) -> Page:
-        """Page of closed incidents, or of all: the open ones first. Reads on until the page is full."""
+    async def _archive(
+        self, requester: Requester, kind: str, selection: Selection, first: int, command: str
+    ) -> Message:
+        """Page of closed incidents, or of all: the open ones first."""
         store = self._access.deps.store
         ids: Sequence[str] = await self._access.run(store.closed_ids)
         if kind == "all":
             still_open = in_listed_order(await self._access.open_incidents(requester, None))
             ids = (*(i.id for i in still_open), *ids)
-        rows: list[Incident] = []
-        at = first
-        while at < len(ids) and len(rows) < PAGE:
-            batch = ids[at : at + PAGE - len(rows)]
-            rows += await self._access.visible_to(requester, await self._access.run(store.read, batch))
-            at += len(batch)
-        return Page(f"list {kind}", _HEADINGS[kind], tuple(rows), first, at if at < len(ids) else None, _EMPTY[kind])
+        if selection != Selection():
+            taken = {d.id for d in await self._access.run(self._found, "", selection)}
+            ids = [i for i in ids if i in taken]
+        return await self._paged(requester, ids, first, command, _HEADINGS[kind], _EMPTY[kind])
 
     async def tickets(self, requester: Requester, words: str) -> Message:
         """Answer `tickets [team] [START]`: the open tickets of one team, or of all. Raises Refused for another word."""
@@ -94,3 +147,11 @@ class Lists:
         nearest = nearest_incident(typed, [i.id for i in recent])
         name = unescape(typed, self._access.directory.names)
         return Refused(f"{NotFound(name)}{f' Did you mean {nearest}?' if nearest else ''}")
+
+
+def _start(typed: str, mark: str = "") -> tuple[str, int]:
+    """Split off the number of the first row, which the buttons that turn pages append after the mark."""
+    words, _, start = typed.strip().rpartition(" ")
+    if not start.isdecimal() or not words.endswith(mark):
+        return (typed.strip(), 0) if mark or not typed.strip().isdecimal() else ("", int(typed))
+    return words.removesuffix(mark).strip(), int(start)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from bot.alerts.authentication import AlertSecrets
 from bot.alerts.cloud.amazon import Amazon, Unreachable
-from bot.alerts.document import Unreadable, parse_json
+from bot.alerts.document import Unreadable
 from bot.alerts.receivers import events_v2, incidentio, opsgenie_api
 from bot.alerts.source import CONFIRMED, MAX_BYTES, Received, Source, hashed
 from bot.alerts.sources import SOURCES
@@ -24,9 +24,15 @@ from bot.keeper import Keeper, NotKept
 from escalation.config.checks import Check
 from escalation.storage.intake import Body
 
-KEPT_HEADERS = ("content-type", "user-agent", CONFIRMED)  # of what is kept: nothing that lets anybody in
+KEPT_HEADERS = (
+    "content-type",
+    "content-encoding",
+    "user-agent",
+    CONFIRMED,
+)  # of what is kept: nothing that lets anybody in
 SECRET_QUERY = ("token", "auth_token")
-MAX_LARGE = 2  # bodies of megabytes that are worked through at once: each is in memory more than once
+MAX_ON_LOOP = 64_000  # bytes; reading more than that would hold up the clicks that come meanwhile
+MAX_LARGE = 2  # bodies beyond that which are worked through at once: each is in memory more than once
 Answer = Callable[[Received, str], Response]
 T = TypeVar("T")
 
@@ -114,27 +120,30 @@ class _Intake:
         self, source: Source, received: Received, accepted: Answer | None, refused: Callable[[str], Response] | None
     ) -> Response:
         """Verify a request and keep its body. Raises Unreachable if that takes a certificate which is out of reach."""
-        if url := self._secrets.certificate_url(source, received):
+        large = source.kept is not None or len(received.body) > MAX_ON_LOOP
+        if url := await self._aside(large, lambda: self._secrets.certificate_url(source, received)):
             received = replace(received, certificate=await self._amazon.certificate(url))
-        key = _routing_key(source, received)
-        if not await self._aside(source, lambda: self._secrets.lets_in(source, received, datetime.now(UTC), key)):
+        if not await self._aside(large, lambda: self._lets_in(source, received)):
             log.warning("alert refused: no valid secret", source=source.name)
             return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
-        if refused and (problem := _problem(source, received)):
+        if refused and (problem := await self._aside(large, lambda: _problem(source, received))):
             return refused(problem)
         if url := self._secrets.confirmation_url(source, received):
             confirmed = "yes" if await self._amazon.confirm(url) else "no"
             received = replace(received, headers={**received.headers, CONFIRMED: confirmed})
-        body = await self._aside(source, lambda: _body(source, received))
+        body = await self._aside(large, lambda: _body(source, received))
         try:
             await self._keeper.keep(body)
         except NotKept:
             return JSONResponse({"error": "it could not be kept; send it again"}, status_code=503)
         return accepted(received, body.id) if accepted else _accepted(body.id, source.status)
 
-    async def _aside(self, source: Source, work: Callable[[], T]) -> T:
-        """Do what takes long for a body of megabytes beside the loop."""
-        if source.kept is None:
+    def _lets_in(self, source: Source, received: Received) -> bool:
+        return self._secrets.lets_in(source, received, datetime.now(UTC), _routing_key(source, received))
+
+    async def _aside(self, large: bool, work: Callable[[], T]) -> T:
+        """Do what takes long for a large body beside the loop."""
+        if not large:
             return work()
         async with self._large:
             return await asyncio.to_thread(work)
@@ -167,7 +176,7 @@ def _routing_key(source: Source, received: Received) -> str:
     if source is not events_v2.SOURCE:
         return ""
     try:
-        return parse_json(received.body).text("routing_key")
+        return received.json().text("routing_key")
     except Unreadable:
         return ""
 
@@ -195,7 +204,7 @@ def _accepted(body_id: str, status: int) -> Response:
 
 def _event_accepted(received: Received, body_id: str) -> Response:
     """Answer as https://developer.pagerduty.com/docs/send-alert-event has it."""
-    key = events_v2.dedup_key(parse_json(received.body))
+    key = events_v2.dedup_key(received.json())
     return JSONResponse({"status": "success", "message": "Event processed", "dedup_key": key}, status_code=202)
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from bot.access import Access, StoreUnavailable
 from bot.alerts.authentication import has_token, hex_signature
-from bot.alerts.document import Document, Unreadable, parse_json
+from bot.alerts.document import Document, Unreadable
 from bot.alerts.receivers.pagerduty import own_key
 from bot.alerts.source import Received
 from bot.deps import AnswerDeps
@@ -143,7 +143,7 @@ async def _received(request: Request) -> Received:
 
 def _document(received: Received) -> Document:
     try:
-        return parse_json(received.body)
+        return received.json()
     except Unreadable:
         return Document({})
 

@@ -25,6 +25,7 @@ from bot.http.reports import report_routes
 from bot.http.status import status_routes
 from bot.http.subscribers import subscriber_routes
 from bot.http.trackers import tracker_routes
+from bot.http.turns import TakeTurns, Turns
 from bot.keeper import Kept
 
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
@@ -64,7 +65,8 @@ def web_app(bot: Bot) -> Starlette:
         status = [*subscriber_routes(bot.deps.status.title, bot.access), *status]
     routes = [*probes, *alerts, *answers, *status, *([] if bot.socket else [_slack_over_http(bot)])]
     larger = larger_bodies(bot.deps.alert_secrets) if bot.keeper else {}
-    return Starlette(routes=routes, middleware=[Middleware(Limits, larger=larger)])
+    turns = Turns(lambda: bot.access.ack_first.busy)
+    return Starlette(routes=routes, middleware=[Middleware(TakeTurns, turns=turns), Middleware(Limits, larger=larger)])
 
 
 def _intake(bot: Bot) -> Callable[[], Kept]:

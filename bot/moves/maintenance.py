@@ -7,7 +7,7 @@ from bot.moves.form import Submission
 from bot.moves.form_state import FormState
 from bot.render.inputs import Choice, View, instant_field, modal, multi_select, text_field
 from escalation.config.status_page import Maintenance, StatusPage
-from escalation.status_page.standing import PlannedWindow, phase_of
+from escalation.status_page.maintenance import PlannedWindow, phase_of
 from escalation.status_page.words import PHASES
 from escalation.text import Line, Strong, Time, Verbatim, line
 

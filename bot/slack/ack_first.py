@@ -21,6 +21,11 @@ class AckFirst:
         self._idle = asyncio.Event()
         self._idle.set()
 
+    @property
+    def busy(self) -> bool:
+        """True while a request waits for its acknowledgement."""
+        return bool(self._waiting)
+
     @contextlib.contextmanager
     def acknowledging(self) -> Iterator[None]:
         """Count a request as waiting for its acknowledgement for as long as the block lasts."""

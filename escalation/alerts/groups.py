@@ -1,11 +1,13 @@
 """Groups of alerts that are one problem, and what a group asks for when its alerts change. Pure.
 
 A group lives as long as one of its alerts fires or its incident is open. Its alerts join its open incident; a worse one
-never joins unheard. An alert that is absent from a later body still fires: only its own end resolves it.
+never joins unheard. An alert that is absent from a later body still fires: only its own end resolves it. One that began
+and ended before it was looked at was a problem all the same, unless it cleared within its `wait`.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from escalation.alerts.alert import Alert, AlertState
@@ -53,23 +55,28 @@ class Group(Frozen):
 
     @property
     def firing(self) -> tuple[Firing, ...]:
-        """The alerts that fire, the worst and oldest first."""
-        found = (f for f in self.alerts.values() if f.firing)
-        return tuple(sorted(found, key=lambda f: (f.routed.severity, f.first)))
+        """The alerts that fire, the worst and oldest first. To be asked for once: in a storm they are thousands."""
+        return _worst_first(f for f in self.alerts.values() if f.firing)
+
+    @property
+    def fires(self) -> bool:
+        """True if any of its alerts fires."""
+        return any(f.firing for f in self.alerts.values())
 
     @property
     def finished(self) -> bool:
         """True if nothing is left to remember."""
-        return not self.firing and not self.incident
+        return not self.incident and not self.fires
 
     @property
     def held(self) -> bool:
         """True if it waits for somebody to declare it."""
-        return not self.incident and any(f.routed.hold and not f.told for f in self.firing)
+        return not self.incident and any(f.firing and f.routed.hold and not f.told for f in self.alerts.values())
 
     def due(self) -> datetime | None:
         """Return when the group has to be looked at again without any new alert."""
-        waiting = () if self.incident else (_waits_until(f) for f in self.firing if _declares(f))
+        alerts = () if self.incident else self.alerts.values()
+        waiting = (_waits_until(f) for f in alerts if f.firing and _declares(f))
         times = [self.settling, *waiting, *_closings(self)]
         return min((at for at in times if at is not None), default=None)
 
@@ -87,8 +94,19 @@ class OpenIncident(NamedTuple):
         return self.closed_at is None
 
 
+class Seen(NamedTuple):
+    """An alert of a body, what is to happen with it, and when the body was received, in epoch seconds of its host."""
+
+    alert: Alert
+    routed: Routed
+    received: float = 0.0
+
+
 class DeclareIncident(NamedTuple):
-    """Declare an incident of the group's firing alerts. `number` makes its key: the same one is declared once."""
+    """Declare an incident of the alerts that fire, and of those that were over before anybody looked at them.
+
+    `number` makes its key: the same one is declared once.
+    """
 
     number: int
     severity: Severity
@@ -123,7 +141,7 @@ Action = DeclareIncident | JoinIncident | RaiseSeverity | AlertsEnded
 
 def changed(
     group: Group,
-    seen: Iterable[tuple[Alert, Routed]],
+    seen: Iterable[Seen],
     now: datetime,
     incident: OpenIncident | None,
     settle: timedelta = SETTLE,
@@ -136,13 +154,13 @@ def changed(
     before = group
     if incident is not None and incident.closed_at is not None:
         group, incident = _left(group, incident, incident.closed_at + settle), None
-    alerts = dict(group.alerts)
-    for alert, how in seen:
-        if taken := _taken(group, alerts.get(alert.name), alert, how, now):
-            alerts[alert.name] = taken
-    group = _closed(group.model_copy(update={"alerts": _bounded(alerts)}), now)
-    actions = tuple(_actions(before, group, now, incident))
-    return _slimmed(_after(group, actions, now + settle)), actions
+    group, touched = _after_bodies(group, seen, now)
+    group, closed = _closed(group, now)
+    change = _change(before, group, [*touched.names, *closed], touched)
+    if change.over:  # it fired anew in between, so its end is an end of its own
+        group = group.model_copy(update={"asked": False, "settling": None})
+    actions = tuple(_actions(group, change, now, incident))
+    return _slimmed(_after(group, actions, change, now, settle), change.firing), actions
 
 
 def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
@@ -160,6 +178,55 @@ def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
     alerts = {name: f.model_copy(update={"muted": incident.cancelled}) for name, f in fires.items()}
     changes = {"incident": "", "settling": None, "asked": False, "quiet_until": quiet_until}
     return group.model_copy(update={"alerts": alerts, **changes})
+
+
+class _Touched(NamedTuple):
+    """The alerts that bodies changed, by name, and for how many seconds those fired that began and ended with them."""
+
+    names: list[str]
+    lasted: dict[str, float]
+
+
+def _after_bodies(group: Group, seen: Iterable[Seen], now: datetime) -> tuple[Group, _Touched]:
+    alerts, names = dict(group.alerts), dict[str, None]()
+    began, lasted = dict[str, float](), dict[str, float]()
+    for alert, how, received in seen:
+        name, known = alert.name, alerts.get(alert.name)
+        if (taken := _taken(group, known, alert, how, now)) is None:
+            continue
+        alerts[name], names[name] = taken, None
+        if taken.firing and _began(known, taken):
+            began[name] = received
+        elif not taken.firing and name in began:
+            lasted[name] = max(lasted.get(name, 0.0), received - began[name])
+    over = {name: seconds for name, seconds in lasted.items() if not alerts[name].firing}
+    return group.model_copy(update={"alerts": _bounded(alerts)}), _Touched(list(names), over)
+
+
+class _Change(NamedTuple):
+    """What is different in a group: the alerts that began or ended, and whether one says something else now.
+
+    `firing` are all that fire, the worst first. `over` are those of `new` that have ended since, `lasting` those of
+    them that did not clear within their wait.
+    """
+
+    firing: tuple[Firing, ...]
+    new: tuple[Firing, ...]
+    ended: tuple[Firing, ...]
+    over: tuple[Firing, ...]
+    lasting: tuple[Firing, ...]
+    reworded: bool
+
+
+def _change(before: Group, group: Group, names: list[str], touched: _Touched) -> _Change:
+    """Compare a group with what it was. Only these names can differ: in a storm most alerts are old."""
+    pairs = [(name, before.alerts.get(name), group.alerts[name]) for name in names if name in group.alerts]
+    over = tuple(f for name, _, f in pairs if name in touched.lasted)
+    lasting = (f for f in over if touched.lasted[f.alert.name] >= f.routed.wait.total_seconds())
+    new = (f for _, old, f in pairs if f.firing and _began(old, f))
+    ended = (f for name, old, f in pairs if not (f.firing or name in touched.lasted) and old and old.firing)
+    reworded = any(old is not None and old.alert.title != f.alert.title for _, old, f in pairs)
+    return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), reworded)
 
 
 def _taken(group: Group, known: Firing | None, alert: Alert, how: Routed, now: datetime) -> Firing | None:
@@ -186,78 +253,86 @@ def _bounded(alerts: dict[str, Firing]) -> dict[str, Firing]:
     return {name: f for name, f in alerts.items() if name not in forgotten} if forgotten else alerts
 
 
-def _slimmed(group: Group) -> Group:
+def _slimmed(group: Group, firing: Iterable[Firing]) -> Group:
     """The group without the details of all but its worst and oldest alerts; a repeat of one brings its own again."""
-    beyond = group.firing[MAX_WHOLE:]
-    slim = {f.alert.name: f.model_copy(update={"alert": f.alert.slim()}) for f in beyond if not f.alert.is_slim}
+    beyond = (group.alerts[f.alert.name] for f in islice(firing, MAX_WHOLE, None) if not f.alert.is_slim)
+    slim = {f.alert.name: f.model_copy(update={"alert": f.alert.slim()}) for f in beyond}
     return group.model_copy(update={"alerts": {**group.alerts, **slim}}) if slim else group
 
 
-def _closed(group: Group, now: datetime) -> Group:
+def _closed(group: Group, now: datetime) -> tuple[Group, list[str]]:
     """End the alerts of sources that never say so, once they were silent for as long as their route allows."""
-    over = {name: f for name, f in group.alerts.items() if f.firing and _closes(f) <= now}
-    if not over:
-        return group
-    ended = {name: f.model_copy(update={"firing": False}) for name, f in over.items()}
-    return group.model_copy(update={"alerts": {**group.alerts, **ended}})
+    closing = ((name, f, _closes(f)) for name, f in group.alerts.items() if f.firing)
+    ended = {name: f.model_copy(update={"firing": False}) for name, f, at in closing if at and at <= now}
+    return (group.model_copy(update={"alerts": {**group.alerts, **ended}}) if ended else group), list(ended)
 
 
-def _actions(before: Group, group: Group, now: datetime, incident: OpenIncident | None) -> Iterator[Action]:
-    new = tuple(f for name, f in group.alerts.items() if f.firing and _began(before.alerts.get(name), f))
-    ended = tuple(f for name, f in group.alerts.items() if not f.firing and _was_firing(before.alerts.get(name)))
+def _actions(group: Group, change: _Change, now: datetime, incident: OpenIncident | None) -> Iterator[Action]:
     if not group.incident or incident is None:
-        if due := [f for f in group.firing if _declares(f) and _waits_until(f) <= now]:
-            yield DeclareIncident(group.declared + 1, due[0].routed.severity, group.firing)
+        waited = (f for f in change.firing if _declares(f) and _waits_until(f) <= now)
+        if due := _worst_first((*waited, *(f for f in change.lasting if _declares(f)))):
+            yield _declaration(group, due[0], change)
         return
-    worse = [f for f in new if f.routed.severity < incident.severity and not f.routed.hold]
+    heard = [*(f for f in change.new if f.firing), *change.lasting]
+    worse = [f for f in heard if f.routed.severity < incident.severity and not f.routed.hold]
     worst = min(worse, key=lambda f: f.routed.severity, default=None)
     if worst and not worst.routed.raises:
-        yield DeclareIncident(group.declared + 1, worst.routed.severity, group.firing)
+        yield _declaration(group, worst, change)
         return
-    if new or ended or _changed_text(before, group):
-        yield JoinIncident(group.incident, new, ended)
+    if change.new or change.ended or change.reworded:
+        yield JoinIncident(group.incident, change.new, change.ended)
     if worst:
         yield RaiseSeverity(group.incident, worst.routed.severity, worst)
-    if not group.firing and (ended or group.settling):
+    if not change.firing and (change.ended or group.settling):
         yield from _ending(group, now)
+
+
+def _declaration(group: Group, worst: Firing, change: _Change) -> DeclareIncident:
+    alerts = _worst_first((*change.firing, *change.lasting)) if change.lasting else change.firing
+    return DeclareIncident(group.declared + 1, worst.routed.severity, alerts)
 
 
 def _ending(group: Group, now: datetime) -> Iterator[Action]:
     """All alerts are over: ask once; resolve when nothing has fired for a while. Nothing follows from a silence."""
-    if not any(f.alert.ends for f in group.alerts.values()):
+    if not _says_ends(group):
         return
-    resolves = all(f.routed.when_resolved == "resolve" for f in group.alerts.values())
-    if resolves and group.settling is not None and group.settling <= now:
-        yield AlertsEnded(group.incident, resolve=True)
-    elif not resolves and not group.asked:
+    if _resolves(group):
+        if group.settling is not None and group.settling <= now:
+            yield AlertsEnded(group.incident, resolve=True)
+    elif not group.asked:
         yield AlertsEnded(group.incident, resolve=False)
 
 
-def _after(group: Group, actions: tuple[Action, ...], settled: datetime) -> Group:
-    """The group once its actions are done, settled at that time at the earliest; the caller adds an incident's id."""
-    declared = group.declared + sum(isinstance(a, DeclareIncident) for a in actions)
-    asked = not group.firing and (group.asked or any(isinstance(a, AlertsEnded) for a in actions))
+def _says_ends(group: Group) -> bool:
+    """Check whether any of its alerts is of a source that says when one is over."""
+    return any(f.alert.ends for f in group.alerts.values())
+
+
+def _resolves(group: Group) -> bool:
+    """Check whether the end of all its alerts resolves the incident, as all their routes say."""
+    return all(f.routed.when_resolved == "resolve" for f in group.alerts.values())
+
+
+def _after(group: Group, actions: tuple[Action, ...], change: _Change, now: datetime, settle: timedelta) -> Group:
+    """The group once its actions are done; the caller adds an incident's id.
+
+    It settles until its incident resolves. One that was declared of nothing but ended alerts is looked at again at
+    once, to ask whether it is over.
+    """
+    declares = any(isinstance(a, DeclareIncident) for a in actions)
+    asked = not change.firing and (group.asked or any(isinstance(a, AlertsEnded) for a in actions))
     settling = None
-    if group.incident and not group.firing and group.alerts and not asked:
-        settling = group.settling or settled
+    if (group.incident or declares) and not change.firing and not asked and _says_ends(group):
+        settling = group.settling or (now + settle if _resolves(group) or not declares else now)
     alerts = group.alerts
     if any(isinstance(a, DeclareIncident | JoinIncident) for a in actions):
         alerts = {name: f if f.told else f.model_copy(update={"told": True}) for name, f in alerts.items()}
-    return group.model_copy(update={"declared": declared, "asked": asked, "settling": settling, "alerts": alerts})
+    changes = {"declared": group.declared + declares, "asked": asked, "settling": settling, "alerts": alerts}
+    return group.model_copy(update=changes)
 
 
 def _began(before: Firing | None, now: Firing) -> bool:
     return before is None or not before.firing or before.times != now.times
-
-
-def _was_firing(before: Firing | None) -> bool:
-    return before is not None and before.firing
-
-
-def _changed_text(before: Group, group: Group) -> bool:
-    """Check whether an alert that goes on firing says something else now."""
-    pairs = ((before.alerts.get(name), fired) for name, fired in group.alerts.items())
-    return any(old is not None and old.alert.title != fired.alert.title for old, fired in pairs)
 
 
 def _declares(fired: Firing) -> bool:
@@ -269,10 +344,13 @@ def _waits_until(fired: Firing) -> datetime:
     return fired.first + fired.routed.wait
 
 
-def _closes(fired: Firing) -> datetime:
-    never = datetime.max.replace(tzinfo=fired.last.tzinfo)
-    return never if fired.routed.close_after is None else fired.last + fired.routed.close_after
+def _closes(fired: Firing) -> datetime | None:
+    return None if fired.routed.close_after is None else fired.last + fired.routed.close_after
 
 
-def _closings(group: Group) -> Iterator[datetime]:
-    return (_closes(f) for f in group.firing if f.routed.close_after is not None)
+def _closings(group: Group) -> Iterator[datetime | None]:
+    return (_closes(f) for f in group.alerts.values() if f.firing)
+
+
+def _worst_first(alerts: Iterable[Firing]) -> tuple[Firing, ...]:
+    return tuple(sorted(alerts, key=lambda f: (f.routed.severity, f.first)))

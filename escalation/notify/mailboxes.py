@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from escalation.values import INCIDENT_ID
 
-_BOUNCE = "bounce-"
+_BOUNCE, _PAGE_BOUNCE = "bounce-", "b-"  # of a subscriber's mail, and of a page's: that token is long
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,21 @@ class Mailboxes:
     def bounce_address(self, subscriber: str) -> str:
         """Return the address to which a subscriber's mail bounces; empty where we take no mail."""
         return self.reply_address(f"{_BOUNCE}{subscriber}") if self.reply_to else ""
+
+    def page_bounce_address(self, token: str) -> str:
+        """Return the address to which the mail of a page bounces; empty: to its sender.
+
+        It has to be of the sender's organisation: another domain there would fail SPF, which DMARC wants aligned
+        (https://www.rfc-editor.org/rfc/rfc7489#section-3.1.2), and a page must not end among the spam.
+        """
+        own, other = self.domain, self.reply_to.rpartition("@")[2].lower()
+        is_ours = own == other or own.endswith(f".{other}") or other.endswith(f".{own}")
+        return self.reply_address(f"{_PAGE_BOUNCE}{token}") if own and other and is_ours else ""
+
+    def bounced_page(self, recipients: Iterable[str]) -> str:
+        """Return the token of the page whose mail came back to such an address; empty for any other mail."""
+        token = self.token_of(recipients)
+        return token.removeprefix(_PAGE_BOUNCE) if token.startswith(_PAGE_BOUNCE) else ""
 
     def bounced(self, recipients: Iterable[str]) -> str:
         """Return the subscriber whose mail came back to such an address; empty for any other mail."""

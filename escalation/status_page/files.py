@@ -8,15 +8,9 @@ from html import escape
 
 from escalation.config.status_page import Maintenance, StatusPage
 from escalation.status_page import html, words
+from escalation.status_page.maintenance import Phase, shown_maintenance
 from escalation.status_page.publications import Publication
-from escalation.status_page.standing import (
-    Phase,
-    PublicIncident,
-    incidents_of,
-    intervals,
-    shown_maintenance,
-    state_now,
-)
+from escalation.status_page.standing import PublicIncident, incidents_of, intervals, state_now
 from escalation.text import clean
 
 FRESH_FOR = timedelta(minutes=5)

@@ -7,18 +7,9 @@ from typing import NamedTuple
 
 from escalation.config.status_page import ComponentState, Maintenance, StatusPage
 from escalation.status_page import words
+from escalation.status_page.maintenance import Phase, shown_maintenance
 from escalation.status_page.publications import Publication
-from escalation.status_page.standing import (
-    Correction,
-    Interval,
-    Phase,
-    PublicIncident,
-    Run,
-    runs,
-    shown_maintenance,
-    state_now,
-    worst,
-)
+from escalation.status_page.standing import Correction, Interval, PublicIncident, Run, runs, state_now, worst
 
 REFRESH = 60  # seconds
 STYLE = """

@@ -1,8 +1,9 @@
-"""Mails to subscribers of the status page: the request to confirm, and each update, in public words only."""
+"""Mails to subscribers of the status page: the request to confirm, updates and maintenance, in public words only."""
 
 from escalation.config.status_page import StatusPage
 from escalation.messages.mail import Mail
 from escalation.status_page import words
+from escalation.status_page.maintenance import Notice
 from escalation.status_page.publications import Publication
 from escalation.status_page.standing import PublicIncident
 
@@ -40,13 +41,31 @@ def update_mail(page: StatusPage, incident: PublicIncident, update: Publication,
         *([f"Before, it said:\n{was}"] if was else []),
         *(["\n".join(states)] if states else []),
         *([] if update.corrects else ["\n".join(words.promises(update, told, None, update.at))]),
-        *([f"All updates: {page.url}"] if page.url else []),
-        f"{_WHY.format(title=page.title)}\nTo end that: {leave}",
+        *_end(page, leave),
     ]
     first = incident.updates[0]
     original = incident.corrections[first.n][0].was if first.n in incident.corrections else first
     subject = f"{page.title}: {original.name or 'Incident'}"
     return Mail(subject, "\n\n".join(parts), f"status-{incident.id}", headers=_leaving(leave))
+
+
+def maintenance_mail(page: StatusPage, notice: Notice, leave: str) -> Mail:
+    """Write the mail of planned maintenance in a phase of it. All of a window are one thread."""
+    planned = notice.planned
+    parts = [
+        f"{words.PHASES[notice.phase]}: {planned.title}",
+        f"From {words.instant(planned.starts)} to {words.instant(planned.ends)}",
+        *([planned.words] if planned.words else []),
+        *(["\n".join(planned.components)] if planned.components else []),
+        *_end(page, leave),
+    ]
+    subject = f"{page.title}: Maintenance: {planned.title}"
+    return Mail(subject, "\n\n".join(parts), f"status-maintenance-{notice.window}", headers=_leaving(leave))
+
+
+def _end(page: StatusPage, leave: str) -> list[str]:
+    where = [f"All updates: {page.url}"] if page.url else []
+    return [*where, f"{_WHY.format(title=page.title)}\nTo end that: {leave}"]
 
 
 def _leaving(leave: str) -> tuple[tuple[str, str], ...]:

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from typing import NamedTuple
 
-from escalation.config.status_page import ComponentState, Maintenance, StatusPage
+from escalation.config.status_page import ComponentState
 from escalation.status_page.publications import Impact, Publication, PublicStatus
-from escalation.values import PersonId
 
 DAYS = 90
 
@@ -75,39 +73,6 @@ class Run:
     def days(self) -> int:
         """How many days it lasts."""
         return (self.last - self.first).days + 1
-
-
-class Phase(StrEnum):
-    """Phase of planned maintenance."""
-
-    SCHEDULED = "scheduled"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-
-
-class PlannedWindow(Maintenance):
-    """Maintenance that somebody planned from Slack. `key` is that of the form it came from."""
-
-    id: str
-    by: PersonId
-    key: str = ""
-    cancelled_at: datetime | None = None
-
-
-def phase_of(window: Maintenance, now: datetime) -> Phase:
-    """Return the phase of planned maintenance; it is in progress from its start until its end, which is excluded."""
-    if isinstance(window, PlannedWindow) and window.cancelled_at:
-        return Phase.CANCELLED
-    if now < window.starts:
-        return Phase.SCHEDULED
-    return Phase.IN_PROGRESS if now < window.ends else Phase.COMPLETED
-
-
-def shown_maintenance(page: StatusPage, now: datetime) -> list[tuple[Maintenance, Phase]]:
-    """Return the maintenance to show, the earliest first: what is ahead, in progress, or ended within a day."""
-    recent = (w for w in page.maintenance if now < w.ends + timedelta(days=1))
-    return [(w, phase_of(w, now)) for w in sorted(recent, key=lambda w: w.starts)]
 
 
 def incidents_of(publications: Iterable[Publication]) -> list[PublicIncident]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from escalation.config.status_page import ComponentState
+from escalation.status_page.maintenance import Phase
 from escalation.status_page.publications import Impact, Publication, PublicStatus
-from escalation.status_page.standing import Correction, Phase, PublicIncident
+from escalation.status_page.standing import Correction, PublicIncident
 from escalation.times import spoken_duration
 
 STATES = {

@@ -10,8 +10,8 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis, WatchError
@@ -26,8 +26,8 @@ FIRING = "tocsin:alerts"
 KEPT = 7 * 86_400  # seconds
 MAX_HELD = 200  # of the list that people look at
 LOG_LENGTH = 10_000
-MAX_WAITING = 5_000  # members of the due set that are looked at together
-TIMED = (b"g:", b"h:")  # groups and heartbeats, which have a time of their own; the others are bodies
+MAX_WAITING = 20_000  # members of the due set that are looked at together
+TIMED = ("g:", "h:")  # groups and heartbeats, which have a time of their own; the others are bodies
 MAX_TRIES = 50
 GROUPS_KEPT = 16  # of this process, to be read without parsing; a storm is a handful
 Enqueue = Callable[[Pipeline, list[str]], None]
@@ -38,6 +38,18 @@ for i = 2, #KEYS do
   if redis.call('SET', KEYS[i], ARGV[3 * i - 3], 'NX') then
     redis.call('ZADD', KEYS[1], ARGV[3 * i - 4], ARGV[3 * i - 5])
   end
+end
+"""
+
+
+# What became of bodies, in one command: a transaction of as many commands takes several times as long.
+_DONE = """
+for i = 3, #KEYS do
+  redis.call('ZREM', KEYS[1], ARGV[i])
+  redis.call('EXPIRE', KEYS[i], ARGV[1])
+end
+for i = #KEYS + 1, #ARGV do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'o', ARGV[i])
 end
 """
 
@@ -103,11 +115,16 @@ class Intake:
 
     def bodies(self, ids: Sequence[str]) -> list[Body]:
         """Return these bodies of the due set, in this order; one that is not there any more is due no more."""
-        found: Any = self._redis.mget([f"tocsin:intake:{body_id}" for body_id in ids]) if ids else []
-        if gone := [body_id for body_id, raw in zip(ids, found, strict=True) if raw is None]:
+        if not ids:
+            return []
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.mget([f"tocsin:intake:{body_id}" for body_id in ids])
+            pipe.zmscore(DUE, list(ids))
+            found: Any = pipe.execute()
+        due = [(body_id, raw) for body_id, raw, at in zip(ids, *found, strict=True) if at is not None]
+        if gone := [body_id for body_id, raw in due if raw is None]:
             self._redis.zrem(DUE, *gone)
-        pairs = zip(ids, found, strict=True)
-        return [body for body_id, raw in pairs if raw is not None and (body := self._load(body_id, raw))]
+        return [body for body_id, raw in due if raw is not None and (body := self._load(body_id, raw))]
 
     def _load(self, body_id: str, raw: bytes) -> Body | None:
         """Decode a body; a damaged one is set aside, for it must not hold up the others."""
@@ -127,34 +144,34 @@ class Intake:
         """Write down what became of bodies, by id, and forget them after a while."""
         if not became:
             return
-        with self._redis.pipeline() as pipe:
-            pipe.zrem(DUE, *became)
-            for body_id, outcomes in became.items():
-                pipe.expire(f"tocsin:intake:{body_id}", KEPT)
-                _log(pipe, outcomes)
-            pipe.execute()
+        keys = [DUE, LOG, *(f"tocsin:intake:{body_id}" for body_id in became)]
+        logged = [json.dumps(vars(outcome)) for outcomes in became.values() for outcome in outcomes]
+        self._redis.eval(_DONE, len(keys), *keys, KEPT, LOG_LENGTH, *became, *logged)
 
     def note(self, *outcomes: Outcome) -> None:
         """Write down what became of alerts without a body, like those whose time was over."""
-        with self._redis.pipeline() as pipe:
-            _log(pipe, outcomes)
-            pipe.execute()
+        logged = [json.dumps(vars(outcome)) for outcome in outcomes]
+        self._redis.eval(_DONE, 2, DUE, LOG, KEPT, LOG_LENGTH, *logged)
 
-    def overdue(self, now: datetime, most: int = 100) -> list[str]:
-        """Return members that should have been worked on: their job was lost, or their time came."""
-        found: Any = self._redis.zrangebyscore(DUE, "-inf", repr(now.timestamp()), start=0, num=most)
-        return [str(member, "utf-8") for member in found]
+    def due(self, now: datetime) -> tuple[list[str], list[str], int]:
+        """Return the groups and heartbeats whose time has come, the bodies that wait, as they came, and a count.
 
-    def waiting(self, since: datetime | None = None, until: datetime | None = None) -> list[str]:
-        """Return bodies that were not worked on, as they came.
-
-        With `since` and `until` those that came before the one or, by a clock that is wrong, after the other.
+        The count is of groups and heartbeats whose time lies ahead.
         """
+        found = self._due()
+        timed = [at for member, at in found if member.startswith(TIMED)]
+        come = [member for member, at in found if member.startswith(TIMED) and at <= now.timestamp()]
+        bodies = [member for member, _ in found if not member.startswith(TIMED)]
+        return come, bodies, len(timed) - len(come)
+
+    def lost(self, now: datetime, after: timedelta) -> list[str]:
+        """Return bodies that nobody has worked on for so long; by a clock that is wrong, they came in the future."""
+        early, late = (now - after).timestamp(), (now + after).timestamp()
+        return [m for m, at in self._due() if not m.startswith(TIMED) and (at <= early or at > late)]
+
+    def _due(self) -> list[tuple[str, float]]:
         found: Any = self._redis.zrange(DUE, 0, MAX_WAITING - 1, withscores=True)
-        bodies = [(str(member, "utf-8"), at) for member, at in found if member[:2] not in TIMED]
-        if since is None or until is None:
-            return [member for member, _ in bodies]
-        return [member for member, at in bodies if at <= since.timestamp() or at > until.timestamp()]
+        return [(str(member, "utf-8"), at) for member, at in found]
 
     def enqueue(self, members: list[str]) -> None:
         """Enqueue the job for due members."""
@@ -209,11 +226,14 @@ class Intake:
             pipe.zadd(DUE, {member: due.timestamp()})
             pipe.execute()
 
-    def missed_beat(self, member: str) -> Alert | None:
-        """Take a heartbeat that is due off the list. Returns it as it last came."""
+    def last_beat(self, member: str) -> Alert | None:
+        """Return a heartbeat as it last came."""
         raw: Any = self._redis.get(f"tocsin:heartbeat:{member.removeprefix('h:')}")
-        self._redis.zrem(DUE, member)
         return Alert.model_validate_json(raw) if raw else None
+
+    def beat_over(self, member: str) -> None:
+        """Take a heartbeat that did not come off the list: its absence is an alert now."""
+        self._redis.zrem(DUE, member)
 
     def group_of_member(self, member: str) -> str | None:
         """Return the key of a due group; None if its record is gone, and with it what was due."""
@@ -300,8 +320,3 @@ def _write_group(pipe: Pipeline, before: Group, group: Group) -> bytes:
 
 def _names_firing(group: Group) -> set[str]:
     return {name for name, fired in group.alerts.items() if fired.firing}
-
-
-def _log(pipe: Pipeline, outcomes: Iterable[Outcome]) -> None:
-    for outcome in outcomes:
-        pipe.xadd(LOG, {"o": json.dumps(asdict(outcome))}, maxlen=LOG_LENGTH, approximate=True)

@@ -1,7 +1,7 @@
 """Store of incidents in Redis. A change, its due times and its jobs are one commit. All I/O of the domain is here.
 
-Keys (JSON or plain text) beside those of `indexes`, `heartbeats` and `problems`: `tocsin:counter:{day}` the day's last
-number; `tocsin:key:{key}` the incident that a modal's submit declared; `tocsin:directory` the workspace's people;
+Keys (JSON or plain text) beside those of `indexes`, `heartbeats`, `problems`, `search`: `tocsin:counter:{day}` the last
+number of a day; `tocsin:key:{key}` what a modal's submit declared; `tocsin:directory` the workspace's people;
 `tocsin:away` the last outage; `tocsin:duty` overrides, absences, calendar feeds and test pages; `tocsin:silences`
 whose Slack makes no sound; `tocsin:upkeep` exists
 for a while after the recurring work was queued; `tocsin:ledger` times of checkpoints and sends, for the objectives.
@@ -31,6 +31,7 @@ from escalation.storage.alarms import Commit
 from escalation.storage.canary import Canary
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, URGENT, open_of
 from escalation.storage.problems import Problems
+from escalation.storage.search import documents
 
 DIRECTORY = "tocsin:directory"
 DUTY = "tocsin:duty"
@@ -377,6 +378,7 @@ def _write(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
         _set_indexes(pipe, change)
         if not change.after.open:
             pipe.hset(indexes.FIGURES, change.after.id, figures.encode(observe(change.after)))
+    documents.write(pipe, changes)
     changed, removed = indexes.alarms(changes)
     if changed:
         pipe.zadd(ALARMS, changed)

@@ -18,6 +18,7 @@ from escalation.alerts.groups import (
     JoinIncident,
     OpenIncident,
     RaiseSeverity,
+    Seen,
     changed,
 )
 from escalation.alerts.routing import Routed
@@ -43,8 +44,8 @@ class Problem:
         self.now += after
         severity = how.pop("severity", P1)
         route = Routed(severity=severity, group=self.group.key, **(self.how | how))
-        alerts = [(Alert(source="s", fingerprint=f, state=state, title=f), route) for f, state in states]
-        return self._change(alerts)
+        alerts = [Alert(source="s", fingerprint=f, state=state, title=f) for f, state in states]
+        return self._change([Seen(alert, route) for alert in alerts])
 
     def passed(self, after: timedelta) -> tuple[Action, ...]:
         """Let time pass, and look at the group when it is due, as the workers do."""
@@ -60,7 +61,7 @@ class Problem:
         assert self.incident
         self.incident = self.incident._replace(closed_at=self.now, cancelled=cancelled)
 
-    def _change(self, alerts: list[tuple[Alert, Routed]]) -> tuple[Action, ...]:
+    def _change(self, alerts: list[Seen]) -> tuple[Action, ...]:
         self.group, actions = changed(self.group, alerts, self.now, self.incident)
         for action in actions:
             if isinstance(action, DeclareIncident):
@@ -146,6 +147,66 @@ def test_it_may_clear_by_itself() -> None:
     assert problem.passed(timedelta(hours=1)) == ()
     problem.seen(("a", FIRING))
     assert kinds(problem.passed(timedelta(minutes=2))) == ["DeclareIncident"]
+
+
+def test_what_ended_before_anybody_looked_was_a_problem() -> None:
+    """It declares an incident of its severity, which at once asks whether it is over."""
+    problem = Problem()
+    [action] = problem.seen(("a", FIRING), ("a", RESOLVED))
+    assert isinstance(action, DeclareIncident)
+    assert (action.severity, [f.alert.title for f in action.alerts]) == (P1, ["a"])
+    assert problem.passed(timedelta()) == (AlertsEnded("INC-1", resolve=False),)
+    assert problem.passed(timedelta(days=1)) == ()
+
+
+def test_what_ended_before_anybody_looked_may_resolve() -> None:
+    """Where its route says so, once it was quiet for as long as after any other end."""
+    problem = Problem(when_resolved="resolve")
+    assert kinds(problem.seen(("a", FIRING), ("a", RESOLVED))) == ["DeclareIncident"]
+    assert problem.passed(SETTLE - timedelta(milliseconds=1)) == ()
+    assert problem.passed(timedelta(milliseconds=1)) == (AlertsEnded("INC-1", resolve=True),)
+
+
+def test_what_cleared_within_its_wait_before_anybody_looked_is_nothing() -> None:
+    """By when the bodies came: one that fired for longer declares, however late they are worked on."""
+    for lasted, expected in ((119.0, []), (120.0, ["DeclareIncident"])):
+        problem = Problem(wait=timedelta(minutes=2))
+        route = Routed(severity=P1, group="g", wait=timedelta(minutes=2))
+        begun = Alert(source="s", fingerprint="a", state=FIRING, title="a")
+        ended = begun.model_copy(update={"state": RESOLVED})
+        assert kinds(problem._change([Seen(begun, route, 50.0), Seen(ended, route, 50.0 + lasted)])) == expected
+
+
+def test_a_worse_alert_that_ended_before_anybody_looked_is_heard() -> None:
+    """It opens its own incident, or raises the open one; and one that is no worse is told as begun and ended."""
+    problem = Problem()
+    problem.seen(("a", FIRING), severity=P2)
+    [own] = problem.seen(("b", FIRING), ("b", RESOLVED), severity=P0)
+    assert isinstance(own, DeclareIncident)
+    assert own.severity is P0
+    raising = Problem(raises=True)
+    raising.seen(("a", FIRING), severity=P2)
+    assert kinds(raising.seen(("b", FIRING), ("b", RESOLVED), severity=P0)) == ["JoinIncident", "RaiseSeverity"]
+    [join] = raising.seen(("c", FIRING), ("c", RESOLVED), severity=P2)
+    assert isinstance(join, JoinIncident)
+    assert [f.alert.title for f in (*join.new, *join.ended)] == ["c", "c"]
+
+
+def test_what_flaps_before_anybody_looks_asks_again() -> None:
+    """People were asked whether it is over; it was not, and now it is once more."""
+    problem = Problem()
+    problem.seen(("a", FIRING), ("a", RESOLVED))
+    problem.passed(timedelta())
+    assert kinds(problem.seen(("a", FIRING), ("a", RESOLVED))) == ["JoinIncident", "AlertsEnded"]
+
+
+def test_what_never_says_that_it_is_over_is_looked_at_no_more() -> None:
+    """Its silence closes it, asks nobody and is not due again and again."""
+    problem = Problem(close_after=timedelta(hours=1))
+    alert = Alert(source="mail", fingerprint="a", state=FIRING, title="a", ends=False)
+    problem._change([Seen(alert, Routed(severity=P1, group="g", close_after=timedelta(hours=1)))])
+    assert kinds(problem.passed(timedelta(hours=1))) == ["JoinIncident"]
+    assert problem.group.due() is None
 
 
 def test_the_end_of_all_asks_once() -> None:
@@ -269,6 +330,26 @@ def test_no_order_breaks_the_rules(steps: list[Any], raises: bool, wait: int, re
     assert numbers == sorted(set(numbers))
 
 
+@given(
+    steps=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([FIRING, RESOLVED])), max_size=12),
+    cut=st.integers(0, 12),
+    resolve=st.sampled_from(["ask", "resolve"]),
+)
+def test_together_or_one_by_one_is_the_same(steps: list[Any], cut: int, resolve: str) -> None:
+    """How much a worker finds at once changes neither what is declared, nor what fires, nor how it ends."""
+    single, together = Problem(when_resolved=resolve), Problem(when_resolved=resolve)
+    for step in steps:
+        single.seen(step)
+        single.passed(timedelta())
+    for part in (steps[:cut], steps[cut:]):
+        together.seen(*part)
+        together.passed(timedelta())
+    assert together.declared == single.declared
+    assert {f.alert.name for f in together.group.firing} == {f.alert.name for f in single.group.firing}
+    assert together.group.asked == single.group.asked
+    assert together.group.settling == single.group.settling
+
+
 def test_the_next_incident_counts_its_own_alerts_only() -> None:
     """What had ended before the last incident was closed is on that one's card, not on the next one's."""
     problem = Problem()
@@ -283,11 +364,11 @@ def test_the_next_incident_counts_its_own_alerts_only() -> None:
     assert {f.alert.fingerprint for f in problem.group.alerts.values()} == {"d"}
 
 
-def labelled(n: int, severity: Severity = P2) -> tuple[Alert, Routed]:
+def labelled(n: int, severity: Severity = P2) -> Seen:
     """An alert of a storm, with all that a source tells of it."""
     details = {"labels": {"instance": f"host{n}"}, "description": "It has been so for 5 minutes."}
     alert = Alert(source="s", fingerprint=f"{severity}-{n}", state=FIRING, title=f"Alert {n}", **details)
-    return alert, Routed(severity=severity, group="g")
+    return Seen(alert, Routed(severity=severity, group="g"))
 
 
 def test_of_a_storm_the_worst_alerts_are_kept_whole() -> None:

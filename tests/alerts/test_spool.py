@@ -72,7 +72,7 @@ def test_what_redis_does_not_take_stays(tmp_path: Path) -> None:
     assert spool.depth()[0] == 1
 
 
-@pytest.mark.parametrize("limits", [{"max_files": 2}, {"max_bytes": 700}])
+@pytest.mark.parametrize("limits", [{"max_bodies": 2}, {"max_bytes": 700}])
 def test_it_is_bounded(tmp_path: Path, limits: dict[str, int]) -> None:
     """A disk that fills up would take Redis with it."""
     spool, taken = Spool(tmp_path, **limits), 0
@@ -142,7 +142,7 @@ def test_the_disk_takes_what_redis_does_not(tmp_path: Path) -> None:
     """Every body of those that came at once."""
     keeper = keeper_of(Redis(), Spool(tmp_path))
     assert kept(keeper, *(body(n) for n in range(50))) == [None] * 50
-    assert len(list(tmp_path.glob("*.alert"))) == 50
+    assert Spool(tmp_path).depth()[0] == 50
 
 
 def test_what_comes_while_others_wait_on_the_disk_goes_behind_them(tmp_path: Path) -> None:
@@ -158,10 +158,38 @@ def test_what_comes_while_others_wait_on_the_disk_goes_behind_them(tmp_path: Pat
     assert redis.kept == [body(1), body(2), body(3)]
 
 
+def test_bodies_that_came_together_share_a_file(tmp_path: Path) -> None:
+    """It is written through once for all of them, and each is kept, in its order, by whoever empties it."""
+    redis, spool = Redis(), Spool(tmp_path)
+    keeper = keeper_of(redis, spool)
+    assert kept(keeper, *(body(n) for n in range(50))) == [None] * 50
+    assert len(list(tmp_path.iterdir())) <= 2
+    assert spool.depth()[0] == 50
+    assert spool.drain(redis_that_is_back(redis).keep) == 50
+    assert redis.kept == [body(n) for n in range(50)]
+    assert spool.depth() == (0, 0)
+
+
+def redis_that_is_back(redis: Redis) -> Redis:
+    redis.away = False
+    return redis
+
+
+def test_of_a_damaged_file_what_can_be_read_is_kept(tmp_path: Path) -> None:
+    """A disk lost its end: the bodies before that are handed on, and the file is set aside."""
+    redis, spool = redis_that_is_back(Redis()), Spool(tmp_path)
+    spool.add(*(body(n) for n in range(3)))
+    [file] = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-20])
+    assert spool.drain(redis.keep) == 2
+    assert redis.kept == [body(0), body(1)]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".unreadable"]
+
+
 def test_a_full_spool_does_not_keep_alerts_from_redis(tmp_path: Path) -> None:
     """To be kept counts for more than the order."""
     redis = Redis()
-    keeper = keeper_of(redis, Spool(tmp_path, max_files=1))
+    keeper = keeper_of(redis, Spool(tmp_path, max_bodies=1))
     assert kept(keeper, body(1)) == [None]
     redis.away = False
     assert kept(keeper, body(2)) == [None]
@@ -181,7 +209,7 @@ def test_a_spool_of_thousands_takes_the_next_body_as_soon_as_the_first(tmp_path:
 
 def test_when_neither_takes_it_the_sender_is_told(tmp_path: Path) -> None:
     """So that those who send again do: a full spool, or a disk that does not write."""
-    full = keeper_of(Redis(), Spool(tmp_path, max_files=0))
+    full = keeper_of(Redis(), Spool(tmp_path, max_bodies=0))
     [error] = kept(full, body(1))
     assert isinstance(error, NotKept)
     file = tmp_path / "file"
@@ -209,7 +237,7 @@ def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> 
     """In `/readyz` and `/metrics`, and neither stops the work; a refusal is over with the next body that is kept."""
     store = Store(fakeredis.FakeRedis(), lambda pipe, changes: None)
     redis = Redis()
-    keeper = keeper_of(redis, Spool(tmp_path, max_files=1))
+    keeper = keeper_of(redis, Spool(tmp_path, max_bodies=1))
     asyncio.run(keeper.keep(body(1)))
     with pytest.raises(NotKept):
         asyncio.run(keeper.keep(body(2)))
@@ -239,7 +267,7 @@ def test_a_spool_that_would_take_nothing_is_known_to_all_before_it_is_needed(tmp
     keeper.examine_spool()
     assert store.problems.current() == []
     assert list(file.iterdir()) == []
-    full = Spool(tmp_path / "full", max_files=1)
+    full = Spool(tmp_path / "full", max_bodies=1)
     full.add(body(1))
     Keeper(Intake(redis, post_alerts), full, store.problems).examine_spool()
     assert "it is full: 1 bodies" in store.problems.current()[0].text

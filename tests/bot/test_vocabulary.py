@@ -35,6 +35,7 @@ TYPED = {
     "declare": "new start create trigger",
     "maintenance": "maint planned-maintenance",
     "list": "ls incidents",
+    "search": "find grep",
     "show": "status info view details",
     "tickets": "backlog ticket",
     "contacts": "contact",
@@ -59,7 +60,8 @@ HELPED = """\
 The ID may be left out in a war room, and while only one incident is open.
 *Declare and look*
 `/incident declare [P0] [title]` declare an incident
-`/incident list [all, closed or mine]` list incidents
+`/incident list [all, closed or mine] [filters]` list incidents
+`/incident search words [severity:P0 service:checkout from:2026-11 to:2026-11-30 open closed]` find incidents
 `/incident show [ID or number]` show the card of one
 `/incident tickets [team]` list the open tickets
 `/incident oncall`, or `oncall take`, `swap`, `override`, `away`, `cancel` see or change who is on call

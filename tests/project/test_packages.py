@@ -27,6 +27,7 @@ ORDER = {
             "oncall",
             "incident",
             "figures",
+            "search",
         ),
         *(
             "engine",

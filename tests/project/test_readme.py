@@ -21,6 +21,7 @@ PROSE = " ".join(README.split())
 READING = (
     "help",
     "declare",
+    "search",
     "list",
     "maintenance",
     "show",

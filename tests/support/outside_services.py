@@ -8,7 +8,7 @@ import json
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -50,7 +50,8 @@ class Mail:
 
 class MailServer(socketserver.ThreadingTCPServer):
     """SMTP server (RFC 5321) that keeps every mail. `refusing` maps a command, `RCPT` or `DATA`, to the reply it gets;
-    `refusing_to` maps an address to the reply that a RCPT for it gets.
+    `refusing_to` maps an address to the reply that a RCPT for it gets, `refusing_from` the beginning of a sender's.
+    After a mail of which `loses` is true the connection is cut instead of a reply.
 
     `login` (`user:password`, escaped for a URL) goes into the address; the server accepts any.
     """
@@ -64,6 +65,8 @@ class MailServer(socketserver.ThreadingTCPServer):
         self.logins: list[str] = []
         self.refusing: dict[str, str] = {}
         self.refusing_to: dict[str, str] = {}
+        self.refusing_from: dict[str, str] = {}
+        self.loses: Callable[[Mail], bool] = lambda mail: False
         self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if starttls else None
         if self.context:
             self.context.load_cert_chain(CERTIFICATE)
@@ -107,6 +110,8 @@ class _Session(socketserver.StreamRequestHandler):
             case "AUTH":
                 self.server.logins.append(base64.b64decode(line.split()[2]).decode())
                 return "235 welcome"
+            case "MAIL" if refused := [r for f, r in self.server.refusing_from.items() if _address(line).startswith(f)]:
+                return refused[0]
             case "MAIL":
                 self.sender, self.recipients = _address(line), []
             case "RCPT" if refusal := self.server.refusing_to.get(_address(line)):
@@ -115,19 +120,22 @@ class _Session(socketserver.StreamRequestHandler):
                 self.recipients.append(_address(line))
             case "DATA":
                 self._reply("354 go on")
-                self._receive()
+                if self.server.loses(self._receive()):
+                    raise ConnectionAbortedError
             case "QUIT":
                 return "221 bye"
         return "250 ok"
 
-    def _receive(self) -> None:
+    def _receive(self) -> Mail:
         lines = []
         while (line := self.rfile.readline()) != b".\r\n":
             lines.append(line.removeprefix(b"."))
         raw = b"".join(lines)
         message = email.message_from_bytes(raw, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
-        self.server.mails.append(Mail(self.sender, self.recipients, message, raw.decode(), self.encrypted))
+        mail = Mail(self.sender, self.recipients, message, raw.decode(), self.encrypted)
+        self.server.mails.append(mail)
+        return mail
 
     def _encrypt(self) -> None:
         assert self.server.context

@@ -1,5 +1,6 @@
-"""`tocsin list`, `show`, `export` and `oncall`. Of a private incident a terminal shows only the id."""
+"""`tocsin list`, `search`, `show`, `export` and `oncall`. Of a private incident a terminal shows only the id."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from escalation.incident.tickets import in_listed_order
 from escalation.oncall import schedule
 from escalation.oncall.roster import assumed_directory, roster
 from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState
+from escalation.search.selection import Selection, parse_selection
+from escalation.storage.search.documents import Search
 from escalation.storage.store import Store
 from tocsin.commands import output
 from tocsin.commands.archive import export_all
@@ -32,6 +35,7 @@ MAX_HANDOVERS = 3  # shown for each rotation
 NO_ARRANGEMENTS = (
     "Overrides, absences and calendars were not looked at: no running Tocsin answers here (see REDIS_URL)."
 )
+MAX_FOUND = 50
 NEEDS = ("REDIS_URL", "TOCSIN_DATA", "TOCSIN_CONFIG")
 
 
@@ -46,21 +50,71 @@ def open_store(settings: Settings) -> Store:
 
 
 @click.command("list")
+@click.argument("filters", nargs=-1)
 @click.option("--all", "include_closed", is_flag=True, help="Include closed ones: the latest 50.")
 @as_json
-def list_(include_closed: bool, as_json: bool) -> None:
-    """List open incidents by severity, then by time; after them the closed ones, the newest first."""
-    store = open_store(load(NEEDS))
-    incidents = in_listed_order(store.recent(50) if include_closed else store.open_incidents())
-    names = store.directory().names
+def list_(filters: tuple[str, ...], include_closed: bool, as_json: bool) -> None:
+    """List open incidents by severity, then by time; after them the closed ones, the newest first.
+
+    FILTERS: severity:P0,P1 service:checkout from:2026-11-01 to:2026-11-30 open closed
+    """
+    settings = load(NEEDS)
+    store = open_store(settings)
+    selection, rest = _selection(settings, store, " ".join(filters))
+    if rest:
+        raise click.UsageError(f"'{rest}' is no filter; `tocsin search {rest}` looks for words.")
+    if selection == Selection():
+        incidents = in_listed_order(store.recent(50) if include_closed else store.open_incidents())
+    elif include_closed or selection.is_open is False:
+        incidents = in_listed_order(store.read(_found(store, "", selection)[:MAX_FOUND]))
+    else:
+        still_open = {i.id for i in store.open_incidents()}
+        incidents = in_listed_order(store.read([i for i in _found(store, "", selection) if i in still_open]))
+    _print(store, incidents, as_json, "No incidents yet." if include_closed else "No open incidents.")
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True)
+@as_json
+def search(words: tuple[str, ...], as_json: bool) -> None:
+    """Find incidents by their words, the best first: title, impact, cause, resolution, service. Private ones never.
+
+    Among the WORDS may stand severity:P0,P1 service:checkout from:2026-11-01 to:2026-11-30 open closed
+    """
+    settings = load(NEEDS)
+    store = open_store(settings)
+    selection, rest = _selection(settings, store, " ".join(words))
+    incidents = store.read(_found(store, rest, selection, public=True)[:MAX_FOUND])
+    _print(store, [i for i in incidents if not i.private], as_json, "Nothing found. Fewer words find more.")
+
+
+def _selection(settings: Settings, store: Store, typed: str) -> tuple[Selection, str]:
+    """Parse the filters among the words. Refusal for a wrong one."""
+    if not typed:
+        return Selection(), ""
+    company = loader.load(settings.config).company
+    try:
+        return parse_selection(typed, set(company.services), company.timezone, store.now())
+    except ValueError as error:
+        raise Refusal(f"{error}.") from None
+
+
+def _found(store: Store, words: str, selection: Selection, public: bool = False) -> list[str]:
+    public = public or bool(selection.services)  # of a private one nobody reads here which service it is of
+    with Search(store, keep=False) as index:
+        found = index.search(words, lambda d: selection.takes(d) and not (public and d.private))
+        return [d.id for d in found]
+
+
+def _print(store: Store, incidents: Sequence[Incident], as_json: bool, none: str) -> None:
     if as_json:
         print_json([output.summary(i) for i in incidents])
     elif not incidents:
-        click.echo("No incidents yet." if include_closed else "No open incidents.")
+        click.echo(none)
     else:
-        print_table(
-            ("id", "severity", "status", "since", "acknowledged", "title"), [output.row(i, names) for i in incidents]
-        )
+        names = store.directory().names
+        columns = ("id", "severity", "status", "since", "acknowledged", "title")
+        print_table(columns, [output.row(i, names) for i in incidents])
 
 
 @click.command()

@@ -78,6 +78,15 @@ def fork(run: Callable[[], None], title: str, siblings: Iterable[Process] = ()) 
     return Process(pid, parent_end)
 
 
+def collect_seldom() -> None:
+    """Collect seldom, and leave out what is there by now: a full collection of the libraries takes 100 ms.
+
+    For a process that was not forked as well, like `tocsin bot` by itself.
+    """
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
+
+
 def _run_child(run: Callable[[], None], title: str, pipe: int, inherited: list[int]) -> NoReturn:
     """Run the child from start to exit. It must never return: the caller's frames belong to the parent."""
     code = 1
@@ -90,7 +99,7 @@ def _run_child(run: Callable[[], None], title: str, pipe: int, inherited: list[i
             os.close(end)
         lifeline.adopt(pipe)
         setproctitle(title)
-        gc.set_threshold(*GC_THRESHOLD)
+        collect_seldom()
         run()
         code = 0
     except SystemExit as end:

@@ -21,6 +21,7 @@ from tocsin.config.action_checks import secrets_of
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import ALERTS_TOKEN, SNS_TOPICS, Settings
 from tocsin.run import lifeline, logs, workspace
+from tocsin.run.fork import collect_seldom
 from tocsin.run.redis import connect
 
 SPOOL = "spool"  # folder under TOCSIN_DATA
@@ -71,6 +72,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
         spool=settings.data / SPOOL,
         status=_status_folder(settings, loaded, store),
     )
+    collect_seldom()
     uvloop.run(serve(parts))
 
 
@@ -117,6 +119,7 @@ def worker_part(settings: Settings, loaded: Loaded, part: Part) -> None:
         spool=settings.data / SPOOL,
         status=_status_folder(settings, loaded, store),
     )
+    collect_seldom()
     process.run_part(part, context)
 
 

@@ -29,20 +29,24 @@ class MailClient:
         self._sender = sender
         self._domain = parseaddr(sender)[1].rpartition("@")[2] or "tocsin.invalid"
 
-    def send(self, to: Sequence[str], mail: Mail, delivery: str) -> None:
+    def send(self, to: Sequence[str], mail: Mail, delivery: str, bounces_to: str = "") -> None:
         """Send a mail; raises Failed if the server accepts it for nobody, with what is ours before the rest."""
-        failures = self.send_each(to, mail, delivery)
+        failures = self.send_each(to, mail, delivery, bounces_to)
         if len(failures) == len(to):
             raise next((f for f in failures.values() if f.kind is Kind.OURS), next(iter(failures.values())))
 
-    def send_each(self, to: Sequence[str], mail: Mail, delivery: str) -> dict[str, Failed]:
-        """Send a mail to each address by itself; return the failures by address. The others were accepted."""
+    def send_each(self, to: Sequence[str], mail: Mail, delivery: str, bounces_to: str = "") -> dict[str, Failed]:
+        """Send a mail to each address by itself; return the failures by address. The others were accepted.
+
+        `bounces_to`: unless to its sender.
+        """
         try:
             server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
             return dict.fromkeys(to, _failed(error))
         try:
-            tried = {address: _send_one(server, self._message(address, mail, delivery), address) for address in to}
+            made = {address: self._message(address, mail, delivery) for address in to}
+            tried = {address: _send_one(server, message, address, bounces_to) for address, message in made.items()}
         finally:
             with contextlib.suppress(OSError, smtplib.SMTPException):  # the mails are decided
                 server.quit()
@@ -144,11 +148,16 @@ class MailSession:
 
 
 def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str, bounces_to: str = "") -> Failed | None:
-    """Send to one address over an open connection; None if the server accepted it."""
+    """Send to one address over an open connection; None if the server accepted it.
+
+    A server that takes mail from SMTP_FROM alone gets it from there: it bounces to where nobody reads it, but goes.
+    """
     try:
         server.send_message(message, from_addr=bounces_to or None, to_addrs=[address])
     except smtplib.SMTPRecipientsRefused as refused:
         return smtp_failure(*refused.recipients[address])
+    except smtplib.SMTPSenderRefused as refused:
+        return _send_one(server, message, address) if bounces_to and server.sock else _failed(refused)
     except (OSError, smtplib.SMTPException) as error:
         return _failed(error)
     return None

@@ -112,7 +112,7 @@ class MailPlanner:
         included = self._included(self._shared.close(to, effect))
         mail = page_mail([call, *filter(None, included.values())], self._service.store.directory().names)
         try:
-            self._client.send([to], mail, effect.id)
+            self._client.send([to], mail, effect.id, self._answers.bounce_address(call.incident, call.page))
         except Failed as failed:
             if failed.kind is Kind.OURS:
                 self._shared.split(to, included)

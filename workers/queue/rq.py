@@ -39,13 +39,17 @@ end
 """
 
 _TAKE = """
-local id = redis.call('LINDEX', KEYS[1], 0)
-if not id then return false end
-local job = redis.call('HMGET', ARGV[1] .. id, 'description', 'data')
-if job[1] ~= ARGV[2] then return false end
-redis.call('LPOP', KEYS[1])
-redis.call('DEL', ARGV[1] .. id)
-return job[2]
+local taken = {}
+while #taken < tonumber(ARGV[3]) do
+  local id = redis.call('LINDEX', KEYS[1], 0)
+  if not id then break end
+  local job = redis.call('HMGET', ARGV[1] .. id, 'description', 'data')
+  if job[1] ~= ARGV[2] then break end
+  redis.call('LPOP', KEYS[1])
+  redis.call('DEL', ARGV[1] .. id)
+  taken[#taken + 1] = job[2]
+end
+return taken
 """
 
 
@@ -156,13 +160,13 @@ def push(pipe: "Pipeline", task: Task, at: datetime) -> None:
     pipe.rpush(task.queue_key, task.id)
 
 
-def take(redis: Redis, name: str, func: str) -> list[Any] | None:
-    """Remove the next job of a queue and return its arguments; None if it calls another function, or there is none."""
-    data: Any = redis.eval(_TAKE, 1, queue_key(name), JOB_PREFIX, _OURS + func)
-    if not data:
-        return None
-    _, _, args, _ = json.loads(zlib.decompress(data))
-    return list(args)
+def take(redis: Redis, name: str, func: str, most: int = 1) -> list[list[Any]]:
+    """Remove the next jobs of a queue, up to the first that calls another function, and return the arguments of each.
+
+    They are removed in one command: written through to the disk, a hundred take as long as one.
+    """
+    taken: Any = redis.eval(_TAKE, 1, queue_key(name), JOB_PREFIX, _OURS + func, most)
+    return [list(json.loads(zlib.decompress(data))[2]) for data in taken]
 
 
 def schedule(pipe: "Pipeline", task: Task, at: datetime) -> None:

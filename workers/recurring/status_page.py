@@ -23,12 +23,14 @@ def start(context: Context, stop: threading.Event) -> None:
     if context.status is None:
         return
     _start("status folder", context.status.renew, context.clock, stop)
-    if (mail := context.channels.subscribers) and (page := context.service.company.status_page):
+    page = context.service.company.status_page
+    if (mail := context.channels.subscribers) and page:
         root, subscribers = context.service.public_url, Subscribers(context.redis)
         mailing = Mailing(subscribers, mail, page, root, context.store.problems, context.service.mailboxes)
         _start("subscribers", mailing.step, context.clock, stop)
     if client := context.channels.statuspage:
-        mirror = Mirror(context.redis, client, context.store.problems)
+        configured = page.maintenance if page else ()
+        mirror = Mirror(context.redis, client, context.store.problems, configured)
         _start("statuspage", mirror.step, context.clock, stop)
 
 

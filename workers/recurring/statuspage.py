@@ -1,36 +1,50 @@
 """Atlassian Statuspage follows the public log: each publication goes there in its order, and what is withdrawn leaves.
 
-Keys: `tocsin:public:statuspage` public id -> id there; `...:trying` public ids whose creation began; `...:done` the
-number of the last publication that went; `...:next` when to try again, epoch seconds; `...:lock` one process at a time.
+Planned maintenance is planned there too. It begins and ends there by itself, so that it does while nobody of us lives.
+
+Keys: `tocsin:public:statuspage` public id -> id there, of maintenance too; `...:trying` public ids whose creation
+began; `...:done` the number of the last publication that went; `...:over` maintenance that nothing is left to do about;
+`...:next` when to try again, epoch seconds; `...:lock` one process at a time.
 """
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
 
+from escalation.config.status_page import Maintenance
+from escalation.status_page.maintenance import Phase, phase_of, window_id
 from escalation.status_page.publications import Publication
-from escalation.status_page.standing import incidents_of
+from escalation.status_page.standing import incidents_of, intervals, state_now
 from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
+from escalation.storage.public.maintenance import PlannedMaintenance
 from workers.channels.failures import Failed, Kind
 from workers.channels.public.statuspage import StatuspageClient
 
 IDS = "tocsin:public:statuspage"
-TRYING, DONE, NEXT, LOCK = f"{IDS}:trying", f"{IDS}:done", f"{IDS}:next", f"{IDS}:lock"
+TRYING, DONE, OVER, NEXT, LOCK = (f"{IDS}:{name}" for name in ("trying", "done", "over", "next", "lock"))
 LOCKED_FOR = 60  # seconds: more than the calls of one turn may take
 PASSING_WAIT, OURS_WAIT = 5.0, 60.0  # seconds
+ENDS_WITHIN = timedelta(minutes=2)  # until Statuspage has ended maintenance by itself
 REFUSED = 422
 PROBLEM = "statuspage"
 
 
 class Mirror:
-    """Brings Statuspage up to the log, one publication a turn: it takes one request a second."""
+    """Brings Statuspage up to the log, one publication a turn: it takes one request a second.
 
-    def __init__(self, redis: Redis, client: StatuspageClient, problems: Problems) -> None:
+    `configured` is the maintenance of the configuration.
+    """
+
+    def __init__(
+        self, redis: Redis, client: StatuspageClient, problems: Problems, configured: Sequence[Maintenance] = ()
+    ) -> None:
         self._redis = redis
         self._log = PublicLog(redis)
+        self._planned = PlannedMaintenance(redis)
+        self._configured = configured
         self._client = client
         self._problems = problems
         self._components: dict[str, str] | None = None
@@ -42,7 +56,7 @@ class Mirror:
         ):
             return False
         try:
-            did = self._withdraw() or self._publish()
+            did = self._withdraw() or self._publish() or self._maintain(now)
             if did:
                 self._problems.clear(PROBLEM)
             return did
@@ -54,15 +68,59 @@ class Mirror:
 
     def _withdraw(self) -> bool:
         for public_id in self._log.withdrawn_ids():
-            there: Any = self._redis.hget(IDS, public_id)
-            if there is None and not self._redis.sismember(TRYING, public_id):
+            if not (self._redis.hexists(IDS, public_id) or self._redis.sismember(TRYING, public_id)):
                 continue
-            if found := str(there, "utf-8") if there else self._client.find(public_id):
+            if found := self._there(public_id):
                 self._client.delete(found)
             self._redis.hdel(IDS, public_id)
             self._redis.srem(TRYING, public_id)
             return True
         return False
+
+    def _maintain(self, now: datetime) -> bool:
+        """Do what comes next for planned maintenance; True if there was something."""
+        for window in (*self._configured, *self._planned.windows()):
+            mark = f"maintenance-{window_id(window)}"
+            if self._redis.sismember(OVER, mark):
+                continue
+            try:
+                did = self._bring_up(window, mark, now)
+            except Failed as failed:
+                self._report_refusal(failed)
+                self._redis.sadd(OVER, mark)
+                did = True
+            if did:
+                return True
+        return False
+
+    def _bring_up(self, window: Maintenance, mark: str, now: datetime) -> bool:
+        was_known = self._redis.hexists(IDS, mark)
+        phase, there = phase_of(window, now), self._there(mark)
+        if phase in (Phase.SCHEDULED, Phase.IN_PROGRESS):
+            if not there:
+                self._redis.sadd(TRYING, mark)
+                self._know(mark, self._client.plan(window, mark, self._ids(), begun=phase is Phase.IN_PROGRESS))
+            return not was_known
+        if there and phase is Phase.CANCELLED:
+            self._client.call_off(there, self._states(window.components, now))
+        elif there and now < window.ends + ENDS_WITHIN:
+            return False
+        elif there:
+            self._restate(window, now)
+        self._redis.sadd(OVER, mark)
+        return True
+
+    def _restate(self, window: Maintenance, now: datetime) -> None:
+        """State what an open incident says of components that Statuspage made operational at the end."""
+        for incident in incidents_of(self._log.publications()):
+            harmed = [name for name in window.components if name in incident.latest.components]
+            if incident.open and harmed and (there := self._there(incident.id)):
+                self._client.restate(there, self._states(harmed, now))
+
+    def _states(self, components: Iterable[str], now: datetime) -> dict[str, str]:
+        """The states of components as they were published, by their ids there."""
+        known, ids = intervals(incidents_of(self._log.publications())), self._ids()
+        return {ids[name]: str(state_now(name, known, now)) for name in components if name in ids}
 
     def _publish(self) -> bool:
         done = int(self._redis.get(DONE) or 0)
@@ -73,26 +131,40 @@ class Mirror:
         try:
             self._send(_as_update(update, log) if update.corrects else update)
         except Failed as failed:
-            if failed.error != f"statuspage: {REFUSED}":
-                raise
-            text, remedy = failed.reason.text, failed.reason.remedy  # those behind it must not wait for it
-            self._problems.report(f"{PROBLEM}:refused", text, remedy)
+            self._report_refusal(failed)
         self._redis.set(DONE, str(update.n))
         return True
 
     def _send(self, update: Publication) -> None:
+        if there := self._there(update.incident):
+            self._client.update(there, update, self._ids())
+        else:
+            self._redis.sadd(TRYING, update.incident)
+            self._know(update.incident, self._client.create(update, self._ids()))
+
+    def _ids(self) -> dict[str, str]:
+        """The ids of the components there, by name."""
         if self._components is None:
             self._components = self._client.components()
-        there: Any = self._redis.hget(IDS, update.incident)
-        if there is None and self._redis.sismember(TRYING, update.incident):
-            there = self._client.find(update.incident).encode() or None  # its reply may have been lost
-        if there is None:
-            self._redis.sadd(TRYING, update.incident)
-            there = self._client.create(update, self._components).encode()
-        else:
-            self._client.update(str(there, "utf-8"), update, self._components)
-        self._redis.hset(IDS, update.incident, there)
-        self._redis.srem(TRYING, update.incident)
+        return self._components
+
+    def _there(self, mark: str) -> str:
+        """The id there of what has this mark of ours; empty if it is not there. The reply may have been lost."""
+        raw: Any = self._redis.hget(IDS, mark)
+        if raw is None and self._redis.sismember(TRYING, mark) and (found := self._client.find(mark)):
+            self._know(mark, found)
+            return found
+        return str(raw, "utf-8") if raw else ""
+
+    def _know(self, mark: str, there: str) -> None:
+        self._redis.hset(IDS, mark, there)
+        self._redis.srem(TRYING, mark)
+
+    def _report_refusal(self, failed: Failed) -> None:
+        """Name what Statuspage finds invalid, for a person to publish: what is behind it must not wait for it."""
+        if failed.error != f"statuspage: {REFUSED}":
+            raise failed
+        self._problems.report(f"{PROBLEM}:refused", failed.reason.text, failed.reason.remedy)
 
     def _on_failure(self, failed: Failed, now: datetime) -> None:
         self._components = None

@@ -1,10 +1,12 @@
 """Mails to subscribers of the status page, in a thread of their own: no page waits for them.
 
-Each update goes to each subscriber once. A mail is claimed before it is sent, since SMTP cannot be asked afterwards: a
-crash may cost the one mail in hand, and doubles none. An address that bounces is deleted.
+Each update, and each notice of planned maintenance, goes to each subscriber once. A mail is claimed before it is sent,
+since SMTP cannot be asked afterwards: a crash may cost the one mail in hand, and doubles none. An address that bounces
+is deleted.
 """
 
 import hashlib
+import itertools
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -13,11 +15,13 @@ import structlog
 
 from escalation.config.status_page import StatusPage
 from escalation.notify.mailboxes import Mailboxes
-from escalation.status_page.mails import confirmation_mail, subscribed_mail, update_mail
+from escalation.status_page.mails import confirmation_mail, maintenance_mail, subscribed_mail, update_mail
+from escalation.status_page.maintenance import Notice
 from escalation.status_page.publications import Publication
 from escalation.status_page.standing import PublicIncident, incidents_of
 from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
+from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.storage.public.subscribers import MOST_TRIES, Addressee, Confirmation, Subscribers
 from workers.channels.failures import Failed, Kind
 from workers.channels.smtp import MailClient, MailSession
@@ -49,6 +53,7 @@ class Mailing:
         self._subscribers = subscribers
         self._redis = subscribers.redis
         self._log = PublicLog(subscribers.redis)
+        self._planned = PlannedMaintenance(subscribers.redis)
         self._client = client
         self._page = page
         self._root = root
@@ -57,6 +62,7 @@ class Mailing:
         self._version = -1
         self._updates: tuple[Publication, ...] = ()
         self._incidents: Mapping[str, PublicIncident] = {}
+        self._notices: Mapping[str, Notice] = {}
         self._refused = set[str]()
 
     def step(self, now: datetime) -> bool:
@@ -101,13 +107,15 @@ class Mailing:
         return self._mail(session, addressee, now) if addressee else None
 
     def _next(self, now: datetime) -> Addressee | None:
-        """The next mail that is due: what is tried again, then each update to each subscriber, the oldest first."""
+        """The next mail that is due: what is tried again, then each update and notice, the oldest first."""
         self._read_log(now)
         while again := self._subscribers.due_again(now):
-            if any(u.n == again.publication for u in self._updates):
+            if again.letter in self._notices or any(str(u.n) == again.letter for u in self._updates):
                 return again
             self._subscribers.give_up(again)  # it was withdrawn
-        return next(filter(None, (self._subscribers.next_addressee(u.n) for u in self._updates)), None)
+        updates = (self._subscribers.next_addressee(str(u.n), u.n) for u in self._updates)
+        notices = (self._subscribers.next_addressee(n.name, upto=n.subscriber) for n in self._notices.values())
+        return next(filter(None, itertools.chain(updates, notices)), None)
 
     def _read_log(self, now: datetime) -> None:
         """Read what was published: anew whenever that changed, so that nothing is mailed that was withdrawn."""
@@ -115,10 +123,12 @@ class Mailing:
             publications = self._log.publications()
             self._incidents = {i.id: i for i in incidents_of(publications)}
             self._updates, self._version = tuple(publications), version
-        old = [u.n for u in self._updates if u.at < now - MAILED_FOR]
-        if old:
-            self._updates = tuple(u for u in self._updates if u.n not in old)
-            self._subscribers.finish(max(old) + 1)
+        latest = self._subscribers.latest()
+        notices = {n.name: n for n in self._planned.take_notice(self._page.maintenance, latest, now)}
+        updates = tuple(u for u in self._updates if u.at >= now - MAILED_FOR)
+        if len(updates) < len(self._updates) or self._notices.keys() - notices:
+            self._subscribers.keep({*(str(u.n) for u in updates), *notices})
+        self._updates, self._notices = updates, notices
 
     def _confirm(self, session: MailSession, wanted: Confirmation, now: datetime) -> Failed | None:
         if wanted.token:
@@ -134,10 +144,14 @@ class Mailing:
         return failed
 
     def _mail(self, session: MailSession, to: Addressee, now: datetime) -> Failed | None:
-        update = next(u for u in self._updates if u.n == to.publication)
-        mail = update_mail(self._page, self._incidents[update.incident], update, self._leave(to.id))
+        if notice := self._notices.get(to.letter):
+            mail, about = maintenance_mail(self._page, notice, self._leave(to.id)), notice.name
+        else:
+            update = next(u for u in self._updates if str(u.n) == to.letter)
+            mail = update_mail(self._page, self._incidents[update.incident], update, self._leave(to.id))
+            about = f"{update.incident}-{update.n}"
         self._subscribers.claim(to)
-        delivery = f"status-{update.incident}-{update.n}-{_mark(to.id)}"
+        delivery = f"status-{about}-{_mark(to.id)}"
         failed = session.send(to.address, mail, delivery, self._mailboxes.bounce_address(to.id))
         if failed is None:
             self._subscribers.give_up(to)

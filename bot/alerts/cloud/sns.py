@@ -15,7 +15,7 @@ STATES = {"ALARM": AlertState.FIRING, "OK": AlertState.RESOLVED}
 
 def parse(received: Received) -> Parsed:
     """Read a body, whose content type says text/plain. Raises Unreadable."""
-    envelope = parse_json(received.body)
+    envelope = received.json()
     if (kind := envelope.text("Type")) in CONFIRMATIONS:
         return Parsed(note=confirmation(envelope, received.headers.get(CONFIRMED, "")))
     if kind != "Notification":

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from bot.alerts.document import Document, Unreadable, parse_json
+from bot.alerts.document import Document, Unreadable
 from bot.alerts.source import Received
 
 # Retries end after an hour, and keep their timestamp:
@@ -103,6 +103,6 @@ def _of_region(pattern: re.Pattern[str], document: Document, name: str) -> str:
 def _document(received: Received) -> Document:
     """The message; empty where the body is none."""
     try:
-        return parse_json(received.body)
+        return received.json()
     except Unreadable:
         return Document({})

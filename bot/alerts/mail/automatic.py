@@ -4,7 +4,7 @@ https://www.rfc-editor.org/rfc/rfc3834 says how programs mark theirs; not all do
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from bot.alerts.mail.message import address_of
 from bot.alerts.mail.mime import Headers, words
@@ -15,6 +15,7 @@ _SUBJECTS = re.compile(
     r"|mail delivery|returned mail|failure notice|read: |read receipt|not read: )",
     re.IGNORECASE,
 )
+_DELAYED = re.compile(r"\bdelay|warning|still being retried|verzögert|retard", re.IGNORECASE)
 _ROBOTS = ("mailer-daemon@", "postmaster@")
 
 
@@ -50,10 +51,16 @@ def automatic(headers: Headers, envelope: str | None) -> str:
     return "its subject is that of an automatic answer" if _SUBJECTS.match(words(_plain(headers, "subject"))) else ""
 
 
-def is_undelivered(headers: Headers) -> bool:
-    """Check for a report that a mail was not delivered: https://www.rfc-editor.org/rfc/rfc3464."""
+def is_undelivered(headers: Headers, actions: Collection[str] = ()) -> bool:
+    """Check for a report that a mail was not delivered (https://www.rfc-editor.org/rfc/rfc3464), nor will be.
+
+    `actions`, where they could be read, say more than the headers: of what is delayed or relayed nothing came back.
+    """
+    if actions:
+        return "failed" in actions
     kind = _plain(headers, "content-type").lower()
-    return "x-failed-recipients" in headers or (kind.startswith("multipart/report") and "delivery-status" in kind)
+    reports = "x-failed-recipients" in headers or (kind.startswith("multipart/report") and "delivery-status" in kind)
+    return reports and not _DELAYED.search(words(_plain(headers, "subject")))
 
 
 def _plain(headers: Headers, name: str) -> str:

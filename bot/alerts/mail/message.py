@@ -45,8 +45,8 @@ class InboundMail(Frozen):
     """One mail. `sender` is the address of From, empty unless there is exactly one; `envelope` is that of the bounce.
 
     `signed_by` are the domains whose signatures hold, `dkim` what became of all of them. `automatic` says why no person
-    wrote it; `undelivered`: it reports that a mail was not delivered; `marked` says what the mail service calls it,
-    like a virus.
+    wrote it; `undelivered`: it reports that a mail was not delivered, of which `diagnosis` says why and `returned` the
+    id and where it was to be answered; `marked` says what the mail service calls it, like a virus.
     """
 
     id: Line = ""
@@ -63,6 +63,8 @@ class InboundMail(Frozen):
     signed_by: tuple[Line, ...] = ()
     automatic: Line = ""
     undelivered: bool = False
+    diagnosis: Line = ""
+    returned: tuple[Line, ...] = ()
     marked: Line = ""
 
     @property

@@ -10,6 +10,7 @@ from email.header import decode_header
 from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
 from html import unescape
+from typing import NamedTuple
 
 from bot.alerts.mail.forms import decoded
 
@@ -19,12 +20,33 @@ MAX_HEADERS = 20  # kept of one name
 MAX_HEAD = 2_000_000  # bytes of all headers
 MAX_HTML = 500_000  # characters
 MAX_PARTS = 500
+MAX_NAMED = 50  # recipients in a report
 KEPT = {
     *("from", "to", "subject", "message-id", "references", "in-reply-to", "return-path", "content-type"),
     *("auto-submitted", "precedence", "list-id", "x-autoreply", "x-autorespond", "x-failed-recipients"),
     *("dkim-signature", "x-mailgun-spf", "x-mailgun-dkim-check-result", "x-mailgun-sflag"),
 }
 UNREADABLE = "(The text of this mail could not be read.)"
+
+
+class DeliveryReport(NamedTuple):
+    """What a report says of a mail that was sent (https://www.rfc-editor.org/rfc/rfc3464), if it is one.
+
+    `actions` are in lower case, one for each recipient; `returned` are the Message-ID and the Reply-To of that mail.
+    """
+
+    actions: tuple[str, ...] = ()
+    diagnosis: str = ""
+    returned: tuple[str, ...] = ()
+
+
+class Content(NamedTuple):
+    """A mail as it was read."""
+
+    headers: "Headers"
+    text: str
+    files: tuple[str, ...]
+    report: DeliveryReport = DeliveryReport()
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
@@ -42,14 +64,14 @@ def head(raw: bytes) -> Headers:
     return headers_of(_pairs(BytesHeaderParser().parsebytes(raw[:MAX_HEAD])))
 
 
-def message(raw: bytes) -> tuple[Headers, str, tuple[str, ...]]:
-    """Read a mail: its headers, its text, and the names of its attachments."""
+def message(raw: bytes) -> Content:
+    """Read a mail: its headers, its text, the names of its attachments, and what it reports of another."""
     try:
         parsed = BytesParser().parsebytes(raw)
         text, names = _content(parsed)
-        return headers_of(_pairs(parsed)), text, names
+        return Content(headers_of(_pairs(parsed)), text, names, _report(parsed))
     except (RecursionError, MessageError, ValueError, LookupError):  # nested a thousand deep, or broken in a new way
-        return head(raw), UNREADABLE, ()
+        return Content(head(raw), UNREADABLE, ())
 
 
 def words(header: str) -> str:
@@ -87,6 +109,37 @@ def _content(parsed: Message) -> tuple[str, tuple[str, ...]]:
         elif kind == "text/html" and not html:
             html = _text(part)
     return plain if plain.strip() else html_text(html), tuple(names)
+
+
+def _report(parsed: Message) -> DeliveryReport:
+    """Read a delivery report; an empty one for any other mail."""
+    if parsed.get_content_type() != "multipart/report" or not parsed.is_multipart():
+        return DeliveryReport()
+    actions, diagnosis, returned = list[str](), "", tuple[str, ...]()
+    for part in _parts(parsed)[:MAX_PARTS]:
+        inner = _parts(part)
+        match part.get_content_type():
+            case "message/delivery-status":
+                groups = [dict(_pairs(group)) for group in inner[:MAX_NAMED]]
+                fields = [{k.lower(): " ".join(v[:MAX_HEADER].split()) for k, v in group.items()} for group in groups]
+                actions += [f["action"].lower() for f in fields if "action" in f]
+                found = [f"{f.get('status', '')} {f.get('diagnostic-code', '')}".strip() for f in fields]
+                diagnosis = diagnosis or next(filter(None, found), "")
+            case "message/rfc822" | "message/global":
+                returned = _answered_at(_pairs(inner[0])) if inner else returned
+            case "text/rfc822-headers" | "message/rfc822-headers" | "message/global-headers":
+                returned = _answered_at(_pairs(BytesHeaderParser().parsebytes(_text(part).encode())))
+    return DeliveryReport(tuple(actions), diagnosis, returned)
+
+
+def _parts(parsed: Message) -> list[Message]:
+    payload = parsed.get_payload()
+    return [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
+
+
+def _answered_at(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    named = {name.lower(): " ".join(value[:MAX_HEADER].split()).strip("<> ") for name, value in pairs}
+    return tuple(named[name] for name in ("message-id", "reply-to") if named.get(name))
 
 
 def _text(part: Message) -> str:

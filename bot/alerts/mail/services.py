@@ -18,7 +18,7 @@ from bot.alerts.document import Document, Unreadable, parse_json
 from bot.alerts.mail.automatic import answers_invitation, automatic, is_undelivered
 from bot.alerts.mail.forms import Form, form_of
 from bot.alerts.mail.message import MAX_NAMES, MAX_REFERENCES, Check, InboundMail, address_of, domain_of
-from bot.alerts.mail.mime import KEPT, Headers, head, headers_of, html_text, message, words
+from bot.alerts.mail.mime import KEPT, DeliveryReport, Headers, head, headers_of, html_text, message, words
 from bot.alerts.source import CONFIRMED, Received
 
 MAILGUN = ("recipient", "sender", "message-headers", "body-mime", "body-plain", "stripped-text", "body-html")
@@ -28,6 +28,7 @@ _MESSAGE_ID = re.compile(r"<([^<>\s]{1,400})>")
 _SIGNER = re.compile(r"(?:^|[;\s])d\s*=\s*([^;\s]+)")
 _DKIM = re.compile(r"@([\w.-]+)\s*:\s*(\w+)")  # {@example.com : pass}
 _MARKED = "the mail service calls it {}"
+NO_REPORT = DeliveryReport()
 
 
 class NoMail(Exception):
@@ -47,8 +48,9 @@ def read(received: Received) -> InboundMail:
 
 
 def _mailgun(form: Form) -> InboundMail:
+    report = NO_REPORT
     if raw := form.fields.get("body-mime"):
-        headers, text, names = message(raw)
+        headers, text, names, report = message(raw)
     else:
         listed = _json(form.text("message-headers"))
         pairs = [(str(p[0]), str(p[1])) for p in listed if isinstance(p, list) and len(p) == 2]
@@ -70,13 +72,15 @@ def _mailgun(form: Form) -> InboundMail:
         dkim=dkim,
         signed_by=_signers(headers) if dkim is Check.PASS else (),
         marked=_MARKED.format("spam") if spam else "",
+        report=report,
     )
 
 
 def _sendgrid(form: Form) -> InboundMail:
     charsets = Document(_json(form.text("charsets")))
+    report = NO_REPORT
     if raw := form.fields.get("email"):
-        headers, text, names = message(raw)
+        headers, text, names, report = message(raw)
     else:
         headers, names = head(form.fields.get("headers", b"")) or _headers(form, []), form.files
         text = form.text("text", charsets.text("text"))
@@ -92,11 +96,12 @@ def _sendgrid(form: Form) -> InboundMail:
         spf=_check(form.text("spf")),
         dkim=_about_sender(results, headers),
         signed_by=tuple(domain for domain, result in results if result is Check.PASS),
+        report=report,
     )
 
 
 def _ses(received: Received) -> InboundMail:
-    envelope = parse_json(received.body)
+    envelope = received.json()
     if (kind := envelope.text("Type")) in CONFIRMATIONS:
         raise NoMail(sns.confirmation(envelope, received.headers.get(CONFIRMED, "")))
     # With raw delivery the notification stands alone: https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html
@@ -106,9 +111,9 @@ def _ses(received: Received) -> InboundMail:
             raise NoMail(f"SES: {what}")
         raise Unreadable("it is no mail of Mailgun, SendGrid or Amazon SES")
     mail, receipt = found["mail"], found["receipt"]
-    raw = _content(found.text("content"), receipt["action"].text("encoding"))
+    raw, report = _content(found.text("content"), receipt["action"].text("encoding")), NO_REPORT
     if raw:
-        headers, text, names = message(raw)
+        headers, text, names, report = message(raw)
     else:  # only the action `SNS` passes the mail on; another one says that there is one
         headers = headers_of((h.text("name"), h.text("value")) for h in mail.items("headers"))
         text, names = f"(Amazon SES kept the text of this mail: {receipt['action'].text('type')})", ()
@@ -125,6 +130,7 @@ def _ses(received: Received) -> InboundMail:
         dmarc=_verdict(receipt, "dmarc"),
         signed_by=_signers(headers) if dkim is Check.PASS else (),
         marked=_MARKED.format(bad[0]) if bad else "",
+        report=report,
     )
 
 
@@ -139,6 +145,7 @@ def _mail(
     dmarc: Check = Check.NONE,
     signed_by: tuple[str, ...] = (),
     marked: str = "",
+    report: DeliveryReport = NO_REPORT,
 ) -> InboundMail:
     senders = headers.get("from", ())
     ids, subject = _ids(headers.get("message-id", ())), words(next(iter(headers.get("subject", ())), ""))
@@ -161,7 +168,9 @@ def _mail(
         dmarc=dmarc,
         signed_by=signed_by[:MAX_NAMES],
         automatic=why,
-        undelivered=is_undelivered(headers),
+        undelivered=is_undelivered(headers, report.actions),
+        diagnosis=report.diagnosis,
+        returned=report.returned,
         marked=marked,
     )
 

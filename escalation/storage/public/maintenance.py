@@ -1,8 +1,10 @@
-"""Maintenance that people planned from Slack, beside that of the configuration.
+"""Maintenance that people planned from Slack, beside that of the configuration, and what subscribers are told of both.
 
-Keys: `tocsin:public:maintenance` id -> window, as JSON; `tocsin:public:maintenance:made` how many there ever were.
+Keys: `tocsin:public:maintenance` id -> window, as JSON; `tocsin:public:maintenance:made` how many there ever were;
+`tocsin:public:maintenance:notices` window and phase -> notice, as JSON.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,12 +12,12 @@ from redis import Redis
 
 from escalation.config.status_page import Maintenance
 from escalation.errors import Refused
-from escalation.status_page.standing import PlannedWindow
+from escalation.status_page.maintenance import NEWS_FOR, Notice, Phase, PlannedWindow, news_of, window_id
 from escalation.storage.public.log import VERSION
 from escalation.values import PersonId
 
 WINDOWS = "tocsin:public:maintenance"
-MADE = f"{WINDOWS}:made"
+MADE, NOTICES = f"{WINDOWS}:made", f"{WINDOWS}:notices"
 KEPT = timedelta(days=30)  # after its end; it leaves the page a day after it
 
 
@@ -52,6 +54,33 @@ class PlannedMaintenance:
         cancelled = window.model_copy(update={"cancelled_at": now})
         self._save(cancelled)
         return cancelled
+
+    def notices(self) -> list[Notice]:
+        """Return what subscribers were told, or are being told, the oldest first."""
+        stored: Any = self._redis.hvals(NOTICES)
+        return sorted(map(Notice.model_validate_json, stored), key=lambda n: (n.at, n.name))
+
+    def take_notice(self, configured: Iterable[Maintenance], subscriber: int, now: datetime) -> list[Notice]:
+        """Note what subscribers have to hear by now, each once; returns what is news today, the oldest first.
+
+        `configured` are the windows of the configuration, `subscriber` the number of the latest subscriber.
+        """
+        known = self.notices()
+        told: dict[str, set[Phase]] = {}
+        for notice in known:
+            told.setdefault(notice.window, set()).add(notice.phase)
+        for window in (*configured, *self.windows()):
+            name = window_id(window)
+            if phase := news_of(window, told.get(name, ()), now):
+                said = window.model_dump(include=set(Maintenance.model_fields), exclude_defaults=True)
+                planned = Maintenance.model_validate(said)
+                notice = Notice(window=name, phase=phase, at=now, planned=planned, subscriber=subscriber)
+                if self._redis.hsetnx(NOTICES, notice.name, notice.model_dump_json(exclude_defaults=True)):
+                    known.append(notice)
+        for notice in known:
+            if notice.planned.ends + KEPT < now:
+                self._redis.hdel(NOTICES, notice.name)
+        return [notice for notice in known if now < notice.at + NEWS_FOR]
 
     def _save(self, window: PlannedWindow) -> None:
         with self._redis.pipeline() as pipe:

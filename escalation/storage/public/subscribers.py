@@ -5,8 +5,8 @@ the secret of their links. Keys, all under `tocsin:public:subscribers`:
 
 `` id -> address; `:order` id -> the number by which mailings go through them; `:made` the last such number; `:since`
 id -> the last publication before they confirmed; `:index` digest -> id; `:key` the key of digests; `:asked:{token}` an
-address that has not confirmed yet; `:outgoing` confirmations to send; `:mailed` publication -> number of the last
-subscriber it was sent to; `:again` publication and id -> when to try again; `:tries` how often it was tried,
+address that has not confirmed yet; `:outgoing` confirmations to send; `:mailed` letter -> number of the last
+subscriber it was sent to; `:again` letter and id -> when to try again; `:tries` how often it was tried,
 `:failed` since when; `:sent` when the server took the last mail;
 `:limit:{who}` counts of requests; `:bounces:{id}` mails that came back.
 """
@@ -16,6 +16,7 @@ import hmac
 import json
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,11 +56,14 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Addressee:
-    """A subscriber, and the publication that is to be mailed to them. `n` is their number; 0 for another try."""
+    """A subscriber, and the letter that is to be mailed to them. `n` is their number; 0 for another try.
+
+    A letter is a publication, by its number, or a notice of maintenance, by its name.
+    """
 
     id: str
     address: str
-    publication: int
+    letter: str
     n: int = 0
 
 
@@ -164,26 +168,35 @@ class Subscribers:
     def _put(self, confirmation: Confirmation, at: float) -> None:
         self.redis.zadd(OUTGOING, {json.dumps(asdict(confirmation)): at})
 
-    def next_addressee(self, publication: int) -> Addressee | None:
-        """Return the next subscriber to whom a publication was not sent yet; None when all have it."""
-        done: Any = self.redis.hget(MAILED, str(publication))
+    def latest(self) -> int:
+        """Return the number of the latest subscriber; 0 before there is one."""
+        made: Any = self.redis.get(MADE)
+        return int(made or 0)
+
+    def next_addressee(self, letter: str, publication: int | None = None, upto: int | None = None) -> Addressee | None:
+        """Return the next subscriber to whom a letter was not sent yet; None when all have it.
+
+        A `publication` goes to those who had subscribed before it, a notice `upto` the number of the last of them.
+        """
+        done: Any = self.redis.hget(MAILED, letter)
+        last = "+inf" if upto is None else str(upto)
         while True:
-            found: Any = self.redis.zrangebyscore(ORDER, f"({int(done or 0)}", "+inf", 0, 1, withscores=True)
+            found: Any = self.redis.zrangebyscore(ORDER, f"({int(done or 0)}", last, 0, 1, withscores=True)
             if not found:
                 return None
             [(raw, number)] = found
             subscriber = str(raw, "utf-8")
             address: Any = self.redis.hget(SUBSCRIBERS, subscriber)
             since: Any = self.redis.hget(SINCE, subscriber)
-            if address is not None and int(since or 0) < publication:
-                return Addressee(subscriber, str(address, "utf-8"), publication, int(number))
+            if address is not None and (publication is None or int(since or 0) < publication):
+                return Addressee(subscriber, str(address, "utf-8"), letter, int(number))
             done = int(number)  # who subscribed later, or left: never looked at again
-            self.redis.hset(MAILED, str(publication), str(done))
+            self.redis.hset(MAILED, letter, str(done))
 
     def claim(self, addressee: Addressee) -> None:
         """Note that a mail is being sent, before it is: a crash in between costs that one mail, and doubles none."""
         if addressee.n:
-            self.redis.hset(MAILED, str(addressee.publication), str(addressee.n))
+            self.redis.hset(MAILED, addressee.letter, str(addressee.n))
         else:
             self.redis.zrem(AGAIN, _name(addressee))
 
@@ -214,19 +227,20 @@ class Subscribers:
         """Return the next mail whose time to be tried again has come."""
         found: Any = self.redis.zrangebyscore(AGAIN, "-inf", now.timestamp(), 0, 1)
         while found:
-            publication, _, subscriber = str(found[0], "utf-8").partition(" ")
+            letter, _, subscriber = str(found[0], "utf-8").partition(" ")
             address: Any = self.redis.hget(SUBSCRIBERS, subscriber)
             if address is not None:
-                return Addressee(subscriber, str(address, "utf-8"), int(publication))
-            self.give_up(Addressee(subscriber, "", int(publication)))
+                return Addressee(subscriber, str(address, "utf-8"), letter)
+            self.give_up(Addressee(subscriber, "", letter))
             found = self.redis.zrangebyscore(AGAIN, "-inf", now.timestamp(), 0, 1)
         return None
 
-    def finish(self, before: int) -> None:
-        """Forget how far the mailings of older publications went."""
-        for n in self.redis.hkeys(MAILED):
-            if int(n) < before:
-                self.redis.hdel(MAILED, n)
+    def keep(self, letters: Collection[str]) -> None:
+        """Forget how far the mailings of all other letters went."""
+        mailed: Any = self.redis.hkeys(MAILED)
+        for name in mailed:
+            if str(name, "utf-8") not in letters:
+                self.redis.hdel(MAILED, name)
 
     # Inside ----------------------------------------------------------------------------------------------------------
 
@@ -253,4 +267,4 @@ def retry_after(tries: int) -> timedelta:
 
 
 def _name(addressee: Addressee) -> str:
-    return f"{addressee.publication} {addressee.id}"
+    return f"{addressee.letter} {addressee.id}"

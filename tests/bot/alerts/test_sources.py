@@ -1,7 +1,9 @@
 """Every source reads what it really sends, and survives what nobody sends."""
 
 import copy
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -261,6 +263,29 @@ def test_utf16_is_read() -> None:
     """JSON may come in any Unicode encoding; some Windows clients send UTF-16."""
     text = body("alertmanager/captured_0.25_firing.json").decode()
     assert only("alertmanager", text.encode("utf-16")).title == "checkout 5xx above 5%"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", " GZIP ", "identity"])
+def test_a_packed_body_is_read(encoding: str) -> None:
+    """Proxies and log shippers compress what they post."""
+    raw = body("alertmanager/captured_0.25_firing.json")
+    packed = {"gzip": gzip.compress(raw), "deflate": zlib.compress(raw)}.get(encoding.strip().lower(), raw)
+    assert only("alertmanager", packed, headers={"content-encoding": encoding}).title == "checkout 5xx above 5%"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed", "why"),
+    [
+        ("gzip", gzip.compress(b'{"alerts": [' + b" " * 2_000_000 + b"]}"), "more than 1000000 bytes"),
+        ("gzip", gzip.compress(b'{"alerts": []}')[:-12], "cut short"),
+        ("gzip", b'{"alerts": []}', "it is no gzip"),
+        ("br", b"\x0b\x02\x80[]\x03", "send gzip, or none"),
+    ],
+)
+def test_a_packed_body_that_cannot_be_read_says_why(encoding: str, packed: bytes, why: str) -> None:
+    """A bomb, a part of one, what is called wrongly, and what nobody here unpacks."""
+    with pytest.raises(Unreadable, match=why):
+        read("alertmanager", packed, headers={"content-encoding": encoding})
 
 
 def test_the_number_of_labels_is_bounded() -> None:

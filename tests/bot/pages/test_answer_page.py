@@ -65,3 +65,20 @@ def test_it_is_answered_with_one_thumb_at_night(browser: Browser, behind: World,
     page.reload()
     assert "You acknowledged it" in page.content()
     page.close()
+
+
+def test_a_scanner_that_runs_scripts_answers_nothing_by_opening_the_link(browser: Browser, behind: World) -> None:
+    """Whatever is fetched is fetched by GET, and the page stays unanswered, however often it is opened."""
+    incident = behind.service.declare(user("dana"), Severity.P0, Facts(title=LONG), key="k")
+    link = AnswerService(behind.service).link(incident, incident.pages[0])
+    page = browser.new_page(java_script_enabled=True)
+    methods = set[str]()
+    page.on("request", lambda request: methods.add(request.method))
+    for _ in range(3):
+        page.goto(link)
+        page.wait_for_load_state("networkidle")
+    page.close()
+    assert methods == {"GET"}
+    after = behind.store.get(incident.id)
+    assert not after.acknowledgement
+    assert after.pages[0] == incident.pages[0]

@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,10 @@ KEY = "key-3ax6xnjp29jd6fds4gc373sgvjxteol0"  # Mailgun's signing key, as its do
 
 @dataclass(frozen=True)
 class Written:
-    """A mail as somebody sent it. `spf`, `dkim`, `dmarc` are what the service found; `signer` is who signed."""
+    """A mail as somebody sent it. `spf`, `dkim`, `dmarc` are what the service found; `signer` is who signed.
+
+    `ready` is the mail where it is made already.
+    """
 
     sender: str = "Dana <dana@example.com>"
     subject: str = "Checkout is down"
@@ -36,6 +39,7 @@ class Written:
     dkim: str = "pass"
     dmarc: str = ""
     signer: str = ""
+    ready: Message | None = None
 
     @property
     def address(self) -> str:
@@ -49,8 +53,10 @@ class Written:
     def domain(self) -> str:
         return self.signer or self.address.rpartition("@")[2]
 
-    def message(self) -> EmailMessage:
+    def message(self) -> Message:
         """The mail itself."""
+        if self.ready:
+            return self.ready
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = self.sender, self.to, self.subject
         mail["Message-ID"] = f"<{self.id}>"

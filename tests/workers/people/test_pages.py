@@ -138,6 +138,23 @@ def test_a_number_that_cannot_get_sms_is_called_at_once(reached: Reached, code: 
     assert set(reached.states(incident, Via.SMS)) == {ReachState.FAILED}
 
 
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(21408, "Geo permissions"), (21608, "upgrade the Twilio account"), (21219, "upgrade the Twilio account")],
+)
+def test_a_country_that_is_off_and_a_trial_account_are_ours_and_let_nobody_sleep(
+    reached: Reached, code: int, remedy: str
+) -> None:
+    """The call goes at once to everybody, the operator reads what to switch on, and no other tier is paged."""
+    incident = reached.declare()
+    reached.twilio.sms_refusals = dict.fromkeys(PHONES.values(), code)
+    reached.push(minutes=1)
+    assert len(reached.twilio.calls) == len(incident.pages)
+    [problem] = [p for p in reached.parts.store.problems.current() if p.key == "sms:page_by"]
+    assert remedy in problem.remedy
+    assert len(reached.parts.now(incident).pages) == len(incident.pages)
+
+
 def test_what_is_ours_alarms_the_operator_and_climbs_no_tier(reached: Reached) -> None:
     """A refused login is a problem with its remedy, is tried again, and pages nobody else."""
     incident = reached.declare()

@@ -1,13 +1,15 @@
-"""Atlassian Statuspage: incidents of one page. https://developer.statuspage.io/
+"""Atlassian Statuspage: incidents and planned maintenance of one page. https://developer.statuspage.io/
 
 A creation can be found again by its metadata, which no search covers: the latest incidents are listed. Updates carry
 none; the last one is compared before it is repeated.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 
+from escalation.config.status_page import Maintenance
 from escalation.status_page.publications import Publication, PublicStatus
 from workers.channels.failures import asked_wait, no_answer, statuspage_failure
 from workers.channels.tls import ssl_context
@@ -15,6 +17,13 @@ from workers.channels.tls import ssl_context
 TIMEOUT = 10.0  # seconds
 LONGEST_NAME, LONGEST_BODY = 255, 25_000  # characters
 LISTED = 100  # the most that one answer has
+UNDER_MAINTENANCE = "under_maintenance"
+CALLED_OFF = "This maintenance is cancelled."
+BY_ITSELF = (  # https://developer.statuspage.io/#operation/postPagesPageIdIncidents
+    *("scheduled_auto_in_progress", "scheduled_auto_completed"),
+    *("auto_transition_to_maintenance_state", "auto_transition_to_operational_state"),
+    *("auto_transition_deliver_notifications_at_start", "auto_transition_deliver_notifications_at_end"),
+)
 
 
 class StatuspageClient:
@@ -46,6 +55,34 @@ class StatuspageClient:
         if (updates[0].get("status"), updates[0].get("body")) != (update.status, update.body[:LONGEST_BODY]):
             self._call("PATCH", f"/incidents/{there}", _incident(update, components))
 
+    def plan(self, window: Maintenance, mark: str, components: dict[str, str], *, begun: bool) -> str:
+        """Plan maintenance, which begins and ends there by itself, whether we live or not; returns its id there."""
+        ids = [components[name] for name in window.components if name in components]
+        said = {
+            "name": window.title[:LONGEST_NAME],
+            "status": "in_progress" if begun else "scheduled",
+            "body": (window.words or window.title)[:LONGEST_BODY],
+            "impact_override": "maintenance",
+            "scheduled_for": _iso(window.starts),
+            "scheduled_until": _iso(window.ends),
+            **dict.fromkeys(BY_ITSELF, True),
+            "component_ids": ids,
+            "components": dict.fromkeys(ids, UNDER_MAINTENANCE) if begun else {},
+            "metadata": {"tocsin": {"id": mark}},
+            "deliver_notifications": True,
+        }
+        return str(self._call("POST", "/incidents", said)["id"])
+
+    def call_off(self, there: str, components: dict[str, str]) -> None:
+        """Cancel maintenance, visibly; `components` are the states that hold then, by id. Done already is as good."""
+        if self._call("GET", f"/incidents/{there}").get("status") != "completed":
+            said = {"status": "completed", "body": CALLED_OFF, "components": components, "deliver_notifications": True}
+            self._call("PATCH", f"/incidents/{there}", said)
+
+    def restate(self, there: str, components: dict[str, str]) -> None:
+        """State components of an incident again, by id, without an update of it: nobody is told."""
+        self._call("PATCH", f"/incidents/{there}", {"components": components, "deliver_notifications": False})
+
     def delete(self, there: str) -> None:
         """Delete an incident; one that is gone already is as good."""
         self._call("DELETE", f"/incidents/{there}", gone=True)
@@ -61,6 +98,10 @@ class StatuspageClient:
             return response.json() if response.content else {}
         except ValueError as error:
             raise no_answer("Statuspage", error) from None
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _incident(update: Publication, components: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,108 @@
+"""Alerts that were read and wait to be taken into their groups: the worst group first, a storm in slices."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from itertools import count
+from typing import NamedTuple
+
+from escalation.alerts.alert import Alert, AlertState
+from escalation.alerts.groups import Seen
+from escalation.alerts.routing import Routed
+from escalation.config.policy import Severity
+
+
+class Incoming(NamedTuple):
+    """An alert, the one that counts for it (of a heartbeat its silence, or none), and what is to happen with that.
+
+    `received` is when its body came, in epoch seconds, and `body` the id of that.
+    """
+
+    alert: Alert
+    counts: Alert | None
+    how: Routed
+    received: float = 0.0
+    body: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the alert that counts; empty if none does."""
+        return self.counts.name if self.counts else ""
+
+    @property
+    def seen(self) -> Seen:
+        """The alert as its group takes it in."""
+        return Seen(self.counts or self.alert, self.how, self.received)
+
+
+class Batch(NamedTuple):
+    """Alerts of one group that are taken in together, in their order, each with its place in the backlog."""
+
+    group: str
+    places: tuple[tuple[int, Incoming], ...]
+
+    @property
+    def alerts(self) -> tuple[Incoming, ...]:
+        """The alerts."""
+        return tuple(incoming for _, incoming in self.places)
+
+
+class Backlog:
+    """What waits, by group. To find the worst costs the same in a storm of thousands as in a quiet night."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, deque[tuple[int, Incoming]]] = {}
+        self._order: list[tuple[bool, Severity, int, str]] = []
+        self._place = count()
+        self._waiting_in: dict[str, str] = {}
+        self._times: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._groups.values()))
+
+    def group_of(self, name: str) -> str:
+        """The group in which an alert of that name waits; empty if none does."""
+        return self._waiting_in.get(name, "")
+
+    def add(self, group: str, incoming: Incoming) -> None:
+        """Add an alert behind those of its group."""
+        self._add(group, next(self._place), incoming, at_end=True)
+
+    def put_back(self, batch: Batch) -> None:
+        """Put back what could not be taken in, where it was."""
+        for place, incoming in reversed(batch.places):
+            self._add(batch.group, place, incoming, at_end=False)
+
+    def _add(self, group: str, place: int, incoming: Incoming, *, at_end: bool) -> None:
+        waiting = self._groups.setdefault(group, deque())
+        waiting.append((place, incoming)) if at_end else waiting.appendleft((place, incoming))
+        heappush(self._order, (_ends(incoming), incoming.how.severity, place, group))
+        self._waiting_in[incoming.name] = group
+        self._times[incoming.name] += 1
+
+    def next(self, most: int) -> Batch | None:
+        """Take so many alerts of the worst group off the backlog; None if nothing waits.
+
+        Groups in which something fires go first, by the worst of it; else they go as they came.
+        """
+        while self._order:
+            _, _, place, group = self._order[0]
+            waiting = self._groups.get(group)
+            if waiting and place >= waiting[0][0]:
+                return Batch(group, tuple(self._taken(waiting, group, most)))
+            heappop(self._order)  # it was taken along with a worse one
+        return None
+
+    def _taken(self, waiting: deque[tuple[int, Incoming]], group: str, most: int) -> Iterable[tuple[int, Incoming]]:
+        for _ in range(min(most, len(waiting))):
+            place, incoming = waiting.popleft()
+            self._times[incoming.name] -= 1
+            if not self._times[incoming.name]:
+                del self._times[incoming.name], self._waiting_in[incoming.name]
+            yield place, incoming
+        if not waiting:
+            del self._groups[group]
+
+
+def _ends(incoming: Incoming) -> bool:
+    return incoming.counts is None or incoming.counts.state is not AlertState.FIRING

@@ -1,0 +1,1 @@
+"""Search over incidents, and which of them are alike. Pure."""

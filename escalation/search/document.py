@@ -1,0 +1,113 @@
+"""What the search knows of an incident: its words, and what lists are filtered by."""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+
+from escalation.incident.model import Incident, Status
+
+MAX_FIELD = 300  # characters of each text: ten thousand documents are held in memory
+_WEIGHTS = {"title": 3, "cause": 2, "impact": 1, "fixed": 1}
+_WORD = re.compile(r"[^\W_]+")
+_STOP = frozenset(
+    (
+        *("a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "for", "from", "had", "has", "have", "in"),
+        *("into", "is", "it", "its", "no", "not", "of", "on", "or", "our", "that", "the", "their", "there", "this"),
+        *("to", "was", "we", "were", "when", "which", "will", "with"),
+    )
+)
+_ENDINGS = ("ing", "ies", "ed", "es", "s")
+
+
+@dataclass(frozen=True)
+class Document:
+    """An incident as the search sees it. `declared` is epoch seconds; `fixed` is what resolved it, or a workaround."""
+
+    id: str
+    severity: str
+    declared: float
+    status: str
+    title: str
+    service: str = ""
+    impact: str = ""
+    cause: str = ""
+    fixed: str = ""
+    private: bool = False
+    drill: bool = False
+
+    @property
+    def open(self) -> bool:
+        """True until it is resolved or cancelled."""
+        return not Status(self.status).closed
+
+    @property
+    def declared_at(self) -> datetime:
+        """Time of the declaration."""
+        return datetime.fromtimestamp(self.declared, UTC)
+
+    def terms(self) -> Counter[str]:
+        """Count its terms, those of the title and the cause more than others. The service is a term of its own."""
+        found: Counter[str] = Counter()
+        for name, weight in _WEIGHTS.items():
+            for term in terms(getattr(self, name)):
+                found[term] += weight
+        for term in terms(self.service):
+            found[term] += 1
+        if self.service:
+            found[service_term(self.service)] = 2
+        return found
+
+
+def document(incident: Incident) -> Document:
+    """Make the document of an incident as it stands."""
+    facts, cause = incident.facts, incident.known("root_cause")
+    done, workaround = incident.resolution, incident.known("workaround")
+    fixed = done.resolution if done else workaround.text if workaround else ""
+    return Document(
+        id=incident.id,
+        severity=incident.severity,
+        declared=incident.declared_at.timestamp(),
+        status=incident.status,
+        title=facts.title,
+        service=facts.service,
+        impact=(facts.impact or facts.description)[:MAX_FIELD],
+        cause=(cause.text if cause else "")[:MAX_FIELD],
+        fixed=fixed[:MAX_FIELD],
+        private=incident.private,
+        drill=incident.drill,
+    )
+
+
+def service_term(service: str) -> str:
+    """Term of a service, which no word of a text can be."""
+    return f"service:{service}"
+
+
+def terms(text: str) -> list[str]:
+    """Split a text into terms: words without accents, case, plural or tense; common words are left out."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return [_stem(word) for word in _WORD.findall(plain) if word not in _STOP]
+
+
+def _stem(word: str) -> str:
+    """Cut an English ending: `timeouts`, `failing` and `failed` are found by `timeout` and `fail`."""
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith("ss"):
+            return word.removesuffix(ending) + ("y" if ending == "ies" else "")
+    return word.removesuffix("e") if len(word) > 4 else word
+
+
+def encode(found: Document) -> str:
+    """Encode as JSON, without what is empty."""
+    return json.dumps({k: v for k, v in asdict(found).items() if v}, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(raw: str | bytes) -> Document:
+    """Decode; fields that a newer Tocsin added are left out."""
+    return Document(**{name: value for name, value in json.loads(raw).items() if name in _FIELDS})
+
+
+_FIELDS = frozenset(field.name for field in fields(Document))
