@@ -149,6 +149,7 @@ class IncidentService:
         Open pages move to whoever is on call then. Refused passes through.
         """
         now = self.clock()
+        self.store.cover.record(self.company, now)  # a change begins now: what was before it stays as it was
         after = self.store.update_oncall_state(lambda before: step(before, now))
         self.follow_roles(by)
         return after

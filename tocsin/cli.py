@@ -10,6 +10,7 @@ from tocsin.commands.check import check
 from tocsin.commands.forget import forget
 from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
+from tocsin.commands.oncall.pay import pay
 from tocsin.commands.report import report
 from tocsin.commands.review import review
 from tocsin.commands.schema import schema
@@ -89,6 +90,7 @@ for command in (
     forget,
     alerts,
     report,
+    pay,
     review,
     actions,
     verify,

@@ -1,4 +1,4 @@
-"""The Home tab: open incidents that the requester may see, who is on call, and how the requester is reached."""
+"""The Home tab: open incidents that the requester may see, what they owe, who is on call, and their own matters."""
 
 from typing import Any
 
@@ -9,12 +9,13 @@ from bot.handlers.after.action_items import ActionItemLists
 from bot.handlers.me import Me
 from bot.handlers.oncall import OnCall
 from bot.render.alerts import waiting
-from bot.render.blockkit import Block, section
+from bot.render.blockkit import Block, header, section, sections
 from bot.render.inputs import View
-from bot.render.lists import home as home_view
+from bot.render.lists import fitted, home
 from bot.render.mrkdwn import render
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
+from escalation.incident.responders import duties
 
 UNAVAILABLE = "Nothing can be shown now. Open this page again in a moment."
 log = structlog.get_logger("bot")
@@ -42,17 +43,24 @@ class Home:
 
     async def _view(self, requester: Requester) -> View:
         try:
-            incidents = await self._access.open_incidents(requester)
-            url, waits = self._access.directory.url, await self._waits()
-            home = home_view(incidents, await self._oncall.lines(), requester.id, url, waits)
-            take = await self._oncall.buttons()
-            mine = await self._me.answer(requester)
-            promised = await self._action_items.mine(requester)
+            return fitted(await self._blocks(requester))
         except Refused as refusal:
             return {"type": "home", "blocks": [section(render(refusal.words), "refused")]}
         except StoreUnavailable:
             return {"type": "home", "blocks": [section(UNAVAILABLE, "away")]}
-        return {**home, "blocks": [*home["blocks"], *promised, *take, *mine.blocks]}
+
+    async def _blocks(self, requester: Requester) -> list[Block]:
+        """What concerns everybody first, then the requester's own: follow-ups, time on call, methods."""
+        incidents = await self._access.open_incidents(requester)
+        roster = await self._access.roster()
+        owed = [duty for incident in incidents for duty in duties(incident, roster, requester.id)]
+        url, on_call = self._access.directory.url, await self._oncall.lines()
+        blocks = home(incidents, on_call, requester.id, url, await self._waits(), owed)
+        blocks += await self._oncall.buttons()
+        blocks += await self._action_items.mine(requester)
+        own = [render(line) for line in await self._oncall.own_lines(requester)]
+        mine = await self._me.answer(requester)
+        return [*blocks, header("You", "you"), *sections(own, "you-on-call"), *mine.blocks]
 
     async def _waits(self) -> list[Block]:
         """The alerts that wait for somebody to declare their incident."""

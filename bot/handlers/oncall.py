@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from redis import Redis
@@ -14,17 +14,31 @@ from bot.handlers.reply import Reply, explain_errors, short_message
 from bot.parsing.oncall import USAGE, OncallCommand, apply_command
 from bot.render import oncall
 from bot.render.blockkit import Block, Message
-from bot.render.oncall import ANSWER, TAKE, TICK, UNDO, AnswerValue, ShiftValue, Tick, on_call_lines
+from bot.render.oncall import (
+    ANSWER,
+    REST_DECLINE,
+    REST_TAKE,
+    TAKE,
+    TICK,
+    UNDO,
+    AnswerValue,
+    ShiftValue,
+    Tick,
+    on_call_lines,
+)
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
+from escalation.figures.load import PERIOD
+from escalation.figures.load_words import own_load
 from escalation.messages.oncall import Announcer
-from escalation.oncall import overrides
+from escalation.oncall import overrides, rest
 from escalation.oncall.overrides import undo_of
 from escalation.oncall.schedule import Notice, OncallState, shift_at
-from escalation.text import Line
+from escalation.storage.oncall.loads import RecentLoads
+from escalation.text import Line, Person, Strong, Time, line
 from escalation.values import PersonId
 
-ACTIONS = f"^({ANSWER}|{TAKE}|{TICK}|{UNDO})"
+ACTIONS = f"^({ANSWER}|{TAKE}|{TICK}|{UNDO}|{REST_TAKE}|{REST_DECLINE})"
 TICKS_TTL = 60 * 86_400  # seconds; a handover's message is read for a week or two
 log = structlog.get_logger("bot")
 
@@ -37,6 +51,7 @@ class OnCall:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._loads = RecentLoads(access.deps.store, access.deps.company)
 
     # Commands --------------------------------------------------------------------------------------------------------
 
@@ -44,20 +59,24 @@ class OnCall:
         """Answer `/incident oncall TEXT`. Raises Refused for what cannot be done."""
         if not text.strip():
             await self._access.admit("see", requester)
-            return await self.board()
+            return await self.board(requester)
         await self._access.admit("declare", requester)
         if text.strip().lower() == "help":
             return short_message(*((usage,) for usage in USAGE))
         return await self._arrange(requester, text)
 
-    async def board(self) -> Message:
+    async def board(self, requester: Requester) -> Message:
         """Message with who is on call, overrides and absences, and the buttons that take a shift."""
-        lines = oncall.lines_message(await self.lines(), "oncall")
+        lines = oncall.lines_message((*await self.lines(), *await self.own_lines(requester)), "oncall")
         return Message(text=lines.text, blocks=[*lines.blocks, *await self.buttons()])
 
     async def lines(self) -> tuple[Line, ...]:
         """Lines about who is on call, overrides and absences."""
         return await self._access.run(_lines, self._access.deps)
+
+    async def own_lines(self, requester: Requester) -> tuple[Line, ...]:
+        """Lines about the requester's shifts of now, and their load of the last 30 days; none for strangers."""
+        return await self._access.run(_own_lines, self._access.deps, requester.id, self._loads)
 
     async def buttons(self) -> list[Block]:
         """Buttons that take the current shift of each rotation."""
@@ -79,6 +98,8 @@ class OnCall:
             name = action["action_id"]
             if name.startswith(ANSWER):
                 await self._answer_page(requester, body, AnswerValue.decode(action["value"]))
+            elif name in (REST_TAKE, REST_DECLINE):
+                await self._answer_rest(requester, body, action)
             elif name.startswith(UNDO):
                 await self._undo(requester, body, action, reply)
             elif name.startswith(TICK):
@@ -90,6 +111,15 @@ class OnCall:
     async def _answer_page(self, requester: Requester, body: dict[str, Any], button: AnswerValue) -> None:
         at = await self._access.run(_record_answer, self._access.deps, requester.id, button)
         await self._replace(body, oncall.answered_page(button.rotation, button.starts, at))
+
+    async def _answer_rest(self, requester: Requester, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Take or decline a shift; what can no longer be taken says so where its buttons were."""
+        did: Literal["take", "decline"] = "take" if action["action_id"] == REST_TAKE else "decline"
+        try:
+            words = await self._access.run(_answer_rest, self._access.deps, requester.id, action["value"], did)
+        except Refused as refused:
+            words = refused.words
+        await self._replace(body, oncall.lines_message((words,), "rest"))
 
     async def _undo(self, requester: Requester, body: dict[str, Any], action: dict[str, Any], reply: Reply) -> None:
         """Cancel what a notice was about; the notice itself, if others can see it, then says so."""
@@ -122,6 +152,20 @@ class OnCall:
 def _lines(deps: BotDeps) -> tuple[Line, ...]:
     now, directory, state = deps.service.clock(), deps.store.directory(), deps.store.oncall_state()
     return on_call_lines(deps.company, deps.policy, directory, deps.service.roster(now), now, state)
+
+
+def _own_lines(deps: BotDeps, member: PersonId, loads: RecentLoads) -> tuple[Line, ...]:
+    key = deps.company.key_of(member, deps.store.directory())
+    if key is None:
+        return ()
+    now, state = deps.service.clock(), deps.store.oncall_state()
+    shifts = (shift_at(name, deps.company, state, now) for name in deps.company.rotations)
+    mine = [shift for shift in shifts if key in shift.people]
+    held = (
+        line(Strong(f"📟 You are on call in {s.rotation}"), *((" until ", Time(s.ends, clock=False)) if s.ends else ()))
+        for s in mine
+    )
+    return (*held, line("📊 ", own_load(loads.of(key, now), PERIOD.days)))
 
 
 def _buttons(deps: BotDeps) -> list[Block]:
@@ -164,6 +208,20 @@ def _record_answer(deps: BotDeps, member: PersonId, button: AnswerValue) -> date
     answers = ((t.rotation, t.shift_start, t.person, t.answered_at) for t in state.tests)
     test_page = (button.rotation, button.starts, button.person)
     return next((at for *test, at in answers if tuple(test) == test_page and at), None) or deps.service.clock()
+
+
+def _answer_rest(deps: BotDeps, member: PersonId, debt_id: str, did: Literal["take", "decline"]) -> Line:
+    """Take or decline the shift of somebody who is to rest, and return what to say. Raises Refused."""
+    person = deps.company.key_of(member, deps.store.directory()) or ""
+    after = deps.service.update_oncall(
+        lambda state, now: rest.answer(state, deps.company, debt_id, person, member, did, now), by=member
+    )
+    deps.store.request_upkeep()
+    debt = next(debt for debt in after.rest if debt.id == debt_id)
+    if did == "decline":
+        return line("You declined to take over in ", debt.rotation, ". The next is asked.")
+    tired = Person(deps.company.member(debt.person, deps.store.directory()))
+    return line(Strong(f"✅ You are on call in {debt.rotation}"), " until ", Time(debt.ends), ". ", tired, " can rest.")
 
 
 def _set_tick(deps: BotDeps, change: str, n: int, member: PersonId) -> dict[int, Tick]:

@@ -9,6 +9,7 @@ from bot.render.common import DRILL, STATUS, card_url, mentions, title
 from bot.render.mrkdwn import DAY, brief, link, moment, person, render, share, size
 from bot.vocabulary import FIRST_COMMANDS
 from escalation.incident.model import Incident, PageState, Status
+from escalation.incident.responders import Duty
 from escalation.incident.tickets import TicketState, in_listed_order, ticket_state
 from escalation.messages.timeline import MARKS
 from escalation.storage.store import MAX_LISTED
@@ -21,6 +22,8 @@ DECLARE = "declare_incident"
 LIST_BUTTONS = "list-go"  # block id of the buttons that turn a list's pages
 _MAX_AT_ONCE = 10  # of the open ones above the commands
 _MAX_AT_HOME = 60
+_ON_CALL = 10  # sections about on call at Home
+HOME_BLOCKS = 100  # https://docs.slack.dev/reference/views/home-tab-views
 _MAX_TITLE = 70
 NO_TICKETS = "✅ No open tickets."
 _NO_INCIDENTS = "✅ No open incidents."
@@ -171,24 +174,51 @@ def home(
     viewer: PersonId,
     workspace_url: str = "",
     waits: Sequence[Block] = (),
-) -> Block:
-    """Build the Home tab of one person: incidents they are paged for, the other open ones, who is on call.
+    owed: Sequence[Duty] = (),
+) -> list[Block]:
+    """Build the Home tab of one person: incidents they are paged for, what they owe, the other open ones, on call.
 
     `waits` says what waits for somebody to declare it.
     """
     ordered = sorted(in_listed_order(open_incidents), key=lambda i: i.open_page_of(viewer) is None)
     lines = [row(i, workspace_url, viewer) for i in ordered[:_MAX_AT_HOME]]
     on_call_sections = sections([render(line) for line in on_call], "duty") or [section("Nobody is on call.", "duty")]
-    blocks = [
+    cut_off = [context("The rest is in `/incident oncall`.", "duty-more")] if len(on_call_sections) > _ON_CALL else []
+    return [
         *buttons([_DECLARE, say("list all", "All incidents", "list"), say("help all", "All commands", "help")], "go"),
         *waits,
+        *_owed(owed, workspace_url),
         header("Open incidents", "open"),
         *_rows(lines or [_NO_INCIDENTS], "open-list"),
         *_more(len(ordered), _MAX_AT_HOME),
         header("On call", "on-call"),
-        *on_call_sections[:10],
+        *on_call_sections[:_ON_CALL],
+        *cut_off,
     ]
-    return {"type": "home", "blocks": blocks}
+
+
+def _owed(owed: Sequence[Duty], workspace_url: str) -> list[Block]:
+    """What somebody owes, the latest first; nothing where there is nothing."""
+    ordered = sorted(owed, key=lambda d: (not d.late, d.due is None, d.due or d.incident.declared_at))
+    if not ordered:
+        return []
+    lines = [f"• {_linked_id(d.incident, workspace_url)} {brief(d.what, _MAX_TITLE)}{_by(d)}" for d in ordered[:PAGE]]
+    more = [context(f"and {len(ordered) - PAGE} more", "owed-more")] if len(ordered) > PAGE else []
+    return [header("What you owe", "owed"), *_rows(lines, "owed-list"), *more]
+
+
+def _by(duty: Duty) -> str:
+    if duty.due is None:
+        return ""
+    return f", *due since {moment(duty.due, DAY)}*" if duty.late else f" by {moment(duty.due, DAY)}"
+
+
+def fitted(blocks: Sequence[Block]) -> Block:
+    """Build a Home tab of these blocks; what Slack does not take is left out, and that is said."""
+    if len(blocks) > HOME_BLOCKS:
+        said = context("Not everything fits here: `/incident list`, `oncall`, `actions` and `me` have the rest.", "cut")
+        blocks = [*blocks[: HOME_BLOCKS - 1], said]
+    return {"type": "home", "blocks": list(blocks)}
 
 
 def which(command: str, words: str, candidates: Sequence[Incident], workspace_url: str = "") -> Message:

@@ -174,6 +174,7 @@ def _silent(policy: Policy, roster: Roster, now: datetime) -> Iterator[Line]:
 
 # Action ids; a tick's is followed by its number.
 ANSWER, TAKE, TICK, UNDO = "oncall_here", "oncall_take", "oncall_tick", "oncall_undo"
+REST_TAKE, REST_DECLINE = "oncall_rest_take", "oncall_rest_decline"
 TRY = "me_test-"
 _MAX_BOXES = 20  # https://docs.slack.dev/reference/block-kit/blocks: 50 in a message
 
@@ -240,6 +241,23 @@ def test_page(lines: Sequence[Line], answer: AnswerValue) -> Message:
         "value": answer.encode(),
     }
     row = {"type": "actions", "block_id": "test-page-answer", "elements": [button]}
+    return Message(text=message.text, blocks=[*message.blocks, row])
+
+
+def rest_offer(lines: Sequence[Line], debt_id: str) -> Message:
+    """Build the question whether somebody takes a shift, with its two buttons."""
+    message = lines_message(lines, "rest")
+    elements: list[Block] = [
+        {
+            "type": "button",
+            "action_id": REST_TAKE,
+            "style": "primary",
+            "text": plain_text("Take the shift", BUTTON),
+            "value": debt_id,
+        },
+        {"type": "button", "action_id": REST_DECLINE, "text": plain_text("I can't", BUTTON), "value": debt_id},
+    ]
+    row = {"type": "actions", "block_id": "rest-answer", "elements": elements}
     return Message(text=message.text, blocks=[*message.blocks, row])
 
 

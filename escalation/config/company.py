@@ -15,13 +15,14 @@ from escalation.config.checks import CanaryRules, Check, with_unique_names
 from escalation.config.holders import Holders
 from escalation.config.lists import Lists, Webhooks
 from escalation.config.notify import AppriseTag, MeetingKind, Notify, NtfyTopic, Number, OtherWays, PushoverUser
+from escalation.config.pay.rates import Pay
 from escalation.config.policy import LEAD, TEAM, Means, Reports
 from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
 from escalation.config.status_page import StatusPage
 from escalation.config.tickets import Tickets, Tracker, Vendor
 from escalation.slo import Objective
-from escalation.times import Zone
+from escalation.times import Duration, Zone
 from escalation.values import Channel, Frozen, PersonId, PersonKey, as_list
 
 SlackUser = Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,}$")]
@@ -73,7 +74,7 @@ Away = Annotated[
 class PersonEntry(Frozen):
     """A person: e-mail address or member id to find them in Slack, where to call and mail them, when they are away.
 
-    `notify` is the order of their methods; they may set another one for themselves.
+    `notify` is the order of their methods; they may set another one for themselves. `office` is where they work.
     """
 
     email: Address | None = None
@@ -87,6 +88,7 @@ class PersonEntry(Frozen):
     github: Login | None = None
     jira: Login | None = None
     notify: Notify | None = None
+    office: str | None = None
     away: Away = ()
 
     def login(self, vendor: Vendor) -> str:
@@ -206,6 +208,9 @@ class Company(Staff):
     services: dict[str, Service] = {}
     contacts: Contacts = Contacts()
     calendar: Calendar = Calendar()
+    offices: dict[str, Calendar] = {}
+    pay: Pay | None = None
+    rest: Duration | None = None
     public_channels: tuple[Means, ...] | None = None
     lists: Lists = {}
     public_webhooks: Webhooks = {}
@@ -234,6 +239,25 @@ class Company(Staff):
         """Return a person's member id; the key itself while Slack was not asked (delivery asks again)."""
         entry = self.people[key]
         return entry.slack or directory.people.get(entry.email or "", key)
+
+    def place_of(self, person: str) -> Calendar:
+        """Return zone, working hours and days off of a person, by key: their office's, where it says so.
+
+        The rest, and those of everybody without an office, are the company's.
+        """
+        calendar = self.calendar
+        if "timezone" not in calendar.model_fields_set:
+            calendar = calendar.model_copy(update={"timezone": self.timezone})
+        entry = self.people.get(person)
+        office = self.offices.get(entry.office or "") if entry else None
+        own = {name: getattr(office, name) for name in office.model_fields_set} if office else {}
+        return calendar.model_copy(update=own)
+
+    def leads(self) -> frozenset[str]:
+        """Return the keys of those who lead a team or a service."""
+        led = (*(team.lead for team in self.teams.values()), *(service.lead for service in self.services.values()))
+        by_role = (holder.person for holder in self.roles.get(LEAD, ()))
+        return frozenset(key for key in (*led, *by_role) if key)
 
     def key_of(self, member: PersonId, directory: "Directory") -> str | None:
         """Return the configuration's key of a member; None for somebody it does not list."""

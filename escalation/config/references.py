@@ -19,9 +19,11 @@ SECTIONS = {
     "team": ("teams",),
     "vendor": ("contacts", "vendors"),
     "service": ("services",),
+    "office": ("offices",),
 }
 # Section -> key of each of its entries -> what is named there, once or in a list.
 NAMED: Mapping[str, Mapping[str, str]] = {
+    "people": {"office": "office"},
     "rotations": {"people": "person"},
     "teams": {"lead": "person", "members": "person"},
     "services": {"lead": "person", "vendor": "vendor", "team": "team"},
@@ -45,7 +47,7 @@ ROLES: tuple[tuple[tuple[str, ...], str], ...] = (
 
 
 class Reference(NamedTuple):
-    """A place in the data that names a person, a rotation, a role, a team, a vendor or a service."""
+    """A place in the data that names a person, a rotation, a role, a team, a vendor, a service or an office."""
 
     path: Path
     kind: str
@@ -68,7 +70,7 @@ def refuse(found: Iterable[Finding]) -> None:
 
 
 def unknown_names(data: Any) -> Iterator[Finding]:
-    """Yield people, rotations, roles, teams, vendors and services that a configuration names and does not have."""
+    """Yield people, rotations, roles, teams, vendors, services and offices that a configuration names but lacks."""
     for path, kind, name in _references(data):
         known = set(section(data, *SECTIONS[kind]))
         if name not in known:
@@ -83,6 +85,8 @@ def _references(data: Any) -> Iterator[Reference]:
         for name, body in section(data, part).items():
             for key, kind in keys.items():
                 yield from _named(kind, (part, name, key), body.get(key) if isinstance(body, dict) else None, data)
+    for part, kind in (("people", "person"), ("offices", "office")):
+        yield from (Reference(("pay", part, name), kind, name) for name in section(data, "pay", part))
     components = section(data, "status_page").get("components")
     yield from _named("service", ("status_page", "components"), components, data)
     for name, body in section(data, "rotations").items():

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from escalation.config.policy import Audience, Unless
+from escalation.config.policy import Unless
 from escalation.engine.checkpoints import running, tiers_left
 from escalation.incident.actions import actions_at
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
-from escalation.incident.responders import People, commander, effective_tier, holders, in_roles, speaker
+from escalation.incident.responders import UPDATES, People, commander, effective_tier, holders, in_roles, speaker
 from escalation.oncall.roster import Roster
 
 UNLISTED = (
@@ -19,13 +19,6 @@ UNLISTED = (
     CheckpointKind.REDRAW,
     CheckpointKind.ARCHIVE,
 )  # of no interest before they fire
-
-
-_UPDATES = {
-    Audience.STAKEHOLDERS: "stakeholder update",
-    Audience.CUSTOMERS: "customer update",
-    Audience.SOCIAL: "social media post",
-}
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             return what(communication.why, unless=communication.unless)
         case CheckpointKind.OWED:
             owed = incident.owed(int(checkpoint.about))
-            return what(f"the {_UPDATES[owed.plan.audience]} is not sent", notified=speaker(incident, roster))
+            return what(f"the {UPDATES[owed.plan.audience]} is not sent", notified=speaker(incident, roster))
         case CheckpointKind.REPEAT:
             page = incident.page(int(checkpoint.about))
             return what("the page was not acknowledged", tiers=(page.tier,), people=(page.person,))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 
+from escalation.figures.responses import Response, responses
 from escalation.incident.events import Answer
 from escalation.incident.model import Entry, EntryKind, Incident, OwedState, Status
 from escalation.values import machine_title
@@ -18,8 +19,8 @@ class Observation:
     `duplicate`: it was cancelled as one of another incident. `source` is the machine that declared it, empty for a
     person. `pages` are (person, instant), each first send once. `acknowledged_in_time` and `resolved_in_time` compare
     with the policy's targets as they stood then; None where there is nothing to compare. `told`: the first word to
-    anybody outside the company. `promised` counts
-    communications with a deadline, `late` those that missed it.
+    anybody outside the company. `promised` counts communications with a deadline, `late` those that missed it.
+    `responses` are people's work in it.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Observation:
     late: int = 0
     review_by: float | None = None
     reviewed: float | None = None
+    responses: tuple[Response, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -68,7 +70,10 @@ def decode(text: str | bytes) -> Observation:
     """Decode; fields that a newer Tocsin added are left out."""
     stored = json.loads(text)
     known = {name: stored[name] for name in _FIELDS if name in stored}
-    return Observation(**(known | {"pages": tuple((person, at) for person, at in stored.get("pages", ()))}))
+    pages = tuple((person, at) for person, at in stored.get("pages", ()))
+    return Observation(
+        **(known | {"pages": pages, "responses": tuple(Response(*r) for r in stored.get("responses", ()))})
+    )
 
 
 _FIELDS = tuple(field.name for field in fields(Observation))
@@ -107,6 +112,7 @@ def observe(incident: Incident) -> Observation:
         late=len({str(o.n) for o in owed} & overdue),
         review_by=incident.review_by.timestamp() if incident.review_by else None,
         reviewed=incident.reviewed.at.timestamp() if incident.reviewed else None,
+        responses=responses(incident),
     )
 
 

@@ -1,8 +1,13 @@
-"""Responders at an instant: holders of a role or tier, the commander, the communications lead."""
+"""Responders at an instant: holders of a role or tier, the commander, the communications lead, and what they owe."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
 
-from escalation.incident.model import Incident, Lead
+from escalation.config.policy import Audience
+from escalation.incident.communications import is_overdue, pending
+from escalation.incident.effects import Reminded
+from escalation.incident.model import CheckpointKind, Incident, Lead, OwedState
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 
@@ -63,3 +68,42 @@ def speaker(incident: Incident, roster: Roster) -> tuple[PersonId, ...]:
     """Return the communications lead, else the commander."""
     taken = incident.leads.get(Lead.COMMUNICATIONS)
     return (taken,) if taken and taken not in incident.gone else commander(incident, roster)
+
+
+class Duty(NamedTuple):
+    """What somebody owes in an incident: by when (None: no time is set), or since when it is `late`."""
+
+    incident: Incident
+    what: str
+    due: datetime | None
+    late: bool
+
+
+def duties(incident: Incident, roster: Roster, person: PersonId) -> Iterator[Duty]:
+    """Yield what a person owes in an open incident: progress updates, whether a fix holds, words to people outside."""
+    if not incident.open:
+        return
+    if person in commander(incident, roster):
+        yield from _of_commander(incident)
+    if person in speaker(incident, roster):
+        for owed in pending(incident):
+            verb = "approve" if owed.state is OwedState.WAITING else "send"
+            yield Duty(incident, f"{verb} the {UPDATES[owed.plan.audience]}", owed.due, is_overdue(owed, incident))
+
+
+def _of_commander(incident: Incident) -> Iterator[Duty]:
+    standing = incident.reminders
+    planned = [c.due for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE]
+    if late := standing.get(Reminded.UPDATE):
+        yield Duty(incident, "post a progress update", late.since, late=True)
+    elif planned:
+        yield Duty(incident, "post a progress update", min(planned), late=False)
+    if asked := standing.get(Reminded.STABLE):
+        yield Duty(incident, "say whether the fix holds", asked.since, late=True)
+
+
+UPDATES = {
+    Audience.STAKEHOLDERS: "stakeholder update",
+    Audience.CUSTOMERS: "customer update",
+    Audience.SOCIAL: "social media post",
+}

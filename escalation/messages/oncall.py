@@ -17,17 +17,21 @@ from escalation.oncall.reminders import (
     DueEdit,
     DueGroupFault,
     DueRelease,
+    DueRestOffer,
+    DueRestUnmet,
     DueShift,
     DueTestPage,
     DueUnanswered,
     call_length,
 )
-from escalation.oncall.schedule import Away, MovedShift, Notice, Override
+from escalation.oncall.rest import ANSWER_WITHIN
+from escalation.oncall.schedule import Away, MovedShift, Notice, Override, RestDebt
 from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId
 
 MAX_LISTED = 20
+HOUR = 60  # minutes
 COVERED = "The next person in the rotation covers their shifts."
 # https://github.com/InteractionDesignFoundation/add-event-to-calendar-docs: Google documents it nowhere itself
 CALENDAR = "https://calendar.google.com/calendar/render"
@@ -176,6 +180,40 @@ class Announcer:
             line(Strong("📅 Your next shift: "), Strong(change.rotation), ", from ", _day(change.at), *until, "."),
             line("Is your phone ready? /incident me shows how you are reached."),
         )
+
+    def rest_offer(self, reminder: DueRestOffer) -> Lines:
+        """Render the question whether somebody takes over from a person who is to rest."""
+        debt = reminder.debt
+        hours = f"{reminder.ask.minutes // 60} h" if reminder.ask.minutes >= HOUR else f"{reminder.ask.minutes} min"
+        within = spoken_duration(ANSWER_WITHIN)
+        return (
+            line(Strong("🛌 Can you take over? "), *self._tired(debt)),
+            line(
+                f"You would be on call in {debt.rotation}",
+                *_stretch(max(debt.starts, reminder.due), debt.ends),
+                ", so that they can rest.",
+            ),
+            line(f"Of those who are there you were on call least: {hours} in the last 30 days."),
+            line(f"If you say nothing for {within}, the next is asked as well."),
+        )
+
+    def rest_unmet(self, reminder: DueRestUnmet) -> Lines:
+        """Render that nobody took over from a person who is to rest: for them, or for those who lead them."""
+        debt, rotation = reminder.debt, reminder.debt.rotation
+        asked = tuple(ask.person for ask in debt.asked)
+        others = line("Asked: ", *self._people(asked), ".") if asked else line("Nobody else of the rotation is there.")
+        if reminder.to == debt.person:
+            known = line(*self._people(reminder.leads), " knows.") if reminder.leads else line("The channel knows.")
+            head = Strong("🛌 Nobody could take over this morning. ")
+            return (line(head, f"You stay on call in {rotation} until ", _day(debt.ends), "."), others, known)
+        return (
+            line(Strong("⚠️ Rest: nobody took over. "), *self._tired(debt)),
+            line(f"They stay on call in {rotation} until ", _day(debt.ends), ". ", *others),
+            line("Find somebody: ", f"/incident oncall override {rotation} @person for 4h"),
+        )
+
+    def _tired(self, debt: RestDebt) -> Line:
+        return line(Person(self._member(debt.person)), " was paged at night and worked until ", Time(debt.worked), ".")
 
     def personal_notice(self, notice: Notice, person: str) -> Lines:
         """Render what a change means for one person (by key): when they are on call or away, and who did it."""

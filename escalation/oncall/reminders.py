@@ -1,4 +1,4 @@
-"""Recurring reminders that are due: test pages, handovers, activities, and notices of overrides and absences. Pure.
+"""Recurring reminders that are due: test pages, handovers, activities, rest, notices of overrides and absences. Pure.
 
 Each has an id that is the same at each call, so that it can be sent exactly once. What was due more than a day ago is
 not sent any more, and an activity only on its own business day.
@@ -10,7 +10,7 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from escalation.config.company import Company, Directory
-from escalation.config.policy import Activity, HandoverRules, Policy
+from escalation.config.policy import LEAD, Activity, HandoverRules, Policy
 from escalation.oncall.activities import last_activity
 from escalation.oncall.coverage import Gap, gaps, wakes
 from escalation.oncall.edits import PlanChange, plan_changes
@@ -28,6 +28,8 @@ from escalation.oncall.schedule import (
     Notice,
     OncallShift,
     OncallState,
+    RestAsk,
+    RestDebt,
     TestPage,
     kept_shift,
     on_call_at,
@@ -115,6 +117,20 @@ class DueActivity(DueReminder):
     people: tuple[str, ...]
 
 
+class DueRestOffer(DueReminder):
+    """The question to somebody whether they take the shift of a person who is to rest."""
+
+    debt: RestDebt
+    ask: RestAsk
+
+
+class DueRestUnmet(DueReminder):
+    """Nobody took the shift of a person who is to rest: for their `leads`, by key or id, and for themselves."""
+
+    debt: RestDebt
+    leads: tuple[str, ...]
+
+
 AnyReminder = (
     DueTestPage
     | DueHandover
@@ -126,6 +142,8 @@ AnyReminder = (
     | DueGroupFault
     | DueAsleep
     | DueActivity
+    | DueRestOffer
+    | DueRestUnmet
 )
 
 
@@ -142,6 +160,7 @@ def due_reminders(
         _group_faults(company, state),
         _asleep(company, policy, state, directory, now),
         _activities(company, policy, state, directory, now),
+        _rest(company, state, directory),
     )
     return tuple(sorted((o for o in found if o.due <= now < o.until), key=lambda o: (o.due, o.id)))
 
@@ -349,6 +368,48 @@ def _activities(
         )
         yield reminder
         yield from (reminder.model_copy(update={"id": f"{reminder.id}-to-{p}", "to": p}) for p in people)
+
+
+def _rest(company: Company, state: OncallState, directory: Directory) -> Iterator[AnyReminder]:
+    """Yield what is asked for those who are to rest, and who knows that nobody took over."""
+    for debt in state.rest:
+        if debt.taken_by or debt.person not in company.people:
+            continue
+        id = f"rest-{debt.id}"
+        for ask in debt.asked:
+            if not ask.declined_at and ask.person in company.people:
+                yield DueRestOffer(
+                    id=f"{id}-{ask.person}", due=ask.at, until=debt.ends, to=ask.person, debt=debt, ask=ask
+                )
+        if debt.unmet_at:
+            yield from _unmet(debt, debt.unmet_at, company, state, directory)
+
+
+def _unmet(
+    debt: RestDebt, since: datetime, company: Company, state: OncallState, directory: Directory
+) -> Iterator[AnyReminder]:
+    """Yield for the tired person and each of their leads, else for the rotation's channel."""
+    leads = _leads(debt.person, company, state, directory, since)
+    first = DueRestUnmet(
+        id=f"rest-{debt.id}-unmet",
+        due=since,
+        until=debt.ends,
+        channel=channel_of(company, debt.rotation),
+        debt=debt,
+        leads=leads,
+    )
+    if not leads:
+        yield first
+    for person in (debt.person, *leads):
+        yield first.model_copy(update={"id": f"{first.id}-to-{person}", "to": person})
+
+
+def _leads(person: str, company: Company, state: OncallState, directory: Directory, at: datetime) -> tuple[str, ...]:
+    """Return the leads of somebody's teams, else the holders of the role of service leads; themselves left out."""
+    teams = (team.lead for team in company.teams.values() if person in team.members and team.lead)
+    holders = _keys(roster(company, directory, at, state).of(LEAD), company, directory)
+    found = [lead for lead in teams if lead != person] or [lead for lead in holders if lead != person]
+    return tuple(dict.fromkeys(found))
 
 
 def _end_of_day(company: Company, due: datetime) -> datetime:

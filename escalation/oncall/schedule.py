@@ -164,10 +164,42 @@ class Trial(Frozen):
 TRIAL = "test-"
 
 
+class RestAsk(Frozen):
+    """A question to somebody, by key, whether they take a shift; they may have declined.
+
+    `minutes` is how long they were on call lately.
+    """
+
+    person: str
+    at: datetime
+    minutes: int = 0
+    declined_at: datetime | None = None
+
+
+class RestDebt(Frozen):
+    """Rest that is due to somebody who `worked` at night until then: their shift from (inclusive) until (exclusive).
+
+    `asked` are the people who were asked to take it; `taken_as` is the member id of who did. `unmet_at`: since when
+    nobody is left to ask.
+    """
+
+    id: str
+    rotation: str
+    person: str
+    worked: datetime
+    starts: datetime
+    ends: datetime
+    asked: tuple[RestAsk, ...] = ()
+    taken_by: str = ""
+    taken_as: PersonId = ""
+    unmet_at: datetime | None = None
+
+
 class OncallState(Frozen):
     """On-call state that changes while running. `made`: the number of the latest override or absence.
 
     `preferences` are what people set for themselves, by their key, else their member id. `trials`: tests of methods.
+    `nights_seen` are the ends of the nights that were looked at for `rest`, by person.
     """
 
     overrides: tuple[Override, ...] = ()
@@ -179,6 +211,8 @@ class OncallState(Frozen):
     notices: tuple[Notice, ...] = ()
     preferences: dict[str, Preferences] = {}
     trials: tuple[Trial, ...] = ()
+    rest: tuple[RestDebt, ...] = ()
+    nights_seen: dict[str, datetime] = {}
     made: int = 0
     stamp: str = ""
 

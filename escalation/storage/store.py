@@ -30,6 +30,7 @@ from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
 from escalation.storage.canary import Canary
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, URGENT, open_of
+from escalation.storage.oncall.cover import CoverBook
 from escalation.storage.problems import Problems
 from escalation.storage.search import documents
 
@@ -66,6 +67,7 @@ class Store:
         self.redis = redis
         self.problems = Problems(redis)
         self.canary = Canary(redis)
+        self.cover = CoverBook(redis, DUTY, self.oncall_state)
         self._outbox = outbox
         self._read = read
 

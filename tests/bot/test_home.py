@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import pytest
 from slack_sdk import WebClient
 
+from bot.render.blockkit import section
+from bot.render.lists import fitted
 from escalation.incident.events import Acknowledge
 from escalation.incident.model import Detection
+from escalation.oncall.schedule import on_call_at
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Json, Office, Person, control, office_in, patient_workspace, user
 from tests.support.waiting import eventually
@@ -43,6 +46,37 @@ def test_home_shows_the_open_incidents_and_who_is_on_call(office: Office) -> Non
     assert "Next handover" in shown
     office.world.service.handle(incident.id, Acknowledge(by=user("mei")))
     home(office.person("mei"), f"👀 <@{user('mei')}>")
+
+
+def test_home_says_what_somebody_owes_and_when(office: Office) -> None:
+    """The progress update that is due, of the incident that they command; nobody else owes it."""
+    incident = office.declare(severity="P0")
+    office.world.service.handle(incident.id, Acknowledge(by=user("dana")))
+    shown = home(office.person("dana"), "What you owe")
+    assert "post a progress update by <!date" in shown
+    assert "What you owe" not in home(office.person("bruno"), "Open incidents")
+    office.world.clock.push(hours=3)
+    office.world.service.fire_checkpoints([incident.id])
+    assert "post a progress update, *due since <!date" in home(office.person("dana"), "due since")
+
+
+def test_home_shows_ones_own_time_on_call(office: Office) -> None:
+    """The shift of now and the last 30 days, to those in the configuration; nothing of it to others."""
+    company, state, now = office.world.company, office.world.store.oncall_state(), office.world.clock()
+    (key,) = on_call_at("primary", company, state, now)
+    shown = home(office.person(key), "You are on call in primary")
+    assert "Your last 30 days: " in shown
+    assert " on call, of them " in shown
+    other = next(name for name in company.people if name not in company.rotations["primary"].people)
+    assert "Your last 30 days: not on call, and no pages." in home(office.person(other), "Your last 30 days")
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 400])
+def test_home_is_never_longer_than_slack_takes(count: int) -> None:
+    """A hundred blocks; where something is left out, the last of them says where it is."""
+    view = fitted([section("x", f"b-{n}") for n in range(count)])
+    assert len(view["blocks"]) == min(count, 100)
+    assert ("Not everything fits here" in str(view["blocks"][-1])) == (count > 100)
 
 
 def test_home_of_a_guest_is_empty(office: Office) -> None:

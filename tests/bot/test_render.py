@@ -16,8 +16,7 @@ from bot.render.button_value import MORE, ButtonValue
 from bot.render.buttons import Button, button, more_moves, offered_moves
 from bot.render.card import card as card_of
 from bot.render.card import redacted
-from bot.render.lists import PAGE, Page, listing, overview, row, tickets
-from bot.render.lists import home as home_view
+from bot.render.lists import PAGE, Page, fitted, home, listing, overview, row, tickets
 from bot.render.mrkdwn import DAY, moment, render
 from bot.render.notices import communications, for_reminder, of_copy, to_person
 from bot.render.pages import page as page_of
@@ -809,13 +808,13 @@ def test_home_shows_first_what_waits_for_its_reader() -> None:
     """Then the rest by severity, and who is on call; Slack's schema takes it, empty or crowded."""
     other = declared("P0").model_copy(update={"id": "INC-20241218-002"})
     mine = declared("P3").model_copy(update={"id": "INC-20241218-001"})
-    view = home_view([other, mine], [line("Primary: ", Person("UONCALL"))], "UONCALL")
+    view = fitted(home([other, mine], [line("Primary: ", Person("UONCALL"))], "UONCALL"))
     listed = next(b["text"]["text"] for b in view["blocks"] if b["block_id"] == "open-list").split("\n")
     assert ["you are paged" in shown for shown in listed] == [True, False]
     many = [declared().model_copy(update={"id": f"INC-20241218-{n:03}"}) for n in range(90)]
-    for built in (view, home_view([], [], "UONCALL"), home_view(many, [], "UONCALL")):
+    for built in (view, fitted(home([], [], "UONCALL")), fitted(home(many, [], "UONCALL"))):
         assert not problems(built, "home_view")
-    assert "and 30 more" in str(home_view(many, [], "UONCALL"))
+    assert "and 30 more" in str(fitted(home(many, [], "UONCALL")))
 
 
 URL = "https://example.slack.com/"

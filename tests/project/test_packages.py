@@ -28,6 +28,7 @@ ORDER = {
             "incident",
             "figures",
             "search",
+            "pay",
         ),
         *(
             "engine",

@@ -22,6 +22,7 @@ RECORDS = {
     *("incident:", "incidents", "open", "urgent", "shared", "rooms", "alarms", "figures", "counter:", "review:"),
     "review-canvas:",
     *("directory", "duty", "silences", "away", "ledger", "routine", "routine:since", "stand-ins", "group:", "alerts"),
+    *("cover", "cover:ended", "pay"),
     *("action-items", "action-items:made", "public:log", "public:words", "public:incidents", "public:made"),
     *("public:withdrawn", "public:version", "public:maintenance", "public:statuspage", "public:subscribers"),
     "public:subscribers:",

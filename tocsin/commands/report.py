@@ -1,25 +1,28 @@
 """`tocsin report`: figures of the incidents of a period, as a table, JSON, CSV by incident, or a page in one file."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
 from bot.pages.report import report_html
 from escalation.config.company import Company
 from escalation.figures import words
+from escalation.figures.load import MOST, Load, by_person, loads
+from escalation.figures.load_words import LOAD_HEADER, least, load_cells, unrecorded
 from escalation.figures.periods import Period
 from escalation.figures.report import MEASURES, IncidentReport, incident_report
 from escalation.figures.spreadsheet import csv_of
 from escalation.reports.documents import on_request
 from escalation.reports.gather import gather
 from escalation.slo import REPORT_PERIOD
+from escalation.storage.oncall.evidence import evidence
 from escalation.storage.store import Store
 from tocsin.commands.incidents import NEEDS, open_store
-from tocsin.commands.terminal import as_json, print_json, print_table
+from tocsin.commands.terminal import as_json, parse_instant, print_json, print_table
 from tocsin.config import loader
 from tocsin.config.settings import load
 from tocsin.errors import Refusal
@@ -42,26 +45,28 @@ from tocsin.errors import Refusal
 def report(
     since: str | None, until: str | None, service: str, mean: bool, as_csv: bool, to_file: Path | None, as_json: bool
 ) -> None:
-    """Report MTTA, MTTR and other times, promises and pages of the incidents of a period."""
+    """Report MTTA, MTTR and other times, promises and pages of a period's incidents, and who was on call how long."""
     settings = load(NEEDS)
     company, store = loader.load(settings.config).company, open_store(settings)
     if service and service not in company.services:
         raise Refusal(f"There is no service called {service}; there are: {', '.join(sorted(company.services))}.")
-    end = _instant(until, company, last=True) if until else store.now()
-    start = _instant(since, company) if since else end - REPORT_PERIOD
+    end = parse_instant(until, company.timezone, last=True) if until else store.now()
+    start = parse_instant(since, company.timezone) if since else end - REPORT_PERIOD
     if start >= end:
         raise Refusal("--from has to be before --to.")
     if to_file:
         _write_page(to_file, company, store, Period(start, end), service=service, mean=mean)
         return
     seen = store.observations(start - (end - start))
+    on_call, missing = _on_call(store, company, start, end) if not service and end - start <= MOST else ((), "")
     figures = incident_report(seen, start, end, service=service, zone=company.timezone, zones=store.directory().zones)
     if as_json:
-        print_json(report_data(figures))
+        print_json({**report_data(figures), "load": [asdict(load) for load in on_call]})
     elif as_csv:
         click.echo(csv_of(figures.observations), nl=False)
     else:
         _show(figures, mean=mean)
+        _show_on_call(on_call, missing)
 
 
 def _write_page(file: Path, company: Company, store: Store, period: Period, *, service: str, mean: bool) -> None:
@@ -78,16 +83,17 @@ def _write_page(file: Path, company: Company, store: Store, period: Period, *, s
     click.echo(f"Written to {file}.")
 
 
-def _instant(text: str, company: Company, *, last: bool = False) -> datetime:
-    """Parse a day or a time; without an offset it is the company's. The last day is meant with all its hours."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refusal(f"Not a day or a time: {text}. Write it like 2026-11-01 or 2026-11-01T09:00.") from None
-    if last and len(text) <= len("2026-11-01"):
-        at += timedelta(days=1)
-    zone = ZoneInfo(company.timezone)
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+def _on_call(store: Store, company: Company, start: datetime, end: datetime) -> tuple[tuple[Load, ...], str]:
+    """Everybody's load on call, whoever did least first, and what of it is not recorded."""
+    seen = evidence(store, company, start, min(end, store.now()))
+    return by_person(loads(company, seen)), unrecorded(seen.recorded_since, start)
+
+
+def _show_on_call(found: Sequence[Load], missing: str) -> None:
+    if found:
+        click.echo()
+        print_table(LOAD_HEADER, [load_cells(load) for load in found])
+        click.echo("\n".join(filter(None, (least(found), missing))))
 
 
 def report_data(figures: IncidentReport) -> dict[str, Any]:

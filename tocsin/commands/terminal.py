@@ -3,8 +3,9 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 import redis
@@ -35,6 +36,17 @@ class Length(click.ParamType[timedelta]):
             return parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def parse_instant(text: str, zone: str, *, last: bool = False) -> datetime:
+    """Parse a day or a time; without an offset it is in the zone. The `last` day is meant with all its hours."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refusal(f"Not a day or a time: {text}. Write it like 2026-11-01 or 2026-11-01T09:00.") from None
+    if last and len(text) <= len("2026-11-01"):
+        at += timedelta(days=1)
+    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 class Commands(click.Group):

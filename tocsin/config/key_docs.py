@@ -158,6 +158,17 @@ _TRACKER = {
     "labels": "Labels of new tickets, without spaces.",
     "fields": "Further fields that the Jira project requires, by their ids, as its API takes them.",
 }
+RATES: Mapping[str, str] = {
+    "weekly_stipend": "For a week on call; a day is a seventh of it, a part of a day its part.",
+    "hour": "For each hour on call.",
+    "working_hours": "For each hour on call within working hours, in place of `hour`: 0 if those pay nothing.",
+    "night": "For each hour on call from 22:00 to 07:00, in place of `hour` if it is more.",
+    "weekend": "For each hour on call on a day without working hours, in place of the others if it is more.",
+    "holiday": "For each hour on call on a public holiday, in place of the others if it is more.",
+    "overtime": "For each hour of work in incidents outside working hours.",
+    "callout_minimum": "How long each such call-out counts at least, like 30m.",
+    "time_off": "Time off for everybody who worked in an incident of that severity, like {P0: 4h}.",
+}
 CONFIG: Mapping[str, Mapping[str, str]] = {
     "Company": {
         "policy": "`kars`, `beauty`, or the path to a policy of your own, relative to this file.",
@@ -171,6 +182,12 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "services": "What can break.",
         "contacts": "Whom to call outside of Slack.",
         "calendar": "When your company is at work: for business hours and business days.",
+        "offices": "Places with a zone, working hours or holidays of their own, by name; the rest is `calendar`'s.",
+        "rest": (
+            "How long somebody rests after a page at night, like 11h: in the morning their shift is offered to others. "
+            "Off unless given."
+        ),
+        "pay": "What on call pays: `tocsin pay`, docs/on-call-pay.md.",
         "notify": "How people are reached when they are paged, and in which order.",
         "invitations": (
             "Meetings to which people are invited by mail, with an event for their calendar: `call`, `review`. "
@@ -340,6 +357,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "github": "Their login in GitHub.",
         "jira": "Their account id in Jira Cloud, or their user name in Jira Data Center.",
         "notify": "Their own order of contact methods, in place of the company's.",
+        "office": "Where they work: one of `offices`.",
         "away": "Days off, first and last included, like 2026-12-24..2027-01-02; one or several.",
     },
     "Rotation": {
@@ -390,6 +408,14 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "slack": "A handle.",
         "url": "A page.",
         "note": "What else to know, like `24/7`.",
+    },
+    "Rates": RATES,
+    "Pay": {
+        **RATES,
+        "currency": "The code of the currency of all amounts, like EUR.",
+        "decimals": "Of each amount: 2 for cents, 0 for yen. Rounded half up.",
+        "offices": "Rates of an office, where they differ, by its name.",
+        "people": "Rates of a person, where they differ, by their key.",
     },
     "Calendar": {
         "timezone": "The zone of the hours.",

@@ -103,7 +103,7 @@ def load(path: Path) -> Loaded:
     """Load a configuration and the policy that it names. ConfigError lists all errors of both files."""
     source = Source(path)
     company = source.validate(Company, _unknown)
-    _check_country(source)
+    _check_countries(source)
     _check_templates(source)
     policy_source = _policy_source(source)
     policy = policy_source.validate(Policy, references.unknown_roles) if policy_source else None
@@ -112,11 +112,16 @@ def load(path: Path) -> Loaded:
         raise ConfigError(findings)
     if unknown := [source.finding(place, text) for place, text in action_checks.unknown_moments(company, policy)]:
         raise ConfigError(unknown)
-    calendar = holidays.with_holidays(company.calendar, datetime.now(UTC).year)
-    company = company.model_copy(update={"calendar": calendar})
+    company = _with_holidays(company, datetime.now(UTC).year)
     ineffective = [policy_source.finding(place, text) for place, text in policy_checks.ineffective_checkpoints(policy)]
     warnings = (*_warnings(source, company, policy), *ineffective)
     return Loaded(company, policy, warnings, tuple(_gaps(source, company, policy)))
+
+
+def _with_holidays(company: Company, year: int) -> Company:
+    """Add the public holidays to the calendars of the company and its offices."""
+    offices = {name: holidays.with_holidays(office, year) for name, office in company.offices.items()}
+    return company.model_copy(update={"calendar": holidays.with_holidays(company.calendar, year), "offices": offices})
 
 
 def load_policy(name: str) -> Policy:
@@ -147,11 +152,14 @@ def _unknown(data: Any) -> Iterator[references.Finding]:
             yield ("permissions", move), f"nothing is called '{move}' that could be permitted{hint}"
 
 
-def _check_country(source: Source) -> None:
-    """Check that the calendar's country is known."""
-    where = references.section(source.document.data, "calendar").get("holidays")
-    if isinstance(where, str) and (why := holidays.place_error(where)):
-        source.add_fault(("calendar", "holidays"), why)
+def _check_countries(source: Source) -> None:
+    """Check that the country of each calendar is known."""
+    data = source.document.data
+    paths = (("calendar",), *(("offices", name) for name in references.section(data, "offices")))
+    for path in paths:
+        where = references.section(data, *path).get("holidays")
+        if isinstance(where, str) and (why := holidays.place_error(where)):
+            source.add_fault((*path, "holidays"), why)
 
 
 def _check_templates(source: Source) -> None:

@@ -28,6 +28,8 @@ from escalation.oncall.reminders import (
     DueHandover,
     DueNotice,
     DueRelease,
+    DueRestOffer,
+    DueRestUnmet,
     DueShift,
     DueTestPage,
     DueUnanswered,
@@ -196,6 +198,10 @@ class Reminders:
             case DueHandover():
                 lines = announcer.handover(item.change, self._rules(), self._open())
                 return oncall.handover(lines, self._rules().checklist, item.change.id)
+            case DueRestOffer():
+                return oncall.rest_offer(announcer.rest_offer(item), item.debt.id)
+            case DueRestUnmet():
+                lines = announcer.rest_unmet(item)
             case DueShift():
                 lines = announcer.shift(item)
             case DueUnanswered():

@@ -19,6 +19,7 @@ from workers.queue.rq import Task, push
 from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
 from workers.recurring.method_trials import MethodTrials
+from workers.recurring.oncall.rest import Rest
 from workers.recurring.reminders import Reminders
 from workers.recurring.slo_breach import SloBreach
 from workers.recurring.trackers.tickets import TicketRounds
@@ -47,6 +48,7 @@ class Upkeep:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._round: Future[None] | None = None
+        self._rest = Rest(context)
         self._reminders = Reminders(context, self._stop.is_set)
         self._groups = UserGroups(context)
         self._trials = MethodTrials(context)
@@ -74,6 +76,7 @@ class Upkeep:
         service.update_oncall(lambda before, at: record_running(before, service.company, at))
         self._trials.run(now)
         self._do_not_disturb.refresh(now)
+        self._rest.check(now)
         self._reminders.send_due(now)
         self._groups.sync(now)
         self._feeds.refresh(now)

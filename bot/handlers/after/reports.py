@@ -1,13 +1,23 @@
 """`/incident report`: the figures of a period's incidents."""
 
+from collections.abc import Iterator
+
 from bot.access import Access, Requester
-from bot.render.blockkit import Message
+from bot.render.blockkit import Message, sections
+from bot.render.mrkdwn import render
 from bot.render.reports.slack import report_message
 from escalation.errors import Refused
-from escalation.figures.periods import parse_period
+from escalation.figures.load import MOST, by_person, loads
+from escalation.figures.load_words import load_line, unrecorded
+from escalation.figures.periods import Period, parse_period
 from escalation.reports.documents import on_request
 from escalation.reports.gather import gather
 from escalation.storage.answers.person_links import REPORTS, PersonLinks
+from escalation.storage.oncall.evidence import evidence
+from escalation.text import Line, Person, Strong, line
+from escalation.values import PersonId
+
+MAX_BLOCKS = 50  # https://docs.slack.dev/reference/block-kit/blocks
 
 
 class Reports:
@@ -33,4 +43,23 @@ class Reports:
         before = period.since - (period.until - period.since)
         found = gather(deps.store, deps.company, period, before, now, service=service)
         link = PersonLinks(deps.store.redis).link(deps.service.public_url, REPORTS, requester.id, now)
-        return report_message(on_request(found, zone), link)
+        message = report_message(on_request(found, zone), link)
+        load = tuple(self._load(requester.id, period)) if not service else ()
+        blocks = [*message.blocks, *sections([render(words) for words in load], "load")]
+        return Message(text=message.text, blocks=blocks) if len(blocks) <= MAX_BLOCKS else message
+
+    def _load(self, member: PersonId, period: Period) -> Iterator[Line]:
+        """Yield everybody's load on call, for those who lead a team or a service: who did least is asked next."""
+        deps = self._access.deps
+        directory = deps.store.directory()
+        key = deps.company.key_of(member, directory)
+        if key is None or key not in deps.company.leads() or period.until - period.since > MOST:
+            return
+        seen = evidence(deps.store, deps.company, *period)
+        yield line(Strong("On call, least first"), " (you see this because you lead a team or a service)")
+        for load in by_person(loads(deps.company, seen)):
+            known = load.person in deps.company.people
+            who = Person(deps.company.member(load.person, directory)) if known else load.person
+            yield line("• ", who, load_line(load))
+        if missing := unrecorded(seen.recorded_since, seen.start):
+            yield line(missing)

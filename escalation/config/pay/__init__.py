@@ -1,0 +1,1 @@
+"""What on call pays: rates of the company, of its offices, and of single people."""

@@ -1,0 +1,1 @@
+"""On-call pay, and the cover that it is made from."""

@@ -1,0 +1,1 @@
+"""Recurring work about people on call."""
