@@ -282,7 +282,16 @@ def test_values_start_with_what_the_view_says() -> None:
 
 LENGTHS = (0, 1, 30, 31, 75, 76, 150, 151, 255, 256, 2000, 2001, 3000, 3001)
 # We look closer than the schema: at what is chosen at first, at addresses, at doubled ids, at groups of options.
-CLOSER = ("must exactly match", "must be a valid url", "already exists", "must not be used")
+CLOSER = (
+    "same number of cells",
+    "labels must match",
+    "series names must be unique",
+    "header takes no rich_text",
+    "must exactly match",
+    "must be a valid url",
+    "already exists",
+    "must not be used",
+)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
