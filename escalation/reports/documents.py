@@ -138,8 +138,8 @@ def _times(found: Gathered, *, mean: bool) -> Iterator[Section]:
     if not _total(figures):
         return
     header = (*words.HEADER, *([words.MEAN] if mean else []))
-    kept = [row for row in figures.rows if row.n or row.severity == ALL or _single(figures)]
-    rows = tuple(_time_row(row, mean=mean) for row in kept)
+    # Without those that have no times: a column sorts as numbers where all of it is numbers.
+    rows = tuple(_time_row(row, mean=mean) for row in figures.rows if row.n)
     said = (*words.definitions(figures), *([words.MEAN_HIDES] if mean else []))
     yield Section("Times", tuple(line(text) for text in said), Table("Times by severity", header, rows))
 

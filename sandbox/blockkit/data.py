@@ -31,7 +31,7 @@ RAW_NUMBER = el.typed("raw_number", {"value": number}, {"text": string()})
 LABEL = string(20)
 POINT = record({"label": LABEL, "value": number}, {})
 SERIES = record({"name": LABEL, "data": array(POINT, 20)}, {})
-AXES = record({"categories": array(LABEL, 20)}, {"x_label": string(50), "y_label": string(50)})
+AXES = record({"categories": array(LABEL, 20, 0)}, {"x_label": string(50), "y_label": string(50)})
 
 
 def _each_category_once(chart: Any, pointer: str) -> Iterator[str]:

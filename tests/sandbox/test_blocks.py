@@ -71,6 +71,15 @@ RICH = {
         {"type": "rich_text_preformatted", "elements": [{"type": "link", "url": "https://example.com"}]},
     ],
 }
+ROWS: list[Any] = [
+    [{"type": "raw_text", "text": "severity"}, {"type": "raw_text", "text": "n"}],
+    [{"type": "raw_text", "text": "P0"}, {"type": "raw_number", "value": 3, "text": "3"}],
+]
+CHART: dict[str, Any] = {
+    "type": "bar",
+    "axis_config": {"categories": ["Mon"]},
+    "series": [{"name": "P0", "data": [{"label": "Mon", "value": 1}]}],
+}
 BLOCKS: dict[str, dict[str, Any]] = {
     "header": {"type": "header", "text": plain("Checkout is down"), "block_id": "h"},
     "divider": {"type": "divider"},
@@ -97,6 +106,13 @@ BLOCKS: dict[str, dict[str, Any]] = {
         "child_blocks": [{"type": "divider"}],
     },
     "table": {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}]]},
+    "data_table": {"type": "data_table", "caption": "Times", "rows": ROWS, "page_size": 10},
+    "data_visualization": {"type": "data_visualization", "title": "Incidents", "chart": CHART},
+    "pie": {
+        "type": "data_visualization",
+        "title": "Sources",
+        "chart": {"type": "pie", "segments": [{"label": "people", "value": 1}]},
+    },
     **{name: {"type": "actions", "elements": [row]} for name, row in ELEMENTS.items()},
     **{
         f"input {name}": {"type": "input", "label": plain("Label"), "hint": plain("Hint"), "element": row}
@@ -113,7 +129,22 @@ def test_takes_every_kind_of_block(name: str) -> None:
 
 
 SECTION = {"type": "section", "text": mrkdwn("x")}
+DRAWN, TABLE = BLOCKS["data_visualization"], BLOCKS["data_table"]
+
+
+def drawn(**changed: Any) -> list[Any]:
+    return [{**DRAWN, "chart": {**CHART, **changed}}]
+
+
 OVER: list[tuple[list[Any], str, str]] = [
+    ([DRAWN] * 3, "no more than 2 data_visualization blocks allowed", "/blocks"),
+    ([{**DRAWN, "title": "x" * 51}], "must be less than 51 characters", "/blocks/0/title"),
+    (drawn(series=CHART["series"] * 7), "no more than 6 items allowed", "/blocks/0/chart/series"),
+    (drawn(series=CHART["series"] * 2), "series names must be unique", "/blocks/0/chart/series"),
+    (drawn(axis_config={"categories": ["Tue"]}), "labels must match `categories`", "/blocks/0/chart/series/0/data"),
+    ([{**TABLE, "rows": ROWS[:1]}], "no fewer than 2 items allowed", "/blocks/0/rows"),
+    ([{**TABLE, "rows": [*ROWS, ROWS[1] * 2]}], "all rows must have the same number of cells", "/blocks/0/rows"),
+    ([{**TABLE, "rows": [ROWS[0], *([ROWS[1]] * 101)]}], "no more than 101 items allowed", "/blocks/0/rows"),
     ([{"type": "header", "text": plain("x" * 151)}], "must be less than 151 characters", "/blocks/0/text/text"),
     ([{"type": "section", "text": mrkdwn("x" * 3001)}], "must be less than 3001 characters", "/blocks/0/text/text"),
     ([{"type": "section", "text": mrkdwn("")}], "must be more than 0 characters", "/blocks/0/text/text"),
@@ -251,7 +282,16 @@ def test_values_start_with_what_the_view_says() -> None:
 
 LENGTHS = (0, 1, 30, 31, 75, 76, 150, 151, 255, 256, 2000, 2001, 3000, 3001)
 # We look closer than the schema: at what is chosen at first, at addresses, at doubled ids, at groups of options.
-CLOSER = ("must exactly match", "must be a valid url", "already exists", "must not be used")
+CLOSER = (
+    "same number of cells",
+    "labels must match",
+    "series names must be unique",
+    "header takes no rich_text",
+    "must exactly match",
+    "must be a valid url",
+    "already exists",
+    "must not be used",
+)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -107,6 +107,8 @@ def test_a_monthly_report_has_charts_and_sortable_tables(parts: Works) -> None:
     assert plan(parts, every="month", mean=True).send_due(parts.clock()) == 1
     [native] = reports(parts)
     assert {"data_table", "data_visualization"} <= set(kinds(native))
+    times = next(block for block in native["blocks"] if block["type"] == "data_table")
+    assert {cell["type"] for row in times["rows"][1:] for cell in row[2:]} == {"raw_number"}  # they sort as numbers
     for figure in ("Time to resolve (MTTR)", "mean", "1 private incident is not in these figures."):
         assert figure in str(native["blocks"])
     parts.fault("chat.postMessage", "error", error="invalid_blocks", times=1)
