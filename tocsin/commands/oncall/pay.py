@@ -155,7 +155,8 @@ def _total(report: PayReport) -> list[list[str]]:
         return []
     sums = {name: sum(getattr(row, name) for row in report.rows) for name in (*MINUTES, "pages", "night_pages")}
     money = {name: sum((getattr(row, name) for row in report.rows), Decimal(0)) for name in MONEY}
-    return [_cells(PayRow(person="all", rotation="", **sums, **money), report)]
+    person, _, *cells = _cells(PayRow(person="all", rotation="", **sums, **money), report)
+    return [[person, "", *cells]]
 
 
 def notes(report: PayReport, kept: FinalPay | None, changed: tuple[Change, ...], company: Company) -> list[str]:
