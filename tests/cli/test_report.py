@@ -83,6 +83,16 @@ def test_a_report_says_what_each_time_is_and_what_was_left_out(client: "redis.Re
     assert "mean" not in said
 
 
+def test_a_report_has_everybodys_time_on_call(client: "redis.Redis") -> None:
+    """A row for each person, whoever was on call least first; not for a single service."""
+    said = tocsin("report").output
+    assert "PERSON\tON CALL\tNIGHTS\tWEEKENDS\tPAGES\tAT NIGHT\tIN INCIDENTS" in said
+    assert "Least on call first: " in said
+    load = json.loads(tocsin("report", "--json").output)["load"]
+    assert sum(person["minutes"] for person in load) == 30 * 1440
+    assert json.loads(tocsin("report", "--json", "--service", "checkout").output)["load"] == []
+
+
 def test_means_are_shown_on_request_with_what_they_hide(client: "redis.Redis") -> None:
     """Beside p50 and max, never alone."""
     keep(client)

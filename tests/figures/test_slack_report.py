@@ -37,6 +37,16 @@ def test_the_report_in_slack(office: Office) -> None:
     assert "*Time to resolve (MTTR), P1:* n 1, p50 0s" in said
 
 
+def test_a_lead_sees_everybodys_time_on_call(office: Office) -> None:
+    """Whoever leads a team or a service: hours, nights, weekends and pages, least first. Nobody else does."""
+    office.person("bruno").command("report 7d")
+    said = office.person("bruno").told("On call, least first")
+    assert f"<@{user('dana')}>: " in said
+    assert " at night, " in said
+    office.person("mei").command("report 7d")
+    assert "On call, least first" not in office.person("mei").told("No incidents")
+
+
 def test_an_unknown_period_is_refused_in_slack(office: Office) -> None:
     """With how to write one."""
     dana = office.person("dana")
