@@ -2,6 +2,8 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from random import Random
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,8 @@ from escalation.figures.periods import parse_period
 from escalation.figures.report import MEASURES, MIN_FOR_TREND, IncidentReport, incident_report
 from escalation.incident.events import (
     Acknowledge,
+    Answer,
+    AnswerCommunication,
     Cancel,
     FixApplied,
     MoveEvent,
@@ -236,3 +240,42 @@ def test_other_words_are_no_period(text: str) -> None:
     """The refusal says how to write one."""
     with pytest.raises(ValueError, match=r"Write `7d`|still to come"):
         parse_period(text, datetime(2024, 12, 18, 9, tzinfo=UTC), "UTC")
+
+
+def test_pages_stand_under_the_hour_of_whoever_got_them() -> None:
+    """Eleven in the morning in Berlin wakes somebody in New York; without a zone of their own the company's counts."""
+    page = datetime(2024, 12, 18, 10, tzinfo=UTC).timestamp()
+    seen = made(10, pages=(("UBERLIN", page), ("UYORK", page), ("UNOBODY", page)))
+    zones = {"UBERLIN": "Europe/Berlin", "UYORK": "America/New_York"}
+    report = incident_report([seen], START - DAY, START + DAY, zone="Asia/Tokyo", zones=zones)
+    assert [(hour, n) for hour, n in enumerate(report.by_hour) if n] == [(5, 1), (11, 1), (19, 1)]
+    assert report.at_night == {"UYORK": 1}
+
+
+@given(minutes=st.lists(st.floats(0, 50_000), max_size=40), severities=st.randoms())
+def test_a_table_of_times_is_what_a_second_computation_finds(minutes: list[float], severities: Random) -> None:
+    """n, p50, p90, max, total and mean, for all and by severity, from the sorted times alone."""
+    seen = [made(m, n=n, severity=severities.choice(("P0", "P1"))) for n, m in enumerate(minutes)]
+    for row in (r for r in of(seen).rows if r.measure == "mttr"):
+        mine = [s for s in seen if row.severity in ("all", s.severity)]
+        times = sorted((s.resolved or 0) - s.declared for s in mine)
+        assert row.n == len(times)
+        if times:
+            reached = [
+                next(t for t in times if sum(u <= t for u in times) >= share * len(times)) for share in (0.5, 0.9)
+            ]
+            assert [row.p50, row.p90, row.most] == pytest.approx([*reached, max(times)], abs=0.001)
+            assert [row.total, row.mean] == pytest.approx([sum(times), fmean(times)], abs=0.001)
+
+
+def test_customers_are_told_when_the_first_word_is_outside() -> None:
+    """Not when it became due, and not by what colleagues read; the second computation finds the same."""
+    story = Story("P0", outage=True).until(20)
+    owed = next(o for o in story.incident.communications if o.plan.audience.outside)
+    inside = next(o for o in story.incident.communications if not o.plan.audience.outside)
+    story = story.do(AnswerCommunication(by=OMAR, n=inside.n, answer=Answer.PUBLISHED)).until(25)
+    assert observe(story.incident).told is None
+    story = story.do(AnswerCommunication(by=OMAR, n=owed.n, answer=Answer.PUBLISHED)).until(50).do(RESOLVE)
+    assert times(story.incident)["tell"] == 25 * 60
+    exported = json.loads(story.incident.model_dump_json(include={"status", "timeline", "communications"}))
+    assert recomputed(exported)["tell"] == 25 * 60
