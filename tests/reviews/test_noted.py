@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.render.reviews.markdown import markdown
+from escalation.config.company import Workspace as Channels
 from escalation.incident.events import MessageNoted, Resolve
 from escalation.incident.model import EntryKind, Incident
 from escalation.incident.noted import Noting, noted_messages
@@ -13,7 +14,9 @@ from escalation.messages.timeline import entry_lines
 from escalation.reviews.draft import draft
 from escalation.text import text
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Json, Office, Person, control, office_in, patient_workspace
+from tests.scenarios.test_security import post, signed
+from tests.scenarios.test_security import told as told_event
+from tests.support.bot import Json, Office, Person, control, office_in, open_office, patient_workspace
 from tests.support.company import user
 from tests.support.incidents import NOTED
 from tests.support.story import START, Story
@@ -141,3 +144,18 @@ def test_a_message_of_another_channel_or_of_a_guest_does_not_join(office: Office
     later = dana.say("Second", incident.room.name)
     mark(dana, "pin", incident, later)
     assert ["Second" in note for note in notes(office, 1)] == [True]
+
+
+def test_a_notice_of_a_deployment_joins_the_open_incidents_of_its_service() -> None:
+    """As an app writes it in the channel for them; what names no service of an open incident joins nothing."""
+    with open_office(http=True, workspace=Channels(deploys_channel="C0GENERAL1")) as office:
+        incident = office.declare(service="checkout")
+        app = {"bot_id": "B1", "app_id": "ADEPLOYER", "bot_profile": {"name": "Deployer"}, "subtype": "bot_message"}
+        where = {"type": "message", "channel": "C0GENERAL1", "channel_type": "channel"}
+        for ts, words in (("1734536460.000100", "search v7 is out"), ("1734536461.000100", "Deployed checkout v2")):
+            body = told_event({**where, **app, "ts": ts, "text": words}, "T0EXAMPLE1")
+            assert post(office, body, signed(office, body)).status_code == 200
+        [note] = notes(office, 1)
+        assert "Deployed checkout v2" in note
+        assert "Deployer" in note
+        assert incident.id == office.incident().id
