@@ -45,7 +45,7 @@ def test_a_report_is_measured_beside_a_floor() -> None:
 @pytest.mark.slow
 def test_lost_replies_lose_no_page_and_double_none_that_goes_once() -> None:
     """SMS, call, push and mail, half of whose replies are cut: nothing is lost, and a mail's repeat has its id."""
-    command = [sys.executable, "-m", "benchmarks.reach", "--people", "6", "--incidents", "3", "--check"]
+    command = [sys.executable, "-m", "benchmarks.reach", "--people", "9", "--incidents", "3", "--check"]
     done = subprocess.run(command, cwd=ROOT, check=False, timeout=400, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "| email, at least once | 9 | 0 | " in done.stdout

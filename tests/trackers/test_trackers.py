@@ -129,6 +129,27 @@ def test_a_tracker_that_answers_too_late_has_one_ticket(case: Tracked[Any], monk
     assert case.issue.open
 
 
+def test_a_tracker_that_never_answers_is_said_and_given_up_after_a_day(case: Tracked[Any]) -> None:
+    """The card says that there is no ticket, nothing else waits for it, and after a day nobody tries any more."""
+    case.there.outage = 503
+    for _ in range(6):
+        case.act(120)
+    name = "GitHub" if isinstance(case.there, GitHubStandIn) else "Jira"
+    [why] = case.now.troubles.values()
+    assert why == f"{name} does not take tickets ({name.lower()}: 503)"
+    [problem] = case.parts.store.problems.current()
+    assert problem.text == why
+    assert f"the status page of {name}" in problem.remedy
+    for _ in range(26):
+        case.act(3600)
+    asked = len(case.there.requests)
+    case.act(3600)
+    assert len(case.there.requests) == asked
+    assert case.now.issue is None
+    assert [e for e in case.now.effects if isinstance(e, UpdateIssue)] == []
+    assert [e.why for e in case.now.timeline if e.kind is EntryKind.TROUBLE] == [why]
+
+
 def test_cloud_is_searched_twice_half_a_minute_apart() -> None:
     """Jira Cloud shows a new ticket late: the second search finds it."""
     with tracked(JiraStandIn(lose=1, lag=1)) as case:

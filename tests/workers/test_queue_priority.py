@@ -2,6 +2,8 @@
 
 import itertools
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +14,7 @@ import pytest
 from escalation.processes import QUEUES
 from tests.support.worker import BACKENDS, Works, redis_of, works
 from workers import jobs, process
-from workers.process import MAX_YIELD, MAX_YIELD_WITH_JOB, Heartbeat, QueueWorker, _serve_once
+from workers.process import MAX_YIELD, MAX_YIELD_WITH_JOB, NICE, Heartbeat, QueueWorker, _serve_once
 from workers.queue.outbox import checkpoint_task
 from workers.queue.rq import YIELDS_TO, Task, push, queue_key
 from workers.recurring import upkeep
@@ -148,3 +150,16 @@ def test_a_worker_that_follows_another_leaves_the_connections_alone(
     _serve_once("messages", parts.context, threading.Event(), heart)
     assert used.read_response() == b"PONG"
     pool.release(used)
+
+
+def test_a_storm_of_alerts_gives_way_to_pages_and_goes_before_messages() -> None:
+    """For the processor: what is critical among it still has to be found."""
+    assert all(NICE.get(part, 0) == 0 for part in ("ticker", "sweep", "urgent", "normal"))
+    assert 0 < NICE["alerts"] < NICE["urgent-messages"] <= NICE["messages"]
+
+
+def test_what_a_process_has_at_its_start_is_collected_no_more() -> None:
+    """Also in a bot that is started by itself: a full collection would hold up every answer."""
+    seen = "import gc; from tocsin.run.fork import collect_seldom; collect_seldom(); print(gc.get_freeze_count())"
+    found = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    assert int(found.stdout) > 1_000

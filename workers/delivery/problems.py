@@ -90,7 +90,7 @@ def report(problems: Problems, effect: Effect, failed: Failed) -> None:
         return
     blocks = effect.calls and effect.carried_by == SLACK
     if failed.kind is Kind.PASSING:
-        where = "that system" if effect.aside else f"the status page of {_vendor(effect)}"
+        where = "that system" if isinstance(effect, RunAction) else f"the status page of {_vendor(effect)}"
         remedy = f"it is being retried; see {where}, and the way there from this host"
         problems.report(key_of(effect), not_taken(effect, failed), remedy, blocks=blocks, kept=KEPT)
         return
@@ -105,7 +105,9 @@ def clear(pipe: "Pipeline", effect: Effect) -> None:
 
 
 def _vendor(effect: Effect) -> str:
-    return _VENDORS.get(effect.carried_by, effect.carried_by)
+    return (
+        effect.vendor.words if isinstance(effect, UpdateIssue) else _VENDORS.get(effect.carried_by, effect.carried_by)
+    )
 
 
 def _sends(effect: Effect) -> str:
