@@ -19,6 +19,7 @@ from bot.handlers.noted import NotedMessages
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
+from bot.likeness import NONE
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
@@ -154,8 +155,15 @@ class Commands:
         await command.reply(await self._lists.page(command.requester, words))
 
     async def _search(self, command: SlashCommand) -> None:
+        """Answer with what has these words; of an incident named alone, with what is like it."""
         words = f"{command.parsed.incident} {command.parsed.text}".strip()
-        await command.reply(await self._lists.search(command.requester, words))
+        if command.parsed.incident and not command.parsed.text:
+            named = await self._named(command.requester, command.parsed.incident)
+            incident = await self._access.see(command.requester, named.id)
+            none = replies.lines_reply((line(NONE),))
+            await command.reply(await self._perform.alike(incident) or none)
+        else:
+            await command.reply(await self._lists.search(command.requester, words))
 
     async def _declare(self, command: SlashCommand) -> None:
         await self._access.admit("declare", command.requester)

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.access import Access, Requester
+from bot.access import Access, Requester, StoreUnavailable
 from bot.handlers.reply import Reply, open_modal
+from bot.likeness import Likenesses
 from bot.moves.catalog import more_modal, move_modal
 from bot.moves.form import Form, FormContext, Submission
 from bot.moves.form_state import FormState
@@ -65,6 +66,7 @@ class Perform:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._likenesses = Likenesses(access)
 
     async def declare(
         self, requester: Requester, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None
@@ -171,7 +173,15 @@ class Perform:
         incident, warning = await self._settled(incident)
         deps, url = self._access.deps, self._access.directory.url
         channel = deps.company.workspace.incidents_channel
-        return replies.declared(incident, await self.upcoming(incident), channel, url, warning)
+        message = replies.declared(incident, await self.upcoming(incident), channel, url, warning)
+        with suppress(StoreUnavailable):  # it is declared all the same
+            if alike := await self.alike(incident):  # last: card and pages are out
+                return replace(message, blocks=[*message.blocks, *alike.blocks])
+        return message
+
+    async def alike(self, incident: Incident) -> Message | None:
+        """Message about incidents that are like this one; None when nothing is."""
+        return await self._likenesses.of(incident)
 
     async def _settled(self, incident: Incident) -> tuple[Incident, str]:
         """Wait for the card and the room of a new incident, which the workers post: at most SETTLING seconds.

@@ -118,7 +118,8 @@ class Index:
 
     def _rarity(self, term: str) -> float:
         having = self._public[term]
-        return math.log(1 + (max(self._public_count, having) - having + 0.5) / (having + 0.5))
+        count = max(self._public_count, having, FEW)  # of two or three incidents a word that all have is not common
+        return math.log(1 + (count - having + 0.5) / (having + 0.5))
 
     def _scores(self, term: str) -> dict[str, float]:
         most = self._rarity(term) * (K1 + 1)

@@ -58,6 +58,7 @@ ORDER = {
             "parsing",
             "moves",
             "access",
+            "likeness",
             "handlers",
             "app",
         ),
