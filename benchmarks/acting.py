@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from benchmarks.people import Act, Story, What
+from escalation.storage.keeping.packed import without_policy
 
 Json = dict[str, Any]
 TRIES = 8
@@ -69,7 +70,7 @@ class IncidentReader:
         """The stored document; None when it cannot be read."""
         with contextlib.suppress(RedisError):
             raw = await self.redis.get(f"tocsin:incident:{incident_id}")
-            return json.loads(raw) if raw else None
+            return json.loads(without_policy(raw)) if raw else None
         return None
 
     async def refresh(self) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from escalation.storage.keeping.packed import POLICIES, kept_in, unpack
+
 Json = dict[str, Any]
 ONCALL = "on call"  # stands in place of an incident's id
 _PREFIX = b"tocsin:incident:"
 _ONCALL = b"tocsin:duty"
+_POLICIES = POLICIES.encode()
 _OUTCOMES = b"tocsin:intake:log"
 
 
@@ -28,13 +31,16 @@ def keep(data: Path, kept: Path) -> None:
 
 def states(kept: Path) -> Iterator[tuple[str, Json]]:
     """Yield (incident id, document) for every commit, oldest first; of the on-call state, (ONCALL, document)."""
+    policies: dict[bytes, bytes] = {}
     for path in sorted(kept.glob("*.incr.aof"), key=_number):
         with path.open("rb") as file:
             for command in _commands(file):
+                if command[0].upper() == b"HSET" and command[1] == _POLICIES:
+                    policies |= dict(zip(command[2::2], command[3::2], strict=True))
                 if command[0].upper() != b"SET":
                     continue
                 if command[1].startswith(_PREFIX):
-                    yield str(command[1][len(_PREFIX) :], "utf-8"), json.loads(command[2])
+                    yield str(command[1][len(_PREFIX) :], "utf-8"), json.loads(unpack(command[2], kept_in(policies)))
                 elif command[1] == _ONCALL:
                     yield ONCALL, json.loads(command[2])
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from escalation.values import PersonId, machine_title
+from escalation.values import PersonId, title_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _plain(span: Span, names: Mapping[PersonId, str]) -> str:
         case Strong():
             return span.text
         case Person():
-            return machine_title(span.id) or names.get(span.id, span.id)
+            return title_of(span.id) or names.get(span.id, span.id)
         case Time():
             return span.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
         case Link():

@@ -43,6 +43,22 @@ def machine_title(person: PersonId) -> str:
     return person.removeprefix(MACHINE) if person.startswith(MACHINE) else ""
 
 
+FORMER = "former:"
+FORMER_COLLEAGUE = "a former colleague"
+
+
+def former(number: int) -> PersonId:
+    """Return the pseudonym of somebody who was forgotten: nobody, so never invited or paged."""
+    return f"{FORMER}{number}"
+
+
+def title_of(person: PersonId) -> str:
+    """Return what a machine is called, or somebody who was forgotten; empty for a member."""
+    if person.startswith(FORMER):
+        return f"former colleague {person.removeprefix(FORMER)}"
+    return machine_title(person)
+
+
 def as_list(value: Any) -> Any:
     """Return a setting's values as a list: it may hold one or several."""
     return value if isinstance(value, list | tuple) else (value,)

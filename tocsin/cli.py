@@ -7,10 +7,12 @@ from tocsin.commands import incidents
 from tocsin.commands.actions import actions
 from tocsin.commands.alerts import alerts
 from tocsin.commands.check import check
-from tocsin.commands.forget import forget
 from tocsin.commands.import_ import import_
 from tocsin.commands.init import init
 from tocsin.commands.oncall.pay import pay
+from tocsin.commands.record.forget import forget
+from tocsin.commands.record.retention import retention_
+from tocsin.commands.record.verify import verify
 from tocsin.commands.report import report
 from tocsin.commands.review import review
 from tocsin.commands.schema import schema
@@ -18,7 +20,6 @@ from tocsin.commands.slo import slo
 from tocsin.commands.terminal import Commands
 from tocsin.commands.trials.replay import replay_
 from tocsin.commands.trials.simulate import simulate_
-from tocsin.commands.verify import verify
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load
 from tocsin.doctor.command import doctor
@@ -88,6 +89,7 @@ for command in (
     replay_,
     slo,
     forget,
+    retention_,
     alerts,
     report,
     pay,

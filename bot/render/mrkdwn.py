@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, Verbatim, clean
-from escalation.values import machine_title
+from escalation.values import title_of
 
 CLOCK = "{time}"
 DAY = "{date_short_pretty} at {time}"
@@ -94,7 +94,7 @@ def _number(word: str) -> str:
 
 def person(member: str) -> str:
     """Mention a member; a machine, or a configuration key without a member id (yet), becomes plain text."""
-    return f"<@{member}>" if _USER.fullmatch(member) else escape(machine_title(member) or member)
+    return f"<@{member}>" if _USER.fullmatch(member) else escape(title_of(member) or member)
 
 
 def _channel(channel: Channel) -> str:
@@ -138,7 +138,7 @@ def _plain_span(span: Span, name: Callable[[str], str]) -> str:
         case Strong():
             return clean(span.text)
         case Person():
-            return clean(machine_title(span.id)) or "@" + clean(name(span.id))
+            return clean(title_of(span.id)) or "@" + clean(name(span.id))
         case Time():
             return span.at.astimezone(UTC).strftime(_FALLBACK)
         case Link():

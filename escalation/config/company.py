@@ -21,6 +21,7 @@ from escalation.config.references import refuse, unknown_names
 from escalation.config.rotations import Rotation
 from escalation.config.status_page import StatusPage
 from escalation.config.tickets import Tickets, Tracker, Vendor
+from escalation.records.retention import Retention
 from escalation.slo import Objective
 from escalation.times import Duration, Zone
 from escalation.values import Channel, Frozen, PersonId, PersonKey, as_list
@@ -229,6 +230,7 @@ class Company(Staff):
     actions: Annotated[tuple[Action, ...], AfterValidator(with_unique_action_names)] = ()
     reports: Reports | None = None
     permissions: dict[str, Annotated[tuple[str, ...], BeforeValidator(as_list)]] = {}
+    retention: Retention = Retention()
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Company":

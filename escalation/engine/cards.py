@@ -39,6 +39,14 @@ def refresh_all(change: Change) -> None:
                 refresh(change, copy.id)
 
 
+def show_anew(change: Change) -> None:
+    """Show every card and message anew, final ones as well."""
+    finalise(change, *(copy.id for copy in change.incident.copies if copy.final and not copy.redacted))
+    for post in change.incident.posts:
+        if post.ts and not post.redacted:
+            refresh(change, post.id)
+
+
 def arm_redraw(change: Change) -> None:
     """Set the checkpoint at which the cards change by themselves: the next time on them that passes."""
     before, incident = change.before, change.incident

@@ -46,6 +46,7 @@ from escalation.incident.events import (
     Move,
     PageGathered,
     PersonRefused,
+    Redacted,
     ResolvedThere,
     RoomOpened,
     Trouble,
@@ -436,6 +437,12 @@ def mail_received(change: Change, event: MailReceived) -> None:
         return
     change.set(keys=(*change.incident.keys[-49:], event.key))
     change.say(change.note(EntryKind.MAIL, by=event.by, text=event.text))
+
+
+def redacted(change: Change, event: Redacted) -> None:
+    """Note that somebody was forgotten, and show every card and message anew: they are rendered from the record."""
+    change.note(EntryKind.REDACTED, fields=event.digests)
+    cards.show_anew(change)
 
 
 def message_gone(change: Change, event: MessageGone) -> None:

@@ -227,6 +227,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.MessageNoted: noted.noted,
     events.IssueUpdated: tickets.updated,
     events.IssueSeen: tickets.seen,
+    events.Redacted: outcomes.redacted,
 }
 
 

@@ -23,7 +23,7 @@ from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Lea
 from escalation.incident.responders import commander, in_roles
 from escalation.incident.room_names import meeting_topic, room_name, topic
 from escalation.times import spoken_duration
-from escalation.values import PersonId, machine_title
+from escalation.values import PersonId, title_of
 
 ARCHIVED_AFTER = timedelta(minutes=30)  # of a cancelled incident's room: time to reopen it, or to say a last word
 
@@ -81,7 +81,7 @@ def delete_meeting(change: Change) -> None:
 
 def invite(change: Change, people: Iterable[PersonId]) -> None:
     """Invite people into the room, if there is (or will be) one."""
-    once = tuple(dict.fromkeys(person for person in people if not machine_title(person)))
+    once = tuple(dict.fromkeys(person for person in people if not title_of(person)))
     if once and change.has_room():
         change.add_effect(Invite, "room", people=once)
 

@@ -559,6 +559,13 @@ class MessageNoted(Frozen):
     how: Literal["", "pin", "reaction", "deploy"] = ""
 
 
+class Redacted(Frozen):
+    """Somebody was forgotten: `digests` are those of what stands now in place of what was removed (records.chain)."""
+
+    kind: Literal["redacted"] = "redacted"
+    digests: dict[str, str]
+
+
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
     | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | PublishUpdate | Snooze
@@ -581,4 +588,5 @@ OutcomeEvent = (
     | MessageNoted
     | IssueUpdated
     | IssueSeen
+    | Redacted
 )

@@ -25,7 +25,8 @@ from escalation.config.tickets import Tickets
 from escalation.incident.effects import Effect, OpenMeeting, PageBy, PagePerson, Reminded
 from escalation.incident.reach import How, Reach
 from escalation.incident.tracked import Issue
-from escalation.values import Frozen, PersonId, machine_title
+from escalation.records.chain import Chain
+from escalation.values import Frozen, PersonId, title_of
 
 
 class Status(StrEnum):
@@ -233,6 +234,7 @@ class EntryKind(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     CANCELLED = "cancelled"
+    REDACTED = "redacted"
 
 
 class Entry(Frozen):
@@ -499,7 +501,8 @@ class Incident(Frozen):
     `stretches` ended with a reopening; `past` is what decisions replaced, oldest first. `lost_cards` were deleted by
     hand: what was sent into their threads may still stand there. `alerted_by` are the paging services that know the
     incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what they were told last.
-    `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker.
+    `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker. `chain` is the hash chain over
+    the timeline; the store extends it at each commit.
     """
 
     version: int = STATE_VERSION
@@ -576,6 +579,7 @@ class Incident(Frozen):
     troubles: dict[str, str] = {}
     stretches: tuple[Stretch, ...] = ()
     timeline: tuple[Entry, ...] = ()
+    chain: Chain = Chain()
     past: tuple[Former, ...] = ()
     keys: tuple[str, ...] = ()
     made: int = 0
@@ -717,7 +721,7 @@ class Incident(Frozen):
     def people(self) -> frozenset[PersonId]:
         """Return everybody involved: paged, assigned, or its reporter, unless that is a machine."""
         involved = {p.person for p in self.pages} | set(self.assigned) | {self.reporter}
-        return frozenset(person for person in involved if not machine_title(person))
+        return frozenset(person for person in involved if not title_of(person))
 
     def latest(self, kind: EntryKind) -> Entry | None:
         """Return the latest timeline entry of a kind, or None."""

@@ -75,4 +75,5 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.RESOLVED: _BOTH,
     EntryKind.REOPENED: _BOTH,
     EntryKind.CANCELLED: _BOTH,
+    EntryKind.REDACTED: (),
 }

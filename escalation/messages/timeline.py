@@ -391,6 +391,10 @@ def _card_lost(incident: Incident, entry: Entry) -> Lines:
     return (line("🗑️ ", Strong("The incident's card was deleted."), " This is a new one; the thread goes on here."),)
 
 
+def _redacted(incident: Incident, entry: Entry) -> Lines:
+    return (line("🧹 ", Strong("Somebody was forgotten."), " Who they were and what they wrote was removed here."),)
+
+
 def _action(incident: Incident, entry: Entry) -> Lines:
     """What an action did; whom it called is said where nothing was, and the rest of its address never."""
     fields, name = entry.fields, Strong(f"Action {entry.fields['action']}")
@@ -711,6 +715,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.NOTED: noted.noted,
     EntryKind.REOPENED: _with_text("🔁", "Reopened"),
     EntryKind.CANCELLED: _cancelled,
+    EntryKind.REDACTED: _redacted,
 }
 _TEMPLATED: dict[EntryKind, Callable[[Incident, Entry, Wording], Lines]] = {
     EntryKind.DECLARED: initial_alert,

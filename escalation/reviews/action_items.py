@@ -14,7 +14,7 @@ from escalation.config.company import Company
 from escalation.errors import Refused
 from escalation.oncall.reminders import DueReminder
 from escalation.text import Line, Lines, Person, Strong, Verbatim, line
-from escalation.values import PersonId
+from escalation.values import PersonId, title_of
 
 MAX_TEXT = 500
 
@@ -107,8 +107,9 @@ def due_action_items(items: Iterable[ActionItem], company: Company, now: datetim
         days = (today.date() - item.due).days
         what = next((name for name, (first, last) in _REMINDED.items() if first <= days <= last), None)
         lead = company.lead_of(item.service) if item.service else None
-        to = lead if what == "lead" else item.owner
-        if what and to and not (what == "lead" and item.private):
+        to_lead = what == "lead" or bool(title_of(item.owner))  # an owner who was forgotten hears nothing
+        to = lead if to_lead else item.owner
+        if what and to and not (to_lead and item.private):
             due, until = (
                 datetime.combine(item.due + timedelta(days=n), at, zone).astimezone(UTC)
                 for n, at in zip(_REMINDED[what], (MORNING, time.max), strict=True)

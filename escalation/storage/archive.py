@@ -1,19 +1,20 @@
 """Archive of the store: every record as a line of JSON, whole, and back into an empty store.
 
 A record is every key `tocsin:…` that neither expires by itself nor is TRANSIENT: a new key is kept until it is listed
-here. Jobs (`rq:…`) follow from the records. The first line says the format, the last counts the lines and has the
-SHA-256 of those before it, so that an archive that was cut off is found out.
+here. Jobs (`rq:…`) follow from the records. Packed incidents are written whole. The first line says the format, the
+last counts the lines and has the SHA-256 of those before it, so that an archive that was cut off is found out.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
 from redis import Redis
 
 from escalation.incident.model import STATE_VERSION
+from escalation.storage.keeping import packed
 
 FORMAT = 1
 PREFIX = "tocsin:"
@@ -26,11 +27,13 @@ TRANSIENT = (
     "tocsin:review-canvas-lock:",
     *("tocsin:lease:", "tocsin:pace:", "tocsin:slot:", "tocsin:tries:", "tocsin:repairs:", "tocsin:listing:"),
     *("tocsin:channel:", "tocsin:leads:", "tocsin:stand-ins:lease", "tocsin:key:", "tocsin:mail:"),
+    "tocsin:retention:done",
     *("tocsin:intake:", "tocsin:heartbeat:", "tocsin:nonce:", "tocsin:seen:", "tocsin:replies:", "tocsin:codes:"),
     *("tocsin:vendor:", "tocsin:delivery:", "tocsin:envelope:", "tocsin:mailed:", "tocsin:ticket:"),
     *(f"tocsin:public:subscribers:{name}" for name in ("asked:", "outgoing", "again", "tries", "failed", "sent")),
     *(f"tocsin:public:subscribers:{name}" for name in ("limit:", "bounces:", "lock", "paused")),
     "tocsin:search",  # made of the incidents
+    packed.POLICIES,  # each incident is written with its own
     "tocsin:answers:secret",  # it signs links that were sent; another store has its own
 )
 
@@ -50,10 +53,10 @@ def export(redis: Redis) -> Iterator[str]:
     batches = (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
     count = -1
     for data in chain([header], chain.from_iterable(_read(redis, batch) for batch in batches)):
-        line, count = _line(data), count + 1
+        line, count = as_line(data), count + 1
         digest.update(f"{line}\n".encode())
         yield line
-    yield _line({"end": count, "sha256": digest.hexdigest()})
+    yield as_line({"end": count, "sha256": digest.hexdigest()})
 
 
 def load(redis: Redis, lines: Iterable[str]) -> int:
@@ -63,9 +66,20 @@ def load(redis: Redis, lines: Iterable[str]) -> int:
         raise NotEmpty
     with redis.pipeline() as pipe:
         for record in records:
-            _write(pipe, record)
+            write_record(pipe, record)
         pipe.execute()
     return len(records)
+
+
+def is_one(lines: Iterable[str]) -> bool:
+    """True if the first line is that of an archive."""
+    return next(iter(lines), "").startswith('{"tocsin_export":')
+
+
+def check(lines: Iterable[str]) -> None:
+    """Check an archive from its first line to its last. ArchiveFault when it is not whole."""
+    for _ in _parse(lines):
+        pass
 
 
 def _record_keys(redis: Redis) -> list[str]:
@@ -85,28 +99,44 @@ def _read(redis: Redis, keys: list[str]) -> Iterator[dict[str, Any]]:
         for key, kind in zip(keys, kinds, strict=True):
             _ask(pipe, key, kind)
         found = iter(pipe.execute())
+    policies: Any = redis.hgetall(packed.POLICIES)
     for key, kind in zip(keys, kinds, strict=True):
         if kind in _KINDS and (value := next(found)):  # others were deleted meanwhile
-            yield {"key": key, kind: _plain(kind, value)}
+            yield {"key": key, kind: _plain(kind, _whole(value, policies) if kind == "string" else value)}
+
+
+def record_of(redis: Any, key: str) -> dict[str, Any] | None:
+    """Read one key of any type as a record; None when there is none."""
+    kind = _text(redis.type(key))
+    return {"key": key, kind: _plain(kind, _ask(redis, key, kind))} if kind in _KINDS else None
+
+
+def _whole(value: bytes, policies: Mapping[bytes, bytes]) -> bytes:
+    """A packed incident as it was before; what cannot be read, as it is."""
+    try:
+        return packed.unpack(value, packed.kept_in(policies))
+    except ValueError:
+        return value
 
 
 _KINDS = ("string", "hash", "list", "set", "zset", "stream")
 
 
-def _ask(pipe: Any, key: str, kind: str) -> None:
+def _ask(redis: Any, key: str, kind: str) -> Any:
     match kind:
         case "string":
-            pipe.get(key)
+            return redis.get(key)
         case "hash":
-            pipe.hgetall(key)
+            return redis.hgetall(key)
         case "list":
-            pipe.lrange(key, 0, -1)
+            return redis.lrange(key, 0, -1)
         case "set":
-            pipe.smembers(key)
+            return redis.smembers(key)
         case "zset":
-            pipe.zrange(key, 0, -1, withscores=True)
+            return redis.zrange(key, 0, -1, withscores=True)
         case "stream":
-            pipe.xrange(key)
+            return redis.xrange(key)
+    return None
 
 
 def _plain(kind: str, value: Any) -> Any:
@@ -132,17 +162,18 @@ def _document(text: str) -> Any:
             document = json.loads(text)
         except ValueError:
             return text
-        return document if _line(document) == text else text
+        return document if as_line(document) == text else text
     return text
 
 
-def _write(pipe: Any, record: dict[str, Any]) -> None:
+def write_record(pipe: Any, record: dict[str, Any]) -> None:
+    """Write a record as it was; in a pipeline."""
     key = record["key"]
     kind = next(kind for kind in _KINDS if kind in record)
     value = record[kind]
     match kind:
         case "string":
-            pipe.set(key, _raw(value if isinstance(value, str) else _line(value)))
+            pipe.set(key, _raw(value if isinstance(value, str) else as_line(value)))
         case "hash":
             pipe.hset(key, mapping={_raw(name): _raw(text) for name, text in value.items()})
         case "list":
@@ -192,7 +223,7 @@ def _expected(header: dict[str, Any]) -> int:
     return int(header.get("records", 0))
 
 
-def _line(data: Any) -> str:
+def as_line(data: Any) -> str:
     """One line of JSON; what is no UTF-8 is escaped."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return json.dumps(data, separators=(",", ":")) if any("\ud800" <= c <= "\udfff" for c in text) else text

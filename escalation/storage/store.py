@@ -8,6 +8,7 @@ for a while after the recurring work was queued; `tocsin:ledger` times of checkp
 """
 
 import functools
+import secrets
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,11 +26,13 @@ from escalation.figures.observation import Observation, observe
 from escalation.incident.model import Incident
 from escalation.oncall.schedule import OncallState
 from escalation.oncall.silences import Silences
+from escalation.records.chain import Chain, extended
 from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
 from escalation.storage.canary import Canary
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, URGENT, open_of
+from escalation.storage.keeping import packed
 from escalation.storage.oncall.cover import CoverBook
 from escalation.storage.problems import Problems
 from escalation.storage.search import documents
@@ -69,7 +72,8 @@ class Store:
         self.canary = Canary(redis)
         self.cover = CoverBook(redis, DUTY, self.oncall_state)
         self._outbox = outbox
-        self._read = read
+        self._read_whole = read
+        self._policies: dict[bytes, bytes] = {}  # texts by digest: they never change
 
     def get(self, incident_id: str) -> Incident:
         """Return the incident as it stands; NotFound if there is none."""
@@ -111,7 +115,7 @@ class Store:
             known = [incident for raw in found if raw and (incident := self._read_or_skip(raw))]
             changes = {before.id: (before, step(before)) for before in known}
             changed = ((b, a) for b, a in changes.values() if a is not b)
-            written = [Commit(b, a.model_copy(update={"stamp": stamp})) for b, a in changed]
+            written = [Commit(b, _stamped(b, a, stamp)) for b, a in changed]
             pipe.multi()
             _write(pipe, written)
             self._outbox(pipe, written)
@@ -120,6 +124,17 @@ class Store:
             except WatchError:
                 return {}
         return changes
+
+    def tidy(self, incident_id: str) -> bool:
+        """Write a settled incident as it is written now: packed, and chained. True if it was not."""
+        raw: Any = self.redis.get(indexes.key(incident_id))
+        if not raw or packed.is_packed(raw):
+            return False
+        incident = self._read_or_skip(raw)
+        if incident is None or not packed.settled(incident):
+            return False
+        self.update(incident_id, lambda before: before.model_copy())
+        return True
 
     def declare(self, day: str, key: str, make: Callable[[str], Incident]) -> Incident:
         """Commit a new incident under the day's next number (`day` as 20241218). A known `key` gives its incident."""
@@ -149,7 +164,7 @@ class Store:
         return self._read(raw) if raw else None
 
     def _commit(self, pipe: Pipeline, before: Incident | None, after: Incident, stamp: str) -> Incident:
-        after = after.model_copy(update={"stamp": stamp})
+        after = _stamped(before, after, stamp)
         if before is not None:
             pipe.multi()
         changes = [Commit(before, after)]
@@ -245,6 +260,32 @@ class Store:
         """Return the incident whose war room a channel is, or was."""
         known = self.redis.hget(ROOMS, channel)
         return self.get(_text(known)) if known else None
+
+    def documents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every incident's document as it is stored, but unpacked, the newest first; a broken one as it is."""
+        ids = self.all_ids()
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            found: Any = self.redis.mget([indexes.key(i) for i in batch])
+            for incident_id, raw in zip(batch, found, strict=True):
+                try:
+                    if raw:
+                        yield incident_id, self._whole(raw)
+                except ValueError:
+                    yield incident_id, raw
+
+    def _whole(self, raw: Any) -> bytes:
+        return packed.unpack(raw, self._policy)
+
+    def _policy(self, digest: str) -> bytes:
+        """Return a policy's text. ValueError when it is missing."""
+        if digest.encode() not in self._policies:
+            found: Any = self.redis.hget(packed.POLICIES, digest)
+            self._policies |= {digest.encode(): found} if found else {}
+        return packed.kept_in(self._policies)(digest)
+
+    def _read(self, raw: Any) -> Incident:
+        return self._read_whole(self._whole(raw))
 
     def _read_many(self, ids: list[str]) -> Iterator[Incident]:
         if ids:
@@ -373,10 +414,26 @@ def _text(raw: Any) -> str:
     return str(raw, "utf-8")
 
 
+def _stamped(before: Incident | None, after: Incident, stamp: str) -> Incident:
+    """Return what is to be stored: with its stamp, and its chain over all that was appended to the timeline."""
+    return chained(before, after).model_copy(update={"stamp": stamp})
+
+
+def chained(before: Incident | None, after: Incident) -> Incident:
+    """Extend an incident's chain to the end of its timeline; what an earlier build wrote is adopted."""
+    chain = after.chain
+    if chain.length == len(after.timeline):
+        return after
+    if not chain.head:
+        chain = Chain(seed=secrets.token_hex(16), adopted=len(before.timeline) if before else 0)
+    fresh = [entry.model_dump(mode="json") for entry in after.timeline[chain.length :]]
+    return after.model_copy(update={"chain": extended(chain, fresh)})
+
+
 def _write(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """Write the states, and the changes of their indexes."""
     for change in changes:
-        pipe.set(indexes.key(change.after.id), migrations.write(change.after))
+        _set_document(pipe, change.after)
         _set_indexes(pipe, change)
         if not change.after.open:
             pipe.hset(indexes.FIGURES, change.after.id, figures.encode(observe(change.after)))
@@ -386,6 +443,16 @@ def _write(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
         pipe.zadd(ALARMS, changed)
     if removed:
         pipe.zrem(ALARMS, *removed)
+
+
+def _set_document(pipe: "Pipeline", incident: Incident) -> None:
+    """Write an incident: packed once nothing is to be done any more."""
+    if not packed.settled(incident):
+        pipe.set(indexes.key(incident.id), migrations.write(incident))
+        return
+    document, policies = packed.pack(incident)
+    pipe.hset(packed.POLICIES, mapping=dict(policies))
+    pipe.set(indexes.key(incident.id), document)
 
 
 def _set_indexes(pipe: "Pipeline", change: Commit) -> None:

@@ -28,7 +28,7 @@ from escalation.incident.events import (
 )
 from escalation.incident.model import Incident
 from tests.support.story import START, Story
-from tocsin.commands.verify import recomputed
+from tocsin.commands.record.verify import recomputed
 
 OMAR = "UONCALL"
 DAY = timedelta(days=1)

@@ -21,6 +21,7 @@ ORDER = {
             "text",
             "errors",
             "slo",
+            "records",
             "config",
             "alerts",
             "notify",

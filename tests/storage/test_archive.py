@@ -25,7 +25,7 @@ RECORDS = {
     *("cover", "cover:ended", "pay"),
     *("action-items", "action-items:made", "public:log", "public:words", "public:incidents", "public:made"),
     *("public:withdrawn", "public:version", "public:maintenance", "public:statuspage", "public:subscribers"),
-    "public:subscribers:",
+    *("public:subscribers:", "audit", "removed", "forgotten"),
 }
 
 

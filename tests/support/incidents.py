@@ -35,6 +35,7 @@ from escalation.incident.events import (
     OutcomeEvent,
     PersonRefused,
     PostUpdate,
+    Redacted,
     Reopen,
     Resolve,
     ResolvedThere,
@@ -281,4 +282,5 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.RESOLVED: lambda: in_status(Status.RESOLVED),
     EntryKind.REOPENED: lambda: incident_after(RESOLVE, Reopen(by="UONCALL", why="It is back")),
     EntryKind.CANCELLED: lambda: in_status(Status.CANCELLED),
+    EntryKind.REDACTED: lambda: incident_after(Redacted(digests={"1.by": "00"})),
 }

@@ -16,7 +16,7 @@ from escalation.oncall.edits import plan_changes
 from escalation.oncall.schedule import Feed, OncallState, kept_shift, on_call_at
 from escalation.text import one_line, people
 from escalation.times import spoken_duration
-from escalation.values import PersonId, machine_title
+from escalation.values import PersonId, title_of
 
 PRIVATE = "private incident"
 INTERNAL = {"version", "stamp", "effects", "lanes", "keys", "copies", "made", "policy"}
@@ -217,7 +217,7 @@ def _acknowledged(by: Signed | None, start: datetime, names: Names) -> str:
 
 
 def _name(member: PersonId, names: Names) -> str:
-    return machine_title(member) or names.get(member, member)
+    return title_of(member) or names.get(member, member)
 
 
 def _second(at: datetime) -> str:

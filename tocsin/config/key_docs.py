@@ -215,6 +215,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "actions": "Webhooks of your own systems, called by themselves or by a button; docs/actions.md.",
         "reports": "Reports of your own, in place of the policy's; `[]` is none. Written as in a policy.",
         "permissions": "Narrows who may do what: the roles that may.",
+        "retention": "How long records are kept; for ever unless given. See docs/keeping.md.",
     },
     "Recipients": {
         "mail": "Their mail addresses; each gets a mail of its own.",
@@ -268,6 +269,12 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "hold": "Whether it only waits in the list, for somebody to promote it.",
         "heartbeat": "How long it may be absent: its absence is the alert.",
         "ignore": "Whether nothing happens.",
+    },
+    "Retention": {
+        "closed": "How long closed incidents are kept, with reviews and action items; for ever unless given.",
+        "alerts": "How long outcomes of alerts are kept; 10,000 at most in any case.",
+        "audit": "How long the log of what was removed is kept; for ever unless given.",
+        "keep": "Incidents under legal hold: never removed.",
     },
     "CanaryRules": {
         "channel": "The quiet channel where it arrives.",

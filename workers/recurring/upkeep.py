@@ -18,6 +18,7 @@ from workers.context import Context
 from workers.queue.rq import Task, push
 from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
+from workers.recurring.keeping.retention import Keeping
 from workers.recurring.method_trials import MethodTrials
 from workers.recurring.oncall.rest import Rest
 from workers.recurring.reminders import Reminders
@@ -56,6 +57,7 @@ class Upkeep:
         self._feeds = CalendarFeeds(context, self._stop.is_set)
         self._slo_breach = SloBreach(context)
         self._tickets = TicketRounds(context, self._stop.is_set)
+        self._keeping = Keeping(context)
 
     def start(self) -> None:
         """Start a round, unless one is running. With `patience` None wait for its end, and raise its errors."""
@@ -82,6 +84,7 @@ class Upkeep:
         self._feeds.refresh(now)
         self._slo_breach.check(now)
         self._tickets.refresh(now)
+        self._keeping.run(now)
 
 
 def _log_error(future: "Future[None]") -> None:

@@ -133,6 +133,10 @@ class Subscribers:
         self.redis.expire(name, BOUNCES_SECONDS)
         return self.redis.scard(name) >= MOST_BOUNCES and self.end(subscriber)
 
+    def knows(self, address: str) -> bool:
+        """True if an address has subscribed."""
+        return bool(self.redis.hexists(INDEX, self._digest(address.lower())))
+
     def forget(self, address: str) -> bool:
         """Delete all that is kept of an address: its subscription, and what it asked for. True if there was any."""
         known: Any = self.redis.hget(INDEX, self._digest(address.lower()))

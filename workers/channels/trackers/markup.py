@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC
 
 from escalation.text import Channel, Line, Lines, Link, Person, Span, Strong, Time, Verbatim, clean
-from escalation.values import machine_title
+from escalation.values import title_of
 
 APART = "\u200b"  # a zero-width space: after it neither `@name` nor `#12` nor `OPS-12` is one any more
 _GITHUB = re.compile(r"[\\`*_\[\]|~!]")
@@ -48,7 +48,7 @@ def _render(lines: Lines, escape: Callable[[str], str], bold: str, link: Callabl
             case Link():
                 return link(span)
             case Person():
-                return escape(machine_title(span.id) or "somebody")
+                return escape(title_of(span.id) or "somebody")
             case Channel():
                 return escape(f"#{span.name}")
 

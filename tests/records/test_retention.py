@@ -1,0 +1,133 @@
+"""Retention: what is older than the configuration says is removed, and nothing else."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from escalation.errors import NotFound
+from escalation.incident.events import Acknowledge, Reopen, Resolve
+from escalation.incident.model import Incident
+from escalation.records.retention import Retention, spoken_period
+from escalation.reviews.action_items import ActionItem, ItemState, closed
+from escalation.storage.action_items import ActionItems
+from escalation.storage.keeping import audit
+from escalation.storage.keeping.packed import is_packed
+from escalation.storage.keeping.retention import due, remove, removed_ids
+from escalation.storage.reviews import Reviews
+from tests.support.worker import Works, redis_of, works
+from tocsin.commands.record.verify import missing
+from workers.recurring.keeping.retention import Keeping
+
+YEAR = Retention.model_validate({"closed": "1y", "alerts": "30d", "audit": "2y"})
+
+
+@pytest.fixture
+def parts() -> Iterator[Works]:
+    with redis_of("valkey") as redis:
+        yield works(redis)
+
+
+def over(parts: Works) -> Incident:
+    """A closed incident with nothing left to do, and a review."""
+    one = parts.declare("P3")
+    parts.service.handle(one.id, Acknowledge(by="UONCALL"))
+    parts.service.handle(one.id, Resolve(by="UONCALL", summary="a", resolution="b"))
+    parts.store.update(one.id, lambda i: i.model_copy(update={"effects": (), "checkpoints": ()}))
+    Reviews(parts.redis).write(one.id, {"lessons": "Slow down"}, "UONCALL", parts.clock())
+    return parts.now(one)
+
+
+def test_an_old_closed_incident_goes_and_its_figures_stay(parts: Works) -> None:
+    """With its review; lists leave it out, and `verify` misses nothing."""
+    one = over(parts)
+    since = one.declared_at
+    figures = parts.store.observations(since)
+    now = parts.clock() + timedelta(days=367)
+    assert due(parts.store, YEAR, now - timedelta(days=2)).incidents == []
+    assert remove(parts.store, YEAR, now).incidents == [one.id]
+    with pytest.raises(NotFound):
+        parts.store.get(one.id)
+    assert parts.store.recent() == ()
+    assert Reviews(parts.redis).written(one.id) == {}
+    assert parts.store.observations(since) == figures
+    assert removed_ids(parts.store) == {one.id}
+    assert list(missing(parts.store.all_ids(), {"20241218": 1})) == []
+    [entry] = audit.entries(parts.redis)
+    assert one.id in entry["what"]
+    assert remove(parts.store, YEAR, now).incidents == []
+    assert len(audit.entries(parts.redis)) == 1
+
+
+def test_open_action_items_and_a_legal_hold_keep_it(parts: Works) -> None:
+    """And why is said."""
+    one, other, third = over(parts), over(parts), over(parts)
+    parts.service.handle(third.id, Reopen(by="UONCALL", why="It is back"))
+    items = ActionItems(parts.redis)
+    made = items.add(one.id, lambda n: ActionItem(n, "Fix it", "UONCALL", parts.clock(), owner="UX", due=date.today()))  # noqa: DTZ011  # any day will do
+    held = YEAR.model_copy(update={"keep": (other.id,)})
+    now = parts.clock() + timedelta(days=400)
+    found = due(parts.store, held, now)
+    assert found.incidents == []
+    assert found.kept == {
+        one.id: "it has open action items",
+        other.id: "it is under legal hold (`retention.keep`)",
+    }
+    items.change(made.id, lambda item: closed(item, ItemState.DONE, "UX", now))
+    assert remove(parts.store, held, now).incidents == [one.id]
+    assert items.all() == []
+
+
+def test_without_a_period_everything_is_kept(parts: Works) -> None:
+    """For ever."""
+    over(parts)
+    assert not due(parts.store, Retention(), parts.clock() + timedelta(days=40_000)).anything
+
+
+def test_old_outcomes_and_audit_entries_go(parts: Works) -> None:
+    """By the server's time of each."""
+    for n in range(3):
+        parts.redis.xadd("tocsin:intake:log", {"o": "{}"}, id=f"{(n + 1) * 1000}-0")
+    audit.note(parts.redis, "forgot", "former:1")
+    now = parts.store.now()
+    found = remove(parts.store, YEAR, now)
+    assert (found.alerts, found.audit) == (3, 0)
+    assert parts.redis.xlen("tocsin:intake:log") == 0
+    assert remove(parts.store, YEAR, now + timedelta(days=800)).audit == 2
+    assert [entry["did"] for entry in audit.entries(parts.redis)] == ["retention"]
+
+
+def test_once_a_day_it_happens_by_itself_and_old_documents_are_packed(parts: Works) -> None:
+    """By one process; the second does nothing."""
+    one, name = over(parts), "tocsin:incident:{}"
+    plain = dict(parts.store.documents())[one.id]
+    parts.redis.set(name.format(one.id), json.dumps(json.loads(plain)))
+    company = parts.service.company.model_copy(update={"retention": YEAR})
+    parts.service.company = company
+    Keeping(parts.context).run(parts.clock())
+    raw = parts.redis.get(name.format(one.id))
+    assert isinstance(raw, bytes)
+    assert is_packed(raw)
+    assert parts.now(one).timeline == one.timeline
+    Keeping(parts.context).run(parts.clock() + timedelta(days=400))
+    assert parts.now(one)
+    parts.redis.delete("tocsin:retention:done")
+    Keeping(parts.context).run(parts.clock() + timedelta(days=400))
+    assert parts.store.recent() == ()
+
+
+@pytest.mark.parametrize("text", ["30d", "26w", "3y", "100y"])
+def test_periods_read_as_they_are_written(text: str) -> None:
+    """In days, weeks and years."""
+    period = Retention.model_validate({"closed": text}).closed
+    assert period
+    assert spoken_period(period) == text
+
+
+@pytest.mark.parametrize("wrong", ["0d", "30", "3m", "-1d", "101y", "soon", ""])
+def test_what_is_no_period_is_refused(wrong: str) -> None:
+    """With how to write one."""
+    with pytest.raises(ValidationError, match="write 30d, 26w or 3y"):
+        Retention.model_validate({"closed": wrong})

@@ -1,0 +1,1 @@
+"""Commands that keep the record: prove it, remove from it."""

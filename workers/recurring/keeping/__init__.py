@@ -1,0 +1,1 @@
+"""Keeping the record: how long, and in how little space."""
