@@ -125,17 +125,6 @@ class Store:
                 return {}
         return changes
 
-    def tidy(self, incident_id: str) -> bool:
-        """Write a settled incident as it is written now: packed, and chained. True if it was not."""
-        raw: Any = self.redis.get(indexes.key(incident_id))
-        if not raw or packed.is_packed(raw):
-            return False
-        incident = self._read_or_skip(raw)
-        if incident is None or not packed.settled(incident):
-            return False
-        self.update(incident_id, lambda before: before.model_copy())
-        return True
-
     def declare(self, day: str, key: str, make: Callable[[str], Incident]) -> Incident:
         """Commit a new incident under the day's next number (`day` as 20241218). A known `key` gives its incident."""
         new_id = ""

@@ -19,6 +19,7 @@ from escalation.storage import migrations
 POLICIES = "tocsin:policies"
 _START = b'{"version":5,"packed":1,'
 _BODY = b'"body":"'
+START_LENGTH = len(_START)
 _REFERENCE = re.compile(rb'"policy":"kept:([0-9a-f]{16})"')  # in a text of people's the quotes would be escaped
 
 
