@@ -41,7 +41,11 @@ def refresh_all(change: Change) -> None:
 
 def show_anew(change: Change) -> None:
     """Show every card and message anew, final ones as well."""
-    finalise(change, *(copy.id for copy in change.incident.copies if copy.final and not copy.redacted))
+    standing = [copy for copy in change.incident.copies if not copy.redacted]
+    finalise(change, *(copy.id for copy in standing if copy.final))
+    for copy in standing:
+        if not copy.final:
+            refresh(change, copy.id)
     for post in change.incident.posts:
         if post.ts and not post.redacted:
             refresh(change, post.id)

@@ -443,6 +443,9 @@ def redacted(change: Change, event: Redacted) -> None:
     """Note that somebody was forgotten, and show every card and message anew: they are rendered from the record."""
     change.note(EntryKind.REDACTED, fields=event.digests)
     cards.show_anew(change)
+    room = change.incident.room
+    if room and not room.lost:
+        change.add_effect(SetTopic, face=change.incident.face)
 
 
 def message_gone(change: Change, event: MessageGone) -> None:

@@ -117,13 +117,23 @@ def without(person: Forgotten, value: Any, words: frozenset[str] = frozenset(), 
     """Return a record without them; `words` are what they wrote there. `name` is that of the value."""
     match value:
         case str():
-            return person.cleaned(_unsaid(value, words) if name in WORDS else value)
+            said = _unsaid(value, words) if name in WORDS else _unnamed(value, words) if name == "name" else value
+            return person.cleaned(said)
         case dict():
             return {person.renamed(key): without(person, inner, words, key) for key, inner in value.items()}
         case list():
             return [without(person, inner, words, name) for inner in value]
         case _:
             return value
+
+
+def _unnamed(name: str, words: frozenset[str]) -> str:
+    """Return the name of a war room without words of theirs: it is made from the title."""
+    for said in words:
+        slug = re.sub(r"[^a-z0-9]+", "-", said.lower()).strip("-")
+        if len(slug) >= SHORTEST:
+            name = name.replace(slug, "removed")
+    return name
 
 
 def _unsaid(text: str, words: frozenset[str]) -> str:

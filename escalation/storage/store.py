@@ -440,7 +440,8 @@ def _set_document(pipe: "Pipeline", incident: Incident) -> None:
         pipe.set(indexes.key(incident.id), migrations.write(incident))
         return
     document, policies = packed.pack(incident)
-    pipe.hset(packed.POLICIES, mapping=dict(policies))
+    for digest, text in policies.items():
+        pipe.hset(packed.POLICIES, digest, text)
     pipe.set(indexes.key(incident.id), document)
 
 

@@ -125,7 +125,7 @@ def test_an_incident_of_the_first_version_is_worked_on_to_its_end(sending: Works
     sending.service.handle(incident.id, Resolve(by="U0DANA0001", summary="Back", resolution="Restarted"))
     sending.run_for(5)
     assert sending.settled(incident).status is Status.RESOLVED
-    assert json.loads(raw_of(sending, incident.id))["version"] == STATE_VERSION
+    assert sending.now(incident).version == STATE_VERSION
 
 
 def test_what_is_read_from_the_first_version_is_a_whole_incident() -> None:

@@ -33,7 +33,7 @@ class Archive:
                 key = str(record["key"])
             except (ValueError, KeyError, TypeError):
                 continue
-            value = next((value for name, value in record.items() if name != "key"), None)
+            value: Any = next((value for name, value in record.items() if name != "key"), None)
             if key.startswith(prefix):
                 made.incidents[key.removeprefix(prefix)] = value
             elif key.startswith(COUNTER):

@@ -75,7 +75,8 @@ def remove(store: Store, rules: Retention, now: datetime) -> Due:
 
 def removed_ids(store: Store) -> frozenset[str]:
     """Return the ids of incidents that were removed."""
-    return frozenset(str(raw, "utf-8") for raw in store.redis.smembers(REMOVED))
+    found: Any = store.redis.smembers(REMOVED)
+    return frozenset(str(raw, "utf-8") for raw in found)
 
 
 def _find_incidents(store: Store, rules: Retention, before: datetime, found: Due) -> None:

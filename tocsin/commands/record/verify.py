@@ -153,7 +153,7 @@ def _of_file(file: Path, figures: bool) -> Found:
         if figures:
             raise click.UsageError("--figures needs the whole record: `tocsin export --all`.")
         return Found(Checked.of([(str(document.get("id", "")), document)]))
-    lines = text.split("\n")
+    lines = text.removesuffix("\n").split("\n")
     if not archive.is_one(lines):
         raise Refusal(f"{file}: neither an incident as JSON (`tocsin export ID --json`) nor `tocsin export --all`.")
     found, fault = Archive.of(lines), ""
