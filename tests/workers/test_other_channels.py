@@ -306,6 +306,18 @@ def test_mail_is_encrypted_where_the_server_offers_it(monkeypatch: pytest.Monkey
     ssl_context.cache_clear()
 
 
+@pytest.mark.parametrize("line", ["From 14:00 on it is slow.", ">From here", ".", "..", "Zürich ist betroffen."])
+@pytest.mark.parametrize("html", ["", "<p>words</p>"])
+def test_every_line_arrives_as_it_was_written(smtp: MailServer, line: str, html: str) -> None:
+    """No line is taken for the end of a mail, or for the beginning of one in a mailbox."""
+    MailClient(smtp.url, "Tocsin <tocsin@example.com>").send(
+        ["a@x.example"], Mail("s", f"one\n{line}\ntwo", html=html), "d"
+    )
+    [mail] = smtp.mails
+    assert mail.body.splitlines() == ["one", line, "two"]
+    assert (mail.sender, mail.to) == ("tocsin@example.com", ["a@x.example"])
+
+
 def test_a_subject_is_one_line(smtp: MailServer) -> None:
     """Whatever somebody wrote into a title adds no header."""
     letter = Mail("Down\r\nBcc: everybody@example.com", "x")

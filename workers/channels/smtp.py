@@ -153,7 +153,7 @@ def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str, bounces
     A server that takes mail from SMTP_FROM alone gets it from there: it bounces to where nobody reads it, but goes.
     """
     try:
-        server.send_message(message, from_addr=bounces_to or None, to_addrs=[address])
+        _hand_over(server, message, address, bounces_to or parseaddr(str(message["From"]))[1])
     except smtplib.SMTPRecipientsRefused as refused:
         return smtp_failure(*refused.recipients[address])
     except smtplib.SMTPSenderRefused as refused:
@@ -161,6 +161,14 @@ def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str, bounces
     except (OSError, smtplib.SMTPException) as error:
         return _failed(error)
     return None
+
+
+def _hand_over(server: smtplib.SMTP, message: EmailMessage, address: str, sender: str) -> None:
+    """Send a mail as it is: `send_message` writes `>From ` where a line begins with `From `, unless it is SMTPUTF8."""
+    if f"{sender}{address}".isascii():
+        server.sendmail(sender, [address], message.as_bytes())
+    else:
+        server.send_message(message, from_addr=sender, to_addrs=[address])
 
 
 def _failed(error: Exception) -> Failed:
