@@ -59,12 +59,14 @@ class Budget:
     """Rate limit of one key: `every` seconds between two calls in the long run, after a burst of `burst`.
 
     `leaves` is set where calls of several urgencies share the limit: how much of the burst is left to more urgent ones.
+    `once`: it counts what people get, not tries: whoever had a slot needs no other to try again.
     """
 
     key: str
     every: float
     burst: int
     leaves: int | None = None
+    once: bool = False
 
 
 def message(channel: str) -> Budget:
@@ -92,6 +94,7 @@ def update(incident: Incident, *, card: bool) -> Budget:
     return replace(UPDATE, leaves=0 if first else UPDATE.burst // 2)
 
 
+HAD_SECONDS = 86_400  # nothing is tried for longer
 UPDATE = Budget("update", _TIER_3, 20, leaves=10)
 INVITE = Budget("invite", _TIER_3, 20)
 CREATE = Budget("create", _TIER_2, 10)
@@ -103,6 +106,9 @@ BOOKMARK = Budget("bookmark", _TIER_2, 10)
 
 def reserve(redis: Redis, budget: Budget, ticket: str, now: datetime) -> datetime | None:
     """None: send now. Else the time to retry, with the same ticket."""
+    had = f"tocsin:slot:{ticket}:had"
+    if budget.once and redis.exists(had):
+        return None
     keys = [f"tocsin:pace:{budget.key}", f"tocsin:slot:{ticket}"]
     arguments: list[str | int | float] = [repr(now.timestamp()), repr(budget.every), budget.burst]
     if budget.leaves is None:
@@ -110,4 +116,6 @@ def reserve(redis: Redis, budget: Budget, ticket: str, now: datetime) -> datetim
     else:
         line = f"tocsin:pace:{budget.key}:{budget.leaves}"
         slot = redis.eval(_RESERVE_BEHIND, 3, *keys, line, *arguments, budget.leaves)
+    if budget.once and not slot:
+        redis.set(had, 1, ex=HAD_SECONDS)
     return datetime.fromtimestamp(float(slot), UTC) if slot else None

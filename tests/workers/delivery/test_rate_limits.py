@@ -45,6 +45,13 @@ def test_a_slot_is_kept_and_used_once(redis: "Redis") -> None:
     assert reserve(redis, CHANNEL, "e", slot) is not None
 
 
+def test_who_had_a_slot_tries_again_for_nothing_where_messages_are_counted(redis: "Redis") -> None:
+    """A failed try took nobody's attention; what was never sent still waits for its turn."""
+    number = Budget("call:1", 300.0, 2, once=True)
+    assert waits(redis, number, START, "aaaab") == [0, 0, 0, 0, 0]
+    assert waits(redis, number, START, "cab") == pytest.approx([300, 0, 0], abs=1e-3)
+
+
 def test_a_channel_at_rest_has_its_burst_back(redis: "Redis") -> None:
     """The budget refills with time."""
     waits(redis, CHANNEL, START, "abcde")

@@ -1,7 +1,7 @@
 """Pages by SMS, call and push: sent once as far as can be, each in its words, and what the vendors report of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -170,6 +170,22 @@ def test_what_is_ours_alarms_the_operator_and_climbs_no_tier(reached: Reached) -
     assert not [p for p in reached.parts.store.problems.current() if p.key == "sms:page_by"]
 
 
+@pytest.mark.parametrize("via", [Via.SMS, Via.CALL])
+def test_tries_that_failed_spend_nothing_of_a_numbers_budget(reached: Reached, via: Via) -> None:
+    """Twilio is away for a minute: each SMS and call comes within seconds of its return, once, not minutes later."""
+    reached.parts.context = replace(reached.parts.context, paced=True)
+    incident = reached.declare()
+    reached.push(minutes=0.99 if via is Via.SMS else 2.99)
+    reached.twilio.outage = 503
+    for _ in range(65):
+        reached.push(seconds=1)
+    reached.twilio.outage = 0
+    for _ in range(31):
+        reached.push(seconds=1)
+    made = reached.twilio.messages if via is Via.SMS else reached.twilio.calls
+    assert sorted(m["to"] for m in made) == sorted({PHONES[key_of(reached, p.person)] for p in incident.pages})
+
+
 # Lost replies --------------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +276,10 @@ def test_statuses_never_go_back(reached: Reached, order: list[str]) -> None:
     for status in order:
         reached.news.twilio_status(effect, {"MessageSid": "SM1", "MessageStatus": status})
     assert reached.states(incident, Via.SMS)[0] is ReachState.DELIVERED
+
+
+def key_of(reached: Reached, person: str) -> str:
+    return reached.parts.service.company.key_of(person, reached.parts.store.directory()) or person
 
 
 def delivery_of(reached: Reached, incident: Incident, via: Via) -> str:

@@ -39,7 +39,7 @@ class TwilioPlanner:
         if isinstance(found, Dropped):
             return found
         every, burst = PER_NUMBER[found.effect.via]
-        budget = Budget(f"{found.effect.via}:{found.to}", every / incident.speed, burst)
+        budget = Budget(f"{found.effect.via}:{found.to}", every / incident.speed, burst, once=True)
         send = self._text(found, now) if found.effect.via is Via.SMS else self._call(found)
         return Plan(budget, lambda retrying: self._once(found, send, retrying))
 
