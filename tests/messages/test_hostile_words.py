@@ -27,7 +27,7 @@ from bot.render.blockkit import Message
 from bot.render.card import card as card_of
 from bot.render.card import redacted
 from bot.render.lists import Page, listing, overview, tickets, which
-from bot.render.lists import home as home_view
+from bot.render.lists import fitted, home
 from bot.render.mrkdwn import size
 from bot.render.pages import page as page_of
 from escalation.config.company import Company, Directory
@@ -196,7 +196,7 @@ def views(incident: Incident, company: Company, words: str) -> Iterator[Any]:
     nothing: Any = None
     parts = BotDeps("xoxb-none", nothing, nothing, nothing, company, kars(), "")
     yield "modal_view", declare_modal(parts, FormState(), Draft(words[:200], "P1", words[:2900]))
-    yield "home_view", home_view([incident] * 70, [line(words)], "UONCALL")
+    yield "home_view", fitted(home([incident] * 70, [line(words)], "UONCALL"))
 
 
 # Read as Slack reads it -------------------------------------------------------------------------------------------
