@@ -80,7 +80,7 @@ class Duty(NamedTuple):
 
 
 def duties(incident: Incident, roster: Roster, person: PersonId) -> Iterator[Duty]:
-    """Yield what a person owes in an open incident: progress updates, whether a fix holds, words to people outside."""
+    """Yield what a person owes in an open incident: updates, whether a fix is stable, words to people outside."""
     if not incident.open:
         return
     if person in commander(incident, roster):
@@ -99,7 +99,7 @@ def _of_commander(incident: Incident) -> Iterator[Duty]:
     elif planned:
         yield Duty(incident, "post a progress update", min(planned), late=False)
     if asked := standing.get(Reminded.STABLE):
-        yield Duty(incident, "say whether the fix holds", asked.since, late=True)
+        yield Duty(incident, "say whether the fix is stable", asked.since, late=True)
 
 
 UPDATES = {

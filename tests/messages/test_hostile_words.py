@@ -26,8 +26,7 @@ from bot.render import oncall, replies
 from bot.render.blockkit import Message
 from bot.render.card import card as card_of
 from bot.render.card import redacted
-from bot.render.lists import Page, listing, overview, tickets, which
-from bot.render.lists import fitted, home
+from bot.render.lists import Page, fitted, home, listing, overview, tickets, which
 from bot.render.mrkdwn import size
 from bot.render.pages import page as page_of
 from escalation.config.company import Company, Directory
