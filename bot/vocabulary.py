@@ -100,6 +100,13 @@ COMMANDS = (
     ),
     Command("reopen", ("reopened", "re-open"), "`reopen [ID] [why]` open it again", Move.REOPEN, "Reopen"),
     Command(
+        "plan-review",
+        ("review-owner", "review-meeting", "plan_review"),
+        "`plan-review [ID] [@owner, later, or no meeting why]` owner and meeting of the post-incident review",
+        Move.PLAN_REVIEW,
+        "Plan review",
+    ),
+    Command(
         "reviewed",
         ("review-done",),
         "`reviewed [ID]` mark the post-incident review as done",
@@ -234,6 +241,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "resolve",
         "reopen",
         "review",
+        "plan-review",
         "reviewed",
         "action",
         "actions",

@@ -5,20 +5,25 @@ from datetime import datetime
 
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from escalation.config.policy import Policy, Severity, SeverityPolicy
+from escalation.config.policy import Policy, ReviewSection, Severity, SeverityPolicy
 from escalation.config.status_page import StatusPage
 from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
+from escalation.figures.recurrence import LONGEST, repeated
 from escalation.incident.events import (
     Acknowledge,
     CheckpointDue,
     Declare,
     Edit,
     Other,
+    PlanReview,
     PostUpdate,
     PublishUpdate,
+    Resolve,
+    ReviewSeen,
     RolesChanged,
+    RootCause,
     Terms,
 )
 from escalation.incident.model import AlertSummary, Facts, Incident
@@ -26,6 +31,9 @@ from escalation.notify.mailboxes import Mailboxes
 from escalation.oncall.overrides import answer_test_pages
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
+from escalation.reviews.action_items import ItemState
+from escalation.storage.action_items import ActionItems
+from escalation.storage.reviews import Reviews
 from escalation.storage.store import Store
 from escalation.values import PersonId
 
@@ -99,8 +107,16 @@ class IncidentService:
         now = self.clock()
         if isinstance(event, Edit) and event.service is not None:
             service = self.company.services.get(event.service)
-            owners = {"team": (service.team or "") if service else "", "vendor": self.company.vendor_of(event.service)}
-            event = event.model_copy(update=owners)
+            event = event.model_copy(
+                update={
+                    "team": (service.team or "") if service else "",
+                    "vendor": self.company.vendor_of(event.service),
+                    "runbook": (service.runbook or "") if service else "",
+                    "links": service.links if service else {},
+                }
+            )
+        if isinstance(event, RootCause | Resolve | PlanReview | Edit):
+            event = event.model_copy(update={"repeats": self._repeated(incident_id, event)})
         if isinstance(event, PublishUpdate):
             known_components(self.company.status_page, event.components)
         if isinstance(event, PostUpdate):
@@ -112,6 +128,35 @@ class IncidentService:
         if isinstance(event, Acknowledge):
             self._answer_test_pages(event.by, now)
         return after
+
+    def see_review(self, incident_id: str) -> None:
+        """Take over what there is of a review, after words or action items of it were changed."""
+        found = Reviews(self.store.redis).written(incident_id)
+        written = tuple(section for section in ReviewSection if section in found and found[section].text.strip())
+        items = ActionItems(self.store.redis).of(incident_id)
+        kept = sum(item.commitment and item.state is not ItemState.DROPPED for item in items)
+        work = self.store.get(incident_id).review_work
+        if work and (work.written, work.commitments) != (written, kept):
+            self.handle(incident_id, ReviewSeen(written=written, commitments=kept))
+
+    def see_reviews(self) -> None:
+        """Take over what there is of every required review that was not held: it may be written anywhere."""
+        for incident in self.store.to_review():
+            self.see_review(incident.id)
+
+    def _repeated(self, incident_id: str, event: RootCause | Resolve | PlanReview | Edit) -> str:
+        """Return the earlier incident that this one repeats, if the event is about service or cause; else nothing."""
+        wanted = event.service is not None if isinstance(event, Edit) else bool(event.category)
+        if not wanted:
+            return ""
+        incident = self.store.get(incident_id)
+        rule = incident.policy.review
+        if rule is None or rule.recurrence is None:
+            return ""
+        service = (event.service or "") if isinstance(event, Edit) else incident.facts.service
+        category = incident.cause_category if isinstance(event, Edit) else event.category
+        since = incident.declared_at - rule.recurrence
+        return repeated(incident, service, category, since, self.store.observations(since - LONGEST))
 
     def _answer_test_pages(self, member: PersonId, now: datetime) -> None:
         """Count an acknowledgement as the answer to the member's test pages: it shows that they can be reached."""
@@ -187,6 +232,8 @@ def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datet
         calendar=company.calendar.within(now, CALENDAR_DAYS),
         team=(service.team or "") if service else "",
         vendor=company.vendor_of(facts.service),
+        runbook=(service.runbook or "") if service else "",
+        links=service.links if service else {},
         hotline=str(company.contacts.hotline or ""),
         public_means=company.public_channels,
         ways=company.other_ways,

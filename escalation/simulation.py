@@ -54,6 +54,7 @@ _PREVENTED_BY = {
     EntryKind.SILENCE: ("updated",),
     EntryKind.OVERDUE: ("published",),
     EntryKind.MONITORED: ("resolved", "fix failed"),
+    EntryKind.REVIEW_DUE: ("review done",),
 }
 
 
@@ -250,6 +251,8 @@ _WHAT: dict[EntryKind, Callable[[Incident, Entry], str]] = {
     EntryKind.COMMUNICATION: _communication,
     EntryKind.ACTION: _action,
     EntryKind.PHASE: _phase,
+    EntryKind.REVIEW_PLANNED: lambda i, e: "propose a meeting for the review",
+    EntryKind.REVIEW_DUE: lambda i, e: "remind: the post-incident review",
 }
 RosterAt = Callable[[datetime], Roster]
 LONGEST = timedelta(days=14)

@@ -44,6 +44,7 @@ from escalation.values import PersonId
 _NO_CANDIDATES: dict[Move | None, str] = {
     Move.REOPEN: "No incident was closed recently.",
     Move.REVIEWED: "No post-incident review is due.",
+    Move.PLAN_REVIEW: "No post-incident review is due.",
 }
 
 
@@ -339,7 +340,7 @@ class Commands:
         match MOVES.get(command.parsed.verb):
             case Move.REOPEN:
                 return tuple(i for i in await self._access.recent(command.requester) if not i.open)
-            case Move.REVIEWED:
+            case Move.REVIEWED | Move.PLAN_REVIEW:
                 return await self._to_review(command.requester)
             case _ if command.parsed.verb in ("review", "action"):
                 return await self._to_review(command.requester) or await self._access.open_incidents(command.requester)

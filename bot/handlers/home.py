@@ -16,6 +16,7 @@ from bot.render.mrkdwn import render
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
 from escalation.incident.responders import duties
+from escalation.messages.reviews import review_duties
 
 UNAVAILABLE = "Nothing can be shown now. Open this page again in a moment."
 log = structlog.get_logger("bot")
@@ -54,6 +55,8 @@ class Home:
         incidents = await self._access.open_incidents(requester)
         roster = await self._access.roster()
         owed = [duty for incident in incidents for duty in duties(incident, roster, requester.id)]
+        required = await self._access.visible_to(requester, await self._access.run(self._access.deps.store.to_review))
+        owed += [duty for incident in required for duty in review_duties(incident, roster, requester.id)]
         url, on_call = self._access.directory.url, await self._oncall.lines()
         blocks = home(incidents, on_call, requester.id, url, await self._waits(), owed)
         blocks += await self._oncall.buttons()

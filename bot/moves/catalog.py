@@ -27,6 +27,7 @@ from bot.moves.forms import (
 )
 from bot.moves.lead import lead_blocks, lead_event, typed_lead
 from bot.moves.publish import PREVIEW, publish_blocks, publish_event, publish_preview
+from bot.moves.reviews import LATER, plan_blocks, plan_event, root_cause_blocks, root_cause_event, typed_plan
 from bot.moves.update import update_blocks, update_event
 from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, severity_named, unescape
 from bot.render.blockkit import Block
@@ -257,12 +258,7 @@ SPECS: dict[Move, MoveSpec] = {
     ),
     Move.ROOT_CAUSE: MoveSpec(
         typed=lambda t: events.RootCause(by=t.by, key=t.key, cause=t.text),
-        form=Form(
-            "Root cause found",
-            "Save",
-            text_form("cause", "What is the root cause?"),
-            lambda s: events.RootCause(by=s.by, key=s.key, cause=s.values.text("cause")),
-        ),
+        form=Form("Root cause found", "Save", root_cause_blocks, root_cause_event),
     ),
     Move.WORKAROUND: MoveSpec(
         typed=lambda t: events.Workaround(by=t.by, key=t.key, text=t.text),
@@ -361,6 +357,11 @@ SPECS: dict[Move, MoveSpec] = {
         ),
     ),
     Move.RESOLVE: MoveSpec(form=Form("Resolve incident", "Resolve", resolve_blocks, resolve_event)),
+    Move.PLAN_REVIEW: MoveSpec(
+        typed=lambda t: typed_plan(t.raw, t.by, t.key, t.member_ids, t.directory.names),
+        pressed=lambda p: events.PlanReview(by=p.by, key=p.key, later=True) if p.value.about == LATER else None,
+        form=Form("Plan the review", "Save", plan_blocks, plan_event),
+    ),
     Move.REVIEWED: MoveSpec(
         typed=lambda t: events.Reviewed(by=t.by, key=t.key, text=t.text),
         needs_words=False,

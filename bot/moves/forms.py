@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from bot.errors import InvalidForm
 from bot.moves.form import FormContext, Submission
+from bot.moves.reviews import category_field, owner_field
 from bot.render.blockkit import Block
 from bot.render.buttons import run_button
 from bot.render.inputs import Choice, people_select, select, text_field, yes_no_select
@@ -34,7 +35,9 @@ def resolve_blocks(context: FormContext) -> list[Block]:
         ),
         text_field("final_impact", "Final impact", initial=incident.facts.impact, optional=True),
         yes_no_select("data_loss", "Was data lost?", incident.facts.data_loss),
+        category_field(incident, "The same service and category again is a recurrence."),
         text_field("next_steps", "Next steps", optional=True),
+        *owner_field(incident),
     ]
 
 
@@ -42,7 +45,11 @@ def resolve_event(submission: Submission) -> MoveEvent:
     """Build the event that resolves the incident."""
     fields = ("summary", "resolution", "verification", "final_impact", "next_steps")
     texts = {name: submission.values.text(name) for name in fields}
-    known = {"data_loss": submission.values.yes_no("data_loss")}
+    known = {
+        "data_loss": submission.values.yes_no("data_loss"),
+        "category": submission.values.choice("category"),
+        "review_owner": "".join(submission.values.people("review_owner")[:1]),
+    }
     return events.Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, **known})
 
 

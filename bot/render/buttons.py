@@ -73,6 +73,10 @@ def reminder_buttons(incident: Incident, about: Reminded) -> tuple[Button, ...]:
     """Buttons under a reminder: what answers it."""
     if about is Reminded.UPDATE:
         return (Button(Move.UPDATE),)
+    if about is Reminded.REVIEW:
+        meeting = incident.review_work and incident.review_work.meeting
+        later = (Button(Move.PLAN_REVIEW, "Move the meeting", "later", "later"),) if meeting else ()
+        return (Button(Move.PLAN_REVIEW), *later, Button(Move.REVIEWED))
     verify = (Button(Move.VERIFY),) if incident.policy.ticket else ()
     return (*verify, Button(Move.RESOLVE), Button(Move.FIX_FAILED))
 
@@ -93,7 +97,7 @@ _PLACES: dict[Status, tuple[Move, ...]] = {
     Status.IDENTIFIED: (Move.UPDATE, Move.START_FIX, Move.RESOLVE, Move.ESCALATE),
     Status.FIXING: (Move.UPDATE, Move.FIX_APPLIED, Move.RESOLVE, Move.ESCALATE),
     Status.MONITORING: (Move.UPDATE, Move.FIX_FAILED, Move.RESOLVE, Move.ESCALATE),
-    Status.RESOLVED: (Move.REVIEWED, Move.REOPEN),
+    Status.RESOLVED: (Move.REVIEWED, Move.PLAN_REVIEW, Move.REOPEN),
     Status.CANCELLED: (Move.REOPEN,),
 }
 # A ticket has to be scheduled, and its fix verified.
@@ -121,6 +125,7 @@ _EXPLAINED: dict[Move, str] = {
     Move.SEVERITY: "Raise or lower it.",
     Move.RESOLVE: "The incident is over.",
     Move.REOPEN: "It is not over: clocks start again, and the first tier is paged.",
+    Move.PLAN_REVIEW: "Owner and meeting of the post-incident review, or why none is needed.",
     Move.REVIEWED: "The post-incident review was held.",
     Move.CANCEL: "It is a duplicate of another one, or you want to say why it was false.",
     Move.LEAD: "Become incident commander, communications lead or scribe, or assign the role.",

@@ -25,6 +25,7 @@ from bot.render.mrkdwn import DAY, brief, cut, dialled, escape, link, moment, pe
 from bot.render.upcoming import next_escalations
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.actions import RunState, last_states
+from escalation.incident.closing.reviews import NO_WORK, owner_of
 from escalation.incident.communications import tasks
 from escalation.incident.effects import Reminded, SendPage
 from escalation.incident.model import (
@@ -40,6 +41,7 @@ from escalation.incident.reach import Reach
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
 from escalation.messages.reminders import task_state
+from escalation.messages.reviews import missing_words
 from escalation.messages.timeline import LEADS, duration, refused, war_room
 from escalation.values import machine_title
 
@@ -98,6 +100,7 @@ def _head(incident: Incident) -> list[str]:
         *_war_room(incident),
         *_alerts(incident),
         *linked_incidents(incident),
+        *_recurrence(incident),
         *delivery_problems(incident),
     ]
 
@@ -271,11 +274,20 @@ def _closed_state(incident: Incident) -> list[str]:
 
 
 def _review(incident: Incident) -> list[str]:
-    """Line about the post-incident review: held, or due."""
+    """Lines about the post-incident review: held, or due, whose it is, when, and what it lacks."""
     if review := incident.reviewed:
         return [f"📋 *Post-incident review done* (marked by {person(review.by)} at {short_time(review.at, incident)})"]
     due = incident.review_by
-    return [f"📋 *Post-incident review due by* {short_time(due, incident)}"] if due else []
+    if due is None:
+        return []
+    work, owner = incident.review_work or NO_WORK, owner_of(incident)
+    whose = f" · owner: {person(owner)}" if owner else ""
+    meeting = f" · meeting: {moment(work.meeting, DAY)}" if work.meeting else ""
+    lacks = missing_words(incident)
+    return [
+        f"📋 *Post-incident review due by* {short_time(due, incident)}{whose}{meeting}",
+        *([f"📋 *Missing:* {lacks}"] if lacks else []),
+    ]
 
 
 def _cancelled_state(incident: Incident, when: str) -> list[str]:
@@ -310,7 +322,13 @@ def _shortcomings(incident: Incident) -> list[str]:
 
 def _at_hand(incident: Incident) -> list[str]:
     """Lines below the buttons that are not folded: what is promised, and what fails."""
-    return [*_eta(incident), *_communications(incident), *_actions(incident), *_shortcomings(incident)]
+    return [
+        *_service_links(incident),
+        *_eta(incident),
+        *_communications(incident),
+        *_actions(incident),
+        *_shortcomings(incident),
+    ]
 
 
 _RUNS = {RunState.STARTED: "running", RunState.DRY_RUN: "dry run", RunState.DONE: "done", RunState.FAILED: "*failed*"}
@@ -331,6 +349,7 @@ def details(incident: Incident) -> list[str]:
     return [
         *_found("Workaround", "workaround", incident),
         *_found("Root cause", "root_cause", incident),
+        *labelled("Cause category", incident.cause_category),
         *labelled("Fix", incident.fix.text if incident.fix else ""),
         *labelled("Verified", (incident.verified.text or "yes") if incident.verified else ""),
         *_unreached(incident),
@@ -339,6 +358,12 @@ def details(incident: Incident) -> list[str]:
         *labelled("Description", facts.description),
         *source,
     ]
+
+
+def _service_links(incident: Incident) -> list[str]:
+    """Line of links that are needed at hand: the runbook of the service, and its others."""
+    links = " · ".join(link(url, title) for title, url in incident.service_links)
+    return [f"📖 {links}"] if links else []
 
 
 def _eta(incident: Incident) -> list[str]:
@@ -382,6 +407,13 @@ def linked_incidents(incident: Incident) -> list[str]:
     here = incident.coordinated_in == incident.id
     where = "coordinated here" if here else f"coordinated in {brief(incident.coordinated_in, SHORT)}"
     return [f"🔗 *Concurrent incidents:* {brief(', '.join(incident.linked), SHORT)} ({where})"]
+
+
+def _recurrence(incident: Incident) -> list[str]:
+    """Line about the earlier incident of the same service and cause category."""
+    if not incident.repeats:
+        return []
+    return [f"🔁 *Repeats {brief(incident.repeats, SHORT)}:* the same service and cause category"]
 
 
 def _communications(incident: Incident) -> list[str]:

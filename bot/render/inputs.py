@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.render.blockkit import OPTION, Block, plain_text
-from bot.render.mrkdwn import cut
+from bot.render.mrkdwn import cut, is_member
 
 View = dict[str, Any]
 VALUE = "value"  # the action id of each input; its block id names the field
@@ -101,10 +101,11 @@ def multi_select(
     return field(name, label, element, optional=True, hint=hint)
 
 
-def instant_field(name: str, label: str, *, initial: int = 0, hint: str = "") -> Block:
+def instant_field(name: str, label: str, *, initial: int = 0, optional: bool = False, hint: str = "") -> Block:
     """Field for a date with a time, in the reader's own zone; `initial` in epoch seconds."""
     element: Block = {"type": "datetimepicker", "action_id": VALUE}
-    return field(name, label, element | ({"initial_date_time": initial} if initial else {}), hint=hint)
+    shown = element | ({"initial_date_time": initial} if initial else {})
+    return field(name, label, shown, optional=optional, hint=hint)
 
 
 def suggestions(choices: Iterable[Choice], typed: str) -> list[Block]:
@@ -130,13 +131,18 @@ def yes_no_select(name: str, label: str, known: bool | None, *, hint: str = "") 
     return select(name, label, _THREE, initial={True: "yes", False: "no", None: _UNKNOWN}[known], hint=hint)
 
 
-def people_select(name: str, label: str, *, most: int = 0, hint: str = "") -> Block:
-    """Select of members of the workspace, `most` at most (0: any number)."""
+def people_select(name: str, label: str, *, most: int = 0, initial: tuple[str, ...] = (), hint: str = "") -> Block:
+    """Select of members of the workspace, `most` at most (0: any number).
+
+    Of those in `initial` only members are shown: Slack refuses a form with anything else.
+    """
+    shown = [member for member in initial if is_member(member)]
     element = {
         "type": "multi_users_select",
         "action_id": VALUE,
         "placeholder": plain_text("Choose somebody" if most == 1 else "Choose people", PLACEHOLDER),
         **({"max_selected_items": most} if most else {}),
+        **({"initial_users": shown} if shown else {}),
     }
     return field(name, label, element, optional=True, hint=hint)
 
@@ -226,12 +232,15 @@ class FormValues:
         return tuple(self._values.get(name, {}).get("selected_users") or ())
 
     def changed(self, name: str) -> bool:
-        """True if a text or a choice differs from its initial value; False for a field that the modal did not have."""
+        """True if a text, choice or instant differs from its initial value; False for a field that was not there."""
         element = self._elements.get(name)
         if element is None:
             return False
         if element["type"] in ("static_select", "external_select"):
             return self.choice(name) != _value(element.get("initial_option"))
+        if element["type"] == "datetimepicker":
+            instant = self.instant(name)
+            return int(instant.timestamp() if instant else 0) != int(element.get("initial_date_time") or 0)
         return self.text(name) != str(element.get("initial_value") or "").strip()
 
 

@@ -92,9 +92,14 @@ def _number(word: str) -> str:
     return brief(word, _MAX_LABEL)
 
 
+def is_member(name: str) -> bool:
+    """True for a member id; the configuration's key of somebody who was not found in Slack is none."""
+    return _USER.fullmatch(name) is not None
+
+
 def person(member: str) -> str:
     """Mention a member; a machine, or a configuration key without a member id (yet), becomes plain text."""
-    return f"<@{member}>" if _USER.fullmatch(member) else escape(title_of(member) or member)
+    return f"<@{member}>" if is_member(member) else escape(title_of(member) or member)
 
 
 def _channel(channel: Channel) -> str:

@@ -4,6 +4,7 @@ from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, se
 from bot.render.buttons import button_row, reminder_buttons, snooze_menu, task_buttons
 from bot.render.card import drill_banner
 from bot.render.common import summary
+from bot.render.lists import say
 from bot.render.messages import render_line
 from bot.render.mrkdwn import cut, share
 from escalation.incident.communications import is_overdue, tasks
@@ -38,7 +39,9 @@ def for_reminder(incident: Incident, about: Reminded, person: PersonId = "") -> 
     lines = [*drill_banner(incident), *(render_line(each) for each in reminder(incident, about, person))]
     standing = about in incident.reminders
     row = button_row(incident, reminder_buttons(incident, about), f"asks-{about}") if standing else []
-    if row:
+    if row and about is Reminded.REVIEW:
+        row[0]["elements"].insert(0, say(f"review {incident.id} write", "Write", "review-write"))
+    elif row:
         row[0]["elements"].append(snooze_menu(incident, about))
     text = "\n".join((summary(incident), *lines))
     return Message(text=cut(text, TEXT), blocks=[context(summary(incident), "told"), *sections(lines, about), *row])

@@ -122,10 +122,11 @@ def _room_link(incident: Incident, link: str) -> list[Block]:
 
 
 def _calls(incident: Incident) -> list[Block]:
-    """One tap away from the page: the call of the war room, the hotline, and the vendor of the service."""
+    """One tap away from the page: the call of the war room, hotline and vendor, and the runbook of the service."""
     contacts = (("Hotline", incident.hotline), ("Vendor", incident.vendor))
     calls = [link(incident.call_url, "Join the call")] if incident.call_url else []
     calls += [f"*{name}:* {dialled(contact)}" for name, contact in contacts if contact]
+    calls += [link(url, title) for title, url in incident.service_links]
     return [context(cut(f"📞 {'  |  '.join(calls)}", _MAX_CALLS), "page-calls")] if calls else []
 
 

@@ -98,6 +98,8 @@ def _describe(incident: Incident, upcoming: Upcoming, names: Names) -> str:
             return f"if no progress update is posted → remind {targets}"
         case CheckpointKind.MONITORING:
             return f"monitoring ends → ask {targets} whether it is stable"
+        case CheckpointKind.REVIEW:
+            return f"if {upcoming.why} → ask {targets}"
         case (
             CheckpointKind.PHASE
             | CheckpointKind.FALLBACK
@@ -166,6 +168,8 @@ def next_step(incident: Incident, ahead: Sequence[Upcoming]) -> Iterator[Line]:
                 yield line("If no progress update is posted by ", at, ": reminds ", *told, ".")
             case CheckpointKind.MONITORING:
                 yield line("At ", at, ": asks ", *told, " whether it is stable.")
+            case CheckpointKind.REVIEW:
+                yield line("At ", at, ": asks ", *told, " about the post-incident review.")
             case _:
                 yield line("At ", at, f": {first.why}.")
 

@@ -171,6 +171,18 @@ class Calendar(Frozen):
         """Return `at` itself while open, else the next opening. ValueError when there is none in more than a year."""
         return max(at, self._session(at)[0])
 
+    def next_morning(self, at: datetime) -> datetime:
+        """Return the first opening that comes after `at`. ValueError as for `next_opening`."""
+        opens, closes = self._session(at)
+        return opens if opens > at else self._session(closes)[0]
+
+    def sessions(self, since: datetime, until: datetime) -> tuple[tuple[datetime, datetime], ...]:
+        """Return the opening hours that touch a period, in order."""
+        zone = ZoneInfo(self.timezone)
+        first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        return tuple(session for day in days if (session := self.opening(day)))
+
     def after(self, start: datetime, wait: Wait) -> datetime:
         """Return the end of a wait that began at `start`."""
         if wait.days:

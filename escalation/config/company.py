@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from escalation.config.actions import Action, with_unique_action_names
 from escalation.config.alerts import Alerts
-from escalation.config.business_time import Calendar
+from escalation.config.business_time import Calendar, Hours
 from escalation.config.checks import CanaryRules, Check, with_unique_names
 from escalation.config.holders import Holders
 from escalation.config.lists import Lists, Webhooks
@@ -51,6 +51,10 @@ class Days(Frozen):
     def __str__(self) -> str:
         return f"{self.first}..{self.last}"
 
+    def each(self) -> Iterator[date]:
+        """Yield the days."""
+        return (self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1))
+
 
 def parse_days(text: Any) -> Any:
     """Parse `2026-12-24..2027-01-02`, or one day. ValueError says how to write them."""
@@ -75,7 +79,8 @@ Away = Annotated[
 class PersonEntry(Frozen):
     """A person: e-mail address or member id to find them in Slack, where to call and mail them, when they are away.
 
-    `notify` is the order of their methods; they may set another one for themselves. `office` is where they work.
+    `notify` is the order of their methods; they may set another one for themselves. `office` is where they work,
+    `timezone` and `hours` are when, where these are not the company's.
     """
 
     email: Address | None = None
@@ -91,6 +96,8 @@ class PersonEntry(Frozen):
     notify: Notify | None = None
     office: str | None = None
     away: Away = ()
+    timezone: Zone | None = None
+    hours: Hours | None = None
 
     def login(self, vendor: Vendor) -> str:
         """Return their login in a tracker; empty for none."""
@@ -184,12 +191,23 @@ class Team(Frozen):
     tickets: Tracker | None = None
 
 
+# A card, a page and a room's bookmarks have to hold them.
+MAX_LINKS = 5
+LinkName = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^<>|]+$", max_length=40)]
+WebAddress = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^https?://[^\s<>|]+$", max_length=500)]
+
+
 class Service(Frozen):
-    """A service that can break: the team that owns it, its lead, and the vendor it depends on."""
+    """A service that can break: the team that owns it, its lead, and the vendor it depends on.
+
+    `runbook` says what to do, `links` (name -> address) is whatever else is needed at hand.
+    """
 
     team: str | None = None
     lead: PersonKey | None = None
     vendor: str | None = None
+    runbook: WebAddress | None = None
+    links: dict[LinkName, WebAddress] = Field(default={}, max_length=MAX_LINKS)
 
 
 def _https(url: str) -> str:
@@ -268,6 +286,16 @@ class Company(Staff):
     def entry_of(self, person: PersonId, directory: "Directory") -> PersonEntry | None:
         """Return somebody's entry by their key or member id; None when the configuration does not list them."""
         return self.people.get(person if person in self.people else self.key_of(person, directory) or "")
+
+    def calendar_of(self, person: PersonId, directory: "Directory") -> Calendar:
+        """Return when somebody works: in their own zone and hours where they are known, not while they are away."""
+        entry = self.entry_of(person, directory)
+        if entry is None:
+            return self.calendar
+        own = {"timezone": entry.timezone, "hours": entry.hours}
+        away = {day: "away" for days in entry.away for day in days.each()}
+        changed = {key: value for key, value in own.items() if value}
+        return self.calendar.model_copy(update=changed | ({"closed": {**self.calendar.closed, **away}} if away else {}))
 
     def mail_of(self, person: PersonId, directory: "Directory") -> str:
         """Return the address for somebody's mail: their own one for pages, else the one that finds them in Slack.

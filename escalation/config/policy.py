@@ -263,6 +263,11 @@ class ReviewSection(StrEnum):
     LESSONS = "lessons"
     PUBLIC = "public"
 
+    @property
+    def asks(self) -> bool:
+        """True if it asks people something that the record does not have."""
+        return self is not ReviewSection.TIMELINE
+
 
 # Those of the first policy's template.
 REVIEW_SECTIONS = (
@@ -288,7 +293,8 @@ class ReviewRule(Frozen):
     """Rule for post-incident reviews: which need one, by when after the resolution, what is in it, who takes part.
 
     Whoever was involved is invited anyway, and the holders of the roles in `invite` as well. The finished
-    review is mailed to the lists in `mail`, and with `ticket` put into the incident's ticket.
+    review is mailed to the lists in `mail`, and with `ticket` put into the incident's ticket. It belongs to the holder
+    of `owner`, else to whoever resolved the incident. Overdue, it goes up `escalate_to`, a role each `escalate_every`.
     """
 
     within: Duration
@@ -300,8 +306,36 @@ class ReviewRule(Frozen):
     data_loss: bool = True
     mail: Annotated[tuple[ListName, ...], BeforeValidator(one_or_several), AfterValidator(_inside)] = ()
     ticket: bool = False
+    recurrence: Duration | None = None
+    owner: Role | None = None
+    meeting: Literal["required", "optional", "none"] = "optional"
+    remind_before: Duration = timedelta(hours=18)  # the afternoon before one that is due in the morning
+    escalate_to: Annotated[tuple[Role, ...], BeforeValidator(one_or_several)] = ()
+    escalate_every: WaitFor = Wait(days=1)
+
+    def roles(self) -> set[str]:
+        """Every role that it names."""
+        return {*self.invite, *self.escalate_to, *((self.owner,) if self.owner else ())}
 
 
+CauseCategory = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+# Those of the second policy's source document.
+CAUSE_CATEGORIES = (
+    "Database issues",
+    "Application bugs",
+    "Infrastructure problems",
+    "External service failures",
+    "Configuration errors",
+)
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"'{twice}' stands there twice")
+    return names
+
+
+CauseCategories = Annotated[tuple[CauseCategory, ...], Field(min_length=1, max_length=50), AfterValidator(_each_once)]
 LEAD, TEAM = "service_lead", "service_team"  # roles that follow the affected service: nobody needs to configure them
 
 
@@ -320,7 +354,7 @@ class SeverityPolicy(Frozen):
     `ticket` puts it into the backlog of the team that owns the service (`backlog`: without urgency).
     `room` opens a war room at the declaration, `room_when_several` as soon as another such incident is open.
     `commander` is who leads until somebody takes it (the first role of the first tier). `public_text` is what goes
-    outside while nobody worded it. `role_names` and `phases` are the policy's.
+    outside while nobody worded it. `role_names`, `phases` and `cause_categories` are the policy's.
     """
 
     severity: Severity
@@ -347,6 +381,7 @@ class SeverityPolicy(Frozen):
     review: ReviewRule | None = None
     role_names: dict[Role, Line] = {}
     phases: tuple[Phase, ...] = ()
+    cause_categories: CauseCategories = CAUSE_CATEGORIES
 
     @model_validator(mode="after")
     def _tiers_exist(self) -> "SeverityPolicy":
@@ -420,7 +455,7 @@ class SeverityPolicy(Frozen):
         """Every role this severity needs somebody for."""
         tiers = {r for t in self.tiers for r in t.roles_for(security=True)}
         notified = {r for c in self.checkpoints for r in c.notify}
-        invited = {*self.room_invites, *(self.review.invite if self.review else ())}
+        invited = {*self.room_invites, *(self.review.roles() if self.review else ())}
         return tiers | notified | invited | {self.commanding_role()}
 
 
@@ -501,6 +536,7 @@ class Policy(Frozen):
     roles: dict[Role, Line]
     severities: dict[Severity, SeverityPolicy]
     phases: tuple[Phase, ...] = ()
+    cause_categories: CauseCategories = CAUSE_CATEGORIES
     handover: HandoverRules | None = None
     activities: tuple[Activity, ...] = ()
     reports: Reports = ()
@@ -508,12 +544,14 @@ class Policy(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _hand_down(cls, data: object) -> object:
-        """Copy its key, the role names and the phases into each severity, so that a frozen copy of it stands alone."""
+        """Copy what is common into each severity, so that a frozen copy of it stands alone."""
         if not isinstance(data, dict) or not isinstance(data.get("severities"), dict):
             return data
-        roles, phases = data.get("roles") or {}, data.get("phases") or ()
+        common = {"role_names": data.get("roles") or {}, "phases": data.get("phases") or ()}
+        if "cause_categories" in data:
+            common["cause_categories"] = data["cause_categories"]
         extended = {
-            key: {"severity": key, "role_names": roles, "phases": phases, **body} if isinstance(body, dict) else body
+            key: {"severity": key, **common, **body} if isinstance(body, dict) else body
             for key, body in data["severities"].items()
         }
         return {**data, "severities": extended}

@@ -41,6 +41,8 @@ ROLES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("severities", "*", "checkpoints", "*", "notify", "*"), "notifies"),
     (("severities", "*", "room_invites", "*"), "invites"),
     (("severities", "*", "review", "invite", "*"), "invites to its review"),
+    (("severities", "*", "review", "escalate_to", "*"), "escalates its review to"),
+    (("severities", "*", "review", "owner"), "gives its review to"),
     (("severities", "*", "commander"), "is commanded by"),
     (("activities", "*", "owner"), "is owned by"),
 )

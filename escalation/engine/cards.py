@@ -9,6 +9,7 @@ from datetime import datetime
 
 from escalation.engine.change import Change
 from escalation.incident.asks import Ask, asks, may_ask
+from escalation.incident.closing.reviews import outstanding
 from escalation.incident.effects import Effect, Place, Refresh, Remind, Reminded, RemindPerson, Retract, Say, Tell
 from escalation.incident.events import Delivered, Move
 from escalation.incident.model import (
@@ -84,7 +85,8 @@ def _shown(copy: Copy, incident: Incident) -> object:
     named = (incident.facts.title, incident.severity)
     match copy.kind:
         case CopyKind.REMINDER:
-            return (*named, incident.reminders.get(Reminded(copy.about)))
+            review = incident.review_work if copy.about == Reminded.REVIEW else None
+            return (*named, incident.reminders.get(Reminded(copy.about)), review, incident.gone if review else ())
         case CopyKind.COMMUNICATIONS:
             late = incident.latest(EntryKind.OVERDUE)
             reminder = incident.reminders.get(Reminded.COMMUNICATIONS)
@@ -300,6 +302,8 @@ def _over(about: Reminded, reminder: Reminder, incident: Incident) -> bool:
             return not incident.open or any(e and e.n > reminder.entry for e in answers)
         case Reminded.STABLE:
             return incident.status is not Status.MONITORING
+        case Reminded.REVIEW:
+            return not outstanding(incident)
         case Reminded.COMMUNICATIONS:
             return False  # it is a list: what is done stays on it
 

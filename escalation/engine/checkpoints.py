@@ -4,6 +4,7 @@ from datetime import datetime
 
 from escalation.config.policy import Communication, Moment, PlannedCheckpoint, TierPage, Unless
 from escalation.incident.actions import actions_at
+from escalation.incident.closing.reviews import outstanding
 from escalation.incident.communications import PENDING, available_means
 from escalation.incident.effects import SendPage
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident, PageState, Status
@@ -52,6 +53,8 @@ def moot(checkpoint: Checkpoint, incident: Incident) -> bool:
         return incident.owed(int(checkpoint.about)).state not in PENDING
     if checkpoint.kind is CheckpointKind.ARCHIVE:
         return incident.status is not Status.CANCELLED or incident.room is None or incident.room.lost
+    if checkpoint.kind is CheckpointKind.REVIEW:
+        return not outstanding(incident)
     if incident.status.closed:
         return True
     if plan := plan_of(checkpoint, incident):

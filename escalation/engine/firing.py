@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from escalation.config.policy import PlannedCheckpoint
 from escalation.engine import cards, communications, reaching, warroom
-from escalation.engine.automatic import actions
+from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change
 from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
@@ -157,6 +157,7 @@ _FIRE = {
     CheckpointKind.MONITORING: _monitored,
     CheckpointKind.REDRAW: _redraw,
     CheckpointKind.ARCHIVE: _archive,
+    CheckpointKind.REVIEW: reviews.due,
 }
 # One line in the thread for all of them.
 _FIRE_TOGETHER = {CheckpointKind.FALLBACK: fall_back, CheckpointKind.REPEAT: repeat_pages}

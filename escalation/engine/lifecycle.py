@@ -6,7 +6,7 @@ from datetime import datetime
 from escalation.config.actions import DECLARED
 from escalation.config.policy import Moment, PhaseStart
 from escalation.engine import communications, paging, security, warroom
-from escalation.engine.automatic import actions
+from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailReview, Place, PostCard
@@ -43,6 +43,8 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         team=terms.team,
         vendor=terms.vendor,
         hotline=terms.hotline,
+        runbook=terms.runbook,
+        links=terms.links,
         public_means=terms.public_means,
         ways=terms.ways,
         public_page=terms.public_page,
@@ -146,16 +148,19 @@ def _known_since(incident: Incident) -> Iterator[tuple[Moment, Signed]]:
 
 def resolve(change: Change, event: Resolve) -> None:
     """Resolve the incident and announce it."""
-    facts = event.model_dump(exclude={"kind", "key", "by"})
+    facts = event.model_dump(include=set(Resolution.model_fields) - {"by"})
     change.set(resolution=Resolution(by=event.by, at=change.now, **facts), eta="", eta_at=None)
     if event.data_loss is not None:
         change.set(facts=change.incident.facts.model_copy(update={"data_loss": event.data_loss}))
-    entry = change.note(EntryKind.RESOLVED, by=event.by, text=event.summary)
+    fields = {"category": event.category} if event.category else {}
+    entry = change.note(EntryKind.RESOLVED, by=event.by, text=event.summary, fields=fields)
     change.say(entry, broadcast=not change.incident.policy.ticket)
     notify_team(change, entry)
     communications.restored(change)
     paging.update_paging_service(change, "resolve")
     warroom.begin_phase(change, PhaseStart.RESOLVED)
+    reviews.categorise(change, event.category, event.repeats)
+    reviews.begin(change, event.review_owner)
     _report_drill(change)
 
 
@@ -194,11 +199,14 @@ def reopen(change: Change, event: Reopen) -> None:
         acknowledgement=None,
         assigned=(),
         root_cause=None,
+        cause_category="",
+        repeats="",
         workaround=None,
         fix=None,
         schedule=None,
         verified=None,
         reviewed=None,
+        review_work=None,
         resolution=None,
         eta="",
         eta_at=None,

@@ -7,7 +7,7 @@ from typing import Any
 from escalation.config.business_time import Wait
 from escalation.config.policy import Moment, PhaseStart, Said
 from escalation.engine import cards, communications, lifecycle, paging, security, severity, warroom
-from escalation.engine.automatic import actions
+from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change
 from escalation.engine.lifecycle import file_ticket
 from escalation.errors import Refused
@@ -74,7 +74,9 @@ def root_cause(change: Change, event: events.RootCause) -> None:
     if change.incident.root_cause is None:
         change.arm_planned(Moment.ROOT_CAUSE, change.now)
     change.set(root_cause=Signed(by=event.by, at=change.now, text=event.cause))
-    change.say(change.note(EntryKind.ROOT_CAUSE, by=event.by, text=event.cause))
+    fields = {"category": event.category} if event.category else {}
+    change.say(change.note(EntryKind.ROOT_CAUSE, by=event.by, text=event.cause, fields=fields))
+    reviews.categorise(change, event.category, event.repeats)
 
 
 def workaround(change: Change, event: events.Workaround) -> None:
@@ -187,10 +189,11 @@ def edit(change: Change, event: events.Edit) -> None:
         raise Refused("Already set – nothing changed.")
     change.set(facts=facts.model_copy(update=changed))
     if "service" in changed:
-        change.set(team=event.team or "", vendor=event.vendor or "")
+        change.set(team=event.team or "", vendor=event.vendor or "", runbook=event.runbook, links=event.links)
     fields = {name: str(value) for name, value in changed.items()}
     change.say(change.note(EntryKind.EDITED, by=event.by, fields=fields))
     if "service" in changed:
+        reviews.note_recurrence(change, event.repeats)
         file_ticket(change)
 
 
@@ -208,7 +211,8 @@ def snooze(change: Change, event: events.Snooze) -> None:
     """Snooze the standing reminders of a subject, or all: they come again then. Refused when none stands."""
     incident = change.incident
     late = tuple(o for o in pending(incident) if is_overdue(o, incident))
-    standing = set(incident.reminders) - {Reminded.COMMUNICATIONS} | {Reminded.COMMUNICATIONS for _ in late[:1]}
+    never = {Reminded.COMMUNICATIONS, Reminded.REVIEW}  # a list is no reminder, and a review's are days apart
+    standing = set(incident.reminders) - never | {Reminded.COMMUNICATIONS for _ in late[:1]}
     subjects = tuple(a for a in Reminded if a in standing and event.about in (None, a))
     if not subjects:
         raise Refused("No reminder is due, so there is nothing to snooze.")
@@ -244,7 +248,7 @@ def check(move: Move, incident: Incident) -> None:
         actions.check(incident)
     if move is Move.PUBLISH:
         communications.check_page(incident)
-    if move is Move.REVIEWED and incident.reviewed:
+    if move in (Move.REVIEWED, Move.PLAN_REVIEW) and incident.reviewed:
         raise Refused(line("The review was already marked as done, at ", Time(incident.reviewed.at), "."))
 
 
@@ -270,6 +274,7 @@ HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
     Move.SNOOZE: snooze,
     Move.SECURITY: mark_security,
     Move.RESOLVE: lifecycle.resolve,
+    Move.PLAN_REVIEW: reviews.plan,
     Move.REVIEWED: lifecycle.reviewed,
     Move.REOPEN: lifecycle.reopen,
     Move.CANCEL: lifecycle.cancel,

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from escalation.engine import cards, paging, reaching, warroom
 from escalation.engine.automatic import actions
 from escalation.engine.change import Change
+from escalation.incident.closing.reviews import asked
 from escalation.incident.effects import (
     Alert,
     ArchiveRoom,
@@ -280,7 +281,8 @@ def _redirect(change: Change, effect: Tell | RemindPerson, why: str) -> None:
         change.say(refused)
         change.notify(refused, *(p for p in (entry.by,) if p and p not in change.incident.gone))
         return
-    lead = speaker if isinstance(effect, RemindPerson) and effect.about is Reminded.COMMUNICATIONS else commander
+    about = effect.about if isinstance(effect, RemindPerson) else None
+    lead = {Reminded.COMMUNICATIONS: speaker, Reminded.REVIEW: asked}.get(about, commander) if about else commander
     successors = lead(change.incident, change.roster)
     if not known:
         fields = {"via": effect.kind, "to": " ".join(successors)}

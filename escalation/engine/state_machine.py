@@ -6,12 +6,13 @@ from typing import Any
 
 from escalation.config.actions import BUTTON
 from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, reaching, warroom
-from escalation.engine.automatic import invitations, noted, tickets
+from escalation.engine.automatic import invitations, noted, reviews, tickets
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.actions import actions_at
+from escalation.incident.closing.reviews import outstanding
 from escalation.incident.communications import pending, updates_on_page
 from escalation.incident.events import Move, MoveEvent, OutcomeEvent
 from escalation.incident.model import Incident, Status
@@ -36,7 +37,7 @@ def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
     """Build the row of an open status: what every open status allows, and the cells that differ."""
     row: dict[Move, Status | str] = dict.fromkeys(_SAME, status)
     row |= {M.RESOLVE: S.RESOLVED, M.CANCEL: S.CANCELLED, M.REOPEN: _NOT_CLOSED}
-    row |= {M.VERIFY: _UNFIXED, M.REVIEWED: _UNREVIEWED}
+    row |= {M.VERIFY: _UNFIXED, M.PLAN_REVIEW: _UNREVIEWED, M.REVIEWED: _UNREVIEWED}
     return row | {Move(name): cell for name, cell in cells.items()}
 
 
@@ -47,6 +48,7 @@ def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
         M.COMMUNICATE: status,
         M.PUBLISH: status,
         M.SNOOZE: status,
+        M.PLAN_REVIEW: reviewed,
         M.REVIEWED: reviewed,
     }
 
@@ -114,6 +116,8 @@ def is_redundant(move: Move, incident: Incident, person: PersonId = "") -> bool:
             return not ticket or incident.verified is not None
         case Move.REVIEWED:
             return incident.review_by is None or incident.reviewed is not None
+        case Move.PLAN_REVIEW:
+            return not outstanding(incident)
         case _:
             return False
 
@@ -228,6 +232,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     events.IssueUpdated: tickets.updated,
     events.IssueSeen: tickets.seen,
     events.Redacted: outcomes.redacted,
+    events.ReviewSeen: reviews.seen,
 }
 
 

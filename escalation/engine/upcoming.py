@@ -8,6 +8,7 @@ from typing import Any
 from escalation.config.policy import Unless
 from escalation.engine.checkpoints import running, tiers_left
 from escalation.incident.actions import actions_at
+from escalation.incident.closing.reviews import asked
 from escalation.incident.model import Checkpoint, CheckpointKind, Incident
 from escalation.incident.responders import UPDATES, People, commander, effective_tier, holders, in_roles, speaker
 from escalation.oncall.roster import Roster
@@ -78,6 +79,8 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             return what("a time on the card has passed")
         case CheckpointKind.ARCHIVE:
             return what("the war room of a cancelled incident is archived")
+        case CheckpointKind.REVIEW:
+            return what("the post-incident review is not done", notified=asked(incident, roster))
 
 
 def _upcoming_policy(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upcoming:

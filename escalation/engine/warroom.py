@@ -50,6 +50,8 @@ def open_for(change: Change, people: Iterable[PersonId]) -> None:
     change.add_effect(PinCard, after=card.id)
     _set_topic(change, after=opened.id)
     _open_call(change)
+    for title, url in change.incident.service_links:
+        change.add_effect(BookmarkLink, after=opened.id, title=title, url=url)
     if private:
         change.set(lanes={**change.incident.lanes, "thread": card.id})
 

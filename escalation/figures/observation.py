@@ -20,7 +20,7 @@ class Observation:
     person. `pages` are (person, instant), each first send once. `acknowledged_in_time` and `resolved_in_time` compare
     with the policy's targets as they stood then; None where there is nothing to compare. `told`: the first word to
     anybody outside the company. `promised` counts communications with a deadline, `late` those that missed it.
-    `responses` are people's work in it.
+    `responses` are people's work in it. `repeats` is an earlier incident of the same service and `cause_category`.
     """
 
     id: str
@@ -49,6 +49,8 @@ class Observation:
     review_by: float | None = None
     reviewed: float | None = None
     responses: tuple[Response, ...] = ()
+    cause_category: str = ""
+    repeats: str = ""
 
     @property
     def open(self) -> bool:
@@ -113,6 +115,8 @@ def observe(incident: Incident) -> Observation:
         review_by=incident.review_by.timestamp() if incident.review_by else None,
         reviewed=incident.reviewed.at.timestamp() if incident.reviewed else None,
         responses=responses(incident),
+        cause_category=incident.cause_category,
+        repeats=incident.repeats,
     )
 
 

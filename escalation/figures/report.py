@@ -131,7 +131,8 @@ class Row:
 class IncidentReport:
     """Report on the incidents that were declared in a period; `left_out`: reason -> how many of them do not count.
 
-    `by_hour` are pages by the local hour of whoever got them (24 numbers); `at_night` counts each person's.
+    `by_hour` are pages by the local hour of whoever got them (24 numbers); `at_night` counts each person's. `causes`
+    counts incidents by their cause category, `recurrences` those of them that repeat an earlier one.
     """
 
     since: datetime
@@ -151,6 +152,8 @@ class IncidentReport:
     by_hour: tuple[int, ...]
     at_night: dict[str, int]
     observations: tuple[Observation, ...]
+    causes: dict[str, int]
+    recurrences: dict[str, int]
 
 
 def incident_report(
@@ -194,6 +197,8 @@ def incident_report(
         by_hour=tuple(sum(hour == h for _, hour in hours) for h in range(24)),
         at_night=dict(Counter(person for person, hour in hours if hour >= NIGHT[0] or hour < NIGHT[1]).most_common()),
         observations=tuple(period),
+        causes=dict(Counter(s.cause_category for s in counted if s.cause_category).most_common()),
+        recurrences=dict(Counter(s.cause_category for s in counted if s.repeats).most_common()),
     )
 
 

@@ -57,6 +57,14 @@ def promises(report: IncidentReport) -> Iterator[str]:
         yield f"False alarms, {source}: {share_of(share)}"
 
 
+def causes(report: IncidentReport) -> Iterator[str]:
+    """How many incidents had which category of cause, and how many of those repeat an earlier one."""
+    for category, n in report.causes.items():
+        again = report.recurrences.get(category, 0)
+        repeats = f", {_count(again, 'recurrence')}" if again else ""
+        yield f"Cause, {category}: {_count(n, 'incident')}{repeats}"
+
+
 def pages(report: IncidentReport) -> str:
     """How many pages there were, and how many at night."""
     total, at_night = sum(report.by_hour), sum(report.at_night.values())

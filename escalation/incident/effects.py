@@ -44,11 +44,12 @@ class Place(StrEnum):
 
 
 class Reminded(StrEnum):
-    """Subject of a reminder: a progress update that is due, a fix to be confirmed, the list of communications."""
+    """Subject of a reminder: an update that is due, a fix to be confirmed, the list of communications, the review."""
 
     UPDATE = "update"
     STABLE = "stable"
     COMMUNICATIONS = "communications"
+    REVIEW = "review"
 
 
 class _Effect(Frozen):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import MeetingKind, OtherWays
-from escalation.config.policy import ListName, Means, Severity, SeverityPolicy
+from escalation.config.policy import ListName, Means, ReviewSection, Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
 from escalation.incident.effects import Reminded
@@ -24,6 +24,7 @@ from escalation.times import Zone
 from escalation.values import Frozen, PersonId
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3000)]
+Category = Annotated[str, StringConstraints(strip_whitespace=True, max_length=60)]
 Needed = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=3000)]
 
 
@@ -51,6 +52,7 @@ class Move(StrEnum):
     SNOOZE = "snooze"
     SECURITY = "security"
     RESOLVE = "resolve"
+    PLAN_REVIEW = "plan_review"
     REVIEWED = "reviewed"
     REOPEN = "reopen"
     CANCEL = "cancel"
@@ -74,8 +76,8 @@ class Other(Frozen):
 class Terms(Frozen):
     """Terms of a declaration, from the configuration and the moment: frozen into the incident.
 
-    `team` owns the affected service; `vendor` is the contact for it, in words, and
-    `hotline` the company's; `public_means` are the public channels
+    `team` owns the affected service; `vendor` is the contact for it, in words, `runbook` and `links` (name -> address)
+    are its own; `hotline` is the company's; `public_means` are the public channels
     that the company has (None: all); `public_page`: it has a status page of ours. `own_meetings`: a meeting is made for
     each war room, and `meeting_url` is for where that fails. `invitations` are the meetings to invite to by mail.
     `others` are the open incidents that a war room would be shared with.
@@ -91,6 +93,8 @@ class Terms(Frozen):
     team: str = ""
     vendor: str = ""
     hotline: str = ""
+    runbook: str = ""
+    links: dict[str, str] = {}
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False
@@ -133,10 +137,12 @@ class Decline(_Move):
 
 
 class RootCause(_Move):
-    """State the root cause."""
+    """State the root cause. `category` is one of the policy's; `repeats` an earlier incident of it, as looked up."""
 
     kind: Literal[Move.ROOT_CAUSE] = Move.ROOT_CAUSE
     cause: Needed
+    category: Category = ""
+    repeats: str = ""
 
 
 class Workaround(_Move):
@@ -213,6 +219,9 @@ class Edit(_Move):
     major_impact: bool | None = None
     team: str | None = None
     vendor: str | None = None
+    runbook: str = ""
+    links: dict[str, str] = {}
+    repeats: str = ""
 
 
 class TakeLead(_Move):
@@ -261,6 +270,23 @@ class Snooze(_Move):
     kind: Literal[Move.SNOOZE] = Move.SNOOZE
     length: Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(hours=4))]
     about: Reminded | None = None
+
+
+class PlanReview(_Move):
+    """Plan the post-incident review; what is not set stays. None of its fields is needed.
+
+    `starts` moves its meeting, `later` to the next hour that suits most. `no_meeting` and `no_follow_ups` say why none
+    is needed. `category` is that of the cause; `repeats` an earlier incident of it, as looked up.
+    """
+
+    kind: Literal[Move.PLAN_REVIEW] = Move.PLAN_REVIEW
+    owner: PersonId = ""
+    starts: datetime | None = None
+    later: bool = False
+    no_meeting: Words = ""
+    no_follow_ups: Words = ""
+    category: Category = ""
+    repeats: str = ""
 
 
 class Reviewed(_Move):
@@ -316,7 +342,7 @@ class MarkSecurity(_Move):
 
 
 class Resolve(_Move):
-    """Resolve the incident, with the facts of the resolution notice."""
+    """Resolve the incident, with the facts of the resolution notice. `category` and `repeats` as for the root cause."""
 
     kind: Literal[Move.RESOLVE] = Move.RESOLVE
     summary: Needed
@@ -325,6 +351,9 @@ class Resolve(_Move):
     final_impact: Words = ""
     data_loss: bool | None = None
     next_steps: Words = ""
+    category: Category = ""
+    repeats: str = ""
+    review_owner: PersonId = ""
 
 
 class Reopen(_Move):
@@ -566,10 +595,21 @@ class Redacted(Frozen):
     digests: dict[str, str]
 
 
+class ReviewSeen(Frozen):
+    """What there is of the review: sections with people's words, and action items with owner and day.
+
+    Nothing follows from what is known already.
+    """
+
+    kind: Literal["review_seen"] = "review_seen"
+    written: tuple[ReviewSection, ...] = ()
+    commitments: int = 0
+
+
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
     | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | PublishUpdate | Snooze
-    | MarkSecurity | Resolve | Reviewed | Reopen | Cancel
+    | MarkSecurity | Resolve | PlanReview | Reviewed | Reopen | Cancel
 )  # fmt: skip
 OutcomeEvent = (
     Delivered
@@ -589,4 +629,5 @@ OutcomeEvent = (
     | IssueUpdated
     | IssueSeen
     | Redacted
+    | ReviewSeen
 )

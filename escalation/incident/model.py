@@ -19,7 +19,16 @@ from pydantic import (
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.notify import MeetingKind, OtherWays, Via
-from escalation.config.policy import Communication, ListName, Means, ReviewRule, Said, Severity, SeverityPolicy
+from escalation.config.policy import (
+    Communication,
+    ListName,
+    Means,
+    ReviewRule,
+    ReviewSection,
+    Said,
+    Severity,
+    SeverityPolicy,
+)
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
 from escalation.incident.effects import Effect, OpenMeeting, PageBy, PagePerson, Reminded
@@ -142,6 +151,7 @@ class CheckpointKind(StrEnum):
     """Kind of a checkpoint. `policy` and `communication`: planned by the policy; the others follow from events.
 
     `redraw` says nothing: a time on the card passes, and the card is to show it. `archive`: of a cancelled one's room.
+    `review`: of a resolved one's, until it is held.
     """
 
     POLICY = "policy"
@@ -156,6 +166,7 @@ class CheckpointKind(StrEnum):
     PHASE = "phase"
     REDRAW = "redraw"
     ARCHIVE = "archive"
+    REVIEW = "review"
 
 
 class Checkpoint(Frozen):
@@ -163,7 +174,7 @@ class Checkpoint(Frozen):
 
     `about` names the planned checkpoint (policy) or communication, or holds a number: the page's (repeat, fallback, and
     step, followed by its channels), the due communication's (owed), the phase's (phase), the update's that promised
-    this one (update).
+    this one (update), or the stage of a review.
     """
 
     id: str
@@ -218,6 +229,9 @@ class EntryKind(StrEnum):
     LEADING = "leading"
     LINKED = "linked"
     REVIEWED = "reviewed"
+    REVIEW_PLANNED = "review_planned"
+    REVIEW_DUE = "review_due"
+    RECURRED = "recurred"
     DRILL_REPORT = "drill_report"
     RECOVERED = "recovered"
     STOOD_IN = "stood_in"
@@ -387,6 +401,21 @@ class Resolution(Frozen):
     next_steps: str = ""
 
 
+class ReviewWork(Frozen):
+    """Work on a post-incident review from the resolution until it is held: whose it is, and what there is of it.
+
+    `meeting` is when it is proposed for. `written` are the sections in which people wrote; `commitments` are action
+    items with an owner and a day. `no_meeting` and `no_follow_ups` say why none is needed.
+    """
+
+    owner: PersonId = ""
+    meeting: datetime | None = None
+    no_meeting: Signed | None = None
+    written: tuple[ReviewSection, ...] = ()
+    commitments: int = 0
+    no_follow_ups: Signed | None = None
+
+
 class Stretch(Frozen):
     """A stretch of an incident that was reopened: from its declaration or reopening until it was closed."""
 
@@ -501,8 +530,9 @@ class Incident(Frozen):
     `stretches` ended with a reopening; `past` is what decisions replaced, oldest first. `lost_cards` were deleted by
     hand: what was sent into their threads may still stand there. `alerted_by` are the paging services that know the
     incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what they were told last.
-    `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker. `chain` is the hash chain over
-    the timeline; the store extends it at each commit.
+    `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker. `repeats` is the earlier
+    incident of the same service and `cause_category`. `runbook` and `links` (name -> address) are the service's.
+    `chain` is the hash chain over the timeline; the store extends it at each commit.
     """
 
     version: int = STATE_VERSION
@@ -522,6 +552,8 @@ class Incident(Frozen):
     team: str = ""
     vendor: str = ""
     hotline: str = ""
+    runbook: str = ""
+    links: dict[str, str] = {}
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False
@@ -546,11 +578,14 @@ class Incident(Frozen):
     acknowledgement: Signed | None = None
     assigned: tuple[PersonId, ...] = ()
     root_cause: Signed | None = None
+    cause_category: str = ""
+    repeats: str = ""
     workaround: Signed | None = None
     fix: Signed | None = None
     schedule: Signed | None = None
     verified: Signed | None = None
     reviewed: Signed | None = None
+    review_work: ReviewWork | None = None
     eta: str = ""
     eta_at: datetime | None = None
     redrawn_at: datetime | None = None
@@ -610,6 +645,12 @@ class Incident(Frozen):
         return next((room for room in known if room and room.private is self.private), None)
 
     @property
+    def service_links(self) -> tuple[tuple[str, str], ...]:
+        """Links that its service has, by name and address: the runbook first."""
+        runbook = (("Runbook", self.runbook),) if self.runbook else ()
+        return (*runbook, *self.links.items())
+
+    @property
     def call_url(self) -> str:
         """Link to the call of its war room: its own meeting's, else the fixed one.
 
@@ -649,7 +690,7 @@ class Incident(Frozen):
     def _asks_for_review(self, rule: ReviewRule, resolved_at: datetime) -> bool:
         lasted = rule.lasted is not None and resolved_at - self.declared_at > self.scaled(rule.lasted)
         harmed = (rule.security and self.facts.security) or (rule.data_loss and self.facts.said(Said.DATA_LOSS))
-        return rule.always or lasted or harmed
+        return rule.always or lasted or harmed or bool(rule.recurrence and self.repeats)
 
     def entry(self, n: int) -> Entry:
         """Return a timeline entry; they are numbered from 1 without gaps."""

@@ -92,10 +92,12 @@ def _page_lines(item: IncidentPage) -> tuple[Line, ...]:
     link = (line("Acknowledge, or say that you can't take it: ", item.link),) if item.link else ()
     calls = {"Hotline: ": incident.hotline, "Vendor: ": "" if incident.private else incident.vendor}
     numbers = (line(Strong(name), contact) for name, contact in calls.items() if contact)
+    links = () if incident.private else incident.service_links
     return (
         *(why[:1] if incident.private else why),
         *_facts(incident),
         *numbers,
+        *(line(Strong(f"{name}: "), url) for name, url in links),
         *link,
         _how_to_acknowledge(incident, item.link),
     )

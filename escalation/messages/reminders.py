@@ -3,6 +3,7 @@
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.model import EntryKind, Incident, Lead, OwedCommunication, OwedState, Reminder
+from escalation.messages import reviews
 from escalation.messages.timeline import LEADS
 from escalation.text import Line, Lines, Person, Strong, Time, line, people
 from escalation.times import spoken_duration
@@ -14,6 +15,9 @@ def reminder(incident: Incident, about: Reminded, person: PersonId = "") -> Line
     standing = incident.reminders.get(about)
     if standing is None:
         return (_ended(incident, about),)
+    if about is Reminded.REVIEW:
+        whose = (line("Why you: ", reviews.why_you(incident, standing, person), "."),) if person else ()
+        return (*reviews.reminder(incident, standing), *whose)
     head = _update(incident, standing) if about is Reminded.UPDATE else _stable(incident)
     why = (line("Why you: ", why_you(incident, person), "."),) if person else ()
     return (*head, *why, *snoozed(standing))
@@ -47,6 +51,9 @@ def _ended(incident: Incident, about: Reminded) -> Line:
     update = incident.latest(EntryKind.UPDATE)
     if about is Reminded.UPDATE and update and incident.open:
         return line("✅ Progress update posted at ", Time(update.at), " by ", Person(update.by), ".")
+    if about is Reminded.REVIEW and incident.reviewed:
+        done = incident.reviewed
+        return line("✅ Post-incident review marked as done at ", Time(done.at), " by ", Person(done.by), ".")
     return line("✅ No longer needed.")
 
 

@@ -9,7 +9,7 @@ from escalation.config.tickets import TICKETS
 from escalation.incident.actions import RunState
 from escalation.incident.events import MAX_TITLES
 from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
-from escalation.messages import communications, noted, tickets
+from escalation.messages import communications, noted, reviews, tickets
 from escalation.messages.template import Wording
 from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, Verbatim, line, people
 from escalation.times import after_every, spoken_duration
@@ -301,6 +301,12 @@ def _with_text(mark: str, headline: str) -> Callable[[Incident, Entry], Lines]:
         return (line(f"{mark} ", Strong(headline), " by ", Person(entry.by)), *((line(words),) if words else ()))
 
     return lines_of
+
+
+def _root_cause(incident: Incident, entry: Entry) -> Lines:
+    category = entry.fields.get("category")
+    told = (line("Category: ", Verbatim(category)),) if category else ()
+    return (*_with_text("🔎", "Root cause found")(incident, entry), *told)
 
 
 def _fix_applied(incident: Incident, entry: Entry) -> Lines:
@@ -670,7 +676,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.JOINED: _joined,
     EntryKind.DECLINED: _declined,
     EntryKind.MOVED: _moved,
-    EntryKind.ROOT_CAUSE: _with_text("🔎", "Root cause found"),
+    EntryKind.ROOT_CAUSE: _root_cause,
     EntryKind.FIX_STARTED: _with_text("🔧", "Fix started"),
     EntryKind.FIX_APPLIED: _fix_applied,
     EntryKind.FIX_FAILED: _with_text("❌", "Fix reported as failed"),
@@ -689,6 +695,9 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.LEADING: leading,
     EntryKind.LINKED: linked,
     EntryKind.REVIEWED: reviewed,
+    EntryKind.REVIEW_PLANNED: reviews.planned,
+    EntryKind.REVIEW_DUE: reviews.reminded,
+    EntryKind.RECURRED: reviews.recurred,
     EntryKind.DRILL_REPORT: drill_report,
     EntryKind.UPDATE_DUE: update_due,
     EntryKind.SILENCE: _silence,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from escalation.config.business_time import Calendar
 from escalation.config.company import Company, Directory
 from escalation.config.holders import Holder
 from escalation.config.notify import Via
@@ -27,12 +28,14 @@ class Roster:
     """Holders of each role at one instant. A role that nobody holds is absent or empty.
 
     `service_lead@checkout` is what `service_lead` means while an incident concerns checkout. `methods`: how people are
-    reached beside Slack; whoever is absent, by nothing. `silences`: whose Slack makes no sound, and when.
+    reached beside Slack; whoever is absent, by nothing. `silences`: whose Slack makes no sound, and when. `calendars`:
+    when people work; whoever is absent, when the company is open.
     """
 
     holders: Mapping[str, tuple[PersonId, ...]] = field(default_factory=dict)
     methods: Mapping[PersonId, Methods] = field(default_factory=dict)
     silences: Silences = EMPTY
+    calendars: Mapping[PersonId, Calendar] = field(default_factory=dict)
 
     def of(self, role: str, service: str = "") -> tuple[PersonId, ...]:
         """Return the holders of a role, for an incident of a service where that matters."""
@@ -56,7 +59,23 @@ def roster(
     `set_up` are the channels beside Slack that this installation has.
     """
     methods = _LazyMethods(company, directory, state, set_up)
-    return Roster(_LazyHolders(company, directory, at, state), methods, silences)
+    return Roster(_LazyHolders(company, directory, at, state), methods, silences, _LazyCalendars(company, directory))
+
+
+class _LazyCalendars(Mapping[PersonId, Calendar]):
+    """Working hours by person, resolved on lookup: few events arrange a meeting."""
+
+    def __init__(self, company: Company, directory: Directory) -> None:
+        self._company, self._directory = company, directory
+
+    def __getitem__(self, person: PersonId) -> Calendar:
+        return self._company.calendar_of(person, self._directory)
+
+    def __iter__(self) -> Iterator[PersonId]:
+        return iter(self._company.people)
+
+    def __len__(self) -> int:
+        return len(self._company.people)
 
 
 class _LazyMethods(Mapping[PersonId, Methods]):

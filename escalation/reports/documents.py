@@ -76,6 +76,8 @@ def _full(found: Gathered, zone: str, *, mean: bool) -> Iterator[Section]:
         yield _by_day(found, zone)
         yield from _times(found, mean=mean)
         yield Section("Promises", tuple(line(f"{said}.") for said in words.promises(found.figures)))
+        if found.figures.causes:
+            yield Section("Causes", tuple(line(f"{said}.") for said in words.causes(found.figures)))
         yield _services(found)
     if sum(found.figures.by_hour):
         yield _pages(found.figures)

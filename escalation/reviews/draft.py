@@ -105,6 +105,15 @@ def _repeats(entries: list[Entry]) -> Iterator[Generated]:
 
 def _root_cause(incident: Incident) -> Iterator[Generated]:
     yield from _entries(incident, EntryKind.ROOT_CAUSE, EntryKind.WORKAROUND)
+    if incident.cause_category:
+        yield Generated(line("Cause category: ", Verbatim(incident.cause_category)), _categorised(incident))
+    yield from _entries(incident, EntryKind.RECURRED)
+
+
+def _categorised(incident: Incident) -> int:
+    """Return the entry that the category came with: the root cause, the resolution, or the review's plan."""
+    said = (e for e in reversed(incident.timeline) if e.fields.get("category") == incident.cause_category)
+    return next((entry.n for entry in said), 1)
 
 
 def _impact(incident: Incident) -> Iterator[Generated]:
@@ -156,6 +165,8 @@ def _actions(incident: Incident) -> Iterator[Generated]:
     if resolved and incident.resolution and incident.resolution.next_steps:
         for step in filter(None, map(str.strip, incident.resolution.next_steps.splitlines())):
             yield Generated(line(step), resolved.n)
+    if incident.runbook:
+        yield Generated(line("Runbook: ", incident.runbook, ". Was it updated?"), 1)
 
 
 def _items(key: ReviewSection, items: Sequence[ActionItem]) -> Iterator[Generated]:

@@ -31,7 +31,7 @@ PROMPTS = {
     ReviewSection.IMPROVE: "What took longer than it should have, and what was missing?",
     ReviewSection.PREVENTIVE: "What would have prevented this, or made it smaller?",
     ReviewSection.PROCESS: "Which runbook, policy or alert has to change? Was the runbook updated?",
-    ReviewSection.ACTIONS: "Who does what by when? Immediate fixes, long-term improvements, documentation.",
+    ReviewSection.ACTIONS: "Who does what by when? Immediate fixes, long-term improvements, documentation, runbook.",
     ReviewSection.LESSONS: "What do we know now that we did not know before?",
     ReviewSection.PUBLIC: "What may everybody read: the cause, and what is done about it? No names, no customers.",
 }

@@ -4,14 +4,16 @@ Keys: `tocsin:incident:{id}` the state; `tocsin:open` the open ids, and `tocsin:
 `tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with work due; `tocsin:rooms` channel -> the
 incident whose war room it is or was; `tocsin:shared` open ids that may share a war room; `tocsin:alarms` due times of
 checkpoints and effects; `tocsin:metrics` the workers' counters; `tocsin:figures` what the figures need of each closed
-incident (escalation.figures.observation). Sorted sets are scored in epoch seconds, as floats.
+incident (escalation.figures.observation); `tocsin:to-review` ids whose required review was not held. Sorted sets are
+scored in epoch seconds, as floats.
 """
 
 from collections.abc import Sequence
 
 from escalation.config.policy import Severity
-from escalation.incident.model import Incident
-from escalation.storage.alarms import Commit, DueWork
+from escalation.incident.closing.reviews import outstanding
+from escalation.incident.model import CheckpointKind, Incident
+from escalation.storage.alarms import Commit, DueWork, checkpoint_alarm
 
 ALARMS = "tocsin:alarms"
 OPEN = "tocsin:open"
@@ -21,6 +23,7 @@ URGENT = "tocsin:urgent"
 SHARED = "tocsin:shared"
 METRICS = "tocsin:metrics"
 FIGURES = "tocsin:figures"
+TO_REVIEW = "tocsin:to-review"
 
 
 def key(incident_id: str) -> str:
@@ -42,8 +45,14 @@ def memberships(incident: Incident | None, work: DueWork) -> set[str]:
     """Return the keys of the sets that an incident belongs to."""
     if incident is None:
         return set()
-    urgent = incident.policy.urgent and bool(work.alarms)
-    belongs = {OPEN: incident.open, SHARED: _shares_room(incident), URGENT: urgent}
+    reviews = {checkpoint_alarm(incident.id, c.id) for c in incident.checkpoints if c.kind is CheckpointKind.REVIEW}
+    urgent = incident.policy.urgent and bool(work.alarms.keys() - reviews)  # nobody is paged for a review
+    belongs = {
+        OPEN: incident.open,
+        SHARED: _shares_room(incident),
+        URGENT: urgent,
+        TO_REVIEW: outstanding(incident),
+    }
     return {index for index, belongs_there in belongs.items() if belongs_there}
 
 

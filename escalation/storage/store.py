@@ -31,7 +31,7 @@ from escalation.slo import LOST_AFTER, Objective, Record, Report, decode, report
 from escalation.storage import indexes, migrations
 from escalation.storage.alarms import Commit
 from escalation.storage.canary import Canary
-from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, URGENT, open_of
+from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, TO_REVIEW, URGENT, open_of
 from escalation.storage.keeping import packed
 from escalation.storage.oncall.cover import CoverBook
 from escalation.storage.problems import Problems
@@ -224,6 +224,10 @@ class Store:
     def urgent_with_work(self) -> tuple[Incident, ...]:
         """Return the urgent incidents for which a checkpoint or an effect is still to come."""
         return tuple(self._read_many(sorted(_text(i) for i in self.redis.smembers(URGENT))))
+
+    def to_review(self) -> tuple[Incident, ...]:
+        """Return the incidents whose required review was not held, the newest first."""
+        return tuple(self._read_many(sorted((_text(i) for i in self.redis.smembers(TO_REVIEW)), reverse=True)))
 
     def open_counts(self) -> dict[Severity, int]:
         """Count the open incidents of each severity, without reading them."""

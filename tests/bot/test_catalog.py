@@ -41,6 +41,7 @@ ABOUT = {
     Move.CANCEL: "false-alarm",
 }
 WORDS = {
+    Move.PLAN_REVIEW: "later",
     Move.LEAD: "commander",
     Move.EDIT: "outage",
     Move.SEVERITY: "P1 worse",

@@ -23,6 +23,7 @@ TYPED = {
     "severity": "sev priority change-severity",
     "resolve": "resolved close closed done end finish finished solved",
     "reopen": "reopened re-open",
+    "plan-review": "review-owner review-meeting plan_review",
     "reviewed": "review-done",
     "cancel": "false-alarm cancelled canceled dismiss",
     "lead": "role roles assign-role",
@@ -53,7 +54,7 @@ TYPED = {
 # In the order of a card's overflow menu; people are told these names elsewhere.
 BUTTONS = (
     "Acknowledge, Can't take it, Root cause found, Workaround in place, Schedule, Start fix, Fix applied, Fix failed, "
-    "Fix verified, Post update, Escalate, Page someone, Run action, Change severity, Resolve, Reopen, "
+    "Fix verified, Post update, Escalate, Page someone, Run action, Change severity, Resolve, Reopen, Plan review, "
     "Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, Communications, Publish"
 )
 HELPED = """\
@@ -89,6 +90,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident resolve [ID]` close it as resolved
 `/incident reopen [ID] [why]` open it again
 `/incident review [ID]` the post-incident review; `review ID write` or `canvas` to write it
+`/incident plan-review [ID] [@owner, later, or no meeting why]` owner and meeting of the post-incident review
 `/incident reviewed [ID]` mark the post-incident review as done
 `/incident action [ID] what @owner friday` note an action item, or an idea
 `/incident actions [all, or done, drop, take and ID]` action items

@@ -35,6 +35,7 @@ from escalation.incident.events import (
     Move,
     MoveEvent,
     PagePeople,
+    PlanReview,
     PostUpdate,
     PublishUpdate,
     Reopen,
@@ -77,6 +78,7 @@ A_MOVE: dict[Move, MoveEvent] = {
     Move.SNOOZE: Snooze(by="U1", length=timedelta(minutes=15)),
     Move.SECURITY: MarkSecurity(by="U1"),
     Move.RESOLVE: Resolve(by="U1", summary="s", resolution="r"),
+    Move.PLAN_REVIEW: PlanReview(by="U1", owner="U2"),
     Move.REVIEWED: Reviewed(by="U1", text="Larger pools"),
     Move.REOPEN: Reopen(by="U1"),
     Move.CANCEL: Cancel(by="U1"),
@@ -307,7 +309,7 @@ def pages_are_sent_once(before: Incident, story: Story) -> None:
     assert len(open_pages) == len(set(open_pages))
     if not before.open and not incident.open:
         assert incident.pages == before.pages
-    assert incident.open or {c.kind for c in incident.checkpoints} <= {CheckpointKind.OWED}
+    assert incident.open or {c.kind for c in incident.checkpoints} <= {CheckpointKind.OWED, CheckpointKind.REVIEW}
 
 
 def private_is_private(before: Incident, story: Story) -> None:

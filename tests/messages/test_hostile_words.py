@@ -63,6 +63,7 @@ FIXED = frozenset(
     (
         *("id", "stamp", "kind", "severity", "status", "state", "at", "due", "declared_at", "clock_from", "sla_from"),
         *("tickets", "vendor"),
+        *("meeting", "missing", "written", "links", "runbook"),
         *(
             "closed_at",
             "alerted_by",
@@ -132,6 +133,7 @@ def spoiled(value: Any, words: str, name: str = "") -> Any:
 
 PEOPLE = (
     *("by", "person", "people", "reporter", "assigned", "leads", "offers", "told", "snoozed_by", "moved_from", "gone"),
+    "owner",
 )
 
 

@@ -34,6 +34,7 @@ from escalation.incident.events import (
     MoveEvent,
     OutcomeEvent,
     PersonRefused,
+    PlanReview,
     PostUpdate,
     Redacted,
     Reopen,
@@ -250,6 +251,16 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.LEADING: lambda: incident_after(TakeLead(by="UONCALL", lead=Lead.COMMANDER, to="UDEVOPS")),
     EntryKind.LINKED: lambda: incident_after(Linked(other="INC-20241218-002", coordinated_in="INC-20241218-001")),
     EntryKind.REVIEWED: lambda: incident_after(RESOLVE, Reviewed(by="UONCALL", text="Larger pools everywhere")),
+    EntryKind.REVIEW_PLANNED: lambda: incident_after(
+        RESOLVE,
+        PlanReview(
+            by="UDEVOPS", owner="UDEVOPS", later=True, no_follow_ups="A known fault", category="Database issues"
+        ),
+    ),
+    EntryKind.REVIEW_DUE: lambda: Story().do(RESOLVE).until(4 * 24 * 60).incident,
+    EntryKind.RECURRED: lambda: incident_after(
+        RootCause(by="UONCALL", cause="The pool", category="Database issues", repeats="INC-20241217-001")
+    ),
     EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
     EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,
     EntryKind.RECOVERED: lambda: Story().jump(16).incident,

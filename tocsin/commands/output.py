@@ -9,8 +9,10 @@ from typing import Any
 from bot.render.mrkdwn import plain
 from escalation.config.company import Company
 from escalation.engine.upcoming import Upcoming
+from escalation.incident.closing.reviews import owner_of
 from escalation.incident.model import Entry, EntryKind, Incident, Signed
 from escalation.messages import timeline
+from escalation.messages.reviews import missing_words
 from escalation.oncall.coverage import Gap
 from escalation.oncall.edits import plan_changes
 from escalation.oncall.schedule import Feed, OncallState, kept_shift, on_call_at
@@ -193,13 +195,27 @@ def _details(incident: Incident, names: Names) -> list[tuple[str, str]]:
         ("Description", facts.description),
         *_acknowledgements(incident, names),
         ("Root cause", cause.text if cause else ""),
+        ("Cause category", incident.cause_category),
+        ("Repeats", incident.repeats),
         ("Workaround", workaround.text if workaround else ""),
         ("Summary", done.summary if done else ""),
         ("Resolution", done.resolution if done else ""),
         ("War room", f"#{room.name}" if room else ""),
         ("Closed", _second(incident.closed_at) if incident.closed_at else ""),
         ("Duration", timeline.duration(incident, incident.closed_at) if incident.closed_at else ""),
+        ("Review", _review(incident, names)),
+        *((name, url) for name, url in incident.service_links),
     ]
+
+
+def _review(incident: Incident, names: Names) -> str:
+    """By when the required review is due, whose it is, and what it lacks; empty once it was held."""
+    due = incident.review_by
+    if due is None or incident.reviewed:
+        return ""
+    owner, lacks = owner_of(incident), missing_words(incident)
+    whose = f", {_name(owner, names)}" if owner else ""
+    return f"due by {_second(due)}{whose}{f'; missing: {lacks}' if lacks else ''}"
 
 
 def _acknowledgements(incident: Incident, names: Names) -> Iterator[tuple[str, str]]:

@@ -111,6 +111,8 @@ def report_data(figures: IncidentReport) -> dict[str, Any]:
         "times": [asdict(row) for row in figures.rows],
         **{name: _share(getattr(figures, name)) for name in shares},
         "false_alarms": {source: _share(share) for source, share in figures.false_alarms.items()},
+        "causes": figures.causes,
+        "recurrences": figures.recurrences,
         "pages_by_hour": figures.by_hour,
         "pages_at_night": figures.at_night,
     }
@@ -130,4 +132,4 @@ def _show(figures: IncidentReport, *, mean: bool) -> None:
     click.echo()
     click.echo("\n".join((*words.definitions(figures), *([words.MEAN_HIDES] if mean else []))))
     click.echo()
-    click.echo("\n".join((*words.promises(figures), words.pages(figures))))
+    click.echo("\n".join((*words.promises(figures), *words.causes(figures), words.pages(figures))))

@@ -27,7 +27,8 @@ TEXTS: Mapping[type[BaseModel], tuple[str, ...]] = {
     Handover: ("Monday 00:00",),
     Days: ("2026-12-24..2027-01-02", str(date(2026, 12, 24))),
 }
-HANDED_DOWN = ("severity", "role_names")  # keys that a severity inherits from its policy, and no file writes
+# Keys that a severity inherits from its policy, and no file writes.
+HANDED_DOWN = ("severity", "role_names", "cause_categories")
 
 
 def schema_of(kind: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         ),
         "severities": "P0 (the worst) to P3; those that you use.",
         "phases": "The phases of every war room, in order.",
+        "cause_categories": "What causes are sorted into, for recurrences and reports.",
         "handover": "What happens when on call changes hands.",
         "activities": "What is to be done again and again, and who owns it.",
         "reports": "Reports that are sent by themselves; docs/reports.md.",
@@ -111,7 +112,15 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "ticket": "The finished review goes into the incident's ticket, by roles and without names.",
         "mail": "Lists that the finished review is mailed to: `stakeholders`, `executives`, `support`.",
         "always": "For every incident of this severity.",
-        "invite": "Roles that are invited to it, beside whoever was involved.",
+        "invite": "Roles that take part in it, beside whoever was involved.",
+        "recurrence": "For those whose service had one of the same cause category, resolved so long before or less.",
+        "owner": "The role that it belongs to; unless said whoever resolved the incident. People can change it.",
+        "meeting": (
+            "`required`, `optional` (people may say why none is needed) or `none`. One is proposed at the resolution."
+        ),
+        "remind_before": "How long before it is overdue its owner is reminded, in working hours.",
+        "escalate_to": "Roles that are told of an overdue one that lacks something, one after the other.",
+        "escalate_every": "How long after one of them the next is told.",
         "lasted": "For those that lasted so long.",
         "security": "For security incidents.",
         "data_loss": "For those with data loss.",
@@ -366,6 +375,8 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "notify": "Their own order of contact methods, in place of the company's.",
         "office": "Where they work: one of `offices`.",
         "away": "Days off, first and last included, like 2026-12-24..2027-01-02; one or several.",
+        "timezone": "The zone that they work in, if it is not the calendar's: for meetings and reminders of reviews.",
+        "hours": "Their working hours in that zone, if they are not the calendar's.",
     },
     "Rotation": {
         "people": "People on call in turn, in this order. With `ical`: who may appear in it.",
@@ -401,6 +412,8 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "team": "The team that owns it.",
         "lead": "Its `service_lead`, if it is not the team's.",
         "vendor": "The vendor that it depends on: shown on the card.",
+        "runbook": "The address of its runbook: on page, card, war room and review.",
+        "links": "Further addresses by name, like `Monitoring` or `Release checklist`: five at most.",
     },
     "Contacts": {
         "hotline": "The number that is always answered.",

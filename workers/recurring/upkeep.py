@@ -80,6 +80,7 @@ class Upkeep:
         self._do_not_disturb.refresh(now)
         self._rest.check(now)
         self._reminders.send_due(now)
+        service.see_reviews()
         self._groups.sync(now)
         self._feeds.refresh(now)
         self._slo_breach.check(now)

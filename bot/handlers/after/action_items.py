@@ -44,6 +44,7 @@ class ActionItemLists:
             )
 
         item = await self._access.run(self._items.add, incident.id, make)
+        await self._access.run(self._access.deps.service.see_review, incident.id)
         kind = "Noted" if item.commitment else "Noted as an idea: it has no owner and day yet"
         return lines_reply((line(Strong(f"{kind}. "), *item_line(item, self._today(now))),))
 
@@ -75,6 +76,7 @@ class ActionItemLists:
             why = unescape(words, self._access.directory.names)
             step = partial(closed, state=_CLOSING[verb], by=requester.id, at=now, why=why)
         item = await self._access.run(self._items.change, item_id, step)
+        await self._access.run(self._access.deps.service.see_review, incident.id)
         return lines_reply((item_line(item, self._today(now)),))
 
     async def mine(self, requester: Requester) -> list[Block]:

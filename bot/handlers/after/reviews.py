@@ -82,6 +82,7 @@ class ReviewWords:
         foreign = await self._access.run(self._write, incident.id, words, requester.id, now, seen)
         if foreign:
             raise InvalidForm(foreign)
+        await self._access.run(self._access.deps.service.see_review, incident.id)
         missing = (await self._review(incident)).missing
         left = f" Still to be written: {', '.join(s.title.lower() for s in missing)}." if missing else ""
         return (line(f"Saved in the review of {incident.id}.{left}"),)

@@ -4,20 +4,15 @@ Each follows from the incident as it stands after an event: who has to have one,
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from escalation.config.business_time import Calendar
 from escalation.config.notify import MeetingKind
 from escalation.engine.change import Change
+from escalation.incident.closing.reviews import participants
 from escalation.incident.effects import SendInvitation
 from escalation.incident.model import EntryKind, Incident, Invitation, Status
 from escalation.incident.responders import in_roles
 from escalation.values import PersonId
-
-LENGTH = timedelta(hours=1)
-AFTER_OPENING = timedelta(hours=1)  # on a working day, so that everybody has read what happened
-_SEARCHED = 14  # days for a working day to hold a review on
 
 
 def settle(change: Change) -> None:
@@ -44,20 +39,20 @@ def _settle_call(change: Change) -> None:
 
 def _settle_review(change: Change) -> None:
     incident, known = change.incident, _latest(change.incident, MeetingKind.REVIEW)
-    due = incident.review_by
-    if due is None:
+    work = incident.review_work
+    if incident.review_by is None or (work and work.no_meeting):
         _cancel(change, known)
         return
-    if MeetingKind.REVIEW not in incident.invitations or incident.reviewed:
+    starts = work.meeting if work else known.starts if known else None
+    if MeetingKind.REVIEW not in incident.invitations or incident.reviewed or starts is None:
         return
-    rule = incident.policy.review
-    people = (*incident.people(), *in_roles(incident, change.roster, rule.invite if rule else ()))
     url = "" if incident.private else incident.meeting_url
     if known is None or known.cancelled:
-        _invite(change, MeetingKind.REVIEW, people, _review_at(incident.calendar, change.now, due), url)
+        _invite(change, MeetingKind.REVIEW, participants(incident, change.roster), starts, url)
     else:
-        changed = known.private != incident.private
-        _renew(change, known, incident.people(), known.starts, url, changed=changed)
+        changed = (known.private, known.starts) != (incident.private, starts)
+        owner = (work.owner,) if work and work.owner else ()
+        _renew(change, known, (*incident.people(), *owner), starts, url, changed=changed)
 
 
 def _invite(change: Change, about: MeetingKind, people: Iterable[PersonId], starts: datetime, url: str) -> None:
@@ -124,10 +119,3 @@ def _replace(change: Change, invitation: Invitation) -> None:
 
 def _latest(incident: Incident, about: MeetingKind) -> Invitation | None:
     return next((i for i in reversed(incident.invited) if i.about is about), None)
-
-
-def _review_at(calendar: Calendar, now: datetime, due: datetime) -> datetime:
-    """Return the start of a review: on the next working day, or the hour before it is due where there is none."""
-    today = now.astimezone(ZoneInfo(calendar.timezone)).date()
-    sessions = (calendar.opening(today + timedelta(days=n)) for n in range(1, _SEARCHED))
-    return next((opens + AFTER_OPENING for opens, _ in filter(None, sessions)), due - LENGTH)
