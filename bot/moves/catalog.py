@@ -27,7 +27,7 @@ from bot.moves.forms import (
 )
 from bot.moves.lead import lead_blocks, lead_event, typed_lead
 from bot.moves.publish import PREVIEW, publish_blocks, publish_event, publish_preview
-from bot.moves.reviews import LATER, plan_blocks, plan_event, root_cause_blocks, root_cause_event, typed_plan
+from bot.moves.review_plan import LATER, plan_blocks, plan_event, root_cause_blocks, root_cause_event, typed_plan
 from bot.moves.update import update_blocks, update_event
 from bot.parsing.command import Targets, group_name, parse_duplicate, parse_targets, severity_named, unescape
 from bot.render.blockkit import Block

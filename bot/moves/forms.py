@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from bot.errors import InvalidForm
 from bot.moves.form import FormContext, Submission
-from bot.moves.reviews import category_field, owner_field
+from bot.moves.review_plan import category_field, owner_field
 from bot.render.blockkit import Block
 from bot.render.buttons import run_button
 from bot.render.inputs import Choice, people_select, select, text_field, yes_no_select

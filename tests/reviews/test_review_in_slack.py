@@ -5,17 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from bot.handlers.reports import report_lines
 from bot.render.card import card
 from bot.render.pages import page
 from escalation.errors import Refused
 from escalation.figures.report import incident_report
+from escalation.figures.words import causes
 from escalation.incident.effects import BookmarkLink
 from escalation.incident.events import Edit, Resolve, RootCause
 from escalation.incident.model import EntryKind, Incident
 from escalation.reviews.draft import draft
 from escalation.storage.reviews import Reviews
-from escalation.text import text
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, Person, office_in, open_office, patient_workspace
 from tests.support.company import example_data, user
@@ -57,7 +56,7 @@ def test_home_says_what_i_owe(office: Office) -> None:
     """Reviews that are mine with what is missing and until when, and updates; of others nothing."""
     incident = closed(office)
     shown = home(office.person("dana"), "What you owe")
-    assert "Post-incident review of " in shown
+    assert "post-incident review" in shown
     assert incident.id in shown
     assert "missing: the text, action items" in shown
     assert "What you owe" not in home(office.person("paula"), "Open incidents")
@@ -129,7 +128,7 @@ def test_the_same_service_and_cause_again_needs_a_review_and_is_counted(office: 
     data = report_data(figures)
     assert data["causes"] == {"Database issues": 3, "Application bugs": 1}
     assert data["recurrences"] == {"Database issues": 1}
-    assert "Cause, Database issues: 3 incidents, 1 recurrence" in text(tuple(report_lines(figures)))
+    assert "Cause, Database issues: 3 incidents, 1 recurrence" in causes(figures)
     clock.push(minutes=60 * 24 * 31)
     assert closed(office, "Database issues", "P2").repeats == ""
 
