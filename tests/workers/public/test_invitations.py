@@ -286,4 +286,4 @@ def test_the_policies_of_kars_ask_managers_and_leads_to_a_review() -> None:
     for severity in shipped("kars").severities.values():
         if severity.severity in ("P0", "P1"):
             assert severity.review
-            assert severity.review.invite == ("engineering_manager", "service_lead")
+            assert severity.review.invite == ("engineering_manager", "service_lead", "service_team")
