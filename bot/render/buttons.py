@@ -97,7 +97,7 @@ _PLACES: dict[Status, tuple[Move, ...]] = {
     Status.IDENTIFIED: (Move.UPDATE, Move.START_FIX, Move.RESOLVE, Move.ESCALATE),
     Status.FIXING: (Move.UPDATE, Move.FIX_APPLIED, Move.RESOLVE, Move.ESCALATE),
     Status.MONITORING: (Move.UPDATE, Move.FIX_FAILED, Move.RESOLVE, Move.ESCALATE),
-    Status.RESOLVED: (Move.REVIEWED, Move.PLAN_REVIEW, Move.REOPEN),
+    Status.RESOLVED: (Move.REVIEWED, Move.REOPEN, Move.PLAN_REVIEW),
     Status.CANCELLED: (Move.REOPEN,),
 }
 # A ticket has to be scheduled, and its fix verified.

@@ -250,6 +250,7 @@ def senseless(incident: Incident) -> set[Move]:
         Move.SCHEDULE: incident.fix or not incident.policy.ticket,
         Move.VERIFY: incident.verified or not incident.policy.ticket,
         Move.REVIEWED: incident.reviewed or not incident.review_by,
+        Move.PLAN_REVIEW: incident.reviewed or not incident.review_by,
         Move.COMMUNICATE: not pending(incident) or not incident.open,
         Move.RUN: True,  # no action is configured
         Move.PUBLISH: not incident.public_page,
@@ -306,7 +307,7 @@ def test_buttons_keep_their_place_while_the_state_changes(severity: Severity) ->
 @pytest.mark.parametrize("status", Status)
 def test_a_press_asks_first_unless_it_is_harmless(status: Status, severity: Severity) -> None:
     """What acts at once, without a form, asks first; so a second press never begins what has come to stand there."""
-    forms = {Move.LEAD, Move.COMMUNICATE, Move.CANCEL}  # these open their list or form from here
+    forms = {Move.LEAD, Move.COMMUNICATE, Move.CANCEL, Move.PLAN_REVIEW}  # these open their list or form from here
     harmless = {Move.ACKNOWLEDGE, Move.SNOOZE, *forms}
     incident = in_status(status, severity=severity)
     shown = [button(Button(move), incident) for move in offered_moves(incident)]
