@@ -347,7 +347,7 @@ def test_the_likeliest_buttons_come_first(status: Status, first: list[str]) -> N
             incident_after(FixApplied(by="UONCALL"), Verify(by="UONCALL"), severity="P2"),
             ["Post update", "Resolve", FAILED],
         ),
-        (in_status(Status.RESOLVED), [LABELS[Move.REVIEWED], "Reopen"]),
+        (in_status(Status.RESOLVED), [LABELS[Move.REVIEWED], "Reopen", LABELS[Move.PLAN_REVIEW]]),
         (incident_after(RESOLVE, Reviewed(by="UONCALL")), ["Reopen"]),
         (in_status(Status.RESOLVED, severity="P3"), ["Reopen"]),
     ],
