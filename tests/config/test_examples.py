@@ -30,7 +30,7 @@ HARBOUR = EXAMPLES / "harbour.yml"
 PAGE = (ROOT / "docs" / "writing-a-policy.md").read_text(encoding="utf-8")
 CONFIGURATIONS = [EXAMPLE_CONFIG, HARBOUR, EXAMPLES / "beauty.yml"]
 # What the page leaves out of its tables.
-REMINDERS = ("repeated", "update_due", "silence", "overdue", "phase", "monitored")
+REMINDERS = ("review_due", "repeated", "update_due", "silence", "overdue", "phase", "monitored")
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
