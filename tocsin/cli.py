@@ -23,6 +23,7 @@ from tocsin.commands.trials.simulate import simulate_
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load
 from tocsin.doctor.command import doctor
+from tocsin.mcp.command import mcp
 from tocsin.run import all_in_one, logs, wiring
 from tocsin.watchdog.command import watchdog
 
@@ -96,6 +97,7 @@ for command in (
     review,
     actions,
     verify,
+    mcp,
     watchdog,
 ):
     main.add_command(command)

@@ -11,6 +11,7 @@ from bot.deps import BotDeps
 from bot.handlers.after.action_items import ActionItemLists
 from bot.handlers.after.reports import Reports
 from bot.handlers.after.reviews import ReviewWords
+from bot.handlers.after.web import WebPages
 from bot.handlers.alerts import Alerts
 from bot.handlers.lists import Lists
 from bot.handlers.maintenance import MaintenancePlans
@@ -81,6 +82,7 @@ class Commands:
         self._alert_lists = Alerts(access)
         self._plans = plans
         self._reports = Reports(access)
+        self._web_pages = WebPages(access)
         self._action_items = ActionItemLists(access)
         self._verbs: dict[str, Callable[[SlashCommand], Awaitable[None]]] = {
             "": self._unknown,
@@ -99,6 +101,7 @@ class Commands:
             "alerts": self._alerts,
             "maintenance": self._maintenance,
             "report": self._report,
+            "web": self._web,
             "review": self._review,
             "action": self._action,
             "actions": self._actions,
@@ -242,6 +245,11 @@ class Commands:
     async def _report(self, command: SlashCommand) -> None:
         text = unescape(command.parsed.text, self._access.directory.names)
         await command.reply(await self._reports.answer(command.requester, text))
+
+    async def _web(self, command: SlashCommand) -> None:
+        named = command.parsed.incident or command.parsed.text.strip()
+        incident = await self._named(command.requester, named) if named else None
+        await command.reply(await self._web_pages.answer(command.requester, incident))
 
     async def _action(self, command: SlashCommand) -> None:
         incident = await self._target(command)

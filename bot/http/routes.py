@@ -20,6 +20,7 @@ from bot.http.alerts import alert_routes, larger_bodies
 from bot.http.answers import answer_routes
 from bot.http.health import Readiness, exposition, readiness
 from bot.http.hooks import hook_routes
+from bot.http.incidents import incident_routes
 from bot.http.limits import Limits
 from bot.http.reports import report_routes
 from bot.http.status import status_routes
@@ -60,6 +61,7 @@ def web_app(bot: Bot) -> Starlette:
     alerts = alert_routes(bot.deps.alert_secrets, bot.keeper, bot.deps.amazon, checks) if bot.keeper else []
     answers = [*answer_routes(bot.deps.answers, bot.access), *hook_routes(bot.deps.answers, bot.access)]
     answers += [*tracker_routes(bot.deps.answers, bot.access), *report_routes(bot.access)]
+    answers += incident_routes(bot.access)
     status = status_routes(bot.deps.status.folder) if bot.deps.status else []
     if bot.deps.status and bot.deps.status.subscribe:
         status = [*subscriber_routes(bot.deps.status.title, bot.access), *status]

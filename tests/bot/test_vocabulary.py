@@ -38,6 +38,7 @@ TYPED = {
     "list": "ls incidents",
     "search": "find grep",
     "show": "status info view details",
+    "web": "browser",
     "tickets": "backlog ticket",
     "contacts": "contact",
     "alerts": "alert",
@@ -64,6 +65,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident list [all, closed or mine] [filters]` list incidents
 `/incident search words [severity:P0 service:checkout from:2026-11 to:2026-11-30 open closed]` find incidents
 `/incident show [ID or number]` show the card of one
+`/incident web [ID]` incidents in the browser: a link for you alone
 `/incident tickets [team]` list the open tickets
 `/incident oncall`, or `oncall take`, `swap`, `override`, `away`, `cancel` see or change who is on call
 `/incident me` how you are reached; `me quiet 22:00-07:00`, `me shift 1d`, `me urgent push, 1m sms, 3m call`

@@ -34,6 +34,7 @@ READING = (
     "alerts",
     "slo",
     "report",
+    "web",
     "review",
     "action",
     "actions",

@@ -110,6 +110,7 @@ class Environment(BaseSettings):
     jira_user: str | None = None
     jira_token: str | None = None
     jira_webhook_secret: str | None = None
+    tocsin_mcp_person: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
 
@@ -196,6 +197,7 @@ class Settings:
     jira_url: str = ""
     jira_user: str = ""
     jira_token: SecretStr | None = None
+    mcp_person: str = ""
     watchdog_to: tuple[str, ...] = ()
     heartbeat_url: SecretStr | None = None
 
@@ -279,6 +281,7 @@ def read() -> tuple[Settings, list[Problem]]:
         alert_secrets={name: check(name, partial(_secrets, name), ()) for name in ALERT_SECRETS},
         sns_topics=check(SNS_TOPICS, _sns_topics, ()),
         hook_secrets={name: check(name, partial(_secrets, name), ()) for name in HOOK_SECRETS},
+        mcp_person=env.tocsin_mcp_person or "",
         watchdog_to=check("WATCHDOG_TO", _watchdog_to, ()),
         heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
     )

@@ -11,7 +11,8 @@ from escalation.storage.answers.keys import signature
 from escalation.values import PersonId
 
 REPORTS = "/reports/"  # the page of reports
-NOT_VALID = "This link is not valid, or not any more. Ask for another one in Slack: `/incident report`."
+INCIDENTS = "/incidents/"  # the list of incidents, and the page of each below it
+NOT_VALID = "This link is not valid, or not any more. Ask in Slack for another: `/incident web` or `/incident report`."
 
 
 class Purpose(StrEnum):

@@ -1,0 +1,125 @@
+"""Incidents in the browser, for one colleague: a list, and one with its timeline. No script, no font, no image.
+
+What a page shows was checked before: nothing here asks who may read it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from bot.pages.layout import HEADERS
+from escalation.config.policy import ReviewSection
+from escalation.incident.model import Incident
+from escalation.messages.timeline import duration, entry_lines
+from escalation.reviews.action_items import ActionItem
+from escalation.reviews.model import Section
+from escalation.text import Line, Link, Person, Strong, Time, clean, text
+from escalation.values import PersonId
+
+_READER = MarkdownIt("commonmark", {"html": False}).disable("image")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Filters of the list as they are set, what may be chosen, and what was wrong with them."""
+
+    state: str = "open"
+    severity: str = ""
+    service: str = ""
+    since: str = ""
+    until: str = ""
+    page: int = 1
+    severities: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    error: str = ""
+
+    def at_page(self, page: int) -> str:
+        """Query of another page of the same list."""
+        names = ("state", "severity", "service", "since", "until")
+        chosen = {name: getattr(self, name) for name in names if getattr(self, name)}
+        return urlencode(chosen | {"page": str(page)})
+
+
+class IncidentPages:
+    """Renders pages in a company's zone. `names` are people's."""
+
+    def __init__(self, names: Mapping[PersonId, str], zone: str) -> None:
+        self._names = names
+        self._zone = ZoneInfo(zone)
+
+    def listing(self, incidents: Sequence[Incident], filters: Filters, *, more: bool) -> HTMLResponse:
+        """A page of the list; `more` is True if another one follows."""
+        return self._page("incidents.html.jinja", incidents=incidents, filters=filters, more=more)
+
+    def one(
+        self, incident: Incident, sections: Sequence[Section], items: Sequence[ActionItem], in_slack: str = ""
+    ) -> HTMLResponse:
+        """One incident. `sections` are those of its review, if there is one; `in_slack` is the address of its card."""
+        timeline = [(entry, entry_lines(incident, entry)) for entry in incident.timeline]
+        return self._page(
+            "incident.html.jinja",
+            incident=incident,
+            timeline=[(entry, lines) for entry, lines in timeline if lines],
+            sections=[s for s in sections if s.key is not ReviewSection.TIMELINE and not _only_items(s)],
+            items=items,
+            lasted=duration(incident, incident.closed_at) if incident.closed_at else "",
+            in_slack=in_slack,
+        )
+
+    def _page(self, template: str, **values: object) -> HTMLResponse:
+        zone = str(self._zone)
+        known = {"title": _title, "when": self._when, "spans": self._spans, "name": self._name, "prose": _prose}
+        html = _ENVIRONMENT.get_template(template).render(zone=zone, **known, **values)
+        return HTMLResponse(html, headers=HEADERS)
+
+    def _name(self, person: PersonId) -> str:
+        return text(((Person(person),),), self._names)
+
+    def _when(self, at: datetime, *, day: bool = True) -> Markup:
+        shown = at.astimezone(self._zone).strftime("%Y-%m-%d %H:%M" if day else "%H:%M:%S")
+        return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
+
+    def _spans(self, line: Line) -> Markup:
+        """A line as HTML; what people wrote is escaped by Markup's own `format`."""
+        shown = Markup()
+        for span in line:
+            match span:
+                case Time():
+                    shown += self._when(span.at)
+                case Strong():
+                    shown += Markup("<strong>{}</strong>").format(clean(span.text))
+                case Link() if span.url.startswith(("https://", "http://")):
+                    shown += Markup('<a href="{}" rel="noreferrer">{}</a>').format(span.url, clean(span.label))
+                case _:
+                    shown += text(((span,),), self._names)  # Markup escapes what it is added to
+        return shown
+
+
+def _only_items(section: Section) -> bool:
+    """True if it says nothing that the list of action items does not."""
+    return section.key is ReviewSection.ACTIONS and not section.written.text.strip()
+
+
+def _title(incident: Incident) -> str:
+    return ("DRILL: " if incident.drill else "") + " ".join(clean(incident.facts.title).split())
+
+
+def _prose(markdown: str) -> Markup:
+    """People's words, which are Markdown; HTML in them is text."""
+    return Markup(_READER.render(clean(markdown)))  # noqa: S704  # the reader escapes HTML
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("bot", "pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
