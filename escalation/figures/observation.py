@@ -64,14 +64,16 @@ class Observation:
 
 
 def encode(observation: Observation) -> str:
-    """Encode as JSON, without what is empty."""
-    return json.dumps({k: v for k, v in asdict(observation).items() if v or v is False}, separators=(",", ":"))
+    """Encode as JSON, without what is as it would be anyway."""
+    usual = _DEFAULTS | {"first_severity": observation.severity}
+    said = {name: value for name, value in asdict(observation).items() if value != usual.get(name)}
+    return json.dumps(said, separators=(",", ":"))
 
 
 def decode(text: str | bytes) -> Observation:
     """Decode; fields that a newer Tocsin added are left out."""
     stored = json.loads(text)
-    known = {name: stored[name] for name in _FIELDS if name in stored}
+    known = {"first_severity": stored["severity"]} | {name: stored[name] for name in _FIELDS if name in stored}
     pages = tuple((person, at) for person, at in stored.get("pages", ()))
     return Observation(
         **(known | {"pages": pages, "responses": tuple(Response(*r) for r in stored.get("responses", ()))})
@@ -79,6 +81,7 @@ def decode(text: str | bytes) -> Observation:
 
 
 _FIELDS = tuple(field.name for field in fields(Observation))
+_DEFAULTS = {field.name: field.default for field in fields(Observation)}
 
 
 def observe(incident: Incident) -> Observation:

@@ -14,7 +14,7 @@ from escalation.values import Frozen
 
 PLAIN = ("n", "at", "kind")
 SAID = ("by", "why", "text", "people", "fields")  # an empty one is the same as none; a name that is not here never is
-MARK = 8  # hexadecimal digits of a link that are kept: they only say where it broke, `head` says that it did
+MARK = 6  # hexadecimal digits of a link that are kept: they only say where it broke, `head` says that it did
 REDACTED = "redacted"  # kind of the entry whose fields are digests of what replaced withheld values, by place
 Entry = Mapping[str, Any]
 

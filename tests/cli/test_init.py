@@ -23,6 +23,7 @@ Europe/Berlin
 rotation
 @U0LENA0001
 bruno@example.com
+
 bruno@example.com
 sofia@example.com, S012SECURITY
 
@@ -61,6 +62,7 @@ def test_answers_become_a_configuration(tmp_path: Path) -> None:
         "backup": "rotation primary next",
         "devops_lead": "u0lena0001",
         "backend_lead": "bruno",
+        "service_team": "",
         "service_lead": "bruno",
         "security_team": "sofia, S012SECURITY",
         "engineering_manager": "",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from escalation.incident.events import Acknowledge, MarkSecurity, Resolve
 from escalation.incident.model import Entry, Incident
-from escalation.records.chain import PLAIN, SAID, Chain, broken, check, extended
+from escalation.records.chain import MARK, PLAIN, SAID, Chain, broken, check, extended
 from escalation.storage import migrations
 from escalation.storage.store import chained
 from tests.engine.test_state_machine import SEVERITIES, STEPS, Step, take
@@ -92,7 +92,7 @@ def test_a_removed_last_entry_is_found_though_its_link_went_too() -> None:
     """The chain's last link is hashed whole."""
     stored = short()
     stored["timeline"].pop()
-    stored["chain"]["marks"] = stored["chain"]["marks"][:-8]
+    stored["chain"]["marks"] = stored["chain"]["marks"][:-MARK]
     _, fault = check(stored)
     assert fault
     assert (fault.entry, fault.why) == (len(stored["timeline"]), "the end of the chain was changed")

@@ -12,7 +12,16 @@ from redis import Redis
 
 from escalation.config.policy import Severity
 from escalation.errors import TooNew
-from escalation.incident.events import Acknowledge, FixApplied, PostUpdate, Reopen, Resolve, RootCause, StartFix
+from escalation.incident.events import (
+    Acknowledge,
+    FixApplied,
+    PostUpdate,
+    Reopen,
+    Resolve,
+    Reviewed,
+    RootCause,
+    StartFix,
+)
 from escalation.incident.model import Facts, Incident
 from escalation.storage import migrations
 from escalation.storage.keeping import packed
@@ -58,6 +67,7 @@ def typical_p0(parts: Works, policy: str) -> Incident:
     end = {"summary": "A third of all logins failed for an hour", "resolution": "Took the former certificate back"}
     did(one.id, Resolve(by=BEN, verification="Ten test logins from the north went through", **end))
     parts.run_for(60, step=10)
+    did(one.id, Reviewed(by=BEN))
     for _ in range(8):  # the rest of the day, and what is due after it
         parts.clock.now += timedelta(days=1)
         parts.run_for(2, step=1)
