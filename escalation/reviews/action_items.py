@@ -85,10 +85,20 @@ def in_order(items: Iterable[ActionItem], today: date) -> list[ActionItem]:
 
 
 class DueActionItem(DueReminder):
-    """A reminder of a commitment: to its owner before and after its day, then to the lead of the service."""
+    """A reminder of a commitment: to its owner before and after its day, then to the lead of the service.
+
+    "left": to the lead, because the owner cannot be reached any more.
+    """
 
     item: ActionItem
-    what: Literal["soon", "overdue", "lead"]
+    what: Literal["soon", "overdue", "lead", "left"]
+
+    def without_owner(self, company: Company) -> "DueActionItem | None":
+        """Return the same for the lead; None if there is no other person who may hear it."""
+        lead = company.lead_of(self.item.service) if self.item.service else None
+        if not lead or lead == self.to or self.item.private:
+            return None
+        return self.model_copy(update={"to": lead, "what": "left"})
 
 
 def due_action_items(items: Iterable[ActionItem], company: Company, now: datetime) -> Iterator[DueActionItem]:
@@ -133,8 +143,9 @@ def reminder_lines(reminder: DueActionItem) -> Lines:
         "soon": f"Due on {item.due:%A, %Y-%m-%d}: ",
         "overdue": f"Was due on {item.due:%A, %Y-%m-%d}: ",
         "lead": "A week overdue: ",
+        "left": f"Due on {item.due:%A, %Y-%m-%d}, and its owner cannot be reached: ",
     }
-    owner = (" (", Person(item.owner), ")") if reminder.what == "lead" else ()
+    owner = (" (", Person(item.owner), ")") if reminder.what in ("lead", "left") else ()
     close = f"`/incident actions done {item.id}`, `drop {item.id} why` or `take {item.id} friday` changes it."
     return (
         line("📌 ", Strong(heads[reminder.what]), Verbatim(item.text), *owner, f", from {item.incident}."),

@@ -129,6 +129,27 @@ def test_a_reminder_is_sent_once(parts: Works) -> None:
     assert "actions done INC-20241218-001/1" in str(said[0])
 
 
+def test_the_item_of_somebody_who_left_is_told_to_the_lead(parts: Works) -> None:
+    """Once, with the owner's name; of a private incident nobody else is told."""
+    company = parts.service.company
+    service = next(name for name in company.services if company.lead_of(name) not in ("", OMAR, "omar"))
+    due = parts.clock().date() + timedelta(days=3)
+    parts.clock.push(hours=24 - parts.clock().hour + 10)
+    facts = {"owner": OMAR, "due": due, "service": service}
+    for more in ({}, {"private": True, "text": "Secret one"}):
+        given = facts | more
+        ActionItems(parts.redis).add("INC-20241218-001", lambda new, given=given: item(int(new[-1]), **given))
+    parts.control(f"users/{OMAR}", deleted=True)
+    reminders = Reminders(parts.context)
+    for _ in range(2):
+        reminders.send_due(parts.clock())
+    said = [m for m in parts.directs() if "its owner cannot be reached" in str(m)]
+    assert len(said) == 1
+    assert "Alert on the pool" in str(said[0])
+    assert OMAR in str(said[0])
+    assert not [m for m in parts.directs() if "Secret one" in str(m)]
+
+
 def test_the_review_lists_them() -> None:
     """Below what the resolution named as next steps, with owner and day."""
     incident = (

@@ -133,7 +133,7 @@ class Reminders:
         if record.done:  # by another worker, since the records were read
             return False
         try:
-            sent = self._post(item, record, first)
+            sent = self._post_or_hand_on(item, record, first)
         except Failed as failed:
             if failed.kind is not Kind.PERSON:
                 self._on_failure(item, failed)
@@ -150,6 +150,20 @@ class Reminders:
             return new, True
         raw: Any = self._context.redis.hget(ROUTINE, item.id)
         return SendRecord.decode(raw), False
+
+    def _post_or_hand_on(self, item: AnyDue, record: SendRecord, first: bool) -> Sent | None:
+        """Send a reminder; that of an action item whose owner has left goes to the lead, under the same id."""
+        try:
+            if isinstance(item, DueActionItem):
+                self._context.slack.check_active(self._members.member(item.to))
+            return self._post(item, record, first)
+        except Failed as failed:
+            if failed.kind is not Kind.PERSON or not isinstance(item, DueActionItem):
+                raise
+            to_lead = item.without_owner(self._context.service.company)
+            if to_lead is None:
+                raise
+            return self._post(to_lead, record, first)
 
     def _post(self, item: AnyDue, record: SendRecord, first: bool) -> Sent | None:
         """Send a reminder, unless it was sent before its reply was lost; None for a mail."""
