@@ -80,7 +80,8 @@ def _legal(move: str, about: str, doc: Json) -> bool:
         return bool(doc["communications"][int(about.partition(":")[0]) - 1]["state"] in UNANSWERED)
     if move == "cancel":  # its reason can be corrected
         return bool(doc["status"] == "cancelled")
-    return move == "reopen" or (move == "reviewed" and doc["status"] == "resolved" and not doc["reviewed"])
+    due = doc["status"] == "resolved" and not doc["reviewed"]
+    return move == "reopen" or (move in ("reviewed", "plan_review") and due)
 
 
 def _values(blocks: Iterable[Json]) -> Iterator[str]:

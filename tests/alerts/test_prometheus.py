@@ -11,6 +11,7 @@ import yaml
 
 from escalation.config.policy import Severity
 from escalation.incident.model import Detection, Incident, Status
+from escalation.storage.spool import Spool
 from escalation.storage.store import Store
 from tests.alerts import test_whole_way as by_pushed_clock
 from tests.alerts.prometheus import TOKEN, WATCHED, Watched, missing, watched
@@ -106,13 +107,13 @@ def test_what_fires_while_redis_is_away_is_found_when_it_is_back(monitored: Moni
     os.kill(server, signal.SIGSTOP)
     try:
         monitored.monitoring.kill()
-        spool = monitored.tocsin.data / "spool"
-        eventually(lambda: len(list(spool.glob("*.alert"))) >= len(WATCHED), "nothing stands on the disk")
+        spool = Spool(monitored.tocsin.data / "spool")
+        eventually(lambda: spool.depth()[0] >= len(WATCHED), "nothing stands on the disk")
     finally:
         os.kill(server, signal.SIGCONT)
     found = eventually(monitored.all_declared, "not every service has its incident")
     assert {service: i.severity for service, i in found.items()} == {s: e[0] for s, e in EXPECTED.items()}
-    eventually(lambda: not list(spool.glob("*")), "the disk was not emptied")
+    eventually(lambda: spool.depth() == (0, 0), "the disk was not emptied")
 
 
 def test_a_route_resolves_what_came_back_and_asks_about_the_rest(tmp_path: Path) -> None:

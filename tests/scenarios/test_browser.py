@@ -282,7 +282,9 @@ def resolve(visitor: Visitor) -> None:
         "Resolved by",
     )  # fmt: skip
     visitor.sees(visitor.card, "P0 Critical · Resolved", "Summary: An expired certificate")
-    expect(visitor.card.locator(".actions button")).to_have_text(["Review done", "Reopen"], timeout=WITHIN)
+    expect(visitor.card.locator(".actions button")).to_have_text(
+        ["Review done", "Reopen", "Plan review"], timeout=WITHIN
+    )
     visitor.keeps("resolved")
     visitor.opens("Tocsin")
     visitor.sees(visitor.newest_page, "Resolved")

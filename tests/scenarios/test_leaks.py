@@ -1,7 +1,8 @@
 """No word of a private incident reaches anybody but its members: every byte that leaves us is searched for them.
 
 Each text that people state holds the marker. What carries it may go to the private room, to direct messages of its
-members and of people paged, and into the one document in Redis; and there it must be found, or the search is worthless.
+members and of people paged, and in Redis into the documents of the record and of the search; and there it must be
+found, or this search is worthless.
 """
 
 import json
@@ -289,7 +290,7 @@ def searched(watch: Watch) -> int:
     watch.works.look_at_redis()
     for key, value in watch.works.kept.items():
         texts.append(value)
-        assert MARKER not in value or key == f"tocsin:incident:{watch.private.id}", key
+        assert MARKER not in value or key in (f"tocsin:incident:{watch.private.id}", "tocsin:search"), key
     web = [watch.play.bot.web.get(path).text for path in ("/metrics", "/readyz", "/healthz")]
     silent = [watch.mails(), *watch.paging.bodies, *web, *watch.answers]
     assert not [text for text in silent if MARKER in text]

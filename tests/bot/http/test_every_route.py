@@ -131,7 +131,7 @@ def test_what_was_accepted_is_worked_on_whatever_it_is(site: Outside, caplog: py
     assert accepted > len(alerts)
     with caplog.at_level(logging.ERROR):
         site.parts.run()
-    assert not caplog.records
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
     assert site.intake().depth() == 0
     assert len(site.intake().log(site.parts.clock.now.replace(year=2000), most=100_000)) >= accepted
     assert "tocsin_alerts_total" in site.bot.web.get("/metrics").text
