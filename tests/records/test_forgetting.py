@@ -15,8 +15,10 @@ from escalation.figures.observation import decode
 from escalation.incident.events import Acknowledge, PostUpdate, Resolve, RootCause
 from escalation.incident.model import EntryKind, Incident
 from escalation.notify.preferences import Preferences
+from escalation.oncall.cover import Cover
 from escalation.oncall.overrides import add_absence, set_preferences
 from escalation.oncall.silences import Silence, Silences
+from escalation.pay.report import PayReport, PayRow
 from escalation.records.chain import check
 from escalation.records.forgetting import Forgotten, without, words_of
 from escalation.reviews.action_items import ActionItem
@@ -24,9 +26,13 @@ from escalation.status_page.publications import Publication, PublicStatus
 from escalation.storage import archive
 from escalation.storage.action_items import ActionItems
 from escalation.storage.indexes import FIGURES
+from escalation.storage.oncall.cover import ENDED
+from escalation.storage.oncall.pay import FinalPays
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.subscribers import Subscribers
 from escalation.storage.reviews import Reviews
+from escalation.storage.reviews.canvases import Base, Canvas, Canvases
+from escalation.storage.search.documents import Search
 from escalation.values import FORMER_COLLEAGUE
 from tests.support.bot import everything
 from tests.support.worker import SlackByClock, Works, redis_of, valkey, works_anew
@@ -86,6 +92,16 @@ def lived_through(parts: Works) -> Incident:
     now = parts.clock()
     Reviews(redis).write(one.id, {"lessons": "A quokka too many"}, DANA, now)
     Reviews(redis).write(one.id, {"causes": "Ask @Dana"}, OMAR, now)
+    bases = {
+        "lessons": Base.of("A quokka too many, she wrote", "A quokka too many"),
+        "causes": Base.of("Ask @Dana", "Ask @Dana"),
+    }
+    Canvases(redis).save(one.id, Canvas("F1", "https://example.slack.com/docs/F1", base=bases))
+    rows = (PayRow(person="dana", rotation="primary", minutes=90), PayRow(person="omar", rotation="primary"))
+    FinalPays(redis).keep(PayReport(start=now - timedelta(days=30), end=now, rows=rows), now)
+    redis.zadd(ENDED, {Cover(rotation="primary", people=("dana",), starts=now, ends=now).model_dump_json(): 1.0})
+    with Search(store) as index:
+        assert index.search("zebrafish")
     ActionItems(redis).add(one.id, lambda n: ActionItem(n, "Fence the ibex", DANA, now, owner=DANA, due=now.date()))
     company = parts.service.company
     ends = now + timedelta(days=2)
@@ -161,6 +177,7 @@ def test_what_left_earlier_is_listed(parts: Works) -> None:
     told = tocsin("forget", "@dana").output
     assert "Cannot be taken back:\n" in told
     assert "exports and backups" in told
+    assert "the canvas https://example.slack.com/docs/F1" in told
     assert "Your configuration still names dana" in told
 
 

@@ -12,11 +12,14 @@ from escalation.incident.events import Acknowledge, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.records.retention import Retention, spoken_period
 from escalation.reviews.action_items import ActionItem, ItemState, closed
+from escalation.storage import archive
 from escalation.storage.action_items import ActionItems
 from escalation.storage.keeping import audit
 from escalation.storage.keeping.packed import is_packed
 from escalation.storage.keeping.retention import due, remove, removed_ids
 from escalation.storage.reviews import Reviews
+from escalation.storage.reviews.canvases import Canvas, Canvases
+from escalation.storage.search.documents import DOCUMENTS, Search
 from tests.support.worker import Works, redis_of, works
 from tocsin.commands.record.verify import missing
 from workers.recurring.keeping.retention import Keeping
@@ -59,6 +62,31 @@ def test_an_old_closed_incident_goes_and_its_figures_stay(parts: Works) -> None:
     assert one.id in entry["what"]
     assert remove(parts.store, YEAR, now).incidents == []
     assert len(audit.entries(parts.redis)) == 1
+
+
+def test_no_word_of_a_removed_incident_is_left(parts: Works) -> None:
+    """Neither in the store, the search's documents among it, nor in the index of a process that runs."""
+    one = over(parts)
+    facts = one.facts.model_copy(update={"title": "Zebrafish"})
+    parts.store.update(one.id, lambda i: i.model_copy(update={"facts": facts}))
+    canvases = Canvases(parts.redis)
+    canvases.save(one.id, Canvas("F1", "https://example.slack.com/docs/zebrafish"))
+    search = Search(parts.store)
+    with search as index:
+        assert [d.id for d in index.search("zebrafish")] == [one.id]
+    assert keys_with(parts, "zebrafish")
+    assert remove(parts.store, YEAR, parts.clock() + timedelta(days=367)).incidents == [one.id]
+    assert keys_with(parts, "zebrafish") == []
+    assert (parts.redis.hlen(DOCUMENTS), canvases.of(one.id)) == (0, None)
+    for each in (search, Search(parts.store)):
+        with each as index:
+            assert index.search("zebrafish") == []
+
+
+def keys_with(parts: Works, word: str) -> list[str]:
+    """Keys of the store in which a word stands; incidents are unpacked."""
+    keys = sorted(str(key, "utf-8") for key in parts.redis.scan_iter("tocsin:*"))
+    return [key for key in keys if word in str(archive.record_of(parts.redis, key)).lower()]
 
 
 def test_open_action_items_and_a_legal_hold_keep_it(parts: Works) -> None:

@@ -1,9 +1,11 @@
 """A review as a Slack canvas: people write in it, the record follows by itself, and neither disturbs the other."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+import fakeredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from escalation.incident.model import Incident
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Review, Written
 from escalation.storage.reviews import Reviews
-from escalation.storage.reviews.canvases import Base, Canvas
+from escalation.storage.reviews.canvases import Base, Canvas, Canvases, key
 from escalation.storage.surfaces import CANVAS, Surfaces
 from sandbox.server import RunningWorkspace
 from tests.reviews.test_reviews import resolved
@@ -233,7 +235,7 @@ def test_a_canvas_that_is_up_to_date_needs_no_edit() -> None:
     """Nothing is written where nothing changed."""
     review = review_with("Watch the pool.")
     parts = document.read(document.document(review, {}), review)
-    bases = {key: Base(text, text) for key, text in parts.words.items()}
+    bases = {key: Base.of(text, text) for key, text in parts.words.items()}
     canvas = Canvas("F1", "", lines=document.marks(review, {}), base=bases)
     merge = document.merged(canvas, parts.words, review)
     assert (merge.to_store, merge.to_canvas, merge.both) == ({}, {}, ())
@@ -246,3 +248,25 @@ def test_a_record_too_long_for_a_canvas_is_cut_and_says_so(monkeypatch: pytest.M
     text = document.document(review_with(), {})
     assert document.SHORTENED in text
     assert HEADING in text
+
+
+def test_a_canvas_that_an_earlier_build_compared_is_read() -> None:
+    """It kept the words: they stand for themselves, and the next save keeps only their fingerprints."""
+    redis = fakeredis.FakeRedis()
+    kept = {"id": "F1", "url": "", "base": {"lessons": ["Watch the pool.\n", "Watch the pool."]}}
+    redis.set(key("INC-20241218-001"), json.dumps(kept))
+    canvases = Canvases(redis)
+    found = canvases.of("INC-20241218-001")
+    assert found == Canvas("F1", "", base={"lessons": Base.of("Watch the pool.\n", "Watch the pool.")})
+    canvases.save("INC-20241218-001", found)
+    assert canvases.of("INC-20241218-001") == found
+    assert b"Watch" not in (redis.get(key("INC-20241218-001")) or b"")
+
+
+def test_what_was_removed_from_the_store_leaves_the_canvas() -> None:
+    """As after somebody was forgotten: the canvas is as it was compared, and so the store's words go into it."""
+    before, after = review_with("Watch the pool."), review_with("(removed)")
+    parts = document.read(document.document(before, {}), before)
+    bases = {section: Base.of(text, text.strip()) for section, text in parts.words.items()}
+    merge = document.merged(Canvas("F1", "", base=bases), parts.words, after)
+    assert (merge.to_store, dict(merge.to_canvas), merge.both) == ({}, {"lessons": "(removed)"}, ())

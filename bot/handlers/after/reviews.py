@@ -222,7 +222,7 @@ class ReviewCanvases:
             foreign = await self._access.run(self._store, incident.id, words, seen)
             merge = replace(merge, both=(*merge.both, *foreign), to_store={} if foreign else merge.to_store)
             if not foreign:
-                bases = {key: Base(text, text) for key, text in words.items()}
+                bases = {key: Base.of(text, text) for key, text in words.items()}
                 known = replace(canvas, base={**canvas.base, **bases})
                 await self._access.run(self._canvases.save, incident.id, known)
         return merge
@@ -239,7 +239,7 @@ class ReviewCanvases:
         written: Mapping[str, Written] = await self._access.run(self._reviews.written, review.incident)
         stored = {key: written[key].text if key in written else "" for key in words}
         known = {key for key in words if not expected or document.same(words[key], expected.get(key))}
-        base = {key: Base(words[key], stored[key]) for key in known}
+        base = {key: Base.of(words[key], stored[key]) for key in known}
         return replace(canvas, base={**canvas.base, **base})
 
     def _said(self, merge: document.Merge) -> Sequence[Line]:

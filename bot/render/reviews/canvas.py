@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bot.render.reviews.markdown import Names, due_on, generated_line
 from escalation.reviews.model import Review, Section
-from escalation.storage.reviews.canvases import Base, Canvas
+from escalation.storage.reviews.canvases import NOTHING, Canvas, fingerprint
 from escalation.text import one_line
 
 WORDS = "In your words: "
@@ -154,14 +154,15 @@ def merged(canvas: Canvas, words: Mapping[str, str], review: Review) -> Merge:
         if section.key not in words:
             continue
         here, there = words[section.key], section.written.text
-        base = canvas.base.get(section.key, Base("", ""))
         if here.strip() == there.strip():
             continue
-        if here != base.canvas and there != base.stored:
+        base = canvas.base.get(section.key, NOTHING)
+        written_here, written_there = fingerprint(here) != base.canvas, fingerprint(there) != base.stored
+        if written_here and written_there:
             both.append(section.key)
-        elif here != base.canvas:
+        elif written_here:
             to_store[section.key] = here
-        elif there != base.stored:
+        elif written_there:
             to_canvas[section.key] = there
     return Merge(to_store, to_canvas, tuple(both))
 

@@ -25,6 +25,7 @@ from escalation.records.forgetting import Forgotten, without, words_of
 from escalation.storage import archive, indexes
 from escalation.storage.public.log import VERSION, WORDS
 from escalation.storage.public.subscribers import Subscribers
+from escalation.storage.reviews.canvases import Canvases
 from escalation.storage.store import DIRECTORY, DUTY, SILENCES, Store, chained
 
 FORGOTTEN = "tocsin:forgotten"
@@ -94,6 +95,9 @@ class Forgetting:
             return words
         self.found.incidents.append(incident_id)
         self.found.outside |= dict.fromkeys(_left(before))
+        if canvas := Canvases(self._redis).of(incident_id):
+            left = f"the canvas {canvas.url}, until `/incident review {incident_id} canvas` brings it up to date"
+            self.found.outside[left] = None
         if not self._dry:
             self._store.update(incident_id, self._without_them)
         return words

@@ -21,6 +21,8 @@ from escalation.storage.intake import LOG
 from escalation.storage.keeping import audit
 from escalation.storage.keeping.audit import AUDIT
 from escalation.storage.keeping.packed import settled
+from escalation.storage.reviews import canvases
+from escalation.storage.search import documents
 from escalation.storage.store import BATCH, Store
 
 REMOVED = "tocsin:removed"
@@ -64,6 +66,7 @@ def remove(store: Store, rules: Retention, now: datetime) -> Due:
     found = due(store, rules, now)
     removed = [incident_id for incident_id in found.incidents if _remove_incident(store, rules, incident_id)]
     found.incidents = removed
+    documents.remove(store.redis, removed_ids(store))  # of earlier runs too: one may have died half way
     if rules.alerts:
         store.redis.xtrim(LOG, minid=_millisecond(now - rules.alerts), approximate=False)
     if found.audit:
@@ -113,7 +116,7 @@ def _remove_incident(store: Store, rules: Retention, incident_id: str) -> bool:
             return False
         items = [item.id for item in ActionItems(redis).of(incident_id)]
         pipe.multi()
-        pipe.delete(indexes.key(incident_id), f"tocsin:review:{incident_id}")
+        pipe.delete(indexes.key(incident_id), f"tocsin:review:{incident_id}", canvases.key(incident_id))
         pipe.hdel(MADE, incident_id)
         if items:
             pipe.hdel(ITEMS, *items)

@@ -1,5 +1,6 @@
 """Canvases of reviews. Keys: `tocsin:review-canvas:{incident}`, JSON; `tocsin:review-canvas-lock:{incident}`."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,17 +12,33 @@ LOCKED = 120  # seconds, should the process die that holds the lock
 
 
 class Base(NamedTuple):
-    """A section's words when canvas and store were last compared: as they stood in each."""
+    """Fingerprints of a section's words when canvas and store were last compared: as they stood in each.
+
+    They are only compared, and so the words themselves are kept in no second place that would have to forget them.
+    """
 
     canvas: str
     stored: str
+
+    @classmethod
+    def of(cls, canvas: str, stored: str) -> "Base":
+        """Take the fingerprints of words."""
+        return cls(fingerprint(canvas), fingerprint(stored))
+
+
+def fingerprint(words: str) -> str:
+    """Return what stands for words where they are only compared."""
+    return hashlib.blake2s(words.encode(), digest_size=16).hexdigest()
+
+
+NOTHING = Base.of("", "")
 
 
 @dataclass(frozen=True)
 class Canvas:
     """The canvas of one review: its id and link in Slack, the channel that may write in it, and what we know of it.
 
-    `lines` are marks of the lines that we wrote; `base` are people's words by section at the last comparison.
+    `lines` are marks of the lines that we wrote; `base` stands for people's words by section at the last comparison.
     """
 
     id: str
@@ -39,20 +56,23 @@ class Canvases:
 
     def of(self, incident_id: str) -> Canvas | None:
         """Return the canvas of an incident's review, if it has one."""
-        raw: Any = self._redis.get(_key(incident_id))
+        raw: Any = self._redis.get(key(incident_id))
         if raw is None:
             return None
         stored = json.loads(raw)
-        base = {key: Base(*words) for key, words in stored.pop("base", {}).items()}
+        base = {section: Base.of(*words) for section, words in stored.pop("base", {}).items()}  # an earlier build's
+        base |= {section: Base(*prints) for section, prints in stored.pop("compared", {}).items()}
         return Canvas(**stored | {"lines": tuple(stored.get("lines", ())), "base": base})
 
     def save(self, incident_id: str, canvas: Canvas) -> None:
         """Store what is known of a canvas."""
-        self._redis.set(_key(incident_id), json.dumps(asdict(canvas), ensure_ascii=False))
+        record = asdict(canvas)
+        record["compared"] = record.pop("base")
+        self._redis.set(key(incident_id), json.dumps(record, ensure_ascii=False))
 
     def forget(self, incident_id: str) -> None:
         """Remove a canvas that is not there any more."""
-        self._redis.delete(_key(incident_id))
+        self._redis.delete(key(incident_id))
 
     def lock(self, incident_id: str) -> bool:
         """Take the right to change a canvas; False while somebody else has it."""
@@ -63,7 +83,8 @@ class Canvases:
         self._redis.delete(_lock(incident_id))
 
 
-def _key(incident_id: str) -> str:
+def key(incident_id: str) -> str:
+    """Return the key of what is known of an incident's canvas."""
     return f"tocsin:review-canvas:{incident_id}"
 
 

@@ -5,7 +5,7 @@ from the incidents: what is missing is made of them again.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from redis import Redis
@@ -38,6 +38,18 @@ def write(pipe: Pipeline, changes: Sequence[Commit]) -> None:
         if change.before is None or document(change.before) != after:
             pipe.hset(DOCUMENTS, after.id, encode(after))
             pipe.xadd(CHANGED, {"i": after.id}, maxlen=MAX_CHANGES, approximate=True)
+
+
+def remove(redis: Redis, ids: Iterable[str]) -> None:
+    """Remove the documents of incidents that are gone, those too that a process wrote while they went."""
+    known: Any = redis.hkeys(DOCUMENTS)
+    stale = {str(name, "utf-8") for name in known}.intersection(ids)
+    if stale:
+        with redis.pipeline() as pipe:
+            pipe.hdel(DOCUMENTS, *stale)
+            for incident_id in sorted(stale):
+                pipe.xadd(CHANGED, {"i": incident_id}, maxlen=MAX_CHANGES, approximate=True)
+            pipe.execute()
 
 
 class Search:
