@@ -42,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
     profiles.choose(few="not slow" in config.option.markexpr)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: what is packed holds the second of its making, and no two processes share it."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """The fast tests wait a fifth of their time, so two more processes than processors take less of it."""
     return (os.cpu_count() or 1) + 2 if "not slow" in config.option.markexpr else None

@@ -276,10 +276,10 @@ def test_a_packed_body_is_read(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("encoding", "packed", "why"),
     [
-        ("gzip", gzip.compress(b'{"alerts": [' + b" " * 2_000_000 + b"]}"), "more than 1000000 bytes"),
-        ("gzip", gzip.compress(b'{"alerts": []}')[:-12], "cut short"),
-        ("gzip", b'{"alerts": []}', "it is no gzip"),
-        ("br", b"\x0b\x02\x80[]\x03", "send gzip, or none"),
+        pytest.param("gzip", gzip.compress(b'{"alerts": [' + b" " * 2_000_000 + b"]}"), "more than 1000000 bytes", id="huge"),
+        pytest.param("gzip", gzip.compress(b'{"alerts": []}')[:-12], "cut short", id="cut short"),
+        pytest.param("gzip", b'{"alerts": []}', "it is no gzip", id="plain"),
+        pytest.param("br", b"\x0b\x02\x80[]\x03", "send gzip, or none", id="brotli"),
     ],
 )
 def test_a_packed_body_that_cannot_be_read_says_why(encoding: str, packed: bytes, why: str) -> None:
