@@ -276,7 +276,9 @@ def test_a_packed_body_is_read(encoding: str) -> None:
 @pytest.mark.parametrize(
     ("encoding", "packed", "why"),
     [
-        pytest.param("gzip", gzip.compress(b'{"alerts": [' + b" " * 2_000_000 + b"]}"), "more than 1000000 bytes", id="huge"),
+        pytest.param(
+            "gzip", gzip.compress(b'{"alerts": [' + b" " * 2_000_000 + b"]}"), "more than 1000000 bytes", id="huge"
+        ),
         pytest.param("gzip", gzip.compress(b'{"alerts": []}')[:-12], "cut short", id="cut short"),
         pytest.param("gzip", b'{"alerts": []}', "it is no gzip", id="plain"),
         pytest.param("br", b"\x0b\x02\x80[]\x03", "send gzip, or none", id="brotli"),
