@@ -144,7 +144,7 @@ def forget_room(change: Change) -> None:
     """Drop what stands in a lost war room, its card and its reminders, with what was still to be changed there."""
     incident = change.incident
     room = incident.room.channel if incident.room else ""
-    lost = {c.id for c in incident.copies if c.kind is CopyKind.ROOM or c.channel == room}
+    lost = {c.id for c in incident.copies if c.channel == room}  # a former public room's is still to be redacted
     change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id in lost))
     change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Retract) and e.channel == room))
     change.set(copies=tuple(c for c in incident.copies if c.id not in lost))

@@ -11,6 +11,7 @@ from escalation.incident.events import (
     Acknowledge,
     ChangeSeverity,
     Delivered,
+    Dropped,
     Escalate,
     FixApplied,
     FixFailed,
@@ -319,6 +320,19 @@ def test_reopened_after_the_archive_it_gets_a_new_room(severity: str, more: dict
         card = story.incident.card()
         assert card
         assert card.channel == "CROOM2"
+
+
+def test_with_a_lost_private_room_the_card_of_the_former_public_one_is_still_redacted() -> None:
+    """What was deleted by hand takes with it only what stood in it."""
+    story = in_its_room(Story())
+    story.do(MarkSecurity(by="UONCALL", why="a leak"))
+    [former] = [c.id for c in story.incident.copies if c.kind is CopyKind.ROOM]
+    in_its_room(story, "CPRIVATE")
+    invite = next(e for e in story.incident.effects if isinstance(e, Invite))
+    story.do(Dropped(effect=invite.id, why="channel_not_found", gone="CPRIVATE"))
+    assert [r.channel for r in story.incident.old_rooms] == ["CROOM", "CPRIVATE"]
+    assert former in [e.copy_id for e in story.incident.effects if isinstance(e, Refresh)]
+    assert [(c.id, c.redacted) for c in story.incident.copies if c.kind is CopyKind.ROOM] == [(former, True)]
 
 
 def test_reopened_before_the_archive_it_keeps_its_room() -> None:
