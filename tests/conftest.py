@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Bytes are named by their argument: what is packed holds the second of its making, and no two processes share it."""
+    """Bytes are named by their argument: what is packed holds the second of its making."""
     return argname if isinstance(val, bytes) else None
 
 
