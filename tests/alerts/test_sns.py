@@ -28,6 +28,9 @@ from workers.queue.outbox import post_alerts
 ONE_SNS = AmazonSns()
 OTHER = TOPIC.replace("alarms", "stranger")
 TOKEN = "a-long-token"
+REFUSED_BY_AMAZON = (
+    "Amazon refused to confirm the subscription of alarms; request the confirmation again in its console"
+)
 
 
 @dataclass
@@ -198,6 +201,34 @@ def test_a_confirmation_that_fails_is_said(site: Site, status: int, answer: int)
     site.sns.serve(SUBSCRIBE, b"", status, location="https://evil.example/")
     assert site.post(site.sns.message("SubscriptionConfirmation")) == answer
     assert ["refused to confirm" in result for result in site.results()] == ([True] if answer == 202 else [])
+
+
+ELSEWHERE = ("https://evil.example/", "http://169.254.169.254/latest/meta-data", f"{HOST}/elsewhere.pem")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("to", ELSEWHERE)
+def test_no_redirect_is_followed(site: Site, to: str, status: int) -> None:
+    """Neither of a certificate nor of a confirmation, wherever it leads: both count as refused by Amazon."""
+    site.sns.serve(to, certificate(site.sns.key))
+    site.sns.serve(SUBSCRIBE, b"", status, location=to)
+    assert site.post(site.sns.message("SubscriptionConfirmation")) == 202
+    moved = CERTIFICATE.replace(".pem", "0.pem")
+    site.sns.serve(moved, b"", status, location=to)
+    assert site.post(site.sns.message(MessageId="another", SigningCertURL=moved)) == 401
+    assert site.sns.asked == [CERTIFICATE, SUBSCRIBE, moved]
+    assert site.results() == ["note: " + REFUSED_BY_AMAZON]
+
+
+@pytest.mark.parametrize("to", [SUBSCRIBE, CERTIFICATE])
+def test_a_stranger_who_redirects_to_amazon_is_not_called(site: Site, to: str) -> None:
+    """Another host's address is refused before it is called, so where it would lead does not matter."""
+    strange = "https://evil.example/?Action=ConfirmSubscription&Token=abc123"
+    site.sns.serve(strange, b"", 302, location=to)
+    assert site.post(site.sns.message("SubscriptionConfirmation", SubscribeURL=strange)) == 202
+    assert site.post(site.sns.message(MessageId="another", SigningCertURL=strange)) == 401
+    assert site.sns.asked == [CERTIFICATE]
+    assert "not Amazon's" in site.results()[0]
 
 
 def test_the_end_of_a_subscription_is_said(site: Site) -> None:
