@@ -16,6 +16,7 @@ from escalation.figures.periods import parse_period
 from escalation.figures.spreadsheet import csv_of
 from escalation.reports.documents import on_request
 from escalation.reports.gather import gather
+from escalation.reports.schedule import asks_for_means
 from escalation.storage.answers.person_links import REPORTS
 from escalation.text import text
 
@@ -82,7 +83,8 @@ class _Reports:
         query = {"period": period_text, "severity": severity, "service": service, "format": "csv"}
         csv = f"{REPORTS}?{urlencode(query)}"
         filters = Filters(period_text, severity, service, severities, services, error, csv)
-        html = report_html(on_request(found, zone, mean=True), found.figures.observations, found.names, filters, now)
+        document = on_request(found, zone, mean=asks_for_means(deps.company, deps.policy))
+        html = report_html(document, found.figures.observations, found.names, filters, now)
         return HTMLResponse(html, headers=HEADERS)
 
 

@@ -33,6 +33,11 @@ def plans(company: Company, policy: Policy) -> tuple[ScheduledReport, ...]:
     return policy.reports if company.reports is None else company.reports
 
 
+def asks_for_means(company: Company, policy: Policy) -> bool:
+    """True if reports are to show means: one of those that are sent by themselves does."""
+    return any(plan.mean for plan in plans(company, policy))
+
+
 def due_reports(company: Company, policy: Policy, now: datetime) -> Iterator[DueReport]:
     """Yield the reports that are due, one for each channel and address."""
     for plan in plans(company, policy):

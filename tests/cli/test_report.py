@@ -13,6 +13,7 @@ import redis
 from click.testing import CliRunner, Result
 
 from escalation.figures.observation import Observation, encode
+from escalation.figures.words import MEAN_HIDES
 from escalation.incident.events import Acknowledge, Resolve
 from escalation.storage.indexes import ALL, FIGURES
 from escalation.storage.store import Store
@@ -22,6 +23,7 @@ from tocsin.config.settings import Environment
 from tocsin.run import embedded
 
 HOUR = timedelta(hours=1)
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,18 @@ def test_means_are_shown_on_request_with_what_they_hide(client: "redis.Redis") -
     said = tocsin("report", "--mean").output
     assert "\tMEAN" in said
     assert "One long incident moves the mean" in said
+
+
+def test_where_the_policy_asks_for_means_its_reports_show_them(
+    client: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unasked, with what they hide; those of a policy that does not ask leave them out."""
+    keep(client)
+    assert "\tMEAN" not in tocsin("report").output
+    monkeypatch.setenv("TOCSIN_CONFIG", str(EXAMPLES / "beauty.yml"))
+    said = tocsin("report").output
+    assert "\tMEAN" in said
+    assert MEAN_HIDES in said
 
 
 def test_nothing_to_report_is_said(client: "redis.Redis") -> None:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from escalation.figures.words import MEAN_HIDES
 from escalation.incident.events import Acknowledge, Resolve
 from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, office_in, patient_workspace
+from tests.support.bot import Office, office_in, open_office, patient_workspace
 from tests.support.company import user
 
 
@@ -35,6 +36,17 @@ def test_the_report_in_slack(office: Office) -> None:
     said = dana.told("1 incident: 1 P1.")
     assert "Private incidents are not in these figures." in said
     assert "*Time to resolve (MTTR), P1:* n 1, p50 0s" in said
+
+
+def test_means_are_shown_where_a_report_asks_for_them() -> None:
+    """A report that is sent with means, of the policy or the company, says that people want them wherever they read."""
+    with open_office(reports=[{"every": "month", "mean": True}]) as office:
+        incident = office.declare(severity="P1")
+        office.world.service.handle(incident.id, Resolve(by=user("omar"), summary="a", resolution="b"))
+        office.world.clock.push(minutes=5)
+        dana = office.person("dana")
+        dana.command("report")
+        assert MEAN_HIDES in dana.told("1 incident: 1 P1.")
 
 
 def test_a_lead_sees_everybodys_time_on_call(office: Office) -> None:

@@ -18,6 +18,7 @@ from escalation.figures.report import MEASURES, IncidentReport, incident_report
 from escalation.figures.spreadsheet import csv_of
 from escalation.reports.documents import on_request
 from escalation.reports.gather import gather
+from escalation.reports.schedule import asks_for_means
 from escalation.slo import REPORT_PERIOD
 from escalation.storage.oncall.evidence import evidence
 from escalation.storage.store import Store
@@ -32,7 +33,7 @@ from tocsin.errors import Refusal
 @click.option("--from", "since", metavar="DAY", help="First day, like 2026-11-01, or a time (default: 30 days ago).")
 @click.option("--to", "until", metavar="DAY", help="Last day, which is included, or a time (default: now).")
 @click.option("--service", default="", metavar="S", help="Only incidents of one service.")
-@click.option("--mean", is_flag=True, help="Show means too, beside what they hide.")
+@click.option("--mean", is_flag=True, help="Show means too, beside what they hide, as where `reports` ask for them.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a line for each incident, for spreadsheets.")
 @click.option(
     "--html",
@@ -47,7 +48,8 @@ def report(
 ) -> None:
     """Report MTTA, MTTR and other times, promises and pages of a period's incidents, and who was on call how long."""
     settings = load(NEEDS)
-    company, store = loader.load(settings.config).company, open_store(settings)
+    loaded, store = loader.load(settings.config), open_store(settings)
+    company, mean = loaded.company, mean or asks_for_means(loaded.company, loaded.policy)
     if service and service not in company.services:
         raise Refusal(f"There is no service called {service}; there are: {', '.join(sorted(company.services))}.")
     end = parse_instant(until, company.timezone, last=True) if until else store.now()

@@ -12,6 +12,7 @@ from escalation.figures.load_words import load_line, unrecorded
 from escalation.figures.periods import Period, parse_period
 from escalation.reports.documents import on_request
 from escalation.reports.gather import gather
+from escalation.reports.schedule import asks_for_means
 from escalation.storage.answers.person_links import REPORTS, PersonLinks
 from escalation.storage.oncall.evidence import evidence
 from escalation.text import Line, Person, Strong, line
@@ -43,7 +44,8 @@ class Reports:
         before = period.since - (period.until - period.since)
         found = gather(deps.store, deps.company, period, before, now, service=service)
         link = PersonLinks(deps.store.redis).link(deps.service.public_url, REPORTS, requester.id, now)
-        message = report_message(on_request(found, zone), link)
+        document = on_request(found, zone, mean=asks_for_means(deps.company, deps.policy))
+        message = report_message(document, link)
         load = tuple(self._load(requester.id, period)) if not service else ()
         blocks = [*message.blocks, *sections([render(words) for words in load], "load")]
         return Message(text=message.text, blocks=blocks) if len(blocks) <= MAX_BLOCKS else message
