@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 import redis
 from click.testing import CliRunner, Result
@@ -420,3 +421,26 @@ def test_check_says_whose_shifts_an_edit_moves(tmp_path: Path, store: Store) -> 
     assert f"rotation primary differs from the one that runs: {on_call} stays on call until " in result.output
     assert "dana instead of omar." in result.output
     assert len(json.loads(tocsin("check", "c.yml", "--json").output)["running"]) > 1
+
+
+PRINT_NO_DATA = {"run", "bot", "worker", "sandbox", "mcp", "watchdog", "init", "schema"}  # schema prints JSON anyway
+
+
+def test_whatever_prints_data_prints_json_too() -> None:
+    """Every command, those of groups too, has `--json` for scripts, but those that run on, ask, or write a file."""
+
+    def lacking(command: click.Command, name: str) -> Iterator[str]:
+        if "--json" not in {option for parameter in command.params for option in parameter.opts}:
+            yield name
+        for inner, found in getattr(command, "commands", {}).items():
+            yield from lacking(found, inner)
+
+    assert {name for command in main.commands.values() for name in lacking(command, str(command.name))} == PRINT_NO_DATA
+
+
+def test_a_review_as_json(store: Store) -> None:
+    """`--json` is `--format json`: sections, lines with their entry, people's words."""
+    keep(store, resolved())
+    found = json.loads(tocsin("review", "INC-20241218-001", "--json").output)
+    assert found["sections"][0]["lines"][0]["entry"] == 1
+    assert tocsin("review", "INC-20241218-001", "--format", "json").output.startswith("{")

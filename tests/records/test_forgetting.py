@@ -190,6 +190,9 @@ def test_a_dry_run_says_all_and_changes_nothing(parts: Works) -> None:
     assert f"incidents: {incident.id}" in told.output
     assert "named them, withdrawn: 1" in told.output
     assert "subscriptions to the status page: 1" in told.output
+    data = json.loads(tocsin("forget", DANA, "--dry-run", "--json").output)
+    assert (data["dry_run"], data["incidents"], data["publications_withdrawn"]) == (True, [incident.id], [1])
+    assert data["still_configured"] == ["dana"]
     assert swept(parts.redis) == before
 
 

@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
+from click.testing import CliRunner
 from pydantic import ValidationError
 
 from escalation.errors import NotFound
@@ -20,8 +23,11 @@ from escalation.storage.keeping.retention import due, remove, removed_ids
 from escalation.storage.reviews import Reviews
 from escalation.storage.reviews.canvases import Canvas, Canvases
 from escalation.storage.search.documents import DOCUMENTS, Search
-from tests.support.worker import Works, redis_of, works
+from tests.support.company import EXAMPLE
+from tests.support.worker import Works, redis_of, valkey, works
+from tocsin.cli import main
 from tocsin.commands.record.verify import missing
+from tocsin.config.settings import Environment
 from workers.recurring.keeping.retention import Keeping
 
 YEAR = Retention.model_validate({"closed": "1y", "alerts": "30d", "audit": "2y"})
@@ -106,6 +112,30 @@ def test_open_action_items_and_a_legal_hold_keep_it(parts: Works) -> None:
     items.change(made.id, lambda item: closed(item, ItemState.DONE, "UX", now))
     assert remove(parts.store, held, now).incidents == [one.id]
     assert items.all() == []
+
+
+def test_the_command_says_what_goes_and_what_went(
+    parts: Works, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Dry, for scripts, and afterwards from the audit log: what was removed, when and why."""
+    one = over(parts)
+    for name in Environment.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{valkey().port}")
+    config = yaml.safe_load(EXAMPLE.read_text()) | {"retention": {"closed": "1d"}}
+    (tmp_path / "tocsin.yml").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("TOCSIN_CONFIG", str(tmp_path / "tocsin.yml"))
+
+    def retention(*options: str) -> str:
+        return CliRunner().invoke(main, ["retention", *options]).output
+
+    assert retention("--log") == "Nothing was removed yet.\n"
+    dry = json.loads(retention("--dry-run", "--json"))
+    assert (dry["dry_run"], dry["incidents"]) == (True, [one.id])
+    assert json.loads(retention("--json"))["incidents"] == [one.id]
+    assert "1 incidents" in retention("--log")
+    (entry,) = json.loads(retention("--log", "--json"))
+    assert entry["did"] == "retention"
 
 
 def test_without_a_period_everything_is_kept(parts: Works) -> None:

@@ -16,6 +16,7 @@ from tocsin.errors import Refusal
 from tocsin.run import embedded
 from tocsin.run import redis as server
 
+GO_ON = "Open incidents go on as soon as Tocsin is started: pages are due again."
 RUNNING = "Tocsin is running there. Stop it first: it would write meanwhile."
 
 
@@ -41,22 +42,21 @@ def export_all(redis: Redis, to: Path | None) -> None:
     click.echo(f"Written: {to}. It holds everything, private incidents and addresses too: keep it safe.", err=True)
 
 
-def import_all(file: Path, settings: Settings) -> None:
-    """Write an archive into an empty store, whole or not at all."""
+def import_all(file: Path, settings: Settings) -> int:
+    """Write an archive into an empty store, whole or not at all. Returns how many records there are."""
     try:
         opened = file.open(encoding="utf-8", newline="\n")
     except OSError as error:
         raise Refusal(f"{file} cannot be read: {error.strerror}.") from None
     try:
         with opened as lines, _stopped(settings) as redis:
-            count = archive.load(redis, lines)
+            return archive.load(redis, lines)
     except UnicodeDecodeError:
         raise Refusal(f"{file}: this is no export of Tocsin (`tocsin export --all`). Nothing was imported.") from None
     except ArchiveFault as fault:
         raise Refusal(f"{file}: {fault}. Nothing was imported.") from None
     except NotEmpty:
         raise Refusal("The store is not empty. Import into a new one: an empty TOCSIN_DATA or REDIS_URL.") from None
-    click.echo(f"Imported {count} records. Open incidents go on as soon as Tocsin is started: pages are due again.")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import yaml
 
-from tocsin.commands.archive import import_all
+from tocsin.commands.archive import GO_ON, import_all
 from tocsin.commands.incidents import NEEDS
 from tocsin.commands.terminal import Length, as_json, print_json
 from tocsin.config import loader
@@ -43,7 +43,11 @@ def import_(source: str, file: Path, output: Path, days: timedelta, force: bool,
     With `tocsin` as the source: write what `tocsin export --all` wrote into an empty store.
     """
     if source == TOCSIN:
-        import_all(file, load(NEEDS))
+        count = import_all(file, load(NEEDS))
+        if as_json:
+            print_json({"source": TOCSIN, "records": count})
+        else:
+            click.echo(f"Imported {count} records. {GO_ON}")
         return
     policy = output.with_name(f"{output.stem}-policy.yml")
     for path in (output, policy):

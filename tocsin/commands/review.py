@@ -38,8 +38,9 @@ FORMATS = ("markdown", "html", "confluence", "json", "public")
     metavar="FILE",
     help="Read people's words back from an edited Markdown document, before it is printed again.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option("--roles", is_flag=True, help="Name people by their role in the incident.")
-def review(incident_id: str, form: str, edited: Path | None, roles: bool) -> None:
+def review(incident_id: str, form: str, edited: Path | None, as_json: bool, roles: bool) -> None:
     """Print the review of an incident: what is on record, and what people wrote; `public`: public words only."""
     store = open_store(load(NEEDS))
     incident, reviews = find(store, incident_id), Reviews(store.redis)
@@ -56,7 +57,7 @@ def review(incident_id: str, form: str, edited: Path | None, roles: bool) -> Non
     )
     if roles:
         document = without_names(document, roles_of(incident, document), names)
-    match form:
+    match "json" if as_json else form:
         case "public":
             click.echo(_public(store, document), nl=False)
         case "json":

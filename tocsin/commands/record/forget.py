@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 from redis import RedisError
@@ -16,6 +17,7 @@ from escalation.storage.keeping.forgetting import FORGOTTEN, Forgetting, Found
 from escalation.storage.store import Store
 from escalation.values import former
 from tocsin.commands.incidents import NEEDS, open_store
+from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
 from tocsin.config.loader import ConfigError
 from tocsin.config.settings import load
@@ -33,7 +35,8 @@ ALWAYS = (
 @click.command()
 @click.argument("who", metavar="PERSON")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-def forget(who: str, dry_run: bool) -> None:
+@as_json
+def forget(who: str, dry_run: bool, as_json: bool) -> None:
     """Remove a person from the record, by name, Slack id or mail address: their names, ids, addresses and words.
 
     Figures stay as they are, and the chains valid. Exit code 1 when there was nothing.
@@ -52,14 +55,17 @@ def forget(who: str, dry_run: bool) -> None:
     _refuse_at_work(person, store)
     found = Forgetting(store, person, dry=dry_run).run()
     if not found.anything:
-        click.echo(f"Nothing is kept of {who}.")
+        click.echo(f"Nothing is kept of {who}.", err=as_json)
         raise SystemExit(1)
     if not dry_run:
         store.redis.incr(FORGOTTEN)
         audit.note(store.redis, "forgot", f"{person.pseudonym}, in {len(found.incidents)} incidents")
         with suppress(RedisError):  # not allowed, or under way already
             store.redis.bgrewriteaof()
-    click.echo("\n".join(_told(person, found, company, dry_run)))
+    if as_json:
+        print_json(_data(person, found, company, dry_run))
+    else:
+        click.echo("\n".join(_told(person, found, company, dry_run)))
 
 
 def _person(who: str, company: Company | None, directory: Directory, number: int) -> Forgotten:
@@ -108,6 +114,20 @@ def _refuse_at_work(person: Forgotten, store: Store) -> None:
 def _at_work(incident: Incident) -> list[str]:
     paged = [page.person for page in incident.pages if page.state == "open"]
     return [*paged, *incident.assigned, *incident.leads.values(), *incident.offers.values()]
+
+
+def _data(person: Forgotten, found: Found, company: Company | None, dry_run: bool) -> dict[str, Any]:
+    """The same as `_told`, for scripts."""
+    return {
+        "dry_run": dry_run,
+        "pseudonym": person.pseudonym,
+        "incidents": found.incidents,
+        "records": dict(sorted(found.records.items())),
+        "subscriptions": found.subscriptions,
+        "publications_withdrawn": found.publications,
+        "cannot_be_taken_back": [*found.outside, *ALWAYS],
+        "still_configured": sorted(person.keys if company else ()),
+    }
 
 
 def _told(person: Forgotten, found: Found, company: Company | None, dry_run: bool) -> list[str]:
