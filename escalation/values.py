@@ -72,4 +72,7 @@ def parse_channel(text: str) -> str:
     raise ValueError(f"'{text}' is not a channel; write its name in lower-case letters, digits, '-' or '_', or its id")
 
 
-Channel = Annotated[str, AfterValidator(parse_channel)]
+NAMES_CHANNEL = "names a channel of the workspace"
+"""What the type of such a key says: whatever has it is looked up there (`config.references.channels_of`)."""
+
+Channel = Annotated[str, AfterValidator(parse_channel), NAMES_CHANNEL]

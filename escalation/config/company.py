@@ -17,7 +17,7 @@ from escalation.config.lists import Lists, Webhooks
 from escalation.config.notify import AppriseTag, MeetingKind, Notify, NtfyTopic, Number, OtherWays, PushoverUser
 from escalation.config.pay.rates import Pay
 from escalation.config.policy import LEAD, TEAM, Means, Reports
-from escalation.config.references import refuse, unknown_names
+from escalation.config.references import channels_of, refuse, unknown_names
 from escalation.config.rotations import Rotation
 from escalation.config.status_page import StatusPage
 from escalation.config.tickets import Tickets, Tracker, Vendor
@@ -174,12 +174,15 @@ DYNAMIC = (LEAD, TEAM)  # their holders depend on the incident's service
 
 
 class Workspace(Frozen):
-    """Channels that Tocsin writes to, by name or id."""
+    """Channels that Tocsin writes to, and those it listens in (HEARD), by name or id."""
 
     incidents_channel: Channel = "incidents"
     stakeholders_channel: Channel = "stakeholders"
     oncall_channel: Channel | None = None
     deploys_channel: Channel | None = None
+
+
+HEARD = ("workspace.deploys_channel",)  # keys of channels from which nothing comes unless the bot is in them
 
 
 class Team(Frozen):
@@ -306,15 +309,9 @@ class Company(Staff):
         return (entry.mail or entry.email or directory.mails.get(entry.slack or "", "")) if entry else ""
 
     def channels(self) -> dict[str, str]:
-        """Return every configured channel, by the key that sets it."""
-        teams = {f"teams.{name}.channel": team.channel for name, team in self.teams.items()}
-        rotations = {f"rotations.{name}.handover_channel": r.handover_channel for name, r in self.rotations.items()}
-        workspace = {f"workspace.{key}": channel for key, channel in self.workspace.model_dump().items()}
-        lists = {f"lists.{name}.channel": kept.channel for name, kept in self.lists.items()}
-        canary = {"canary.channel": self.canary.channel} if self.canary else {}
-        reports = {f"reports.{n}.channel": report.channel for n, report in enumerate(self.reports or ())}
-        every = workspace | teams | rotations | lists | canary | reports
-        return {key: channel for key, channel in every.items() if channel}
+        """Return every configured channel, by the key that sets it; those of the workspace first."""
+        found = sorted(channels_of(self), key=lambda at: not at[0].startswith("workspace."))
+        return dict(found)
 
     def key_of_channel(self, name: str) -> str:
         """Return the key that sets a channel, the first of several; the channel itself when none does."""

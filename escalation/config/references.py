@@ -5,9 +5,12 @@ The loader turns paths into lines; the models raise for the first one, so that t
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel
 
 from escalation.config.holders import parse_holder
+from escalation.values import NAMES_CHANNEL
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]  # where, and what is wrong; what would be right
@@ -158,3 +161,30 @@ def _items(data: Any) -> Iterable[tuple[str | int, Any]]:
     if isinstance(data, dict):
         return data.items()
     return enumerate(data) if isinstance(data, list) else ()
+
+
+# Channels ------------------------------------------------------------------------------------------------------------
+
+
+def channels_of(value: Any, *, named: bool = False, path: Path = ()) -> Iterator[tuple[str, str]]:
+    """Yield each channel of the workspace in a part of the configuration, by the key that sets it.
+
+    Fields say by their type that they name one (`values.Channel`), so that no list of keys can lack one.
+    """
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            names_one = _names_channel(field.annotation, field.metadata)
+            yield from channels_of(getattr(value, name), named=names_one, path=(*path, name))
+    elif isinstance(value, Mapping | tuple):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            yield from channels_of(item, named=named, path=(*path, key))
+    elif named and value:
+        yield ".".join(str(step) for step in path), str(value)
+
+
+def _names_channel(annotation: Any, metadata: Iterable[Any] = ()) -> bool:
+    """True if a type says that it names a channel, by itself or as one of its parts."""
+    if NAMES_CHANNEL in metadata or NAMES_CHANNEL in getattr(annotation, "__metadata__", ()):
+        return True
+    return any(_names_channel(part) for part in get_args(annotation) if not isinstance(part, str))

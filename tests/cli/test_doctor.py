@@ -20,6 +20,7 @@ from sandbox.server import RunningWorkspace, running
 from tests.support import http
 from tests.support.waiting import eventually
 from tocsin.cli import main
+from tocsin.config.loader import SHIPPED
 from tocsin.config.settings import Environment, read
 from tocsin.doctor import redis_checks, slack_checks
 from tocsin.run import embedded
@@ -190,6 +191,39 @@ def test_every_configured_channel_is_looked_for(
     assert "invite the bot if it is private, or correct workspace.oncall_channel" in remedies
     assert "correct teams.backend.channel" in remedies
     assert "let the app post there" in remedies
+
+
+HEARD = EVERY_CHANNEL.replace("oncall_channel: oncall", "deploys_channel: releases")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "says"),
+    [
+        ("", "#releases (workspace.deploys_channel) does not exist, or is private without the bot"),
+        ("U0DANA0001", "the bot is not in #releases (workspace.deploys_channel), so it hears nothing there"),
+    ],
+)
+def test_a_channel_that_is_listened_in_needs_the_bot(
+    slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_by: str, says: str
+) -> None:
+    """Slack sends no message of a channel that the bot is not in, and no error."""
+    configured(tmp_path, monkeypatch, HEARD)
+    if made_by:
+        slack.post("/control/channels", json={"name": "releases", "is_private": False, "creator": made_by})
+    assert says in {f["what"] for f in examined()["channel"]}
+
+
+def test_channels_that_only_the_policy_names_are_looked_for(
+    slack: httpx2.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its reports are sent there, unless the configuration has reports of its own."""
+    shipped = (SHIPPED / "kars.yml").read_text(encoding="utf-8")
+    (tmp_path / "p.yml").write_text(f"{shipped}\nreports: [{{every: week, channel: figurs}}]\n")
+    (tmp_path / "c.yml").write_text(EVERY_CHANNEL + "policy: p.yml\n")
+    monkeypatch.setenv("TOCSIN_CONFIG", "c.yml")
+    assert any("#figurs (reports.0.channel of the policy)" in f["what"] for f in examined()["channel"])
+    (tmp_path / "c.yml").write_text(EVERY_CHANNEL + "policy: p.yml\nreports: []\n")
+    assert not any("figurs" in f["what"] for f in examined()["channel"])
 
 
 def test_a_group_that_follows_a_rotation_is_looked_for(

@@ -10,9 +10,10 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.render.card import card
 from bot.render.messages import for_thread
 from bot.slack.members import kind_of
-from escalation.config.company import Company, PersonEntry
+from escalation.config.company import HEARD, Company, PersonEntry
 from escalation.config.notify import Via
 from escalation.config.policy import SeverityPolicy
+from escalation.config.references import channels_of
 from escalation.engine.state_machine import declare
 from escalation.errors import Refused
 from escalation.incident.events import Declare
@@ -35,7 +36,7 @@ _EXAMPLE = "A title of some length, with words that a template may cut"
 def workspace_findings(client: WebClient, loaded: Loaded, own_team: str) -> Iterator[Finding]:
     """Check everything configured that Slack can be asked about."""
     company = loaded.company
-    yield from _channels(client, company)
+    yield from _channels(client, loaded)
     for key, entry in company.people.items():
         yield from _person(client, key, entry, company, own_team)
     yield from _groups(client, company)
@@ -45,14 +46,22 @@ def workspace_findings(client: WebClient, loaded: Loaded, own_team: str) -> Iter
 # Channels --------------------------------------------------------------------------------------------------------
 
 
-def _channels(client: WebClient, company: Company) -> Iterator[Finding]:
+def _channels(client: WebClient, loaded: Loaded) -> Iterator[Finding]:
+    """Check every channel that the configuration or the policy names."""
     try:
         known = _all_channels(client)
     except UNREACHABLE as error:
         yield failed("channel", f"channels cannot be listed: {error_of(error)}", REINSTALL)
         return
-    for key, name in company.channels().items():
+    for key, name in _named(loaded).items():
         yield _channel(client, key, name, known)
+
+
+def _named(loaded: Loaded) -> dict[str, str]:
+    """Return the channels by the keys that name them; the policy's reports unless the configuration has its own."""
+    own = {} if loaded.company.reports is None else {"reports": ()}
+    policy = channels_of(loaded.policy.model_copy(update=own))
+    return loaded.company.channels() | {f"{key} of the policy": channel for key, channel in policy}
 
 
 def _all_channels(client: WebClient) -> list[Json]:
@@ -78,7 +87,11 @@ def _channel(client: WebClient, key: str, name: str, known: list[Json]) -> Findi
     if channel.get("is_archived"):
         said = f"#{channel['name']}" + ("" if key == INCIDENTS else f" ({key})")
         return failed("channel", f"{said} is archived", f"unarchive it, or set {key} to another")
-    if _takes_no_posts(client, channel["id"]):
+    if key in HEARD:
+        if not channel.get("is_member"):
+            what = f"the bot is not in #{channel['name']} ({key}), so it hears nothing there"
+            return warning("channel", what, "`tocsin run` joins public channels; invite it into a private one")
+    elif _takes_no_posts(client, channel["id"]):
         remedy = f"let the app post there in the channel's settings, or set {key} to another"
         return warning("channel", f"#{channel['name']} ({key}) takes posts from a few people only", remedy)
     return ok("channel", f"#{channel['name']} ({channel['id']}) is {key}")

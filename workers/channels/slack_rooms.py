@@ -79,6 +79,14 @@ class SlackRooms:
             raise Failed("not_in_channel", channel=channel) from None
         return act()
 
+    def check_member(self, channel: str) -> None:
+        """Raise Failed unless the bot is in a channel, and something can still be written there."""
+        found = self._by_id(channel)
+        if found.get("is_archived"):
+            raise Failed("is_archived", channel=channel)
+        if not found.get("is_member"):
+            raise Failed("not_in_channel", channel=channel)
+
     def known(self, name: str) -> str:
         """The cached id of a channel; empty if there is none."""
         known: Any = self._redis.get(_channel_key(name))

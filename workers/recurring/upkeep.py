@@ -19,12 +19,13 @@ from workers.queue.rq import Task, push
 from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
 from workers.recurring.keeping.retention import Keeping
+from workers.recurring.listening import Listening
 from workers.recurring.method_trials import MethodTrials
 from workers.recurring.oncall.rest import Rest
+from workers.recurring.oncall.user_groups import UserGroups
 from workers.recurring.reminders import Reminders
 from workers.recurring.slo_breach import SloBreach
 from workers.recurring.trackers.tickets import TicketRounds
-from workers.recurring.user_groups import UserGroups
 
 EVERY_SECONDS = 30
 
@@ -54,6 +55,7 @@ class Upkeep:
         self._groups = UserGroups(context)
         self._trials = MethodTrials(context)
         self._do_not_disturb = DoNotDisturb(context)
+        self._listening = Listening(context)
         self._feeds = CalendarFeeds(context, self._stop.is_set)
         self._slo_breach = SloBreach(context)
         self._tickets = TicketRounds(context, self._stop.is_set)
@@ -82,6 +84,7 @@ class Upkeep:
         self._reminders.send_due(now)
         service.see_reviews()
         self._groups.sync(now)
+        self._listening.refresh(now)
         self._feeds.refresh(now)
         self._slo_breach.check(now)
         self._tickets.refresh(now)

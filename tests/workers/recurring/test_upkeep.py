@@ -36,9 +36,9 @@ from workers.channels import Sent, Tag
 from workers.channels.failures import Failed
 from workers.queue.rq import queue
 from workers.recurring import upkeep
+from workers.recurring.oncall.user_groups import UserGroups
 from workers.recurring.reminders import ROUTINE, SINCE, Reminders
 from workers.recurring.upkeep import Upkeep
-from workers.recurring.user_groups import UserGroups
 
 BEAUTY = Path(escalation.__file__).with_name("policies") / "beauty.yml"
 FRIDAY = datetime(2026, 11, 20, tzinfo=UTC)

@@ -17,8 +17,8 @@ from tests.support.clock import PushedClock
 from tests.support.company import user
 from tests.support.story import kars
 from tests.support.worker import Works, redis_of, works
+from workers.recurring.oncall.user_groups import CHECKED_SECONDS, UserGroups
 from workers.recurring.reminders import Reminders
-from workers.recurring.user_groups import CHECKED_SECONDS, UserGroups
 
 NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
 PEOPLE = ("dana", "omar", "mei")
