@@ -14,7 +14,9 @@ from typing import Any
 from redis import Redis
 
 from escalation.incident.model import STATE_VERSION
+from escalation.storage import indexes
 from escalation.storage.keeping import packed
+from escalation.storage.search import documents
 
 FORMAT = 1
 PREFIX = "tocsin:"
@@ -67,6 +69,8 @@ def load(redis: Redis, lines: Iterable[str]) -> int:
     with redis.pipeline() as pipe:
         for record in records:
             write_record(pipe, record)
+            if record["key"].startswith(indexes.key("")):
+                documents.note_id(pipe, record["key"].removeprefix(indexes.key("")))
         pipe.execute()
     return len(records)
 

@@ -430,7 +430,7 @@ def _write(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
         _set_indexes(pipe, change)
         if not change.after.open:
             pipe.hset(indexes.FIGURES, change.after.id, figures.encode(observe(change.after)))
-    documents.write(pipe, changes)
+    documents.note(pipe, changes)
     changed, removed = indexes.alarms(changes)
     if changed:
         pipe.zadd(ALARMS, changed)

@@ -22,7 +22,7 @@ from escalation.storage.keeping.packed import is_packed
 from escalation.storage.keeping.retention import due, remove, removed_ids
 from escalation.storage.reviews import Reviews
 from escalation.storage.reviews.canvases import Canvas, Canvases
-from escalation.storage.search.documents import DOCUMENTS, Search
+from escalation.storage.search.documents import DOCUMENTS, Search, fold
 from tests.support.company import EXAMPLE
 from tests.support.worker import Works, redis_of, valkey, works
 from tocsin.cli import main
@@ -80,6 +80,7 @@ def test_no_word_of_a_removed_incident_is_left(parts: Works) -> None:
     search = Search(parts.store)
     with search as index:
         assert [d.id for d in index.search("zebrafish")] == [one.id]
+    fold(parts.store)
     assert keys_with(parts, "zebrafish")
     assert remove(parts.store, YEAR, parts.clock() + timedelta(days=367)).incidents == [one.id]
     assert keys_with(parts, "zebrafish") == []

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import fakeredis
 import pytest
 
-from escalation.incident.events import Resolve
+from escalation.incident.events import Acknowledge, Edit, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
-from escalation.storage.search.documents import DOCUMENTS, Search
+from escalation.storage.search.documents import CHANGED, DOCUMENTS, Search, fold
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, office_in, patient_workspace
 from tests.support.company import user
-from tests.support.worker import works
+from tests.support.worker import Works, works
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_search_for_an_incident_shows_what_is_alike(office: Office) -> None:
 
 
 def test_the_index_follows_every_change() -> None:
-    """An incident is found by its resolution as soon as that is recorded, and again after the documents were lost."""
+    """An incident is found by its resolution as soon as that is recorded, before its document is made and after."""
     parts = works(fakeredis.FakeRedis())
     incident = parts.declare("P1")
     search = Search(parts.context.store)
@@ -109,9 +109,47 @@ def test_the_index_follows_every_change() -> None:
         assert index.search("pooled") == []
     resolve = Resolve(by=user("dana"), key="resolve", summary="Down", resolution="Connections are pooled")
     parts.context.service.handle(incident.id, resolve)
-    with search as index:
-        assert [d.id for d in index.search("pooled")] == [incident.id]
-    parts.context.redis.delete(DOCUMENTS)
-    with Search(parts.context.store) as index:
-        assert [d.id for d in index.search("pooled")] == [incident.id]
-    assert parts.context.redis.hlen(DOCUMENTS) == 1
+    assert found_by(search, parts, "pooled") == [incident.id] * 2
+    assert fold(parts.context.store) == ()  # the first time all are made
+    assert found_by(search, parts, "pooled") == [incident.id] * 2
+    parts.context.service.handle(incident.id, Reopen(by=user("dana"), key="reopen", why="It is back"))
+    edited = Edit(by=user("dana"), key="edit", title="Zebrafish")
+    parts.context.service.handle(incident.id, edited)
+    assert found_by(search, parts, "zebrafish") == [incident.id] * 2
+    assert [i.id for i in fold(parts.context.store)] == [incident.id]
+    assert found_by(search, parts, "zebrafish") == [incident.id] * 2
+
+
+def found_by(search: Search, parts: Works, words: str) -> list[str]:
+    """What a process that has searched before finds, and one that has not."""
+    found = list[str]()
+    for each in (search, Search(parts.context.store)):
+        with each as index:
+            found += [d.id for d in index.search(words)]
+    return found
+
+
+def test_a_commit_makes_no_document() -> None:
+    """Who declares, acknowledges or fires a checkpoint waits for no word of the search: documents come later."""
+    parts = works(fakeredis.FakeRedis())
+    incident = parts.declare("P1")
+    parts.context.service.handle(incident.id, Acknowledge(by=user("dana"), key="acknowledge"))
+    assert (parts.redis.hlen(DOCUMENTS), parts.redis.xlen(CHANGED)) == (0, 1)
+    fold(parts.context.store)
+    assert parts.redis.hlen(DOCUMENTS) == 1
+
+
+def test_a_process_that_missed_too_much_reads_all_again() -> None:
+    """Where the stream of changes does not go back so far, every document is made again, and nothing is missed."""
+    parts = works(fakeredis.FakeRedis())
+    first = parts.declare("P1")
+    search = Search(parts.context.store)
+    assert found_by(search, parts, "checkout") == [first.id] * 2
+    fold(parts.context.store)
+    others = [parts.declare("P1").id for _ in range(3)]
+    parts.redis.xtrim(CHANGED, maxlen=1, approximate=False)
+    expected = sorted([first.id, *others])
+    for _ in range(2):
+        assert sorted(set(found_by(search, parts, "checkout"))) == expected
+        fold(parts.context.store)
+    assert parts.redis.hlen(DOCUMENTS) == 4

@@ -101,7 +101,7 @@ def _selection(settings: Settings, store: Store, typed: str) -> tuple[Selection,
 
 def _found(store: Store, words: str, selection: Selection, public: bool = False) -> list[str]:
     public = public or bool(selection.services)  # of a private one nobody reads here which service it is of
-    with Search(store, keep=False) as index:
+    with Search(store) as index:
         found = index.search(words, lambda d: selection.takes(d) and not (public and d.private))
         return [d.id for d in found]
 

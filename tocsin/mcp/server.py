@@ -139,7 +139,7 @@ class Tools:
         def takes(document: Document) -> bool:
             return selection.takes(document)
 
-        with Search(self._deps.store, keep=False) as index:
+        with Search(self._deps.store) as index:
             return [d.id for d in index.search(words, takes)]
 
     async def _incident(self, typed: str) -> Incident:

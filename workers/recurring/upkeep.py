@@ -19,6 +19,7 @@ from workers.queue.rq import Task, push
 from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
 from workers.recurring.keeping.retention import Keeping
+from workers.recurring.keeping.search import SearchRounds
 from workers.recurring.listening import Listening
 from workers.recurring.method_trials import MethodTrials
 from workers.recurring.oncall.rest import Rest
@@ -60,6 +61,7 @@ class Upkeep:
         self._slo_breach = SloBreach(context)
         self._tickets = TicketRounds(context, self._stop.is_set)
         self._keeping = Keeping(context)
+        self._search = SearchRounds(context, self._stop.is_set)
 
     def start(self) -> None:
         """Start a round, unless one is running. With `patience` None wait for its end, and raise its errors."""
@@ -89,6 +91,7 @@ class Upkeep:
         self._slo_breach.check(now)
         self._tickets.refresh(now)
         self._keeping.run(now)
+        self._search.run()
 
 
 def _log_error(future: "Future[None]") -> None:

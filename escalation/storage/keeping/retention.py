@@ -66,7 +66,6 @@ def remove(store: Store, rules: Retention, now: datetime) -> Due:
     found = due(store, rules, now)
     removed = [incident_id for incident_id in found.incidents if _remove_incident(store, rules, incident_id)]
     found.incidents = removed
-    documents.remove(store.redis, removed_ids(store))  # of earlier runs too: one may have died half way
     if rules.alerts:
         store.redis.xtrim(LOG, minid=_millisecond(now - rules.alerts), approximate=False)
     if found.audit:
@@ -122,6 +121,7 @@ def _remove_incident(store: Store, rules: Retention, incident_id: str) -> bool:
             pipe.hdel(ITEMS, *items)
         if rooms := indexes.rooms(incident):
             pipe.hdel(indexes.ROOMS, *rooms)
+        documents.remove(pipe, incident_id)
         pipe.sadd(REMOVED, incident_id)
         return bool(_executed(pipe))
 
