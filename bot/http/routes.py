@@ -23,7 +23,7 @@ from bot.http.hooks import hook_routes
 from bot.http.incidents import incident_routes
 from bot.http.limits import Limits
 from bot.http.reports import report_routes
-from bot.http.status import status_routes
+from bot.http.status import FromMemory, StatusFiles, status_routes
 from bot.http.subscribers import subscriber_routes
 from bot.http.trackers import tracker_routes
 from bot.http.turns import TakeTurns, Turns
@@ -62,13 +62,18 @@ def web_app(bot: Bot) -> Starlette:
     answers = [*answer_routes(bot.deps.answers, bot.access), *hook_routes(bot.deps.answers, bot.access)]
     answers += [*tracker_routes(bot.deps.answers, bot.access), *report_routes(bot.access)]
     answers += incident_routes(bot.access)
-    status = status_routes(bot.deps.status.folder) if bot.deps.status else []
-    if bot.deps.status and bot.deps.status.subscribe:
-        status = [*subscriber_routes(bot.deps.status.title, bot.access), *status]
+    status: list[Route] = []
+    first: list[Middleware] = []
+    if bot.deps.status:
+        files = StatusFiles(bot.deps.status.folder)
+        first = [Middleware(FromMemory, files=files)]
+        by_mail = subscriber_routes(bot.deps.status.title, bot.access, offered=bool(bot.deps.status.subscribe))
+        status = [*by_mail, *status_routes(files)]
     routes = [*probes, *alerts, *answers, *status, *([] if bot.socket else [_slack_over_http(bot)])]
     larger = larger_bodies(bot.deps.alert_secrets) if bot.keeper else {}
     turns = Turns(lambda: bot.access.ack_first.busy)
-    return Starlette(routes=routes, middleware=[Middleware(TakeTurns, turns=turns), Middleware(Limits, larger=larger)])
+    behind = [Middleware(TakeTurns, turns=turns), Middleware(Limits, larger=larger)]
+    return Starlette(routes=routes, middleware=[*first, *behind])
 
 
 def _intake(bot: Bot) -> Callable[[], Kept]:

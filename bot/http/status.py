@@ -1,10 +1,13 @@
 """Serves the folder of the status page: strong ETags, answers from memory while a file has not changed."""
 
 import asyncio
+import gzip
 import hashlib
 import json
+import re
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +16,7 @@ from redis import RedisError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from escalation.service import Clock
 from escalation.status_page.files import INDEX, SUMMARY
@@ -23,6 +27,7 @@ RENEW_EVERY = 2.0  # seconds
 MAX_AGE = 60  # seconds
 MOST_CACHED = 500
 LOOKED_FOR = 1.0  # seconds
+ROOT = "/status/"  # of the addresses
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".atom": "application/atom+xml; charset=utf-8",
@@ -35,21 +40,42 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
 }
 
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")  # RFC 9110, 12.5.3: q=0 is a no
+
 log = structlog.get_logger("bot")
 
 
 class _File(NamedTuple):
     stamp: tuple[int, int, int]
     body: bytes
+    packed: bytes
     etag: str
 
 
-class _Found(NamedTuple):
-    """A file, until when the folder can be relied on, and when that was looked up (monotonic seconds)."""
+class _Answer(NamedTuple):
+    """The answer to a reader, and to one who has that already. Both are sent to thousands as they are."""
 
-    file: _File
-    until: datetime | None
+    etag: str
+    whole: Response
+    unchanged: Response
+
+    def to(self, scope: Scope) -> Response:
+        """Return the one for this reader."""
+        given = _header(scope, b"if-none-match")
+        known = given and self.etag in {tag.strip().removeprefix("W/") for tag in given.split(",")}
+        return self.unchanged if known else self.whole
+
+
+class _Found(NamedTuple):
+    """The answers of a file, as it is and packed, and when it was looked up (monotonic seconds)."""
+
+    plain: _Answer
+    packed: _Answer
     at: float
+
+    def to(self, scope: Scope) -> Response:
+        """Return the answer for this reader."""
+        return (self.packed if _GZIP.search(_header(scope, b"accept-encoding")) else self.plain).to(scope)
 
 
 class StatusFiles:
@@ -74,7 +100,8 @@ class StatusFiles:
             return None
         if len(self._found) >= MOST_CACHED:
             self._found.clear()
-        self._found[path] = found = _Found(file, self.valid_until(), time.monotonic())
+        suffix = Path(path).suffix if path and not path.endswith("/") else ".html"
+        self._found[path] = found = _found(file, _TYPES[suffix], self.valid_until())
         return found
 
     def read(self, path: str) -> _File | None:
@@ -94,7 +121,7 @@ class StatusFiles:
             return None
         if len(self._cache) >= MOST_CACHED:
             self._cache.clear()
-        self._cache[wanted] = file = _File(stamp, body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        self._cache[wanted] = file = _file(stamp, body)
         return file
 
     def exists(self, path: str) -> bool:
@@ -109,6 +136,10 @@ class StatusFiles:
         return self._until[1] if summary else None
 
 
+def _file(stamp: tuple[int, int, int], body: bytes) -> _File:
+    return _File(stamp, body, gzip.compress(body, mtime=0), f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
 def _valid_until(summary: bytes) -> datetime | None:
     try:
         return datetime.fromisoformat(json.loads(summary)["valid_until"])
@@ -116,9 +147,24 @@ def _valid_until(summary: bytes) -> datetime | None:
         return None
 
 
-def status_routes(folder: Path) -> list[Route]:
+class FromMemory:
+    """ASGI middleware: readers of the page are answered from memory, before anything else of the app is asked."""
+
+    def __init__(self, app: ASGIApp, files: StatusFiles) -> None:
+        self._app = app
+        self._files = files
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._files.recent(scope["path"][len(ROOT) :]) if _reads_the_page(scope) else None
+        await (found.to(scope) if found else self._app)(scope, receive, send)
+
+
+def _reads_the_page(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].startswith(ROOT)
+
+
+def status_routes(files: StatusFiles) -> list[Route]:
     """Build the routes of the page."""
-    files = StatusFiles(folder)
 
     async def fresh(request: Request) -> Response:
         """Answer 200 while the page can be relied on, else 503."""
@@ -132,7 +178,7 @@ def status_routes(folder: Path) -> list[Route]:
         path = request.path_params["path"]
         found = files.recent(path) or await asyncio.to_thread(files.find, path)
         if found:
-            return _answer(request, path, found)
+            return found.to(request.scope)
         if not path.endswith("/") and await asyncio.to_thread(files.exists, f"{path}/"):
             return RedirectResponse(f"{path.rsplit('/', 1)[-1]}/", 308)
         return PlainTextResponse("There is no such page.", 404)
@@ -141,7 +187,7 @@ def status_routes(folder: Path) -> list[Route]:
         """Lead to the page, whose links are relative to its folder."""
         return RedirectResponse("status/", 308)
 
-    return [Route("/status", bare), Route("/status/fresh", fresh), Route("/status/{path:path}", page)]
+    return [Route("/status", bare), Route("/status/fresh", fresh), Route(ROOT + "{path:path}", page)]
 
 
 async def renew_status_page(folder: StatusFolder, clock: Clock) -> None:
@@ -154,15 +200,27 @@ async def renew_status_page(folder: StatusFolder, clock: Clock) -> None:
         await asyncio.sleep(RENEW_EVERY)
 
 
-def _answer(request: Request, path: str, found: _Found) -> Response:
-    file, until, _ = found
-    left = (until - datetime.now(UTC)) if until else timedelta()
-    age = max(0, min(MAX_AGE, int(left.total_seconds())))
-    body, etag = file.body, file.etag
-    if age == 0 and STALE_HERE.encode() in body:  # nobody renews it: no state is shown, as nginx does by the commands
+def _found(file: _File, kind: str, until: datetime | None) -> _Found:
+    """Build the answers of a file. They stand for LOOKED_FOR, so that much less is promised."""
+    left = (until - datetime.now(UTC)).total_seconds() - LOOKED_FOR if until else 0.0
+    age = max(0, min(MAX_AGE, int(left)))
+    etag, body, packed = file.etag, file.body, file.packed
+    if left <= 0 and STALE_HERE.encode() in body:  # nobody renews it: no state is shown, as nginx does by the commands
         body, etag = body.replace(STALE_HERE.encode(), STALE.encode()), f'"stale-{etag[1:]}'
-    headers = {**_HEADERS, "etag": etag, "cache-control": f"public, max-age={age}"}
-    if etag in {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}:
-        return Response(status_code=304, headers=headers)
-    suffix = Path(path).suffix if path and not path.endswith("/") else ".html"
-    return Response(body, headers={**headers, "content-type": _TYPES[suffix]})
+        packed = gzip.compress(body, mtime=0)
+    headers = {**_HEADERS, "cache-control": f"public, max-age={age}", "vary": "accept-encoding"}
+    packed_headers = {**headers, "content-encoding": "gzip"}
+    return _Found(
+        _answer(etag, body, kind, headers), _answer(f'{etag[:-1]}-gz"', packed, kind, packed_headers), time.monotonic()
+    )
+
+
+def _answer(etag: str, body: bytes, kind: str, headers: Mapping[str, str]) -> _Answer:
+    headers = {**headers, "etag": etag}
+    whole = Response(body, headers={**headers, "content-type": kind})
+    return _Answer(etag, whole, Response(status_code=304, headers=headers))
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """A header of a request; several of one name count as one."""
+    return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)

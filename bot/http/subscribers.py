@@ -18,8 +18,15 @@ from escalation.storage.public.subscribers import Subscribers, is_address
 NOT_AN_ADDRESS = "That is no mail address. Write one like name@example.com."
 
 
-def subscriber_routes(title: str, access: Access) -> list[Route]:
-    """Build the routes; they go before those of the folder."""
+def subscriber_routes(title: str, access: Access, *, offered: bool) -> list[Route]:
+    """Build the routes; they go before those of the folder. Where it is not offered, the address says what is."""
+    if not offered:
+
+        async def not_offered(request: Request) -> Response:
+            """Say so."""
+            return pages.not_offered(title)
+
+        return [Route("/status/subscribe", not_offered)]
     forms = _Forms(title, access)
     return [
         Route("/status/subscribe", forms.show),

@@ -25,6 +25,15 @@ def form(title: str, problem: str = "", status: int = 200) -> HTMLResponse:
     return layout(f"Subscribe to {title}", body + _BACK.format(up="./"), status)
 
 
+def not_offered(title: str) -> HTMLResponse:
+    """Say that there is no mail here, and what tells of updates instead."""
+    words = (
+        "<h1>No updates by mail here</h1>"
+        '<p>Follow the <a href="feed.atom">Atom feed</a> instead: any feed reader shows each update.</p>'
+    )
+    return layout(f"Updates of {title}", words + _BACK.format(up="./"))
+
+
 def asked(title: str) -> HTMLResponse:
     """Say the same to everybody: nobody finds out here who has subscribed."""
     words = "<h1>Look into your mail</h1><p>If the address can get mail, a link to confirm is on its way to it.</p>"

@@ -56,7 +56,7 @@ def _history(
     page: StatusPage, incidents: Sequence[PublicIncident], now: datetime, valid_until: datetime
 ) -> dict[str, str]:
     """The newest page of history, and each older one in a folder of its own, named by month."""
-    stamp = f"As published at {words.instant(now)}; after {words.clock(valid_until)} do not rely on this page."
+    stamp = f"As published at {words.instant(now)}; {words.until(valid_until)}."
     pages = _packed(incidents, now)
     names = [name for name, _ in pages]
     links = [("" if n == 0 else f"{name}/", name) for n, name in enumerate(names)]

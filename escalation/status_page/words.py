@@ -30,7 +30,12 @@ PHASES |= {Phase.CANCELLED: "Cancelled"}
 
 def clock(at: datetime) -> str:
     """`14:02 UTC`."""
-    return at.astimezone(UTC).strftime("%H:%M UTC")
+    return f"{at.astimezone(UTC):%H:%M} UTC"
+
+
+def until(at: datetime) -> str:
+    """Say until when a page can be relied on, behind a time that names its zone already."""
+    return f"after {at.astimezone(UTC):%H:%M} do not rely on this page"
 
 
 def instant(at: datetime) -> str:
@@ -45,7 +50,7 @@ def day(of: date) -> str:
 
 def headline(open_incidents: list[PublicIncident], now: datetime, valid_until: datetime) -> str:
     """Say how things stand, and until when that can be relied on."""
-    end = f"after {clock(valid_until)} do not rely on this page"
+    end = until(valid_until)
     if not open_incidents:
         return f"Operational at {clock(now)}; {end}"
     count = "1 open incident" if len(open_incidents) == 1 else f"{len(open_incidents)} open incidents"

@@ -81,7 +81,7 @@ def test_the_bars_are_the_union_of_what_was_published(log: list[Publication]) ->
 def test_green_says_until_when_it_holds() -> None:
     """It has its end in words, in summary.json, and the page asks for itself again."""
     files = page()
-    assert "Operational at 14:02 UTC; after 14:07 UTC do not rely on this page" in files["index.html"]
+    assert "Operational at 14:02 UTC; after 14:07 do not rely on this page" in files["index.html"]
     assert json.loads(files["summary.json"])["valid_until"] == "2026-11-29T14:07:00Z"
     assert '<meta http-equiv="refresh" content="60">' in files["index.html"]
 
