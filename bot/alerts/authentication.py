@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.alerts.source import Received, Source
+from escalation.webhooks import signature
 
 TOLERANCE = timedelta(minutes=5)  # of a signed timestamp, as Standard Webhooks recommends
 
@@ -60,11 +61,9 @@ def standard_webhook(received: Received, secrets: Sequence[str], now: datetime) 
     message_id, stamp = received.headers.get("webhook-id", ""), received.headers.get("webhook-timestamp", "")
     if not message_id or not is_recent(stamp, now):
         return False
-    content = f"{message_id}.{stamp}.".encode("utf-8", "replace") + received.body
-    given = [part.removeprefix("v1,") for part in received.headers.get("webhook-signature", "").split(" ")]
-    keys = [key for secret in secrets if (key := _webhook_key(secret))]
-    expected = [base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode() for key in keys]
-    return any(_same(signature, candidate) for signature in expected for candidate in given)
+    given = received.headers.get("webhook-signature", "").split(" ")
+    expected = [_signed_webhook(secret, message_id, stamp, received.body) for secret in secrets if secret]
+    return any(_same(wanted, candidate) for wanted in expected if wanted for candidate in given)
 
 
 def is_recent(stamp: str, now: datetime) -> bool:
@@ -78,11 +77,12 @@ def signed(secret: str, content: bytes) -> str:
     return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
 
 
-def _webhook_key(secret: str) -> bytes:
+def _signed_webhook(secret: str, key: str, stamp: str, body: bytes) -> str:
+    """The signature by a secret; empty by one that is none."""
     try:
-        return base64.b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else b""
-    except (binascii.Error, ValueError):
-        return b""
+        return signature(secret, key, stamp, body)
+    except ValueError:
+        return ""
 
 
 def _same(expected: str, given: str) -> bool:

@@ -15,6 +15,7 @@ ORDER = {
     "escalation": (
         *(
             "hosts",
+            "webhooks",
             "processes",
             "values",
             "times",

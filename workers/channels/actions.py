@@ -1,9 +1,6 @@
 """Webhooks of the company's own systems, signed as https://www.standardwebhooks.com has it."""
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +10,7 @@ from ssl import SSLError
 import httpx2
 
 from escalation.config.actions import Action
+from escalation.webhooks import signature
 from workers.channels.failures import Failed, Kind, Reason, action_failure, asked_wait, no_answer
 from workers.channels.tls import ssl_context
 
@@ -68,13 +66,6 @@ class ActionClient:
         stamp = str(int(call.now.timestamp()))
         signatures = " ".join(signature(secret, call.key, stamp, call.body()) for secret in secrets)
         return {"webhook-id": call.key, "webhook-timestamp": stamp, "webhook-signature": signatures}
-
-
-def signature(secret: str, key: str, stamp: str, body: bytes) -> str:
-    """Sign a webhook: `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`. The secret is `whsec_` and base64."""
-    own = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = hmac.new(own, f"{key}.{stamp}.".encode() + body, hashlib.sha256)
-    return "v1," + base64.b64encode(signed.digest()).decode()
 
 
 async def _post(url: str, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
