@@ -18,12 +18,14 @@ from bot.pages.layout import HEADERS
 from escalation.config.policy import ReviewSection
 from escalation.incident.model import Incident
 from escalation.messages.timeline import duration, entry_lines
+from escalation.records.holes import holes, spoken_hole
 from escalation.reviews.action_items import ActionItem
 from escalation.reviews.model import Section
 from escalation.text import Line, Link, Person, Strong, Time, clean, text
 from escalation.values import PersonId
 
 _READER = MarkdownIt("commonmark", {"html": False}).disable("image")
+MAX_ENTRIES = 500  # of a timeline on one page: thousands would keep the bot busy for seconds, and nobody reads them
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,16 @@ class IncidentPages:
         self, incident: Incident, sections: Sequence[Section], items: Sequence[ActionItem], in_slack: str = ""
     ) -> HTMLResponse:
         """One incident. `sections` are those of its review, if there is one; `in_slack` is the address of its card."""
-        timeline = [(entry, entry_lines(incident, entry)) for entry in incident.timeline]
+        shown = incident.timeline[-MAX_ENTRIES:]
+        timeline = [(entry, entry_lines(incident, entry)) for entry in shown]
         return self._page(
             "incident.html.jinja",
             incident=incident,
             timeline=[(entry, lines) for entry, lines in timeline if lines],
             sections=[s for s in sections if s.key is not ReviewSection.TIMELINE and not _only_items(s)],
             items=items,
+            earlier=len(incident.timeline) - len(shown),
+            holes=[spoken_hole(h) for h in holes((e.n for e in incident.timeline), incident.chain.length)],
             lasted=duration(incident, incident.closed_at) if incident.closed_at else "",
             in_slack=in_slack,
         )

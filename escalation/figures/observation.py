@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from escalation.figures.responses import Response, responses
 from escalation.incident.events import Answer
 from escalation.incident.model import Entry, EntryKind, Incident, OwedState, Status
+from escalation.records.holes import holes
 from escalation.values import machine_title
 
 UNPROMISED = (OwedState.DECLINED, OwedState.REPLACED)
@@ -21,6 +22,7 @@ class Observation:
     with the policy's targets as they stood then; None where there is nothing to compare. `told`: the first word to
     anybody outside the company. `promised` counts communications with a deadline, `late` those that missed it.
     `responses` are people's work in it. `repeats` is an earlier incident of the same service and `cause_category`.
+    `holes`: entries of its timeline are missing, so that no time of it can be trusted.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Observation:
     responses: tuple[Response, ...] = ()
     cause_category: str = ""
     repeats: str = ""
+    holes: bool = False
 
     @property
     def open(self) -> bool:
@@ -94,7 +97,7 @@ def observe(incident: Incident) -> Observation:
     return Observation(
         id=incident.id,
         severity=incident.severity,
-        first_severity=incident.as_of(incident.timeline[0]).severity,
+        first_severity=incident.as_of(incident.timeline[0]).severity if incident.timeline else incident.severity,
         declared=incident.declared_at.timestamp(),
         status=incident.status,
         service=incident.facts.service,
@@ -120,6 +123,7 @@ def observe(incident: Incident) -> Observation:
         responses=responses(incident),
         cause_category=incident.cause_category,
         repeats=incident.repeats,
+        holes=any(holes((entry.n for entry in incident.timeline), incident.chain.length)),
     )
 
 

@@ -32,6 +32,8 @@ class Measure(NamedTuple):
         """Seconds, or why this incident has no such time."""
         if seen.open:
             return "still open"
+        if seen.holes:
+            return "its timeline has holes"
         start, end = self.start(seen), self.end(seen)
         if start is None:
             return self.no_start

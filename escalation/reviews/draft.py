@@ -7,6 +7,7 @@ from escalation.config.policy import REVIEW_SECTIONS, ReviewSection
 from escalation.incident.model import Entry, EntryKind, Incident
 from escalation.incident.noted import told_at
 from escalation.messages.timeline import duration, entry_lines
+from escalation.records.holes import holes, spoken_hole
 from escalation.reviews.action_items import ActionItem, item_line
 from escalation.reviews.model import NOBODY, Generated, Review, Section, Written
 from escalation.text import Line, Person, Strong, Time, Verbatim, line, one_line, people
@@ -41,14 +42,15 @@ def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[Ac
 
 
 def _summary(incident: Incident) -> Iterator[Generated]:
-    declared, resolved = incident.entry(1), incident.latest(EntryKind.RESOLVED)
+    declared, resolved = _first(incident, EntryKind.DECLARED), incident.latest(EntryKind.RESOLVED)
     what = f"{incident.severity} - {incident.policy.name}"
     service = f", service {incident.facts.service}" if incident.facts.service else ""
+    by = _who(declared) if declared else Person(incident.reporter)
     yield Generated(
-        line(Strong(what), service, ", declared ", Time(declared.at, clock=False), " by ", _who(declared)), 1
+        line(Strong(what), service, ", declared ", Time(incident.declared_at, clock=False), " by ", by), _born(incident)
     )
     if acknowledged := _first(incident, EntryKind.ACKNOWLEDGED):
-        after = spoken_duration(acknowledged.at - declared.at)
+        after = spoken_duration(acknowledged.at - incident.declared_at)
         yield Generated(line("Acknowledged by ", _who(acknowledged), f" {after} after the declaration"), acknowledged.n)
     if resolved:
         lasted = duration(incident, resolved.at)
@@ -58,7 +60,12 @@ def _summary(incident: Incident) -> Iterator[Generated]:
 
 
 def _timeline(incident: Incident) -> Iterator[Generated]:
-    """Every entry by its headline, in the order in which things happened; repeats of a page in a row are one line."""
+    """Every entry by its headline, in the order in which things happened; repeats of a page in a row are one line.
+
+    What is missing is said first.
+    """
+    for hole in holes((entry.n for entry in incident.timeline), incident.chain.length):
+        yield Generated(line(f"{spoken_hole(hole)} `tocsin verify` says more."), 0)
     repeats: list[Entry] = []
     for entry in sorted(incident.timeline, key=told_at):
         if entry.kind is EntryKind.REPEATED:
@@ -113,7 +120,7 @@ def _root_cause(incident: Incident) -> Iterator[Generated]:
 def _categorised(incident: Incident) -> int:
     """Return the entry that the category came with: the root cause, the resolution, or the review's plan."""
     said = (e for e in reversed(incident.timeline) if e.fields.get("category") == incident.cause_category)
-    return next((entry.n for entry in said), 1)
+    return next((entry.n for entry in said), _born(incident))
 
 
 def _impact(incident: Incident) -> Iterator[Generated]:
@@ -122,11 +129,11 @@ def _impact(incident: Incident) -> Iterator[Generated]:
         yield Generated(line(incident.resolution.final_impact), resolved.n)
     elif facts.impact:
         edited = incident.latest(EntryKind.EDITED)
-        yield Generated(line(facts.impact), edited.n if edited else 1)
+        yield Generated(line(facts.impact), edited.n if edited else _born(incident))
     loss = incident.resolution.data_loss if incident.resolution else facts.data_loss
     if loss is not None:
         said = "Data was lost." if loss else "No data was lost."
-        yield Generated(line(said), resolved.n if incident.resolution and resolved else 1)
+        yield Generated(line(said), resolved.n if incident.resolution and resolved else _born(incident))
     yield from _entries(incident, EntryKind.SECURITY, EntryKind.SEVERITY)
 
 
@@ -166,7 +173,9 @@ def _actions(incident: Incident) -> Iterator[Generated]:
         for step in filter(None, map(str.strip, incident.resolution.next_steps.splitlines())):
             yield Generated(line(step), resolved.n)
     if incident.runbook:
-        yield Generated(line("Runbook: ", incident.runbook, ". Was it updated?"), 1)
+        yield Generated(line("Runbook: ", incident.runbook, ". Was it updated?"), _born(incident))
+    for name, address in incident.links.items():
+        yield Generated(line(Verbatim(name), ": ", address), _born(incident))
 
 
 def _items(key: ReviewSection, items: Sequence[ActionItem]) -> Iterator[Generated]:
@@ -204,6 +213,12 @@ def _entries(incident: Incident, *kinds: EntryKind) -> Iterator[Generated]:
 
 def _first(incident: Incident, kind: EntryKind) -> Entry | None:
     return next((entry for entry in incident.timeline if entry.kind is kind), None)
+
+
+def _born(incident: Incident) -> int:
+    """Return the entry of the declaration, with which the facts came; 0 where it is missing."""
+    declared = _first(incident, EntryKind.DECLARED)
+    return declared.n if declared else 0
 
 
 def _who(entry: Entry) -> Person | str:

@@ -159,6 +159,8 @@ def test_the_runbook_is_at_hand_wherever_people_work() -> None:
             assert shown.count(f"<{address}|{name}>") == 2
         bookmarks = {e.title: e.url for e in incident.effects if isinstance(e, BookmarkLink)}
         assert bookmarks.items() >= {"Runbook": RUNBOOK, **LINKS}.items()
-        assert "Was it updated?" in markdown(draft(closed(office), {}), {})
+        review = markdown(draft(closed(office), {}), {})
+        assert "Was it updated?" in review
+        assert all(name in review for name in LINKS)
         moved = office.world.service.handle(incident.id, Edit(by=user("dana"), service="api"))
         assert not moved.service_links

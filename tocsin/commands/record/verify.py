@@ -12,7 +12,7 @@ import click
 from escalation.errors import TooNew
 from escalation.figures.observation import Observation
 from escalation.figures.report import MEASURES
-from escalation.records.chain import Break, check
+from escalation.records.chain import MARK, Break, check
 from escalation.storage import archive
 from escalation.storage.archive import ArchiveFault
 from escalation.storage.keeping.archived import COUNTER, Archive
@@ -174,7 +174,7 @@ def _stored(store: Store) -> Iterator[tuple[Observation, dict[str, Any]]]:
     """Observations of the store, each with its incident's document."""
     for seen in store.observations(EVER):
         for incident in store.read([seen.id]):  # none of one that retention removed
-            yield seen, json.loads(incident.model_dump_json(include={"status", "timeline", "communications"}))
+            yield seen, json.loads(incident.model_dump_json(include={"status", "timeline", "communications", "chain"}))
 
 
 def _documents(store: Store) -> Iterator[tuple[str, Any]]:
@@ -234,12 +234,19 @@ def recomputed(document: dict[str, Any]) -> dict[str, float | None]:
     )
     ends = {
         "mtta": (first.get("paged"), first.get("acknowledged")),
-        "root_cause": (first["declared"], first.get("root_cause")),
-        "fix": (first["declared"], fix if resolved is not None and fix is not None and fix <= resolved else None),
-        "tell": (first["declared"], next(told, None)),
-        "mttr": (first["declared"], resolved),
+        "root_cause": (first.get("declared"), first.get("root_cause")),
+        "fix": (first.get("declared"), fix if resolved is not None and fix is not None and fix <= resolved else None),
+        "tell": (first.get("declared"), next(told, None)),
+        "mttr": (first.get("declared"), resolved),
     }
-    return {key: _between(*pair) if document["status"] in CLOSED else None for key, pair in ends.items()}
+    return {key: _between(*pair) if document["status"] in CLOSED and _whole(document) else None for key, pair in ends.items()}
+
+
+def _whole(document: dict[str, Any]) -> bool:
+    """True if no entry is missing, of those neither that only its chain knows."""
+    numbers = [entry["n"] for entry in document["timeline"]]
+    links = len(document.get("chain", {}).get("marks", "")) // MARK
+    return numbers == list(range(1, max(len(numbers), links) + 1))
 
 
 def _says_it(kind: str, fields: dict[str, str], means: list[str]) -> bool:
