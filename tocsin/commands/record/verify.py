@@ -239,7 +239,10 @@ def recomputed(document: dict[str, Any]) -> dict[str, float | None]:
         "tell": (first.get("declared"), next(told, None)),
         "mttr": (first.get("declared"), resolved),
     }
-    return {key: _between(*pair) if document["status"] in CLOSED and _whole(document) else None for key, pair in ends.items()}
+    return {
+        key: _between(*pair) if document["status"] in CLOSED and _whole(document) else None
+        for key, pair in ends.items()
+    }
 
 
 def _whole(document: dict[str, Any]) -> bool:
