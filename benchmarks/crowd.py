@@ -14,7 +14,9 @@ from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import OpenRoom, SendPage
 from escalation.incident.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
-from escalation.incident.model import Facts, Incident, Room
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.rooms import Room
 from escalation.oncall.roster import Roster, roster
 from escalation.service import IncidentService
 from escalation.storage.store import Store

@@ -29,7 +29,8 @@ from benchmarks.rig import Rig, http, rig, wait_until
 from escalation.config.holders import Holder
 from escalation.config.notify import Via
 from escalation.config.policy import Severity
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
 from escalation.processes import PARTS
 from escalation.service import IncidentService
 from escalation.storage.store import Store

@@ -7,7 +7,8 @@ from bot.access import Access
 from bot.render.blockkit import Message
 from bot.render.lists import buttons, say
 from bot.render.replies import lines_reply
-from escalation.incident.model import Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Status
 from escalation.reviews.action_items import ActionItem, ItemState, item_line
 from escalation.search.document import Document, document
 from escalation.storage.action_items import ActionItems

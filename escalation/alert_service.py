@@ -29,7 +29,9 @@ from escalation.alerts.routing import Routed, routed
 from escalation.config.alerts import Alerts
 from escalation.errors import NotFound, Refused, TooNew
 from escalation.incident.events import AlertsChanged, ChangeSeverity, Resolve
-from escalation.incident.model import AlertSummary, Detection, Facts, Incident, SeenAlert, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.alerts import AlertSummary, SeenAlert
+from escalation.incident.state.facts import Detection, Facts, Status
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake, Outcome, group_digest
 from escalation.values import PersonId, machine

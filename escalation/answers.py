@@ -6,8 +6,9 @@ from enum import StrEnum
 
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Acknowledge, Decline, ResolvedThere
-from escalation.incident.model import Incident, Page, PageState
+from escalation.incident.model import Incident
 from escalation.incident.reach import How
+from escalation.incident.state.pages import Page, PageState
 from escalation.service import IncidentService
 from escalation.storage.answers.keys import AnswerKeys, PageRef
 from escalation.values import PersonId, machine

@@ -26,7 +26,9 @@ from escalation.incident.events import (
     RootCause,
     Terms,
 )
-from escalation.incident.model import AlertSummary, Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.alerts import AlertSummary
+from escalation.incident.state.facts import Facts
 from escalation.notify.mailboxes import Mailboxes
 from escalation.oncall.overrides import answer_test_pages
 from escalation.oncall.roster import Roster, roster

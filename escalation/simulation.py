@@ -34,8 +34,13 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import MoveEvent, OutcomeEvent, Terms
-from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Facts, Incident, PageState, Room
+from escalation.incident.model import Incident
 from escalation.incident.responders import commander
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.pages import PageState
+from escalation.incident.state.rooms import Room
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
 from escalation.service import terms_for

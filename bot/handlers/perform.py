@@ -34,7 +34,8 @@ from escalation.incident.events import (
     PostUpdate,
     SignOfLife,
 )
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
 from escalation.messages.template import Wording
 from escalation.oncall.roster import Roster
 from escalation.storage import heartbeats

@@ -12,7 +12,7 @@ from bot.moves.form_state import FormState
 from bot.parsing.message import headline, readable_text
 from bot.render.mrkdwn import cut
 from bot.slack.client import UNREACHABLE
-from escalation.incident.model import Detection
+from escalation.incident.state.facts import Detection
 
 DECLARE_FROM_MESSAGE = "declare_from_message"
 LINK_TIMEOUT = 1.0  # seconds: the trigger of the form lasts three

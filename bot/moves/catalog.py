@@ -42,7 +42,8 @@ from escalation.incident import events
 from escalation.incident.asks import FALSE_ALARM
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Answer, Move, MoveEvent
-from escalation.incident.model import Incident, Lead
+from escalation.incident.model import Incident
+from escalation.incident.state.leads import Lead
 from escalation.text import Person, line
 from escalation.times import parse_duration
 from escalation.values import PersonId

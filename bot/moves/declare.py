@@ -15,7 +15,7 @@ from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.incident.model import Detection, Facts
+from escalation.incident.state.facts import Detection, Facts
 from escalation.oncall.roster import Roster
 from escalation.text import people
 

@@ -14,7 +14,8 @@ from escalation.incident import events
 from escalation.incident.actions import actions_at
 from escalation.incident.asks import FALSE_ALARM
 from escalation.incident.events import MoveEvent
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.oncall.roster import Roster
 
 # Resolve ---------------------------------------------------------------------------------------------------------

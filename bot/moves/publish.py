@@ -16,7 +16,8 @@ from escalation.engine.communications import publish
 from escalation.errors import Refused
 from escalation.incident.communications import updates_on_page
 from escalation.incident.events import MoveEvent, PublishUpdate
-from escalation.incident.model import Incident, OwedState
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedState
 from escalation.oncall.roster import Roster
 from escalation.status_page.wording import publication, states_of
 from escalation.status_page.words import IMPACTS, STATES, STATUSES, clock

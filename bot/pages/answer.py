@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse
 from bot.pages.layout import page as layout
 from escalation.answers import Answer, PageToAnswer
 from escalation.config.company import Company, Directory
-from escalation.incident.model import Incident, Page, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.pages import Page, PageState
 from escalation.messages.mail import title
 from escalation.messages.timeline import page_reason
 from escalation.text import clean, text

@@ -10,7 +10,8 @@ from escalation.config.company import Directory
 from escalation.config.policy import Said, Severity
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.incident.model import EntryKind, Facts
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Facts
 from escalation.oncall.schedule import OncallState
 from escalation.simulation import Row, Simulation, Step, endless_reminders, simulate_for, simulated_facts
 from escalation.text import Line, Strong, Time, line, text

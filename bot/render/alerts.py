@@ -10,7 +10,8 @@ from bot.render.lists import buttons, say
 from bot.render.mrkdwn import DAY, brief, link, moment, person, share
 from escalation.alerts.groups import Group
 from escalation.incident.false_alarms import FalseAlarms
-from escalation.incident.model import Incident, SeenAlert
+from escalation.incident.model import Incident
+from escalation.incident.state.alerts import SeenAlert
 from escalation.storage.intake import Outcome, group_digest
 from escalation.values import PersonId
 

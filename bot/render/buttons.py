@@ -15,7 +15,11 @@ from escalation.incident.actions import actions_at, is_dry, runs_of
 from escalation.incident.asks import FALSE_ALARM, Ask, asks
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Answer, Move
-from escalation.incident.model import Entry, Incident, Lead, OwedCommunication, OwedState, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedCommunication, OwedState
+from escalation.incident.state.entries import Entry
+from escalation.incident.state.facts import Status
+from escalation.incident.state.leads import Lead
 from escalation.values import machine_title
 
 _ANSWERS = {Answer.APPROVED: "Approve", Answer.PUBLISHED: "Published", Answer.DECLINED: "Not needed"}

@@ -28,16 +28,12 @@ from escalation.incident.actions import RunState, last_states
 from escalation.incident.closing.reviews import NO_WORK, owner_of
 from escalation.incident.communications import tasks
 from escalation.incident.effects import Reminded, SendPage
-from escalation.incident.model import (
-    AlertSummary,
-    EntryKind,
-    Incident,
-    Lead,
-    Page,
-    PageState,
-    SeenAlert,
-)
+from escalation.incident.model import Incident
 from escalation.incident.reach import Reach
+from escalation.incident.state.alerts import AlertSummary, SeenAlert
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.pages import Page, PageState
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
 from escalation.messages.reminders import task_state

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bot.render.mrkdwn import CLOCK, DAY, brief, cut, emphasised, literal, moment, person, with_seconds
-from escalation.incident.model import Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Status
 from escalation.messages.timeline import MARKS
 from escalation.text import clean
 

@@ -8,8 +8,10 @@ from bot.render.blockkit import BUTTON, WHOLE_MESSAGE, Block, Message, context, 
 from bot.render.common import DRILL, STATUS, card_url, mentions, title
 from bot.render.mrkdwn import DAY, brief, link, moment, person, render, share, size
 from bot.vocabulary import FIRST_COMMANDS
-from escalation.incident.model import Incident, PageState, Status
+from escalation.incident.model import Incident
 from escalation.incident.responders import Duty
+from escalation.incident.state.facts import Status
+from escalation.incident.state.pages import PageState
 from escalation.incident.tickets import TicketState, in_listed_order, ticket_state
 from escalation.messages.timeline import MARKS
 from escalation.storage.store import MAX_LISTED

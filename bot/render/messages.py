@@ -10,7 +10,8 @@ from bot.render.card import drill_banner
 from bot.render.common import summary
 from bot.render.mrkdwn import DAY, cut, emphasised, escape, link, moment, render, share
 from escalation.incident import room_names
-from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.communications import published_words as words_for
 from escalation.messages.template import Wording
 from escalation.messages.timeline import WORDING, entry_lines

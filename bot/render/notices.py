@@ -9,7 +9,9 @@ from bot.render.messages import render_line
 from bot.render.mrkdwn import cut, share
 from escalation.incident.communications import is_overdue, tasks
 from escalation.incident.effects import Reminded
-from escalation.incident.model import Copy, CopyKind, Incident, OwedCommunication
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedCommunication
+from escalation.incident.state.posted import Copy, CopyKind
 from escalation.messages.communications import task_name
 from escalation.messages.reminders import list_head, reminder, task_state
 from escalation.text import Line, Strong, line

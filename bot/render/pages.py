@@ -27,7 +27,8 @@ from bot.render.upcoming import next_page
 from escalation.engine.paging import tier_name
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.events import Move
-from escalation.incident.model import MAX_ALSO, Incident, Page, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.pages import MAX_ALSO, Page, PageState
 from escalation.messages.timeline import page_reason
 
 STOOD_IN = "Tocsin has not confirmed your page"

@@ -10,7 +10,9 @@ from escalation.config.policy import PlannedCheckpoint, Unless
 from escalation.engine.checkpoints import plan_of
 from escalation.engine.paging import next_tier
 from escalation.engine.upcoming import Upcoming
-from escalation.incident.model import Checkpoint, CheckpointKind, Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.facts import Status
 from escalation.text import Line, Time, line, people
 
 _UNLESS = {

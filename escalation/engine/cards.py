@@ -12,18 +12,11 @@ from escalation.incident.asks import Ask, asks, may_ask
 from escalation.incident.closing.reviews import outstanding
 from escalation.incident.effects import Effect, Place, Refresh, Remind, Reminded, RemindPerson, Retract, Say, Tell
 from escalation.incident.events import Delivered, Move
-from escalation.incident.model import (
-    DIRECT,
-    CheckpointKind,
-    Copy,
-    CopyKind,
-    Entry,
-    EntryKind,
-    Incident,
-    Post,
-    Reminder,
-    Status,
-)
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.posted import DIRECT, Copy, CopyKind, Post, Reminder
 from escalation.values import PersonId
 
 

@@ -6,8 +6,11 @@ from typing import Any
 from escalation.config.policy import Moment
 from escalation.engine import checkpoints
 from escalation.incident.effects import Effect, Invite, OpenRoom, Place, Say, Tell, effect_id
-from escalation.incident.model import REMEMBERED, Checkpoint, CheckpointKind, Entry, EntryKind, Former, Incident
+from escalation.incident.model import Incident
 from escalation.incident.places import PLACES, Where
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.former import REMEMBERED, Former
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 

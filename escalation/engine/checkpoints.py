@@ -7,7 +7,10 @@ from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import outstanding
 from escalation.incident.communications import PENDING, available_means
 from escalation.incident.effects import SendPage
-from escalation.incident.model import Checkpoint, CheckpointKind, Incident, PageState, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.pages import PageState
 
 # When several fall due at one instant: the policy first (its page replaces a repeat), reminders last.
 _ORDER = list(CheckpointKind)

@@ -13,20 +13,13 @@ from escalation.errors import Refused
 from escalation.incident.communications import PENDING, automatic, available_means, pending, updates_on_page
 from escalation.incident.effects import CallWebhook, MailOut, Place, Publish, Reminded, Say
 from escalation.incident.events import Answer, AnswerCommunication, PublishUpdate
-from escalation.incident.model import (
-    Checkpoint,
-    CheckpointKind,
-    CopyKind,
-    Entry,
-    EntryKind,
-    Incident,
-    Lead,
-    OwedCommunication,
-    OwedState,
-    Reminder,
-    Stage,
-)
+from escalation.incident.model import Incident
 from escalation.incident.responders import speaker
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.communications import OwedCommunication, OwedState, Stage
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.posted import CopyKind, Reminder
 from escalation.values import PersonId
 
 BY_HAND = Communication(

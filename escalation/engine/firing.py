@@ -11,8 +11,10 @@ from escalation.engine.paging import fall_back, page_tiers, repeat_pages
 from escalation.engine.upcoming import UNLISTED
 from escalation.incident.effects import Place, Reminded
 from escalation.incident.events import CheckpointDue
-from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident
+from escalation.incident.model import Incident
 from escalation.incident.responders import commander, in_roles
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import EntryKind
 from escalation.values import PersonId
 
 LATE = timedelta(seconds=10)  # beyond that it is an outage, and people are told

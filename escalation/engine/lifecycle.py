@@ -11,18 +11,12 @@ from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailReview, Place, PostCard
 from escalation.incident.events import Cancel, Declare, Reopen, Resolve, Reviewed
-from escalation.incident.model import (
-    Checkpoint,
-    CheckpointKind,
-    Entry,
-    EntryKind,
-    Incident,
-    PageState,
-    Resolution,
-    Signed,
-    Status,
-    Stretch,
-)
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Resolution, Signed, Status
+from escalation.incident.state.former import Stretch
+from escalation.incident.state.pages import PageState
 from escalation.values import PersonId
 
 

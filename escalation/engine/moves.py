@@ -15,9 +15,13 @@ from escalation.incident import events
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.events import Move, MoveEvent
-from escalation.incident.model import CheckpointKind, EntryKind, Incident, PageState, Signed, Status
+from escalation.incident.model import Incident
 from escalation.incident.reach import How
 from escalation.incident.responders import in_roles
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Signed, Status
+from escalation.incident.state.pages import PageState
 from escalation.text import Person, Time, line
 from escalation.times import eta_instant, format_duration
 from escalation.values import PersonId

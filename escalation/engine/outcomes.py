@@ -52,19 +52,12 @@ from escalation.incident.events import (
     RoomOpened,
     Trouble,
 )
-from escalation.incident.model import (
-    MAX_ALSO,
-    Copy,
-    CopyKind,
-    Entry,
-    EntryKind,
-    Incident,
-    Page,
-    PageState,
-    Post,
-    Room,
-)
+from escalation.incident.model import Incident
 from escalation.incident.responders import commander, speaker
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.pages import MAX_ALSO, Page, PageState
+from escalation.incident.state.posted import Copy, CopyKind, Post
+from escalation.incident.state.rooms import Room
 from escalation.values import PersonId
 
 _CALLED: Mapping[type, str] = {OpenRoom: "the war room", OpenMeeting: "a call of its own"}  # on the timeline

@@ -14,9 +14,12 @@ from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.effects import Alert, SendPage
 from escalation.incident.events import Decline, Escalate
-from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Incident, Page, PageState
+from escalation.incident.model import Incident
 from escalation.incident.reach import How
 from escalation.incident.responders import holders, in_roles
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import Page, PageState
 from escalation.text import Line, Time, line
 from escalation.times import spoken_duration
 from escalation.values import PersonId

@@ -11,8 +11,10 @@ from escalation.config.notify import Via
 from escalation.engine.change import Change
 from escalation.incident.effects import PageBy, StopPage
 from escalation.incident.events import PageStatus
-from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Page, PageState
 from escalation.incident.reach import Reach, ReachState
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import Page, PageState
 from escalation.notify.methods import Step
 
 

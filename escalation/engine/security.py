@@ -4,8 +4,11 @@ from escalation.config.policy import Means, PhaseStart
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.incident.effects import SetTopic, Withdraw, Withdrawable
-from escalation.incident.model import DIRECT, Entry, EntryKind, Incident, OwedState
+from escalation.incident.model import Incident
 from escalation.incident.responders import in_roles
+from escalation.incident.state.communications import OwedState
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.posted import DIRECT
 from escalation.values import PersonId
 
 WHY = "it was marked as a security incident"

@@ -8,8 +8,11 @@ from escalation.engine.checkpoints import plan_of, unsaid
 from escalation.engine.lifecycle import file_ticket, start_clocks
 from escalation.errors import Refused
 from escalation.incident.events import ChangeSeverity
-from escalation.incident.model import Checkpoint, CheckpointKind, Entry, EntryKind, Incident, Page, PageState
+from escalation.incident.model import Incident
 from escalation.incident.responders import holders
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.pages import Page, PageState
 from escalation.values import PersonId
 
 

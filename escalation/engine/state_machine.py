@@ -15,7 +15,8 @@ from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import outstanding
 from escalation.incident.communications import pending, updates_on_page
 from escalation.incident.events import Move, MoveEvent, OutcomeEvent
-from escalation.incident.model import Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Status
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 

@@ -9,8 +9,9 @@ from escalation.config.policy import Unless
 from escalation.engine.checkpoints import running, tiers_left
 from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import asked
-from escalation.incident.model import Checkpoint, CheckpointKind, Incident
+from escalation.incident.model import Incident
 from escalation.incident.responders import UPDATES, People, commander, effective_tier, holders, in_roles, speaker
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.oncall.roster import Roster
 
 UNLISTED = (

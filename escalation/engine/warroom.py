@@ -19,9 +19,13 @@ from escalation.incident.effects import (
     SetTopic,
 )
 from escalation.incident.events import Linked, TakeLead
-from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, Lead, Room, Status
 from escalation.incident.responders import commander, in_roles
 from escalation.incident.room_names import meeting_topic, room_name, topic
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.rooms import Room
 from escalation.times import spoken_duration
 from escalation.values import PersonId, title_of
 

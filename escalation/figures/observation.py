@@ -6,7 +6,10 @@ from dataclasses import asdict, dataclass, fields
 
 from escalation.figures.responses import Response, responses
 from escalation.incident.events import Answer
-from escalation.incident.model import Entry, EntryKind, Incident, OwedState, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedState
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
 from escalation.records.holes import holes
 from escalation.values import machine_title
 

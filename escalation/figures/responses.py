@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
 from escalation.values import machine_title
 
 SILENCE = timedelta(hours=1)  # for so long after anybody's act work goes on unseen

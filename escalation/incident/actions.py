@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from escalation.config.actions import Action
 from escalation.incident.effects import RunAction
-from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
 
 
 class RunState(StrEnum):

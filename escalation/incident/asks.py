@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from escalation.config.policy import PhaseStart
 from escalation.incident.events import Move
-from escalation.incident.model import Entry, EntryKind, Incident, Lead
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.leads import Lead
 
 FALSE_ALARM = "false-alarm"  # the argument of a cancellation that asks for no words
 

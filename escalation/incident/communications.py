@@ -2,7 +2,9 @@
 
 from escalation.config.policy import Communication, ListName, Means
 from escalation.config.status_page import STATUS_PAGE
-from escalation.incident.model import Entry, EntryKind, Incident, OwedCommunication, OwedState
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedCommunication, OwedState
+from escalation.incident.state.entries import Entry, EntryKind
 
 PENDING = (OwedState.WAITING, OwedState.OWED)
 

@@ -16,9 +16,12 @@ from escalation.config.policy import ListName, Means, ReviewSection, Severity, S
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
 from escalation.incident.effects import Reminded
-from escalation.incident.model import AlertSummary, Detection, Facts, Lead, Meeting, Room, Status
 from escalation.incident.noted import Noting
 from escalation.incident.reach import How, ReachState
+from escalation.incident.state.alerts import AlertSummary
+from escalation.incident.state.facts import Detection, Facts, Status
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.rooms import Meeting, Room
 from escalation.incident.tracked import Issue
 from escalation.times import Zone
 from escalation.values import Frozen, PersonId

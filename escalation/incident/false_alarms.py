@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from escalation.incident.model import EntryKind, Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
 from escalation.values import machine_title
 
 RATE_OVER = timedelta(days=30)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
 
 
 class Noting(StrEnum):

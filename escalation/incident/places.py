@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from escalation.incident.effects import Place
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 
 # `work`: where the work is done, the war room if there is one, else the thread.
 Where = Place | Literal["work"]

@@ -7,7 +7,10 @@ from typing import NamedTuple
 from escalation.config.policy import Audience
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
-from escalation.incident.model import CheckpointKind, Incident, Lead, OwedState
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.communications import OwedState
+from escalation.incident.state.leads import Lead
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 

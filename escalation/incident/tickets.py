@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from escalation.config.tickets import Tracker
-from escalation.incident.model import Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Status
 
 
 class TicketState(StrEnum):

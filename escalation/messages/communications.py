@@ -7,7 +7,9 @@ import json
 from datetime import datetime
 
 from escalation.config.policy import Audience, Means
-from escalation.incident.model import Entry, Incident, OwedCommunication, Stage
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedCommunication, Stage
+from escalation.incident.state.entries import Entry
 from escalation.messages.template import Wording
 from escalation.text import Line, Lines, Person, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration

@@ -11,7 +11,9 @@ from html import escape
 from escalation.config.notify import MeetingKind
 from escalation.config.policy import Audience
 from escalation.incident.effects import SendInvitation
-from escalation.incident.model import Entry, Incident, Page
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry
+from escalation.incident.state.pages import Page
 from escalation.messages.calendar import CalendarEvent
 from escalation.messages.communications import published_words
 from escalation.messages.template import Wording

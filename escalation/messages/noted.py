@@ -1,7 +1,8 @@
 """Words of messages on the timeline, as they stand now: what was taken out or deleted is not repeated."""
 
-from escalation.incident.model import Entry, Incident
+from escalation.incident.model import Incident
 from escalation.incident.noted import NotedMessage, Noting, noted_messages
+from escalation.incident.state.entries import Entry
 from escalation.text import Line, Lines, Link, Person, Span, Verbatim, line, one_line
 
 

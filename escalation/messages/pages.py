@@ -5,7 +5,8 @@ import unicodedata
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from escalation.incident.model import Incident, Page
+from escalation.incident.model import Incident
+from escalation.incident.state.pages import Page
 from escalation.messages.mail import title
 from escalation.messages.timeline import page_reason
 from escalation.text import clean, text

@@ -2,7 +2,11 @@
 
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
-from escalation.incident.model import EntryKind, Incident, Lead, OwedCommunication, OwedState, Reminder
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedCommunication, OwedState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.posted import Reminder
 from escalation.messages import reviews
 from escalation.messages.timeline import LEADS
 from escalation.text import Line, Lines, Person, Strong, Time, line, people

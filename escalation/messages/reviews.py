@@ -6,8 +6,10 @@ from datetime import datetime
 from escalation.config.policy import ReviewSection
 from escalation.incident.closing.reviews import NO_WORK, ReviewTask, asked, missing, outstanding, owner_of, unwritten
 from escalation.incident.effects import Reminded
-from escalation.incident.model import Entry, Incident, Reminder
+from escalation.incident.model import Incident
 from escalation.incident.responders import Duty
+from escalation.incident.state.entries import Entry
+from escalation.incident.state.posted import Reminder
 from escalation.oncall.roster import Roster
 from escalation.text import Line, Lines, Person, Strong, Time, Verbatim, line, people
 from escalation.values import PersonId

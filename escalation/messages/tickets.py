@@ -4,7 +4,8 @@ Others than the people of the incident read a tracker: it names tiers, never peo
 """
 
 from escalation.config.tickets import Vendor
-from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
 from escalation.text import Line, Lines, Link, Person, Strong, Time, Verbatim, line
 
 LONGEST_TITLE = 200  # characters of a title in a tracker, where 255 are the most

@@ -8,7 +8,10 @@ from escalation.config.notify import Via
 from escalation.config.tickets import TICKETS
 from escalation.incident.actions import RunState
 from escalation.incident.events import MAX_TITLES
-from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.pages import Page, PageState
 from escalation.messages import communications, noted, reviews, tickets
 from escalation.messages.template import Wording
 from escalation.text import Channel, Line, Lines, Link, Person, Strong, Time, Verbatim, line, people

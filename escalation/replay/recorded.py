@@ -9,7 +9,10 @@ from operator import attrgetter
 from escalation.config.policy import Said
 from escalation.incident import events
 from escalation.incident.events import MoveEvent
-from escalation.incident.model import Entry, EntryKind, Incident, Lead, Page, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.pages import Page, PageState
 from escalation.oncall.roster import Roster
 from escalation.times import parse_duration
 from escalation.values import PersonId

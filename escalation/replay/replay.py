@@ -14,7 +14,10 @@ from escalation.engine.state_machine import decide, declare
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.effects import SendPage
-from escalation.incident.model import CheckpointKind, EntryKind, Incident, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from escalation.replay.recorded import Event, Recorded, RosterAt, Unreachable, outages, recorded, recorded_roster
 from escalation.values import PersonId
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from escalation.config.policy import REVIEW_SECTIONS, ReviewSection
-from escalation.incident.model import Entry, EntryKind, Incident
+from escalation.incident.model import Incident
 from escalation.incident.noted import told_at
+from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.timeline import duration, entry_lines
 from escalation.records.holes import holes, spoken_hole
 from escalation.reviews.action_items import ActionItem, item_line

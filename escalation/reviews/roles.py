@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from escalation.incident.model import Incident, Lead
+from escalation.incident.model import Incident
+from escalation.incident.state.leads import Lead
 from escalation.reviews.model import Review
 from escalation.text import Line, Person, Span, Strong
 from escalation.values import PersonId, machine_title

@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
-from escalation.incident.model import Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Status
 
 MAX_FIELD = 300  # characters of each text: ten thousand documents are held in memory
 _WEIGHTS = {"title": 3, "cause": 2, "impact": 1, "fixed": 1}

@@ -6,7 +6,10 @@ from datetime import datetime
 
 from escalation.config.policy import Severity
 from escalation.config.status_page import ComponentState, StatusPage
-from escalation.incident.model import Entry, Incident, Stage, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import Stage
+from escalation.incident.state.entries import Entry
+from escalation.incident.state.facts import Status
 from escalation.messages.communications import published_words
 from escalation.messages.template import Wording
 from escalation.status_page.publications import Impact, Publication, PublicStatus

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from escalation.config.policy import Severity
 from escalation.incident.closing.reviews import outstanding
-from escalation.incident.model import CheckpointKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.storage.alarms import Commit, DueWork, checkpoint_alarm
 
 ALARMS = "tocsin:alarms"

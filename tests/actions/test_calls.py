@@ -18,7 +18,8 @@ from bot.alerts.source import Received
 from escalation.config.actions import ACTIONS, Action
 from escalation.incident.effects import aside_of
 from escalation.incident.events import MarkSecurity, Resolve
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.storage.problems import Problems
 from tests.support.incidents import RESTART
 from tests.support.waiting import eventually

@@ -6,7 +6,7 @@ import pytest
 
 from escalation.incident.effects import RunAction
 from escalation.incident.events import Delivered
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 from tests.support.bot import Json, Office, open_office, user
 from tests.support.incidents import BY_HAND, RESTART
 from tests.support.waiting import eventually

@@ -23,8 +23,11 @@ from escalation.answers import AnswerService
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.incident.events import Resolve
-from escalation.incident.model import Detection, EntryKind, Incident, Page, PageState
+from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Detection
+from escalation.incident.state.pages import Page, PageState
 from escalation.notify.mailboxes import Mailboxes
 from escalation.storage.intake import Intake, Outcome
 from tests.support.bot import BotAtWork, everything, patient_workspace, running_bot

@@ -18,8 +18,9 @@ from bot.alerts.mail.mime import message
 from bot.render.card import card
 from escalation.config.notify import By, Notify, NotifyStep, Via
 from escalation.incident.events import Acknowledge
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
 from escalation.incident.reach import ReachState
+from escalation.incident.state.entries import EntryKind
 from escalation.notify.mailboxes import Mailboxes
 from escalation.storage.intake import Intake
 from tests.support.bot import BotAtWork, everything, running_bot

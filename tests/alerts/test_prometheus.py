@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from escalation.config.policy import Severity
-from escalation.incident.model import Detection, Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Detection, Status
 from escalation.storage.spool import Spool
 from escalation.storage.store import Store
 from tests.alerts import test_whole_way as by_pushed_clock

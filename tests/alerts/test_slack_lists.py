@@ -11,7 +11,7 @@ from escalation.alert_service import AlertService
 from escalation.errors import NotFound, Refused
 from escalation.incident.events import Cancel, MarkSecurity
 from escalation.incident.false_alarms import false_alarms
-from escalation.incident.model import Status
+from escalation.incident.state.facts import Status
 from escalation.storage.intake import Intake, group_digest
 from tests.alerts.test_whole_way import Monitored, alert, group, monitored
 from tests.support.waiting import eventually

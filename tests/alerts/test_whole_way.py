@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from bot.alerts.authentication import AlertSecrets, signed
-from escalation.incident.model import Detection, Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Detection, Status
 from escalation.messages.timeline import entry_lines
 from escalation.storage.intake import DUE, Intake
 from escalation.text import text

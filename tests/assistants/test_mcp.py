@@ -17,7 +17,8 @@ from slack_sdk import WebClient
 from escalation.config.company import Directory
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import RoomOpened
-from escalation.incident.model import Incident, Room
+from escalation.incident.model import Incident
+from escalation.incident.state.rooms import Room
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
 from tests.support.incidents import declared

@@ -15,7 +15,10 @@ from escalation.errors import Refused
 from escalation.incident.communications import pending
 from escalation.incident.effects import Reminded, SendPage
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, FixApplied, Move, Resolve, StartFix, TakeLead
-from escalation.incident.model import Entry, EntryKind, Incident, Lead, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.leads import Lead
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Json, Office, calls, control, everything, office_in, patient_workspace, user
 from tests.support.waiting import eventually

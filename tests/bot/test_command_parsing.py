@@ -18,7 +18,7 @@ from bot.parsing.command import (
     unescape,
 )
 from escalation.errors import Refused
-from escalation.incident.model import Lead
+from escalation.incident.state.leads import Lead
 from tests.support.story import kars
 
 ROLES = {"on_call": "on-call engineer", "backend_lead": "backend lead", "cto": "CTO"}

@@ -11,7 +11,9 @@ from structlog.testing import capture_logs
 from bot.vocabulary import VERBS
 from escalation.config.policy import Severity
 from escalation.incident.events import Cancel, FixApplied, Resolve
-from escalation.incident.model import EntryKind, Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
 from escalation.messages.contacts import NONE, contacts
 from sandbox.server import RunningWorkspace
 from tests.support.bot import (

@@ -16,7 +16,9 @@ from bot.moves.form_state import FormState
 from escalation.incident.communications import pending
 from escalation.incident.effects import PostCard, SendPage
 from escalation.incident.events import Delivered, Edit, FixApplied, MarkSecurity, Move, RootCause, StartFix, Workaround
-from escalation.incident.model import Detection, EntryKind, Lead, Status
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Detection, Status
+from escalation.incident.state.leads import Lead
 from escalation.storage import heartbeats
 from sandbox.server import RunningWorkspace
 from tests.support.block_kit_schema import problems

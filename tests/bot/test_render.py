@@ -53,20 +53,14 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import (
-    MAX_ALSO,
-    CheckpointKind,
-    Copy,
-    CopyKind,
-    Entry,
-    EntryKind,
-    Facts,
-    Incident,
-    Lead,
-    PageState,
-    Room,
-    Status,
-)
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Facts, Status
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.pages import MAX_ALSO, PageState
+from escalation.incident.state.posted import Copy, CopyKind
+from escalation.incident.state.rooms import Room
 from escalation.incident.tickets import backlog
 from escalation.text import Person, line
 from tests.support.block_kit_schema import problems

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from escalation.config.policy import Severity
 from escalation.incident.events import Acknowledge
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
 from escalation.processes import PARTS
 from escalation.service import IncidentService
 from tests.support.clock import PushedClock

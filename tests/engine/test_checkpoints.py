@@ -9,7 +9,9 @@ import pytest
 from escalation.config.policy import Severity
 from escalation.engine import checkpoints, firing
 from escalation.incident.events import Acknowledge, CheckpointDue
-from escalation.incident.model import Checkpoint, Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import Checkpoint
+from escalation.incident.state.facts import Facts
 from escalation.service import IncidentService
 from escalation.storage.store import Store
 from tests.support.story import kars

@@ -23,7 +23,10 @@ from escalation.incident.events import (
     RootCause,
     TakeLead,
 )
-from escalation.incident.model import CheckpointKind, EntryKind, Lead, OwedCommunication
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.communications import OwedCommunication
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.leads import Lead
 from tests.support.story import Story, shipped
 
 ACK = Acknowledge(by="UONCALL")

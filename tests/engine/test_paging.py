@@ -17,7 +17,9 @@ from escalation.incident.events import (
     RootCause,
     SignOfLife,
 )
-from escalation.incident.model import CheckpointKind, EntryKind, PageState
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from tests.support.story import Story, kars, roster_with
 
 TWO = {"on_call": ("UONCALL", "USECOND")}

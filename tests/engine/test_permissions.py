@@ -6,8 +6,9 @@ from bot.render.mrkdwn import plain
 from escalation.errors import Refused
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import MarkSecurity, Move, RoomOpened
-from escalation.incident.model import Incident, Room
+from escalation.incident.model import Incident
 from escalation.incident.permissions import Action, Actor, Kind, check
+from escalation.incident.state.rooms import Room
 from escalation.oncall.roster import Roster
 from tests.support.incidents import incident_after
 

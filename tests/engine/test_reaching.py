@@ -20,8 +20,9 @@ from escalation.incident.events import (
     SignOfLife,
     Trouble,
 )
-from escalation.incident.model import CheckpointKind, PageState
 from escalation.incident.reach import How, ReachState
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.pages import PageState
 from escalation.notify.methods import Methods, Step
 from escalation.notify.preferences import parse_quiet
 from escalation.oncall.roster import Roster

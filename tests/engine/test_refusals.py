@@ -6,7 +6,8 @@ import pytest
 
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Delivered, PersonRefused
-from escalation.incident.model import EntryKind, PageState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from tests.support.story import Story
 
 GONE, BOT = "the account is deactivated", "it is a bot"

@@ -3,7 +3,8 @@
 from escalation.engine import cards
 from escalation.incident.effects import Remind, SendPage, Tell
 from escalation.incident.events import Acknowledge, Delivered, Edit, RolesChanged
-from escalation.incident.model import EntryKind, PageState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from escalation.messages.reminders import why_you
 from tests.support.incidents import RESOLVE
 from tests.support.story import Story, roster_with

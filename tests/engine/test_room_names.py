@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalation.incident.model import Room
 from escalation.incident.room_names import ROOM_NAME_LIMIT, candidates, room_name
+from escalation.incident.state.rooms import Room
 from tests.support.incidents import declared
 
 LOST = (Room(channel="C1", name="inc-001", private=False),)

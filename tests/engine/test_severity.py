@@ -17,7 +17,9 @@ from escalation.incident.events import (
     Schedule,
     Workaround,
 )
-from escalation.incident.model import CheckpointKind, EntryKind, PageState
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from escalation.times import parse_duration
 from tests.support.story import START, Story, roster_with
 

@@ -50,7 +50,12 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import CheckpointKind, Entry, EntryKind, Incident, Lead, PageState, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.pages import PageState
 from tests.support.incidents import BY_HAND
 from tests.support.profiles import examples, few_of
 from tests.support.story import START, Story, kars, shipped

@@ -17,7 +17,9 @@ from escalation.incident.events import (
     StartFix,
     Verify,
 )
-from escalation.incident.model import EntryKind, Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
 from escalation.incident.tickets import TicketState, backlog, in_listed_order, ticket_state
 from tests.support.incidents import declared
 from tests.support.story import START, Story

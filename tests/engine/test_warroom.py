@@ -25,7 +25,10 @@ from escalation.incident.events import (
     StartFix,
     TakeLead,
 )
-from escalation.incident.model import CopyKind, EntryKind, Lead, Room
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.posted import CopyKind
+from escalation.incident.state.rooms import Room
 from tests.support.story import Story, roster_with
 
 ACK = Acknowledge(by="UONCALL")

@@ -21,7 +21,8 @@ from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.incident import events
 from escalation.incident.events import Answer, Move, MoveEvent
-from escalation.incident.model import Facts, Lead
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.leads import Lead
 from escalation.service import IncidentService
 from sandbox.server import running
 from tests.support.bot import Json, user

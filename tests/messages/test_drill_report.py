@@ -3,7 +3,7 @@
 import pytest
 
 from escalation.incident.events import Acknowledge
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 from escalation.messages.timeline import entry_lines
 from escalation.text import text
 from tests.support.incidents import RESOLVE

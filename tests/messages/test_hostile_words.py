@@ -33,7 +33,9 @@ from escalation.config.company import Company, Directory
 from escalation.config.policy import Audience
 from escalation.incident.communications import pending
 from escalation.incident.events import Move
-from escalation.incident.model import EntryKind, Incident, Stage
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import Stage
+from escalation.incident.state.entries import EntryKind
 from escalation.messages.mail import IncidentPage, alert_summary, page_mail, stakeholder_mail
 from escalation.messages.oncall import Announcer
 from escalation.messages.template import Wording

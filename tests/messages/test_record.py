@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from bot.render.mrkdwn import plain
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import Acknowledge, Edit, Reopen, Resolve, RoomOpened, RootCause, Workaround
-from escalation.incident.model import Entry, EntryKind, Incident, Room, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.rooms import Room
 from escalation.messages.communications import published_words
 from escalation.messages.timeline import WORDING, entry_lines
 from escalation.storage import migrations

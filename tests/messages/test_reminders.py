@@ -17,7 +17,9 @@ from escalation.incident.events import (
     Snooze,
     TakeLead,
 )
-from escalation.incident.model import CheckpointKind, EntryKind, Lead
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.leads import Lead
 from tests.scenarios.test_noise import Evening
 from tests.support.bot import Json
 from tests.support.story import Story

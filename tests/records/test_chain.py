@@ -7,7 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from escalation.incident.events import Acknowledge, MarkSecurity, Resolve
-from escalation.incident.model import Entry, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry
 from escalation.records.chain import MARK, PLAIN, SAID, Chain, broken, check, extended
 from escalation.storage import migrations
 from escalation.storage.store import chained

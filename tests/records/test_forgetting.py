@@ -13,7 +13,8 @@ from redis import Redis
 from escalation.config.company import Directory
 from escalation.figures.observation import decode
 from escalation.incident.events import Acknowledge, PostUpdate, Resolve, RootCause
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.notify.preferences import Preferences
 from escalation.oncall.cover import Cover
 from escalation.oncall.overrides import add_absence, set_preferences

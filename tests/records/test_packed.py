@@ -22,7 +22,8 @@ from escalation.incident.events import (
     RootCause,
     StartFix,
 )
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
 from escalation.storage import migrations
 from escalation.storage.keeping import packed
 from escalation.storage.keeping.packed import POLICIES, is_packed, kept_in, pack, unpack

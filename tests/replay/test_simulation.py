@@ -31,7 +31,10 @@ from escalation.incident.events import (
     Terms,
     Workaround,
 )
-from escalation.incident.model import EntryKind, Facts, Incident, Room
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.rooms import Room
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState, Override
 from escalation.service import terms_for

@@ -8,8 +8,9 @@ import pytest
 from bot.render.reviews.markdown import markdown
 from escalation.config.company import Workspace as Channels
 from escalation.incident.events import MessageNoted, Resolve
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
 from escalation.incident.noted import Noting, noted_messages
+from escalation.incident.state.entries import EntryKind
 from escalation.messages.timeline import entry_lines
 from escalation.reviews.draft import draft
 from escalation.text import text

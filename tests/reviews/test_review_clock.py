@@ -27,7 +27,8 @@ from escalation.incident.events import (
     ReviewSeen,
     RootCause,
 )
-from escalation.incident.model import CheckpointKind, Entry, EntryKind
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.reminders import reminder
 from escalation.text import text
 from tests.support.story import START, Story, roster_with

@@ -13,7 +13,8 @@ from escalation.figures.report import incident_report
 from escalation.figures.words import causes
 from escalation.incident.effects import BookmarkLink
 from escalation.incident.events import Edit, Resolve, RootCause
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.reviews.draft import draft
 from escalation.storage.reviews import Reviews
 from sandbox.server import RunningWorkspace

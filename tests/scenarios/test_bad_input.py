@@ -20,7 +20,8 @@ import sandbox.server
 from bot.vocabulary import VERBS
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Move
-from escalation.incident.model import PageState, Status
+from escalation.incident.state.facts import Status
+from escalation.incident.state.pages import PageState
 from tests.bot.test_http import command, post
 from tests.support.bot import Json, Office, control, everything, open_office, running_bot, user, world
 from tests.support.stage import Stage, stage

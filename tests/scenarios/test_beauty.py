@@ -8,7 +8,7 @@ import pytest
 from escalation.config.business_time import Calendar
 from escalation.incident import events
 from escalation.incident.effects import Place
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 from escalation.times import parse_duration
 from tests.support.story import START, Story
 

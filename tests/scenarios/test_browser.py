@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_play
 
 from escalation.config.policy import Severity
 from escalation.incident.effects import is_page
-from escalation.incident.model import CopyKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.posted import CopyKind
 from escalation.storage.store import Store
 from tests.sandbox.page import CHROMIUM, DESK, FLAGS, PHONE
 from tests.scenarios.test_run import Instance

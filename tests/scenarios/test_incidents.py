@@ -7,7 +7,9 @@ import pytest
 from bot.render.button_value import MORE
 from bot.render.pages import OPEN_ROOM
 from escalation.incident.events import Move
-from escalation.incident.model import EntryKind, PageState, Status
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.pages import PageState
 from tests.support.bot import control, everything, user
 from tests.support.stage import Stage, stage
 from tests.support.waiting import eventually

@@ -8,7 +8,8 @@ import pytest
 from escalation.config.business_time import Calendar
 from escalation.incident import events
 from escalation.incident.effects import Place, SendPage, Tell
-from escalation.incident.model import CheckpointKind, EntryKind
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import EntryKind
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.times import parse_duration
 from tests.support.story import START, Story

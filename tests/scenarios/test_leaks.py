@@ -26,7 +26,8 @@ from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.incident import events
 from escalation.incident.events import Move
-from escalation.incident.model import Incident, Lead
+from escalation.incident.model import Incident
+from escalation.incident.state.leads import Lead
 from tests.support.bot import Json, everything, user
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
 from tests.support.stage import Stage, stage

@@ -15,8 +15,10 @@ from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.incident.effects import is_page
 from escalation.incident.events import Acknowledge, PostUpdate
-from escalation.incident.model import EntryKind, Facts, Incident
+from escalation.incident.model import Incident
 from escalation.incident.places import PLACES
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Facts
 from escalation.service import IncidentService
 from tests.support.clock import PushedClock
 from tests.support.stage import company_of_that_week

@@ -26,7 +26,9 @@ from escalation.incident.events import (
     Reviewed,
     TakeLead,
 )
-from escalation.incident.model import Facts, Incident, Lead
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.leads import Lead
 from escalation.service import IncidentService
 from tests.support.company import example
 from tests.support.story import START, shipped

@@ -8,7 +8,12 @@ from escalation.engine.upcoming import upcoming
 from escalation.errors import Refused
 from escalation.incident import events
 from escalation.incident.effects import OpenRoom, Place, PostCard, Refresh, Say, SendPage
-from escalation.incident.model import CheckpointKind, CopyKind, EntryKind, PageState, Room, Status
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.pages import PageState
+from escalation.incident.state.posted import CopyKind
+from escalation.incident.state.rooms import Room
 from escalation.messages.timeline import page_reason
 from escalation.oncall.roster import Roster
 from escalation.times import parse_duration

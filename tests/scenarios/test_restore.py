@@ -11,7 +11,7 @@ import redis
 
 import sandbox.server
 from benchmarks.ports import free_port
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 from tests.scenarios.test_sentinel import BINARIES, answers
 from tests.support.bot import user
 from tests.support.clock import PushedClock

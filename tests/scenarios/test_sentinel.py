@@ -20,7 +20,8 @@ import sandbox.server
 from benchmarks.ports import free_port, free_ports
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Cancel
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.service import IncidentService
 from sandbox.server import RunningWorkspace
 from tests.cli.test_redis import settings as settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from escalation.incident.events import Move
-from escalation.incident.model import Status
+from escalation.incident.state.facts import Status
 from tests.support.block_kit_schema import problems
 from tests.support.bot import Json, user
 from tests.support.stage import Stage, stage

@@ -19,7 +19,9 @@ from escalation.config.policy import Severity
 from escalation.engine.checkpoints import due
 from escalation.errors import TooNew
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Resolve
-from escalation.incident.model import STATE_VERSION, EntryKind, Incident, Status
+from escalation.incident.model import STATE_VERSION, Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
 from escalation.service import IncidentService
 from escalation.slo import Objective, RecordKind, decode
 from escalation.storage import migrations

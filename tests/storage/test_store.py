@@ -18,7 +18,9 @@ from escalation.config.policy import Severity
 from escalation.errors import NotFound, Refused
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
-from escalation.incident.model import Facts, Incident, Room
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.rooms import Room
 from escalation.oncall.overrides import add_override, take_shift
 from escalation.oncall.schedule import OncallState
 from escalation.service import IncidentService

@@ -25,7 +25,9 @@ from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events import RoomOpened
-from escalation.incident.model import Facts, Incident, Room
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.rooms import Room
 from escalation.service import IncidentService
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace

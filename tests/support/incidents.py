@@ -52,8 +52,13 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
-from escalation.incident.model import AlertSummary, EntryKind, Incident, Lead, Room, SeenAlert, Status
+from escalation.incident.model import Incident
 from escalation.incident.noted import Noting
+from escalation.incident.state.alerts import AlertSummary, SeenAlert
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.leads import Lead
+from escalation.incident.state.rooms import Room
 from escalation.incident.tracked import Issue
 from escalation.oncall.roster import Roster
 from tests.support.story import START, Story, kars, roster_with

@@ -13,7 +13,9 @@ from bot.render.button_value import MORE
 from escalation.config.company import Company
 from escalation.engine.checkpoints import alarms
 from escalation.incident.events import Move
-from escalation.incident.model import Entry, EntryKind, Incident, Status
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
 from tests.support.bot import BotAtWork, Json, Person, everything, patient_workspace, running_bot, user
 from tests.support.clock import PushedClock
 from tests.support.company import example

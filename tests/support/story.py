@@ -17,7 +17,10 @@ from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import Effect, OpenRoom, Place, RemindPerson, Say, SendPage, Tell
 from escalation.incident.events import ChangeSeverity, CheckpointDue, Declare, MoveEvent, Other, OutcomeEvent, Terms
-from escalation.incident.model import CheckpointKind, Entry, EntryKind, Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Facts
 from escalation.oncall.roster import Roster
 
 START = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)

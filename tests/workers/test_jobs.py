@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from escalation.incident.events import Acknowledge
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.storage.indexes import METRICS
 from tests.support.story import START
 from tests.support.worker import BACKENDS, Works, redis_of, works

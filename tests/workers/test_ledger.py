@@ -9,7 +9,7 @@ from escalation import slo
 from escalation.config.policy import Severity
 from escalation.incident.effects import SendPage
 from escalation.incident.events import Acknowledge, Cancel, Delivered, StartFix
-from escalation.incident.model import Facts
+from escalation.incident.state.facts import Facts
 from escalation.slo import Objective, Record, RecordKind, Report, Row, decode, encode
 from escalation.storage.indexes import METRICS
 from escalation.storage.store import LEDGER

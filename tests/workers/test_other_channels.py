@@ -20,7 +20,8 @@ from escalation.incident.events import (
     PostUpdate,
     Resolve,
 )
-from escalation.incident.model import EntryKind, PageState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from escalation.messages.mail import Mail, stakeholder_mail
 from escalation.messages.timeline import WORDING, otherwise
 from tests.support.clock import PushedClock

@@ -10,7 +10,9 @@ from bot.render.mrkdwn import plain
 from escalation.config.company import Company
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.closing.reviews import owner_of
-from escalation.incident.model import Entry, EntryKind, Incident, Signed
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Signed
 from escalation.messages import timeline
 from escalation.messages.reviews import missing_words
 from escalation.oncall.coverage import Gap

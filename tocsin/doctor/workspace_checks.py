@@ -17,8 +17,9 @@ from escalation.config.references import channels_of
 from escalation.engine.state_machine import declare
 from escalation.errors import Refused
 from escalation.incident.events import Declare
-from escalation.incident.model import Facts, Incident
+from escalation.incident.model import Incident
 from escalation.incident.permissions import Kind
+from escalation.incident.state.facts import Facts
 from escalation.messages.template import Wording
 from escalation.oncall.roster import assumed_directory, roster
 from escalation.service import terms_for

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from escalation.engine.upcoming import upcoming
 from escalation.incident.effects import Alert, PagePerson
-from escalation.incident.model import Checkpoint, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import Checkpoint
 from escalation.messages.mail import Mail, title
 from escalation.times import spoken_duration
 from tocsin.watchdog.observe import Alarm, Observer

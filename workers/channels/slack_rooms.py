@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import structlog
 from redis import Redis
 
-from escalation.incident.model import Room
+from escalation.incident.state.rooms import Room
 from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind, Reason
 from workers.channels.slack_api import CLOCK_SLACK, SlackApi

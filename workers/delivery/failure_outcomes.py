@@ -19,7 +19,8 @@ from escalation.incident.effects import (
     Withdrawable,
 )
 from escalation.incident.events import Dropped, MessageGone, OutcomeEvent, PersonRefused, Trouble
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from workers.channels.failures import Failed, Kind
 from workers.delivery.problems import lasting, not_taken
 

@@ -15,7 +15,10 @@ from typing import Any
 from escalation.engine.firing import LATE
 from escalation.errors import TooNew
 from escalation.incident.effects import PageBy, RemindPerson, SendPage, Tell
-from escalation.incident.model import Copy, EntryKind, Incident, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
+from escalation.incident.state.posted import Copy
 from escalation.storage.alarms import incident_of
 from escalation.storage.store import Store
 from escalation.values import PersonId

@@ -30,7 +30,10 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PageGathered
-from escalation.incident.model import DIRECT, Copy, CopyKind, Entry, EntryKind, Incident, Page, Post
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.pages import Page
+from escalation.incident.state.posted import DIRECT, Copy, CopyKind, Post
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.values import PersonId

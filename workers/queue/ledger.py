@@ -13,7 +13,8 @@ from redis.client import Pipeline
 from escalation.engine import checkpoints
 from escalation.incident.effects import Effect, PagePerson
 from escalation.incident.events import Delivered, OutcomeEvent
-from escalation.incident.model import Checkpoint, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import Checkpoint
 from escalation.slo import Record, RecordKind, encode
 from escalation.storage.alarms import Commit
 from escalation.storage.store import LEDGER

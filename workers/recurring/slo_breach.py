@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from escalation.config.policy import Severity
-from escalation.incident.model import Detection, Facts
+from escalation.incident.state.facts import Detection, Facts
 from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries
 from workers.channels.failures import Failed
 from workers.context import Context

@@ -10,8 +10,11 @@ from escalation.config.notify import MeetingKind
 from escalation.engine.change import Change
 from escalation.incident.closing.reviews import participants
 from escalation.incident.effects import SendInvitation
-from escalation.incident.model import EntryKind, Incident, Invitation, Status
+from escalation.incident.model import Incident
 from escalation.incident.responders import in_roles
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
+from escalation.incident.state.rooms import Invitation
 from escalation.values import PersonId
 
 

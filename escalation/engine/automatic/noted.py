@@ -2,8 +2,8 @@
 
 from escalation.engine.change import Change
 from escalation.incident.events import MessageNoted
-from escalation.incident.model import EntryKind
 from escalation.incident.noted import Noting, standing_message
+from escalation.incident.state.entries import EntryKind
 
 MAX_NOTED = 200  # entries of messages, edits included: a record that grew without end could not be stored
 

@@ -15,8 +15,11 @@ from escalation.errors import Refused
 from escalation.incident.closing.reviews import asked, missing, outstanding, owner_of, participants
 from escalation.incident.effects import Reminded
 from escalation.incident.events import PlanReview, ReviewSeen
-from escalation.incident.model import Checkpoint, CheckpointKind, EntryKind, ReviewWork, Signed
 from escalation.incident.responders import commander, in_roles
+from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Signed
+from escalation.incident.state.review_work import ReviewWork
 from escalation.oncall.meeting_times import LENGTH, meeting_time
 from escalation.values import PersonId, machine_title
 

@@ -4,7 +4,9 @@ from escalation.config.tickets import TICKETS
 from escalation.engine.change import Change
 from escalation.incident.effects import UpdateIssue
 from escalation.incident.events import IssueSeen, IssueUpdated
-from escalation.incident.model import Entry, EntryKind, Incident, Post
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.posted import Post
 from escalation.incident.tickets import tracker_of
 from escalation.incident.tracked import Issue
 

@@ -3,8 +3,9 @@
 from enum import StrEnum
 
 from escalation.config.policy import ReviewSection
-from escalation.incident.model import Incident, ReviewWork
+from escalation.incident.model import Incident
 from escalation.incident.responders import People, commander, in_roles
+from escalation.incident.state.review_work import ReviewWork
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 

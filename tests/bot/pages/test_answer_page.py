@@ -11,7 +11,7 @@ from benchmarks.ports import free_port
 from bot.deps import AnswerDeps
 from escalation.answers import AnswerService
 from escalation.config.policy import Severity
-from escalation.incident.model import Facts
+from escalation.incident.state.facts import Facts
 from tests.sandbox.page import CHROMIUM, FLAGS, IN_A_BROWSER
 from tests.support.bot import World, running_bot, world
 from tests.support.company import user

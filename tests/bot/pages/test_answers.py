@@ -19,7 +19,9 @@ from bot.http.twilio_signature import is_signed
 from escalation.answers import AnswerService
 from escalation.config.policy import Severity
 from escalation.incident.events import Resolve
-from escalation.incident.model import Facts, Incident, Page, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.pages import Page, PageState
 from escalation.messages import pages as words
 from escalation.storage.answers.limits import MAX_REPLIES
 from tests.support.bot import World, running_bot, world

@@ -15,7 +15,7 @@ from benchmarks.ports import free_port
 from bot.http import incidents as routes
 from escalation.config.policy import ReviewSection, Severity
 from escalation.incident.events import Acknowledge, Resolve
-from escalation.incident.model import Facts
+from escalation.incident.state.facts import Facts
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
 from escalation.storage.answers.person_links import INCIDENTS, REPORTS, PersonLinks

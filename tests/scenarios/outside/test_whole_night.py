@@ -18,8 +18,10 @@ from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.config.tickets import TICKETS, Vendor
 from escalation.incident.events import Move
-from escalation.incident.model import EntryKind, Incident, Status
+from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
 from escalation.notify.mailboxes import Mailboxes
 from escalation.storage.intake import Intake
 from escalation.storage.public.folder import StatusFolder

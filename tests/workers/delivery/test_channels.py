@@ -23,7 +23,8 @@ from escalation.incident.events import (
     Reviewed,
     StartFix,
 )
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.messages.timeline import entry_lines
 from escalation.oncall.overrides import add_notice
 from escalation.oncall.schedule import OncallState, Override

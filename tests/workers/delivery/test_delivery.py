@@ -12,7 +12,9 @@ from redis.exceptions import ConnectionError as Away
 from escalation.config.policy import Severity
 from escalation.incident.effects import PostCard, Reminded, RemindPerson, SendPage
 from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Edit, MarkSecurity, Resolve
-from escalation.incident.model import CopyKind, Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
+from escalation.incident.state.posted import CopyKind
 from tests.support.profiles import few_of
 from tests.support.worker import Works, through
 from workers.channels.slack import SlackClient

@@ -3,7 +3,9 @@
 import pytest
 
 from escalation.incident.events import Acknowledge, MarkSecurity, Resolve, RootCause
-from escalation.incident.model import CopyKind, EntryKind, PageState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
+from escalation.incident.state.posted import CopyKind
 from tests.support.profiles import few_of
 from tests.support.worker import Works
 

@@ -18,7 +18,8 @@ from escalation.incident.effects import (
     Tell,
 )
 from escalation.incident.events import Delivered, Dropped, MessageGone, PersonRefused, RoomOpened, Trouble
-from escalation.incident.model import Incident, Room
+from escalation.incident.model import Incident
+from escalation.incident.state.rooms import Room
 from tests.support.incidents import incident_after
 from tests.support.story import Story
 from workers.channels.failures import Failed, Kind, back_off, kind_of

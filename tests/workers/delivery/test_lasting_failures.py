@@ -9,7 +9,9 @@ from bot.http.health import readiness
 from bot.render.card import card
 from escalation.incident.effects import Invite, PinCard, SetTopic
 from escalation.incident.events import Acknowledge, Cancel
-from escalation.incident.model import EntryKind, Incident, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from escalation.slo import Objective
 from tests.support.worker import Works
 

@@ -7,7 +7,8 @@ import pytest
 
 from escalation.incident.effects import is_page
 from escalation.incident.events import Acknowledge, PageGathered, Resolve
-from escalation.incident.model import MAX_ALSO, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.pages import MAX_ALSO
 from tests.support.worker import Works
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,8 @@ import pytest
 
 from escalation.incident.effects import PageBy
 from escalation.incident.events import Resolve
-from escalation.incident.model import Incident, PageState
+from escalation.incident.model import Incident
+from escalation.incident.state.pages import PageState
 from tests.support.outside_services import MailServer
 from tests.support.worker import Works
 from tests.workers.test_other_channels import MARKER, PAGING, using

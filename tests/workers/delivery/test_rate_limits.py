@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from redis import Redis
 
-from escalation.incident.model import Status
+from escalation.incident.state.facts import Status
 from tests.support.incidents import declared
 from tests.support.story import START
 from tests.support.worker import BACKENDS, redis_of

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.render.card import details
-from escalation.incident.model import EntryKind
+from escalation.incident.state.entries import EntryKind
 from tests.support.worker import Works
 from workers.channels.failures import Failed
 

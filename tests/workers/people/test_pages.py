@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.incident.events import Acknowledge, PageStatus, Resolve
-from escalation.incident.model import EntryKind, Incident, PageState
+from escalation.incident.model import Incident
 from escalation.incident.reach import ReachState
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.pages import PageState
 from escalation.messages import pages as words
 from tests.support.company import example_data
 from tests.support.story import Story

@@ -20,7 +20,9 @@ from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.incident.asks import asks
 from escalation.incident.events import Acknowledge, ChangeSeverity, Move, Resolve
-from escalation.incident.model import EntryKind, Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Facts
 from escalation.messages.timeline import entry_lines
 from escalation.text import text
 from tests.support.bot import World, running_bot, world

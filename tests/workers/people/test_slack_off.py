@@ -11,8 +11,9 @@ from bot.alerts.authentication import AlertSecrets
 from bot.deps import AnswerDeps
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
+from escalation.incident.state.entries import EntryKind
 from escalation.storage.intake import Intake
 from tests.support.bot import BotAtWork, everything, patient_workspace, running_bot
 from tests.support.clock import PushedClock

@@ -18,7 +18,9 @@ from benchmarks.ports import free_port
 from escalation.config.company import Company
 from escalation.config.notify import MeetingKind, Via
 from escalation.incident.events import Acknowledge, Cancel, MarkSecurity, PagePeople, Reopen, Resolve
-from escalation.incident.model import EntryKind, Incident, Meeting
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.rooms import Meeting
 from escalation.messages.calendar import CalendarEvent, icalendar
 from escalation.messages.mail import Mail
 from tests.support.company import example_data

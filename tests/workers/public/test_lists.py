@@ -14,7 +14,9 @@ from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.config.policy import Communication, ListName, Severity
 from escalation.incident.events import Answer, AnswerCommunication, MarkSecurity, PostUpdate, Resolve
-from escalation.incident.model import EntryKind, Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Facts
 from escalation.messages.timeline import entry_lines
 from escalation.text import text
 from sandbox.server import RunningWorkspace

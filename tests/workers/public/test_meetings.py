@@ -14,7 +14,9 @@ from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.effects import OpenMeeting
 from escalation.incident.events import MarkSecurity, Resolve
-from escalation.incident.model import EntryKind, Facts, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Facts
 from sandbox.server import RunningWorkspace
 from tests.scenarios.test_leaks import readable
 from tests.support.clock import PushedClock

@@ -9,7 +9,8 @@ import pytest
 from bot.render.pages import STOOD_IN
 from escalation.dead_man import BEHIND
 from escalation.incident.events import Acknowledge, Resolve
-from escalation.incident.model import EntryKind, Incident
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.oncall import overrides
 from tests.support.company import example_company, user
 from tests.support.story import START

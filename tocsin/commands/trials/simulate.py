@@ -13,7 +13,7 @@ from escalation.config.notify import Via
 from escalation.config.policy import Severity
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.incident.model import Facts
+from escalation.incident.state.facts import Facts
 from escalation.notify.methods import PERSONAL
 from escalation.oncall.roster import assumed_directory
 from escalation.service import severity_of

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 
-from escalation.incident.model import Meeting
+from escalation.incident.state.rooms import Meeting
 from workers.channels.failures import Failed, Kind, asked_wait, no_answer, zoom_failure, zoom_login_failure
 from workers.channels.tls import ssl_context
 

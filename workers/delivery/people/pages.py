@@ -6,7 +6,9 @@ from datetime import datetime
 from escalation.answers import AnswerService
 from escalation.incident.effects import Effect, PageBy
 from escalation.incident.events import Dropped
-from escalation.incident.model import CheckpointKind, Incident, Page
+from escalation.incident.model import Incident
+from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.pages import Page
 from escalation.notify.methods import addresses
 from escalation.service import IncidentService
 from escalation.storage.vendor_ids import VendorIds
