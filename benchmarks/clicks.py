@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from tocsin.config.settings import LOCAL_SIGNING_SECRET
 
 

@@ -13,7 +13,9 @@ from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import OpenRoom, SendPage
-from escalation.incident.events import CheckpointDue, Declare, Delivered, OutcomeEvent, RoomOpened
+from escalation.incident.events.declaration import Declare
+from escalation.incident.events.news import CheckpointDue
+from escalation.incident.events.outcomes import Delivered, OutcomeEvent, RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.rooms import Room

@@ -35,7 +35,7 @@ from bot.render.inputs import SEARCH
 from bot.render.lists import DECLARE, SAY
 from bot.render.oncall import TRY
 from bot.slack.client import SlackWebClient
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 
 COMMAND = "/incident"
 UNEXPECTED = "Something went wrong on our side, and it was logged. See whether it was done before you try again."

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 
 
 @dataclass(frozen=True)

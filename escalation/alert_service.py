@@ -28,7 +28,8 @@ from escalation.alerts.groups import (
 from escalation.alerts.routing import Routed, routed
 from escalation.config.alerts import Alerts
 from escalation.errors import NotFound, Refused, TooNew
-from escalation.incident.events import AlertsChanged, ChangeSeverity, Resolve
+from escalation.incident.events.moves import ChangeSeverity, Resolve
+from escalation.incident.events.news import AlertsChanged
 from escalation.incident.model import Incident
 from escalation.incident.state.alerts import AlertSummary, SeenAlert
 from escalation.incident.state.facts import Detection, Facts, Status

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import Acknowledge, Decline, ResolvedThere
+from escalation.incident.events.moves import Acknowledge, Decline
+from escalation.incident.events.news import ResolvedThere
 from escalation.incident.model import Incident
 from escalation.incident.reach import How
 from escalation.incident.state.pages import Page, PageState

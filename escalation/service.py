@@ -11,21 +11,17 @@ from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
 from escalation.figures.recurrence import LONGEST, repeated
-from escalation.incident.events import (
+from escalation.incident.events.declaration import Declare, Other, Terms
+from escalation.incident.events.moves import (
     Acknowledge,
-    CheckpointDue,
-    Declare,
     Edit,
-    Other,
     PlanReview,
     PostUpdate,
     PublishUpdate,
     Resolve,
-    ReviewSeen,
-    RolesChanged,
     RootCause,
-    Terms,
 )
+from escalation.incident.events.news import CheckpointDue, ReviewSeen, RolesChanged
 from escalation.incident.model import Incident
 from escalation.incident.state.alerts import AlertSummary
 from escalation.incident.state.facts import Facts

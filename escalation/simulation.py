@@ -16,7 +16,6 @@ from escalation.engine.checkpoints import running
 from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.errors import Refused
-from escalation.incident import events
 from escalation.incident.actions import RunState
 from escalation.incident.effects import (
     Alert,
@@ -33,7 +32,10 @@ from escalation.incident.effects import (
     SendPage,
     Tell,
 )
-from escalation.incident.events import MoveEvent, OutcomeEvent, Terms
+from escalation.incident.events import declaration, moves, news, outcomes
+from escalation.incident.events.declaration import Terms
+from escalation.incident.events.moves import MoveEvent
+from escalation.incident.events.outcomes import OutcomeEvent
 from escalation.incident.model import Incident
 from escalation.incident.responders import commander
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
@@ -280,12 +282,12 @@ class Step(StrEnum):
 
 Script = Mapping[Step, timedelta]  # how long after the declaration
 _MOVES: dict[Step, Callable[[PersonId], MoveEvent]] = {
-    Step.ACK: lambda by: events.Acknowledge(by=by),
-    Step.ROOT_CAUSE: lambda by: events.RootCause(by=by, cause=TEXT),
-    Step.WORKAROUND: lambda by: events.Workaround(by=by, text=TEXT),
-    Step.FIX: lambda by: events.FixApplied(by=by),
-    Step.FIX_FAILS: lambda by: events.FixFailed(by=by),
-    Step.RESOLVE: lambda by: events.Resolve(by=by, summary=TEXT, resolution=TEXT),
+    Step.ACK: lambda by: moves.Acknowledge(by=by),
+    Step.ROOT_CAUSE: lambda by: moves.RootCause(by=by, cause=TEXT),
+    Step.WORKAROUND: lambda by: moves.Workaround(by=by, text=TEXT),
+    Step.FIX: lambda by: moves.FixApplied(by=by),
+    Step.FIX_FAILS: lambda by: moves.FixFailed(by=by),
+    Step.RESOLVE: lambda by: moves.Resolve(by=by, summary=TEXT, resolution=TEXT),
 }
 
 
@@ -318,7 +320,7 @@ def simulate(
     The roster is resolved at each instant. Raises Refused when a step is not possible at its time, or is too late.
     """
     limit = _limit(script, until)
-    event = events.Declare(by=by, facts=facts, terms=terms)
+    event = declaration.Declare(by=by, facts=facts, terms=terms)
     run = _Run(declare(f"INC-{start:%Y%m%d}-000", event, start, roster_at(start)), start, roster_at)
     cycle = run.play(_in_order(script, start), start + limit, endlessly=until is not None)
     ends = start + until if until else run.now
@@ -367,7 +369,7 @@ class _Run:
                 return True
             else:
                 seen |= {alarm.kind} if not steps and _only_endless(waiting) else set()
-                self._decide(events.CheckpointDue(checkpoint=alarm.id), max(alarm.due, self.now))
+                self._decide(news.CheckpointDue(checkpoint=alarm.id), max(alarm.due, self.now))
 
     def _act(self, at: datetime, step: Step) -> None:
         by = _actor(self.incident, self._roster_at(at))
@@ -377,7 +379,7 @@ class _Run:
             after = format_duration(at - self.incident.declared_at)
             raise Refused((f"{step} after {after} would be refused: ", *refused.words)) from None
 
-    def _decide(self, event: MoveEvent | events.CheckpointDue | OutcomeEvent, at: datetime) -> None:
+    def _decide(self, event: MoveEvent | news.CheckpointDue | OutcomeEvent, at: datetime) -> None:
         self.now = at
         self.incident = decide(self.incident, event, at, self._roster_at(at))
         self._carry_out()
@@ -389,7 +391,7 @@ class _Run:
         for effect in made:
             if isinstance(effect, OpenRoom):
                 room = Room(channel=effect.name, name=effect.name, private=effect.private)
-                opened = events.RoomOpened(effect=effect.id, room=room)
+                opened = outcomes.RoomOpened(effect=effect.id, room=room)
                 self.incident = decide(self.incident, opened, self.now, self._roster_at(self.now))
         self.incident = self.incident.model_copy(update={"effects": ()})
 

@@ -14,7 +14,8 @@ from escalation.alerts.alert import Alert
 from escalation.answers import Answer, AnswerService, PageToAnswer
 from escalation.config.notify import Via
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import MailReceived, PageStatus
+from escalation.incident.events.news import MailReceived
+from escalation.incident.events.outcomes import PageStatus
 from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
 from escalation.service import IncidentService

@@ -7,7 +7,7 @@ from functools import partial
 from bot.alerts.uptime import heartbeat
 from escalation.engine import checkpoints
 from escalation.errors import NotFound, TooNew
-from escalation.incident.events import CheckpointDue
+from escalation.incident.events.news import CheckpointDue
 from escalation.storage import canary
 from escalation.storage.intake import Body
 from workers import metrics

@@ -32,7 +32,7 @@ from bot.render.card import card
 from bot.render.lists import LIST_BUTTONS, overview, which
 from bot.vocabulary import HELP, MOVES, help_of
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.messages.contacts import contacts
 from escalation.oncall.roster import Roster

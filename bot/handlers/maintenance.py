@@ -11,7 +11,7 @@ from bot.parsing.command import unescape
 from bot.render import replies
 from escalation.config.status_page import StatusPage
 from escalation.errors import Refused
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.service import known_components
 from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.text import Line, line

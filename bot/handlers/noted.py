@@ -14,7 +14,8 @@ from bot.handlers.perform import Perform
 from bot.parsing.message import readable_text
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
-from escalation.incident.events import MessageNoted, Move
+from escalation.incident.events.moves import Move
+from escalation.incident.events.news import MessageNoted
 from escalation.incident.model import Incident
 from escalation.incident.noted import Noting, standing_message
 from escalation.values import PersonId, machine

@@ -21,19 +21,18 @@ from escalation.engine.state_machine import status_after
 from escalation.engine.upcoming import Upcoming
 from escalation.errors import NotFound, Refused
 from escalation.incident.effects import OpenRoom
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Cancel,
     ChangeSeverity,
     Decline,
     Escalate,
     MarkSecurity,
-    MessageNoted,
     Move,
     MoveEvent,
     PagePeople,
     PostUpdate,
-    SignOfLife,
 )
+from escalation.incident.events.news import MessageNoted, SignOfLife
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.messages.template import Wording

@@ -38,10 +38,10 @@ from bot.render.inputs import View, modal, note, notice
 from escalation.config.company import Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.incident import events
 from escalation.incident.asks import FALSE_ALARM
 from escalation.incident.effects import Reminded
-from escalation.incident.events import Answer, Move, MoveEvent
+from escalation.incident.events import moves
+from escalation.incident.events.moves import Answer, Move, MoveEvent
 from escalation.incident.model import Incident
 from escalation.incident.state.leads import Lead
 from escalation.text import Person, line
@@ -168,7 +168,7 @@ def _page(typed: TypedCommand) -> MoveEvent:
         raise Refused(" ".join(f"{said}." for said in unresolved(typed)))
     why = unescape(targets.why, typed.directory.names)
     people = tuple(dict.fromkeys(people))
-    return events.PagePeople(by=typed.by, key=typed.key, people=people, roles=targets.roles, why=why)
+    return moves.PagePeople(by=typed.by, key=typed.key, people=people, roles=targets.roles, why=why)
 
 
 def unresolved(typed: TypedCommand, held: Callable[[str], bool] = lambda role: True) -> tuple[str, ...]:
@@ -192,7 +192,7 @@ def _unknown_name(word: str, known: set[str]) -> str:
 
 
 def _snooze(typed: TypedCommand) -> MoveEvent:
-    return events.Snooze(by=typed.by, key=typed.key, length=_length(typed.text or "30m"))
+    return moves.Snooze(by=typed.by, key=typed.key, length=_length(typed.text or "30m"))
 
 
 def _length(text: str) -> timedelta:
@@ -208,7 +208,7 @@ def _length(text: str) -> timedelta:
 
 def _cancel(typed: TypedCommand) -> MoveEvent:
     duplicate, why = parse_duplicate(typed.text)
-    return events.Cancel(by=typed.by, key=typed.key, why=why, duplicate_of=duplicate)
+    return moves.Cancel(by=typed.by, key=typed.key, why=why, duplicate_of=duplicate)
 
 
 # Buttons ---------------------------------------------------------------------------------------------------------
@@ -219,13 +219,13 @@ def _communication_answer(pressed: ButtonPress) -> MoveEvent | None:
     n, _, answer = pressed.value.about.partition(":")
     if not answer:
         return None
-    return events.AnswerCommunication(by=pressed.by, key=pressed.key, n=int(n), answer=Answer(answer))
+    return moves.AnswerCommunication(by=pressed.by, key=pressed.key, n=int(n), answer=Answer(answer))
 
 
 def _pressed_snooze(pressed: ButtonPress) -> MoveEvent:
     about, _, length = pressed.value.about.partition(":")
     subject = Reminded(about) if about else None
-    return events.Snooze(by=pressed.by, key=pressed.key, length=_length(length or "30m"), about=subject)
+    return moves.Snooze(by=pressed.by, key=pressed.key, length=_length(length or "30m"), about=subject)
 
 
 def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
@@ -236,80 +236,80 @@ def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
     offered_to, _, declined = offer.partition(":")
     if offered_to and offered_to != pressed.by:
         raise Refused(line("That was offered to ", Person(offered_to), f". `/incident lead {role}` takes it yourself."))
-    return events.TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role), declined=bool(declined))
+    return moves.TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role), declined=bool(declined))
 
 
 def _false_alarm(pressed: ButtonPress) -> MoveEvent | None:
     """Build the event that calls it a false alarm; None from buttons that ask for a reason or an original."""
-    return events.Cancel(by=pressed.by, key=pressed.key) if pressed.value.about == FALSE_ALARM else None
+    return moves.Cancel(by=pressed.by, key=pressed.key) if pressed.value.about == FALSE_ALARM else None
 
 
 # The table -------------------------------------------------------------------------------------------------------
 
 SPECS: dict[Move, MoveSpec] = {
     Move.ACKNOWLEDGE: MoveSpec(
-        typed=lambda t: events.Acknowledge(by=t.by, key=t.key),
+        typed=lambda t: moves.Acknowledge(by=t.by, key=t.key),
         needs_words=False,
-        pressed=lambda p: events.Acknowledge(by=p.by, key=p.key),
+        pressed=lambda p: moves.Acknowledge(by=p.by, key=p.key),
     ),
     Move.DECLINE: MoveSpec(
-        typed=lambda t: events.Decline(by=t.by, key=t.key, why=t.text),
+        typed=lambda t: moves.Decline(by=t.by, key=t.key, why=t.text),
         needs_words=False,
-        pressed=lambda p: events.Decline(by=p.by, key=p.key),
+        pressed=lambda p: moves.Decline(by=p.by, key=p.key),
     ),
     Move.ROOT_CAUSE: MoveSpec(
-        typed=lambda t: events.RootCause(by=t.by, key=t.key, cause=t.text),
+        typed=lambda t: moves.RootCause(by=t.by, key=t.key, cause=t.text),
         form=Form("Root cause found", "Save", root_cause_blocks, root_cause_event),
     ),
     Move.WORKAROUND: MoveSpec(
-        typed=lambda t: events.Workaround(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: moves.Workaround(by=t.by, key=t.key, text=t.text),
         form=Form(
             "Workaround in place",
             "Save",
             text_form("text", "What is the workaround?", hint="People can work again; the root cause is still open."),
-            lambda s: events.Workaround(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: moves.Workaround(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.START_FIX: MoveSpec(
-        typed=lambda t: events.StartFix(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: moves.StartFix(by=t.by, key=t.key, text=t.text),
         needs_words=False,
-        pressed=lambda p: events.StartFix(by=p.by, key=p.key),
+        pressed=lambda p: moves.StartFix(by=p.by, key=p.key),
     ),
     Move.FIX_APPLIED: MoveSpec(
-        typed=lambda t: events.FixApplied(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: moves.FixApplied(by=t.by, key=t.key, text=t.text),
         needs_words=False,
-        pressed=lambda p: events.FixApplied(by=p.by, key=p.key),
+        pressed=lambda p: moves.FixApplied(by=p.by, key=p.key),
     ),
     Move.FIX_FAILED: MoveSpec(
-        typed=lambda t: events.FixFailed(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: moves.FixFailed(by=t.by, key=t.key, text=t.text),
         form=Form(
             "Fix failed",
             "Report failed fix",
             text_form("text", "What are you seeing?", optional=True),
-            lambda s: events.FixFailed(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: moves.FixFailed(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.UPDATE: MoveSpec(
-        typed=lambda t: events.PostUpdate(by=t.by, key=t.key, progress=t.text),
+        typed=lambda t: moves.PostUpdate(by=t.by, key=t.key, progress=t.text),
         form=Form("Post update", "Post", update_blocks, update_event),
     ),
     Move.SCHEDULE: MoveSpec(
-        typed=lambda t: events.Schedule(by=t.by, key=t.key, when=t.text),
+        typed=lambda t: moves.Schedule(by=t.by, key=t.key, when=t.text),
         form=Form(
             "Schedule",
             "Schedule",
             schedule_blocks,
-            lambda s: events.Schedule(by=s.by, key=s.key, when=s.values.text("when")),
+            lambda s: moves.Schedule(by=s.by, key=s.key, when=s.values.text("when")),
         ),
     ),
     Move.VERIFY: MoveSpec(
-        typed=lambda t: events.Verify(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: moves.Verify(by=t.by, key=t.key, text=t.text),
         needs_words=False,
         form=Form(
             "Fix verified",
             "Save",
             text_form("text", "What was checked?", optional=True),
-            lambda s: events.Verify(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: moves.Verify(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.SEVERITY: MoveSpec(
@@ -317,17 +317,17 @@ SPECS: dict[Move, MoveSpec] = {
         form=Form("Change severity", "Change", severity_blocks, severity_event),
     ),
     Move.ESCALATE: MoveSpec(
-        typed=lambda t: events.Escalate(by=t.by, key=t.key, why=t.text),
+        typed=lambda t: moves.Escalate(by=t.by, key=t.key, why=t.text),
         needs_words=False,
         # A click carries the tiers its card showed: on an old card, Escalate pages no second tier.
-        pressed=lambda p: events.Escalate(by=p.by, key=p.key, seen=p.value.seen),
+        pressed=lambda p: moves.Escalate(by=p.by, key=p.key, seen=p.value.seen),
     ),
     Move.PAGE: MoveSpec(
         typed=_page,
         form=Form("Page someone", "Page now", page_blocks, page_event),
     ),
     Move.RUN: MoveSpec(
-        typed=lambda t: events.Run(by=t.by, key=t.key, action=t.text.lower()),
+        typed=lambda t: moves.Run(by=t.by, key=t.key, action=t.text.lower()),
         pressed=lambda p: run_of(p.value.about, p.by, p.key) if p.value.about else None,
         form=Form("Run action", "Run", run_blocks, run_event),
     ),
@@ -349,37 +349,37 @@ SPECS: dict[Move, MoveSpec] = {
     ),
     Move.SNOOZE: MoveSpec(typed=_snooze, needs_words=False, pressed=_pressed_snooze),
     Move.SECURITY: MoveSpec(
-        typed=lambda t: events.MarkSecurity(by=t.by, key=t.key, why=t.text),
+        typed=lambda t: moves.MarkSecurity(by=t.by, key=t.key, why=t.text),
         form=Form(
             "Mark as security",
             "Make it private",
             text_form("why", "Reason", optional=True, hint=SECURITY_HINT),
-            lambda s: events.MarkSecurity(by=s.by, key=s.key, why=s.values.text("why")),
+            lambda s: moves.MarkSecurity(by=s.by, key=s.key, why=s.values.text("why")),
         ),
     ),
     Move.RESOLVE: MoveSpec(form=Form("Resolve incident", "Resolve", resolve_blocks, resolve_event)),
     Move.PLAN_REVIEW: MoveSpec(
         typed=lambda t: typed_plan(t.raw, t.by, t.key, t.member_ids, t.directory.names),
-        pressed=lambda p: events.PlanReview(by=p.by, key=p.key, later=True) if p.value.about == LATER else None,
+        pressed=lambda p: moves.PlanReview(by=p.by, key=p.key, later=True) if p.value.about == LATER else None,
         form=Form("Plan the review", "Save", plan_blocks, plan_event),
     ),
     Move.REVIEWED: MoveSpec(
-        typed=lambda t: events.Reviewed(by=t.by, key=t.key, text=t.text),
+        typed=lambda t: moves.Reviewed(by=t.by, key=t.key, text=t.text),
         needs_words=False,
         form=Form(
             "Review done",
             "Save",
             text_form("text", "Outcome", optional=True, hint="The war room will be archived."),
-            lambda s: events.Reviewed(by=s.by, key=s.key, text=s.values.text("text")),
+            lambda s: moves.Reviewed(by=s.by, key=s.key, text=s.values.text("text")),
         ),
     ),
     Move.REOPEN: MoveSpec(
-        typed=lambda t: events.Reopen(by=t.by, key=t.key, why=t.text),
+        typed=lambda t: moves.Reopen(by=t.by, key=t.key, why=t.text),
         form=Form(
             "Reopen incident",
             "Reopen",
             text_form("why", "Reason", optional=True, hint="All timers restart, and the first tier is paged."),
-            lambda s: events.Reopen(by=s.by, key=s.key, why=s.values.text("why")),
+            lambda s: moves.Reopen(by=s.by, key=s.key, why=s.values.text("why")),
         ),
     ),
     Move.CANCEL: MoveSpec(

@@ -8,7 +8,7 @@ from bot.render.messages import render_line
 from bot.render.mrkdwn import share
 from escalation.errors import Refused
 from escalation.incident.communications import pending
-from escalation.incident.events import Answer, AnswerCommunication, MoveEvent
+from escalation.incident.events.moves import Answer, AnswerCommunication, MoveEvent
 from escalation.incident.state.communications import OwedCommunication, OwedState
 from escalation.messages.communications import published_words, state_words, task_name
 from escalation.messages.reminders import task_state

@@ -9,7 +9,7 @@ from bot.render.blockkit import Block
 from bot.render.inputs import FormValues, select, text_field, yes_no_select
 from escalation.config.policy import Said
 from escalation.errors import Refused
-from escalation.incident.events import Edit, MoveEvent
+from escalation.incident.events.moves import Edit, MoveEvent
 from escalation.text import clean
 
 # Security cannot be taken back: it has a move of its own.

@@ -11,7 +11,7 @@ from bot.render.blockkit import Block
 from bot.render.inputs import FormValues, text_field
 from escalation.config.policy import Policy
 from escalation.config.status_page import StatusPage
-from escalation.incident.events import MoveEvent
+from escalation.incident.events.moves import MoveEvent
 from escalation.incident.model import Incident
 from escalation.messages.template import Wording
 from escalation.messages.timeline import WORDING

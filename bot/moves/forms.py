@@ -10,10 +10,10 @@ from bot.render.buttons import run_button
 from bot.render.inputs import Choice, people_select, select, text_field, yes_no_select
 from escalation.config.actions import BUTTON as BY_HAND
 from escalation.config.policy import Policy, Severity
-from escalation.incident import events
 from escalation.incident.actions import actions_at
 from escalation.incident.asks import FALSE_ALARM
-from escalation.incident.events import MoveEvent
+from escalation.incident.events import moves
+from escalation.incident.events.moves import MoveEvent
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.oncall.roster import Roster
@@ -51,7 +51,7 @@ def resolve_event(submission: Submission) -> MoveEvent:
         "category": submission.values.choice("category"),
         "review_owner": "".join(submission.values.people("review_owner")[:1]),
     }
-    return events.Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, **known})
+    return moves.Resolve.model_validate({"by": submission.by, "key": submission.key, **texts, **known})
 
 
 # Severity --------------------------------------------------------------------------------------------------------
@@ -75,12 +75,12 @@ def severity_event(submission: Submission) -> MoveEvent:
     return changed_severity(chosen, why, submission.policy, submission.by, submission.key)
 
 
-def changed_severity(chosen: str, why: str, policy: Policy, by: str, key: str) -> events.ChangeSeverity:
+def changed_severity(chosen: str, why: str, policy: Policy, by: str, key: str) -> moves.ChangeSeverity:
     """Build the event that changes the severity, with its policy. Raises InvalidForm for an unknown one."""
     known = {s.value: s for s in policy.severities}
     if chosen.upper() not in known:
         raise InvalidForm({"severity": f"There is no severity {chosen or 'chosen'}: choose one of {', '.join(known)}."})
-    return events.ChangeSeverity(by=by, key=key, policy=policy.severities[Severity(chosen.upper())], why=why)
+    return moves.ChangeSeverity(by=by, key=key, policy=policy.severities[Severity(chosen.upper())], why=why)
 
 
 # Page ------------------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def page_event(submission: Submission) -> MoveEvent:
         raise InvalidForm({"people": "Choose a person, or a role below."})
     why = submission.values.text("why")
     roles = (role,) if role else ()
-    return events.PagePeople(by=submission.by, key=submission.key, people=people, roles=roles, why=why)
+    return moves.PagePeople(by=submission.by, key=submission.key, people=people, roles=roles, why=why)
 
 
 # Run -------------------------------------------------------------------------------------------------------------
@@ -125,10 +125,10 @@ def run_event(submission: Submission) -> MoveEvent:
     return run_of(submission.values.choice("action"), submission.by, submission.key)
 
 
-def run_of(about: str, by: str, key: str) -> events.Run:
+def run_of(about: str, by: str, key: str) -> moves.Run:
     """Build the event of an action's button or choice: its name, and how often it had run when that was shown."""
     name, _, seen = about.partition(":")
-    return events.Run(by=by, key=key, action=name, seen=int(seen) if seen.isdecimal() else None)
+    return moves.Run(by=by, key=key, action=name, seen=int(seen) if seen.isdecimal() else None)
 
 
 # The others ------------------------------------------------------------------------------------------------------
@@ -167,4 +167,4 @@ def cancel_event(submission: Submission) -> MoveEvent:
     """Build the event that cancels the incident."""
     chosen, why = submission.values.choice("duplicate_of"), submission.values.text("why")
     duplicate = "" if chosen == FALSE_ALARM else chosen
-    return events.Cancel(by=submission.by, key=submission.key, why=why, duplicate_of=duplicate)
+    return moves.Cancel(by=submission.by, key=submission.key, why=why, duplicate_of=duplicate)

@@ -9,7 +9,7 @@ from bot.parsing.command import parse_targets
 from bot.render.blockkit import Block
 from bot.render.inputs import Choice, people_select, select
 from escalation.errors import Refused
-from escalation.incident.events import MoveEvent, TakeLead
+from escalation.incident.events.moves import MoveEvent, TakeLead
 from escalation.incident.model import Incident
 from escalation.incident.state.leads import Lead
 from escalation.messages.timeline import LEADS

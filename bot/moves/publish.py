@@ -15,7 +15,7 @@ from escalation.engine.change import Change
 from escalation.engine.communications import publish
 from escalation.errors import Refused
 from escalation.incident.communications import updates_on_page
-from escalation.incident.events import MoveEvent, PublishUpdate
+from escalation.incident.events.moves import MoveEvent, PublishUpdate
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedState
 from escalation.oncall.roster import Roster

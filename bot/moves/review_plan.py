@@ -9,7 +9,7 @@ from bot.render.blockkit import Block
 from bot.render.inputs import Choice, instant_field, people_select, select, text_field
 from escalation.errors import Refused
 from escalation.incident.closing.reviews import NO_WORK, owner_of
-from escalation.incident.events import MoveEvent, PlanReview, RootCause
+from escalation.incident.events.moves import MoveEvent, PlanReview, RootCause
 from escalation.incident.model import Incident
 
 LATER = "later"  # the argument of the button that moves the meeting

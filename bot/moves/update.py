@@ -7,7 +7,7 @@ from bot.moves.form_state import FormState
 from bot.render.blockkit import Block
 from bot.render.inputs import Choice, select, text_field
 from escalation.engine.state_machine import reachable_statuses
-from escalation.incident.events import MoveEvent, PostUpdate
+from escalation.incident.events.moves import MoveEvent, PostUpdate
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Status
 from escalation.times import parse_duration, spoken_duration

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 
 MORE = "more"  # the action id of the button that lists the other moves; older cards have a menu of them instead

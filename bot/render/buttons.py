@@ -14,7 +14,7 @@ from escalation.engine.state_machine import is_redundant, legal_moves, useful_mo
 from escalation.incident.actions import actions_at, is_dry, runs_of
 from escalation.incident.asks import FALSE_ALARM, Ask, asks
 from escalation.incident.effects import Reminded
-from escalation.incident.events import Answer, Move
+from escalation.incident.events.moves import Answer, Move
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedCommunication, OwedState
 from escalation.incident.state.entries import Entry

@@ -26,7 +26,7 @@ from bot.render.mrkdwn import DAY, brief, cut, dialled, escape, link, moment, re
 from bot.render.upcoming import next_page
 from escalation.engine.paging import tier_name
 from escalation.engine.upcoming import Upcoming
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import MAX_ALSO, Page, PageState
 from escalation.messages.timeline import page_reason

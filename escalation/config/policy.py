@@ -18,7 +18,7 @@ from escalation.values import Channel, Frozen, MailAddress, as_list
 Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-# The moves that a checkpoint's message may offer as buttons: names of escalation.incident.events.Move.
+# The moves that a checkpoint's message may offer as buttons: names of escalation.incident.events.moves.Move.
 Offer = Literal["acknowledge", "workaround", "root_cause", "start_fix", "update", "severity", "schedule", "escalate"]
 
 

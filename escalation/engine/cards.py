@@ -11,7 +11,8 @@ from escalation.engine.change import Change
 from escalation.incident.asks import Ask, asks, may_ask
 from escalation.incident.closing.reviews import outstanding
 from escalation.incident.effects import Effect, Place, Refresh, Remind, Reminded, RemindPerson, Retract, Say, Tell
-from escalation.incident.events import Delivered, Move
+from escalation.incident.events.moves import Move
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind

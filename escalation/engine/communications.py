@@ -12,7 +12,7 @@ from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.communications import PENDING, automatic, available_means, pending, updates_on_page
 from escalation.incident.effects import CallWebhook, MailOut, Place, Publish, Reminded, Say
-from escalation.incident.events import Answer, AnswerCommunication, PublishUpdate
+from escalation.incident.events.moves import Answer, AnswerCommunication, PublishUpdate
 from escalation.incident.model import Incident
 from escalation.incident.responders import speaker
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind

@@ -10,7 +10,7 @@ from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
 from escalation.engine.upcoming import UNLISTED
 from escalation.incident.effects import Place, Reminded
-from escalation.incident.events import CheckpointDue
+from escalation.incident.events.news import CheckpointDue
 from escalation.incident.model import Incident
 from escalation.incident.responders import commander, in_roles
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind

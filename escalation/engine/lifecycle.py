@@ -10,7 +10,8 @@ from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailReview, Place, PostCard
-from escalation.incident.events import Cancel, Declare, Reopen, Resolve, Reviewed
+from escalation.incident.events.declaration import Declare
+from escalation.incident.events.moves import Cancel, Reopen, Resolve, Reviewed
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind

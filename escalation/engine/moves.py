@@ -11,10 +11,10 @@ from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change
 from escalation.engine.lifecycle import file_ticket
 from escalation.errors import Refused
-from escalation.incident import events
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
-from escalation.incident.events import Move, MoveEvent
+from escalation.incident.events import moves
+from escalation.incident.events.moves import Move, MoveEvent
 from escalation.incident.model import Incident
 from escalation.incident.reach import How
 from escalation.incident.responders import in_roles
@@ -27,7 +27,7 @@ from escalation.times import eta_instant, format_duration
 from escalation.values import PersonId
 
 
-def acknowledge(change: Change, event: events.Acknowledge) -> None:
+def acknowledge(change: Change, event: moves.Acknowledge) -> None:
     """Acknowledge the incident, or one's own page once somebody else has; Refused the second time."""
     done = change.incident.acknowledgement
     page = change.incident.page_to_answer(event.by)
@@ -72,7 +72,7 @@ def _acknowledge_by_acting(change: Change, person: PersonId) -> None:
         _assign(change, person)
 
 
-def root_cause(change: Change, event: events.RootCause) -> None:
+def root_cause(change: Change, event: moves.RootCause) -> None:
     """Record the root cause."""
     _acknowledge_by_acting(change, event.by)
     if change.incident.root_cause is None:
@@ -83,21 +83,21 @@ def root_cause(change: Change, event: events.RootCause) -> None:
     reviews.categorise(change, event.category, event.repeats)
 
 
-def workaround(change: Change, event: events.Workaround) -> None:
+def workaround(change: Change, event: moves.Workaround) -> None:
     """Record a workaround."""
     _acknowledge_by_acting(change, event.by)
     change.set(workaround=Signed(by=event.by, at=change.now, text=event.text))
     change.say(change.note(EntryKind.WORKAROUND, by=event.by, text=event.text))
 
 
-def start_fix(change: Change, event: events.StartFix) -> None:
+def start_fix(change: Change, event: moves.StartFix) -> None:
     """Record that the fix was started."""
     _acknowledge_by_acting(change, event.by)
     change.say(change.note(EntryKind.FIX_STARTED, by=event.by, text=event.text))
     warroom.begin_phase(change, PhaseStart.FIXING)
 
 
-def fix_applied(change: Change, event: events.FixApplied) -> None:
+def fix_applied(change: Change, event: moves.FixApplied) -> None:
     """Record the fix, and start monitoring it."""
     _acknowledge_by_acting(change, event.by)
     change.set(fix=Signed(by=event.by, at=change.now, text=event.text), verified=None)
@@ -110,7 +110,7 @@ def fix_applied(change: Change, event: events.FixApplied) -> None:
     warroom.begin_phase(change, PhaseStart.MONITORING)
 
 
-def fix_failed(change: Change, event: events.FixFailed) -> None:
+def fix_failed(change: Change, event: moves.FixFailed) -> None:
     """Record that the fix failed, and page the tiers that the policy names for that."""
     change.set(fix=None, verified=None)
     change.disarm_planned(Moment.FIX_APPLIED)
@@ -120,22 +120,22 @@ def fix_failed(change: Change, event: events.FixFailed) -> None:
     paging.page_tiers(change, tiers, "the fix failed", by=event.by, skip=frozenset({event.by}))
 
 
-def implied_move(update: events.PostUpdate) -> MoveEvent | None:
+def implied_move(update: moves.PostUpdate) -> MoveEvent | None:
     """Return the move that an update implies by naming another status; None when no update can lead there."""
     match update.status:
         case Status.IDENTIFIED:
-            return events.RootCause(by=update.by, cause=update.progress)
+            return moves.RootCause(by=update.by, cause=update.progress)
         case Status.FIXING:
-            return events.StartFix(by=update.by)
+            return moves.StartFix(by=update.by)
         case Status.MONITORING:
-            return events.FixApplied(by=update.by)
+            return moves.FixApplied(by=update.by)
         case Status.INVESTIGATING:
-            return events.FixFailed(by=update.by)
+            return moves.FixFailed(by=update.by)
         case _:
             return None
 
 
-def post_update(change: Change, event: events.PostUpdate) -> None:
+def post_update(change: Change, event: moves.PostUpdate) -> None:
     """Record the update and promise the next. The policy's cadence counts from this one."""
     wording = {"impact": event.impact, "public_wording": event.public_wording}
     change.set(facts=change.incident.facts.model_copy(update={name: text for name, text in wording.items() if text}))
@@ -167,14 +167,14 @@ def _next_update(change: Change, promised: timedelta | None) -> datetime | None:
     return due
 
 
-def schedule(change: Change, event: events.Schedule) -> None:
+def schedule(change: Change, event: moves.Schedule) -> None:
     """Record when the work is planned."""
     _acknowledge_by_acting(change, event.by)
     change.set(schedule=Signed(by=event.by, at=change.now, text=event.when))
     change.say(change.note(EntryKind.SCHEDULED, by=event.by, text=event.when))
 
 
-def verify(change: Change, event: events.Verify) -> None:
+def verify(change: Change, event: moves.Verify) -> None:
     """Record that the fix was verified."""
     change.set(verified=Signed(by=event.by, at=change.now, text=event.text))
     change.say(change.note(EntryKind.VERIFIED, by=event.by, text=event.text))
@@ -183,7 +183,7 @@ def verify(change: Change, event: events.Verify) -> None:
 EDITABLE = ("title", "impact", "description", "service", "public_wording", "detection", *Said)
 
 
-def edit(change: Change, event: events.Edit) -> None:
+def edit(change: Change, event: moves.Edit) -> None:
     """Correct the facts. A checkpoint past its time that waited for one fires at once."""
     facts = change.incident.facts
     stated = ((name, getattr(event, name)) for name in EDITABLE if name in event.model_fields_set)
@@ -201,7 +201,7 @@ def edit(change: Change, event: events.Edit) -> None:
         file_ticket(change)
 
 
-def page_people(change: Change, event: events.PagePeople) -> None:
+def page_people(change: Change, event: moves.PagePeople) -> None:
     """Page people by name, and the holders of roles; Refused when there is nobody."""
     people = event.people + in_roles(change.incident, change.roster, event.roles)
     if not people:
@@ -211,7 +211,7 @@ def page_people(change: Change, event: events.PagePeople) -> None:
     paging.page_people(change, tuple(dict.fromkeys(people)), why, event.by, event.roles)
 
 
-def snooze(change: Change, event: events.Snooze) -> None:
+def snooze(change: Change, event: moves.Snooze) -> None:
     """Snooze the standing reminders of a subject, or all: they come again then. Refused when none stands."""
     incident = change.incident
     late = tuple(o for o in pending(incident) if is_overdue(o, incident))
@@ -237,7 +237,7 @@ def snooze(change: Change, event: events.Snooze) -> None:
     change.note(EntryKind.SNOOZED, by=event.by, fields=fields)
 
 
-def mark_security(change: Change, event: events.MarkSecurity) -> None:
+def mark_security(change: Change, event: moves.MarkSecurity) -> None:
     """Mark the incident as a security incident."""
     security.make_private(change, event.by, event.why)
 

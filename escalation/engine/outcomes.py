@@ -36,19 +36,15 @@ from escalation.incident.effects import (
     SetTopic,
     Tell,
 )
-from escalation.incident.events import (
-    MAX_TITLES,
-    AlertsChanged,
+from escalation.incident.events.moves import Move
+from escalation.incident.events.news import MAX_TITLES, AlertsChanged, MailReceived, Redacted, ResolvedThere
+from escalation.incident.events.outcomes import (
     Delivered,
     Dropped,
-    MailReceived,
     MeetingOpened,
     MessageGone,
-    Move,
     PageGathered,
     PersonRefused,
-    Redacted,
-    ResolvedThere,
     RoomOpened,
     Trouble,
 )

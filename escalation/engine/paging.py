@@ -13,7 +13,7 @@ from escalation.engine import reaching, warroom
 from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.effects import Alert, SendPage
-from escalation.incident.events import Decline, Escalate
+from escalation.incident.events.moves import Decline, Escalate
 from escalation.incident.model import Incident
 from escalation.incident.reach import How
 from escalation.incident.responders import holders, in_roles

@@ -10,7 +10,7 @@ from datetime import datetime
 from escalation.config.notify import Via
 from escalation.engine.change import Change
 from escalation.incident.effects import PageBy, StopPage
-from escalation.incident.events import PageStatus
+from escalation.incident.events.outcomes import PageStatus
 from escalation.incident.reach import Reach, ReachState
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.incident.state.entries import EntryKind

@@ -7,7 +7,7 @@ from escalation.engine.change import Change
 from escalation.engine.checkpoints import plan_of, unsaid
 from escalation.engine.lifecycle import file_ticket, start_clocks
 from escalation.errors import Refused
-from escalation.incident.events import ChangeSeverity
+from escalation.incident.events.moves import ChangeSeverity
 from escalation.incident.model import Incident
 from escalation.incident.responders import holders
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind

@@ -10,18 +10,44 @@ from escalation.engine.automatic import invitations, noted, reviews, tickets
 from escalation.engine.change import Change
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
-from escalation.incident import events
 from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import outstanding
 from escalation.incident.communications import pending, updates_on_page
-from escalation.incident.events import Move, MoveEvent, OutcomeEvent
+from escalation.incident.events.declaration import Declare
+from escalation.incident.events.moves import Move, MoveEvent, PostUpdate
+from escalation.incident.events.news import (
+    AlertsChanged,
+    CheckpointDue,
+    IssueSeen,
+    Linked,
+    MailReceived,
+    MessageNoted,
+    Redacted,
+    ResolvedThere,
+    ReviewSeen,
+    RolesChanged,
+    SignOfLife,
+)
+from escalation.incident.events.outcomes import (
+    Delivered,
+    Dropped,
+    IssueUpdated,
+    MeetingOpened,
+    MessageGone,
+    OutcomeEvent,
+    PageGathered,
+    PageStatus,
+    PersonRefused,
+    RoomOpened,
+    Trouble,
+)
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Status
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 
 S, M = Status, Move
-Event = MoveEvent | events.CheckpointDue | events.SignOfLife | events.RolesChanged | OutcomeEvent
+Event = MoveEvent | CheckpointDue | SignOfLife | RolesChanged | OutcomeEvent
 _SAME = (
     *(M.ACKNOWLEDGE, M.DECLINE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
     *(M.PAGE, M.RUN, M.EDIT, M.LEAD, M.COMMUNICATE, M.PUBLISH, M.SNOOZE, M.SECURITY),
@@ -139,7 +165,7 @@ def decide(before: Incident, event: Event, now: datetime, roster: Roster) -> Inc
     requester when the move is not legal (any more).
     """
     change = Change(before, now, roster)
-    if isinstance(event, MoveEvent | events.SignOfLife) and event.by in before.gone:  # reachable again
+    if isinstance(event, MoveEvent | SignOfLife) and event.by in before.gone:  # reachable again
         change.set(gone=tuple(p for p in before.gone if p != event.by))
     if isinstance(event, MoveEvent):
         if event.key and event.key in before.keys:
@@ -147,17 +173,17 @@ def decide(before: Incident, event: Event, now: datetime, roster: Roster) -> Inc
         _make_move(change, event)
     else:
         _OTHERS[type(event)](change, event)
-    if isinstance(event, MoveEvent | events.CheckpointDue):  # an outcome is no reason to ask who is on call
+    if isinstance(event, MoveEvent | CheckpointDue):  # an outcome is no reason to ask who is on call
         follow_roles(change)
-    if change.incident is before and not isinstance(event, events.CheckpointDue):
+    if change.incident is before and not isinstance(event, CheckpointDue):
         return before
     if isinstance(event, OutcomeEvent):  # the first to come after an outage: its checkpoint may be behind it
-        firing.note_outage(change, events.CheckpointDue(checkpoint=""))
+        firing.note_outage(change, CheckpointDue(checkpoint=""))
     firing.fire_due(change)
     return before if change.incident is before else _finish(change)
 
 
-def declare(incident_id: str, event: events.Declare, now: datetime, roster: Roster) -> Incident:
+def declare(incident_id: str, event: Declare, now: datetime, roster: Roster) -> Incident:
     """Declare an incident: the first event, with its checkpoints, pages, card and room."""
     change = Change(lifecycle.new_incident(incident_id, event, now), now, roster)
     lifecycle.begin(change, event)
@@ -187,7 +213,7 @@ def _make_move(change: Change, event: MoveEvent) -> None:
     after = status_after(before, event.kind)
     if event.key:
         change.set(keys=(*before.keys[-49:], event.key))
-    if isinstance(event, events.PostUpdate) and event.status not in (None, before.status):
+    if isinstance(event, PostUpdate) and event.status not in (None, before.status):
         _make_implied_move(change, event)
     elif after is not before.status:
         change.set(status=after, closed_at=change.now if after.closed else None)
@@ -196,7 +222,7 @@ def _make_move(change: Change, event: MoveEvent) -> None:
         answer_page(change, event.by)
 
 
-def _make_implied_move(change: Change, update: events.PostUpdate) -> None:
+def _make_implied_move(change: Change, update: PostUpdate) -> None:
     """Make the move that an update implies by naming another status; Refused if the table has none."""
     move = moves.implied_move(update)
     if move is None or TABLE[change.incident.status][move.kind] is not update.status:
@@ -213,27 +239,27 @@ def reachable_statuses(status: Status) -> tuple[Status, ...]:
 
 
 _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
-    events.CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
-    events.SignOfLife: lambda change, event: answer_page(change, event.by),
-    events.RolesChanged: lambda change, event: follow_roles(change, event.by),
-    events.Delivered: lambda change, event: outcomes.delivered(change, event, useful_moves(change.incident)),
-    events.RoomOpened: outcomes.room_opened,
-    events.MeetingOpened: outcomes.meeting_opened,
-    events.PersonRefused: outcomes.person_refused,
-    events.PageStatus: reaching.status,
-    events.Dropped: outcomes.dropped,
-    events.Linked: warroom.linked,
-    events.PageGathered: outcomes.page_gathered,
-    events.MessageGone: outcomes.message_gone,
-    events.Trouble: outcomes.trouble,
-    events.AlertsChanged: outcomes.alerts_changed,
-    events.ResolvedThere: outcomes.resolved_there,
-    events.MailReceived: outcomes.mail_received,
-    events.MessageNoted: noted.noted,
-    events.IssueUpdated: tickets.updated,
-    events.IssueSeen: tickets.seen,
-    events.Redacted: outcomes.redacted,
-    events.ReviewSeen: reviews.seen,
+    CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
+    SignOfLife: lambda change, event: answer_page(change, event.by),
+    RolesChanged: lambda change, event: follow_roles(change, event.by),
+    Delivered: lambda change, event: outcomes.delivered(change, event, useful_moves(change.incident)),
+    RoomOpened: outcomes.room_opened,
+    MeetingOpened: outcomes.meeting_opened,
+    PersonRefused: outcomes.person_refused,
+    PageStatus: reaching.status,
+    Dropped: outcomes.dropped,
+    Linked: warroom.linked,
+    PageGathered: outcomes.page_gathered,
+    MessageGone: outcomes.message_gone,
+    Trouble: outcomes.trouble,
+    AlertsChanged: outcomes.alerts_changed,
+    ResolvedThere: outcomes.resolved_there,
+    MailReceived: outcomes.mail_received,
+    MessageNoted: noted.noted,
+    IssueUpdated: tickets.updated,
+    IssueSeen: tickets.seen,
+    Redacted: outcomes.redacted,
+    ReviewSeen: reviews.seen,
 }
 
 

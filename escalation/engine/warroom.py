@@ -18,7 +18,8 @@ from escalation.incident.effects import (
     PostCard,
     SetTopic,
 )
-from escalation.incident.events import Linked, TakeLead
+from escalation.incident.events.moves import TakeLead
+from escalation.incident.events.news import Linked
 from escalation.incident.responders import commander, in_roles
 from escalation.incident.room_names import meeting_topic, room_name, topic
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind

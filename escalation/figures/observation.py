@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 
 from escalation.figures.responses import Response, responses
-from escalation.incident.events import Answer
+from escalation.incident.events.moves import Answer
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedState
 from escalation.incident.state.entries import Entry, EntryKind

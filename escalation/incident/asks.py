@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from escalation.config.policy import PhaseStart
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.leads import Lead

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from escalation.errors import Refused
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 from escalation.text import people

@@ -7,7 +7,7 @@ from datetime import datetime
 from escalation.config.notify import Via
 from escalation.config.tickets import TICKETS
 from escalation.incident.actions import RunState
-from escalation.incident.events import MAX_TITLES
+from escalation.incident.events.news import MAX_TITLES
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.leads import Lead

@@ -7,8 +7,8 @@ from datetime import datetime
 from operator import attrgetter
 
 from escalation.config.policy import Said
-from escalation.incident import events
-from escalation.incident.events import MoveEvent
+from escalation.incident.events import moves, news
+from escalation.incident.events.moves import MoveEvent
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.leads import Lead
@@ -28,7 +28,7 @@ class Unreachable:
     why: str
 
 
-Event = MoveEvent | events.SignOfLife | events.RolesChanged | Unreachable
+Event = MoveEvent | news.SignOfLife | news.RolesChanged | Unreachable
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _event(incident: Incident, entry: Entry) -> Event | None:
     if entry.kind is EntryKind.REFUSED and entry.people and "tier" in entry.fields:
         return Unreachable(entry.people[0], entry.why)
     if entry.kind is EntryKind.MOVED:
-        return events.RolesChanged(by=entry.by)
+        return news.RolesChanged(by=entry.by)
     made = _MOVES.get(entry.kind)
     if not entry.by or made is None:
         return None
@@ -76,67 +76,67 @@ def _paged(incident: Incident, entry: Entry) -> Event | None:
     causes = (EntryKind.SECURITY, EntryKind.DECLARED, EntryKind.REOPENED)
     if roles and any((e.at, e.by) == (entry.at, entry.by) and e.kind in causes for e in incident.timeline):
         return None
-    return events.PagePeople(by=entry.by, people=entry.people, roles=roles)
+    return moves.PagePeople(by=entry.by, people=entry.people, roles=roles)
 
 
 def _edited(incident: Incident, entry: Entry) -> Event:
     yes_or_no = {"True": True, "False": False, "None": None}
     facts = {name: yes_or_no[text] if name in set(Said) else text for name, text in entry.fields.items()}
     team = {"team": incident.as_of(entry).team} if "service" in facts else {}
-    return events.Edit.model_validate({"by": entry.by, **facts, **team})
+    return moves.Edit.model_validate({"by": entry.by, **facts, **team})
 
 
 def _updated(incident: Incident, entry: Entry) -> Event:
     promised = entry.fields.get("promised")
     next_in = parse_duration(promised) if promised else None
-    return events.PostUpdate(by=entry.by, progress=entry.text, next_in=next_in)
+    return moves.PostUpdate(by=entry.by, progress=entry.text, next_in=next_in)
 
 
 def _leading(incident: Incident, entry: Entry) -> Event:
     lead, what = Lead(entry.fields["lead"]), entry.fields["what"]
     to = entry.people[0] if what == "offered" and entry.people else ""
-    return events.TakeLead(by=entry.by, lead=lead, to=to, declined=what == "declined")
+    return moves.TakeLead(by=entry.by, lead=lead, to=to, declined=what == "declined")
 
 
 def _severity(incident: Incident, entry: Entry) -> Event:
-    return events.ChangeSeverity(by=entry.by, policy=incident.as_of(entry).policy, why=entry.why)
+    return moves.ChangeSeverity(by=entry.by, policy=incident.as_of(entry).policy, why=entry.why)
 
 
 def _resolved(incident: Incident, entry: Entry) -> Event:
     done = incident.as_of(entry).resolution
     lost = done.data_loss if done else None
-    return events.Resolve(by=entry.by, summary=entry.text, resolution=entry.text, data_loss=lost)
+    return moves.Resolve(by=entry.by, summary=entry.text, resolution=entry.text, data_loss=lost)
 
 
 def _cancelled(incident: Incident, entry: Entry) -> Event:
-    return events.Cancel(by=entry.by, why=entry.why, duplicate_of=entry.fields.get("duplicate_of", ""))
+    return moves.Cancel(by=entry.by, why=entry.why, duplicate_of=entry.fields.get("duplicate_of", ""))
 
 
 def _sign_of_life(incident: Incident, entry: Entry) -> Event:
-    return events.SignOfLife(by=entry.by)
+    return news.SignOfLife(by=entry.by)
 
 
 _MOVES: Mapping[EntryKind, Callable[[Incident, Entry], Event | None]] = {
-    EntryKind.ACKNOWLEDGED: lambda i, e: events.Acknowledge(by=e.by),
-    EntryKind.JOINED: lambda i, e: events.Acknowledge(by=e.by),
-    EntryKind.DECLINED: lambda i, e: events.Decline(by=e.by, why=e.text),
-    EntryKind.ROOT_CAUSE: lambda i, e: events.RootCause(by=e.by, cause=e.text),
-    EntryKind.WORKAROUND: lambda i, e: events.Workaround(by=e.by, text=e.text),
-    EntryKind.FIX_STARTED: lambda i, e: events.StartFix(by=e.by, text=e.text),
-    EntryKind.FIX_APPLIED: lambda i, e: events.FixApplied(by=e.by, text=e.text),
-    EntryKind.FIX_FAILED: lambda i, e: events.FixFailed(by=e.by, text=e.text),
+    EntryKind.ACKNOWLEDGED: lambda i, e: moves.Acknowledge(by=e.by),
+    EntryKind.JOINED: lambda i, e: moves.Acknowledge(by=e.by),
+    EntryKind.DECLINED: lambda i, e: moves.Decline(by=e.by, why=e.text),
+    EntryKind.ROOT_CAUSE: lambda i, e: moves.RootCause(by=e.by, cause=e.text),
+    EntryKind.WORKAROUND: lambda i, e: moves.Workaround(by=e.by, text=e.text),
+    EntryKind.FIX_STARTED: lambda i, e: moves.StartFix(by=e.by, text=e.text),
+    EntryKind.FIX_APPLIED: lambda i, e: moves.FixApplied(by=e.by, text=e.text),
+    EntryKind.FIX_FAILED: lambda i, e: moves.FixFailed(by=e.by, text=e.text),
     EntryKind.UPDATE: _updated,
-    EntryKind.SCHEDULED: lambda i, e: events.Schedule(by=e.by, when=e.text),
-    EntryKind.VERIFIED: lambda i, e: events.Verify(by=e.by, text=e.text),
+    EntryKind.SCHEDULED: lambda i, e: moves.Schedule(by=e.by, when=e.text),
+    EntryKind.VERIFIED: lambda i, e: moves.Verify(by=e.by, text=e.text),
     EntryKind.SEVERITY: _severity,
-    EntryKind.ESCALATED: lambda i, e: events.Escalate(by=e.by, why=e.why),
+    EntryKind.ESCALATED: lambda i, e: moves.Escalate(by=e.by, why=e.why),
     EntryKind.PAGED: _paged,
     EntryKind.EDITED: _edited,
     EntryKind.LEADING: _leading,
-    EntryKind.SECURITY: lambda i, e: events.MarkSecurity(by=e.by, why=e.why),
+    EntryKind.SECURITY: lambda i, e: moves.MarkSecurity(by=e.by, why=e.why),
     EntryKind.RESOLVED: _resolved,
-    EntryKind.REVIEWED: lambda i, e: events.Reviewed(by=e.by, text=e.text),
-    EntryKind.REOPENED: lambda i, e: events.Reopen(by=e.by, why=e.why),
+    EntryKind.REVIEWED: lambda i, e: moves.Reviewed(by=e.by, text=e.text),
+    EntryKind.REOPENED: lambda i, e: moves.Reopen(by=e.by, why=e.why),
     EntryKind.CANCELLED: _cancelled,
     # They page nobody and change no page but that of their own person.
     EntryKind.SNOOZED: _sign_of_life,
@@ -156,7 +156,7 @@ def _signs_of_life(incident: Incident) -> Iterator[Recorded]:
         expected = sent[-1] + incident.scaled(repeat.every)
         acted = any(e.by == page.person and page.at <= e.at <= expected for e in incident.timeline)
         if not acted and (incident.closed_at is None or expected < incident.closed_at):
-            yield Recorded(sent[-1], events.SignOfLife(by=page.person))
+            yield Recorded(sent[-1], news.SignOfLife(by=page.person))
 
 
 def _sends(incident: Incident, page: Page) -> list[datetime]:

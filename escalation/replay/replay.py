@@ -12,8 +12,8 @@ from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.errors import Refused
-from escalation.incident import events
 from escalation.incident.effects import SendPage
+from escalation.incident.events import declaration, moves, news, outcomes
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import EntryKind
@@ -79,7 +79,7 @@ class _Run:
         self._may_be_refused = {e.event.person for e in recorded(record) if isinstance(e.event, Unreachable)}
         self.now = record.declared_at
         born = record.as_of(record.timeline[0])
-        terms = events.Terms(
+        terms = declaration.Terms(
             policy=rules(born.policy),
             speed=record.speed,
             calendar=record.calendar,
@@ -87,7 +87,7 @@ class _Run:
             team=born.team,
             public_means=record.public_means,
         )
-        declared = events.Declare(by=record.reporter, facts=born.facts, terms=terms)
+        declared = declaration.Declare(by=record.reporter, facts=born.facts, terms=terms)
         self.incident = declare(record.id, declared, self.now, roster_at(self.now))
         self._stands(self.incident, known=frozenset())
 
@@ -101,7 +101,7 @@ class _Run:
             elif alarm is None or alarm > until:
                 return
             else:
-                self._decide(events.CheckpointDue(checkpoint=""), max(alarm, self.now))
+                self._decide(news.CheckpointDue(checkpoint=""), max(alarm, self.now))
 
     def _fires_at(self, due: datetime) -> datetime:
         return next((end for start, end in self._outages if start <= due < end), due)
@@ -112,15 +112,15 @@ class _Run:
             self.now = at
             self._refuse_pages()
             return
-        if isinstance(event, events.ChangeSeverity):
+        if isinstance(event, moves.ChangeSeverity):
             event = event.model_copy(update={"policy": self._rules(event.policy)})
         try:
             self._decide(event, at)
         except Refused:  # the people are there all the same
             self.refused += 1
-            self._decide(events.SignOfLife(by=event.by), at)
+            self._decide(news.SignOfLife(by=event.by), at)
 
-    def _decide(self, event: "events.MoveEvent | events.OutcomeEvent | _Other", at: datetime) -> None:
+    def _decide(self, event: "moves.MoveEvent | outcomes.OutcomeEvent | _Other", at: datetime) -> None:
         self.now = at
         after = decide(self.incident, event, at, self._roster_at(at))
         self._stands(after, known={e.id for e in self.incident.effects})
@@ -141,7 +141,7 @@ class _Run:
             page = next((e for e in waiting if self._is_open(e, person)), None)
             if page and reasons:
                 why = f"{reasons.pop()} ({page.page})"  # one reason for several would look like a fault of ours
-                self._decide(events.PersonRefused(effect=page.id, why=why), self.now)
+                self._decide(outcomes.PersonRefused(effect=page.id, why=why), self.now)
                 return
 
     def _is_open(self, effect: SendPage, person: PersonId) -> bool:
@@ -149,4 +149,4 @@ class _Run:
         return page.person == person and page.state is PageState.OPEN
 
 
-_Other = events.CheckpointDue | events.SignOfLife | events.RolesChanged
+_Other = news.CheckpointDue | news.SignOfLife | news.RolesChanged

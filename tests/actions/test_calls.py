@@ -17,7 +17,7 @@ from bot.alerts.authentication import standard_webhook
 from bot.alerts.source import Received
 from escalation.config.actions import ACTIONS, Action
 from escalation.incident.effects import aside_of
-from escalation.incident.events import MarkSecurity, Resolve
+from escalation.incident.events.moves import MarkSecurity, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.storage.problems import Problems

@@ -12,7 +12,8 @@ from escalation.config.policy import Severity
 from escalation.engine.upcoming import upcoming
 from escalation.errors import Refused
 from escalation.incident.effects import RunAction, SendPage
-from escalation.incident.events import Delivered, Resolve, Run
+from escalation.incident.events.moves import Resolve, Run
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.entries import EntryKind
 from tests.support.incidents import BY_HAND, RESTART
 from tests.support.story import Story, roster_with

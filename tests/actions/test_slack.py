@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from escalation.incident.effects import RunAction
-from escalation.incident.events import Delivered
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.entries import EntryKind
 from tests.support.bot import Json, Office, open_office, user
 from tests.support.incidents import BY_HAND, RESTART

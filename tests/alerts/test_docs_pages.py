@@ -15,7 +15,7 @@ from bot.alerts.authentication import signed
 from bot.alerts.sources import SOURCES
 from escalation.alerts.alert import AlertState
 from escalation.alerts.groups import SETTLE
-from escalation.incident.events import Resolve
+from escalation.incident.events.moves import Resolve
 from tests.alerts.test_whole_way import SIGNING, TOKEN, Monitored, monitored
 
 FOLDER = Path(__file__).parents[2] / "docs" / "alerts"

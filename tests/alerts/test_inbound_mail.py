@@ -22,7 +22,7 @@ from bot.alerts.cloud.amazon import Amazon
 from escalation.answers import AnswerService
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from escalation.incident.events import Resolve
+from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
 from escalation.incident.state.entries import EntryKind

@@ -17,7 +17,7 @@ from bot.alerts.mail.message import InboundMail
 from bot.alerts.mail.mime import message
 from bot.render.card import card
 from escalation.config.notify import By, Notify, NotifyStep, Via
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.incident.model import Incident
 from escalation.incident.reach import ReachState
 from escalation.incident.state.entries import EntryKind

@@ -9,7 +9,7 @@ import pytest
 
 from escalation.alert_service import AlertService
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import Cancel, MarkSecurity
+from escalation.incident.events.moves import Cancel, MarkSecurity
 from escalation.incident.false_alarms import false_alarms
 from escalation.incident.state.facts import Status
 from escalation.storage.intake import Intake, group_digest

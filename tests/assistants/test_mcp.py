@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 
 from escalation.config.company import Directory
 from escalation.incident.effects import OpenRoom
-from escalation.incident.events import RoomOpened
+from escalation.incident.events.outcomes import RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.state.rooms import Room
 from escalation.storage.store import Store

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from bot.slack.members import KNOWN_FOR, MEMBERS_FOR, Members, kind_of
 from escalation.errors import Refused
-from escalation.incident.events import MarkSecurity, PagePeople
+from escalation.incident.events.moves import MarkSecurity, PagePeople
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Kind
 from sandbox.server import RunningWorkspace

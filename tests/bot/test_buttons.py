@@ -14,7 +14,8 @@ from bot.render.notices import communications, for_reminder
 from escalation.errors import Refused
 from escalation.incident.communications import pending
 from escalation.incident.effects import Reminded, SendPage
-from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, FixApplied, Move, Resolve, StartFix, TakeLead
+from escalation.incident.events.moves import Acknowledge, Cancel, FixApplied, Move, Resolve, StartFix, TakeLead
+from escalation.incident.events.news import CheckpointDue
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status

@@ -9,7 +9,7 @@ from bot.moves.catalog import SPECS, ButtonPress, TypedCommand, pressed_event, t
 from bot.render.button_value import ButtonValue
 from escalation.config.company import Directory
 from escalation.errors import Refused
-from escalation.incident.events import Answer, AnswerCommunication, Escalate, Move, TakeLead
+from escalation.incident.events.moves import Answer, AnswerCommunication, Escalate, Move, TakeLead
 from escalation.incident.state.leads import Lead
 from tests.support.bot import example_company
 from tests.support.story import kars

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.vocabulary import VERBS
 from escalation.config.policy import Severity
-from escalation.incident.events import Cancel, FixApplied, Resolve
+from escalation.incident.events.moves import Cancel, FixApplied, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status

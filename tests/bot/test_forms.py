@@ -15,7 +15,8 @@ from bot.moves.form import FormContext
 from bot.moves.form_state import FormState
 from escalation.incident.communications import pending
 from escalation.incident.effects import PostCard, SendPage
-from escalation.incident.events import Delivered, Edit, FixApplied, MarkSecurity, Move, RootCause, StartFix, Workaround
+from escalation.incident.events.moves import Edit, FixApplied, MarkSecurity, Move, RootCause, StartFix, Workaround
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Detection, Status
 from escalation.incident.state.leads import Lead

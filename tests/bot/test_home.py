@@ -7,7 +7,7 @@ from slack_sdk import WebClient
 
 from bot.render.blockkit import section
 from bot.render.lists import fitted
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.incident.state.facts import Detection
 from escalation.oncall.schedule import on_call_at
 from sandbox.server import RunningWorkspace

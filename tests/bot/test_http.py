@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from escalation.incident.events import MarkSecurity
+from escalation.incident.events.moves import MarkSecurity
 from escalation.processes import PARTS
 from escalation.storage.heartbeats import HEARTBEATS
 from tests.support.bot import Json, Office, control, open_office, user

@@ -29,30 +29,28 @@ from escalation.errors import Refused
 from escalation.incident import room_names
 from escalation.incident.communications import pending
 from escalation.incident.effects import ArchiveRoom, OpenRoom, Reminded, Say
-from escalation.incident.events import (
+from escalation.incident.events.declaration import Other
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,
     Cancel,
     ChangeSeverity,
-    Delivered,
     Escalate,
     FixApplied,
     Move,
-    Other,
     PagePeople,
     PostUpdate,
     Reopen,
     Resolve,
     Reviewed,
-    RoomOpened,
     RootCause,
     Schedule,
     TakeLead,
-    Trouble,
     Verify,
     Workaround,
 )
+from escalation.incident.events.outcomes import Delivered, RoomOpened, Trouble
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind

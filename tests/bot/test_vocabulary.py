@@ -4,7 +4,7 @@ import pytest
 
 from bot.render.replies import help_reply
 from bot.vocabulary import COMMANDS, HELP, LABELS, MOVES, VERBS
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 
 TYPED = {
     "ack": "acknowledge acked acknowledged claim",

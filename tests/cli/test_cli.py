@@ -12,7 +12,7 @@ import redis
 from click.testing import CliRunner, Result
 
 from escalation.config.company import Directory
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.model import Incident
 from escalation.oncall import overrides, schedule
 from escalation.oncall.edits import record_running

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from escalation.figures.observation import Observation, encode
 from escalation.figures.words import MEAN_HIDES
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.storage.indexes import ALL, FIGURES
 from escalation.storage.store import Store
 from tests.support.story import Story

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from escalation.config.policy import Severity
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.processes import PARTS

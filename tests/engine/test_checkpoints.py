@@ -8,7 +8,8 @@ import pytest
 
 from escalation.config.policy import Severity
 from escalation.engine import checkpoints, firing
-from escalation.incident.events import Acknowledge, CheckpointDue
+from escalation.incident.events.moves import Acknowledge
+from escalation.incident.events.news import CheckpointDue
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import Checkpoint
 from escalation.incident.state.facts import Facts

@@ -10,7 +10,7 @@ from escalation.config.policy import Means, SeverityPolicy
 from escalation.engine.communications import pending
 from escalation.errors import Refused
 from escalation.incident.effects import MailOut, Place, Say
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,

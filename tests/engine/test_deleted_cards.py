@@ -3,7 +3,8 @@
 import pytest
 
 from escalation.incident.effects import Effect, Place, PostCard, Remind, Say
-from escalation.incident.events import Acknowledge, Delivered, MessageGone, StartFix
+from escalation.incident.events.moves import Acknowledge, StartFix
+from escalation.incident.events.outcomes import Delivered, MessageGone
 from escalation.incident.model import Incident
 from tests.support.story import Story
 

@@ -7,7 +7,7 @@ import pytest
 from escalation.config.policy import PageRepeat
 from escalation.errors import Refused
 from escalation.incident.effects import SendPage
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     AnswerCommunication,
     Decline,
@@ -15,8 +15,8 @@ from escalation.incident.events import (
     PagePeople,
     PostUpdate,
     RootCause,
-    SignOfLife,
 )
+from escalation.incident.events.news import SignOfLife
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState

@@ -5,7 +5,8 @@ import pytest
 from bot.render.mrkdwn import plain
 from escalation.errors import Refused
 from escalation.incident.effects import OpenRoom
-from escalation.incident.events import MarkSecurity, Move, RoomOpened
+from escalation.incident.events.moves import MarkSecurity, Move
+from escalation.incident.events.outcomes import RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Action, Actor, Kind, check
 from escalation.incident.state.rooms import Room

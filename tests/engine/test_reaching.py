@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.incident.effects import PageBy
-from escalation.incident.events import (
-    Acknowledge,
-    Decline,
-    Delivered,
-    Dropped,
-    PageStatus,
-    PersonRefused,
-    SignOfLife,
-    Trouble,
-)
+from escalation.incident.events.moves import Acknowledge, Decline
+from escalation.incident.events.news import SignOfLife
+from escalation.incident.events.outcomes import Delivered, Dropped, PageStatus, PersonRefused, Trouble
 from escalation.incident.reach import How, ReachState
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.pages import PageState

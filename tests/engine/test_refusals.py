@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from escalation.incident.effects import SendPage
-from escalation.incident.events import Delivered, PersonRefused
+from escalation.incident.events.outcomes import Delivered, PersonRefused
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from tests.support.story import Story

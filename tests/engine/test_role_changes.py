@@ -2,7 +2,9 @@
 
 from escalation.engine import cards
 from escalation.incident.effects import Remind, SendPage, Tell
-from escalation.incident.events import Acknowledge, Delivered, Edit, RolesChanged
+from escalation.incident.events.moves import Acknowledge, Edit
+from escalation.incident.events.news import RolesChanged
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from escalation.messages.reminders import why_you

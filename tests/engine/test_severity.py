@@ -4,7 +4,7 @@ import pytest
 
 from escalation.errors import Refused
 from escalation.incident.effects import PagePerson, Place
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,

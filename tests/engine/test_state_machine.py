@@ -18,19 +18,17 @@ from escalation.engine.moves import HANDLERS
 from escalation.engine.state_machine import TABLE, decide, legal_moves, mermaid, reachable_statuses
 from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailOut, Place, PostCard, Refresh, Say, SendPage
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,
     Cancel,
     ChangeSeverity,
-    CheckpointDue,
     Decline,
     Edit,
     Escalate,
     FixApplied,
     FixFailed,
-    Linked,
     MarkSecurity,
     Move,
     MoveEvent,
@@ -50,6 +48,7 @@ from escalation.incident.events import (
     Verify,
     Workaround,
 )
+from escalation.incident.events.news import CheckpointDue, Linked
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from escalation.incident.effects import Place
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Cancel,
     Edit,
     FixApplied,

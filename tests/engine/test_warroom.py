@@ -7,24 +7,22 @@ import pytest
 from escalation.config.policy import Severity
 from escalation.errors import Refused
 from escalation.incident.effects import ArchiveRoom, Invite, LinkOther, OpenRoom, Place, PostCard, Refresh, Say
-from escalation.incident.events import (
+from escalation.incident.events.declaration import Other
+from escalation.incident.events.moves import (
     Acknowledge,
     ChangeSeverity,
-    Delivered,
-    Dropped,
     Escalate,
     FixApplied,
     FixFailed,
-    Linked,
     MarkSecurity,
-    Other,
     Reopen,
     Resolve,
     Reviewed,
-    RoomOpened,
     StartFix,
     TakeLead,
 )
+from escalation.incident.events.news import Linked
+from escalation.incident.events.outcomes import Delivered, Dropped, RoomOpened
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.leads import Lead
 from escalation.incident.state.posted import CopyKind

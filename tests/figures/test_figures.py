@@ -14,7 +14,7 @@ from escalation.figures import words
 from escalation.figures.observation import Observation, decode, encode, observe
 from escalation.figures.periods import parse_period
 from escalation.figures.report import MEASURES, MIN_FOR_TREND, IncidentReport, incident_report
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from escalation.figures.words import MEAN_HIDES
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from sandbox.server import RunningWorkspace
 from tests.support.bot import Office, office_in, open_office, patient_workspace
 from tests.support.company import user

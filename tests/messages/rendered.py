@@ -19,8 +19,8 @@ from typing import Any
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
-from escalation.incident import events
-from escalation.incident.events import Answer, Move, MoveEvent
+from escalation.incident.events import moves
+from escalation.incident.events.moves import Answer, Move, MoveEvent
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.leads import Lead
 from escalation.service import IncidentService
@@ -89,28 +89,28 @@ def worked_on(severity: str) -> list[Step]:
     """Everything that people can do to an incident, up to its review and its second life."""
     other = "P1" if severity == "P0" else "P0"
     return [
-        (3, events.Acknowledge(by=DANA)),
-        (4, events.Acknowledge(by=OMAR)),
-        (5, events.TakeLead(by=OMAR, lead=Lead.COMMANDER)),
-        (6, events.TakeLead(by=OMAR, lead=Lead.COMMUNICATIONS, to=MEI)),
-        (7, events.PostUpdate(by=OMAR, progress="The pool is exhausted", next_steps="Restart", eta="16:30")),
-        (8, events.AnswerCommunication(by=MEI, n=1, answer=Answer.PUBLISHED)),
-        (9, events.PagePeople(by=OMAR, people=(user("bruno"),), why="Knows the pool")),
-        (10, events.Escalate(by=OMAR, why="Needs more hands")),
-        (11, events.Workaround(by=OMAR, text="Rolled back to 4.1")),
-        (12, events.RootCause(by=OMAR, cause="Connections leaked")),
-        (13, events.Edit(by=OMAR, impact="Nobody can pay with cards", outage=True)),
-        (14, events.StartFix(by=OMAR)),
-        (20, events.FixApplied(by=OMAR)),
-        (25, events.FixFailed(by=OMAR, text="Errors again")),
-        (26, events.Schedule(by=OMAR, when="sprint 12")),
-        (30, events.ChangeSeverity(by=OMAR, policy=shipped("kars").severities[Severity(other)], why="Worse")),
-        (40, events.FixApplied(by=OMAR)),
-        (75, events.Verify(by=OMAR, text="Payments go through")),
-        (80, events.Resolve(by=OMAR, summary="Leaked connections", resolution="Larger pool", next_steps="Review")),
-        (90, events.Reopen(by=DANA, why="It is back")),
-        (95, events.Resolve(by=DANA, summary="Leaked connections", resolution="Patched")),
-        (3000, events.Reviewed(by=DANA, text="Six follow-ups")),
+        (3, moves.Acknowledge(by=DANA)),
+        (4, moves.Acknowledge(by=OMAR)),
+        (5, moves.TakeLead(by=OMAR, lead=Lead.COMMANDER)),
+        (6, moves.TakeLead(by=OMAR, lead=Lead.COMMUNICATIONS, to=MEI)),
+        (7, moves.PostUpdate(by=OMAR, progress="The pool is exhausted", next_steps="Restart", eta="16:30")),
+        (8, moves.AnswerCommunication(by=MEI, n=1, answer=Answer.PUBLISHED)),
+        (9, moves.PagePeople(by=OMAR, people=(user("bruno"),), why="Knows the pool")),
+        (10, moves.Escalate(by=OMAR, why="Needs more hands")),
+        (11, moves.Workaround(by=OMAR, text="Rolled back to 4.1")),
+        (12, moves.RootCause(by=OMAR, cause="Connections leaked")),
+        (13, moves.Edit(by=OMAR, impact="Nobody can pay with cards", outage=True)),
+        (14, moves.StartFix(by=OMAR)),
+        (20, moves.FixApplied(by=OMAR)),
+        (25, moves.FixFailed(by=OMAR, text="Errors again")),
+        (26, moves.Schedule(by=OMAR, when="sprint 12")),
+        (30, moves.ChangeSeverity(by=OMAR, policy=shipped("kars").severities[Severity(other)], why="Worse")),
+        (40, moves.FixApplied(by=OMAR)),
+        (75, moves.Verify(by=OMAR, text="Payments go through")),
+        (80, moves.Resolve(by=OMAR, summary="Leaked connections", resolution="Larger pool", next_steps="Review")),
+        (90, moves.Reopen(by=DANA, why="It is back")),
+        (95, moves.Resolve(by=DANA, summary="Leaked connections", resolution="Patched")),
+        (3000, moves.Reviewed(by=DANA, text="Six follow-ups")),
     ]
 
 
@@ -217,10 +217,10 @@ def by_severity(page: Page, policy: str, severity: str) -> None:
 
 def private_and_cancelled(page: Page, policy: str) -> None:
     """Play what is private later, private from the start, and cancelled."""
-    security: list[Step] = [(5, events.MarkSecurity(by=DANA, why="Leaked keys")), (20, events.Acknowledge(by=DANA))]
+    security: list[Step] = [(5, moves.MarkSecurity(by=DANA, why="Leaked keys")), (20, moves.Acknowledge(by=DANA))]
     play(page, "marked as security later", "P0", security, 200, policy, data_loss=True)
     play(page, "security from the start", "P1", security[1:], 200, policy, security=True)
-    play(page, "cancelled", "P0", [(3, events.Cancel(by=DANA, why="A test alert"))], 60, policy)
+    play(page, "cancelled", "P0", [(3, moves.Cancel(by=DANA, why="A test alert"))], 60, policy)
 
 
 def chapters() -> dict[str, Callable[[Page], None]]:

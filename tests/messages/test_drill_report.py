@@ -2,7 +2,7 @@
 
 import pytest
 
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.incident.state.entries import EntryKind
 from escalation.messages.timeline import entry_lines
 from escalation.text import text

@@ -32,7 +32,7 @@ from bot.render.pages import page as page_of
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Audience
 from escalation.incident.communications import pending
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import Stage
 from escalation.incident.state.entries import EntryKind

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from bot.render.mrkdwn import plain
 from escalation.incident.effects import OpenRoom
-from escalation.incident.events import Acknowledge, Edit, Reopen, Resolve, RoomOpened, RootCause, Workaround
+from escalation.incident.events.moves import Acknowledge, Edit, Reopen, Resolve, RootCause, Workaround
+from escalation.incident.events.outcomes import RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status

@@ -7,7 +7,7 @@ import pytest
 
 from escalation.errors import Refused
 from escalation.incident.effects import Reminded, SendPage
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,

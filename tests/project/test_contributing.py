@@ -13,7 +13,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"```(python|diff)\n# file: (\S+)\n(.*?)```", re.DOTALL)
 BLOCKS = [(kind, file, text) for kind, file, text in BLOCK.findall(PAGE)]
-NEEDED = ("escalation", "bot", "workers", "tocsin", "sandbox", "benchmarks", "tests/support", "pyproject.toml")
+NEEDED = (
+    *("escalation", "bot", "workers", "tocsin", "sandbox", "benchmarks"),
+    *("tests/support", "tests/__init__.py", "pyproject.toml"),
+)
 
 
 def added(text: str, diff: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from escalation.incident.events import Acknowledge, MarkSecurity, Resolve
+from escalation.incident.events.moves import Acknowledge, MarkSecurity, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry
 from escalation.records.chain import MARK, PLAIN, SAID, Chain, broken, check, extended

@@ -12,7 +12,7 @@ from redis import Redis
 
 from escalation.config.company import Directory
 from escalation.figures.observation import decode
-from escalation.incident.events import Acknowledge, PostUpdate, Resolve, RootCause
+from escalation.incident.events.moves import Acknowledge, PostUpdate, Resolve, RootCause
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.notify.preferences import Preferences

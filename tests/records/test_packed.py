@@ -12,7 +12,7 @@ from redis import Redis
 
 from escalation.config.policy import Severity
 from escalation.errors import TooNew
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     FixApplied,
     PostUpdate,

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from escalation.errors import NotFound
-from escalation.incident.events import Acknowledge, Reopen, Resolve
+from escalation.incident.events.moves import Acknowledge, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.records.retention import Retention, spoken_period
 from escalation.reviews.action_items import ActionItem, ItemState, closed

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
 
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.model import Incident
 from escalation.storage import migrations
 from escalation.storage.store import Store

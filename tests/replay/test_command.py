@@ -11,7 +11,7 @@ import redis
 import yaml
 from click.testing import CliRunner, Result
 
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.storage.store import Store
 from tests.support.incidents import RESOLVE
 from tests.support.story import SHIPPED, Story

@@ -9,15 +9,9 @@ from hypothesis import strategies as st
 
 from escalation.config.policy import Policy, Severity
 from escalation.incident.effects import SendPage
-from escalation.incident.events import (
-    Acknowledge,
-    ChangeSeverity,
-    Decline,
-    PersonRefused,
-    RolesChanged,
-    Schedule,
-    SignOfLife,
-)
+from escalation.incident.events.moves import Acknowledge, ChangeSeverity, Decline, Schedule
+from escalation.incident.events.news import RolesChanged, SignOfLife
+from escalation.incident.events.outcomes import PersonRefused
 from escalation.incident.model import Incident
 from escalation.replay.comparison import Comparison, compare
 from tests.engine.test_state_machine import CALENDARS, SEVERITIES, STEPS, Step, take

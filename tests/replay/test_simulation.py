@@ -17,20 +17,18 @@ from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.errors import Refused
 from escalation.incident.effects import Effect, OpenRoom, SendPage
-from escalation.incident.events import (
+from escalation.incident.events.declaration import Declare, Terms
+from escalation.incident.events.moves import (
     Acknowledge,
-    CheckpointDue,
-    Declare,
-    Delivered,
     FixApplied,
     FixFailed,
     MoveEvent,
     Resolve,
-    RoomOpened,
     RootCause,
-    Terms,
     Workaround,
 )
+from escalation.incident.events.news import CheckpointDue
+from escalation.incident.events.outcomes import Delivered, RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts

@@ -14,7 +14,7 @@ from benchmarks.ports import free_port
 from bot.pages.report import MAX_DOTS, Filters, plot, report_html
 from escalation.config.policy import Severity
 from escalation.errors import NotFound
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.state.facts import Facts
 from escalation.reports.documents import on_request
 from escalation.storage.answers.person_links import REPORTS, PersonLinks, Purpose

@@ -8,7 +8,7 @@ import pytest
 
 from bot.parsing.action_item import parse_action_item
 from escalation.errors import Refused
-from escalation.incident.events import Resolve
+from escalation.incident.events.moves import Resolve
 from escalation.reviews.action_items import ActionItem, ItemState, closed, due_action_items, in_order
 from escalation.reviews.draft import draft
 from escalation.storage.action_items import ActionItems

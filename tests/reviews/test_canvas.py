@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.render.reviews import canvas as document
-from escalation.incident.events import Reopen, Resolve
+from escalation.incident.events.moves import Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Review, Written

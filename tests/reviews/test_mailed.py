@@ -11,7 +11,7 @@ from escalation.config.policy import ListName, ReviewRule
 from escalation.config.tickets import Tickets
 from escalation.errors import Refused
 from escalation.incident.effects import MailReview, UpdateIssue
-from escalation.incident.events import Acknowledge, Resolve, Reviewed
+from escalation.incident.events.moves import Acknowledge, Resolve, Reviewed
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Written
 from escalation.reviews.tracker import ticket_comment

@@ -7,7 +7,8 @@ import pytest
 
 from bot.render.reviews.markdown import markdown
 from escalation.config.company import Workspace as Channels
-from escalation.incident.events import MessageNoted, Resolve
+from escalation.incident.events.moves import Resolve
+from escalation.incident.events.news import MessageNoted
 from escalation.incident.model import Incident
 from escalation.incident.noted import Noting, noted_messages
 from escalation.incident.state.entries import EntryKind

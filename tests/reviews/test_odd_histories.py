@@ -14,7 +14,7 @@ from bot.render.reviews.html import html
 from bot.render.reviews.markdown import markdown, words_of
 from escalation.figures.observation import observe
 from escalation.figures.report import MEASURES
-from escalation.incident.events import Acknowledge, PostUpdate, Resolve
+from escalation.incident.events.moves import Acknowledge, PostUpdate, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.records.chain import Chain, extended

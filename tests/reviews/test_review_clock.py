@@ -16,17 +16,9 @@ from escalation.engine.state_machine import useful_moves
 from escalation.errors import Refused
 from escalation.incident.closing.reviews import ReviewTask, missing
 from escalation.incident.effects import Reminded
-from escalation.incident.events import (
-    MarkSecurity,
-    Move,
-    PersonRefused,
-    PlanReview,
-    Reopen,
-    Resolve,
-    Reviewed,
-    ReviewSeen,
-    RootCause,
-)
+from escalation.incident.events.moves import MarkSecurity, Move, PlanReview, Reopen, Resolve, Reviewed, RootCause
+from escalation.incident.events.news import ReviewSeen
+from escalation.incident.events.outcomes import PersonRefused
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.reminders import reminder

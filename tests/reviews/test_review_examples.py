@@ -8,17 +8,17 @@ import pytest
 from bot.render.reviews import canvas
 from bot.render.reviews.html import html
 from bot.render.reviews.markdown import markdown
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     FixApplied,
     FixFailed,
-    MessageNoted,
     PostUpdate,
     Resolve,
     RootCause,
     StartFix,
     Workaround,
 )
+from escalation.incident.events.news import MessageNoted
 from escalation.incident.model import Incident
 from escalation.incident.noted import Noting
 from escalation.reviews.action_items import ActionItem

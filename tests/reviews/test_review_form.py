@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from escalation.incident.events import Resolve
+from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.storage.reviews import Reviews
 from sandbox.server import RunningWorkspace

@@ -12,7 +12,7 @@ from escalation.errors import Refused
 from escalation.figures.report import incident_report
 from escalation.figures.words import causes
 from escalation.incident.effects import BookmarkLink
-from escalation.incident.events import Edit, Resolve, RootCause
+from escalation.incident.events.moves import Edit, Resolve, RootCause
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.reviews.draft import draft

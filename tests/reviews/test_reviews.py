@@ -13,7 +13,7 @@ from bot.render.reviews.html import confluence, html
 from bot.render.reviews.markdown import END, checked, markdown, words_of
 from escalation.config.policy import ReviewSection
 from escalation.errors import Refused
-from escalation.incident.events import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix
+from escalation.incident.events.moves import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix
 from escalation.incident.model import Incident
 from escalation.reviews.draft import draft
 from escalation.reviews.model import TITLES, Written

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import sandbox.server
 from bot.vocabulary import VERBS
 from escalation.incident.effects import SendPage
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.state.facts import Status
 from escalation.incident.state.pages import PageState
 from tests.bot.test_http import command, post

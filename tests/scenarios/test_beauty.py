@@ -6,26 +6,26 @@ from typing import Any
 import pytest
 
 from escalation.config.business_time import Calendar
-from escalation.incident import events
 from escalation.incident.effects import Place
+from escalation.incident.events import moves
 from escalation.incident.state.entries import EntryKind
 from escalation.times import parse_duration
 from tests.support.story import START, Story
 
 HOUR, DAY = 60, 1440
-ACK = events.Acknowledge(by="UONCALL")
-CAUSE = events.RootCause(by="UONCALL", cause="A bad deployment")
-WORKAROUND = events.Workaround(by="UONCALL", text="Rolled back")
-FIX = events.FixApplied(by="UONCALL")
-FAILED = events.FixFailed(by="UONCALL")
-RESOLVE = events.Resolve(by="UONCALL", summary="Bad deployment", resolution="Reverted")
-CANCEL = events.Cancel(by="UONCALL")
-REOPEN = events.Reopen(by="UREPORTER")
-REVIEWED = events.Reviewed(by="UMANAGER", text="Slower rollouts")
-OUTAGE = events.Edit(by="UONCALL", outage=True)
-MAJOR = events.Edit(by="UONCALL", major_impact=True)
-PUBLISHED = events.AnswerCommunication(by="UONCALL", n=2, answer=events.Answer.PUBLISHED)
-Script = list[tuple[float, events.MoveEvent]]
+ACK = moves.Acknowledge(by="UONCALL")
+CAUSE = moves.RootCause(by="UONCALL", cause="A bad deployment")
+WORKAROUND = moves.Workaround(by="UONCALL", text="Rolled back")
+FIX = moves.FixApplied(by="UONCALL")
+FAILED = moves.FixFailed(by="UONCALL")
+RESOLVE = moves.Resolve(by="UONCALL", summary="Bad deployment", resolution="Reverted")
+CANCEL = moves.Cancel(by="UONCALL")
+REOPEN = moves.Reopen(by="UREPORTER")
+REVIEWED = moves.Reviewed(by="UMANAGER", text="Slower rollouts")
+OUTAGE = moves.Edit(by="UONCALL", outage=True)
+MAJOR = moves.Edit(by="UONCALL", major_impact=True)
+PUBLISHED = moves.AnswerCommunication(by="UONCALL", n=2, answer=moves.Answer.PUBLISHED)
+Script = list[tuple[float, moves.MoveEvent]]
 Log = list[tuple[float, str]]
 
 
@@ -120,7 +120,7 @@ P0_STORIES: list[tuple[str, Script, dict[str, Any], Log]] = [
     ),
     (
         "what was said is taken back",
-        [(4, CAUSE), (5, events.Edit(by="UONCALL", outage=False)), (41, CANCEL)],
+        [(4, CAUSE), (5, moves.Edit(by="UONCALL", outage=False)), (41, CANCEL)],
         {"outage": True},
         [(41, "stakeholders restored")],
     ),
@@ -145,7 +145,7 @@ def test_customers_hear_nothing_of_a_security_incident() -> None:
     """Neither at 15 minutes nor later, however it was declared."""
     story = told("P0", [], 300, security=True, outage=True, major_impact=True)
     assert story.owed() == []
-    marked = told("P0", [(10, events.MarkSecurity(by="UONCALL"))], 300, outage=True, major_impact=True)
+    marked = told("P0", [(10, moves.MarkSecurity(by="UONCALL"))], 300, outage=True, major_impact=True)
     assert marked.owed() == [(0, "stakeholders", "first")]
     assert marked.owed_states("stakeholders") == ["replaced"]
 
@@ -155,15 +155,15 @@ def test_social_media_waits_for_a_person() -> None:
     story = told("P0", [(4, CAUSE)], 16, outage=True, major_impact=True)
     n = next(o.n for o in story.incident.communications if o.plan.id == "social-media")
     assert story.owed_states("social-media") == ["waiting"]
-    story.do(events.AnswerCommunication(by="UCEO", n=n, answer=events.Answer.APPROVED))
+    story.do(moves.AnswerCommunication(by="UCEO", n=n, answer=moves.Answer.APPROVED))
     assert story.owed_states("social-media") == ["owed"]
-    story.do(events.AnswerCommunication(by="UCEO", n=n, answer=events.Answer.PUBLISHED))
+    story.do(moves.AnswerCommunication(by="UCEO", n=n, answer=moves.Answer.PUBLISHED))
     assert story.owed_states("social-media") == ["done"]
 
 
 def test_progress_updates_of_a_p0_every_half_hour() -> None:
     """Asked for when none came; each one goes to the stakeholders, and to customers who were told."""
-    update = events.PostUpdate(by="UONCALL", progress="Half of it is back")
+    update = moves.PostUpdate(by="UONCALL", progress="Half of it is back")
     story = told("P0", [(4, CAUSE), (10, update), (20, update)], 51, outage=True)
     assert story.minutes(EntryKind.UPDATE_DUE) == [50]
     assert [(m, p) for m, p, stage in story.owed() if stage == "update"] == [
@@ -256,8 +256,8 @@ def test_p2_is_for_business_hours(start: datetime, opening: str, unacknowledged:
 @pytest.mark.parametrize(
     ("script", "pages"),
     [
-        ([(60, events.Acknowledge(by="UTEAM1"))], 0),
-        ([(11 * HOUR + 5, events.Acknowledge(by="UTEAM1"))], 1),
+        ([(60, moves.Acknowledge(by="UTEAM1"))], 0),
+        ([(11 * HOUR + 5, moves.Acknowledge(by="UTEAM1"))], 1),
         ([(60, RESOLVE)], 0),
         ([(60, CANCEL)], 0),
     ],
@@ -290,8 +290,8 @@ def test_p3_waits_a_day_and_for_the_opening_after_it(start: datetime, unacknowle
     assert f"{story.incident.acknowledge_by:%a %d %H:%M}" == unacknowledged
 
 
-@pytest.mark.parametrize("end", [events.Acknowledge(by="UTEAM1"), RESOLVE, CANCEL])
-def test_p3_pages_nobody_once_somebody_has_it(end: events.MoveEvent) -> None:
+@pytest.mark.parametrize("end", [moves.Acknowledge(by="UTEAM1"), RESOLVE, CANCEL])
+def test_p3_pages_nobody_once_somebody_has_it(end: moves.MoveEvent) -> None:
     """Acknowledged, resolved or cancelled within the day."""
     story = told("P3", [(100, end)], 9 * DAY)
     assert story.paged() == []
@@ -342,5 +342,5 @@ def test_a_review_within_48_hours(severity: str, due: bool) -> None:
     """Of every P0 and P1; of the others after a breach or a loss of data only."""
     story = told(severity, [(10, RESOLVE)], 10)
     assert (story.incident.review_by == story.now + parse_duration("48h")) is due
-    lost = told(severity, [(10, events.Resolve(by="U1", summary="s", resolution="r", data_loss=True))], 10)
+    lost = told(severity, [(10, moves.Resolve(by="U1", summary="s", resolution="r", data_loss=True))], 10)
     assert lost.incident.review_by

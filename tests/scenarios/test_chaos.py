@@ -17,7 +17,8 @@ from benchmarks.count import Observations, Verdict, judged, percentile
 from benchmarks.holders import ROLE, Holders
 from benchmarks.witness import MESSAGES, clock_time
 from escalation.incident.effects import Effect, OpenRoom, PostCard, Refresh, SendPage
-from escalation.incident.events import Acknowledge, Delivered, Resolve, RoomOpened
+from escalation.incident.events.moves import Acknowledge, Resolve
+from escalation.incident.events.outcomes import Delivered, RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.state.rooms import Room
 from tests.support.story import Story

@@ -6,7 +6,7 @@ import pytest
 
 from bot.render.button_value import MORE
 from bot.render.pages import OPEN_ROOM
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status
 from escalation.incident.state.pages import PageState

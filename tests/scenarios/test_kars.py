@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from escalation.config.business_time import Calendar
-from escalation.incident import events
 from escalation.incident.effects import Place, SendPage, Tell
+from escalation.incident.events import moves
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.tickets import TicketState, ticket_state
@@ -15,17 +15,17 @@ from escalation.times import parse_duration
 from tests.support.story import START, Story
 
 HOUR, DAY = 60, 1440
-ACK = events.Acknowledge(by="UONCALL")
-CAUSE = events.RootCause(by="UONCALL", cause="Connection pool exhausted")
-WORKAROUND = events.Workaround(by="UONCALL", text="Rolled back")
-FIX = events.FixApplied(by="UONCALL")
-FAILED = events.FixFailed(by="UONCALL")
-RESOLVE = events.Resolve(by="UONCALL", summary="Pool exhausted", resolution="Bigger pool")
-CANCEL = events.Cancel(by="UONCALL", why="a test alert")
-REOPEN = events.Reopen(by="UREPORTER")
-SCHEDULE = events.Schedule(by="UCHECKOUT", when="sprint 12")
-PUBLISHED = events.AnswerCommunication(by="UONCALL", n=2, answer=events.Answer.PUBLISHED)
-Script = list[tuple[float, events.MoveEvent]]
+ACK = moves.Acknowledge(by="UONCALL")
+CAUSE = moves.RootCause(by="UONCALL", cause="Connection pool exhausted")
+WORKAROUND = moves.Workaround(by="UONCALL", text="Rolled back")
+FIX = moves.FixApplied(by="UONCALL")
+FAILED = moves.FixFailed(by="UONCALL")
+RESOLVE = moves.Resolve(by="UONCALL", summary="Pool exhausted", resolution="Bigger pool")
+CANCEL = moves.Cancel(by="UONCALL", why="a test alert")
+REOPEN = moves.Reopen(by="UREPORTER")
+SCHEDULE = moves.Schedule(by="UCHECKOUT", when="sprint 12")
+PUBLISHED = moves.AnswerCommunication(by="UONCALL", n=2, answer=moves.Answer.PUBLISHED)
+Script = list[tuple[float, moves.MoveEvent]]
 Log = list[tuple[float, str]]
 
 
@@ -177,9 +177,9 @@ P1_STORIES: list[tuple[str, Script, Log]] = [
         "escalated by hand to the manager",
         [
             (5, ACK),
-            (6, events.Escalate(by="UONCALL")),
-            (7, events.Escalate(by="UONCALL")),
-            (8, events.Escalate(by="UONCALL")),
+            (6, moves.Escalate(by="UONCALL")),
+            (7, moves.Escalate(by="UONCALL")),
+            (8, moves.Escalate(by="UONCALL")),
             (59, CANCEL),
         ],
         [(6, "page UBACKUP"), (7, "page UCHECKOUT"), (8, "page UMANAGER"), (8, "room")],
@@ -300,7 +300,7 @@ def test_a_ticket_goes_from_open_to_closed() -> None:
     """Open, scheduled, fixed, verified, closed."""
     story = told("P2", [], 10)
     states = [ticket_state(story.incident)]
-    for event in (SCHEDULE, FIX, events.Verify(by="UONCALL"), RESOLVE):
+    for event in (SCHEDULE, FIX, moves.Verify(by="UONCALL"), RESOLVE):
         states.append(ticket_state(story.do(event).incident))
     assert states == list(TicketState)
 
@@ -358,7 +358,7 @@ def test_updates_are_asked_for_at_the_pace_of_the_severity(severity: str, minute
 @pytest.mark.parametrize("severity", ["P0", "P1", "P2", "P3"])
 def test_a_broken_promise_of_an_update_is_on_the_timeline(severity: str) -> None:
     """Whoever promised the next update by name is named when it does not come, whatever the severity."""
-    update = events.PostUpdate(by="UDEVOPS", progress="Restoring", next_in=parse_duration("20m"))
+    update = moves.PostUpdate(by="UDEVOPS", progress="Restoring", next_in=parse_duration("20m"))
     story = Story(severity).do(ACK).until(5).do(update).until(26)
     [(minute, entry)] = story.entries(EntryKind.UPDATE_DUE)
     assert (minute, entry.fields["promised_by"]) == (25, "UDEVOPS")
@@ -401,7 +401,7 @@ def test_which_incidents_need_a_review(severity: str, minute: float, facts: dict
 
 def test_a_review_is_held_once_it_is_over() -> None:
     """It is on the record with who held it and what came of it; a ticket may be reviewed as well."""
-    story = told("P2", [(10, RESOLVE), (100, events.Reviewed(by="UMANAGER", text="More tests"))], 101)
+    story = told("P2", [(10, RESOLVE), (100, moves.Reviewed(by="UMANAGER", text="More tests"))], 101)
     assert story.incident.reviewed
     assert story.minutes(EntryKind.REVIEWED) == [100]
 
@@ -410,7 +410,7 @@ def test_a_review_is_held_once_it_is_over() -> None:
 def test_unanswered_pages_are_repeated(severity: str) -> None:
     """Every 5 or 15 minutes, three times; a ticket's lead is paged once."""
     every = {"P0": 5, "P1": 15}[severity]
-    story = Story(severity).do(events.Acknowledge(by="UREPORTER")).until(70)
+    story = Story(severity).do(moves.Acknowledge(by="UREPORTER")).until(70)
     assert story.minutes(EntryKind.REPEATED)[:3] == [every, 2 * every, 3 * every]
 
 

@@ -24,8 +24,8 @@ from click.testing import CliRunner
 
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
-from escalation.incident import events
-from escalation.incident.events import Move
+from escalation.incident.events import moves
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.leads import Lead
 from tests.support.bot import Json, everything, user
@@ -199,20 +199,20 @@ def marked_later(watch: Watch, severity: str) -> None:
     }
     watch.works.run()
     watch.play.press("paula", Move.SECURITY, why=said("marked"))
-    watch.do(events.Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k not in ("service", "data_loss")}))
+    watch.do(moves.Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k not in ("service", "data_loss")}))
 
 
 def outsiders_try(watch: Watch, *keys: str) -> None:
     """Whoever is no member types, presses and opens whatever there is; nothing that we do then holds a word of it."""
     before, name = len(watch.calls()), watch.private.id
     commands = ("list", "help", "tickets", "oncall", "simulate P0", "slo", "update x", f"show {name}", f"ack {name}")
-    moves = (f"resolve {name}", f"update {name} x", f"severity {name} P1 x", f"page {name} on_call x")
+    changes = (f"resolve {name}", f"update {name} x", f"severity {name} P1 x", f"page {name} on_call x")
     for key in keys:
         person = watch.play.person(key)
         had = len(person.whispers())
-        for typed in (*commands, *moves):
+        for typed in (*commands, *changes):
             person.command(typed)
-        eventually(lambda person=person, had=had: len(person.whispers()) >= had + len(commands) + len(moves))  # type: ignore[misc]
+        eventually(lambda person=person, had=had: len(person.whispers()) >= had + len(commands) + len(changes))  # type: ignore[misc]
         eventually(lambda person=person: person.home()["view"])  # type: ignore[misc]
         assert not person.modals()
         watch.answers += [*person.whispers(), json.dumps(person.home())]
@@ -238,30 +238,30 @@ def handled(watch: Watch) -> None:
     """Everything that can be said is said, and time passes."""
     member, omar = user(key_of(watch.private)), user("omar")
     policies = watch.works.service.policy.severities
-    watch.do(events.PagePeople(by=member, people=(user("sam"),), why=said("paged")))
-    watch.do(events.RootCause(by=member, cause=said("cause")))
-    watch.do(events.Workaround(by=member, text=said("workaround")))
+    watch.do(moves.PagePeople(by=member, people=(user("sam"),), why=said("paged")))
+    watch.do(moves.RootCause(by=member, cause=said("cause")))
+    watch.do(moves.Workaround(by=member, text=said("workaround")))
     texts = {name: said(name) for name in ("progress", "next_steps", "eta", "impact", "public_wording")}
-    watch.do(events.PostUpdate(by=member, **texts))
-    watch.do(events.Edit(by=member, title=said("other title"), impact=said("other impact"), description=said("more")))
-    watch.do(events.TakeLead(by=member, lead=Lead.SCRIBE, to=omar))
-    watch.do(events.StartFix(by=member, text=said("fix")))
-    watch.do(events.FixApplied(by=member, text=said("applied")))
-    watch.do(events.FixFailed(by=member, text=said("failed")))
-    watch.do(events.Escalate(by=member, why=said("escalated")))
-    watch.do(events.ChangeSeverity(by=member, policy=policies[Severity.P3], why=said("lower")))
-    watch.do(events.Schedule(by=member, when=said("sprint")))
-    watch.do(events.FixApplied(by=member, text=said("again")))
-    watch.do(events.Verify(by=member, text=said("verified")))
+    watch.do(moves.PostUpdate(by=member, **texts))
+    watch.do(moves.Edit(by=member, title=said("other title"), impact=said("other impact"), description=said("more")))
+    watch.do(moves.TakeLead(by=member, lead=Lead.SCRIBE, to=omar))
+    watch.do(moves.StartFix(by=member, text=said("fix")))
+    watch.do(moves.FixApplied(by=member, text=said("applied")))
+    watch.do(moves.FixFailed(by=member, text=said("failed")))
+    watch.do(moves.Escalate(by=member, why=said("escalated")))
+    watch.do(moves.ChangeSeverity(by=member, policy=policies[Severity.P3], why=said("lower")))
+    watch.do(moves.Schedule(by=member, when=said("sprint")))
+    watch.do(moves.FixApplied(by=member, text=said("again")))
+    watch.do(moves.Verify(by=member, text=said("verified")))
 
 
 def ended(watch: Watch) -> None:
     member = user(key_of(watch.private))
     words = {name: said(name) for name in ("summary", "resolution", "verification", "final_impact", "next_steps")}
-    watch.do(events.Resolve(by=member, **words))
-    watch.do(events.Reopen(by=member, why=said("reopened")))
-    watch.do(events.Resolve(by=member, **words))
-    watch.do(events.Reviewed(by=member, text=said("review")))
+    watch.do(moves.Resolve(by=member, **words))
+    watch.do(moves.Reopen(by=member, why=said("reopened")))
+    watch.do(moves.Resolve(by=member, **words))
+    watch.do(moves.Reviewed(by=member, text=said("review")))
 
 
 def until(watch: Watch, minutes: int) -> None:

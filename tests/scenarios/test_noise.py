@@ -14,7 +14,7 @@ import pytest
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.incident.effects import is_page
-from escalation.incident.events import Acknowledge, PostUpdate
+from escalation.incident.events.moves import Acknowledge, PostUpdate
 from escalation.incident.model import Incident
 from escalation.incident.places import PLACES
 from escalation.incident.state.entries import EntryKind

@@ -12,7 +12,7 @@ from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import useful_moves
 from escalation.incident.communications import pending
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,

@@ -43,7 +43,7 @@ from bot.render.oncall import AnswerValue, ShiftValue
 from bot.vocabulary import VERBS
 from escalation.config.notify import OtherWays, Via
 from escalation.config.status_page import StatusPage
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 from escalation.processes import QUEUES

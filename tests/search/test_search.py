@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import fakeredis
 import pytest
 
-from escalation.incident.events import Acknowledge, Edit, Reopen, Resolve
+from escalation.incident.events.moves import Acknowledge, Edit, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems

@@ -12,16 +12,8 @@ from escalation.config.policy import Means, Severity
 from escalation.config.status_page import STATUS_PAGE
 from escalation.errors import Refused
 from escalation.incident.communications import updates_on_page
-from escalation.incident.events import (
-    Answer,
-    AnswerCommunication,
-    Delivered,
-    Dropped,
-    MarkSecurity,
-    PublishUpdate,
-    Reopen,
-    Resolve,
-)
+from escalation.incident.events.moves import Answer, AnswerCommunication, MarkSecurity, PublishUpdate, Reopen, Resolve
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.storage.alarms import ready
 from escalation.storage.public.folder import StatusFolder

@@ -13,10 +13,8 @@ from redis import Redis
 
 from escalation.config.status_page import STATUS_PAGE, ComponentState, StatusPage
 from escalation.errors import Refused
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
-    Delivered,
-    Dropped,
     MarkSecurity,
     MoveEvent,
     PostUpdate,
@@ -24,6 +22,7 @@ from escalation.incident.events import (
     Resolve,
     RootCause,
 )
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.storage.alarms import ready
 from escalation.storage.public.folder import StatusFolder

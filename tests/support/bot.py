@@ -24,7 +24,7 @@ from bot.render.pages import page
 from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.effects import OpenRoom
-from escalation.incident.events import RoomOpened
+from escalation.incident.events.outcomes import RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.rooms import Room

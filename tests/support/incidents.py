@@ -10,47 +10,51 @@ from escalation.config.policy import ListName, Severity
 from escalation.config.tickets import Tickets, Vendor
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.incident.effects import MailOut, OpenRoom, PostCard, SendPage, UpdateIssue
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
-    AlertsChanged,
     Answer,
     AnswerCommunication,
     Cancel,
     ChangeSeverity,
     Decline,
-    Delivered,
-    Dropped,
     Edit,
     Escalate,
     FixApplied,
     FixFailed,
-    IssueSeen,
-    IssueUpdated,
-    Linked,
-    MailReceived,
     MarkSecurity,
-    MessageGone,
-    MessageNoted,
     MoveEvent,
-    OutcomeEvent,
-    PersonRefused,
     PlanReview,
     PostUpdate,
-    Redacted,
     Reopen,
     Resolve,
-    ResolvedThere,
     Reviewed,
-    RolesChanged,
-    RoomOpened,
     RootCause,
     Schedule,
     Snooze,
     StartFix,
     TakeLead,
-    Trouble,
     Verify,
     Workaround,
+)
+from escalation.incident.events.news import (
+    AlertsChanged,
+    IssueSeen,
+    Linked,
+    MailReceived,
+    MessageNoted,
+    Redacted,
+    ResolvedThere,
+    RolesChanged,
+)
+from escalation.incident.events.outcomes import (
+    Delivered,
+    Dropped,
+    IssueUpdated,
+    MessageGone,
+    OutcomeEvent,
+    PersonRefused,
+    RoomOpened,
+    Trouble,
 )
 from escalation.incident.model import Incident
 from escalation.incident.noted import Noting

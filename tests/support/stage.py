@@ -12,7 +12,7 @@ from typing import Any
 from bot.render.button_value import MORE
 from escalation.config.company import Company
 from escalation.engine.checkpoints import alarms
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status

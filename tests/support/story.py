@@ -16,7 +16,10 @@ from escalation.config.tickets import Tickets
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import Effect, OpenRoom, Place, RemindPerson, Say, SendPage, Tell
-from escalation.incident.events import ChangeSeverity, CheckpointDue, Declare, MoveEvent, Other, OutcomeEvent, Terms
+from escalation.incident.events.declaration import Declare, Other, Terms
+from escalation.incident.events.moves import ChangeSeverity, MoveEvent
+from escalation.incident.events.news import CheckpointDue
+from escalation.incident.events.outcomes import OutcomeEvent
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind

@@ -6,7 +6,9 @@ from bot.render.card import card
 from bot.render.lists import NO_TICKETS, Page, tickets
 from escalation.config.tickets import Tickets, Tracker, Vendor
 from escalation.incident.effects import UpdateIssue
-from escalation.incident.events import Escalate, IssueSeen, IssueUpdated, MarkSecurity, Resolve
+from escalation.incident.events.moves import Escalate, MarkSecurity, Resolve
+from escalation.incident.events.news import IssueSeen
+from escalation.incident.events.outcomes import IssueUpdated
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.tracked import Issue
 from tests.support.incidents import ISSUE, with_entry

@@ -13,7 +13,7 @@ import pytest
 
 from bot.deps import AnswerDeps
 from escalation.incident.asks import Ask, asks
-from escalation.incident.events import Move, Resolve
+from escalation.incident.events.moves import Move, Resolve
 from escalation.incident.state.entries import EntryKind
 from tests.support.bot import running_bot
 from tests.support.http import web

@@ -9,7 +9,7 @@ import pytest
 from escalation.config.policy import Severity
 from escalation.config.tickets import Tickets, Tracker
 from escalation.incident.effects import UpdateIssue
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Cancel,
     ChangeSeverity,

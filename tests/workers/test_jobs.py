@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.storage.indexes import METRICS

@@ -8,7 +8,8 @@ import pytest
 from escalation import slo
 from escalation.config.policy import Severity
 from escalation.incident.effects import SendPage
-from escalation.incident.events import Acknowledge, Cancel, Delivered, StartFix
+from escalation.incident.events.moves import Acknowledge, Cancel, StartFix
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.facts import Facts
 from escalation.slo import Objective, Record, RecordKind, Report, Row, decode, encode
 from escalation.storage.indexes import METRICS

@@ -11,15 +11,8 @@ from escalation.answers import AnswerService
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.incident.effects import MailOut, PageBy
-from escalation.incident.events import (
-    Acknowledge,
-    ChangeSeverity,
-    Delivered,
-    Escalate,
-    MarkSecurity,
-    PostUpdate,
-    Resolve,
-)
+from escalation.incident.events.moves import Acknowledge, ChangeSeverity, Escalate, MarkSecurity, PostUpdate, Resolve
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from escalation.messages.mail import Mail, stakeholder_mail

@@ -10,7 +10,8 @@ import pytest
 from redis import Redis
 
 from escalation.incident.effects import SendPage
-from escalation.incident.events import Acknowledge, Delivered, StartFix
+from escalation.incident.events.moves import Acknowledge, StartFix
+from escalation.incident.events.outcomes import Delivered
 from escalation.processes import QUEUES
 from escalation.storage.alarms import effect_alarm, ready
 from escalation.storage.indexes import ALARMS

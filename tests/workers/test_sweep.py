@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from escalation.incident.effects import SendPage
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.incident.model import Incident
 from escalation.processes import QUEUES
 from escalation.storage.alarms import checkpoint_alarm, effect_alarm, ready

@@ -15,7 +15,7 @@ from escalation.config import references
 from escalation.config.company import DYNAMIC, Company
 from escalation.config.notify import Via
 from escalation.config.policy import Policy
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.messages import template
 from tocsin.config import action_checks, alert_checks, errors, holidays, policy_checks, yaml_lines
 from tocsin.config.yaml_lines import Document, Fault

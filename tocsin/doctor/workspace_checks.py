@@ -16,7 +16,7 @@ from escalation.config.policy import SeverityPolicy
 from escalation.config.references import channels_of
 from escalation.engine.state_machine import declare
 from escalation.errors import Refused
-from escalation.incident.events import Declare
+from escalation.incident.events.declaration import Declare
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Kind
 from escalation.incident.state.facts import Facts

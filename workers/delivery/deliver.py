@@ -15,7 +15,7 @@ from redis.client import Pipeline
 from escalation.config.status_page import STATUS_PAGE
 from escalation.errors import NotFound, TooNew
 from escalation.incident.effects import ASIDE, SLACK, Effect, Refresh, SendPage, aside_of
-from escalation.incident.events import (
+from escalation.incident.events.outcomes import (
     Delivered,
     Dropped,
     IssueUpdated,

@@ -18,7 +18,7 @@ from escalation.incident.effects import (
     UpdateIssue,
     Withdrawable,
 )
-from escalation.incident.events import Dropped, MessageGone, OutcomeEvent, PersonRefused, Trouble
+from escalation.incident.events.outcomes import Dropped, MessageGone, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from workers.channels.failures import Failed, Kind

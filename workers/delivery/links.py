@@ -5,7 +5,8 @@ from datetime import datetime
 
 from escalation.errors import NotFound
 from escalation.incident.effects import Effect, LinkOther
-from escalation.incident.events import Delivered, Linked
+from escalation.incident.events.news import Linked
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.model import Incident
 from escalation.service import IncidentService
 from workers.delivery.plan import Planned

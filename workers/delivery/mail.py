@@ -21,7 +21,7 @@ from escalation.config.notify import MeetingKind, Via
 from escalation.config.policy import ListName
 from escalation.errors import TooNew
 from escalation.incident.effects import Effect, MailOut, MailReview, PageBy, SendInvitation
-from escalation.incident.events import Delivered, Dropped
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.messages.mail import IncidentPage, Mail, invitation_mail, page_mail, review_mail, stakeholder_mail
 from escalation.messages.pages import TEST

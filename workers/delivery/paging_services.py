@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from escalation.incident.effects import Alert, Effect
-from escalation.incident.events import Dropped
+from escalation.incident.events.outcomes import Dropped
 from escalation.incident.model import Incident
 from escalation.service import IncidentService
 from workers.delivery.plan import Plan, Planned, sending

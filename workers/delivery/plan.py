@@ -10,7 +10,7 @@ import structlog
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.incident.effects import Effect
-from escalation.incident.events import Delivered, Dropped, OutcomeEvent
+from escalation.incident.events.outcomes import Delivered, Dropped, OutcomeEvent
 from escalation.incident.model import Incident
 from escalation.messages.template import Wording
 from escalation.values import PersonId

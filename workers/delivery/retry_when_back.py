@@ -16,7 +16,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from escalation.incident.effects import SLACK, Effect
-from escalation.incident.events import Delivered, RoomOpened
+from escalation.incident.events.outcomes import Delivered, RoomOpened
 from escalation.storage.indexes import ALARMS
 from workers.channels.failures import Failed, Kind
 from workers.delivery.plan import SendResult

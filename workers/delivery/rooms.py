@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bot.render import messages
 from escalation.incident.effects import ArchiveRoom, BookmarkLink, Invite, OpenRoom, PinCard, SetTopic
-from escalation.incident.events import Delivered, Dropped, OutcomeEvent, RoomOpened
+from escalation.incident.events.outcomes import Delivered, Dropped, OutcomeEvent, RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.room_names import candidates, former_room_name
 from escalation.incident.state.posted import CopyKind

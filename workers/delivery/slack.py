@@ -29,7 +29,7 @@ from escalation.incident.effects import (
     SendPage,
     Tell,
 )
-from escalation.incident.events import Delivered, Dropped, OutcomeEvent, PageGathered
+from escalation.incident.events.outcomes import Delivered, Dropped, OutcomeEvent, PageGathered
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.pages import Page

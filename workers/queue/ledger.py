@@ -12,7 +12,7 @@ from redis.client import Pipeline
 
 from escalation.engine import checkpoints
 from escalation.incident.effects import Effect, PagePerson
-from escalation.incident.events import Delivered, OutcomeEvent
+from escalation.incident.events.outcomes import Delivered, OutcomeEvent
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import Checkpoint
 from escalation.slo import Record, RecordKind, encode

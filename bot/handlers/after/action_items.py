@@ -12,7 +12,7 @@ from bot.render.blockkit import Block, Message
 from bot.render.lists import buttons, say
 from bot.render.replies import lines_reply
 from escalation.errors import Refused
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem, ItemState, closed, given_to, in_order, item_line
 from escalation.storage.action_items import ActionItems

@@ -20,7 +20,7 @@ from bot.slack.canvases import CanvasClient, CanvasGone, NoCanvas
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.config.policy import ReviewSection
 from escalation.errors import Refused
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem
 from escalation.reviews.draft import draft

@@ -8,7 +8,7 @@ from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.actions import RunState, actions_at, is_dry, is_running, runs_of
 from escalation.incident.effects import RunAction
-from escalation.incident.events import Run
+from escalation.incident.events.moves import Run
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.text import Person, Time, line

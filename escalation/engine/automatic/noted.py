@@ -1,7 +1,7 @@
 """Messages of the incident's places join its timeline, are edited, and leave it. Nothing is posted about it."""
 
 from escalation.engine.change import Change
-from escalation.incident.events import MessageNoted
+from escalation.incident.events.news import MessageNoted
 from escalation.incident.noted import Noting, standing_message
 from escalation.incident.state.entries import EntryKind
 

@@ -14,7 +14,8 @@ from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.closing.reviews import asked, missing, outstanding, owner_of, participants
 from escalation.incident.effects import Reminded
-from escalation.incident.events import PlanReview, ReviewSeen
+from escalation.incident.events.moves import PlanReview
+from escalation.incident.events.news import ReviewSeen
 from escalation.incident.responders import commander, in_roles
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.incident.state.entries import EntryKind

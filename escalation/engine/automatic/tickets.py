@@ -3,7 +3,8 @@
 from escalation.config.tickets import TICKETS
 from escalation.engine.change import Change
 from escalation.incident.effects import UpdateIssue
-from escalation.incident.events import IssueSeen, IssueUpdated
+from escalation.incident.events.news import IssueSeen
+from escalation.incident.events.outcomes import IssueUpdated
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.posted import Post

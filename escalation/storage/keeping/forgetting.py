@@ -17,7 +17,7 @@ from redis import WatchError
 
 from escalation.engine.state_machine import decide
 from escalation.errors import NotFound, TooNew
-from escalation.incident.events import Redacted
+from escalation.incident.events.news import Redacted
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 from escalation.records import chain as chains

@@ -18,7 +18,7 @@ from bot.deps import AnswerDeps
 from bot.http.twilio_signature import is_signed
 from escalation.answers import AnswerService
 from escalation.config.policy import Severity
-from escalation.incident.events import Resolve
+from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.pages import Page, PageState

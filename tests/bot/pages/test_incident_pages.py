@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 from benchmarks.ports import free_port
 from bot.http import incidents as routes
 from escalation.config.policy import ReviewSection, Severity
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.state.facts import Facts
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems

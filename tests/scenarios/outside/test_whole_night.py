@@ -17,7 +17,7 @@ from bot.deps import AnswerDeps
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.config.tickets import TICKETS, Vendor
-from escalation.incident.events import Move
+from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
 from escalation.incident.state.entries import EntryKind

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from escalation.config.tickets import TICKETS, Tickets, Vendor
 from escalation.incident.effects import UpdateIssue
-from escalation.incident.events import MoveEvent
+from escalation.incident.events.moves import MoveEvent
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.tracked import Issue

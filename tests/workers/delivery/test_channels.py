@@ -10,12 +10,11 @@ from bot.render.mrkdwn import plain
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Means
 from escalation.incident.effects import MailOut
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,
     Cancel,
-    Delivered,
     MarkSecurity,
     PostUpdate,
     Reopen,
@@ -23,6 +22,7 @@ from escalation.incident.events import (
     Reviewed,
     StartFix,
 )
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.messages.timeline import entry_lines

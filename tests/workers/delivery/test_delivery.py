@@ -11,7 +11,8 @@ from redis.exceptions import ConnectionError as Away
 
 from escalation.config.policy import Severity
 from escalation.incident.effects import PostCard, Reminded, RemindPerson, SendPage
-from escalation.incident.events import Acknowledge, Cancel, CheckpointDue, Edit, MarkSecurity, Resolve
+from escalation.incident.events.moves import Acknowledge, Cancel, Edit, MarkSecurity, Resolve
+from escalation.incident.events.news import CheckpointDue
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.posted import CopyKind

@@ -2,7 +2,7 @@
 
 import pytest
 
-from escalation.incident.events import Acknowledge, MarkSecurity, Resolve, RootCause
+from escalation.incident.events.moves import Acknowledge, MarkSecurity, Resolve, RootCause
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from escalation.incident.state.posted import CopyKind

@@ -17,7 +17,7 @@ from escalation.incident.effects import (
     SetTopic,
     Tell,
 )
-from escalation.incident.events import Delivered, Dropped, MessageGone, PersonRefused, RoomOpened, Trouble
+from escalation.incident.events.outcomes import Delivered, Dropped, MessageGone, PersonRefused, RoomOpened, Trouble
 from escalation.incident.model import Incident
 from escalation.incident.state.rooms import Room
 from tests.support.incidents import incident_after

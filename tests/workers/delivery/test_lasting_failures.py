@@ -8,7 +8,7 @@ import pytest
 from bot.http.health import readiness
 from bot.render.card import card
 from escalation.incident.effects import Invite, PinCard, SetTopic
-from escalation.incident.events import Acknowledge, Cancel
+from escalation.incident.events.moves import Acknowledge, Cancel
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from escalation.incident.effects import is_page
-from escalation.incident.events import Acknowledge, PageGathered, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
+from escalation.incident.events.outcomes import PageGathered
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import MAX_ALSO
 from tests.support.worker import Works

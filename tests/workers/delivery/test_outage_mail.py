@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from escalation.incident.effects import PageBy
-from escalation.incident.events import Resolve
+from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import PageState
 from tests.support.outside_services import MailServer

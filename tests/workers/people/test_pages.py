@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from escalation.incident.events import Acknowledge, PageStatus, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
+from escalation.incident.events.outcomes import PageStatus
 from escalation.incident.model import Incident
 from escalation.incident.reach import ReachState
 from escalation.incident.state.entries import EntryKind

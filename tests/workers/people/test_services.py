@@ -19,7 +19,7 @@ from bot.deps import AnswerDeps
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.incident.asks import asks
-from escalation.incident.events import Acknowledge, ChangeSeverity, Move, Resolve
+from escalation.incident.events.moves import Acknowledge, ChangeSeverity, Move, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts

@@ -17,7 +17,7 @@ from icalendar import Calendar, Event
 from benchmarks.ports import free_port
 from escalation.config.company import Company
 from escalation.config.notify import MeetingKind, Via
-from escalation.incident.events import Acknowledge, Cancel, MarkSecurity, PagePeople, Reopen, Resolve
+from escalation.incident.events.moves import Acknowledge, Cancel, MarkSecurity, PagePeople, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.rooms import Meeting

@@ -13,7 +13,7 @@ import pytest
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.config.policy import Communication, ListName, Severity
-from escalation.incident.events import Answer, AnswerCommunication, MarkSecurity, PostUpdate, Resolve
+from escalation.incident.events.moves import Answer, AnswerCommunication, MarkSecurity, PostUpdate, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts

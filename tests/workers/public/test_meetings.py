@@ -13,7 +13,7 @@ from bot.render.card import card
 from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.effects import OpenMeeting
-from escalation.incident.events import MarkSecurity, Resolve
+from escalation.incident.events.moves import MarkSecurity, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts

@@ -8,7 +8,7 @@ import pytest
 
 from bot.render.pages import STOOD_IN
 from escalation.dead_man import BEHIND
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.oncall import overrides

@@ -11,7 +11,7 @@ import pytest
 
 from escalation.config.company import Company
 from escalation.config.policy import ScheduledReport
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
 from tests.support.company import example, user

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from escalation.incident.events import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.oncall.schedule import on_call_at
 from tests.support.block_kit_schema import problems
 from tests.support.bot import BotAtWork, Json, Person, everything, running_bot

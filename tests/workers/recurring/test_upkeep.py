@@ -19,7 +19,7 @@ from bot.render.blockkit import Message
 from bot.render.oncall import TICK, Tick, with_ticks
 from escalation.config.company import Company, Directory
 from escalation.config.policy import Policy
-from escalation.incident.events import Acknowledge
+from escalation.incident.events.moves import Acknowledge
 from escalation.oncall import overrides
 from escalation.oncall.handovers import shift_changes, time_of_handover_message
 from escalation.oncall.handovers import time_of_test_page as asked_at

@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.render.common import card_url
 from escalation.config.actions import ACTIONS
 from escalation.incident.effects import Effect, RunAction
-from escalation.incident.events import Delivered, Dropped
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.service import IncidentService
 from workers.channels.actions import ActionCall, ActionClient

@@ -9,7 +9,7 @@ import structlog
 
 from escalation.answers import Answer, AnswerService
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import PageStatus
+from escalation.incident.events.outcomes import PageStatus
 from escalation.incident.reach import How, ReachState
 from escalation.oncall import trials
 from escalation.oncall.schedule import TRIAL, TrialState

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from escalation.answers import AnswerService
 from escalation.incident.effects import Effect, PageBy
-from escalation.incident.events import Dropped
+from escalation.incident.events.outcomes import Dropped
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.pages import Page

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from escalation.config.notify import Via
 from escalation.incident.effects import Effect, StopPage
-from escalation.incident.events import Delivered, Dropped
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.messages import pages as words
 from escalation.service import IncidentService

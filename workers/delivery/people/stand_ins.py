@@ -7,7 +7,7 @@ import structlog
 
 from bot.render.blockkit import Message
 from escalation.incident.effects import SendPage
-from escalation.incident.events import Delivered
+from escalation.incident.events.outcomes import Delivered
 from escalation.incident.model import Incident
 from escalation.values import PersonId
 from workers.channels import Tag

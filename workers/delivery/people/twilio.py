@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from escalation.config.notify import Via
 from escalation.incident.effects import Effect
-from escalation.incident.events import Delivered, Dropped
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.messages import pages as words
 from escalation.service import IncidentService

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from escalation.incident.effects import DeleteMeeting, Effect, OpenMeeting
-from escalation.incident.events import Dropped, MeetingOpened
+from escalation.incident.events.outcomes import Dropped, MeetingOpened
 from escalation.incident.model import Incident
 from escalation.service import IncidentService
 from workers.channels.public.zoom import OWNER, ZoomClient

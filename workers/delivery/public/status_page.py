@@ -6,7 +6,7 @@ What is published stands in the log; the folder follows it (escalation.storage.p
 from datetime import datetime
 
 from escalation.incident.effects import Effect, Publish, Withdraw
-from escalation.incident.events import Delivered, Dropped
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.service import IncidentService
 from escalation.status_page.wording import publication

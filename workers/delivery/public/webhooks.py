@@ -7,7 +7,7 @@ from escalation.config.actions import Action
 from escalation.config.lists import WEBHOOKS
 from escalation.config.policy import Means
 from escalation.incident.effects import CallWebhook, Effect
-from escalation.incident.events import Delivered, Dropped
+from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
 from escalation.messages.communications import published_words
 from escalation.service import IncidentService

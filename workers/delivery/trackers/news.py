@@ -7,7 +7,7 @@ import structlog
 
 from escalation.config.tickets import Vendor
 from escalation.errors import NotFound
-from escalation.incident.events import IssueSeen
+from escalation.incident.events.news import IssueSeen
 from escalation.incident.tracked import Issue
 from escalation.service import IncidentService
 from escalation.storage.tickets import TicketRecords

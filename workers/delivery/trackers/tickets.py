@@ -7,7 +7,7 @@ from functools import partial
 from bot.render.common import card_url
 from escalation.config.tickets import TICKETS, Tracker, Vendor
 from escalation.incident.effects import Effect, UpdateIssue
-from escalation.incident.events import Dropped, IssueUpdated
+from escalation.incident.events.outcomes import Dropped, IssueUpdated
 from escalation.incident.model import Incident
 from escalation.incident.tickets import mark_of, tracker_of
 from escalation.incident.tracked import Issue

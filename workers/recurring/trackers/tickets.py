@@ -7,7 +7,7 @@ import structlog
 
 from escalation.config.tickets import Vendor
 from escalation.errors import NotFound, Refused
-from escalation.incident.events import IssueSeen
+from escalation.incident.events.news import IssueSeen
 from escalation.incident.model import Incident
 from escalation.incident.tickets import mark_of
 from escalation.incident.tracked import Issue
