@@ -13,8 +13,7 @@ from escalation.config.policy import Policy
 from escalation.config.status_page import StatusPage
 from escalation.incident.events.moves import MoveEvent
 from escalation.incident.model import Incident
-from escalation.messages.template import Wording
-from escalation.messages.timeline import WORDING
+from escalation.messages.template import WORDING, Wording
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 

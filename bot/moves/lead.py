@@ -12,7 +12,7 @@ from escalation.errors import Refused
 from escalation.incident.events.moves import MoveEvent, TakeLead
 from escalation.incident.model import Incident
 from escalation.incident.state.leads import Lead
-from escalation.messages.timeline import LEADS
+from escalation.messages.entries.rooms import LEADS
 
 _ROLES = {
     "commander": Lead.COMMANDER,

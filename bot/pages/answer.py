@@ -13,8 +13,8 @@ from escalation.answers import Answer, PageToAnswer
 from escalation.config.company import Company, Directory
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import Page, PageState
+from escalation.messages.entries.paging import page_reason
 from escalation.messages.mail import title
-from escalation.messages.timeline import page_reason
 from escalation.text import clean, text
 from escalation.values import PersonId
 

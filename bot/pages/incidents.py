@@ -17,7 +17,8 @@ from starlette.responses import HTMLResponse
 from bot.pages.layout import HEADERS
 from escalation.config.policy import ReviewSection
 from escalation.incident.model import Incident
-from escalation.messages.timeline import duration, entry_lines
+from escalation.messages.entries.notices import duration
+from escalation.messages.timeline import entry_lines
 from escalation.records.holes import holes, spoken_hole
 from escalation.reviews.action_items import ActionItem
 from escalation.reviews.model import Section

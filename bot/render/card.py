@@ -36,9 +36,11 @@ from escalation.incident.state.leads import Lead
 from escalation.incident.state.pages import Page, PageState
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
+from escalation.messages.entries.notices import duration, war_room
+from escalation.messages.entries.paging import refused
+from escalation.messages.entries.rooms import LEADS
 from escalation.messages.reminders import task_state
 from escalation.messages.reviews import missing_words
-from escalation.messages.timeline import LEADS, duration, refused, war_room
 from escalation.values import machine_title
 
 MAX_ALERTS = 3  # listed on a card; the others are a count

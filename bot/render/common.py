@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.render.mrkdwn import CLOCK, DAY, brief, cut, emphasised, literal, moment, person, with_seconds
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Status
-from escalation.messages.timeline import MARKS
+from escalation.messages.entries.notices import MARKS
 from escalation.text import clean
 
 STATUS = {

@@ -13,7 +13,7 @@ from escalation.incident.responders import Duty
 from escalation.incident.state.facts import Status
 from escalation.incident.state.pages import PageState
 from escalation.incident.tickets import TicketState, in_listed_order, ticket_state
-from escalation.messages.timeline import MARKS
+from escalation.messages.entries.notices import MARKS
 from escalation.storage.store import MAX_LISTED
 from escalation.text import Channel, Line
 from escalation.values import PersonId

@@ -13,8 +13,8 @@ from escalation.incident import room_names
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.communications import published_words as words_for
-from escalation.messages.template import Wording
-from escalation.messages.timeline import WORDING, entry_lines
+from escalation.messages.template import WORDING, Wording
+from escalation.messages.timeline import entry_lines
 from escalation.text import Line, Strong
 
 NEUTRAL_TOPIC = "This incident has moved. No further updates are posted here."

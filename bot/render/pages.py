@@ -29,7 +29,7 @@ from escalation.engine.upcoming import Upcoming
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import MAX_ALSO, Page, PageState
-from escalation.messages.timeline import page_reason
+from escalation.messages.entries.paging import page_reason
 
 STOOD_IN = "Tocsin has not confirmed your page"
 OPEN_ROOM = "open-room"  # the action id of the link

@@ -16,8 +16,9 @@ from escalation.incident.state.entries import Entry
 from escalation.incident.state.pages import Page
 from escalation.messages.calendar import CalendarEvent
 from escalation.messages.communications import published_words
+from escalation.messages.entries.notices import war_room
+from escalation.messages.entries.paging import page_reason
 from escalation.messages.template import Wording
-from escalation.messages.timeline import page_reason, war_room
 from escalation.text import Line, Strong, Time, clean, line, text
 from escalation.values import PersonId
 

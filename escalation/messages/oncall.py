@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from escalation.config.company import Company, Directory
 from escalation.config.policy import HandoverRules
 from escalation.incident.model import Incident
-from escalation.messages.template import Wording
-from escalation.messages.timeline import MARKS, WORDING
+from escalation.messages.entries.notices import MARKS
+from escalation.messages.template import WORDING, Wording
 from escalation.oncall.activities import CADENCE
 from escalation.oncall.handovers import ShiftChange
 from escalation.oncall.reminders import (

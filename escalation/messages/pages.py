@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import Page
+from escalation.messages.entries.paging import page_reason
 from escalation.messages.mail import title
-from escalation.messages.timeline import page_reason
 from escalation.text import clean, text
 
 # https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding, without the signs that count as two.

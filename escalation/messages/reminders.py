@@ -8,7 +8,7 @@ from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.leads import Lead
 from escalation.incident.state.posted import Reminder
 from escalation.messages import reviews
-from escalation.messages.timeline import LEADS
+from escalation.messages.entries.rooms import LEADS
 from escalation.text import Line, Lines, Person, Strong, Time, line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId

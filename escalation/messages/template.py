@@ -267,3 +267,5 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
 _ENVIRONMENT.globals.clear()
 _ENVIRONMENT.filters.clear()
 _ENVIRONMENT.filters.update(_FILTERS)
+
+WORDING = Wording()  # the shipped templates

@@ -7,7 +7,8 @@ from escalation.config.policy import REVIEW_SECTIONS, ReviewSection
 from escalation.incident.model import Incident
 from escalation.incident.noted import told_at
 from escalation.incident.state.entries import Entry, EntryKind
-from escalation.messages.timeline import duration, entry_lines
+from escalation.messages.entries.notices import duration
+from escalation.messages.timeline import entry_lines
 from escalation.records.holes import holes, spoken_hole
 from escalation.reviews.action_items import ActionItem, item_line
 from escalation.reviews.model import NOBODY, Generated, Review, Section, Written

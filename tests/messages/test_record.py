@@ -13,7 +13,8 @@ from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
 from escalation.incident.state.rooms import Room
 from escalation.messages.communications import published_words
-from escalation.messages.timeline import WORDING, entry_lines
+from escalation.messages.template import WORDING
+from escalation.messages.timeline import entry_lines
 from escalation.storage import migrations
 from tests.engine.test_state_machine import SEVERITIES, STEPS, Step, take
 from tests.support.incidents import RESOLVE, incident_after

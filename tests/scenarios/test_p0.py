@@ -14,7 +14,7 @@ from escalation.incident.state.facts import Status
 from escalation.incident.state.pages import PageState
 from escalation.incident.state.posted import CopyKind
 from escalation.incident.state.rooms import Room
-from escalation.messages.timeline import page_reason
+from escalation.messages.entries.paging import page_reason
 from escalation.oncall.roster import Roster
 from escalation.times import parse_duration
 from tests.support.story import START, Story, kars, roster_with

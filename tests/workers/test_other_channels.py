@@ -15,8 +15,9 @@ from escalation.incident.events.moves import Acknowledge, ChangeSeverity, Escala
 from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
+from escalation.messages.entries.paging import otherwise
 from escalation.messages.mail import Mail, stakeholder_mail
-from escalation.messages.timeline import WORDING, otherwise
+from escalation.messages.template import WORDING
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.outside_services import CERTIFICATE, MailServer, PagingService, mail_server

@@ -14,6 +14,7 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Signed
 from escalation.messages import timeline
+from escalation.messages.entries import notices
 from escalation.messages.reviews import missing_words
 from escalation.oncall.coverage import Gap
 from escalation.oncall.edits import plan_changes
@@ -204,7 +205,7 @@ def _details(incident: Incident, names: Names) -> list[tuple[str, str]]:
         ("Resolution", done.resolution if done else ""),
         ("War room", f"#{room.name}" if room else ""),
         ("Closed", _second(incident.closed_at) if incident.closed_at else ""),
-        ("Duration", timeline.duration(incident, incident.closed_at) if incident.closed_at else ""),
+        ("Duration", notices.duration(incident, incident.closed_at) if incident.closed_at else ""),
         ("Review", _review(incident, names)),
         *((name, url) for name, url in incident.service_links),
     ]

@@ -1,0 +1,1 @@
+"""Words of the kinds of timeline entries, by subject."""

@@ -1,0 +1,37 @@
+"""Entries about what is kept private: a security incident, what was public before, who was forgotten."""
+
+from escalation.config.notify import Via
+from escalation.config.tickets import TICKETS
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry
+from escalation.text import Channel, Lines, Person, Strong, Verbatim, line, people
+
+
+def security(incident: Incident, entry: Entry) -> Lines:
+    head = line("🔒 ", Strong("Now a security incident"), ", marked by ", Person(entry.by), ".")
+    rest = line("Updates are posted only here. Public cards were redacted and get no further updates.")
+    return (head, *((line("Why: ", entry.why),) if entry.why else ()), rest)
+
+
+def exposed(incident: Incident, entry: Entry) -> Lines:
+    fields = entry.fields
+    channels = fields["channels"].split() if "channels" in fields else [fields["channel"], fields["room"]]
+    places = [Channel(c, c) for c in channels if c]
+    elsewhere = ", ".join(_ELSEWHERE.get(name, name.replace("_", " ")) for name in fields.get("elsewhere", "").split())
+    told = (line("👤 ", Strong("Told directly: "), *people(entry.people)),) if entry.people else ()
+    if not (places or elsewhere or told):
+        return (line("Nothing about it was public."),)
+    where = tuple(part for place in places for part in (", ", place))[1:]
+    here = (line("👁️ ", Strong("Previously public, now redacted: "), "messages in ", *where, "."),) if places else ()
+    left = (line("📤 ", Strong("Not undone: "), f"{elsewhere}. Ask for corrections there."),) if elsewhere else ()
+    former = fields["room"]
+    topic = (line("📌 Slack's own topic messages remain in ", Channel(former, former), "."),) if former else ()
+    title = line("Title: ", Verbatim(incident.facts.title))
+    return (*here, *told, *left, *topic, title)
+
+
+_ELSEWHERE: dict[str, str] = {TICKETS: "its ticket"} | {via: via.words for via in Via}
+
+
+def redacted(incident: Incident, entry: Entry) -> Lines:
+    return (line("🧹 ", Strong("Somebody was forgotten."), " Who they were and what they wrote was removed here."),)

@@ -1,0 +1,83 @@
+"""Entries about systems: alerts, mail, actions, failed sends, and our own outages."""
+
+from datetime import datetime
+
+from escalation.incident.actions import RunState
+from escalation.incident.events.news import MAX_TITLES
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import Entry
+from escalation.text import Lines, Person, Strong, Time, Verbatim, line
+from escalation.times import spoken_duration
+
+
+def action(incident: Incident, entry: Entry) -> Lines:
+    """What an action did; whom it called is said where nothing was, and the rest of its address never."""
+    fields, name = entry.fields, Strong(f"Action {entry.fields['action']}")
+    match RunState(fields["state"]):
+        case RunState.STARTED:
+            by = (" by ", Person(entry.by)) if entry.by else ()
+            return (line("🤖 ", name, " was started", *by, "."),)
+        case RunState.DRY_RUN:
+            why = "this is a drill" if incident.drill else "it is a dry run"
+            return (line("🤖 ", name, f" was not started, since {why}. It would call {fields['host']}."),)
+        case RunState.DONE:
+            return (line("🤖 ", name, f" is done: its system answered {fields['status']}."),)
+        case RunState.FAILED:
+            return (line("⚠️ ", name, " failed: ", entry.why, "."),)
+
+
+def trouble(incident: Incident, entry: Entry) -> Lines:
+    state, end = ("Not done", ".") if entry.fields.get("given_up") else ("Not delivered yet", ". Retrying.")
+    return (line("⚠️ ", Strong(f"{state} ({entry.fields['what']}): "), entry.why, end),)
+
+
+def alerts(incident: Incident, entry: Entry) -> Lines:
+    """Say which alerts began to fire and which ended; long lists are counted."""
+    lines = [
+        line(
+            "🔔 ",
+            Strong(f"{entry.fields['firing']} of {entry.fields['total']} alerts firing"),
+            " (",
+            Person(entry.by),
+            ").",
+        )
+    ]
+    lines += [line(f"Firing: {title}") for title in _first(entry, "began")]
+    lines += [line(f"Resolved: {title}") for title in _first(entry, "ended")]
+    return tuple(lines)
+
+
+def _first(entry: Entry, name: str) -> list[str]:
+    listed = [title for title in entry.fields.get(name, "").split("\n") if title]
+    more = int(entry.fields.get(f"more_{name}", "0")) + max(0, len(listed) - MAX_TITLES)
+    return [*listed[:MAX_TITLES], *([f"and {more} more"] if more else [])]
+
+
+def alerts_ended(incident: Incident, entry: Entry) -> Lines:
+    return (line("🔕 ", Strong("All alerts have ended"), " (", Person(entry.by), "). Is the incident over?"),)
+
+
+def resolved_there(incident: Incident, entry: Entry) -> Lines:
+    who = Verbatim(entry.fields["known_as"]) if entry.fields["known_as"] else Person(entry.by)
+    return (line("🔕 ", Strong(f"Resolved in {entry.fields['service']}"), " by ", who, ". Is the incident over?"),)
+
+
+def mail(incident: Incident, entry: Entry) -> Lines:
+    return line("✉️ ", Person(entry.by), " wrote by email:"), *(line(text) for text in entry.text.splitlines() if text)
+
+
+def recovered(incident: Incident, entry: Entry) -> Lines:
+    """Render Tocsin's own outage, and what went out late because of it."""
+    fields = entry.fields
+    head = line("🕓 ", Strong("Late"), ". These were due, and are done only now:")
+    if fields["from"]:
+        start, end = (Time(datetime.fromisoformat(fields[name])) for name in ("from", "to"))
+        head = line(
+            "🕓 ", Strong("Tocsin was away"), " from ", start, " until ", end, ". Due meanwhile, and done only now:"
+        )
+    lines = [head]
+    for missed in fields["missed"].split("\n"):
+        at, _, what = missed.partition(" ")
+        due = datetime.fromisoformat(at)
+        lines.append(line("• ", Time(due), f" {what} ({spoken_duration(entry.at - due)} late)"))
+    return tuple(lines)
