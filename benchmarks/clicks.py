@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from escalation.incident.events.moves import Move
-from tocsin.config.settings import LOCAL_SIGNING_SECRET
+from tocsin.config.slack_settings import LOCAL_SIGNING_SECRET
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tocsin.config.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET
+from tocsin.config.slack_settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET
 
 
 def build(api_url: str) -> Starlette:

@@ -19,7 +19,8 @@ from redis import Redis
 from benchmarks.ports import free_port
 from escalation.processes import PARTS
 from escalation.storage.heartbeats import HEARTBEATS
-from tocsin.config.settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET, Environment
+from tocsin.config.settings import Environment
+from tocsin.config.slack_settings import LOCAL_BOT_TOKEN, LOCAL_SIGNING_SECRET
 from tocsin.run import embedded
 
 ROOT = Path(__file__).parent.parent

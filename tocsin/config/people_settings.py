@@ -1,4 +1,4 @@
-"""Checks of the variables that set up the services beside Slack and mail. All raise ValueError, and name no secret."""
+"""Checks of the variables that set up the services beside Slack and mail, trackers among them. All raise ValueError, and name no secret."""
 
 import re
 from urllib.parse import urlsplit
@@ -90,3 +90,25 @@ def apprise_urls(text: str | None) -> tuple[str, ...]:
         if problem := apprise.problem_of(url):
             raise ValueError(f"address {n} {problem}")
     return urls
+
+
+def zoom_hosts(text: str | None) -> tuple[str, ...]:
+    """Check the users of the account whose meetings they are."""
+    hosts = tuple(h for word in (text or "").split(",") if (h := word.strip()))
+    if invalid := next((h for h in hosts if not re.fullmatch(r"[^@\s/?#]+@[^@\s/?#]+|[A-Za-z0-9_-]+", h)), None):
+        raise ValueError(f"'{invalid}' is no user; write the address of a Zoom user, or several with commas between")
+    return hosts
+
+
+def jira_url(url: str | None, token: str | None) -> str:
+    """Check Jira's address: needed with a token."""
+    if token and not url:
+        raise ValueError("is missing, and JIRA_TOKEN is set; write https://example.atlassian.net")
+    return web_address(url, "https://example.atlassian.net")
+
+
+def jira_token(token: str | None, url: str | None, user: str | None) -> str | None:
+    """Check Jira's token: needed with its address or user."""
+    if (url or user) and not token:
+        raise ValueError("is missing; make an API token (Cloud, with JIRA_USER) or an own access token (Data Center)")
+    return token

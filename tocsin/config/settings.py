@@ -1,9 +1,7 @@
 """Settings from the environment and `.env`. One error names every missing or invalid variable."""
 
-import base64
 import math
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,14 +12,13 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.alerts.cloud.sns_signature import TOPIC
+from tocsin.config import mail_settings as mail
 from tocsin.config import people_settings as people
+from tocsin.config import process_settings as process
+from tocsin.config import slack_settings as slack
+from tocsin.config import webhook_settings as webhooks
 from tocsin.config.addresses import Address, check_redis_url, is_real_slack, parse_address
 
-SLACK_API = "https://slack.com/api/"
-LOCAL_BOT_TOKEN = "xoxb-tocsin-sandbox"  # noqa: S105 - the local workspace's published tokens, worthless elsewhere
-LOCAL_APP_TOKEN = "xapp-tocsin-sandbox"  # noqa: S105
-LOCAL_SIGNING_SECRET = "tocsin-sandbox-signing-secret"  # noqa: S105
 LOCAL_ALERTS_TOKEN = "tocsin-sandbox-alerts"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 STATUSPAGE_API = "https://api.statuspage.io"
@@ -40,8 +37,6 @@ HOOK_SECRETS = (
     *("PAGERDUTY_WEBHOOK_SECRET", "OPSGENIE_WEBHOOK_TOKEN", "TWILIO_WEBHOOK_SECRET"),
     *("GITHUB_WEBHOOK_SECRET", "JIRA_WEBHOOK_SECRET"),
 )
-MIN_SECRET = 8
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 T = TypeVar("T")
 
@@ -253,42 +248,66 @@ def read() -> tuple[Settings, list[Problem]]:
             problems.append(Problem(variable, str(error)))
             return default
 
-    sandbox = check("TOCSIN_SANDBOX_LISTEN", _sandbox_listen, Address("127.0.0.1", 8080))
-    api_url = check("SLACK_API_URL", lambda e: _api_url(e, sandbox), SLACK_API)
+    sandbox = check(
+        "TOCSIN_SANDBOX_LISTEN", lambda e: process.sandbox_listen(e.tocsin_sandbox_listen), Address("127.0.0.1", 8080)
+    )
+    api_url = check("SLACK_API_URL", lambda e: slack.api_url(e.slack_api_url, e.local, sandbox), slack.SLACK_API)
     settings = Settings(
-        bot_token=SecretStr(check("SLACK_BOT_TOKEN", _bot_token, "")),
-        app_token=_secret(check("SLACK_APP_TOKEN", _app_token, None)),
-        signing_secret=_secret(check("SLACK_SIGNING_SECRET", _signing_secret, None)),
+        **_slack_tokens(check),
         api_url=api_url,
         local=env.local,
         redis_url=_secret(check("REDIS_URL", _redis_url, None)),
         config=check("TOCSIN_CONFIG", lambda e: _config(e, api_url), EXAMPLE_CONFIG),
-        data=check("TOCSIN_DATA", _data, Path("./data").resolve()),
-        status_dir=check("TOCSIN_STATUS_DIR", _status_dir, Path("./data/status").resolve()),
+        data=check("TOCSIN_DATA", lambda e: process.data(e.tocsin_data), Path("./data").resolve()),
+        status_dir=check(
+            "TOCSIN_STATUS_DIR",
+            lambda e: process.status_dir(e.tocsin_status_dir, e.tocsin_data),
+            Path("./data/status").resolve(),
+        ),
         listen=check("TOCSIN_LISTEN", lambda e: parse_address(e.tocsin_listen), Address("127.0.0.1", 3000)),
         sandbox_listen=sandbox,
         speed=check("TOCSIN_SPEED", lambda e: _speed(e, api_url), 1.0),
-        workers=check("TOCSIN_WORKERS", _workers, 1),
-        log_level=check("LOG_LEVEL", _log_level, None),
-        smtp_url=_secret(check("SMTP_URL", _smtp_url, None)),
-        smtp_from=check("SMTP_FROM", _smtp_from, ""),
-        status_mail_from=check("STATUS_MAIL_FROM", _status_mail_from, ""),
-        mail_reply_to=check("MAIL_REPLY_TO", _mail_reply_to, ""),
+        workers=check("TOCSIN_WORKERS", lambda e: process.workers(e.tocsin_workers), 1),
+        log_level=check("LOG_LEVEL", lambda e: process.log_level(e.log_level), None),
+        **_mail_settings(check),
         pagerduty_key=_secret(env.pagerduty_routing_key),
         pagerduty_url=check("PAGERDUTY_URL", _pagerduty_url, PAGERDUTY_EVENTS),
         **_people_settings(check),
         **_tracker_settings(check),
         alert_secrets={name: check(name, partial(_secrets, name), ()) for name in ALERT_SECRETS},
-        sns_topics=check(SNS_TOPICS, _sns_topics, ()),
+        sns_topics=check(SNS_TOPICS, lambda e: webhooks.sns_topics(e.alerts_sns_topics), ()),
         hook_secrets={name: check(name, partial(_secrets, name), ()) for name in HOOK_SECRETS},
         mcp_person=env.tocsin_mcp_person or "",
-        watchdog_to=check("WATCHDOG_TO", _watchdog_to, ()),
+        watchdog_to=check("WATCHDOG_TO", lambda e: mail.watchdog_to(e.watchdog_to), ()),
         heartbeat_url=_secret(check("WATCHDOG_HEARTBEAT_URL", _heartbeat_url, None)),
     )
     return settings, problems
 
 
-def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], Any]) -> dict[str, Any]:
+Check = Callable[[str, Callable[[Environment], Any], Any], Any]  # variable, its check, and the default
+
+
+def _slack_tokens(check: Check) -> dict[str, Any]:
+    """The tokens of Slack, or those of the local workspace."""
+    bot = check("SLACK_BOT_TOKEN", lambda e: slack.bot_token(e.slack_bot_token, e.local), "")
+    app = check("SLACK_APP_TOKEN", lambda e: slack.app_token(e.slack_app_token, e.slack_signing_secret, e.local), None)
+    secret = check("SLACK_SIGNING_SECRET", lambda e: slack.signing_secret(e.slack_signing_secret, e.local), None)
+    return {"bot_token": SecretStr(bot), "app_token": _secret(app), "signing_secret": _secret(secret)}
+
+
+def _mail_settings(check: Check) -> dict[str, Any]:
+    """The settings of mail, out and in."""
+    return {
+        "smtp_url": _secret(check("SMTP_URL", lambda e: mail.smtp_url(e.smtp_url), None)),
+        "smtp_from": check("SMTP_FROM", lambda e: mail.smtp_from(e.smtp_from, e.smtp_url), ""),
+        "status_mail_from": check("STATUS_MAIL_FROM", lambda e: mail.status_mail_from(e.status_mail_from), ""),
+        "mail_reply_to": check(
+            "MAIL_REPLY_TO", lambda e: mail.reply_to(e.mail_reply_to, e.smtp_url, _mail_comes_in(e)), ""
+        ),
+    }
+
+
+def _people_settings(check: Check) -> dict[str, Any]:
     """The settings of the services beside Slack and mail that reach people."""
 
     def address(variable: str, default: str, example: str) -> Any:
@@ -333,32 +352,22 @@ def _people_settings(check: Callable[[str, Callable[[Environment], Any], Any], A
         "zoom_account": zoom_account or "",
         "zoom_client": zoom_client or "",
         "zoom_secret": _secret(zoom_secret),
-        "zoom_hosts": check("ZOOM_HOSTS", _zoom_hosts, ()),
+        "zoom_hosts": check("ZOOM_HOSTS", lambda e: people.zoom_hosts(e.zoom_hosts), ()),
         "zoom_url": address("ZOOM_URL", ZOOM_API, ZOOM_API),
     }
 
 
-def _tracker_settings(check: Callable[[str, Callable[[Environment], Any], Any], Any]) -> dict[str, Any]:
+def _tracker_settings(check: Check) -> dict[str, Any]:
     """The settings of the trackers that tickets go to."""
     return {
         "github_token": _secret(check("GITHUB_TOKEN", lambda e: e.github_token, None)),
         "github_url": check("GITHUB_URL", lambda e: people.web_address(e.github_url, GITHUB_API), "") or GITHUB_API,
-        "jira_url": check("JIRA_URL", _jira_url, ""),
+        "jira_url": check("JIRA_URL", lambda e: people.jira_url(e.jira_url, e.jira_token), ""),
         "jira_user": check("JIRA_USER", lambda e: e.jira_user, None) or "",
-        "jira_token": _secret(check("JIRA_TOKEN", _jira_token, None)),
+        "jira_token": _secret(
+            check("JIRA_TOKEN", lambda e: people.jira_token(e.jira_token, e.jira_url, e.jira_user), None)
+        ),
     }
-
-
-def _jira_url(env: Environment) -> str:
-    if env.jira_token and not env.jira_url:
-        raise ValueError("is missing, and JIRA_TOKEN is set; write https://example.atlassian.net")
-    return people.web_address(env.jira_url, "https://example.atlassian.net")
-
-
-def _jira_token(env: Environment) -> str | None:
-    if (env.jira_url or env.jira_user) and not env.jira_token:
-        raise ValueError("is missing; make an API token (Cloud, with JIRA_USER) or an own access token (Data Center)")
-    return env.jira_token
 
 
 def _together(env: Environment, variable: str, others: Collection[str], vendor: str) -> str | None:
@@ -369,61 +378,8 @@ def _together(env: Environment, variable: str, others: Collection[str], vendor: 
     return value
 
 
-def _zoom_hosts(env: Environment) -> tuple[str, ...]:
-    """The users of the account whose meetings they are."""
-    hosts = tuple(h for word in (env.zoom_hosts or "").split(",") if (h := word.strip()))
-    if invalid := next((h for h in hosts if not re.fullmatch(r"[^@\s/?#]+@[^@\s/?#]+|[A-Za-z0-9_-]+", h)), None):
-        raise ValueError(f"'{invalid}' is no user; write the address of a Zoom user, or several with commas between")
-    return hosts
-
-
 def _secret(value: str | None) -> SecretStr | None:
     return SecretStr(value) if value else None
-
-
-def _bot_token(env: Environment) -> str:
-    if env.local:
-        return LOCAL_BOT_TOKEN
-    if not env.slack_bot_token:
-        raise ValueError("is missing; copy the Bot User OAuth Token (xoxb-…) from your app's OAuth & Permissions page")
-    if not env.slack_bot_token.startswith("xoxb-"):
-        raise ValueError("is not a bot token; it begins with xoxb- (OAuth & Permissions, Bot User OAuth Token)")
-    return env.slack_bot_token
-
-
-def _app_token(env: Environment) -> str | None:
-    if env.local:
-        return LOCAL_APP_TOKEN
-    if env.slack_app_token and not env.slack_app_token.startswith("xapp-"):
-        raise ValueError("is not an app-level token; it begins with xapp- (Basic Information, App-Level Tokens)")
-    if not (env.slack_app_token or env.slack_signing_secret):
-        raise ValueError(
-            "is missing, and so is SLACK_SIGNING_SECRET; set one: the xapp-… token (Socket Mode) or the secret (HTTP)"
-        )
-    return env.slack_app_token
-
-
-def _signing_secret(env: Environment) -> str | None:
-    if env.local:
-        return LOCAL_SIGNING_SECRET
-    if env.slack_signing_secret and env.slack_signing_secret.startswith(("xoxb-", "xapp-", "xoxp-")):
-        raise ValueError("holds a token; copy the Signing Secret from your app's Basic Information page")
-    return env.slack_signing_secret
-
-
-def _api_url(env: Environment, sandbox: Address) -> str:
-    if env.local and env.slack_api_url is None:
-        return f"{sandbox.url}/api/"
-    parts = urlsplit(env.slack_api_url or SLACK_API)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"is not a web address; leave it unset for Slack itself ({SLACK_API})")
-    if env.local:
-        raise ValueError(
-            "is set but no Slack token is; set the tokens too, or leave all of them unset for the local workspace"
-        )
-    if is_real_slack(parts.geturl()) and parts.scheme != "https":
-        raise ValueError(f"would send tokens in the clear; write {SLACK_API}")
-    return parts.geturl().rstrip("/") + "/"
 
 
 def _redis_url(env: Environment) -> str | None:
@@ -441,29 +397,6 @@ def _config(env: Environment, api_url: str) -> Path:
     return EXAMPLE_CONFIG
 
 
-def _data(env: Environment) -> Path:
-    path = Path(env.tocsin_data).expanduser().resolve()
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file; name a folder, which is made if it is missing")
-    return path
-
-
-def _status_dir(env: Environment) -> Path:
-    path = Path(env.tocsin_status_dir or Path(env.tocsin_data) / "status").expanduser().resolve()
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"{path} is a file; name a folder for the status page, which is made if it is missing")
-    return path
-
-
-def _sandbox_listen(env: Environment) -> Address:
-    address = parse_address(env.tocsin_sandbox_listen)
-    if not address.loopback:
-        raise ValueError(
-            f"{address} is open to others, and the local workspace has no passwords; use 127.0.0.1:{address.port}"
-        )
-    return address
-
-
 def _speed(env: Environment, api_url: str) -> float:
     if env.tocsin_speed is None:
         return LOCAL_SPEED if env.local else 1.0
@@ -478,43 +411,8 @@ def _speed(env: Environment, api_url: str) -> float:
     return speed
 
 
-def _workers(env: Environment) -> int:
-    if not env.tocsin_workers.strip().isdecimal() or int(env.tocsin_workers) > 64:
-        raise ValueError(f"'{env.tocsin_workers}' is not a number of workers; write 0 to 64")
-    return int(env.tocsin_workers)
-
-
-def _smtp_url(env: Environment) -> str | None:
-    parts = urlsplit(env.smtp_url or "smtp://localhost")
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ValueError("is not a mail server; write smtp://user:password@mail.example.com:587 or smtps://…:465")
-    return env.smtp_url
-
-
-def _smtp_from(env: Environment) -> str:
-    if env.smtp_url and "@" not in (env.smtp_from or ""):
-        raise ValueError("is missing; set the address that Tocsin's mail comes from, like tocsin@example.com")
-    return env.smtp_from or ""
-
-
-def _status_mail_from(env: Environment) -> str:
-    if env.status_mail_from and "@" not in env.status_mail_from:
-        raise ValueError("is no address; write one like status@news.example.com, or leave it unset for SMTP_FROM")
-    return env.status_mail_from or ""
-
-
-def _mail_reply_to(env: Environment) -> str:
-    """Check the address for answers to mail; its local part gets a token of up to 45 letters, and may have 64."""
-    name, at, domain = (env.mail_reply_to or "").partition("@")
-    if not env.mail_reply_to:
-        return ""
-    if not name or not at or "." not in domain or {" ", "+", "<", "@"} & set(f"{name}{domain}") or len(name) > 18:
-        raise ValueError(f"'{env.mail_reply_to}' is no address for answers; write one like reply@in.example.com")
-    if not env.smtp_url:
-        raise ValueError("is set, and SMTP_URL is not: it is for answers to mail that Tocsin sends")
-    if not (env.alerts_token or env.alerts_secret_mail or env.alerts_sns_topics):
-        raise ValueError("is set, and no mail comes in; set ALERTS_SECRET_MAIL, ALERTS_TOKEN or ALERTS_SNS_TOPICS")
-    return env.mail_reply_to.lower()
+def _mail_comes_in(env: Environment) -> bool:
+    return bool(env.alerts_token or env.alerts_secret_mail or env.alerts_sns_topics)
 
 
 def _pagerduty_url(env: Environment) -> str:
@@ -526,22 +424,15 @@ def _pagerduty_url(env: Environment) -> str:
 def _secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
     """Several, with commas between, for rotation. A short one can be guessed from outside."""
     words = tuple(w for word in (getattr(env, variable.lower()) or "").split(",") if (w := word.strip()))
-    if any(len(word) < MIN_SECRET for word in words):
-        raise ValueError(f"is too short to be a secret; use {MIN_SECRET} characters or more: `openssl rand -hex 24`")
-    if variable == "ALERTS_SECRET_GENERIC" and not all(map(_is_webhook_secret, words)):
+    if any(len(word) < webhooks.MIN_SECRET for word in words):
+        raise ValueError(
+            f"is too short to be a secret; use {webhooks.MIN_SECRET} characters or more: `openssl rand -hex 24`"
+        )
+    if variable == "ALERTS_SECRET_GENERIC" and not all(map(webhooks.is_webhook_secret, words)):
         raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
     if variable == ALERTS_TOKEN and not words and _is_for_this_machine(env):
         words = (LOCAL_ALERTS_TOKEN,)
     return tuple(SecretStr(word) for word in words)
-
-
-def _sns_topics(env: Environment) -> tuple[str, ...]:
-    topics = tuple(topic for word in (env.alerts_sns_topics or "").split(",") if (topic := word.strip()))
-    if wrong := next((topic for topic in topics if not TOPIC.fullmatch(topic)), None):
-        raise ValueError(
-            f"'{wrong}' is no topic; write arn:aws:sns:eu-west-1:123456789012:alarms, or several with commas"
-        )
-    return topics
 
 
 def _is_for_this_machine(env: Environment) -> bool:
@@ -557,33 +448,12 @@ def webhook_secrets(variable: str) -> tuple[str, ...]:
     words = tuple(w for word in Environment().variable(variable).split(",") if (w := word.strip()))
     if not words:
         raise ValueError("is missing; make a secret: `echo whsec_$(openssl rand -base64 24)`")
-    if not all(map(_is_webhook_secret, words)):
+    if not all(map(webhooks.is_webhook_secret, words)):
         raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
     return words
-
-
-def _is_webhook_secret(word: str) -> bool:
-    """Check for `whsec_` and base64, as https://www.standardwebhooks.com has it; any other signs nothing."""
-    try:
-        return word.startswith("whsec_") and len(base64.b64decode(word[6:], validate=True)) >= MIN_SECRET
-    except ValueError:
-        return False
-
-
-def _watchdog_to(env: Environment) -> tuple[str, ...]:
-    addresses = tuple(a for word in (env.watchdog_to or "").split(",") if (a := word.strip()))
-    if invalid := next((a for a in addresses if "@" not in a or " " in a), None):
-        raise ValueError(f"'{invalid}' is no address; write ops@example.com, or several with commas between")
-    return addresses
 
 
 def _heartbeat_url(env: Environment) -> str | None:
     if env.watchdog_heartbeat_url and urlsplit(env.watchdog_heartbeat_url).scheme not in ("http", "https"):
         raise ValueError("is not a web address; copy the ping URL of your dead man's switch")
     return env.watchdog_heartbeat_url
-
-
-def _log_level(env: Environment) -> str | None:
-    if env.log_level and env.log_level.upper() not in LOG_LEVELS:
-        raise ValueError(f"'{env.log_level}' is not a level; write {', '.join(LOG_LEVELS)}")
-    return env.log_level.upper() if env.log_level else None
