@@ -5,7 +5,8 @@ from datetime import datetime
 
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from escalation.config.policy import Policy, ReviewSection, Severity, SeverityPolicy
+from escalation.config.policy import Policy, Severity, SeverityPolicy
+from escalation.config.rules.reviews import ReviewSection
 from escalation.config.status_page import StatusPage
 from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming

@@ -11,7 +11,9 @@ from enum import StrEnum
 
 from escalation.config.company import Company, Directory
 from escalation.config.notify import Via
-from escalation.config.policy import Means, Said, SeverityPolicy
+from escalation.config.policy import SeverityPolicy
+from escalation.config.rules.checkpoints import Said
+from escalation.config.rules.communications import Means
 from escalation.engine.checkpoints import running
 from escalation.engine.state_machine import decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming

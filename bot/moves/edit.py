@@ -7,7 +7,7 @@ from bot.moves.form import FormContext, Submission
 from bot.moves.update import public_wording
 from bot.render.blockkit import Block
 from bot.render.inputs import FormValues, select, text_field, yes_no_select
-from escalation.config.policy import Said
+from escalation.config.rules.checkpoints import Said
 from escalation.errors import Refused
 from escalation.incident.events.moves import Edit, MoveEvent
 from escalation.text import clean

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from bot.pages.layout import HEADERS
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.model import Incident
 from escalation.messages.entries.notices import duration
 from escalation.messages.timeline import entry_lines

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from bot.deps import BotDeps
 from escalation.config.company import Directory
-from escalation.config.policy import Said, Severity
+from escalation.config.policy import Severity
 from escalation.config.references import suggest
+from escalation.config.rules.checkpoints import Said
 from escalation.errors import Refused
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts

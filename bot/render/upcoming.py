@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.render.common import SAME_DAY, SHORT, Names, names_of, short_time
 from bot.render.mrkdwn import brief
-from escalation.config.policy import PlannedCheckpoint, Unless
+from escalation.config.rules.checkpoints import PlannedCheckpoint, Unless
 from escalation.engine.checkpoints import plan_of
 from escalation.engine.paging import next_tier
 from escalation.engine.upcoming import Upcoming

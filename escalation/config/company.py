@@ -16,9 +16,11 @@ from escalation.config.holders import Holders
 from escalation.config.lists import Lists, Webhooks
 from escalation.config.notify import AppriseTag, MeetingKind, Notify, NtfyTopic, Number, OtherWays, PushoverUser
 from escalation.config.pay.rates import Pay
-from escalation.config.policy import LEAD, TEAM, Means, Reports
+from escalation.config.policy import LEAD, TEAM
 from escalation.config.references import channels_of, refuse, unknown_names
 from escalation.config.rotations import Rotation
+from escalation.config.rules.communications import Means
+from escalation.config.rules.reports import Reports
 from escalation.config.status_page import StatusPage
 from escalation.config.tickets import Tickets, Tracker, Vendor
 from escalation.records.retention import Retention

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, model_validator
 
 from escalation.config.actions import web_address
-from escalation.config.policy import ListName, Means
+from escalation.config.rules.communications import ListName, Means
 from escalation.values import Channel, Frozen, MailAddress, as_list
 
 WEBHOOKS = "webhooks"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from escalation.config.policy import one_or_several
+from escalation.config.rules.words import one_or_several
 from escalation.times import Duration, parse_duration
 from escalation.values import Frozen
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from escalation.config.policy import Line, Means
+from escalation.config.rules.communications import Means
+from escalation.config.rules.words import Line
 from escalation.values import Frozen
 
 STATUS_PAGE = str(Means.STATUS_PAGE)

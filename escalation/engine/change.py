@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from escalation.config.policy import Moment
+from escalation.config.rules.checkpoints import Moment
 from escalation.engine import checkpoints
 from escalation.incident.effects import Effect, Invite, OpenRoom, Place, Say, Tell, effect_id
 from escalation.incident.model import Incident

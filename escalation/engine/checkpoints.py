@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from escalation.config.policy import Communication, Moment, PlannedCheckpoint, TierPage, Unless
+from escalation.config.rules.checkpoints import Moment, PlannedCheckpoint, Unless
+from escalation.config.rules.communications import Communication
+from escalation.config.rules.paging import TierPage
 from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import outstanding
 from escalation.incident.communications import PENDING, available_means

@@ -6,7 +6,7 @@ None is ever due about a security incident, nor about a drill.
 import json
 from collections.abc import Mapping
 
-from escalation.config.policy import Audience, Communication, ListName, Means
+from escalation.config.rules.communications import Audience, Communication, ListName, Means
 from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.errors import Refused

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from escalation.config.policy import PlannedCheckpoint
+from escalation.config.rules.checkpoints import PlannedCheckpoint
 from escalation.engine import cards, communications, reaching, warroom
 from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from escalation.config.actions import DECLARED
-from escalation.config.policy import Moment, PhaseStart
+from escalation.config.rules.checkpoints import Moment
+from escalation.config.rules.rooms import PhaseStart
 from escalation.engine import communications, paging, security, warroom
 from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from escalation.config.business_time import Wait
-from escalation.config.policy import Moment, PhaseStart, Said
+from escalation.config.rules.checkpoints import Moment, Said
+from escalation.config.rules.rooms import PhaseStart
 from escalation.engine import cards, communications, lifecycle, paging, security, severity, warroom
 from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change

@@ -1,6 +1,7 @@
 """Security incidents: make an incident private, and page the security team."""
 
-from escalation.config.policy import Means, PhaseStart
+from escalation.config.rules.communications import Means
+from escalation.config.rules.rooms import PhaseStart
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.incident.effects import SetTopic, Withdraw, Withdrawable

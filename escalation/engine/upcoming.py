@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from escalation.config.policy import Unless
+from escalation.config.rules.checkpoints import Unless
 from escalation.engine.checkpoints import running, tiers_left
 from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import asked

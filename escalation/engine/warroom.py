@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from escalation.config.policy import PhaseStart
+from escalation.config.rules.rooms import PhaseStart
 from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.errors import Refused

@@ -6,7 +6,7 @@ Reminders and the list of communications are messages of their own, with buttons
 from collections.abc import Callable
 from typing import NamedTuple
 
-from escalation.config.policy import PhaseStart
+from escalation.config.rules.rooms import PhaseStart
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind

@@ -1,6 +1,6 @@
 """Communications of an incident as they stand: which wait for a person, which are overdue."""
 
-from escalation.config.policy import Communication, ListName, Means
+from escalation.config.rules.communications import Communication, ListName, Means
 from escalation.config.status_page import STATUS_PAGE
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedCommunication, OwedState

@@ -21,7 +21,7 @@ from pydantic import Field
 from escalation.config.actions import ACTIONS
 from escalation.config.lists import WEBHOOKS
 from escalation.config.notify import Via
-from escalation.config.policy import ListName, Means
+from escalation.config.rules.communications import ListName, Means
 from escalation.config.status_page import STATUS_PAGE
 from escalation.config.tickets import TICKETS, Vendor
 from escalation.values import Frozen, PersonId

@@ -12,7 +12,10 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapVa
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar, Wait
 from escalation.config.notify import MeetingKind, OtherWays, Via
-from escalation.config.policy import ListName, Means, ReviewRule, Said, Severity, SeverityPolicy
+from escalation.config.policy import Severity, SeverityPolicy
+from escalation.config.rules.checkpoints import Said
+from escalation.config.rules.communications import ListName, Means
+from escalation.config.rules.reviews import ReviewRule
 from escalation.config.status_page import ComponentState
 from escalation.config.tickets import Tickets
 from escalation.incident.effects import Effect, OpenMeeting, PageBy, PagePerson, Reminded

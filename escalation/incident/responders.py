@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from escalation.config.policy import Audience
+from escalation.config.rules.communications import Audience
 from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.model import Incident

@@ -6,7 +6,7 @@ Those for customers and the public have the public wording, or the policy's fixe
 import json
 from datetime import datetime
 
-from escalation.config.policy import Audience, Means
+from escalation.config.rules.communications import Audience, Means
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedCommunication, Stage
 from escalation.incident.state.entries import Entry

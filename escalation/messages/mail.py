@@ -9,7 +9,7 @@ from datetime import timedelta
 from html import escape
 
 from escalation.config.notify import MeetingKind
-from escalation.config.policy import Audience
+from escalation.config.rules.communications import Audience
 from escalation.incident.effects import SendInvitation
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.closing.reviews import NO_WORK, ReviewTask, asked, missing, outstanding, owner_of, unwritten
 from escalation.incident.effects import Reminded
 from escalation.incident.model import Incident

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from escalation.config.business_time import Calendar
-from escalation.config.policy import Activity, ScheduledReport
+from escalation.config.policy import Activity
+from escalation.config.rules.reports import ScheduledReport
 
 ONE_DAY = timedelta(days=1)
 _EARLIER = timedelta(days=62)  # the longest closing that an activity can be moved over

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from escalation.config.policy import Said
+from escalation.config.rules.checkpoints import Said
 from escalation.incident.events import moves, news
 from escalation.incident.events.moves import MoveEvent
 from escalation.incident.model import Incident

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from escalation.config.policy import ScheduledReport
+from escalation.config.rules.reports import ScheduledReport
 from escalation.figures import words
 from escalation.figures.observation import Observation
 from escalation.figures.periods import Period

@@ -9,7 +9,8 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from escalation.config.company import Company
-from escalation.config.policy import Policy, ScheduledReport
+from escalation.config.policy import Policy
+from escalation.config.rules.reports import ScheduledReport
 from escalation.figures.periods import Period
 from escalation.oncall.activities import last_report, next_report
 from escalation.oncall.reminders import DueReminder

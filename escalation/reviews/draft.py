@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from escalation.config.policy import REVIEW_SECTIONS, ReviewSection
+from escalation.config.rules.reviews import REVIEW_SECTIONS, ReviewSection
 from escalation.incident.model import Incident
 from escalation.incident.noted import told_at
 from escalation.incident.state.entries import Entry, EntryKind

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.text import Line
 
 TITLES = {

@@ -22,7 +22,8 @@ from bot.render.notices import communications, for_reminder, of_copy, to_person
 from bot.render.pages import page as page_of
 from bot.render.upcoming import next_step
 from bot.vocabulary import LABELS
-from escalation.config.policy import Severity, Unless
+from escalation.config.policy import Severity
+from escalation.config.rules.checkpoints import Unless
 from escalation.engine.state_machine import legal_moves
 from escalation.engine.upcoming import Upcoming
 from escalation.errors import Refused

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from escalation.config.notify import OtherWays, Via
-from escalation.config.policy import Means, SeverityPolicy
+from escalation.config.policy import SeverityPolicy
+from escalation.config.rules.communications import Means
 from escalation.engine.communications import pending
 from escalation.errors import Refused
 from escalation.incident.effects import MailOut, Place, Say

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from escalation.config.policy import PageRepeat
+from escalation.config.rules.paging import PageRepeat
 from escalation.errors import Refused
 from escalation.incident.effects import SendPage
 from escalation.incident.events.moves import (

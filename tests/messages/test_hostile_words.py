@@ -30,7 +30,7 @@ from bot.render.lists import Page, fitted, home, listing, overview, tickets, whi
 from bot.render.mrkdwn import size
 from bot.render.pages import page as page_of
 from escalation.config.company import Company, Directory
-from escalation.config.policy import Audience
+from escalation.config.rules.communications import Audience
 from escalation.incident.communications import pending
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident

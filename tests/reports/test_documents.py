@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot.render.blockkit import OPTIONAL, without
 from bot.render.reports.mail import report_mail
 from bot.render.reports.slack import MAX_POINTS, MAX_SERIES, chart_block, fitted, report_message, table_block
-from escalation.config.policy import ScheduledReport
+from escalation.config.rules.reports import ScheduledReport
 from escalation.figures.observation import Observation
 from escalation.figures.report import MIN_FOR_TREND, incident_report
 from escalation.reports.documents import on_request, scheduled

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from escalation.config.company import Company
-from escalation.config.policy import ScheduledReport
+from escalation.config.rules.reports import ScheduledReport
 from escalation.reports.schedule import DueReport, due_reports
 from tests.support.story import beauty, kars
 

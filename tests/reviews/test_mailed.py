@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from escalation.config.lists import Recipients
-from escalation.config.policy import ListName, ReviewRule
+from escalation.config.rules.communications import ListName
+from escalation.config.rules.reviews import ReviewRule
 from escalation.config.tickets import Tickets
 from escalation.errors import Refused
 from escalation.incident.effects import MailReview, UpdateIssue

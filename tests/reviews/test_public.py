@@ -7,7 +7,7 @@ import pytest
 
 from bot.render.reviews.markdown import markdown
 from bot.render.reviews.public import public_review
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.config.status_page import ComponentState
 from escalation.errors import Refused
 from escalation.incident.model import Incident

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.render.card import card
 from escalation.config.business_time import Calendar
 from escalation.config.notify import MeetingKind
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.engine.state_machine import useful_moves
 from escalation.errors import Refused
 from escalation.incident.closing.reviews import ReviewTask, missing

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.render.reviews.html import confluence, html
 from bot.render.reviews.markdown import END, checked, markdown, words_of
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.incident.events.moves import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix
 from escalation.incident.model import Incident

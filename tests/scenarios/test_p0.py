@@ -2,7 +2,8 @@
 
 import pytest
 
-from escalation.config.policy import Moment, PlannedCheckpoint, Severity
+from escalation.config.policy import Severity
+from escalation.config.rules.checkpoints import Moment, PlannedCheckpoint
 from escalation.engine.checkpoints import planned
 from escalation.engine.upcoming import upcoming
 from escalation.errors import Refused

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from escalation.config.policy import Means, Severity
+from escalation.config.policy import Severity
+from escalation.config.rules.communications import Means
 from escalation.config.status_page import STATUS_PAGE
 from escalation.errors import Refused
 from escalation.incident.communications import updates_on_page

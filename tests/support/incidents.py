@@ -6,7 +6,8 @@ from typing import Any
 
 from escalation.config.actions import Action
 from escalation.config.notify import MeetingKind, OtherWays, Via
-from escalation.config.policy import ListName, Severity
+from escalation.config.policy import Severity
+from escalation.config.rules.communications import ListName
 from escalation.config.tickets import Tickets, Vendor
 from escalation.engine.upcoming import Upcoming, upcoming
 from escalation.incident.effects import MailOut, OpenRoom, PostCard, SendPage, UpdateIssue

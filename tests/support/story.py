@@ -11,7 +11,8 @@ import yaml
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import MeetingKind, OtherWays
-from escalation.config.policy import ListName, Means, Policy, Severity
+from escalation.config.policy import Policy, Severity
+from escalation.config.rules.communications import ListName, Means
 from escalation.config.tickets import Tickets
 from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare

@@ -12,7 +12,8 @@ from pydantic_core import core_schema
 from escalation.config.business_time import Calendar
 from escalation.config.company import Company, Days, parse_contact
 from escalation.config.holders import Holder
-from escalation.config.policy import Policy, SeverityPolicy, one_or_several
+from escalation.config.policy import Policy, SeverityPolicy
+from escalation.config.rules.words import one_or_several
 from escalation.config.turns import Handover
 from escalation.values import as_list
 from tocsin.commands.terminal import print_json

@@ -1,4 +1,4 @@
-"""Checks of the variables that set up the services beside Slack and mail, trackers among them. All raise ValueError, and name no secret."""
+"""Checks of the variables that set up other services: people's channels, calls, trackers. They raise ValueError."""
 
 import re
 from urllib.parse import urlsplit

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from escalation.config.policy import PlannedCheckpoint, Policy
+from escalation.config.policy import Policy
 from escalation.config.references import Path
+from escalation.config.rules.checkpoints import PlannedCheckpoint
 
 
 def ineffective_checkpoints(policy: Policy) -> Iterator[tuple[Path, str]]:

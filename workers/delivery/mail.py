@@ -18,7 +18,7 @@ from bot.render.reviews.html import html
 from bot.render.reviews.markdown import markdown
 from escalation.answers import AnswerService
 from escalation.config.notify import MeetingKind, Via
-from escalation.config.policy import ListName
+from escalation.config.rules.communications import ListName
 from escalation.errors import TooNew
 from escalation.incident.effects import Effect, MailOut, MailReview, PageBy, SendInvitation
 from escalation.incident.events.outcomes import Delivered, Dropped

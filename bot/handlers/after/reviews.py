@@ -18,7 +18,7 @@ from bot.render.reviews import canvas as document
 from bot.render.reviews.markdown import checked
 from bot.slack.canvases import CanvasClient, CanvasGone, NoCanvas
 from bot.slack.client import UNREACHABLE, slack_error
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident

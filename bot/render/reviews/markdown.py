@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bot.render.mrkdwn import plain
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.model import Generated, Review, Section
 from escalation.text import Line, one_line

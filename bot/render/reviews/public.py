@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bot.render.reviews.markdown import escaped
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.model import Review
 from escalation.status_page.standing import PublicIncident

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from escalation.config.business_time import Calendar, Wait
-from escalation.config.policy import ReviewRule
+from escalation.config.rules.reviews import ReviewRule
 from escalation.engine import cards
 from escalation.engine.change import Change
 from escalation.errors import Refused

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.model import Incident
 from escalation.incident.responders import People, commander, in_roles
 from escalation.incident.state.review_work import ReviewWork

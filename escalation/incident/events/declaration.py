@@ -5,7 +5,8 @@ from typing import Literal
 from escalation.config.actions import Action
 from escalation.config.business_time import Calendar
 from escalation.config.notify import MeetingKind, OtherWays
-from escalation.config.policy import ListName, Means, SeverityPolicy
+from escalation.config.policy import SeverityPolicy
+from escalation.config.rules.communications import ListName, Means
 from escalation.config.tickets import Tickets
 from escalation.incident.state.alerts import AlertSummary
 from escalation.incident.state.facts import Facts

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.noted import Noting
 from escalation.incident.state.alerts import AlertSummary
 from escalation.incident.tracked import Issue

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from escalation.config.policy import Communication, Means
+from escalation.config.rules.communications import Communication, Means
 from escalation.values import Frozen, PersonId
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from escalation.config.policy import Said
+from escalation.config.rules.checkpoints import Said
 from escalation.values import Frozen, PersonId
 
 

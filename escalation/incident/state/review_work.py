@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from escalation.config.policy import ReviewSection
+from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.state.facts import Signed
 from escalation.values import Frozen, PersonId
 

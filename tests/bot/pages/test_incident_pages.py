@@ -13,7 +13,8 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.ports import free_port
 from bot.http import incidents as routes
-from escalation.config.policy import ReviewSection, Severity
+from escalation.config.policy import Severity
+from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.state.facts import Facts
 from escalation.reviews.action_items import ActionItem

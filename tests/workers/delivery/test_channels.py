@@ -8,7 +8,7 @@ import pytest
 from benchmarks.surfaces import delivery_of
 from bot.render.mrkdwn import plain
 from escalation.config.notify import OtherWays, Via
-from escalation.config.policy import Means
+from escalation.config.rules.communications import Means
 from escalation.incident.effects import MailOut
 from escalation.incident.events.moves import (
     Acknowledge,

@@ -12,7 +12,8 @@ import pytest
 
 from escalation.config.company import Company
 from escalation.config.notify import Via
-from escalation.config.policy import Communication, ListName, Severity
+from escalation.config.policy import Severity
+from escalation.config.rules.communications import Communication, ListName
 from escalation.incident.events.moves import Answer, AnswerCommunication, MarkSecurity, PostUpdate, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind

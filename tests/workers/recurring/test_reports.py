@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from escalation.config.company import Company
-from escalation.config.policy import ScheduledReport
+from escalation.config.rules.reports import ScheduledReport
 from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from escalation.config.actions import Action
 from escalation.config.lists import WEBHOOKS
-from escalation.config.policy import Means
+from escalation.config.rules.communications import Means
 from escalation.incident.effects import CallWebhook, Effect
 from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
