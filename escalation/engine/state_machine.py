@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from escalation.config.actions import BUTTON
-from escalation.engine import cards, communications, firing, lifecycle, moves, outcomes, reaching, warroom
+from escalation.engine import cards, communications, firing, lifecycle, moves, news, reaching, warroom
 from escalation.engine.automatic import invitations, noted, reviews, tickets
 from escalation.engine.change import Change
+from escalation.engine.outcomes import delivery, failures, refusals
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
 from escalation.errors import Refused
 from escalation.incident.actions import actions_at
@@ -242,23 +243,23 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     CheckpointDue: firing.note_outage,  # all that is due fires anyway, in order
     SignOfLife: lambda change, event: answer_page(change, event.by),
     RolesChanged: lambda change, event: follow_roles(change, event.by),
-    Delivered: lambda change, event: outcomes.delivered(change, event, useful_moves(change.incident)),
-    RoomOpened: outcomes.room_opened,
-    MeetingOpened: outcomes.meeting_opened,
-    PersonRefused: outcomes.person_refused,
+    Delivered: lambda change, event: delivery.delivered(change, event, useful_moves(change.incident)),
+    RoomOpened: delivery.room_opened,
+    MeetingOpened: delivery.meeting_opened,
+    PersonRefused: refusals.person_refused,
     PageStatus: reaching.status,
-    Dropped: outcomes.dropped,
+    Dropped: failures.dropped,
     Linked: warroom.linked,
-    PageGathered: outcomes.page_gathered,
-    MessageGone: outcomes.message_gone,
-    Trouble: outcomes.trouble,
-    AlertsChanged: outcomes.alerts_changed,
-    ResolvedThere: outcomes.resolved_there,
-    MailReceived: outcomes.mail_received,
+    PageGathered: delivery.page_gathered,
+    MessageGone: failures.message_gone,
+    Trouble: failures.trouble,
+    AlertsChanged: news.alerts_changed,
+    ResolvedThere: news.resolved_there,
+    MailReceived: news.mail_received,
     MessageNoted: noted.noted,
     IssueUpdated: tickets.updated,
     IssueSeen: tickets.seen,
-    Redacted: outcomes.redacted,
+    Redacted: news.redacted,
     ReviewSeen: reviews.seen,
 }
 
