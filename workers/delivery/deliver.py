@@ -36,7 +36,7 @@ from workers.delivery.failure_outcomes import outcome_of
 from workers.delivery.links import LinkPlanner
 from workers.delivery.plan import Plan, Planned, Planner, RetryAt, SendResult
 from workers.delivery.public.status_page import StatusPagePlanner
-from workers.delivery.slack import SlackPlanner
+from workers.delivery.slack.planner import SlackPlanner
 from workers.queue import ledger, outbox
 from workers.queue.leases import Lease, Leases
 

@@ -168,7 +168,7 @@ def test_a_fault_of_our_own_is_said_as_ours(parts: Works, monkeypatch: pytest.Mo
 
     incident = parts.declare("P0")
     with monkeypatch.context() as patched:
-        patched.setattr("workers.delivery.slack.page_message", broken)
+        patched.setattr("workers.delivery.slack.messages.page_message", broken)
         for _ in range(5):
             with suppress(KeyError):
                 parts.run_for(5, step=1)

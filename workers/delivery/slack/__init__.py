@@ -1,0 +1,1 @@
+"""Delivery of Slack messages: planning, posting, updating and rendering them."""
