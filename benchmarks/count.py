@@ -96,7 +96,8 @@ def judged(history: Iterable[tuple[str, Json]], observed: Observations, became: 
     verdict.astray += misdirected(witnesses, observed.workspace)
     verdict.cards = cards(witnesses, observed.workspace)
     messages = [m for w in witnesses.values() for m in w.messages.values()]
-    unseen = {m.effect for m in messages if m.effect in observed.failed and _was_away(m, observed)}
+    recorded = {copy["id"] for w in witnesses.values() for copy in w.last["copies"]}
+    unseen = {m.effect for m in messages if m.effect not in recorded and _was_away(m, observed)}
     verdict.dead_buttons = dead_buttons(witnesses, observed.workspace, unseen)
     for witness in witnesses.values():
         _checkpoints(verdict, witness, observed.outages, observed.settled_at)

@@ -49,7 +49,8 @@ def dead_buttons(witnesses: dict[str, Witness], workspace: Json, unseen: Collect
     """Buttons of closed incidents that would be refused, where they can still be pressed.
 
     Slack shows nothing to somebody who was deactivated: what stands in a page that was refused so is left alone, and
-    so is an `unseen` delivery, whose reply was lost and which was refused when it was tried again.
+    so is an `unseen` delivery, which nobody recorded: its reply was lost, or whoever waited for it was killed, and it
+    was refused when it was tried again.
     """
     refused = {
         m.effect
