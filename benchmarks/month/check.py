@@ -13,7 +13,7 @@ from benchmarks.month.stage import Stage
 
 Json = dict[str, Any]
 HALF_A_MILLISECOND = 0.0005
-SHARES = ("severity_kept", "promises_kept", "reviews_in_time")
+SHARES = ("acknowledged_in_time", "resolved_in_time", "severity_kept", "promises_kept", "reviews_in_time")
 SAME = ("severities", "left_out", "open", "reopened", "causes", "recurrences", "pages_by_hour", "pages_at_night")
 CELLS = ("n", "p50", "p90", "most", "total", "mean")
 ON_CALL = ("minutes", "nights", "weekends", "holidays")

@@ -1,5 +1,6 @@
 """Pictures of what people see of a month, at the size of a telephone and of a desk, by day and by night."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from benchmarks.month.documents import to_review
 from benchmarks.month.stage import Stage
 from escalation.storage.answers.person_links import INCIDENTS, REPORTS, PersonLinks
 from tests.sandbox.page import CHROMIUM, FLAGS
+from tests.support.waiting import eventually
 
 SIZES = {"phone": 390, "desk": 1280}  # wide
 SCHEMES = ("light", "dark")
@@ -110,31 +112,42 @@ def _slack(camera: Camera, stage: Stage) -> None:
         "card": ("incidents", "Resolved"),
     }
     with camera.page(TALL) as shown:
-        shown.goto(stage.workspace.url)
-        shown.wait_for_selector("#switcher[data-acting]", state="attached")
-        _become(shown, stage.member(stage.place.manager))
+        manager = stage.member(stage.place.manager)
         for name, (channel, words) in wanted.items():
             found = [m for m in state["messages"].get(channels[channel], []) if words in m["text"]]
             for n, message in enumerate(found[-2:]):
-                shown.goto(f"{stage.workspace.url}/archives/{channels[channel]}/p{message['ts'].replace('.', '')}")
+                shown.goto(f"{stage.workspace.url}/#as={manager}&c={channels[channel]}")
                 box = shown.locator(f'#messages [data-ts="{message["ts"]}"]')
                 box.wait_for()
                 box.screenshot(path=camera.folder / camera.name(f"slack-{name}-{n}"))
+    _answers(camera, stage, channels)
     for who in (stage.place.manager, stage.place.responders[0], stage.loaded.company.rotations["primary"].people[0]):
         with camera.page(2600) as shown:
-            shown.goto(stage.workspace.url)
-            shown.wait_for_selector("#switcher[data-acting]", state="attached")
-            _become(shown, stage.member(who))
-            if camera.size == "phone":
-                shown.click("#to-sidebar") if shown.locator("#to-sidebar").is_visible() else None
-            shown.locator("[data-tab=home]").first.click()
-            shown.wait_for_timeout(1500)
+            shown.goto(f"{stage.workspace.url}/#as={stage.member(who)}&c=app&tab=home")
+            shown.locator("text=My contact methods").or_(shown.locator("text=You")).first.wait_for()
+            shown.wait_for_timeout(1000)
             shown.screenshot(path=camera.folder / camera.name(f"slack-home-{who}"))
 
 
-def _become(shown: Page, member: str) -> None:
-    if shown.locator("#to-sidebar").is_visible():
-        shown.click("#to-sidebar")
-    shown.click("#switcher")
-    shown.click(f'[data-user="{member}"]')
-    shown.locator(f'#switcher[data-acting="{member}"]').wait_for(state="attached")
+def _answers(camera: Camera, stage: Stage, channels: dict[str, str]) -> None:
+    """What commands answer to the manager, and the canvas that one of them made."""
+    manager, longest = stage.person(stage.place.manager), max(to_review(stage), key=lambda i: len(i.timeline))
+    random = channels["random"]
+    commands = {"report": "report last month", "oncall": "oncall", "actions": "actions", "list": "list closed"}
+    commands |= {"review": f"review {longest.id}", "canvas": f"review {longest.id} canvas"}
+    answers = {}
+    for name, command in commands.items():
+        before = {m["ts"] for m in manager.messages("random")}
+        manager.command(command, "random")
+        answers[name] = eventually(
+            lambda: next((m for m in manager.messages("random") if m["ts"] not in before), None)  # noqa: B023  # at once
+        )
+    with camera.page(TALL) as shown:
+        for name, message in answers.items():
+            shown.goto(f"{stage.workspace.url}/#as={manager.id}&c={random}")
+            box = shown.locator(f'#messages [data-ts="{message["ts"]}"]')
+            box.wait_for()
+            box.screenshot(path=camera.folder / camera.name(f"slack-answer-{name}"))
+        if link := re.search(r"/docs/[A-Z0-9]+/[A-Z0-9]+", str(answers["canvas"])):
+            shown.goto(stage.workspace.url + link[0])
+            shown.screenshot(path=camera.folder / camera.name("slack-canvas"), full_page=True)

@@ -4,10 +4,12 @@ Written the plain way, an incident after another and a minute after another, so 
 docs/figures.md and docs/on-call-pay.md.
 """
 
+import itertools
 import json
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -18,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 MINUTE = timedelta(minutes=1)
+OPENING = ", moved to the next opening"
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ def figures(record: Record, since: datetime, until: datetime, zone: str) -> Json
         "open": sum(i["status"] not in ("resolved", "cancelled") for i in counted),
         "reopened": sum(any(e["kind"] == "reopened" for e in i["timeline"]) for i in counted),
         "times": rows(counted),
+        "acknowledged_in_time": share(acknowledged_in_time(i) for i in counted),
+        "resolved_in_time": share(resolved_in_time(i) for i in resolved),
         "severity_kept": (sum(first_severity(i) == i["severity"] for i in resolved), len(resolved)),
         "promises_kept": promises(counted),
         "reviews_in_time": reviews(counted, until),
@@ -147,6 +152,66 @@ def first_severity(one: Json) -> str:
     return str(next((f["severity"] for f in one["past"] if f.get("severity")), one["severity"]))
 
 
+def share(answers: Iterable[bool | None]) -> tuple[int, int]:
+    """So many of so many, of those to which it applies."""
+    known = [answer for answer in answers if answer is not None]
+    return sum(known), len(known)
+
+
+def as_of(one: Json, entry: int, name: str) -> Any:
+    """A value of the incident as it stood at an entry: decisions afterwards left what they replaced."""
+    later = [former[name] for former in one["past"] if former["until"] >= entry and name in former]
+    return later[0] if later else one[name]
+
+
+def acknowledged_in_time(one: Json) -> bool | None:
+    first = next((e for e in one["timeline"] if e["kind"] == "acknowledged"), None)
+    if first:
+        start, policy = as_of(one, first["n"], "sla_from"), as_of(one, first["n"], "policy")
+        return instant(first["at"]) <= deadline(instant(start), policy["acknowledge_within"], one["calendar"])
+    due = deadline(instant(one["sla_from"]), one["policy"]["acknowledge_within"], one["calendar"])
+    return False if one["closed_at"] and instant(one["closed_at"]) > due else None
+
+
+def resolved_in_time(one: Json) -> bool:
+    due = deadline(instant(one["sla_from"]), one["policy"]["resolve_within"], one["calendar"])
+    return instant(last(one, "resolved")["at"]) <= due
+
+
+def deadline(start: datetime, wait: str, calendar: Json) -> datetime:
+    """The end of a wait as policies write it: `15m`, `4 business hours`, `1 business day`, `24h, moved to the ...`."""
+    number, _, unit = wait.removesuffix(OPENING).partition(" business ")
+    at = start
+    if unit.startswith("day"):
+        sessions = hours_from(start, calendar)
+        opens = max(start, next(sessions)[0]).astimezone(ZoneInfo(calendar["timezone"]))
+        *_, (begins, _) = itertools.islice(sessions, int(number))
+        at = datetime.combine(begins.astimezone(opens.tzinfo).date(), opens.time(), opens.tzinfo).astimezone(UTC)
+    elif unit:
+        length = int(number) * (timedelta(hours=1) if unit.startswith("hour") else MINUTE)
+        for opens, closes in hours_from(start, calendar):
+            at = max(opens, start)
+            if length <= closes - at:
+                break
+            length -= closes - at
+        at += length
+    else:
+        at = start + duration(number)
+    return max(at, next(hours_from(at, calendar))[0]) if wait.endswith(OPENING) else at
+
+
+def hours_from(at: datetime, calendar: Json) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the opening hours that end after an instant, in UTC."""
+    zone, clock = ZoneInfo(calendar["timezone"]), calendar["hours"].split("-")
+    day = at.astimezone(zone).date()
+    while True:
+        if f"{day:%A}" in calendar["days"] and day.isoformat() not in calendar["closed"]:
+            opens, closes = (datetime.combine(day, time.fromisoformat(text), zone).astimezone(UTC) for text in clock)
+            if closes > at:
+                yield opens, closes
+        day += timedelta(days=1)
+
+
 def promises(counted: list[Json]) -> tuple[int, int]:
     """How many communications with a deadline kept it, and how many there were."""
     kept = total = 0
@@ -169,24 +234,19 @@ def reviews(counted: list[Json], until: datetime) -> tuple[int, int]:
         at = instant(one["resolution"]["at"])
         asked = rule["always"] or (rule["security"] and one["facts"]["security"])
         asked = asked or (rule["data_loss"] and one["facts"]["data_loss"]) or (rule["recurrence"] and one["repeats"])
-        asked = asked or (rule["lasted"] and at - instant(one["declared_at"]) > seconds(rule["lasted"]))
+        asked = asked or (rule["lasted"] and at - instant(one["declared_at"]) > duration(rule["lasted"]))
         if asked:
-            due, held = at + timedelta(hours=48), one["reviewed"] and instant(one["reviewed"]["at"])
+            due, held = at + duration(rule["within"]), one["reviewed"] and instant(one["reviewed"]["at"])
             if held or due <= until:
                 total += 1
                 kept += bool(held and held <= due)
     return kept, total
 
 
-def seconds(duration: str) -> timedelta:
-    """A duration as the record writes it: `PT4H`, `P2D`."""
-    days, _, rest = duration.removeprefix("P").partition("T")
-    found = timedelta(days=float(days.removesuffix("D") or 0))
-    for unit, length in (("H", 3600), ("M", 60), ("S", 1)):
-        if unit in rest:
-            number, _, rest = rest.partition(unit)
-            found += timedelta(seconds=float(number) * length)
-    return found
+def duration(text: str) -> timedelta:
+    """A duration as policies write it: `48h`, `1d12h`, `1w`."""
+    units = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+    return timedelta(seconds=sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([wdhms])", text)))
 
 
 # On call -------------------------------------------------------------------------------------------------------------

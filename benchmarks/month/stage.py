@@ -33,7 +33,7 @@ from escalation.storage.store import UPKEEP, Store
 from sandbox.server import RunningWorkspace
 from sandbox.server import running as running_workspace
 from sandbox.setup import Setup
-from tests.support.bot import BotAtWork, running_bot
+from tests.support.bot import BotAtWork, Person, running_bot
 from tests.support.clock import PushedClock
 from tests.support.http import web
 from tests.support.pump import Pump
@@ -88,6 +88,12 @@ class Stage:
         found = self.loaded.company.member(key, self.store.directory())
         assert found, key
         return found
+
+    def person(self, key: str) -> Person:
+        """Somebody at the workspace's page."""
+        who = Person(self.workspace, key)
+        who.id = self.member(key)
+        return who
 
     def on_call(self, role: str = "on_call", service: str = "") -> str:
         """Who holds a role now."""

@@ -84,7 +84,7 @@ class _Reports:
         csv = f"{REPORTS}?{urlencode(query)}"
         filters = Filters(period_text, severity, service, severities, services, error, csv)
         document = on_request(found, zone, mean=asks_for_means(deps.company, deps.policy))
-        html = report_html(document, found.figures.observations, found.names, filters, now)
+        html = report_html(document, found.figures.observations, found.names, filters, now, zone)
         return HTMLResponse(html, headers=HEADERS)
 
 

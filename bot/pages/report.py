@@ -6,8 +6,9 @@ A dot for each incident on a logarithmic axis shows what no mean does: https://w
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from html import escape
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -69,25 +70,27 @@ def report_html(
     names: Names | None = None,
     filters: Filters | None = None,
     made: datetime | None = None,
+    zone: str = "UTC",
 ) -> str:
-    """Build the page; without `filters` it is a file that stands by itself."""
-    known = names or {}
+    """Build the page, with times in a zone; without `filters` it is a file that stands by itself, without links."""
+    known, local = names or {}, ZoneInfo(zone)
     counted = [s for s in observations if not s.drill and not s.cancelled and not s.private]
     return _ENVIRONMENT.get_template("report.html.jinja").render(
         document=document,
-        plot=plot(counted),
-        incidents=[_incident(s) for s in counted[-MAX_ROWS:][::-1]],
+        plot=plot(counted, local),
+        incidents=[_incident(s, local) for s in counted[-MAX_ROWS:][::-1]],
         earlier=max(0, len(counted) - MAX_ROWS),
         measures=MEASURES,
         night=NIGHT,
         filters=filters,
-        made=f"{made.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if made else "",
+        made=f"{made.astimezone(local):%Y-%m-%d %H:%M}" if made else "",
+        zone=zone,
         spans=lambda line: _spans(line, known),
         cell=_cell,
     )
 
 
-def plot(counted: Sequence[Observation]) -> Plot | None:
+def plot(counted: Sequence[Observation], zone: tzinfo = UTC) -> Plot | None:
     """Place a dot for each incident that was resolved, by the time that took; None where there is none."""
     timed = [(s.resolved - s.declared, s) for s in counted if s.resolved is not None and s.resolved > s.declared]
     if not timed:
@@ -97,7 +100,7 @@ def plot(counted: Sequence[Observation]) -> Plot | None:
     severities = sorted({s.severity for _, s in shown})
     middle = {severity: ROW // 2 + n * ROW + 8 for n, severity in enumerate(severities)}
     dots = tuple(
-        Dot(_x(t, low, high), middle[s.severity] + SPREAD[n % len(SPREAD)], s.severity, _said(s, t))
+        Dot(_x(t, low, high), middle[s.severity] + SPREAD[n % len(SPREAD)], s.severity, _said(s, t, zone))
         for n, (t, s) in enumerate(shown)
     )
     ticks = tuple((time_of(tick), _x(tick, low, high)) for tick in TICKS if low <= tick <= high)
@@ -109,20 +112,20 @@ def _x(seconds: float, low: float, high: float) -> str:
     return f"{LEFT + (RIGHT - LEFT) * share:.2f}%"
 
 
-def _said(seen: Observation, took: float) -> str:
+def _said(seen: Observation, took: float, zone: tzinfo) -> str:
     of = f", {seen.service}" if seen.service else ""
-    return f"{seen.id}, {seen.severity}{of}: {time_of(took)}, declared {_at(seen.declared)}"
+    return f"{seen.id}, {seen.severity}{of}: {time_of(took)}, declared {_at(seen.declared, zone)}"
 
 
-def _incident(seen: Observation) -> tuple[str | tuple[str, str], ...]:
+def _incident(seen: Observation, zone: tzinfo) -> tuple[str | tuple[str, str], ...]:
     """Show what it is, then each time, or a dash and why there is none."""
     found = (measure.of(seen) for measure in MEASURES)
     times = (("–", t) if isinstance(t, str) else (time_of(t), "") for t in found)
-    return (seen.id, seen.severity, seen.service, _at(seen.declared), *times)
+    return (seen.id, seen.severity, seen.service, _at(seen.declared, zone), *times)
 
 
-def _at(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+def _at(seconds: float, zone: tzinfo) -> str:
+    return f"{datetime.fromtimestamp(seconds, zone):%Y-%m-%d %H:%M}"
 
 
 def _spans(line: Line, names: Names) -> Markup:

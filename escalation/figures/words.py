@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
-from escalation.figures.report import ALL, MEASURES, MIN_FOR_TREND, NIGHT, IncidentReport, Measure, Row, Share
+from escalation.figures.report import MEASURES, MIN_FOR_TREND, NIGHT, IncidentReport, Measure, Row, Share
 from escalation.times import format_duration
 
 HEADER = ("what", "severity", "n", "p50", "p90", "max", "total")
@@ -11,10 +12,11 @@ MEAN = "mean"
 MEAN_HIDES = "One long incident moves the mean of many short ones: read it beside p50 and max."
 
 
-def title(report: IncidentReport) -> str:
-    """The period, and what was declared in it."""
+def title(report: IncidentReport, zone: str) -> str:
+    """The period by the clocks of a zone, and what was declared in it."""
     of = f" of {report.service}" if report.service else ""
-    return f"Incidents{of} declared from {report.since:%Y-%m-%d %H:%M} until {report.until:%Y-%m-%d %H:%M} UTC"
+    since, until = (f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" for at in (report.since, report.until))
+    return f"Incidents{of} declared from {since} until {until} {zone}"
 
 
 def summary(report: IncidentReport) -> Iterator[str]:
@@ -36,11 +38,14 @@ def table(report: IncidentReport, *, mean: bool = False) -> tuple[tuple[str, ...
 
 
 def definitions(report: IncidentReport) -> Iterator[str]:
-    """What each time is, from which event to which, how many were left out and why, and its trend."""
-    for measure in MEASURES:
-        row = next(r for r in report.rows if r.measure == measure.key)
+    """What each time is, from which event to which, how many were left out and why, and its trend if it has one."""
+    rows = [next(r for r in report.rows if r.measure == measure.key) for measure in MEASURES]
+    for measure, row in zip(MEASURES, rows, strict=True):
         excluded = ", ".join(f"{n} {why}" for why, n in row.excluded.items())
         yield f"{measure.title}: from {measure.starts} to {measure.ends}. Left out: {excluded or 'none'}.{_trend(row)}"
+    if any(row.trend is None for row in rows):
+        of = "" if all(row.trend is None for row in rows) else " of the others"
+        yield f"No trend{of}: that takes {MIN_FOR_TREND} incidents in this period and in the one before."
 
 
 def promises(report: IncidentReport) -> Iterator[str]:
@@ -92,15 +97,15 @@ def measure_of(row: Row) -> Measure:
 
 
 def cells(row: Row, *, mean: bool = False) -> tuple[str, ...]:
-    """A row of the table; the times are empty where there are none."""
+    """A row of the table; the times are empty where there are none. That of every severity says `all`."""
     times = (row.p50, row.p90, row.most, row.total, *([row.mean] if mean else []))
     shown = [time_of(t) if row.n else "" for t in times]
-    return (measure_of(row).title, "" if row.severity == ALL else row.severity, str(row.n), *shown)
+    return (measure_of(row).title, row.severity, str(row.n), *shown)
 
 
 def _trend(row: Row) -> str:
     if row.trend is None:
-        return f" No trend: that takes {MIN_FOR_TREND} incidents in this period and in the one before."
+        return ""
     change = time_of(abs(row.trend))
     way = "longer" if row.trend > 0 else "shorter"
     return (

@@ -34,7 +34,7 @@ def scheduled(plan: ScheduledReport, found: Gathered, zone: str) -> Document:
 def on_request(found: Gathered, zone: str, *, mean: bool = False) -> Document:
     """Write the report of any period."""
     figures = found.figures
-    return Document(words.title(figures), _summary(found, counted=False), tuple(_full(found, zone, mean=mean)))
+    return Document(words.title(figures, zone), _summary(found, counted=False), tuple(_full(found, zone, mean=mean)))
 
 
 def _weekly(found: Gathered, zone: str, mean: bool) -> Document:
@@ -100,13 +100,13 @@ def _summary(found: Gathered, *, counted: bool = True) -> tuple[Line, ...]:
 
 def _by_day(found: Gathered, zone: str) -> Section:
     figures = found.figures
-    edges, labels = _parts(figures, zone)
+    edges, labels, part = _parts(figures, zone)
     seen = [s for s in figures.observations if not s.drill and not s.cancelled]
     series = tuple(
         Series(severity, tuple(_between(seen, severity, since, until) for since, until in pairwise(edges)))
         for severity in figures.severities
     )
-    return Section("Incidents", chart=Chart("Incidents declared", labels, series))
+    return Section("Incidents", chart=Chart(f"Incidents declared, by {part}", labels, series))
 
 
 def _between(seen: Sequence[Observation], severity: str, since: datetime, until: datetime) -> int:
@@ -114,21 +114,20 @@ def _between(seen: Sequence[Observation], severity: str, since: datetime, until:
     return sum(s.severity == severity and start <= s.declared < end for s in seen)
 
 
-def _parts(figures: IncidentReport, zone: str) -> tuple[list[datetime], tuple[str, ...]]:
-    """Cut a period at local midnights into days, weeks or months: the edges, and a label for each part."""
+def _parts(figures: IncidentReport, zone: str) -> tuple[list[datetime], tuple[str, ...], str]:
+    """Cut a period at local midnights into days, weeks or months: the edges, a label for each part, and which."""
     length, local = figures.until - figures.since, ZoneInfo(zone)
     first, last = figures.since.astimezone(local), figures.until.astimezone(local)
     days = [first.date() + n * DAY for n in range(1, (last.date() - first.date()).days + 1)]
     if length > MONTHS_FROM:
-        cuts = [day for day in days if day.day == 1]
+        part, form, cuts = "month", "%b %Y", [day for day in days if day.day == 1]
     elif length > WEEKS_FROM:
-        cuts = [day for day in days if day.weekday() == 0]
+        part, form, cuts = "week", "%d %b", [day for day in days if day.weekday() == 0]
     else:
-        cuts = days
+        part, form, cuts = "day", "%a %d %b", days
     inner = [_midnight(day, local) for day in cuts]
     edges = [figures.since, *(at for at in inner if figures.since < at < figures.until), figures.until]
-    form = "%b %Y" if length > MONTHS_FROM else "%d %b" if length > WEEKS_FROM else "%a %d %b"
-    return edges, tuple(f"{at.astimezone(local):{form}}" for at in edges[:-1])
+    return edges, tuple(f"{at.astimezone(local):{form}}" for at in edges[:-1]), part
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -180,6 +180,29 @@ def test_there_is_no_trend_below_a_stated_number() -> None:
         assert next(r.trend for r in of(fewer).rows if r.measure == "mttr") is None
 
 
+def test_why_there_is_no_trend_is_said_once() -> None:
+    """Not behind each of five times; where some have one, it is said of the others."""
+    few = [made(10, n=n) for n in range(MIN_FOR_TREND)]
+    before = [made(20, n=100 + n, at=START - 2 * DAY) for n in range(MIN_FOR_TREND)]
+    for seen, said in (([made(10)], "No trend: that takes"), ([*few, *before], "No trend of the others: that takes")):
+        lines = list(words.definitions(of(seen)))
+        assert [line.startswith(said) for line in lines] == [*[False] * len(MEASURES), True]
+        assert sum("No trend" in line for line in lines) == 1
+
+
+def test_a_period_is_said_by_the_clocks_of_the_company() -> None:
+    """March in Berlin begins at its own midnight, and not at 23:00 of the day before."""
+    report = incident_report([], datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 31, 22, tzinfo=UTC))
+    said = words.title(report, "Europe/Berlin")
+    assert said == "Incidents declared from 2026-03-01 00:00 until 2026-04-01 00:00 Europe/Berlin"
+
+
+def test_the_row_of_every_severity_says_so() -> None:
+    """No cell of a name is empty: that would read as a severity that got lost."""
+    _, cells = words.table(of([made(10), made(20, n=1, severity="P2")]))
+    assert {row[1] for row in cells} == {"all", "P1", "P2"}
+
+
 def test_a_duplicate_is_no_false_alarm() -> None:
     """The trouble was real, and counts under the other's name."""
     seen = observe(Story("P1").until(5).do(Cancel(by=OMAR, duplicate_of="INC-20241218-002")).incident)
@@ -202,7 +225,7 @@ def test_drills_and_false_alarms_are_counted_apart() -> None:
 def test_a_report_on_nothing_or_one_reads_well(seen: list[Observation]) -> None:
     """It says that there was nothing, or shows the one."""
     report = of(seen)
-    lines = [words.title(report), *words.summary(report), *words.definitions(report), *words.promises(report)]
+    lines = [words.title(report, "UTC"), *words.summary(report), *words.definitions(report), *words.promises(report)]
     assert all(lines)
     assert words.table(report)[1]
 

@@ -51,6 +51,20 @@ def test_lost_replies_lose_no_page_and_double_none_that_goes_once() -> None:
     assert "| email, at least once | 9 | 0 | " in done.stdout
 
 
+@pytest.mark.slow
+def test_the_first_days_of_the_scripted_month_are_recounted_to_the_millisecond(tmp_path: Path) -> None:
+    """Incidents, reviews, mails and pay of both companies; no figure differs from the recount of the record."""
+    command = [sys.executable, "-m", "benchmarks.month", str(tmp_path), "--days", "4", "--ordinary", "12"]
+    done = subprocess.run(
+        [*command, "--no-pictures"], cwd=ROOT, check=False, timeout=600, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for company in ("kars", "beauty"):
+        assert f"{company}: lived through" in done.stdout
+        assert list((tmp_path / company / "reviews").glob("INC-202603*.html"))
+    assert done.stdout.count("Figures: every time follows from its timeline, to the millisecond.") == 2
+
+
 def test_the_page_has_a_place_for_the_table() -> None:
     """Where `make bench` writes it."""
     assert len(TABLE.findall((ROOT / "docs" / "performance.md").read_text())) == 1

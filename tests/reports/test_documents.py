@@ -1,5 +1,6 @@
 """What reports say, and that every form of them says the same."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -112,6 +113,18 @@ def test_a_recurrence_is_within_thirty_days_of_the_same_service() -> None:
     said = words(scheduled(plan("month"), gathered(seen), "UTC"))
     assert "Incidents within 30 days of another one of the same service: 1." in said
     assert "checkout: incidents 1, pages 0, reopened 0, again 1" in said
+
+
+def test_a_mail_has_one_bar_for_each_time_with_its_counts_beside_it() -> None:
+    """Severities stand one after another in it; a time without incidents says 0 and has no bar."""
+    chart = Chart("Incidents declared, by day", ("Mon", "Tue"), (Series("P0", (1, 0)), Series("P2", (3, 0))))
+    html = report_mail(Document("A week", (), (Section("Incidents", chart=chart),)), (), {}, "x").html
+    monday, tuesday = re.findall(r"<tr><th[^>]*>(.*?)</tr>", html)
+    assert monday.startswith("Mon</th>")
+    assert re.sub(r"<[^>]*>", "", monday) == "Mon P0 1, P2 3"
+    assert re.findall(r"width:(\d+)px", monday) == ["60", "180"]
+    assert re.sub(r"<[^>]*>", "", tuesday) == "Tue 0"
+    assert "width" not in tuesday
 
 
 @pytest.mark.parametrize("every", ["week", "month", "quarter"])

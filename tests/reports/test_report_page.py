@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 
 import httpx2
@@ -37,8 +37,19 @@ def page(n: int = 120, **more: object) -> str:
 def test_each_incident_is_a_dot_and_a_row() -> None:
     """On a logarithmic axis; nothing of it is asked of another host, and nothing runs."""
     html = page()
-    assert html.count("<circle") == html.count('<th scope="row">INC-') > 0
+    assert html.count("<circle") == html.count('<th scope="row"><a href="../incidents/INC-') > 0
     assert not re.search(r"<script|https?://|@import|url\(", html)
+
+
+def test_times_of_day_are_the_companys() -> None:
+    """In the list and on each dot, over a change of the clocks; the page says whose they are, and so does a file."""
+    at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    found = gathered([made(10, at=at)], since=at - DAY, until=at + DAY)
+    html = report_html(on_request(found, "Europe/Berlin"), found.figures.observations, zone="Europe/Berlin")
+    assert html.count("2026-03-29 03:30") == 2
+    assert "Times of day are in Europe/Berlin." in html
+    assert "01:30" not in html
+    assert "<a href" not in html
 
 
 @pytest.mark.parametrize("n", [0, 1, 5000])

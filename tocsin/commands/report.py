@@ -67,7 +67,7 @@ def report(
     elif as_csv:
         click.echo(csv_of(figures.observations), nl=False)
     else:
-        _show(figures, mean=mean)
+        _show(figures, company.timezone, mean=mean)
         _show_on_call(on_call, missing)
 
 
@@ -75,9 +75,8 @@ def _write_page(file: Path, company: Company, store: Store, period: Period, *, s
     """Write the page: it may be passed on, so nothing private is in it. Refusal for a file that cannot be written."""
     now = store.now()
     found = gather(store, company, period, period.since - (period.until - period.since), now, service=service)
-    page = report_html(
-        on_request(found, company.timezone, mean=mean), found.figures.observations, found.names, made=now
-    )
+    document, zone = on_request(found, company.timezone, mean=mean), company.timezone
+    page = report_html(document, found.figures.observations, found.names, made=now, zone=zone)
     try:
         file.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -124,8 +123,8 @@ def _share(share: Any) -> dict[str, Any]:
     return {"count": share.count, "of": share.of, "value": share.value}
 
 
-def _show(figures: IncidentReport, *, mean: bool) -> None:
-    click.echo(words.title(figures))
+def _show(figures: IncidentReport, zone: str, *, mean: bool) -> None:
+    click.echo(words.title(figures, zone))
     click.echo("\n".join(words.summary(figures)))
     if not figures.severities:
         return

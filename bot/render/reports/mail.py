@@ -1,8 +1,7 @@
 """A report as a mail: text and HTML with the same tables, and the incidents of its period as a CSV file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
-from itertools import chain
 
 from escalation.figures.observation import Observation
 from escalation.figures.spreadsheet import csv_of
@@ -15,7 +14,10 @@ from escalation.values import PersonId
 _TABLE = "border-collapse:collapse;margin:8px 0"
 _CELL = "border:1px solid #bbb;padding:4px 8px;text-align:left"
 _NUMBER = f"{_CELL};text-align:right;white-space:nowrap"
-_BAR = "display:inline-block;height:10px;background:#1264a3"
+_LABEL = "padding:0 8px 0 0;font-weight:400;text-align:left;white-space:nowrap"
+_BAR = "display:inline-block;height:10px"
+_COLOUR = "#1264a3"
+_COLOURS = {"P0": "#b3182c", "P1": "#b85c00", "P2": "#1c6bb0", "P3": "#5f6875"}
 LONGEST_BAR = 240  # pixels
 
 Names = Mapping[PersonId, str]
@@ -66,15 +68,28 @@ def _cell(cell: Cell) -> str:
 
 
 def _chart(chart: Chart) -> str:
-    """Draw bars with a number each: pictures are blocked in mail, and need another host."""
-    most = max(chain((1.0,), *(one.values for one in chart.series)))
-    rows = []
-    for one in chart.series:
-        of = f"{one.name}, " if len(chart.series) > 1 else ""
-        for label, value in zip(chart.labels, one.values, strict=True):
-            bar = f"<span style='{_BAR};width:{round(LONGEST_BAR * value / most)}px'></span>"
-            rows.append(f"<tr><td style='padding:0 8px 0 0'>{escape(of + label)}</td><td>{bar} {value:g}</td></tr>")
+    """Draw a bar for each label, its series one after another, and say its counts beside it.
+
+    Pictures are blocked in mail, and need another host.
+    """
+    columns = list(zip(*(one.values for one in chart.series), strict=True))
+    most = max(1.0, *map(sum, columns))
+    rows = (
+        f"<tr><th scope=row style='{_LABEL}'>{escape(label)}</th><td>{_bar(chart, values, most)}</td></tr>"
+        for label, values in zip(chart.labels, columns, strict=True)
+    )
     return _captioned(chart.title, "".join(rows))
+
+
+def _bar(chart: Chart, values: Sequence[float], most: float) -> str:
+    several = len(chart.series) > 1
+    parts = [(one.name, value) for one, value in zip(chart.series, values, strict=True) if value]
+    drawn = "".join(
+        f"<span style='{_BAR};width:{LONGEST_BAR * n / most:.0f}px;background:{_COLOURS.get(name, _COLOUR)}'></span>"
+        for name, n in parts
+    )
+    said = ", ".join(f"{escape(name)} {value:g}" if several else f"{value:g}" for name, value in parts)
+    return f"{drawn} {said or '0'}"
 
 
 def _captioned(title: str, rows: str) -> str:
