@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import ceil, floor
+from math import ceil, floor, inf
 
 from pydantic import Field
 
@@ -118,15 +118,21 @@ class Report:
 
 
 def report(
-    records: Iterable[Record], objective: Objective, since: datetime, now: datetime, overdue: Collection[str] = ()
+    records: Iterable[Record],
+    objective: Objective,
+    since: datetime,
+    now: datetime,
+    overdue: Collection[str] = (),
+    until: datetime | None = None,
 ) -> Report:
-    """Build the report of what was due since then.
+    """Build the report of what was due from `since`, and before `until` (None: up to now).
 
     `overdue`: ids of what should have been done LOST_AFTER ago and was not. A page that is retried is not among them.
     """
-    ledger = _Ledger()
+    ledger, end = _Ledger(), until.timestamp() if until else inf
     for record in records:
-        if record.due >= since.timestamp() or record.what in (RecordKind.CALLED_OFF, RecordKind.ACKNOWLEDGED):
+        due_then = since.timestamp() <= record.due < end
+        if due_then or record.what in (RecordKind.CALLED_OFF, RecordKind.ACKNOWLEDGED):
             ledger.add(record)
     within, delays = objective.within.total_seconds() + FLOAT_TOLERANCE, ledger.delays()
     rows = [_row(kind, seconds, sum(s <= within for s in seconds)) for kind, seconds in sorted(delays.items())]
@@ -134,9 +140,9 @@ def report(
     missed = ledger.missed(now.timestamp(), within)
     return Report(
         since=since,
-        until=now,
+        until=until or now,
         objective=objective,
-        rows=(*(r for r in rows if r.count), *ledger.acknowledgements(since.timestamp())),
+        rows=(*(r for r in rows if r.count), *ledger.acknowledgements(since.timestamp(), end)),
         pages=len(pages) + missed,
         pages_in_time=sum(s <= within for s in pages),
         lost=len({*overdue, *ledger.waiting((now - LOST_AFTER).timestamp())}),
@@ -187,9 +193,9 @@ class _Ledger:
         """Count sends beyond the first of each page or message."""
         return sum(len(sends) - 1 for sends in self._sends.values())
 
-    def acknowledgements(self, since: float) -> Iterator[Row]:
+    def acknowledgements(self, since: float, until: float) -> Iterator[Row]:
         """Yield, by severity, how long people took, and how many met the policy's target."""
-        records = [r for r in self._first[RecordKind.ACKNOWLEDGED].values() if r.at >= since]
+        records = [r for r in self._first[RecordKind.ACKNOWLEDGED].values() if since <= r.at < until]
         for severity in sorted({r.kind for r in records}):
             own = [r for r in records if r.kind == severity]
             yield _row(f"{severity} acknowledged", [r.at - r.since for r in own], sum(r.at <= r.due for r in own))
@@ -212,11 +218,11 @@ def percentile(ranked: Sequence[float], share: float) -> float:
 # Words ---------------------------------------------------------------------------------------------------------------
 
 
-def objective_result(report: Report) -> tuple[str, str]:
-    """Return the objective as a sentence, and its result as another."""
+def objective_result(report: Report, over: str = "") -> tuple[str, str]:
+    """Return the objective as a sentence, and its result as another. `over` says of which time, if it is no length."""
     within, share = spoken_duration(report.objective.within), f"{report.objective.share:g}"
     sentence = f"{share} % of all pages are accepted within {within} of their due time."
-    over = f"in the last {spoken_duration(report.until - report.since)}"
+    over = over or f"in the last {spoken_duration(report.until - report.since)}"
     wrong = f"{report.lost} lost, {report.doubled} doubled, {report.early} early."
     if report.share is None:
         return sentence, f"No data: nobody was paged {over}. {wrong}"

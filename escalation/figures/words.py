@@ -41,7 +41,7 @@ def definitions(report: IncidentReport) -> Iterator[str]:
     """What each time is, from which event to which, how many were left out and why, and its trend if it has one."""
     rows = [next(r for r in report.rows if r.measure == measure.key) for measure in MEASURES]
     for measure, row in zip(MEASURES, rows, strict=True):
-        excluded = ", ".join(f"{n} {why}" for why, n in row.excluded.items())
+        excluded = ", ".join(f"{why} ({n})" for why, n in row.excluded.items())
         yield f"{measure.title}: from {measure.starts} to {measure.ends}. Left out: {excluded or 'none'}.{_trend(row)}"
     if any(row.trend is None for row in rows):
         of = "" if all(row.trend is None for row in rows) else " of the others"

@@ -81,7 +81,9 @@ def _full(found: Gathered, zone: str, *, mean: bool) -> Iterator[Section]:
         yield _services(found)
     if sum(found.figures.by_hour):
         yield _pages(found.figures)
-    yield Section("Tocsin's own punctuality", tuple(line(said) for said in objective_result(found.own)))
+    yield Section(
+        "Tocsin's own punctuality", tuple(line(said) for said in objective_result(found.own, "in this period"))
+    )
     yield _prevention(found)
 
 
@@ -267,7 +269,7 @@ def _few(before: Share, after: Share) -> bool:
 
 def _points(before: Share, after: Share) -> Number:
     by = ((after.value or 0.0) - (before.value or 0.0)) * 100
-    return Number(by, f"{by:+.0f} points")
+    return Number(by, f"{by:+.0f} points" if round(by) else "the same")
 
 
 # Words ---------------------------------------------------------------------------------------------------------------

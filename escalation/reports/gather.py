@@ -77,7 +77,7 @@ def gather(
         private=len(private),
         private_open=sum(i.private for i in running),
         items=tuple(item for item in ActionItems(store.redis).all() if not item.private),
-        own=store.report(company.objective, now - period.since, now),
+        own=store.report_of(company.objective, period.since, period.until, now),
         names=directory.names,
         now=now,
     )

@@ -300,10 +300,16 @@ class Store:
             return None
 
     def report(self, objective: Objective, last: timedelta, now: datetime) -> Report:
-        """Report how well the objective was met in the `last` period."""
+        """Report how well the objective was met in the `last` period until now."""
         overdue: Any = self.redis.zrangebyscore(ALARMS, "-inf", repr((now - LOST_AFTER).timestamp()))
         ids = [str(member, "utf-8").removeprefix("e:") for member in overdue]
         return report(self._ledger(now - last), objective, now - last, now, ids)
+
+    def report_of(self, objective: Objective, since: datetime, until: datetime, now: datetime) -> Report:
+        """Report how well the objective was met in a period. What is overdue now is no matter of one that is over."""
+        if until >= now:
+            return self.report(objective, now - since, now)
+        return report(self._ledger(since), objective, since, now, until=until)
 
     def observations(self, since: datetime) -> tuple[Observation, ...]:
         """Return what the figures need of every incident declared since then, the oldest first."""

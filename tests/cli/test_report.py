@@ -79,7 +79,7 @@ def test_a_report_says_what_each_time_is_and_what_was_left_out(client: "redis.Re
     said = tocsin("report").output
     assert "2 incidents: 2 P1 (left out: 1 drill)." in said
     assert "Time to acknowledge (MTTA)\tP1\t1\t2m\t2m\t2m\t2m" in said
-    assert "from the first page to the first acknowledgement. Left out: 1 never acknowledged." in said
+    assert "from the first page to the first acknowledgement. Left out: never acknowledged (1)." in said
     assert "Acknowledged in time: 1 of 1 (100 %)" in said
     assert "No trend: that takes 10 incidents" in said
     assert "mean" not in said

@@ -1,6 +1,7 @@
 """The ledger: what was due, decided, accepted and acknowledged, once each, and what the figures make of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -208,6 +209,18 @@ def test_a_page_is_doubled_when_two_messages_stand_for_it(mark: str, adopted: bo
     at = START.timestamp()
     again = Record(RecordKind.ACCEPTED, "e0", "page", at, at + 9, mark=mark, adopted=adopted)
     assert figures([*pages_at(0.5), again]).doubled == doubled
+
+
+def test_a_period_that_is_over_has_only_what_was_due_in_it() -> None:
+    """A late page of the day after counts for that day, as does one that still waits; neither is lost before."""
+    records, later = pages_at(0.5), DAY.total_seconds()
+    records += [replace(r, id=f"late-{r.id}", due=r.due + later, at=r.at + later) for r in pages_at(65.0)]
+    waits = (START + DAY).timestamp()
+    records.append(Record(RecordKind.DECIDED, "waits", "page", waits, waits))
+    over = slo.report(records, Objective(), START - DAY, START + 3 * DAY, until=START + DAY)
+    assert (over.pages, over.pages_in_time, over.lost, over.until) == (1, 1, 0, START + DAY)
+    running = slo.report(records, Objective(), START - DAY, START + 3 * DAY)
+    assert (running.pages, running.pages_in_time, running.lost) == (3, 1, 1)
 
 
 def test_early_is_counted() -> None:
