@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from escalation.values import PersonId, title_of
 
@@ -17,11 +18,15 @@ class Person:
 
 @dataclass(frozen=True)
 class Time:
-    """An instant, shown in the reader's own zone; `clock` omits the date, `seconds` shows them."""
+    """An instant, shown in the reader's own zone; `clock` omits the date, `seconds` shows them.
+
+    `zone` is for media that do not know their reader's.
+    """
 
     at: datetime
     clock: bool = True
     seconds: bool = False
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def one_line(text: str) -> str:
 
 
 def text(lines: Sequence[Line], names: Mapping[PersonId, str] | None = None) -> str:
-    """Render plain text for mail and status pages: people by `names` (or their id), instants in UTC."""
+    """Render plain text for mail and status pages: people by `names` (or their id), instants in their zone."""
     return "\n".join("".join(clean(_plain(span, names or {})) for span in spans) for spans in lines)
 
 
@@ -98,7 +103,7 @@ def _plain(span: Span, names: Mapping[PersonId, str]) -> str:
         case Person():
             return title_of(span.id) or names.get(span.id, span.id)
         case Time():
-            return span.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+            return span.at.astimezone(ZoneInfo(span.zone)).strftime("%Y-%m-%d %H:%M %Z")
         case Link():
             return f"{span.label} ({span.url})"
         case Channel():

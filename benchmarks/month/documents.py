@@ -24,7 +24,7 @@ class Commands:
     def run(self, *words: str) -> str:
         """What a command prints. AssertionError with it when it fails."""
         folder = self.stage.folder
-        env = {"TOCSIN_DATA": str(folder / "data"), "TOCSIN_CONFIG": str(folder / "tocsin.yml"), "REDIS_URL": ""}
+        env = {"TOCSIN_DATA": str(folder / "data"), "TOCSIN_CONFIG": str(folder / "tocsin.yml"), "REDIS_URL": None}
         done = CliRunner(env=env).invoke(main, list(words))
         assert done.exit_code == 0, f"tocsin {' '.join(words)}: {done.output}{done.exception or ''}"
         return done.stdout

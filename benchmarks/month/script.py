@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from benchmarks.month.stage import Acts, Stage
 from benchmarks.month.telling import Telling
 from escalation.config.policy import Severity
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Cancel,
     ChangeSeverity,
@@ -22,7 +22,8 @@ from escalation.incident.events import (
     TakeLead,
     Workaround,
 )
-from escalation.incident.model import Detection, Facts, Lead
+from escalation.incident.state.facts import Detection, Facts
+from escalation.incident.state.leads import Lead
 from escalation.oncall.overrides import add_absence, add_override, swap_shifts
 
 YEAR, MONTH = 2026, 3  # the clocks of Europe go forward on the 29th; the month ends the first quarter

@@ -19,8 +19,9 @@ from bot.alerts.authentication import AlertSecrets
 from bot.deps import AnswerDeps
 from escalation.config.notify import Via
 from escalation.config.policy import Severity
-from escalation.incident.events import MoveEvent
-from escalation.incident.model import Facts, Incident
+from escalation.incident.events.moves import MoveEvent
+from escalation.incident.model import Incident
+from escalation.incident.state.facts import Facts
 from escalation.notify.mailboxes import Mailboxes
 from escalation.oncall.overrides import record_answer
 from escalation.oncall.schedule import OncallState, TestPage

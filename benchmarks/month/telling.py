@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from benchmarks.month.stage import Acts, Stage
-from escalation.incident.events import (
+from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
     AnswerCommunication,
@@ -19,7 +19,8 @@ from escalation.incident.events import (
     RootCause,
     StartFix,
 )
-from escalation.incident.model import Incident, OwedState
+from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedState
 from escalation.reviews.action_items import ActionItem, ItemState, closed
 from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews

@@ -6,6 +6,7 @@ Slack does not say in which unit it counts; here an emoji outside the basic plan
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, Verbatim, clean
 from escalation.values import title_of
@@ -13,7 +14,7 @@ from escalation.values import title_of
 CLOCK = "{time}"
 DAY = "{date_short_pretty} at {time}"
 SECONDS = "{time_secs}"
-_FALLBACK = "%Y-%m-%d %H:%M:%S UTC"
+_FALLBACK = "%Y-%m-%d %H:%M:%S %Z"
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,}")
@@ -145,7 +146,7 @@ def _plain_span(span: Span, name: Callable[[str], str]) -> str:
         case Person():
             return clean(title_of(span.id)) or "@" + clean(name(span.id))
         case Time():
-            return span.at.astimezone(UTC).strftime(_FALLBACK)
+            return span.at.astimezone(ZoneInfo(span.zone)).strftime(_FALLBACK)
         case Link():
             return clean(f"{span.label} ({span.url})")
         case Channel():

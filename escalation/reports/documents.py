@@ -46,7 +46,7 @@ def _weekly(found: Gathered, zone: str, mean: bool) -> Document:
         _by_day(found, zone),
         *([_services(found)] if now else []),
         *_times(found, mean=mean),
-        _prevention(found),
+        _prevention(found, zone),
     ]
     return Document(title, (*_summary(found), against), tuple(filter(None, sections)))
 
@@ -84,7 +84,7 @@ def _full(found: Gathered, zone: str, *, mean: bool) -> Iterator[Section]:
     yield Section(
         "Tocsin's own punctuality", tuple(line(said) for said in objective_result(found.own, "in this period"))
     )
-    yield _prevention(found)
+    yield _prevention(found, zone)
 
 
 def _summary(found: Gathered, *, counted: bool = True) -> tuple[Line, ...]:
@@ -198,10 +198,10 @@ def _pages(figures: IncidentReport) -> Section:
     return Section("Pages", (line(words.pages(figures)),), chart=chart)
 
 
-def _prevention(found: Gathered) -> Section:
+def _prevention(found: Gathered, zone: str) -> Section:
     """Show what is being done so that it does not happen again: action items of the period, and what is overdue."""
     period = Period(found.figures.since, found.figures.until)
-    today = found.now.date()
+    today = found.now.astimezone(ZoneInfo(zone)).date()
     noted = sum(period.since <= item.at < period.until for item in found.items)
     closed = [i for i in found.items if i.closed_at and period.since <= i.closed_at < period.until]
     done = sum(i.state is ItemState.DONE for i in closed)

@@ -1,7 +1,9 @@
 """Draft of a review from an incident's record. Pure: the same incident gives the same draft."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from escalation.config.rules.reviews import REVIEW_SECTIONS, ReviewSection
 from escalation.incident.model import Incident
@@ -27,19 +29,30 @@ _WITH_WORDS = frozenset(
 
 
 def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[ActionItem] = ()) -> Review:
-    """Draft the review as the incident stands, with people's words by section and its action items."""
-    rule = incident.policy.review
+    """Draft the review as the incident stands, with people's words by section and its action items.
+
+    Times are by the clocks of the company, as its calendar says.
+    """
+    rule, zone = incident.policy.review, incident.calendar.timezone
     return Review(
         incident=incident.id,
         title=incident.facts.title,
         private=incident.private,
-        due=incident.review_by,
-        held=incident.reviewed.at if incident.reviewed else None,
+        due=incident.review_by.astimezone(ZoneInfo(zone)) if incident.review_by else None,
+        held=incident.reviewed.at.astimezone(ZoneInfo(zone)) if incident.reviewed else None,
         result=incident.reviewed.text if incident.reviewed else "",
         sections=tuple(
-            Section(key, (*_GENERATED[key](incident), *_items(key, items)), written.get(key, NOBODY))
+            Section(key, _local((*_GENERATED[key](incident), *_items(key, items)), zone), written.get(key, NOBODY))
             for key in (rule.sections if rule else REVIEW_SECTIONS)
         ),
+    )
+
+
+def _local(lines: Iterable[Generated], zone: str) -> tuple[Generated, ...]:
+    """Lines with every time in a zone."""
+    return tuple(
+        Generated(tuple(replace(s, zone=zone) if isinstance(s, Time) else s for s in each.line), each.entry)
+        for each in lines
     )
 
 

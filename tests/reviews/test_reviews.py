@@ -1,7 +1,7 @@
 """Reviews: what is generated names its entry, and what people wrote is kept byte for byte."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import fakeredis
@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.render.reviews import canvas
 from bot.render.reviews.html import confluence, html
 from bot.render.reviews.markdown import END, checked, markdown, words_of
+from escalation.config.business_time import Calendar
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.incident.events.moves import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix
@@ -53,6 +55,18 @@ def test_every_generated_line_names_the_entry_that_it_came_from() -> None:
     lines = [generated for section in draft(incident, {}).sections for generated in section.lines]
     assert len(lines) > 20
     assert {entry for _, entry in lines} <= {entry.n for entry in incident.timeline}
+
+
+def test_times_are_by_the_clocks_of_the_company() -> None:
+    """Over a change of the clocks too, each with its zone; the canvas and the HTML say the same."""
+    night = datetime(2026, 3, 29, 0, 50, tzinfo=UTC)
+    calendar = Calendar(timezone="Europe/Berlin")
+    review = draft(resolved(start=night, calendar=calendar), {})
+    for text in (markdown(review, {}), html(review, {}), canvas.document(review, {})):
+        assert "2026-03-29 01:50:00 CET" in text
+        assert "2026-03-29 03:00:00 CEST" in text  # the cause, ten minutes later
+        assert "Due by 2026-03-31 06:10 CEST." in text
+        assert "UTC" not in text
 
 
 def test_what_people_said_stands_beside_what_they_did() -> None:

@@ -50,7 +50,7 @@ def checked(text: str) -> str:
 
 def due_on(review: Review) -> str:
     """When the review is due."""
-    return f"Due by {review.due:%Y-%m-%d %H:%M} UTC." if review.due else "The policy asks for no review."
+    return f"Due by {review.due:%Y-%m-%d %H:%M %Z}." if review.due else "The policy asks for no review."
 
 
 def _standing(review: Review) -> str:
@@ -59,7 +59,7 @@ def _standing(review: Review) -> str:
         missing = f" To be written: {', '.join(s.title.lower() for s in review.missing)}." if review.missing else ""
         return f"{due}{missing}"
     result = f": {escaped(review.result)}" if review.result else ""
-    return f"Held on {review.held:%Y-%m-%d %H:%M} UTC{result}."
+    return f"Held on {review.held:%Y-%m-%d %H:%M %Z}{result}."
 
 
 def _section(section: Section, names: Names) -> Iterator[str]:
