@@ -114,7 +114,8 @@ def _slack(camera: Camera, stage: Stage) -> None:
     with camera.page(TALL) as shown:
         manager = stage.member(stage.place.manager)
         for name, (channel, words) in wanted.items():
-            found = [m for m in state["messages"].get(channels[channel], []) if words in m["text"]]
+            there = state["messages"].get(channels[channel], [])
+            found = [m for m in there if words in m["text"] and m.get("thread_ts", m["ts"]) == m["ts"]]
             for n, message in enumerate(found[-2:]):
                 shown.goto(f"{stage.workspace.url}/#as={manager}&c={channels[channel]}")
                 box = shown.locator(f'#messages [data-ts="{message["ts"]}"]')
