@@ -216,12 +216,21 @@ def promises(counted: list[Json]) -> tuple[int, int]:
     """How many communications with a deadline kept it, and how many there were."""
     kept = total = 0
     for one in counted:
-        overdue = {e["fields"]["n"] for e in one["timeline"] if e["kind"] == "overdue"}
+        deadlines = {e["n"]: e["fields"].get("deadline") for e in one["timeline"]}
+        late = {e["fields"]["n"] for e in one["timeline"] if e["kind"] == "overdue" or sent_late(e)}
         for owed in one["communications"]:
-            if owed["due"] and owed["state"] not in ("declined", "replaced"):
+            missed = str(owed["n"]) in late
+            if owed["state"] == "declined" or (owed["state"] == "replaced" and not missed):
+                continue
+            if owed["due"] or deadlines[owed["entry"]]:
                 total += 1
-                kept += str(owed["n"]) not in overdue
+                kept += not missed
     return kept, total
+
+
+def sent_late(entry: Json) -> bool:
+    deadline = entry["kind"] == "sent" and entry["fields"].get("deadline")
+    return bool(deadline) and instant(entry["at"]) > instant(deadline)
 
 
 def reviews(counted: list[Json], until: datetime) -> tuple[int, int]:

@@ -108,7 +108,7 @@ class Stage:
     def begin(self, at: datetime, acts: Acts) -> None:
         """Have a story begin at an instant."""
         self.begun += 1
-        heapq.heappush(self.acts, (at, self.begun, acts))
+        heapq.heappush(self.acts, (at.astimezone(UTC), self.begun, acts))
 
     def later(self, length: timedelta, act: Callable[[], object]) -> None:
         """Have something done after so long."""

@@ -1,19 +1,18 @@
 """What the figures need to know of one incident: a few instants and counts, without a word that somebody wrote."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 
 from escalation.figures.responses import Response, responses
 from escalation.incident.events.moves import Answer
 from escalation.incident.model import Incident
-from escalation.incident.state.communications import OwedState
+from escalation.incident.state.communications import OwedCommunication, OwedState
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
 from escalation.records.holes import holes
 from escalation.values import machine_title
-
-UNPROMISED = (OwedState.DECLINED, OwedState.REPLACED)
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def observe(incident: Incident) -> Observation:
     resolved = _last(incident, EntryKind.RESOLVED) if incident.status is Status.RESOLVED else None
     fix, cancelled = _last(incident, EntryKind.FIX_APPLIED), _last(incident, EntryKind.CANCELLED)
     acknowledged = _first(incident, EntryKind.ACKNOWLEDGED)
-    owed = [o for o in incident.communications if o.due and o.state not in UNPROMISED]
-    overdue = {e.fields["n"] for e in _entries(incident, EntryKind.OVERDUE)}
+    late = set(_told_late(incident))
+    promised = [str(o.n) for o in incident.communications if _was_promised(incident, o, late)]
     return Observation(
         id=incident.id,
         severity=incident.severity,
@@ -119,8 +118,8 @@ def observe(incident: Incident) -> Observation:
         resolved_in_time=resolved.at <= incident.resolve_by if resolved else None,
         reopened=sum(1 for _ in _entries(incident, EntryKind.REOPENED)),
         pages=tuple((page.person, page.at.timestamp()) for page in incident.pages),
-        promised=len(owed),
-        late=len({str(o.n) for o in owed} & overdue),
+        promised=len(promised),
+        late=len(late.intersection(promised)),
         review_by=incident.review_by.timestamp() if incident.review_by else None,
         reviewed=incident.reviewed.at.timestamp() if incident.reviewed else None,
         responses=responses(incident),
@@ -128,6 +127,26 @@ def observe(incident: Incident) -> Observation:
         repeats=incident.repeats,
         holes=any(holes((entry.n for entry in incident.timeline), incident.chain.length)),
     )
+
+
+def _was_promised(incident: Incident, owed: OwedCommunication, late: Collection[str]) -> bool:
+    """True for one that had to be out by some time, whether a person saw to it or it went by itself.
+
+    One that a later one replaced was promised if its own time had passed by then.
+    """
+    if owed.state is OwedState.DECLINED or (owed.state is OwedState.REPLACED and str(owed.n) not in late):
+        return False
+    told = next((e for e in incident.timeline if e.n == owed.entry), None)
+    return bool(owed.due or (told and told.fields.get("deadline")))
+
+
+def _told_late(incident: Incident) -> Iterator[str]:
+    """Yield the numbers of communications that nobody had answered by their deadline, or that went after it."""
+    yield from (e.fields["n"] for e in _entries(incident, EntryKind.OVERDUE))
+    for sent in _entries(incident, EntryKind.SENT):
+        deadline = sent.fields.get("deadline")
+        if deadline and sent.at > datetime.fromisoformat(deadline):
+            yield sent.fields["n"]
 
 
 def _acknowledged_in_time(incident: Incident, acknowledged: Entry | None) -> bool | None:

@@ -77,8 +77,8 @@ def pages(report: IncidentReport) -> str:
 
 
 def share_of(share: Share) -> str:
-    """`9 of 12 (75 %)`; the count alone says how much it means."""
-    return "none" if share.value is None else f"{share.count} of {share.of} ({share.value * 100:.0f} %)"
+    """`9 of 12 (75 %)`; the count alone says how much it means. Of nothing, `no cases`: `none` would read as broken."""
+    return "no cases" if share.value is None else f"{share.count} of {share.of} ({share.value * 100:.0f} %)"
 
 
 def time_of(seconds: float) -> str:

@@ -43,8 +43,7 @@ def _weekly(found: Gathered, zone: str, mean: bool) -> Document:
     pages, at_night = sum(found.before.by_hour), sum(found.before.at_night.values())
     against = line(f"The week before: {then:,} incidents, {pages:,} pages, {at_night:,} of them at night.")
     sections = [
-        _by_day(found, zone),
-        *([_services(found)] if now else []),
+        *([_by_day(found, zone), _services(found)] if now else []),
         *_times(found, mean=mean),
         _prevention(found, zone),
     ]

@@ -47,7 +47,7 @@ def _open(found: Gathered) -> Section:
     left = len(found.open) - len(rows)
     more = (line(f"{left:,} more: `/incident list`."),) if left > 0 else ()
     header = ("severity", "incident", "title", "status", "with", "open for")
-    return Section("Open incidents", more, Table("Open incidents", header, rows))
+    return Section("Open incidents", more, Table("Who has what", header, rows))
 
 
 def _row(incident: Incident, found: Gathered) -> tuple[str | Number, ...]:

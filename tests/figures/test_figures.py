@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from escalation.config.rules.communications import Means
 from escalation.errors import Refused
 from escalation.figures import words
 from escalation.figures.observation import Observation, decode, encode, observe
 from escalation.figures.periods import parse_period
-from escalation.figures.report import MEASURES, MIN_FOR_TREND, IncidentReport, incident_report
+from escalation.figures.report import MEASURES, MIN_FOR_TREND, IncidentReport, Share, incident_report
 from escalation.incident.events.moves import (
     Acknowledge,
     Answer,
@@ -99,6 +100,26 @@ def test_targets_are_those_of_then() -> None:
     assert observe(story.incident).acknowledged_in_time is True
     assert observe(story.until(20).change_to("P0").until(300).do(RESOLVE).incident).acknowledged_in_time is True
     assert observe(story.incident).resolved_in_time is False
+
+
+def test_what_tocsin_told_by_itself_in_time_is_a_promise_kept() -> None:
+    """A status page that publishes itself has a deadline like any other; one that a person forgot is broken."""
+    by_itself = Story("P0", public_page=True, public_means=(Means.STATUS_PAGE,)).until(1).do(RESOLVE)
+    seen = observe(by_itself.incident)
+    assert (seen.promised, seen.late) == (3, 0)  # the page, twice, and that stakeholders heard it works again
+
+
+def test_what_nobody_told_in_time_is_a_promise_broken_though_the_end_replaced_it() -> None:
+    """The status page was due after 15 minutes, mail to stakeholders after 30: the end does not undo it."""
+    seen = observe(Story("P0").until(60).do(RESOLVE).incident)
+    assert (seen.promised, seen.late) == (3, 2)
+    early = observe(Story("P0").until(9).do(RESOLVE).incident)
+    assert early.late == 0
+
+
+def test_a_share_of_nothing_reads_as_neither_kept_nor_broken() -> None:
+    """Not as `none`, behind the name of a promise."""
+    assert words.share_of(Share(0, 0)) == "no cases"
 
 
 def moves() -> st.SearchStrategy[list[tuple[int, MoveEvent]]]:

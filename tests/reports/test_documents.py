@@ -72,6 +72,7 @@ def test_a_report_on_nothing_or_one_reads_well(every: str, seen: list[Observatio
     assert all(line for line in words(document).splitlines())
     message = report_message(document)
     assert message_problems(message.blocks) == []
+    assert all(s.lines or s.table or (s.chart and s.chart.total) for s in document.sections)  # no heading over nothing
     assert ("No incidents" in words(document) or every == "day") is (
         not [s for s in seen if not s.drill] or every == "day"
     )
