@@ -14,6 +14,7 @@ from escalation.engine.checkpoints import alarms
 from escalation.engine.state_machine import decide, declare
 from escalation.incident.effects import OpenRoom, SendPage
 from escalation.incident.events.declaration import Declare
+from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.events.news import CheckpointDue
 from escalation.incident.events.outcomes import Delivered, OutcomeEvent, RoomOpened
 from escalation.incident.model import Incident
@@ -52,6 +53,23 @@ class Crowd:
     def idle(self, number: int) -> list[str]:
         """Create open incidents whose next checkpoint is due tomorrow. Returns their ids."""
         return self.due_at(datetime.now(UTC) + FAR, number)
+
+    def closed(self, at: datetime, number: int) -> None:
+        """Create closed incidents that were declared then, acknowledged four minutes later and resolved in an hour."""
+        built = self._declare(TEMPLATE, "P2", at)
+        for minutes, event in (
+            (4, Acknowledge(by="UPAULA")),
+            (60, Resolve(by="UPAULA", summary="A full pool", resolution="A larger one")),
+        ):
+            then = at + timedelta(minutes=minutes)
+            built = self._deliver_all(decide(built, event, then, self._roster), then)
+        text = built.model_dump_json()
+
+        def make(name: str) -> Incident:
+            return Incident.model_validate_json(text.replace(TEMPLATE, name))
+
+        for _ in range(number):
+            self.store.declare(f"{at:%Y%m%d}", "", make)
 
     def _store(self, due: datetime, number: int, severity: str = "P2", *, pages: bool = False) -> list[str]:
         built = self._build(TEMPLATE, severity, due, pages).model_dump_json()

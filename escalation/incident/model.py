@@ -4,7 +4,9 @@ Its parts are in escalation.incident.state. Times are aware UTC datetimes. Peopl
 configuration while nobody could be found).
 """
 
+from bisect import bisect_right
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
@@ -35,6 +37,7 @@ from escalation.records.chain import Chain
 from escalation.values import Frozen, PersonId, title_of
 
 STATE_VERSION = 4
+_number = attrgetter("n")
 
 
 def _known_policy(policy: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
@@ -218,12 +221,13 @@ class Incident(Frozen):
         return rule.always or lasted or harmed or bool(rule.recurrence and self.repeats)
 
     def entry(self, n: int) -> Entry:
-        """Return a timeline entry; they are numbered from 1 without gaps."""
-        return self.timeline[n - 1]
+        """Return a timeline entry by its number, from 1. KeyError for one that is missing from the record."""
+        here = self.timeline[n - 1 : n]
+        return here[0] if here and here[0].n == n else {entry.n: entry for entry in self.timeline}[n]
 
     def as_of(self, entry: Entry) -> "Incident":
         """Return the incident as it stood when the decision that made this entry was done."""
-        then: dict[str, Any] = {"timeline": self.timeline[: entry.n]}
+        then: dict[str, Any] = {"timeline": self.timeline[: bisect_right(self.timeline, entry.n, key=_number)]}
         for former in reversed(self.past):
             if former.until >= entry.n:
                 paged = {"pages": self.pages[: former.paged]} if "paged" in former.model_fields_set else {}

@@ -65,6 +65,16 @@ def test_the_first_days_of_the_scripted_month_are_recounted_to_the_millisecond(t
     assert done.stdout.count("Figures: every time follows from its timeline, to the millisecond.") == 2
 
 
+@pytest.mark.slow
+def test_pages_are_measured_amid_reports() -> None:
+    """Bursts with and without people who read, and what they read meanwhile."""
+    command = [sys.executable, "-m", "benchmarks.afterwards", "--tiny"]
+    done = subprocess.run(command, cwd=ROOT, check=True, timeout=300, capture_output=True, text=True)
+    assert "| … the P0's page is at Slack | " in done.stdout
+    assert "× /reports/" in done.stdout
+    assert "× report 30d" in done.stdout
+
+
 def test_the_page_has_a_place_for_the_table() -> None:
     """Where `make bench` writes it."""
     assert len(TABLE.findall((ROOT / "docs" / "performance.md").read_text())) == 1

@@ -1,0 +1,145 @@
+"""Measure whether what comes after incidents gets in the way of pages: bursts with and without reports being read.
+
+`python -m benchmarks.afterwards` takes about six minutes, and prints how late checkpoints and a P0's page are while a
+month's report over 10,000 closed incidents, a search and a list are asked for every second in Slack, and two browsers
+read the report and the incidents one page after the other; beside the same without them, round by round.
+"""
+
+import argparse
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+
+from benchmarks import checkpoints, clicks
+from benchmarks.crowd import Crowd
+from benchmarks.numbers import median, percentile, time_of, times
+from benchmarks.rig import Rig, http, rig
+from escalation.storage.answers.person_links import INCIDENTS, REPORTS, PersonLinks, Purpose
+from escalation.storage.indexes import FIGURES
+
+READERS = ("U0BENCH001", "U0BENCH002")
+TYPED = ("report 30d", "search checkout slow", "list all")
+PAGES = (REPORTS, f"{INCIDENTS}?state=all")
+EVERY = 1.0  # seconds between two rounds of commands
+AGO = timedelta(days=10)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Size: so many closed incidents; `burst` checkpoints at one instant, `spread` of them over `seconds`."""
+
+    closed: int = 10_000
+    burst: int = 2_000
+    spread: int = 200
+    seconds: float = 20.0
+    rounds: int = 3
+
+
+TINY = Scale(closed=20, burst=6, spread=4, seconds=1.0, rounds=1)
+
+
+@dataclass
+class Lateness:
+    """Seconds of each round: until all of the burst is decided, until the P0's page, and p99 of spread checkpoints."""
+
+    decided: list[float] = field(default_factory=list)
+    page: list[float] = field(default_factory=list)
+    spread: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Measured:
+    """Lateness without and with readers, and how often each page or command was answered or acknowledged meanwhile."""
+
+    alone: Lateness
+    amid: Lateness
+    read: Counter[str]
+
+
+def measured(scale: Scale) -> Measured:
+    """Measure both, in turns, on one running program."""
+    found = Measured(Lateness(), Lateness(), Counter())
+    with rig(workers=2, bot=True) as place:
+        http(f"{place.workspace}/control/limits", {"on": False})
+        for reader in READERS:
+            http(f"{place.workspace}/control/users", {"name": reader.lower(), "id": reader})
+        crowd = Crowd(place)
+        crowd.closed(datetime.now(UTC) - AGO, scale.closed)
+        assert place.redis.hlen(FIGURES) >= scale.closed
+        checkpoints.wait_for_queues(place)
+        for _ in range(scale.rounds):
+            for late, readers in ((found.alone, nullcontext()), (found.amid, reading(place, found.read))):
+                with readers:
+                    burst = checkpoints.burst(place, crowd, scale.burst)
+                    late.decided.append(burst.decided)
+                    late.page.append(burst.page)
+                    checkpoints.wait_for_queues(place)
+                    spread = checkpoints.spread(place, crowd, scale.spread, scale.seconds)
+                    late.spread.append(percentile(spread, 0.99))
+                checkpoints.wait_for_queues(place)
+    return found
+
+
+@contextmanager
+def reading(place: Rig, read: Counter[str]) -> Iterator[None]:
+    """Have people read during the block; counts what they were answered."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=_type, args=(place, read, stop))]
+    threads += [threading.Thread(target=_browse, args=(place, path, read, stop)) for path in PAGES]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def _type(place: Rig, read: Counter[str], stop: threading.Event) -> None:
+    """Type every command once a second."""
+    team = place.slack_call("auth.test")["team_id"]
+    due = time.monotonic()
+    while not stop.wait(max(0.0, due - time.monotonic())):
+        requests = [clicks.request(place.bot, clicks.command(text, READERS[0], team)) for text in TYPED]
+        asyncio.run(clicks.sent(place.bot, requests))
+        read.update(TYPED)
+        due += EVERY
+
+
+def _browse(place: Rig, path: str, read: Counter[str], stop: threading.Event) -> None:
+    """Load a page again as soon as it is there."""
+    session = PersonLinks(place.redis).token(READERS[1], Purpose.SESSION, datetime.now(UTC))
+    with httpx2.Client(base_url=place.bot, cookies={"tocsin_session": session}, timeout=60, trust_env=False) as browser:
+        while not stop.is_set():
+            browser.get(path).raise_for_status()
+            read[path] += 1
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.afterwards", description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="only check that it works; the figures mean nothing")
+    scale = TINY if parser.parse_args().tiny else Scale()
+    found = measured(scale)
+    print(f"| {scale.closed:,} closed incidents | alone | amid reports | × |\n| --- | ---: | ---: | ---: |")
+    for what, alone, amid in (
+        (f"{scale.burst:,} checkpoints due at one instant: all are decided", found.alone.decided, found.amid.decided),
+        ("… the P0's page is at Slack", found.alone.page, found.amid.page),
+        (f"{scale.spread} checkpoints over {scale.seconds:.0f} s: p99", found.alone.spread, found.amid.spread),
+    ):
+        each = (median(alone), median(amid))
+        print(f"| {what} | {time_of(each[0])} | {time_of(each[1])} | {times(each[1], each[0])} |")
+        print(f"<!-- rounds: {', '.join(map(time_of, alone))}; {', '.join(map(time_of, amid))} -->")
+    print(f"Read meanwhile: {', '.join(f'{count} × {what}' for what, count in sorted(found.read.items()))}.")
+
+
+if __name__ == "__main__":
+    main()
