@@ -132,6 +132,16 @@ def test_a_history_with_holes_says_what_is_missing(gone: tuple[int, ...], said: 
     assert set(recomputed(incident.model_dump(mode="json")).values()) == {None}
 
 
+def test_an_entry_is_found_by_its_number_where_others_are_missing() -> None:
+    """Never another one in its place; one that is missing is an error, and what held then is what held before it."""
+    whole = closed()
+    incident = without(whole, 2)
+    assert incident.entry(4) == whole.entry(4)
+    with pytest.raises(KeyError):
+        incident.entry(2)
+    assert [entry.n for entry in incident.as_of(incident.entry(4)).timeline] == [1, 3, 4]
+
+
 def test_a_whole_history_has_no_holes() -> None:
     """Nor one whose chain lags behind, as that of an earlier build."""
     incident = closed()
