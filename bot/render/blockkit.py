@@ -79,12 +79,12 @@ def optional_kinds(blocks: list[Block]) -> frozenset[str]:
 
 
 def without(message: Message, kinds: Collection[str]) -> Message:
-    """The message without blocks of these kinds: what is in a container, or says the same, stands in their place."""
+    """The message without blocks of these kinds: what says the same, or is in a container, stands in their place."""
 
     def shown(block: Block) -> list[Block]:
         if block["type"] not in kinds:
             return [block]
-        return list(block.get("child_blocks") or message.stand_ins.get(block.get("block_id", ""), []))
+        return list(message.stand_ins.get(block.get("block_id", ""), block.get("child_blocks", [])))
 
     return replace(message, blocks=[inner for block in message.blocks for inner in shown(block)])
 

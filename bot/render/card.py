@@ -41,8 +41,13 @@ from escalation.messages.entries.paging import refused
 from escalation.messages.entries.rooms import LEADS
 from escalation.messages.reminders import task_state
 from escalation.messages.reviews import missing_words
+from escalation.reviews.draft import headlines
+from escalation.text import Line, Person
 from escalation.values import machine_title
 
+TIMELINE = "card-timeline"
+LATEST = 12  # entries of the timeline on a card; LONGEST_LINE: characters of each
+LONGEST_LINE = 200
 MAX_ALERTS = 3  # listed on a card; the others are a count
 
 
@@ -59,9 +64,24 @@ def card(incident: Incident, ahead: tuple[Upcoming, ...], *, buttons: bool = Tru
         *row,
         *sections(_at_hand(incident), "card-at-hand"),
         *folded("Details", sections(details(incident), "card-details"), "card-folded"),
+        *folded("Timeline", sections(_latest(incident, names), "card-entries"), TIMELINE),
         context(footer(incident), "card-footer"),
     ]
-    return Message(text=summary(incident), blocks=blocks)
+    # Where Slack folds nothing, the timeline is left to the thread.
+    return Message(text=summary(incident), blocks=blocks, stand_ins={TIMELINE: []})
+
+
+def _latest(incident: Incident, names: Names) -> list[str]:
+    """Lines of the latest entries, by name: a mention would ring."""
+    told = headlines(incident, incident.timeline[-3 * LATEST :])  # some entries have no line
+    shown = [f"{short_time(at, incident)} {_by_name(said, names)}" for at, said, _ in told]
+    left_out = len(shown) > LATEST or len(incident.timeline) > 3 * LATEST
+    return [*([f"_The whole timeline: `/incident web {incident.id}`_"] if left_out else []), *shown[-LATEST:]]
+
+
+def _by_name(said: Line, names: Names) -> str:
+    known = (names.get(span.id, span) if isinstance(span, Person) else span for span in said)
+    return cut(render(tuple(known)), LONGEST_LINE)
 
 
 def redacted(incident: Incident) -> Message:

@@ -75,14 +75,17 @@ def _summary(incident: Incident) -> Iterator[Generated]:
 
 
 def _timeline(incident: Incident) -> Iterator[Generated]:
-    """Every entry by its headline, in the order in which things happened; repeats of a page in a row are one line.
-
-    What is missing is said first.
-    """
+    """Every entry; what is missing is said first."""
     for hole in holes((entry.n for entry in incident.timeline), incident.chain.length):
         yield Generated(line(f"{spoken_hole(hole)} `tocsin verify` says more."), 0)
+    for at, said, n in headlines(incident, incident.timeline):
+        yield Generated(line(Time(at, seconds=True), " ", *said), n)
+
+
+def headlines(incident: Incident, entries: Iterable[Entry]) -> Iterator[tuple[datetime, Line, int]]:
+    """Yield entries as time, headline and number, as things happened; repeats of a page in a row are one."""
     repeats: list[Entry] = []
-    for entry in sorted(incident.timeline, key=told_at):
+    for entry in sorted(entries, key=told_at):
         if entry.kind is EntryKind.REPEATED:
             repeats.append(entry)
             continue
@@ -90,7 +93,7 @@ def _timeline(incident: Incident) -> Iterator[Generated]:
         repeats = []
         headline = _headline(incident, entry)
         if headline and entry.kind not in _NOT_LISTED:
-            yield Generated(line(Time(told_at(entry), seconds=True), " ", *headline), entry.n)
+            yield told_at(entry), headline, entry.n
     yield from _repeats(repeats)
 
 
@@ -118,11 +121,11 @@ def _without_stop(head: Line) -> Line:
     return (*before, last.removesuffix(".")) if isinstance(last, str) else head
 
 
-def _repeats(entries: list[Entry]) -> Iterator[Generated]:
+def _repeats(entries: list[Entry]) -> Iterator[tuple[datetime, Line, int]]:
     if entries:
         paged = tuple(dict.fromkeys(person for each in entries for person in each.people))
         times = "Paged again" if len(entries) == 1 else f"Paged again {len(entries)} times"
-        yield Generated(line(Time(entries[0].at, seconds=True), f" {times}: ", *people(paged)), entries[0].n)
+        yield entries[0].at, line(f"{times}: ", *people(paged)), entries[0].n
 
 
 def _root_cause(incident: Incident) -> Iterator[Generated]:

@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from bot.render.blockkit import Message, folded, section
+from bot.render.blockkit import OPTIONAL, Message, folded, section, without
+from bot.render.card import LATEST, TIMELINE, card
+from escalation.incident.events.moves import Acknowledge
 from escalation.storage.surfaces import KEY
+from tests.support.company import user
+from tests.support.story import Story
 from tests.support.worker import SlackByClock, Works, redis_of, works_anew
 from tocsin.doctor.redis_checks import surfaces_off
 from workers.channels import Tag
@@ -40,6 +44,37 @@ def test_the_details_of_a_card_are_folded(parts: Works) -> None:
     [card] = [m for m in parts.messages() if m["ts"] == copy.ts and m["channel"] == copy.channel]
     assert types(card)[-2:] == ["container", "context"]
     assert list(surfaces_off(parts.redis)) == []
+
+
+def test_the_timeline_is_folded_below_the_card(parts: Works) -> None:
+    """The latest entries with who and when, and nobody is mentioned by it; unfolded it stands in the thread alone."""
+    incident = parts.declare()
+    parts.run()
+    parts.service.handle(incident.id, Acknowledge(by=user("omar")))
+    parts.run()
+    now = parts.now(incident)
+    copy = now.card()
+    assert copy
+    [shown] = [m for m in parts.messages() if m["ts"] == copy.ts and m["channel"] == copy.channel]
+    timeline = shown["blocks"][-2]
+    assert (timeline["title"]["text"], timeline["default_collapsed"]) == ("Timeline", True)
+    words = str(timeline["child_blocks"])
+    assert "*Declared* by " in words
+    assert "*Acknowledged* by Omar" in words
+    assert "<@" not in words
+    plain = without(card(now, ()), OPTIONAL)
+    assert "Details" not in str(plain.blocks)
+    assert "*Declared* by" not in str(plain.blocks)
+
+
+def test_a_card_of_many_entries_folds_the_latest() -> None:
+    """One block, however long the incident was worked on, and where the rest is."""
+    story = Story("P0").until(600)
+    [timeline] = [b for b in card(story.incident, ()).blocks if b["block_id"] == TIMELINE]
+    [lines] = timeline["child_blocks"]
+    first, *rest = lines["text"]["text"].split("\n")
+    assert "/incident web" in first
+    assert len(rest) == LATEST
 
 
 def test_where_slack_refuses_a_container_its_content_stands_unfolded(parts: Works) -> None:
