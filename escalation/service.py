@@ -6,7 +6,6 @@ from datetime import datetime
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.config.policy import Policy, Severity, SeverityPolicy
-from escalation.config.rules.reviews import ReviewSection
 from escalation.config.status_page import StatusPage
 from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
@@ -131,11 +130,11 @@ class IncidentService:
     def see_review(self, incident_id: str) -> None:
         """Take over what there is of a review, after words or action items of it were changed."""
         found = Reviews(self.store.redis).written(incident_id)
-        written = tuple(section for section in ReviewSection if section in found and found[section].text.strip())
+        written = tuple(sorted(key for key, words in found.items() if words.text.strip()))
         items = ActionItems(self.store.redis).of(incident_id)
         kept = sum(item.commitment and item.state is not ItemState.DROPPED for item in items)
         work = self.store.get(incident_id).review_work
-        if work and (work.written, work.commitments) != (written, kept):
+        if work and (set(work.written), work.commitments) != (set(written), kept):
             self.handle(incident_id, ReviewSeen(written=written, commitments=kept))
 
     def see_reviews(self) -> None:

@@ -71,7 +71,7 @@ class IncidentPages:
             "incident.html.jinja",
             incident=incident,
             timeline=[(entry, lines) for entry, lines in timeline if lines],
-            sections=[s for s in sections if s.key is not ReviewSection.TIMELINE and not _only_items(s)],
+            sections=[s for s in sections if s.key != ReviewSection.TIMELINE and not _only_items(s)],
             items=items,
             earlier=len(incident.timeline) - len(shown),
             holes=[spoken_hole(h) for h in holes((e.n for e in incident.timeline), incident.chain.length)],
@@ -110,7 +110,7 @@ class IncidentPages:
 
 def _only_items(section: Section) -> bool:
     """True if it says nothing that the list of action items does not."""
-    return section.key is ReviewSection.ACTIONS and not section.written.text.strip()
+    return section.key == ReviewSection.ACTIONS and not section.written.text.strip()
 
 
 def _title(incident: Incident) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.closing.reviews import NO_WORK, ReviewTask, asked, missing, outstanding, owner_of, unwritten
 from escalation.incident.effects import Reminded
 from escalation.incident.model import Incident
@@ -93,7 +92,7 @@ def progress(incident: Incident) -> Lines:
     told = {
         ReviewTask.OWNER: ("Owner: ", *people((owner,) if (owner := owner_of(incident)) else ())),
         ReviewTask.MEETING: ("Meeting: ", *_meeting(incident)),
-        ReviewTask.TEXT: ("Text: ", _text(unwritten(incident))),
+        ReviewTask.TEXT: ("Text: ", _text(incident)),
         ReviewTask.FOLLOW_UPS: ("Follow-ups: ", *_follow_ups(incident)),
     }
     if work.meeting is None and rule and rule.meeting == "none":
@@ -108,8 +107,11 @@ def _meeting(incident: Incident) -> Line:
     return line(Time(work.meeting, clock=False), ", 60 minutes") if work.meeting else line("none yet")
 
 
-def _text(left: tuple[ReviewSection, ...]) -> str:
-    return f"still to be written: {', '.join(each.replace('_', ' ') for each in left)}" if left else "written"
+def _text(incident: Incident) -> str:
+    rule, left = incident.policy.review, unwritten(incident)
+    if rule is None or not left:
+        return "written"
+    return f"still to be written: {', '.join(rule.title_of(key).lower() for key in left)}"
 
 
 def _follow_ups(incident: Incident) -> Line:

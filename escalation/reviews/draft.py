@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from escalation.config.rules.reviews import REVIEW_SECTIONS, ReviewSection
+from escalation.config.rules.reviews import ReviewRule, ReviewSection
 from escalation.incident.model import Incident
 from escalation.incident.noted import told_at
 from escalation.incident.state.entries import Entry, EntryKind
@@ -17,6 +17,8 @@ from escalation.reviews.model import NOBODY, Generated, Review, Section, Written
 from escalation.text import Line, Person, Strong, Time, Verbatim, line, one_line, people
 from escalation.times import spoken_duration
 
+UNASKED = ReviewRule(within=timedelta())  # the sections of a review that the policy does not ask for
+LEFT = "Written in a section that the template of this severity does not have: move it to where it belongs."
 Generator = Callable[[Incident], Iterable[Generated]]
 _NOT_LISTED = (EntryKind.DRILL_REPORT,)
 _WITH_WORDS = frozenset(
@@ -33,7 +35,8 @@ def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[Ac
 
     Times are by the clocks of the company, as its calendar says.
     """
-    rule, zone = incident.policy.review, incident.calendar.timezone
+    rule, zone = incident.policy.review or UNASKED, incident.calendar.timezone
+    left = [key for key, words in written.items() if words.text.strip() and key not in rule.sections]
     return Review(
         incident=incident.id,
         title=incident.facts.title,
@@ -41,11 +44,23 @@ def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[Ac
         due=incident.review_by.astimezone(ZoneInfo(zone)) if incident.review_by else None,
         held=incident.reviewed.at.astimezone(ZoneInfo(zone)) if incident.reviewed else None,
         result=incident.reviewed.text if incident.reviewed else "",
-        sections=tuple(
-            Section(key, _local((*_GENERATED[key](incident), *_items(key, items)), zone), written.get(key, NOBODY))
-            for key in (rule.sections if rule else REVIEW_SECTIONS)
+        sections=(
+            *(_section(rule, key, incident, items, written.get(key, NOBODY)) for key in rule.sections),
+            *(_left(key, written[key]) for key in sorted(left)),
         ),
     )
+
+
+def _section(rule: ReviewRule, key: str, incident: Incident, items: Sequence[ActionItem], words: Written) -> Section:
+    """A section of the policy's template, with the record of each that it shows."""
+    lines = [each for part in rule.record_of(key) for each in (*_GENERATED[part](incident), *_items(part, items))]
+    return Section(key, rule.title_of(key), rule.question_of(key), _local(lines, incident.calendar.timezone), words)
+
+
+def _left(key: str, words: Written) -> Section:
+    """Words in a section that the template does not have, or no more: nobody's words are dropped."""
+    title = UNASKED.title_of(key) or key.replace("_", " ").capitalize()
+    return Section(key, title, LEFT, (), words, left=True)
 
 
 def _local(lines: Iterable[Generated], zone: str) -> tuple[Generated, ...]:

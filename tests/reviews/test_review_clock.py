@@ -121,7 +121,7 @@ def test_the_reminder_and_the_card_say_what_is_missing_and_until_when() -> None:
     story = resolved().until(18 * 60)
     said = text(reminder(story.incident, Reminded.REVIEW, OWNER))
     assert "due by 2024-12-20 15:50" in said
-    assert "still to be written: summary, root cause" in said
+    assert "still to be written: incident summary, root cause analysis" in said
     assert "no action item" in said
     assert "the review is yours" in said
     assert "*Missing:* the text, action items" in str(card(story.incident, ()).blocks)
@@ -129,7 +129,7 @@ def test_the_reminder_and_the_card_say_what_is_missing_and_until_when() -> None:
     story.do(ReviewSeen(written=(ReviewSection.SUMMARY,), commitments=2))
     assert story.incident.face > face
     said = text(reminder(story.incident, Reminded.REVIEW, OWNER))
-    assert "still to be written: root cause" in said
+    assert "still to be written: root cause analysis" in said
     assert "✅ Follow-ups: 2 action items" in said
 
 

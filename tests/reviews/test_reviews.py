@@ -18,7 +18,7 @@ from escalation.errors import Refused
 from escalation.incident.events.moves import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix
 from escalation.incident.model import Incident
 from escalation.reviews.draft import draft
-from escalation.reviews.model import TITLES, Written
+from escalation.reviews.model import Written
 from escalation.storage.reviews import Reviews
 from tests.support.story import START, Story
 
@@ -46,7 +46,7 @@ def test_the_sections_are_those_of_the_policys_template(policy: str, sections: l
     document = draft(resolved(policy), {})
     assert [section.key for section in document.sections] == sections
     headings = re.findall(r"^## \d+\. (.+)$", markdown(document, {}), re.MULTILINE)
-    assert headings == [TITLES[ReviewSection(key)] for key in sections]
+    assert headings == [ReviewSection(key).title for key in sections]
 
 
 def test_every_generated_line_names_the_entry_that_it_came_from() -> None:

@@ -10,6 +10,7 @@ from bot.render.mrkdwn import plain
 from bot.render.reviews.html import confluence, html
 from bot.render.reviews.markdown import Names, markdown, words_of
 from bot.render.reviews.public import public_review
+from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Review
@@ -45,8 +46,9 @@ def review(incident_id: str, form: str, edited: Path | None, as_json: bool, role
     store = open_store(load(NEEDS))
     incident, reviews = find(store, incident_id), Reviews(store.redis)
     if edited:
+        known = {section.key for section in draft(incident, reviews.written(incident.id)).sections}
         try:
-            words = words_of(edited.read_bytes().decode("utf-8"))
+            words = words_of(edited.read_bytes().decode("utf-8"), known | set(ReviewSection))
             reviews.write(incident.id, words, "", store.now())
         except (UnicodeDecodeError, Refused) as error:
             said = text([error.words]) if isinstance(error, Refused) else "it is not UTF-8"

@@ -103,12 +103,18 @@ POLICY: Mapping[str, Mapping[str, str]] = {
         "follow_up": "A last word to them once the review was held.",
         "why": "The reason, as the request gives it.",
     },
+    "ReviewHeading": {
+        "title": "Its heading.",
+        "ask": "What it asks people; `''` for nothing.",
+        "record": "The sections of ours whose lines of the record stand in it.",
+    },
     "ReviewRule": {
         "within": "Its due date, counted from the resolution.",
         "sections": (
             "What is in it, in this order: `summary`, `timeline`, `root_cause`, `impact`, `resolution`, `went_well`, "
-            "`improve`, `preventive`, `process`, `actions`, `lessons`, `public`."
+            "`improve`, `preventive`, `process`, `actions`, `lessons`, `public`, and those of your own in `headings`."
         ),
+        "headings": "Sections of your own, and ours in your words, by their name.",
         "ticket": "The finished review goes into the incident's ticket, by roles and without names.",
         "mail": "Lists that the finished review is mailed to: `stakeholders`, `executives`, `support`.",
         "always": "For every incident of this severity.",

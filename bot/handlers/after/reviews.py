@@ -18,13 +18,12 @@ from bot.render.reviews import canvas as document
 from bot.render.reviews.markdown import checked
 from bot.slack.canvases import CanvasClient, CanvasGone, NoCanvas
 from bot.slack.client import UNREACHABLE, slack_error
-from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem
 from escalation.reviews.draft import draft
-from escalation.reviews.model import TITLES, Review, Written
+from escalation.reviews.model import Review, Written
 from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews
 from escalation.storage.reviews.canvases import Base, Canvas, Canvases
@@ -128,7 +127,7 @@ class ReviewCanvases:
         except (NoCanvas, *UNREACHABLE) as error:
             why = str(error) if isinstance(error, NoCanvas) else slack_error(error)
             return canvas, (line(f"Its canvas could not be read ({why}): it may say more than this."),)
-        return canvas, tuple(self._said(merge))
+        return canvas, tuple(self._said(merge, review))
 
     async def bring_up_to_date(
         self, requester: Requester, incident: Incident, review: Review
@@ -199,7 +198,7 @@ class ReviewCanvases:
             canvas = await self._compared(replace(canvas, lines=known), review, expected)
             await self._access.run(self._canvases.save, incident.id, canvas)
         gone = (line("A heading was removed from the canvas: what belongs below it was not added."),) if left else ()
-        return canvas.url, (*self._said(merge), *gone)
+        return canvas.url, (*self._said(merge, review), *gone)
 
     async def _share_anew(self, incident: Incident, canvas: Canvas) -> Canvas:
         """Take the canvas from the channel of a card that moved, for the incident is private now."""
@@ -242,10 +241,10 @@ class ReviewCanvases:
         base = {key: Base.of(words[key], stored[key]) for key in known}
         return replace(canvas, base={**canvas.base, **base})
 
-    def _said(self, merge: document.Merge) -> Sequence[Line]:
+    def _said(self, merge: document.Merge, review: Review) -> Sequence[Line]:
         if not merge.both:
             return ()
-        sections = ", ".join(TITLES[ReviewSection(key)].lower() for key in merge.both)
+        sections = ", ".join(section.title.lower() for section in review.sections if section.key in merge.both)
         return (
             line(
                 f"Written in the canvas and elsewhere since: {sections}. Both stand as they are: copy what is missing "

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.render.reviews.markdown import Names, due_on, generated_line
+from bot.render.reviews.markdown import Names, due_on, escaped, generated_line
 from escalation.reviews.model import Review, Section
 from escalation.storage.reviews.canvases import NOTHING, Canvas, fingerprint
 from escalation.text import one_line
@@ -41,7 +41,7 @@ def document(review: Review, names: Names) -> str:
         room = (LARGEST - sum(map(len, parts))) // 2
         parts += ["\n".join(_fitting(lines_of(section, names), room))]
         if section.prompt:
-            parts += [f"### {WORDS}{section.title}", f"*{section.prompt}*", section.written.text]
+            parts += [f"### {WORDS}{escaped(section.title)}", f"*{escaped(section.prompt)}*", section.written.text]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -56,7 +56,7 @@ def _fitting(lines: Sequence[str], room: int) -> Iterator[str]:
 
 def heading(n: int, section: Section) -> str:
     """Heading of a section's record."""
-    return f"{n}. {section.title}"
+    return f"{n}. {escaped(section.title)}"
 
 
 def lines_of(section: Section, names: Names) -> list[str]:
@@ -193,7 +193,7 @@ def _record(
 def _after(review: Review, n: int) -> str:
     """The heading below a section's record."""
     section = review.sections[n - 1]
-    return f"{WORDS}{section.title}" if section.prompt else _next_section(review, n)
+    return f"{WORDS}{escaped(section.title)}" if section.prompt else _next_section(review, n)
 
 
 def _next_section(review: Review, n: int) -> str:

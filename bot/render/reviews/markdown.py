@@ -1,7 +1,7 @@
 """A review as Markdown. What people write stands between markers, and is given back byte for byte."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from bot.render.mrkdwn import plain
 from escalation.config.rules.reviews import ReviewSection
@@ -12,7 +12,7 @@ from escalation.values import PersonId
 
 Names = Mapping[PersonId, str]
 END = "<!-- people: end -->"
-_BEGIN = re.compile(r"<!-- people: (?!end )([a-z_]+) -->\n")
+_BEGIN = re.compile(r"<!-- people: (?!end )([a-z][a-z0-9_]*) -->\n")
 _MARKER = "<!-- people:"
 _SIGNS = re.compile(r"([\\`*_\[\]<>|#])")
 
@@ -21,17 +21,17 @@ def markdown(review: Review, names: Names) -> str:
     """The whole document. Every generated line names the timeline entry that it came from."""
     parts = [f"# Post-incident review of {review.incident}: {escaped(review.title)}\n", f"{_standing(review)}\n"]
     for n, section in enumerate(review.sections, 1):
-        parts.append(f"## {n}. {section.title}\n")
+        parts.append(f"## {n}. {escaped(section.title)}\n")
         parts += [f"{block}\n" for block in _section(section, names)]
     return "\n".join(parts)
 
 
-def words_of(document: str) -> dict[str, str]:
-    """Read people's words back, by section. Raises Refused for a document whose markers were damaged."""
+def words_of(document: str, known: Collection[str] = frozenset(ReviewSection)) -> dict[str, str]:
+    """Read people's words back, by section. Raises Refused for a document whose markers are damaged or unknown."""
     found: dict[str, str] = {}
     for begins in _BEGIN.finditer(document):
         section, ends = begins[1], document.find(f"\n{END}", begins.end() - 1)
-        if section not in set(ReviewSection) or section in found:
+        if section not in known or section in found:
             raise Refused(f"The marker of '{section}' is unknown, or stands there twice: nothing was read.")
         if ends < 0 or _MARKER in document[begins.end() : ends]:
             raise Refused(f"The end marker of '{section}' is missing: put `{END}` below its words. Nothing was read.")
@@ -68,7 +68,7 @@ def _section(section: Section, names: Names) -> Iterator[str]:
     elif not section.prompt:
         yield "Nothing is on record."
     if section.prompt:
-        yield f"*{section.prompt}*"
+        yield f"*{escaped(section.prompt)}*"
         yield f"<!-- people: {section.key} -->\n{section.written.text}\n{END}"
 
 

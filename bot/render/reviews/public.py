@@ -18,7 +18,7 @@ def public_review(review: Review, published: PublicIncident | None) -> str:
     """
     if review.private:
         raise Refused("A private incident has no public review.")
-    words = next((s.written.text for s in review.sections if s.key is ReviewSection.PUBLIC), "").strip()
+    words = next((s.written.text for s in review.sections if s.key == ReviewSection.PUBLIC and not s.left), "").strip()
     if published is None and not words:
         raise Refused(
             "Nothing of this incident was worded for the public: no update was published, "

@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.model import Incident
 from escalation.incident.responders import People, commander, in_roles
 from escalation.incident.state.review_work import ReviewWork
@@ -46,10 +45,10 @@ def missing(incident: Incident) -> tuple[ReviewTask, ...]:
     return tuple(task for task, is_missing in lacks.items() if is_missing)
 
 
-def unwritten(incident: Incident) -> tuple[ReviewSection, ...]:
+def unwritten(incident: Incident) -> tuple[str, ...]:
     """Return the sections of which there is only the question."""
     rule, written = incident.policy.review, (incident.review_work or NO_WORK).written
-    return tuple(s for s in (rule.sections if rule else ()) if s.asks and s not in written)
+    return tuple(key for key in (rule.asking() if rule else ()) if key not in written)
 
 
 def asked(incident: Incident, roster: Roster) -> People:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
 
-from escalation.config.rules.reviews import ReviewSection
+from escalation.config.rules.reviews import SectionKey
 from escalation.incident.noted import Noting
 from escalation.incident.state.alerts import AlertSummary
 from escalation.incident.tracked import Issue
@@ -134,5 +134,5 @@ class ReviewSeen(Frozen):
     """
 
     kind: Literal["review_seen"] = "review_seen"
-    written: tuple[ReviewSection, ...] = ()
+    written: tuple[SectionKey, ...] = ()
     commitments: int = 0

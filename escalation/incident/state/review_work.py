@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from escalation.config.rules.reviews import ReviewSection
+from escalation.config.rules.reviews import SectionKey
 from escalation.incident.state.facts import Signed
 from escalation.values import Frozen, PersonId
 
@@ -17,6 +17,6 @@ class ReviewWork(Frozen):
     owner: PersonId = ""
     meeting: datetime | None = None
     no_meeting: Signed | None = None
-    written: tuple[ReviewSection, ...] = ()
+    written: tuple[SectionKey, ...] = ()
     commitments: int = 0
     no_follow_ups: Signed | None = None
