@@ -81,8 +81,18 @@ def test_reviews_of_private_incidents_and_drills_are_mailed_to_nobody(mailing: N
 
 
 def test_without_a_list_in_the_policy_nothing_is_mailed() -> None:
-    """The shipped policies name none."""
+    """The first of the shipped policies names none."""
     assert effects() == []
+
+
+def test_the_second_policy_mails_its_reviews_to_stakeholders() -> None:
+    """Its source says that post-mortems go by mail: they do, where the company keeps that list."""
+    assert effects(policy="beauty") == []
+    for lists in ((), (ListName.EXECUTIVES,), (ListName.STAKEHOLDERS,)):
+        story = Story("P1", policy="beauty", mail_lists=lists).until(10).do(RESOLVE).until(60)
+        incident = story.do(Reviewed(by="UONCALL", text="A larger pool is enough")).incident
+        mailed = [e for e in incident.effects if isinstance(e, MailReview)]
+        assert [e.lists for e in mailed] == [lists] * (ListName.STAKEHOLDERS in lists)
 
 
 def test_the_review_in_the_ticket_names_roles_and_is_cut_to_length() -> None:
