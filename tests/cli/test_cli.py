@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from escalation.incident.model import Incident
 from escalation.oncall import overrides, schedule
 from escalation.oncall.edits import record_running
 from escalation.oncall.schedule import OncallState
+from escalation.storage.reviews import Reviews
 from escalation.storage.store import Store
 from tests.support.incidents import declared, incident_after
 from tocsin.cli import main
@@ -444,3 +446,22 @@ def test_a_review_as_json(store: Store) -> None:
     found = json.loads(tocsin("review", "INC-20241218-001", "--json").output)
     assert found["sections"][0]["lines"][0]["entry"] == 1
     assert tocsin("review", "INC-20241218-001", "--format", "json").output.startswith("{")
+
+
+def test_two_who_edit_a_review_as_markdown_lose_nothing(store: Store, tmp_path: Path) -> None:
+    """Each section is read back by itself; where both changed one, all is refused, and the section is named."""
+    keep(store, resolved())
+    document, review = tmp_path / "review.md", ("review", "INC-20241218-001")
+    printed = tocsin(*review).output
+    document.write_text(re.sub(r"(people: lessons \w+ -->\n)", r"\1Watch the pool", printed))
+    Reviews(store.redis).write("INC-20241218-001", {"impact": "Everybody"}, "UDANA", store.now())
+    assert tocsin(*review, "--from", str(document)).exit_code == 0
+    assert {k: w.text for k, w in Reviews(store.redis).written("INC-20241218-001").items()} == {
+        "impact": "Everybody",
+        "lessons": "Watch the pool",
+    }
+    document.write_text(re.sub(r"(people: impact \w+ -->\n)", r"\1Nobody", printed))
+    refused = tocsin(*review, "--from", str(document))
+    assert refused.exit_code == 1
+    assert "Somebody wrote since this was printed: impact. Nothing was read" in refused.output
+    assert Reviews(store.redis).written("INC-20241218-001")["impact"].text == "Everybody"

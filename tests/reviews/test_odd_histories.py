@@ -11,7 +11,7 @@ from bot.pages.incidents import MAX_ENTRIES, IncidentPages
 from bot.render.blockkit import Message
 from bot.render.reviews import canvas
 from bot.render.reviews.html import html
-from bot.render.reviews.markdown import markdown, words_of
+from bot.render.reviews.markdown import markdown
 from escalation.figures.observation import observe
 from escalation.figures.report import MEASURES
 from escalation.incident.events.moves import Acknowledge, PostUpdate, Resolve
@@ -20,6 +20,7 @@ from escalation.incident.state.entries import EntryKind
 from escalation.records.chain import Chain, extended
 from escalation.records.holes import holes
 from escalation.reviews.draft import draft
+from tests.reviews.test_reviews import words_of
 from tests.support.block_kit_schema import problems
 from tests.support.story import Story
 from tocsin.commands.record.verify import recomputed

@@ -1,6 +1,7 @@
 """Reviews: what is generated names its entry, and what people wrote is kept byte for byte."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.render.reviews import canvas
 from bot.render.reviews.html import confluence, html
-from bot.render.reviews.markdown import END, checked, markdown, words_of
+from bot.render.reviews.markdown import END, checked, edited, mark, markdown, regions_of
 from escalation.config.business_time import Calendar
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
@@ -29,6 +30,11 @@ BEAUTY = [
     *("preventive", "process", "actions"),
 ]
 MARKERS = "<!-- people:"
+
+
+def words_of(document: str, known: Collection[str] = frozenset(ReviewSection)) -> dict[str, str]:
+    """People's words in a document."""
+    return {key: region.text for key, region in regions_of(document, known).items()}
 
 
 def resolved(policy: str = "kars", severity: str = "P0", **facts: object) -> Incident:
@@ -145,6 +151,22 @@ def test_a_damaged_document_is_refused_whole(damage: object, words: str) -> None
     """It says which marker is wrong, and nothing is read."""
     with pytest.raises(Refused, match=words):
         words_of(damage(markdown(draft(resolved(), {}), {})))  # type: ignore[operator]  # a function
+
+
+def test_an_edited_document_changes_only_what_was_edited_in_it() -> None:
+    """What somebody else wrote since it was printed stays, and a section that both changed is named and not written."""
+    was = {"impact": Written("Few"), "lessons": Written("Slow down")}
+    printed = markdown(draft(resolved(), was), {})
+    document = printed.replace("Slow down", "Slow down, always")
+    stored = {"impact": "Everybody", "lessons": "Slow down"}
+    assert edited(regions_of(printed), stored) == {}
+    assert edited(regions_of(document), stored) == {"lessons": "Slow down, always"}
+    with pytest.raises(Refused, match="Somebody wrote since this was printed: lessons"):
+        edited(regions_of(document), stored | {"lessons": "Hurry"})
+    assert edited(regions_of(document), stored | {"lessons": "Slow down, always"})
+    older = re.sub(r"(people: [a-z_]+) [0-9a-f]+ -->", r"\1 -->", document)
+    assert edited(regions_of(older), stored)["impact"] == "Few"
+    assert f"<!-- people: lessons {mark('Slow down')} -->" in printed
 
 
 def test_words_that_could_not_be_read_back_are_refused() -> None:

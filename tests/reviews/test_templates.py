@@ -13,7 +13,7 @@ from bot.moves.form_state import FormState
 from bot.moves.review import review_message, review_modal
 from bot.render.reviews import canvas
 from bot.render.reviews.html import html
-from bot.render.reviews.markdown import markdown, words_of
+from bot.render.reviews.markdown import markdown
 from bot.render.reviews.public import public_review
 from escalation.config.rules.reviews import ReviewRule
 from escalation.errors import Refused
@@ -25,6 +25,7 @@ from escalation.reviews.draft import LEFT, draft
 from escalation.reviews.model import Written
 from escalation.storage.reviews import Reviews
 from escalation.text import text
+from tests.reviews.test_reviews import words_of
 from tests.support.block_kit_schema import problems
 from tests.support.company import example_data
 from tests.support.story import SHIPPED, START, Story

@@ -1,6 +1,7 @@
 """`tocsin review`: the post-incident review of one incident as a document, and people's words read back from one."""
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,11 @@ import click
 
 from bot.render.mrkdwn import plain
 from bot.render.reviews.html import confluence, html
-from bot.render.reviews.markdown import Names, markdown, words_of
+from bot.render.reviews.markdown import SINCE, Names, edited, markdown, regions_of
 from bot.render.reviews.public import public_review
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
+from escalation.incident.model import Incident
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Review
 from escalation.reviews.roles import roles_of, without_names
@@ -34,25 +36,19 @@ FORMATS = ("markdown", "html", "confluence", "json", "public")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="markdown", show_default=True)
 @click.option(
     "--from",
-    "edited",
+    "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Read people's words back from an edited Markdown document, before it is printed again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option("--roles", is_flag=True, help="Name people by their role in the incident.")
-def review(incident_id: str, form: str, edited: Path | None, as_json: bool, roles: bool) -> None:
+def review(incident_id: str, form: str, file: Path | None, as_json: bool, roles: bool) -> None:
     """Print the review of an incident: what is on record, and what people wrote; `public`: public words only."""
     store = open_store(load(NEEDS))
     incident, reviews = find(store, incident_id), Reviews(store.redis)
-    if edited:
-        known = {section.key for section in draft(incident, reviews.written(incident.id)).sections}
-        try:
-            words = words_of(edited.read_bytes().decode("utf-8"), known | set(ReviewSection))
-            reviews.write(incident.id, words, "", store.now())
-        except (UnicodeDecodeError, Refused) as error:
-            said = text([error.words]) if isinstance(error, Refused) else "it is not UTF-8"
-            raise Refusal(f"{edited}: {said}") from None
+    if file:
+        _read_back(incident, reviews, file, store.now())
     document, names = (
         draft(incident, reviews.written(incident.id), ActionItems(store.redis).of(incident.id)),
         store.directory().names,
@@ -70,6 +66,20 @@ def review(incident_id: str, form: str, edited: Path | None, as_json: bool, role
             click.echo(html(document, names), nl=False)
         case _:
             click.echo(markdown(document, names), nl=False)
+
+
+def _read_back(incident: Incident, reviews: Reviews, file: Path, now: datetime) -> None:
+    """Store the words of an edited document. Refusal if it is damaged, or somebody wrote since it was printed."""
+    written = reviews.written(incident.id)
+    known = {section.key for section in draft(incident, written).sections} | set(ReviewSection)
+    stored = {key: words.text for key, words in written.items()}
+    try:
+        words = edited(regions_of(file.read_bytes().decode("utf-8"), known), stored)
+        if foreign := reviews.write(incident.id, words, "", now, seen=stored):
+            raise Refused(SINCE.format(sections=", ".join(foreign)))
+    except (UnicodeDecodeError, Refused) as error:
+        said = text([error.words]) if isinstance(error, Refused) else "it is not UTF-8"
+        raise Refusal(f"{file}: {said}") from None
 
 
 def _public(store: Store, document: Review) -> str:

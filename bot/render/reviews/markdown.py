@@ -2,18 +2,23 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 from bot.render.mrkdwn import plain
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.model import Generated, Review, Section
+from escalation.storage.reviews.canvases import fingerprint
 from escalation.text import Line, one_line
 from escalation.values import PersonId
 
 Names = Mapping[PersonId, str]
 END = "<!-- people: end -->"
-_BEGIN = re.compile(r"<!-- people: (?!end )([a-z][a-z0-9_]*) -->\n")
+_BEGIN = re.compile(r"<!-- people: (?!end )([a-z][a-z0-9_]*)(?: ([0-9a-f]+))? -->\n")
 _MARKER = "<!-- people:"
+SINCE = (
+    "Somebody wrote since this was printed: {sections}. Nothing was read: print it again, and merge."
+)
 _SIGNS = re.compile(r"([\\`*_\[\]<>|#])")
 
 
@@ -26,19 +31,44 @@ def markdown(review: Review, names: Names) -> str:
     return "\n".join(parts)
 
 
-def words_of(document: str, known: Collection[str] = frozenset(ReviewSection)) -> dict[str, str]:
+class Region(NamedTuple):
+    """People's words in a document, and the mark of what stood there when it was printed; empty for an older one."""
+
+    text: str
+    printed: str
+
+
+def regions_of(document: str, known: Collection[str] = frozenset(ReviewSection)) -> dict[str, Region]:
     """Read people's words back, by section. Raises Refused for a document whose markers are damaged or unknown."""
-    found: dict[str, str] = {}
+    found: dict[str, Region] = {}
     for begins in _BEGIN.finditer(document):
         section, ends = begins[1], document.find(f"\n{END}", begins.end() - 1)
         if section not in known or section in found:
             raise Refused(f"The marker of '{section}' is unknown, or stands there twice: nothing was read.")
         if ends < 0 or _MARKER in document[begins.end() : ends]:
             raise Refused(f"The end marker of '{section}' is missing: put `{END}` below its words. Nothing was read.")
-        found[section] = document[begins.end() : max(ends, begins.end())]
+        found[section] = Region(document[begins.end() : max(ends, begins.end())], begins[2] or "")
     if not found:
         raise Refused("There are no markers of a review in that text: begin with what `tocsin review` prints.")
     return found
+
+
+def edited(regions: Mapping[str, Region], stored: Mapping[str, str]) -> dict[str, str]:
+    """Return what was changed in a document since it was printed. Raises Refused where the stored words were, too."""
+    words = {key: each.text for key, each in regions.items() if each.printed != mark(each.text)}
+    stale = [
+        key
+        for key, text in words.items()
+        if regions[key].printed not in ("", mark(stored.get(key, ""))) and text.strip() != stored.get(key, "").strip()
+    ]
+    if stale:
+        raise Refused(SINCE.format(sections=", ".join(stale)))
+    return words
+
+
+def mark(words: str) -> str:
+    """Mark of words in a marker, by which it is seen later whether they were changed."""
+    return fingerprint(words)[:8]
 
 
 def checked(text: str) -> str:
@@ -69,7 +99,7 @@ def _section(section: Section, names: Names) -> Iterator[str]:
         yield "Nothing is on record."
     if section.prompt:
         yield f"*{escaped(section.prompt)}*"
-        yield f"<!-- people: {section.key} -->\n{section.written.text}\n{END}"
+        yield f"<!-- people: {section.key} {mark(section.written.text)} -->\n{section.written.text}\n{END}"
 
 
 def generated_line(generated: Generated, names: Names) -> str:
