@@ -84,7 +84,8 @@ def without(message: Message, kinds: Collection[str]) -> Message:
     def shown(block: Block) -> list[Block]:
         if block["type"] not in kinds:
             return [block]
-        return list(message.stand_ins.get(block.get("block_id", ""), block.get("child_blocks", [])))
+        inside: list[Block] = block.get("child_blocks", [])
+        return message.stand_ins.get(block.get("block_id", ""), inside)
 
     return replace(message, blocks=[inner for block in message.blocks for inner in shown(block)])
 

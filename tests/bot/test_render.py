@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from bot.render import messages
 from bot.render.blockkit import Message
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.buttons import Button, button, more_moves, offered_moves
+from bot.render.card import TIMELINE, redacted
 from bot.render.card import card as card_of
-from bot.render.card import redacted
 from bot.render.lists import PAGE, Page, fitted, home, listing, overview, row, tickets
 from bot.render.mrkdwn import DAY, moment, render
 from bot.render.notices import communications, for_reminder, of_copy, to_person
@@ -522,7 +523,9 @@ PUBLISHED = AnswerCommunication(by="UONCALL", n=1, answer=Answer.PUBLISHED)
 
 
 def shown(incident: Incident, names: dict[str, str] | None = None) -> str:
-    return words(card_of(incident, ahead(incident), names=names or {}))
+    """What a card says of how the incident stands: not its timeline, which names what was, too."""
+    card = card_of(incident, ahead(incident), names=names or {})
+    return words(replace(card, blocks=[block for block in card.blocks if block["block_id"] != TIMELINE]))
 
 
 def test_a_card_says_what_is_wrong_and_who_has_it() -> None:

@@ -25,7 +25,7 @@ NAMES = {OMAR: "Omar Haddad", "UREPORTER": "Dana Ruiz", "UDEVOPS": "Ann", "UBACK
 def with_words(incident: Incident, text: str, key: ReviewSection = ReviewSection.LESSONS) -> Review:
     review = draft(incident, {})
     kept = tuple(s for s in review.sections if s.key is not key)
-    return replace(review, sections=(*kept, Section(key, key.title, key.question, (), Written(text, OMAR))))
+    return replace(review, sections=(*kept, Section(key, key.heading, key.question, (), Written(text, OMAR))))
 
 
 def test_names_become_roles_everywhere() -> None:

@@ -52,7 +52,7 @@ def test_the_sections_are_those_of_the_policys_template(policy: str, sections: l
     document = draft(resolved(policy), {})
     assert [section.key for section in document.sections] == sections
     headings = re.findall(r"^## \d+\. (.+)$", markdown(document, {}), re.MULTILINE)
-    assert headings == [ReviewSection(key).title for key in sections]
+    assert headings == [ReviewSection(key).heading for key in sections]
 
 
 def test_every_generated_line_names_the_entry_that_it_came_from() -> None:

@@ -16,9 +16,7 @@ Names = Mapping[PersonId, str]
 END = "<!-- people: end -->"
 _BEGIN = re.compile(r"<!-- people: (?!end )([a-z][a-z0-9_]*)(?: ([0-9a-f]+))? -->\n")
 _MARKER = "<!-- people:"
-SINCE = (
-    "Somebody wrote since this was printed: {sections}. Nothing was read: print it again, and merge."
-)
+SINCE = "Somebody wrote since this was printed: {sections}. Nothing was read: print it again, and merge."
 _SIGNS = re.compile(r"([\\`*_\[\]<>|#])")
 
 

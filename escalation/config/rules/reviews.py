@@ -31,8 +31,8 @@ class ReviewSection(StrEnum):
     PUBLIC = "public"
 
     @property
-    def title(self) -> str:
-        """Its heading."""
+    def heading(self) -> str:
+        """Its title."""
         return _TITLES[self]
 
     @property
@@ -155,7 +155,7 @@ class ReviewRule(Frozen):
 
     def title_of(self, key: str) -> str:
         """Heading of a section; empty for an unknown one."""
-        ours = ReviewSection(key).title if key in OURS else ""
+        ours = ReviewSection(key).heading if key in OURS else ""
         return self.headings.get(key, NO_HEADING).title or ours
 
     def question_of(self, key: str) -> str:

@@ -58,11 +58,12 @@ def test_the_timeline_is_folded_below_the_card(parts: Works) -> None:
     [shown] = [m for m in parts.messages() if m["ts"] == copy.ts and m["channel"] == copy.channel]
     timeline = shown["blocks"][-2]
     assert (timeline["title"]["text"], timeline["default_collapsed"]) == ("Timeline", True)
-    words = str(timeline["child_blocks"])
-    assert "*Declared* by " in words
-    assert "*Acknowledged* by Omar" in words
+    assert "*Declared* by " in str(timeline["child_blocks"])
+    named = card(now, (), names={person: f"Name of {person}" for person in now.people() | {user("omar")}})
+    [words] = [str(block) for block in named.blocks if block["block_id"] == TIMELINE]
+    assert f"*Acknowledged* by Name of {user('omar')}" in words
     assert "<@" not in words
-    plain = without(card(now, ()), OPTIONAL)
+    plain = without(named, OPTIONAL)
     assert "Details" not in str(plain.blocks)
     assert "*Declared* by" not in str(plain.blocks)
 
