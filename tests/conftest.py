@@ -15,6 +15,7 @@ from slack_sdk import WebClient
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
 from tests.support import profiles
+from tests.support.bot import Office, office_in, patient_workspace
 from tests.support.clock import PushedClock
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
 from tests.support.worker import SlackByClock, Works, redis_of, works_anew
@@ -75,6 +76,20 @@ def shared() -> Iterator[RunningWorkspace]:
     """One for a whole module: start each of its tests with /control/reset."""
     with running() as place:
         yield place
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[RunningWorkspace]:
+    """A workspace that waits long to be answered, for all tests of a module."""
+    with patient_workspace() as place:
+        yield place
+
+
+@pytest.fixture
+def office(patient: RunningWorkspace) -> Iterator[Office]:
+    """The bot at work there, with nothing open."""
+    with office_in(patient) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -26,6 +26,27 @@ WATCHED = {
     "platform": ("opsgenie", {"severity": "warning"}),
 }
 RULE = "ServiceDown"
+CHECKOUT_IS_DOWN = {
+    "version": "4",
+    "groupKey": "{}:{alertname='CheckoutDown'}",
+    "status": "firing",
+    "receiver": "tocsin",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "CheckoutDown", "severity": "critical", "service": "checkout"},
+            "annotations": {"summary": "Checkout is down"},
+            "fingerprint": "f1",
+            "startsAt": "2024-12-18T15:30:00Z",
+        }
+    ],
+}  # as Alertmanager sends it
+
+
+def checkout_is_down(web: httpx2.Client) -> None:
+    """Send Alertmanager's alert to Tocsin."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    assert web.post("/alerts/alertmanager", json=CHECKOUT_IS_DOWN, headers=headers).status_code == 202
 
 
 def missing() -> list[str]:

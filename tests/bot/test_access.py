@@ -1,7 +1,5 @@
 """Guests, strangers, bots, private incidents and narrowed permissions, as people meet them in Slack."""
 
-from collections.abc import Iterator
-
 import pytest
 from slack_sdk.errors import SlackApiError
 from structlog.testing import capture_logs
@@ -11,23 +9,10 @@ from escalation.errors import Refused
 from escalation.incident.events.moves import MarkSecurity, PagePeople
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Kind
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Json, Office, Person, calls, control, office_in, open_office, patient_workspace, user
+from tests.support.bot import Json, Office, Person, calls, control, open_office, user
 from tests.support.waiting import eventually
 
 SECRET = "zebrafish"
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("typed", ["", "list", "declare X", "show", "ack", "oncall", "security", "frobnicate"])

@@ -1,6 +1,5 @@
 """Buttons on cards, in channels and in direct messages: pressed by the right ones, too late, and by others."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,21 +19,8 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
 from escalation.incident.state.leads import Lead
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Json, Office, calls, control, everything, office_in, patient_workspace, user
+from tests.support.bot import Json, Office, calls, control, everything, user
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def press(office: Office, message: Json, move: Move, by: str = "dana") -> Json:

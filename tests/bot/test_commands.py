@@ -1,7 +1,6 @@
 """Every form of /incident, typed by people of a local workspace."""
 
 import re
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -23,26 +22,12 @@ from tests.support.bot import (
     calls,
     control,
     everything,
-    office_in,
-    patient_workspace,
     running_bot,
     user,
     world,
 )
 from tests.support.company import example_company, example_data
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def resolved(office: Office) -> Incident:
@@ -143,29 +128,29 @@ def test_a_name_that_stands_for_nobody_is_said(office: Office, typed: str, named
 
 
 @pytest.mark.parametrize("typed", ["page executives disk full", "escalate", "severity P0 it is down"])
-def test_a_role_held_by_a_user_group_pages_whoever_is_in_it_now(workspace: RunningWorkspace, typed: str) -> None:
+def test_a_role_held_by_a_user_group_pages_whoever_is_in_it_now(patient: RunningWorkspace, typed: str) -> None:
     """Slack is asked when they are paged, not some minutes before."""
-    control(workspace, "reset")
-    slack = WebClient(workspace.bot_token, base_url=workspace.api_url)
+    control(patient, "reset")
+    slack = WebClient(patient.bot_token, base_url=patient.api_url)
     group = slack.usergroups_create(name="chiefs", handle="chiefs")["usergroup"]["id"]
     slack.usergroups_users_update(usergroup=group, users=[user("erik")])
     roles = {**example_data()["roles"], "executives": [group], "on_call": [group], "engineering_manager": [group]}
     behind = world(roles=roles)
-    with running_bot(workspace, behind.service) as bot:
+    with running_bot(patient, behind.service) as bot:
         eventually(lambda: behind.store.directory().groups == {group: (user("erik"),)})
-        office = Office(workspace, behind, bot)
+        office = Office(patient, behind, bot)
         office.declare(severity="P1" if typed.startswith("severity") else "P0")
         slack.usergroups_users_update(usergroup=group, users=[user("mei")])
         office.person("dana").command(typed)
         eventually(lambda: user("mei") in {p.person for p in office.incident().pages})
 
 
-def test_the_address_of_a_profile_is_taken_where_the_configuration_has_none(workspace: RunningWorkspace) -> None:
+def test_the_address_of_a_profile_is_taken_where_the_configuration_has_none(patient: RunningWorkspace) -> None:
     """A page by mail reaches people who are known by their member id only."""
-    control(workspace, "reset")
+    control(patient, "reset")
     people = {**{key: {"slack": user(key)} for key in example_data()["people"]}, "erik": {"email": "erik@example.com"}}
     behind = world(people=people)
-    with running_bot(workspace, behind.service):
+    with running_bot(patient, behind.service):
         known = eventually(lambda: behind.store.directory() if behind.store.directory().mails else None)
     assert behind.company.mail_of(user("dana"), known) == "dana@example.com"
     assert behind.company.mail_of(user("erik"), known) == "erik@example.com"

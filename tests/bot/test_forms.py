@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,26 +20,13 @@ from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Detection, Status
 from escalation.incident.state.leads import Lead
 from escalation.storage import heartbeats
-from sandbox.server import RunningWorkspace
 from tests.support.block_kit_schema import problems
-from tests.support.bot import Json, Office, calls, control, office_in, open_office, patient_workspace, user, world
+from tests.support.bot import Json, Office, calls, control, open_office, user, world
 from tests.support.incidents import declared, in_status
 from tests.support.story import kars, roster_with
 from tests.support.waiting import eventually
 
 SERVER_AWAY = "Nothing was recorded"
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def declaring(office: Office, text: str = "declare", by: str = "dana") -> Json:

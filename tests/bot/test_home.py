@@ -1,7 +1,5 @@
 """The Home tab and the shortcuts."""
 
-from collections.abc import Iterator
-
 import pytest
 from slack_sdk import WebClient
 
@@ -10,21 +8,8 @@ from bot.render.lists import fitted
 from escalation.incident.events.moves import Acknowledge
 from escalation.incident.state.facts import Detection
 from escalation.oncall.schedule import on_call_at
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Json, Office, Person, control, office_in, patient_workspace, user
+from tests.support.bot import Json, Office, Person, control, user
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def home(person: Person, words: str) -> str:

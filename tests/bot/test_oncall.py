@@ -1,6 +1,5 @@
 """On call in Slack: what is typed, what is pressed, and what is refused in words."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,8 +17,7 @@ from escalation.oncall import overrides, schedule
 from escalation.oncall.overrides import undo_of
 from escalation.oncall.reminders import DueNotice, due_reminders
 from escalation.oncall.schedule import OncallState, on_call_at, shift_at
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, Person, office_in, patient_workspace, user
+from tests.support.bot import Office, Person, user
 from tests.support.story import START, kars
 from tests.support.waiting import eventually
 
@@ -187,18 +185,6 @@ def test_a_day_on_which_two_shifts_begin_needs_a_time() -> None:
 
 
 # In Slack --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def holding(office: Office) -> tuple[str, ...]:

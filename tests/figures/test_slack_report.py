@@ -1,26 +1,9 @@
 """`/incident report`: the figures of a period in Slack."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from escalation.figures.words import MEAN_HIDES
 from escalation.incident.events.moves import Acknowledge, Resolve
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, office_in, open_office, patient_workspace
+from tests.support.bot import Office, open_office
 from tests.support.company import user
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def test_the_report_in_slack(office: Office) -> None:

@@ -1,6 +1,5 @@
 """`/incident me`: how I am reached, and what I set of it for myself."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,24 +12,17 @@ from escalation.notify.preferences import Preferences, parse_quiet
 from escalation.oncall.overrides import set_preferences
 from escalation.oncall.reminders import DueShift, due_reminders
 from escalation.oncall.schedule import OncallState, next_shift
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, office_in, patient_workspace
+from tests.support.bot import Office
 from tests.support.company import example
 from tests.support.story import START, kars
 from tests.support.waiting import eventually
 
 
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
 @pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        opened.world.service.set_up = frozenset(Via)
-        yield opened
+def office(office: Office) -> Office:
+    """With all that reaches people set up."""
+    office.world.service.set_up = frozenset(Via)
+    return office
 
 
 def test_the_answer_says_how_i_am_reached_and_what_i_set(office: Office) -> None:

@@ -1,6 +1,5 @@
 """Action items: noted as ideas or commitments, listed, closed, and reminded of once."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import fakeredis
@@ -12,9 +11,8 @@ from escalation.incident.events.moves import Resolve
 from escalation.reviews.action_items import ActionItem, ItemState, closed, due_action_items, in_order
 from escalation.reviews.draft import draft
 from escalation.storage.action_items import ActionItems
-from sandbox.server import RunningWorkspace
 from tests.bot.test_home import home
-from tests.support.bot import Office, office_in, patient_workspace
+from tests.support.bot import Office
 from tests.support.company import example_company, user
 from tests.support.story import START, Story
 from tests.support.worker import Works
@@ -22,18 +20,6 @@ from workers.recurring.reminders import Reminders
 
 NOW = datetime(2024, 12, 18, 9, tzinfo=UTC)  # a Wednesday
 OMAR = "U0OMAR0001"
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def item(n: int = 1, **facts: object) -> ActionItem:

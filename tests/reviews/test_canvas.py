@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import fakeredis
@@ -18,27 +17,14 @@ from escalation.reviews.model import Review, Written
 from escalation.storage.reviews import Reviews
 from escalation.storage.reviews.canvases import Base, Canvas, Canvases, key
 from escalation.storage.surfaces import CANVAS, Surfaces
-from sandbox.server import RunningWorkspace
 from tests.reviews.test_reviews import resolved
 from tests.support import http as wire
-from tests.support.bot import Office, calls, control, office_in, patient_workspace
+from tests.support.bot import Office, calls, control
 from tests.support.company import user
 from tests.support.waiting import eventually
 from tocsin.doctor.redis_checks import surfaces_off
 
 HEADING = "### In your words: Lessons learned"
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def closed(office: Office, **facts: Any) -> Incident:

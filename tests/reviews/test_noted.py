@@ -1,6 +1,5 @@
 """Messages on the timeline: pinned or with the reaction, edited, taken out and deleted."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,10 +14,9 @@ from escalation.incident.state.entries import EntryKind
 from escalation.messages.timeline import entry_lines
 from escalation.reviews.draft import draft
 from escalation.text import text
-from sandbox.server import RunningWorkspace
 from tests.scenarios.test_security import post, signed
 from tests.scenarios.test_security import told as told_event
-from tests.support.bot import Json, Office, Person, control, office_in, open_office, patient_workspace
+from tests.support.bot import Json, Office, Person, control, open_office
 from tests.support.company import user
 from tests.support.incidents import NOTED
 from tests.support.story import START, Story
@@ -72,18 +70,6 @@ def test_the_same_twice_is_noted_once() -> None:
     assert len(twice.incident.timeline) == len(once.timeline)
     unknown = Story("P0").do(became(Noting.DELETED)).incident
     assert all(entry.kind is not EntryKind.NOTED for entry in unknown.timeline)
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def mark(person: Person, what: str, incident: Incident, ts: str, **more: object) -> Json:

@@ -1,27 +1,10 @@
 """`/incident review`: the draft in Slack, and the form in which people write."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.storage.reviews import Reviews
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, office_in, patient_workspace
+from tests.support.bot import Office
 from tests.support.company import user
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def closed(office: Office, **facts: object) -> Incident:

@@ -1,6 +1,5 @@
 """The work on a review in Slack: Home, the form of its plan, cause categories, recurrences, the runbook."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,8 +16,7 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.reviews.draft import draft
 from escalation.storage.reviews import Reviews
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, Person, office_in, open_office, patient_workspace
+from tests.support.bot import Office, Person, open_office
 from tests.support.company import example_data, user
 from tests.support.waiting import eventually
 from tocsin.commands.report import report_data
@@ -26,18 +24,6 @@ from tocsin.commands.report import report_data
 RUNBOOK = "https://wiki.example.com/checkout"
 LINKS = {"Monitoring": "https://grafana.example.com/d/1", "Release checklist": "https://wiki.example.com/release"}
 SERVICE = {**example_data()["services"]["checkout"], "runbook": RUNBOOK, "links": LINKS}
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def closed(office: Office, category: str = "", severity: str = "P0", **facts: object) -> Incident:

@@ -1,31 +1,15 @@
 """Search in Slack and in a terminal."""
 
-from collections.abc import Iterator
-
 import fakeredis
-import pytest
 
 from escalation.incident.events.moves import Acknowledge, Edit, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
 from escalation.storage.search.documents import CHANGED, DOCUMENTS, Search, fold
-from sandbox.server import RunningWorkspace
-from tests.support.bot import Office, office_in, patient_workspace
+from tests.support.bot import Office
 from tests.support.company import user
 from tests.support.worker import Works, works
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[RunningWorkspace]:
-    with patient_workspace() as opened:
-        yield opened
-
-
-@pytest.fixture
-def office(workspace: RunningWorkspace) -> Iterator[Office]:
-    with office_in(workspace) as opened:
-        yield opened
 
 
 def test_words_and_filters_find_incidents(office: Office) -> None:

@@ -18,6 +18,12 @@ def example_data() -> dict[str, Any]:
 
 
 @functools.cache
+def phones() -> dict[str, str]:
+    """A telephone number for each person of the example, by key."""
+    return {key: f"+4915112345{n:03}" for n, key in enumerate(example_data()["people"])}
+
+
+@functools.cache
 def example() -> Company:
     """The example, whose people are known by their mail addresses."""
     return Company.model_validate(example_data())

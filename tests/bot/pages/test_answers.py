@@ -25,12 +25,12 @@ from escalation.incident.state.pages import Page, PageState
 from escalation.messages import pages as words
 from escalation.storage.answers.limits import MAX_REPLIES
 from tests.support.bot import World, running_bot, world
-from tests.support.company import example_data, user
+from tests.support.company import example_data, phones, user
 from tests.support.http import web
 from tests.support.vendors.twilio import NUMBER, TOKEN, TwilioStandIn
 
 SHARED_KEY = "the-webhooks-rule's-key"
-PHONES = {key: f"+4915112345{n:03}" for n, key in enumerate(example_data()["people"])}
+PHONES = phones()
 MARKER = "zebra <b>crossing</b> & co"
 
 

@@ -27,10 +27,11 @@ from escalation.storage.intake import Intake
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.subscribers import Subscribers
+from tests.alerts.prometheus import TOKEN, checkout_is_down
 from tests.scenarios.test_incidents import RESOLUTION
 from tests.support.bot import everything, patient_workspace, running_bot
 from tests.support.clock import PushedClock
-from tests.support.company import example_data, user
+from tests.support.company import example_data, phones, user
 from tests.support.stage import Stage
 from tests.support.story import START
 from tests.support.vendors import github, statuspage, twilio
@@ -53,9 +54,8 @@ from workers.queue.outbox import post_alerts
 from workers.recurring.statuspage import Mirror
 from workers.recurring.subscribers import Mailing
 
-TOKEN = "a-long-token"
 SENDER = "tocsin@example.com"
-PHONES = {key: f"+4915112345{n:03}" for n, key in enumerate(example_data()["people"])}
+PHONES = phones()
 READER, BOARD = "reader@example.org", "board@lists.example.com"
 PAGE = {"title": "Shop status", "components": ["checkout", "api"], "url": "https://status.example.com/"}
 OUTSIDE = {
@@ -181,23 +181,7 @@ def night(tmp_path: Path) -> Iterator[Night]:
 
 
 def alert(night: Night) -> None:
-    body = {
-        "version": "4",
-        "groupKey": "{}:{alertname='CheckoutDown'}",
-        "status": "firing",
-        "receiver": "tocsin",
-        "alerts": [
-            {
-                "status": "firing",
-                "labels": {"alertname": "CheckoutDown", "severity": "critical", "service": "checkout"},
-                "annotations": {"summary": "Checkout is down"},
-                "fingerprint": "f1",
-                "startsAt": "2024-12-18T15:30:00Z",
-            }
-        ],
-    }
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    assert night.stage.bot.web.post("/alerts/alertmanager", json=body, headers=headers).status_code == 202
+    checkout_is_down(night.stage.bot.web)
     night.work()
 
 

@@ -18,7 +18,7 @@ from escalation.incident.reach import ReachState
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from escalation.messages import pages as words
-from tests.support.company import example_data
+from tests.support.company import example_data, phones
 from tests.support.story import Story
 from tests.support.vendors import push, twilio
 from tests.support.vendors.push import NtfyStandIn, PushoverStandIn
@@ -31,7 +31,7 @@ from workers.channels.people.twilio import LONGEST_TWIML, TwilioAccount, TwilioC
 from workers.delivery.people.news import UNDELIVERED, News
 
 PUBLIC = "https://tocsin.example.com"
-PHONES = {key: f"+4915112345{n:03}" for n, key in enumerate(example_data()["people"])}
+PHONES = phones()
 MARKER = "zebra crossing"
 
 

@@ -15,9 +15,10 @@ from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
 from escalation.incident.state.entries import EntryKind
 from escalation.storage.intake import Intake
+from tests.alerts.prometheus import TOKEN, checkout_is_down
 from tests.support.bot import BotAtWork, everything, patient_workspace, running_bot
 from tests.support.clock import PushedClock
-from tests.support.company import example_data, user
+from tests.support.company import example_data, phones, user
 from tests.support.vendors import twilio
 from tests.support.vendors.server import running
 from tests.support.vendors.twilio import TwilioStandIn
@@ -26,8 +27,7 @@ from workers.channels.people.twilio import TwilioAccount, TwilioClient
 from workers.delivery.people.news import News
 from workers.queue.outbox import post_alerts
 
-TOKEN = "a-long-token"
-PHONES = {key: f"+4915112345{n:03}" for n, key in enumerate(example_data()["people"])}
+PHONES = phones()
 
 
 @dataclass
@@ -77,23 +77,7 @@ def night() -> Iterator[Night]:
 
 
 def alert(night: Night) -> None:
-    body = {
-        "version": "4",
-        "groupKey": "{}:{alertname='CheckoutDown'}",
-        "status": "firing",
-        "receiver": "tocsin",
-        "alerts": [
-            {
-                "status": "firing",
-                "labels": {"alertname": "CheckoutDown", "severity": "critical", "service": "checkout"},
-                "annotations": {"summary": "Checkout is down"},
-                "fingerprint": "f1",
-                "startsAt": "2024-12-18T15:30:00Z",
-            }
-        ],
-    }
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    assert night.bot.web.post("/alerts/alertmanager", json=body, headers=headers).status_code == 202
+    checkout_is_down(night.bot.web)
     night.works.run()
 
 
