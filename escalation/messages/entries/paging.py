@@ -61,6 +61,7 @@ def _at_once_with(incident: Incident, page: Page) -> tuple[Page, ...]:
 
 
 def paged(incident: Incident, entry: Entry) -> Lines:
+    """Render who was paged, as which tier or by name, and why."""
     tier = int(entry.fields["tier"])
     what = f"Tier {tier} ({entry.fields['name']}) paged: " if tier else "Paged directly: "
     by = (" by ", Person(entry.by)) if entry.by else ()
@@ -73,10 +74,12 @@ def paged(incident: Incident, entry: Entry) -> Lines:
 
 
 def repeated(incident: Incident, entry: Entry) -> Lines:
+    """Render a repeated page."""
     return (line("📟 Paged again: ", *people(entry.people)), line("Why: ", entry.why, "."))
 
 
 def skipped(incident: Incident, entry: Entry) -> Lines:
+    """Render a tier with nobody to page."""
     who = (
         f"Tier {entry.fields['tier']} ({entry.fields['name']})" if entry.fields["tier"] != "0" else entry.fields["name"]
     )
@@ -112,6 +115,7 @@ def refused(entry: Entry) -> Lines:
 
 
 def nobody_left(incident: Incident, entry: Entry) -> Lines:
+    """Render that nobody is left to page."""
     return (
         line("🚫 ", Strong("Nobody is left to page.")),
         line("Why: ", entry.why, ". Page someone by name, or call them."),
@@ -119,6 +123,7 @@ def nobody_left(incident: Incident, entry: Entry) -> Lines:
 
 
 def acknowledged(incident: Incident, entry: Entry) -> Lines:
+    """Render the acknowledgement, and after how long it came."""
     note = "" if entry.fields.get("paged") == "yes" else " (was not paged)"
     after = spoken_duration(entry.at - incident.sla_from)
     since = "after it was reopened" if incident.stretches else "after the declaration"
@@ -132,10 +137,12 @@ def _how(entry: Entry) -> str:
 
 
 def joined(incident: Incident, entry: Entry) -> Lines:
+    """Render that somebody else is responding as well."""
     return (line("👀 ", Person(entry.by), f" acknowledged{_how(entry)} and is responding."),)
 
 
 def declined(incident: Incident, entry: Entry) -> Lines:
+    """Render a declined page, and what follows from it."""
     role = f" ({entry.fields['role']})" if entry.fields["role"] else ""
     following: dict[str, Line] = {
         "next": ("Paging the next.",),
@@ -168,6 +175,7 @@ def moved(incident: Incident, entry: Entry) -> Lines:
 
 
 def escalated(incident: Incident, entry: Entry) -> Lines:
+    """Render an escalation by a person."""
     return (line("⬆️ ", Strong("Escalated"), " by ", Person(entry.by), f" to tier {entry.fields['tier']}."),)
 
 

@@ -8,12 +8,14 @@ from escalation.text import Channel, Lines, Person, Strong, Verbatim, line, peop
 
 
 def security(incident: Incident, entry: Entry) -> Lines:
+    """Render that it is a security incident now, by whom and why."""
     head = line("🔒 ", Strong("Now a security incident"), ", marked by ", Person(entry.by), ".")
     rest = line("Updates are posted only here. Public cards were redacted and get no further updates.")
     return (head, *((line("Why: ", entry.why),) if entry.why else ()), rest)
 
 
 def exposed(incident: Incident, entry: Entry) -> Lines:
+    """Render what of it was public before, who was told, and what cannot be undone."""
     fields = entry.fields
     channels = fields["channels"].split() if "channels" in fields else [fields["channel"], fields["room"]]
     places = [Channel(c, c) for c in channels if c]
@@ -34,4 +36,5 @@ _ELSEWHERE: dict[str, str] = {TICKETS: "its ticket"} | {via: via.words for via i
 
 
 def redacted(incident: Incident, entry: Entry) -> Lines:
+    """Render that somebody was forgotten."""
     return (line("🧹 ", Strong("Somebody was forgotten."), " Who they were and what they wrote was removed here."),)

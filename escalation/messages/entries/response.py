@@ -22,29 +22,34 @@ def with_text(mark: str, headline: str) -> Callable[[Incident, Entry], Lines]:
 
 
 def root_cause(incident: Incident, entry: Entry) -> Lines:
+    """Render the root cause, and its category."""
     category = entry.fields.get("category")
     told = (line("Category: ", Verbatim(category)),) if category else ()
     return (*with_text("🔎", "Root cause found")(incident, entry), *told)
 
 
 def fix_applied(incident: Incident, entry: Entry) -> Lines:
+    """Render the applied fix, and until when it is monitored."""
     until = Time(datetime.fromisoformat(entry.fields["until"]))
     head = line("🩹 ", Strong("Fix applied"), " by ", Person(entry.by), ". Monitoring until ", until, ".")
     return (head, *((line(entry.text),) if entry.text else ()))
 
 
 def silence(incident: Incident, entry: Entry) -> Lines:
+    """Render that a reminder for an update brought none."""
     head = line("🔕 ", *people(entry.people), ": ", Strong(f"{incident.id} still has no progress update."))
     return (head, line("Why: ", entry.why, "."))
 
 
 def snoozed(incident: Incident, entry: Entry) -> Lines:
+    """Render which reminders were snoozed, until when, by whom."""
     what = ", ".join(_SUBJECTS.get(about, about) for about in entry.fields["what"].split(","))
     until = Time(datetime.fromisoformat(entry.fields["until"]))
     return (line("😴 ", Strong("Reminders snoozed"), f" ({what}) until ", until, " by ", Person(entry.by), "."),)
 
 
 def monitored(incident: Incident, entry: Entry) -> Lines:
+    """Render that a fix was monitored for its time, and what is asked now."""
     lasted = spoken_duration(incident.policy.monitor_for)
     addressed = (*people(entry.people), ": ") if entry.people else ()
     return (
@@ -54,6 +59,7 @@ def monitored(incident: Incident, entry: Entry) -> Lines:
 
 
 def severity(incident: Incident, entry: Entry) -> Lines:
+    """Render a changed severity, and who is not paged any more."""
     change = f"{entry.fields['from']} → {entry.fields['to']}"
     head = line("🎚️ ", Strong(f"Severity {change}"), " by ", Person(entry.by))
     withdrawn = (line("🔕 No longer paged: ", *people(entry.people), "."),) if entry.people else ()
@@ -61,6 +67,7 @@ def severity(incident: Incident, entry: Entry) -> Lines:
 
 
 def cancelled(incident: Incident, entry: Entry) -> Lines:
+    """Render a cancellation, or its corrected reason."""
     what = f"duplicate of {entry.fields['duplicate_of']}" if entry.fields.get("duplicate_of") else "false alarm"
     by = Person(entry.by)
     head = line("⚪ ", Strong(f"Cancelled: {what}"), " by ", by, ". Escalations and reminders stopped.")

@@ -18,10 +18,12 @@ def invited(incident: Incident, entry: Entry) -> Lines:
 
 
 def room_opened(incident: Incident, entry: Entry) -> Lines:
+    """Render the war room that was opened."""
     return (line("🚪 War room: ", Channel(entry.fields["channel"], entry.fields["name"])),)
 
 
 def room_lost(incident: Incident, entry: Entry) -> Lines:
+    """Render that the war room is gone, and why."""
     return (
         line(
             "⚠️ ", Strong("The war room is gone"), f" (#{entry.fields['name']}: {entry.why}). We go on in this thread."
@@ -30,6 +32,7 @@ def room_lost(incident: Incident, entry: Entry) -> Lines:
 
 
 def card_lost(incident: Incident, entry: Entry) -> Lines:
+    """Render that the card was deleted by hand."""
     return (line("🗑️ ", Strong("The incident's card was deleted."), " This is a new one; the thread goes on here."),)
 
 

@@ -11,7 +11,7 @@ from escalation.times import spoken_duration
 
 
 def action(incident: Incident, entry: Entry) -> Lines:
-    """What an action did; whom it called is said where nothing was, and the rest of its address never."""
+    """Render what an action did; whom it called is said where nothing was, and the rest of its address never."""
     fields, name = entry.fields, Strong(f"Action {entry.fields['action']}")
     match RunState(fields["state"]):
         case RunState.STARTED:
@@ -27,6 +27,7 @@ def action(incident: Incident, entry: Entry) -> Lines:
 
 
 def trouble(incident: Incident, entry: Entry) -> Lines:
+    """Render a send that fails, or that was given up."""
     state, end = ("Not done", ".") if entry.fields.get("given_up") else ("Not delivered yet", ". Retrying.")
     return (line("⚠️ ", Strong(f"{state} ({entry.fields['what']}): "), entry.why, end),)
 
@@ -54,15 +55,18 @@ def _first(entry: Entry, name: str) -> list[str]:
 
 
 def alerts_ended(incident: Incident, entry: Entry) -> Lines:
+    """Render that all alerts have ended."""
     return (line("🔕 ", Strong("All alerts have ended"), " (", Person(entry.by), "). Is the incident over?"),)
 
 
 def resolved_there(incident: Incident, entry: Entry) -> Lines:
+    """Render that another paging service has it as resolved."""
     who = Verbatim(entry.fields["known_as"]) if entry.fields["known_as"] else Person(entry.by)
     return (line("🔕 ", Strong(f"Resolved in {entry.fields['service']}"), " by ", who, ". Is the incident over?"),)
 
 
 def mail(incident: Incident, entry: Entry) -> Lines:
+    """Render what somebody wrote by mail."""
     return line("✉️ ", Person(entry.by), " wrote by email:"), *(line(text) for text in entry.text.splitlines() if text)
 
 
