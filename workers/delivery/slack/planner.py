@@ -209,7 +209,7 @@ class SlackPlanner:
 
     def _say_to_team(self, incident: Incident, effect: Say, entry: Entry, render: Render) -> Plan | OutcomeEvent:
         """Post to the owning team's channel. Without one, only checkpoints are posted, in the incidents channel."""
-        own = self._posting.team_channel(incident)
+        own = self._posting.channel_of_team(incident)
         if own is None and entry.kind is not EntryKind.CHECKPOINT:
             return Dropped(effect=effect.id, why="the team has no channel of its own")
         return self._posting.post_in(incident, effect, own or self._posting.incidents, render)

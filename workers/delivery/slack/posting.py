@@ -115,10 +115,10 @@ class Posting:
                 listed = (c for c in incident.list_channels.values() if known in (c, self._slack.rooms.known(c)))
                 return next(listed, self.stakeholders) if known else self.stakeholders
             case Place.TEAM:
-                return self.team_channel(incident) or self.incidents
+                return self.channel_of_team(incident) or self.incidents
         return ""
 
-    def team_channel(self, incident: Incident) -> str | None:
+    def channel_of_team(self, incident: Incident) -> str | None:
         """Name of the owning team's channel; None where it has none."""
         team = self._service.company.teams.get(incident.team)
         return team.channel if team else None
