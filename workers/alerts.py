@@ -23,10 +23,11 @@ from bot.alerts.sources import ALL_SOURCES
 from escalation.alert_service import AlertService
 from escalation.alerts.alert import Alert
 from escalation.alerts.backlog import Backlog, Incoming
-from escalation.errors import TooNew
+from escalation.errors import NotFound, TooNew
 from escalation.processes import ALERTS
 from escalation.storage.intake import TIMED, Body, Intake, Outcome
 from escalation.storage.spool import Spool
+from escalation.values import INCIDENT_ID
 from workers import metrics
 from workers.context import Context
 from workers.inbound_mail import MailReceiver
@@ -233,7 +234,21 @@ class AlertWork:
             outcomes.append(_outcome(body, f"truncated: {parsed.truncated} more were left out"))
         if source is mail.SOURCE and (parsed.alerts or parsed.refused):
             return self._take_mail(body)
-        return parsed.alerts, outcomes
+        ours = [alert for alert in parsed.alerts if self._is_ours(alert.fingerprint)]
+        outcomes += [_outcome(body, f"note: {a.state} of {a.fingerprint}, which Tocsin made", a.title) for a in ours]
+        return tuple(alert for alert in parsed.alerts if alert not in ours), outcomes
+
+    def _is_ours(self, fingerprint: str) -> bool:
+        """True for an incident of ours, which another tool was told of and sends back: it declares no other."""
+        if not INCIDENT_ID.fullmatch(fingerprint):
+            return False
+        try:
+            self._context.service.store.get(fingerprint)
+        except NotFound:
+            return False
+        except TooNew:
+            return True
+        return True
 
     def _take_mail(self, body: Body) -> tuple[tuple[Alert, ...], list[Outcome]]:
         """The report that a mail is, or what else became of it."""

@@ -363,6 +363,25 @@ def test_opsgenies_clients_are_answered_as_they_expect(site: Monitored) -> None:
 # Nothing that was accepted is lost ---------------------------------------------------------------------------------
 
 
+def test_what_another_tool_sends_back_of_an_incident_of_ours_declares_no_other(site: Monitored) -> None:
+    """Whatever interface it comes by, and whatever it says: it is listed; the id of no incident of ours is an alert."""
+    site.taken(FIRING)
+    [incident] = site.incidents()
+    for action in ("trigger", "acknowledge", "resolve"):
+        event = {"routing_key": TOKEN, "event_action": action, "dedup_key": incident.id, "payload": {"summary": "P1"}}
+        site.taken(event, "/v2/enqueue")
+    site.taken({"message": "P1 checkout", "alias": incident.id}, "/v2/alerts")
+    site.taken(group(alert("Back again", fingerprint=incident.id), alert("Disk full", service="search")))
+    assert len(site.incidents()) == 2
+    [_, *news, other] = site.results()
+    assert {result.split()[0] for result in news} == {"note:"}
+    assert all(result.endswith(f"of {incident.id}, which Tocsin made") for result in news)
+    assert other == "declared"
+    event = {"routing_key": TOKEN, "event_action": "trigger", "dedup_key": "INC-20010101-001"}
+    site.taken(event | {"payload": {"summary": "Another tool's own id", "severity": "error"}}, "/v2/enqueue")
+    assert len(site.incidents()) == 3
+
+
 def test_a_lost_job_is_made_up_for(site: Monitored) -> None:
     """A worker died with it, or the queue was emptied: the body is still due."""
     assert site.post(FIRING).status_code == 202

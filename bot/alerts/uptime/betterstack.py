@@ -1,6 +1,6 @@
 """Better Stack's incident webhook, JSON:API: https://betterstack.com/docs/uptime/webhooks/."""
 
-from bot.alerts.document import Unreadable
+from bot.alerts.document import Document, Unreadable
 from bot.alerts.source import Received, Source, alert
 from escalation.alerts.alert import AlertState, Parsed
 
@@ -20,7 +20,7 @@ def parse(received: Received) -> Parsed:
         about.text("name") or "Better Stack incident",
         severity=about.text("severity", "priority"),
         description=about.text("cause"),
-        service=about["metadata"].text("service"),
+        service=_service(about["metadata"]),
         labels={"team": about.text("team_name"), "type": data.text("type")},
         started=about.text("started_at"),
         links=(
@@ -30,6 +30,11 @@ def parse(received: Received) -> Parsed:
         ),
     )
     return Parsed(alerts=(found,))
+
+
+def _service(metadata: Document) -> str:
+    """The service by the metadata, whose values are text, or lists of typed ones."""
+    return metadata.text("service") or next((value.text("value") for value in metadata.items("service")), "")
 
 
 def _state(resolved_at: str, acknowledged_at: str, status: str) -> AlertState:

@@ -196,6 +196,14 @@ def test_other_shapes_are_read(source: str, raw: bytes, more: dict[str, Any], fi
     assert (found.fingerprint, found.title, found.state == RESOLVED) == (fingerprint, title, source == "opsgenie_api")
 
 
+@pytest.mark.parametrize("metadata", [{"service": "checkout"}, {"service": [{"type": "String", "value": "checkout"}]}])
+def test_better_stacks_metadata_names_the_service(metadata: dict[str, Any]) -> None:
+    """As text, and as the list of typed values that its newer metadata are."""
+    body = {"data": {"id": "9", "attributes": {"name": "Shop", "metadata": metadata}}}
+    [alert] = SOURCES["betterstack"].parse(Received(json.dumps(body).encode())).alerts
+    assert alert.service == "checkout"
+
+
 def test_sentry_keys_alerts_and_issues_alike() -> None:
     """What an issue alert opened is closed by the end of its issue."""
     event = {"action": "triggered", "data": {"event": {"event_id": "e", "issue_id": "77", "title": "T"}}}
