@@ -91,7 +91,7 @@ class IncidentService:
 
     def terms(self, severity: Severity, facts: Facts, now: datetime, drill_speed: float | None = None) -> Terms:
         """Return the terms that a declaration of that severity would freeze into its incident."""
-        terms = terms_for(self.company, self.severity(severity), facts, now)
+        terms = terms_for(self.company, self.severity(severity), facts, now, self.set_up)
         shares = terms.policy.room_when_several and drill_speed is None and not facts.security
         shared = self.store.shared() if shares else ()
         others = tuple(Other(id=i.id, coordinated_in=i.coordinated_in, room=i.room) for i in shared)
@@ -221,7 +221,9 @@ def severity_of(policy: Policy, severity: Severity) -> SeverityPolicy:
 CALENDAR_DAYS = 400  # of public holidays that an incident keeps
 
 
-def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datetime) -> Terms:
+def terms_for(
+    company: Company, policy: SeverityPolicy, facts: Facts, now: datetime, set_up: Collection[Via] = ()
+) -> Terms:
     """Return the terms of a single incident at the policy's own speed."""
     service = company.services.get(facts.service)
     return Terms(
@@ -234,7 +236,7 @@ def terms_for(company: Company, policy: SeverityPolicy, facts: Facts, now: datet
         links=service.links if service else {},
         hotline=str(company.contacts.hotline or ""),
         public_means=company.public_channels,
-        ways=company.other_ways,
+        ways=company.other_ways.with_services(set_up),
         public_page=company.status_page is not None,
         mail_lists=tuple(name for name, kept in company.lists.items() if kept.mail),
         list_channels={name: kept.channel for name, kept in company.lists.items() if kept.channel},

@@ -431,7 +431,7 @@ def simulate_for(
 
     `set_up` are the channels beside Slack that there are.
     """
-    terms = terms_for(company, policy, facts, start)
+    terms = terms_for(company, policy, facts, start, set_up)
 
     def roster_at(at: datetime) -> Roster:
         return roster(company, directory, at, state, set_up)

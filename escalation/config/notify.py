@@ -1,7 +1,7 @@
 """Channels beside Slack, and how people are reached when they are paged: contact methods and their order."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -66,8 +66,8 @@ _TITLES = {
 class OtherWays(Frozen):
     """Channels beside Slack that a company uses, and when.
 
-    `page`: with every page. `slack_down`: when Slack has not taken a page `after` that time (real time, not scaled).
-    `stakeholders`: for the mail due to them.
+    `page`: with every page; where it is not said, the paging services that the environment sets up. `slack_down`: when
+    Slack has not taken a page `after` that time (real time, not scaled). `stakeholders`: for the mail due to them.
     """
 
     page: Annotated[tuple[Via, ...], BeforeValidator(one_or_several)] = ()
@@ -78,6 +78,11 @@ class OtherWays(Frozen):
     def all(self) -> frozenset[Via]:
         """Return every channel that has to be set up."""
         return frozenset((*self.page, *self.slack_down, *self.stakeholders))
+
+    def with_services(self, set_up: Collection[Via]) -> "OtherWays":
+        """Return them with the paging services that are set up under `page`, unless they are said or wait for Slack."""
+        services = tuple(via for via in Via if via.is_service and via in set_up and via not in self.slack_down)
+        return self if "page" in self.model_fields_set or not services else self.model_copy(update={"page": services})
 
 
 class MeetingKind(StrEnum):
@@ -178,8 +183,8 @@ def parse_local_number(text: Any) -> str:
 
 
 Number = Annotated[str, BeforeValidator(parse_local_number)]
-# https://pushover.net/api: 30 letters and digits, for a user or a group.
-PushoverUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{30}$")]
+# https://pushover.net/api: 30 letters and digits, for a user or a group; other servers of its API have other keys.
+PushoverUser = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 # https://docs.ntfy.sh/publish: the topic's name is part of the address.
 NtfyTopic = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 AppriseTag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_.-]*$", max_length=60)]

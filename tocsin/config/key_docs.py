@@ -357,7 +357,10 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "by": "Methods: `slack`, `mail`, `push` (each push service that a person has), `sms`, `call`; one or several.",
     },
     "OtherWays": {
-        "page": "Ways that every page takes too: `mail`, `pagerduty`, `opsgenie` and others; one or several.",
+        "page": (
+            "Ways that every page takes too: `mail`, `pagerduty`, `opsgenie` and others; one or several. Unless said: "
+            "PagerDuty and Opsgenie, where the environment sets them up; `[]`: none."
+        ),
         "slack_down": "Ways that a page takes when Slack has not taken it in time.",
         "after": "How long Slack has for that, in real time.",
         "stakeholders": "`mail`, if that carries the mail that they are owed.",

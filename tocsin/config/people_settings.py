@@ -7,6 +7,7 @@ TWILIO_API = "https://api.twilio.com"
 PUSHOVER_API = "https://api.pushover.net"
 PAGERDUTY_API = "https://api.pagerduty.com"
 OPSGENIE_API = "https://api.opsgenie.com"
+NTFY_HOST = "ntfy.sh"
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")  # https://www.itu.int/rec/T-REC-E.164
 _PUSHOVER_TOKEN = re.compile(r"[A-Za-z0-9]{30}")  # https://pushover.net/api#registration
 
@@ -61,9 +62,9 @@ def twilio_service(service: str | None) -> str:
     return service or ""
 
 
-def pushover_token(token: str | None) -> str:
-    """Check the application's token."""
-    if token and not _PUSHOVER_TOKEN.fullmatch(token):
+def pushover_token(token: str | None, url: str | None = None) -> str:
+    """Check the application's token; another server that speaks Pushover's API may have tokens of its own kind."""
+    if token and not url and not _PUSHOVER_TOKEN.fullmatch(token):
         raise ValueError(
             "is not an application's token; it has 30 letters and digits (pushover.net, Your Applications)"
         )
@@ -74,7 +75,7 @@ def ntfy_token(token: str | None, url: str | None) -> str:
     """Check the access token."""
     if token and not url:
         raise ValueError("is set, and NTFY_URL is not; set it too, like https://ntfy.example.com")
-    if token and not token.startswith("tk_"):
+    if token and urlsplit(url or "").hostname == NTFY_HOST and not token.startswith("tk_"):
         raise ValueError("is not an access token; it begins with tk_ (`ntfy token add USER`)")
     return token or ""
 

@@ -79,6 +79,30 @@ def test_opsgenie_follows_the_incident(told: Told) -> None:
     assert not told.service.alerts
 
 
+@pytest.mark.parametrize(
+    ("said", "set_up", "told"),
+    [
+        ({}, {Via.OPSGENIE, Via.SMS}, {Via.OPSGENIE}),
+        ({}, {Via.OPSGENIE, Via.PAGERDUTY}, {Via.OPSGENIE, Via.PAGERDUTY}),
+        ({"slack_down": "pagerduty"}, {Via.OPSGENIE, Via.PAGERDUTY}, {Via.OPSGENIE}),
+        ({"page": "mail"}, {Via.OPSGENIE}, set[Via]()),
+        ({"page": []}, {Via.OPSGENIE, Via.PAGERDUTY}, set[Via]()),
+        ({}, set[Via](), set[Via]()),
+    ],
+)
+def test_a_paging_service_that_is_set_up_is_told_unless_the_configuration_says_otherwise(
+    said: dict[str, Any], set_up: set[Via], told: set[Via]
+) -> None:
+    """Its key in the environment is enough; `page` says which, and one that waits for an outage of Slack waits."""
+    company = example().model_copy(update={"other_ways": OtherWays.model_validate(said)})
+    with redis_of("fakeredis") as redis:
+        parts = works(redis, company=company)
+        parts.service.set_up = set_up
+        assert set(parts.declare("P0").alerted_by) == told
+        drill = parts.service.declare("U0DANA0001", Severity.P0, Facts(title="An exercise"), "drill", drill_speed=1.0)
+        assert not drill.alerted
+
+
 def test_a_lost_reply_makes_no_second_alert(told: Told) -> None:
     """The alias is the incident's id: what is sent again is the same alert."""
     told.service.lose = 1
