@@ -1,7 +1,7 @@
 """The Web API over HTTP: arguments, tokens, limits, faults; then the method."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from sandbox import responses
 from sandbox.calls import LoggedCall
-from sandbox.faults import Fault
+from sandbox.faults import Fault, lacking
 from sandbox.records import Json
 from sandbox.requests import BadRequest, arguments, json_object
 from sandbox.runtime import Runtime, runtime_of
@@ -56,12 +56,14 @@ async def endpoint(request: Request) -> Response:
     runtime.settle()
     if fault is not None and fault.kind == "drop_after":
         return await cut(request, logged)
+    if fault is not None and fault.kind == "without":
+        reply = replace(reply, body=lacking(reply.body, fault.fields))
     return respond(runtime, reply)
 
 
 def struck(fault: Fault | None) -> Reply | None:
     """The answer that a fault gives in place of the method."""
-    if fault is None or fault.kind in ("slow", "drop_after"):
+    if fault is None or fault.kind in ("slow", "drop_after", "without"):
         return None
     if fault.kind == "ratelimited":
         return limited(fault.retry_after)

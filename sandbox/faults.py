@@ -1,10 +1,11 @@
 """Faults on demand for Web API calls: each waits for a call that matches and is then used up."""
 
-from typing import Literal
+from collections.abc import Collection
+from typing import Any, Literal
 
 from sandbox.records import Json, Record
 
-Kind = Literal["ratelimited", "error", "status", "drop_before", "drop_after", "hang", "slow"]
+Kind = Literal["ratelimited", "error", "status", "drop_before", "drop_after", "hang", "slow", "without"]
 
 
 class Fault(Record):
@@ -17,6 +18,7 @@ class Fault(Record):
     status: int = 500
     retry_after: int = 1
     seconds: float | None = None
+    fields: tuple[str, ...] = ()
     times: int | None = 1
     match: Json = {}
 
@@ -52,6 +54,13 @@ class Faults:
             self._waiting[fault.id] = fault.changed(times=left)
         else:
             del self._waiting[fault.id]
+
+
+def lacking(answer: Any, fields: Collection[str]) -> Any:
+    """The answer without these fields, wherever they stand in it."""
+    if isinstance(answer, dict):
+        return {name: lacking(value, fields) for name, value in answer.items() if name not in fields}
+    return [lacking(value, fields) for value in answer] if isinstance(answer, list) else answer
 
 
 def _matches(fault: Fault, method: str, args: Json) -> bool:

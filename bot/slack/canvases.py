@@ -51,7 +51,7 @@ class CanvasClient:
         content = {"type": "markdown", "markdown": markdown}
         try:
             made = await self._client.canvases_create(title=title, document_content=content)
-            return str(made["canvas_id"]), False
+            return _id_of(made), False
         except SlackApiError as error:
             if slack_error(error) not in FREE_PLAN or not room:
                 raise _meaning(error) from error
@@ -61,7 +61,7 @@ class CanvasClient:
             )
         except SlackApiError as error:
             raise _meaning(error) from error
-        return str(made["canvas_id"]), True
+        return _id_of(made), True
 
     async def share(self, canvas: str, channel: str = "", person: str = "") -> None:
         """Let the members of a channel write in a canvas, or one person."""
@@ -105,7 +105,7 @@ class CanvasClient:
     async def _find(self, canvas: str, **criteria: Any) -> list[str]:
         """Ids of sections: they hold until the next edit."""
         found = await self._call("canvases.sections.lookup", canvas_id=canvas, criteria=criteria)
-        return [str(section["id"]) for section in found.get("sections") or []]
+        return [str(section["id"]) for section in found.get("sections") or [] if section.get("id")]
 
     async def _edit(self, canvas: str, change: dict[str, Any]) -> None:
         await self._call("canvases.edit", canvas_id=canvas, changes=[change])
@@ -119,6 +119,12 @@ class CanvasClient:
                     raise _meaning(error) from error
             await asyncio.sleep(BETWEEN)
         raise AssertionError("the last try returns or raises")
+
+
+def _id_of(made: Any) -> str:
+    if not made.get("canvas_id"):
+        raise NoCanvas("no_field_canvas_id")
+    return str(made["canvas_id"])
 
 
 def _meaning(error: SlackApiError) -> Exception:

@@ -178,6 +178,16 @@ def test_a_workspace_without_canvases_keeps_the_form(office: Office) -> None:
     assert office.world.redis.ttl(f"tocsin:surface-off:{CANVAS}") > 86_000
 
 
+def test_an_answer_without_a_canvas_is_a_refusal(office: Office) -> None:
+    """Switched off and named by the doctor; the form stays."""
+    incident, dana = closed(office), office.person("dana")
+    control(office.workspace, "faults", method="canvases.create", kind="without", fields=["canvas_id"])
+    dana.command(f"review {incident.id} canvas")
+    eventually(lambda: any("Slack takes no canvas here" in told for told in dana.whispers()))
+    [finding] = surfaces_off(office.world.redis)
+    assert (finding.state, "no_field_canvas_id" in finding.what) == ("ok", True)
+
+
 def test_on_a_free_plan_it_is_the_tab_of_the_war_room(office: Office) -> None:
     """There a canvas by itself is refused: one more try puts it into the room."""
     incident = office.room(office.declare(), "dana")

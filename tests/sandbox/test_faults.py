@@ -64,6 +64,17 @@ def test_what_took_effect(workspace: RunningWorkspace, fields: Json, said: list[
     assert (logged["status"], logged["args"]) == (status, {"channel": GENERAL, "text": "x"})
 
 
+def test_an_answer_may_lack_a_field(workspace: RunningWorkspace, slack: WebClient) -> None:
+    """What was asked for takes effect; the field is missing wherever it would stand."""
+    fault(workspace, method="chat.postMessage", kind="without", fields=["ts", "blocks"])
+    said = slack.chat_postMessage(channel=GENERAL, text="x").data
+    assert said["ok"]
+    assert "ts" not in said
+    assert "ts" not in said["message"]
+    assert texts(workspace) == ["x"]
+    assert slack.chat_postMessage(channel=GENERAL, text="y")["ts"]
+
+
 def test_a_hung_call_ends_when_the_caller_gives_up(workspace: RunningWorkspace) -> None:
     """A hang has no effect, however long it lasts."""
     fault(workspace, method="chat.postMessage", kind="hang")

@@ -15,7 +15,7 @@ FURTHEST = timedelta(days=120)
 UNDELETABLE = timedelta(seconds=60)  # https://docs.slack.dev/reference/methods/chat.deleteScheduledMessage
 TOO_MANY = "restricted_too_many"  # more than 30 of a conversation in five minutes
 NOT_THERE = "invalid_scheduled_message_id"  # unknown, posted, or in its last minute
-NO_ID = "no_field_scheduled_message_id"
+NO_FIELD = "no_field_"  # begins the error of an answer that lacks what it has to have
 
 
 class Scheduled(NamedTuple):
@@ -38,7 +38,7 @@ class SlackScheduled:
         body = {"channel": channel, "text": message.text, "blocks": message.blocks, "post_at": post_at}
         response = self._slack.call("chat.scheduleMessage", unfurl_links=False, unfurl_media=False, **body)
         if not response.get("scheduled_message_id"):
-            raise Failed(NO_ID)
+            raise Failed(f"{NO_FIELD}scheduled_message_id")
         return str(response["scheduled_message_id"])
 
     def delete(self, channel: str, scheduled: str) -> None:
@@ -48,4 +48,6 @@ class SlackScheduled:
     def standing(self) -> Iterator[Scheduled]:
         """Yield every message of the app that waits."""
         for row in self._slack.pages("chat.scheduledMessages.list", "scheduled_messages"):
+            if missing := next((name for name in ("id", "channel_id", "post_at") if not row.get(name)), None):
+                raise Failed(f"{NO_FIELD}{missing}")
             yield Scheduled(str(row["id"]), str(row["channel_id"]), int(row["post_at"]), str(row.get("text", "")))

@@ -22,7 +22,7 @@ from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
 from escalation.storage.surfaces import SCHEDULED
 from workers.channels.failures import Failed, Kind
-from workers.channels.slack_scheduled import FURTHEST, NOT_THERE, TOO_MANY, UNDELETABLE
+from workers.channels.slack_scheduled import FURTHEST, NO_FIELD, NOT_THERE, TOO_MANY, UNDELETABLE
 from workers.context import Context
 from workers.delivery import rate_limits
 from workers.delivery.members import Members
@@ -128,8 +128,8 @@ class _Round:
         wanted = {s.key: s for i in self._incidents.values() for s in stand_ins(i, self._context.service.upcoming(i))}
         with suppress(_Paused):
             lost = any(not r.scheduled and not r.refused for r in self._known.values())
-            if lost or (self._first and (self._known or wanted)):
-                self._find_standing(wanted)
+            if lost or (self._first and (self._known or wanted) and self._slack.surfaces.on(SCHEDULED)):
+                self._look_at_slack(wanted)
             for key, record in self._known.items():
                 if key not in wanted and not self._is_awaited(record.stand_in):
                     self._call_off(record)
@@ -152,10 +152,21 @@ class _Round:
 
     # Slack's queue ---------------------------------------------------------------------------------------------------
 
+    def _look_at_slack(self, wanted: Mapping[str, StandIn]) -> None:
+        try:
+            self._find_standing(wanted)
+        except Failed as failed:
+            if failed.kind in (Kind.PASSING, Kind.TOKEN):
+                raise
+            self._switch_off(failed)
+
+    def _switch_off(self, failed: Failed) -> None:
+        """Do without: what is refused, or answered without what we need, is refused for good."""
+        log.warning("slack takes no scheduled messages", error=failed.error)
+        self._slack.surfaces.switch_off(SCHEDULED, failed.error)
+
     def _find_standing(self, wanted: Mapping[str, StandIn]) -> None:
         """Adopt what stands in Slack: whose reply was lost, or whose record. Of an unknown incident it is not ours."""
-        if not self._slack.surfaces.on(SCHEDULED):
-            return
         self._spend(SCHEDULE, "list")
         standing = {
             (row.channel, row.post_at, found[1]): row
@@ -212,7 +223,8 @@ class _Round:
         if failed.error == TOO_MANY:
             self._keep(record.model_copy(update={"refused": True}))
             return
-        if failed.error == "ratelimited" or failed.kind is not Kind.PASSING:  # certainly not scheduled
+        unknown = failed.kind is Kind.PASSING or failed.error.startswith(NO_FIELD)
+        if failed.error == "ratelimited" or not unknown:  # certainly not scheduled
             self._records.drop(record)
             del self._known[record.stand_in.key]
         if failed.kind in (Kind.PASSING, Kind.TOKEN):
@@ -220,8 +232,7 @@ class _Round:
         if failed.kind is Kind.LOST:
             self._slack.forget_direct_channel(record.member)
         elif failed.kind is not Kind.PERSON and failed.error != "time_in_past":
-            log.warning("slack takes no scheduled messages", error=failed.error)
-            self._slack.surfaces.switch_off(SCHEDULED, failed.error)
+            self._switch_off(failed)
 
     def _call_off(self, record: Record) -> None:
         """Delete a message before it is posted; in its last minute, and after it, once it stands there."""

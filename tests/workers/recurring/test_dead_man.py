@@ -257,6 +257,38 @@ def test_where_slack_refuses_it_is_switched_off_and_no_fault(parts: Works, error
     assert parts.now(incident).effects == ()
 
 
+@pytest.mark.parametrize(
+    ("method", "field"),
+    [("chat.scheduleMessage", "scheduled_message_id"), *(("list", name) for name in ("id", "channel_id", "post_at"))],
+)
+def test_an_answer_without_what_it_has_to_have_is_a_refusal(parts: Works, method: str, field: str) -> None:
+    """Of scheduling and of the list alike: switched off, named by the doctor, and no fault of ours."""
+    parts.declare("P0")
+    parts.run()
+    keep(parts)
+    method = method if "." in method else "chat.scheduledMessages.list"
+    parts.fault(method, "without", fields=[field], times=None)
+    armed(parts, title="Another one")
+    [finding] = surfaces_off(parts.redis)
+    assert (finding.state, f"no_field_{field}" in finding.what) == ("ok", True)
+    assert parts.store.problems.current() == []
+    parts.slack_back()
+    for incident in parts.store.open_incidents():
+        parts.service.handle(incident.id, Resolve(by=user("dana"), summary="s", resolution="r"))
+    for _ in range(5):
+        keep(parts)
+    assert standing(parts) == []
+
+
+def test_a_list_that_is_refused_switches_it_off(parts: Works) -> None:
+    """It would never be known what stands there."""
+    parts.fault("chat.scheduledMessages.list", "error", error="missing_scope", times=None)
+    armed(parts)
+    [finding] = surfaces_off(parts.redis)
+    assert "missing_scope" in finding.what
+    assert standing(parts) == []
+
+
 def test_the_switch_turns_it_off_and_calls_off_what_stands(parts: Works) -> None:
     """`slack_dead_man: false`: nothing is scheduled, and what an earlier start scheduled is deleted."""
     armed(parts)

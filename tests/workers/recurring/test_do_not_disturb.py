@@ -115,6 +115,14 @@ def test_where_slack_does_not_tell_it_is_switched_off_and_no_fault(parts: Works,
     assert not any(sent_at_once(parts).values())
 
 
+def test_an_answer_without_anybody_in_it_is_a_refusal(parts: Works) -> None:
+    """It is switched off and named, rather than read as nobody who sleeps."""
+    parts.fault("dnd.teamInfo", "without", fields=["users"])
+    DoNotDisturb(parts.context).refresh(parts.clock.now)
+    [finding] = surfaces_off(parts.redis)
+    assert (finding.state, "no_field_users" in finding.what) == ("ok", True)
+
+
 @pytest.mark.parametrize("kind", ["hang", "drop_before", "ratelimited"])
 def test_while_slack_does_not_answer_what_was_known_holds(parts: Works, kind: str) -> None:
     """An outage of Slack in the night does not hide who sleeps."""
