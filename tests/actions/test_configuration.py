@@ -106,8 +106,9 @@ def test_secrets_come_from_the_environment_or_its_file(
     assert webhook_secrets("RESTART_SECRET") == (SECRET, SECRET)
 
 
-def test_a_secret_that_signs_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A password is no secret of Standard Webhooks."""
-    monkeypatch.setenv("RESTART_SECRET", "hunter22hunter22")
+@pytest.mark.parametrize("secret", ["short", "whsec_%%%%%%%%%%%%", "whsec_AAAA"])
+def test_a_secret_that_signs_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    """One that is short, and what follows `whsec_` and is no base64."""
+    monkeypatch.setenv("RESTART_SECRET", secret)
     with pytest.raises(ValueError, match="whsec_"):
         webhook_secrets("RESTART_SECRET")

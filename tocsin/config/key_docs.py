@@ -238,7 +238,9 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
     },
     "Webhook": {
         "url": "Where it is called, by POST.",
-        "secret_env": "The variable that holds its secret (`whsec_…`); each call is signed as Standard Webhooks.",
+        "secret_env": (
+            "The variable that holds its secret (`whsec_…`, or any text); each call is signed as Standard Webhooks."
+        ),
     },
     "StatusPage": {
         "title": "What stands at its top.",
@@ -298,7 +300,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
     "Action": {
         "name": "What the timeline calls it.",
         "url": "Where the webhook goes.",
-        "secret_env": "The variable with the secret that signs it: `whsec_` and base64.",
+        "secret_env": "The variable with the secret that signs it: `whsec_` and base64, or any text.",
         "when": "When it begins: `declared`, `button`, the id of a checkpoint of the policy; one or several.",
         "match": "The incidents that it is for; all of them unless given.",
         "dry_run": "The timeline says what would be called, and nothing is.",

@@ -337,7 +337,9 @@ def _people_settings(check: Check) -> dict[str, Any]:
             "TWILIO_MESSAGING_SERVICE", lambda e: people.twilio_service(e.twilio_messaging_service), ""
         ),
         "twilio_url": address("TWILIO_API_URL", people.TWILIO_API, people.TWILIO_API),
-        "pushover_token": _secret(check("PUSHOVER_TOKEN", lambda e: people.pushover_token(e.pushover_token), "")),
+        "pushover_token": _secret(
+            check("PUSHOVER_TOKEN", lambda e: people.pushover_token(e.pushover_token, e.pushover_api_url), "")
+        ),
         "pushover_url": address("PUSHOVER_API_URL", people.PUSHOVER_API, people.PUSHOVER_API),
         "ntfy_url": address("NTFY_URL", "", "https://ntfy.example.com"),
         "ntfy_token": _secret(check("NTFY_TOKEN", lambda e: people.ntfy_token(e.ntfy_token, e.ntfy_url), "")),
@@ -429,7 +431,7 @@ def _secrets(variable: str, env: Environment) -> tuple[SecretStr, ...]:
             f"is too short to be a secret; use {webhooks.MIN_SECRET} characters or more: `openssl rand -hex 24`"
         )
     if variable == "ALERTS_SECRET_GENERIC" and not all(map(webhooks.is_webhook_secret, words)):
-        raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
+        raise ValueError(webhooks.SIGNS_NOTHING)
     if variable == ALERTS_TOKEN and not words and _is_for_this_machine(env):
         words = (LOCAL_ALERTS_TOKEN,)
     return tuple(SecretStr(word) for word in words)
@@ -449,7 +451,7 @@ def webhook_secrets(variable: str) -> tuple[str, ...]:
     if not words:
         raise ValueError("is missing; make a secret: `echo whsec_$(openssl rand -base64 24)`")
     if not all(map(webhooks.is_webhook_secret, words)):
-        raise ValueError("is no secret of Standard Webhooks; make one: `echo whsec_$(openssl rand -base64 24)`")
+        raise ValueError(webhooks.SIGNS_NOTHING)
     return words
 
 

@@ -1,16 +1,19 @@
 """Checks of the variables by which webhooks are verified: secrets and topics. All raise ValueError."""
 
-import base64
-
 from bot.alerts.cloud.sns_signature import TOPIC
+from escalation.webhooks import key_of
 
 MIN_SECRET = 8
+SIGNS_NOTHING = (
+    "is no secret: it has 8 letters or more, or is `whsec_` and base64; "
+    "make one: `echo whsec_$(openssl rand -base64 24)`"
+)
 
 
 def is_webhook_secret(word: str) -> bool:
-    """Check for `whsec_` and base64, as https://www.standardwebhooks.com has it; any other signs nothing."""
+    """Check that a secret signs: `whsec_` and base64, as https://www.standardwebhooks.com has it, or plain letters."""
     try:
-        return word.startswith("whsec_") and len(base64.b64decode(word[6:], validate=True)) >= MIN_SECRET
+        return len(key_of(word)) >= MIN_SECRET
     except ValueError:
         return False
 

@@ -13,6 +13,7 @@ from bot.alerts.errors import sentry
 from bot.alerts.metrics import grafana
 from bot.alerts.receivers import pagerduty
 from bot.alerts.source import Received
+from escalation.webhooks import signature
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 BODY = '{"title": "ü", "n":  1}'.encode()
@@ -123,6 +124,16 @@ def test_standard_webhooks() -> None:
     assert not standard_webhook(Received(BODY + b" ", webhook(stamp)), secrets, NOW)
     assert not standard_webhook(Received(BODY, webhook(stamp, b"wrong")), secrets, NOW)
     assert not standard_webhook(Received(BODY, webhook(str(int(stamp) - 301))), secrets, NOW)
+
+
+@pytest.mark.parametrize("secret", ["whsec_" + KEY, "a secret of plain letters"])
+def test_what_we_sign_is_verified_by_the_same_secret(secret: str) -> None:
+    """Actions and webhooks that go out, and what comes in: base64 behind `whsec_`, else the letters as they are."""
+    stamp = str(int(NOW.timestamp()))
+    own = secret.encode() if not secret.startswith("whsec_") else base64.b64decode(KEY)
+    assert signature(secret, "msg_1", stamp, BODY) == webhook(stamp, own)["webhook-signature"].split()[1]
+    headers = webhook(stamp) | {"webhook-signature": signature(secret, "msg_1", stamp, BODY)}
+    assert standard_webhook(Received(BODY, headers), (secret,), NOW)
 
 
 @pytest.mark.parametrize("odd", ["", "garbage", "v1,,", "v1,ü", "\udcff", "v1, v1,"])
