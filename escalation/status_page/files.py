@@ -34,7 +34,7 @@ def render(
     pages = {INDEX: _index(page, incidents, now, valid_until, subscribe), **_history(page, incidents, now, valid_until)}
     return {
         **{path: text.encode() for path, text in pages.items()},
-        FEED: _feed(page, publications, now).encode(),
+        FEED: _feed(page, publications, now, valid_until).encode(),
         SUMMARY: _summary(page, incidents, now, valid_until).encode(),
     }
 
@@ -56,7 +56,7 @@ def _history(
     page: StatusPage, incidents: Sequence[PublicIncident], now: datetime, valid_until: datetime
 ) -> dict[str, str]:
     """The newest page of history, and each older one in a folder of its own, named by month."""
-    stamp = f"As published at {words.instant(now)}; {words.until(valid_until)}."
+    stamp = words.stamp(now, valid_until)
     pages = _packed(incidents, now)
     names = [name for name, _ in pages]
     links = [("" if n == 0 else f"{name}/", name) for n, name in enumerate(names)]
@@ -137,7 +137,7 @@ def _maintained(window: Maintenance, phase: Phase) -> dict[str, object]:
     return {"name": window.title, "status": phase, **times, "components": window.components, "body": window.words}
 
 
-def _feed(page: StatusPage, publications: Sequence[Publication], now: datetime) -> str:
+def _feed(page: StatusPage, publications: Sequence[Publication], now: datetime, valid_until: datetime) -> str:
     """The Atom feed (RFC 4287). Ids are by the page's address, else by name."""
     latest = publications[-1].at if publications else now
     names = {i.id: i.name for i in incidents_of(publications)}
@@ -146,7 +146,8 @@ def _feed(page: StatusPage, publications: Sequence[Publication], now: datetime) 
     links = f'<link href="{escape(page.url)}"/><link rel="self" href="{escape(page.url)}{FEED}"/>' if page.url else ""
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
-        f"<title>{_xml(page.title)}</title><id>{_xml(root)}</id><updated>{_iso(latest)}</updated>{links}"
+        f"<title>{_xml(page.title)}</title><subtitle>{_xml(words.stamp(now, valid_until))}</subtitle>"
+        f"<id>{_xml(root)}</id><updated>{_iso(latest)}</updated>{links}"
         f"<author><name>{_xml(page.title)}</name></author>{entries}</feed>\n"
     )
 

@@ -48,6 +48,11 @@ def day(of: date) -> str:
     return f"{of.day} {of.strftime('%B %Y')}"
 
 
+def stamp(now: datetime, valid_until: datetime) -> str:
+    """Say when a file was written, and until when it can be relied on."""
+    return f"As published at {instant(now)}; {until(valid_until)}."
+
+
 def headline(open_incidents: list[PublicIncident], now: datetime, valid_until: datetime) -> str:
     """Say how things stand, and until when that can be relied on."""
     end = until(valid_until)

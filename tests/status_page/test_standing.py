@@ -84,6 +84,8 @@ def test_green_says_until_when_it_holds() -> None:
     assert "Operational at 14:02 UTC; after 14:07 do not rely on this page" in files["index.html"]
     assert json.loads(files["summary.json"])["valid_until"] == "2026-11-29T14:07:00Z"
     assert '<meta http-equiv="refresh" content="60">' in files["index.html"]
+    said = "As published at 29 November 2026, 14:02 UTC; after 14:07 do not rely on this page."
+    assert [path for path, text in files.items() if said in text] == ["history/index.html", "feed.atom"]
 
 
 def test_a_missed_promise_stays_visible() -> None:
