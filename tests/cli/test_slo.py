@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from bot.handlers.commands import report_lines, slo_lines
 from escalation.errors import Refused
 from escalation.slo import Objective, Record, RecordKind, encode, percent, report, seconds
+from escalation.storage.canary import Canary
 from escalation.storage.store import LEDGER
 from escalation.text import text
 from sandbox.server import running
@@ -53,6 +54,15 @@ def pages(*late: float, ago: timedelta = HOUR, now: datetime | None = None) -> l
     due = ((now or datetime.now(UTC)) - ago).timestamp()
     decided = [Record(RecordKind.DECIDED, f"e{n}", "page", due, due) for n in range(len(late))]
     return decided + [Record(RecordKind.ACCEPTED, f"e{n}", "page", due, due + s) for n, s in enumerate(late)]
+
+
+def test_the_times_of_the_canary_are_part_of_it(client: "redis.Redis") -> None:
+    """How many arrived and how long they took, for people and for scripts."""
+    for took in (1.0, 2.0, 9.0):
+        departed = datetime.now(UTC) - HOUR
+        Canary(client).arrived(departed.timestamp(), departed + timedelta(seconds=took))
+    assert "Canary: 3 arrived; p50 2.00 s, max 9.00 s." in tocsin().output
+    assert [round(took, 3) for took in json.loads(tocsin("--json").output)["canary"]] == [1.0, 2.0, 9.0]
 
 
 def test_no_data_is_said_plainly(client: "redis.Redis") -> None:
