@@ -323,6 +323,24 @@ def test_a_page_that_is_moot_by_now_is_not_sent(parts: Works, move: Any) -> None
     assert len(parts.directs()) == before + lists
 
 
+def test_where_slack_deletes_no_former_page_it_is_shrunk_to_a_line(parts: Works) -> None:
+    """A repeat rings as a new message; the former one stays, as one line without a button."""
+    incident = parts.declare("P0")
+    parts.run()
+    parts.fault("chat.delete", "error", error="cant_delete_message", times=None)
+    before = {(m["channel"], m["ts"]) for m in parts.directs()}
+    parts.clock.push(minutes=5)
+    parts.run()
+    parts.settled(incident)
+    former = [m for m in parts.directs() if (m["channel"], m["ts"]) in before]
+    newer = [m for m in parts.directs() if (m["channel"], m["ts"]) not in before]
+    assert len(former) == len(before)
+    assert {m["channel"] for m in newer} == {m["channel"] for m in former}
+    assert all([block["type"] for block in m["blocks"]] == ["section"] for m in former)
+    assert all(len(m["blocks"][0]["text"]["text"].splitlines()) == 1 for m in former)
+    assert all(any(block["type"] == "actions" for block in m["blocks"]) for m in newer)
+
+
 def test_a_commander_is_not_woken_about_what_is_over(parts: Works) -> None:
     """Resolved while the word about the missing update was on its way: nothing is told."""
     incident = parts.declare("P0")
