@@ -162,6 +162,7 @@ def public(scale: Scale) -> Iterator[Row]:
     read = status.readers(scale.readers, scale.readings, scale.seconds, min(20, scale.people), scale.rounds)
     yield Row(f"**{scale.readers:,} readers on the status page, who ask for it {scale.readings} times a second**")
     yield beside("the page, from the moment that it is asked for, p99", read.bot, read.floor)
+    yield Row("… while people click, p99", time_of(read.amid))
     yield Row("people press Acknowledge meanwhile: acknowledged to Slack, p99", time_of(read.clicks))
     paged = status.subscribers(scale.subscribers)
     yield Row(f"**An update goes to {scale.subscribers:,} subscribers, a hundred a second**")
