@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -34,17 +34,17 @@ SECRET_QUERY = ("token", "auth_token")
 MAX_ON_LOOP = 64_000  # bytes; reading more than that would hold up the clicks that come meanwhile
 MAX_LARGE = 2  # bodies beyond that which are worked through at once: each is in memory more than once
 Answer = Callable[[Received, str], Response]
+Hear = Callable[[str, Received], Awaitable[Response | None]]
 T = TypeVar("T")
 
 log = structlog.get_logger("bot")
 
 
-def alert_routes(secrets: AlertSecrets, keeper: Keeper, amazon: Amazon, checks: Iterable[Check] = ()) -> list[Route]:
+def alert_routes(intake: "Intake", checks: Iterable[Check] = ()) -> list[Route]:
     """Build the routes of all sources, and those of the receivers whose clients have addresses of their own.
 
     Each of the `checks` that waits for a heartbeat has an address as well.
     """
-    intake = _Intake(secrets, keeper, amazon)
     waited_for = heartbeats({check.name for check in checks if check.heartbeat})
 
     async def source(request: Request) -> Response:
@@ -85,11 +85,14 @@ def larger_bodies(secrets: AlertSecrets) -> dict[str, int]:
     return {f"/alerts/{source.name}": source.max_bytes for source in larger}
 
 
-class _Intake:
-    def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon) -> None:
+class Intake:
+    """Authenticates requests and keeps their bodies. `hear` answers what is an answer to an incident of ours itself."""
+
+    def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon, hear: Hear) -> None:
         self._secrets = secrets
         self._keeper = keeper
         self._amazon = amazon
+        self._hear = hear
         self._named: set[str] = set()
         self._large = asyncio.Semaphore(MAX_LARGE)
 
@@ -126,6 +129,8 @@ class _Intake:
         if not await self._aside(large, lambda: self._lets_in(source, received)):
             log.warning("alert refused: no valid secret", source=source.name)
             return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
+        if heard := await self._hear(source.name, received):
+            return heard
         if refused and (problem := await self._aside(large, lambda: _problem(source, received))):
             return refused(problem)
         if url := self._secrets.confirmation_url(source, received):

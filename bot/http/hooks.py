@@ -6,7 +6,8 @@ Once it is authenticated a request is always answered 2xx: PagerDuty switches a 
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import structlog
@@ -17,6 +18,7 @@ from starlette.routing import Route
 from bot.access import Access, StoreUnavailable
 from bot.alerts.authentication import has_token, hex_signature
 from bot.alerts.document import Document, Unreadable
+from bot.alerts.receivers import opsgenie, pagerduty
 from bot.alerts.receivers.pagerduty import own_key
 from bot.alerts.source import Received
 from bot.deps import AnswerDeps
@@ -24,18 +26,9 @@ from escalation.answers import Answer, AnswerService
 from escalation.errors import NotFound, Refused
 from escalation.incident.reach import How
 from escalation.storage.answers.limits import AnswerLimits
+from escalation.values import INCIDENT_ID
 
 log = structlog.get_logger("bot")
-
-
-def hook_routes(deps: AnswerDeps, access: Access) -> list[Route]:
-    """Build the routes of the services whose secrets are set."""
-    hooks = _Hooks(deps, access)
-    routes = [
-        (deps.pagerduty_secrets, Route("/hooks/pagerduty", hooks.pagerduty, methods=["POST"])),
-        (deps.opsgenie_tokens, Route("/hooks/opsgenie", hooks.opsgenie, methods=["POST"])),
-    ]
-    return [route for secrets, route in routes if secrets]
 
 
 class _Kind(StrEnum):
@@ -51,7 +44,10 @@ _OPSGENIE = {"Acknowledge": _Kind.ACKNOWLEDGED, "Close": _Kind.RESOLVED}
 
 @dataclass(frozen=True)
 class _News:
-    """What somebody did there with the incident `key`, by their mail address or name; `once` tells events apart."""
+    """What somebody did there with the incident `key`, by their mail address or name; `once` tells events apart.
+
+    `agent` is their id there, by which their address may be found.
+    """
 
     kind: _Kind
     key: str
@@ -59,6 +55,7 @@ class _News:
     name: str
     how: How
     once: str
+    agent: str = ""
 
     @property
     def id(self) -> str:
@@ -66,75 +63,118 @@ class _News:
         return f"{self.how}:{self.once}"
 
 
-class _Hooks:
+class Hooks:
+    """Webhooks of paging services: at addresses of their own, and among what they send as alerts."""
+
     def __init__(self, deps: AnswerDeps, access: Access) -> None:
         self._deps = deps
         self._access = access
         self._answers = AnswerService(access.deps.service)
         self._limits = AnswerLimits(access.deps.store.redis)
 
+    def routes(self) -> list[Route]:
+        """Build the routes of the services whose secrets are set."""
+        routes = [
+            (self._deps.pagerduty_secrets, Route("/hooks/pagerduty", self.pagerduty, methods=["POST"])),
+            (self._deps.opsgenie_tokens, Route("/hooks/opsgenie", self.opsgenie, methods=["POST"])),
+        ]
+        return [route for secrets, route in routes if secrets]
+
     async def pagerduty(self, request: Request) -> Response:
         """Take an event of a webhook subscription, version 3."""
         received = await _received(request)
         if not hex_signature(received, "x-pagerduty-signature", self._deps.pagerduty_secrets, "v1="):
             return _forbidden("pagerduty")
-        document = _document(received)
-        event = document["event"]
-        agent, kind = event["agent"], event.text("event_type")
-        if kind not in _PAGERDUTY or not agent:  # no agent: automation, we ourselves too
-            return _taken("nothing to do")
-        key, mail = own_key(event["data"]), agent.text("email")
-        if key and not mail and self._deps.news:  # the event has a name only, which several people may have
-            mail = await asyncio.to_thread(self._deps.news.pagerduty_mail, agent.text("id"))
-        news = _News(_PAGERDUTY[kind], key, mail, agent.text("summary", "name"), How.PAGERDUTY, event.text("id"))
-        return await self._take(news)
+        return await self._take(_of_pagerduty(received))
 
     async def opsgenie(self, request: Request) -> Response:
-        """Take an event of an outgoing webhook.
-
-        https://support.atlassian.com/opsgenie/docs/opsgenie-edge-connector-alert-action-data/
-        """
+        """Take an event of an outgoing webhook."""
         received = await _received(request)
         if not has_token(received, self._deps.opsgenie_tokens):
             return _forbidden("opsgenie")
-        document = _document(received)
-        alert = document["alert"]
-        by_us = document["source"].text("name") == "Tocsin" or alert.text("username") in ("", "System")
-        kind = _OPSGENIE.get(document.text("action"))
-        if kind is None or by_us:
-            return _taken("nothing to do")
-        user = alert.text("username")
-        mail, name = (user, "") if "@" in user else ("", user)
-        once = hashlib.sha256(received.body).hexdigest()
-        return await self._take(_News(kind, alert.text("alias"), mail, name, How.OPSGENIE, once))
+        return await self._take(_of_opsgenie(received))
 
-    async def _take(self, news: "_News") -> Response:
+    async def hear(self, source: str, received: Received) -> Response | None:
+        """Take an answer to an incident of ours that came as an alert of this source; None for anything else."""
+        read = _READERS.get(source)
+        news = read(received) if read else None
+        if news is None or not INCIDENT_ID.fullmatch(news.key):
+            return None
         try:
-            return _taken(await self._access.run(self._once, news))
+            became = await self._become(news)
+        except (StoreUnavailable, Refused):
+            return Response(status_code=503)
+        return _taken(became, 202) if became else None
+
+    async def _take(self, news: _News | None) -> Response:
+        if news is None:
+            return _taken("nothing to do")
+        try:
+            return _taken(await self._become(news) or "no incident of ours")
         except (StoreUnavailable, Refused):
             return Response(status_code=503)  # it is sent again, for two days
 
-    def _once(self, news: "_News") -> str:
-        """Take an event, unless it was taken before; says what was done."""
+    async def _become(self, news: _News) -> str:
+        """Take an event, and say what was done; nothing where there is no such incident."""
+        if news.agent and news.key and self._deps.news:  # the event has a name only, which several people may have
+            news = replace(news, mail=await asyncio.to_thread(self._deps.news.pagerduty_mail, news.agent))
+        return await self._access.run(self._once, news)
+
+    def _once(self, news: _News) -> str:
+        """Take an event, unless it was taken before."""
         if news.once and self._limits.seen(news.id):
             return "seen before"
         try:
             self._resolved(news) if news.kind is _Kind.RESOLVED else self._acknowledge(news)
         except NotFound:
-            return "no incident of ours"
+            return ""
         except Refused as refused:
             return str(refused)
         if news.once:
             self._limits.note(news.id)
         return news.kind
 
-    def _acknowledge(self, news: "_News") -> None:
+    def _acknowledge(self, news: _News) -> None:
         found, known_as = self._answers.of_service(news.key, news.mail, news.name)
         self._answers.answer(found, Answer.ACKNOWLEDGE, news.how, news.id, known_as)
 
-    def _resolved(self, news: "_News") -> None:
+    def _resolved(self, news: _News) -> None:
         """Ask people whether the incident is over: there somebody may only have silenced it."""
         self._answers.ask_whether_over(news.key, news.mail, news.name, news.how)
+
+
+def _of_pagerduty(received: Received) -> _News | None:
+    event = _document(received)["event"]
+    agent, kind = event["agent"], event.text("event_type")
+    if kind not in _PAGERDUTY or not agent:  # no agent: automation, we ourselves too
+        return None
+    mail = agent.text("email")
+    return _News(
+        kind=_PAGERDUTY[kind],
+        key=own_key(event["data"]),
+        mail=mail,
+        name=agent.text("summary", "name"),
+        how=How.PAGERDUTY,
+        once=event.text("id"),
+        agent="" if mail else agent.text("id"),
+    )
+
+
+def _of_opsgenie(received: Received) -> _News | None:
+    """https://support.atlassian.com/opsgenie/docs/opsgenie-edge-connector-alert-action-data/."""
+    document = _document(received)
+    alert = document["alert"]
+    user, kind = alert.text("username"), _OPSGENIE.get(document.text("action"))
+    if kind is None or document["source"].text("name") == "Tocsin" or user in ("", "System"):
+        return None
+    mail, name = (user, "") if "@" in user else ("", user)
+    return _News(kind, alert.text("alias"), mail, name, How.OPSGENIE, hashlib.sha256(received.body).hexdigest())
+
+
+_READERS: dict[str, Callable[[Received], _News | None]] = {
+    pagerduty.NAME: _of_pagerduty,
+    opsgenie.NAME: _of_opsgenie,
+}
 
 
 async def _received(request: Request) -> Received:
@@ -148,8 +188,8 @@ def _document(received: Received) -> Document:
         return Document({})
 
 
-def _taken(what: str) -> Response:
-    return JSONResponse({"status": "taken", "what": what})
+def _taken(what: str, status: int = 200) -> Response:
+    return JSONResponse({"status": "taken", "what": what}, status_code=status)
 
 
 def _forbidden(service: str) -> Response:

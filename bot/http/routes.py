@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from bot.bot import Bot
-from bot.http.alerts import alert_routes, larger_bodies
+from bot.http.alerts import Intake, alert_routes, larger_bodies
 from bot.http.answers import answer_routes
 from bot.http.health import Readiness, exposition, readiness
-from bot.http.hooks import hook_routes
+from bot.http.hooks import Hooks
 from bot.http.incidents import incident_routes
 from bot.http.limits import Limits
 from bot.http.reports import report_routes
@@ -58,8 +58,10 @@ def web_app(bot: Bot) -> Starlette:
 
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     checks = bot.deps.company.checks
-    alerts = alert_routes(bot.deps.alert_secrets, bot.keeper, bot.deps.amazon, checks) if bot.keeper else []
-    answers = [*answer_routes(bot.deps.answers, bot.access), *hook_routes(bot.deps.answers, bot.access)]
+    hooks = Hooks(bot.deps.answers, bot.access)
+    intake = Intake(bot.deps.alert_secrets, bot.keeper, bot.deps.amazon, hooks.hear) if bot.keeper else None
+    alerts = alert_routes(intake, checks) if intake else []
+    answers = [*answer_routes(bot.deps.answers, bot.access), *hooks.routes()]
     answers += [*tracker_routes(bot.deps.answers, bot.access), *report_routes(bot.access)]
     answers += incident_routes(bot.access)
     status: list[Route] = []

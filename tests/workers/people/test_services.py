@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from benchmarks.ports import free_port
+from bot.alerts.authentication import AlertSecrets
 from bot.alerts.receivers import opsgenie as opsgenie_source
 from bot.alerts.receivers import pagerduty as pagerduty_source
 from bot.alerts.source import Received
@@ -24,6 +25,7 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts
 from escalation.messages.timeline import entry_lines
+from escalation.storage.intake import Intake
 from escalation.text import text
 from tests.support.bot import World, running_bot, world
 from tests.support.company import example, example_data, user
@@ -36,6 +38,7 @@ from tests.support.worker import Works, redis_of, through, works
 from workers.channels.opsgenie import OpsgenieClient
 from workers.channels.pagerduty import PagerDutyDirectory
 from workers.delivery.people.news import News
+from workers.queue.outbox import post_alerts
 
 SECRET, TOKEN = "a-webhook-secret", "a-webhook-token"
 MARKER = "zebra crossing"
@@ -173,7 +176,8 @@ def _desk() -> Iterator[Desk]:
     news = Mock(pagerduty_mail={"PMEI": "mei@example.com"}.get)
     deps = AnswerDeps(pagerduty_secrets=("old-secret", SECRET), opsgenie_tokens=(TOKEN,), news=news)
     workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
-    with running_bot(workspace, behind.service, connected=False, port=port, answers=deps):
+    intake = {"intake": Intake(behind.redis, post_alerts), "alert_secrets": AlertSecrets((TOKEN,))}
+    with running_bot(workspace, behind.service, connected=False, port=port, answers=deps, **intake):
         yield Desk(f"http://127.0.0.1:{port}", behind)
 
 
@@ -276,6 +280,20 @@ def test_forged_hooks_are_refused(desk: Desk) -> None:
     assert desk.pagerduty(event(incident.id), secret="wrong").status_code == 403
     assert desk.opsgenie(action(incident.id), token="wrong").status_code == 403
     assert not desk.acknowledged(incident)
+
+
+def test_an_answer_that_comes_among_the_alerts_is_one_too(desk: Desk) -> None:
+    """Where one webhook sends alerts and what becomes of our incidents: answered 202, heard, and declares nothing."""
+    incident, headers = desk.declare(), {"authorization": f"Bearer {TOKEN}"}
+    bodies = {"pagerduty": event(incident.id), "opsgenie": action(incident.id, username="mei@example.com")}
+    for source, body in bodies.items():
+        answer = web.post(f"{desk.url}/alerts/{source}", json=body, headers=headers)
+        assert (answer.status_code, answer.json()["what"]) == (202, "acknowledged")
+        assert web.post(f"{desk.url}/alerts/{source}", json=body).status_code == 401
+    assert [a["how"] for a in desk.acknowledged(incident)] == ["PagerDuty", "Opsgenie"]
+    unknown = web.post(f"{desk.url}/alerts/pagerduty", json=event("INC-20200101-001"), headers=headers)
+    assert (unknown.status_code, unknown.json()["status"]) == (202, "accepted")
+    assert len(desk.world.store.recent()) == 1
 
 
 def test_pagerduty_that_is_not_set_up_is_unknown() -> None:
