@@ -336,8 +336,8 @@ def test_where_slack_deletes_no_former_page_it_is_shrunk_to_a_line(parts: Works)
     newer = [m for m in parts.directs() if (m["channel"], m["ts"]) not in before]
     assert len(former) == len(before)
     assert {m["channel"] for m in newer} == {m["channel"] for m in former}
-    assert all([block["type"] for block in m["blocks"]] == ["section"] for m in former)
-    assert all(len(m["blocks"][0]["text"]["text"].splitlines()) == 1 for m in former)
+    assert all([block["type"] for block in m["blocks"]] == ["context"] for m in former)
+    assert all(m["blocks"][0]["elements"][0]["text"].startswith("Replaced by a newer page: ") for m in former)
     assert all(any(block["type"] == "actions" for block in m["blocks"]) for m in newer)
 
 
