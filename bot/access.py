@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.deps import BotDeps
 from bot.slack.ack_first import AckFirst
 from bot.slack.members import Members
+from bot.slack.refusals import SEE_DOCTOR, Refusals
 from bot.slack.user_groups import UserGroups
 from escalation.config.company import Directory
 from escalation.errors import Refused, TooNew
@@ -25,6 +27,7 @@ from escalation.storage.store import MAX_LISTED
 from escalation.values import PersonId
 
 THREADS = 16  # concurrent calls of the service or the store: each is a few round trips to Redis
+REPORT_IT = 'look for "unhandled error" in the log, and report it'
 UPGRADING = "Tocsin is being upgraded; try again in a moment."
 MAX_RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
@@ -69,7 +72,8 @@ class Access:
         self.client = client
         self.directory = Directory()
         self.members = Members(client, self._known_members)
-        self.user_groups = UserGroups(client)
+        self.user_groups = UserGroups(client, self.slack_refuses, self.slack_takes)
+        self._refusals = Refusals(deps.store.problems)
         self.ack_first = AckFirst()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="access")
 
@@ -89,6 +93,21 @@ class Access:
             raise StoreUnavailable(explain(error)) from error
         except TooNew as too_new:
             raise Refused(UPGRADING) from too_new
+
+    async def slack_refuses(self, about: str, what: str, error: Exception, remedy: str = SEE_DOCTOR) -> None:
+        """Write down that Slack refuses something for good: the person who asked for it cannot mend that."""
+        with suppress(StoreUnavailable, Refused):
+            await self.run(self._refusals.report, about, what, error, remedy)
+
+    async def slack_takes(self, about: str) -> None:
+        """Clear what was written down about it."""
+        with suppress(StoreUnavailable, Refused):
+            await self.run(self._refusals.clear, about)
+
+    async def found_bug(self, about: str, what: str) -> None:
+        """Write down a fault of Tocsin itself."""
+        with suppress(StoreUnavailable, Refused):
+            await self.run(self.deps.store.problems.report, f"bug:{about}", f"a fault in Tocsin: {what}", REPORT_IT)
 
     def close(self) -> None:
         """Stop the threads; calls that have not begun are cancelled."""

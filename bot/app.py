@@ -4,6 +4,7 @@ import logging
 import re
 import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ from slack_bolt.logger.messages import warning_client_prioritized_and_token_skip
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.access import Access
+from bot.access import Access, StoreUnavailable
 from bot.handlers import shortcuts
 from bot.handlers.after.reviews import ReviewWords
 from bot.handlers.buttons import Buttons
@@ -82,7 +83,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.event("reaction_added")(noted.on_reaction_added)
     app.event("reaction_removed")(noted.on_reaction_removed)
     app.event("app_home_opened")(Home(access, oncall, me).on_opened)
-    app.error(on_error)
+    app.error(_Unexpected(access).on_error)
     return app
 
 
@@ -106,13 +107,24 @@ def _authorize_with(bot_token: str) -> Callable[..., Awaitable[AuthorizeResult]]
     return authorize
 
 
-async def on_error(error: Exception, client: AsyncWebClient, body: dict[str, Any]) -> BoltResponse | None:
-    """Log an unexpected error by its type and place (its text may hold people's words), and tell the requester."""
-    if isinstance(error, BoltUnhandledRequestError):
-        return BoltResponse(status=200, body="")
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    log.error("unhandled error", error=type(error).__name__, where=where, payload=body.get("type", "command"))
-    if body.get("response_url"):
-        await Reply.to(client, body)(short_message((UNEXPECTED,)))
-    return None
+class _Unexpected:
+    """Errors that nothing expected: the requester is told, and whoever can mend it finds them among the problems."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def on_error(self, error: Exception, client: AsyncWebClient, body: dict[str, Any]) -> BoltResponse | None:
+        """Log an error by its type and place (its text may hold people's words), and tell the requester."""
+        if isinstance(error, BoltUnhandledRequestError):
+            return BoltResponse(status=200, body="")
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        log.error("unhandled error", error=type(error).__name__, where=where, payload=body.get("type", "command"))
+        if isinstance(error, StoreUnavailable):
+            words = str(error)
+        else:
+            words = UNEXPECTED
+            await self._access.found_bug("request", f"a request of a person failed ({type(error).__name__} at {where})")
+        if body.get("response_url") or body.get("view"):
+            await Reply.to(client, body)(short_message((words,)))
+        return None

@@ -5,11 +5,11 @@ import contextlib
 from typing import Any
 
 import structlog
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Access, StoreUnavailable
 from bot.slack.client import UNREACHABLE, slack_error
+from bot.slack.refusals import is_passing
 from escalation.config.company import Company, Directory
 from escalation.errors import Refused
 from escalation.times import known_zone
@@ -18,7 +18,6 @@ from escalation.values import PersonId
 INTERVAL = 600.0  # seconds
 GROUPS_INTERVAL = 60.0  # seconds: a due checkpoint pages whoever was in a group then
 RETRY_AFTER = 15.0  # seconds, after a lookup that was incomplete because Slack or Redis was away
-TRANSIENT_ERRORS = frozenset({"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 log = structlog.get_logger("bot")
 
 
@@ -93,12 +92,15 @@ class DirectoryLookup:
     async def _fetch(self, method: str, looked_for: str, field: str, **arguments: str) -> Any:
         """Return a field of Slack's response; None after an error. An unknown person leaves the lookup complete."""
         try:
-            return (await self._client.api_call(method, http_verb="GET", params=arguments))[field]
+            found = (await self._client.api_call(method, http_verb="GET", params=arguments))[field]
         except UNREACHABLE as error:
             slack_says = slack_error(error)
-            self.incomplete = self.incomplete or slack_says in TRANSIENT_ERRORS or not isinstance(error, SlackApiError)
+            self.incomplete = self.incomplete or is_passing(error)
             log.warning("slack lookup failed", looked_for=looked_for, method=method, error=slack_says)
+            await self._access.slack_refuses(method, f"{method}, by which people are found and named", error)
             return None
+        await self._access.slack_takes(method)
+        return found
 
 
 async def remember_workspace(access: Access, url: str) -> None:

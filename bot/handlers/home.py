@@ -19,6 +19,7 @@ from escalation.incident.responders import duties
 from escalation.messages.reviews import review_duties
 
 UNAVAILABLE = "Nothing can be shown now. Open this page again in a moment."
+HOME_REMEDY = "switch the Home tab on under App Home, Show Tabs, in the app's settings"
 log = structlog.get_logger("bot")
 
 
@@ -41,6 +42,9 @@ class Home:
             await self._access.client.views_publish(user_id=requester.id, view=await self._view(requester))
         except UNREACHABLE as error:
             log.warning("home tab not published", person=requester.id, error=slack_error(error))
+            await self._access.slack_refuses("home", "the Home tab", error, HOME_REMEDY)
+            return
+        await self._access.slack_takes("home")
 
     async def _view(self, requester: Requester) -> View:
         try:

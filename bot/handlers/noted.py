@@ -5,14 +5,15 @@ Only what is written in the incident's own places counts: its war room, and the 
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
-from bot.access import Access, Requester, requester_of
+from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.handlers.perform import Perform
 from bot.parsing.message import readable_text
 from bot.slack.client import UNREACHABLE, slack_error
+from bot.slack.refusals import is_passing
 from escalation.errors import Refused
 from escalation.incident.events.moves import Move
 from escalation.incident.events.news import MessageNoted
@@ -23,6 +24,23 @@ from escalation.values import PersonId, machine
 log = structlog.get_logger("bot")
 Json = Mapping[str, Any]
 _GONE = ("message_deleted", "tombstone")
+DEPLOYS_UNSEEN = "the names of channels, so deployments are not on timelines"
+DEPLOYS_REMEDY = "see `tocsin doctor` for a missing scope, or set workspace.deploys_channel to the channel's id"
+UNREAD_FOR_NOW = (
+    "This message is not on the incident's timeline: Slack did not let me read it just now ({why}). "
+    "Take your mark away and set it again in a moment."
+)
+UNREAD = (
+    "This message is not on the incident's timeline: Slack does not let me read it ({why}). Whoever runs Tocsin finds "
+    "the remedy in `tocsin doctor`; until then `/incident update` records your own words."
+)
+
+
+class _Marked(NamedTuple):
+    """A message that somebody marked, and the incident in whose place it stands."""
+
+    incident: Incident
+    message: Json
 
 
 class NotedMessages:
@@ -77,22 +95,19 @@ class NotedMessages:
     # Joining and leaving ---------------------------------------------------------------------------------------------
 
     async def _add(self, event: Json, body: dict[str, Any], channel: str, ts: str, how: Any) -> None:
-        message = await self._message(event, body, channel, ts)
-        if message is None or _by_us(message, body):  # our own are on it already
+        marked = await self._marked(event, body, channel, ts)
+        if marked is None or _by_us(marked.message, body):  # our own are on it already
             return
-        incident = await self._admitted(event, body, channel, message)
-        if incident is not None:
-            await self._note(incident, self._joining(message, channel, str(event["user"]), how), link=True)
+        await self._note(marked.incident, self._joining(marked.message, channel, str(event["user"]), how), event)
 
     async def _remove(self, event: Json, body: dict[str, Any], channel: str, ts: str) -> None:
         """Take a message out, unless another pin or reaction holds it."""
-        message = await self._message(event, body, channel, ts)
-        if message is None or message.get("pinned_to") or any(self._holds(r) for r in message.get("reactions") or ()):
+        marked = await self._marked(event, body, channel, ts)
+        if marked is None or marked.message.get("pinned_to"):
             return
-        incident = await self._admitted(event, body, channel, message)
-        if incident is not None:
+        if not any(self._holds(r) for r in marked.message.get("reactions") or ()):
             removed = MessageNoted(by=str(event["user"]), what=Noting.REMOVED, channel=channel, ts=ts)
-            await self._note(incident, removed)
+            await self._note(marked.incident, removed, event)
 
     def _holds(self, reaction: Json) -> bool:
         return str(reaction.get("name", "")).partition("::")[0] == self._access.deps.company.timeline_reaction
@@ -107,7 +122,9 @@ class NotedMessages:
         by = (message.get("edited") or {}).get("user") or standing.entry.by
         text = readable_text(message, self._access.directory.names) if what is Noting.EDITED else ""
         files = tuple(_files(message)) if what is Noting.EDITED else ()
-        await self._note(incident, MessageNoted(by=by, what=what, channel=channel, ts=ts, text=text, files=files))
+        await self._perform.note(
+            incident.id, MessageNoted(by=by, what=what, channel=channel, ts=ts, text=text, files=files)
+        )
 
     def _joining(self, message: Json, channel: str, by: PersonId, how: Any) -> MessageNoted:
         ts = str(message["ts"])
@@ -123,8 +140,15 @@ class NotedMessages:
             how=how,
         )
 
-    async def _note(self, incident: Incident, event: MessageNoted, *, link: bool = False) -> None:
-        if link:
+    async def _note(self, incident: Incident, event: MessageNoted, marked: Json) -> None:
+        """Record what became of a message; whoever marked it hears it when that could not be."""
+        try:
+            await self._record(incident, event)
+        except (StoreUnavailable, Refused) as refused:
+            await self._tell(marked, event.channel, str(refused))
+
+    async def _record(self, incident: Incident, event: MessageNoted) -> None:
+        if event.what is Noting.ADDED:
             event = event.model_copy(update={"url": await self._permalink(event.channel, event.ts)})
         await self._perform.note(incident.id, event)
 
@@ -140,7 +164,7 @@ class NotedMessages:
         for incident in found:
             if not incident.private and incident.facts.service and _names(text, incident.facts.service):
                 author = _author(message)
-                await self._note(incident, self._joining(message, channel, author, "deploy"), link=True)
+                await self._record(incident, self._joining(message, channel, author, "deploy"))
 
     async def _name(self, channel: str) -> str:
         if channel not in self._names:
@@ -148,26 +172,62 @@ class NotedMessages:
                 told = await self._access.client.conversations_info(channel=channel)
             except UNREACHABLE as error:
                 log.warning("channel not known", channel=channel, error=slack_error(error))
+                await self._access.slack_refuses("deploys", DEPLOYS_UNSEEN, error, DEPLOYS_REMEDY)
                 return ""
+            await self._access.slack_takes("deploys")
             self._names[channel] = str((told.get("channel") or {}).get("name", ""))
         return self._names[channel]
 
     # Finding ---------------------------------------------------------------------------------------------------------
 
-    async def _admitted(self, event: Json, body: dict[str, Any], channel: str, message: Json) -> Incident | None:
-        """Return the incident in whose places a message stands, if whoever marked it may write updates on it."""
-        incident = await self._incident(channel, message)
-        if incident is None:
-            return None
-        return incident if await self._may_write(event, body, incident) else None
+    async def _marked(self, event: Json, body: dict[str, Any], channel: str, ts: str) -> _Marked | None:
+        """Find a marked message of an incident's place, as it stands now; None for another, or for who may not write.
 
-    async def _may_write(self, event: Json, body: dict[str, Any], incident: Incident | None = None) -> bool:
-        """Check whether whoever marked a message may write updates. Nobody waits for an answer: it is in the log."""
+        Whoever marked it is told why it does not join.
+        """
+        requester = Requester(str(event["user"]), requester_of(body).team)
+        room = None
         try:
-            await self._access.admit(Move.UPDATE, Requester(str(event["user"]), requester_of(body).team), incident)
-        except Refused:
-            return False
-        return True
+            room = await self._access.incident_of_room(channel)
+            await self._access.admit(Move.UPDATE, requester, room)
+            message = await self._message(channel, ts)
+            incident = room or (await self._incident(channel, message) if message else None)
+            if message is None or incident is None:
+                return None
+            if room is None:
+                await self._access.admit(Move.UPDATE, requester, incident)
+        except Refused as refused:
+            if room:
+                await self._tell(event, channel, str(refused))
+            return None
+        except UNREACHABLE as error:
+            await self._unread(event, channel, error)
+            return None
+        except StoreUnavailable as unavailable:  # whether the channel is an incident's is not known, so nobody is told
+            log.warning("redis unavailable, message not noted", channel=channel, why=str(unavailable))
+            return None
+        return _Marked(incident, message)
+
+    async def _unread(self, event: Json, channel: str, error: Exception) -> None:
+        """Say that a message could not be read: to whoever can mend it, and where incidents are, to who marked it."""
+        log.warning("message not read", channel=channel, error=slack_error(error))
+        await self._access.slack_refuses("timeline", "marked messages, so they are not on timelines", error)
+        if await self._access.run(self._is_place, channel):
+            words = UNREAD_FOR_NOW if is_passing(error) else UNREAD
+            await self._tell(event, channel, words.format(why=slack_error(error)))
+
+    async def _tell(self, event: Json, channel: str, words: str) -> None:
+        """Answer whoever marked a message; nobody else sees it."""
+        try:
+            await self._access.client.chat_postEphemeral(channel=channel, user=str(event["user"]), text=words)
+        except UNREACHABLE as error:
+            log.warning("answer not delivered", person=event["user"], error=slack_error(error))
+
+    def _is_place(self, channel: str) -> bool:
+        """True if an incident's room or card is in a channel."""
+        store = self._access.deps.store
+        cards = (card for incident in (*store.open_incidents(), *store.recent()) if (card := incident.card()))
+        return store.of_room(channel) is not None or any(card.channel == channel for card in cards)
 
     async def _incident(self, channel: str, message: Json) -> Incident | None:
         if of_room := await self._access.incident_of_room(channel):
@@ -184,17 +244,12 @@ class NotedMessages:
                 return incident
         return None
 
-    async def _message(self, event: Json, body: dict[str, Any], channel: str, ts: str) -> Json | None:
-        """Read a marked message as it stands now. In a channel that the app is not in, it is none of an incident's."""
-        if not await self._may_write(event, body):
-            return None
-        try:
-            told = await self._access.client.conversations_replies(
-                channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=2
-            )
-        except UNREACHABLE as error:
-            log.warning("message not read", channel=channel, error=slack_error(error))
-            return None
+    async def _message(self, channel: str, ts: str) -> Json | None:
+        """Read a marked message as it stands now; None if it is gone. Raises what a call raises."""
+        told = await self._access.client.conversations_replies(
+            channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=2
+        )
+        await self._access.slack_takes("timeline")
         return next((m for m in told.get("messages") or () if m.get("ts") == ts), None)
 
     async def _permalink(self, channel: str, ts: str) -> str:

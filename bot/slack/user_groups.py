@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,8 +18,16 @@ log = structlog.get_logger("bot")
 class UserGroups:
     """Reader of user groups."""
 
-    def __init__(self, client: AsyncWebClient, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        refused: Callable[[str, str, Exception], Awaitable[None]],
+        taken: Callable[[str], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
+        self._refused = refused
+        self._taken = taken
         self._clock = clock
         self._known: dict[str, tuple[float, tuple[PersonId, ...]]] = {}
 
@@ -38,7 +46,9 @@ class UserGroups:
                 response = await self._client.usergroups_users_list(usergroup=group)
         except UNREACHABLE as error:
             log.warning("user group not read", group=group, error=slack_error(error))
+            await self._refused("groups", "the members of user groups, so the ones known before are paged", error)
             return None
+        await self._taken("groups")
         members = tuple(response["users"])
         self._known[group] = (self._clock() + KNOWN_FOR, members)
         return members
@@ -53,5 +63,7 @@ class UserGroups:
                 groups = (await self._client.usergroups_list())["usergroups"]
         except UNREACHABLE as error:
             log.warning("user groups not listed", error=slack_error(error))
+            await self._refused("group-list", "the list of user groups, so a typed @group is not understood", error)
             return {}
+        await self._taken("group-list")
         return {group["handle"]: group["id"] for group in groups if group["handle"] in wanted}

@@ -558,14 +558,16 @@ def test_a_command_is_acknowledged_even_when_slack_is_slow(office: Office) -> No
 
 @pytest.mark.slow
 def test_what_nobody_foresaw_is_told_and_logged_without_words(office: Office) -> None:
-    """The log has the kind and the place of an error, and none of its text."""
+    """The log has the kind and the place of an error, and none of its text; whoever runs Tocsin has it as a problem."""
     office.world.redis.set("tocsin:incident:INC-20240101-001", '{"title": "zebrafish"}')
     with capture_logs() as logs:
         office.person("dana").command("show INC-20240101-001")
         office.person("dana").told("Something went wrong")
     (line,) = [entry for entry in logs if entry["event"] == "unhandled error"]
     assert line["where"]
-    assert "zebrafish" not in str(logs)
+    [problem] = eventually(office.world.store.problems.current)
+    assert problem.key == "bug:request"
+    assert "zebrafish" not in f"{logs} {problem}"
 
 
 def test_nothing_is_said_in_public(office: Office) -> None:

@@ -16,7 +16,7 @@ from escalation.reviews.draft import draft
 from escalation.text import text
 from tests.scenarios.test_security import post, signed
 from tests.scenarios.test_security import told as told_event
-from tests.support.bot import Json, Office, Person, control, open_office
+from tests.support.bot import Json, Office, Person, calls, control, open_office
 from tests.support.company import user
 from tests.support.incidents import NOTED
 from tests.support.story import START, Story
@@ -147,3 +147,57 @@ def test_a_notice_of_a_deployment_joins_the_open_incidents_of_its_service() -> N
         assert "Deployed checkout v2" in note
         assert "Deployer" in note
         assert incident.id == office.incident().id
+
+
+def ephemeral(office: Office, person: str) -> list[str]:
+    """What only that person was told, in a channel."""
+    found = [c["args"] for c in calls(office.workspace, "chat.postEphemeral")]
+    return [said["text"] for said in found if said["user"] == user(person)]
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "is_ours"),
+    [("missing_scope", "finds the remedy in `tocsin doctor`", True), ("internal_error", "set it again", False)],
+)
+@pytest.mark.parametrize("what", ["pin", "react"])
+def test_who_marks_a_message_that_cannot_be_read_is_told(
+    office: Office, what: str, error: str, says: str, is_ours: bool
+) -> None:
+    """They see why it does not join; a lasting reason is a problem until a message can be read again."""
+    incident = office.room(office.declare(), "dana", "omar")
+    assert incident.room
+    dana, problems = office.person("dana"), office.world.store.problems
+    ts = dana.say("The pool is at its limit", incident.room.name)
+    control(office.workspace, "faults", method="conversations.replies", kind="error", error=error, times=1)
+    mark(dana, what, incident, ts, name="pushpin")
+    [told] = eventually(lambda: ephemeral(office, "dana"))
+    assert says in told
+    assert [p.key for p in problems.current()] == (["slack:timeline"] if is_ours else [])
+    mark(dana, what, incident, ts, name="pushpin", remove=True)
+    mark(dana, what, incident, ts, name="pushpin")
+    assert "at its limit" in notes(office, 1)[0]
+    assert not problems.current()
+
+
+def test_a_mark_elsewhere_that_cannot_be_read_is_nobodys_news(office: Office) -> None:
+    """A pin in a channel without incidents was not meant for us."""
+    office.room(office.declare(), "dana")
+    dana = office.person("dana")
+    bot = dana._get("state")["app"]["bot_user_id"]
+    control(office.workspace, "channels", name="kitchen", creator=user("dana"), members=[user("dana"), bot])
+    elsewhere = dana.say("Lunch?", "kitchen")
+    control(office.workspace, "faults", method="conversations.replies", kind="error", error="missing_scope", times=1)
+    dana._post("react", channel=dana.channel("kitchen"), ts=elsewhere, name="pushpin")
+    eventually(office.world.store.problems.current)
+    assert not ephemeral(office, "dana")
+
+
+def test_a_guest_who_marks_a_message_in_the_room_is_told_why_it_does_not_join(office: Office) -> None:
+    """They would wait for it in vain."""
+    incident = office.room(office.declare(), "dana", "omar")
+    assert incident.room
+    control(office.workspace, f"users/{user('omar')}", is_guest=True)
+    ts = office.person("dana").say("The pool is at its limit", incident.room.name)
+    mark(office.person("omar"), "pin", incident, ts)
+    [told] = eventually(lambda: ephemeral(office, "omar"))
+    assert "guest" in told.lower()
