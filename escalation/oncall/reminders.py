@@ -7,6 +7,7 @@ not sent any more, and an activity only on its own business day.
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from itertools import chain
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from escalation.config.company import Company, Directory
@@ -42,14 +43,39 @@ MORNING = time(9)
 LOOK_AHEAD = timedelta(days=21)  # a test page goes out up to that long before a handover if the company closes between
 
 
+class Recipient(Frozen):
+    """Who hears a reminder: a person by key or id, else a channel. `why` says to them why it is them."""
+
+    to: str = ""
+    channel: str = ""
+    why: str = ""
+
+
 class DueReminder(Frozen):
-    """A reminder to send from `due` (inclusive) until (exclusive). `to`: a person's key or id; none: for `channel`."""
+    """A reminder to send from `due` (inclusive) until (exclusive). `to`: a person's key or id; none: for `channel`.
+
+    `instead` are those who hear it when the person cannot be reached, in this order; `why` is for those who do.
+    """
 
     id: str
     due: datetime
     until: datetime
     to: str = ""
     channel: str = ""
+    why: str = ""
+    instead: tuple[Recipient, ...] = ()
+
+    def handed_on(self) -> Self | None:
+        """Return the same for whoever is next; None when nobody is left."""
+        if not self.instead:
+            return None
+        following, *rest = self.instead
+        return self.model_copy(update={**following.model_dump(), "instead": tuple(rest)})
+
+    @property
+    def unheard(self) -> str:
+        """What an operator has to do when nobody could be reached; empty where others hear of it anyway."""
+        return ""
 
 
 class DueTestPage(DueReminder):
@@ -400,8 +426,10 @@ def _unmet(
     )
     if not leads:
         yield first
-    for person in (debt.person, *leads):
-        yield first.model_copy(update={"id": f"{first.id}-to-{person}", "to": person})
+    channel = (Recipient(channel=first.channel),)
+    yield first.model_copy(update={"id": f"{first.id}-to-{debt.person}", "to": debt.person})
+    for person in leads:  # somebody besides the tired one has to know
+        yield first.model_copy(update={"id": f"{first.id}-to-{person}", "to": person, "instead": channel})
 
 
 def _leads(person: str, company: Company, state: OncallState, directory: Directory, at: datetime) -> tuple[str, ...]:

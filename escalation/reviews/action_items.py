@@ -3,16 +3,20 @@
 (Automatic actions are something else: webhooks of the company's, escalation.config.actions.)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from escalation.config.company import Company
+from escalation.config.company import Company, Directory
 from escalation.errors import Refused
-from escalation.oncall.reminders import DueReminder
+from escalation.incident.model import Incident
+from escalation.incident.permissions import can_see
+from escalation.incident.responders import commander, holders
+from escalation.oncall.reminders import DueReminder, Recipient, channel_of
+from escalation.oncall.roster import Roster
 from escalation.text import Line, Lines, Person, Strong, Verbatim, line
 from escalation.values import PersonId, title_of
 
@@ -85,27 +89,53 @@ def in_order(items: Iterable[ActionItem], today: date) -> list[ActionItem]:
 
 
 class DueActionItem(DueReminder):
-    """A reminder of a commitment: to its owner before and after its day, then to the lead of the service.
-
-    "left": to the lead, because the owner cannot be reached any more.
-    """
+    """A reminder of a commitment: to its owner before and after its day, then to the lead of the service."""
 
     item: ActionItem
-    what: Literal["soon", "overdue", "lead", "left"]
+    what: Literal["soon", "overdue", "lead"]
 
-    def without_owner(self, company: Company) -> "DueActionItem | None":
-        """Return the same for the lead; None if there is no other person who may hear it."""
-        lead = company.lead_of(self.item.service) if self.item.service else None
-        if not lead or lead == self.to or self.item.private:
-            return None
-        return self.model_copy(update={"to": lead, "what": "left"})
+    @property
+    def unheard(self) -> str:
+        """It is somebody's promise: whoever runs Tocsin has to find them."""
+        return f"give it to somebody: `/incident actions take {self.item.id}`"
 
 
-def due_action_items(items: Iterable[ActionItem], company: Company, now: datetime) -> Iterator[DueActionItem]:
+def hearers(
+    item: ActionItem, company: Company, directory: Directory, incident: Incident | None, on_call: Roster
+) -> tuple[Recipient, ...]:
+    """Return who hears of an item besides its owner: the service's lead, the incident commander, the company's leads.
+
+    Of a private incident only those of them who may see it: nobody, once its record is gone.
+    """
+    found: dict[PersonId, Recipient] = {}
+    if item.service and (lead := company.lead_of(item.service)):
+        found[company.member(lead, directory)] = Recipient(to=lead, why=f"as the lead of {item.service}")
+    if incident:
+        ranked = [(person, f"as incident commander of {incident.id}") for person in commander(incident, on_call)]
+        last = holders(incident, on_call, len(incident.policy.tiers))
+        for person, why in (*ranked, *((person, "as a lead of the company") for person in last)):
+            found.setdefault(person, Recipient(to=person, why=why))
+    if not item.private:
+        return (*found.values(), Recipient(channel=channel_of(company), why="here because nobody else is left"))
+    return tuple(one for person, one in found.items() if incident and _may_hear(person, incident))
+
+
+def _may_hear(person: PersonId, incident: Incident) -> bool:
+    """True if somebody may see a private incident, by its record alone: who works on it is in its room."""
+    at_work = person in incident.assigned or person in incident.leads.values()
+    return can_see(person, incident, in_room=at_work)
+
+
+def due_action_items(
+    items: Iterable[ActionItem],
+    company: Company,
+    now: datetime,
+    hearers_of: Callable[[ActionItem], tuple[Recipient, ...]] = lambda item: (),
+) -> Iterator[DueActionItem]:
     """Yield what is due: two days before the day and the day after to the owner, a week after to the lead.
 
     In the morning of the company's zone, each for some days: after an outage it is caught up or too late to be of use.
-    The lead hears nothing of a private incident.
+    Whoever cannot be reached is followed by the others who may hear of it (`hearers`).
     """
     zone = ZoneInfo(company.timezone)
     today = now.astimezone(zone)
@@ -116,16 +146,23 @@ def due_action_items(items: Iterable[ActionItem], company: Company, now: datetim
             continue
         days = (today.date() - item.due).days
         what = next((name for name, (first, last) in _REMINDED.items() if first <= days <= last), None)
-        lead = company.lead_of(item.service) if item.service else None
-        to_lead = what == "lead" or bool(title_of(item.owner))  # an owner who was forgotten hears nothing
-        to = lead if to_lead else item.owner
-        if what and to and not (to_lead and item.private):
-            due, until = (
-                datetime.combine(item.due + timedelta(days=n), at, zone).astimezone(UTC)
-                for n, at in zip(_REMINDED[what], (MORNING, time.max), strict=True)
-            )
-            name = f"item-{item.id.replace('/', '-')}-{item.due:%Y%m%d}-{what}"
-            yield DueActionItem(id=name, due=due, until=until, to=to, item=item, what=what)
+        if what is None:
+            continue
+        due, until = (
+            datetime.combine(item.due + timedelta(days=n), at, zone).astimezone(UTC)
+            for n, at in zip(_REMINDED[what], (MORNING, time.max), strict=True)
+        )
+        name = f"item-{item.id.replace('/', '-')}-{item.due:%Y%m%d}-{what}"
+        reminder = DueActionItem(id=name, due=due, until=until, item=item, what=what)
+        order = _in_turn(item, what, hearers_of(item))
+        yield reminder.model_copy(update={"instead": order}).handed_on() or reminder
+
+
+def _in_turn(item: ActionItem, what: str, others: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+    """Sort those who hear: the owner first, but last of what is a week late. One who was forgotten hears nothing."""
+    owner = () if title_of(item.owner) else (Recipient(to=item.owner),)
+    people, channel = [one for one in others if one.to], [one for one in others if not one.to]
+    return (*people, *owner, *channel) if what == "lead" else (*owner, *people, *channel)
 
 
 MORNING = time(9)
@@ -143,12 +180,14 @@ def reminder_lines(reminder: DueActionItem) -> Lines:
         "soon": f"Due on {item.due:%A, %Y-%m-%d}: ",
         "overdue": f"Was due on {item.due:%A, %Y-%m-%d}: ",
         "lead": "A week overdue: ",
-        "left": f"Due on {item.due:%A, %Y-%m-%d}, and its owner cannot be reached: ",
     }
-    owner = (" (", Person(item.owner), ")") if reminder.what in ("lead", "left") else ()
+    owner = (" (", Person(item.owner), ")") if reminder.why else ()
+    unreached = ", for its owner cannot be reached" if reminder.why and reminder.what != "lead" else ""
+    why = (line(f"You hear of this {reminder.why}{unreached}."),) if reminder.why else ()
     close = f"`/incident actions done {item.id}`, `drop {item.id} why` or `take {item.id} friday` changes it."
     return (
         line("📌 ", Strong(heads[reminder.what]), Verbatim(item.text), *owner, f", from {item.incident}."),
+        *why,
         line(close),
     )
 

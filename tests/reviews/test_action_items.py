@@ -1,14 +1,19 @@
 """Action items: noted as ideas or commitments, listed, closed, and reminded of once."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import fakeredis
 import pytest
 
 from bot.parsing.action_item import parse_action_item
+from escalation.config.company import Directory
 from escalation.errors import Refused
-from escalation.incident.events.moves import Resolve
-from escalation.reviews.action_items import ActionItem, ItemState, closed, due_action_items, in_order
+from escalation.incident.events.moves import Resolve, TakeLead
+from escalation.incident.state.leads import Lead
+from escalation.oncall.reminders import Recipient
+from escalation.oncall.roster import Roster, assumed_directory, roster
+from escalation.reviews.action_items import ActionItem, ItemState, closed, due_action_items, hearers, in_order
 from escalation.reviews.draft import draft
 from escalation.storage.action_items import ActionItems
 from tests.bot.test_home import home
@@ -78,6 +83,11 @@ def test_what_was_stored_is_read_back() -> None:
         items.change("INC-20241218-001/9", lambda i: i)
 
 
+def of_nobody_else(one: ActionItem) -> tuple[Recipient, ...]:
+    """Who hears of an item whose incident's record is gone, as nobody is on call."""
+    return hearers(one, example_company(), Directory(), None, Roster())
+
+
 @pytest.mark.parametrize(
     ("days", "what"),
     [(-3, None), (-2, "soon"), (-1, "soon"), (0, None), (1, "overdue"), (6, None), (7, "lead"), (20, None)],
@@ -87,7 +97,7 @@ def test_reminders_come_before_after_and_to_the_lead(days: int, what: str) -> No
     company = example_company()
     service = next(name for name in company.services if company.lead_of(name))
     at = datetime(2024, 12, 20, 9, 30, tzinfo=UTC) + timedelta(days=days)
-    found = list(due_action_items([item(service=service)], company, at))
+    found = list(due_action_items([item(service=service)], company, at, of_nobody_else))
     assert [d.what for d in found] == ([what] if what else [])
     if what:
         assert found[0].to == (company.lead_of(service) if what == "lead" else OMAR)
@@ -95,12 +105,45 @@ def test_reminders_come_before_after_and_to_the_lead(days: int, what: str) -> No
     assert not list(due_action_items([item(service=service)], company, at.replace(hour=8)))
 
 
-def test_nobody_else_hears_of_a_private_incidents_item() -> None:
-    """Its owner is reminded, the lead is not told."""
+LATE = datetime(2024, 12, 28, 10, tzinfo=UTC)  # a week and a day after the items' day
+MEI = user("mei")
+
+
+def heard_by(story: Story, service: str = "checkout", **facts: object) -> list[str]:
+    """Who hears of an item besides its owner, in order: people, and a channel with its #."""
     company = example_company()
-    service = next(name for name in company.services if company.lead_of(name))
-    late = datetime(2024, 12, 28, 10, tzinfo=UTC)
-    assert not list(due_action_items([item(service=service, private=True)], company, late))
+    on_call = roster(company, assumed_directory(company), LATE)
+    found = hearers(item(service=service, **facts), company, assumed_directory(company), story.incident, on_call)
+    return [one.to or f"#{one.channel}" for one in found]
+
+
+def test_who_else_hears_of_an_item() -> None:
+    """The service's lead, who commanded, the company's leads, and at last a channel: somebody always."""
+    company = example_company()
+    story = Story("P0").do(TakeLead(by="UCOMMAND", lead=Lead.COMMANDER))
+    lead = company.lead_of("checkout")
+    heard = heard_by(story)
+    assert heard[:2] == [lead, "UCOMMAND"]
+    assert len(heard) > 3  # the company's leads
+    assert heard[-1] == f"#{company.workspace.oncall_channel or company.workspace.incidents_channel}"
+    assert heard_by(story, service="") == heard[1:]
+
+
+def test_of_a_private_incidents_item_only_those_hear_who_may_see_it() -> None:
+    """Those it paged or who work on it, and never a channel; nobody once its record is gone."""
+    story = Story("P0", security=True).do(TakeLead(by="UCOMMAND", lead=Lead.COMMANDER))
+    incident, heard = story.incident, heard_by(story, private=True)
+    assert incident.private
+    assert "UCOMMAND" in heard
+    assert set(heard) - {"UCOMMAND"} <= {page.person for page in incident.pages}
+    assert not any(one.startswith("#") for one in heard)
+    assert not hearers(item(private=True), example_company(), Directory(), None, Roster())
+
+
+def test_the_owner_is_reminded_once_more_where_nobody_else_may_hear() -> None:
+    """A private item that is a week late is not forgotten."""
+    [late] = due_action_items([item(private=True)], example_company(), LATE)
+    assert (late.to, late.instead) == (OMAR, ())
 
 
 def test_a_reminder_is_sent_once(parts: Works) -> None:
@@ -115,25 +158,76 @@ def test_a_reminder_is_sent_once(parts: Works) -> None:
     assert "actions done INC-20241218-001/1" in str(said[0])
 
 
-def test_the_item_of_somebody_who_left_is_told_to_the_lead(parts: Works) -> None:
-    """Once, with the owner's name; of a private incident nobody else is told."""
-    company = parts.service.company
-    service = next(name for name in company.services if company.lead_of(name) not in ("", OMAR, "omar"))
+def due_soon(parts: Works, **facts: object) -> ActionItem:
+    """An item of OMAR's, of which somebody is to be reminded now."""
     due = parts.clock().date() + timedelta(days=3)
     parts.clock.push(hours=24 - parts.clock().hour + 10)
-    facts = {"owner": OMAR, "due": due, "service": service}
-    for more in ({}, {"private": True, "text": "Secret one"}):
-        given = facts | more
-        ActionItems(parts.redis).add("INC-20241218-001", lambda new, given=given: item(int(new[-1]), **given))
-    parts.control(f"users/{OMAR}", deleted=True)
+    known: dict[str, Any] = {"owner": OMAR, "due": due, "text": "Zebrafish"} | facts
+    return ActionItems(parts.redis).add("INC-20241218-001", lambda new: item(int(new[-1]), **known))
+
+
+def told(parts: Works) -> list[tuple[str, str]]:
+    """Who was told of it: the person, or the channel's name; and the words."""
+    channels = {c["id"]: c.get("user") or c["name"] for c in parts.look("control/state")["channels"]}
+    return [(channels[m["channel"]], str(m)) for m in parts.messages() if "Zebrafish" in str(m)]
+
+
+@pytest.mark.parametrize("lead_left", [False, True])
+def test_the_item_of_somebody_who_left_is_told_to_the_next_who_can_be_reached(parts: Works, lead_left: bool) -> None:
+    """Once, with the owner's name and why it is them: the lead, else who commanded."""
+    company = parts.service.company
+    service = next(name for name in company.services if company.lead_of(name) not in ("", OMAR, "omar"))
+    lead = company.member(company.lead_of(service) or "", assumed_directory(company))
+    incident = parts.declare("P0", service=service)
+    parts.service.handle(incident.id, TakeLead(by=MEI, lead=Lead.COMMANDER))
+    found = due_soon(parts, service=service)
+    assert found.incident == incident.id
+    for person in (OMAR, *((lead,) if lead_left else ())):
+        parts.control(f"users/{person}", deleted=True)
     reminders = Reminders(parts.context)
     for _ in range(2):
         reminders.send_due(parts.clock())
-    said = [m for m in parts.directs() if "its owner cannot be reached" in str(m)]
-    assert len(said) == 1
-    assert "Alert on the pool" in str(said[0])
-    assert OMAR in str(said[0])
-    assert not [m for m in parts.directs() if "Secret one" in str(m)]
+    [(person, words)] = told(parts)
+    assert person == (MEI if lead_left else lead)
+    assert ("as incident commander" if lead_left else f"as the lead of {service}") in words
+    assert "its owner cannot be reached" in words
+    assert OMAR in words
+
+
+def test_an_item_that_nobody_can_be_told_of_is_a_problem(parts: Works) -> None:
+    """Of a private incident no channel hears: whoever runs Tocsin finds its number and what to do."""
+    found = due_soon(parts, private=True)
+    parts.control(f"users/{OMAR}", deleted=True)
+    Reminders(parts.context).send_due(parts.clock())
+    assert not told(parts)
+    [problem] = parts.store.problems.current()
+    assert f"/incident actions take {found.id}" in problem.remedy
+    assert "Zebrafish" not in str(problem)
+
+
+def test_an_item_of_which_no_person_can_be_told_is_said_in_the_channel(parts: Works) -> None:
+    """An old one, whose incident's record is gone, without a service."""
+    due_soon(parts)
+    parts.control(f"users/{OMAR}", deleted=True)
+    Reminders(parts.context).send_due(parts.clock())
+    [(channel, words)] = told(parts)
+    company = parts.service.company
+    assert channel == (company.workspace.oncall_channel or company.workspace.incidents_channel)
+    assert "nobody else is left" in words
+
+
+def test_reminders_that_slack_refuses_for_good_are_a_problem_until_one_is_taken(parts: Works) -> None:
+    """The app's Messages tab is off: nobody would hear, and nobody would know."""
+    due_soon(parts)
+    parts.fault("chat.postMessage", "error", error="messages_tab_disabled")
+    reminders = Reminders(parts.context)
+    reminders.send_due(parts.clock())
+    [problem] = parts.store.problems.current()
+    assert problem.key == "slack:reminders"
+    assert "Show Tabs" in problem.remedy
+    reminders.send_due(parts.clock())
+    assert not parts.store.problems.current()
+    assert [person for person, _ in told(parts)] == [OMAR]
 
 
 def test_the_review_lists_them() -> None:

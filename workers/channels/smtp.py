@@ -174,7 +174,7 @@ def _hand_over(server: smtplib.SMTP, message: EmailMessage, address: str, sender
 def _failed(error: Exception) -> Failed:
     """Classify an error of the SMTP client: a reply by its code; what the server cannot do, or is not, is ours."""
     if isinstance(error, smtplib.SMTPResponseException):
-        return smtp_failure(error.smtp_code, error.smtp_error)
+        return smtp_failure(error.smtp_code, error.smtp_error, rcpt=False)
     name = f"smtp: {type(error).__name__}"
     if isinstance(error, ssl.SSLCertVerificationError):
         words = "the mail server's certificate cannot be verified"

@@ -250,7 +250,7 @@ class DeliveryPool:
                 return False
             return True
         if isinstance(outcome, Trouble):
-            log.error("send fails, operator action needed", effect=effect.id, error=failed.error, why=outcome.why)
+            _log_trouble(effect, failed, outcome)
             self._context.service.handle(incident.id, outcome)
         self._retry(lease, incident, effect, failed, "trouble" if isinstance(outcome, Trouble) else "retried")
         return False
@@ -280,6 +280,17 @@ class DeliveryPool:
 def _no_send(outcome: OutcomeEvent | SendResult) -> SendResult:
     """The result of an effect that needs no send."""
     return outcome if isinstance(outcome, SendResult) else SendResult(outcome)
+
+
+def _log_trouble(effect: Effect, failed: Failed, trouble: Trouble) -> None:
+    """Log what people see on the card, in words that say whose it is: it passes, it is somebody's, or it is ours."""
+    match failed.kind:
+        case Kind.PASSING:
+            log.warning("send keeps failing, still retrying", effect=effect.id, error=failed.error, why=trouble.why)
+        case Kind.PERSON:
+            log.warning("send refused for a person", effect=effect.id, error=failed.error, why=trouble.why)
+        case _:
+            log.error("send fails, operator action needed", effect=effect.id, error=failed.error, why=trouble.why)
 
 
 def _concerns_us(outcome: OutcomeEvent | None) -> bool:

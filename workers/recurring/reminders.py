@@ -15,6 +15,7 @@ from bot.render import oncall
 from bot.render.blockkit import Message
 from bot.render.oncall import AnswerValue
 from escalation.config.policy import HandoverRules
+from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
 from escalation.messages.oncall import Announcer
 from escalation.oncall import overrides
@@ -33,11 +34,12 @@ from escalation.oncall.reminders import (
     DueShift,
     DueTestPage,
     DueUnanswered,
+    Recipient,
     due_reminders,
 )
 from escalation.oncall.schedule import TestPage
 from escalation.reports.schedule import DueReport, due_reports
-from escalation.reviews.action_items import DueActionItem, due_action_items, reminder_lines
+from escalation.reviews.action_items import ActionItem, DueActionItem, due_action_items, hearers, reminder_lines
 from escalation.storage.action_items import ActionItems
 from workers import metrics
 from workers.channels import Sent, Tag
@@ -53,6 +55,8 @@ ROUTINE = "tocsin:routine"
 SINCE = "tocsin:routine:since"
 PLANNED = (DueTestPage, DueHandover, DueShift, DueAsleep, DueActivity, DueReport)
 REMEMBERED = timedelta(days=40)  # longer than any reminder stays due
+DIRECT = "slack:reminders"  # key of the problem with reminders in direct messages
+UNHEARD_KEPT = 259_200.0  # seconds; three days, as it is said once
 LEASE_SECONDS = 120  # a send has at most three calls of ten seconds
 
 AnyDue = AnyReminder | DueActionItem | DueReport
@@ -96,7 +100,7 @@ class Reminders:
         reminders = due_reminders(
             service.company, service.policy, service.store.oncall_state(), service.store.directory(), now
         )
-        items = due_action_items(ActionItems(self._context.redis).all(), service.company, now)
+        items = due_action_items(ActionItems(self._context.redis).all(), service.company, now, self._hearers(now))
         reports = due_reports(service.company, service.policy, now)
         due = [o for o in (*reminders, *items, *reports) if o.due >= since or not isinstance(o, PLANNED)]
         records = self._records(now)
@@ -133,13 +137,10 @@ class Reminders:
         if record.done:  # by another worker, since the records were read
             return False
         try:
-            sent = self._post_or_hand_on(item, record, first)
+            sent = self._post_to_first(item, record, first)
         except Failed as failed:
-            if failed.kind is not Kind.PERSON:
-                self._on_failure(item, failed)
-                return False
-            log.warning("reminder dropped, person unreachable", message=item.id, error=failed.error)
-            sent = None
+            self._on_failure(item, failed)
+            return False
         self._record_done(item, record, sent, now)
         return True
 
@@ -151,19 +152,23 @@ class Reminders:
         raw: Any = self._context.redis.hget(ROUTINE, item.id)
         return SendRecord.decode(raw), False
 
-    def _post_or_hand_on(self, item: AnyDue, record: SendRecord, first: bool) -> Sent | None:
-        """Send a reminder; that of an action item whose owner has left goes to the lead, under the same id."""
-        try:
-            if isinstance(item, DueActionItem):
-                self._context.slack.check_active(self._members.member(item.to))
-            return self._post(item, record, first)
-        except Failed as failed:
-            if failed.kind is not Kind.PERSON or not isinstance(item, DueActionItem):
-                raise
-            to_lead = item.without_owner(self._context.service.company)
-            if to_lead is None:
-                raise
-            return self._post(to_lead, record, first)
+    def _post_to_first(self, item: AnyDue, record: SendRecord, first: bool) -> Sent | None:
+        """Post to whoever hears it: the first who can be reached. The id is the same for all, so it is sent once."""
+        heard: AnyDue | None = item
+        while heard and (heard.to or heard.channel or isinstance(heard, DueReport)):
+            try:
+                if heard.to and (heard.instead or heard.unheard):
+                    self._context.slack.check_active(self._members.member(heard.to))
+                return self._post(heard, record, first)
+            except Failed as failed:
+                if failed.kind is not Kind.PERSON:
+                    raise
+                log.warning("person unreachable, reminder handed on", message=item.id, error=failed.error)
+                heard = heard.handed_on()
+        if item.unheard:
+            text = f"nobody can be told what is due: {item.id}"
+            self._context.store.problems.report(f"reminder:{item.id}", text, item.unheard, kept=UNHEARD_KEPT)
+        return None
 
     def _post(self, item: AnyDue, record: SendRecord, first: bool) -> Sent | None:
         """Send a reminder, unless it was sent before its reply was lost; None for a mail."""
@@ -177,7 +182,9 @@ class Reminders:
             return found or slack.post(channel, self._message(item), tag)
 
         if item.to:
-            return send(slack.direct_channel(self._members.member(item.to)))
+            sent = send(slack.direct_channel(self._members.member(item.to)))
+            self._context.store.problems.clear(DIRECT)
+            return sent
         return self._destinations.reach(item.channel, send)
 
     def _record_done(self, item: AnyDue, record: SendRecord, sent: Sent | None, now: datetime) -> None:
@@ -196,9 +203,27 @@ class Reminders:
         metrics.count(self._context.redis, "routine_total", kind=item.id.split("-")[0])
 
     def _on_failure(self, item: AnyDue, failed: Failed) -> None:
+        """Leave it to the next round. What an operator has to mend is among the problems; channels report theirs."""
         log.warning("reminder failed, retrying", message=item.id, error=failed.error)
+        if item.to and failed.kind in (Kind.OURS, Kind.TOKEN):
+            text = f"reminders cannot be sent to people: {failed.reason.text}"
+            self._context.store.problems.report(DIRECT, text, failed.reason.remedy)
         if failed.kind is Kind.LOST and item.to:
             self._context.slack.forget_direct_channel(self._members.member(item.to))
+
+    def _hearers(self, now: datetime) -> Callable[[ActionItem], tuple[Recipient, ...]]:
+        """Return the function that says who else hears of an action item; the roster is read once."""
+        service = self._context.service
+        on_call, directory = service.roster(now), service.store.directory()
+
+        def of(item: ActionItem) -> tuple[Recipient, ...]:
+            try:
+                incident = service.store.get(item.incident)
+            except (NotFound, TooNew):  # deleted after its time; or to be read by a worker that is newer
+                incident = None
+            return hearers(item, service.company, directory, incident, on_call)
+
+        return of
 
     # Words -----------------------------------------------------------------------------------------------------------
 

@@ -156,7 +156,7 @@ class Mailing:
         if failed is None:
             self._subscribers.give_up(to)
             self._succeeded(now)
-        elif failed.kind is Kind.PERSON:
+        elif failed.kind is Kind.PERSON and not failed.for_now:
             self._end(to, failed)
         else:
             self._not_now(to, failed, now)
@@ -168,7 +168,7 @@ class Mailing:
         self._count_refusal(to.id, failed)
         if tries >= MOST_TRIES and failed.kind is Kind.OURS and self._subscribers.others_went(to):
             self._end(to, failed)
-        elif tries >= MOST_TRIES and failed.kind is Kind.PASSING:
+        elif tries >= MOST_TRIES and failed.kind is not Kind.OURS:
             self._subscribers.give_up(to)
 
     def _count_refusal(self, who: str, failed: Failed) -> None:

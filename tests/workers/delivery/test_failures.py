@@ -36,29 +36,73 @@ def test_slacks_errors_are_classified_by_code_and_method(errors: str, method: st
     assert {kind_of(error, method) for error in errors.split()} == {kind}
 
 
-@pytest.mark.parametrize(
-    ("reply", "kind"),
-    [
-        ("421 4.3.2 going down", PASSING),
-        ("450 5.1.1 the code decides", PASSING),
-        ("454 4.7.0 authentication failed for now", PASSING),
-        *((f"550 {status} bad", PERSON) for status in ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")),
-        *((f"550 {status} ours", OURS) for status in ("5.1.7", "5.1.8", "5.7.1", "5.7.26", "5.1.11")),
-        ("550 no such user", OURS),
-        ("554 5.7.1 Relay access denied", OURS),
-        ("530 5.7.0 log in first", OURS),
-        ("535 5.7.8 wrong password", OURS),
-        ("503 bad sequence", OURS),
-        ("521 takes no mail", OURS),
-        ("552 5.2.2 mailbox full", OURS),
-    ],
-)
-def test_a_mail_servers_replies_are_classified_by_code(reply: str, kind: Kind) -> None:
-    """4xx passes, only a bad address is the person's, and each refusal of us comes with a remedy."""
+MAIL_REPLIES = {
+    # passing, whatever the enhanced code says
+    "421 4.3.2 going down": PASSING,
+    "450 5.1.1 the code decides": PASSING,
+    "450 mailbox busy": PASSING,
+    "451 greylisted, try again": PASSING,
+    "452 4.2.2 mailbox full for now": PASSING,
+    "452 4.3.1 no space": PASSING,
+    "454 4.7.0 authentication failed for now": PASSING,
+    # the recipient's: the address
+    **{f"550 5.1.{n} bad": PERSON for n in (0, 1, 2, 3, 4, 6, 9, 10, 11)},
+    "550 5.4.1 Recipient address rejected: Access denied": PERSON,  # Exchange, of an unknown one
+    "550 5.4.4 no route to the domain": PERSON,
+    "550 5.7.17 mailbox owner has changed": PERSON,
+    "550 no such user": PERSON,
+    "550 5.0.0 User unknown": PERSON,
+    "550 Requested action not taken: mailbox unavailable": PERSON,
+    "550 <a@example.com>: Recipient address rejected: User unknown in local recipient table": PERSON,
+    "551 user not local": PERSON,
+    "553 mailbox name not allowed": PERSON,
+    "556 domain takes no mail": PERSON,
+    # the recipient's: the mailbox
+    "550 5.2.0 mailbox has a problem": PERSON,
+    "550 5.2.1 mailbox disabled": PERSON,
+    "552 5.2.2 mailbox full": PERSON,
+    "552 exceeded storage allocation": PERSON,
+    "552 5.2.3 too large for the mailbox": PERSON,
+    # ours: the sender, the login, relays, policies, the protocol
+    "550 5.1.7 bad sender": OURS,
+    "550 5.1.8 sender's domain is unknown": OURS,
+    "550 5.2.4 mailing list": OURS,
+    "552 5.3.4 message too big": OURS,
+    "550 5.7.1 Relay access denied": OURS,
+    "554 5.7.1 Relay access denied": OURS,
+    "550 5.7.2 mailing list": OURS,
+    "550 5.7.26 DMARC": OURS,
+    "550 relay not permitted": OURS,
+    "550 mailbox unavailable: blocked by policy": OURS,
+    "550 no": OURS,
+    "530 5.7.0 log in first": OURS,
+    "530 log in first": OURS,
+    "535 5.7.8 wrong password": OURS,
+    "535 wrong password": OURS,
+    "500 what?": OURS,
+    "503 bad sequence": OURS,
+    "521 takes no mail": OURS,
+    "554 transaction failed": OURS,
+    "555 parameters not known": OURS,
+    "554 5.6.1 media not supported": OURS,
+}
+
+
+@pytest.mark.parametrize(("reply", "kind"), MAIL_REPLIES.items())
+def test_a_mail_servers_replies_are_classified_by_whose_fault_they_are(reply: str, kind: Kind) -> None:
+    """4xx passes, addresses and mailboxes are the person's, and each refusal of us comes with a remedy."""
     code, _, text = reply.partition(" ")
     failed = smtp_failure(int(code), text)
     assert failed.kind is kind
     assert kind is not OURS or "SMTP_" in failed.reason.remedy or "relay" in failed.reason.remedy
+    assert failed.for_now is (reply in ("552 5.2.2 mailbox full", "552 exceeded storage allocation"))
+
+
+@pytest.mark.parametrize("reply", ["550 no such user", "552 too much", "553 bad sender", "550 mailbox unavailable"])
+def test_a_reply_about_the_sender_is_never_the_recipients(reply: str) -> None:
+    """Without a code of its own only the command says whom a reply means."""
+    code, _, text = reply.partition(" ")
+    assert smtp_failure(int(code), text, rcpt=False).kind is OURS
 
 
 @pytest.mark.parametrize(

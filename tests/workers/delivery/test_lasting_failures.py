@@ -2,8 +2,10 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.http.health import readiness
 from bot.render.card import card
@@ -129,6 +131,24 @@ def test_a_page_that_slack_does_not_take_says_so(parts: Works) -> None:
     parts.run_for(60, step=1)
     assert not parts.now(incident).troubles
     assert "slack:page" not in problems(parts)
+
+
+@pytest.mark.parametrize(
+    ("fault", "logged"),
+    [
+        ({"kind": "status", "status": 503}, "send keeps failing, still retrying"),
+        ({"kind": "drop_before"}, "send keeps failing, still retrying"),
+        ({"kind": "error", "error": "missing_scope"}, "send fails, operator action needed"),
+    ],
+)
+def test_the_log_says_whose_a_failure_is(parts: Works, fault: dict[str, Any], logged: str) -> None:
+    """What passes by itself asks no operator for anything, however long it lasts."""
+    words = {"send keeps failing, still retrying", "send fails, operator action needed"}
+    parts.fault("chat.postMessage", times=None, **fault)
+    with capture_logs() as logs:
+        parts.declare("P0")
+        parts.run_for(20, step=1)
+    assert {line["event"] for line in logs} & words == {logged}
 
 
 def test_a_lasting_fault_of_ours_is_given_up(parts: Works) -> None:
