@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalation.config.status_page import ComponentState, Maintenance, StatusPage
-from escalation.status_page.maintenance import Phase, PlannedWindow, news_of, window_id
+from escalation.status_page.maintenance import Phase, PlannedWindow, news_of, shown_maintenance, window_id
 from escalation.status_page.publications import Impact, Publication
 from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
-from escalation.storage.public.maintenance import KEPT, NOTICES, PlannedMaintenance
+from escalation.storage.public.maintenance import KEPT, NOTICES, TAKEN_OUT_AFTER, PlannedMaintenance
 from escalation.storage.public.subscribers import Subscribers
 from tests.support.outside_services import Mail, MailServer
 from tests.support.vendors.server import running
@@ -50,6 +50,7 @@ class World:
 
     def configure(self, *windows: Maintenance) -> None:
         """Start anew with this maintenance in the configuration."""
+        self.configured, self.since = windows, self.now
         page = StatusPage(title="Shop status", components=("checkout",), maintenance=windows)
         mail = MailClient(self.smtp.url, "status@example.com")
         self.mailing = Mailing(self.subscribers, mail, page, "https://t.example.com", self.problems)
@@ -71,6 +72,7 @@ class World:
     def work(self, **length: float) -> None:
         """Push the clock, and do all that is due."""
         self.now += timedelta(**length)
+        self.plans.follow(self.configured, self.now, self.since)
         self.vendor.tick(self.now.strftime("%Y-%m-%dT%H:%M:%SZ"))
         while self.mailing.step(self.now):
             pass
@@ -146,6 +148,88 @@ def test_maintenance_of_the_configuration_is_told_as_well(world: World) -> None:
         world.work(minutes=1)
     assert world.got() == ["Scheduled: New racks"]
     assert [i["name"] for i in world.vendor.incidents] == ["New racks"]
+
+
+SOON = TAKEN_OUT_AFTER / timedelta(minutes=1) + 1  # minutes
+
+
+def shown(world: World) -> list[tuple[str, Phase]]:
+    """What stands on the page."""
+    page = StatusPage(title="Shop status", maintenance=tuple(world.plans.all(world.configured)))
+    return [(window.title, phase) for window, phase in shown_maintenance(page, world.now)]
+
+
+@pytest.mark.parametrize("minutes", [30, 90])
+def test_what_is_taken_out_of_the_configuration_is_cancelled_as_visibly_as_it_was_announced(
+    world: World, minutes: int
+) -> None:
+    """On the page for a day, by mail to whoever heard of the plan, and at Statuspage; once, though all restart."""
+    world.configure(CONFIGURED)
+    world.work()
+    world.work(minutes=minutes)
+    world.configure()
+    world.work()
+    assert shown(world)[0][1] is not Phase.CANCELLED  # another process may have it yet
+    for _ in range(3):
+        world.work(minutes=SOON)
+        world.configure()
+    assert shown(world) == [("New racks", Phase.CANCELLED)]
+    assert world.got()[-1] == "Cancelled: New racks"
+    assert world.got().count("Cancelled: New racks") == 1
+    [there] = world.vendor.incidents
+    assert there["status"] == "completed"
+    assert [u["body"] for u in there["incident_updates"]].count("This maintenance is cancelled.") == 1
+
+
+def test_a_rolling_restart_cancels_nothing(world: World) -> None:
+    """While one process still has it, or has it already, another that has not says nothing."""
+    world.configure(CONFIGURED)
+    world.work()
+    for _ in range(30):
+        world.work(minutes=1)
+        world.plans.follow((), world.now, world.since)
+    assert "Cancelled: New racks" not in world.got()
+    assert shown(world) == [("New racks", Phase.SCHEDULED)]
+
+
+def test_an_outage_cancels_nothing(world: World) -> None:
+    """Whoever starts first cannot know what the others have."""
+    world.configure(CONFIGURED)
+    world.work()
+    world.now += timedelta(minutes=30)
+    world.configure()
+    world.work(minutes=1)
+    world.configure(CONFIGURED)
+    world.work(minutes=1)
+    assert shown(world) == [("New racks", Phase.SCHEDULED)]
+    assert world.got() == ["Scheduled: New racks"]
+
+
+def test_what_is_over_is_not_cancelled_when_it_leaves_the_configuration(world: World) -> None:
+    """It is told as completed, and stands so for a day."""
+    world.configure(CONFIGURED)
+    world.work()
+    world.work(hours=2)
+    world.configure()
+    world.work(minutes=SOON)
+    world.work(minutes=SOON)
+    assert shown(world) == [("New racks", Phase.COMPLETED)]
+    assert world.got()[-1] == "Completed: New racks"
+
+
+def test_what_comes_back_after_its_cancellation_is_announced_anew(world: World) -> None:
+    """The same title and start, told again by mail and at Statuspage."""
+    later = CONFIGURED.model_copy(update={"starts": NOW + 5 * HOUR, "ends": NOW + 6 * HOUR})
+    world.configure(later)
+    world.work()
+    world.configure()
+    world.work(minutes=SOON)
+    world.work(minutes=SOON)
+    world.configure(later)
+    world.work(minutes=1)
+    assert world.got() == ["Scheduled: New racks", "Cancelled: New racks", "Scheduled: New racks"]
+    assert sorted(there["status"] for there in world.vendor.incidents) == ["completed", "scheduled"]
+    assert sorted(phase for _, phase in shown(world)) == [Phase.CANCELLED, Phase.SCHEDULED]
 
 
 def test_who_subscribes_later_hears_what_comes_then(world: World) -> None:

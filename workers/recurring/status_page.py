@@ -1,19 +1,22 @@
 """Keep the status page, Statuspage and subscribers up to date, in threads of their own: they delay no alarm."""
 
 import threading
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import structlog
-from redis import RedisError
+from redis import Redis, RedisError
 
+from escalation.config.status_page import Maintenance
 from escalation.service import Clock
+from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.storage.public.subscribers import Subscribers
 from workers.context import Context
 from workers.recurring.statuspage import Mirror
 from workers.recurring.subscribers import Mailing
 
 EVERY = 1.0  # seconds
+FOLLOW_EVERY = timedelta(minutes=1)
 
 log = structlog.get_logger()
 
@@ -24,14 +27,34 @@ def start(context: Context, stop: threading.Event) -> None:
         return
     _start("status folder", context.status.renew, context.clock, stop)
     page = context.service.company.status_page
+    configured = page.maintenance if page else ()
+    _start("maintenance", _Following(context.redis, configured).step, context.clock, stop)
     if (mail := context.channels.subscribers) and page:
         root, subscribers = context.service.public_url, Subscribers(context.redis)
         mailing = Mailing(subscribers, mail, page, root, context.store.problems, context.service.mailboxes)
         _start("subscribers", mailing.step, context.clock, stop)
     if client := context.channels.statuspage:
-        configured = page.maintenance if page else ()
         mirror = Mirror(context.redis, client, context.store.problems, configured)
         _start("statuspage", mirror.step, context.clock, stop)
+
+
+class _Following:
+    """Tells the others which maintenance this process's configuration has, once a minute."""
+
+    def __init__(self, redis: Redis, configured: Sequence[Maintenance]) -> None:
+        self._planned = PlannedMaintenance(redis)
+        self._configured = configured
+        self._since: datetime | None = None
+        self._next: datetime | None = None
+
+    def step(self, now: datetime) -> bool:
+        """Tell them; True if it was time to. RedisError passes through."""
+        if self._next and now < self._next:
+            return False
+        self._since = self._since or now
+        self._planned.follow(self._configured, now, self._since)
+        self._next = now + FOLLOW_EVERY
+        return True
 
 
 def _start(name: str, step: Callable[[datetime], bool], clock: Clock, stop: threading.Event) -> None:

@@ -79,7 +79,7 @@ class Mirror:
 
     def _maintain(self, now: datetime) -> bool:
         """Do what comes next for planned maintenance; True if there was something."""
-        for window in (*self._configured, *self._planned.windows()):
+        for window in self._planned.all(self._configured):
             mark = f"maintenance-{window_id(window)}"
             if self._redis.sismember(OVER, mark):
                 continue

@@ -67,8 +67,8 @@ class StatusFolder:
             if not ours or self._is_current(version, now):
                 return False
             version = self._log.version()  # before what it counts is read: at worst it is written once more
-            windows = (*self._page.maintenance, *self._planned.windows())
-            page = self._page.model_copy(update={"maintenance": windows})
+            windows = self._planned.all(self._page.maintenance)
+            page = self._page.model_copy(update={"maintenance": tuple(windows)})
             files = render(page, self._log.publications(), now, self.subscribe)
             state = {"version": version, "at": now.timestamp(), "page": self._shown()}
             state["withdrawn"] = self._log.withdrawn()

@@ -1,7 +1,11 @@
 """Maintenance that people planned from Slack, beside that of the configuration, and what subscribers are told of both.
 
+What the configuration announced is remembered: taken out of it before its end, it is cancelled, as visibly as from
+Slack. A process that still has it, or has it already, keeps it alive, so that a rolling restart cancels nothing.
+
 Keys: `tocsin:public:maintenance` id -> window, as JSON; `tocsin:public:maintenance:made` how many there ever were;
-`tocsin:public:maintenance:notices` window and phase -> notice, as JSON.
+`tocsin:public:maintenance:notices` window and phase -> notice, as JSON; `tocsin:public:maintenance:configured` id -> a
+window of the configuration, and when a process last had it.
 """
 
 from collections.abc import Iterable
@@ -14,11 +18,31 @@ from escalation.config.status_page import Maintenance
 from escalation.errors import Refused
 from escalation.status_page.maintenance import NEWS_FOR, Notice, Phase, PlannedWindow, news_of, window_id
 from escalation.storage.public.log import VERSION
-from escalation.values import PersonId
+from escalation.values import Frozen, PersonId, machine
 
 WINDOWS = "tocsin:public:maintenance"
-MADE, NOTICES = f"{WINDOWS}:made", f"{WINDOWS}:notices"
+MADE, NOTICES, CONFIGURED = f"{WINDOWS}:made", f"{WINDOWS}:notices", f"{WINDOWS}:configured"
 KEPT = timedelta(days=30)  # after its end; it leaves the page a day after it
+TAKEN_OUT_AFTER = timedelta(minutes=10)  # without a process that has it: longer than a restart of them all
+THE_CONFIGURATION = machine("the configuration")
+
+
+class Configured(Frozen):
+    """A window that the configuration announced. `n` counts how often, for it may come back after a cancellation."""
+
+    window: Maintenance
+    seen: datetime
+    n: int = 1
+
+    def planned(self, cancelled_at: datetime | None = None) -> PlannedWindow:
+        """Return it as a window of its own."""
+        said = self.window.model_dump(exclude_defaults=True)
+        return PlannedWindow(**said, id=self.id, by=THE_CONFIGURATION, cancelled_at=cancelled_at)
+
+    @property
+    def id(self) -> str:
+        """Its id: the one by title and start, the first time."""
+        return window_id(self.window) + (f"-{self.n}" if self.n > 1 else "")
 
 
 class PlannedMaintenance:
@@ -26,6 +50,53 @@ class PlannedMaintenance:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+
+    # Of the configuration --------------------------------------------------------------------------------------------
+
+    def follow(self, configured: Iterable[Maintenance], now: datetime, since: datetime) -> None:
+        """Remember the windows that a process has, and cancel those that none has any more.
+
+        `since`: when this process began to look; before TAKEN_OUT_AFTER it cannot know what others have.
+        """
+        known, own = self._configured(), {window_id(window): window for window in configured}
+        cancelled = {window.id for window in self.windows() if window.cancelled_at}
+        for name, window in own.items():
+            before = known.get(name)
+            seen = Configured(window=window, seen=now, n=before.n if before else 1)
+            if seen.id in cancelled:
+                seen = seen.model_copy(update={"n": seen.n + 1})
+            self._redis.hset(CONFIGURED, name, seen.model_dump_json(exclude_defaults=True))
+        for name, gone in known.items():
+            if gone.window.ends + KEPT < now:
+                self._redis.hdel(CONFIGURED, name)
+            elif name in own or gone.id in cancelled or gone.window.ends <= now:
+                continue
+            elif min(now - gone.seen, now - since) > TAKEN_OUT_AFTER:
+                self._save(gone.planned(cancelled_at=now))
+
+    def all(self, configured: Iterable[Maintenance]) -> list[Maintenance]:
+        """Return every window that is or was announced: of this configuration, of another process's, and from Slack.
+
+        One that was cancelled is there once, as cancelled.
+        """
+        known, planned = self._configured(), self.windows()
+        cancelled = {window.id for window in planned if window.cancelled_at}
+        own = {window_id(window): window for window in configured}
+        windows: list[Maintenance] = []
+        for name in own.keys() | known.keys():
+            remembered = known.get(name)
+            window = own[name] if name in own else known[name].window
+            if remembered is None or remembered.n == 1:
+                windows += [window] if name not in cancelled else []
+            elif remembered.id not in cancelled:
+                windows.append(remembered.model_copy(update={"window": window}).planned())
+        return [*sorted(windows, key=lambda w: (w.starts, w.title)), *planned]
+
+    def _configured(self) -> dict[str, Configured]:
+        stored: Any = self._redis.hgetall(CONFIGURED)
+        return {str(name, "utf-8"): Configured.model_validate_json(raw) for name, raw in stored.items()}
+
+    # From Slack ------------------------------------------------------------------------------------------------------
 
     def windows(self) -> list[PlannedWindow]:
         """Return all of them, the earliest first."""
@@ -55,6 +126,8 @@ class PlannedMaintenance:
         self._save(cancelled)
         return cancelled
 
+    # Subscribers -----------------------------------------------------------------------------------------------------
+
     def notices(self) -> list[Notice]:
         """Return what subscribers were told, or are being told, the oldest first."""
         stored: Any = self._redis.hvals(NOTICES)
@@ -69,7 +142,7 @@ class PlannedMaintenance:
         told: dict[str, set[Phase]] = {}
         for notice in known:
             told.setdefault(notice.window, set()).add(notice.phase)
-        for window in (*configured, *self.windows()):
+        for window in self.all(configured):
             name = window_id(window)
             if phase := news_of(window, told.get(name, ()), now):
                 said = window.model_dump(include=set(Maintenance.model_fields), exclude_defaults=True)
