@@ -4,10 +4,12 @@ A dot for each incident on a logarithmic axis shows what no mean does: https://w
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from html import escape
+from itertools import groupby
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -139,6 +141,13 @@ def _cell(cell: Cell) -> tuple[str, bool]:
     return (cell.shown, True) if isinstance(cell, Number) else (text(((cell,),)), False)
 
 
+def _grouped(rows: Iterable[Sequence[Cell]]) -> Iterator[tuple[int, Sequence[Cell]]]:
+    """Yield each row with how many rows its first cell stands for: 0 where the row above has said it."""
+    for _, same in groupby(rows, key=itemgetter(0)):
+        for n, row in enumerate(found := list(same)):
+            yield (0 if n else len(found)), row
+
+
 def _most(series: Iterable[Sequence[float]]) -> float:
     """The highest of the stacked bars."""
     return max((sum(values) for values in zip(*series, strict=True)), default=0.0) or 1.0
@@ -151,4 +160,5 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.globals["grouped"] = _grouped
 _ENVIRONMENT.globals["most"] = lambda chart: _most([one.values for one in chart.series])

@@ -1,7 +1,7 @@
 """A report on incidents in words and as a table: the same figures for a terminal, Slack and mail."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from escalation.figures.report import MEASURES, MIN_FOR_TREND, NIGHT, IncidentReport, Measure, Row, Share
@@ -14,9 +14,18 @@ MEAN_HIDES = "One long incident moves the mean of many short ones: read it besid
 
 def title(report: IncidentReport, zone: str) -> str:
     """The period by the clocks of a zone, and what was declared in it."""
-    of = f" of {report.service}" if report.service else ""
-    since, until = (f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" for at in (report.since, report.until))
-    return f"Incidents{of} declared from {since} until {until} {zone}"
+    of, local = f" of {report.service}" if report.service else "", ZoneInfo(zone)
+    return f"Incidents{of} declared {_when(report.since.astimezone(local), report.until.astimezone(local))} ({zone})"
+
+
+def _when(since: datetime, until: datetime) -> str:
+    """A calendar month by its name, whole days by their dates, anything else to the minute."""
+    if since.time() != time() or until.time() != time():
+        return f"from {since:%Y-%m-%d %H:%M} until {until:%Y-%m-%d %H:%M}"
+    last = until.date() - timedelta(days=1)
+    if since.day == until.day == 1 and (since.year, since.month) == (last.year, last.month):
+        return f"in {since:%B %Y}"
+    return f"on {last}" if last == since.date() else f"from {since.date()} to {last}"
 
 
 def summary(report: IncidentReport) -> Iterator[str]:

@@ -211,11 +211,20 @@ def test_why_there_is_no_trend_is_said_once() -> None:
         assert sum("No trend" in line for line in lines) == 1
 
 
-def test_a_period_is_said_by_the_clocks_of_the_company() -> None:
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("2026-02-28T23:00Z", "2026-03-31T22:00Z", "in March 2026"),
+        ("2025-11-30T23:00Z", "2025-12-31T23:00Z", "in December 2025"),
+        ("2026-02-28T23:00Z", "2026-03-07T23:00Z", "from 2026-03-01 to 2026-03-07"),
+        ("2026-03-28T23:00Z", "2026-03-29T22:00Z", "on 2026-03-29"),  # a day of 23 hours
+        ("2026-03-01T00:00Z", "2026-04-01T00:00Z", "from 2026-03-01 01:00 until 2026-04-01 02:00"),
+    ],
+)
+def test_a_period_is_said_by_the_clocks_of_the_company(since: str, until: str, said: str) -> None:
     """March in Berlin begins at its own midnight, and not at 23:00 of the day before."""
-    report = incident_report([], datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 31, 22, tzinfo=UTC))
-    said = words.title(report, "Europe/Berlin")
-    assert said == "Incidents declared from 2026-03-01 00:00 until 2026-04-01 00:00 Europe/Berlin"
+    report = incident_report([], datetime.fromisoformat(since), datetime.fromisoformat(until))
+    assert words.title(report, "Europe/Berlin") == f"Incidents declared {said} (Europe/Berlin)"
 
 
 def test_the_row_of_every_severity_says_so() -> None:

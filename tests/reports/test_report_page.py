@@ -41,6 +41,15 @@ def test_each_incident_is_a_dot_and_a_row() -> None:
     assert not re.search(r"<script|https?://|@import|url\(", html)
 
 
+def test_what_a_row_is_of_is_said_once_for_the_rows_of_its_severities() -> None:
+    """A phone's column has no room for it five times; a screen reader hears it with each of them."""
+    html = page()
+    cell = r'<th scope="rowgroup" rowspan="(\d)">Time to resolve \(MTTR\)</th>'
+    [rows] = re.findall(cell, html)
+    assert int(rows) > 1
+    assert len(re.findall(r'<th scope="row[^>]*>Time to resolve', html)) == 1
+
+
 def test_times_of_day_are_the_companys() -> None:
     """In the list and on each dot, over a change of the clocks; the page says whose they are, and so does a file."""
     at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
