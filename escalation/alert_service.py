@@ -32,6 +32,7 @@ from escalation.incident.events.moves import ChangeSeverity, Resolve
 from escalation.incident.events.news import AlertsChanged
 from escalation.incident.model import Incident
 from escalation.incident.state.alerts import AlertSummary, SeenAlert
+from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Detection, Facts, Status
 from escalation.service import IncidentService
 from escalation.storage.intake import Intake, Outcome, group_digest
@@ -39,6 +40,7 @@ from escalation.values import PersonId, machine
 
 SLICE = 500  # alerts of one group that are taken in at once: a worse one that comes meanwhile waits no longer
 MAX_SHOWN = 10  # alerts on a card; the rest is a count
+MAX_DUPLICATES = 5  # of duplicates of duplicates
 ENDED = "All alerts have ended"
 SILENCE = "silence of "  # begins the fingerprint of a heartbeat's absence
 
@@ -150,9 +152,11 @@ class AlertService:
         def step(group: Group) -> Group:
             nonlocal before, actions
             before, incident = group, self._incident(group.incident)
-            after, actions = changed(group, seen, now, _as_seen(incident), SETTLE / self._service.speed)
+            original = self._original(incident) if incident else None
+            known = _as_seen(original or incident)
+            after, actions = changed(group, seen, now, known, SETTLE / self._service.speed)
             for action in actions:
-                after = self._act(action, after, incident)
+                after = self._act(action, after, original)
             return after
 
         after = self.intake.update_group(key, step)
@@ -164,18 +168,35 @@ class AlertService:
         except NotFound:
             return None
 
-    def _act(self, action: Action, group: Group, incident: Incident | None) -> Group:
-        """Carry out one action; a move that is not legal any more is none."""
+    def _original(self, incident: Incident) -> Incident | None:
+        """Find the incident that goes on in place of one that was cancelled as a duplicate; None if it was not."""
+        found = None
+        for _ in range(MAX_DUPLICATES):
+            cancelled = incident.latest(EntryKind.CANCELLED) if incident.status is Status.CANCELLED else None
+            original = self._incident(cancelled.fields.get("duplicate_of", "")) if cancelled else None
+            if original is None:
+                break
+            found = incident = original
+        return found
+
+    def _act(self, action: Action, group: Group, original: Incident | None) -> Group:
+        """Carry out one action; a move that is not legal any more is none.
+
+        Of a duplicate's alerts the `original` hears a worse one only: it has its own to show, and to end by.
+        """
         by = self._latest(group)
         match action:
             case DeclareIncident():
                 return group.model_copy(update={"incident": self._declare(action, group, by).id})
+            case JoinIncident() | AlertsEnded() if original:
+                pass
             case JoinIncident():
                 self._show(action.incident, group, by, action.new, action.ended)
             case RaiseSeverity():
                 policy = self._service.severity(action.severity)
                 title = action.because.alert.title
-                self._move(action.incident, ChangeSeverity(by=by, policy=policy, why=f"worse alert: {title}"))
+                raised = original.id if original else action.incident
+                self._move(raised, ChangeSeverity(by=by, policy=policy, why=f"worse alert: {title}"))
             case AlertsEnded(resolve=True):
                 ended = Resolve(by=by, summary=ENDED, resolution="Not stated: its alerts ended by themselves")
                 self._move(action.incident, ended)

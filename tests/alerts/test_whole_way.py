@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bot.alerts.authentication import AlertSecrets, signed
+from escalation.incident.events.moves import Cancel, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Detection, Status
 from escalation.messages.timeline import entry_lines
@@ -470,3 +471,22 @@ def test_waits_pass_as_fast_as_the_policies_clocks(tmp_path: Path) -> None:
         enqueue_overdue(site.parts.context, site.parts.clock.now)
         site.parts.run()
         assert len(site.incidents()) == 1
+
+
+def test_the_alerts_of_a_duplicate_go_on_with_its_original(site: Monitored) -> None:
+    """While the original is open they declare nothing; one that still fires after it is closed is heard again."""
+    original = site.parts.declare("P1", title="Payments fail", service="checkout")
+    site.taken(group(alert("Down")))
+    [duplicate] = [i for i in site.incidents() if i.id != original.id]
+    site.parts.service.handle(duplicate.id, Cancel(by="UDANA", duplicate_of=original.id))
+    site.parts.clock.push(minutes=30)
+    site.taken(group(alert("Down"), alert("Slow", severity="warning")))
+    assert len(site.incidents()) == 2
+    site.taken(group(alert("Down"), alert("Slow", "resolved", severity="warning")))
+    assert site.parts.now(original).open
+    site.parts.service.handle(original.id, Resolve(by="UDANA", summary="Over", resolution="Restarted"))
+    site.taken(group(alert("Down")))
+    assert len(site.incidents()) == 2
+    site.parts.clock.push(minutes=6)
+    site.taken(group(alert("Down")))
+    assert len(site.incidents()) == 3
