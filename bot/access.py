@@ -23,6 +23,7 @@ from escalation.incident.model import Incident
 from escalation.incident.permissions import Action, Actor, Kind, can_see, check
 from escalation.oncall.roster import Roster
 from escalation.storage.redis_faults import RedisFault, explain
+from escalation.storage.search.documents import Search
 from escalation.storage.store import MAX_LISTED
 from escalation.values import PersonId
 
@@ -75,6 +76,7 @@ class Access:
         self.user_groups = UserGroups(client, self.slack_refuses, self.slack_takes)
         self._refusals = Refusals(deps.store.problems)
         self.ack_first = AckFirst()
+        self.search = Search(deps.store)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="access")
 
     def _known_members(self) -> frozenset[PersonId]:

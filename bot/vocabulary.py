@@ -171,13 +171,13 @@ COMMANDS = (
     Command(
         "search",
         ("find", "grep"),
-        "`search words [severity:P0 service:checkout from:2026-11 to:2026-11-30 open closed]` find incidents",
+        "`search words [severity:P0 service:checkout owner:me from:2026-11 to:2026-11-30 open closed]` find incidents",
     ),
     Command("show", ("status", "info", "view", "details"), "`show [ID or number]` show the card of one"),
     Command("web", ("browser",), "`web [ID]` incidents in the browser: a link for you alone"),
-    Command("tickets", ("backlog", "ticket"), "`tickets [team]` list the open tickets"),
+    Command("tickets", ("backlog", "ticket"), "`tickets [team] [filters]` list the open tickets"),
     Command("contacts", ("contact",), "`contacts` phone numbers and vendors"),
-    Command("alerts", ("alert",), "`alerts [ID or held]` what monitoring sent, and what waits"),
+    Command("alerts", ("alert",), "`alerts [ID, held or filters]` what monitoring sent, and what waits"),
     Command("slo", (), "`slo [7d]` how punctual pages were"),
     Command(
         "report",
@@ -202,7 +202,9 @@ COMMANDS = (
     ),
     Command("action", ("todo", "follow-up"), "`action [ID] what @owner friday` note an action item, or an idea"),
     Command(
-        "actions", ("todos", "follow-ups", "action-items"), "`actions [all, or done, drop, take and ID]` action items"
+        "actions",
+        ("todos", "follow-ups", "action-items"),
+        "`actions [all or mine, filters; or done, drop, take and ID]` action items",
     ),
     Command("simulate", ("dry-run", "preview"), "`simulate P0` show what would happen; nothing is sent"),
 )

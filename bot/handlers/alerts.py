@@ -1,26 +1,30 @@
 """`/incident alerts`: what came in from monitoring, what became of it, and what waits for somebody to declare it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.access import Access, Requester
 from bot.alerts.sources import ALL_SOURCES
 from bot.deps import BotDeps
+from bot.handlers.filters import parse_filters
 from bot.render import alerts as render
 from bot.render.blockkit import Message
 from escalation.alert_service import AlertService
 from escalation.errors import NotFound, Refused
 from escalation.incident.false_alarms import RATE_OVER, FalseAlarms, false_alarms
 from escalation.incident.model import Incident
+from escalation.search.rows import alert_row
+from escalation.search.selection import ALERTS, Selection, listed
 from escalation.storage.intake import Intake, Outcome
 from escalation.values import PersonId
 
 LAST = timedelta(days=1)
+USAGE = f"Use `/incident alerts`, with filters: {listed(ALERTS)}; `/incident alerts held` or `/incident alerts INC-…`."
 NO_INTAKE = "No alerts come in here: set ALERTS_TOKEN, see docs/alerts.md."
 TITLES = {name: source.title for name, source in ALL_SOURCES.items()}
 
 
 class Alerts:
-    """Answers `alerts`, `alerts ID`, `alerts held` and `alerts declare KEY`."""
+    """Answers `alerts [filters]`, `alerts ID`, `alerts held` and `alerts declare KEY`."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -31,14 +35,17 @@ class Alerts:
         word, _, rest = words.strip().lower().partition(" ")
         if word == "declare" and rest:
             return await self._declare(requester, rest.strip())
-        if word not in ("", "held"):
-            raise Refused("Use `/incident alerts`, `/incident alerts held` or `/incident alerts INC-…`.")
+        selection, others = await parse_filters(self._access, requester, words, ALERTS, TITLES)
+        if others.lower() not in ("", "held"):
+            raise Refused(USAGE)
         intake = self._intake()
         held = await self._access.run(intake.held)
-        if word == "held":
+        if others:
             return render.held(held, TITLES)
-        found = await self._access.run(self._came, intake)
-        shown = await self._permitted(requester, found)
+        found = await self._access.run(self._came, intake, selection.since)
+        shown = await self._permitted(requester, found, selection)
+        if selection != Selection():
+            return render.matching(shown, TITLES)
         return render.recent(shown, held, await self._access.run(_rates, self._access.deps), TITLES)
 
     async def of_incident(self, incident: Incident) -> Message:
@@ -61,15 +68,19 @@ class Alerts:
         deps = self._access.deps
         return AlertService(self._intake(), deps.service, deps.company.alerts, TITLES).promote(key, by)
 
-    def _came(self, intake: Intake) -> list[Outcome]:
-        return intake.log(self._access.deps.store.now() - LAST)
+    def _came(self, intake: Intake, since: datetime | None = None) -> list[Outcome]:
+        return intake.log(since or self._access.deps.store.now() - LAST)
 
-    async def _permitted(self, requester: Requester, outcomes: list[Outcome]) -> list[Outcome]:
-        """Leave out what belongs to incidents that the requester may not see."""
+    async def _permitted(self, requester: Requester, outcomes: list[Outcome], selection: Selection) -> list[Outcome]:
+        """Leave out what belongs to incidents that the requester may not see, and what is not asked for."""
         ids = list(dict.fromkeys(o.incident for o in outcomes if o.incident))
         visible = await self._access.visible_to(requester, await self._access.run(self._access.deps.store.read, ids))
-        seen = {incident.id for incident in visible}
-        return [o for o in outcomes if not o.incident or o.incident in seen]
+        seen: dict[str, Incident | None] = {"": None} | {incident.id: incident for incident in visible}
+        return [
+            o
+            for o in outcomes
+            if o.incident in seen and selection.takes(alert_row(o.at, o.severity, o.source, seen[o.incident]))
+        ]
 
     def _intake(self) -> Intake:
         if self._access.deps.intake is None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bot.access import Access, Requester
+from bot.handlers.filters import parse_filters
 from bot.parsing.command import has_number, nearest_incident, unescape
 from bot.render.blockkit import Message
 from bot.render.lists import NO_TICKETS, PAGE, Page, listing, tickets
@@ -11,11 +12,11 @@ from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
 from escalation.incident.tickets import backlog, in_listed_order
 from escalation.search.document import Document, document
-from escalation.search.selection import FILTERS, Selection, parse_selection
-from escalation.storage.search.documents import Search
+from escalation.search.selection import INCIDENTS, TICKETS, Selection, listed
 
-USAGE = f"Use `/incident list`, `list all`, `list closed` or `list mine`, with filters: {FILTERS}."
-SEARCH_USAGE = f"Use `/incident search` and words of the incident, or filters: {FILTERS}."
+USAGE = f"Use `/incident list`, `list all`, `list closed` or `list mine`, with filters: {listed(INCIDENTS)}."
+SEARCH_USAGE = f"Use `/incident search` and words of the incident, or filters: {listed(INCIDENTS)}."
+NO_MATCH = "No incident matches."
 _HEADINGS = {
     "open": "Open incidents",
     "mine": "Open incidents with you",
@@ -35,7 +36,6 @@ class Lists:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._search = Search(access.deps.store)
 
     async def search(self, requester: Requester, typed: str) -> Message:
         """Answer `search WORDS [filters] [START]`. Raises Refused without any, and for a wrong filter."""
@@ -43,7 +43,7 @@ class Lists:
         words, start = _start(typed, " +")  # a search may well end with a number
         if not words:
             raise Refused(SEARCH_USAGE)
-        selection, rest = await self._selection(unescape(words))
+        selection, rest = await parse_filters(self._access, requester, words)
         if not rest and selection == Selection():
             raise Refused(SEARCH_USAGE)
         ids = [d.id for d in await self._access.run(self._found, rest, selection)]
@@ -51,15 +51,8 @@ class Lists:
         return await self._paged(requester, ids, start, f"search {words} +", "Found", empty)
 
     def _found(self, words: str, selection: Selection) -> list[Document]:
-        with self._search as index:
+        with self._access.search as index:
             return index.search(words, selection.takes)
-
-    async def _selection(self, typed: str) -> tuple[Selection, str]:
-        company, now = self._access.deps.company, await self._access.run(self._access.deps.service.clock)
-        try:
-            return parse_selection(typed, set(company.services), company.timezone, now)
-        except ValueError as error:
-            raise Refused(f"{error}.") from None
 
     async def _paged(
         self, requester: Requester, ids: Sequence[str], first: int, command: str, heading: str, empty: str
@@ -84,7 +77,7 @@ class Lists:
         if kind.lower() not in _EMPTY:
             kind, filters = "open", words
         kind = kind.lower()
-        selection, rest = await self._selection(unescape(filters))
+        selection, rest = await parse_filters(self._access, requester, filters)
         if rest:
             raise Refused(f"There is no `/incident list {unescape(words)}`. {USAGE}")
         if selection.is_open is not None and kind == "open":  # `list severity:P0 closed` names the list too
@@ -100,7 +93,8 @@ class Lists:
             incidents = tuple(i for i in incidents if requester.id in i.people() or requester.id in i.leads.values())
         if selection != Selection():
             incidents = tuple(i for i in incidents if selection.takes(document(i)))
-        return Page.of(incidents, first, command, _HEADINGS[kind], _EMPTY[kind])
+        none = _EMPTY[kind] if selection == Selection() else NO_MATCH
+        return Page.of(incidents, first, command, _HEADINGS[kind], none)
 
     async def _archive(
         self, requester: Requester, kind: str, selection: Selection, first: int, command: str
@@ -114,19 +108,22 @@ class Lists:
         if selection != Selection():
             taken = {d.id for d in await self._access.run(self._found, "", selection)}
             ids = [i for i in ids if i in taken]
-        return await self._paged(requester, ids, first, command, _HEADINGS[kind], _EMPTY[kind])
+        none = _EMPTY[kind] if selection == Selection() else NO_MATCH
+        return await self._paged(requester, ids, first, command, _HEADINGS[kind], none)
 
     async def tickets(self, requester: Requester, words: str) -> Message:
-        """Answer `tickets [team] [START]`: the open tickets of one team, or of all. Raises Refused for another word."""
+        """Answer `tickets [team] [filters] [START]`: open tickets, all or some. Raises Refused for another word."""
+        typed, start = _start(words)
+        selection, team = await parse_filters(self._access, requester, typed, TICKETS)
         incidents = await self._access.open_incidents(requester, None)
-        team, _, start = words.strip().rpartition(" ")
-        if not start.isdecimal():
-            team, start = words.strip(), "0"
         teams = {i.team for i in incidents if i.policy.ticket and i.team} | set(self._access.deps.company.teams)
         if team and team not in teams:
-            raise Refused(f"No team called '{unescape(team)}' has tickets{suggest(team, teams)}.")
-        heading, command = f"Open tickets of {team}" if team else "Open tickets", f"tickets {team}".strip()
-        page = Page.of(backlog(incidents, team), int(start), command, heading, NO_TICKETS)
+            filters = f" Filters: {listed(TICKETS)}."
+            raise Refused(f"No team called '{team}' has tickets{suggest(team, teams)}.{filters}")
+        heading, command = f"Open tickets of {team}" if team else "Open tickets", f"tickets {typed}".strip()
+        shown = [i for i in backlog(incidents, team) if selection.takes(document(i))]
+        none = NO_TICKETS if selection == Selection() else "No open ticket matches."
+        page = Page.of(shown, start, command, heading, none)
         return tickets(page, self._access.directory.url)
 
     async def numbered(self, requester: Requester, typed: str) -> Incident:

@@ -1,6 +1,7 @@
 """Routes of incidents in the browser, for a colleague with a session: theirs is what they may see in Slack."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -13,22 +14,24 @@ from bot.http.sessions import Sessions
 from bot.pages.incidents import Filters, IncidentPages
 from bot.pages.layout import page
 from bot.render.common import card_url
+from escalation.config.company import Company, Directory
 from escalation.errors import NotFound, Refused
-from escalation.figures.observation import Observation, observe
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Section
+from escalation.search.selection import Selection
 from escalation.storage.action_items import ActionItems
 from escalation.storage.answers.person_links import INCIDENTS
 from escalation.storage.reviews import Reviews
 from escalation.text import text
-from escalation.values import INCIDENT_ID
+from escalation.values import INCIDENT_ID, PersonId
 
 ON_A_PAGE = 50
 BATCH = 200  # incidents that are read at once
 LONGEST = 100  # characters of a filter
 STATES = ("open", "closed", "all")
+DATES = ("since", "until")
 
 
 def incident_routes(access: Access) -> list[Route]:
@@ -119,40 +122,75 @@ class _Pages:
     def _filters(self, request: Request) -> Filters:
         deps = self._access.deps
         given = {name: value[:LONGEST] for name, value in request.query_params.items()}
-        severities, services = tuple(map(str, deps.policy.severities)), tuple(sorted(deps.company.services))
-        dates = {name: given.get(name, "") for name in ("since", "until")}
-        wrong = [value for value in dates.values() if value and _day(value) is None]
+        owners = _people(deps.company, self._access.directory)
+        choices = {
+            "state": STATES,
+            "severity": tuple(map(str, deps.policy.severities)),
+            "service": tuple(sorted(deps.company.services)),
+            "owner": tuple(owners),
+        }
+        wrong = [
+            *(_no_choice(name, given[name], known) for name, known in choices.items() if name in given),
+            *(
+                f"'{given[name]}' is no date like 2026-11-29."
+                for name in DATES
+                if given.get(name) and not _day(given[name])
+            ),
+        ]
+
+        def chosen(name: str) -> str:
+            return given.get(name, "") if given.get(name) in choices[name] else ""
+
         number = given.get("page", "")
         return Filters(
-            state=given["state"] if given.get("state") in STATES else STATES[0],
-            severity=given["severity"] if given.get("severity") in severities else "",
-            service=given["service"] if given.get("service") in services else "",
-            since=dates["since"] if dates["since"] not in wrong else "",
-            until=dates["until"] if dates["until"] not in wrong else "",
+            state=chosen("state") or STATES[0],
+            severity=chosen("severity"),
+            service=chosen("service"),
+            owner=chosen("owner"),
+            since=given["since"] if _day(given.get("since", "")) else "",
+            until=given["until"] if _day(given.get("until", "")) else "",
             page=int(number) if number.isascii() and number.isdigit() and 0 < len(number) < 6 and int(number) else 1,
-            severities=severities,
-            services=services,
-            error=f"'{wrong[0]}' is no date like 2026-11-29." if wrong else "",
+            severities=choices["severity"],
+            services=choices["service"],
+            owners=owners,
+            error=" ".join(filter(None, wrong)),
         )
 
     def _ids(self, filters: Filters) -> list[str]:
         """Find the ids that match, the newest first; of closed incidents nothing else is read."""
         zone = ZoneInfo(self._access.deps.company.timezone)
         since, until = _day(filters.since), _day(filters.until)
-        begins = datetime.combine(since, time(), zone) if since else datetime.fromtimestamp(0, UTC)
-        ends = datetime.combine(until + timedelta(days=1), time(), zone).timestamp() if until else float("inf")
-        store = self._access.deps.store
-        if filters.state == "open":  # of thousands of closed ones nothing is read
-            found = [o for o in map(observe, store.open_incidents()) if o.declared >= begins.timestamp()]
-            found.sort(key=lambda o: o.declared)
-        else:
-            found = list(store.observations(begins))
-        return [seen.id for seen in reversed(found) if seen.declared < ends and _matches(seen, filters)]
+        begins = datetime.combine(since, time(), zone) if since else None
+        ends = datetime.combine(until + timedelta(days=1), time(), zone) if until else None
+        selection = Selection(
+            severities=_only(filters.severity),
+            services=_only(filters.service),
+            owners=_only(filters.owner),
+            since=begins,
+            until=ends,
+            is_open=None if filters.state == "all" else filters.state == "open",
+        )
+        with self._access.search as index:
+            return [d.id for d in index.search("", selection.takes)]
 
 
-def _matches(seen: Observation, filters: Filters) -> bool:
-    state = filters.state == "all" or seen.open == (filters.state == "open")
-    return state and filters.severity in ("", seen.severity) and filters.service in ("", seen.service)
+def _only(value: str) -> frozenset[str]:
+    return frozenset((value,)) if value else frozenset()
+
+
+def _people(company: Company, directory: Directory) -> dict[PersonId, str]:
+    """Who may be chosen as the owner: the configuration's people, by member id, with their names."""
+    members = ((company.member(key, directory), key) for key in company.people)
+    named = {member: directory.names.get(member, key) for member, key in members}
+    return dict(sorted(named.items(), key=lambda pair: pair[1].casefold()))
+
+
+def _no_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    """Say what may be chosen; nothing where that was done, or nothing chosen."""
+    if not value or value in choices:
+        return ""
+    known = ", ".join(choices) if name != "owner" else "the people of the configuration"
+    return f"'{value}' is no {name}. Choose one of: {known or 'none yet'}."
 
 
 def _day(value: str) -> date | None:

@@ -4,7 +4,7 @@ What a page shows was checked before: nothing here asks who may read it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -36,16 +36,18 @@ class Filters:
     state: str = "open"
     severity: str = ""
     service: str = ""
+    owner: str = ""
     since: str = ""
     until: str = ""
     page: int = 1
     severities: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    owners: Mapping[PersonId, str] = field(default_factory=dict)
     error: str = ""
 
     def at_page(self, page: int) -> str:
         """Query of another page of the same list."""
-        names = ("state", "severity", "service", "since", "until")
+        names = ("state", "severity", "service", "owner", "since", "until")
         chosen = {name: getattr(self, name) for name in names if getattr(self, name)}
         return urlencode(chosen | {"page": str(page)})
 

@@ -19,6 +19,7 @@ SHOWN = 20  # lines of a list
 DECLARABLE = 8  # held problems with a button each; the rest is a count
 _MAX_TITLE = 90
 NOTHING = "No alerts came in during the last day."
+NO_MATCH = "No alert matches. Without `from:` the last day is looked at."
 NOTHING_HELD = "✅ No alerts wait for somebody to declare them."
 Titles = Mapping[str, str]
 
@@ -40,6 +41,16 @@ def recent(
     ]
     waits = [_held_note(len(held_groups))] if held_groups else []
     return Message(text="\n".join((*waits, head)), blocks=blocks)
+
+
+def matching(outcomes: Sequence[Outcome], titles: Titles) -> Message:
+    """List the alerts that filters leave, the newest first."""
+    counts = Counter(_kind(outcome) for outcome in outcomes)
+    head = f"Alerts: {', '.join(f'{n} {kind}' for kind, n in counts.most_common())}" if outcomes else NO_MATCH
+    lines = [f"*{head}*", *(_row(outcome, titles) for outcome in outcomes[:SHOWN])]
+    more = f"and {len(outcomes) - SHOWN} more: `tocsin alerts` takes the same filters and lists them all"
+    blocks = sections(share(lines, WHOLE_MESSAGE), "alerts")
+    return Message(text=head, blocks=[*blocks, *([context(more, "notes")] if len(outcomes) > SHOWN else [])])
 
 
 def waiting(count: int) -> list[Block]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Status
+from escalation.values import PersonId
 
 MAX_FIELD = 300  # characters of each text: ten thousand documents are held in memory
 _WEIGHTS = {"title": 3, "cause": 2, "impact": 1, "fixed": 1}
@@ -25,7 +26,10 @@ _ENDINGS = ("ing", "ies", "ed", "es", "s")
 
 @dataclass(frozen=True)
 class Document:
-    """An incident as the search sees it. `declared` is epoch seconds; `fixed` is what resolved it, or a workaround."""
+    """An incident as the search sees it. `declared` is epoch seconds; `fixed` is what resolved it, or a workaround.
+
+    `owners` are who is assigned, has acknowledged, or leads.
+    """
 
     id: str
     severity: str
@@ -38,6 +42,12 @@ class Document:
     fixed: str = ""
     private: bool = False
     drill: bool = False
+    owners: tuple[PersonId, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Empty: only alerts are filtered by where they came from."""
+        return ""
 
     @property
     def open(self) -> bool:
@@ -79,7 +89,13 @@ def document(incident: Incident) -> Document:
         fixed=fixed[:MAX_FIELD],
         private=incident.private,
         drill=incident.drill,
+        owners=_owners(incident),
     )
+
+
+def _owners(incident: Incident) -> tuple[PersonId, ...]:
+    done = incident.known("acknowledgement")
+    return tuple(dict.fromkeys((*incident.assigned, *((done.by,) if done else ()), *incident.leads.values())))
 
 
 def service_term(service: str) -> str:
@@ -108,7 +124,8 @@ def encode(found: Document) -> str:
 
 def decode(raw: str | bytes) -> Document:
     """Decode; fields that a newer Tocsin added are left out."""
-    return Document(**{name: value for name, value in json.loads(raw).items() if name in _FIELDS})
+    known = {name: value for name, value in json.loads(raw).items() if name in _FIELDS}
+    return Document(**known | {"owners": tuple(known.get("owners", ()))})
 
 
 _FIELDS = frozenset(field.name for field in fields(Document))

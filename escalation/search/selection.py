@@ -1,16 +1,27 @@
-"""Filters of lists: severity, service, days, open or closed. Pure."""
+"""Filters of lists: severity, service, owner, source, days, open or closed. Pure."""
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from escalation.config.company import Company, Directory
 from escalation.config.policy import Severity
 from escalation.config.references import suggest
 from escalation.times import parse_duration
+from escalation.values import PersonId
 
-FILTERS = "severity:, service:, from:, to:, open, closed"
+OPEN_OR_CLOSED = ("open", "closed")
+INCIDENTS = ("severity", "service", "owner", "from", "to", *OPEN_OR_CLOSED)
+"""Filters of lists of incidents. The owner is who is assigned, has acknowledged, or leads."""
+TICKETS = ("severity", "service", "owner", "from", "to")
+ACTION_ITEMS = ("service", "owner", "from", "to")
+ALERTS = ("severity", "service", "source", "from", "to")
+_SYNONYMS = {"sev": "severity", "since": "from", "until": "to", "assignee": "owner"}
+_FILTER = re.compile(r"([a-z][a-z-]*):(?!//)(\S*)", re.IGNORECASE)
+_MEMBER = re.compile(r"[UW][A-Z0-9]{2,}")
 _DAYS = "a day like 2026-11-30, a month like 2026-11, or how long ago, like 7d"
 
 
@@ -22,17 +33,35 @@ class Selectable(Protocol):
     @property
     def service(self) -> str: ...
     @property
+    def owners(self) -> Sequence[PersonId]: ...
+    @property
+    def source(self) -> str: ...
+    @property
     def declared_at(self) -> datetime: ...
     @property
     def open(self) -> bool: ...
 
 
 @dataclass(frozen=True)
+class Row:
+    """A row of a list that is no incident; `declared_at` is when it came to be. What it does not have is empty."""
+
+    declared_at: datetime
+    severity: str = ""
+    service: str = ""
+    owners: Sequence[PersonId] = ()
+    source: str = ""
+    open: bool = True
+
+
+@dataclass(frozen=True)
 class Selection:
-    """Which incidents a list shows. Empty sets and None take all. `until` is not in it any more."""
+    """Which rows a list shows. Empty sets and None take all. `until` is not in it any more."""
 
     severities: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    owners: frozenset[PersonId] = frozenset()
+    sources: frozenset[str] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
     is_open: bool | None = None
@@ -42,33 +71,92 @@ class Selection:
         return (
             (not self.severities or seen.severity in self.severities)
             and (not self.services or seen.service in self.services)
+            and (not self.owners or not self.owners.isdisjoint(seen.owners))
+            and (not self.sources or seen.source in self.sources)
             and (self.since is None or seen.declared_at >= self.since)
             and (self.until is None or seen.declared_at < self.until)
             and (self.is_open is None or seen.open is self.is_open)
         )
 
 
-def parse_selection(text: str, services: set[str], zone: str, now: datetime) -> tuple[Selection, str]:
-    """Parse the filters among the words; returns them and the other words. ValueError says what to write."""
+@dataclass(frozen=True)
+class Known:
+    """What filters are read with. `people` finds the members who are called so; `sources` are those of alerts."""
+
+    services: frozenset[str]
+    zone: str
+    now: datetime
+    people: Callable[[str], frozenset[PersonId]] = lambda typed: frozenset()
+    sources: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, company: Company, directory: Directory, now: datetime, me: PersonId = "", sources: Iterable[str] = ()
+    ) -> "Known":
+        """Read them with a company's names. `me` is who asks."""
+
+        def people(typed: str) -> frozenset[PersonId]:
+            name = typed.removeprefix("@")
+            if name == "me" and me:
+                return frozenset((me,))
+            if name in company.people:
+                return frozenset((company.member(name, directory),))
+            if _MEMBER.fullmatch(name):
+                return frozenset((name,))
+            named = {i for i, shown in directory.names.items() if shown.casefold() == name.casefold()}
+            return frozenset(named | {directory.people.get(name.lower(), "")} - {""})
+
+        return cls(frozenset(company.services), company.timezone, now, people, frozenset(sources))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name the filters of a list, as people type them."""
+    return ", ".join(name if name in OPEN_OR_CLOSED else f"{name}:" for name in names)
+
+
+def parse_selection(text: str, known: Known, names: Sequence[str] = INCIDENTS) -> tuple[Selection, str]:
+    """Parse the filters among the words; returns them and the other words. ValueError says what to write.
+
+    `names` are the filters that this list has: another one is refused, never ignored.
+    """
     selection, words = Selection(), []
     for word in text.split():
-        name, colon, value = word.partition(":")
-        match name.lower():
-            case "severity" | "sev" if colon:
-                selection = replace(selection, severities=selection.severities | _severities(value))
-            case "service" if colon:
-                selection = replace(selection, services=selection.services | _services(value, services))
-            case "from" if colon:
-                selection = replace(selection, since=first_instant(value, zone, now))
-            case "to" if colon:
-                selection = replace(selection, until=end_instant(value, zone, now))
-            case "open" | "closed" if not colon:
-                selection = replace(selection, is_open=name.lower() == "open")
-            case _:
-                words.append(word)
+        if word.lower() in OPEN_OR_CLOSED and word.lower() in names:
+            selection = replace(selection, is_open=word.lower() == "open")
+        elif match := _FILTER.fullmatch(word):
+            name = _SYNONYMS.get(match[1].lower(), match[1].lower())
+            if name not in names or name in OPEN_OR_CLOSED:
+                raise ValueError(f"there is no filter `{match[1]}:` here, but {listed(names)}")
+            selection = _with(selection, name, match[2], known)
+        else:
+            words.append(word)
     if selection.since and selection.until and selection.since >= selection.until:
         raise ValueError("`from:` is after `to:`")
     return selection, " ".join(words)
+
+
+def _with(selection: Selection, name: str, value: str, known: Known) -> Selection:
+    match name:
+        case "severity":
+            return replace(selection, severities=selection.severities | _severities(value))
+        case "service":
+            services = selection.services | _named(value, known.services, "service")
+            return replace(selection, services=services)
+        case "source":
+            return replace(selection, sources=selection.sources | _named(value, known.sources, "source of alerts"))
+        case "owner":
+            return replace(selection, owners=selection.owners | _owners(value, known))
+        case "from":
+            return replace(selection, since=first_instant(value, known.zone, known.now))
+        case _:
+            return replace(selection, until=end_instant(value, known.zone, known.now))
+
+
+def _owners(text: str, known: Known) -> frozenset[PersonId]:
+    found = {name: known.people(name) for name in text.split(",")}
+    if unknown := [name for name, members in found.items() if not members]:
+        raise ValueError(f"nobody is called '{unknown[0]}': write one like owner:@dana")
+    return frozenset().union(*found.values())
 
 
 def _severities(text: str) -> frozenset[str]:
@@ -78,10 +166,10 @@ def _severities(text: str) -> frozenset[str]:
     return named
 
 
-def _services(text: str, known: set[str]) -> frozenset[str]:
+def _named(text: str, known: frozenset[str], what: str) -> frozenset[str]:
     named = frozenset(text.split(","))
     if unknown := sorted(named - known):
-        raise ValueError(f"there is no service '{unknown[0]}'{suggest(unknown[0], known)}")
+        raise ValueError(f"there is no {what} '{unknown[0]}'{suggest(unknown[0], set(known))}")
     return named
 
 

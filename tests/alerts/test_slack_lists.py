@@ -100,6 +100,21 @@ def test_the_list_names_what_was_dropped_and_what_could_not_be_read(tmp_path: Pa
         assert "Use `/incident alerts`" in answer(site, "dana", "alerts nonsense")
 
 
+def test_the_list_is_filtered(tmp_path: Path) -> None:
+    """By severity, source, day, and the service of the incident; a filter that it does not have is refused."""
+    with monitored(tmp_path) as site:
+        site.taken(group(alert("Down", service="checkout")))
+        site.taken(low("Slow", service="api"))
+        assert "Slow" not in answer(site, "dana", "alerts service:checkout")
+        assert "Down" not in answer(site, "dana", "alerts severity:P3")
+        found = answer(site, "dana", "alerts source:alertmanager from:7d")
+        assert all(name in found for name in ("Alerts: 2 declared", "Down", "Slow"))
+        assert "No alert matches" in answer(site, "dana", "alerts source:grafana")
+        assert "there is no source of alerts 'graphana'" in answer(site, "dana", "alerts source:graphana")
+        known = "severity:, service:, source:, from:, to:"
+        assert f"there is no filter `owner:` here, but {known}" in answer(site, "dana", "alerts owner:me")
+
+
 def test_a_false_alarm_counts_for_its_source(tmp_path: Path) -> None:
     """Of the closed incidents that a machine declared; what people declared does not count."""
     with monitored(tmp_path) as site:

@@ -63,14 +63,14 @@ The ID may be left out in a war room, and while only one incident is open.
 *Declare and look*
 `/incident declare [P0] [title]` declare an incident
 `/incident list [all, closed or mine] [filters]` list incidents
-`/incident search words [severity:P0 service:checkout from:2026-11 to:2026-11-30 open closed]` find incidents
+`/incident search words [severity:P0 service:checkout owner:me from:2026-11 to:2026-11-30 open closed]` find incidents
 `/incident show [ID or number]` show the card of one
 `/incident web [ID]` incidents in the browser: a link for you alone
-`/incident tickets [team]` list the open tickets
+`/incident tickets [team] [filters]` list the open tickets
 `/incident oncall`, or `oncall take`, `swap`, `override`, `away`, `cancel` see or change who is on call
 `/incident me` how you are reached; `me quiet 22:00-07:00`, `me shift 1d`, `me urgent push, 1m sms, 3m call`
 `/incident contacts` phone numbers and vendors
-`/incident alerts [ID or held]` what monitoring sent, and what waits
+`/incident alerts [ID, held or filters]` what monitoring sent, and what waits
 `/incident slo [7d]` how punctual pages were
 `/incident report [7d or 2026-11] [service]` MTTA, MTTR and promises kept
 *Work on it*
@@ -95,7 +95,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident plan-review [ID] [@owner, later, or no meeting why]` owner and meeting of the post-incident review
 `/incident reviewed [ID]` mark the post-incident review as done
 `/incident action [ID] what @owner friday` note an action item, or an idea
-`/incident actions [all, or done, drop, take and ID]` action items
+`/incident actions [all or mine, filters; or done, drop, take and ID]` action items
 `/incident cancel [ID] [why, or duplicate of INC-…]` false alarm or duplicate
 *People*
 `/incident escalate [ID] [why]` page the next tier

@@ -9,9 +9,13 @@ import pytest
 
 from escalation.search.document import Document, decode, encode
 from escalation.search.index import Index
-from escalation.search.selection import Selection, parse_selection
+from escalation.search.selection import ACTION_ITEMS, INCIDENTS, Known, Selection, listed, parse_selection
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+PEOPLE = {"@dana": "U0DANA", "omar": "U0OMAR"}
+KNOWN = Known(
+    frozenset({"checkout"}), "Europe/Berlin", NOW, lambda name: frozenset({PEOPLE[name]} if name in PEOPLE else ())
+)
 SERVICES = ("checkout", "search", "login", "catalogue", "mail")
 # What breaks, in words that different people use for it.
 FAMILIES = tuple(
@@ -148,30 +152,46 @@ def test_a_document_survives_its_encoding() -> None:
         ("from:2026-11-01 to:2026-11-02", "", [1, 2]),
         ("from:2026-11 to:2026-11", "", [1, 2, 3]),
         ("to:28d", "", [1]),
+        ("since:2026-11-02 until:2026-11", "", [2, 3]),
+        ("owner:@dana", "", [1, 3]),
+        ("assignee:@dana,omar closed", "", [1, 2]),
     ],
 )
 def test_filters_stand_among_the_words(typed: str, words: str, kept: list[int]) -> None:
     """Severity, service, days in the company's zone, open and closed narrow a list; the rest are words."""
-    selection, rest = parse_selection(typed, {"checkout"}, "Europe/Berlin", NOW)
+    selection, rest = parse_selection(typed, KNOWN)
     days = {1: datetime(2026, 10, 31, 23, 30, tzinfo=UTC), 2: NOW - timedelta(days=27), 3: NOW}
     seen = [
-        Document("1", "P0", days[1].timestamp(), "resolved", "t", "checkout"),
-        Document("2", "P1", days[2].timestamp(), "cancelled", "t"),
-        Document("3", "P2", days[3].timestamp(), "fixing", "t"),
+        Document("1", "P0", days[1].timestamp(), "resolved", "t", "checkout", owners=("U0DANA",)),
+        Document("2", "P1", days[2].timestamp(), "cancelled", "t", owners=("U0OMAR",)),
+        Document("3", "P2", days[3].timestamp(), "fixing", "t", owners=("U0OMAR", "U0DANA")),
     ]
     assert (rest, [int(d.id) for d in seen if selection.takes(d)]) == (words, kept)
 
 
 @pytest.mark.parametrize(
     "typed",
-    ["severity:P9", "service:nowhere", "from:tomorrowish", "from:2026-13", "to:", "from:2026-11-03 to:2026-11-02"],
+    [
+        *("severity:P9", "service:nowhere", "from:tomorrowish", "from:2026-13", "to:", "from:2026-11-03 to:2026-11-02"),
+        *("owner:nobody", "owner:", "service:", "severity:"),
+    ],
 )
 def test_a_wrong_filter_is_refused(typed: str) -> None:
     """A filter that means nothing is refused with what to write, never ignored."""
-    with pytest.raises(ValueError, match=r"P0,P1|checkout|2026-11-30|after"):
-        parse_selection(typed, {"checkout"}, "Europe/Berlin", NOW)
+    with pytest.raises(ValueError, match=r"P0,P1|checkout|2026-11-30|after|@dana"):
+        parse_selection(typed, KNOWN)
+
+
+@pytest.mark.parametrize("names", [INCIDENTS, ACTION_ITEMS])
+@pytest.mark.parametrize("typed", ["team:payments", "source:grafana", "Open:yes", "slow status:open"])
+def test_a_filter_that_a_list_does_not_have_is_refused(typed: str, names: tuple[str, ...]) -> None:
+    """It says which there are: a filter is never ignored, and never taken for a word."""
+    with pytest.raises(ValueError, match=f"here, but {listed(names)}$"):
+        parse_selection(typed, KNOWN, names)
 
 
 def test_no_filter_takes_everything() -> None:
     """Words alone filter nothing."""
-    assert parse_selection("payment gateway", set(), "UTC", NOW) == (Selection(), "payment gateway")
+    assert parse_selection("payment gateway", KNOWN) == (Selection(), "payment gateway")
+    link = "timeout of https://example.com:8080/x at 10:30"
+    assert parse_selection(link, KNOWN) == (Selection(), link)

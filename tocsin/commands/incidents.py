@@ -17,11 +17,12 @@ from escalation.incident.tickets import in_listed_order
 from escalation.oncall import schedule
 from escalation.oncall.roster import assumed_directory, roster
 from escalation.oncall.schedule import EMPTY_STATE, Away, OncallState
-from escalation.search.selection import Selection, parse_selection
+from escalation.search.selection import INCIDENTS, Selection, listed
 from escalation.storage.search.documents import Search
 from escalation.storage.store import Store
 from tocsin.commands import output
 from tocsin.commands.archive import export_all
+from tocsin.commands.filters import parse_filters
 from tocsin.commands.terminal import as_json, print_json, print_table
 from tocsin.config import loader
 from tocsin.config.settings import Settings, load
@@ -56,13 +57,15 @@ def open_store(settings: Settings) -> Store:
 def list_(filters: tuple[str, ...], include_closed: bool, as_json: bool) -> None:
     """List open incidents by severity, then by time; after them the closed ones, the newest first.
 
-    FILTERS: severity:P0,P1 service:checkout from:2026-11-01 to:2026-11-30 open closed
+    FILTERS: severity:P0,P1 service:checkout owner:dana from:2026-11-01 to:2026-11-30 open closed
     """
     settings = load(NEEDS)
     store = open_store(settings)
     selection, rest = _selection(settings, store, " ".join(filters))
     if rest:
-        raise click.UsageError(f"'{rest}' is no filter; `tocsin search {rest}` looks for words.")
+        raise click.UsageError(
+            f"'{rest}' is no filter; there are {listed(INCIDENTS)}. `tocsin search {rest}` looks for words."
+        )
     if selection == Selection():
         incidents = in_listed_order(store.recent(50) if include_closed else store.open_incidents())
     elif include_closed or selection.is_open is False:
@@ -79,7 +82,7 @@ def list_(filters: tuple[str, ...], include_closed: bool, as_json: bool) -> None
 def search(words: tuple[str, ...], as_json: bool) -> None:
     """Find incidents by their words, the best first: title, impact, cause, resolution, service. Private ones never.
 
-    Among the WORDS may stand severity:P0,P1 service:checkout from:2026-11-01 to:2026-11-30 open closed
+    Among the WORDS may stand severity:P0,P1 service:checkout owner:dana from:2026-11 to:2026-11 open closed
     """
     settings = load(NEEDS)
     store = open_store(settings)
@@ -92,15 +95,12 @@ def _selection(settings: Settings, store: Store, typed: str) -> tuple[Selection,
     """Parse the filters among the words. Refusal for a wrong one."""
     if not typed:
         return Selection(), ""
-    company = loader.load(settings.config).company
-    try:
-        return parse_selection(typed, set(company.services), company.timezone, store.now())
-    except ValueError as error:
-        raise Refusal(f"{error}.") from None
+    return parse_filters(typed, loader.load(settings.config).company, store)
 
 
 def _found(store: Store, words: str, selection: Selection, public: bool = False) -> list[str]:
-    public = public or bool(selection.services)  # of a private one nobody reads here which service it is of
+    # Of a private one nobody reads here which service it is of, and whose.
+    public = public or bool(selection.services or selection.owners)
     with Search(store) as index:
         found = index.search(words, lambda d: selection.takes(d) and not (public and d.private))
         return [d.id for d in found]

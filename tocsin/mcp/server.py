@@ -25,10 +25,9 @@ from escalation.messages import timeline
 from escalation.oncall.roster import roster
 from escalation.reports.gather import Gathered, gather
 from escalation.search.document import Document
-from escalation.search.selection import FILTERS, Selection, parse_selection
+from escalation.search.selection import INCIDENTS, Known, Selection, listed, parse_selection
 from escalation.service import IncidentService
 from escalation.storage.redis_faults import explain
-from escalation.storage.search.documents import Search
 from escalation.storage.store import Store
 from escalation.values import PersonId
 from tocsin.commands import output
@@ -86,7 +85,7 @@ class Tools:
     async def list_(
         self,
         state: State = "open",
-        words: Annotated[str, Field(description=f"Words to find, and filters: {FILTERS}")] = "",
+        words: Annotated[str, Field(description=f"Words to find, and filters: {listed(INCIDENTS)}")] = "",
     ) -> Data:
         """List incidents: the open ones by severity, then by time; others the newest first. At most 50."""
         return await _answered(self._list(state, words))
@@ -132,14 +131,14 @@ class Tools:
         return {"incidents": [_summary(i) for i in shown], "more": bool(ids)}
 
     def _selection(self, words: str) -> tuple[Selection, str]:
-        company = self._deps.company
-        return parse_selection(words, set(company.services), company.timezone, self._deps.service.clock())
+        deps, me = self._deps, self._requester.id
+        return parse_selection(words, Known.of(deps.company, deps.store.directory(), deps.service.clock(), me))
 
     def _found(self, words: str, selection: Selection) -> list[str]:
         def takes(document: Document) -> bool:
             return selection.takes(document)
 
-        with Search(self._deps.store) as index:
+        with self._access.search as index:
             return [d.id for d in index.search(words, takes)]
 
     async def _incident(self, typed: str) -> Incident:

@@ -6,6 +6,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from bot.access import Access, Requester
+from bot.handlers.filters import parse_filters
 from bot.parsing.action_item import day_of, parse_action_item
 from bot.parsing.command import unescape
 from bot.render.blockkit import Block, Message
@@ -15,10 +16,17 @@ from escalation.errors import Refused
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.reviews.action_items import ActionItem, ItemState, closed, given_to, in_order, item_line
+from escalation.search.rows import item_row
+from escalation.search.selection import ACTION_ITEMS, Selection, listed
 from escalation.storage.action_items import ActionItems
 from escalation.text import Strong, line
 
-USAGE = "Use `/incident actions`, `actions all`, or `actions done`, `drop` or `take` and the item's number."
+USAGE = (
+    "Use `/incident actions`, `actions all` or `actions mine`, with filters: "
+    f"{listed(ACTION_ITEMS)}; or `actions done`, `drop` or `take` and the item's number."
+)
+NONE = "No open action items. `/incident action` notes one."
+NO_MATCH = "No open action item matches."
 SHOWN = 20
 _CLOSING = {"done": ItemState.DONE, "drop": ItemState.DROPPED}
 
@@ -49,19 +57,22 @@ class ActionItemLists:
         return lines_reply((line(Strong(f"{kind}. "), *item_line(item, self._today(now))),))
 
     async def answer(self, requester: Requester, typed: str) -> Message:
-        """Answer `actions [mine | all | ID | done ID | drop ID why | take ID [day]]`."""
+        """Answer `actions [mine | all] [filters]` and `actions [done ID | drop ID why | take ID [day]]`."""
         await self._access.admit("see", requester)
         verb, _, rest = typed.strip().partition(" ")
         if verb.lower() in (*_CLOSING, "take"):
             return await self._changed(requester, verb.lower(), rest)
-        if verb.lower() not in ("", "all", "mine"):
+        kind, filters = (verb.lower(), rest) if verb.lower() in ("all", "mine") else ("", typed)
+        selection, words = await parse_filters(self._access, requester, filters, ACTION_ITEMS)
+        if words:
             raise Refused(f"There is no `/incident actions {unescape(typed.strip())}`. {USAGE}")
         everything = await self._access.run(self._items.all)
-        found = [item for item in everything if item.state is ItemState.OPEN]
-        if verb.lower() != "all":
+        found = [item for item in everything if item.state is ItemState.OPEN and selection.takes(item_row(item))]
+        if kind == "mine" or (not kind and selection == Selection()):
             mine = [item for item in found if item.owner == requester.id]
-            found = mine if verb or mine else found
-        return self._listing(await self._visible(requester, found), self._today(await self._now()))
+            found = mine if kind or mine else found
+        visible, today = await self._visible(requester, found), self._today(await self._now())
+        return self._listing(visible, today, NONE if selection == Selection() else NO_MATCH)
 
     async def _changed(self, requester: Requester, verb: str, rest: str) -> Message:
         item_id, _, words = rest.strip().partition(" ")
@@ -94,9 +105,9 @@ class ActionItemLists:
         visible = {incident.id for incident in await self._access.visible_to(requester, incidents)}
         return [item for item in found if item.incident in visible]
 
-    def _listing(self, items: list[ActionItem], today: date) -> Message:
+    def _listing(self, items: list[ActionItem], today: date, none: str = NONE) -> Message:
         if not items:
-            return lines_reply((line("No open action items. `/incident action` notes one."),))
+            return lines_reply((line(none),))
         ordered = in_order(items, today)
         late = sum(item.overdue(today) for item in items)
         heading = f"Open action items: {len(items)}{f', {late} overdue' if late else ''}"

@@ -165,6 +165,8 @@ def test_what_is_hidden_leaves_no_gap_in_the_pages(site: Site, monkeypatch: pyte
         ("state=all", {"open", "closed"}),
         ("state=all&severity=P1", {"closed"}),
         ("state=all&service=platform", {"open"}),
+        (f"state=all&owner={user('omar')}", {"closed"}),
+        (f"state=all&owner={user('mei')}", set()),
         ("state=all&since=2024-01-01&until=2024-12-31", {"open", "closed"}),
         ("state=all&until=2024-01-01", set()),
         ("state=all&since=2025-01-01", set()),
@@ -180,6 +182,21 @@ def test_filters_choose_and_nonsense_is_left_out(site: Site, query: str, shown: 
         assert {name for name in ("open", "closed") if f'href="{getattr(site, name)}"' in answer.text} == shown
         assert ("is no date" in answer.text) is ("99-99" in query or "script" in query)
         assert "<script" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("state=nonsense", "&#39;nonsense&#39; is no state. Choose one of: open, closed, all."),
+        ("severity=P9", "&#39;P9&#39; is no severity. Choose one of: P0, P1, P2, P3."),
+        ("service=shop", "&#39;shop&#39; is no service. Choose one of: api, checkout, platform."),
+        ("owner=nobody", "&#39;nobody&#39; is no owner. Choose one of: the people of the configuration."),
+    ],
+)
+def test_a_filter_that_chooses_nothing_says_what_there_is(site: Site, query: str, said: str) -> None:
+    """The list is shown as without it, and the page says so."""
+    with site.browser("omar") as browser:
+        assert said in browser.get(f"{INCIDENTS}?{query}").text
 
 
 def test_a_page_has_facts_timeline_review_and_action_items_and_words_stay_words(site: Site) -> None:
