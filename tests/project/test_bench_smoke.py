@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import likeness
 from benchmarks.figures import measured
 from benchmarks.load import TABLE
 from benchmarks.numbers import percentile, size_of, time_of, times
@@ -40,6 +41,13 @@ def test_a_tiny_run_fills_the_table(tmp_path: Path) -> None:
 def test_a_report_is_measured_beside_a_floor() -> None:
     """Every form of it, over a few incidents."""
     assert set(measured(50)) == {"floor", "report", "slack", "mail", "page"}
+
+
+def test_likeness_is_measured_beside_floors() -> None:
+    """Likeness, search, filtered lists and what a commit pays for them, over a few incidents."""
+    found = likeness.measured(50, tries=3)
+    assert {"likeness", "search", "a filtered list"} < set(found)
+    assert all(len(ours) == len(floor) == 3 for ours, floor in found.values())
 
 
 @pytest.mark.slow
