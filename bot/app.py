@@ -20,6 +20,7 @@ from bot.handlers import shortcuts
 from bot.handlers.after.reviews import ReviewWords
 from bot.handlers.buttons import Buttons
 from bot.handlers.commands import Commands
+from bot.handlers.duplicates import Duplicates
 from bot.handlers.home import Home
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.me import Me
@@ -68,6 +69,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.view(review_form.CALLBACK)(submissions.on_review)
     app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
     app.action(declare.DETAILS_ACTION)(submissions.on_details)
+    app.action(declare.SAME_ACTION)(Duplicates(access).on_join)
     app.options(SEARCH)(submissions.on_search)
     app.action(re.compile(f"^{SAY}-"))(commands.on_say)
     app.action(DECLARE)(shortcuts_menu.on_declare)

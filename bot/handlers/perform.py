@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.access import Access, Requester, StoreUnavailable
 from bot.handlers.reply import Reply, open_modal
-from bot.likeness import Likenesses
+from bot.likeness import LikenessAnswers
 from bot.moves.catalog import more_modal, move_modal
 from bot.moves.form import Form, FormContext, Submission
 from bot.moves.form_state import FormState
@@ -66,7 +66,7 @@ class Perform:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._likenesses = Likenesses(access)
+        self._likenesses = LikenessAnswers(access)
 
     async def declare(
         self, requester: Requester, severity: Severity, facts: Facts, key: str, drill_speed: float | None = None

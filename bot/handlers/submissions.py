@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncAck
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.errors import InvalidForm
 from bot.handlers.after.reviews import ReviewWords
+from bot.handlers.duplicates import Duplicates
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.perform import MoveResult, Perform
 from bot.handlers.reply import Reply, explain_errors
@@ -33,6 +34,7 @@ from escalation.config.status_page import ComponentState
 from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
+from escalation.search.document import Document
 from escalation.text import Line
 
 ANSWER_TIMEOUT = 2.4  # seconds; Slack waits 3: https://docs.slack.dev/interactivity/handling-user-interaction
@@ -52,6 +54,7 @@ class Submissions:
         self._plans = plans
         self._reviews = reviews
         self._perform = perform
+        self._duplicates = Duplicates(access)
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Declare the incident of a submitted form."""
@@ -216,11 +219,18 @@ class Submissions:
 
         Without the view's `hash`: Slack would refuse the later choice whenever the earlier one's update was quicker.
         """
+        await self._show_until_latest(view, choice, at, expanded)
+        if same := await self._duplicates.of(view):  # afterwards: no definition waits for the search
+            await self._show_until_latest(view, choice, at, expanded, same)
+
+    async def _show_until_latest(
+        self, view: View, choice: str, at: float, expanded: bool, same: Sequence[Document] = ()
+    ) -> None:
         shown = None
         while (latest := await self._latest(view["id"], choice, at, expanded)) != shown:
             severity, with_details = latest
             explained = await self._definition(Severity(severity) if severity else None)
-            await self._show(view["id"], updated(view, explained, expanded=with_details))
+            await self._show(view["id"], updated(view, explained, expanded=with_details, same=same))
             shown = latest
 
     async def _latest(self, view_id: str, choice: str, at: float, expanded: bool) -> tuple[str, bool]:

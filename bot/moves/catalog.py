@@ -38,7 +38,7 @@ from bot.render.inputs import View, modal, note, notice
 from escalation.config.company import Directory
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.incident.asks import FALSE_ALARM
+from escalation.incident.asks import FALSE_ALARM, SAME
 from escalation.incident.effects import Reminded
 from escalation.incident.events import moves
 from escalation.incident.events.moves import Answer, Move, MoveEvent
@@ -239,9 +239,12 @@ def _accepted_role(pressed: ButtonPress) -> MoveEvent | None:
     return moves.TakeLead(by=pressed.by, key=pressed.key, lead=Lead(role), declined=bool(declined))
 
 
-def _false_alarm(pressed: ButtonPress) -> MoveEvent | None:
-    """Build the event that calls it a false alarm; None from buttons that ask for a reason or an original."""
-    return moves.Cancel(by=pressed.by, key=pressed.key) if pressed.value.about == FALSE_ALARM else None
+def _cancelled(pressed: ButtonPress) -> MoveEvent | None:
+    """Build the event of a false alarm, or of a duplicate; None from buttons that ask for a reason or an original."""
+    about = pressed.value.about
+    if about.startswith(SAME):
+        return moves.Cancel(by=pressed.by, key=pressed.key, duplicate_of=about.removeprefix(SAME))
+    return moves.Cancel(by=pressed.by, key=pressed.key) if about == FALSE_ALARM else None
 
 
 # The table -------------------------------------------------------------------------------------------------------
@@ -384,7 +387,7 @@ SPECS: dict[Move, MoveSpec] = {
     ),
     Move.CANCEL: MoveSpec(
         typed=_cancel,
-        pressed=_false_alarm,
+        pressed=_cancelled,
         form=Form("Cancel incident", "Cancel incident", cancel_blocks, cancel_event),
     ),
 }

@@ -9,19 +9,35 @@ from bot.errors import InvalidForm
 from bot.moves.form import Submission
 from bot.moves.form_state import FormState
 from bot.parsing.command import severity_named
-from bot.render.blockkit import BUTTON, Block, plain_text
-from bot.render.inputs import MAX_TEXT, Choice, View, checkboxes, modal, note, select, text_field, yes_no_select
+from bot.render.blockkit import BUTTON, CONFIRM, Block, plain_text
+from bot.render.inputs import (
+    MAX_TEXT,
+    TITLE,
+    Choice,
+    FormValues,
+    View,
+    checkboxes,
+    modal,
+    note,
+    select,
+    text_field,
+    yes_no_select,
+)
 from bot.render.mrkdwn import cut, emphasised, escape, render
 from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.config.references import suggest
 from escalation.errors import Refused
-from escalation.incident.state.facts import Detection, Facts
+from escalation.incident.state.facts import Detection, Facts, Status
 from escalation.oncall.roster import Roster
+from escalation.search.document import Document
+from escalation.search.likeness import incident_line
 from escalation.text import people
 
 CALLBACK = "declare"
 SEVERITY_ACTION = "pick_severity"
 DETAILS_ACTION = "more_details"
+SAME_ACTION = "same_problem"
+SAME = "same-"  # begins the block ids of open incidents that may be the same problem
 MORE = "more"  # block id of the button that shows the details
 DEFINITIONS = "definitions"
 NO_SERVICE = "-"
@@ -160,16 +176,40 @@ def _paged_roles(policy: SeverityPolicy, roster: Roster) -> str:
     return ", ".join(f"{escape(policy.role_name(r))} ({render(people(roster.of(r)))})" for r in roles)
 
 
-def updated(view: View, block: Block, *, expanded: bool) -> View:
-    """Replace the definitions in an open modal, and show the details if `expanded`.
+def updated(view: View, block: Block, *, expanded: bool, same: Sequence[Document] = ()) -> View:
+    """Replace the definitions in an open modal, and what may be the `same`; show the details if `expanded`.
 
     The ids of its fields stay, so that Slack keeps everything that was typed.
     """
     kept_fields = ("type", "callback_id", "title", "submit", "close", "private_metadata")
-    blocks = [block if b["block_id"] == DEFINITIONS else b for b in view["blocks"]]
+    others = [b for b in view["blocks"] if not b["block_id"].startswith(SAME)]
+    blocks = [
+        b for other in others for b in ([block, *map(_same, same)] if other["block_id"] == DEFINITIONS else [other])
+    ]
     if expanded and blocks[-1]["block_id"] == MORE:
         blocks[-1:] = details()
     return {name: view[name] for name in kept_fields} | {"blocks": blocks}
+
+
+def _same(other: Document) -> Block:
+    """Section about an open incident that may be the same problem, with the button that joins it."""
+    words = cut(render(("Maybe the same problem: ", *incident_line(other))), MAX_NOTE)
+    button = {
+        "type": "button",
+        "action_id": SAME_ACTION,
+        "text": plain_text("Same problem", BUTTON),
+        "value": other.id,
+        "confirm": {
+            "title": plain_text("Same problem", TITLE),
+            "text": plain_text(
+                f"No new incident is declared. Your report is posted to {other.id}, and you are invited there.", CONFIRM
+            ),
+            "confirm": plain_text("Same problem", TITLE),
+            "deny": plain_text("Not yet", TITLE),
+        },
+    }
+    text = {"type": "mrkdwn", "text": words}
+    return {"type": "section", "block_id": f"{SAME}{other.id}", "text": text, "accessory": button}
 
 
 # Reading ---------------------------------------------------------------------------------------------------------
@@ -178,6 +218,27 @@ def updated(view: View, block: Block, *, expanded: bool) -> View:
 def declaration(submission: Submission) -> tuple[Severity, Facts]:
     """Read severity and facts. Raises InvalidForm, or ValidationError whose locations are fields of the modal."""
     return _severity_of(submission), _facts_of(submission)
+
+
+def words_of(values: FormValues) -> str:
+    """What somebody wrote so far about the problem, a line each: title, impact, description."""
+    said = (" ".join(values.text(name).split()) for name in ("title", "impact", "description"))
+    return "\n".join(filter(None, said))
+
+
+def described(values: FormValues, state: FormState) -> Document:
+    """What the form says so far, as the search sees an incident."""
+    chosen = values.choice("service") or values.text("service")
+    return Document(
+        id="",
+        severity="",
+        declared=0.0,
+        status=Status.INVESTIGATING,
+        title=values.text("title"),
+        service="" if chosen == NO_SERVICE else chosen,
+        impact=values.text("impact"),
+        drill=state.drill_speed is not None,
+    )
 
 
 def _severity_of(submission: Submission) -> Severity:

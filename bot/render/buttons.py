@@ -12,7 +12,7 @@ from escalation.config.actions import Action
 from escalation.engine.paging import next_tier
 from escalation.engine.state_machine import is_redundant, legal_moves, useful_moves
 from escalation.incident.actions import actions_at, is_dry, runs_of
-from escalation.incident.asks import FALSE_ALARM, Ask, asks
+from escalation.incident.asks import FALSE_ALARM, SAME, Ask, asks
 from escalation.incident.effects import Reminded
 from escalation.incident.events.moves import Answer, Move
 from escalation.incident.model import Incident
@@ -62,6 +62,8 @@ def _of_ask(ask: Ask) -> Button:
             if second.endswith(":declined"):
                 return Button(ask.move, "Decline", ask.about, "decline")
             return Button(ask.move, "Accept" if second else _TAKE[Lead(first)], ask.about, first)
+        case Move.CANCEL if ask.about.startswith(SAME):
+            return Button(ask.move, "Same problem", ask.about, "same")
         case _:
             return Button(ask.move, about=ask.about)
 
@@ -272,6 +274,9 @@ def button(spec: Button, incident: Incident) -> Block:
         made["confirm"] = _confirm(move, question, "Run it", title=f"Run {spec.name}")
     if move is Move.CANCEL and spec.about == FALSE_ALARM:
         made["confirm"] = _confirm(move, "It closes, and nobody is paged any more. You can reopen it.", "False alarm")
+    if move is Move.CANCEL and spec.about.startswith(SAME):
+        question = f"It closes as a duplicate of {spec.about.removeprefix(SAME)}. You can reopen it."
+        made["confirm"] = _confirm(move, question, "Same problem", title="Same problem")
     if move in (Move.START_FIX, Move.FIX_APPLIED):
         made["confirm"] = _confirm(move, _EXPLAINED[move], LABELS[move])
     return made

@@ -1,13 +1,15 @@
 """Timeline entries as Slack messages, and the topic of a war room. Pure."""
 
 from collections.abc import Container, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from itertools import islice
 
 from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, folded, sections
 from bot.render.buttons import button_row, entry_buttons
 from bot.render.card import drill_banner
 from bot.render.common import summary
+from bot.render.lists import buttons, say
 from bot.render.mrkdwn import DAY, cut, emphasised, escape, link, moment, render, share
 from escalation.incident import room_names
 from escalation.incident.model import Incident
@@ -15,6 +17,7 @@ from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.communications import published_words as words_for
 from escalation.messages.template import WORDING, Wording
 from escalation.messages.timeline import entry_lines
+from escalation.search.likeness import Likeness, past_lines, same_lines
 from escalation.text import Line, Strong
 
 NEUTRAL_TOPIC = "This incident has moved. No further updates are posted here."
@@ -53,6 +56,19 @@ def _said(entry: Entry, lines: list[str], head: int) -> list[Block]:
         return sections(lines, f"said-{entry.n}")
     rest = sections(lines[head:], f"alert-{entry.n}")
     return [*sections(lines[:head], f"said-{entry.n}"), *folded("Initial alert", rest, f"folded-{entry.n}")]
+
+
+def with_likeness(message: Message, found: Likeness, today: date) -> Message:
+    """Add what other incidents say: the open ones, and folded the closed ones with what fixed them."""
+    same = share([render_line(line) for line in same_lines(found)], WHOLE_MESSAGE // 4)
+    past = share([render_line(line) for line in past_lines(found, today)], WHOLE_MESSAGE // 2)
+    show = [say(f"show {d.id}", f"Show {d.id[4:]}", f"show-{d.id}") for d in (*found.open, *found.past)]
+    blocks = [
+        *sections(same, "alike-open"),
+        *folded("Causes and fixes of similar incidents", sections(past, "alike-past"), "alike-folded"),
+        *buttons(show, "alike-show"),
+    ]
+    return replace(message, blocks=[*message.blocks, *blocks])
 
 
 def for_audience(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:

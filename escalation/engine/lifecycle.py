@@ -7,7 +7,7 @@ from escalation.config.actions import DECLARED
 from escalation.config.rules.checkpoints import Moment
 from escalation.config.rules.rooms import PhaseStart
 from escalation.engine import communications, paging, security, warroom
-from escalation.engine.automatic import actions, reviews
+from escalation.engine.automatic import actions, likeness, reviews
 from escalation.engine.change import Change
 from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailReview, Place, PostCard
@@ -245,12 +245,15 @@ def cancel(change: Change, event: Cancel) -> None:
         if not (event.why or event.duplicate_of):
             raise Refused("This incident is cancelled already. Say why to correct the reason.")
         change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields | {"corrects": "yes"})
+        if event.duplicate_of:
+            likeness.tell_original(change, event.duplicate_of)
         return
     entry = change.note(EntryKind.CANCELLED, by=event.by, why=event.why, fields=fields)
     change.say(entry)
     notify_team(change, entry)
     if event.duplicate_of:  # the trouble is real, and goes on under the other's name
         communications.stop(change)
+        likeness.tell_original(change, event.duplicate_of)
     else:
         communications.called_off(change)
     paging.update_paging_service(change, "resolve")

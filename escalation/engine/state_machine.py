@@ -6,7 +6,7 @@ from typing import Any
 
 from escalation.config.actions import BUTTON
 from escalation.engine import cards, communications, firing, lifecycle, moves, news, reaching, warroom
-from escalation.engine.automatic import invitations, noted, reviews, tickets
+from escalation.engine.automatic import invitations, likeness, noted, reviews, tickets
 from escalation.engine.change import Change
 from escalation.engine.outcomes import delivery, failures, refusals
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
@@ -18,6 +18,8 @@ from escalation.incident.events.declaration import Declare
 from escalation.incident.events.moves import Move, MoveEvent, PostUpdate
 from escalation.incident.events.news import (
     AlertsChanged,
+    AlikeFound,
+    AlikeHidden,
     CheckpointDue,
     IssueSeen,
     Linked,
@@ -27,6 +29,7 @@ from escalation.incident.events.news import (
     ResolvedThere,
     ReviewSeen,
     RolesChanged,
+    SameProblem,
     SignOfLife,
 )
 from escalation.incident.events.outcomes import (
@@ -250,6 +253,9 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     PageStatus: reaching.status,
     Dropped: failures.dropped,
     Linked: warroom.linked,
+    AlikeFound: likeness.alike,
+    AlikeHidden: likeness.hidden,
+    SameProblem: likeness.same_problem,
     PageGathered: delivery.page_gathered,
     MessageGone: failures.message_gone,
     Trouble: failures.trouble,

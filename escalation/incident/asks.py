@@ -13,6 +13,7 @@ from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.leads import Lead
 
 FALSE_ALARM = "false-alarm"  # the argument of a cancellation that asks for no words
+SAME = "same:"  # … of one as a duplicate: the original's id follows
 
 
 class Ask(NamedTuple):
@@ -70,6 +71,11 @@ def _closed_there(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
     return (Ask(Move.RESOLVE),) if incident.issue and not incident.issue.open else ()
 
 
+def _alike(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
+    """Cancel it as a duplicate of the open incident that is most like it."""
+    return tuple(Ask(Move.CANCEL, f"{SAME}{other}") for other in entry.fields.get("open", "").split()[:1])
+
+
 _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask, ...]]] = {
     EntryKind.CHECKPOINT: _checkpoint,
     EntryKind.TICKET: (Move.ACKNOWLEDGE, Move.SCHEDULE),
@@ -79,5 +85,6 @@ _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask
     EntryKind.ISSUE_REOPENED: (Move.REOPEN,),
     EntryKind.NOBODY_LEFT: (Move.PAGE,),
     EntryKind.PHASE: _open_roles,
+    EntryKind.ALIKE: _alike,
     EntryKind.LEADING: _offered_role,
 }

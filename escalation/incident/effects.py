@@ -381,6 +381,17 @@ class LinkOther(_Effect, public=True):
         return ""
 
 
+class TellOriginal(_Effect, public=False):
+    """Tell another incident that this one was cancelled as its duplicate."""
+
+    kind: Literal["tell_original"] = "tell_original"
+    other: str
+
+    @property
+    def carried_by(self) -> str:
+        return ""
+
+
 class ArchiveRoom(_Effect, public=False, optional=True):
     """Archive the war room: after the review, or when the incident was cancelled. It goes after all else in Slack."""
 
@@ -422,6 +433,7 @@ Effect = Annotated[
     | RemindPerson
     | Retract
     | LinkOther
+    | TellOriginal
     | ArchiveRoom
     | Refresh,
     Field(discriminator="kind"),

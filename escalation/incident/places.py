@@ -62,6 +62,8 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.REVIEW_PLANNED: _BOTH,
     EntryKind.REVIEW_DUE: (),
     EntryKind.RECURRED: _BOTH,
+    EntryKind.ALIKE: _LOG,
+    EntryKind.SAME_PROBLEM: _BOTH,
     EntryKind.DRILL_REPORT: _BOTH,
     EntryKind.RECOVERED: _LOG,
     EntryKind.STOOD_IN: _LOG,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages import communications, noted, reviews, tickets
-from escalation.messages.entries import drills, notices, paging, privacy, response, rooms, systems
+from escalation.messages.entries import drills, likeness, notices, paging, privacy, response, rooms, systems
 from escalation.messages.template import WORDING, Wording
 from escalation.text import Lines, Time
 
@@ -58,6 +58,8 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.REVIEW_PLANNED: reviews.planned,
     EntryKind.REVIEW_DUE: reviews.reminded,
     EntryKind.RECURRED: reviews.recurred,
+    EntryKind.ALIKE: likeness.alike,
+    EntryKind.SAME_PROBLEM: likeness.same_problem,
     EntryKind.DRILL_REPORT: drills.drill_report,
     EntryKind.UPDATE_DUE: response.update_due,
     EntryKind.SILENCE: response.silence,

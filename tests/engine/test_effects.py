@@ -70,6 +70,7 @@ CARRIED_BY = {
     "Withdraw": "status_page",
     "Alert": "pagerduty",
     "LinkOther": "",
+    "TellOriginal": "",
     "StopPage": "pushover",
     "RunAction": "actions",
     "OpenMeeting": "meetings",

@@ -29,7 +29,6 @@ ORDER = {
             "oncall",
             "incident",
             "figures",
-            "search",
             "pay",
         ),
         *(
@@ -38,6 +37,7 @@ ORDER = {
             "dead_man",
             "messages",
             "reviews",
+            "search",
             "status_page",
             "storage",
             "service",

@@ -300,6 +300,19 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
                 container={"type": "view"},
             )
         ],
+        "Duplicates(access).on_join": [
+            payload(
+                "block_actions",
+                who,
+                team,
+                actions=[
+                    {"type": "button", "action_id": "same_problem", "block_id": f"same-{incident.id}"}
+                    | {"value": incident.id, "action_ts": "1"}
+                ],
+                view=form,
+                container={"type": "view"},
+            )
+        ],
         "submissions.on_search": [
             payload("block_suggestion", who, team, action_id="search", block_id="service", value="", view=form)
         ],

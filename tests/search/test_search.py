@@ -4,11 +4,14 @@ import fakeredis
 
 from escalation.incident.events.moves import Acknowledge, Edit, Reopen, Resolve
 from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Status
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
 from escalation.storage.search.documents import CHANGED, DOCUMENTS, Search, fold
-from tests.support.bot import Office
+from tests.support.bot import Office, Person
 from tests.support.company import user
+from tests.support.waiting import eventually
 from tests.support.worker import Works, works
 
 
@@ -36,6 +39,53 @@ def test_lists_take_the_same_filters(office: Office) -> None:
     assert "Payment gateway" not in dana.told("Mail relay is slow")
     dana.command("list nonsense")
     dana.told("There is no `/incident list nonsense`")
+    dana.command("list team:payments")
+    dana.told("there is no filter `team:` here, but severity:, service:, owner:, from:, to:, open, closed")
+    dana.command("list all severity:P0")
+    dana.told("No incident matches")
+
+
+def test_lists_are_filtered_by_who_has_it(office: Office) -> None:
+    """Who is assigned, has acknowledged or leads: by mention, by name, or `me`; open ones, all, and tickets."""
+    office.declare(severity="P1", title="Payment gateway rejects cards")
+    mine = office.declare(severity="P2", title="Mail relay is slow", service="checkout")
+    office.world.service.handle(mine.id, Acknowledge(by=user("dana"), key="acknowledge"))
+    omar = office.person("omar")
+    for number, typed in enumerate(("@dana", "dana", user("dana"))):
+        for verb in ("list", "list all", "tickets"):
+            omar.command(f"{verb} owner:{typed}")
+            eventually(lambda n=number, verb=verb: len(shown(omar, mine.id, verb)) > n)
+    omar.command("list owner:me")
+    omar.told("No incident matches")
+    omar.command("tickets severity:P2 service:checkout owner:me")
+    omar.told("No open ticket matches")
+    omar.command("tickets source:grafana")
+    omar.told("there is no filter `source:` here, but severity:, service:, owner:, from:, to:")
+
+
+def shown(person: Person, incident: str, verb: str) -> list[str]:
+    """The answers with this incident and not the other one."""
+    heading = {"list": "Open incidents", "list all": "All incidents", "tickets": "Open tickets"}[verb]
+    whispers = [w for w in person.whispers() if heading in w and incident in w]
+    assert not [w for w in whispers if "Payment gateway" in w]
+    return whispers
+
+
+def test_action_items_are_filtered(office: Office) -> None:
+    """By owner, service and day; a filter looks at everybody's, and an unknown one names those that there are."""
+    incident = office.declare(severity="P1", service="checkout")
+    items, now = ActionItems(office.world.redis), incident.declared_at
+    for owner, text in (("dana", "Alert on the pool"), ("omar", "Rotate the key")):
+        items.add(incident.id, lambda i, o=owner, t=text: ActionItem(i, t, "UX", now, user(o), service="checkout"))
+    dana = office.person("dana")
+    dana.command("actions owner:omar")
+    assert "Alert on the pool" not in dana.told("Rotate the key")
+    dana.command("actions mine service:login")
+    dana.told("there is no service 'login'")
+    dana.command("actions from:2099-01-01")
+    dana.told("No open action item matches")
+    dana.command("actions severity:P0")
+    dana.told("there is no filter `severity:` here, but service:, owner:, from:, to:")
 
 
 def test_a_private_incident_is_found_by_its_people_alone(office: Office) -> None:
@@ -67,8 +117,7 @@ def test_a_declaration_shows_what_is_alike(office: Office) -> None:
     again = dana.submit(dana.modal("Declare"), title="Payment gateway times out again", severity="P1")
     assert again == {"ok": True}
     told = dana.told("Maybe the same problem")
-    new = next(i for i in office.world.store.recent() if i.facts.title.endswith("again"))
-    assert f"{new.id} duplicate of {twin.id}" in told
+    assert f"posts its report to {twin.id}" in told
     assert all(words in told for words in (past.id, "Doubled the pool", "Alert on the pool"))
     assert "attack" not in told
 
@@ -118,7 +167,7 @@ def test_a_commit_makes_no_document() -> None:
     parts = works(fakeredis.FakeRedis())
     incident = parts.declare("P1")
     parts.context.service.handle(incident.id, Acknowledge(by=user("dana"), key="acknowledge"))
-    assert (parts.redis.hlen(DOCUMENTS), parts.redis.xlen(CHANGED)) == (0, 1)
+    assert (parts.redis.hlen(DOCUMENTS), parts.redis.xlen(CHANGED)) == (0, 2)
     fold(parts.context.store)
     assert parts.redis.hlen(DOCUMENTS) == 1
 
@@ -137,3 +186,34 @@ def test_a_process_that_missed_too_much_reads_all_again() -> None:
         assert sorted(set(found_by(search, parts, "checkout"))) == expected
         fold(parts.context.store)
     assert parts.redis.hlen(DOCUMENTS) == 4
+
+
+def test_the_form_names_an_open_incident_that_may_be_the_same(office: Office) -> None:
+    """One press in it joins: nothing new is declared, the open one is told the words, and nothing else changes."""
+    twin = office.declare(severity="P1", title="Payment gateway times out")
+    office.declare(severity="P0", title="Payment gateway was attacked", security=True)
+    dana = office.person("omar")
+    dana.command("declare Payment gateway timeouts")
+    view = dana.modal("Declare")
+    assert "Same problem" not in str(view)
+    dana.pick(view, "severity", "P1")
+    shown = eventually(lambda: next((v for v in dana.modals()[-1:] if "Same problem" in str(v)), None) or {})
+    assert twin.id in str(shown)
+    assert "attacked" not in str(shown)
+    dana.choose(shown, "same_problem")
+    assert "Your report was posted to" in str(dana.modals()[-1])
+    [heard] = [e for e in office.incident(twin.id).timeline if e.kind is EntryKind.SAME_PROBLEM]
+    assert (heard.by, heard.text) == (user("omar"), "Payment gateway timeouts")
+    assert len(office.world.store.all_ids()) == 2
+
+
+def test_one_press_under_the_answer_joins_the_open_incident(office: Office) -> None:
+    """*Same problem* cancels what was just declared as a duplicate of the one that is open."""
+    twin = office.declare(severity="P1", title="Payment gateway times out")
+    new = office.declare(by="omar", severity="P1", title="Payment gateway times out again")
+    omar = office.person("omar")
+    omar.command(f"search {new.id}")
+    told = eventually(lambda: next((m for m in omar.messages() if "Same problem" in str(m.get("blocks"))), None) or {})
+    omar.press(told, "say-same", omar.channel("general"))
+    omar.told(f"duplicate of {twin.id}")
+    assert office.incident(new.id).status is Status.CANCELLED

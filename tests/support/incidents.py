@@ -39,6 +39,7 @@ from escalation.incident.events.moves import (
 )
 from escalation.incident.events.news import (
     AlertsChanged,
+    AlikeFound,
     IssueSeen,
     Linked,
     MailReceived,
@@ -46,6 +47,7 @@ from escalation.incident.events.news import (
     Redacted,
     ResolvedThere,
     RolesChanged,
+    SameProblem,
 )
 from escalation.incident.events.outcomes import (
     Delivered,
@@ -270,6 +272,10 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.REVIEW_DUE: lambda: Story().do(RESOLVE).until(4 * 24 * 60).incident,
     EntryKind.RECURRED: lambda: incident_after(
         RootCause(by="UONCALL", cause="The pool", category="Database issues", repeats="INC-20241217-001")
+    ),
+    EntryKind.ALIKE: lambda: incident_after(AlikeFound(open=("INC-20241218-002",), past=("INC-20241101-001",))),
+    EntryKind.SAME_PROBLEM: lambda: incident_after(
+        SameProblem(other="INC-20241218-002", by="UDEVOPS", reporter="UREPORTER", text="Payments fail\nNobody can pay")
     ),
     EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
     EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,

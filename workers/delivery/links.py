@@ -1,13 +1,14 @@
-"""Planner of links between incidents: carried out in the store, no channel needed, and idempotent."""
+"""Planner of what one incident tells another: carried out in the store, no channel needed, and idempotent."""
 
 import contextlib
 from datetime import datetime
 
 from escalation.errors import NotFound
-from escalation.incident.effects import Effect, LinkOther
-from escalation.incident.events.news import Linked
+from escalation.incident.effects import Effect, LinkOther, TellOriginal
+from escalation.incident.events.news import Linked, SameProblem
 from escalation.incident.events.outcomes import Delivered
 from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.service import IncidentService
 from workers.delivery.plan import Planned
 
@@ -19,10 +20,25 @@ class LinkPlanner:
         self._service = service
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
-        """Link the other incident now; returns the outcome."""
-        if not isinstance(effect, LinkOther):
-            raise TypeError(f"{effect.kind} is for a channel")
-        home = incident.coordinated_in or incident.id
+        """Tell the other incident now; returns the outcome."""
         with contextlib.suppress(NotFound):
-            self._service.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
+            match effect:
+                case LinkOther():
+                    home = incident.coordinated_in or incident.id
+                    self._service.handle(effect.other, Linked(other=incident.id, coordinated_in=home))
+                case TellOriginal():
+                    self._tell_original(incident, effect.other)
+                case _:
+                    raise TypeError(f"{effect.kind} is for a channel")
         return Delivered(effect=effect.id)
+
+    def _tell_original(self, incident: Incident, original: str) -> None:
+        """Hand on what the duplicate said; the words of a private one stay in it."""
+        cancelled = incident.latest(EntryKind.CANCELLED)
+        if cancelled is None or incident.drill is not (other := self._service.store.get(original)).drill:
+            return
+        if incident.private and not other.private:
+            return
+        text = "\n".join(filter(None, (incident.facts.title, incident.facts.impact)))
+        event = SameProblem(other=incident.id, by=cancelled.by, reporter=incident.reporter, text=text)
+        self._service.handle(original, event)

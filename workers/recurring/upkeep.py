@@ -91,7 +91,7 @@ class Upkeep:
         self._slo_breach.check(now)
         self._tickets.refresh(now)
         self._keeping.run(now)
-        self._search.run()
+        self._search.run(now)
 
 
 def _log_error(future: "Future[None]") -> None:

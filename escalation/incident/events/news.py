@@ -58,6 +58,34 @@ class Linked(Frozen):
     coordinated_in: str
 
 
+class AlikeFound(Frozen):
+    """Other incidents are like this one: `open` ones, which may be the same problem, and those of the `past`."""
+
+    kind: Literal["alike_found"] = "alike_found"
+    open: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+
+
+class AlikeHidden(Frozen):
+    """Another incident that was found to be like this one became private: what was said of it is taken back."""
+
+    kind: Literal["alike_hidden"] = "alike_hidden"
+    other: str
+
+
+class SameProblem(Frozen):
+    """Somebody reported the problem of this incident again, with that `text`.
+
+    `by` cancelled the `other` incident as a duplicate of this one; without one, the reporter declared none.
+    """
+
+    kind: Literal["same_problem"] = "same_problem"
+    other: str = ""
+    by: PersonId
+    reporter: PersonId
+    text: str
+
+
 MAX_TITLES = 10  # of alerts in one entry of the timeline
 
 

@@ -7,6 +7,8 @@ from pydantic import StringConstraints
 
 from escalation.incident.events.news import (
     AlertsChanged,
+    AlikeFound,
+    AlikeHidden,
     IssueSeen,
     Linked,
     MailReceived,
@@ -14,6 +16,7 @@ from escalation.incident.events.news import (
     Redacted,
     ResolvedThere,
     ReviewSeen,
+    SameProblem,
 )
 from escalation.incident.reach import ReachState
 from escalation.incident.state.rooms import Meeting, Room
@@ -138,6 +141,9 @@ OutcomeEvent = (
     | PageStatus
     | Dropped
     | Linked
+    | AlikeFound
+    | AlikeHidden
+    | SameProblem
     | PageGathered
     | MessageGone
     | Trouble

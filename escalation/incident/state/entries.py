@@ -55,6 +55,8 @@ class EntryKind(StrEnum):
     REVIEW_PLANNED = "review_planned"
     REVIEW_DUE = "review_due"
     RECURRED = "recurred"
+    ALIKE = "alike"
+    SAME_PROBLEM = "same_problem"
     DRILL_REPORT = "drill_report"
     RECOVERED = "recovered"
     STOOD_IN = "stood_in"

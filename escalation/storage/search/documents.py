@@ -26,7 +26,10 @@ FOLDED = "tocsin:search:folded"
 MAX_CHANGES = 10_000  # who missed more than these reads all incidents again
 BATCH = 200
 _START = "0-0"  # before the first change
-_shown = attrgetter("severity", "status", "facts", "root_cause", "workaround", "resolution", "stretches")
+_shown = attrgetter(
+    *("severity", "status", "facts", "root_cause", "workaround", "resolution", "stretches"),
+    *("assigned", "acknowledgement", "leads"),
+)
 
 
 class Incidents(Protocol):

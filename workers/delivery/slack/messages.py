@@ -1,7 +1,8 @@
 """Messages that stand in Slack, as they are to be now: cards, pages and words."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.render import messages, notices
 from bot.render.blockkit import Message
@@ -13,10 +14,12 @@ from bot.render.pages import superseded
 from escalation.errors import TooNew
 from escalation.incident.effects import Place
 from escalation.incident.model import Incident
-from escalation.incident.state.entries import Entry
+from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.pages import Page
 from escalation.incident.state.posted import DIRECT, Copy, CopyKind, Post
+from escalation.messages.entries.likeness import ids_of
 from escalation.service import IncidentService
+from escalation.storage.search.likeness import Likenesses
 from escalation.values import PersonId
 from workers.channels.slack import SlackClient
 from workers.delivery.plan import company_wording
@@ -30,6 +33,7 @@ class Messages:
     def __init__(self, client: SlackClient, service: IncidentService) -> None:
         self._slack, self._service = client, service
         self.wording = company_wording(service.company)
+        self._likenesses = Likenesses(service.store)
 
     def card(self, incident: Incident, buttons: bool = True) -> Message:
         """Render the card of an incident."""
@@ -40,6 +44,18 @@ class Messages:
         """Render an entry for a channel where nothing else says which incident it is about."""
         card = card_url(incident, self._slack.workspace_url())
         return messages.for_person(incident, entry, self.wording, only=only, card=card)
+
+    def in_thread(
+        self, incident: Incident, entry: Entry, more: Sequence[Entry] = (), only: Container[str] | None = None
+    ) -> Message:
+        """Render entries for the thread or the war room; of other incidents that they name, what those say now."""
+        message = messages.for_thread(incident, entry, self.wording, more=more, only=only)
+        for each in (entry, *more):
+            if each.kind is EntryKind.ALIKE:
+                found = self._likenesses.named(ids_of(each, "open"), ids_of(each, "past"))
+                today = incident.declared_at.astimezone(ZoneInfo(self._service.company.timezone)).date()
+                message = messages.with_likeness(message, found, today)
+        return message
 
     def of_post(self, incident: Incident, post: Post) -> Message:
         """Render a posted message other than a card as it is to be now."""
@@ -52,8 +68,7 @@ class Messages:
             return messages.for_person(incident, first, self.wording, only=post.asks)
         if post.place == Place.TEAM:
             return mark_late(self.named(incident, first, post.asks), first.at, post.at)
-        message = messages.for_thread(incident, first, self.wording, more=more, only=post.asks)
-        return mark_late(message, first.at, post.at)
+        return mark_late(self.in_thread(incident, first, more, post.asks), first.at, post.at)
 
     def of_copy(self, incident: Incident, copy: Copy) -> Message:
         """Render a posted card, reminder or list as it is to be now."""

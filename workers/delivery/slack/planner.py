@@ -192,7 +192,7 @@ class SlackPlanner:
         more = [incident.entry(n) for n in effect.more]
 
         def render() -> Message:
-            return mark_late(messages.for_thread(incident, entry, self._wording, more=more), entry.at, now)
+            return mark_late(self._messages.in_thread(incident, entry, more), entry.at, now)
 
         if effect.place is Place.TEAM:
             named: Render = lambda: mark_late(self._messages.named(incident, entry), entry.at, now)  # noqa: E731  # one line

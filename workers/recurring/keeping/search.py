@@ -1,19 +1,87 @@
-"""What the search knows follows the incidents, in the background: nobody who declares or is paged waits for it."""
+"""What the search knows follows the incidents, and new ones are told what is like them, in the background.
 
+Nobody who declares or is paged waits for it, and it gives way to checkpoints and pages.
+"""
+
+import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
+import structlog
+
+from escalation.errors import NotFound, Refused
+from escalation.incident.events.news import AlikeFound, AlikeHidden
+from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.processes import MESSAGES
 from escalation.storage.search.documents import fold
+from escalation.storage.search.likeness import Likenesses
 from workers.context import Context
+from workers.queue.rq import YIELDS_TO, queue_key
+
+RECENT = timedelta(hours=1)  # who works on an incident for longer knows what it is
+AT_ONCE = 50  # incidents compared in a round: reminders wait behind it
+MAX_YIELD, YIELD_POLL = 2.0, 0.05  # seconds
+
+log = structlog.get_logger()
 
 
 class SearchRounds:
     """Makes the documents of incidents that changed. `stopping` ends a round early."""
 
     def __init__(self, context: Context, stopping: Callable[[], bool]) -> None:
-        self._store = context.store
+        self._context = context
         self._stopping = stopping
+        self._likenesses = Likenesses(context.store)
+        self._waiting: dict[str, None] = {}
 
-    def run(self) -> None:
-        """Make all that are missing."""
-        while not self._stopping() and fold(self._store):
-            pass
+    def run(self, now: datetime) -> None:
+        """Make all documents that are missing; compare new incidents, a number of them at once."""
+        while not self._stopping() and (changed := fold(self._context.store)):
+            for incident in changed:
+                if _became_private(incident, now):
+                    self._hide(incident)
+                elif _is_to_compare(incident, now):
+                    self._waiting[incident.id] = None
+        for incident_id in list(self._waiting)[:AT_ONCE]:
+            if self._stopping():
+                return
+            self._give_way()
+            del self._waiting[incident_id]
+            self._compare(incident_id)
+
+    def _compare(self, incident_id: str) -> None:
+        for incident in self._context.store.read([incident_id]):
+            found = self._likenesses.of(incident) if incident.open else None
+            if found:
+                event = AlikeFound(open=tuple(d.id for d in found.open), past=tuple(d.id for d in found.past))
+                self._tell(incident.id, event)
+
+    def _hide(self, private: Incident) -> None:
+        """Take back what was said of it under incidents that may name it: the open ones."""
+        for other in self._context.store.open_incidents():
+            if other.latest(EntryKind.ALIKE):
+                self._tell(other.id, AlikeHidden(other=private.id))
+
+    def _tell(self, incident_id: str, event: AlikeFound | AlikeHidden) -> None:
+        try:
+            self._context.service.handle(incident_id, event)
+        except (NotFound, Refused) as gone:  # removed meanwhile, or an upgrade is under way
+            log.info("likeness not told", incident=incident_id, why=str(gone))
+
+    def _give_way(self) -> None:
+        """Wait while checkpoints or pages do: all share the processor."""
+        ends = time.monotonic() + MAX_YIELD
+        first = [queue_key(name) for name in YIELDS_TO[MESSAGES]]
+        while self._context.paced and self._context.redis.exists(*first) and time.monotonic() < ends:
+            time.sleep(YIELD_POLL)
+
+
+def _is_to_compare(incident: Incident, now: datetime) -> bool:
+    recent = now - incident.declared_at < RECENT
+    return incident.open and recent and incident.latest(EntryKind.ALIKE) is None
+
+
+def _became_private(incident: Incident, now: datetime) -> bool:
+    marked = incident.latest(EntryKind.SECURITY)
+    return marked is not None and now - marked.at < RECENT

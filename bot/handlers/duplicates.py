@@ -1,0 +1,56 @@
+"""Open incidents that may be the problem somebody is about to declare: one press in the form joins instead."""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck
+
+from bot.access import Access, StoreUnavailable, requester_of
+from bot.handlers.reply import Reply, explain_errors, open_modal
+from bot.moves.declare import described, words_of
+from bot.moves.form_state import FormState
+from bot.render.common import card_url
+from bot.render.inputs import FormValues, View, notice
+from bot.render.mrkdwn import escape, link
+from escalation.errors import Refused
+from escalation.incident.events.news import SameProblem
+from escalation.search.document import Document
+from escalation.search.likeness import find_same
+
+
+class Duplicates:
+    """Finder of likely duplicates for a form that is being filled in, and listener of *Same problem* in it."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def of(self, view: View) -> tuple[Document, ...]:
+        """Find what is like the words in the form so far; nothing while the store is away."""
+        said = described(FormValues(view), FormState.decode(view["private_metadata"]))
+        if not said.title.strip():
+            return ()
+        try:
+            return await self._access.run(self._find, said)
+        except StoreUnavailable:
+            return ()
+
+    def _find(self, said: Document) -> tuple[Document, ...]:
+        with self._access.search as index:
+            return find_same(index, said)
+
+    async def on_join(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Hand on what was written to the open incident, in place of a declaration, and invite who wrote it."""
+        await ack()
+        requester, view = requester_of(body), body["view"]
+        reply = Reply(self._access.client, requester.id, FormState.decode(view["private_metadata"]).response_url)
+        async with explain_errors(reply):
+            await self._access.admit("declare", requester)
+            incident = await self._access.see(requester, action["value"])
+            if not incident.open:
+                raise Refused(f"{incident.id} is {incident.status} by now. Declare yours, or reopen it.")
+            event = SameProblem(by=requester.id, reporter=requester.id, text=words_of(FormValues(view)))
+            await self._access.run(self._access.deps.service.handle, incident.id, event)
+            named = link(card_url(incident, self._access.directory.url), incident.id)
+            said = f"No new incident was declared. Your report was posted to {named}: {escape(incident.facts.title)}."
+            await open_modal(
+                self._access.client, body, notice("Same problem", said), Reply.to(self._access.client, body)
+            )
