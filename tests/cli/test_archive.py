@@ -42,8 +42,12 @@ def tocsin(*arguments: str) -> Result:
 
 
 def imported(file: Path) -> "subprocess.CompletedProcess[str]":
+    return apart("import", "tocsin", str(file))
+
+
+def apart(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """In a process of its own: the embedded server inherits its streams."""
-    command = [sys.executable, "-m", "tocsin", "import", "tocsin", str(file)]
+    command = [sys.executable, "-m", "tocsin", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
@@ -60,6 +64,8 @@ def test_everything_moves_to_another_machine(data: Path, tmp_path: Path, monkeyp
     assert found.stdout.startswith("Imported ")
     assert not embedded.running(new)
     assert "not empty" in imported(file).stderr
+    assert apart("export", "--all").stdout.encode() == file.read_bytes()  # stopped, as for a move
+    assert not embedded.running(new)
     embedded.start(new)
     try:
         assert tocsin("export", "--all").stdout.encode() == file.read_bytes()

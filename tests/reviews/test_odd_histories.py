@@ -88,6 +88,7 @@ def test_a_review_of_one_event_reads_well(incident: Incident) -> None:
         assert section.prompt in text
         assert section.lines or section.prompt
     assert " declared 2024-12-18 15:30" in text
+    assert "To be written" not in text  # nobody is asked for a review that the policy does not ask for
     assert canvas.document(review, {})
     assert not _wrong(review_message(review))
     assert "Timeline" in page(incident)

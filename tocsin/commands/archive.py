@@ -71,9 +71,23 @@ def _stopped(settings: Settings) -> Iterator[Redis]:
     embedded.make_folder(settings.data)
     if embedded.running(settings.data):
         raise Refusal(RUNNING)
-    embedded.start(settings.data)
-    redis = server.connect(settings)
-    try:
+    with started(settings) as redis:
         yield redis
-    finally:
-        redis.shutdown(save=True)
+
+
+def at_rest(settings: Settings) -> bool:
+    """True if there is a record in the data folder, and nothing serves it."""
+    kept = settings.redis_url is None and (settings.data / "appendonlydir").is_dir()
+    return kept and not embedded.running(settings.data)
+
+
+@contextmanager
+def started(settings: Settings) -> Iterator[Redis]:
+    """Start the embedded server of a Tocsin that does not run, for as long as it takes."""
+    with embedded.folder_lock(settings.data, "valkey.lock"):
+        embedded.start(settings.data)
+        redis = server.connect(settings)
+        try:
+            yield redis
+        finally:
+            redis.shutdown(save=True)

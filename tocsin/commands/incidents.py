@@ -21,7 +21,7 @@ from escalation.search.selection import INCIDENTS, Selection, listed
 from escalation.storage.search.documents import Search
 from escalation.storage.store import Store
 from tocsin.commands import output
-from tocsin.commands.archive import export_all
+from tocsin.commands.archive import at_rest, export_all, started
 from tocsin.commands.filters import parse_filters
 from tocsin.commands.terminal import as_json, print_json, print_table
 from tocsin.config import loader
@@ -142,7 +142,12 @@ def export(incident_id: str | None, whole: bool, to: Path | None, form: str, as_
     """Export one incident as a document, or with --all everything as JSON Lines, private incidents too."""
     if whole == bool(incident_id) or (to and not whole):
         raise click.UsageError("Say which incident, or --all for everything; --to goes with --all.")
-    store = open_store(load(NEEDS))
+    settings = load(NEEDS)
+    if incident_id is None and at_rest(settings):
+        with started(settings) as redis:
+            export_all(redis, to)
+        return
+    store = open_store(settings)
     if incident_id is None:
         export_all(store.redis, to)
         return

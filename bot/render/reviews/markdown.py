@@ -84,8 +84,8 @@ def due_on(review: Review) -> str:
 def _standing(review: Review) -> str:
     due = due_on(review)
     if review.held is None:
-        missing = f" To be written: {', '.join(s.title.lower() for s in review.missing)}." if review.missing else ""
-        return f"{due}{missing}"
+        missing = ", ".join(s.title.lower() for s in review.missing) if review.due else ""
+        return f"{due} To be written: {missing}." if missing else due
     result = f": {escaped(review.result)}" if review.result else ""
     return f"Held on {review.held:%Y-%m-%d %H:%M %Z}{result}."
 
