@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.deps import BotDeps
+from bot.doors import Doors
 from bot.slack.ack_first import AckFirst
 from bot.slack.members import Members
 from bot.slack.refusals import SEE_DOCTOR, Refusals
@@ -28,7 +29,6 @@ from escalation.storage.store import MAX_LISTED
 from escalation.values import PersonId
 
 THREADS = 16  # concurrent calls of the service or the store: each is a few round trips to Redis
-REPORT_IT = 'look for "unhandled error" in the log, and report it'
 UPGRADING = "Tocsin is being upgraded; try again in a moment."
 MAX_RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
@@ -76,6 +76,7 @@ class Access:
         self.user_groups = UserGroups(client, self.slack_refuses, self.slack_takes)
         self._refusals = Refusals(deps.store.problems)
         self.ack_first = AckFirst()
+        self.doors = Doors(deps.store.problems)
         self.search = Search(deps.store)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="access")
 
@@ -106,10 +107,10 @@ class Access:
         with suppress(StoreUnavailable, Refused):
             await self.run(self._refusals.clear, about)
 
-    async def found_bug(self, about: str, what: str) -> None:
+    async def found_bug(self, about: str, error: Exception) -> None:
         """Write down a fault of Tocsin itself."""
         with suppress(StoreUnavailable, Refused):
-            await self.run(self.deps.store.problems.report, f"bug:{about}", f"a fault in Tocsin: {what}", REPORT_IT)
+            await self.run(self.deps.store.problems.report_bug, about, error)
 
     def close(self) -> None:
         """Stop the threads; calls that have not begun are cancelled."""

@@ -126,7 +126,7 @@ class _Unexpected:
             words = str(error)
         else:
             words = UNEXPECTED
-            await self._access.found_bug("request", f"a request of a person failed ({type(error).__name__} at {where})")
+            await self._access.found_bug("a person's request", error)
         if body.get("response_url") or body.get("view"):
             await Reply.to(client, body)(short_message((words,)))
         return None

@@ -20,6 +20,7 @@ from bot.alerts.receivers import events_v2, incidentio, opsgenie_api
 from bot.alerts.source import CONFIRMED, MAX_BYTES, Received, Source, hashed
 from bot.alerts.sources import SOURCES
 from bot.alerts.uptime.heartbeat import heartbeats
+from bot.doors import Doors
 from bot.keeper import Keeper, NotKept
 from escalation.config.checks import Check
 from escalation.storage.intake import Body
@@ -88,10 +89,11 @@ def larger_bodies(secrets: AlertSecrets) -> dict[str, int]:
 class Intake:
     """Authenticates requests and keeps their bodies. `hear` answers what is an answer to an incident of ours itself."""
 
-    def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon, hear: Hear) -> None:
+    def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon, doors: Doors, hear: Hear) -> None:
         self._secrets = secrets
         self._keeper = keeper
         self._amazon = amazon
+        self._doors = doors
         self._hear = hear
         self._named: set[str] = set()
         self._large = asyncio.Semaphore(MAX_LARGE)
@@ -117,6 +119,8 @@ class Intake:
             return await self._let_in(source.way(received), received, accepted, refused)
         except Unreachable:
             log.warning("alert put off: amazon does not answer", source=source.name)
+            text = "alerts cannot be verified: Amazon's certificates are out of reach"
+            self._doors.turned_away(f"alerts:{source.name}", text, "let this host reach https://sns.*.amazonaws.com")
             return JSONResponse({"error": "it could not be verified now; send it again"}, status_code=503)
 
     async def _let_in(
@@ -128,7 +132,10 @@ class Intake:
             received = replace(received, certificate=await self._amazon.certificate(url))
         if not await self._aside(large, lambda: self._lets_in(source, received)):
             log.warning("alert refused: no valid secret", source=source.name)
+            text = f"alerts of {source.name} are refused: the sender's secret is missing or wrong"
+            self._doors.turned_away(f"alerts:{source.name}", text, f"correct it there, or {self._needed(source)} here")
             return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
+        self._doors.let_in(f"alerts:{source.name}")
         if heard := await self._hear(source.name, received):
             return heard
         if refused and (problem := await self._aside(large, lambda: _problem(source, received))):
@@ -157,8 +164,13 @@ class Intake:
         """Say once that a source is closed: its sender sees a 404 only."""
         if source.name not in self._named:
             self._named.add(source.name)
-            needed = f"ALERTS_TOKEN or {source.secret}" if source.verify else "ALERTS_TOKEN"
-            log.warning(f"alerts of this source are not accepted: set {needed}", source=source.name)
+            log.warning(f"alerts of this source are not accepted: set {self._needed(source)}", source=source.name)
+        text = f"somebody sends alerts of {source.name}, and that source is closed"
+        self._doors.turned_away(f"alerts:{source.name}", text, f"set {self._needed(source)}, or stop the sender")
+
+    @staticmethod
+    def _needed(source: Source) -> str:
+        return f"ALERTS_TOKEN or {source.secret}" if source.verify else "ALERTS_TOKEN"
 
 
 def _body(source: Source, received: Received) -> Body:

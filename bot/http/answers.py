@@ -26,6 +26,7 @@ DECLINING = frozenset({words.DECLINES, "no", "n", "cannot", "cant"})
 LONGEST_TEXT = 1600  # characters, of an SMS of several segments
 
 log = structlog.get_logger("bot")
+UNSIGNED = "answers by phone key and SMS are refused: Twilio signs them for another token or address"
 
 
 def answer_routes(deps: AnswerDeps, access: Access) -> list[Route]:
@@ -116,7 +117,10 @@ class _Phone:
         url = f"{self._deps.public_url}{request.url.path}{query}"
         if not is_signed(url, form, request.headers, self._deps.twilio_tokens, self._deps.twilio_keys):
             log.warning("request refused: not signed by Twilio for this address; see TOCSIN_URL, TWILIO_AUTH_TOKEN")
+            if "x-twilio-signature" in request.headers:
+                self._access.doors.turned_away("twilio", UNSIGNED, "correct TWILIO_AUTH_TOKEN, and TOCSIN_URL")
             return Response(status_code=403)
+        self._access.doors.let_in("twilio")
         once = request.headers.get("i-twilio-idempotency-token", "")[:200]
         try:
             return await self._access.run(act, {name: values[-1] for name, values in form.items()}, once)

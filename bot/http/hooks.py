@@ -22,6 +22,7 @@ from bot.alerts.receivers import opsgenie, pagerduty
 from bot.alerts.receivers.pagerduty import own_key
 from bot.alerts.source import Received
 from bot.deps import AnswerDeps
+from bot.doors import Doors
 from escalation.answers import Answer, AnswerService
 from escalation.errors import NotFound, Refused
 from escalation.incident.reach import How
@@ -84,14 +85,16 @@ class Hooks:
         """Take an event of a webhook subscription, version 3."""
         received = await _received(request)
         if not hex_signature(received, "x-pagerduty-signature", self._deps.pagerduty_secrets, "v1="):
-            return _forbidden("pagerduty")
+            return _forbidden("pagerduty", self._access.doors)
+        self._access.doors.let_in("pagerduty")
         return await self._take(_of_pagerduty(received))
 
     async def opsgenie(self, request: Request) -> Response:
         """Take an event of an outgoing webhook."""
         received = await _received(request)
         if not has_token(received, self._deps.opsgenie_tokens):
-            return _forbidden("opsgenie")
+            return _forbidden("opsgenie", self._access.doors)
+        self._access.doors.let_in("opsgenie")
         return await self._take(_of_opsgenie(received))
 
     async def hear(self, source: str, received: Received) -> Response | None:
@@ -192,6 +195,9 @@ def _taken(what: str, status: int = 200) -> Response:
     return JSONResponse({"status": "taken", "what": what}, status_code=status)
 
 
-def _forbidden(service: str) -> Response:
+def _forbidden(service: str, doors: Doors) -> Response:
     log.warning("request refused: no valid secret", service=service)
+    text = f"webhooks of {service} are refused, so what people do there is not seen: their secret is missing or wrong"
+    variable = f"{service.upper()}_WEBHOOK_{'TOKEN' if service == 'opsgenie' else 'SECRET'}"
+    doors.turned_away(service, text, f"correct it there, or {variable} here")
     return JSONResponse({"error": "the secret is missing or wrong"}, status_code=403)

@@ -29,6 +29,8 @@ from bot.http.trackers import tracker_routes
 from bot.http.turns import TakeTurns, Turns
 from bot.keeper import Kept
 
+WRONGLY_SIGNED = "requests that say they are Slack's are refused: the signature is wrong or old"
+SIGNING_REMEDY = "if commands and buttons do nothing, correct SLACK_SIGNING_SECRET, and this host's clock"
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
 log = structlog.get_logger("bot")
 # Commands and clicks, as Slack encodes them: it wants an empty acknowledgement. Bolt answers the rest.
@@ -58,8 +60,8 @@ def web_app(bot: Bot) -> Starlette:
 
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     checks = bot.deps.company.checks
-    hooks = Hooks(bot.deps.answers, bot.access)
-    intake = Intake(bot.deps.alert_secrets, bot.keeper, bot.deps.amazon, hooks.hear) if bot.keeper else None
+    hooks, secrets = Hooks(bot.deps.answers, bot.access), bot.deps.alert_secrets
+    intake = Intake(secrets, bot.keeper, bot.deps.amazon, bot.access.doors, hooks.hear) if bot.keeper else None
     alerts = alert_routes(intake, checks) if intake else []
     answers = [*answer_routes(bot.deps.answers, bot.access), *hooks.routes()]
     answers += [*tracker_routes(bot.deps.answers, bot.access), *report_routes(bot.access)]
@@ -103,7 +105,10 @@ def _slack_over_http(bot: Bot) -> Route:
             body = await request.body()
             if not _is_signed(verifier, body, request.headers):
                 log.warning("request refused: signature invalid or too old, or SLACK_SIGNING_SECRET wrong")
+                if "x-slack-signature" in request.headers:
+                    bot.access.doors.turned_away("slack", WRONGLY_SIGNED, SIGNING_REMEDY)
                 return JSONResponse({"error": "the signature is wrong or old"}, status_code=401)
+            bot.access.doors.let_in("slack")
             if _EMPTY_ANSWER.match(body):
                 return Response(background=BackgroundTask(handle_later, request))
             return await handle(request)

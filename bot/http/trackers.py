@@ -16,6 +16,7 @@ from bot.access import Access, StoreUnavailable
 from bot.alerts.authentication import has_token, hex_signature
 from bot.alerts.source import Received
 from bot.deps import AnswerDeps, TrackerNews
+from bot.doors import Doors
 from escalation.errors import Refused
 from escalation.storage.answers.limits import AnswerLimits
 
@@ -45,7 +46,8 @@ class _Hooks:
         """Take an event. https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries"""
         received = await _received(request)
         if not hex_signature(received, "x-hub-signature-256", self._deps.github_secrets, "sha256="):
-            return _forbidden("github")
+            return _forbidden("github", self._access.doors)
+        self._access.doors.let_in("github")
         event, told = received.headers.get("x-github-event", ""), _told(received)
         once = received.headers.get("x-github-delivery", "")
         return await self._answer("github", once, lambda: self._news.github(event, told))
@@ -58,7 +60,8 @@ class _Hooks:
         received, secrets = await _received(request), self._deps.jira_secrets
         signed = hex_signature(received, "x-hub-signature", secrets, "sha256=")
         if not signed and ("x-hub-signature" in received.headers or not has_token(received, secrets)):
-            return _forbidden("jira")
+            return _forbidden("jira", self._access.doors)
+        self._access.doors.let_in("jira")
         once, told = received.headers.get("x-atlassian-webhook-identifier", ""), _told(received)
         return await self._answer("jira", once, lambda: self._news.jira(told))
 
@@ -93,6 +96,8 @@ def _told(received: Received) -> Any:
         return None
 
 
-def _forbidden(tracker: str) -> Response:
+def _forbidden(tracker: str, doors: Doors) -> Response:
     log.warning("request refused: no valid secret", service=tracker)
+    text = f"webhooks of {tracker} are refused, so changes of tickets are seen late: their secret is missing or wrong"
+    doors.turned_away(tracker, text, f"correct it there, or {tracker.upper()}_WEBHOOK_SECRET here")
     return JSONResponse({"error": "the secret is missing or wrong"}, status_code=403)

@@ -12,6 +12,8 @@ from redis import Redis
 
 PROBLEMS = "tocsin:problems"
 FORGOTTEN_AFTER = 86_400.0  # seconds without another report: nobody meets it any more, so nobody could clear it
+RECURRING = 600.0  # seconds that a fault of recurring work stands: it is met again each minute, until it is mended
+REPORT_IT = "look for it in the log, and report it"
 BLOCKS_FOR = 600.0  # seconds without another report after which it is listed only: it may have been mended unseen
 
 
@@ -49,6 +51,11 @@ class Problems:
         problem = Problem(key, text, remedy, since, now, blocks, kept)
         self._redis.hset(PROBLEMS, key, json.dumps(problem._asdict()))
         return new
+
+    def report_bug(self, about: str, error: Exception, *, kept: float = FORGOTTEN_AFTER) -> bool:
+        """Report a fault of Tocsin itself. Return True if it is new."""
+        text = f"a fault in Tocsin itself: {about} failed ({type(error).__name__})"
+        return self.report(f"bug:{about}", text, REPORT_IT, kept=kept)
 
     def clear(self, key: str) -> bool:
         """Remove a fault. Return True if it was there."""

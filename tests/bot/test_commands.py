@@ -566,7 +566,7 @@ def test_what_nobody_foresaw_is_told_and_logged_without_words(office: Office) ->
     (line,) = [entry for entry in logs if entry["event"] == "unhandled error"]
     assert line["where"]
     [problem] = eventually(office.world.store.problems.current)
-    assert problem.key == "bug:request"
+    assert problem.key == "bug:a person's request"
     assert "zebrafish" not in f"{logs} {problem}"
 
 

@@ -52,6 +52,7 @@ ORDER = {
             "slack",
             "alerts",
             "keeper",
+            "doors",
             "deps",
             "vocabulary",
             "errors",

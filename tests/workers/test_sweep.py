@@ -208,3 +208,6 @@ def test_an_incident_that_cannot_be_read_holds_up_no_other(parts: Works) -> None
     with pytest.raises(ValidationError) as refused:
         parts.store.get(unreadable.id)
     assert "zebra" not in str(refused.value)
+    [problem] = parts.store.problems.current()
+    assert unreadable.id in problem.text
+    assert "zebra" not in str(problem)

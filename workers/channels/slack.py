@@ -9,6 +9,7 @@ import structlog
 from redis import Redis
 
 from bot.render.blockkit import Message, optional_kinds, without
+from escalation.storage.problems import Problems
 from escalation.storage.surfaces import Surfaces
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
@@ -134,6 +135,8 @@ class SlackClient:
                     self.surfaces.switch_off(kind, failed.error)
                 return self._write(method, channel, message, **arguments)
             log.error("slack refused blocks, sending text only", error=failed.error)
+            text = f"Slack refuses the layout of a message, which went as text without buttons ({failed.error})"
+            Problems(self.redis).report("slack:blocks", text, "try `tocsin doctor`, which tries your templates")
             text_only = {name: value for name, value in body.items() if name != "blocks"}
             return self._slack.call(method, **text_only, **arguments)
         if lost := kinds - _kept(response, kinds):

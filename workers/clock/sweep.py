@@ -22,6 +22,7 @@ from escalation.incident.model import Incident
 from escalation.processes import QUEUES
 from escalation.storage.alarms import incident_of, ready
 from escalation.storage.indexes import ALARMS, URGENT
+from escalation.storage.problems import RECURRING
 from escalation.storage.store import Store
 from workers import alerts, metrics
 from workers.context import Context
@@ -37,6 +38,7 @@ from workers.recurring.dead_man import DeadMan
 EVERY = 0.5  # seconds
 OVERDUE = 1.0  # seconds: the promise, and more than RQ takes to hand a job over
 READ_AT_ONCE, MAX_READ = 1000, 20_000
+UNREADABLE = "restore it from an export or a backup; `tocsin verify` says which records are damaged"
 REPAIR_MEMORY = 600  # seconds for which the repairs of one alarm are counted
 
 # Write the job, unless the alarm has changed or any sweep repaired it a moment ago. Repeated repairs of one alarm back
@@ -147,6 +149,8 @@ class Sweep:
                 continue
             except ValidationError as error:
                 log.error("unreadable incident", incident=incident_id, errors=error.error_count())
+                text = f"the record of {incident_id} cannot be read: nothing of it fires any more"
+                self._store.problems.report(f"incident:{incident_id}", text, UNREADABLE, kept=RECURRING)
         return incidents
 
     def _check(self, alarm: Alarm, incident: Incident | None, drained_until: dict[str, float], now: datetime) -> bool:

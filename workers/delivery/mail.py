@@ -76,7 +76,7 @@ class MailPlanner:
         self._service = service
         self._shared = SharedMails(service.store)
         self._answers = AnswerService(service)
-        self._wording = company_wording(service.company)
+        self._wording = company_wording(service.company, service.store.problems)
 
     def test(self, via: Via, to: str, delivery: str) -> None:
         """Send a marked test."""

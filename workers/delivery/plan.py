@@ -13,6 +13,7 @@ from escalation.incident.effects import Effect
 from escalation.incident.events.outcomes import Delivered, Dropped, OutcomeEvent
 from escalation.incident.model import Incident
 from escalation.messages.template import Wording
+from escalation.storage.problems import Problems
 from escalation.values import PersonId
 from workers.delivery.rate_limits import Budget
 
@@ -74,11 +75,14 @@ def sending(effect: Effect, send: Callable[[], None]) -> Callable[[bool], SendRe
     return go
 
 
-def company_wording(company: Company) -> Wording:
-    """The company's message templates; a broken one is logged and replaced by the shipped one."""
+def company_wording(company: Company, problems: Problems | None = None) -> Wording:
+    """The company's message templates; a broken one is replaced by the shipped one, and is a problem for a day."""
 
     def on_broken_template(name: str, why: str) -> None:
         log.error("broken template, using the shipped one", template=name, why=why)
+        if problems:
+            text = f"the template {name} failed, and the shipped one was used: {why}"
+            problems.report(f"template:{name}", text, f"correct templates.{name}")
 
     return Wording(company.templates, on_broken_template)
 

@@ -20,6 +20,7 @@ from redis import Redis, RedisError
 
 from escalation.config.checks import Check, Heartbeat
 from escalation.storage.intake import Body, Intake
+from escalation.storage.problems import RECURRING
 from escalation.times import format_duration
 from workers.context import Context
 from workers.queue.outbox import post_alerts
@@ -142,8 +143,9 @@ class Checks:
             self._record(check, slot, at, seen)
         except RedisError as error:
             log.warning("redis unavailable, a check's result is lost", check=check.name, error=type(error).__name__)
-        except Exception:
+        except Exception as error:
             log.exception("a check cannot be run", check=check.name)
+            self._context.store.problems.report_bug(f"the check {check.name}", error, kept=RECURRING)
         finally:
             with self._lock:
                 self._running.discard(check.name)

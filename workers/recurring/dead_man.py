@@ -20,6 +20,7 @@ from bot.render.pages import STOOD_IN, stand_in
 from escalation.dead_man import BEHIND, StandIn, is_awaited, stand_ins
 from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
+from escalation.storage.problems import RECURRING
 from escalation.storage.surfaces import SCHEDULED
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_scheduled import FURTHEST, NO_FIELD, NOT_THERE, TOO_MANY, UNDELETABLE
@@ -72,8 +73,11 @@ class DeadMan:
             self.reconcile(now)
         except RedisError as error:
             log.warning("redis unavailable, stand-ins waiting", error=type(error).__name__)
-        except Exception:  # top of the thread
+        except Exception as error:  # top of the thread
             log.exception("stand-ins failed")
+            self._context.store.problems.report_bug(
+                "Slack's stand-ins of pages", error, kept=RECURRING
+            )
         finally:
             self._lock.release()
 

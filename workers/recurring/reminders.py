@@ -90,7 +90,7 @@ class Reminders:
         self._stopping = stopping
         self._members = Members(context.service, context.slack)
         self._destinations = Destinations(context.service, context.slack, self._members)
-        self._wording = company_wording(context.service.company)
+        self._wording = company_wording(context.service.company, context.store.problems)
         self._reports = ReportWriter(context)
 
     def send_due(self, now: datetime) -> int:

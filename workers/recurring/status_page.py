@@ -1,5 +1,6 @@
 """Keep the status page, Statuspage and subscribers up to date, in threads of their own: they delay no alarm."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ import structlog
 from redis import Redis, RedisError
 
 from escalation.config.status_page import Maintenance
-from escalation.service import Clock
+from escalation.storage.problems import RECURRING
 from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.storage.public.subscribers import Subscribers
 from workers.context import Context
@@ -25,17 +26,17 @@ def start(context: Context, stop: threading.Event) -> None:
     """Start the threads, of what is set up."""
     if context.status is None:
         return
-    _start("status folder", context.status.renew, context.clock, stop)
+    _start("status folder", context.status.renew, context, stop)
     page = context.service.company.status_page
     configured = page.maintenance if page else ()
-    _start("maintenance", _Following(context.redis, configured).step, context.clock, stop)
+    _start("maintenance", _Following(context.redis, configured).step, context, stop)
     if (mail := context.channels.subscribers) and page:
         root, subscribers = context.service.public_url, Subscribers(context.redis)
         mailing = Mailing(subscribers, mail, page, root, context.store.problems, context.service.mailboxes)
-        _start("subscribers", mailing.step, context.clock, stop)
+        _start("subscribers", mailing.step, context, stop)
     if client := context.channels.statuspage:
         mirror = Mirror(context.redis, client, context.store.problems, configured)
-        _start("statuspage", mirror.step, context.clock, stop)
+        _start("statuspage", mirror.step, context, stop)
 
 
 class _Following:
@@ -57,13 +58,17 @@ class _Following:
         return True
 
 
-def _start(name: str, step: Callable[[datetime], bool], clock: Clock, stop: threading.Event) -> None:
-    threading.Thread(target=_run, args=(name, step, clock, stop), name=name, daemon=True).start()
+def _start(name: str, step: Callable[[datetime], bool], context: Context, stop: threading.Event) -> None:
+    threading.Thread(target=_run, args=(name, step, context, stop), name=name, daemon=True).start()
 
 
-def _run(name: str, step: Callable[[datetime], bool], clock: Clock, stop: threading.Event) -> None:
+def _run(name: str, step: Callable[[datetime], bool], context: Context, stop: threading.Event) -> None:
     while not stop.wait(EVERY):
         try:
-            step(clock())
+            step(context.clock())
         except RedisError as error:
             log.warning("redis unavailable, waiting", thread=name, error=type(error).__name__)
+        except Exception as error:  # top of the thread, which is to live on
+            log.exception("step failed", thread=name)
+            with contextlib.suppress(RedisError):
+                context.store.problems.report_bug(name, error, kept=RECURRING)

@@ -5,14 +5,16 @@ or a calendar's server may be slow and checkpoints wait behind the job.
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 
 import structlog
-from redis import Redis
+from redis import Redis, RedisError
 
 from escalation.oncall.edits import record_running
 from escalation.processes import MESSAGES
+from escalation.storage.problems import RECURRING
 from escalation.storage.store import UPKEEP
 from workers.context import Context
 from workers.queue.rq import Task, push
@@ -78,20 +80,41 @@ class Upkeep:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run_round(self) -> None:
-        now, service = self._context.clock(), self._context.service
-        service.update_oncall(lambda before, at: record_running(before, service.company, at))
-        self._trials.run(now)
-        self._do_not_disturb.refresh(now)
-        self._rest.check(now)
-        self._reminders.send_due(now)
-        service.see_reviews()
-        self._groups.sync(now)
-        self._listening.refresh(now)
-        self._feeds.refresh(now)
-        self._slo_breach.check(now)
-        self._tickets.refresh(now)
-        self._keeping.run(now)
-        self._search.run(now)
+        """Take every step, though another fails: that one is among the problems. A test is told at the end."""
+        failures = []
+        for name, step in self._steps(self._context.clock()):
+            try:
+                step()
+            except RedisError:
+                raise
+            except Exception as error:  # top of the thread
+                log.exception("step of upkeep failed", step=name)
+                self._context.store.problems.report_bug(name, error, kept=RECURRING)
+                failures.append(error)
+        if failures and self._context.patience is None:
+            raise failures[0]
+
+    def _steps(self, now: datetime) -> tuple[tuple[str, Callable[[], object]], ...]:
+        service = self._context.service
+
+        def record() -> None:
+            service.update_oncall(lambda before, at: record_running(before, service.company, at))
+
+        return (
+            ("the record of shifts", record),
+            ("tests of contact methods", lambda: self._trials.run(now)),
+            ("the look at Do Not Disturb", lambda: self._do_not_disturb.refresh(now)),
+            ("rest after nights", lambda: self._rest.check(now)),
+            ("reminders", lambda: self._reminders.send_due(now)),
+            ("overdue reviews", service.see_reviews),
+            ("user groups", lambda: self._groups.sync(now)),
+            ("channels that are listened in", lambda: self._listening.refresh(now)),
+            ("calendars", lambda: self._feeds.refresh(now)),
+            ("our own objectives", lambda: self._slo_breach.check(now)),
+            ("tickets", lambda: self._tickets.refresh(now)),
+            ("retention", lambda: self._keeping.run(now)),
+            ("the search", lambda: self._search.run(now)),
+        )
 
 
 def _log_error(future: "Future[None]") -> None:

@@ -50,6 +50,7 @@ def test_blocks_that_slack_refuses_are_left_away(parts: Works) -> None:
     assert not parts.settled(incident).troubles
     plain = [c["args"] for c in parts.calls("chat.postMessage") if "blocks" not in c["args"]]
     assert [bool(args["text"] and args["metadata"]) for args in plain] == [True]
+    assert [problem.key for problem in parts.store.problems.current()] == ["slack:blocks"]
 
 
 # Rooms ---------------------------------------------------------------------------------------------------------------

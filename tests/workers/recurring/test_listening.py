@@ -10,6 +10,8 @@ from tests.support.clock import PushedClock
 from tests.support.company import example_company, user
 from tests.support.worker import Works, redis_of, works
 from workers.recurring.listening import LOOK_EVERY, Listening
+from workers.recurring.reminders import ROUTINE
+from workers.recurring.upkeep import Upkeep
 
 PROBLEM = "channel:workspace.deploys_channel"
 
@@ -50,3 +52,15 @@ def test_one_that_cannot_be_joined_is_a_problem_until_it_can(parts: Works, what:
     parts.clock.push(seconds=LOOK_EVERY.total_seconds() + 1)
     listening.refresh(parts.clock())
     assert not problems(parts)
+
+
+def test_a_step_of_upkeep_that_fails_holds_up_no_other(parts: Works) -> None:
+    """It is among the problems, by what does not happen; the others are taken."""
+    parts.control("channels", name="deploys", is_private=False, creator=user("dana"))
+    parts.redis.hset(ROUTINE, "broken", "nonsense")  # what the reminders have to read
+    rounds = Upkeep(parts.context)
+    with pytest.raises(ValueError, match="not enough values"):
+        rounds.start()
+    rounds.close()
+    assert parts.context.slack.rooms._by_id(parts.channel("deploys")["id"])["is_member"]
+    assert problems(parts) == {"bug:reminders": "a fault in Tocsin itself: reminders failed (ValueError)"}

@@ -20,7 +20,7 @@ class StatusPagePlanner:
     def __init__(self, service: IncidentService) -> None:
         self._page = service.company.status_page
         self._log = PublicLog(service.store.redis)
-        self._wording = company_wording(service.company)
+        self._wording = company_wording(service.company, service.store.problems)
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
         """Write to the log now; returns the outcome."""

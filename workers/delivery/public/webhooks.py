@@ -26,7 +26,7 @@ class WebhookPlanner:
     def __init__(self, client: ActionClient, service: IncidentService) -> None:
         self._client = client
         self._webhooks = service.company.public_webhooks
-        self._wording = company_wording(service.company)
+        self._wording = company_wording(service.company, service.store.problems)
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
         """The call of a webhook; none of an incident that became private."""

@@ -32,7 +32,7 @@ class Messages:
 
     def __init__(self, client: SlackClient, service: IncidentService) -> None:
         self._slack, self._service = client, service
-        self.wording = company_wording(service.company)
+        self.wording = company_wording(service.company, service.store.problems)
         self._likenesses = Likenesses(service.store)
 
     def card(self, incident: Incident, buttons: bool = True) -> Message:
