@@ -132,7 +132,7 @@ class Intake:
             received = replace(received, certificate=await self._amazon.certificate(url))
         if not await self._aside(large, lambda: self._lets_in(source, received)):
             log.warning("alert refused: no valid secret", source=source.name)
-            text = f"alerts of {source.name} are refused: the sender's secret is missing or wrong"
+            text = f"alerts of {source.title} are refused: the sender's secret is missing or wrong"
             self._doors.turned_away(f"alerts:{source.name}", text, f"correct it there, or {self._needed(source)} here")
             return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
         self._doors.let_in(f"alerts:{source.name}")
@@ -165,7 +165,7 @@ class Intake:
         if source.name not in self._named:
             self._named.add(source.name)
             log.warning(f"alerts of this source are not accepted: set {self._needed(source)}", source=source.name)
-        text = f"somebody sends alerts of {source.name}, and that source is closed"
+        text = f"somebody sends alerts of {source.title}, and that source is closed"
         self._doors.turned_away(f"alerts:{source.name}", text, f"set {self._needed(source)}, or stop the sender")
 
     @staticmethod
