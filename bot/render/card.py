@@ -21,7 +21,7 @@ from bot.render.common import (
     summary,
     title,
 )
-from bot.render.mrkdwn import DAY, brief, cut, dialled, escape, link, moment, person, render, with_seconds
+from bot.render.mrkdwn import DAY, brief, cut, dialled, escape, link, literal, moment, person, render, with_seconds
 from bot.render.upcoming import next_escalations
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.actions import RunState, last_states
@@ -155,7 +155,7 @@ def _reports(alerts: AlertSummary) -> list[str]:
     assumed = " · severity assumed: the report names none" if alerts.assumed else ""
     counted = f"{alerts.total} reports" if alerts.total > 1 else "1 report"
     titles = dict.fromkeys(alert.title for alert in alerts.shown[:MAX_ALERTS]) if alerts.total > 1 else ()
-    return [f"✉️ *Reported by email:* {counted}{assumed}", *(f"• {escape(title)}" for title in titles)]
+    return [f"✉️ *Reported by email:* {counted}{assumed}", *(f"• {literal(title)}" for title in titles)]
 
 
 def _alert(alert: SeenAlert) -> str:

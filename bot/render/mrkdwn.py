@@ -34,17 +34,24 @@ def literal(text: str) -> str:
     """Escape text from outside so that it is no markup either: marks that would format become look-alikes.
 
     Within a word `_` and `~` format nothing, and stay: https://docs.slack.dev/messaging/formatting-message-text
+    An address stays as it is: Slack makes a link of it before it looks for marks.
     """
-    return _FORMATS.sub(lambda marks: "".join(_LOOK_ALIKES[mark] for mark in marks[0]), escape(text))
+    parts = _ADDRESS.split(escape(text))
+    return "".join(part if n % 2 else _FORMATS.sub(_look_alike, part) for n, part in enumerate(parts))
+
+
+def _look_alike(marks: re.Match[str]) -> str:
+    return "".join(_LOOK_ALIKES[mark] for mark in marks[0])
 
 
 _LOOK_ALIKES = {"*": "∗", "`": "ˋ", "_": "ˍ", "~": "∼"}
+_ADDRESS = re.compile(r"(https?://[^\s*`]+)")
 _FORMATS = re.compile(r"[*`]|(?<![^\W_])[_~]+|[_~]+(?![^\W_])")
 
 
 def brief(text: str, limit: int) -> str:
-    """Escape text from outside as one line of at most `limit` characters."""
-    return cut(" ".join(escape(text).split()), limit)
+    """Show text from outside as it was written, as one line of at most `limit` characters."""
+    return cut(" ".join(literal(text).split()), limit)
 
 
 def strong(text: str) -> str:
@@ -100,11 +107,11 @@ def is_member(name: str) -> bool:
 
 def person(member: str) -> str:
     """Mention a member; a machine, or a configuration key without a member id (yet), becomes plain text."""
-    return f"<@{member}>" if is_member(member) else escape(title_of(member) or member)
+    return f"<@{member}>" if is_member(member) else literal(title_of(member) or member)
 
 
 def _channel(channel: Channel) -> str:
-    return f"<#{channel.id}>" if _CHANNEL.fullmatch(channel.id) else "#" + escape(channel.name)
+    return f"<#{channel.id}>" if _CHANNEL.fullmatch(channel.id) else "#" + literal(channel.name)
 
 
 def render(line: Line) -> str:

@@ -133,8 +133,8 @@ def _inside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:
         "severity": incident.severity,
         "severity_name": incident.policy.name,
         "title": Verbatim(facts.title),
-        "service": facts.service,
-        "impact": facts.impact,
+        "service": Verbatim(facts.service),
+        "impact": Verbatim(facts.impact),
         "status": entry.fields["status"],
         "since": Time(incident.declared_at, clock=False),
         **eta,
@@ -144,7 +144,7 @@ def _inside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:
 def _outside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:
     return {
         "severity_name": incident.policy.name,
-        "service": incident.facts.service,
+        "service": Verbatim(incident.facts.service),
         "public_wording": entry.text,
         "status": entry.fields["status"],
         "since": Time(incident.declared_at, clock=False),

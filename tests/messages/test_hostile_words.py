@@ -27,7 +27,7 @@ from bot.render.blockkit import Message
 from bot.render.card import card as card_of
 from bot.render.card import redacted
 from bot.render.lists import Page, fitted, home, listing, overview, tickets, which
-from bot.render.mrkdwn import size
+from bot.render.mrkdwn import literal, size
 from bot.render.pages import page as page_of
 from escalation.config.company import Company, Directory
 from escalation.config.rules.communications import Audience
@@ -43,6 +43,7 @@ from escalation.oncall.handovers import ShiftChange
 from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import Notice, Override
 from escalation.text import Person, line
+from escalation.values import machine
 from tests.support.block_kit_schema import problems
 from tests.support.company import example_company
 from tests.support.incidents import ahead, with_entry
@@ -334,3 +335,38 @@ def test_a_title_is_shown_as_it_was_written(kind: EntryKind, markup: str) -> Non
     assert named
     assert all("check_out" in text for text in named)
     assert not [text for text in named if markup in text]
+
+
+@pytest.mark.parametrize("markup", MARKUP)
+@pytest.mark.parametrize("field", ["impact", "description", "service"])
+def test_what_is_known_of_an_incident_is_shown_as_it_was_written(field: str, markup: str) -> None:
+    """On cards, pages, lists and in the thread: an alert's `*` is a `*`, wherever it stands."""
+    incident = with_entry(EntryKind.COMMUNICATION)
+    facts = incident.facts.model_copy(update={field: f"{markup} check_out zigzags"})
+    incident = incident.model_copy(update={"facts": facts, "past": ()})
+    said = [text for m in messages(incident, {}) for text in (m.text, *(t for _, t in texts(m.blocks)))]
+    named = [text for text in said if "zigzags" in text]
+    assert named
+    assert all("check_out" in text for text in named)
+    assert not [text for text in named if markup in text]
+
+
+@pytest.mark.parametrize("markup", MARKUP)
+@pytest.mark.parametrize("kind", [EntryKind.ALERTS, EntryKind.MAIL, EntryKind.ACKNOWLEDGED])
+def test_names_and_what_machines_say_are_shown_as_they_were_written(kind: EntryKind, markup: str) -> None:
+    """Who did it, whatever they call themselves, and the titles of alerts."""
+    incident, words = with_entry(kind), f"{markup} check_out zigzags"
+    entry = next(e for e in incident.timeline if e.kind is kind)
+    began = {"fields": {**entry.fields, "began": words}} if kind is EntryKind.ALERTS else {}
+    mailed = {"text": words} if kind is EntryKind.MAIL else {}
+    entry = entry.model_copy(update={"by": machine(words), **began, **mailed})
+    shown = blocks.for_thread(incident, entry)
+    said = [text for text in (shown.text, *(t for _, t in texts(shown.blocks))) if "zigzags" in text]
+    assert said
+    assert not [text for text in said if markup in text]
+
+
+def test_an_address_in_a_title_stays_one() -> None:
+    """Slack makes a link of it: no character of it is changed."""
+    assert literal("_see_ https://example.com/_next/a~b_ *now*") == "ˍseeˍ https://example.com/_next/a~b_ ∗now∗"
+    assert literal("(https://example.com/a_/_b?c=~d)") == "(https://example.com/a_/_b?c=~d)"

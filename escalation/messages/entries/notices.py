@@ -18,8 +18,8 @@ def initial_alert(incident: Incident, entry: Entry, wording: Wording = WORDING) 
         "initial_alert",
         **_head(incident),
         time=Time(incident.declared_at, clock=False),
-        impact=facts.impact,
-        description=facts.description,
+        impact=Verbatim(facts.impact),
+        description=Verbatim(facts.description),
         status=incident.status,
         assigned=_assigned(incident),
         war_room=war_room(incident),
@@ -36,7 +36,7 @@ def _head(incident: Incident) -> dict[str, str]:
         "severity": incident.severity,
         "severity_name": incident.policy.name,
         "title": Verbatim(incident.facts.title),
-        "service": incident.facts.service,
+        "service": Verbatim(incident.facts.service),
     }
 
 
@@ -73,7 +73,7 @@ def progress_update(incident: Incident, entry: Entry, wording: Wording = WORDING
         progress=entry.text,
         next_steps=fields["next_steps"],
         eta=eta(entry),
-        impact=fields["impact"],
+        impact=Verbatim(fields["impact"]),
         next_update=Time(datetime.fromisoformat(fields["next_update"])) if fields["next_update"] else "",
         war_room=war_room(incident),
         by=Person(entry.by),
@@ -93,7 +93,7 @@ def resolution_notice(incident: Incident, entry: Entry, wording: Wording = WORDI
         summary=done.summary,
         resolution=done.resolution,
         verification=done.verification,
-        impact=done.final_impact or incident.facts.impact,
+        impact=Verbatim(done.final_impact or incident.facts.impact),
         data_loss=_DATA_LOSS[done.data_loss],
         review_due=Time(review_by, clock=False) if review_by else "",
         next_steps=done.next_steps,

@@ -43,8 +43,8 @@ def alerts(incident: Incident, entry: Entry) -> Lines:
             ").",
         )
     ]
-    lines += [line(f"Firing: {title}") for title in _first(entry, "began")]
-    lines += [line(f"Resolved: {title}") for title in _first(entry, "ended")]
+    lines += [line("Firing: ", Verbatim(title)) for title in _first(entry, "began")]
+    lines += [line("Resolved: ", Verbatim(title)) for title in _first(entry, "ended")]
     return tuple(lines)
 
 
@@ -67,7 +67,8 @@ def resolved_there(incident: Incident, entry: Entry) -> Lines:
 
 def mail(incident: Incident, entry: Entry) -> Lines:
     """Render what somebody wrote by mail."""
-    return line("✉️ ", Person(entry.by), " wrote by email:"), *(line(text) for text in entry.text.splitlines() if text)
+    said = (line(Verbatim(text)) for text in entry.text.splitlines() if text)
+    return (line("✉️ ", Person(entry.by), " wrote by email:"), *said)
 
 
 def recovered(incident: Incident, entry: Entry) -> Lines:
