@@ -35,6 +35,7 @@ from workers.queue import rq
 from workers.queue.outbox import post_alerts
 from workers.queue.rq import queue_key
 
+UNREADABLE = "`tocsin alerts --dropped` says why, and `tocsin alerts try FILE` tries a body; correct the sender"
 LOST_AFTER = timedelta(seconds=1)  # a body that waits longer than that on an empty queue has lost its job
 LOCK, HOLDER = "tocsin:intake:lock", "tocsin:intake:holder"  # the worker at it, and the last one that was
 LOCK_SECONDS = 1.2  # a worker that was killed holds up the others for no longer
@@ -228,6 +229,9 @@ class AlertWork:
             parsed = sources.parsed(source, _received(body), self._context.service.company.alerts)
         except Unreadable as error:
             log.warning("unreadable alert", source=body.source, body=body.id)
+            title = source.title if source else body.source
+            text = f"an alert of {title} could not be read, so nothing came of it"
+            self._context.store.problems.report(f"alerts:unreadable:{body.source}", text, UNREADABLE)
             return (), [_outcome(body, f"unparsable: {error}")]
         outcomes = [_outcome(body, f"note: {parsed.note}")] if parsed.note else []
         if parsed.truncated:

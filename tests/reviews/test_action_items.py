@@ -177,7 +177,7 @@ def test_the_item_of_somebody_who_left_is_told_to_the_next_who_can_be_reached(pa
     """Once, with the owner's name and why it is them: the lead, else who commanded."""
     company = parts.service.company
     service = next(name for name in company.services if company.lead_of(name) not in ("", OMAR, "omar"))
-    lead = company.member(company.lead_of(service) or "", assumed_directory(company))
+    lead = user(company.lead_of(service) or "")
     incident = parts.declare("P0", service=service)
     parts.service.handle(incident.id, TakeLead(by=MEI, lead=Lead.COMMANDER))
     found = due_soon(parts, service=service)

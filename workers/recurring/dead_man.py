@@ -75,9 +75,7 @@ class DeadMan:
             log.warning("redis unavailable, stand-ins waiting", error=type(error).__name__)
         except Exception as error:  # top of the thread
             log.exception("stand-ins failed")
-            self._context.store.problems.report_bug(
-                "Slack's stand-ins of pages", error, kept=RECURRING
-            )
+            self._context.store.problems.report_bug("Slack's stand-ins of pages", error, kept=RECURRING)
         finally:
             self._lock.release()
 

@@ -20,7 +20,8 @@ from workers.channels.failures import Failed, Kind, twilio_failure
 from workers.channels.pagerduty import PagerDutyDirectory
 from workers.channels.people.pushover import PushoverClient
 
-UNDELIVERED = "twilio:undelivered"  # key in the register of problems
+UNDELIVERED = "twilio:undelivered"  # keys in the register of problems
+PAGERDUTY_USERS, RECEIPTS = "pagerduty:users", "pushover:receipts"
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 # https://www.twilio.com/docs/voice/api/call-resource#call-status-values. Answered is not acknowledged: a key is.
 _STATES = {
@@ -111,10 +112,18 @@ class News:
         if self._pagerduty is None or not user_id:
             return ""
         try:
-            return self._pagerduty.mail_of(user_id)
+            mail = self._pagerduty.mail_of(user_id)
         except Failed as failed:
             log.warning("user of pagerduty not read", error=failed.error)
+            self._report(PAGERDUTY_USERS, "answers in PagerDuty are known by name only", failed)
             return ""
+        self._service.store.problems.clear(PAGERDUTY_USERS)
+        return mail
+
+    def _report(self, problem: str, what: str, failed: Failed) -> None:
+        """Report a failure of ours."""
+        if failed.kind is not Kind.PASSING:
+            self._service.store.problems.report(problem, f"{what}: {failed.reason.text}", failed.reason.remedy)
 
     def pushover(self, token: str, receipt: str) -> None:
         """Record that a notification was acknowledged, if its receipt says so: the callback itself is not signed."""
@@ -126,7 +135,9 @@ class News:
             read = self._pushover.receipt(receipt)
         except Failed as failed:
             log.warning("receipt not read", error=failed.error)
-            return
+            self._report(RECEIPTS, "acknowledgements in Pushover are not seen", failed)
+            raise Refused("the receipt could not be read now") from None  # 503: a callback that failed may come again
+        self._service.store.problems.clear(RECEIPTS)
         if read.acknowledged:
             try:
                 self._answers.answer(found, Answer.ACKNOWLEDGE, How.PUSHOVER, f"pushover:{receipt}")
