@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
@@ -64,16 +65,25 @@ class Reply:
         return bool(self._modal)
 
     async def __call__(self, message: Message) -> None:
-        """Send a message once; a failure is logged."""
+        """Send a message once. Where the modal or the address was closed meanwhile, it comes by direct message."""
         try:
-            if self._modal:
-                await self._client.views_update(view_id=self._modal, view=notice("Incident", message.text))
-            else:
-                await (self._respond(message) if self.response_url else self._post(message))
+            if not await self._answer_there(message):
+                await self._post(message)
         except UNREACHABLE as error:
             log.warning("answer not delivered", person=self._user, error=slack_error(error))
 
-    async def _respond(self, message: Message) -> None:
+    async def _answer_there(self, message: Message) -> bool:
+        """Answer where the payload came from; False if there is no such place, or it takes no answer any more."""
+        if self._modal:
+            try:
+                await self._client.views_update(view_id=self._modal, view=notice("Incident", message.text))
+            except SlackApiError as error:
+                log.warning("modal not updated", person=self._user, error=slack_error(error))
+                return False
+            return True
+        return await self._respond(message) if self.response_url else False
+
+    async def _respond(self, message: Message) -> bool:
         """Send to the response_url; what Slack refuses goes once more, without tables and charts."""
         webhook = AsyncWebhookClient(self.response_url, session=self._client.session, retry_handlers=[])
         body = {"response_type": "ephemeral", "replace_original": self._replace, "text": message.text}
@@ -81,17 +91,19 @@ class Reply:
         blocks = {"blocks": message.blocks} if message.blocks else {}
         response = await webhook.send_dict({**body, **thread, **blocks})
         if response.status_code != 200 and optional_kinds(message.blocks):
-            await self._respond(without(message, OPTIONAL))
-        elif response.status_code != 200:
+            return await self._respond(without(message, OPTIONAL))
+        if response.status_code != 200:
             log.warning("answer rejected", person=self._user, status=response.status_code)
+        return response.status_code == 200
 
     async def _post(self, message: Message) -> None:
         plain = without(message, OPTIONAL)  # it is not tried twice
+        elsewhere = self.response_url or self._modal  # where the thread is, if there is one
         await self._client.chat_postMessage(
             channel=self._user,
             text=plain.text,
             blocks=plain.blocks or None,
-            thread_ts=self._thread_ts or None,
+            thread_ts=None if elsewhere else self._thread_ts or None,
         )
 
 

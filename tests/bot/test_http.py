@@ -61,6 +61,13 @@ def post(office: Office, body: dict[str, str], *, secret: str = "", age: int = 0
     return office.bot.web.post("/slack/events", content=raw, headers=signed | kind | headers)
 
 
+def test_an_answer_whose_address_is_closed_comes_by_direct_message(office: Office) -> None:
+    """Slack takes five answers in half an hour, and a form may be closed: nobody waits in vain."""
+    body = command(office, text="list")
+    assert post(office, body).status_code == 200
+    assert eventually(lambda: [m for m in office.person("dana").messages("tocsin") if "open" in m["text"].lower()])
+
+
 def test_a_signed_request_is_taken(office: Office) -> None:
     """Signed with the app's own secret, just now."""
     office.declare()

@@ -42,6 +42,7 @@ SCOPES: dict[str, set[str]] = {
     "chat.delete": {"chat:write"},
     "chat.deleteScheduledMessage": {"chat:write"},
     "chat.getPermalink": set(),
+    "chat.postEphemeral": {"chat:write"},
     "chat.postMessage": {"chat:write"},
     "chat.scheduleMessage": {"chat:write"},
     "chat.scheduledMessages.list": set(),
