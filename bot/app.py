@@ -69,7 +69,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.view(review_form.CALLBACK)(submissions.on_review)
     app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
     app.action(declare.DETAILS_ACTION)(submissions.on_details)
-    app.action(declare.SAME_ACTION)(Duplicates(access).on_join)
+    app.action(declare.SAME_ACTION)(Duplicates(access, perform).on_join)
     app.options(SEARCH)(submissions.on_search)
     app.action(re.compile(f"^{SAY}-"))(commands.on_say)
     app.action(DECLARE)(shortcuts_menu.on_declare)

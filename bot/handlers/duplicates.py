@@ -5,14 +5,13 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, StoreUnavailable, requester_of
+from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal
 from bot.moves.declare import described, words_of
 from bot.moves.form_state import FormState
 from bot.render.common import card_url
 from bot.render.inputs import FormValues, View, notice
 from bot.render.mrkdwn import escape, link
-from escalation.errors import Refused
-from escalation.incident.events.news import SameProblem
 from escalation.search.document import Document
 from escalation.search.likeness import find_same
 
@@ -20,8 +19,9 @@ from escalation.search.likeness import find_same
 class Duplicates:
     """Finder of likely duplicates for a form that is being filled in, and listener of *Same problem* in it."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, perform: Perform) -> None:
         self._access = access
+        self._perform = perform
 
     async def of(self, view: View) -> tuple[Document, ...]:
         """Find what is like the words in the form so far; nothing while the store is away."""
@@ -43,12 +43,7 @@ class Duplicates:
         requester, view = requester_of(body), body["view"]
         reply = Reply(self._access.client, requester.id, FormState.decode(view["private_metadata"]).response_url)
         async with explain_errors(reply):
-            await self._access.admit("declare", requester)
-            incident = await self._access.see(requester, action["value"])
-            if not incident.open:
-                raise Refused(f"{incident.id} is {incident.status} by now. Declare yours, or reopen it.")
-            event = SameProblem(by=requester.id, reporter=requester.id, text=words_of(FormValues(view)))
-            await self._access.run(self._access.deps.service.handle, incident.id, event)
+            incident = await self._perform.report_again(requester, action["value"], words_of(FormValues(view)))
             named = link(card_url(incident, self._access.directory.url), incident.id)
             said = f"No new incident was declared. Your report was posted to {named}: {escape(incident.facts.title)}."
             await open_modal(

@@ -32,7 +32,7 @@ from escalation.incident.events.moves import (
     PagePeople,
     PostUpdate,
 )
-from escalation.incident.events.news import MessageNoted, SignOfLife
+from escalation.incident.events.news import MessageNoted, SameProblem, SignOfLife
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.messages.template import Wording
@@ -90,6 +90,15 @@ class Perform:
             await self._access.look_up_groups(self._access.deps.company.user_groups())
         after = await self._access.run(self._access.deps.service.handle, incident_id, event)
         return MoveResult(after, len(before.timeline))
+
+    async def report_again(self, requester: Requester, incident_id: str, text: str) -> Incident:
+        """Report the problem of an open incident once more, in place of a declaration. Raises Refused as that would."""
+        await self._access.admit("declare", requester)
+        incident = await self._access.see(requester, incident_id)
+        if not incident.open:
+            raise Refused(f"{incident.id} is {incident.status} by now. Declare yours, or reopen it.")
+        event = SameProblem(by=requester.id, reporter=requester.id, text=text)
+        return await self._access.run(self._access.deps.service.handle, incident.id, event)
 
     async def note(self, incident_id: str, event: MessageNoted) -> None:
         """Record what became of a message. Its listener has checked who marked it, and that it is of this incident."""

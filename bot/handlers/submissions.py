@@ -54,7 +54,7 @@ class Submissions:
         self._plans = plans
         self._reviews = reviews
         self._perform = perform
-        self._duplicates = Duplicates(access)
+        self._duplicates = Duplicates(access, perform)
 
     async def on_declare(self, ack: AsyncAck, body: dict[str, Any]) -> None:
         """Declare the incident of a submitted form."""

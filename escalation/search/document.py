@@ -1,5 +1,6 @@
 """What the search knows of an incident: its words, and what lists are filtered by."""
 
+import functools
 import json
 import re
 import unicodedata
@@ -105,10 +106,13 @@ def service_term(service: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Split a text into terms: words without accents, case, plural or tense; common words are left out."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return [_stem(word) for word in _WORD.findall(plain) if word not in _STOP]
 
 
+@functools.lru_cache(maxsize=50_000)  # a company's vocabulary: most of the time to build an index went here
 def _stem(word: str) -> str:
     """Cut an English ending: `timeouts`, `failing` and `failed` are found by `timeout` and `fail`."""
     for ending in _ENDINGS:

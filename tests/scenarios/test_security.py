@@ -300,7 +300,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
                 container={"type": "view"},
             )
         ],
-        "Duplicates(access).on_join": [
+        "Duplicates(access, perform).on_join": [
             payload(
                 "block_actions",
                 who,
