@@ -25,11 +25,11 @@ class Place:
     manager: str
     rotation: str = "primary"
     categories: tuple[str, ...] = (
-        "database issues",
-        "application bugs",
-        "infrastructure problems",
-        "external service failures",
-        "configuration errors",
+        "Database issues",
+        "Application bugs",
+        "Infrastructure problems",
+        "External service failures",
+        "Configuration errors",
     )
 
     @property

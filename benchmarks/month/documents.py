@@ -54,8 +54,8 @@ def write(stage: Stage, since: datetime, until: datetime) -> None:
 
 
 def to_review(stage: Stage) -> list[Incident]:
-    """Every incident whose policy wants a review, the oldest first."""
-    return [i for i in reversed(stage.store.recent(1000)) if i.review_by]
+    """Every incident whose policy wants a review, the oldest first; private ones are for their responders alone."""
+    return [i for i in reversed(stage.store.recent(1000)) if i.review_by and not i.private]
 
 
 def _reviews(tocsin: Commands, folder: Path) -> None:

@@ -237,7 +237,7 @@ def publish(change: Change, event: PublishUpdate) -> None:
     waiting = [o for o in pending(incident) if o.plan.id == plan.id and not o.corrects]
     through = (Means.STATUS_PAGE, *(m for o in waiting for m in o.through))  # one that still waits gets these words
     stage = Stage.UPDATE if told else Stage.FIRST
-    _owe(change, plan, stage, tuple(dict.fromkeys(through)), _told_now(change.incident, plan), by=event.by)
+    _owe(change, plan, stage, tuple(dict.fromkeys(through)), _told_now(change, plan), by=event.by)
 
 
 def _correct(change: Change, event: PublishUpdate) -> None:
@@ -264,16 +264,17 @@ def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
     incident = change.incident
     through = available_means(incident, plan)
     if not incident.private and through:
-        _owe(change, plan, stage, through, _told_now(incident, plan))
+        _owe(change, plan, stage, through, _told_now(change, plan))
 
 
-def _told_now(incident: Incident, plan: Communication) -> dict[str, str]:
+def _told_now(change: Change, plan: Communication) -> dict[str, str]:
     """Return what a communication says of the incident as it stands."""
+    incident = change.incident
     return {
         "status": incident.status,
         "eta": incident.eta,
         "eta_at": incident.eta_at.isoformat() if incident.eta_at else "",
-        "next_update": _next_update(incident) if plan.updates else "",
+        "next_update": _next_update(change) if plan.updates else "",
         **({"components": json.dumps(incident.public_components)} if incident.public_components else {}),
     }
 
@@ -389,9 +390,16 @@ def _plan(incident: Incident, entry: int) -> str:
     return incident.entry(entry).fields.get("plan", "")
 
 
-def _next_update(incident: Incident) -> str:
-    """Return when the next progress update is due: each communication says when the next one comes."""
-    return next((c.due.isoformat() for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE), "")
+def _next_update(change: Change) -> str:
+    """Return when the next progress update is due: each communication says when the next one comes.
+
+    Where the last one is overdue, or due in this instant, that is the one after it: no promise is broken as it is made.
+    """
+    incident, cadence = change.incident, change.incident.policy.updates
+    due = next((c.due for c in incident.checkpoints if c.kind is CheckpointKind.UPDATE), None)
+    if due and due <= change.now and cadence:
+        due = incident.after(change.now, cadence.every)
+    return due.isoformat() if due else ""
 
 
 def _superseded(incident: Incident, plan: Communication, corrects: int) -> dict[int, OwedCommunication]:

@@ -71,12 +71,12 @@ def promises(report: IncidentReport) -> Iterator[str]:
         yield f"False alarms, {source}: {share_of(share)}"
 
 
-def causes(report: IncidentReport) -> Iterator[str]:
-    """How many incidents had which category of cause, and how many of those repeat an earlier one."""
+def causes(report: IncidentReport) -> Iterator[tuple[str, str]]:
+    """Each category of cause, with how many incidents had it, and how many of those repeat an earlier one."""
     for category, n in report.causes.items():
         again = report.recurrences.get(category, 0)
         repeats = f", {_count(again, 'recurrence')}" if again else ""
-        yield f"Cause, {category}: {_count(n, 'incident')}{repeats}"
+        yield category, f"{_count(n, 'incident')}{repeats}"
 
 
 def pages(report: IncidentReport) -> str:

@@ -76,13 +76,14 @@ def _full(found: Gathered, zone: str, *, mean: bool) -> Iterator[Section]:
         yield from _times(found, mean=mean)
         yield Section("Promises", tuple(line(f"{said}.") for said in words.promises(found.figures)))
         if found.figures.causes:
-            yield Section("Causes", tuple(line(f"{said}.") for said in words.causes(found.figures)))
+            yield Section(
+                "Causes", tuple(line(f"{name}: {how_many}.") for name, how_many in words.causes(found.figures))
+            )
         yield _services(found)
     if sum(found.figures.by_hour):
         yield _pages(found.figures)
-    yield Section(
-        "Tocsin's own punctuality", tuple(line(said) for said in objective_result(found.own, "in this period"))
-    )
+    over = f"in this period{_of_all(found)}"
+    yield Section("Tocsin's own punctuality", tuple(line(said) for said in objective_result(found.own, over)))
     yield _prevention(found, zone)
 
 
@@ -211,12 +212,17 @@ def _prevention(found: Gathered, zone: str) -> Section:
         "Prevention",
         (
             line(
-                f"Action items: {noted:,} noted, {done:,} done, {len(closed) - done:,} dropped; "
+                f"Action items{_of_all(found)}: {noted:,} noted, {done:,} done, {len(closed) - done:,} dropped; "
                 f"now {len(still):,} open, {overdue:,} overdue."
             ),
             line(f"Incidents within {RECURS_WITHIN.days} days of another one of the same service: {again:,}."),
         ),
     )
+
+
+def _of_all(found: Gathered) -> str:
+    """Say that something is about every incident, in a report on some of them."""
+    return " of all incidents" if found.narrowed else ""
 
 
 def _against(found: Gathered) -> Section:

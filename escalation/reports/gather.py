@@ -28,6 +28,7 @@ class Gathered:
 
     `open` and `named` are incidents as people may read them: those that are open, and those of the period that a daily
     report names. `private` counts those of the period that are left out, `private_open` the open ones.
+    `narrowed`: other services or severities are left out of the figures; action items and punctuality have all.
     """
 
     figures: IncidentReport
@@ -41,6 +42,7 @@ class Gathered:
     own: Report
     names: Mapping[PersonId, str]
     now: datetime
+    narrowed: bool = False
 
 
 def gather(
@@ -80,6 +82,7 @@ def gather(
         own=store.report_of(company.objective, period.since, period.until, now),
         names=directory.names,
         now=now,
+        narrowed=bool(service or severity),
     )
 
 

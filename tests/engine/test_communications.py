@@ -1,6 +1,6 @@
 """Telling those outside the response: what is owed to whom by when, what people say of it, and what follows."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from escalation.incident.events.moves import (
     Cancel,
     MarkSecurity,
     PostUpdate,
+    PublishUpdate,
     Reopen,
     Resolve,
     Reviewed,
@@ -414,3 +415,15 @@ def test_what_the_new_severity_never_asks_for_is_moot() -> None:
     """A P0's mail that nobody sent is not overdue for a P2; those who were told in Slack hear of its end."""
     story = working("P0", "beauty").until(5).change_to("P2").until(60)
     assert list(story.entries(EntryKind.OVERDUE)) == []
+
+
+@pytest.mark.parametrize("minutes", [120, 185])
+def test_no_promise_is_broken_as_it_is_made(minutes: float) -> None:
+    """With the last update overdue, or due in that instant, the public hears when the one after it comes."""
+    story = Story("P1", public_page=True, public_means=(Means.STATUS_PAGE,)).until(minutes)
+    if minutes > 120:
+        story.do(PublishUpdate(by="UONCALL", wording="We are still looking into it."))
+    told = [entry for _, entry in story.entries(EntryKind.COMMUNICATION)]
+    assert told
+    for entry in told:
+        assert datetime.fromisoformat(entry.fields["next_update"]) > entry.at

@@ -50,6 +50,14 @@ def test_what_a_row_is_of_is_said_once_for_the_rows_of_its_severities() -> None:
     assert len(re.findall(r'<th scope="row[^>]*>Time to resolve', html)) == 1
 
 
+def test_a_report_on_some_incidents_says_what_in_it_is_about_all() -> None:
+    """Action items and Tocsin's own punctuality are not filtered, and do not read as if they were."""
+    for narrowed in (True, False):
+        html = page(narrowed=narrowed)
+        assert ("Action items of all incidents: " in html) is narrowed
+        assert ("in this period of all incidents" in html) is narrowed
+
+
 def test_times_of_day_are_the_companys() -> None:
     """In the list and on each dot, over a change of the clocks; the page says whose they are, and so does a file."""
     at = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)

@@ -116,7 +116,7 @@ def test_the_same_service_and_cause_again_needs_a_review_and_is_counted(office: 
     data = report_data(figures)
     assert data["causes"] == {"Database issues": 3, "Application bugs": 1}
     assert data["recurrences"] == {"Database issues": 1}
-    assert "Cause, Database issues: 3 incidents, 1 recurrence" in causes(figures)
+    assert ("Database issues", "3 incidents, 1 recurrence") in causes(figures)
     clock.push(minutes=60 * 24 * 31)
     assert closed(office, "Database issues", "P2").repeats == ""
 

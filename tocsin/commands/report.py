@@ -133,4 +133,5 @@ def _show(figures: IncidentReport, zone: str, *, mean: bool) -> None:
     click.echo()
     click.echo("\n".join((*words.definitions(figures), *([words.MEAN_HIDES] if mean else []))))
     click.echo()
-    click.echo("\n".join((*words.promises(figures), *words.causes(figures), words.pages(figures))))
+    causes = (f"Cause, {name}: {how_many}" for name, how_many in words.causes(figures))
+    click.echo("\n".join((*words.promises(figures), *causes, words.pages(figures))))
