@@ -28,6 +28,7 @@ class Camera:
     folder: Path
     size: str
     scheme: str
+    zone: str
     wide: list[str]
 
     @contextmanager
@@ -35,7 +36,7 @@ class Camera:
         """A window of its own."""
         viewport = {"width": SIZES[self.size], "height": height or HEIGHT[self.size]}
         scheme = {"color_scheme": self.scheme}
-        context = self.browser.new_context(viewport=viewport, timezone_id="Europe/Berlin", **scheme)  # type: ignore[arg-type]
+        context = self.browser.new_context(viewport=viewport, timezone_id=self.zone, **scheme)  # type: ignore[arg-type]
         yield context.new_page()
         context.close()
 
@@ -51,16 +52,16 @@ class Camera:
 
 def take(stage: Stage, period: str) -> list[str]:
     """Take them all; returns the names of those that are wider than their screen."""
-    folder, wide = stage.folder / "pictures", list[str]()
+    folder, zone, wide = stage.folder / "pictures", stage.place.zone, list[str]()
     folder.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for size in SIZES:
             for scheme in SCHEMES:
-                camera = Camera(browser, folder, size, scheme, wide)
+                camera = Camera(browser, folder, size, scheme, zone, wide)
                 _pages(camera, stage, period)
                 _files(camera, stage)
-            _slack(Camera(browser, folder, size, "light", wide), stage)
+            _slack(Camera(browser, folder, size, "light", zone, wide), stage)
         browser.close()
     return wide
 

@@ -27,6 +27,7 @@ from escalation.oncall.overrides import record_answer
 from escalation.oncall.schedule import OncallState, TestPage
 from escalation.processes import QUEUES
 from escalation.service import IncidentService
+from escalation.storage.indexes import ALARMS
 from escalation.storage.intake import Intake
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
@@ -47,7 +48,9 @@ from tocsin.run import embedded
 from workers.channels import Channels
 from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
+from workers.clock.sweep import Sweep
 from workers.context import Context
+from workers.delivery import retry_when_back
 from workers.queue import outbox
 from workers.queue.rq import registry_key
 from workers.recurring import upkeep
@@ -56,6 +59,7 @@ Acts = Iterator[timedelta]
 TOKEN = "a-long-token"  # noqa: S105  # of a source on this machine, for as long as the run lasts
 SENDER = "tocsin@example.com"
 ROUND = timedelta(minutes=30)  # between rounds of upkeep: production has two a minute
+REPAIRS = 5  # rounds of the sweep at one instant: what fails for longer is tried with what comes next
 ANSWERS_TEST = timedelta(minutes=6)  # after a test page
 
 
@@ -134,7 +138,7 @@ class Stage:
     def until(self, at: datetime) -> None:
         """Push the clock, stopping wherever something is due, and let the workers do it."""
         while True:
-            self.pump.run()
+            self._work()
             due = min((d for d in (self._next_due(), self.next_round) if d), default=at)
             if due > at:
                 break
@@ -142,7 +146,18 @@ class Stage:
             if self.clock.now >= self.next_round:
                 self._upkeep()
         self.clock.now = max(self.clock.now, at)
+        self._work()
+
+    def _work(self) -> None:
+        """Do what is due, and what a failed try left behind: its next one is a second or two later."""
         self.pump.run()
+        for _ in range(REPAIRS):
+            if not self.context.redis.zcount(ALARMS, "-inf", self.clock.now.timestamp()):
+                return
+            self.clock.now += timedelta(seconds=1)
+            Sweep(self.context.redis, self.store).repair_lost(self.clock.now)
+            retry_when_back.probe(self.context.redis, self.clock.now)
+            self.pump.run()
 
     def _next_due(self) -> datetime | None:
         pipe = self.context.redis.pipeline(transaction=False)

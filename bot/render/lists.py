@@ -27,6 +27,7 @@ _MAX_AT_HOME = 60
 _ON_CALL = 10  # sections about on call at Home
 HOME_BLOCKS = 100  # https://docs.slack.dev/reference/views/home-tab-views
 _MAX_TITLE = 70
+_MAX_DUTY = 120  # all that a review may lack, in words
 NO_TICKETS = "✅ No open tickets."
 _NO_INCIDENTS = "✅ No open incidents."
 
@@ -204,7 +205,7 @@ def _owed(owed: Sequence[Duty], workspace_url: str) -> list[Block]:
     ordered = sorted(owed, key=lambda d: (not d.late, d.due is None, d.due or d.incident.declared_at))
     if not ordered:
         return []
-    lines = [f"• {_linked_id(d.incident, workspace_url)} {brief(d.what, _MAX_TITLE)}{_by(d)}" for d in ordered[:PAGE]]
+    lines = [f"• {_linked_id(d.incident, workspace_url)} {brief(d.what, _MAX_DUTY)}{_by(d)}" for d in ordered[:PAGE]]
     more = [context(f"and {len(ordered) - PAGE} more", "owed-more")] if len(ordered) > PAGE else []
     return [header("What you owe", "owed"), *_rows(lines, "owed-list"), *more]
 

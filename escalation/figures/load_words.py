@@ -15,7 +15,8 @@ def own_load(load: Load, days: int) -> str:
     of_it = f", of them {_hours(load.nights)} at night and {_hours(load.weekends)} on weekends" if load.minutes else ""
     night = f", {load.night_pages} of them at night" if load.night_pages else ""
     work = f"; {_hours(load.response)} in incidents" if load.response else ""
-    return f"Your last {days} days: {_hours(load.minutes)} on call{of_it}; {_pages(load.pages)}{night}{work}."
+    on_call = f"{_hours(load.minutes)} on call" if load.minutes else "not on call"
+    return f"Your last {days} days: {on_call}{of_it}; {_pages(load.pages)}{night}{work}."
 
 
 def load_cells(load: Load) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def daily(found: Gathered, zone: str) -> Document:
         Section("Outstanding", outstanding),
         Section("What happened", tuple(_happened(found, happened))),
     ]
-    sections.append(Section("Action items due", tuple(item_line(item, today) for item in due)))
+    sections.append(Section("Action items due", tuple(_items(due, today))))
     shown = tuple(s for s in sections if s.lines or (s.table and s.table.rows))
     return Document(title, tuple(map(line, said)), shown)
 
@@ -93,7 +93,13 @@ def _happened(found: Gathered, happened: Sequence[Observation]) -> Iterator[Line
 def _due(items: Sequence[ActionItem], today: date) -> list[ActionItem]:
     """Return the open commitments that are overdue or due within a week."""
     soon = [i for i in items if i.state is ItemState.OPEN and i.due is not None and i.due <= today + SOON]
-    return in_order(soon, today)[:MAX_NAMED]
+    return in_order(soon, today)
+
+
+def _items(due: Sequence[ActionItem], today: date) -> Iterator[Line]:
+    yield from (item_line(item, today) for item in due[:MAX_NAMED])
+    if (left := len(due) - MAX_NAMED) > 0:
+        yield line(f"{left:,} more: `/incident actions`.")
 
 
 def _since(period: Period, zone: str) -> str:

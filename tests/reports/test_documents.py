@@ -15,8 +15,9 @@ from escalation.config.rules.reports import ScheduledReport
 from escalation.figures.observation import Observation
 from escalation.figures.report import MIN_FOR_TREND, incident_report
 from escalation.reports.documents import on_request, scheduled
-from escalation.reports.gather import Gathered
+from escalation.reports.gather import MAX_NAMED, Gathered
 from escalation.reports.model import Chart, Document, Number, Section, Series, Table, count
+from escalation.reviews.action_items import ActionItem
 from escalation.slo import Objective, report
 from escalation.text import text
 from sandbox.blockkit import message_problems
@@ -114,6 +115,23 @@ def test_a_recurrence_is_within_thirty_days_of_the_same_service() -> None:
     said = words(scheduled(plan("month"), gathered(seen), "UTC"))
     assert "Incidents within 30 days of another one of the same service: 1." in said
     assert "checkout: incidents 1, pages 0, reopened 0, again 1" in said
+
+
+def test_action_items_that_a_daily_report_does_not_name_are_counted() -> None:
+    """Twenty stand there; a list that was cut says so, and where the rest is."""
+    due = [
+        ActionItem(f"INC-20261101-{n:03d}/1", "Do it", "UDANA", MONTH, owner="UDANA", due=NOW.date() - DAY)
+        for n in range(MAX_NAMED + 7)
+    ]
+    said = words(scheduled(plan("day"), gathered([], items=tuple(due)), "UTC"))
+    assert said.count("(overdue)") == MAX_NAMED
+    assert "7 more: /incident actions." in said.replace("`", "")
+
+
+def test_a_table_of_a_mail_is_no_wider_than_a_phone() -> None:
+    """It is moved sideways by itself, and the rest of the mail stands still."""
+    html = report_mail(scheduled(plan("month"), gathered(many(60, MONTH)), "UTC"), (), {}, "x").html
+    assert html.count("<div style='overflow-x:auto'><table") == html.count("<table") > 2
 
 
 def test_a_mail_has_one_bar_for_each_time_with_its_counts_beside_it() -> None:

@@ -93,4 +93,5 @@ def _bar(chart: Chart, values: Sequence[float], most: float) -> str:
 
 
 def _captioned(title: str, rows: str) -> str:
-    return f"<table style='{_TABLE}'><caption style='text-align:left'>{escape(title)}</caption>{rows}</table>"
+    table = f"<table style='{_TABLE}'><caption style='text-align:left'>{escape(title)}</caption>{rows}</table>"
+    return f"<div style='overflow-x:auto'>{table}</div>"
