@@ -64,6 +64,12 @@ Lines = tuple[Line, ...]
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
+def local_time(at: datetime, form: str) -> str:
+    """Format an instant by its own zone, with the zone's name: `14:02 CET`, or `14:02 UTC+07` where it has none."""
+    name = at.strftime("%Z")
+    return f"{at.strftime(form)} {f'UTC{name}' if name.startswith(('+', '-')) else name}"
+
+
 def line(*spans: Span) -> Line:
     """Build a line of spans."""
     return spans
@@ -103,7 +109,7 @@ def _plain(span: Span, names: Mapping[PersonId, str]) -> str:
         case Person():
             return title_of(span.id) or names.get(span.id, span.id)
         case Time():
-            return span.at.astimezone(ZoneInfo(span.zone)).strftime("%Y-%m-%d %H:%M %Z")
+            return local_time(span.at.astimezone(ZoneInfo(span.zone)), "%Y-%m-%d %H:%M")
         case Link():
             return f"{span.label} ({span.url})"
         case Channel():

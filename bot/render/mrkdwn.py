@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, Verbatim, clean
+from escalation.text import Channel, Line, Link, Person, Span, Strong, Time, Verbatim, clean, local_time
 from escalation.values import title_of
 
 CLOCK = "{time}"
 DAY = "{date_short_pretty} at {time}"
 SECONDS = "{time_secs}"
-_FALLBACK = "%Y-%m-%d %H:%M:%S %Z"
+_FALLBACK = "%Y-%m-%d %H:%M:%S"
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{2,}")
@@ -153,7 +153,7 @@ def _plain_span(span: Span, name: Callable[[str], str]) -> str:
         case Person():
             return clean(title_of(span.id)) or "@" + clean(name(span.id))
         case Time():
-            return span.at.astimezone(ZoneInfo(span.zone)).strftime(_FALLBACK)
+            return local_time(span.at.astimezone(ZoneInfo(span.zone)), _FALLBACK)
         case Link():
             return clean(f"{span.label} ({span.url})")
         case Channel():

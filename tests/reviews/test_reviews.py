@@ -16,7 +16,16 @@ from bot.render.reviews.markdown import END, checked, edited, mark, markdown, re
 from escalation.config.business_time import Calendar
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
-from escalation.incident.events.moves import Acknowledge, FixApplied, FixFailed, Reopen, Resolve, RootCause, StartFix
+from escalation.incident.events.moves import (
+    Acknowledge,
+    FixApplied,
+    FixFailed,
+    Reopen,
+    Resolve,
+    Reviewed,
+    RootCause,
+    StartFix,
+)
 from escalation.incident.model import Incident
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Written
@@ -73,6 +82,21 @@ def test_times_are_by_the_clocks_of_the_company() -> None:
         assert "2026-03-29 03:00:00 CEST" in text  # the cause, ten minutes later
         assert "Due by 2026-03-31 06:10 CEST." in text
         assert "UTC" not in text
+
+
+def test_a_zone_without_a_name_is_said_by_its_distance() -> None:
+    """`UTC+07` for Bangkok: a bare `+07` reads as part of the time."""
+    night = datetime(2026, 3, 10, 4, tzinfo=UTC)
+    text = markdown(draft(resolved(start=night, calendar=Calendar(timezone="Asia/Bangkok")), {}), {})
+    assert "2026-03-10 11:00:00 UTC+07 " in text
+    assert "Due by 2026-03-12 14:20 UTC+07." in text
+
+
+def test_a_canvas_that_is_made_after_the_review_was_held_says_so() -> None:
+    """And not by when it is due."""
+    story = Story("P0").until(30).do(Resolve(by=OMAR, summary="a", resolution="b")).until(90)
+    held = draft(story.do(Reviewed(by=OMAR, text="We talked")).incident, {})
+    assert canvas.document(held, {}).startswith("Held on 2024-12-18 17:00 UTC: We talked.\n")
 
 
 def test_what_people_said_stands_beside_what_they_did() -> None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.render.reviews.markdown import Names, due_on, escaped, generated_line
+from bot.render.reviews.markdown import Names, due_on, escaped, generated_line, held_on
 from escalation.reviews.model import Review, Section
 from escalation.storage.reviews.canvases import NOTHING, Canvas, fingerprint
 from escalation.text import one_line
@@ -35,7 +35,7 @@ def title(review: Review) -> str:
 
 def document(review: Review, names: Names) -> str:
     """The whole canvas, as it is made. A record that is too long for one is cut, and says so."""
-    parts = [due_on(review), BEGINNING]
+    parts = [held_on(review) or due_on(review), BEGINNING]
     for n, section in enumerate(review.sections, 1):
         parts.append(f"## {heading(n, section)}")
         room = (LARGEST - sum(map(len, parts))) // 2

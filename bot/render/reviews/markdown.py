@@ -9,13 +9,14 @@ from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.model import Generated, Review, Section
 from escalation.storage.reviews.canvases import fingerprint
-from escalation.text import Line, one_line
+from escalation.text import Line, local_time, one_line
 from escalation.values import PersonId
 
 Names = Mapping[PersonId, str]
 END = "<!-- people: end -->"
 _BEGIN = re.compile(r"<!-- people: (?!end )([a-z][a-z0-9_]*)(?: ([0-9a-f]+))? -->\n")
 _MARKER = "<!-- people:"
+_MINUTE = "%Y-%m-%d %H:%M"
 SINCE = "Somebody wrote since this was printed: {sections}. Nothing was read: print it again, and merge."
 _SIGNS = re.compile(r"([\\`*_\[\]<>|#])")
 
@@ -78,7 +79,13 @@ def checked(text: str) -> str:
 
 def due_on(review: Review) -> str:
     """When the review is due."""
-    return f"Due by {review.due:%Y-%m-%d %H:%M %Z}." if review.due else "The policy asks for no review."
+    return f"Due by {local_time(review.due, _MINUTE)}." if review.due else "The policy asks for no review."
+
+
+def held_on(review: Review) -> str:
+    """When the review was held and with what result; empty until it was."""
+    result = f": {escaped(review.result)}" if review.result else ""
+    return f"Held on {local_time(review.held, _MINUTE)}{result}." if review.held else ""
 
 
 def _standing(review: Review) -> str:
@@ -86,8 +93,7 @@ def _standing(review: Review) -> str:
     if review.held is None:
         missing = ", ".join(s.title.lower() for s in review.missing) if review.due else ""
         return f"{due} To be written: {missing}." if missing else due
-    result = f": {escaped(review.result)}" if review.result else ""
-    return f"Held on {review.held:%Y-%m-%d %H:%M %Z}{result}."
+    return held_on(review)
 
 
 def _section(section: Section, names: Names) -> Iterator[str]:
