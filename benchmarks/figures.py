@@ -51,7 +51,7 @@ def measured(n: int) -> dict[str, float]:
             "floor": best(lambda: [json.loads(raw) for raw in redis.hvals(FIGURES)]),
             "report": best(lambda: on_request(read(store, now), "Europe/Berlin", mean=True)),
             "slack": best(lambda: report_message(document)),
-            "mail": best(lambda: report_mail(document, seen, {}, "x")),
+            "mail": best(lambda: report_mail(document, found.figures, {}, "x")),
             "page": best(lambda: report_html(document, seen)),
         }
     finally:

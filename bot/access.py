@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.deps import BotDeps
 from bot.doors import Doors
 from bot.slack.ack_first import AckFirst
+from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.members import Members
 from bot.slack.refusals import SEE_DOCTOR, Refusals
 from bot.slack.user_groups import UserGroups
@@ -33,6 +34,7 @@ UPGRADING = "Tocsin is being upgraded; try again in a moment."
 MAX_RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
 audit = structlog.get_logger("audit")
+log = structlog.get_logger("bot")
 
 
 class StoreUnavailable(Exception):
@@ -140,6 +142,24 @@ class Access:
     async def incident_of_room(self, channel: str) -> Incident | None:
         """Find the incident of a war room, present or former, without any permission check."""
         return await self.run(self.deps.store.of_room, channel)
+
+    async def incident_of_thread(self, channel: str, ts: str) -> Incident | None:
+        """Find the incident whose card heads a thread, of the open and the latest ones, without a permission check."""
+        return await self.run(self._of_thread, channel, ts)
+
+    def _of_thread(self, channel: str, ts: str) -> Incident | None:
+        for incident in (*self.deps.store.open_incidents(), *self.deps.store.recent()):
+            cards = (incident.card(), *incident.lost_cards)
+            if any(card and (card.channel, card.ts) == (channel, ts) for card in cards):
+                return incident
+        return None
+
+    async def message(self, channel: str, ts: str) -> dict[str, Any] | None:
+        """Read a message as it stands now; None if it is gone. Raises what a call raises."""
+        told = await self.client.conversations_replies(
+            channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=2
+        )
+        return next((m for m in told.get("messages") or () if m.get("ts") == ts), None)
 
     async def open_incidents(self, requester: Requester, most: int | None = MAX_LISTED) -> tuple[Incident, ...]:
         """List the open incidents that a requester may see, newest first; of more than `most`, the most severe."""

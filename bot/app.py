@@ -17,6 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.access import Access, StoreUnavailable
 from bot.handlers import shortcuts
+from bot.handlers.after import item_notes as item_notes_of
+from bot.handlers.after.item_notes import ItemNotes
 from bot.handlers.after.reviews import ReviewWords
 from bot.handlers.buttons import Buttons
 from bot.handlers.commands import Commands
@@ -30,7 +32,7 @@ from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, short_message
 from bot.handlers.shortcuts import Shortcuts
 from bot.handlers.submissions import Submissions
-from bot.moves import catalog, declare, maintenance
+from bot.moves import action_item, catalog, declare, maintenance
 from bot.moves import review as review_form
 from bot.render.button_value import MORE
 from bot.render.inputs import SEARCH
@@ -55,10 +57,11 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
         raise_error_for_unhandled_request=True,  # otherwise Bolt logs the whole payload, words of people included
     )
     perform, oncall, plans, me = Perform(access), OnCall(access), MaintenancePlans(access), Me(access)
-    reviews, noted = ReviewWords(access), NotedMessages(access, perform)
+    reviews, item_notes = ReviewWords(access), ItemNotes(access)
+    noted = NotedMessages(access, perform, item_notes)
     commands, submissions, buttons, shortcuts_menu = (
         Commands(access, perform, oncall, plans, reviews, noted),
-        Submissions(access, perform, plans, reviews),
+        Submissions(access, perform, plans, reviews, item_notes),
         Buttons(access, perform),
         Shortcuts(access),
     )
@@ -67,6 +70,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.view(re.compile(f"^{catalog.CALLBACK}"))(submissions.on_move)
     app.view(maintenance.CALLBACK)(submissions.on_maintenance)
     app.view(review_form.CALLBACK)(submissions.on_review)
+    app.view(action_item.CALLBACK)(submissions.on_action_item)
     app.action(declare.SEVERITY_ACTION)(submissions.on_severity)
     app.action(declare.DETAILS_ACTION)(submissions.on_details)
     app.action(declare.SAME_ACTION)(Duplicates(access, perform).on_join)
@@ -79,6 +83,7 @@ def build(access: Access, signing_secret: str = "") -> AsyncApp:
     app.action(re.compile(""))(buttons.on_other)
     app.global_shortcut(DECLARE)(shortcuts_menu.on_declare)
     app.message_shortcut(shortcuts.DECLARE_FROM_MESSAGE)(shortcuts_menu.on_message)
+    app.message_shortcut(item_notes_of.FROM_MESSAGE)(item_notes.on_shortcut)
     app.event("message")(commands.on_message)
     app.event("pin_added")(noted.on_pin_added)
     app.event("pin_removed")(noted.on_pin_removed)

@@ -204,7 +204,7 @@ COMMANDS = (
     Command(
         "actions",
         ("todos", "follow-ups", "action-items"),
-        "`actions [all or mine, filters; or done, drop, take and ID]` action items",
+        "`actions [all or mine, filters; or done, drop, take, promise, reopen and ID]` action items",
     ),
     Command("simulate", ("dry-run", "preview"), "`simulate P0` show what would happen; nothing is sent"),
 )

@@ -15,6 +15,7 @@ from escalation.incident.events.declaration import Declare, Other, Terms
 from escalation.incident.events.moves import (
     Acknowledge,
     Edit,
+    MarkSecurity,
     PlanReview,
     PostUpdate,
     PublishUpdate,
@@ -115,6 +116,9 @@ class IncidentService:
             )
         if isinstance(event, RootCause | Resolve | PlanReview | Edit):
             event = event.model_copy(update={"repeats": self._repeated(incident_id, event)})
+        if isinstance(event, MarkSecurity):
+            items = ActionItems(self.store.redis).of(incident_id)
+            event = event.model_copy(update={"item_tickets": any(i.ticket and not i.ticket.gone for i in items)})
         if isinstance(event, PublishUpdate):
             known_components(self.company.status_page, event.components)
         if isinstance(event, PostUpdate):
@@ -123,6 +127,8 @@ class IncidentService:
             event = event.model_copy(update={"away": self.store.last_outage()})
         on_call = self.roster(now)
         after = self.store.update(incident_id, lambda before: decide(before, event, now, on_call))
+        if isinstance(event, MarkSecurity) and after.private:
+            ActionItems(self.store.redis).make_private(incident_id)
         if isinstance(event, Acknowledge):
             self._answer_test_pages(event.by, now)
         return after

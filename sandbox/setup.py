@@ -71,5 +71,6 @@ class Setup:
     shortcuts: tuple[Shortcut, ...] = (
         Shortcut("Declare incident", "declare_incident", "global"),
         Shortcut("Declare from this message", "declare_from_message", "message"),
+        Shortcut("Make a follow-up", "action_item_from_message", "message"),
     )
     monitoring: Monitoring | None = None

@@ -255,11 +255,12 @@ class Commands:
         incident = await self._target(command)
         if incident:
             async with self._perform.answering(command.requester, incident.id):
-                answer = await self._action_items.note(command.requester, incident, command.parsed.text)
-                await command.reply(answer)
+                text = command.parsed.text
+                await self._action_items.note(command.requester, incident, text, command.body, command.reply)
 
     async def _actions(self, command: SlashCommand) -> None:
-        await command.reply(await self._action_items.answer(command.requester, command.parsed.text))
+        text = command.parsed.text
+        await self._action_items.answer(command.requester, text, command.body, command.reply)
 
     async def _review(self, command: SlashCommand) -> None:
         incident = await self._target(command)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
+from bot.handlers.after.item_notes import ItemNotes
 from bot.handlers.perform import Perform
 from bot.parsing.message import readable_text
 from bot.slack.client import UNREACHABLE, slack_error
@@ -46,8 +47,9 @@ class _Marked(NamedTuple):
 class NotedMessages:
     """Listener of pins, reactions, and of what becomes of messages in channels."""
 
-    def __init__(self, access: Access, perform: Perform) -> None:
+    def __init__(self, access: Access, perform: Perform, items: ItemNotes) -> None:
         self._access = access
+        self._items = items
         self._perform = perform
         self._names: dict[str, str] = {}
 
@@ -63,12 +65,16 @@ class NotedMessages:
             await self._remove(event, body, str(event["channel_id"]), str(event["item"]["message"]["ts"]))
 
     async def on_reaction_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        """A message got a reaction."""
+        """A message got a reaction: it joins the timeline, or is noted as an action item."""
+        if self._notes_item(event):
+            await self._items.on_reaction(event, body)
         if self._is_ours(event):
             await self._add(event, body, event["item"]["channel"], event["item"]["ts"], "reaction")
 
     async def on_reaction_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A reaction was taken away."""
+        if self._notes_item(event):
+            await self._items.on_reaction_removed(event, body)
         if self._is_ours(event):
             await self._remove(event, body, event["item"]["channel"], event["item"]["ts"])
 
@@ -76,6 +82,10 @@ class NotedMessages:
         wanted = self._access.deps.company.timeline_reaction
         named = str(event.get("reaction", "")).partition("::")[0]  # pushpin::skin-tone-2
         return bool(wanted) and named == wanted and (event.get("item") or {}).get("type") == "message"
+
+    def _notes_item(self, event: Json) -> bool:
+        on_message = (event.get("item") or {}).get("type") == "message"
+        return on_message and self._items.is_meant(str(event.get("reaction", "")))
 
     async def on_channel_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A message in a channel is new, was edited, or was deleted."""
@@ -233,24 +243,13 @@ class NotedMessages:
         if of_room := await self._access.incident_of_room(channel):
             return of_room
         thread = message.get("thread_ts")
-        return await self._access.run(self._of_thread, channel, str(thread)) if thread else None
-
-    def _of_thread(self, channel: str, ts: str) -> Incident | None:
-        """Find the incident whose card heads a thread, among the open and the latest ones."""
-        store = self._access.deps.store
-        for incident in (*store.open_incidents(), *store.recent()):
-            cards = (incident.card(), *incident.lost_cards)
-            if any(card and (card.channel, card.ts) == (channel, ts) for card in cards):
-                return incident
-        return None
+        return await self._access.incident_of_thread(channel, str(thread)) if thread else None
 
     async def _message(self, channel: str, ts: str) -> Json | None:
         """Read a marked message as it stands now; None if it is gone. Raises what a call raises."""
-        told = await self._access.client.conversations_replies(
-            channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=2
-        )
+        message = await self._access.message(channel, ts)
         await self._access.slack_takes("timeline")
-        return next((m for m in told.get("messages") or () if m.get("ts") == ts), None)
+        return message
 
     async def _permalink(self, channel: str, ts: str) -> str:
         try:

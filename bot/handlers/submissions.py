@@ -12,6 +12,7 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.errors import InvalidForm
+from bot.handlers.after.item_notes import ItemNotes
 from bot.handlers.after.reviews import ReviewWords
 from bot.handlers.duplicates import Duplicates
 from bot.handlers.maintenance import MaintenancePlans
@@ -49,8 +50,11 @@ log = structlog.get_logger("bot")
 class Submissions:
     """Listeners of submitted forms, and of the severity chosen in a declaration."""
 
-    def __init__(self, access: Access, perform: Perform, plans: MaintenancePlans, reviews: ReviewWords) -> None:
+    def __init__(
+        self, access: Access, perform: Perform, plans: MaintenancePlans, reviews: ReviewWords, items: ItemNotes
+    ) -> None:
         self._access = access
+        self._items = items
         self._plans = plans
         self._reviews = reviews
         self._perform = perform
@@ -107,6 +111,11 @@ class Submissions:
         """Save the words of a submitted review."""
         submission = Submission.of(body, self._access.deps.policy)
         await self._answer(ack, body, submission, self._reviews.save(requester_of(body), submission))
+
+    async def on_action_item(self, ack: AsyncAck, body: dict[str, Any]) -> None:
+        """Note the action item of a submitted form, or change one."""
+        submission = Submission.of(body, self._access.deps.policy)
+        await self._answer(ack, body, submission, self._items.save(requester_of(body), submission))
 
     async def _answer(
         self, ack: AsyncAck, body: dict[str, Any], submission: Submission, work: Awaitable[tuple[Line, ...]]

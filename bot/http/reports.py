@@ -79,7 +79,8 @@ class _Reports:
         if as_csv:
             name = f"incidents-{period.since:%Y-%m-%d}.csv"
             headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-            return Response(csv_of(found.figures.observations), media_type="text/csv; charset=utf-8", headers=headers)
+            sheet = csv_of(found.figures.observations, found.figures.recurred)
+            return Response(sheet, media_type="text/csv; charset=utf-8", headers=headers)
         query = {"period": period_text, "severity": severity, "service": service, "format": "csv"}
         csv = f"{REPORTS}?{urlencode(query)}"
         filters = Filters(period_text, severity, service, severities, services, error, csv)

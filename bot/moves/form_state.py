@@ -10,8 +10,9 @@ class FormState:
     """State of a form, which only we read and write.
 
     `key` makes a repeated submission idempotent; `response_url` takes an answer to the person (for 30 minutes);
-    `status` is the one that the modal showed; `link` leads to the message that an incident is declared from. With a
-    `drill_speed`, a drill is declared. `previewed` is the digest of the values that a preview was shown of.
+    `status` is the one that the modal showed; `link` leads to the message that an incident is declared from, or an
+    action item noted; `item` is the action item to change. With a `drill_speed`, a drill is declared. `previewed` is
+    the digest of the values that a preview was shown of.
     """
 
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -19,6 +20,7 @@ class FormState:
     status: str = ""
     response_url: str = ""
     link: str = ""
+    item: str = ""
     drill_speed: float | None = None
     previewed: str = ""
 

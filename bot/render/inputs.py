@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from bot.render.blockkit import OPTION, Block, plain_text
@@ -106,6 +106,13 @@ def instant_field(name: str, label: str, *, initial: int = 0, optional: bool = F
     element: Block = {"type": "datetimepicker", "action_id": VALUE}
     shown = element | ({"initial_date_time": initial} if initial else {})
     return field(name, label, shown, optional=optional, hint=hint)
+
+
+def date_field(name: str, label: str, *, initial: date | None = None, optional: bool = False) -> Block:
+    """Field for a day."""
+    element: Block = {"type": "datepicker", "action_id": VALUE}
+    shown = element | ({"initial_date": initial.isoformat()} if initial else {})
+    return field(name, label, shown, optional=optional)
 
 
 def suggestions(choices: Iterable[Choice], typed: str) -> list[Block]:
@@ -219,6 +226,14 @@ class FormValues:
         seconds = self._values.get(name, {}).get("selected_date_time")
         return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
+    def day(self, name: str) -> date | None:
+        """Day of a field; None for none."""
+        return _day(self._values.get(name, {}).get("selected_date"))
+
+    def initial_day(self, name: str) -> date | None:
+        """Day that a field had shown; None for none."""
+        return _day(self._elements.get(name, {}).get("initial_date"))
+
     def digest(self) -> str:
         """Digest of all values: equal while nothing in the form is changed."""
         return hashlib.sha256(json.dumps(self._values, sort_keys=True).encode()).hexdigest()[:32]
@@ -242,6 +257,10 @@ class FormValues:
             instant = self.instant(name)
             return int(instant.timestamp() if instant else 0) != int(element.get("initial_date_time") or 0)
         return self.text(name) != str(element.get("initial_value") or "").strip()
+
+
+def _day(text: Any) -> date | None:
+    return date.fromisoformat(text) if text else None
 
 
 def _value(option: Block | None) -> str:

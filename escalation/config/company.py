@@ -248,6 +248,7 @@ class Company(Staff):
     alerts: Alerts = Alerts()
     slack_dead_man: bool = True
     timeline_reaction: Annotated[str, AfterValidator(lambda name: name.strip(":"))] = "pushpin"
+    follow_up_reaction: Annotated[str, AfterValidator(lambda name: name.strip(":"))] = "fast_forward"
     canary: CanaryRules | None = None
     checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
     actions: Annotated[tuple[Action, ...], AfterValidator(with_unique_action_names)] = ()

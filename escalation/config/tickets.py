@@ -10,6 +10,8 @@ from escalation.values import Frozen, as_list
 
 TICKETS = "tickets"
 """Name of the channel that carries them."""
+ITEM_TICKETS = "action_items"
+"""What tickets of action items are called among the places where an incident can be read."""
 
 Repository = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=140)]
 Project = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]+$", max_length=40)]

@@ -240,7 +240,7 @@ def snooze(change: Change, event: moves.Snooze) -> None:
 
 def mark_security(change: Change, event: moves.MarkSecurity) -> None:
     """Mark the incident as a security incident."""
-    security.make_private(change, event.by, event.why)
+    security.make_private(change, event.by, event.why, item_tickets=event.item_tickets)
 
 
 def check(move: Move, incident: Incident) -> None:

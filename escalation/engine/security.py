@@ -2,6 +2,7 @@
 
 from escalation.config.rules.communications import Means
 from escalation.config.rules.rooms import PhaseStart
+from escalation.config.tickets import ITEM_TICKETS
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.incident.effects import SetTopic, Withdraw, Withdrawable
@@ -15,8 +16,11 @@ from escalation.values import PersonId
 WHY = "it was marked as a security incident"
 
 
-def make_private(change: Change, by: PersonId, why: str) -> None:
-    """Make the incident private: stop public messages, redact public cards, list in a private room what was visible."""
+def make_private(change: Change, by: PersonId, why: str, *, item_tickets: bool = False) -> None:
+    """Make the incident private: stop public messages, redact public cards, list in a private room what was visible.
+
+    `item_tickets`: tickets of its action items stand in a tracker that others read.
+    """
     before = change.incident
     change.set(facts=before.facts.model_copy(update={"security": True}))
     entry = change.note(EntryKind.SECURITY, by=by, why=why)
@@ -25,7 +29,7 @@ def make_private(change: Change, by: PersonId, why: str) -> None:
     warroom.delete_meeting(change)
     warroom.open_for(change, sorted(before.people() | {by}))
     change.say(entry)
-    change.say(_note_exposure(change, before))
+    change.say(_note_exposure(change, before, [ITEM_TICKETS] if item_tickets else []))
     if change.incident.phase < 0:
         warroom.begin_phase(change, PhaseStart.OPENED)
     page_team(change, by, WHY)
@@ -47,7 +51,7 @@ def _stop_public_writing(change: Change) -> None:
     change.set(lanes={})
 
 
-def _note_exposure(change: Change, before: Incident) -> Entry:
+def _note_exposure(change: Change, before: Incident, more: list[str]) -> Entry:
     """Note where its words stood in public, from the record: what is redacted there now, and what cannot be undone."""
     cards_in = [copy.channel for copy in before.copies if not copy.person]
     public = [post for post in before.posts if cards.is_public(post, before)]
@@ -59,7 +63,7 @@ def _note_exposure(change: Change, before: Incident) -> Entry:
     fields = {
         "room": before.room.channel if before.room else "",
         "channels": " ".join(dict.fromkeys(channels)),
-        "elsewhere": " ".join(dict.fromkeys([*sent, *(m for m in by_hand if m is not Means.SLACK)])),
+        "elsewhere": " ".join(dict.fromkeys([*sent, *more, *(m for m in by_hand if m is not Means.SLACK)])),
     }
     return change.note(EntryKind.EXPOSED, people=told, fields=fields)
 

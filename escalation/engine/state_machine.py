@@ -6,7 +6,7 @@ from typing import Any
 
 from escalation.config.actions import BUTTON
 from escalation.engine import cards, communications, firing, lifecycle, moves, news, reaching, warroom
-from escalation.engine.automatic import invitations, likeness, noted, reviews, tickets
+from escalation.engine.automatic import invitations, likeness, noted, preventions, reviews, tickets
 from escalation.engine.change import Change
 from escalation.engine.outcomes import delivery, failures, refusals
 from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
@@ -25,6 +25,7 @@ from escalation.incident.events.news import (
     Linked,
     MailReceived,
     MessageNoted,
+    PreventionsFound,
     Redacted,
     ResolvedThere,
     ReviewSeen,
@@ -267,6 +268,7 @@ _OTHERS: dict[type[Any], Callable[[Change, Any], None]] = {
     IssueSeen: tickets.seen,
     Redacted: news.redacted,
     ReviewSeen: reviews.seen,
+    PreventionsFound: preventions.found,
 }
 
 

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from escalation.figures.observation import Observation
+from escalation.figures.recurrence import Recurrence, recurrences
 from escalation.slo import percentile
 from escalation.values import PersonId
 
@@ -134,7 +135,8 @@ class IncidentReport:
     """Report on the incidents that were declared in a period; `left_out`: reason -> how many of them do not count.
 
     `by_hour` are pages by the local hour of whoever got them (24 numbers); `at_night` counts each person's. `causes`
-    counts incidents by their cause category, `recurrences` those of them that repeat an earlier one.
+    counts incidents by their cause category, `recurrences` those of them that repeat an earlier one, `recurred` has
+    what those repeat.
     """
 
     since: datetime
@@ -156,10 +158,11 @@ class IncidentReport:
     observations: tuple[Observation, ...]
     causes: dict[str, int]
     recurrences: dict[str, int]
+    recurred: dict[str, Recurrence] = field(default_factory=dict)
 
 
 def incident_report(
-    seen: Iterable[Observation],
+    seen: Sequence[Observation],
     since: datetime,
     until: datetime,
     *,
@@ -167,10 +170,12 @@ def incident_report(
     service: str = "",
     zone: str = "UTC",
     zones: Mapping[PersonId, str] | None = None,
+    recurred: Mapping[str, Recurrence] | None = None,
 ) -> IncidentReport:
     """Build the report of what was declared from `since` until before `until`.
 
     `seen` may hold more: the period before, from `before` (unless said, one of the same length), gives the trends.
+    `recurred` are the recurrences; unless given, they are looked for in what is `seen`.
     Drills, false alarms and other services do not count, but are counted. Pages are sorted by the hours of whoever got
     them: of `zones`, or else of `zone`.
     """
@@ -178,6 +183,7 @@ def incident_report(
     wanted = [s for s in seen if not service or s.service == service]
     period = sorted(_declared(wanted, since, until), key=lambda s: (s.declared, s.id))
     counted, previous = [s for s in period if _counts(s)], [s for s in _declared(wanted, before, since) if _counts(s)]
+    again = recurrences(wanted) if recurred is None else recurred
     pages = [page for s in period if not s.drill for page in s.pages]
     local = zones or {}
     hours = [(person, datetime.fromtimestamp(at, ZoneInfo(local.get(person, zone))).hour) for person, at in pages]
@@ -200,7 +206,8 @@ def incident_report(
         at_night=dict(Counter(person for person, hour in hours if hour >= NIGHT[0] or hour < NIGHT[1]).most_common()),
         observations=tuple(period),
         causes=dict(Counter(s.cause_category for s in counted if s.cause_category).most_common()),
-        recurrences=dict(Counter(s.cause_category for s in counted if s.repeats).most_common()),
+        recurrences=dict(Counter(s.cause_category for s in counted if s.id in again or s.repeats).most_common()),
+        recurred={s.id: again[s.id] for s in counted if s.id in again},
     )
 
 

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from escalation.figures.observation import Observation
+from escalation.figures.recurrence import Recurrence
 from escalation.figures.report import MEASURES
 
 INSTANTS = ("declared", "first_page", "acknowledged", "root_cause", "fix", "told", "resolved")
@@ -14,16 +15,19 @@ COLUMNS = (
     *(f"{name}_at" for name in INSTANTS),
     *(f"{measure.key}_seconds" for measure in MEASURES),
     *("acknowledged_in_time", "resolved_in_time", "reopened", "pages"),
+    *("repeats", "open_action_items", "closed_action_items"),
 )
+NOT_AGAIN = Recurrence("")
 
 
-def csv_of(observations: Iterable[Observation]) -> str:
-    """Write a header, and a line for each incident."""
+def csv_of(observations: Iterable[Observation], recurred: Mapping[str, Recurrence]) -> str:
+    """Write a header, and a line for each incident; of a recurrence what it repeats, and what was to prevent it."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(COLUMNS)
     for seen in observations:
-        writer.writerow(_row(seen))
+        again = recurred.get(seen.id, NOT_AGAIN)
+        writer.writerow([*_row(seen), again.of, " ".join(again.open), " ".join(again.closed)])
     return written.getvalue()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from escalation.figures.recurrence import RECURS_WITHIN, uncounted
 from escalation.figures.report import MEASURES, MIN_FOR_TREND, NIGHT, IncidentReport, Measure, Row, Share
 from escalation.times import format_duration
 
@@ -77,6 +78,24 @@ def causes(report: IncidentReport) -> Iterator[tuple[str, str]]:
         again = report.recurrences.get(category, 0)
         repeats = f", {_count(again, 'recurrence')}" if again else ""
         yield category, f"{_count(n, 'incident')}{repeats}"
+
+
+def recurrences(report: IncidentReport) -> Iterator[str]:
+    """How many incidents came back, whether something had been meant to prevent them, and what cannot be counted."""
+    found = list(report.recurred.values())
+    kinds = {
+        "an action item that was still open": sum(bool(r.open) for r in found),
+        "only action items that were closed": sum(bool(r.closed) and not r.open for r in found),
+        "none": sum(not (r.open or r.closed) for r in found),
+    }
+    had = ", ".join(f"{n:,} had {what}" for what, n in kinds.items() if n)
+    yield (
+        f"Recurrences, of the same service and cause within {RECURS_WITHIN.days} days: "
+        f"{len(found):,}{f' ({had})' if had else ''}."
+    )
+    counted = [s for s in report.observations if not s.drill and not s.cancelled]
+    if left := sum(1 for _ in uncounted(counted)):
+        yield f"{_count(left, 'closed incident')} without a service or a cause category cannot be compared."
 
 
 def pages(report: IncidentReport) -> str:

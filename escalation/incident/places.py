@@ -64,6 +64,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.RECURRED: _BOTH,
     EntryKind.ALIKE: _LOG,
     EntryKind.SAME_PROBLEM: _BOTH,
+    EntryKind.PREVENTION: _BOTH,
     EntryKind.DRILL_REPORT: _BOTH,
     EntryKind.RECOVERED: _LOG,
     EntryKind.STOOD_IN: _LOG,

@@ -1,7 +1,7 @@
-"""Words about the post-incident review: its plan, what it still lacks, and which incident is repeated."""
+"""Words about the post-incident review: its plan, what it still lacks, which incident is repeated, and despite what."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 
 from escalation.incident.closing.reviews import NO_WORK, ReviewTask, asked, missing, outstanding, owner_of, unwritten
 from escalation.incident.effects import Reminded
@@ -57,6 +57,30 @@ def recurred(incident: Incident, entry: Entry) -> Lines:
         line("🔁 ", Strong("Recurring incident: "), incident.id, *what, *alike),
         *((_sentence(entry.why),) if entry.why else ()),
     )
+
+
+def prevention(incident: Incident, entry: Entry) -> Lines:
+    """Render an open action item that was meant to prevent this incident: whose it is, and how long it is overdue."""
+    fields = entry.fields
+    head = "An open action item of a similar incident" if fields["like"] else "An open action item was to prevent this"
+    owner = Person(fields["owner"]) if fields["owner"] else "nobody has promised it"
+    return (
+        line("📌 ", Strong(f"{head}: "), f"{fields['item']} ", Verbatim(fields["text"])),
+        line(owner, f", {_since(entry)}."),
+    )
+
+
+def _since(entry: Entry) -> str:
+    """How long it is overdue or, if it is not, how long ago it was noted."""
+    day, due, noted = entry.at.date(), entry.fields["due"], datetime.fromisoformat(entry.fields["at"]).date()
+    late = (day - date.fromisoformat(due)).days if due else 0
+    if late > 0:
+        return f"{_days(late)} overdue"
+    return f"noted {_days((day - noted).days)} ago{f', due {due}' if due else ''}"
+
+
+def _days(count: int) -> str:
+    return f"{count} day{'' if count == 1 else 's'}"
 
 
 def _sentence(words: str) -> Line:

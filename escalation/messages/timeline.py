@@ -60,6 +60,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.RECURRED: reviews.recurred,
     EntryKind.ALIKE: likeness.alike,
     EntryKind.SAME_PROBLEM: likeness.same_problem,
+    EntryKind.PREVENTION: reviews.prevention,
     EntryKind.DRILL_REPORT: drills.drill_report,
     EntryKind.UPDATE_DUE: response.update_due,
     EntryKind.SILENCE: response.silence,

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from escalation.config.rules.reports import ScheduledReport
 from escalation.figures import words
 from escalation.figures.observation import Observation
-from escalation.figures.periods import Period
+from escalation.figures.recurrence import RECURS_WITHIN
 from escalation.figures.report import ALL, MIN_FOR_TREND, IncidentReport, Row, Share
-from escalation.reports.gather import RECURS_WITHIN, Gathered
+from escalation.reports.gather import Gathered
 from escalation.reports.model import NOTHING, Cell, Chart, Document, Number, Section, Series, Table, count
+from escalation.reports.prevention import of_all, prevention
 from escalation.reports.today import daily
-from escalation.reviews.action_items import ItemState
 from escalation.slo import objective_result
 from escalation.text import Line, line
 
@@ -45,7 +45,7 @@ def _weekly(found: Gathered, zone: str, mean: bool) -> Document:
     sections = [
         *([_by_day(found, zone), _services(found)] if now else []),
         *_times(found, mean=mean),
-        _prevention(found, zone),
+        prevention(found, zone),
     ]
     return Document(title, (*_summary(found), against), tuple(filter(None, sections)))
 
@@ -82,9 +82,9 @@ def _full(found: Gathered, zone: str, *, mean: bool) -> Iterator[Section]:
         yield _services(found)
     if sum(found.figures.by_hour):
         yield _pages(found.figures)
-    over = f"in this period{_of_all(found)}"
+    over = f"in this period{of_all(found)}"
     yield Section("Tocsin's own punctuality", tuple(line(said) for said in objective_result(found.own, over)))
-    yield _prevention(found, zone)
+    yield prevention(found, zone)
 
 
 def _summary(found: Gathered, *, counted: bool = True) -> tuple[Line, ...]:
@@ -196,33 +196,6 @@ def _pages(figures: IncidentReport) -> Section:
     labels = tuple(f"{h:02d}:00" for h in range(0, 24, HOURS_TOGETHER))
     chart = Chart("Pages by local hour", labels, (Series("pages", values),))
     return Section("Pages", (line(words.pages(figures)),), chart=chart)
-
-
-def _prevention(found: Gathered, zone: str) -> Section:
-    """Show what is being done so that it does not happen again: action items of the period, and what is overdue."""
-    period = Period(found.figures.since, found.figures.until)
-    today = found.now.astimezone(ZoneInfo(zone)).date()
-    noted = sum(period.since <= item.at < period.until for item in found.items)
-    closed = [i for i in found.items if i.closed_at and period.since <= i.closed_at < period.until]
-    done = sum(i.state is ItemState.DONE for i in closed)
-    still = [i for i in found.items if i.state is ItemState.OPEN]
-    overdue = sum(i.overdue(today) for i in still)
-    again = sum(_recurring(found).values())
-    return Section(
-        "Prevention",
-        (
-            line(
-                f"Action items{_of_all(found)}: {noted:,} noted, {done:,} done, {len(closed) - done:,} dropped; "
-                f"now {len(still):,} open, {overdue:,} overdue."
-            ),
-            line(f"Incidents within {RECURS_WITHIN.days} days of another one of the same service: {again:,}."),
-        ),
-    )
-
-
-def _of_all(found: Gathered) -> str:
-    """Say that something is about every incident, in a report on some of them."""
-    return " of all incidents" if found.narrowed else ""
 
 
 def _against(found: Gathered) -> Section:

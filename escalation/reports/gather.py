@@ -8,6 +8,7 @@ from functools import partial
 from escalation.config.company import Company
 from escalation.figures.observation import Observation
 from escalation.figures.periods import Period
+from escalation.figures.recurrence import PreventiveItem, Recurrence, recurrences
 from escalation.figures.report import IncidentReport, incident_report
 from escalation.incident.model import Incident
 from escalation.incident.tickets import in_listed_order
@@ -17,7 +18,6 @@ from escalation.storage.action_items import ActionItems
 from escalation.storage.store import Store
 from escalation.values import PersonId
 
-RECURS_WITHIN = timedelta(days=30)  # what both policies call recurring
 LOOK_BACK = timedelta(days=60)  # incidents declared so long before a period may end in it
 MAX_NAMED = 20  # incidents that a daily report reads and names
 
@@ -63,7 +63,10 @@ def gather(
     every = tuple(s for s in seen if not severity or s.severity == severity)
     known = tuple(s for s in every if not s.private)
     directory = store.directory()
-    report_of = partial(incident_report, known, service=service, zone=company.timezone, zones=directory.zones)
+    items, recurred = recurrences_of(store, seen)
+    report_of = partial(
+        incident_report, known, service=service, zone=company.timezone, zones=directory.zones, recurred=recurred
+    )
     figures = report_of(*period, before=before)
     earlier = Period(before, period.since)
     running = store.open_incidents()
@@ -78,12 +81,28 @@ def gather(
         named={i.id: i for i in store.read([s.id for s in of_period[-MAX_NAMED:]]) if not i.private},
         private=len(private),
         private_open=sum(i.private for i in running),
-        items=tuple(item for item in ActionItems(store.redis).all() if not item.private),
+        items=items,
         own=store.report_of(company.objective, period.since, period.until, now),
         names=directory.names,
         now=now,
         narrowed=bool(service or severity),
     )
+
+
+def recurrences_of(store: Store, seen: Sequence[Observation]) -> tuple[tuple[ActionItem, ...], dict[str, Recurrence]]:
+    """Return the action items that anybody may see, and the recurrences among what is seen, by incident."""
+    items, known = ActionItems(store.redis).all(), {s.id for s in seen}
+    older = store.observed(sorted({item.incident for item in items} - known))
+    every = (*older, *seen)
+    private = {s.id for s in every if s.private}
+    shown = tuple(item for item in items if not item.private and item.incident not in private)
+    return shown, recurrences(every, map(_prevention, shown))
+
+
+def _prevention(item: ActionItem) -> PreventiveItem:
+    closed = item.closed_at.timestamp() if item.closed_at else None
+    again = frozenset(incident for incident, _ in item.again)
+    return PreventiveItem(item.id, item.incident, item.at.timestamp(), closed, again)
 
 
 def concerns(seen: Sequence[Observation], period: Period) -> list[Observation]:

@@ -11,13 +11,14 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from escalation.config.company import Company, Directory
+from escalation.config.tickets import Vendor
 from escalation.errors import Refused
 from escalation.incident.model import Incident
 from escalation.incident.permissions import can_see
 from escalation.incident.responders import commander, holders
 from escalation.oncall.reminders import DueReminder, Recipient, channel_of
 from escalation.oncall.roster import Roster
-from escalation.text import Line, Lines, Person, Strong, Verbatim, line
+from escalation.text import Line, Lines, Link, Person, Strong, Verbatim, line
 from escalation.values import PersonId, title_of
 
 MAX_TEXT = 500
@@ -32,11 +33,34 @@ class ItemState(StrEnum):
 
 
 @dataclass(frozen=True)
+class ItemTicket:
+    """A commitment's ticket in a tracker, as last seen there; `due` is its day there, where the tracker has days.
+
+    `updated` is the tracker's time of that state: older news is no news. `gone`: it was deleted there. `private`: it is
+    in the tracker of private incidents. `owner` and `promised` are whose and by which day it was said to be there.
+    """
+
+    vendor: Vendor
+    key: str
+    url: str
+    open: bool = True
+    assignees: tuple[str, ...] = ()
+    due: date | None = None
+    updated: datetime | None = None
+    gone: bool = False
+    private: bool = False
+    owner: PersonId = ""
+    promised: date | None = None
+
+
+@dataclass(frozen=True)
 class ActionItem:
     """Something to do after an incident. `id` is the incident's and a number: `INC-20241218-001/2`.
 
     `due` is a day of the company's zone. `by` noted it at `at`; `closed_by` closed it at `closed_at`, `why` if it was
-    dropped. `service` is that of the incident, which may be `private`.
+    dropped, or closed in its tracker. `service` is that of the incident, which may be `private`. `url` leads to the
+    message it was made from; `once` is the same when it is noted twice. `ticket` mirrors a commitment in a tracker,
+    `trouble` is why that could not be done. `again` are later incidents that it was to prevent, and when they began.
     """
 
     id: str
@@ -51,6 +75,11 @@ class ActionItem:
     closed_at: datetime | None = None
     why: str = ""
     private: bool = False
+    url: str = ""
+    once: str = ""
+    ticket: ItemTicket | None = None
+    trouble: str = ""
+    again: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def incident(self) -> str:
@@ -76,11 +105,23 @@ def closed(item: ActionItem, state: ItemState, by: PersonId, at: datetime, why: 
     return replace(item, state=state, closed_by=by, closed_at=at, why=why.strip())
 
 
+def reopened(item: ActionItem) -> ActionItem:
+    """Open an item again. Raises Refused for one that is open."""
+    if item.state is ItemState.OPEN:
+        raise Refused(f"{item.id} is open already.")
+    return replace(item, state=ItemState.OPEN, closed_by="", closed_at=None, why="")
+
+
 def given_to(item: ActionItem, owner: PersonId, due: date | None) -> ActionItem:
     """Give an open item to somebody, by a day if one is said. Raises Refused for one that is closed."""
     if item.state is not ItemState.OPEN:
         raise Refused(f"{item.id} is {item.state} already.")
     return replace(item, owner=owner, due=due or item.due)
+
+
+def edited(item: ActionItem, owner: PersonId, due: date | None) -> ActionItem:
+    """Change owner and day of an open item; without either it is an idea. Raises Refused for one that is closed."""
+    return replace(given_to(item, owner, due), due=due)
 
 
 def in_order(items: Iterable[ActionItem], today: date) -> list[ActionItem]:
@@ -89,10 +130,14 @@ def in_order(items: Iterable[ActionItem], today: date) -> list[ActionItem]:
 
 
 class DueActionItem(DueReminder):
-    """A reminder of a commitment: to its owner before and after its day, then to the lead of the service."""
+    """A reminder of a commitment: to its owner before and after its day, then to the lead of the service.
+
+    "again": an incident began that it was to prevent, `later`.
+    """
 
     item: ActionItem
-    what: Literal["soon", "overdue", "lead"]
+    what: Literal["soon", "overdue", "lead", "again"]
+    later: str = ""
 
     @property
     def unheard(self) -> str:
@@ -139,10 +184,13 @@ def due_action_items(
     """
     zone = ZoneInfo(company.timezone)
     today = now.astimezone(zone)
+    promised = [i for i in items if i.state is ItemState.OPEN and i.commitment]
+    for item in promised:
+        yield from _needed_again(item, hearers_of, now)
     if today.time() < MORNING:
         return
-    for item in items:
-        if item.state is not ItemState.OPEN or not item.commitment or item.due is None:
+    for item in promised:
+        if item.due is None:
             continue
         days = (today.date() - item.due).days
         what = next((name for name, (first, last) in _REMINDED.items() if first <= days <= last), None)
@@ -165,6 +213,19 @@ def _in_turn(item: ActionItem, what: str, others: tuple[Recipient, ...]) -> tupl
     return (*people, *owner, *channel) if what == "lead" else (*owner, *people, *channel)
 
 
+def _needed_again(
+    item: ActionItem, hearers_of: Callable[[ActionItem], tuple[Recipient, ...]], now: datetime
+) -> Iterator[DueActionItem]:
+    """Yield that an incident began which a commitment was to prevent: to its owner, at once and once."""
+    for later, at in item.again if not item.private else ():
+        if at <= now < at + AGAIN_FOR:
+            name = f"item-{item.id.replace('/', '-')}-again-{later}"
+            reminder = DueActionItem(id=name, due=at, until=at + AGAIN_FOR, item=item, what="again", later=later)
+            order = _in_turn(item, "again", hearers_of(item))
+            yield reminder.model_copy(update={"instead": order}).handed_on() or reminder
+
+
+AGAIN_FOR = timedelta(days=3)  # after a longer outage of Slack it is no news
 MORNING = time(9)
 _REMINDED: dict[Literal["soon", "overdue", "lead"], tuple[int, int]] = {
     "soon": (-2, -1),
@@ -176,10 +237,13 @@ _REMINDED: dict[Literal["soon", "overdue", "lead"], tuple[int, int]] = {
 def reminder_lines(reminder: DueActionItem) -> Lines:
     """Words of a reminder: what was promised, by whom, for when, and how it is closed."""
     item = reminder.item
+    late = (reminder.due.date() - item.due).days if item.due else 0
+    when = f"{late} day{'' if late == 1 else 's'} overdue" if late > 0 else f"due {item.due}"
     heads = {
         "soon": f"Due on {item.due:%A, %Y-%m-%d}: ",
         "overdue": f"Was due on {item.due:%A, %Y-%m-%d}: ",
         "lead": "A week overdue: ",
+        "again": f"{reminder.later} began, and this was to prevent it ({when}): ",
     }
     owner = (" (", Person(item.owner), ")") if reminder.why else ()
     unreached = ", for its owner cannot be reached" if reminder.why and reminder.what != "lead" else ""
@@ -198,5 +262,16 @@ def item_line(item: ActionItem, today: date | None = None) -> Line:
     mark = {ItemState.DONE: "✅ ", ItemState.DROPPED: "✖️ "}.get(item.state, "🔴 " if late else "▫️ ")
     owner = (" · ", Person(item.owner)) if item.owner else (" · nobody yet",)
     due = (f" · due {item.due:%Y-%m-%d}{' (overdue)' if late else ''}",) if item.due else ()
-    why = (f" · dropped: {item.why}",) if item.why else ()
-    return line(mark, Strong(f"{item.id} "), Verbatim(item.text), *owner, *due, *why)
+    why = (f" · {item.state}: ", Verbatim(item.why)) if item.why else ()
+    return line(mark, Strong(f"{item.id} "), Verbatim(item.text), *owner, *due, *why, *_links(item))
+
+
+def _links(item: ActionItem) -> Line:
+    """Where it came from, and its ticket; what would tell others of a private incident is said to be in the open."""
+    ticket = item.ticket if item.ticket and not item.ticket.gone else None
+    exposed = "delete it there: " if ticket and item.private and not ticket.private else ""
+    return (
+        *((" · ", Link(item.url, "message")) if item.url else ()),
+        *((f" · {exposed}", Link(ticket.url, ticket.key)) if ticket else ()),
+        *((" · ⚠️ ", Verbatim(item.trouble)) if item.trouble and item.state is ItemState.OPEN else ()),
+    )

@@ -147,7 +147,7 @@ def _root_cause(incident: Incident) -> Iterator[Generated]:
     yield from _entries(incident, EntryKind.ROOT_CAUSE, EntryKind.WORKAROUND)
     if incident.cause_category:
         yield Generated(line("Cause category: ", Verbatim(incident.cause_category)), _categorised(incident))
-    yield from _entries(incident, EntryKind.RECURRED)
+    yield from _entries(incident, EntryKind.RECURRED, EntryKind.PREVENTION)
 
 
 def _categorised(incident: Incident) -> int:
@@ -212,9 +212,9 @@ def _actions(incident: Incident) -> Iterator[Generated]:
 
 
 def _items(key: ReviewSection, items: Sequence[ActionItem]) -> Iterator[Generated]:
-    """Action items, which have numbers of their own in place of an entry."""
+    """Action items, which have numbers of their own in place of an entry; commitments stand before ideas."""
     if key is ReviewSection.ACTIONS:
-        yield from (Generated(item_line(item), 0) for item in items)
+        yield from (Generated(item_line(item), 0) for item in sorted(items, key=lambda i: not i.commitment))
 
 
 def _nothing(incident: Incident) -> Iterator[Generated]:

@@ -314,7 +314,10 @@ class Store:
     def observations(self, since: datetime) -> tuple[Observation, ...]:
         """Return what the figures need of every incident declared since then, the oldest first."""
         declared: Any = self.redis.zrangebyscore(ALL, repr(since.timestamp()), "+inf")
-        ids = [_text(member) for member in declared]
+        return self.observed([_text(member) for member in declared])
+
+    def observed(self, ids: Sequence[str]) -> tuple[Observation, ...]:
+        """Return what the figures need of these incidents, in their order; those that are unknown are missing."""
         if not ids:
             return ()
         still_open = {_text(i) for i in self.redis.smembers(OPEN)}

@@ -1,7 +1,8 @@
 """Records about tickets in trackers that are no part of an incident: creations in doubt, twins, our own logins.
 
-`tocsin:ticket:begun:{effect}`: how often a ticket was looked for in vain since its creation began.
-`tocsin:ticket:twins`: incidents that may have two tickets, by when to look (epoch seconds).
+`tocsin:ticket:begun:{key}`: how often a ticket was looked for in vain since its creation began. The key is an effect's
+id, or `item:` and that of an action item.
+`tocsin:ticket:twins`: incidents and action items that may have two tickets, by when to look (epoch seconds).
 `tocsin:ticket:me:{vendor}`: our own login there.
 """
 

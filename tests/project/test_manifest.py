@@ -13,6 +13,7 @@ import yaml
 
 from bot import app
 from bot.handlers import shortcuts
+from bot.handlers.after import item_notes
 from bot.render.lists import DECLARE
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,7 @@ def registered(*kinds: str) -> set[str]:
         "COMMAND": app.COMMAND,
         "DECLARE": DECLARE,
         "DECLARE_FROM_MESSAGE": shortcuts.DECLARE_FROM_MESSAGE,
+        "FROM_MESSAGE": item_notes.FROM_MESSAGE,
     }
     calls = [n for n in ast.walk(ast.parse(Path(app.__file__).read_text())) if isinstance(n, ast.Call)]
     found = [c.args[0] for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr in kinds and c.args]

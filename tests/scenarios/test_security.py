@@ -31,6 +31,7 @@ from bot.bot import Bot
 from bot.http.limits import MAX_BYTES, Limits
 from bot.http.routes import web_app
 from bot.moves import review as review_form
+from bot.moves.action_item import action_item_modal
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.declare import Draft, declare_modal
 from bot.moves.form import FormContext
@@ -66,6 +67,7 @@ from workers.recurring.calendar_feeds import FeedProblem, fetch
 __all__ = ["loud"]
 ROOT = Path(__file__).parents[2]
 OTHER_TEAM = "T0OTHER001"
+REACTIONS = ("pushpin", "fast_forward")
 MARKER = "zebrafish"
 
 
@@ -282,6 +284,7 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
     shift = ShiftValue("primary", office.world.clock())
     state = FormState(incident=incident.id).encode()
     written = modal(review_form.CALLBACK, "Review", "Save", [text_field("cause", "Cause")], state)
+    noted = action_item_modal(incident, FormState(incident=incident.id), "x")
     planned = maintenance_modal(StatusPage(title="Shop"), "T", office.world.clock(), FormState())
     return {
         "commands.on_command": [command(office, f"{v} {incident.id} x", who, team) for v in (*VERBS, "nonsense")],
@@ -334,11 +337,19 @@ def attempts(office: Office, incident: Incident, who: str, team: str) -> dict[st
         "Home(access, oncall, me).on_opened": [told(home, team)],
         "noted.on_pin_added": [told({"type": "pin_added", **pin}, team)],
         "noted.on_pin_removed": [told({"type": "pin_removed", **pin}, team)],
-        "noted.on_reaction_added": [told({"type": "reaction_added", **reaction}, team)],
-        "noted.on_reaction_removed": [told({"type": "reaction_removed", **reaction}, team)],
+        "noted.on_reaction_added": [
+            told({"type": "reaction_added", **reaction, "reaction": name}, team) for name in REACTIONS
+        ],
+        "noted.on_reaction_removed": [
+            told({"type": "reaction_removed", **reaction, "reaction": name}, team) for name in REACTIONS
+        ],
         "me.on_test": [pressed(who, team, f"{oncall.TRY}mail", "x")],
         "submissions.on_maintenance": [submitted(who, team, planned)],
         "submissions.on_review": [submitted(who, team, written)],
+        "submissions.on_action_item": [submitted(who, team, noted)],
+        "item_notes.on_shortcut": [
+            payload("message_action", who, team, callback_id="action_item_from_message", **message)
+        ],
     }
 
 

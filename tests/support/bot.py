@@ -284,6 +284,8 @@ def _filled(element: Json, value: Any) -> Json:
             return {"type": element["type"], "selected_option": options.get(value, _stranger(value))}
         case "checkboxes" | "multi_static_select" as kind:
             return {"type": kind, "selected_options": [options[v] for v in value]}
+        case "datepicker":
+            return {"type": "datepicker", "selected_date": value}
         case "datetimepicker":
             return {"type": "datetimepicker", "selected_date_time": value}
         case "multi_users_select":

@@ -44,6 +44,8 @@ from escalation.incident.events.news import (
     Linked,
     MailReceived,
     MessageNoted,
+    Prevention,
+    PreventionsFound,
     Redacted,
     ResolvedThere,
     RolesChanged,
@@ -276,6 +278,11 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.ALIKE: lambda: incident_after(AlikeFound(open=("INC-20241218-002",), past=("INC-20241101-001",))),
     EntryKind.SAME_PROBLEM: lambda: incident_after(
         SameProblem(other="INC-20241218-002", by="UDEVOPS", reporter="UREPORTER", text="Payments fail\nNobody can pay")
+    ),
+    EntryKind.PREVENTION: lambda: incident_after(
+        PreventionsFound(
+            items=(Prevention(item="INC-20241018-001/2", text="Alert on the pool", by="UDEVOPS", at=START),)
+        )
     ),
     EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
     EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,

@@ -20,8 +20,8 @@ from tests.support.http import web
 from tests.support.vendors.github import ME, REPO, GitHubStandIn
 from tests.support.vendors.jira import JiraStandIn
 from tests.support.vendors.tracked import Tracked, tracked
+from workers.delivery.trackers.creation import SETTLES
 from workers.delivery.trackers.news import TrackerNews
-from workers.delivery.trackers.tickets import SETTLES
 from workers.recurring.trackers.tickets import POLLED, TicketRounds
 
 SECRET = "it is a secret to everybody"

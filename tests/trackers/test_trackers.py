@@ -26,7 +26,7 @@ from tests.support.vendors.jira import JiraStandIn
 from tests.support.vendors.tracked import GITHUB, JIRA, Tracked, tracked
 from tests.support.waiting import eventually
 from workers.channels.trackers import calls
-from workers.delivery.trackers.tickets import SETTLES
+from workers.delivery.trackers.creation import SETTLES
 
 RESOLVE = Resolve(by="UDANA", summary="The pool was full", resolution="Doubled it")
 RAISE = ChangeSeverity(by="UDANA", policy=kars().severities[Severity.P1], why="Worse for @everyone, see #12")

@@ -41,9 +41,14 @@ def actions(filters: tuple[str, ...], everything: bool, as_json: bool) -> None:
         none = "No action items yet." if everything else "No open action items."
         click.echo("No action item matches." if filters else none)
     else:
-        rows = [(i.id, i.state, names.get(i.owner, i.owner), _day(i, today), i.text) for i in shown]
-        print_table(("id", "state", "owner", "due", "what"), rows)
+        rows = [(i.id, i.state, names.get(i.owner, i.owner), _day(i, today), _ticket(i), i.text) for i in shown]
+        print_table(("id", "state", "owner", "due", "ticket", "what"), rows)
 
 
 def _day(item: ActionItem, today: date) -> str:
     return f"{item.due or ''}{' overdue' if item.overdue(today) else ''}"
+
+
+def _ticket(item: ActionItem) -> str:
+    """Its name in the tracker, or why it has none there."""
+    return item.ticket.key if item.ticket and not item.ticket.gone else item.trouble

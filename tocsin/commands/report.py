@@ -17,7 +17,7 @@ from escalation.figures.periods import Period
 from escalation.figures.report import MEASURES, IncidentReport, incident_report
 from escalation.figures.spreadsheet import csv_of
 from escalation.reports.documents import on_request
-from escalation.reports.gather import gather
+from escalation.reports.gather import LOOK_BACK, gather, recurrences_of
 from escalation.reports.schedule import asks_for_means
 from escalation.slo import REPORT_PERIOD
 from escalation.storage.oncall.evidence import evidence
@@ -59,13 +59,15 @@ def report(
     if to_file:
         _write_page(to_file, company, store, Period(start, end), service=service, mean=mean)
         return
-    seen = store.observations(start - (end - start))
+    seen = store.observations(min(start - (end - start), start - LOOK_BACK))
+    _, recurred = recurrences_of(store, seen)
     on_call, missing = _on_call(store, company, start, end) if not service and end - start <= MOST else ((), "")
-    figures = incident_report(seen, start, end, service=service, zone=company.timezone, zones=store.directory().zones)
+    zones = store.directory().zones
+    figures = incident_report(seen, start, end, service=service, zone=company.timezone, zones=zones, recurred=recurred)
     if as_json:
         print_json({**report_data(figures), "load": [asdict(load) for load in on_call]})
     elif as_csv:
-        click.echo(csv_of(figures.observations), nl=False)
+        click.echo(csv_of(figures.observations, figures.recurred), nl=False)
     else:
         _show(figures, company.timezone, mean=mean)
         _show_on_call(on_call, missing)
@@ -114,6 +116,7 @@ def report_data(figures: IncidentReport) -> dict[str, Any]:
         "false_alarms": {source: _share(share) for source, share in figures.false_alarms.items()},
         "causes": figures.causes,
         "recurrences": figures.recurrences,
+        "recurred": {name: again._asdict() for name, again in figures.recurred.items()},
         "pages_by_hour": figures.by_hour,
         "pages_at_night": figures.at_night,
     }
@@ -134,4 +137,5 @@ def _show(figures: IncidentReport, zone: str, *, mean: bool) -> None:
     click.echo("\n".join((*words.definitions(figures), *([words.MEAN_HIDES] if mean else []))))
     click.echo()
     causes = (f"Cause, {name}: {how_many}" for name, how_many in words.causes(figures))
-    click.echo("\n".join((*words.promises(figures), *causes, words.pages(figures))))
+    again = words.recurrences(figures)
+    click.echo("\n".join((*words.promises(figures), *causes, *again, words.pages(figures))))

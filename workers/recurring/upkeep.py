@@ -18,6 +18,8 @@ from escalation.storage.problems import RECURRING
 from escalation.storage.store import UPKEEP
 from workers.context import Context
 from workers.queue.rq import Task, push
+from workers.recurring.action_items.preventions import Preventions
+from workers.recurring.action_items.tickets import ItemTickets
 from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
 from workers.recurring.keeping.retention import Keeping
@@ -54,6 +56,7 @@ class Upkeep:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         self._round: Future[None] | None = None
         self._rest = Rest(context)
+        self._preventions = Preventions(context, self._stop.is_set)
         self._reminders = Reminders(context, self._stop.is_set)
         self._groups = UserGroups(context)
         self._trials = MethodTrials(context)
@@ -62,6 +65,7 @@ class Upkeep:
         self._feeds = CalendarFeeds(context, self._stop.is_set)
         self._slo_breach = SloBreach(context)
         self._tickets = TicketRounds(context, self._stop.is_set)
+        self._item_tickets = ItemTickets(context, self._stop.is_set)
         self._keeping = Keeping(context)
         self._search = SearchRounds(context, self._stop.is_set)
 
@@ -105,6 +109,7 @@ class Upkeep:
             ("tests of contact methods", lambda: self._trials.run(now)),
             ("the look at Do Not Disturb", lambda: self._do_not_disturb.refresh(now)),
             ("rest after nights", lambda: self._rest.check(now)),
+            ("what action items were to prevent", lambda: self._preventions.check(now)),
             ("reminders", lambda: self._reminders.send_due(now)),
             ("overdue reviews", service.see_reviews),
             ("user groups", lambda: self._groups.sync(now)),
@@ -112,6 +117,7 @@ class Upkeep:
             ("calendars", lambda: self._feeds.refresh(now)),
             ("our own objectives", lambda: self._slo_breach.check(now)),
             ("tickets", lambda: self._tickets.refresh(now)),
+            ("tickets of action items", lambda: self._item_tickets.refresh(now)),
             ("retention", lambda: self._keeping.run(now)),
             ("the search", lambda: self._search.run(now)),
         )

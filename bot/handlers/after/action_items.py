@@ -1,12 +1,14 @@
 """Action items in Slack: /incident action notes one, /incident actions lists, closes and takes them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import partial
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from bot.access import Access, Requester
+from bot.handlers.after.item_notes import ItemNotes
 from bot.handlers.filters import parse_filters
+from bot.handlers.reply import Reply
 from bot.parsing.action_item import day_of, parse_action_item
 from bot.parsing.command import unescape
 from bot.render.blockkit import Block, Message
@@ -15,19 +17,22 @@ from bot.render.replies import lines_reply
 from escalation.errors import Refused
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
-from escalation.reviews.action_items import ActionItem, ItemState, closed, given_to, in_order, item_line
+from escalation.reviews.action_items import ActionItem, ItemState, closed, given_to, in_order, item_line, reopened
 from escalation.search.rows import item_row
 from escalation.search.selection import ACTION_ITEMS, Selection, listed
 from escalation.storage.action_items import ActionItems
 from escalation.text import Strong, line
 
 USAGE = (
-    "Use `/incident actions`, `actions all` or `actions mine`, with filters: "
-    f"{listed(ACTION_ITEMS)}; or `actions done`, `drop` or `take` and the item's number."
+    f"Use `/incident actions`, `actions all` or `actions mine`, with filters: {listed(ACTION_ITEMS)}; "
+    "or `actions done`, `drop`, `take`, `promise` or `reopen` and the item's number."
 )
 NONE = "No open action items. `/incident action` notes one."
 NO_MATCH = "No open action item matches."
 SHOWN = 20
+PROMISE = "promise"
+IDEAS = "Ideas, which nobody has promised"
+Json = dict[str, Any]
 _CLOSING = {"done": ItemState.DONE, "drop": ItemState.DROPPED}
 
 
@@ -37,31 +42,35 @@ class ActionItemLists:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._items = ActionItems(access.deps.redis)
+        self._notes = ItemNotes(access)
 
-    async def note(self, requester: Requester, incident: Incident, typed: str) -> Message:
-        """Answer `action [ID] TEXT [@owner] [day]`."""
+    async def note(self, requester: Requester, incident: Incident, typed: str, body: Json, reply: Reply) -> None:
+        """Answer `action [ID] TEXT [@owner] [day]`; without words the form opens."""
         incident = await self._access.see(requester, incident.id)
+        if not typed.strip():
+            await self._notes.open(incident, body, reply)
+            return
         now, zone = await self._now(), self._access.deps.company.timezone
         noted = parse_action_item(typed, zone, now)
         text = unescape(noted.text, self._access.directory.names)
+        once = str(body.get("trigger_id", ""))
+        await reply(lines_reply(await self._notes.add(requester, incident, text, noted.owner, noted.due, once=once)))
 
-        def make(item_id: str) -> ActionItem:
-            service = incident.facts.service
-            return ActionItem(
-                item_id, text, requester.id, now, noted.owner, noted.due, service, private=incident.private
-            )
-
-        item = await self._access.run(self._items.add, incident.id, make)
-        await self._access.run(self._access.deps.service.see_review, incident.id)
-        kind = "Noted" if item.commitment else "Noted as an idea: it has no owner and day yet"
-        return lines_reply((line(Strong(f"{kind}. "), *item_line(item, self._today(now))),))
-
-    async def answer(self, requester: Requester, typed: str) -> Message:
-        """Answer `actions [mine | all] [filters]` and `actions [done ID | drop ID why | take ID [day]]`."""
+    async def answer(self, requester: Requester, typed: str, body: Json, reply: Reply) -> None:
+        """Answer `actions [mine | all] [filters]`, and `actions [done | drop | take | promise | reopen] ID`."""
         await self._access.admit("see", requester)
         verb, _, rest = typed.strip().partition(" ")
-        if verb.lower() in (*_CLOSING, "take"):
-            return await self._changed(requester, verb.lower(), rest)
+        verb = verb.lower()
+        if verb == PROMISE:
+            incident, item = await self._item(requester, rest)
+            await self._notes.open(incident, body, reply, item=item)
+        elif verb in (*_CLOSING, "take", "reopen"):
+            await reply(await self._changed(requester, verb, rest))
+        else:
+            await reply(await self._listed(requester, typed))
+
+    async def _listed(self, requester: Requester, typed: str) -> Message:
+        verb, _, rest = typed.strip().partition(" ")
         kind, filters = (verb.lower(), rest) if verb.lower() in ("all", "mine") else ("", typed)
         selection, words = await parse_filters(self._access, requester, filters, ACTION_ITEMS)
         if words:
@@ -71,31 +80,40 @@ class ActionItemLists:
         if kind == "mine" or (not kind and selection == Selection()):
             mine = [item for item in found if item.owner == requester.id]
             found = mine if kind or mine else found
-        visible, today = await self._visible(requester, found), self._today(await self._now())
+        visible, today = await self._visible(requester, found), self._notes.day_of(await self._now())
         return self._listing(visible, today, NONE if selection == Selection() else NO_MATCH)
+
+    async def _item(self, requester: Requester, typed: str) -> tuple[Incident, ActionItem]:
+        """Find the item that is named, for somebody who may change it. Raises Refused."""
+        item_id = typed.strip().upper()
+        incident = await self._access.see(requester, item_id.partition("/")[0])
+        await self._access.admit(Move.REVIEWED, requester, incident)
+        item = await self._access.run(self._items.get, item_id)
+        if item is None:
+            raise Refused(f"There is no action item {item_id}. `/incident actions` lists them.")
+        return incident, item
 
     async def _changed(self, requester: Requester, verb: str, rest: str) -> Message:
         item_id, _, words = rest.strip().partition(" ")
-        item_id = item_id.upper()
-        incident = await self._access.see(requester, item_id.partition("/")[0])
-        await self._access.admit(Move.REVIEWED, requester, incident)
+        incident, item = await self._item(requester, item_id)
         now, zone = await self._now(), self._access.deps.company.timezone
+        step: Callable[[ActionItem], ActionItem] = reopened
         if verb == "take":
             due = day_of(words, zone, now) if words.strip() else None
             step = partial(given_to, owner=requester.id, due=due)
-        else:
+        elif verb in _CLOSING:
             why = unescape(words, self._access.directory.names)
             step = partial(closed, state=_CLOSING[verb], by=requester.id, at=now, why=why)
-        item = await self._access.run(self._items.change, item_id, step)
+        item = await self._access.run(self._items.change, item.id, step)
         await self._access.run(self._access.deps.service.see_review, incident.id)
-        return lines_reply((item_line(item, self._today(now)),))
+        return lines_reply((item_line(item, self._notes.day_of(now)),))
 
     async def mine(self, requester: Requester) -> list[Block]:
         """The requester's open commitments, for Home; nothing where there are none."""
         everything = await self._access.run(self._items.all)
         found = [i for i in everything if i.state is ItemState.OPEN and i.owner == requester.id]
         seen = await self._visible(requester, found)
-        return self._listing(seen, self._today(await self._now())).blocks if seen else []
+        return self._listing(seen, self._notes.day_of(await self._now())).blocks if seen else []
 
     async def _visible(self, requester: Requester, items: Iterable[ActionItem]) -> list[ActionItem]:
         """Those whose incidents the requester may see."""
@@ -108,16 +126,24 @@ class ActionItemLists:
     def _listing(self, items: list[ActionItem], today: date, none: str = NONE) -> Message:
         if not items:
             return lines_reply((line(none),))
-        ordered = in_order(items, today)
+        ordered = in_order(items, today)[:SHOWN]
         late = sum(item.overdue(today) for item in items)
         heading = f"Open action items: {len(items)}{f', {late} overdue' if late else ''}"
-        more = [line(f"… and {len(ordered) - SHOWN} more.")] if len(ordered) > SHOWN else []
-        message = lines_reply((line(Strong(heading)), *(item_line(i, today) for i in ordered[:SHOWN]), *more))
-        done = [say(f"actions done {i.id}", f"Done: {i.id[4:]}", f"done-{i.id}") for i in ordered[:5]]
-        return Message(text=message.text, blocks=[*message.blocks, *buttons(done, "action-items")])
+        apart = {"Commitments": [i for i in ordered if i.commitment], IDEAS: [i for i in ordered if not i.commitment]}
+        lines = [line(Strong(heading))]
+        for title, group in apart.items():
+            lines += [line(Strong(title)), *(item_line(item, today) for item in group)] if group else []
+        lines += [line(f"… and {len(items) - SHOWN} more.")] if len(items) > SHOWN else []
+        message, offered = lines_reply(tuple(lines)), [_button(item) for item in ordered[:5]]
+        return Message(text=message.text, blocks=[*message.blocks, *buttons(offered, "action-items")])
 
     async def _now(self) -> datetime:
         return await self._access.run(self._access.deps.service.clock)
 
-    def _today(self, now: datetime) -> date:
-        return now.astimezone(ZoneInfo(self._access.deps.company.timezone)).date()
+
+def _button(item: ActionItem) -> Block:
+    """Of a commitment that it is done; of an idea who promises it, and for when."""
+    number = item.id[4:]
+    if item.commitment:
+        return say(f"actions done {item.id}", f"Done: {number}", f"done-{item.id}")
+    return say(f"actions {PROMISE} {item.id}", f"Promise: {number}", f"promise-{item.id}")

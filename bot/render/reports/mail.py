@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from escalation.figures.observation import Observation
+from escalation.figures.report import IncidentReport
 from escalation.figures.spreadsheet import csv_of
 from escalation.messages.mail import Attachment, Mail
 from escalation.reports.model import Cell, Chart, Document, Number, Table
@@ -23,14 +23,13 @@ LONGEST_BAR = 240  # pixels
 Names = Mapping[PersonId, str]
 
 
-def report_mail(
-    document: Document, observations: tuple[Observation, ...], names: Names, name: str, link: str = ""
-) -> Mail:
+def report_mail(document: Document, figures: IncidentReport, names: Names, name: str, link: str = "") -> Mail:
     """Write the mail of a report. `name` is that of its file; `link` shows it in a browser."""
     goes_on = [f"\nIn the browser: {link}"] if link else []
     body = "\n".join([text(tuple(document.in_words()), names), *goes_on])
-    sheet = Attachment(f"{name}.csv", "text", "csv", csv_of(observations).encode()) if observations else None
-    return Mail(document.title, body, html=_html(document, names, link), attachments=(sheet,) if sheet else ())
+    sheet = csv_of(figures.observations, figures.recurred) if figures.observations else ""
+    files = (Attachment(f"{name}.csv", "text", "csv", sheet.encode()),) if sheet else ()
+    return Mail(document.title, body, html=_html(document, names, link), attachments=files)
 
 
 def _html(document: Document, names: Names, link: str) -> str:

@@ -275,10 +275,11 @@ class Run(_Move):
 
 
 class MarkSecurity(_Move):
-    """Mark the incident as a security incident: it becomes private."""
+    """Mark the incident as a security incident: it becomes private. `item_tickets`: its action items have tickets."""
 
     kind: Literal[Move.SECURITY] = Move.SECURITY
     why: Words = ""
+    item_tickets: bool = False
 
 
 class Resolve(_Move):

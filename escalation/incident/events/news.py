@@ -1,6 +1,6 @@
 """News of an incident that is neither a move nor an outcome: due checkpoints, alerts, mail, messages, tickets."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, StringConstraints
@@ -164,3 +164,25 @@ class ReviewSeen(Frozen):
     kind: Literal["review_seen"] = "review_seen"
     written: tuple[SectionKey, ...] = ()
     commitments: int = 0
+
+
+class Prevention(Frozen):
+    """An open action item of an earlier incident. `by` noted it; without `owner` or `due` it is an idea.
+
+    `like`: the earlier incident is like this one; otherwise it had the same service and the same cause.
+    """
+
+    item: str
+    text: str
+    by: PersonId
+    at: datetime
+    owner: PersonId = ""
+    due: date | None = None
+    like: bool = False
+
+
+class PreventionsFound(Frozen):
+    """Open action items that were meant to prevent this incident. Nothing follows from those that are known already."""
+
+    kind: Literal["preventions_found"] = "preventions_found"
+    items: tuple[Prevention, ...]

@@ -13,6 +13,7 @@ from escalation.incident.events.news import (
     Linked,
     MailReceived,
     MessageNoted,
+    PreventionsFound,
     Redacted,
     ResolvedThere,
     ReviewSeen,
@@ -155,4 +156,5 @@ OutcomeEvent = (
     | IssueSeen
     | Redacted
     | ReviewSeen
+    | PreventionsFound
 )

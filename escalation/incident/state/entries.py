@@ -57,6 +57,7 @@ class EntryKind(StrEnum):
     RECURRED = "recurred"
     ALIKE = "alike"
     SAME_PROBLEM = "same_problem"
+    PREVENTION = "prevention"
     DRILL_REPORT = "drill_report"
     RECOVERED = "recovered"
     STOOD_IN = "stood_in"

@@ -1,7 +1,7 @@
 """Entries about what is kept private: a security incident, what was public before, who was forgotten."""
 
 from escalation.config.notify import Via
-from escalation.config.tickets import TICKETS
+from escalation.config.tickets import ITEM_TICKETS, TICKETS
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry
 from escalation.text import Channel, Lines, Person, Strong, Verbatim, line, people
@@ -32,7 +32,9 @@ def exposed(incident: Incident, entry: Entry) -> Lines:
     return (*here, *told, *left, *topic, title)
 
 
-_ELSEWHERE: dict[str, str] = {TICKETS: "its ticket"} | {via: via.words for via in Via}
+_ELSEWHERE: dict[str, str] = {TICKETS: "its ticket", ITEM_TICKETS: "tickets of its action items"} | {
+    via: via.words for via in Via
+}
 
 
 def redacted(incident: Incident, entry: Entry) -> Lines:

@@ -105,6 +105,9 @@ class GitHubStandIn(Vendor):
                 allowed = [name for name in asked.json["assignees"] if self.push and name in self.assignable]
                 issue["assignees"] += [{"login": name} for name in allowed if {"login": name} not in issue["assignees"]]
                 return 201, issue
+            case ["assignees"], "DELETE":
+                issue["assignees"] = [a for a in issue["assignees"] if a["login"] not in asked.json["assignees"]]
+                return 200, issue
         return 200, issue
 
     def _change(self, issue: dict[str, Any], said: dict[str, Any]) -> Answer:

@@ -12,6 +12,10 @@ from tests.support.vendors.server import Answer, Asked, Vendor
 
 USER, TOKEN, PROJECT, ME = "bot@example.com", "ATATT3xFfGF0aaaaaaaaaaaa", "OPS", "5b10a2844c20165700ede21g"
 CATEGORIES = {"To Do": "new", "In Progress": "indeterminate", "Done": "done"}
+NO_DAYS = {
+    "errorMessages": [],
+    "errors": {"duedate": "Field 'duedate' cannot be set. It is not on the appropriate screen, or unknown."},
+}
 JQL = re.compile(r'project = "(\w+)" AND labels = "(\S+)" ORDER BY created ASC')
 
 
@@ -20,6 +24,7 @@ class JiraStandIn(Vendor):
     """`cloud` False: Data Center, with a token of its own. `lag`: searches that do not show what was created.
 
     `required`: fields that the transition to Done asks for; `mandatory`: further ones that a creation needs.
+    `has_days` False: no screen has the field for the due date.
     """
 
     cloud: bool = True
@@ -29,6 +34,7 @@ class JiraStandIn(Vendor):
     lag: int = 0
     required: dict[str, Any] = field(default_factory=dict)
     mandatory: tuple[str, ...] = ()
+    has_days: bool = True
     transitions: dict[str, str] = field(default_factory=lambda: {"11": "To Do", "21": "In Progress", "31": "Done"})
     now: Callable[[], datetime] = lambda: START
 
@@ -62,6 +68,8 @@ class JiraStandIn(Vendor):
             return 400, {"errorMessages": [], "errors": {"issuetype": "Specify a valid issue type"}}
         if not 0 < len(fields["summary"]) <= 255 or "\n" in fields["summary"]:
             return 400, {"errorMessages": [], "errors": {"summary": "Summary must be less than 255 characters."}}
+        if "duedate" in fields and not self.has_days:
+            return 400, NO_DAYS
         if any(" " in label for label in fields["labels"]):
             return 400, {"errorMessages": [], "errors": {"labels": "The label contains spaces which is invalid."}}
         if missing := [name for name in self.mandatory if name not in fields]:
@@ -73,6 +81,7 @@ class JiraStandIn(Vendor):
                 **{name: fields[name] for name in ("summary", "description", "labels")},
                 "status": _status("To Do"),
                 "assignee": None,
+                "duedate": fields.get("duedate"),
                 "creator": self._person(ME),
                 "updated": self._stamp(),
             },
@@ -99,12 +108,20 @@ class JiraStandIn(Vendor):
                 return 201, self.comments[key][-1]
             case ["comment"], "GET":
                 return 200, {"comments": self.comments[key][::-1]}
+            case [], "PUT":
+                if not self.has_days:
+                    return 400, NO_DAYS
+                issue["fields"] |= {**asked.json["fields"], "updated": self._stamp()}
+                return 204, {}
             case ["transitions"], "GET":
                 return 200, {"transitions": [self._transition(n, to) for n, to in self.transitions.items()]}
             case ["transitions"], "POST":
                 return self._move(key, asked.json)
             case ["assignee"], "PUT":
                 login = asked.json.get("accountId" if self.cloud else "name")
+                if login is None:
+                    issue["fields"]["assignee"] = None
+                    return 204, {}
                 if login not in self.assignable:
                     return 400, {"errorMessages": [], "errors": {"assignee": "cannot be assigned issues."}}
                 issue["fields"]["assignee"] = self._person(login)

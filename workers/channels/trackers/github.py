@@ -4,7 +4,7 @@ A creation is found again by a hidden comment in its text, in the list of issues
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ PAGE, PAGES = 100, 5  # the most that one answer has; more issues than that in a
 CLOCKS_DIFFER = timedelta(minutes=10)  # GitHub's and ours
 LONGEST_TITLE = 256  # characters
 MOVED = (301, 302, 307, 308)
+NOT_WORKED_ON = ("not_planned", "duplicate")
 
 
 class GitHubClient:
@@ -76,11 +77,24 @@ class GitHubClient:
 
     def assign(self, key: str, logins: Sequence[str]) -> None:
         """Assign people. Those who may not be are left out by GitHub without a word."""
+        self._assignees("POST", key, logins)
+
+    def hand_over(self, key: str, login: str, former: str) -> None:
+        """Assign one person in place of another."""
+        if former and former.lower() != login.lower():
+            self._assignees("DELETE", key, (former,))
+        if login:
+            self._assignees("POST", key, (login,))
+
+    def _assignees(self, method: str, key: str, logins: Sequence[str]) -> None:
         try:
-            self._call("POST", f"{_path(key)}/assignees", {"assignees": list(logins)})
+            self._call(method, f"{_path(key)}/assignees", {"assignees": list(logins)})
         except Failed as failed:
             if failed.error != "github: 422":
                 raise
+
+    def set_due(self, key: str, due: date) -> None:
+        """Do nothing: issues have no day, a comment says it."""
 
     def close_twin(self, key: str, kept: Issue) -> None:
         """Close an issue as a duplicate."""
@@ -152,5 +166,6 @@ def found(issue: Any, project: str) -> Found:
         ),
         labels=tuple(label["name"] for label in issue.get("labels") or ()),
         by=(issue.get("closed_by") or {}).get("login", ""),
+        worked=issue.get("state_reason") not in NOT_WORKED_ON,
         author=(issue.get("user") or {}).get("login", ""),
     )

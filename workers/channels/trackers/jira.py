@@ -6,7 +6,7 @@ A creation is found again by a label: on Cloud the search lags behind it by seco
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import httpx2
@@ -20,9 +20,10 @@ from workers.channels.trackers.calls import Api, in_doubt
 from workers.channels.trackers.tracker import Draft, Found
 
 LONGEST_SUMMARY = 255  # characters
-FIELDS = "status,assignee,labels,updated,creator"
+FIELDS = "status,assignee,labels,updated,creator,duedate"
 OPEN = ("indeterminate", "new")  # categories of statuses, the one to reopen to first
 DONE = "done"
+DUE = "duedate"
 
 
 class JiraClient:
@@ -48,7 +49,13 @@ class JiraClient:
             "description": markup.for_jira(draft.body),
             "labels": [*tracker.labels, _label(draft.mark)],
         }
-        made = self._call("POST", "/issue", {"fields": fields}, creates=True)
+        day = {DUE: draft.due.isoformat()} if draft.due else {}
+        try:
+            made = self._call("POST", "/issue", {"fields": fields | day}, creates=True)
+        except Failed as failed:
+            if not day or failed.kind is not Kind.OURS or failed.error != "jira: 400":
+                raise
+            made = self._call("POST", "/issue", {"fields": fields}, creates=True)  # the project may have no such field
         try:
             return self.read(made["key"])
         except Failed as failed:
@@ -95,6 +102,22 @@ class JiraClient:
             self._call("PUT", f"/issue/{key}/assignee", {name: logins[0]})
         except Failed as failed:
             if failed.kind is not Kind.OURS or failed.error not in ("jira: 400", "jira: 404"):
+                raise
+
+    def hand_over(self, key: str, login: str, former: str) -> None:
+        """Assign somebody; without a login nobody, if the former one has it still."""
+        if login:
+            self.assign(key, (login,))
+        elif former and former in self.read(key).issue.assignees:
+            name = "accountId" if self._cloud else "name"
+            self._call("PUT", f"/issue/{key}/assignee", {name: None})
+
+    def set_due(self, key: str, due: date) -> None:
+        """Set the day, if the project's screen has the field; a comment says it all the same."""
+        try:
+            self._call("PUT", f"/issue/{key}", {"fields": {DUE: due.isoformat()}})
+        except Failed as failed:
+            if failed.error != "jira: 400":
                 raise
 
     def close_twin(self, key: str, kept: Issue) -> None:
@@ -186,6 +209,7 @@ def found(issue: Any, url: str) -> Found:
         ),
         labels=tuple(fields.get("labels") or ()),
         author=person(fields.get("creator")),
+        due=date.fromisoformat(fields[DUE]) if fields.get(DUE) else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from escalation.config.tickets import Tracker, Vendor
@@ -13,21 +13,27 @@ from workers.channels.failures import Failed
 
 @dataclass(frozen=True)
 class Draft:
-    """A ticket to create. `mark` finds it again: it is unique in a project."""
+    """A ticket to create. `mark` finds it again: it is unique in a project. `due` is its day, where it has one."""
 
     title: str
     body: Lines
     mark: str
+    due: date | None = None
 
 
 @dataclass(frozen=True)
 class Found:
-    """A ticket as a tracker has it. `by`: who closed it last, where that is known; `author` made it."""
+    """A ticket as a tracker has it. `by`: who closed it last, where that is known; `author` made it.
+
+    `worked` False: it was closed without having been worked on.
+    """
 
     issue: Issue
     labels: tuple[str, ...] = ()
     by: str = ""
     author: str = ""
+    due: date | None = None
+    worked: bool = True
 
 
 class InDoubt(Failed):
@@ -58,6 +64,12 @@ class TrackerClient(Protocol):
 
     def assign(self, key: str, logins: Sequence[str]) -> None:
         """Assign people to a ticket beside those who are."""
+
+    def hand_over(self, key: str, login: str, former: str) -> None:
+        """Assign a ticket to somebody in place of another, if it is that one's; empty for nobody."""
+
+    def set_due(self, key: str, due: date) -> None:
+        """Set a ticket's day, where it has one that we may set."""
 
     def close_twin(self, key: str, kept: Issue) -> None:
         """Close a second ticket of the same incident, with a word about the one that is kept."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from bot.render.common import card_url
-from escalation.config.tickets import TICKETS, Tracker, Vendor
+from escalation.config.tickets import TICKETS, Vendor
 from escalation.incident.effects import Effect, UpdateIssue
 from escalation.incident.events.outcomes import Dropped, IssueUpdated
 from escalation.incident.model import Incident
@@ -19,12 +19,12 @@ from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews
 from escalation.storage.tickets import TicketRecords
 from escalation.text import Lines
-from workers.channels.failures import Failed, Kind, Reason
-from workers.channels.trackers.tracker import Draft, Found, InDoubt, TrackerClient
+from workers.channels.failures import Failed, Kind
+from workers.channels.trackers.tracker import Draft, TrackerClient
 from workers.delivery.plan import Plan, Planned, RetryAt, SendResult
 from workers.delivery.rate_limits import Budget
+from workers.delivery.trackers.creation import TOKENS, Creation
 
-SETTLES = 30.0  # seconds after a lost reply until a slow server is done, and Jira's search has caught up
 CARD_WITHIN, CARD_LOOK = timedelta(seconds=10), timedelta(seconds=1)  # a ticket links to the card, if Slack takes it
 EVERY, BURST = 1.0, 10  # seconds between two changes; GitHub's secondary limit is 80 a minute
 
@@ -67,53 +67,14 @@ class TicketPlanner:
         if not url and now - effect.at < CARD_WITHIN:
             return RetryAt(now + CARD_LOOK)
         draft = Draft(words.title(incident), words.body(incident, url), mark_of(incident))
+        creation = Creation(client, self._records, self._service.store.problems)
 
         def go(retrying: bool) -> SendResult:
-            adopted = self._find(incident, effect, client, tracker, now)
-            made = adopted or self._create(effect, client, tracker, draft)
-            self._records.note_me(tracker.vendor, made.author)
-            lost = tuple(f"the label {label}" for label in tracker.labels if label not in made.labels)
-            self._report_lost(tracker, lost)
-            issue = made.issue.model_copy(update={"private": incident.private})
-            return SendResult(IssueUpdated(effect=effect.id, issue=issue, lost=lost), adopted=adopted is not None)
+            made = creation.make(effect.id, incident.id, tracker, draft, effect.at, now)
+            issue = made.found.issue.model_copy(update={"private": incident.private})
+            return SendResult(IssueUpdated(effect=effect.id, issue=issue, lost=made.lost), adopted=made.adopted)
 
         return Plan(_budget(tracker.vendor), go)
-
-    def _find(
-        self, incident: Incident, effect: UpdateIssue, client: TrackerClient, tracker: Tracker, now: datetime
-    ) -> Found | None:
-        """Find what an earlier try made; None if there was none, or it is not to be found. Failed: look again later."""
-        searches = self._records.searches(effect.id)
-        if searches is None:
-            return None
-        self._records.doubt(incident.id, now)
-        if found := next(iter(client.find(tracker, mark_of(incident), effect.at)), None):
-            return found
-        self._records.searched(effect.id)
-        if searches + 1 < client.searches:
-            raise _not_found_yet(tracker.vendor)
-        return None
-
-    def _create(self, effect: UpdateIssue, client: TrackerClient, tracker: Tracker, draft: Draft) -> Found:
-        self._records.begin(effect.id)
-        try:
-            return client.create(tracker, draft)
-        except InDoubt as doubt:
-            doubt.wait = max(doubt.wait, SETTLES)
-            raise
-        except Failed:
-            self._records.refused(effect.id)
-            raise
-
-    def _report_lost(self, tracker: Tracker, lost: Sequence[str]) -> None:
-        """Tell the operator what the tracker leaves out, or that it does so no more."""
-        key, vendor = f"{TICKETS}:left out:{tracker.vendor}:{tracker.project}", tracker.vendor.words
-        if not lost:
-            self._service.store.problems.clear(key)
-            return
-        text = f"{vendor} leaves out labels of new tickets in {tracker.project}"
-        remedy = f"let {_TOKENS[tracker.vendor]} write to {tracker.project}, or correct tickets.labels"
-        self._service.store.problems.report(key, text, remedy)
 
     # The rest ----------------------------------------------------------------------------------------------------
 
@@ -166,9 +127,6 @@ class TicketPlanner:
         return logins[-1:] if vendor is Vendor.JIRA else logins
 
 
-_TOKENS = {Vendor.GITHUB: "GITHUB_TOKEN", Vendor.JIRA: "JIRA_TOKEN"}
-
-
 def _unless_gone(effect: UpdateIssue, issue: Issue, work: Callable[[bool], SendResult], retrying: bool) -> SendResult:
     """Do it, unless the ticket was deleted there."""
     try:
@@ -189,9 +147,4 @@ def _budget(vendor: Vendor) -> Budget:
 
 
 def _not_set_up(effect: UpdateIssue, vendor: Vendor) -> Dropped:
-    return Dropped(effect=effect.id, why=f"{vendor.words} is not set up: set {_TOKENS[vendor]}", lasting=True)
-
-
-def _not_found_yet(vendor: Vendor) -> Failed:
-    text = f"{vendor.words} did not say whether it made the ticket, and it is not to be found yet"
-    return Failed(f"{vendor}: in doubt", Kind.PASSING, wait=SETTLES, reason=Reason(text))
+    return Dropped(effect=effect.id, why=f"{vendor.words} is not set up: set {TOKENS[vendor]}", lasting=True)

@@ -45,7 +45,7 @@ class ReportWriter:
             raise NO_MAIL
         found = self._gather(due)
         document = scheduled(due.plan, found, self._zone)
-        mail = report_mail(document, found.figures.observations, found.names, f"incidents-{due.period.since:%Y-%m-%d}")
+        mail = report_mail(document, found.figures, found.names, f"incidents-{due.period.since:%Y-%m-%d}")
         client.send([due.mail], mail, due.id)
 
     def _gather(self, due: DueReport) -> Gathered:

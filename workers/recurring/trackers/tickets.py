@@ -12,6 +12,7 @@ from escalation.incident.model import Incident
 from escalation.incident.tickets import mark_of
 from escalation.incident.tracked import Issue
 from escalation.storage.tickets import TicketRecords
+from escalation.values import INCIDENT_ID
 from workers.channels.failures import Failed, Kind
 from workers.channels.trackers.tracker import Found, TrackerClient
 from workers.context import Context
@@ -65,7 +66,7 @@ class TicketRounds:
             log.warning("ticket not followed", incident=incident.id, why=str(refused))
 
     def _close_twins(self, vendor: Vendor, client: TrackerClient, now: datetime) -> None:
-        for incident_id in self._records.doubtful(now):
+        for incident_id in filter(INCIDENT_ID.fullmatch, self._records.doubtful(now)):
             incident = self._get(incident_id)
             issue = incident.issue if incident else None
             if incident is None or issue is None:
