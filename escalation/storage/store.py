@@ -318,10 +318,8 @@ class Store:
 
     def observed(self, ids: Sequence[str]) -> tuple[Observation, ...]:
         """Return what the figures need of these incidents, in their order; those that are unknown are missing."""
-        if not ids:
-            return ()
         still_open = {_text(i) for i in self.redis.smembers(OPEN)}
-        stored: Any = self.redis.hmget(indexes.FIGURES, ids)
+        stored: Any = self.redis.hmget(indexes.FIGURES, ids) if ids else []
         known = {i: figures.decode(raw) for i, raw in zip(ids, stored, strict=True) if raw and i not in still_open}
         others = self._read_many([i for i in ids if i not in known])  # open, or closed by an earlier build
         known |= {incident.id: observe(incident) for incident in others}
