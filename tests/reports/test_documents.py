@@ -138,7 +138,7 @@ def test_a_table_of_a_mail_is_no_wider_than_a_phone() -> None:
 def test_a_mail_has_one_bar_for_each_time_with_its_counts_beside_it() -> None:
     """Severities stand one after another in it; a time without incidents says 0 and has no bar."""
     chart = Chart("Incidents declared, by day", ("Mon", "Tue"), (Series("P0", (1, 0)), Series("P2", (3, 0))))
-    html = report_mail(Document("A week", (), (Section("Incidents", chart=chart),)), (), {}, "x").html
+    html = report_mail(Document("A week", (), (Section("Incidents", chart=chart),)), gathered([]).figures, {}, "x").html
     monday, tuesday = re.findall(r"<tr><th[^>]*>(.*?)</tr>", html)
     assert monday.startswith("Mon</th>")
     assert re.sub(r"<[^>]*>", "", monday) == "Mon P0 1, P2 3"
