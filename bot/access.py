@@ -15,7 +15,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.deps import BotDeps
 from bot.doors import Doors
 from bot.slack.ack_first import AckFirst
-from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.members import Members
 from bot.slack.refusals import SEE_DOCTOR, Refusals
 from bot.slack.user_groups import UserGroups
@@ -34,7 +33,6 @@ UPGRADING = "Tocsin is being upgraded; try again in a moment."
 MAX_RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
 audit = structlog.get_logger("audit")
-log = structlog.get_logger("bot")
 
 
 class StoreUnavailable(Exception):

@@ -95,7 +95,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident plan-review [ID] [@owner, later, or no meeting why]` owner and meeting of the post-incident review
 `/incident reviewed [ID]` mark the post-incident review as done
 `/incident action [ID] what @owner friday` note an action item, or an idea
-`/incident actions [all or mine, filters; or done, drop, take and ID]` action items
+`/incident actions [all or mine, filters; or done, drop, take, promise, reopen and ID]` action items
 `/incident cancel [ID] [why, or duplicate of INC-…]` false alarm or duplicate
 *People*
 `/incident escalate [ID] [why]` page the next tier
