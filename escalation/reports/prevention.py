@@ -55,9 +55,8 @@ def _open(found: Gathered, today: date) -> Iterator[Line]:
     oldest = max(((today - i.at.date()).days for i in still), default=0)
     age = f"; the oldest is {oldest} {'day' if oldest == 1 else 'days'} old" if still else ""
     ideas = len(still) - len(promised)
-    yield line(
-        f"Action items{of_all(found)} open: {len(promised):,} promised, {overdue:,} of them overdue, and {ideas:,} ideas{age}."
-    )
+    counted = f"{len(promised):,} promised, {overdue:,} of them overdue, and {ideas:,} ideas{age}"
+    yield line(f"Action items{of_all(found)} open: {counted}.")
 
 
 def of_all(found: Gathered) -> str:
