@@ -56,7 +56,7 @@ def _open(found: Gathered, today: date) -> Iterator[Line]:
     age = f"; the oldest is {oldest} {'day' if oldest == 1 else 'days'} old" if still else ""
     ideas = len(still) - len(promised)
     counted = f"{len(promised):,} promised, {overdue:,} of them overdue, and {ideas:,} ideas{age}"
-    yield line(f"Action items{of_all(found)} open: {counted}.")
+    yield line(f"Open action items{of_all(found)}: {counted}.")
 
 
 def of_all(found: Gathered) -> str:

@@ -54,7 +54,7 @@ def test_a_report_on_some_incidents_says_what_in_it_is_about_all() -> None:
     """Action items and Tocsin's own punctuality are not filtered, and do not read as if they were."""
     for narrowed in (True, False):
         html = page(narrowed=narrowed)
-        assert ("Action items of all incidents: " in html) is narrowed
+        assert ("Open action items of all incidents: " in html) is narrowed
         assert ("in this period of all incidents" in html) is narrowed
 
 
