@@ -142,7 +142,7 @@ def test_a_mail_has_one_bar_for_each_time_with_its_counts_beside_it() -> None:
     monday, tuesday = re.findall(r"<tr><th[^>]*>(.*?)</tr>", html)
     assert monday.startswith("Mon</th>")
     assert re.sub(r"<[^>]*>", "", monday) == "Mon P0 1, P2 3"
-    assert re.findall(r"width:(\d+)px", monday) == ["60", "180"]
+    assert re.findall(r"width:(\d+)px", monday) == ["40", "120"]
     assert re.sub(r"<[^>]*>", "", tuesday) == "Tue 0"
     assert "width" not in tuesday
 

@@ -15,10 +15,11 @@ _TABLE = "border-collapse:collapse;margin:8px 0"
 _CELL = "border:1px solid #bbb;padding:4px 8px;text-align:left"
 _NUMBER = f"{_CELL};text-align:right;white-space:nowrap"
 _LABEL = "padding:0 8px 0 0;font-weight:400;text-align:left;white-space:nowrap"
+_BARS = "white-space:nowrap"
 _BAR = "display:inline-block;height:10px"
 _COLOUR = "#1264a3"
 _COLOURS = {"P0": "#b3182c", "P1": "#b85c00", "P2": "#1c6bb0", "P3": "#5f6875"}
-LONGEST_BAR = 240  # pixels
+LONGEST_BAR = 160  # pixels: with its counts no wider than a phone
 
 Names = Mapping[PersonId, str]
 
@@ -74,7 +75,7 @@ def _chart(chart: Chart) -> str:
     columns = list(zip(*(one.values for one in chart.series), strict=True))
     most = max(1.0, *map(sum, columns))
     rows = (
-        f"<tr><th scope=row style='{_LABEL}'>{escape(label)}</th><td>{_bar(chart, values, most)}</td></tr>"
+        f"<tr><th scope=row style='{_LABEL}'>{escape(label)}</th><td style='{_BARS}'>{_bar(chart, values, most)}</td></tr>"
         for label, values in zip(chart.labels, columns, strict=True)
     )
     return _captioned(chart.title, "".join(rows))
