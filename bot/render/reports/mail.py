@@ -74,9 +74,10 @@ def _chart(chart: Chart) -> str:
     """
     columns = list(zip(*(one.values for one in chart.series), strict=True))
     most = max(1.0, *map(sum, columns))
+    bars = (_bar(chart, values, most) for values in columns)
     rows = (
-        f"<tr><th scope=row style='{_LABEL}'>{escape(label)}</th><td style='{_BARS}'>{_bar(chart, values, most)}</td></tr>"
-        for label, values in zip(chart.labels, columns, strict=True)
+        f"<tr><th scope=row style='{_LABEL}'>{escape(label)}</th><td style='{_BARS}'>{bar}</td></tr>"
+        for label, bar in zip(chart.labels, bars, strict=True)
     )
     return _captioned(chart.title, "".join(rows))
 
