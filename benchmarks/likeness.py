@@ -1,8 +1,8 @@
 """Measure likeness, search and a filtered list over 10,000 closed incidents, each beside the least that could do it.
 
 `python -m benchmarks.likeness [N]` prints them, in processor time, so that what else the machine does is no matter. The
-floors hold the same words in memory and look at each incident once; they rank nothing. What a commit pays for the search
-stands beside the commit.
+floors hold the same words in memory and look at each incident once; they rank nothing. What a commit pays for it stands
+beside the commit.
 """
 
 import json

@@ -7,7 +7,8 @@ from bot.render.blockkit import Message
 from bot.render.lists import buttons, say
 from bot.render.replies import lines_reply
 from escalation.incident.model import Incident
-from escalation.search.likeness import Likeness, past_lines, same_lines
+from escalation.search.document import document
+from escalation.search.likeness import Likeness, past_lines, same_lines, to_join
 from escalation.storage.search.likeness import Likenesses
 from escalation.text import Line, Strong, line
 
@@ -28,8 +29,8 @@ class LikenessAnswers:
         if not found:
             return None
         message = lines_reply(self._lines(incident, found))
-        joins = found.open[:1] if incident.open else ()
-        same = [say(f"cancel {incident.id} duplicate of {d.id}", "Same problem", "same") for d in joins]
+        join = _joins(incident, found)
+        same = [say(f"cancel {incident.id} duplicate of {join}", "Same problem", "same")] if join else []
         show = [say(f"show {d.id}", f"Show {d.id[4:]}", f"show-{d.id}") for d in (*found.open, *found.past)]
         return Message(message.text, [*message.blocks, *buttons([*same, *show[:SHOWN]], "alike")])
 
@@ -37,11 +38,14 @@ class LikenessAnswers:
         lines: list[Line] = []
         if found.open:
             lines += [line(Strong("Maybe the same problem as an open incident:")), *same_lines(found)]
-            if incident.open:
-                first = found.open[0].id
-                what = f" closes this one as a duplicate, posts its report to {first} and invites its reporter there."
+            if join := _joins(incident, found):
+                what = f" closes this one as a duplicate, posts its report to {join} and invites its reporter there."
                 lines.append(line(Strong("Same problem"), what))
         if found.past:
             today = incident.declared_at.astimezone(ZoneInfo(self._access.deps.company.timezone)).date()
             lines += [line(Strong("Similar incidents of the past:")), *past_lines(found, today)]
         return tuple(lines)
+
+
+def _joins(incident: Incident, found: Likeness) -> str:
+    return to_join(document(incident), found.open) if incident.open else ""

@@ -24,9 +24,9 @@ class Duplicates:
         self._perform = perform
 
     async def of(self, view: View) -> tuple[Document, ...]:
-        """Find what is like the words in the form so far; nothing while the store is away."""
+        """Find what is like the words in the form so far, and as bad or worse; nothing while the store is away."""
         said = described(FormValues(view), FormState.decode(view["private_metadata"]))
-        if not said.title.strip():
+        if not (said.title.strip() and said.severity):
             return ()
         try:
             return await self._access.run(self._find, said)
@@ -35,7 +35,7 @@ class Duplicates:
 
     def _find(self, said: Document) -> tuple[Document, ...]:
         with self._access.search as index:
-            return find_same(index, said)
+            return tuple(d for d in find_same(index, said) if d.severity <= said.severity)
 
     async def on_join(self, ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         """Hand on what was written to the open incident, in place of a declaration, and invite who wrote it."""

@@ -34,7 +34,7 @@ from escalation.incident.events.moves import (
 )
 from escalation.incident.events.news import MessageNoted, SameProblem, SignOfLife
 from escalation.incident.model import Incident
-from escalation.incident.state.facts import Facts
+from escalation.incident.state.facts import Facts, Status
 from escalation.messages.template import Wording
 from escalation.oncall.roster import Roster
 from escalation.storage import heartbeats
@@ -82,7 +82,9 @@ class Perform:
         if isinstance(event, Cancel) and event.duplicate_of:
             if event.duplicate_of == incident_id:
                 raise Refused(f"{incident_id} cannot be a duplicate of itself.")
-            await self._access.see(requester, event.duplicate_of)
+            original = await self._access.see(requester, event.duplicate_of)
+            if original.status is Status.CANCELLED:
+                raise Refused(f"{original.id} is cancelled itself.")
         before = await self._access.incident(incident_id)
         for move in _required_moves(event, before):
             await self._access.admit(move, requester, before)

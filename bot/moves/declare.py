@@ -231,7 +231,7 @@ def described(values: FormValues, state: FormState) -> Document:
     chosen = values.choice("service") or values.text("service")
     return Document(
         id="",
-        severity="",
+        severity=values.choice("severity"),
         declared=0.0,
         status=Status.INVESTIGATING,
         title=values.text("title"),

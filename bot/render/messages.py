@@ -63,12 +63,14 @@ def with_likeness(message: Message, found: Likeness, today: date) -> Message:
     same = share([render_line(line) for line in same_lines(found)], WHOLE_MESSAGE // 4)
     past = share([render_line(line) for line in past_lines(found, today)], WHOLE_MESSAGE // 2)
     show = [say(f"show {d.id}", f"Show {d.id[4:]}", f"show-{d.id}") for d in (*found.open, *found.past)]
+    said = [n for n, block in enumerate(message.blocks, 1) if str(block.get("block_id")).startswith("said-")]
+    place = max(said, default=0)
     blocks = [
         *sections(same, "alike-open"),
         *folded("Causes and fixes of similar incidents", sections(past, "alike-past"), "alike-folded"),
         *buttons(show, "alike-show"),
     ]
-    return replace(message, blocks=[*message.blocks, *blocks])
+    return replace(message, blocks=[*message.blocks[:place], *blocks, *message.blocks[place:]])
 
 
 def for_audience(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:

@@ -72,8 +72,8 @@ def _closed_there(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
 
 
 def _alike(incident: Incident, entry: Entry) -> tuple[Ask, ...]:
-    """Cancel it as a duplicate of the open incident that is most like it."""
-    return tuple(Ask(Move.CANCEL, f"{SAME}{other}") for other in entry.fields.get("open", "").split()[:1])
+    """Cancel it as a duplicate of an open incident that is like it, and as bad or worse."""
+    return (Ask(Move.CANCEL, f"{SAME}{entry.fields['join']}"),) if entry.fields.get("join") else ()
 
 
 _RULES: dict[EntryKind, tuple[Move, ...] | Callable[[Incident, Entry], tuple[Ask, ...]]] = {

@@ -43,6 +43,16 @@ def find_same(index: Index, described: Document) -> tuple[Document, ...]:
     return tuple(a.document for a in found)
 
 
+def to_join(own: Document, still_open: Sequence[Document]) -> str:
+    """Return the id of the open incident that one may be closed as a duplicate of: as bad or worse; "" where none is.
+
+    Of two as bad the earlier one goes on, so that nobody closes both.
+    """
+    mine = (own.severity, own.declared, own.id)
+    joined = (d.id for d in still_open if (d.severity, d.declared, d.id) < mine)
+    return next(joined, "")
+
+
 def _comparable(drill: bool, other: Document) -> bool:
     return not other.private and other.drill is drill and other.status != Status.CANCELLED
 

@@ -56,10 +56,10 @@ def test_an_alerts_incident_is_told_what_is_like_it(parts: Works) -> None:
     for _ in range(2):
         compared(parts)
     [entry] = told(parts, new)
-    assert entry.fields == {"open": twin.id, "past": past.id}
+    assert entry.fields == {"open": twin.id, "past": past.id}  # a P0 is not closed as a duplicate of a P1
     [post] = [p for p in parts.now(new).posts if entry.n in p.entries]
     message = str(posted(parts, post.channel, post.ts))
-    for words in ("Maybe the same problem", past.id, "Doubled the pool", "Alert on the pool", "Same problem"):
+    for words in ("Maybe the same problem", past.id, "Doubled the pool", "Alert on the pool"):
         assert words in message
 
 
@@ -126,6 +126,18 @@ def test_the_original_hears_what_the_duplicate_said(parts: Works) -> None:
     [heard] = [e for e in parts.now(twin).timeline if e.kind is EntryKind.SAME_PROBLEM]
     assert (heard.fields["other"], heard.by, heard.people) == (new.id, user("dana"), (user("omar"),))
     assert heard.text == "Payment gateway times out again\nCards are refused"
+
+
+def test_only_one_as_bad_or_worse_is_joined(parts: Works) -> None:
+    """And of two as bad the later one joins: nobody closes the worse one, or both."""
+    mild = parts.declare("P2", title="Payment gateway times out")
+    worse = parts.declare("P0", title="Payment gateway times out for cards")
+    late = parts.declare("P0", title="Payment gateway times out again")
+    compared(parts)
+    joins = {i.id: told(parts, i)[0].fields.get("join", "") for i in (mild, worse, late)}
+    assert joins[worse.id] == ""
+    assert joins[late.id] == worse.id
+    assert joins[mild.id] in (worse.id, late.id)
 
 
 def test_who_reported_the_duplicate_is_invited(parts: Works) -> None:

@@ -13,7 +13,7 @@ def alike(change: Change, event: AlikeFound) -> None:
     incident = change.incident
     if not incident.open or incident.latest(EntryKind.ALIKE) or not (event.open or event.past):
         return
-    found = {"open": " ".join(event.open), "past": " ".join(event.past)}
+    found = {"open": " ".join(event.open), "past": " ".join(event.past), "join": event.join}
     change.say(change.note(EntryKind.ALIKE, fields={name: ids for name, ids in found.items() if ids}))
 
 

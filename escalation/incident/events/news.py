@@ -59,11 +59,15 @@ class Linked(Frozen):
 
 
 class AlikeFound(Frozen):
-    """Other incidents are like this one: `open` ones, which may be the same problem, and those of the `past`."""
+    """Other incidents are like this one: `open` ones, which may be the same problem, and those of the `past`.
+
+    `join` is the open one that this one may be closed as a duplicate of.
+    """
 
     kind: Literal["alike_found"] = "alike_found"
     open: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
+    join: str = ""
 
 
 class AlikeHidden(Frozen):

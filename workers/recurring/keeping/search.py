@@ -14,6 +14,8 @@ from escalation.incident.events.news import AlikeFound, AlikeHidden
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.processes import MESSAGES
+from escalation.search.document import document
+from escalation.search.likeness import to_join
 from escalation.storage.search.documents import fold
 from escalation.storage.search.likeness import Likenesses
 from workers.context import Context
@@ -54,8 +56,9 @@ class SearchRounds:
         for incident in self._context.store.read([incident_id]):
             found = self._likenesses.of(incident) if incident.open else None
             if found:
-                event = AlikeFound(open=tuple(d.id for d in found.open), past=tuple(d.id for d in found.past))
-                self._tell(incident.id, event)
+                still_open, past = (tuple(d.id for d in part) for part in (found.open, found.past))
+                join = to_join(document(incident), found.open)
+                self._tell(incident.id, AlikeFound(open=still_open, past=past, join=join))
 
     def _hide(self, private: Incident) -> None:
         """Take back what was said of it under incidents that may name it: the open ones."""
