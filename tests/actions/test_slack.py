@@ -7,7 +7,8 @@ import pytest
 from escalation.incident.effects import RunAction
 from escalation.incident.events.outcomes import Delivered
 from escalation.incident.state.entries import EntryKind
-from tests.support.bot import Json, Office, open_office, user
+from tests.support.bot import Json, Office, open_office
+from tests.support.company import user
 from tests.support.incidents import BY_HAND, RESTART
 from tests.support.waiting import eventually
 

@@ -9,7 +9,8 @@ from escalation.errors import Refused
 from escalation.incident.events.moves import MarkSecurity, PagePeople
 from escalation.incident.model import Incident
 from escalation.incident.permissions import Kind
-from tests.support.bot import Json, Office, Person, calls, control, open_office, user
+from tests.support.bot import Json, Office, Person, calls, control, open_office
+from tests.support.company import user
 from tests.support.waiting import eventually
 
 SECRET = "zebrafish"

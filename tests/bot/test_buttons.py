@@ -19,7 +19,8 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
 from escalation.incident.state.leads import Lead
-from tests.support.bot import Json, Office, calls, control, everything, user
+from tests.support.bot import Json, Office, calls, control, everything
+from tests.support.company import user
 from tests.support.waiting import eventually
 
 

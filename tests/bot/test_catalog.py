@@ -11,7 +11,7 @@ from escalation.config.company import Directory
 from escalation.errors import Refused
 from escalation.incident.events.moves import Answer, AnswerCommunication, Escalate, Move, TakeLead
 from escalation.incident.state.leads import Lead
-from tests.support.bot import example_company
+from tests.support.company import example_company
 from tests.support.story import kars
 
 NEEDS_NO_WORDS = {

@@ -15,18 +15,8 @@ from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status
 from escalation.messages.contacts import NONE, contacts
 from sandbox.server import RunningWorkspace
-from tests.support.bot import (
-    Json,
-    Office,
-    Person,
-    calls,
-    control,
-    everything,
-    running_bot,
-    user,
-    world,
-)
-from tests.support.company import example_company, example_data
+from tests.support.bot import Json, Office, Person, calls, control, everything, running_bot, world
+from tests.support.company import example_company, example_data, user
 from tests.support.waiting import eventually
 
 

@@ -21,7 +21,8 @@ from escalation.incident.state.facts import Detection, Status
 from escalation.incident.state.leads import Lead
 from escalation.storage import heartbeats
 from tests.support.block_kit_schema import problems
-from tests.support.bot import Json, Office, calls, control, open_office, user, world
+from tests.support.bot import Json, Office, calls, control, open_office, world
+from tests.support.company import user
 from tests.support.incidents import declared, in_status
 from tests.support.story import kars, roster_with
 from tests.support.waiting import eventually

@@ -8,7 +8,8 @@ from bot.render.lists import fitted
 from escalation.incident.events.moves import Acknowledge
 from escalation.incident.state.facts import Detection
 from escalation.oncall.schedule import on_call_at
-from tests.support.bot import Json, Office, Person, control, user
+from tests.support.bot import Json, Office, Person, control
+from tests.support.company import user
 from tests.support.waiting import eventually
 
 

@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from escalation.incident.events.moves import MarkSecurity
 from escalation.processes import PARTS
 from escalation.storage.heartbeats import HEARTBEATS
-from tests.support.bot import Json, Office, control, open_office, user
+from tests.support.bot import Json, Office, control, open_office
+from tests.support.company import user
 from tests.support.waiting import eventually
 
 SECRET = "zebrafish"

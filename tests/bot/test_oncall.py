@@ -17,7 +17,8 @@ from escalation.oncall import overrides, schedule
 from escalation.oncall.overrides import undo_of
 from escalation.oncall.reminders import DueNotice, due_reminders
 from escalation.oncall.schedule import OncallState, on_call_at, shift_at
-from tests.support.bot import Office, Person, user
+from tests.support.bot import Office, Person
+from tests.support.company import user
 from tests.support.story import START, kars
 from tests.support.waiting import eventually
 

@@ -15,8 +15,10 @@ from escalation.incident.state.checkpoints import Checkpoint
 from escalation.incident.state.facts import Facts
 from escalation.service import IncidentService
 from escalation.storage.store import Store
+from tests.support.clock import PushedClock
+from tests.support.company import example
 from tests.support.story import kars
-from tests.support.worker import PushedClock, example, redis_of
+from tests.support.worker import redis_of
 from workers.queue import outbox
 
 

@@ -8,8 +8,8 @@ import pytest
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import SeverityPolicy
 from escalation.config.rules.communications import Means
-from escalation.engine.communications import pending
 from escalation.errors import Refused
+from escalation.incident.communications import pending
 from escalation.incident.effects import MailOut, Place, Say
 from escalation.incident.events.moves import (
     Acknowledge,

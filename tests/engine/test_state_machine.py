@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from escalation.config.business_time import Calendar
 from escalation.config.policy import Severity
 from escalation.engine.checkpoints import alarms
-from escalation.engine.communications import pending
 from escalation.engine.moves import HANDLERS
 from escalation.engine.state_machine import TABLE, decide, legal_moves, mermaid, reachable_statuses
 from escalation.errors import Refused
+from escalation.incident.communications import pending
 from escalation.incident.effects import LinkOther, MailOut, Place, PostCard, Refresh, Say, SendPage
 from escalation.incident.events.moves import (
     Acknowledge,

@@ -25,9 +25,9 @@ from escalation.incident.state.facts import Facts
 from escalation.incident.state.leads import Lead
 from escalation.service import IncidentService
 from sandbox.server import running
-from tests.support.bot import Json, user
+from tests.support.bot import Json
 from tests.support.clock import PushedClock
-from tests.support.company import example
+from tests.support.company import example, user
 from tests.support.outside_services import mail_server
 from tests.support.stage import Stage, stage
 from tests.support.story import shipped

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.render.mrkdwn import plain
+from escalation.config.policy import Severity
 from escalation.incident.effects import OpenRoom
 from escalation.incident.events.moves import Acknowledge, Edit, Reopen, Resolve, RootCause, Workaround
 from escalation.incident.events.outcomes import RoomOpened
@@ -19,7 +20,7 @@ from escalation.storage import migrations
 from tests.engine.test_state_machine import SEVERITIES, STEPS, Step, take
 from tests.support.incidents import RESOLVE, incident_after
 from tests.support.profiles import examples
-from tests.support.story import Severity, Story
+from tests.support.story import Story
 from tocsin.commands.output import markdown, row
 
 SAID = {"data_loss": [True, False, None], "outage": [True, None], "major_impact": [False, None]}

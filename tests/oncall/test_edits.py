@@ -15,8 +15,8 @@ from escalation.messages.oncall import Announcer
 from escalation.oncall.edits import plan_changes, record_running
 from escalation.oncall.reminders import DueEdit, due_reminders
 from escalation.oncall.schedule import MICROSECOND, OncallState, on_call_at, upcoming_shifts
-from tests.support.incidents import kars
 from tests.support.profiles import examples
+from tests.support.story import kars
 from tocsin.commands.output import rotation_notes
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

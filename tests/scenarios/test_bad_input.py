@@ -23,7 +23,8 @@ from escalation.incident.events.moves import Move
 from escalation.incident.state.facts import Status
 from escalation.incident.state.pages import PageState
 from tests.bot.test_http import command, post
-from tests.support.bot import Json, Office, control, everything, open_office, running_bot, user, world
+from tests.support.bot import Json, Office, control, everything, open_office, running_bot, world
+from tests.support.company import user
 from tests.support.stage import Stage, stage
 from tests.support.waiting import eventually
 from tests.support.worker import redis_of, valkey, works

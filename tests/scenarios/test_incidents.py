@@ -10,7 +10,8 @@ from escalation.incident.events.moves import Move
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status
 from escalation.incident.state.pages import PageState
-from tests.support.bot import control, everything, user
+from tests.support.bot import control, everything
+from tests.support.company import user
 from tests.support.stage import Stage, stage
 from tests.support.waiting import eventually
 

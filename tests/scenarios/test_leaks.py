@@ -28,7 +28,8 @@ from escalation.incident.events import moves
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.leads import Lead
-from tests.support.bot import Json, everything, user
+from tests.support.bot import Json, everything
+from tests.support.company import user
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
 from tests.support.stage import Stage, stage
 from tests.support.waiting import eventually

@@ -13,8 +13,8 @@ import sandbox.server
 from benchmarks.ports import free_port
 from escalation.incident.state.entries import EntryKind
 from tests.scenarios.test_sentinel import BINARIES, answers
-from tests.support.bot import user
 from tests.support.clock import PushedClock
+from tests.support.company import user
 from tests.support.waiting import eventually
 from tests.support.worker import connect, works
 

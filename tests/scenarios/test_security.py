@@ -49,7 +49,8 @@ from escalation.incident.model import Incident
 from escalation.oncall.roster import Roster
 from escalation.processes import QUEUES
 from tests.scenarios.test_leaks import loud, readable
-from tests.support.bot import Json, Office, calls, open_office, parts_of, running_bot, user, world
+from tests.support.bot import Json, Office, calls, open_office, parts_of, running_bot, world
+from tests.support.company import user
 from tests.support.incidents import BY_HAND
 from tests.support.outside_services import mail_server, paging_service
 from tests.support.waiting import eventually
@@ -62,7 +63,8 @@ from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
 from workers.process import QueueWorker
 from workers.queue.rq import FUNCTIONS, Task, job_hash
-from workers.recurring.calendar_feeds import FeedProblem, fetch
+from workers.recurring.calendar_events import FeedProblem
+from workers.recurring.calendar_feeds import fetch
 
 __all__ = ["loud"]
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,8 @@ import pytest
 from escalation.incident.events.moves import Move
 from escalation.incident.state.facts import Status
 from tests.support.block_kit_schema import problems
-from tests.support.bot import Json, user
+from tests.support.bot import Json
+from tests.support.company import user
 from tests.support.stage import Stage, stage
 
 SLACK = Path(__file__).parents[3] / "shared" / "slack"

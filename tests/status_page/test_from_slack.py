@@ -19,7 +19,8 @@ from escalation.incident.model import Incident
 from escalation.storage.alarms import ready
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
-from tests.support.bot import Json, Office, open_office, user
+from tests.support.bot import Json, Office, open_office
+from tests.support.company import user
 from tests.support.waiting import eventually
 from workers.delivery.public.status_page import StatusPagePlanner
 

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escalation.config.policy import Severity
 from escalation.storage.archive import TRANSIENT, ArchiveFault, NotEmpty, export, load
 from escalation.storage.reviews import Reviews
 from escalation.storage.store import Store
 from tests.engine.test_state_machine import SEVERITIES, STEPS, Step, take
 from tests.support.profiles import examples
-from tests.support.story import START, Severity, Story
+from tests.support.story import START, Story
 from tests.support.worker import redis_of
 
 ROOT = Path(__file__).parents[2]

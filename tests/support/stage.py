@@ -16,9 +16,9 @@ from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
-from tests.support.bot import BotAtWork, Json, Person, everything, patient_workspace, running_bot, user
+from tests.support.bot import BotAtWork, Json, Person, everything, patient_workspace, running_bot
 from tests.support.clock import PushedClock
-from tests.support.company import example
+from tests.support.company import example, user
 from tests.support.story import START
 from tests.support.waiting import eventually
 from tests.support.worker import Works, redis_of, works

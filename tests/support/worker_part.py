@@ -6,7 +6,8 @@ from typing import Any
 from escalation.service import IncidentService
 from escalation.storage.store import Store
 from tests.support.company import example
-from tests.support.worker import connect, kars
+from tests.support.story import kars
+from tests.support.worker import connect
 from workers.channels import Channels
 from workers.channels.slack import SlackClient
 from workers.context import Context

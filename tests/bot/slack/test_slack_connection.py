@@ -17,7 +17,8 @@ from bot.slack.socket_mode import WrongToken
 from escalation.config.company import Directory
 from sandbox.server import RunningWorkspace
 from sandbox.server import running as running_workspace
-from tests.support.bot import Office, calls, control, open_office, running_bot, user, world
+from tests.support.bot import Office, calls, control, open_office, running_bot, world
+from tests.support.company import user
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
