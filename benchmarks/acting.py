@@ -70,7 +70,7 @@ class IncidentReader:
         """The stored document; None when it cannot be read."""
         with contextlib.suppress(RedisError):
             raw = await self.redis.get(f"tocsin:incident:{incident_id}")
-            return json.loads(without_policy(raw)) if raw else None
+            return json.loads(without_policy(raw)) if isinstance(raw, bytes) else None
         return None
 
     async def refresh(self) -> None:

@@ -95,8 +95,8 @@ def intake(scale: Scale) -> Iterator[Row]:
     many = alerts.CONNECTIONS
     ours, floor = alerts.compared(scale.posted)
     yield Row(f"**Alerts, over {many} connections**")
-    rates = (f"{found.sustained.rate:.0f}" for found in (ours, floor))
-    yield Row("answered 202, a second", *rates, times(ours.sustained.rate, floor.sustained.rate))
+    rate, most = ours.sustained.rate, floor.sustained.rate
+    yield Row("answered 202, a second", f"{rate:.0f}", f"{most:.0f}", times(rate, most))
     for what, mine, least in (
         (f"{many} at once", ours.at_once, floor.at_once),
         (f"at half the floor's rate, {floor.sustained.rate / 2:.0f} a second", ours.steady, floor.steady),

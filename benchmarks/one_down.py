@@ -62,7 +62,7 @@ class Scene:
         self._kill(target, dice)
         since = due.timestamp()
         wait_until(
-            lambda: self._restart_dead() or page_of(self.rig, incident, since), "the page", every=0.05, within=PATIENCE
+            lambda: self._restarting() and page_of(self.rig, incident, since), "the page", every=0.05, within=PATIENCE
         )
         late, _ = page_of(self.rig, incident, since) or (0.0, 0)
         self._wait_for_parts()
@@ -84,18 +84,20 @@ class Scene:
             case part:
                 self.crew.kill(f"{part} of supervisor {one}")
 
-    def _restart_dead(self) -> None:
+    def _restarting(self) -> bool:
+        """Restart what is dead; True, so that a wait can go on with what it waits for."""
         self.crew.restart_dead()
+        return True
 
     def _wait_for_parts(self) -> None:
-        wait_until(lambda: self._restart_dead() or self._complete(), "the parts", every=0.1)
+        wait_until(lambda: self._restarting() and self._complete(), "the parts", every=0.1)
         time.sleep(SETTLE)
 
     def _complete(self) -> bool:
         """True if every part has a running process with a heartbeat."""
         running = {p.pid for p in self.crew.list_processes()}
         try:
-            keys = [str(key, "utf-8") for key in self.rig.redis.keys("tocsin:alive:*")]
+            keys = [key.decode() for key in self.rig.redis.keys("tocsin:alive:*") if isinstance(key, bytes)]
         except RedisError:
             return False
         alive = [key.split(":")[2] for key in keys if int(key.split(":")[-1]) in running]

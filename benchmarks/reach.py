@@ -85,12 +85,16 @@ class Desk:
 def desk(dice: random.Random | None) -> Iterator[Desk]:
     """Run the vendors during the block; with dice they cut replies."""
     with ExitStack() as stack:
-        vendors = [stack.enter_context(running(made)) for made in (TwilioStandIn(), PushoverStandIn(), NtfyStandIn())]
+        twilio, pushover = (
+            stack.enter_context(running(TwilioStandIn())),
+            stack.enter_context(running(PushoverStandIn())),
+        )
+        ntfy = stack.enter_context(running(NtfyStandIn()))
         mail = MailServer()
         stack.enter_context(mail)
         stack.enter_context(serving(mail))
-        made = Desk(*vendors, mail)  # type: ignore[arg-type]  # in that order
-        for vendor in vendors:
+        made = Desk(twilio, pushover, ntfy, mail)
+        for vendor in (twilio, pushover, ntfy):
             _watch(made, vendor, dice)
         mail.loses = lambda taken: dice is not None and dice.random() < LOST
         yield made

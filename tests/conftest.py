@@ -31,7 +31,7 @@ class _Often:
         await asyncio.sleep(seconds / 10)
 
 
-uvicorn.server.asyncio = _Often()
+vars(uvicorn.server)["asyncio"] = _Often()
 # The machine's certificates are read once, not for each client: that takes 40 ms, and nothing here speaks TLS.
 httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import redis
 from apscheduler.jobstores.redis import RedisJobStore
@@ -31,8 +32,8 @@ def send(n: int, at: float) -> None:
 def _serve() -> None:
     scheduler.start()
     while True:
-        _, raw = client.blpop(["to-schedule"], timeout=0)
-        n, _, at = raw.decode().partition(":")
+        taken: Any = client.blpop(["to-schedule"], timeout=0)
+        n, _, at = taken[1].decode().partition(":")
         job = {"trigger": "date", "run_date": datetime.fromtimestamp(float(at), UTC), "args": [int(n)]}
         scheduler.add_job("on_apscheduler:checkpoint", **job)
 

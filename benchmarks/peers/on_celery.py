@@ -13,7 +13,7 @@ app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False)
 client = redis.Redis(unix_socket_path=SOCKET)
 
 
-@app.task
+@app.task  # type: ignore[untyped-decorator]  # it comes without types
 def checkpoint(n: int) -> None:
     """Record that a checkpoint ran."""
     client.hset("ran", str(n), str(time.time()))

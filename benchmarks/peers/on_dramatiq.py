@@ -12,7 +12,7 @@ dramatiq.set_broker(RedisBroker(client=redis.Redis(unix_socket_path=SOCKET)))
 client = redis.Redis(unix_socket_path=SOCKET)
 
 
-@dramatiq.actor
+@dramatiq.actor  # type: ignore[untyped-decorator]  # it comes without types
 def checkpoint(n: int) -> None:
     """Record that a checkpoint ran."""
     client.hset("ran", str(n), str(time.time()))

@@ -14,7 +14,7 @@ app = huey.RedisHuey(
 client = redis.Redis(unix_socket_path=SOCKET)
 
 
-@app.task()
+@app.task()  # type: ignore[untyped-decorator]  # it comes without types
 def checkpoint(n: int) -> None:
     """Record that a checkpoint ran."""
     client.hset("ran", str(n), str(time.time()))

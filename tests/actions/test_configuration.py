@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from escalation.config.policy import Severity
 from tests.config.test_loader import GOOD, errors
 from tocsin.cli import main
 from tocsin.config.action_checks import unusable_secrets
@@ -52,7 +53,7 @@ def test_a_checkpoint_of_other_severities_is_named(tmp_path: Path) -> None:
     """An action for a P3 at a checkpoint that only a P0 has would never run."""
     policy = load_good(tmp_path, RESTART).policy
     ids = {s: {c.id for c in rules.checkpoints} for s, rules in policy.severities.items()}
-    only = sorted(ids["P0"] - ids["P3"])[0]
+    only = sorted(ids[Severity.P0] - ids[Severity.P3])[0]
     (found,) = errors(tmp_path, configured(f"{RESTART}, when: {only}, match: {{severity: P3}}"))
     assert f"'{only}' is no checkpoint of P3, so restart would never run then" in found
 

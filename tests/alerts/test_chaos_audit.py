@@ -99,7 +99,7 @@ def test_what_became_of_alerts_is_read_from_the_servers_file(tmp_path: Path) -> 
     """As it was committed: a last command that is incomplete was not."""
     with redis_of("valkey") as redis:
         redis.config_set("appendonly", "yes")
-        folder = Path(redis.config_get("dir")["dir"]) / str(redis.config_get("appenddirname")["appenddirname"])
+        folder = Path(str(redis.config_get("dir")["dir"])) / str(redis.config_get("appenddirname")["appenddirname"])
         eventually(lambda: not redis.info("persistence")["aof_rewrite_in_progress"])
         outcome = Outcome(1.0, "alertmanager", "Down", "declared", fingerprint="a")
         Intake(redis, lambda pipe, members: None).note(outcome)

@@ -187,7 +187,9 @@ def test_what_is_pasted_lets_in_and_shows_what_the_page_says(source: str, site: 
         path, headers = request(source, body)
         site.taken(body, path, **headers)
         incident = site.incidents()[-1]
-        asked = [m["text"] for m in site.parts.messages() if m.get("thread_ts") == incident.card().ts]
+        card = incident.card()
+        assert card
+        asked = [m["text"] for m in site.parts.messages() if m.get("thread_ts") == card.ts]
         (said,) = blocks(source, heading, "text")
         assert_seen(said, "\n".join((site.card(incident), *asked)))
     site.parts.service.handle(incident.id, Resolve(by="U0DANA0001", summary="over", resolution="the end of a test"))

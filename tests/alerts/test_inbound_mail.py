@@ -35,6 +35,7 @@ from tests.support.clock import PushedClock
 from tests.support.company import example_data, user
 from tests.support.vendors.amazon import TOPIC, running_sns
 from tests.support.vendors.mail_in import KEY, Request, Written, mailgun, sendgrid, ses
+from tests.support.vendors.smtp import plain
 from tests.support.worker import Works, redis_of, through, works
 from workers.channels.smtp import MailClient
 from workers.queue.outbox import post_alerts
@@ -106,7 +107,7 @@ class Post:
 
     def reply(self, page: Page, mail: EmailMessage, text: str, **more: Any) -> Written:
         """A reply to a page's mail, as a mail program writes it."""
-        quoted = "\n".join(f"> {line}" for line in mail.get_body(("plain",)).get_content().splitlines())
+        quoted = "\n".join(f"> {line}" for line in plain(mail).splitlines())
         written = Written(
             sender=self.address(page),
             to=str(mail["Reply-To"]),
@@ -139,7 +140,11 @@ def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Post]:
         client = MailClient(f"smtp://127.0.0.1:{controller.port}", "Tocsin <tocsin@example.com>")
         parts.context = through(parts.context, mail=client)
         secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_MAIL": (KEY, PUBLIC_KEY)})
-        more = {"intake": Intake(redis, post_alerts), "alert_secrets": secrets, "spool": tmp_path / "spool"}
+        more: dict[str, Any] = {
+            "intake": Intake(redis, post_alerts),
+            "alert_secrets": secrets,
+            "spool": tmp_path / "spool",
+        }
         with running_bot(workspace, parts.service, connected=False, **more) as bot:
             yield Post(parts, bot, kept)
     controller.stop()
@@ -310,7 +315,11 @@ def test_amazons_signature_lets_its_mail_in_where_the_topic_is_listed(tmp_path: 
     with patient_workspace() as workspace, redis_of("fakeredis") as redis, running_sns() as sns:
         parts = works(redis, workspace)
         secrets = AlertSecrets((TOKEN,), {"ALERTS_SNS_TOPICS": (TOPIC,)})
-        more = {"intake": Intake(redis, post_alerts), "alert_secrets": secrets, "spool": tmp_path / "spool"}
+        more: dict[str, Any] = {
+            "intake": Intake(redis, post_alerts),
+            "alert_secrets": secrets,
+            "spool": tmp_path / "spool",
+        }
         with running_bot(workspace, parts.service, amazon=Amazon(sns.transport), **more) as bot:
             office = Post(parts, bot, MailServer())
             raw, kind = ses(Written())
@@ -352,7 +361,7 @@ def test_a_reply_to_a_page_acknowledges_it(office: Post, post: Any) -> None:
     """That page, as its person, by email: with Slack away, and shown on the card afterwards."""
     office.works.slack_away()
     incident, page, mail = office.paged()
-    assert "reply to this email with 1" in mail.get_body(("plain",)).get_content()
+    assert "reply to this email with 1" in plain(mail)
     assert office.taken(post(office.reply(page, mail, "1"))) == "acknowledged"
     now = office.works.now(incident)
     assert now.acknowledgement

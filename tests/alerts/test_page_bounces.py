@@ -108,7 +108,7 @@ def office(smtp: MailServer) -> Iterator[Office]:
         parts.context = through(parts.context, mail=mail, ntfy=own)
         secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_MAIL": (KEY,)})
         workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
-        more = {"intake": Intake(redis, post_alerts), "alert_secrets": secrets}
+        more: dict[str, Any] = {"intake": Intake(redis, post_alerts), "alert_secrets": secrets}
         with running_bot(workspace, parts.service, connected=False, **more) as bot:
             yield Office(parts, bot, smtp, ntfy)
 

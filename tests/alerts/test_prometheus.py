@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def test_a_service_that_is_killed_declares_and_its_return_is_told(monitored: Mon
         assert incident.pages
     monitored.monitoring.start()
     for service in EXPECTED:
-        eventually(lambda service=service: _asked(monitored, service), f"nobody was asked about {service}")
+        eventually(partial(_asked, monitored, service), f"nobody was asked about {service}")
 
 
 def _asked(monitored: Monitored, service: str) -> bool:

@@ -153,14 +153,14 @@ def test_a_route_that_says_two_things_is_refused(route: dict[str, Any], words: s
 
 PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "?", "[ab]", "A"]), min_size=1, max_size=4).map("".join)
 SOME = st.lists(PATTERNS, max_size=2)
-MATCHES = st.fixed_dictionaries(
+CONDITIONS = st.fixed_dictionaries(
     {"source": SOME, "severity": SOME, "labels": st.dictionaries(st.sampled_from(["x", "y"]), SOME, max_size=2)}
 ).map(Match.model_validate)
 LETTERS = st.text("ab", max_size=4)
 LABELS = st.dictionaries(st.sampled_from(["x", "y"]), LETTERS, max_size=2)
 
 
-@given(MATCHES, MATCHES, LETTERS, LETTERS, LABELS)
+@given(CONDITIONS, CONDITIONS, LETTERS, LETTERS, LABELS)
 def test_a_condition_that_covers_another_takes_all_its_alerts(
     first: Match, then: Match, source: str, severity: str, labels: dict[str, str]
 ) -> None:

@@ -135,12 +135,13 @@ def test_a_false_alarm_is_one_press_and_a_duplicate_is_none(tmp_path: Path) -> N
     with monitored(tmp_path) as site:
         site.taken(group(alert("Down")))
         (incident,) = site.incidents()
-        card = site.bot.person("dana")
-        shown = next(m for m in card.messages("incidents") if m["ts"] == incident.card().ts)
+        card, stands = site.bot.person("dana"), incident.card()
+        assert stands
+        shown = next(m for m in card.messages("incidents") if m["ts"] == stands.ts)
         row = next(b["elements"] for b in shown["blocks"] if b["type"] == "actions")
         assert [e["text"]["text"] for e in row][-2:] == ["False alarm", "More"]
         assert "reopen" in row[-2]["confirm"]["text"]["text"]
-        card.press(shown, "cancel", incident.card().channel)
+        card.press(shown, "cancel", stands.channel)
         eventually(lambda: not site.incidents()[0].open)
         assert "1 of 1 closed incidents of 30 days were false alarms (100%)" in answer(site, "dana", "alerts")
         correction = Cancel(by="U0DANA0001", duplicate_of="INC-20241218-009", why="the same disk")

@@ -58,7 +58,11 @@ def opened(tmp_path: Path, *topics: str, token: str = TOKEN) -> Iterator[Site]:
     with patient_workspace() as workspace, redis_of("fakeredis") as redis, running_sns() as sns:
         parts = works(redis, workspace)
         secrets = AlertSecrets((token,) if token else (), {"ALERTS_SNS_TOPICS": topics})
-        changes = {"intake": Intake(redis, post_alerts), "alert_secrets": secrets, "spool": tmp_path / "spool"}
+        changes: dict[str, Any] = {
+            "intake": Intake(redis, post_alerts),
+            "alert_secrets": secrets,
+            "spool": tmp_path / "spool",
+        }
         with running_bot(workspace, parts.service, amazon=Amazon(sns.transport), **changes) as bot:
             yield Site(parts, bot, sns)
 

@@ -23,7 +23,7 @@ from tests.support.bot import BotAtWork, everything, patient_workspace, running_
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.waiting import eventually
-from tests.support.worker import Works, redis_of, works
+from tests.support.worker import Works, raw, redis_of, works
 from workers.alerts import LOCK, LOCK_SECONDS, enqueue_overdue, renewed
 from workers.queue.outbox import post_alerts
 from workers.recurring.checks import BEATS
@@ -398,7 +398,7 @@ def test_a_lost_job_is_made_up_for(site: Monitored) -> None:
 def test_while_redis_is_away_the_disk_takes_alerts(site: Monitored, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answered 202, since some sources never send again; drained in order when Redis is back."""
     server = site.parts.redis
-    server.execute_command("CLIENT", "PAUSE", "3000", "ALL")
+    server.client_pause(3000)
     assert site.post(FIRING).status_code == 202
     assert len(list(site.spool.glob("*.alert"))) == 1
     eventually(lambda: not list(site.spool.glob("*.alert")))
@@ -425,13 +425,16 @@ def test_each_body_of_one_batch_has_its_own_results(tmp_path: Path) -> None:
 
 def test_a_heartbeat_has_a_url_of_its_own(tmp_path: Path) -> None:
     """By POST or GET, with the token; another name is unknown, and a heartbeat is in no list of alerts."""
-    checks = [{"name": "nightly backup", "heartbeat": {"every": "1d"}}, {"name": "shop", "dns": "shop.example.com"}]
+    checks: list[dict[str, Any]] = [
+        {"name": "nightly backup", "heartbeat": {"every": "1d"}},
+        {"name": "shop", "dns": "shop.example.com"},
+    ]
     with monitored(tmp_path, checks=checks) as site:
         url = "/alerts/heartbeat/nightly%20backup"
         site.taken(b"the end of a log", url)
         assert site.bot.web.get(url, params={"token": TOKEN}).status_code == 202
         site.parts.run()
-        known = json.loads(site.parts.redis.hget(BEATS, "nightly backup"))
+        known = json.loads(raw(site.parts.redis.hget(BEATS, "nightly backup")))
         assert known == [site.parts.clock.now.timestamp(), True]
         assert site.results() == []
         assert site.post(b"", url, x="1").status_code == 401

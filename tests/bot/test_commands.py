@@ -20,6 +20,10 @@ from tests.support.company import example_company, example_data, user
 from tests.support.waiting import eventually
 
 
+def _named(incident: Incident, incident_id: str) -> Incident:
+    return incident.model_copy(update={"id": incident_id})
+
+
 def resolved(office: Office) -> Incident:
     incident = office.declare()
     return office.world.service.handle(incident.id, Resolve(by=user("dana"), summary="s", resolution="r"))
@@ -280,7 +284,7 @@ def test_a_number_finds_an_incident_however_old(office: Office) -> None:
     clock.push(minutes=24 * 60)
     for n in range(2, 60):
         newer = incident.model_copy(update={"id": f"INC-20241219-{n:03}", "declared_at": clock()})
-        store.declare("20241219", "", lambda new_id, made=newer: made.model_copy(update={"id": new_id}))
+        store.declare("20241219", "", partial(_named, newer))
     dana = office.person("dana")
     dana.command("show 1218-1")
     assert incident.id in dana.told("Zebras are loose")
@@ -430,7 +434,7 @@ def test_every_incident_there_was_can_be_paged_to(office: Office, kind: str) -> 
     for n in range(2, 74):
         facts = incident.facts.model_copy(update={"security": n % 3 == 0})
         made = incident.model_copy(update={"facts": facts, "reporter": user("erik"), "pages": ()})
-        store.declare("20241218", "", lambda new_id, made=made: made.model_copy(update={"id": new_id}))
+        store.declare("20241218", "", partial(_named, made))
     dana = office.person("dana")
     dana.command(f"list {kind}")
     seen: list[str] = []

@@ -16,7 +16,7 @@ from escalation.messages.oncall import Announcer
 from escalation.oncall import overrides, schedule
 from escalation.oncall.overrides import undo_of
 from escalation.oncall.reminders import DueNotice, due_reminders
-from escalation.oncall.schedule import OncallState, on_call_at, shift_at
+from escalation.oncall.schedule import Away, OncallState, Override, on_call_at, shift_at
 from tests.support.bot import Office, Person
 from tests.support.company import user
 from tests.support.story import START, kars
@@ -43,7 +43,7 @@ def after(text: str, by: str = "UDANA", state: OncallState | None = None, **of: 
 
 def spans(state: OncallState) -> list[str]:
     """`omar 11-24 18:00 > 11-25 09:00` for each override and absence."""
-    pieces = (*state.overrides, *state.away)
+    pieces: tuple[Override | Away, ...] = (*state.overrides, *state.away)
     return [f"{p.person} {p.starts:%m-%d %H:%M} > {p.ends:%m-%d %H:%M}" for p in pieces]
 
 
@@ -200,7 +200,8 @@ def test_bare_times_are_repeated_with_their_dates(office: Office, typed: str) ->
     dana.command(f"oncall {typed}")
     said = dana.told("until")
     state = office.world.store.oncall_state()
-    (piece,) = (*state.overrides, *state.away)
+    pieces: tuple[Override | Away, ...] = (*state.overrides, *state.away)
+    (piece,) = pieces
     assert piece.ends - piece.starts == timedelta(hours=8)
     for at in (piece.starts, piece.ends):
         assert f"<!date^{int(at.timestamp())}^{{date" in said

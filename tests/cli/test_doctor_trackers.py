@@ -20,7 +20,7 @@ SECRETS = {name: (SecretStr("a webhook's secret"),) for name in ("GITHUB_WEBHOOK
 
 
 def found(vendor: Vendor, tickets: Tickets, **changed: Any) -> list[Finding]:
-    account = {
+    account: dict[str, Any] = {
         "github_token": SecretStr(github.TOKEN),
         "github_url": vendor.url,
         "jira_url": vendor.url,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import fakeredis
 import pytest
@@ -104,7 +105,7 @@ def scene(smtp: MailServer, paging: PagingService, tmp_path: Path) -> Scene:
     return made
 
 
-def quiet(scene: Scene, severity: str = "P0", **facts: object) -> Incident:
+def quiet(scene: Scene, severity: str = "P0", **facts: Any) -> Incident:
     """An incident whose first messages went out: only its checkpoints are ahead."""
     incident = scene.parts.declare(severity, **facts)
     after = scene.parts.store.update(incident.id, lambda i: i.model_copy(update={"effects": (), "stamp": "x"}))

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from escalation.hosts import drop_proxies_for, is_loopback
 from tocsin.commands.check import exposures
 from tocsin.config import settings
-from tocsin.config.addresses import Address, sentinel
+from tocsin.config.addresses import Address, parse_address, sentinel
 from tocsin.config.settings import Environment, SettingsError, load
 
 VARIABLES = [name.upper() for name in Environment.model_fields]
@@ -192,7 +192,7 @@ def test_a_command_only_minds_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_addresses_are_read_and_written_alike(text: str, address: Address) -> None:
     """host:port, IPv6 in brackets."""
-    from_text = settings.parse_address(text)
+    from_text = parse_address(text)
     assert from_text == address
     assert str(from_text) == text
 

@@ -137,7 +137,7 @@ def test_an_effect_that_does_not_say_whether_it_is_public_cannot_be_made() -> No
     """There is no default."""
     with pytest.raises(TypeError, match="public"):
 
-        class Forgotten(effects._Effect):  # type: ignore[call-arg]
+        class Forgotten(effects._Effect):
             kind: str = "forgotten"
 
 

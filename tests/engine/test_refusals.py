@@ -61,9 +61,9 @@ def test_once_one_page_arrives_the_others_are_about_their_persons() -> None:
     """Slack takes pages again: whoever is still refused then is escalated past, and not before."""
     story = refuse(Story(), GONE, GONE, GONE)
     refuse(story, "")
-    assert story.incident.tiers_paged == (1,)
+    assert list(story.incident.tiers_paged) == [1]
     refuse(story, GONE, GONE)
-    assert story.incident.tiers_paged == (1, 2)
+    assert list(story.incident.tiers_paged) == [1, 2]
     assert [page.state for page in story.incident.pages][1:3] == [PageState.REFUSED] * 2
     assert story.incident.troubles == {}
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from random import Random
 from statistics import fmean
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -174,7 +175,7 @@ def made(minutes: float, *, n: int = 0, at: datetime = START, **more: object) ->
     return Observation(id=f"INC-{n}", declared=start, **(facts | more))  # type: ignore[arg-type]  # by name
 
 
-def of(seen: list[Observation], **more: str) -> IncidentReport:
+def of(seen: list[Observation], **more: Any) -> IncidentReport:
     return incident_report(seen, START - DAY, START + DAY, **more)
 
 

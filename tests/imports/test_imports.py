@@ -11,6 +11,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from escalation.config.policy import Severity
 from tocsin.cli import main
 from tocsin.config import loader
 
@@ -41,7 +42,7 @@ def test_an_export_becomes_a_configuration_that_holds(source: str, tmp_path: Pat
     assert "Both calendars say the same for 60 days" in result.output
     loaded = loader.load(tmp_path / "tocsin.yml")
     assert set(loaded.company.people) >= {"ana", "ben"}
-    assert len(loaded.policy.severities["P0"].tiers) >= 2
+    assert len(loaded.policy.severities[Severity.P0].tiers) >= 2
     assert not list(tmp_path.glob(".import-*"))
 
 
@@ -80,7 +81,7 @@ def test_contact_methods_come_along(tmp_path: Path) -> None:
 def test_escalation_rules_become_tiers_and_checkpoints(tmp_path: Path) -> None:
     """Delays count from the beginning, and all steps begin anew as often as the source says."""
     run("pagerduty", EXPORTS / "pagerduty.json", tmp_path)
-    policy = loader.load(tmp_path / "tocsin.yml").policy.severities["P0"]
+    policy = loader.load(tmp_path / "tocsin.yml").policy.severities[Severity.P0]
     assert [tier.roles for tier in policy.tiers] == [("primary",), ("shifts", "chi")]
     pages = [(str(c.after), [p.tier for p in c.page]) for c in policy.checkpoints]
     assert pages == [("15m", [2]), ("35m", [1]), ("50m", [2])]

@@ -1,5 +1,7 @@
 """The record: a timeline entry says for ever what was true when it was made, and nothing that nobody said."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,7 +50,7 @@ def with_room(story: Story) -> None:
     st.sampled_from([{}, {"security": True}, {"drill": True}, {"outage": True, "data_loss": True}]),
 )
 @settings(max_examples=examples(100), deadline=None)
-def test_an_entry_reads_the_same_for_ever(steps: list[Step], born: tuple[str, Severity], more: dict[str, bool]) -> None:
+def test_an_entry_reads_the_same_for_ever(steps: list[Step], born: tuple[str, Severity], more: dict[str, Any]) -> None:
     """Whatever happens afterwards, each entry says what was true when it was made, also once stored and read again."""
     story = Story(born[1], policy=born[0], **more)
     first = {e.n: words(story.incident, e) for e in story.incident.timeline}

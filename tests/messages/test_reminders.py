@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Self
 
 import pytest
 
+from escalation.engine.state_machine import Event
 from escalation.errors import Refused
 from escalation.incident.effects import Reminded, SendPage
 from escalation.incident.events.moves import (
@@ -36,9 +38,9 @@ class Night(Evening):
         super().__init__(parts, "kars", severity)
         self.parts = parts
 
-    def do(self, *events: object) -> "Night":
+    def do(self, *events: Event) -> Self:
         for event in events:
-            self.parts.service.handle(self.incident.id, event)  # type: ignore[arg-type]  # any move
+            self.parts.service.handle(self.incident.id, event)
             self.parts.run()
         return self
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from escalation.config.rotations import Shift
 from escalation.oncall import overrides
-from escalation.oncall.cover import CoverRecord, advance, joined, planned_cover
+from escalation.oncall.cover import Cover, CoverRecord, advance, joined, planned_cover
 from escalation.oncall.edits import record_running
 from escalation.oncall.schedule import EMPTY_STATE
 from escalation.service import IncidentService
@@ -140,7 +140,7 @@ def test_the_record_is_the_schedule_while_nothing_is_edited(rounds: list[int], a
     of, now = company(), START
     starts = START + after * MINUTE
     state = overrides.add_override(EMPTY_STATE, of, "primary", "mei", starts, starts + length * MINUTE, START)
-    record, ended = CoverRecord(since=now, until=now), []
+    record, ended = CoverRecord(since=now, until=now), list[Cover]()
     for minutes in rounds:
         now += minutes * MINUTE
         record, closed = advance(record, of, state, now)

@@ -139,5 +139,6 @@ def test_every_field_of_an_entry_is_hashed() -> None:
 
 def test_what_is_no_chain_is_a_fault() -> None:
     """Not an error of ours."""
-    for broken_one in (None, [], {"timeline": 1}, {"timeline": [1]}, short() | {"chain": {"head": 1}}):
+    broken: tuple[Any, ...] = (None, [], {"timeline": 1}, {"timeline": [1]}, short() | {"chain": {"head": 1}})
+    for broken_one in broken:
         assert check(broken_one)[1]

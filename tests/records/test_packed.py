@@ -22,7 +22,7 @@ from escalation.incident.events.moves import (
     RootCause,
     StartFix,
 )
-from escalation.incident.model import Incident
+from escalation.incident.model import STATE_VERSION, Incident
 from escalation.incident.state.facts import Facts
 from escalation.storage import migrations
 from escalation.storage.keeping import packed
@@ -30,7 +30,7 @@ from escalation.storage.keeping.packed import POLICIES, is_packed, kept_in, pack
 from tests.engine.test_state_machine import SEVERITIES, STEPS, Step, take
 from tests.support.profiles import examples
 from tests.support.story import Story, shipped
-from tests.support.worker import SlackByClock, Works, redis_of, works_anew
+from tests.support.worker import SlackByClock, Works, raw, redis_of, works_anew
 
 MOST_BYTES = 3000
 ANA, BEN = "U0DANA0001", "U0OMAR0001"
@@ -81,13 +81,16 @@ def test_a_closed_p0_takes_at_most_three_kilobytes(parts: Works, policy: str) ->
     before = memory(parts.redis)
     incident = typical_p0(parts, policy)
     assert packed.settled(incident), (incident.effects, incident.checkpoints)
-    raw = bytes(parts.redis.get(f"tocsin:incident:{incident.id}") or b"")
-    assert is_packed(raw)
+    stored = raw(parts.redis.get(f"tocsin:incident:{incident.id}"))
+    assert is_packed(stored)
     assert len(incident.timeline) > 15
     assert memory(parts.redis) - before <= MOST_BYTES
-    whole, kept = migrations.write(incident).encode(), kept_in(parts.redis.hgetall(POLICIES))
-    assert unpack(raw, kept) == whole
-    assert best(lambda: unpack(raw, kept)) <= 1.0 * best(lambda: migrations.read(whole))  # beside reading it
+    whole, kept = (
+        migrations.write(incident).encode(),
+        kept_in({raw(k): raw(v) for k, v in parts.redis.hgetall(POLICIES).items()}),
+    )
+    assert unpack(stored, kept) == whole
+    assert best(lambda: unpack(stored, kept)) <= 1.0 * best(lambda: migrations.read(whole))  # beside reading it
 
 
 def memory(redis: Redis) -> int:
@@ -126,7 +129,7 @@ def test_whatever_is_packed_reads_back_to_the_byte(steps: list[Step], born: tupl
 def test_a_tocsin_that_knows_no_packed_form_leaves_it_alone() -> None:
     """It reads as one of a newer version, which lists leave out."""
     document, _ = pack(Story("P1").incident)
-    assert json.loads(document)["version"] > migrations.STATE_VERSION
+    assert json.loads(document)["version"] > STATE_VERSION
     with pytest.raises(TooNew):
         migrations.read(document)
 
@@ -135,8 +138,8 @@ def test_a_reopened_incident_is_stored_whole_again(parts: Works) -> None:
     """And packed when it is over."""
     one = typical_p0(parts, "kars")
     parts.service.handle(one.id, Reopen(by=BEN, why="It is back"))
-    raw = bytes(parts.redis.get(f"tocsin:incident:{one.id}") or b"")
-    assert not is_packed(raw)
+    stored = raw(parts.redis.get(f"tocsin:incident:{one.id}"))
+    assert not is_packed(stored)
     assert parts.now(one).timeline[: len(one.timeline)] == one.timeline
 
 

@@ -33,7 +33,7 @@ def gathered(
     seen: list[Observation], *, since: datetime = MONTH, until: datetime = NOW, zone: str = "UTC", **more: Any
 ) -> Gathered:
     before = since - (until - since)
-    facts = {
+    facts: dict[str, Any] = {
         "figures": incident_report(seen, since, until, before=before, zone=zone),
         "before": incident_report(seen, before, since, zone=zone),
         "seen": tuple(seen),

@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest.mock import Mock
 
 import httpx2
@@ -28,7 +29,7 @@ HOSTILE = "<script>alert(1)</script>"
 SECRET = "Somebody reads our mail"
 
 
-def page(n: int = 120, **more: object) -> str:
+def page(n: int = 120, **more: Any) -> str:
     found = gathered(many(n, MONTH - 10 * DAY, service="checkout"), **more)
     choices = Filters(period="30d", severities=("P0", "P1", "P2", "P3"), services=("checkout", "search"), csv="?x")
     return report_html(on_request(found, "UTC", mean=True), found.figures.observations, {}, choices, found.now)

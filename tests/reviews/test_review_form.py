@@ -1,5 +1,7 @@
 """`/incident review`: the draft in Slack, and the form in which people write."""
 
+from typing import Any
+
 from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.storage.reviews import Reviews
@@ -7,7 +9,7 @@ from tests.support.bot import Office
 from tests.support.company import user
 
 
-def closed(office: Office, **facts: object) -> Incident:
+def closed(office: Office, **facts: Any) -> Incident:
     incident = office.declare(severity="P0", **facts)
     return office.world.service.handle(incident.id, Resolve(by=user("dana"), summary="s", resolution="r"))
 

@@ -1,6 +1,8 @@
 """The work on a review in Slack: Home, the form of its plan, cause categories, recurrences, the runbook."""
 
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -26,10 +28,16 @@ LINKS = {"Monitoring": "https://grafana.example.com/d/1", "Release checklist": "
 SERVICE = {**example_data()["services"]["checkout"], "runbook": RUNBOOK, "links": LINKS}
 
 
-def closed(office: Office, category: str = "", severity: str = "P0", **facts: object) -> Incident:
+def closed(office: Office, category: str = "", severity: str = "P0", **facts: Any) -> Incident:
     incident = office.declare(severity=severity, **({"service": "checkout"} | facts))
     done = Resolve(by=user("dana"), summary="s", resolution="r", category=category)
     return office.world.service.handle(incident.id, done)
+
+
+def _once(office: Office, incident_id: str, known: str) -> Incident | None:
+    """The incident, once that is known of it."""
+    incident = office.incident(incident_id)
+    return incident if getattr(incident, known) else None
 
 
 def home(person: Person, words: str) -> str:
@@ -58,7 +66,7 @@ def test_the_plan_is_made_in_a_form(office: Office) -> None:
     form = dana.modal("Plan the review")
     meeting = int((office.world.clock.now + timedelta(days=1)).timestamp())
     dana.submit(form, owner=[user("omar")], starts=meeting, no_follow_ups="A known fault", category="Application bugs")
-    planned = eventually(lambda: office.incident(incident.id).cause_category and office.incident(incident.id))
+    planned = eventually(partial(_once, office, incident.id, "cause_category"))
     assert planned.review_work
     assert planned.review_work.owner == user("omar")
     assert planned.review_work.meeting
@@ -96,7 +104,7 @@ def test_the_category_is_chosen_with_the_cause(office: Office) -> None:
     dana = office.person("dana")
     dana.command("root-cause")
     dana.submit(dana.modal("Root cause found"), cause="The pool ran dry", category="Database issues")
-    known = eventually(lambda: office.incident().root_cause and office.incident(incident.id))
+    known = eventually(partial(_once, office, incident.id, "root_cause"))
     assert known.cause_category == "Database issues"
     assert "Cause category: Database issues" in markdown(draft(known, {}), {})
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import fakeredis
@@ -46,7 +47,7 @@ def words_of(document: str, known: Collection[str] = frozenset(ReviewSection)) -
     return {key: region.text for key, region in regions_of(document, known).items()}
 
 
-def resolved(policy: str = "kars", severity: str = "P0", **facts: object) -> Incident:
+def resolved(policy: str = "kars", severity: str = "P0", **facts: Any) -> Incident:
     story = Story(severity, policy=policy, **facts).until(4).do(Acknowledge(by=OMAR)).until(10)
     story = story.do(RootCause(by=OMAR, cause="The pool ran dry")).until(20).do(StartFix(by=OMAR, text="Larger pool"))
     story = story.until(30).do(FixApplied(by=OMAR)).until(34).do(FixFailed(by=OMAR, text="Still dry"))

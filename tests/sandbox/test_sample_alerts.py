@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
+from pydantic import SecretStr
 
 from bot.alerts.sources import SOURCES
 from sandbox.server import RunningWorkspace, running
@@ -84,8 +85,12 @@ def test_there_is_a_sample_of_each_source_that_the_token_lets_in(monkeypatch: py
     assert found.url == f"{settings.listen.url}/alerts"
     assert {sample.name for sample in found.samples} == SOURCES.keys() - {"mail"}
     assert all(SOURCES[sample.name].title == sample.title for sample in found.samples)
-    signing = replace(settings, alert_secrets={**settings.alert_secrets, "ALERTS_SECRET_SENTRY": ("a-secret",)})
-    assert {s.name for s in found.samples} - {s.name for s in monitoring(signing).samples} == {"sentry"}
+    signing = replace(
+        settings, alert_secrets={**settings.alert_secrets, "ALERTS_SECRET_SENTRY": (SecretStr("a-secret"),)}
+    )
+    left = monitoring(signing)
+    assert left
+    assert {s.name for s in found.samples} - {s.name for s in left.samples} == {"sentry"}
     assert monitoring(replace(settings, alert_secrets={})) is None
 
 

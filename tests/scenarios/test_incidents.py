@@ -360,7 +360,7 @@ def test_somebody_who_is_back_is_reminded_again(play: Stage) -> None:
     play.press("lena", Move.ACKNOWLEDGE)
     leaves(play, "lena")
     play.until(41)
-    assert play.incident.gone == (user("lena"),)
+    assert list(play.incident.gone) == [user("lena")]
     control(play.bot.workspace, f"users/{user('lena')}", deleted=False)
     play.command("lena", "update Rolling back")
     assert play.incident.gone == ()

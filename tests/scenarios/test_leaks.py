@@ -10,7 +10,7 @@ import logging
 import re
 import zlib
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ from tests.support.company import user
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
 from tests.support.stage import Stage, stage
 from tests.support.waiting import eventually
-from tests.support.worker import Works, through, valkey
+from tests.support.worker import Works, names, through, valkey
 from tocsin.cli import main
 from tocsin.run import logs
 from workers.channels.pagerduty import PagerDutyClient
@@ -75,7 +75,8 @@ def readable(redis: Any, key: bytes) -> str:
 
 def _unpacked(raw: bytes) -> bytes:
     """RQ packs a job's data, and what it raised; of the latter it makes letters, too."""
-    for packed in (lambda: raw, lambda: b64decode(raw)):
+    ways: tuple[Callable[[], bytes], ...] = (lambda: raw, lambda: b64decode(raw))
+    for packed in ways:
         with suppress(zlib.error, ValueError):
             return zlib.decompress(packed())
     return raw
@@ -92,9 +93,8 @@ class Watched(Works):
         return super().run()
 
     def look_at_redis(self) -> None:
-        for key in self.redis.keys("*"):
-            name = str(key, "utf-8")
-            self.kept[name] = self.kept.get(name, "") + readable(self.redis, key)
+        for name in names(self.redis.keys("*")):
+            self.kept[name] = self.kept.get(name, "") + readable(self.redis, name.encode())
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Watch:
         """Who may know of it: who is in its room, and who was paged."""
         room = self.private.room
         channels = self.play.state()["channels"]
-        inside = next((c["members"] for c in channels if room and c["id"] == room.channel), [])
+        inside: list[str] = next((c["members"] for c in channels if room and c["id"] == room.channel), [])
         return {*inside, *(p.person for p in self.private.pages)}
 
     def places(self) -> set[str]:

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -42,7 +43,7 @@ class Evening:
     def incident(self) -> Incident:
         return self._parts.store.get(self._id)
 
-    def until(self, minute: float) -> "Evening":
+    def until(self, minute: float) -> Self:
         """Push the clock, stopping at each alarm on the way."""
         clock: PushedClock = self._parts.clock
         target = START + timedelta(minutes=minute)
@@ -53,12 +54,12 @@ class Evening:
         self._parts.run()
         return self
 
-    def acknowledge(self, nth: int) -> "Evening":
+    def acknowledge(self, nth: int) -> Self:
         """Let the nth person who was paged acknowledge."""
         self._handle(Acknowledge(by=self.incident.pages[nth].person))
         return self
 
-    def update(self) -> "Evening":
+    def update(self) -> Self:
         """Post a progress update as whoever has acknowledged."""
         done = self.incident.acknowledgement
         assert done

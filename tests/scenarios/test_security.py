@@ -54,7 +54,7 @@ from tests.support.company import user
 from tests.support.incidents import BY_HAND
 from tests.support.outside_services import mail_server, paging_service
 from tests.support.waiting import eventually
-from tests.support.worker import Works, redis_of, through, valkey, works
+from tests.support.worker import Works, names, raw, redis_of, through, valkey, works
 from tocsin.cli import main
 from tocsin.config.settings import Environment
 from workers import jobs
@@ -468,10 +468,10 @@ def test_redis_holds_json_and_plain_text() -> None:
         parts = works(redis, workspace)
         parts.declare("P0", title=MARKER)
         for _ in range(8):
-            for key in redis.keys("rq:job:*"):
-                found[str(key, "utf-8")] = redis.hget(key, "data") or b""
+            for name in names(redis.keys("rq:job:*")):
+                found[name] = raw(redis.hget(name, "data") or b"")
             parts.run()
-            for key in redis.keys("*"):
+            for key in map(raw, redis.keys("*")):
                 readable(redis, key).encode()
                 _plain(redis, key)
             parts.clock.push(minutes=15)
@@ -510,9 +510,9 @@ def test_a_document_that_cannot_be_read_is_told_without_its_words(loud: pytest.C
         incident = parts.declare("P0", title=MARKER, description=MARKER, security=True)
         key = f"tocsin:incident:{incident.id}"
         records = (key, "tocsin:search")  # the search reads the words of incidents, and keeps them as the record does
-        redis.set(key, (redis.get(key) or b"").replace(b'"investigating"', f'"{MARKER}"'.encode()))
+        redis.set(key, raw(redis.get(key) or b"").replace(b'"investigating"', f'"{MARKER}"'.encode()))
         work_off(parts)
-        kept = {str(k, "utf-8"): readable(redis, k) for k in redis.keys("*") if str(k, "utf-8") not in records}
+        kept = {k: readable(redis, k.encode()) for k in names(redis.keys("*")) if k not in records}
     heard = loud.readouterr()
     assert any(name.startswith("rq:results:") and "ValidationError" in text for name, text in kept.items())
     assert not [name for name, text in kept.items() if MARKER in text]
@@ -570,7 +570,7 @@ def test_no_secret_is_in_a_log_an_error_or_redis(loud: pytest.CaptureFixture[str
         with running_bot(workspace, world().service, connected=False, bot_token=SECRETS["bot token"]) as bot:
             failed = repr(eventually(lambda: bot.failure))
         troubles = parts.now(incident).troubles
-        kept = "".join(readable(redis, key) for key in redis.keys("*"))
+        kept = "".join(readable(redis, key) for key in map(raw, redis.keys("*")))
     heard = loud.readouterr()
     assert len(set(troubles.values())) >= 2
     assert any(SECRETS["pagerduty key"] in event for event in paging.bodies)  # there it belongs

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -115,7 +116,8 @@ class Cluster:
     def _sees(self, port: int, replicas: int) -> bool:
         if not answers(port):
             return False
-        state = redis.Redis(port=port).sentinel_masters()["mymaster"]  # type: ignore[index]
+        masters: Any = redis.Redis(port=port).sentinel_masters()
+        state = masters["mymaster"]
         return (state["num-other-sentinels"], state["num-slaves"]) == (WATCHERS - 1, replicas)
 
     def _run(self, port: int, *arguments: str) -> None:
@@ -260,8 +262,8 @@ def test_a_master_that_was_cut_off_is_left_for_its_successor(
         here.declare("P0")
         cut_off = servers.master
         here.redis.config_set("requirepass", "unknown to all of them")
-        here.redis.execute_command("CLIENT", "KILL", "TYPE", "replica")
-        here.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        here.redis.client_kill_filter(_type="replica")
+        here.redis.client_kill_filter(_type="normal", skipme=True)
         assert insist(lambda: here.declare("P0", key="again")).id.endswith("-002")
         assert here.redis.info("server")["tcp_port"] != cut_off
         assert servers.processes[cut_off].poll() is None

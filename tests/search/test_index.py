@@ -44,8 +44,9 @@ def made(number: int, rng: random.Random, family: int) -> Document:
     noise = rng.sample(("in Berlin", "for some customers", "since the deploy", "again", "on mobile", "at night"), 2)
     title = rng.choice((f"{service}: {subject} {symptoms[0]}", f"{subject} of {service}, {symptoms[1]} {noise[0]}"))
     declared = (NOW - timedelta(hours=number)).timestamp()
-    words = {"title": title, "impact": f"Customers see {symptoms[1]} {noise[1]}", "service": service}
-    return Document(f"INC-{number:05d}", "P1", declared, "resolved", **words, cause=cause, fixed=f"Fixed: {cause}")
+    impact, fixed = f"Customers see {symptoms[1]} {noise[1]}", f"Fixed: {cause}"
+    known = (f"INC-{number:05d}", "P1", declared, "resolved")
+    return Document(*known, title=title, impact=impact, service=service, cause=cause, fixed=fixed)
 
 
 def test_the_three_most_alike_hold_the_same_trouble_in_eight_of_ten() -> None:

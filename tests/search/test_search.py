@@ -1,5 +1,7 @@
 """Search in Slack and in a terminal."""
 
+from typing import Any
+
 import fakeredis
 
 from escalation.incident.events.moves import Acknowledge, Edit, Reopen, Resolve
@@ -99,7 +101,7 @@ def test_a_private_incident_is_found_by_its_people_alone(office: Office) -> None
     assert "INC-" not in outsider.told("Nothing found for `certificate`")
 
 
-def closed_with(office: Office, title: str, **facts: object) -> Incident:
+def closed_with(office: Office, title: str, **facts: Any) -> Incident:
     incident = office.declare(severity="P1", title=title, **facts)
     resolve = Resolve(by=user("dana"), key=incident.id, summary="Over", resolution="Doubled the pool")
     return office.world.service.handle(incident.id, resolve)

@@ -157,7 +157,7 @@ def test_a_component_that_left_the_configuration_is_refused(public: Public) -> N
     with pytest.raises(Refused, match="'gone' is no component"):
         public.office.world.service.handle(
             incident.id,
-            PublishUpdate(by="U1", wording="x", components={"gone": "major_outage"}),  # type: ignore[dict-item]  # as it is stored
+            PublishUpdate(by="U1", wording="x", components={"gone": "major_outage"}),  # as it is stored
         )
 
 

@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "left.html": forms.left("Shop status"),
     }
     files = {**render(page, log, NOW, "https://example.com/status/subscribe"), **{n: p.body for n, p in pages.items()}}
-    stale = files["index.html"].replace(STALE_HERE.encode(), STALE.encode())
+    stale = bytes(files["index.html"]).replace(STALE_HERE.encode(), STALE.encode())
     for path, content in {**files, "stale.html": stale}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(bytes(content))

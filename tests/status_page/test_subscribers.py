@@ -1,11 +1,12 @@
 """Subscribers of the status page by mail: at the forms, at a mail server, and what is kept of them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -26,6 +27,7 @@ from tests.support.bot import BotAtWork, running_bot, world
 from tests.support.clock import PushedClock
 from tests.support.outside_services import Mail, MailServer
 from tests.support.waiting import eventually
+from tests.support.worker import raw
 from workers.channels.smtp import MailClient
 from workers.inbound_mail import Became, MailReceiver
 from workers.recurring.subscribers import PAUSED, PROBLEM, Mailing
@@ -252,7 +254,7 @@ def test_a_crash_doubles_no_mail(post: Post) -> None:
     people = [f"p{n}@example.org" for n in range(4)]
     post.subscribe(*people)
     post.publish("e1")
-    begun = post.subscribers.next_addressee(1)
+    begun = post.subscribers.next_addressee("1")
     assert begun
     post.subscribers.claim(begun)
     post.run()
@@ -380,8 +382,12 @@ def everything_kept(redis: Redis) -> str:
     """Every value in Redis under the subscribers' keys."""
     values: list[object] = []
     for key in redis.scan_iter(f"{SUBSCRIBERS}*"):
-        read = {b"hash": redis.hgetall, b"string": redis.get, b"zset": lambda k: redis.zrange(k, 0, -1)}
-        values.append(read[redis.type(key)](key))
+        read: dict[bytes, Callable[[Any], object]] = {
+            b"hash": redis.hgetall,
+            b"string": redis.get,
+            b"zset": lambda k: redis.zrange(k, 0, -1),
+        }
+        values.append(read[raw(redis.type(key))](key))
     return str(values).lower()
 
 

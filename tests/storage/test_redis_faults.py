@@ -58,7 +58,7 @@ def break_replicas(server: Redis) -> None:
 
 
 def make_replica(server: Redis) -> None:
-    server.replicaof("127.0.0.1", "1")  # type: ignore[no-untyped-call]
+    server.replicaof("127.0.0.1", "1")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from sandbox.server import RunningWorkspace
 from tests.support.bot import open_office
 from tests.support.clock import PushedClock
 from tests.support.waiting import eventually
-from tests.support.worker import BACKENDS, Works, redis_of, valkey, works
+from tests.support.worker import BACKENDS, Works, raw, redis_of, valkey, works
 from tocsin.cli import main
 from tocsin.doctor import redis_checks
 from workers import jobs
@@ -101,7 +101,7 @@ def sending(place: Office) -> Iterator[Works]:
 
 
 def raw_of(parts: Works, incident_id: str) -> bytes:
-    return bytes(parts.redis.get(f"tocsin:incident:{incident_id}") or b"")
+    return raw(parts.redis.get(f"tocsin:incident:{incident_id}") or b"")
 
 
 def put(parts: Works, raw: bytes) -> Incident:

@@ -20,6 +20,7 @@ from escalation.incident.effects import OpenRoom
 from escalation.incident.events.moves import Acknowledge, Cancel, ChangeSeverity, MarkSecurity
 from escalation.incident.events.outcomes import RoomOpened
 from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.rooms import Room
 from escalation.oncall.overrides import add_override, take_shift
@@ -31,7 +32,7 @@ from escalation.storage.store import MAX_LOST_CONNECTIONS, Store
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.story import START, kars
-from tests.support.worker import BACKENDS, connect, redis_of, valkey, works
+from tests.support.worker import BACKENDS, connect, redis_of, scores, valkey, works
 from workers.queue import outbox
 
 HOUR = timedelta(hours=1)
@@ -97,10 +98,9 @@ def test_each_day_counts_from_one(redis: "Redis") -> None:
 def test_one_commit_holds_state_alarms_and_jobs(redis: "Redis") -> None:
     """Every alarm of the incident is set, and every checkpoint has a job that waits for exactly its time."""
     incident = declare(service_over(redis))
-    scores = {str(m, "utf-8"): at for m, at in redis.zrange(ALARMS, 0, -1, withscores=True)}
-    assert scores == alarms(incident)
-    waiting = dict(redis.zrange("rq:scheduled:normal", 0, -1, withscores=True))
-    assert waiting == {f"{incident.id}-{c.id}".encode(): c.due.timestamp() for c in incident.checkpoints}
+    assert scores(redis, ALARMS) == alarms(incident)
+    waiting = scores(redis, "rq:scheduled:normal")
+    assert waiting == {f"{incident.id}-{c.id}": c.due.timestamp() for c in incident.checkpoints}
     assert redis.llen("rq:queue:normal") > 0
 
 
@@ -299,7 +299,7 @@ def test_a_move_whose_reply_is_lost_is_made_once() -> None:
         wire.armed = True
         after = service.handle(incident.id, Acknowledge(by="UOMAR"))
         assert not wire.armed
-        assert [e.kind for e in after.timeline].count("acknowledged") == 1
+        assert [e.kind for e in after.timeline].count(EntryKind.ACKNOWLEDGED) == 1
         assert service.store.get(incident.id) == after
 
 

@@ -176,7 +176,7 @@ class Person:
         state = self._get("state")
         direct = state["app"]["bot_user_id"]
         found = (c for c in state["channels"] if c["name"] == name or (name == "tocsin" and c.get("user") == direct))
-        return str(next(found, {}).get("id", ""))
+        return next((str(channel["id"]) for channel in found), "")
 
     def messages(self, channel: str = "general") -> list[Json]:
         return self._messages(self.channel(channel))

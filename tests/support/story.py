@@ -15,12 +15,11 @@ from escalation.config.policy import Policy, Severity
 from escalation.config.rules.communications import ListName, Means
 from escalation.config.tickets import Tickets
 from escalation.engine.checkpoints import alarms
-from escalation.engine.state_machine import decide, declare
+from escalation.engine.state_machine import Event, decide, declare
 from escalation.incident.effects import Effect, OpenRoom, Place, RemindPerson, Say, SendPage, Tell
 from escalation.incident.events.declaration import Declare, Other, Terms
-from escalation.incident.events.moves import ChangeSeverity, MoveEvent
+from escalation.incident.events.moves import ChangeSeverity
 from escalation.incident.events.news import CheckpointDue
-from escalation.incident.events.outcomes import OutcomeEvent
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind
@@ -135,7 +134,7 @@ class Story:
         self.now = self.start + timedelta(minutes=minute)
         return self._decide(CheckpointDue(checkpoint="any"))
 
-    def do(self, event: MoveEvent | OutcomeEvent) -> "Story":
+    def do(self, event: Event) -> "Story":
         return self._decide(event)
 
     def change_to(self, severity: str, by: str = "UONCALL", why: str = "it looks different now") -> "Story":

@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -174,8 +174,25 @@ def works(
 
 def through(context: Context, *, slack: Any = None, **others: Any) -> Context:
     """The same worker with other channels: another client for Slack, and `mail` or `pagerduty` by their clients."""
-    made = {c.via: partial(c.planner, others[c.via]) for c in REGISTERED if others.get(c.via)}
+    made: dict[str, Any] = {c.via: partial(c.planner, others[c.via]) for c in REGISTERED if others.get(c.via)}
     return replace(context, channels=Channels(slack or context.slack, {**context.channels.others, **made}))
+
+
+def raw(value: object) -> bytes:
+    """A value that Redis has: bytes."""
+    assert isinstance(value, bytes)
+    return value
+
+
+def names(keys: Iterable[object]) -> list[str]:
+    """Keys of Redis as text."""
+    return [raw(key).decode() for key in keys]
+
+
+def scores(redis: Redis, key: str) -> dict[str, float]:
+    """Members of a sorted set, and their scores."""
+    found: Any = redis.zrange(key, 0, -1, withscores=True)
+    return {raw(member).decode(): score for member, score in found}
 
 
 SlackByClock = tuple[RunningWorkspace, PushedClock]

@@ -36,7 +36,7 @@ GITHUB_STAND_IN, CLOUD, DATA_CENTER = "github", "cloud", "data center"
 @pytest.fixture(params=[GITHUB_STAND_IN, CLOUD, DATA_CENTER])
 def case(request: pytest.FixtureRequest) -> Iterator[Tracked[Any]]:
     """A P2 in each of the trackers."""
-    there = GitHubStandIn() if request.param == GITHUB_STAND_IN else JiraStandIn(cloud=request.param == CLOUD)
+    there: Any = GitHubStandIn() if request.param == GITHUB_STAND_IN else JiraStandIn(cloud=request.param == CLOUD)
     with tracked(there) as made:
         yield made
 

@@ -10,7 +10,7 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.storage.indexes import METRICS
 from tests.support.story import START
-from tests.support.worker import BACKENDS, Works, redis_of, works
+from tests.support.worker import BACKENDS, Works, raw, redis_of, scores, works
 from workers import jobs, metrics
 from workers.clock.ticker import tick
 
@@ -46,7 +46,7 @@ def test_a_job_that_comes_early_sets_its_clock_again(parts: Works) -> None:
     parts.clock.now = due - timedelta(microseconds=1)
     jobs.checkpoint_due(incident.id, "unacknowledged-1")
     assert fired(parts, incident) == 0
-    assert [at for _, at in parts.redis.zrange("rq:scheduled:urgent", 0, -1, withscores=True)] == [due.timestamp()]
+    assert list(scores(parts.redis, "rq:scheduled:urgent").values()) == [due.timestamp()]
     parts.clock.now = due
     assert tick(parts.redis, parts.clock()) == 1
 
@@ -86,7 +86,7 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(parts: Works) -> None:
     with pytest.raises(ValueError, match="Expecting"):
         jobs.checkpoints_due(ring)
     assert fired(parts, good) == 1
-    assert later[1].timestamp() in dict(parts.redis.zrange("rq:scheduled:urgent", 0, -1, withscores=True)).values()
+    assert later[1].timestamp() in scores(parts.redis, "rq:scheduled:urgent").values()
 
 
 @pytest.mark.parametrize("incident_id", ["INC-20241218-777", "nonsense"])
@@ -111,7 +111,7 @@ def test_lateness_is_counted_in_cumulative_buckets(parts: Works) -> None:
     """As Prometheus has them."""
     for seconds in (0.01, 0.07, 1.5, 999.0):
         metrics.observe(parts.redis, "lateness_seconds", seconds, kind="page")
-    found = {str(k, "utf-8"): float(v) for k, v in parts.redis.hgetall(METRICS).items()}
+    found = {raw(k).decode(): float(v) for k, v in parts.redis.hgetall(METRICS).items()}
     assert [found[f"lateness_seconds_bucket|kind=page,le={le}"] for le in ("0.05", "0.1", "2", "300", "+Inf")] == [
         1,
         2,

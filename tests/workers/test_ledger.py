@@ -18,7 +18,7 @@ from escalation.storage.store import LEDGER
 from tests.support.company import example
 from tests.support.http import web
 from tests.support.story import START
-from tests.support.worker import BACKENDS, Works, redis_of, works
+from tests.support.worker import BACKENDS, Works, raw, redis_of, works
 from workers import jobs
 from workers.queue import ledger
 from workers.recurring import slo_breach
@@ -37,9 +37,13 @@ def alone(request: pytest.FixtureRequest) -> Iterator[Works]:
         jobs.unbind()
 
 
+def kept(parts: Works) -> list[bytes]:
+    """The ledger's entries as Redis has them."""
+    return [raw(fields[b"r"]) for _, fields in parts.redis.xrange(LEDGER) or () if fields]
+
+
 def written(parts: Works, *kinds: RecordKind) -> list[Record]:
-    entries = (fields[b"r"] for _, fields in parts.redis.xrange(LEDGER))
-    return [r for raw in entries for r in decode(raw) if r.what in kinds]
+    return [r for entry in kept(parts) for r in decode(entry) if r.what in kinds]
 
 
 def report(parts: Works, objective: Objective | None = None, last: timedelta = DAY) -> Report:
@@ -108,7 +112,7 @@ def test_an_exercise_says_nothing_of_how_fast_people_are(alone: Works) -> None:
 def test_there_are_no_words_in_the_ledger(alone: Works) -> None:
     """Ids and times only, of private incidents too."""
     alone.declare("P0", title="zebra crossing", security=True)
-    assert b"zebra" not in b"".join(fields[b"r"] for _, fields in alone.redis.xrange(LEDGER))
+    assert b"zebra" not in b"".join(kept(alone))
 
 
 def test_the_ledger_is_capped(alone: Works, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +120,10 @@ def test_the_ledger_is_capped(alone: Works, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ledger, "MAX_ENTRIES", 100)
     incident = alone.declare("P0")
     effect = next(e for e in incident.effects if isinstance(e, SendPage))
+    pipe = alone.redis.pipeline(transaction=False)
     for _ in range(500):
-        ledger.accepted(alone.redis, effect, Delivered(effect=effect.id), alone.clock(), adopted=False)
+        ledger.accepted(pipe, effect, Delivered(effect=effect.id), alone.clock(), adopted=False)
+    pipe.execute()
     assert 100 <= alone.redis.xlen(LEDGER) < 500
 
 
@@ -237,7 +243,7 @@ def test_what_was_due_before_does_not_count() -> None:
 def test_percentiles_are_values_that_occurred() -> None:
     """By nearest rank."""
     found = row(figures(pages_at(*(n / 100 for n in range(1, 101)))), "pages in Slack")
-    assert (found.p50, found.p99, found.most) == (pytest.approx(0.5), pytest.approx(0.99), pytest.approx(1.0))
+    assert [found.p50, found.p99, found.most] == pytest.approx([0.5, 0.99, 1.0])
 
 
 def test_what_a_newer_version_writes_is_passed_over() -> None:

@@ -15,7 +15,7 @@ from escalation.incident.events.outcomes import Delivered
 from escalation.processes import QUEUES
 from escalation.storage.alarms import effect_alarm, ready
 from escalation.storage.indexes import ALARMS
-from tests.support.worker import BACKENDS, Works, redis_of, works
+from tests.support.worker import BACKENDS, Works, raw, redis_of, scores, works
 from workers.queue import outbox
 
 
@@ -27,17 +27,17 @@ def parts(request: pytest.FixtureRequest) -> Iterator[Works]:
 
 def job(redis: "Redis", job_id: bytes) -> dict[str, Any]:
     """A job's hash, its call decoded."""
-    raw = {str(k, "utf-8"): v for k, v in redis.hgetall(b"rq:job:" + job_id).items()}
-    func, _, args, kwargs = json.loads(zlib.decompress(raw["data"]))
-    return {**raw, "call": (func, args, kwargs)}
+    kept = {raw(k).decode(): raw(v) for k, v in redis.hgetall(b"rq:job:" + job_id).items()}
+    func, _, args, kwargs = json.loads(zlib.decompress(kept["data"]))
+    return {**kept, "call": (func, args, kwargs)}
 
 
 def queued(parts: Works, queue: str) -> list[dict[str, Any]]:
-    return [job(parts.redis, i) for i in parts.redis.lrange(f"rq:queue:{queue}", 0, -1)]
+    return [job(parts.redis, raw(i)) for i in parts.redis.lrange(f"rq:queue:{queue}", 0, -1)]
 
 
 def scheduled(parts: Works, queue: str) -> dict[str, float]:
-    return {str(i, "utf-8"): at for i, at in parts.redis.zrange(f"rq:scheduled:{queue}", 0, -1, withscores=True)}
+    return scores(parts.redis, f"rq:scheduled:{queue}")
 
 
 def carried(parts: Works, queue: str) -> set[str]:

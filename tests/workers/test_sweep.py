@@ -15,7 +15,7 @@ from escalation.incident.model import Incident
 from escalation.processes import QUEUES
 from escalation.storage.alarms import checkpoint_alarm, effect_alarm, ready
 from escalation.storage.indexes import ALARMS, METRICS
-from tests.support.worker import BACKENDS, Works, redis_of, works
+from tests.support.worker import BACKENDS, Works, raw, redis_of, works
 from workers.clock.sweep import Sweep
 from workers.queue.leases import Leases
 from workers.queue.outbox import checkpoint_task
@@ -199,8 +199,8 @@ def test_a_repaired_checkpoint_that_became_moot_does_nothing(parts: Works) -> No
 def test_an_incident_that_cannot_be_read_holds_up_no_other(parts: Works) -> None:
     """Written by a newer Tocsin, say: its alarms stay for whoever can read it, and its words stay out of the logs."""
     unreadable, other = parts.declare("P0", title="zebra crossing"), parts.declare("P0")
-    raw = parts.redis.get(f"tocsin:incident:{unreadable.id}")
-    parts.redis.set(f"tocsin:incident:{unreadable.id}", raw.replace(b'"facts":', b'"facets":'))
+    kept = raw(parts.redis.get(f"tocsin:incident:{unreadable.id}"))
+    parts.redis.set(f"tocsin:incident:{unreadable.id}", kept.replace(b'"facts":', b'"facets":'))
     lose_all_jobs(parts)
     parts.clock.push(seconds=2)
     assert look(parts) == len(ready(other))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
@@ -81,7 +82,7 @@ VERIFIED, UNVERIFIED, FORGED = Standing.VERIFIED, Standing.UNVERIFIED, Standing.
         ({"envelope": "b@mail.example.com", "dkim": ""}, VERIFIED),
     ],
 )
-def test_a_sender_is_who_the_checks_name(service: str, checks: dict[str, str], standing: Standing) -> None:
+def test_a_sender_is_who_the_checks_name(service: str, checks: dict[str, Any], standing: Standing) -> None:
     """A pass counts for its own domain only; a failure without one is a forgery; nothing at all proves nothing."""
     assert mail(service, replace(Written(), **checks)).standing is standing
 

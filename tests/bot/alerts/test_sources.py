@@ -223,13 +223,29 @@ def outcome(source: str, raw: bytes, **more: Any) -> Parsed | None:
         return None
 
 
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    1e300,
+    10**400,
+    "",
+    "<!channel> \u202e\ud800\x00",
+    [],
+    [None],
+    {},
+    [[]],
+    {"a": {}},
+)
+
+
 def damaged(value: Any) -> Iterator[Any]:
     """A body with each of its fields gone, or of another type."""
     if not isinstance(value, dict):
         return
     for key, inner in value.items():
         yield {k: v for k, v in value.items() if k != key}
-        for odd in (None, True, -1, 1e300, 10**400, "", "<!channel> \u202e\ud800\x00", [], [None], {}, [[]], {"a": {}}):
+        for odd in ODD:
             yield value | {key: odd}
         children = inner[0] if isinstance(inner, list) and inner else inner
         for worse in damaged(children):

@@ -52,7 +52,7 @@ class Outside:
         """Send a request that carries every kind of credential at once; `raw` may be an iterator, sent in chunks."""
         known = raw if isinstance(raw, bytes) else b""
         all_headers = credentials(path, known, secret) | {name.replace("_", "-"): v for name, v in headers.items()}
-        encoded = [(name, value.encode("utf-8", "replace")) for name, value in all_headers.items()]
+        encoded = [(name.encode(), value.encode("utf-8", "replace")) for name, value in all_headers.items()]
         url = f"{self.bot.url}{quote(path, safe='/')}"
         return self.bot.web.request(method, url, content=raw, headers=encoded)
 

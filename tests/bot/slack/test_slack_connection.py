@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fakeredis
 import pytest
@@ -116,7 +117,7 @@ def test_a_start_logs_no_warning(
     ("changes", "name"),
     [({"bot_token": "xoxb-wrong"}, "SLACK_BOT_TOKEN"), ({"app_token": "xapp-wrong"}, "SLACK_APP_TOKEN")],
 )
-def test_a_wrong_token_ends_the_bot(workspace: RunningWorkspace, changes: dict[str, str], name: str) -> None:
+def test_a_wrong_token_ends_the_bot(workspace: RunningWorkspace, changes: dict[str, Any], name: str) -> None:
     """Trying again would not help; the token itself is not repeated."""
     with running_bot(workspace, world().service, connected=False, **changes) as bot:
         failure = eventually(lambda: bot.failure)

@@ -8,6 +8,7 @@ import fakeredis
 import pytest
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from structlog.testing import capture_logs
 
 from bot.bot import RefusalReport
@@ -82,8 +83,11 @@ def test_a_refused_connection_backs_off(reason: str, greeting: bool) -> None:
             if len(waits) == ATTEMPTS:
                 raise Enough
 
+        async def nobody() -> AuthorizeResult:
+            raise AssertionError("nothing is to be authorised")
+
         async with serving(slack) as url:
-            app = AsyncApp(client=SlackWebClient(base_url=url), signing_secret="x", authorize=pushed)
+            app = AsyncApp(client=SlackWebClient(base_url=url), signing_secret="x", authorize=nobody)
             connection = SocketConnection(app, "xapp-1", AckFirst(), sleep=pushed)
             await asyncio.wait_for(connection.keep_connected(), WITHIN)
 

@@ -155,7 +155,7 @@ def night(tmp_path: Path) -> Iterator[Night]:
         caller = TwilioClient(TwilioAccount(twilio.SID, twilio.TOKEN, twilio.NUMBER, url=phone.url, public_url=url))
         context = through(parts.context, sms=caller, call=caller, mail=MailClient(post.url, SENDER))
         trackers = {Vendor.GITHUB: GitHubClient(github.TOKEN, tracker.url)}
-        others = {**context.channels.others, TICKETS: partial(TicketPlanner, trackers)}
+        others: dict[str, Any] = {**context.channels.others, TICKETS: partial(TicketPlanner, trackers)}
         parts.context = replace(context, channels=Channels(context.slack, others, trackers=trackers))
         answers = AnswerDeps(
             public_url=url,

@@ -154,7 +154,7 @@ PUBLIC_ROOM = SECRET.model_copy(update={"room": ROOM})
 )
 def test_words_of_a_security_incident_fail_closed(incident: Incident, to: Address, neutral: bool, goes: bool) -> None:
     """Its own private room, a person directly, or no word of it: all else is stopped."""
-    plan = Plan(None, lambda again: SendResult(Dropped(effect="e", why="")))  # type: ignore[arg-type]  # its budget is not read
+    plan = Plan(None, lambda again: SendResult(Dropped(effect="e", why="")))  # its budget is not read
     if goes:
         assert permitted(incident, to, plan, neutral=neutral) is plan
     else:

@@ -101,6 +101,6 @@ def test_it_is_tried_again_a_day_later(parts: Works) -> None:
     """Slack hands new blocks out workspace by workspace."""
     parts.fault("chat.postMessage", "error", error="invalid_blocks", times=1)
     posted(parts)
-    assert 86_000 < int(parts.redis.ttl(KEY + "container")) <= 86_400  # type: ignore[arg-type]
+    assert 86_000 < int(parts.redis.ttl(KEY + "container")) <= 86_400
     parts.redis.delete(KEY + "container")
     assert types(posted(parts, "two")) == ["section", "container"]

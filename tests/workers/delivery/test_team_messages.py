@@ -17,5 +17,6 @@ def test_a_reminder_outside_the_thread_names_its_incident_and_links_its_card(par
     ]
     said = [m for m in outside if "Who can take it" in str(m) or "Nobody has taken" in str(m)]
     assert said
+    assert card
     assert all(incident.id in str(m["blocks"]) and "Search is slow" in str(m["blocks"]) for m in said)
     assert all(f"archives/{card.channel}/p" in str(m["blocks"]) for m in said)

@@ -86,7 +86,7 @@ def declare(vendors: Vendors, first: By) -> tuple[int, set[ReachState], int]:
     incident = vendors.parts.declare()
     vendors.parts.run()
     pages = vendors.parts.now(incident).pages
-    states = {reach.state for page in pages for reach in page.reached if reach.via == first}
+    states = {reach.state for page in pages for reach in page.reached if reach.via.value == first.value}
     return len(pages), states, vendors.arrived(second)
 
 

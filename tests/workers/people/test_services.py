@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import Mock
@@ -332,6 +332,7 @@ def test_who_resolves_it_there_asks_whether_it_is_over(desk: Desk, service: str)
     A resolution by ourselves, of an incident that is closed, or of another's, asks nothing.
     """
     incident = desk.declare()
+    send: Callable[[dict[str, Any]], httpx2.Response]
     if service == "PagerDuty":
         send, resolved = desk.pagerduty, event(incident.id, "incident.resolved")
         ours, others = event(incident.id, "incident.resolved", agent=None), event("x", "incident.resolved")

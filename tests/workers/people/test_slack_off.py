@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,11 @@ def night() -> Iterator[Night]:
         client = TwilioClient(TwilioAccount(twilio.SID, twilio.TOKEN, twilio.NUMBER, url=phone.url, public_url=url))
         parts.context = through(parts.context, sms=client, call=client)
         answers = AnswerDeps(public_url=url, twilio_tokens=(twilio.TOKEN,), news=News(parts.service))
-        more = {"intake": Intake(redis, post_alerts), "alert_secrets": AlertSecrets((TOKEN,)), "answers": answers}
+        more: dict[str, Any] = {
+            "intake": Intake(redis, post_alerts),
+            "alert_secrets": AlertSecrets((TOKEN,)),
+            "answers": answers,
+        }
         parts.slack_away()
         with running_bot(workspace, parts.service, connected=False, port=port, **more) as bot:
             yield Night(parts, bot, phone)
