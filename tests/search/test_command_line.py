@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,8 @@ def test_action_items_in_a_terminal_are_filtered(parts: Works) -> None:
     items, now = ActionItems(parts.redis), parts.store.now()
     incident = parts.declare("P1", service="checkout")
     for owner, service, at in (("dana", "checkout", now), ("omar", "api", now - timedelta(days=40))):
-        facts = {"owner": user(owner), "service": service}
-        items.add(incident.id, lambda n, f=facts, at=at: ActionItem(n, "Alert on the pool", "UX", at, **f))
+        made = partial(ActionItem, text="Alert on the pool", by="UX", at=at, owner=user(owner), service=service)
+        items.add(incident.id, made)
     one, two = f"{incident.id}/1", f"{incident.id}/2"
     assert ids("actions", f"owner:{user('dana')}") == ids("actions", "service:checkout") == [one]
     assert ids("actions", "to:30d") == [two]

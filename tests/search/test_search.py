@@ -1,5 +1,6 @@
 """Search in Slack and in a terminal."""
 
+from functools import partial
 from typing import Any
 
 import fakeredis
@@ -56,13 +57,17 @@ def test_lists_are_filtered_by_who_has_it(office: Office) -> None:
     for number, typed in enumerate(("@dana", "dana", user("dana"))):
         for verb in ("list", "list all", "tickets"):
             omar.command(f"{verb} owner:{typed}")
-            eventually(lambda n=number, verb=verb: len(shown(omar, mine.id, verb)) > n)
+            eventually(partial(_more_than, number, omar, mine.id, verb))
     omar.command("list owner:me")
     omar.told("No incident matches")
     omar.command("tickets severity:P2 service:checkout owner:me")
     omar.told("No open ticket matches")
     omar.command("tickets source:grafana")
     omar.told("there is no filter `source:` here, but severity:, service:, owner:, from:, to:")
+
+
+def _more_than(number: int, person: Person, incident: str, verb: str) -> bool:
+    return len(shown(person, incident, verb)) > number
 
 
 def shown(person: Person, incident: str, verb: str) -> list[str]:
@@ -78,7 +83,8 @@ def test_action_items_are_filtered(office: Office) -> None:
     incident = office.declare(severity="P1", service="checkout")
     items, now = ActionItems(office.world.redis), incident.declared_at
     for owner, text in (("dana", "Alert on the pool"), ("omar", "Rotate the key")):
-        items.add(incident.id, lambda i, o=owner, t=text: ActionItem(i, t, "UX", now, user(o), service="checkout"))
+        made = partial(ActionItem, text=text, by="UX", at=now, owner=user(owner), service="checkout")
+        items.add(incident.id, made)
     dana = office.person("dana")
     dana.command("actions owner:omar")
     assert "Alert on the pool" not in dana.told("Rotate the key")

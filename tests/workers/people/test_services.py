@@ -176,7 +176,7 @@ def _desk() -> Iterator[Desk]:
     news = Mock(pagerduty_mail={"PMEI": "mei@example.com"}.get)
     deps = AnswerDeps(pagerduty_secrets=("old-secret", SECRET), opsgenie_tokens=(TOKEN,), news=news)
     workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
-    intake = {"intake": Intake(behind.redis, post_alerts), "alert_secrets": AlertSecrets((TOKEN,))}
+    intake: dict[str, Any] = {"intake": Intake(behind.redis, post_alerts), "alert_secrets": AlertSecrets((TOKEN,))}
     with running_bot(workspace, behind.service, connected=False, port=port, answers=deps, **intake):
         yield Desk(f"http://127.0.0.1:{port}", behind)
 
@@ -286,7 +286,8 @@ def test_forged_hooks_are_refused(desk: Desk) -> None:
 def test_an_answer_that_comes_among_the_alerts_is_one_too(desk: Desk, source: str) -> None:
     """Where one webhook sends alerts and what becomes of our incidents: answered 202, heard, and declares nothing."""
     incident, headers = desk.declare(), {"authorization": f"Bearer {TOKEN}"}
-    said, address = {"pagerduty": event, "opsgenie": action}[source], f"{desk.url}/alerts/{source}"
+    known: dict[str, Callable[[str], dict[str, Any]]] = {"pagerduty": event, "opsgenie": action}
+    said, address = known[source], f"{desk.url}/alerts/{source}"
     assert web.post(address, json=said(incident.id)).status_code == 401
     answer = web.post(address, json=said(incident.id), headers=headers)
     assert (answer.status_code, answer.json()["what"]) == (202, "acknowledged")
