@@ -131,7 +131,8 @@ def test_action_items_that_a_daily_report_does_not_name_are_counted() -> None:
 
 def test_a_table_of_a_mail_is_no_wider_than_a_phone() -> None:
     """It is moved sideways by itself, and the rest of the mail stands still."""
-    html = report_mail(scheduled(plan("month"), gathered(many(60, MONTH)), "UTC"), (), {}, "x").html
+    found = gathered(many(60, MONTH))
+    html = report_mail(scheduled(plan("month"), found, "UTC"), found.figures, {}, "x").html
     assert html.count("<div style='overflow-x:auto'><table") == html.count("<table") > 2
 
 

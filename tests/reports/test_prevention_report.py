@@ -26,7 +26,7 @@ CAUSE = "Database issues"
 
 def seen(name: str, days: float, lasts: float = 0.1, **facts: Any) -> Observation:
     """An incident that is declared so many days from the start, and resolved soon."""
-    known = {"service": "checkout", "cause_category": CAUSE, "status": "resolved", "severity": "P1"}
+    known: dict[str, Any] = {"service": "checkout", "cause_category": CAUSE, "status": "resolved", "severity": "P1"}
     known |= {"resolved": T + (days + lasts) * 86_400, "first_severity": "P1"} | facts
     return Observation(id=name, declared=T + days * 86_400, **known)
 
@@ -92,7 +92,7 @@ def over(parts: Works, **facts: Any) -> str:
 
 def noted(parts: Works, of: str, **facts: Any) -> ActionItem:
     due = parts.clock().date() + timedelta(days=5)
-    known = {"owner": user("omar"), "due": due, "service": "checkout"} | facts
+    known: dict[str, Any] = {"owner": user("omar"), "due": due, "service": "checkout"} | facts
     return ActionItems(parts.redis).add(
         of, lambda new: ActionItem(new, "Alert on the pool", user("omar"), parts.clock(), **known)
     )

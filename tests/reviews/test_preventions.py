@@ -33,7 +33,12 @@ def over(parts: Works, category: str = DATABASE, title: str = "Checkout is down"
 def noted(parts: Works, incident: Incident, what: str = "Alert on the pool", **facts: Any) -> ActionItem:
     """An open commitment of Omar's from an incident, due in five days."""
     due = parts.clock().date() + timedelta(days=5)
-    known = {"owner": OMAR, "due": due, "service": incident.facts.service, "private": incident.private} | facts
+    known: dict[str, Any] = {
+        "owner": OMAR,
+        "due": due,
+        "service": incident.facts.service,
+        "private": incident.private,
+    } | facts
     return ActionItems(parts.redis).add(incident.id, lambda new: ActionItem(new, what, OMAR, parts.clock(), **known))
 
 

@@ -39,7 +39,12 @@ class Case:
     def note(self, text: str = "Alert on the pool for @everyone", **facts: Any) -> ActionItem:
         """Note an item: a commitment of Dana's, unless said otherwise."""
         incident, now = self.tracked.now, self.tracked.parts.clock()
-        known = {"owner": "UDANA", "due": DUE, "service": incident.facts.service, "private": incident.private} | facts
+        known: dict[str, Any] = {
+            "owner": "UDANA",
+            "due": DUE,
+            "service": incident.facts.service,
+            "private": incident.private,
+        } | facts
         return self.items.add(incident.id, lambda new: ActionItem(new, text, "UDANA", now, **known))
 
     def act(self, seconds: float = 30.0) -> None:
@@ -110,7 +115,7 @@ class Case:
 
 @pytest.fixture(params=[GITHUB_STAND_IN, CLOUD, DATA_CENTER])
 def case(request: pytest.FixtureRequest) -> Iterator[Case]:
-    there = GitHubStandIn() if request.param == GITHUB_STAND_IN else JiraStandIn(cloud=request.param == CLOUD)
+    there: Any = GitHubStandIn() if request.param == GITHUB_STAND_IN else JiraStandIn(cloud=request.param == CLOUD)
     with tracked(there) as made:
         yield Case(made)
 
