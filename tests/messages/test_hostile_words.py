@@ -71,6 +71,7 @@ FIXED = frozenset(
             "closed_at",
             "alerted_by",
             "eta_at",
+            "sent_at",
             "redrawn_at",
             "started",
             "until",
