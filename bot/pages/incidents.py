@@ -3,7 +3,7 @@
 What a page shows was checked before: nothing here asks who may read it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
@@ -17,14 +17,17 @@ from starlette.responses import HTMLResponse
 from bot.pages.layout import HEADERS
 from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.model import Incident
+from escalation.incident.noted import told_at
 from escalation.messages.entries.notices import duration
 from escalation.messages.timeline import entry_lines
 from escalation.records.holes import holes, spoken_hole
 from escalation.reviews.action_items import ActionItem
+from escalation.reviews.draft import headline_of
 from escalation.reviews.model import Section
-from escalation.text import Line, Link, Person, Strong, Time, clean, text
+from escalation.text import Line, Lines, Link, Person, Strong, Time, clean, text
 from escalation.values import PersonId
 
+UNFOLDED = 2  # lines of an entry that stand in the open
 _READER = MarkdownIt("commonmark", {"html": False}).disable("image")
 MAX_ENTRIES = 500  # of a timeline on one page: thousands would keep the bot busy for seconds, and nobody reads them
 
@@ -52,6 +55,16 @@ class Filters:
         return urlencode(chosen | {"page": str(page)})
 
 
+@dataclass(frozen=True)
+class Moment:
+    """An entry of the timeline. `day` is named with its first one; what takes many lines is folded under a headline."""
+
+    at: datetime
+    day: str
+    headline: Line
+    lines: Lines
+
+
 class IncidentPages:
     """Renders pages in a company's zone. `names` are people's."""
 
@@ -67,19 +80,27 @@ class IncidentPages:
         self, incident: Incident, sections: Sequence[Section], items: Sequence[ActionItem], in_slack: str = ""
     ) -> HTMLResponse:
         """One incident. `sections` are those of its review, if there is one; `in_slack` is the address of its card."""
-        shown = incident.timeline[-MAX_ENTRIES:]
-        timeline = [(entry, entry_lines(incident, entry)) for entry in shown]
         return self._page(
             "incident.html.jinja",
             incident=incident,
-            timeline=[(entry, lines) for entry, lines in timeline if lines],
+            timeline=tuple(self._moments(incident)),
             sections=[s for s in sections if s.key != ReviewSection.TIMELINE and not _only_items(s)],
             items=items,
-            earlier=len(incident.timeline) - len(shown),
+            earlier=max(0, len(incident.timeline) - MAX_ENTRIES),
             holes=[spoken_hole(h) for h in holes((e.n for e in incident.timeline), incident.chain.length)],
             lasted=duration(incident, incident.closed_at) if incident.closed_at else "",
             in_slack=in_slack,
         )
+
+    def _moments(self, incident: Incident) -> Iterator[Moment]:
+        """Yield what happened, in the order in which it did."""
+        day = ""
+        for entry in sorted(incident.timeline[-MAX_ENTRIES:], key=told_at):
+            lines, at = entry_lines(incident, entry), told_at(entry)
+            if lines:
+                before, day = day, f"{at.astimezone(self._zone):%A %d %B %Y}"
+                headline = headline_of(incident, entry) if len(lines) > UNFOLDED else ()
+                yield Moment(at, day if day != before else "", headline, lines)
 
     def _page(self, template: str, **values: object) -> HTMLResponse:
         zone = str(self._zone)

@@ -106,13 +106,13 @@ def headlines(incident: Incident, entries: Iterable[Entry]) -> Iterator[tuple[da
             continue
         yield from _repeats(repeats)
         repeats = []
-        headline = _headline(incident, entry)
+        headline = headline_of(incident, entry)
         if headline and entry.kind not in _NOT_LISTED:
             yield told_at(entry), headline, entry.n
     yield from _repeats(repeats)
 
 
-def _headline(incident: Incident, entry: Entry) -> Line:
+def headline_of(incident: Incident, entry: Entry) -> Line:
     """An entry in one line, with what its author said; of a message from a template only that, not its heading."""
     words = entry.text or (entry.why if entry.kind is EntryKind.REOPENED else "")
     said: Line = (": ", Verbatim(one_line(words))) if words and entry.kind in _WITH_WORDS else ()
@@ -167,7 +167,7 @@ def _impact(incident: Incident) -> Iterator[Generated]:
     if loss is not None:
         said = "Data was lost." if loss else "No data was lost."
         yield Generated(line(said), resolved.n if incident.resolution and resolved else _born(incident))
-    yield from _entries(incident, EntryKind.SECURITY, EntryKind.SEVERITY)
+    yield from _entries(incident, EntryKind.SECURITY, EntryKind.SEVERITY, EntryKind.TIMES)
 
 
 def _resolution(incident: Incident) -> Iterator[Generated]:
@@ -240,7 +240,7 @@ _GENERATED: dict[ReviewSection, Generator] = {
 def _entries(incident: Incident, *kinds: EntryKind) -> Iterator[Generated]:
     """Entries of these kinds, each in one line."""
     for entry in incident.timeline:
-        if entry.kind in kinds and (said := _headline(incident, entry)):
+        if entry.kind in kinds and (said := headline_of(incident, entry)):
             yield Generated(said, entry.n)
 
 

@@ -1,16 +1,24 @@
 """A report in a real browser: on a phone and at a desk, by day and by night."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
+from bot.pages.report import Filters, report_html
+from escalation.reports.documents import on_request
+from tests.figures.test_figures import made
+from tests.reports.test_documents import MONTH, gathered
 from tests.reports.test_report_page import page
 from tests.sandbox.page import CHROMIUM, FLAGS, IN_A_BROWSER
 
+HOUR = timedelta(hours=1)
 SIZES = {"phone": {"width": 360, "height": 640}, "desk": {"width": 1280, "height": 900}}
+PAPER = {"width": 680, "height": 1009}  # A4 within margins of 15 mm, at 96 pixels an inch
 pytestmark = IN_A_BROWSER
 
 
@@ -33,7 +41,44 @@ def test_it_is_read_by_everybody(browser: Browser, tmp_path: Path, size: str, sc
     assert shown.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
     found = Axe().run(shown)
     assert found.violations_count == 0, found.generate_report()
-    shown.keyboard.press("Tab")
+    for _ in range(3):  # behind the links to the other pages
+        shown.keyboard.press("Tab")
     assert shown.evaluate("document.activeElement.name") == "period"
+    small = "[...document.querySelectorAll('input, select')].filter(e => parseFloat(getComputedStyle(e).fontSize) < 16)"
+    assert shown.evaluate(f"{small}.length") == 0  # a phone zooms in on them, and stays there
     assert shown.get_by_role("img", name="Each incident by the time to resolve it").count() == 1
+    shown.close()
+
+
+def full_page() -> str:
+    """A page whose incidents have every time, and the longest names."""
+    seen = [
+        made(100 * k, n=k, at=MONTH + k * HOUR, service="customer-notifications", severity=f"P{k % 4}", **times(k))
+        for k in range(1, 30)
+    ]
+    seen = [replace(s, id=f"INC-20261218-{n:03d}") for n, s in enumerate(seen)]
+    found = gathered(seen)
+    return report_html(on_request(found, "UTC", mean=True), found.figures.observations, {}, Filters(csv="?x"))
+
+
+def times(k: int) -> dict[str, float]:
+    start = (MONTH + k * HOUR).timestamp()
+    names = ("first_page", "acknowledged", "root_cause", "fix", "told")
+    return {name: start + 3601 * k + n for n, name in enumerate(names)}
+
+
+def test_nothing_is_cut_off_on_paper(browser: Browser, tmp_path: Path) -> None:
+    """Every column stands on an A4 page, no heading over another one, and what a colour means is printed with it."""
+    file = tmp_path / "report.html"
+    file.write_text(full_page(), encoding="utf-8")
+    shown = browser.new_page(viewport=PAPER)  # type: ignore[arg-type]
+    shown.goto(file.as_uri())
+    shown.emulate_media(media="print")
+    wider = "[...document.querySelectorAll('*')].filter(e => e.scrollWidth > Math.max(e.clientWidth, %d)).length"
+    assert shown.evaluate(wider % PAPER["width"]) == 0
+    cut = "[...document.querySelectorAll('th, td')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+    assert shown.evaluate(cut) == []
+    colours = "getComputedStyle(document.querySelector('.legend i')).printColorAdjust"
+    assert shown.evaluate(colours) == "exact"
+    assert not shown.locator("form, nav").first.is_visible()
     shown.close()

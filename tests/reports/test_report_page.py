@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -65,7 +66,7 @@ def test_times_of_day_are_the_companys() -> None:
     found = gathered([made(10, at=at)], since=at - DAY, until=at + DAY)
     html = report_html(on_request(found, "Europe/Berlin"), found.figures.observations, zone="Europe/Berlin")
     assert html.count("2026-03-29 03:30") == 2
-    assert "Times of day are in Europe/Berlin." in html
+    assert "Times of day are in Europe/Berlin;" in html
     assert "01:30" not in html
     assert "<a href" not in html
 
@@ -83,7 +84,7 @@ def test_a_page_over_nothing_one_or_thousands_reads_well(n: int) -> None:
 
 def test_dots_stand_in_the_order_of_their_times() -> None:
     """From a second to a month, each within the picture."""
-    drawn = plot([made(minutes, n=n) for n, minutes in enumerate((0.02, 1, 60, 1440, 43200))])
+    drawn = plot([made(minutes, n=n) for n, minutes in enumerate((0.02, 1, 60, 1440, 43200))], ZoneInfo("UTC"))
     assert drawn
     places = [float(dot.x.rstrip("%")) for dot in drawn.dots]
     assert places == sorted(places)

@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.ports import free_port
 from bot.http import incidents as routes
+from bot.pages.incidents import UNFOLDED, IncidentPages
 from escalation.config.policy import Severity
 from escalation.config.rules.reviews import ReviewSection
 from escalation.incident.events.moves import Acknowledge, Resolve
@@ -21,6 +22,8 @@ from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
 from escalation.storage.answers.person_links import INCIDENTS, REPORTS, PersonLinks
 from escalation.storage.reviews import Reviews
+from tests.reviews.test_review_examples import NAMES
+from tests.reviews.test_review_examples import incident as reviewed
 from tests.sandbox.page import CHROMIUM, FLAGS
 from tests.support.bot import BotAtWork, World, office_in, patient_workspace, running_bot, world
 from tests.support.company import user
@@ -149,7 +152,7 @@ def test_what_is_hidden_leaves_no_gap_in_the_pages(site: Site, monkeypatch: pyte
     outsider = next(u for u in ("mei", "bruno", "omar") if user(u) not in people(site))
     with site.browser(outsider) as browser:
         text = browser.get(f"{INCIDENTS}?state=all").text
-        assert text.count("<li>") == 2
+        assert text.count("<li><span") == 2
         assert "Older" not in text
         monkeypatch.setattr(routes, "ON_A_PAGE", 1)
         first = browser.get(f"{INCIDENTS}?state=all").text
@@ -204,14 +207,27 @@ def test_a_page_has_facts_timeline_review_and_action_items_and_words_stay_words(
     with site.browser("dana") as browser:
         text = browser.get(INCIDENTS + site.closed).text
     for heading in ("Timeline", "Post-incident review", "Action items"):
-        assert f"<h2>{heading}</h2>" in text
+        assert re.search(rf"<h2 id=\"\w+\">{heading}</h2>", text)
     assert "<strong>Bold</strong>" in text
     assert "&lt;script&gt;" in text
     assert "&amp;lt;" not in text
     assert "&amp; more" in text
-    assert text.count(">Action items<") == 1
+    assert text.count(">Action items</h") == 1
     assert "checkout" in text
     assert not re.search(r"<script|<img|href=\"javascript|@import|url\(", text)
+
+
+def test_the_timeline_is_in_order_and_long_entries_are_folded_under_their_headline() -> None:
+    """A pinned message stands where it was written, each day is named once, and a draft does not fill the screen."""
+    shown = bytes(IncidentPages(NAMES, "Asia/Tokyo").one(reviewed(), (), ()).body).decode()
+    said = re.findall(r"(?s)<li>(<time.*?)</li>", shown)
+    pinned = next(n for n, entry in enumerate(said) if "The pool has 20 connections" in entry)
+    assert "00:42:00" in said[pinned]
+    assert "00:45:00" in said[pinned + 1]
+    assert re.findall(r'<li class="day">(.*?)</li>', shown) == ["Thursday 19 December 2024"]
+    assert all(("<details>" in entry) is (entry.count("<p>") > UNFOLDED) for entry in said)
+    update = next(entry for entry in said if "INCIDENT UPDATE" in entry)
+    assert "Timeouts to the database" in update.partition("</summary>")[0]
 
 
 def test_the_command_answers_with_a_link_for_one_person() -> None:
