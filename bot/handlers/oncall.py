@@ -116,10 +116,10 @@ class OnCall:
         """Take or decline a shift; what can no longer be taken says so where its buttons were."""
         did: Literal["take", "decline"] = "take" if action["action_id"] == REST_TAKE else "decline"
         try:
-            words = await self._access.run(_answer_rest, self._access.deps, requester.id, action["value"], did)
+            answer = await self._access.run(_answer_rest, self._access.deps, requester.id, action["value"], did)
         except Refused as refused:
-            words = refused.words
-        await self._replace(body, oncall.lines_message((words,), "rest"))
+            answer = oncall.lines_message((refused.words,), "rest")
+        await self._replace(body, answer)
 
     async def _undo(self, requester: Requester, body: dict[str, Any], action: dict[str, Any], reply: Reply) -> None:
         """Cancel what a notice was about; the notice itself, if others can see it, then says so."""
@@ -210,7 +210,7 @@ def _record_answer(deps: BotDeps, member: PersonId, button: AnswerValue) -> date
     return next((at for *test, at in answers if tuple(test) == test_page and at), None) or deps.service.clock()
 
 
-def _answer_rest(deps: BotDeps, member: PersonId, debt_id: str, did: Literal["take", "decline"]) -> Line:
+def _answer_rest(deps: BotDeps, member: PersonId, debt_id: str, did: Literal["take", "decline"]) -> Message:
     """Take or decline the shift of somebody who is to rest, and return what to say. Raises Refused."""
     person = deps.company.key_of(member, deps.store.directory()) or ""
     after = deps.service.update_oncall(
@@ -219,9 +219,13 @@ def _answer_rest(deps: BotDeps, member: PersonId, debt_id: str, did: Literal["ta
     deps.store.request_upkeep()
     debt = next(debt for debt in after.rest if debt.id == debt_id)
     if did == "decline":
-        return line("You declined to take over in ", debt.rotation, ". The next is asked.")
+        declined = line(f"You declined to take over in {debt.rotation}. The next is asked; if nobody is left, ")
+        return oncall.lines_message(((*declined, "those who lead them know."),), "rest")
     tired = Person(deps.company.member(debt.person, deps.store.directory()))
-    return line(Strong(f"✅ You are on call in {debt.rotation}"), " until ", Time(debt.ends), ". ", tired, " can rest.")
+    words = line(
+        Strong(f"✅ You are on call in {debt.rotation}"), " until ", Time(debt.ends), ". ", tired, " can rest."
+    )
+    return oncall.taken_rest(words, undo_of(after.notices[-1]))
 
 
 def _set_tick(deps: BotDeps, change: str, n: int, member: PersonId) -> dict[int, Tick]:

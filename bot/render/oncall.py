@@ -261,6 +261,12 @@ def rest_offer(lines: Sequence[Line], debt_id: str) -> Message:
     return Message(text=message.text, blocks=[*message.blocks, row])
 
 
+def taken_rest(words: Line, undo: Sequence[int]) -> Message:
+    """Build the answer to who took a shift; `undo` are the numbers that its button cancels."""
+    message = lines_message((words,), "rest")
+    return Message(text=message.text, blocks=[*message.blocks, *undo_row(undo)])
+
+
 def personal_notice(lines: Sequence[Line], undo: Sequence[int]) -> Message:
     """Build the notice to somebody whose time on call changes; `undo` are the numbers that its button cancels."""
     message = lines_message(lines, "oncall-notice")

@@ -185,6 +185,9 @@ class Announcer:
         """Render the question whether somebody takes over from a person who is to rest."""
         debt = reminder.debt
         hours = f"{reminder.ask.minutes // 60} h" if reminder.ask.minutes >= HOUR else f"{reminder.ask.minutes} min"
+        before = tuple(ask.person for ask in debt.asked if ask.at < reminder.ask.at)
+        asked = line("Asked before you: ", *self._people(before), ". You were on call for ")
+        why = asked if before else line("Of those who can, you were on call least: ")
         within = spoken_duration(ANSWER_WITHIN)
         return (
             line(Strong("🛌 Can you take over? "), *self._tired(debt)),
@@ -193,13 +196,14 @@ class Announcer:
                 *_stretch(max(debt.starts, reminder.due), debt.ends),
                 ", so that they can rest.",
             ),
-            line(f"Of those who are there you were on call least: {hours} in the last 30 days."),
+            line(*why, f"{hours} in the last 30 days."),
             line(f"If you say nothing for {within}, the next is asked as well."),
         )
 
     def rest_unmet(self, reminder: DueRestUnmet) -> Lines:
         """Render that nobody took over from a person who is to rest: for them, or for those who lead them."""
         debt, rotation = reminder.debt, reminder.debt.rotation
+        hours = -(-(debt.ends - reminder.due) // timedelta(hours=1))
         asked = tuple(ask.person for ask in debt.asked)
         others = line("Asked: ", *self._people(asked), ".") if asked else line("Nobody else of the rotation is there.")
         if reminder.to == debt.person:
@@ -209,7 +213,7 @@ class Announcer:
         return (
             line(Strong("⚠️ Rest: nobody took over. "), *self._tired(debt)),
             line(f"They stay on call in {rotation} until ", _day(debt.ends), ". ", *others),
-            line("Find somebody: ", f"/incident oncall override {rotation} @person for 4h"),
+            line("Find somebody: ", f"/incident oncall override {rotation} @person for {hours}h"),
         )
 
     def _tired(self, debt: RestDebt) -> Line:

@@ -75,7 +75,7 @@ def _debts(state: OncallState, company: Company, person: str, worked: datetime, 
 
 def needs_asking(state: OncallState, company: Company, now: datetime) -> bool:
     """True if somebody else is to be asked now: only then it matters who did least."""
-    return any(_is_due(debt, company, state, now) for debt in state.rest)
+    return any(_is_due(_as_it_stands(debt, state, now), company, state, now) for debt in state.rest)
 
 
 def ask_next(state: OncallState, company: Company, ranked: Mapping[str, int], now: datetime) -> OncallState:
@@ -83,14 +83,25 @@ def ask_next(state: OncallState, company: Company, ranked: Mapping[str, int], no
 
     `ranked` are the minutes that people were on call lately, by key and in that order.
     """
+    debts = (_as_it_stands(debt, state, now) for debt in state.rest)
     rest = tuple(
-        _asked(debt, company, state, ranked, now) if _is_due(debt, company, state, now) else debt for debt in state.rest
+        _asked(debt, company, state, ranked, now) if _is_due(debt, company, state, now) else debt for debt in debts
     )
     return state if rest == state.rest else state.model_copy(update={"rest": rest})
 
 
 def _is_due(debt: RestDebt, company: Company, state: OncallState, now: datetime) -> bool:
     return _is_open(debt, company, state, now) and not _waits(debt, now)
+
+
+def _as_it_stands(debt: RestDebt, state: OncallState, now: datetime) -> RestDebt:
+    """Return a debt; one whose override was cancelled meanwhile is open again, as if that person had declined."""
+    taker = debt.taken_by
+    held = (o.rotation == debt.rotation and o.person == taker and o.ends == debt.ends for o in state.overrides)
+    if not taker or any(held):
+        return debt
+    asked = tuple(_declined(ask, now) if ask.person == taker else ask for ask in debt.asked)
+    return debt.model_copy(update={"taken_by": "", "taken_as": "", "asked": asked})
 
 
 def _is_open(debt: RestDebt, company: Company, state: OncallState, now: datetime) -> bool:
@@ -146,6 +157,7 @@ def answer(
     debt = next((debt for debt in state.rest if debt.id == debt_id), None)
     if debt is None or debt.ends <= now:
         raise Refused("That shift is over.")
+    debt = _as_it_stands(debt, state, now)
     if person not in (ask.person for ask in debt.asked):
         raise Refused("This was asked of somebody else.")
     if debt.taken_by == person:

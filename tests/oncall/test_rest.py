@@ -158,6 +158,28 @@ def test_a_shift_that_changed_hands_is_not_asked_for_any_more() -> None:
         answer(state, of, "mei", now=WORKED + 11 * HOUR)
 
 
+def test_a_shift_that_was_given_back_is_offered_to_the_next() -> None:
+    """Who takes it by mistake cancels the override: it is as if they had declined, and the next one may take it."""
+    of = company()
+    state = answer(ask(tired(of), of), of, "mei")
+    state = overrides.cancel(state, state.overrides[-1].id)
+    assert rest.needs_asking(state, of, SEVEN + MINUTE)
+    state = ask(state, of, SEVEN + MINUTE)
+    assert (asked(state), only(state).taken_by) == (["mei", "erik"], "")
+    assert [r.to for r in reminders(state, of, SEVEN + MINUTE)] == ["erik"]
+    state = answer(state, of, "erik", now=SEVEN + 2 * MINUTE)
+    assert on_call_at("primary", of, state, SEVEN + HOUR) == ("erik",)
+
+
+def test_each_is_told_truly_why_they_are_asked() -> None:
+    """The first did least; the second hears who did not take it, in place of that."""
+    of = company()
+    state = ask(ask(tired(of), of), of, SEVEN + 15 * MINUTE)
+    first, second = (text(Announcer(of, Directory()).rest_offer(r)) for r in reminders(state, of, SEVEN + 15 * MINUTE))
+    assert "Of those who can, you were on call least: 30 min in the last 30 days." in first
+    assert "Asked before you: UMEI. You were on call for 10 h in the last 30 days." in second
+
+
 def reminders(state: OncallState, of: Company, now: datetime) -> list[Any]:
     policy: Policy = kars()
     found = due_reminders(of, policy, state, Directory(), now)
@@ -173,6 +195,7 @@ def test_the_lead_knows_when_nobody_took_it() -> None:
     words = text(Announcer(of, Directory()).rest_unmet(said["erik"]))
     assert "nobody took over" in words
     assert "Asked: " in words
+    assert "override primary @person for 8h" in words  # from 07:15 until 15:00
     mine = text(Announcer(of, Directory()).rest_unmet(said["dana"]))
     assert "You stay on call in primary until" in mine
 
