@@ -34,6 +34,7 @@ TRANSIENT = (
     *("tocsin:vendor:", "tocsin:delivery:", "tocsin:envelope:", "tocsin:mailed:", "tocsin:ticket:"),
     *(f"tocsin:public:subscribers:{name}" for name in ("asked:", "outgoing", "again", "tries", "failed", "sent")),
     *(f"tocsin:public:subscribers:{name}" for name in ("limit:", "bounces:", "lock", "paused")),
+    "tocsin:posted:",  # where, and for how long, Slack keeps it
     "tocsin:search",  # made of the incidents
     packed.POLICIES,  # each incident is written with its own
     "tocsin:answers:secret",  # it signs links that were sent; another store has its own

@@ -17,7 +17,8 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.notify.preferences import Preferences
 from escalation.oncall.cover import Cover
-from escalation.oncall.overrides import add_absence, set_preferences
+from escalation.oncall.overrides import add_absence, add_notice, add_override, set_preferences
+from escalation.oncall.schedule import OncallState
 from escalation.oncall.silences import Silence, Silences
 from escalation.pay.report import PayReport, PayRow
 from escalation.records.chain import check
@@ -39,6 +40,8 @@ from tests.support.bot import everything
 from tests.support.worker import SlackByClock, Works, redis_of, valkey, works_anew
 from tocsin.cli import main
 from tocsin.config.settings import Environment
+from workers.recurring.keeping.posted import PostedRounds
+from workers.recurring.reminders import Reminders
 
 DANA, OMAR = "U0DANA0001", "U0OMAR0001"
 MAIL, NUMBER = "dana@example.com", "+4915112345678"
@@ -170,6 +173,55 @@ def test_our_own_messages_in_slack_are_shown_without_them(parts: Works) -> None:
     assert "former colleague 1" in public
     assert [text for text in left if any(w in text for w in ("zebrafish", "aardvark", "pangolin", "wombat"))] == []
     assert f"<@{DANA}>" not in public
+
+
+def noticed(parts: Works) -> dict[str, Any]:
+    """A notice about Dana's shift, in the channel: no incident has it."""
+
+    def change(state: OncallState, at: datetime) -> OncallState:
+        company, tomorrow = parts.service.company, at + timedelta(days=1)
+        after = add_override(state, company, "primary", "dana", tomorrow, tomorrow + timedelta(hours=8), at, OMAR)
+        return add_notice(state, after, "override", OMAR, at, company)
+
+    parts.service.update_oncall(change)
+    assert Reminders(parts.context).send_due(parts.clock())
+    return posted(parts)
+
+
+def posted(parts: Works) -> dict[str, Any]:
+    return next(
+        m for m in parts.messages() if "is on call in primary" in m["text"] and not m["channel"].startswith("D")
+    )
+
+
+def test_posts_outside_incidents_are_updated_in_slack_too(parts: Works) -> None:
+    """Handovers, notices, reports: in the same place, as soon as Tocsin runs."""
+    lived_through(parts)
+    assert DANA in everything(noticed(parts))
+    told = tocsin("forget", "@dana").output
+    assert "So was 1 post in channels" in told
+    PostedRounds(parts.context, lambda: False).run()
+    assert DANA not in everything(posted(parts))
+    assert "a former colleague is on call in primary" in posted(parts)["text"]
+    before = len(parts.calls("chat.update"))
+    PostedRounds(parts.context, lambda: False).run()
+    assert len(parts.calls("chat.update")) == before
+
+
+def test_a_post_that_slack_does_not_let_us_update_is_told_until_it_is_gone(parts: Works) -> None:
+    """With its link; a passing failure is only tried again."""
+    lived_through(parts)
+    ts = noticed(parts)["ts"]
+    assert tocsin("forget", "@dana").exit_code == 0
+    for error, told in (("internal_error", 0), ("cant_update_message", 1)):
+        parts.fault("chat.update", "error", error=error)
+        PostedRounds(parts.context, lambda: False).run()
+        found = [p for p in parts.store.problems.current() if p.key.startswith("posted:")]
+        assert len(found) == told
+        assert all(f"/p{ts.replace('.', '')}" in p.text for p in found)
+    parts.fault("chat.update", "error", error="message_not_found")
+    PostedRounds(parts.context, lambda: False).run()
+    assert not [p for p in parts.store.problems.current() if p.key.startswith("posted:")]
 
 
 def test_what_left_earlier_is_listed(parts: Works) -> None:

@@ -41,6 +41,7 @@ from escalation.oncall.schedule import TestPage
 from escalation.reports.schedule import DueReport, due_reports
 from escalation.reviews.action_items import ActionItem, DueActionItem, due_action_items, hearers, reminder_lines
 from escalation.storage.action_items import ActionItems
+from escalation.storage.keeping.posted import Posted, PostedMessages
 from workers import metrics
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
@@ -92,6 +93,7 @@ class Reminders:
         self._destinations = Destinations(context.service, context.slack, self._members)
         self._wording = company_wording(context.service.company, context.store.problems)
         self._reports = ReportWriter(context)
+        self._posted = PostedMessages(context.redis)
 
     def send_due(self, now: datetime) -> int:
         """Send all reminders that are due and not done; returns how many."""
@@ -178,8 +180,12 @@ class Reminders:
         slack, tag = self._context.slack, Tag(item.id, 0)
 
         def send(channel: str) -> Sent:
+            message = self._message(item)
             found = None if first else slack.find(channel, tag, record.began)
-            return found or slack.post(channel, self._message(item), tag)
+            sent = found or slack.post(channel, message, tag)
+            if not item.to:
+                self._posted.note(Posted(sent.channel, sent.ts, message.text, message.blocks))
+            return sent
 
         if item.to:
             sent = send(slack.direct_channel(self._members.member(item.to)))

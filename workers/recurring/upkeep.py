@@ -22,6 +22,7 @@ from workers.recurring.action_items.preventions import Preventions
 from workers.recurring.action_items.tickets import ItemTickets
 from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
+from workers.recurring.keeping.posted import PostedRounds
 from workers.recurring.keeping.retention import Keeping
 from workers.recurring.keeping.search import SearchRounds
 from workers.recurring.listening import Listening
@@ -66,6 +67,7 @@ class Upkeep:
         self._slo_breach = SloBreach(context)
         self._tickets = TicketRounds(context, self._stop.is_set)
         self._item_tickets = ItemTickets(context, self._stop.is_set)
+        self._posted = PostedRounds(context, self._stop.is_set)
         self._keeping = Keeping(context)
         self._search = SearchRounds(context, self._stop.is_set)
 
@@ -118,6 +120,7 @@ class Upkeep:
             ("our own objectives", lambda: self._slo_breach.check(now)),
             ("tickets", lambda: self._tickets.refresh(now)),
             ("tickets of action items", lambda: self._item_tickets.refresh(now)),
+            ("posts that name somebody forgotten", self._posted.run),
             ("retention", lambda: self._keeping.run(now)),
             ("the search", lambda: self._search.run(now)),
         )

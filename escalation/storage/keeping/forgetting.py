@@ -2,7 +2,7 @@
 
 Keys: `tocsin:forgotten` how many were forgotten so far. What a record of the public log says of somebody is withdrawn
 with its salt, so that the log's chain stays valid; incidents go through `Store.update`, so that their cards are shown
-anew.
+anew; what was posted outside incidents is updated in Slack as well.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from escalation.oncall.roster import Roster
 from escalation.records import chain as chains
 from escalation.records.forgetting import Forgotten, without, words_of
 from escalation.storage import archive, indexes
+from escalation.storage.keeping.posted import STALE, is_posted
 from escalation.storage.public.log import VERSION, WORDS
 from escalation.storage.public.subscribers import Subscribers
 from escalation.storage.reviews.canvases import Canvases
@@ -144,6 +145,8 @@ class Forgetting:
                     archive.write_record(pipe, after)
                     if left > 0:
                         pipe.pexpire(key, left)
+                if is_posted(name):
+                    pipe.sadd(STALE, name)
                 with contextlib.suppress(WatchError):
                     pipe.execute()
                     break

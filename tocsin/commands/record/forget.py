@@ -14,6 +14,7 @@ from escalation.oncall import schedule
 from escalation.records.forgetting import Forgotten
 from escalation.storage.keeping import audit
 from escalation.storage.keeping.forgetting import FORGOTTEN, Forgetting, Found
+from escalation.storage.keeping.posted import PREFIX
 from escalation.storage.store import Store
 from escalation.values import former
 from tocsin.commands.incidents import NEEDS, open_store
@@ -25,10 +26,11 @@ from tocsin.errors import Refusal
 from workers.queue import outbox
 
 SHORTEST_NAME = 3
+POSTED = PREFIX.rstrip(":")
 MEMBER = re.compile(r"[UW][A-Z0-9]{2,}")
 ALWAYS = (
     "exports and backups that were made before, and Redis' own file until it is rewritten",
-    "messages in Slack outside incidents: handover notes, reminders, reports",
+    "direct messages of Tocsin about on call, reports that went by mail, and posts in channels older than 400 days",
 )
 
 
@@ -142,6 +144,8 @@ def _told(person: Forgotten, found: Found, company: Company | None, dry_run: boo
         lines.append(f"  publications on the status page that named them, withdrawn: {numbers}")
     if found.incidents:
         lines.append(f"Cards and messages about these incidents {would} updated in Slack as soon as Tocsin runs.")
+    if posts := found.records.get(POSTED):
+        lines.append(f"So {would} {posts} post{'' if posts == 1 else 's'} in channels: handovers, reminders, reports.")
     lines += ["Cannot be taken back:", *(f"  {what}" for what in (*found.outside, *ALWAYS))]
     for key in sorted(person.keys if company else ()):
         lines.append(f"Your configuration still names {key}: take them out, or they are stored again.")
