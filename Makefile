@@ -27,7 +27,7 @@ format: .venv/test ## format the code and fix lint errors
 
 lock: ## update the pinned dependencies, with hashes and without an index URL (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build pyproject.toml -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra apprise --extra mcp --extra test pyproject.toml -o requirements-test.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra build --extra apprise --extra mcp --extra pdf --extra test pyproject.toml -o requirements-test.lock
 
 chaos: .venv/test ## kill processes and break Slack for three times three minutes, then audit the messages
 	$(BIN)/python -m benchmarks.chaos --seed 1 2 3

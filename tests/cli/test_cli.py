@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -465,3 +466,13 @@ def test_two_who_edit_a_review_as_markdown_lose_nothing(store: Store, tmp_path: 
     assert refused.exit_code == 1
     assert "Somebody wrote since this was printed: impact. Nothing was read" in refused.output
     assert Reviews(store.redis).written("INC-20241218-001")["impact"].text == "Everybody"
+
+
+def test_a_review_as_pdf_needs_the_extra(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the command says how to get it, and prints nothing else."""
+    keep(store, resolved())
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    refused = tocsin("review", "INC-20241218-001", "--format", "pdf")
+    assert refused.exit_code == 1
+    assert "pip install tocsin[pdf]" in refused.output
+    assert "%PDF" not in refused.output

@@ -1,5 +1,6 @@
 """`tocsin review`: the post-incident review of one incident as a document, and people's words read back from one."""
 
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 from bot.render.mrkdwn import plain
 from bot.render.reviews.html import confluence, html
 from bot.render.reviews.markdown import SINCE, Names, edited, markdown, regions_of
+from bot.render.reviews.pdf import NoPdf, pdf
 from bot.render.reviews.public import public_review
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
@@ -28,7 +30,7 @@ from tocsin.commands.terminal import print_json
 from tocsin.config.settings import load
 from tocsin.errors import Refusal
 
-FORMATS = ("markdown", "html", "confluence", "json", "public")
+FORMATS = ("markdown", "html", "pdf", "confluence", "json", "public")
 
 
 @click.command()
@@ -64,6 +66,8 @@ def review(incident_id: str, form: str, file: Path | None, as_json: bool, roles:
             click.echo(confluence(document, names), nl=False)
         case "html":
             click.echo(html(document, names), nl=False)
+        case "pdf":
+            click.echo(_printed(html(document, names)), nl=False)
         case _:
             click.echo(markdown(document, names), nl=False)
 
@@ -80,6 +84,16 @@ def _read_back(incident: Incident, reviews: Reviews, file: Path, now: datetime) 
     except (UnicodeDecodeError, Refused) as error:
         said = text([error.words]) if isinstance(error, Refused) else "it is not UTF-8"
         raise Refusal(f"{file}: {said}") from None
+
+
+def _printed(page: str) -> bytes:
+    """The PDF. Raises Refusal where it cannot be made here, and for a terminal, which would show its bytes."""
+    if sys.stdout.isatty():
+        raise Refusal("A PDF goes into a file: tocsin review ID --format pdf > review.pdf")
+    try:
+        return pdf(page)
+    except NoPdf as missing:
+        raise Refusal(str(missing)) from None
 
 
 def _public(store: Store, document: Review) -> str:

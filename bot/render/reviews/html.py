@@ -14,7 +14,9 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 li { margin: .2rem 0; overflow-wrap: anywhere; } em { opacity: .75; }
-@media print { body { margin: 0; max-width: none; } }
+@page { margin: 18mm; @bottom-right { content: counter(page) " / " counter(pages); font: 9pt system-ui, sans-serif; } }
+@media print { body { margin: 0; max-width: none; padding: 0; font-size: 10.5pt; } h1, h2 { break-after: avoid; }
+  li { break-inside: avoid; } p { orphans: 3; widows: 3; } }
 """
 
 
