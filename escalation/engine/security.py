@@ -5,7 +5,7 @@ from escalation.config.rules.rooms import PhaseStart
 from escalation.config.tickets import ITEM_TICKETS
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
-from escalation.incident.effects import SetTopic, Withdraw, Withdrawable
+from escalation.incident.effects import HideCanvas, SetTopic, Withdraw, Withdrawable
 from escalation.incident.model import Incident
 from escalation.incident.responders import in_roles
 from escalation.incident.state.communications import OwedState
@@ -26,6 +26,7 @@ def make_private(change: Change, by: PersonId, why: str, *, item_tickets: bool =
     entry = change.note(EntryKind.SECURITY, by=by, why=why)
     communications.stop(change)
     _stop_public_writing(change)
+    change.add_effect(HideCanvas)
     warroom.delete_meeting(change)
     warroom.open_for(change, sorted(before.people() | {by}))
     change.say(entry)

@@ -398,6 +398,12 @@ class ArchiveRoom(_Effect, public=False, optional=True):
     kind: Literal["archive"] = "archive"
 
 
+class HideCanvas(_Effect, public=False):
+    """Take the review's canvas from the members of the channel that it was shared with: the incident is private now."""
+
+    kind: Literal["hide_canvas"] = "hide_canvas"
+
+
 class Refresh(_Effect, public=False):
     """Update one posted card, at least to `face`."""
 
@@ -435,6 +441,7 @@ Effect = Annotated[
     | LinkOther
     | TellOriginal
     | ArchiveRoom
+    | HideCanvas
     | Refresh,
     Field(discriminator="kind"),
 ]

@@ -224,6 +224,11 @@ class SlackRooms:
         if not any(b.get("link") == url for b in present):
             self._slack.call("bookmarks.add", channel_id=channel, title=title, type="link", link=url)
 
+    def withdraw_canvas(self, canvas: str, channel: str) -> None:
+        """Take a canvas from the members of a channel; one that was deleted is nobody's."""
+        arguments = {"canvas_id": canvas, "channel_ids": [channel]}
+        self._ignoring(("canvas_not_found", "canvas_deleted"), "canvases.access.delete", **arguments)
+
     def _ignoring(self, errors: tuple[str, ...], method: str, **arguments: Any) -> None:
         try:
             self._slack.call(method, **arguments)

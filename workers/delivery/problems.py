@@ -54,6 +54,7 @@ _SENDS = {
     "open_meeting": "new meetings",
     "delete_meeting": "the deletion of meetings",
     "archive": "the archiving of war rooms",
+    "hide_canvas": "taking canvases of private incidents out of public channels",
     "tell": "direct messages",
     "refresh": "updates of cards",
 }

@@ -101,6 +101,7 @@ CREATE = Budget("create", _TIER_2, 10)
 TOPIC = Budget("topic", _TIER_2, 10)
 PIN = Budget("pin", _TIER_2, 10)
 ARCHIVE = Budget("archive", _TIER_2, 10)
+CANVAS = Budget("canvas", _TIER_3, 10)
 BOOKMARK = Budget("bookmark", _TIER_2, 10)
 
 

@@ -1,31 +1,35 @@
-"""Planner of war rooms: open, invite, topic, pin, bookmark, archive."""
+"""Planner of war rooms: open, invite, topic, pin, bookmark, archive; and of the canvas that their channel may read."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from bot.render import messages
-from escalation.incident.effects import ArchiveRoom, BookmarkLink, Invite, OpenRoom, PinCard, SetTopic
+from escalation.incident.effects import ArchiveRoom, BookmarkLink, HideCanvas, Invite, OpenRoom, PinCard, SetTopic
 from escalation.incident.events.outcomes import Delivered, Dropped, OutcomeEvent, RoomOpened
 from escalation.incident.model import Incident
 from escalation.incident.room_names import candidates, former_room_name
 from escalation.incident.state.posted import CopyKind
+from escalation.storage.reviews.canvases import Canvases
 from escalation.values import PersonId
 from workers.channels.slack_rooms import SlackRooms
 from workers.delivery import rate_limits
 from workers.delivery.members import Members
-from workers.delivery.plan import Plan, SendResult, withdrawn
+from workers.delivery.plan import Plan, SendResult, sending, withdrawn
 from workers.delivery.privacy import Address, Leak, permitted
 from workers.delivery.rate_limits import Budget
 
 Act = Callable[[bool], dict[PersonId, str] | None]  # returns whom it could not reach, and why
 RoomEffect = SetTopic | Invite | PinCard | ArchiveRoom | BookmarkLink
+NO_CANVAS = "there is no canvas in a channel"
 
 
 class RoomPlanner:
-    """Plans the sends that create and change a war room."""
+    """Plans the sends that create and change a war room, and what its channel may read."""
 
-    def __init__(self, rooms: SlackRooms, people: Members) -> None:
+    def __init__(self, rooms: SlackRooms, people: Members, canvases: Canvases) -> None:
         self._rooms = rooms
         self._people = people
+        self._canvases = canvases
 
     def open(self, incident: Incident, effect: OpenRoom) -> Plan:
         """Plan the creation of the room. Of a withdrawn one: look whether it was created, so that it is recorded."""
@@ -68,6 +72,19 @@ class RoomPlanner:
             case BookmarkLink():
                 act = lambda retrying: rooms.bookmark(room, effect.title, effect.url, retrying)  # noqa: E731
                 return self._in_room(incident, effect, room, rate_limits.BOOKMARK, act)
+
+    def hide_canvas(self, incident: Incident, effect: HideCanvas) -> Plan | OutcomeEvent:
+        """Plan to take the review's canvas out of the channel that it was shared with, if there is one."""
+        canvas = self._canvases.of(incident.id)
+        if canvas is None or not canvas.channel:
+            return Dropped(effect=effect.id, why=NO_CANVAS)
+        shared = canvas
+
+        def hide() -> None:
+            self._rooms.withdraw_canvas(shared.id, shared.channel)
+            self._canvases.save(incident.id, replace(shared, channel=""))  # the next update gives it to the room
+
+        return Plan(rate_limits.CANVAS, sending(effect, hide))
 
     def _in_room(
         self, incident: Incident, effect: RoomEffect, channel: str, budget: Budget, act: Act, *, neutral: bool = False

@@ -178,7 +178,8 @@ class ReviewCanvases:
                 await self._slack.delete(key)  # nobody could open it
             raise
         await self._access.run(self._canvases.save, incident.id, canvas)
-        return canvas
+        now = await self._access.incident(incident.id)  # it may have become private meanwhile
+        return await self._share_anew(now, canvas) if now.private and not incident.private else canvas
 
     async def _update(self, incident: Incident, canvas: Canvas, review: Review) -> tuple[str, tuple[Line, ...]]:
         canvas = await self._share_anew(incident, canvas)
@@ -201,14 +202,16 @@ class ReviewCanvases:
         return canvas.url, (*self._said(merge, review), *gone)
 
     async def _share_anew(self, incident: Incident, canvas: Canvas) -> Canvas:
-        """Take the canvas from the channel of a card that moved, for the incident is private now."""
+        """Give the canvas to the channel of a card that moved, for the incident is private now, and to it alone."""
         card, room = incident.card(), incident.room
-        if card is None or canvas.channel in (card.channel, room.channel if room else ""):
+        home = card.channel if card else ""
+        if canvas.channel in (home, room.channel if room else "") or not (home or incident.private):
             return canvas
-        await self._slack.share(canvas.id, card.channel)
         if canvas.channel:
             await self._slack.withdraw(canvas.id, canvas.channel)
-        moved = replace(canvas, channel=card.channel)
+        if home:
+            await self._slack.share(canvas.id, home)
+        moved = replace(canvas, channel=home)
         await self._access.run(self._canvases.save, incident.id, moved)
         return moved
 

@@ -8,6 +8,7 @@ from bot.render import messages, notices
 from bot.render.blockkit import Message
 from escalation.incident.effects import (
     Effect,
+    HideCanvas,
     OpenRoom,
     Place,
     PostCard,
@@ -25,6 +26,7 @@ from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.posted import CopyKind
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
+from escalation.storage.reviews.canvases import Canvases
 from escalation.values import PersonId
 from workers.channels import Sent, Tag
 from workers.channels.failures import Failed, Kind
@@ -54,7 +56,7 @@ class SlackPlanner:
         self._updates = Updates(client, self._posting, self._messages)
         self._grouping = OutageGrouping(service.store)
         self._stand_ins = StandInPages(client)
-        self._rooms = RoomPlanner(client.rooms, self._members)
+        self._rooms = RoomPlanner(client.rooms, self._members, Canvases(service.store.redis))
         self._wording = self._messages.wording
 
     def plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
@@ -78,6 +80,8 @@ class SlackPlanner:
                 return self._retract(incident, effect)
             case OpenRoom():
                 return self._rooms.open(incident, effect)
+            case HideCanvas():
+                return self._rooms.hide_canvas(incident, effect)
             case _ if isinstance(effect, RoomEffect):
                 return self._rooms.set_up(incident, effect)
             case _:
