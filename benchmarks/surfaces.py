@@ -82,7 +82,7 @@ def _legal(move: str, about: str, doc: Json) -> bool:
     if move == "cancel":  # its reason can be corrected
         return bool(doc["status"] == "cancelled")
     due = doc["status"] == "resolved" and not doc["reviewed"]
-    return move == "reopen" or (move in ("reviewed", "plan_review") and due)
+    return move in ("reopen", "times") or (move in ("reviewed", "plan_review") and due)
 
 
 def _values(blocks: Iterable[Json]) -> Iterator[str]:

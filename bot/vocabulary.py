@@ -100,6 +100,13 @@ COMMANDS = (
     ),
     Command("reopen", ("reopened", "re-open"), "`reopen [ID] [why]` open it again", Move.REOPEN, "Reopen"),
     Command(
+        "times",
+        ("impact-times", "timestamps"),
+        "`times [ID] [began 14:02, detected 14:05, ended 15:10]` when the impact began, was detected and ended",
+        Move.TIMES,
+        "State times",
+    ),
+    Command(
         "plan-review",
         ("review-owner", "review-meeting", "plan_review"),
         "`plan-review [ID] [@owner, later, or no meeting why]` owner and meeting of the post-incident review",
@@ -244,6 +251,7 @@ _SECTIONS: dict[str, tuple[str, ...]] = {
         "verify",
         "resolve",
         "reopen",
+        "times",
         "review",
         "plan-review",
         "reviewed",

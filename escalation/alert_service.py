@@ -207,7 +207,8 @@ class AlertService:
     def _declare(self, action: DeclareIncident, group: Group, by: PersonId) -> Incident:
         facts = _facts(action.alerts)
         severity, key = action.severity, f"alerts:{group_digest(group.key)}:{action.number}"
-        return self._service.declare(by, severity, facts, key, alerts=_summary(group, self._titles))
+        detected = min(f.detected for f in action.alerts)
+        return self._service.declare(by, severity, facts, key, alerts=_summary(group, self._titles), detected=detected)
 
     def _show(
         self, incident: str, group: Group, by: PersonId, new: tuple[Firing, ...], ended: tuple[Firing, ...]

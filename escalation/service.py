@@ -79,14 +79,16 @@ class IncidentService:
         key: str = "",
         drill_speed: float | None = None,
         alerts: AlertSummary | None = None,
+        detected: datetime | None = None,
     ) -> Incident:
         """Declare an incident; the same key gives the same incident. With `drill_speed` it is a drill.
 
-        `alerts` are those that a machine declares it for.
+        `alerts` are those that a machine declares it for, `detected` is when they began to fire.
         """
         now = self.clock()
         terms = self.terms(severity, facts, now, drill_speed)
-        event = Declare(by=by, key=key, facts=facts, terms=terms, alerts=alerts or AlertSummary())
+        shown = alerts or AlertSummary()
+        event = Declare(by=by, key=key, facts=facts, terms=terms, alerts=shown, detected=detected)
         on_call = self.roster(now)
         return self.store.declare(f"{now:%Y%m%d}", key, lambda new_id: declare(new_id, event, now, on_call))
 

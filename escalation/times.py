@@ -169,6 +169,33 @@ def local_instant(text: str, zone: str, now: datetime) -> datetime:
     return _instant_of(day, time(), ZoneInfo(zone), now)
 
 
+def past_instant(text: str, zone: str, now: datetime) -> datetime:
+    """Parse like `local_instant` when something was: a bare time of day is the last one, and so is a weekday.
+
+    `yesterday` and `20m ago` are known as well. ValueError for a day without a time of day, too.
+    """
+    plain = " ".join(text.split())
+    if plain.lower().endswith(" ago"):
+        return now - parse_length(plain[:-4])
+    day, at = _day_and_clock(plain)
+    if at is not None and day.strip(" ,").lower() in ("", "yesterday"):
+        today, local = now.astimezone(ZoneInfo(zone)).date(), ZoneInfo(zone)
+        days = (today - timedelta(days=n) for n in ((0, 1) if not day else (1,)))
+        instants = [datetime.combine(each, at, local).astimezone(UTC) for each in days]
+        return next((instant for instant in instants if instant <= now), instants[-1])
+    if not has_clock(text):
+        raise ValueError(f"'{text}' names no time of day; {EXAMPLES}")
+    found = local_instant(text, zone, now)
+    return found - timedelta(days=7) if found > now and weekday(day.strip(" ,")) is not None else found
+
+
+def claimed_instant(claim: str) -> datetime | None:
+    """Return the instant that a machine names: ISO 8601 with an offset, or epoch seconds or milliseconds; else None."""
+    if re.fullmatch(r"\d{10}(?:\d{3})?(?:\.\d+)?", claim):
+        return datetime.fromtimestamp(float(claim) / (1000 if len(claim.partition(".")[0]) == 13 else 1), UTC)
+    return _with_offset(claim)
+
+
 _ETA_PREFIX = re.compile(r"^(?:eta|by|at|around|about|approx\.?|ca\.?|maybe|in|within|~)[\s:]*", re.IGNORECASE)
 _ETA_PART = re.compile(
     r"(?P<n>\d+(?:[.,]\d+)?|an?|half an?|one|two|three|four|five|ten|fifteen|twenty|thirty)\s*"

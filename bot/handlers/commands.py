@@ -353,6 +353,8 @@ class Commands:
                 return await self._to_review(command.requester)
             case _ if command.parsed.verb in ("review", "action"):
                 return await self._to_review(command.requester) or await self._access.open_incidents(command.requester)
+            case Move.TIMES:
+                return await self._access.open_incidents(command.requester) or await self._to_review(command.requester)
             case _:
                 return await self._access.open_incidents(command.requester)
 

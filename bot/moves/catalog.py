@@ -25,6 +25,7 @@ from bot.moves.forms import (
     severity_blocks,
     severity_event,
 )
+from bot.moves.impact import times_blocks, times_event, typed_times
 from bot.moves.lead import lead_blocks, lead_event, typed_lead
 from bot.moves.publish import PREVIEW, publish_blocks, publish_event, publish_preview
 from bot.moves.review_plan import LATER, plan_blocks, plan_event, root_cause_blocks, root_cause_event, typed_plan
@@ -361,6 +362,10 @@ SPECS: dict[Move, MoveSpec] = {
         ),
     ),
     Move.RESOLVE: MoveSpec(form=Form("Resolve incident", "Resolve", resolve_blocks, resolve_event)),
+    Move.TIMES: MoveSpec(
+        typed=lambda t: typed_times(t.text, t.by, t.key, t.deps.company.timezone, t.deps.service.clock()),
+        form=Form("State times", "Save", times_blocks, times_event),
+    ),
     Move.PLAN_REVIEW: MoveSpec(
         typed=lambda t: typed_plan(t.raw, t.by, t.key, t.member_ids, t.directory.names),
         pressed=lambda p: moves.PlanReview(by=p.by, key=p.key, later=True) if p.value.about == LATER else None,

@@ -82,7 +82,7 @@ def reminder_buttons(incident: Incident, about: Reminded) -> tuple[Button, ...]:
     if about is Reminded.REVIEW:
         meeting = incident.review_work and incident.review_work.meeting
         later = (Button(Move.PLAN_REVIEW, "Move the meeting", "later", "later"),) if meeting else ()
-        return (Button(Move.PLAN_REVIEW), *later, Button(Move.REVIEWED))
+        return (Button(Move.PLAN_REVIEW), *later, Button(Move.TIMES), Button(Move.REVIEWED))
     verify = (Button(Move.VERIFY),) if incident.policy.ticket else ()
     return (*verify, Button(Move.RESOLVE), Button(Move.FIX_FAILED))
 
@@ -131,6 +131,7 @@ _EXPLAINED: dict[Move, str] = {
     Move.SEVERITY: "Raise or lower it.",
     Move.RESOLVE: "The incident is over.",
     Move.REOPEN: "It is not over: clocks start again, and the first tier is paged.",
+    Move.TIMES: "When the impact began, was detected and ended: for the figures.",
     Move.PLAN_REVIEW: "Owner and meeting of the post-incident review, or why none is needed.",
     Move.REVIEWED: "The post-incident review was held.",
     Move.CANCEL: "It is a duplicate of another one, or you want to say why it was false.",
@@ -150,7 +151,7 @@ def offered_moves(incident: Incident, person: str = "") -> tuple[Move, ...]:
     order = dict.fromkeys((*_places(incident, person), *LABELS))
     legal = legal_moves(incident)
     # Of a closed incident the list stands in direct messages alone: the room's card is archived with the room.
-    hidden = _MESSAGE_ONLY if incident.open else (*_MESSAGE_ONLY, Move.COMMUNICATE, Move.PUBLISH)
+    hidden = _MESSAGE_ONLY if incident.open else (*_MESSAGE_ONLY, Move.COMMUNICATE, Move.PUBLISH, Move.TIMES)
     return tuple(m for m in order if m in legal and m not in hidden and not is_redundant(m, incident, person))
 
 

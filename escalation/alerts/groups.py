@@ -13,9 +13,11 @@ from typing import NamedTuple
 from escalation.alerts.alert import Alert, AlertState
 from escalation.alerts.routing import Routed
 from escalation.config.policy import Severity
+from escalation.times import claimed_instant
 from escalation.values import Frozen
 
 SETTLE = timedelta(minutes=5)  # without any firing alert until an incident resolves by itself: flapping stays one
+CLAIMED_BEFORE = timedelta(days=1)  # some senders say when they saw it for the first time ever
 MAX_ENDED = 200  # ended alerts that a group remembers; the firing ones are all kept
 MAX_WHOLE = 50  # of its alerts that are kept with labels, values and text: a card shows ten, and a storm has thousands
 
@@ -35,6 +37,12 @@ class Firing(Frozen):
     firing: bool = True
     told: bool = False
     muted: bool = False
+
+    @property
+    def detected(self) -> datetime:
+        """When it began to fire: as its sender says, where that can be; else when we received it."""
+        claimed = claimed_instant(self.alert.started)
+        return claimed if claimed and self.first - CLAIMED_BEFORE <= claimed <= self.first else self.first
 
 
 class Group(Frozen):

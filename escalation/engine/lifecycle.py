@@ -13,6 +13,7 @@ from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailReview, Place, PostCard
 from escalation.incident.events.declaration import Declare
 from escalation.incident.events.moves import Cancel, Reopen, Resolve, Reviewed
+from escalation.incident.impact import DETECTED
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind
@@ -62,7 +63,8 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
 def begin(change: Change, event: Declare) -> None:
     """Start a declared incident: checkpoints, card, room, pages. Pages wait for none of the others: no lane."""
     incident = change.incident
-    entry = change.note(EntryKind.DECLARED, by=event.by, text=event.facts.description)
+    detected = {DETECTED: event.detected.isoformat()} if event.detected else {}
+    entry = change.note(EntryKind.DECLARED, by=event.by, text=event.facts.description, fields=detected)
     start_clocks(change)
     if not incident.private:
         card = change.add_effect(PostCard, place="channel")

@@ -16,6 +16,7 @@ from escalation.incident.communications import is_overdue, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.events import moves
 from escalation.incident.events.moves import Move, MoveEvent
+from escalation.incident.impact import BEGAN, ENDED, INSTANTS, impact_times
 from escalation.incident.model import Incident
 from escalation.incident.reach import How
 from escalation.incident.responders import in_roles
@@ -243,6 +244,21 @@ def mark_security(change: Change, event: moves.MarkSecurity) -> None:
     security.make_private(change, event.by, event.why, item_tickets=event.item_tickets)
 
 
+def state_times(change: Change, event: moves.StateTimes) -> None:
+    """State when the impact began, was detected and ended. Refused for what cannot be, or is known already."""
+    known = impact_times(change.incident)
+    stated = {name: at for name in INSTANTS if (at := getattr(event, name)) is not None}
+    if any(at > change.now for at in stated.values()):
+        raise Refused("That time is still to come.")
+    said = {name: at for name, at in stated.items() if at != known.get(name)}
+    if not said:
+        raise Refused("Already set – nothing changed.")
+    after = {**known, **said}
+    if BEGAN in after and ENDED in after and after[ENDED] < after[BEGAN]:
+        raise Refused("The impact cannot end before it begins.")
+    change.say(change.note(EntryKind.TIMES, by=event.by, fields={name: at.isoformat() for name, at in said.items()}))
+
+
 def check(move: Move, incident: Incident) -> None:
     """Check a move that the table allows; raises Refused if this incident does not, whatever its details."""
     if move is Move.SCHEDULE and incident.policy.ticket is None:
@@ -278,6 +294,7 @@ HANDLERS: dict[Move, Callable[[Change, Any], None]] = {
     Move.PUBLISH: communications.publish,
     Move.SNOOZE: snooze,
     Move.SECURITY: mark_security,
+    Move.TIMES: state_times,
     Move.RESOLVE: lifecycle.resolve,
     Move.PLAN_REVIEW: reviews.plan,
     Move.REVIEWED: lifecycle.reviewed,

@@ -55,7 +55,7 @@ S, M = Status, Move
 Event = MoveEvent | CheckpointDue | SignOfLife | RolesChanged | OutcomeEvent
 _SAME = (
     *(M.ACKNOWLEDGE, M.DECLINE, M.WORKAROUND, M.UPDATE, M.SCHEDULE, M.SEVERITY, M.ESCALATE),
-    *(M.PAGE, M.RUN, M.EDIT, M.LEAD, M.COMMUNICATE, M.PUBLISH, M.SNOOZE, M.SECURITY),
+    *(M.PAGE, M.RUN, M.EDIT, M.LEAD, M.COMMUNICATE, M.PUBLISH, M.SNOOZE, M.SECURITY, M.TIMES),
 )
 _CLOSED = "This incident is {status}. Reopen it first."
 _NOT_CLOSED = "This incident is still open."
@@ -80,6 +80,7 @@ def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
         M.COMMUNICATE: status,
         M.PUBLISH: status,
         M.SNOOZE: status,
+        M.TIMES: status,
         M.PLAN_REVIEW: reviewed,
         M.REVIEWED: reviewed,
     }
@@ -109,7 +110,8 @@ TABLE: dict[Status, dict[Move, Status | str]] = {
         verify=S.MONITORING,
     ),
     S.RESOLVED: _closed(S.RESOLVED, S.RESOLVED),
-    S.CANCELLED: _closed(S.CANCELLED, "It was cancelled: there is nothing to review.") | {M.CANCEL: S.CANCELLED},
+    S.CANCELLED: _closed(S.CANCELLED, "It was cancelled: there is nothing to review.")
+    | {M.CANCEL: S.CANCELLED, M.TIMES: _CLOSED},
 }
 
 

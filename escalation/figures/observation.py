@@ -7,6 +7,7 @@ from datetime import datetime
 
 from escalation.figures.responses import Response, responses
 from escalation.incident.events.moves import Answer
+from escalation.incident.impact import impact_times
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedCommunication, OwedState
 from escalation.incident.state.entries import Entry, EntryKind
@@ -24,7 +25,8 @@ class Observation:
     with the policy's targets as they stood then; None where there is nothing to compare. `told`: the first word to
     anybody outside the company. `promised` counts communications with a deadline, `late` those that missed it.
     `responses` are people's work in it. `repeats` is an earlier incident of the same service and `cause_category`.
-    `holes`: entries of its timeline are missing, so that no time of it can be trusted.
+    `holes`: entries of its timeline are missing, so that no time of it can be trusted. `began`, `detected` and `ended`
+    are of the impact, as people or alerts stated them.
     """
 
     id: str
@@ -56,6 +58,9 @@ class Observation:
     cause_category: str = ""
     repeats: str = ""
     holes: bool = False
+    began: float | None = None
+    detected: float | None = None
+    ended: float | None = None
 
     @property
     def open(self) -> bool:
@@ -126,6 +131,7 @@ def observe(incident: Incident) -> Observation:
         cause_category=incident.cause_category,
         repeats=incident.repeats,
         holes=any(holes((entry.n for entry in incident.timeline), incident.chain.length)),
+        **{name: at.timestamp() for name, at in impact_times(incident).items()},
     )
 
 

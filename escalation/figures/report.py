@@ -43,7 +43,28 @@ class Measure(NamedTuple):
         return end - start if end >= start else f"{self.ends} before {self.starts}"
 
 
+_NO_BEGIN, _NO_DETECTION = "nobody said when the impact began", "nobody said when it was detected"
 MEASURES = (
+    Measure(
+        "detect",
+        "Time to detect (MTTD)",
+        "the beginning of the impact",
+        "the detection",
+        lambda seen: seen.began,
+        lambda seen: seen.detected,
+        _NO_BEGIN,
+        _NO_DETECTION,
+    ),
+    Measure(
+        "declare",
+        "Time to declare",
+        "the detection",
+        "the declaration",
+        lambda seen: seen.detected,
+        lambda seen: seen.declared,
+        _NO_DETECTION,
+        "",
+    ),
     Measure(
         "mtta",
         "Time to acknowledge (MTTA)",
@@ -73,6 +94,16 @@ MEASURES = (
         lambda seen: seen.fix,
         "",
         "no fix was marked as applied",
+    ),
+    Measure(
+        "mitigate",
+        "Time to mitigate",
+        "the beginning of the impact",
+        "the end of the impact",
+        lambda seen: seen.began,
+        lambda seen: seen.ended,
+        _NO_BEGIN,
+        "nobody said when the impact ended",
     ),
     Measure(
         "tell",

@@ -9,7 +9,9 @@ from escalation.figures.observation import Observation
 from escalation.figures.recurrence import Recurrence
 from escalation.figures.report import MEASURES
 
-INSTANTS = ("declared", "first_page", "acknowledged", "root_cause", "fix", "told", "resolved")
+INSTANTS = (
+    *("began", "detected", "declared", "first_page", "acknowledged", "root_cause", "fix", "ended", "told", "resolved"),
+)
 COLUMNS = (
     *("id", "severity", "first_severity", "status", "service", "team", "source", "drill"),
     *(f"{name}_at" for name in INSTANTS),

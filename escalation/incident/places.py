@@ -58,6 +58,7 @@ PLACES: Mapping[EntryKind, tuple[Where, ...]] = {
     EntryKind.PHASE: (Place.ROOM,),
     EntryKind.LEADING: ("work",),
     EntryKind.LINKED: _BOTH,
+    EntryKind.TIMES: _BOTH,
     EntryKind.REVIEWED: _BOTH,
     EntryKind.REVIEW_PLANNED: _BOTH,
     EntryKind.REVIEW_DUE: (),

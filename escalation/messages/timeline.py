@@ -54,6 +54,7 @@ _LINES: dict[EntryKind, Callable[[Incident, Entry], Lines]] = {
     EntryKind.PHASE: rooms.phase,
     EntryKind.LEADING: rooms.leading,
     EntryKind.LINKED: rooms.linked,
+    EntryKind.TIMES: response.times,
     EntryKind.REVIEWED: response.reviewed,
     EntryKind.REVIEW_PLANNED: reviews.planned,
     EntryKind.REVIEW_DUE: reviews.reminded,

@@ -140,6 +140,7 @@ _MOVES: Mapping[EntryKind, Callable[[Incident, Entry], Event | None]] = {
     EntryKind.CANCELLED: _cancelled,
     # They page nobody and change no page but that of their own person.
     EntryKind.SNOOZED: _sign_of_life,
+    EntryKind.TIMES: _sign_of_life,
     EntryKind.COMMUNICATION: _sign_of_life,
     EntryKind.COMMUNICATED: _sign_of_life,
     EntryKind.ACTION: _sign_of_life,

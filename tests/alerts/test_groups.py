@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from escalation.alerts.groups import (
     Action,
     AlertsEnded,
     DeclareIncident,
+    Firing,
     Group,
     JoinIncident,
     OpenIncident,
@@ -27,6 +29,27 @@ from escalation.config.policy import Severity
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 FIRING, RESOLVED, ACKNOWLEDGED = AlertState.FIRING, AlertState.RESOLVED, AlertState.ACKNOWLEDGED
 P0, P1, P2, P3 = Severity
+
+
+@pytest.mark.parametrize(
+    ("claimed", "detected"),
+    [
+        ("2026-11-28T11:58:30Z", START - timedelta(seconds=90)),
+        ("2026-11-28T12:58:30+01:00", START - timedelta(seconds=90)),
+        (f"{START.timestamp() - 90:.0f}", START - timedelta(seconds=90)),
+        (f"{(START.timestamp() - 90) * 1000:.0f}", START - timedelta(seconds=90)),
+        ("2026-03-01T00:00:00Z", START),  # when it was seen for the first time ever
+        ("2026-11-28T12:00:01Z", START),
+        ("2026-11-28 11:58:30", START),  # of no zone
+        ("yesterday", START),
+        ("", START),
+        ("9" * 13, START),
+    ],
+)
+def test_an_alert_is_detected_when_it_says_where_that_can_be(claimed: str, detected: datetime) -> None:
+    """A claim of the day before counts; any other counts from when it was received."""
+    alert = Alert(source="s", fingerprint="f", state=FIRING, title="t", started=claimed)
+    assert Firing(alert=alert, routed=Routed(severity=P1, group="g"), first=START, last=START).detected == detected
 
 
 class Problem:

@@ -7,12 +7,14 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.alerts.authentication import AlertSecrets, signed
+from escalation.figures.observation import observe
 from escalation.incident.events.moves import Cancel, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Detection, Status
@@ -113,6 +115,15 @@ def test_an_alert_declares_an_incident(site: Monitored) -> None:
     assert "1 of 1 firing" in card
     assert site.results() == ["declared"]
     assert site.parts.redis.zcard(DUE) == 0
+
+
+def test_a_report_takes_the_detection_from_the_alert_itself(site: Monitored) -> None:
+    """It began to fire two minutes before it came: that long it took to declare."""
+    began = site.parts.clock.now - timedelta(minutes=2)
+    site.taken(group(alert("Down") | {"startsAt": began.isoformat()}))
+    [incident] = site.incidents()
+    seen = observe(incident)
+    assert (seen.detected, seen.began) == (began.timestamp(), None)
 
 
 def test_a_machine_is_invited_nowhere(site: Monitored) -> None:

@@ -64,6 +64,7 @@ def test_what_needs_no_words_is_done_at_once(office: Office, move: Move, status:
         (Move.SEVERITY, "Change severity"),
         (Move.PAGE, "Page someone"),
         (Move.SECURITY, "Mark as security"),
+        (Move.TIMES, "State times"),
         (Move.RESOLVE, "Resolve incident"),
         (Move.REOPEN, "Reopen incident"),
         (Move.WORKAROUND, "Workaround in place"),

@@ -1,6 +1,7 @@
 """Every form of /incident, typed by people of a local workspace."""
 
 import re
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 from bot.vocabulary import VERBS
 from escalation.config.policy import Severity
 from escalation.incident.events.moves import Cancel, FixApplied, Resolve
+from escalation.incident.impact import impact_times
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status
@@ -174,6 +176,7 @@ def test_words_are_stored_as_they_were_meant(office: Office) -> None:
         ("lead", "Incident roles"),
         ("page", "Page someone"),
         ("security", "Mark as security"),
+        ("times", "State times"),
         ("resolve", "Resolve incident"),
         ("cancel", "Cancel incident"),
     ],
@@ -201,6 +204,33 @@ def test_a_ticket_is_scheduled_fixed_and_verified(office: Office) -> None:
     dana.told("Fix verified")
     office.person("mei").command("tickets")
     assert "*backend*" in office.person("mei").told("verified")
+
+
+def test_times_of_the_impact_are_stated_by_command_and_form(office: Office) -> None:
+    """Of the open incident, else of the one whose review is due; what cannot be read says how to write it."""
+    dana, incident = office.person("dana"), office.declare()
+    dana.command("times began 20m ago, detected 3m ago")
+    dana.told("impact began")
+    now = office.world.service.clock()
+    assert impact_times(office.incident()) == {
+        "began": now - timedelta(minutes=20),
+        "detected": now - timedelta(minutes=3),
+    }
+    for typed, said in (
+        ("ended tomorrow 9am", "still to come"),
+        ("ended 2h ago", "cannot end before"),
+        ("long ago", "Write `began 14:02`"),
+        ("began yesterday", "names no time of day"),
+    ):
+        dana.command(f"times {typed}")
+        dana.told(said)
+    office.world.service.handle(incident.id, Resolve(by=user("omar"), summary="s", resolution="r"))
+    dana.command("times")
+    view = dana.modal("State times")
+    assert incident.id in str(view)
+    ended = int(now.timestamp()) - 60
+    assert dana.submit(view, ended=ended) == {"ok": True}
+    assert impact_times(office.incident())["ended"].timestamp() == ended
 
 
 def test_a_review_is_reported_once(office: Office) -> None:

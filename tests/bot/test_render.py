@@ -249,6 +249,7 @@ def senseless(incident: Incident) -> set[Move]:
         Move.RUN: True,  # no action is configured
         Move.PUBLISH: not incident.public_page,
         Move.SNOOZE: True,
+        Move.TIMES: not incident.open,  # under the question for its review
         Move.DECLINE: True,  # it stands under a page
     }
     return {move for move, is_so in done.items() if is_so}

@@ -23,6 +23,7 @@ TYPED = {
     "severity": "sev priority change-severity",
     "resolve": "resolved close closed done end finish finished solved",
     "reopen": "reopened re-open",
+    "times": "impact-times timestamps",
     "plan-review": "review-owner review-meeting plan_review",
     "reviewed": "review-done",
     "cancel": "false-alarm cancelled canceled dismiss",
@@ -55,8 +56,9 @@ TYPED = {
 # In the order of a card's overflow menu; people are told these names elsewhere.
 BUTTONS = (
     "Acknowledge, Can't take it, Root cause found, Workaround in place, Schedule, Start fix, Fix applied, Fix failed, "
-    "Fix verified, Post update, Escalate, Page someone, Run action, Change severity, Resolve, Reopen, Plan review, "
-    "Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, Communications, Publish"
+    "Fix verified, Post update, Escalate, Page someone, Run action, Change severity, Resolve, Reopen, State times, "
+    "Plan review, Review done, False alarm, Assign role, Edit details, Mark as security, Snooze, "
+    "Communications, Publish"
 )
 HELPED = """\
 The ID may be left out in a war room, and while only one incident is open.
@@ -91,6 +93,7 @@ The ID may be left out in a war room, and while only one incident is open.
 `/incident verify [ID] [what was checked]` confirm a ticket's fix
 `/incident resolve [ID]` close it as resolved
 `/incident reopen [ID] [why]` open it again
+`/incident times [ID] [began 14:02, detected 14:05, ended 15:10]` when the impact began, was detected and ended
 `/incident review [ID]` the post-incident review; `review ID write` or `canvas` to write it
 `/incident plan-review [ID] [@owner, later, or no meeting why]` owner and meeting of the post-incident review
 `/incident reviewed [ID]` mark the post-incident review as done

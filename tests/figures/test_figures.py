@@ -27,13 +27,15 @@ from escalation.incident.events.moves import (
     Resolve,
     RootCause,
     StartFix,
+    StateTimes,
 )
+from escalation.incident.impact import impact_times
 from escalation.incident.model import Incident
 from tests.support.story import START, Story
 from tocsin.commands.record.verify import recomputed
 
 OMAR = "UONCALL"
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 RESOLVE = Resolve(by=OMAR, summary="A", resolution="B")
 
 
@@ -51,12 +53,32 @@ def worked_on() -> Story:
 def test_each_time_is_between_two_named_events() -> None:
     """MTTA from the first page to the first acknowledgement, the rest from the declaration, in seconds."""
     assert times(worked_on().incident) == {
+        "detect": "nobody said when the impact began",
+        "declare": "nobody said when it was detected",
+        "mitigate": "nobody said when the impact began",
         "mtta": 240.0,
         "root_cause": 600.0,
         "fix": 1200.0,
         "tell": "nobody outside was told",
         "mttr": 3000.0,
     }
+
+
+def test_times_of_the_impact_are_what_people_stated_last() -> None:
+    """To detect: from its beginning; to declare: from the detection; to mitigate: until its end. Nothing is assumed."""
+    story = worked_on().until(60).do(StateTimes(by=OMAR, began=START - 20 * MINUTE, detected=START - 9 * MINUTE))
+    assert times(story.incident)["mitigate"] == "nobody said when the impact ended"
+    story = story.do(StateTimes(by=OMAR, detected=START - 5 * MINUTE, ended=START + 40 * MINUTE))
+    found = times(story.incident)
+    assert (found["detect"], found["declare"], found["mitigate"]) == (15 * 60, 5 * 60, 60 * 60)
+    known = impact_times(story.incident)
+    for wrong, why in (
+        ({"ended": START + 61 * MINUTE}, "still to come"),
+        ({"ended": START - 30 * MINUTE}, "cannot end before it begins"),
+        (known, "nothing changed"),
+    ):
+        with pytest.raises(Refused, match=why):
+            story.do(StateTimes.model_validate({"by": OMAR, **wrong}))
 
 
 @pytest.mark.parametrize(
@@ -130,6 +152,8 @@ def moves() -> st.SearchStrategy[list[tuple[int, MoveEvent]]]:
         StartFix(by=OMAR, text="x"),
         FixApplied(by=OMAR),
         RESOLVE,
+        StateTimes(by=OMAR, began=START - DAY, detected=START - timedelta(hours=3, milliseconds=5)),
+        StateTimes(by=OMAR, began=START + timedelta(minutes=50), ended=START + timedelta(minutes=70, milliseconds=3)),
         Reopen(by=OMAR, why="again"),
         Cancel(by=OMAR),
     )

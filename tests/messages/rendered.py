@@ -108,6 +108,7 @@ def worked_on(severity: str) -> list[Step]:
         (40, moves.FixApplied(by=OMAR)),
         (75, moves.Verify(by=OMAR, text="Payments go through")),
         (80, moves.Resolve(by=OMAR, summary="Leaked connections", resolution="Larger pool", next_steps="Review")),
+        (85, moves.StateTimes(by=OMAR, began=PushedClock().now, ended=PushedClock().now + timedelta(minutes=70))),
         (90, moves.Reopen(by=DANA, why="It is back")),
         (95, moves.Resolve(by=DANA, summary="Leaked connections", resolution="Patched")),
         (3000, moves.Reviewed(by=DANA, text="Six follow-ups")),

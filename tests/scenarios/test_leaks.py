@@ -262,6 +262,7 @@ def ended(watch: Watch) -> None:
     watch.do(moves.Resolve(by=member, **words))
     watch.do(moves.Reopen(by=member, why=said("reopened")))
     watch.do(moves.Resolve(by=member, **words))
+    watch.do(moves.StateTimes(by=member, began=watch.works.clock(), ended=watch.works.clock()))
     watch.do(moves.Reviewed(by=member, text=said("review")))
 
 

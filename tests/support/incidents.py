@@ -33,6 +33,7 @@ from escalation.incident.events.moves import (
     Schedule,
     Snooze,
     StartFix,
+    StateTimes,
     TakeLead,
     Verify,
     Workaround,
@@ -264,6 +265,9 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
     EntryKind.PHASE: declared,
     EntryKind.LEADING: lambda: incident_after(TakeLead(by="UONCALL", lead=Lead.COMMANDER, to="UDEVOPS")),
     EntryKind.LINKED: lambda: incident_after(Linked(other="INC-20241218-002", coordinated_in="INC-20241218-001")),
+    EntryKind.TIMES: lambda: incident_after(
+        StateTimes(by="UONCALL", began=START - timedelta(minutes=20), detected=START)
+    ),
     EntryKind.REVIEWED: lambda: incident_after(RESOLVE, Reviewed(by="UONCALL", text="Larger pools everywhere")),
     EntryKind.REVIEW_PLANNED: lambda: incident_after(
         RESOLVE,

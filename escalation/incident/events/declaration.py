@@ -1,5 +1,6 @@
 """Declaration of an incident, and the terms that it is made on."""
 
+from datetime import datetime
 from typing import Literal
 
 from escalation.config.actions import Action
@@ -56,7 +57,7 @@ class Terms(Frozen):
 
 
 class Declare(Frozen):
-    """Declare an incident."""
+    """Declare an incident. `detected`: when the alerts that declare it began to fire."""
 
     kind: Literal["declare"] = "declare"
     by: PersonId
@@ -64,3 +65,4 @@ class Declare(Frozen):
     facts: Facts
     terms: Terms
     alerts: AlertSummary = AlertSummary()
+    detected: datetime | None = None

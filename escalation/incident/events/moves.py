@@ -43,6 +43,7 @@ class Move(StrEnum):
     PUBLISH = "publish"
     SNOOZE = "snooze"
     SECURITY = "security"
+    TIMES = "times"
     RESOLVE = "resolve"
     PLAN_REVIEW = "plan_review"
     REVIEWED = "reviewed"
@@ -212,6 +213,15 @@ class Snooze(_Move):
     about: Reminded | None = None
 
 
+class StateTimes(_Move):
+    """State when the impact began, was detected and ended; what is not given stays as it is known."""
+
+    kind: Literal[Move.TIMES] = Move.TIMES
+    began: datetime | None = None
+    detected: datetime | None = None
+    ended: datetime | None = None
+
+
 class PlanReview(_Move):
     """Plan the post-incident review; what is not set stays. None of its fields is needed.
 
@@ -315,5 +325,5 @@ class Cancel(_Move):
 MoveEvent = (
     Acknowledge | Decline | RootCause | Workaround | StartFix | FixApplied | FixFailed | PostUpdate | Schedule | Verify
     | ChangeSeverity | Escalate | PagePeople | Run | Edit | TakeLead | AnswerCommunication | PublishUpdate | Snooze
-    | MarkSecurity | Resolve | PlanReview | Reviewed | Reopen | Cancel
+    | MarkSecurity | StateTimes | Resolve | PlanReview | Reviewed | Reopen | Cancel
 )  # fmt: skip

@@ -51,6 +51,7 @@ class EntryKind(StrEnum):
     PHASE = "phase"
     LEADING = "leading"
     LINKED = "linked"
+    TIMES = "times"
     REVIEWED = "reviewed"
     REVIEW_PLANNED = "review_planned"
     REVIEW_DUE = "review_due"

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from escalation.incident.impact import INSTANTS
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry
-from escalation.text import Lines, Person, Strong, Time, Verbatim, line, people
+from escalation.text import Line, Lines, Person, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration
 
 _SUBJECTS = {"update": "progress update", "stable": "is it stable?", "communications": "communications"}
@@ -56,6 +57,14 @@ def monitored(incident: Incident, entry: Entry) -> Lines:
         line("🩺 ", *addressed, Strong(f"Monitored for {lasted}. Is it stable?")),
         line("Resolve it, or report that the fix failed."),
     )
+
+
+def times(incident: Incident, entry: Entry) -> Lines:
+    stated = ((said, entry.fields[name]) for name, said in INSTANTS.items() if entry.fields.get(name))
+    told: Line = ()
+    for said, at in stated:
+        told = (*told, f"{', ' if told else ''}{said.lower()} ", Time(datetime.fromisoformat(at)))
+    return (line("🕑 ", Strong("Times"), " stated by ", Person(entry.by), ": ", *told, "."),)
 
 
 def severity(incident: Incident, entry: Entry) -> Lines:

@@ -232,7 +232,15 @@ def recomputed(document: dict[str, Any]) -> dict[str, float | None]:
         for e in document["timeline"]
         if (n := e["fields"].get("n")) in means and _says_it(e["kind"], e["fields"], means[n])
     )
+    stated = [e["fields"] for e in document["timeline"] if e["kind"] in ("declared", "times")]
+    began, detected, ended = (
+        next((datetime.fromisoformat(f[name]).timestamp() for f in reversed(stated) if f.get(name)), None)
+        for name in ("began", "detected", "ended")
+    )
     ends = {
+        "detect": (began, detected),
+        "declare": (detected, first.get("declared")),
+        "mitigate": (began, ended),
         "mtta": (first.get("paged"), first.get("acknowledged")),
         "root_cause": (first.get("declared"), first.get("root_cause")),
         "fix": (first.get("declared"), fix if resolved is not None and fix is not None and fix <= resolved else None),
