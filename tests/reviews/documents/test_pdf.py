@@ -12,7 +12,7 @@ from bot.render.reviews.pdf import NO_EXTRA, NO_PANGO, NoPdf, pdf
 from escalation.reviews.draft import draft
 from tests.reviews.test_reviews import resolved
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "review.html"
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "review.html"
 WITH_EXTRA = pytest.mark.skipif(find_spec("weasyprint") is None, reason="needs the extra pdf")
 
 

@@ -1,0 +1,1 @@
+"""Reviews as documents of other kinds: for the public, and printed."""
