@@ -73,6 +73,8 @@ def measured(scale: Scale) -> Measured:
         crowd = Crowd(place)
         crowd.closed(datetime.now(UTC) - AGO, scale.closed)
         assert place.redis.hlen(FIGURES) >= scale.closed
+        crowd.idle(1)  # what stands for the cards of all is posted now, not in the lead of the first burst
+        crowd.paging_at(datetime.now(UTC) + AGO)
         checkpoints.wait_for_queues(place)
         for _ in range(scale.rounds):
             for late, readers in ((found.alone, nullcontext()), (found.amid, reading(place, found.read))):
