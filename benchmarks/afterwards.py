@@ -33,16 +33,20 @@ AGO = timedelta(days=10)
 
 @dataclass(frozen=True)
 class Scale:
-    """Size: so many closed incidents; `burst` checkpoints at one instant, `spread` of them over `seconds`."""
+    """Size: so many closed incidents; `burst` checkpoints at one instant, `spread` of them over `seconds`.
+
+    `each` is how many seconds creating one may take while people read.
+    """
 
     closed: int = 10_000
     burst: int = 2_000
     spread: int = 200
     seconds: float = 20.0
     rounds: int = 3
+    each: float = 0.03
 
 
-TINY = Scale(closed=20, burst=6, spread=4, seconds=1.0, rounds=1)
+TINY = Scale(closed=20, burst=6, spread=4, seconds=1.0, rounds=1, each=0.3)
 
 
 @dataclass
@@ -79,11 +83,11 @@ def measured(scale: Scale) -> Measured:
         for _ in range(scale.rounds):
             for late, readers in ((found.alone, nullcontext()), (found.amid, reading(place, found.read))):
                 with readers:
-                    burst = checkpoints.burst(place, crowd, scale.burst)
+                    burst = checkpoints.burst(place, crowd, scale.burst, scale.each)
                     late.decided.append(burst.decided)
                     late.page.append(burst.page)
                     checkpoints.wait_for_queues(place)
-                    spread = checkpoints.spread(place, crowd, scale.spread, scale.seconds)
+                    spread = checkpoints.spread(place, crowd, scale.spread, scale.seconds, 5 * scale.each)
                     late.spread.append(percentile(spread, 0.99))
                 checkpoints.wait_for_queues(place)
     return found

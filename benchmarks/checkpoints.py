@@ -52,9 +52,9 @@ def instants(number: int, seconds: float, lead: float) -> list[datetime]:
     return [first + timedelta(seconds=seconds * n / number) for n in range(number)]
 
 
-def spread(rig: Rig, crowd: Crowd, number: int, seconds: float) -> list[float]:
+def spread(rig: Rig, crowd: Crowd, number: int, seconds: float, each: float = 0.06) -> list[float]:
     """Seconds from each due time to its commit, for checkpoints at even distances."""
-    lead = LEAD + number * 0.06  # creating an incident takes a while
+    lead = LEAD + number * each  # creating an incident takes a while
     due = instants(number, seconds, lead)
     wanted = {crowd.due_at(at)[0]: at.timestamp() for at in due}
     if due[0] < datetime.now(UTC):
@@ -84,9 +84,12 @@ class Burst:
     before_it: int
 
 
-def burst(rig: Rig, crowd: Crowd, number: int) -> Burst:
-    """Measure so many checkpoints due at one instant, the last of them a P0's that pages."""
-    due = datetime.now(UTC) + timedelta(seconds=LEAD + number * 0.012)
+def burst(rig: Rig, crowd: Crowd, number: int, each: float = 0.012) -> Burst:
+    """Measure so many checkpoints due at one instant, the last of them a P0's that pages.
+
+    `each` is how many seconds creating one may take.
+    """
+    due = datetime.now(UTC) + timedelta(seconds=LEAD + number * each)
     crowd.due_at(due, number - 1)
     urgent = crowd.paging_at(due)
     until = due.timestamp()

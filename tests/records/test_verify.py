@@ -72,7 +72,7 @@ def test_a_removed_incident_is_named(store: Store, incident: Incident) -> None:
     store.redis.delete(f"tocsin:incident:{incident.id}")
     result = tocsin("verify")
     assert result.exit_code == 1
-    assert f"{incident.id}: it was removed, and not by `tocsin retention`." in result.output
+    assert f"{incident.id}: it is missing, and `tocsin retention` did not remove it." in result.output
 
 
 def test_a_chain_that_was_taken_off_is_named(store: Store, incident: Incident) -> None:
@@ -112,7 +112,7 @@ def test_an_export_that_was_cut_off_or_lacks_an_incident(store: Store, incident:
     result = tocsin("verify", str(file))
     assert result.exit_code == 1
     assert "cut off" in result.output
-    assert f"{incident.id}: it was removed" in result.output
+    assert f"{incident.id}: it is missing" in result.output
 
 
 def test_an_export_of_one_incident(store: Store, incident: Incident, tmp_path: Path) -> None:
