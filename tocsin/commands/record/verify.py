@@ -81,7 +81,7 @@ class Checked:
         """What was found, a line each."""
         for incident_id, fault in self.broken.items():
             yield f"{incident_id}: entry {fault.entry} of its timeline is wrong: {fault.why}."
-        yield from (f"{incident_id}: it is missing, and `tocsin retention` did not remove it." for incident_id in self.missing)
+        yield from (f"{each}: it is missing, and `tocsin retention` did not remove it." for each in self.missing)
         if not self.broken:
             yield f"Timelines: nothing was changed in {self.incidents} incidents with {self.entries} entries."
         for incident_id, count in self.adopted.items():
