@@ -16,6 +16,7 @@ from escalation.reviews.action_items import ActionItem, item_line
 from escalation.reviews.model import NOBODY, Generated, Review, Section, Written
 from escalation.text import Line, Person, Strong, Time, Verbatim, line, one_line, people
 from escalation.times import spoken_duration
+from escalation.values import title_of
 
 UNASKED = ReviewRule(within=timedelta())  # the sections of a review that the policy does not ask for
 LEFT = "Written in a section that the template of this severity does not have: move it to where it belongs."
@@ -24,10 +25,11 @@ _NOT_LISTED = (EntryKind.DRILL_REPORT,)
 _WITH_WORDS = frozenset(
     {
         *(EntryKind.UPDATE, EntryKind.ROOT_CAUSE, EntryKind.WORKAROUND, EntryKind.FIX_STARTED, EntryKind.FIX_APPLIED),
-        *(EntryKind.FIX_FAILED, EntryKind.VERIFIED, EntryKind.RESOLVED, EntryKind.REOPENED, EntryKind.REVIEWED),
-        EntryKind.MAIL,
+        *(EntryKind.FIX_FAILED, EntryKind.VERIFIED, EntryKind.RESOLVED, EntryKind.REVIEWED),
+        *(EntryKind.MAIL, EntryKind.DECLINED),
     }
 )
+_WITH_REASON = frozenset({EntryKind.REOPENED, EntryKind.SEVERITY, EntryKind.SECURITY, EntryKind.CANCELLED})
 
 
 def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[ActionItem] = ()) -> Review:
@@ -114,8 +116,9 @@ def headlines(incident: Incident, entries: Iterable[Entry]) -> Iterator[tuple[da
 
 def headline_of(incident: Incident, entry: Entry) -> Line:
     """An entry in one line, with what its author said; of a message from a template only that, not its heading."""
-    words = entry.text or (entry.why if entry.kind is EntryKind.REOPENED else "")
-    said: Line = (": ", Verbatim(one_line(words))) if words and entry.kind in _WITH_WORDS else ()
+    reason = entry.why if entry.kind in _WITH_REASON and entry.by and not title_of(entry.by) else ""
+    words = entry.text if entry.kind in _WITH_WORDS and entry.text else reason
+    said: Line = (": ", Verbatim(one_line(words))) if words else ()
     match entry.kind:
         case EntryKind.DECLARED:
             return line(
@@ -125,6 +128,8 @@ def headline_of(incident: Incident, entry: Entry) -> Line:
             return line("🔄 ", Strong("Update"), " by ", _who(entry), *said)
         case EntryKind.RESOLVED:
             return line("✅ ", Strong("Resolved"), " by ", _who(entry), *said)
+        case EntryKind.DECLINED if said:
+            return line("🙅 ", Strong("Can't take it"), ": ", _who(entry), *said)
         case _:
             head = next(iter(entry_lines(incident, entry)), ())
             return (*_without_stop(head), *said) if said else head

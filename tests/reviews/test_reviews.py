@@ -19,8 +19,10 @@ from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.incident.events.moves import (
     Acknowledge,
+    Decline,
     FixApplied,
     FixFailed,
+    MarkSecurity,
     Reopen,
     Resolve,
     Reviewed,
@@ -98,6 +100,16 @@ def test_a_canvas_that_is_made_after_the_review_was_held_says_so() -> None:
     story = Story("P0").until(30).do(Resolve(by=OMAR, summary="a", resolution="b")).until(90)
     held = draft(story.do(Reviewed(by=OMAR, text="We talked")).incident, {})
     assert canvas.document(held, {}).startswith("Held on 2024-12-18 17:00 UTC: We talked.\n")
+
+
+def test_reasons_that_people_gave_stand_beside_what_they_did() -> None:
+    """Why the severity was changed, a page was declined, and it became a security incident."""
+    story = Story("P1").until(2).do(Decline(by=OMAR, why="On a train")).until(9)
+    story = story.change_to("P0", why="Everybody is affected").until(20)
+    story = story.do(MarkSecurity(by=OMAR, why="A token leaked")).until(30)
+    text = markdown(draft(story.do(Resolve(by=OMAR, summary="a", resolution="b")).incident, {}), {})
+    for words in ("On a train", "Everybody is affected", "A token leaked"):
+        assert re.search(f"@UONCALL: {words}", text), words
 
 
 def test_what_people_said_stands_beside_what_they_did() -> None:
