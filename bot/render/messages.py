@@ -17,8 +17,9 @@ from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.communications import published_words as words_for
 from escalation.messages.template import WORDING, Wording
 from escalation.messages.timeline import entry_lines
+from escalation.reviews.action_items import ActionItem
 from escalation.search.likeness import Likeness, past_lines, same_lines
-from escalation.text import Line, Strong
+from escalation.text import Line, Strong, Verbatim, line
 
 NEUTRAL_TOPIC = "This incident has moved. No further updates are posted here."
 _TOPIC = 250  # https://docs.slack.dev/reference/methods/conversations.setTopic
@@ -71,6 +72,12 @@ def with_likeness(message: Message, found: Likeness, today: date) -> Message:
         *buttons(show, "alike-show"),
     ]
     return replace(message, blocks=[*message.blocks[:place], *blocks, *message.blocks[place:]])
+
+
+def with_item(message: Message, item: ActionItem) -> Message:
+    """Add what an action item says that an entry names."""
+    words = render(line("“", Verbatim(item.text), "”"))
+    return replace(message, blocks=[*message.blocks, *sections([words], f"item-{item.id}")])
 
 
 def for_audience(incident: Incident, entry: Entry, wording: Wording = WORDING) -> Message:

@@ -62,12 +62,11 @@ def recurred(incident: Incident, entry: Entry) -> Lines:
 def prevention(incident: Incident, entry: Entry) -> Lines:
     """Render an open action item that was meant to prevent this incident: whose it is, and how long it is overdue."""
     fields = entry.fields
-    head = "An open action item of a similar incident" if fields["like"] else "An open action item was to prevent this"
-    owner = Person(fields["owner"]) if fields["owner"] else "nobody has promised it"
-    return (
-        line("📌 ", Strong(f"{head}: "), f"{fields['item']} ", Verbatim(fields["text"])),
-        line(owner, f", {_since(entry)}."),
+    head = (
+        "An open action item of a similar incident" if fields.get("like") else "An open action item was to prevent this"
     )
+    owner = Person(fields["owner"]) if fields["owner"] else "nobody has promised it"
+    return (line("📌 ", Strong(f"{head}: "), f"{fields['item']} (", owner, f", {_since(entry)})."),)
 
 
 def _since(entry: Entry) -> str:

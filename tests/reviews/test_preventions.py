@@ -1,11 +1,11 @@
 """A new incident says which open action items were meant to prevent it, and their owners are told once."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from escalation.incident.events.moves import Cancel, MarkSecurity, Resolve, RootCause
+from escalation.incident.events.moves import Cancel, MarkSecurity, Reopen, Resolve, RootCause
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.messages.timeline import entry_lines
@@ -15,6 +15,7 @@ from escalation.text import text
 from tests.support.company import user
 from tests.support.worker import Works
 from workers.recurring.action_items.preventions import Preventions
+from workers.recurring.keeping.search import SearchRounds
 from workers.recurring.reminders import Reminders
 
 DATABASE, OTHER = "Database issues", "Application bugs"
@@ -45,6 +46,7 @@ def noted(parts: Works, incident: Incident, what: str = "Alert on the pool", **f
 def said(parts: Works, incident: Incident) -> list[Entry]:
     """What an incident says of action items, after two rounds."""
     for _ in range(2):
+        SearchRounds(parts.context, lambda: False).run(parts.clock())
         Preventions(parts.context).check(parts.clock())
     return [e for e in parts.now(incident).timeline if e.kind is EntryKind.PREVENTION]
 
@@ -65,7 +67,7 @@ def test_the_same_service_and_cause_names_the_open_item_with_its_owner_and_delay
     parts.service.handle(again.id, RootCause(by=OMAR, cause="The pool", category=DATABASE.lower()))
     [entry] = said(parts, again)
     words = text(entry_lines(parts.now(again), entry), {OMAR: "Omar"})
-    for part in ("was to prevent this", item.id, "Alert on the pool", "Omar", "61 days overdue"):
+    for part in ("was to prevent this", item.id, "Omar", "61 days overdue"):
         assert part in words
     assert any(getattr(effect, "entry", 0) == entry.n for effect in parts.now(again).effects)
 
@@ -169,9 +171,18 @@ def test_an_incident_that_becomes_private_is_forgotten_by_the_item(parts: Works)
     assert told(parts) == []
 
 
-def test_reminders_of_a_day_are_as_before(parts: Works) -> None:
-    """An item that was to prevent something is reminded of like any other."""
-    item = noted(parts, over(parts))
-    assert item.due
-    assert item.due - parts.clock().date() == timedelta(days=5)
-    assert date.fromisoformat(str(item.due))
+def test_what_the_item_says_is_in_the_thread_until_its_incident_is_private(parts: Works) -> None:
+    """Then the message is shown anew, with nothing but its number."""
+    first = over(parts)
+    noted(parts, first, "SECRET-MARKER")
+    parts.clock.push(hours=1)
+    again = parts.declare("P1", service="checkout", title="Checkout is down")
+    parts.run()
+    assert said(parts, again)
+    parts.run()
+    assert [m for m in parts.messages() if "SECRET-MARKER" in str(m)]
+    parts.service.handle(first.id, Reopen(by=OMAR, why="It was an attack"))
+    parts.service.handle(first.id, MarkSecurity(by=OMAR))
+    said(parts, again)
+    parts.run()
+    assert not [m for m in parts.messages() if "SECRET-MARKER" in str(m)]

@@ -284,9 +284,7 @@ _ENTRIES: dict[EntryKind, Callable[[], Incident]] = {
         SameProblem(other="INC-20241218-002", by="UDEVOPS", reporter="UREPORTER", text="Payments fail\nNobody can pay")
     ),
     EntryKind.PREVENTION: lambda: incident_after(
-        PreventionsFound(
-            items=(Prevention(item="INC-20241018-001/2", text="Alert on the pool", by="UDEVOPS", at=START),)
-        )
+        PreventionsFound(items=(Prevention(item="INC-20241018-001/2", at=START),))
     ),
     EntryKind.DRILL_REPORT: lambda: Story(drill=True).until(16).do(RESOLVE).incident,
     EntryKind.OTHERWISE: lambda: Story(ways=OtherWays(slack_down=(Via.MAIL, Via.PAGERDUTY))).until(1).incident,

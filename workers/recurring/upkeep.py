@@ -111,7 +111,6 @@ class Upkeep:
             ("tests of contact methods", lambda: self._trials.run(now)),
             ("the look at Do Not Disturb", lambda: self._do_not_disturb.refresh(now)),
             ("rest after nights", lambda: self._rest.check(now)),
-            ("what action items were to prevent", lambda: self._preventions.check(now)),
             ("reminders", lambda: self._reminders.send_due(now)),
             ("overdue reviews", service.see_reviews),
             ("user groups", lambda: self._groups.sync(now)),
@@ -123,6 +122,7 @@ class Upkeep:
             ("posts that name somebody forgotten", self._posted.run),
             ("retention", lambda: self._keeping.run(now)),
             ("the search", lambda: self._search.run(now)),
+            ("what action items were to prevent", lambda: self._preventions.check(now)),
         )
 
 

@@ -26,6 +26,8 @@ def hidden(change: Change, event: AlikeHidden) -> None:
 
 
 def _named(entry: Entry) -> list[str]:
+    if entry.kind is EntryKind.PREVENTION:
+        return [entry.fields["item"].partition("/")[0]]
     alike = entry.kind is EntryKind.ALIKE
     return " ".join((entry.fields.get("open", ""), entry.fields.get("past", ""))).split() if alike else []
 

@@ -13,6 +13,6 @@ def found(change: Change, event: PreventionsFound) -> None:
     fresh = [item for item in event.items if item.item not in said]
     for item in fresh[: max(0, MOST - len(said))] if change.incident.open else ():
         due = item.due.isoformat() if item.due else ""
-        fields = {"item": item.item, "text": item.text, "by": item.by, "owner": item.owner, "due": due}
-        fields |= {"at": item.at.isoformat(), "like": "yes" if item.like else ""}
+        fields = {"item": item.item, "owner": item.owner, "due": due, "at": item.at.isoformat()}
+        fields |= {"like": "yes"} if item.like else {}
         change.say(change.note(EntryKind.PREVENTION, fields=fields))

@@ -171,14 +171,13 @@ class ReviewSeen(Frozen):
 
 
 class Prevention(Frozen):
-    """An open action item of an earlier incident. `by` noted it; without `owner` or `due` it is an idea.
+    """An open action item of an earlier incident, noted at `at`; without `owner` or `due` it is an idea.
 
-    `like`: the earlier incident is like this one; otherwise it had the same service and the same cause.
+    `like`: the earlier incident is like this one; otherwise it had the same service and the same cause. What the item
+    says is looked up when it is shown: that incident may become private.
     """
 
     item: str
-    text: str
-    by: PersonId
     at: datetime
     owner: PersonId = ""
     due: date | None = None

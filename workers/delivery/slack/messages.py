@@ -18,7 +18,9 @@ from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.pages import Page
 from escalation.incident.state.posted import DIRECT, Copy, CopyKind, Post
 from escalation.messages.entries.likeness import ids_of
+from escalation.reviews.action_items import ActionItem
 from escalation.service import IncidentService
+from escalation.storage.action_items import ActionItems
 from escalation.storage.search.likeness import Likenesses
 from escalation.values import PersonId
 from workers.channels.slack import SlackClient
@@ -55,7 +57,14 @@ class Messages:
                 found = self._likenesses.named(ids_of(each, "open"), ids_of(each, "past"))
                 today = incident.declared_at.astimezone(ZoneInfo(self._service.company.timezone)).date()
                 message = messages.with_likeness(message, found, today)
+            if each.kind is EntryKind.PREVENTION and (item := self._item(each.fields["item"])):
+                message = messages.with_item(message, item)
         return message
+
+    def _item(self, item_id: str) -> ActionItem | None:
+        """Read an action item of another incident; None if it is gone, or private since."""
+        item = ActionItems(self._service.store.redis).get(item_id)
+        return None if item is None or item.private else item
 
     def of_post(self, incident: Incident, post: Post) -> Message:
         """Render a posted message other than a card as it is to be now."""

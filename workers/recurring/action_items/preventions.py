@@ -1,7 +1,7 @@
 """Tell an open incident which open action items of earlier ones were meant to prevent it, and their owners.
 
-In the background: nobody who declares or is paged waits for it. An incident is compared when it is there, and again
-once its service or the category of its cause is another one: `tocsin:action-items:compared` has what those were.
+In the background: nobody who declares or is paged waits for it. An incident is compared again once its service, the
+category of its cause or what it is like is known: `tocsin:action-items:compared` has what it was compared by.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,15 +16,14 @@ from escalation.errors import NotFound, Refused
 from escalation.figures.recurrence import path_of
 from escalation.incident.events.news import Prevention, PreventionsFound
 from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
+from escalation.messages.entries.likeness import ids_of
 from escalation.reviews.action_items import ActionItem, ItemState
-from escalation.search.document import document
 from escalation.storage.action_items import ActionItems
-from escalation.storage.search.documents import Search
 from workers.context import Context
 
 COMPARED = "tocsin:action-items:compared"
 MOST_INCIDENTS = 20  # in one round: after a storm the others follow in the next ones
-MOST_ALIKE = 3  # earlier incidents, as in what whoever declares is shown
 
 log = structlog.get_logger()
 
@@ -36,7 +35,6 @@ class Preventions:
         self._context = context
         self._stopping = stopping
         self._items = ActionItems(context.redis)
-        self._search = Search(context.store)
 
     def check(self, now: datetime) -> None:
         """Compare what was not compared yet. Private incidents' items are named nowhere, and drills repeat nothing."""
@@ -83,13 +81,11 @@ class Preventions:
         """Yield the items on its path: of incidents with the same service and cause, then of those that are alike."""
         earlier = {of: kept for of, kept in items.items() if of != incident.id}
         same = self._on_path(incident, earlier)
-        for of in (*same, *(i for i in self._alike(incident, earlier) if i not in same)):
+        for of in (*same, *(i for i in _alike(incident) if i in earlier and i not in same)):
             for item in earlier[of]:
                 if item.at < incident.declared_at:
                     yield Prevention(
                         item=item.id,
-                        text=item.text,
-                        by=item.by,
                         at=item.at,
                         owner=item.owner if item.commitment else "",
                         due=item.due,
@@ -100,16 +96,15 @@ class Preventions:
         own = (incident.facts.service, incident.cause_category.casefold())
         return [s.id for s in self._context.store.observed(sorted(earlier)) if path_of(s) == own] if all(own) else []
 
-    def _alike(self, incident: Incident, earlier: dict[str, list[ActionItem]]) -> list[str]:
-        if not earlier:
-            return []
-        with self._search as index:
-            near = index.alike(document(incident), lambda d: d.id in earlier and not d.private, MOST_ALIKE)
-        return [each.document.id for each in near]
-
 
 def _compared_by(incident: Incident) -> str:
-    return f"{incident.facts.service} {incident.cause_category.casefold()}"
+    return " ".join((incident.facts.service, incident.cause_category.casefold(), *_alike(incident)))
+
+
+def _alike(incident: Incident) -> tuple[str, ...]:
+    """The incidents of the past that this one is said to be like, once the search has looked."""
+    entry = incident.latest(EntryKind.ALIKE)
+    return ids_of(entry, "past") if entry else ()
 
 
 def _recurred(item: ActionItem, incident: str, at: datetime) -> ActionItem:

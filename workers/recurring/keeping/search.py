@@ -63,7 +63,7 @@ class SearchRounds:
     def _hide(self, private: Incident) -> None:
         """Take back what was said of it under incidents that may name it: the open ones."""
         for other in self._context.store.open_incidents():
-            if other.latest(EntryKind.ALIKE):
+            if other.latest(EntryKind.ALIKE) or other.latest(EntryKind.PREVENTION):
                 self._tell(other.id, AlikeHidden(other=private.id))
 
     def _tell(self, incident_id: str, event: AlikeFound | AlikeHidden) -> None:
