@@ -168,6 +168,13 @@ def by_person(found: Sequence[Load], people: Iterable[str] = ()) -> tuple[Load, 
     return tuple(sorted(total.values(), key=weight))
 
 
+def on_and_off_call(found: Sequence[Load]) -> tuple[tuple[Load, ...], tuple[Load, ...]]:
+    """Return the load of each person of a rotation, whoever did least first, and that of everybody else."""
+    held = {load.person for load in found if load.rotation}
+    total = by_person(found)
+    return tuple(t for t in total if t.person in held), tuple(t for t in total if t.person not in held)
+
+
 def weight(load: Load) -> tuple[int, int, int, str]:
     """Order of who did least: minutes on call, then pages at night, then pages; the key decides the rest."""
     return load.minutes, load.night_pages, load.pages, load.person

@@ -28,8 +28,9 @@ def load_cells(load: Load) -> tuple[str, ...]:
 def load_line(load: Load) -> str:
     """Somebody's load after their name, in a list."""
     of_it = f"{hours_of(load.nights)} at night, {hours_of(load.weekends)} on weekends"
+    on_call = f"{hours_of(load.minutes)} h ({of_it})" if load.minutes else "not on call"
     pages = f"{_pages(load.pages)}, {load.night_pages} at night" if load.pages else _pages(0)
-    return f": {hours_of(load.minutes)} h ({of_it}); {pages}; {hours_of(load.response)} h in incidents"
+    return f": {on_call}; {pages}; {hours_of(load.response)} h in incidents"
 
 
 def least(loads: Sequence[Load]) -> str:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from escalation.config.company import Company
-from escalation.figures.load import by_person, loads
+from escalation.figures.load import by_person, loads, on_and_off_call
+from escalation.figures.load_words import load_line
 from escalation.oncall import overrides
 from escalation.oncall.minutes import Stretch, merged, minute_of, pieces, without
 from escalation.oncall.schedule import EMPTY_STATE, OncallState
@@ -233,6 +234,14 @@ def test_without_rates_there_is_the_load_and_no_money() -> None:
     assert report.row("dana", "primary").total == 0
     ranked = by_person(loads(company(), evidence(company(), *FIRST)))
     assert [load.person for load in ranked] == ["mei", "omar", "dana"]
+
+
+def test_who_did_least_is_somebody_of_a_rotation() -> None:
+    """A manager who was paged once did not take less of on call than others: they are in none, and stand apart."""
+    found = loads(company(), evidence(company(), *FIRST, [incident("erik", berlin(20), berlin(20, "01:00"))]))
+    on_call, others = on_and_off_call(found)
+    assert [load.person for load in on_call] == ["mei", "omar", "dana"]
+    assert [load_line(load) for load in others] == [": not on call; 1 page, 1 at night; 1:00 h in incidents"]
 
 
 @given(st.fractions(min_value=0, max_value=10_000), st.integers(0, 4))

@@ -11,7 +11,7 @@ import click
 from bot.pages.report import report_html
 from escalation.config.company import Company
 from escalation.figures import words
-from escalation.figures.load import MOST, Load, by_person, loads
+from escalation.figures.load import MOST, Load, loads, on_and_off_call
 from escalation.figures.load_words import LOAD_HEADER, least, load_cells, unrecorded
 from escalation.figures.periods import Period
 from escalation.figures.report import MEASURES, IncidentReport, incident_report
@@ -61,7 +61,7 @@ def report(
         return
     seen = store.observations(min(start - (end - start), start - LOOK_BACK))
     _, recurred = recurrences_of(store, seen)
-    on_call, missing = _on_call(store, company, start, end) if not service and end - start <= MOST else ((), "")
+    on_call, notes = _on_call(store, company, start, end) if not service and end - start <= MOST else ((), [])
     zones = store.directory().zones
     figures = incident_report(seen, start, end, service=service, zone=company.timezone, zones=zones, recurred=recurred)
     if as_json:
@@ -70,7 +70,7 @@ def report(
         click.echo(csv_of(figures.observations, figures.recurred), nl=False)
     else:
         _show(figures, company.timezone, mean=mean)
-        _show_on_call(on_call, missing)
+        _show_on_call(on_call, notes)
 
 
 def _write_page(file: Path, company: Company, store: Store, period: Period, *, service: str, mean: bool) -> None:
@@ -86,17 +86,19 @@ def _write_page(file: Path, company: Company, store: Store, period: Period, *, s
     click.echo(f"Written to {file}.")
 
 
-def _on_call(store: Store, company: Company, start: datetime, end: datetime) -> tuple[tuple[Load, ...], str]:
-    """Everybody's load on call, whoever did least first, and what of it is not recorded."""
+def _on_call(store: Store, company: Company, start: datetime, end: datetime) -> tuple[tuple[Load, ...], list[str]]:
+    """Everybody's load, of rotations whoever did least first, then others; and what to say of it."""
     seen = evidence(store, company, start, min(end, store.now()))
-    return by_person(loads(company, seen)), unrecorded(seen.recorded_since, start)
+    on_call, others = on_and_off_call(loads(company, seen))
+    ranked = least(on_call) if on_call else ""
+    return (*on_call, *others), list(filter(None, (ranked, unrecorded(seen.recorded_since, start))))
 
 
-def _show_on_call(found: Sequence[Load], missing: str) -> None:
+def _show_on_call(found: Sequence[Load], notes: Sequence[str]) -> None:
     if found:
         click.echo()
         print_table(LOAD_HEADER, [load_cells(load) for load in found])
-        click.echo("\n".join(filter(None, (least(found), missing))))
+        click.echo("\n".join(notes))
 
 
 def report_data(figures: IncidentReport) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from bot.render.blockkit import Message, sections
 from bot.render.mrkdwn import render
 from bot.render.reports.slack import report_message
 from escalation.errors import Refused
-from escalation.figures.load import MOST, by_person, loads
+from escalation.figures.load import MOST, loads, on_and_off_call
 from escalation.figures.load_words import load_line, unrecorded
 from escalation.figures.periods import Period, parse_period
 from escalation.reports.documents import on_request
@@ -59,7 +59,8 @@ class Reports:
             return
         seen = evidence(deps.store, deps.company, *period)
         yield line(Strong("On call, least first"), " (you see this because you lead a team or a service)")
-        for load in by_person(loads(deps.company, seen)):
+        on_call, others = on_and_off_call(loads(deps.company, seen))
+        for load in (*on_call, *others):
             known = load.person in deps.company.people
             who = Person(deps.company.member(load.person, directory)) if known else load.person
             yield line("• ", who, load_line(load))
