@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from escalation.figures.observation import Observation
-from escalation.figures.report import MEASURES, NIGHT
+from escalation.figures.report import MEASURES, NIGHT, Measure
 from escalation.figures.words import time_of
 from escalation.reports.model import Cell, Document, Number
 from escalation.text import Line, Strong, text
@@ -77,12 +77,14 @@ def report_html(
     """Build the page, with times in a zone; without `filters` it is a file that stands by itself, without links."""
     known, local = names or {}, ZoneInfo(zone)
     counted = [s for s in observations if not s.drill and not s.cancelled and not s.private]
+    # A column without any time says nothing that the definitions do not; the last is of all that were resolved.
+    measures = [m for m in MEASURES if any(not isinstance(m.of(s), str) for s in counted)] or MEASURES[-1:]
     return _ENVIRONMENT.get_template("report.html.jinja").render(
         document=document,
         plot=plot(counted, local),
-        incidents=[_incident(s, local) for s in counted[-MAX_ROWS:][::-1]],
+        incidents=[_incident(s, measures, local) for s in counted[-MAX_ROWS:][::-1]],
         earlier=max(0, len(counted) - MAX_ROWS),
-        measures=MEASURES,
+        measures=measures,
         night=NIGHT,
         filters=filters,
         made=f"{made.astimezone(local):%Y-%m-%d %H:%M}" if made else "",
@@ -119,9 +121,9 @@ def _said(seen: Observation, took: float, zone: tzinfo) -> str:
     return f"{seen.id}, {seen.severity}{of}: {time_of(took)}, declared {_at(seen.declared, zone)}"
 
 
-def _incident(seen: Observation, zone: tzinfo) -> tuple[str | tuple[str, str], ...]:
+def _incident(seen: Observation, measures: Iterable[Measure], zone: tzinfo) -> tuple[str | tuple[str, str], ...]:
     """Show what it is, then each time, or a dash and why there is none."""
-    found = (measure.of(seen) for measure in MEASURES)
+    found = (measure.of(seen) for measure in measures)
     times = (("–", t) if isinstance(t, str) else (time_of(t), "") for t in found)
     return (seen.id, seen.severity, seen.service, _at(seen.declared, zone), *times)
 

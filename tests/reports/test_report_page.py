@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import Mock
@@ -80,6 +81,19 @@ def test_a_page_over_nothing_one_or_thousands_reads_well(n: int) -> None:
     assert html.count("<circle") == min(n, MAX_DOTS)
     assert ("shortest are not drawn" in html) is (n > MAX_DOTS)
     assert len(html) < 400_000
+
+
+def test_a_time_that_nobody_stated_has_no_column() -> None:
+    """One that a single incident has, has one."""
+    seen = [made(9, at=MONTH + DAY, n=n) for n in range(2)]
+    for observations, shown in (
+        (seen, False),
+        ([seen[0], replace(seen[1], began=seen[1].declared - 60.0, detected=seen[1].declared)], True),
+    ):
+        found = gathered(observations)
+        html = report_html(on_request(found, "UTC"), found.figures.observations)
+        assert (">detect (MTTD)</th>" in html) is shown
+        assert ">resolve (MTTR)</th>" in html
 
 
 def test_dots_stand_in_the_order_of_their_times() -> None:
