@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -21,6 +21,7 @@ from bot.alerts.source import CONFIRMED, MAX_BYTES, Received, Source, hashed
 from bot.alerts.sources import SOURCES
 from bot.alerts.uptime.heartbeat import heartbeats
 from bot.doors import Doors
+from bot.http.hooks import ANSWERED, Hooks, answer_in
 from bot.keeper import Keeper, NotKept
 from escalation.config.checks import Check
 from escalation.storage.intake import Body
@@ -35,7 +36,6 @@ SECRET_QUERY = ("token", "auth_token")
 MAX_ON_LOOP = 64_000  # bytes; reading more than that would hold up the clicks that come meanwhile
 MAX_LARGE = 2  # bodies beyond that which are worked through at once: each is in memory more than once
 Answer = Callable[[Received, str], Response]
-Hear = Callable[[str, Received], Awaitable[Response | None]]
 T = TypeVar("T")
 
 log = structlog.get_logger("bot")
@@ -87,14 +87,14 @@ def larger_bodies(secrets: AlertSecrets) -> dict[str, int]:
 
 
 class Intake:
-    """Authenticates requests and keeps their bodies. `hear` answers what is an answer to an incident of ours itself."""
+    """Authenticates requests and keeps their bodies. `hooks` take what is an answer to an incident of ours."""
 
-    def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon, doors: Doors, hear: Hear) -> None:
+    def __init__(self, secrets: AlertSecrets, keeper: Keeper, amazon: Amazon, doors: Doors, hooks: Hooks) -> None:
         self._secrets = secrets
         self._keeper = keeper
         self._amazon = amazon
         self._doors = doors
-        self._hear = hear
+        self._hooks = hooks
         self._named: set[str] = set()
         self._large = asyncio.Semaphore(MAX_LARGE)
 
@@ -136,8 +136,10 @@ class Intake:
             self._doors.turned_away(f"alerts:{source.name}", text, f"correct it there, or {self._needed(source)} here")
             return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
         self._doors.let_in(f"alerts:{source.name}")
-        if heard := await self._hear(source.name, received):
-            return heard
+        if source.name in ANSWERED:
+            news = await self._aside(large, lambda: answer_in(source.name, received))
+            if news and (heard := await self._hooks.hear(news)):
+                return heard
         if refused and (problem := await self._aside(large, lambda: _problem(source, received))):
             return refused(problem)
         if url := self._secrets.confirmation_url(source, received):

@@ -44,7 +44,7 @@ _OPSGENIE = {"Acknowledge": _Kind.ACKNOWLEDGED, "Close": _Kind.RESOLVED}
 
 
 @dataclass(frozen=True)
-class _News:
+class News:
     """What somebody did there with the incident `key`, by their mail address or name; `once` tells events apart.
 
     `agent` is their id there, by which their address may be found.
@@ -97,19 +97,15 @@ class Hooks:
         self._access.doors.let_in("opsgenie")
         return await self._take(_of_opsgenie(received))
 
-    async def hear(self, source: str, received: Received) -> Response | None:
-        """Take an answer to an incident of ours that came as an alert of this source; None for anything else."""
-        read = _READERS.get(source)
-        news = read(received) if read else None
-        if news is None or not INCIDENT_ID.fullmatch(news.key):
-            return None
+    async def hear(self, news: News) -> Response | None:
+        """Take an answer that came among the alerts; None where there is no such incident."""
         try:
             became = await self._become(news)
         except (StoreUnavailable, Refused):
             return Response(status_code=503)
         return _taken(became, 202) if became else None
 
-    async def _take(self, news: _News | None) -> Response:
+    async def _take(self, news: News | None) -> Response:
         if news is None:
             return _taken("nothing to do")
         try:
@@ -117,13 +113,13 @@ class Hooks:
         except (StoreUnavailable, Refused):
             return Response(status_code=503)  # it is sent again, for two days
 
-    async def _become(self, news: _News) -> str:
+    async def _become(self, news: News) -> str:
         """Take an event, and say what was done; nothing where there is no such incident."""
         if news.agent and news.key and self._deps.news:  # the event has a name only, which several people may have
             news = replace(news, mail=await asyncio.to_thread(self._deps.news.pagerduty_mail, news.agent))
         return await self._access.run(self._once, news)
 
-    def _once(self, news: _News) -> str:
+    def _once(self, news: News) -> str:
         """Take an event, unless it was taken before."""
         if news.once and self._limits.seen(news.id):
             return "seen before"
@@ -137,22 +133,22 @@ class Hooks:
             self._limits.note(news.id)
         return news.kind
 
-    def _acknowledge(self, news: _News) -> None:
+    def _acknowledge(self, news: News) -> None:
         found, known_as = self._answers.of_service(news.key, news.mail, news.name)
         self._answers.answer(found, Answer.ACKNOWLEDGE, news.how, news.id, known_as)
 
-    def _resolved(self, news: _News) -> None:
+    def _resolved(self, news: News) -> None:
         """Ask people whether the incident is over: there somebody may only have silenced it."""
         self._answers.ask_whether_over(news.key, news.mail, news.name, news.how)
 
 
-def _of_pagerduty(received: Received) -> _News | None:
+def _of_pagerduty(received: Received) -> News | None:
     event = _document(received)["event"]
     agent, kind = event["agent"], event.text("event_type")
     if kind not in _PAGERDUTY or not agent:  # no agent: automation, we ourselves too
         return None
     mail = agent.text("email")
-    return _News(
+    return News(
         kind=_PAGERDUTY[kind],
         key=own_key(event["data"]),
         mail=mail,
@@ -163,7 +159,7 @@ def _of_pagerduty(received: Received) -> _News | None:
     )
 
 
-def _of_opsgenie(received: Received) -> _News | None:
+def _of_opsgenie(received: Received) -> News | None:
     """https://support.atlassian.com/opsgenie/docs/opsgenie-edge-connector-alert-action-data/."""
     document = _document(received)
     alert = document["alert"]
@@ -171,13 +167,21 @@ def _of_opsgenie(received: Received) -> _News | None:
     if kind is None or document["source"].text("name") == "Tocsin" or user in ("", "System"):
         return None
     mail, name = (user, "") if "@" in user else ("", user)
-    return _News(kind, alert.text("alias"), mail, name, How.OPSGENIE, hashlib.sha256(received.body).hexdigest())
+    return News(kind, alert.text("alias"), mail, name, How.OPSGENIE, hashlib.sha256(received.body).hexdigest())
 
 
-_READERS: dict[str, Callable[[Received], _News | None]] = {
+_READERS: dict[str, Callable[[Received], News | None]] = {
     pagerduty.NAME: _of_pagerduty,
     opsgenie.NAME: _of_opsgenie,
 }
+ANSWERED = frozenset(_READERS)
+"""Sources of alerts that also send what became of an incident of ours."""
+
+
+def answer_in(source: str, received: Received) -> News | None:
+    """Read the answer to an incident of ours that came as an alert of this source; None for anything else."""
+    news = _READERS[source](received)
+    return news if news and INCIDENT_ID.fullmatch(news.key) else None
 
 
 async def _received(request: Request) -> Received:

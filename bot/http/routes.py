@@ -61,7 +61,7 @@ def web_app(bot: Bot) -> Starlette:
     probes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     checks = bot.deps.company.checks
     hooks, secrets = Hooks(bot.deps.answers, bot.access), bot.deps.alert_secrets
-    intake = Intake(secrets, bot.keeper, bot.deps.amazon, bot.access.doors, hooks.hear) if bot.keeper else None
+    intake = Intake(secrets, bot.keeper, bot.deps.amazon, bot.access.doors, hooks) if bot.keeper else None
     alerts = alert_routes(intake, checks) if intake else []
     answers = [*answer_routes(bot.deps.answers, bot.access), *hooks.routes()]
     answers += [*tracker_routes(bot.deps.answers, bot.access), *report_routes(bot.access)]

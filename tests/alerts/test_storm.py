@@ -124,9 +124,11 @@ def test_a_large_body_is_read_beside_the_loop(site: Monitored, parses: list[thre
     small, large = EVENT, {**EVENT, "client": "x" * 400_000}
     for event in (small, large):
         assert site.post(event, "/v2/enqueue", x="1").status_code == 202
-    assert len(parses) == 2
+    action = {"action": "Create", "alert": {"alias": "a", "message": "b", "description": "x" * 400_000}}
+    assert site.post(action, "/alerts/opsgenie").status_code == 202
+    assert len(parses) == 3
     assert parses[0] is not parses[1]
-    assert "asyncio" in parses[1].name
+    assert all("asyncio" in thread.name for thread in parses[1:])
 
 
 def test_a_source_that_is_not_read_to_be_answered_is_not_parsed(
