@@ -127,6 +127,7 @@ def _slack_over_http(bot: Bot) -> Route:
             return to_starlette_response(await bot.app.async_dispatch(asked))
         except _UNREADABLE as error:  # of Bolt's own code: it catches what our handlers raise
             log.warning("request unreadable, though signed", error=type(error).__name__)
+            await bot.access.found_bug("a request of Slack's", error)
             return JSONResponse({"error": "the body is none of Slack's"}, status_code=400)
 
     return Route("/slack/events", events, methods=["POST"])

@@ -4,6 +4,8 @@ It reads due alarms only, twice a second. An alarm may simply wait its turn: que
 that is older than the oldest job of its queue has lost its own. Thousands may wait without any incident being read.
 """
 
+import contextlib
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -197,6 +199,9 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
             log.warning("redis unavailable, sweep waiting", error=type(error).__name__)
         except OSError as error:
             log.error("spool of alerts cannot be read", error=error.strerror)
+            text = f"the disk of {socket.gethostname()} does not give back its spooled alerts ({error.strerror})"
+            with contextlib.suppress(RedisError):
+                context.store.problems.report("spool:read", text, "look at TOCSIN_DATA/spool there", kept=RECURRING)
 
 
 def _pending(alarm: Alarm, incident: Incident) -> bool:

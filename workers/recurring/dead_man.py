@@ -97,6 +97,9 @@ class DeadMan:
             self._seen, self._last_full, self._listed = seen, now.timestamp(), True
         except Failed as failed:
             log.warning("stand-ins not kept, trying again", error=failed.error)
+            if failed.kind is Kind.OURS:
+                text = f"Slack refuses the stand-ins of pages: {failed.reason.text}"
+                self._context.store.problems.report("slack:stand-ins", text, failed.reason.remedy, kept=RECURRING)
             self._last = now.timestamp() + failed.wait
         finally:
             if self._context.redis.get(LEASE) == token.encode():

@@ -11,10 +11,11 @@ from escalation.notify.methods import addresses
 from escalation.oncall import trials
 from escalation.oncall.schedule import Trial, TrialState
 from workers.channels import Tag
-from workers.channels.failures import Failed
+from workers.channels.failures import Failed, Kind
 from workers.context import Context
 from workers.delivery.plan import Testable
 from workers.queue.leases import lease_key
+from workers.recurring.reminders import DIRECT
 
 LEASE_SECONDS = 120
 
@@ -77,7 +78,13 @@ class MethodTrials:
             self._context.slack.post(channel, message, Tag(f"{trial.delivery}-{trial.state}", 0))
         except Failed as failed:
             log.warning("result of a test not told", error=failed.error)
-            return
+            if failed.kind in (Kind.OURS, Kind.TOKEN):
+                text = f"results of tests cannot be sent to people: {failed.reason.text}"
+                self._context.store.problems.report(DIRECT, text, failed.reason.remedy)
+            if failed.kind is not Kind.PERSON:  # /incident me and Home show it as well
+                return
+        else:
+            self._context.store.problems.clear(DIRECT)
         self._context.store.update_oncall_state(lambda before: trials.told(before, trial.id, trial.state))
 
     def _post(self, trial: Trial, words: str, delivery: str) -> None:

@@ -12,6 +12,7 @@ from escalation.incident.events.news import IssueSeen
 from escalation.reviews.item_tickets import TicketNews, follow
 from escalation.service import IncidentService
 from escalation.storage.action_items import ActionItems
+from escalation.storage.problems import REPORT_IT
 from escalation.storage.tickets import TicketRecords
 from workers.channels.trackers import github, jira
 from workers.channels.trackers.tracker import Found
@@ -41,7 +42,7 @@ class TrackerNews:
             ids = _HIDDEN.findall(told["issue"].get("body") or "")
             action, sender = str(told.get("action")), str((told.get("sender") or {}).get("login", ""))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            return _unreadable(Vendor.GITHUB, error)
+            return self._unreadable(Vendor.GITHUB, error)
         return self._seen(_gone(found, action == "deleted"), ids, sender, sender)
 
     def jira(self, told: Any) -> str:
@@ -54,7 +55,7 @@ class TrackerNews:
             ids = [(m[1], m[2] or "") for label in found.labels if (m := _LABEL.fullmatch(label))]
             sender, name = jira.person(told.get("user")), str((told.get("user") or {}).get("displayName", ""))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            return _unreadable(Vendor.JIRA, error)
+            return self._unreadable(Vendor.JIRA, error)
         return self._seen(_gone(found, event == "jira:issue_deleted"), ids, sender, name or sender)
 
     def _seen(self, found: Found, ids: list[tuple[str, str]], sender: str, name: str) -> str:
@@ -74,6 +75,12 @@ class TrackerNews:
         except NotFound:
             return "no incident of ours"
         return "taken"
+
+    def _unreadable(self, vendor: Vendor, error: Exception) -> str:
+        log.warning("webhook not understood", vendor=vendor, error=type(error).__name__)
+        text = f"a webhook of {vendor.words} was not understood: changes there are seen by looking, some minutes later"
+        self._service.store.problems.report(f"webhook:{vendor}", text, REPORT_IT)
+        return "not understood"
 
 
 class ItemNews:
@@ -106,8 +113,3 @@ class ItemNews:
 
 def _gone(found: Found, gone: bool) -> Found:
     return replace(found, issue=found.issue.model_copy(update={"gone": gone}))
-
-
-def _unreadable(vendor: Vendor, error: Exception) -> str:
-    log.warning("webhook not understood", vendor=vendor, error=type(error).__name__)
-    return "not understood"

@@ -4,6 +4,8 @@ A channel's report is a message like every reminder's: found again after a lost 
 delivery's id is the Message-ID.
 """
 
+from hashlib import sha256
+
 from bot.render.blockkit import Message
 from bot.render.reports.mail import report_mail
 from bot.render.reports.slack import report_message
@@ -28,13 +30,14 @@ class ReportWriter:
 
     def mail(self, due: DueReport) -> None:
         """Mail a report to its address. Raises Failed; what does not pass by itself is a problem until a mail went."""
-        problem = f"report:mail:{due.mail}"
+        problem = f"report:mail:{sha256(due.mail.lower().encode()).hexdigest()[:12]}"
         problems = self._context.store.problems
         try:
             self._send(due)
         except Failed as failed:
             if failed.kind is not Kind.PASSING:
-                what = f"reports cannot be mailed to {due.mail}: {failed.reason.text}"
+                name, _, domain = due.mail.partition("@")  # readiness is open to anybody: no address stands there whole
+                what = f"reports cannot be mailed to {name[:1]}…@{domain}: {failed.reason.text}"
                 problems.report(problem, what, failed.reason.remedy or "correct the address in `reports` or `lists`")
             raise
         problems.clear(problem)
