@@ -11,10 +11,10 @@ import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.handlers.after.item_notes import ItemNotes
+from bot.handlers.after.marks import Marks
 from bot.handlers.perform import Perform
 from bot.parsing.message import readable_text
 from bot.slack.client import UNREACHABLE, slack_error
-from bot.slack.refusals import is_passing
 from escalation.errors import Refused
 from escalation.incident.events.moves import Move
 from escalation.incident.events.news import MessageNoted
@@ -27,14 +27,6 @@ Json = Mapping[str, Any]
 _GONE = ("message_deleted", "tombstone")
 DEPLOYS_UNSEEN = "the names of channels, so deployments are not on timelines"
 DEPLOYS_REMEDY = "see `tocsin doctor` for a missing scope, or set workspace.deploys_channel to the channel's id"
-UNREAD_FOR_NOW = (
-    "This message is not on the incident's timeline: Slack did not let me read it just now ({why}). "
-    "Take your mark away and set it again in a moment."
-)
-UNREAD = (
-    "This message is not on the incident's timeline: Slack does not let me read it ({why}). Whoever runs Tocsin finds "
-    "the remedy in `tocsin doctor`; until then `/incident update` records your own words."
-)
 
 
 class _Marked(NamedTuple):
@@ -51,6 +43,7 @@ class NotedMessages:
         self._access = access
         self._items = items
         self._perform = perform
+        self._marks = Marks(access)
         self._names: dict[str, str] = {}
 
     async def on_pin_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
@@ -155,7 +148,7 @@ class NotedMessages:
         try:
             await self._record(incident, event)
         except (StoreUnavailable, Refused) as refused:
-            await self._tell(marked, event.channel, str(refused))
+            await self._marks.tell(str(marked["user"]), event.channel, str(refused))
 
     async def _record(self, incident: Incident, event: MessageNoted) -> None:
         if event.what is Noting.ADDED:
@@ -208,36 +201,17 @@ class NotedMessages:
                 await self._access.admit(Move.UPDATE, requester, incident)
         except Refused as refused:
             if room:
-                await self._tell(event, channel, str(refused))
+                await self._marks.tell(str(event["user"]), channel, str(refused))
             return None
         except UNREACHABLE as error:
-            await self._unread(event, channel, error)
+            await self._marks.unread(
+                str(event["user"]), channel, error, "on the incident's timeline", "/incident update"
+            )
             return None
         except StoreUnavailable as unavailable:  # whether the channel is an incident's is not known, so nobody is told
             log.warning("redis unavailable, message not noted", channel=channel, why=str(unavailable))
             return None
         return _Marked(incident, message)
-
-    async def _unread(self, event: Json, channel: str, error: Exception) -> None:
-        """Say that a message could not be read: to whoever can mend it, and where incidents are, to who marked it."""
-        log.warning("message not read", channel=channel, error=slack_error(error))
-        await self._access.slack_refuses("timeline", "marked messages, so they are not on timelines", error)
-        if await self._access.run(self._is_place, channel):
-            words = UNREAD_FOR_NOW if is_passing(error) else UNREAD
-            await self._tell(event, channel, words.format(why=slack_error(error)))
-
-    async def _tell(self, event: Json, channel: str, words: str) -> None:
-        """Answer whoever marked a message; nobody else sees it."""
-        try:
-            await self._access.client.chat_postEphemeral(channel=channel, user=str(event["user"]), text=words)
-        except UNREACHABLE as error:
-            log.warning("answer not delivered", person=event["user"], error=slack_error(error))
-
-    def _is_place(self, channel: str) -> bool:
-        """True if an incident's room or card is in a channel."""
-        store = self._access.deps.store
-        cards = (card for incident in (*store.open_incidents(), *store.recent()) if (card := incident.card()))
-        return store.of_room(channel) is not None or any(card.channel == channel for card in cards)
 
     async def _incident(self, channel: str, message: Json) -> Incident | None:
         if of_room := await self._access.incident_of_room(channel):

@@ -59,6 +59,9 @@ HEARD = {
         "stand-ins not kept, trying again",
         "step failed",
         "step of upkeep failed",
+        "second tickets not looked for",
+        "ticket of an action item not mirrored",
+        "ticket of an action item not read",
         "tickets not read",
         "unhandled error",
         "unreadable alert",
@@ -119,6 +122,7 @@ HEARD = {
     Told.AGAIN: (
         "channel not listened in",  # lasting ones are reported by the way to the channel
         "send failed, retrying",
+        "action items not named",  # during an upgrade
         "slo breach not declared, retrying",
         "user group not updated, retrying",
     ),

@@ -179,6 +179,19 @@ def test_who_marks_a_message_that_cannot_be_read_is_told(
     assert not problems.current()
 
 
+def test_an_action_item_of_a_message_that_cannot_be_read_is_not_lost_silently(office: Office) -> None:
+    """Whoever reacted hears it, and which command does without the message."""
+    incident = office.room(office.declare(), "dana", "omar")
+    assert incident.room
+    dana = office.person("dana")
+    ts = dana.say("We should alert on the pool", incident.room.name)
+    control(office.workspace, "faults", method="conversations.replies", kind="error", error="missing_scope", times=1)
+    mark(dana, "react", incident, ts, name=office.world.company.follow_up_reaction)
+    [told] = eventually(lambda: ephemeral(office, "dana"))
+    assert "not an action item" in told
+    assert "/incident action" in told
+
+
 def test_a_mark_elsewhere_that_cannot_be_read_is_nobodys_news(office: Office) -> None:
     """A pin in a channel without incidents was not meant for us."""
     office.room(office.declare(), "dana")

@@ -11,6 +11,7 @@ import structlog
 from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, requester_of
+from bot.handlers.after.marks import Marks
 from bot.handlers.reply import Reply, explain_errors, open_modal
 from bot.moves.action_item import action_item_modal, typed_in
 from bot.moves.form import Submission
@@ -41,6 +42,7 @@ class ItemNotes:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._items = ActionItems(access.deps.redis)
+        self._marks = Marks(access)
 
     async def add(
         self,
@@ -180,9 +182,10 @@ class ItemNotes:
                 await self._access.admit("see", requester, incident)
         except Refused:  # nobody waits for an answer: it is in the log
             return None, None
-        except UNREACHABLE as error:  # in a channel that the app is not in, or by a fault that the timeline meets too
-            log.warning("message not read", channel=channel, error=slack_error(error))
+        except UNREACHABLE as error:
+            await self._marks.unread(requester.id, channel, error, "an action item", "/incident action")
             return None, None
+        await self._access.slack_takes("timeline")
         return incident, message
 
     async def _incident(self, channel: str, message: Json) -> Incident | None:

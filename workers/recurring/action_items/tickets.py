@@ -195,9 +195,11 @@ class ItemTickets:
         except Failed as failed:
             if failed.kind is not Kind.GONE:
                 log.warning("ticket of an action item not read", item=item_id, error=failed.error)
+                self._report_unread(ticket.vendor, failed)
                 self._away.add(ticket.vendor)
                 return
             there = Found(_issue(ticket, gone=True))
+        self._context.store.problems.clear(_unread(ticket.vendor))
         issue = there.issue.model_copy(update={"key": ticket.key})
         by = "" if there.by == self._records.me(ticket.vendor) else there.by
         self._news.tell(item_id, replace(there, issue=issue), by, by)
@@ -223,9 +225,19 @@ class ItemTickets:
                     client.close_twin(twin.issue.key, _issue(kept))
         except Failed as failed:
             log.warning("second tickets not looked for", item=item.id, error=failed.error)
+            self._report_unread(kept.vendor, failed)
             self._away.add(kept.vendor)
             return
         self._records.settled(item.id)
+
+    def _report_unread(self, vendor: Vendor, failed: Failed) -> None:
+        """Say that a tracker does not show us tickets, if that is for an operator to mend."""
+        if failed.kind is not Kind.PASSING:
+            self._context.store.problems.report(_unread(vendor), failed.reason.text, failed.reason.remedy)
+
+
+def _unread(vendor: Vendor) -> str:
+    return f"{_problem(vendor)}:read"
 
 
 def _issue(ticket: ItemTicket, *, gone: bool = False) -> Issue:
