@@ -204,9 +204,7 @@ class NotedMessages:
                 await self._marks.tell(str(event["user"]), channel, str(refused))
             return None
         except UNREACHABLE as error:
-            await self._marks.unread(
-                str(event["user"]), channel, error, "on the incident's timeline", "/incident update"
-            )
+            await self._marks.unread(requester.id, channel, error, "on the incident's timeline", "/incident update")
             return None
         except StoreUnavailable as unavailable:  # whether the channel is an incident's is not known, so nobody is told
             log.warning("redis unavailable, message not noted", channel=channel, why=str(unavailable))
