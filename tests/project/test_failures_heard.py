@@ -43,6 +43,7 @@ HEARD = {
         "delivery failed",
         "home tab not published",
         "message not read",
+        "message not updated, retrying",
         "nobody could be invited to the incidents channel",
         "receipt not read",
         "reminder failed, retrying",
