@@ -1,8 +1,8 @@
 """Measure whether what comes after incidents gets in the way of pages: bursts with and without reports being read.
 
-`python -m benchmarks.afterwards` takes about six minutes, and prints how late checkpoints and a P0's page are while a
-month's report over 10,000 closed incidents, a search and a list are asked for every second in Slack, and two browsers
-read the report and the incidents one page after the other; beside the same without them, round by round.
+`python -m benchmarks.afterwards` takes about six minutes. It prints how late a burst of checkpoints and the page of a
+P0 in it are while a month's report over 10,000 closed incidents, a search and a list are asked for every second in
+Slack, and two browsers read the report and the incidents one page after the other; beside the same without them.
 """
 
 import argparse
@@ -10,19 +10,26 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx2
+from redis import Redis
 
 from benchmarks import checkpoints, clicks
 from benchmarks.crowd import Crowd
-from benchmarks.numbers import median, percentile, time_of, times
+from benchmarks.numbers import median, time_of, times
 from benchmarks.rig import Rig, http, rig
+from escalation.figures.observation import encode, observe
+from escalation.incident.model import Incident
+from escalation.search.document import document
+from escalation.search.document import encode as words_of
 from escalation.storage.answers.person_links import INCIDENTS, REPORTS, PersonLinks, Purpose
-from escalation.storage.indexes import FIGURES
+from escalation.storage.indexes import ALL, FIGURES, key
+from escalation.storage.keeping.packed import pack
+from escalation.storage.search.documents import DOCUMENTS
 
 READERS = ("U0BENCH001", "U0BENCH002")
 TYPED = ("report 30d", "search checkout slow", "list all")
@@ -33,29 +40,26 @@ AGO = timedelta(days=10)
 
 @dataclass(frozen=True)
 class Scale:
-    """Size: so many closed incidents; `burst` checkpoints at one instant, `spread` of them over `seconds`.
+    """Size: so many closed incidents, and so many checkpoints at one instant, a P0's among them.
 
-    `each` is how many seconds creating one may take while people read.
+    `each` is how many seconds creating one of them may take while people read.
     """
 
     closed: int = 10_000
     burst: int = 2_000
-    spread: int = 200
-    seconds: float = 20.0
     rounds: int = 3
     each: float = 0.03
 
 
-TINY = Scale(closed=20, burst=6, spread=4, seconds=1.0, rounds=1, each=0.3)
+TINY = Scale(closed=20, burst=6, rounds=1, each=0.3)
 
 
 @dataclass
 class Lateness:
-    """Seconds of each round: until all of the burst is decided, until the P0's page, and p99 of spread checkpoints."""
+    """Seconds of each round: until all of the burst is decided, and until the P0's page is at Slack."""
 
     decided: list[float] = field(default_factory=list)
     page: list[float] = field(default_factory=list)
-    spread: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -67,30 +71,64 @@ class Measured:
     read: Counter[str]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What the store keeps of a closed incident: its packed document, its figures, and the search's words."""
+
+    id: str
+    document: bytes
+    figures: str
+    words: str
+
+
 def measured(scale: Scale) -> Measured:
-    """Measure both, in turns, on one running program."""
-    found = Measured(Lateness(), Lateness(), Counter())
+    """Measure both in turns, each round on a server of its own: after a burst messages wait for Slack's limits."""
+    found, kept = Measured(Lateness(), Lateness(), Counter()), list[Kept]()
+    for _ in range(scale.rounds):
+        for late, read in ((found.alone, None), (found.amid, found.read)):
+            burst = _burst(scale, kept, read)
+            late.decided.append(burst.decided)
+            late.page.append(burst.page)
+    return found
+
+
+def _burst(scale: Scale, kept: list[Kept], read: Counter[str] | None) -> checkpoints.Burst:
+    """Measure one burst; what is kept of closed incidents is made once and stored each time."""
     with rig(workers=2, bot=True) as place:
         http(f"{place.workspace}/control/limits", {"on": False})
         for reader in READERS:
             http(f"{place.workspace}/control/users", {"name": reader.lower(), "id": reader})
         crowd = Crowd(place)
-        crowd.closed(datetime.now(UTC) - AGO, scale.closed)
-        assert place.redis.hlen(FIGURES) >= scale.closed
-        crowd.idle(1)  # what stands for the cards of all is posted now, not in the lead of the first burst
+        first = crowd.closed(datetime.now(UTC) - AGO)
+        kept += () if kept else copies(first, scale.closed)
+        store(place.redis, kept, first.declared_at.timestamp())
+        crowd.idle(1)  # what stands for the cards of all is posted now, not in the lead of the burst
         crowd.paging_at(datetime.now(UTC) + AGO)
         checkpoints.wait_for_queues(place)
-        for _ in range(scale.rounds):
-            for late, readers in ((found.alone, nullcontext()), (found.amid, reading(place, found.read))):
-                with readers:
-                    burst = checkpoints.burst(place, crowd, scale.burst, scale.each)
-                    late.decided.append(burst.decided)
-                    late.page.append(burst.page)
-                    checkpoints.wait_for_queues(place)
-                    spread = checkpoints.spread(place, crowd, scale.spread, scale.seconds, 5 * scale.each)
-                    late.spread.append(percentile(spread, 0.99))
-                checkpoints.wait_for_queues(place)
-    return found
+        with nullcontext() if read is None else reading(place, read):
+            return checkpoints.burst(place, crowd, scale.burst, scale.each)
+
+
+def copies(incident: Incident, number: int) -> tuple[Kept, ...]:
+    """Copy a closed incident so often, each with an id of its own."""
+    seen, words = observe(incident), document(incident)
+
+    def one(name: str) -> Kept:
+        raw, _ = pack(incident.model_copy(update={"id": name}))
+        return Kept(name, raw, encode(replace(seen, id=name)), words_of(replace(words, id=name)))
+
+    return tuple(one(f"{incident.id[:-3]}{n + 2:04d}") for n in range(number))
+
+
+def store(redis: Redis, kept: Iterable[Kept], declared: float) -> None:
+    """Store them all."""
+    pipe = redis.pipeline(transaction=False)
+    for each in kept:
+        pipe.set(key(each.id), each.document)
+        pipe.hset(FIGURES, each.id, each.figures)
+        pipe.hset(DOCUMENTS, each.id, each.words)
+        pipe.zadd(ALL, {each.id: declared})
+    pipe.execute()
 
 
 @contextmanager
@@ -139,7 +177,6 @@ def main() -> None:
     for what, alone, amid in (
         (f"{scale.burst:,} checkpoints due at one instant: all are decided", found.alone.decided, found.amid.decided),
         ("… the P0's page is at Slack", found.alone.page, found.amid.page),
-        (f"{scale.spread} checkpoints over {scale.seconds:.0f} s: p99", found.alone.spread, found.amid.spread),
     ):
         each = (median(alone), median(amid))
         print(f"| {what} | {time_of(each[0])} | {time_of(each[1])} | {times(each[1], each[0])} |")

@@ -52,9 +52,9 @@ def instants(number: int, seconds: float, lead: float) -> list[datetime]:
     return [first + timedelta(seconds=seconds * n / number) for n in range(number)]
 
 
-def spread(rig: Rig, crowd: Crowd, number: int, seconds: float, each: float = 0.06) -> list[float]:
+def spread(rig: Rig, crowd: Crowd, number: int, seconds: float) -> list[float]:
     """Seconds from each due time to its commit, for checkpoints at even distances."""
-    lead = LEAD + number * each  # creating an incident takes a while
+    lead = LEAD + number * 0.06  # creating an incident takes a while
     due = instants(number, seconds, lead)
     wanted = {crowd.due_at(at)[0]: at.timestamp() for at in due}
     if due[0] < datetime.now(UTC):

@@ -54,8 +54,8 @@ class Crowd:
         """Create open incidents whose next checkpoint is due tomorrow. Returns their ids."""
         return self.due_at(datetime.now(UTC) + FAR, number)
 
-    def closed(self, at: datetime, number: int) -> None:
-        """Create closed incidents that were declared then, acknowledged four minutes later and resolved in an hour."""
+    def closed(self, at: datetime) -> Incident:
+        """Create a closed incident that was declared then, acknowledged after four minutes and resolved in an hour."""
         built = self._declare(TEMPLATE, "P2", at)
         for minutes, event in (
             (4, Acknowledge(by="UPAULA")),
@@ -63,13 +63,7 @@ class Crowd:
         ):
             then = at + timedelta(minutes=minutes)
             built = self._deliver_all(decide(built, event, then, self._roster), then)
-        text = built.model_dump_json()
-
-        def make(name: str) -> Incident:
-            return Incident.model_validate_json(text.replace(TEMPLATE, name))
-
-        for _ in range(number):
-            self.store.declare(f"{at:%Y%m%d}", "", make)
+        return self.store.declare(f"{at:%Y%m%d}", "", lambda name: built.model_copy(update={"id": name}))
 
     def _store(self, due: datetime, number: int, severity: str = "P2", *, pages: bool = False) -> list[str]:
         built = self._build(TEMPLATE, severity, due, pages).model_dump_json()
