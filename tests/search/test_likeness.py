@@ -1,6 +1,7 @@
 """Likeness in the thread, whoever declared: found in the background, told once, and what *Same problem* does."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from escalation.incident.events.moves import Cancel, MarkSecurity, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
+from escalation.processes import URGENT
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
 from escalation.values import machine
@@ -17,6 +19,8 @@ from sandbox.server import RunningWorkspace
 from tests.support.bot import control
 from tests.support.company import user
 from tests.support.worker import Works, redis_of, works
+from workers.queue.rq import queue_key
+from workers.recurring.keeping import search
 from workers.recurring.keeping.search import SearchRounds
 
 GRAFANA = machine("Grafana")
@@ -164,3 +168,18 @@ def test_a_private_duplicate_stays_private(parts: Works, mine: bool, other: bool
     heard = [e for e in parts.now(original).timeline if e.kind is EntryKind.SAME_PROBLEM]
     assert bool(heard) is other
     assert user("omar") not in parts.now(original).people() - members
+
+
+def test_the_comparison_gives_way_to_pages(parts: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a page or checkpoint waits nothing is compared; it has its turn in the next round."""
+    solved(parts, "Payment gateway times out")
+    new = parts.declare("P0", by=GRAFANA, title="Payment gateway times out")
+    assert parts.redis.exists(queue_key(URGENT))
+    monkeypatch.setattr(search, "MAX_YIELD", 0.0)
+    paced = replace(parts.context, paced=True)
+    rounds = SearchRounds(paced, lambda: False)
+    rounds.run(parts.clock())
+    assert not told(parts, new)
+    parts.run()
+    rounds.run(parts.clock())
+    assert told(parts, new)

@@ -113,6 +113,8 @@ class Upkeep:
             ("rest after nights", lambda: self._rest.check(now)),
             ("reminders", lambda: self._reminders.send_due(now)),
             ("overdue reviews", service.see_reviews),
+            ("the search", lambda: self._search.run(now)),
+            ("what action items were to prevent", lambda: self._preventions.check(now)),
             ("user groups", lambda: self._groups.sync(now)),
             ("channels that are listened in", lambda: self._listening.refresh(now)),
             ("calendars", lambda: self._feeds.refresh(now)),
@@ -121,8 +123,6 @@ class Upkeep:
             ("tickets of action items", lambda: self._item_tickets.refresh(now)),
             ("posts that name somebody forgotten", self._posted.run),
             ("retention", lambda: self._keeping.run(now)),
-            ("the search", lambda: self._search.run(now)),
-            ("what action items were to prevent", lambda: self._preventions.check(now)),
         )
 
 

@@ -22,8 +22,8 @@ from workers.context import Context
 from workers.queue.rq import YIELDS_TO, queue_key
 
 RECENT = timedelta(hours=1)  # who works on an incident for longer knows what it is
-AT_ONCE = 50  # incidents compared in a round: reminders wait behind it
-MAX_YIELD, YIELD_POLL = 2.0, 0.05  # seconds
+AT_ONCE = 50  # incidents compared in a round: other work waits behind it
+MAX_YIELD, YIELD_POLL = 2.0, 0.05  # seconds; what is not compared then has its turn in the next round
 
 log = structlog.get_logger()
 
@@ -45,10 +45,10 @@ class SearchRounds:
                     self._hide(incident)
                 elif _is_to_compare(incident, now):
                     self._waiting[incident.id] = None
+        ends = time.monotonic() + MAX_YIELD
         for incident_id in list(self._waiting)[:AT_ONCE]:
-            if self._stopping():
+            if self._stopping() or not self._has_way(ends):
                 return
-            self._give_way()
             del self._waiting[incident_id]
             self._compare(incident_id)
 
@@ -72,12 +72,14 @@ class SearchRounds:
         except (NotFound, Refused) as gone:  # removed meanwhile, or an upgrade is under way
             log.info("likeness not told", incident=incident_id, why=str(gone))
 
-    def _give_way(self) -> None:
-        """Wait while checkpoints or pages do: all share the processor."""
-        ends = time.monotonic() + MAX_YIELD
+    def _has_way(self, ends: float) -> bool:
+        """Wait while checkpoints or pages do: all share the processor. False if they still do in the end."""
         first = [queue_key(name) for name in YIELDS_TO[MESSAGES]]
-        while self._context.paced and self._context.redis.exists(*first) and time.monotonic() < ends:
+        while self._context.paced and self._context.redis.exists(*first):
+            if time.monotonic() > ends:
+                return False
             time.sleep(YIELD_POLL)
+        return True
 
 
 def _is_to_compare(incident: Incident, now: datetime) -> bool:
