@@ -15,8 +15,10 @@ from escalation.alerts.alert import MAX_KEY, Alert, AlertLink, AlertState, Parse
 
 MAX_BYTES = 1_000_000
 CONFIRMED = "x-tocsin-confirmed"  # kept with a request that wanted to be confirmed: yes or no; no sender can set it
-# How Alertmanager's and Grafana's default titles begin. The card shows what fires; in a title it would get stale.
-STATE_MARK = re.compile(r"^\[(FIRING|RESOLVED)(:\d+)?(, ?(FIRING|RESOLVED):\d+)*\]\s*(?=\S)")
+# How default titles of Alertmanager, Grafana and Uptime Kuma begin. The card shows what fires; a title would get stale.
+STATE_MARK = re.compile(
+    r"^\[((FIRING|RESOLVED)(:\d+)?(, ?(FIRING|RESOLVED):\d+)*|Uptime Kuma Monitor [^\]]{1,30})\]\s*(?=\S)"
+)
 
 
 @dataclass(frozen=True)

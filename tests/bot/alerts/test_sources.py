@@ -80,7 +80,7 @@ READ: list[tuple[str, str, list[tuple[AlertState, str, str, str]]]] = [
         (FIRING, CHECKOUT, "HighErrorRate eu-1 (web-1:9090 checkout critical)", "error"),
     ]),
     ("events", "pagerduty_events_v2/captured_uptime_kuma_resolve.json", [
-        (RESOLVED, "Uptime Kuma/7", "[Uptime Kuma Monitor ✅ Up] [Checkout] 200 - OK", "warning"),
+        (RESOLVED, "Uptime Kuma/7", "[Checkout] 200 - OK", "warning"),
     ]),
     ("opsgenie_api", "opsgenie_alert_api/captured_am_create.json", [
         (FIRING, CHECKOUT, "HighErrorRate eu-1 (web-1:9090 checkout critical)", "critical"),
@@ -358,13 +358,14 @@ def test_relative_links_of_grafana_are_completed() -> None:
         ("[FIRING:1] Disk full (node-1)", "Disk full (node-1)"),
         ("[FIRING:2, RESOLVED:1] Disk full", "Disk full"),
         ("[RESOLVED] Disk full", "Disk full"),
+        ("[Uptime Kuma Monitor 🔴 Down] [Checkout] Timeout", "[Checkout] Timeout"),
         ("[FIRING:1]", "[FIRING:1]"),
         ("[eu-1] Disk full", "[eu-1] Disk full"),
         ("Disk full [FIRING:1]", "Disk full [FIRING:1]"),
     ],
 )
 def test_a_title_does_not_begin_with_a_state_that_gets_stale(sent: str, title: str) -> None:
-    """Alertmanager's and Grafana's own mark goes; whatever else stands in brackets stays, and no title gets empty."""
+    """The mark of Alertmanager, Grafana and Uptime Kuma goes; other brackets stay, and no title gets empty."""
     assert alert("events", AlertState.FIRING, "a", sent).title == title
 
 
