@@ -10,6 +10,7 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status
 from escalation.reviews.action_items import ActionItem
+from escalation.storage import archive
 from escalation.storage.action_items import ActionItems
 from escalation.storage.search.documents import CHANGED, DOCUMENTS, Search, fold
 from tests.support.bot import Office, Person
@@ -178,6 +179,24 @@ def test_a_commit_makes_no_document() -> None:
     assert (parts.redis.hlen(DOCUMENTS), parts.redis.xlen(CHANGED)) == (0, 2)
     fold(parts.context.store)
     assert parts.redis.hlen(DOCUMENTS) == 1
+
+
+def test_what_is_imported_is_found_by_a_process_that_runs_already() -> None:
+    """Incidents of an archive are noted as changed, so that no index stays without them."""
+    lines = list(archive.export(_with_one_incident().redis))
+    parts = works(fakeredis.FakeRedis())
+    search = Search(parts.context.store)
+    assert found_by(search, parts, "zebrafish") == []
+    fold(parts.context.store)
+    archive.load(parts.redis, lines)
+    assert found_by(search, parts, "zebrafish") == ["INC-20241218-001"] * 2
+    assert [i.id for i in fold(parts.context.store)] == ["INC-20241218-001"]
+
+
+def _with_one_incident() -> Works:
+    parts = works(fakeredis.FakeRedis())
+    parts.declare("P1", title="Zebrafish")
+    return parts
 
 
 def test_a_process_that_missed_too_much_reads_all_again() -> None:
