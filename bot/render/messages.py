@@ -76,7 +76,7 @@ def with_likeness(message: Message, found: Likeness, today: date) -> Message:
 
 def with_item(message: Message, item: ActionItem) -> Message:
     """Add what an action item says that an entry names."""
-    words = render(line("“", Verbatim(item.text), "”"))
+    words = render(line(f"{item.id}: ", Verbatim(item.text)))
     return replace(message, blocks=[*message.blocks, *sections([words], f"item-{item.id}")])
 
 

@@ -75,7 +75,8 @@ def _since(entry: Entry) -> str:
     late = (day - date.fromisoformat(due)).days if due else 0
     if late > 0:
         return f"{_days(late)} overdue"
-    return f"noted {_days((day - noted).days)} ago{f', due {due}' if due else ''}"
+    ago = f"noted {_days((day - noted).days)} ago" if day > noted else "noted today"
+    return f"{ago}{f', due {due}' if due else ''}"
 
 
 def _days(count: int) -> str:

@@ -122,6 +122,26 @@ def test_a_reaction_notes_an_idea_once_and_offers_to_promise_it(office: Office) 
     assert (promised.id, promised.text, promised.owner, promised.due) == (item.id, item.text, user("dana"), due)
 
 
+def test_a_message_is_not_noted_twice(office: Office) -> None:
+    """Its menu promises the idea that a reaction made; a reaction on what the menu noted makes no second item."""
+    incident, dana, ts = in_room(office)
+    assert incident.room
+    react(dana, incident, ts)
+    eventually(lambda: items(office))
+    shortcut(dana, incident.room.channel, ts)
+    due = office.world.clock().date() + timedelta(days=3)
+    dana.submit(dana.modal("Action item"), owner=[user("dana")], due=due.isoformat())
+    [item] = eventually(lambda: [i for i in items(office) if i.commitment])
+    other = office.person("omar").say("Another one", incident.room.name)
+    shortcut(dana, incident.room.channel, other)
+    dana.submit(dana.modal("Action item"), text="Another one")
+    eventually(lambda: len(items(office)) == 2)
+    react(dana, incident, other)
+    dana.told(f"{incident.id}/2", incident.room.name)
+    assert len(items(office)) == 2
+    assert item.id == f"{incident.id}/1"
+
+
 def test_a_reaction_that_is_taken_away_drops_the_idea_and_brings_it_back(office: Office) -> None:
     """A slip of the finger leaves nothing to do; while somebody else reacts it stays."""
     incident, dana, ts = in_room(office)

@@ -98,7 +98,7 @@ class ItemNotes:
         await open_modal(self._access.client, body, action_item_modal(incident, state, text, item), reply)
 
     async def on_shortcut(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        """Open the form with a message's words; a link to it is kept."""
+        """Open the form with a message's words; a link to it is kept. What a reaction noted already is promised."""
         await ack()
         reply = Reply.to(self._access.client, body)
         async with explain_errors(reply):
@@ -108,6 +108,9 @@ class ItemNotes:
             if incident is None:
                 raise Refused(NOWHERE)
             incident = await self._access.see(requester, incident.id)
+            if idea := await self._idea_of(incident, channel, message):
+                await self.open(incident, body, reply, item=idea)
+                return
             text = readable_text(message, self._access.directory.names)
             link = self._url(channel, message)
             state = FormState(incident=incident.id, response_url=reply.response_url, link=link)
@@ -144,7 +147,9 @@ class ItemNotes:
             return
         text = " ".join(readable_text(message, self._access.directory.names).split())[:MAX_TEXT]
         url = self._url(channel, message)
-        item = await self._keep(requester, incident, text or NO_WORDS, once=f"{channel}:{ts}", url=url)
+        known = await self._access.run(self._items.of, incident.id)
+        noted = next((i for i in known if url and i.url == url and i.state is ItemState.OPEN), None)
+        item = noted or await self._keep(requester, incident, text or NO_WORDS, once=f"{channel}:{ts}", url=url)
         if item.state is ItemState.DROPPED and item.why == UNMARKED:
             item = await self._access.run(self._items.change, item.id, reopened)
         answer = lines_reply(self._said(item))
@@ -171,6 +176,13 @@ class ItemNotes:
             if item.once == f"{channel}:{ts}" and item.state is ItemState.OPEN and not (item.owner or item.due):
                 step = partial(closed, state=ItemState.DROPPED, by=requester.id, at=now, why=UNMARKED)
                 await self._access.run(self._items.change, item.id, step)
+
+    async def _idea_of(self, incident: Incident, channel: str, message: Json) -> ActionItem | None:
+        """Find the open idea that a reaction made of a message."""
+        once = f"{channel}:{message['ts']}"
+        found = await self._access.run(self._items.of, incident.id)
+        open_ones = (i for i in found if i.once == once and i.state is ItemState.OPEN and not i.commitment)
+        return next(open_ones, None)
 
     async def _found(self, requester: Requester, channel: str, ts: str) -> tuple[Incident | None, Json | None]:
         """Find the incident and the message that a reaction concerns, if its author may see both."""
