@@ -213,6 +213,22 @@ def test_an_address_that_alone_is_refused_again_and_again_bounces_too(post: Post
     assert post.subscribers.count() == 1
 
 
+def test_a_full_mailbox_ends_no_subscription(post: Post) -> None:
+    """It is tried again for a while; once there is room, the next update arrives."""
+    post.subscribe(ANN, BEN)
+    post.smtp.refusing_to[ANN] = "552 5.2.2 mailbox full"
+    post.publish("e1")
+    for _ in range(6):
+        post.run(minutes=121)
+    assert (post.got(ANN), post.got(BEN)) == ([], ["e1"])
+    assert post.subscribers.count() == 2
+    assert Problems(post.redis).current() == []
+    post.smtp.refusing_to.clear()
+    post.publish("e2")
+    post.run(minutes=1)
+    assert post.got(ANN) == ["e2"]
+
+
 def test_a_server_that_refuses_us_ends_nobodys_subscription(post: Post) -> None:
     """It is a problem that people see, the mailing pauses, and each gets the update once it is mended."""
     people = [f"p{n}@example.org" for n in range(6)]

@@ -138,7 +138,7 @@ class Mailing:
         failed = session.send(wanted.to, mail, f"confirm-{_mark(wanted.token or wanted.subscriber)}")
         if failed is None:
             self._succeeded(now)
-        elif failed.kind is not Kind.PERSON:
+        elif failed.kind is not Kind.PERSON or failed.for_now:
             self._subscribers.put_back(wanted, now)
             self._count_refusal(wanted.to, failed)
         return failed
