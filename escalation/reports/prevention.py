@@ -1,16 +1,17 @@
 """The section of a report on prevention: what came back, and what had been meant to prevent it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from escalation.figures.recurrence import Recurrence
 from escalation.figures.words import recurrences
 from escalation.reports.gather import Gathered
 from escalation.reports.model import Cell, Section, Table
-from escalation.reviews.action_items import ActionItem, ItemState
+from escalation.reviews.action_items import ActionItem, ItemState, in_order
 from escalation.text import Line, line
 
-MAX_ROWS = 50
+MAX_ROWS = 20
 HEADER = ("incident", "service", "cause", "repeats", "action item that was open", "owner", "state")
 NONE = "none"
 
@@ -26,19 +27,26 @@ def prevention(found: Gathered, zone: str) -> Section:
 
 
 def _rows(found: Gathered, today: date) -> Iterator[tuple[Cell, ...]]:
-    """Yield a row for each recurrence and each item that was open when it began, the latest first."""
+    """Yield a row for each recurrence, the latest first, with the item that was to be done first of those open then."""
     items = {item.id: item for item in found.items}
     for seen in reversed(found.figures.observations):
         again = found.figures.recurred.get(seen.id)
         if again is None:
             continue
-        head = (seen.id, seen.service, seen.cause_category, again.of)
-        for item in [items[i] for i in again.open if i in items]:
-            began = datetime.fromtimestamp(seen.declared, found.now.tzinfo).date()
-            owner = found.names.get(item.owner, item.owner) or "nobody"
-            yield (*head, f"{item.id} {item.text}", owner, _state(item, began, today))
-        if not again.open:
-            yield (*head, "none, all were closed" if again.closed else NONE, "", "")
+        began = datetime.fromtimestamp(seen.declared, found.now.tzinfo).date()
+        were_open = in_order((items[i] for i in again.open if i in items), began)
+        yield (seen.id, seen.service, seen.cause_category, again.of, *_first(were_open, again, found, began, today))
+
+
+def _first(
+    were_open: Sequence[ActionItem], again: Recurrence, found: Gathered, began: date, today: date
+) -> tuple[Cell, ...]:
+    """The cells about the item that was to be done first, and how many more were open."""
+    if not were_open:
+        return ("none, all were closed" if again.closed else NONE, "", "")
+    first, more = were_open[0], len(were_open) - 1
+    owner = found.names.get(first.owner, first.owner) or "nobody"
+    return (f"{first.id} {first.text}{f' and {more:,} more' if more else ''}", owner, _state(first, began, today))
 
 
 def _state(item: ActionItem, began: date, today: date) -> str:

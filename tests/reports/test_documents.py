@@ -1,6 +1,7 @@
 """What reports say, and that every form of them says the same."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from bot.render.reports.mail import report_mail
 from bot.render.reports.slack import MAX_POINTS, MAX_SERIES, chart_block, fitted, report_message, table_block
 from escalation.config.rules.reports import ScheduledReport
 from escalation.figures.observation import Observation
+from escalation.figures.recurrence import Recurrence
 from escalation.figures.report import MIN_FOR_TREND, incident_report
 from escalation.reports.documents import on_request, scheduled
 from escalation.reports.gather import MAX_NAMED, Gathered
@@ -116,6 +118,26 @@ def test_a_recurrence_is_within_thirty_days_of_the_same_service() -> None:
     assert "Recurrences, of the same service and cause within 30 days: 0." in said
     assert "4 closed incidents without a service or a cause category cannot be compared." in said
     assert "checkout: incidents 1, pages 0, reopened 0, again 1" in said
+
+
+def test_a_recurrence_is_one_row_with_the_item_that_was_to_be_done_first() -> None:
+    """Others that were open are counted, not listed: a path with ten of them does not bury the report."""
+    alike: dict[str, Any] = {"service": "checkout", "cause_category": "Database issues"}
+    seen = [made(10, n=1, at=MONTH + DAY, **alike), made(10, n=2, at=MONTH + 9 * DAY, **alike)]
+    days = (20, 4, 9)
+    items = tuple(
+        ActionItem(
+            f"{seen[0].id}/{n}", f"Item {n}", "UDANA", MONTH + 2 * DAY, "UDANA", (MONTH + d * DAY).date(), "checkout"
+        )
+        for n, d in enumerate(days, 1)
+    )
+    again = {seen[1].id: Recurrence(seen[0].id, tuple(item.id for item in items))}
+    found = gathered(seen, items=items)
+    found = replace(found, figures=replace(found.figures, recurred=again))
+    [table] = [s.table for s in scheduled(plan("month"), found, "UTC").sections if s.title == "Prevention"]
+    assert table
+    [row] = table.rows
+    assert row[4:] == (f"{seen[0].id}/2 Item 2 and 2 more", "UDANA", "5 days overdue")
 
 
 def test_action_items_that_a_daily_report_does_not_name_are_counted() -> None:
