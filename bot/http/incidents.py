@@ -90,7 +90,7 @@ class _Pages:
 
     async def _visible(self, requester: Requester, filters: Filters) -> tuple[list[Incident], bool]:
         """Read a page of what they may see, and whether more follows: what is hidden leaves no gap."""
-        ids = await self._access.run(self._ids, filters)
+        ids = await self._access.report(self._ids, filters)
         first = (filters.page - 1) * ON_A_PAGE
         found: list[Incident] = []
         for start in range(0, len(ids), BATCH):

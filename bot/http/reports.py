@@ -55,7 +55,7 @@ class _Reports:
         as_csv = request.query_params.get("format") == "csv"
         try:
             await self._sessions.requester(request)
-            return await self._access.run(self._report, asked, as_csv=as_csv)
+            return await self._access.report(self._report, asked, as_csv=as_csv)
         except NotFound as unknown:
             return _refused(str(unknown.args[0]))
         except Refused as refused:

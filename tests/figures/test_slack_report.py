@@ -1,8 +1,14 @@
 """`/incident report`: the figures of a period in Slack."""
 
+import asyncio
+import threading
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.access import THREADS, Access
 from escalation.figures.words import MEAN_HIDES
 from escalation.incident.events.moves import Acknowledge, Resolve
-from tests.support.bot import Office, open_office
+from tests.support.bot import Office, open_office, parts_of, world
 from tests.support.company import user
 
 
@@ -47,3 +53,16 @@ def test_an_unknown_period_is_refused_in_slack(office: Office) -> None:
     dana = office.person("dana")
     dana.command("report sometime")
     assert "`2026-11`" in dana.told("Not a period: sometime")
+
+
+async def test_no_click_waits_for_a_report(office: Office) -> None:
+    """However many people ask for reports at once: they are written one after the other, and clicks go on."""
+    access = Access(parts_of(office.workspace, world().service), AsyncWebClient(token="xoxb-none"))
+    written = threading.Event()
+    asked = [asyncio.create_task(access.report(written.wait, 60)) for _ in range(2 * THREADS)]
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(access.run(lambda: "acknowledged"), 20) == "acknowledged"
+    assert not any(task.done() for task in asked)
+    written.set()
+    await asyncio.gather(*asked)
+    access.close()

@@ -30,7 +30,7 @@ class Reports:
     async def answer(self, requester: Requester, text: str) -> Message:
         """Answer `report [7d, 2026-11, november, last month] [SERVICE]`. Raises Refused for anything else."""
         await self._access.admit("see", requester)
-        return await self._access.run(self._report, requester, text)
+        return await self._access.report(self._report, requester, text)
 
     def _report(self, requester: Requester, text: str) -> Message:
         deps = self._access.deps
