@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from escalation.storage.problems import Problem
 from tests.bot.http.outside import Outside, outside
 from tests.support.waiting import eventually
 
@@ -26,22 +27,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
         yield opened
 
 
+def at_doors(site: Outside) -> list[Problem]:
+    """What is known of senders that were turned away; an empty body, once it is let in, may be another problem."""
+    return [p for p in site.parts.store.problems.current() if p.key.startswith("door:")]
+
+
 @pytest.mark.parametrize("path", DOORS)
 def test_a_sender_with_a_wrong_secret_is_a_problem_until_it_is_right(site: Outside, path: str) -> None:
     """It says which door and what to correct; the sender sees an error code that nobody looks at."""
     door, variable = DOORS[path]
-    problems = site.parts.store.problems
     for _ in range(2):
         assert site.send("POST", path, b"{}", secret="wrong").status_code in (401, 403)
-    [found] = eventually(problems.current)
+    [found] = eventually(lambda: at_doors(site))
     assert (found.key, found.blocks) == (f"door:{door}", False)
     assert variable in found.remedy
     assert site.send("POST", path, b"{}").status_code not in (401, 403)
-    eventually(lambda: not problems.current())
+    eventually(lambda: not at_doors(site))
 
 
 def test_somebody_without_any_signature_is_no_news(site: Outside) -> None:
     """Scanners knock at every address."""
     for path in ("/slack/events", "/twilio/sms"):
         assert site.bot.web.post(f"{site.bot.url}{path}", content=b"{}").status_code in (401, 403)
-    assert not site.parts.store.problems.current()
+    assert not at_doors(site)
