@@ -292,9 +292,10 @@ def pay(record: Record, config: Json, holidays: dict[str, set[date]], since: dat
 
     `holidays`: zone -> its days off.
     """
-    rates, found = config["pay"], dict[str, Json]()
+    rates, people = config["pay"], config["rotations"]["primary"]["people"]
+    found: dict[str, Json] = {who: dict.fromkeys(("minutes", "nights", "weekends", "holidays"), 0) for who in people}
     hours = [time.fromisoformat(text) for text in config["calendar"]["hours"].split("-")]
-    money: dict[str, list[Fraction]] = {}
+    money = {who: [Fraction(), Fraction()] for who in people}
     for at, who in on_call(record, config, since, until):
         zone = (
             config["offices"][office]["timezone"]
@@ -305,14 +306,14 @@ def pay(record: Record, config: Json, holidays: dict[str, set[date]], since: dat
         night = local.hour >= 22 or local.hour < 7
         weekend, holiday = local.weekday() >= 5, local.date() in holidays[zone]
         working = not weekend and not holiday and hours[0] <= local.time() < hours[1]
-        row = found.setdefault(who, dict.fromkeys(("minutes", "nights", "weekends", "holidays"), 0))
+        row = found[who]
         row["minutes"] += 1
         row["nights"] += night
         row["weekends"] += weekend
         row["holidays"] += holiday
         held = ["working_hours" if working and "working_hours" in rates else "hour"]
         held += [name for name, is_so in (("night", night), ("weekend", weekend), ("holiday", holiday)) if is_so]
-        sums = money.setdefault(who, [Fraction(), Fraction()])
+        sums = money[who]
         sums[0] += Fraction(str(rates["weekly_stipend"])) / 7 / length_of_day(local.date(), zone)
         sums[1] += max(Fraction(str(rates[name])) for name in held) / 60
     for who, (stipend, paid) in money.items():
