@@ -12,7 +12,7 @@ from escalation.reviews.action_items import ActionItem, ItemState, in_order
 from escalation.text import Line, line
 
 MAX_ROWS = 20
-HEADER = ("incident", "service", "cause", "repeats", "action item that was open", "owner", "state")
+HEADER = ("incident", "service", "cause", "repeats", "owner", "state", "action item that was open")
 NONE = "none"
 
 
@@ -43,10 +43,10 @@ def _first(
 ) -> tuple[Cell, ...]:
     """The cells about the item that was to be done first, and how many more were open."""
     if not were_open:
-        return ("none, all were closed" if again.closed else NONE, "", "")
+        return ("", "", "none, all were closed" if again.closed else NONE)
     first, more = were_open[0], len(were_open) - 1
     owner = found.names.get(first.owner, first.owner) or "nobody"
-    return (f"{first.id} {first.text}{f' and {more:,} more' if more else ''}", owner, _state(first, began, today))
+    return (owner, _state(first, began, today), f"{first.id} {first.text}{f' and {more:,} more' if more else ''}")
 
 
 def _state(item: ActionItem, began: date, today: date) -> str:
