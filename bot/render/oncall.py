@@ -294,7 +294,7 @@ def undo_row(undo: Sequence[int]) -> list[Block]:
 
 def undone(text: str, by: PersonId, at: datetime) -> Message:
     """Build a notice as it looks once it was undone."""
-    text = cut(f"{text}\n↩️ Cancelled by {person(by)} at {moment(at, DAY)}.", TEXT)
+    text = cut(f"↩️ *Cancelled* by {person(by)} at {moment(at, DAY)}. It was:\n{text}", TEXT)
     return Message(text=text, blocks=sections([text], "oncall-notice"))
 
 

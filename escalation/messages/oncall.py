@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import takewhile
 from urllib.parse import urlencode
 
 from escalation.config.company import Company, Directory
@@ -185,7 +186,7 @@ class Announcer:
         """Render the question whether somebody takes over from a person who is to rest."""
         debt = reminder.debt
         hours = f"{reminder.ask.minutes // 60} h" if reminder.ask.minutes >= HOUR else f"{reminder.ask.minutes} min"
-        before = tuple(ask.person for ask in debt.asked if ask.at < reminder.ask.at)
+        before = tuple(ask.person for ask in takewhile(lambda ask: ask.person != reminder.ask.person, debt.asked))
         asked = line("Asked before you: ", *self._people(before), ". You were on call for ")
         why = asked if before else line("Of those who can, you were on call least: ")
         within = spoken_duration(ANSWER_WITHIN)
@@ -229,7 +230,7 @@ class Announcer:
             for p in away
         ]
         more = (line(f"and {len(lines) - MAX_LISTED} more shifts"),) if len(lines) > MAX_LISTED else ()
-        why = next((p.why for p in notice.pieces if p.why), "")
+        why = "" if gone else next((p.why for p in notice.pieces if p.why), "")  # that of what is cancelled
         signed = line(f"{_DID[notice.did].capitalize()} ", Person(notice.by), f": {why}" if why else "", ".")
         return (*heads, *lines[:MAX_LISTED], *more, signed)
 

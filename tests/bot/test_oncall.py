@@ -266,7 +266,7 @@ def test_a_notice_is_undone_by_whom_it_concerns(office: Office) -> None:
     words = Announcer(behind.company, Directory()).personal_notice(notice, "erik")
     message = posted(office, "erik", oncall.personal_notice(words, undo_of(notice)))
     erik.press(message, UNDO, message["channel"])
-    eventually(lambda: "Cancelled by" in text_of(office, "erik", message["ts"]))
+    eventually(lambda: "*Cancelled* by" in text_of(office, "erik", message["ts"]))
     assert not behind.store.oncall_state().overrides
     assert UNDO not in text_of(office, "erik", message["ts"])
     assert set(behind.store.oncall_state().notices[-1].concerned()) >= {"erik"}

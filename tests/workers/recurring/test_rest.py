@@ -107,6 +107,23 @@ def test_one_click_takes_the_shift_and_tells_the_tired_one(parts: Works) -> None
     assert any("You are no longer on call in primary" in words for words in told)
 
 
+def test_a_shift_taken_by_mistake_goes_back_with_undo_and_to_the_next(parts: Works) -> None:
+    """The answer says first that it was cancelled, Dana hears it, and Mei is asked at once, without a wait."""
+    a_night(parts)
+    with bot_of(parts):
+        press(parts, "omar", "oncall_rest_take")
+        taken = eventually(lambda: next((m for m in directs(parts, "omar") if "✅" in everything(m)), None))
+        assert parts.workspace
+        Person(parts.workspace, "omar").press(taken, "oncall_undo", taken["channel"])
+        eventually(lambda: not parts.store.oncall_state().overrides)
+        undone = eventually(lambda: next((m for m in directs(parts, "omar") if "Cancelled" in everything(m)), None))
+        assert undone["text"].startswith("↩️ *Cancelled* by")
+    upkeep(parts)
+    assert "Asked before you: " in everything(asked(parts, "mei")[-1])
+    told = [everything(m) for m in directs(parts, "dana")]
+    assert any("You are on call in primary" in words and "rest after a page" not in words for words in told)
+
+
 def test_a_decline_asks_the_next_and_two_at_once_are_one(parts: Works) -> None:
     """Omar said nothing in time, so Mei is asked too; both click in the same instant."""
     a_night(parts)
