@@ -17,7 +17,8 @@ from escalation.incident.model import Incident
 from escalation.storage import migrations
 
 POLICIES = "tocsin:policies"
-_START = b'{"version":5,"packed":1,'
+_START = b'{"version":5,"packed":2,'  # the body in base 85, a sixteenth shorter than in base 64
+_FORMER = b'{"version":5,"packed":1,'  # in base 64
 _BODY = b'"body":"'
 START_LENGTH = len(_START)
 _REFERENCE = re.compile(rb'"policy":"kept:([0-9a-f]{16})"')  # in a text of people's the quotes would be escaped
@@ -31,7 +32,7 @@ def _dictionary() -> bytes:
 
 def is_packed(raw: bytes) -> bool:
     """True for a packed document."""
-    return raw.startswith(_START)
+    return raw.startswith((_START, _FORMER))
 
 
 def settled(incident: Incident) -> bool:
@@ -49,7 +50,7 @@ def pack(incident: Incident) -> tuple[bytes, dict[str, str]]:
         text = text.replace(f'"policy":{whole}', f'"policy":"kept:{digest}"')
     packer = zlib.compressobj(9, zdict=_dictionary())
     body = packer.compress(text.encode()) + packer.flush()
-    return b'%b"id":"%b",%b%b"}' % (_START, incident.id.encode(), _BODY, base64.b64encode(body)), kept
+    return b'%b"id":"%b",%b%b"}' % (_START, incident.id.encode(), _BODY, base64.b85encode(body)), kept
 
 
 def _policies(incident: Incident) -> Iterable[SeverityPolicy]:
@@ -61,7 +62,8 @@ def unpack(raw: bytes, policies: Callable[[str], bytes]) -> bytes:
     if not is_packed(raw):
         return raw
     try:
-        body = base64.b64decode(raw[raw.index(_BODY) + len(_BODY) : -2], validate=True)
+        coded = raw[raw.index(_BODY) + len(_BODY) : -2]
+        body = base64.b64decode(coded, validate=True) if raw.startswith(_FORMER) else base64.b85decode(coded)
         unpacker = zlib.decompressobj(zdict=_dictionary())
         text = unpacker.decompress(body)
     except zlib.error as error:
