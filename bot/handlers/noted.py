@@ -3,9 +3,11 @@
 Only what is written in the incident's own places counts: its war room, and the thread under its card.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -45,31 +47,48 @@ class NotedMessages:
         self._perform = perform
         self._marks = Marks(access)
         self._names: dict[str, str] = {}
+        # One mark at a time: a message that was read before its pin went must not join after that was recorded.
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    def _turn(self, channel: str, ts: str) -> asyncio.Lock:
+        return self._turns.setdefault((channel, ts), asyncio.Lock())
 
     async def on_pin_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A message was pinned."""
         item = event.get("item") or {}
         if item.get("type") == "message" and not _by_us(item["message"], body):  # we pin the card of a room
-            await self._add(event, body, str(event["channel_id"]), str(item["message"]["ts"]), "pin")
+            channel, ts = str(event["channel_id"]), str(item["message"]["ts"])
+            async with self._turn(channel, ts):
+                await self._add(event, body, channel, ts, "pin")
 
     async def on_pin_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A pin was taken away."""
         if (event.get("item") or {}).get("type") == "message":
-            await self._remove(event, body, str(event["channel_id"]), str(event["item"]["message"]["ts"]))
+            channel, ts = str(event["channel_id"]), str(event["item"]["message"]["ts"])
+            async with self._turn(channel, ts):
+                await self._remove(event, body, channel, ts)
 
     async def on_reaction_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A message got a reaction: it joins the timeline, or is noted as an action item."""
-        if self._notes_item(event):
-            await self._items.on_reaction(event, body)
-        if self._is_ours(event):
-            await self._add(event, body, event["item"]["channel"], event["item"]["ts"], "reaction")
+        if not (self._notes_item(event) or self._is_ours(event)):
+            return
+        channel, ts = event["item"]["channel"], event["item"]["ts"]
+        async with self._turn(channel, ts):
+            if self._notes_item(event):
+                await self._items.on_reaction(event, body)
+            if self._is_ours(event):
+                await self._add(event, body, channel, ts, "reaction")
 
     async def on_reaction_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A reaction was taken away."""
-        if self._notes_item(event):
-            await self._items.on_reaction_removed(event, body)
-        if self._is_ours(event):
-            await self._remove(event, body, event["item"]["channel"], event["item"]["ts"])
+        if not (self._notes_item(event) or self._is_ours(event)):
+            return
+        channel, ts = event["item"]["channel"], event["item"]["ts"]
+        async with self._turn(channel, ts):
+            if self._notes_item(event):
+                await self._items.on_reaction_removed(event, body)
+            if self._is_ours(event):
+                await self._remove(event, body, channel, ts)
 
     def _is_ours(self, event: Json) -> bool:
         wanted = self._access.deps.company.timeline_reaction

@@ -1,5 +1,7 @@
 """How each move is made: typed, pressed, or by its form."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,12 +49,15 @@ WORDS = {
     Move.SEVERITY: "P1 worse",
     Move.PAGE: "on-call engineer",
     Move.SNOOZE: "15m",
+    Move.TIMES: "began 14:02",
 }
+NOW = datetime(2024, 12, 18, 15, 30, tzinfo=UTC)
 
 
 def typed(move: Move, text: str) -> Any:
     nothing: Any = None
-    deps = BotDeps("xoxb-none", nothing, nothing, nothing, example_company(), kars(), "")
+    service: Any = SimpleNamespace(clock=lambda: NOW)
+    deps = BotDeps("xoxb-none", nothing, nothing, service, example_company(), kars(), "")
     return typed_event(move, TypedCommand(text, "UDANA", "k", deps, Directory()))
 
 

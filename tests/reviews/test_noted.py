@@ -88,6 +88,18 @@ def notes(office: Office, count: int) -> list[str]:
     return eventually(found)
 
 
+def test_a_mark_that_is_taken_away_at_once_leaves_nothing(office: Office) -> None:
+    """Slack is slow: the message was read while it was marked, and the second event comes before that is recorded."""
+    incident = office.room(office.declare(), "dana", "omar")
+    assert incident.room
+    dana = office.person("dana")
+    ts = dana.say("Wrong window", incident.room.name)
+    control(office.workspace, "latency", seconds=0.3)
+    mark(dana, "react", incident, ts, name="pushpin")
+    mark(dana, "react", incident, ts, name="pushpin", remove=True)
+    assert "Wrong window" not in "".join(notes(office, 2))
+
+
 def test_a_pinned_message_joins_is_followed_and_leaves(office: Office) -> None:
     """As people do it in the war room."""
     incident = office.room(office.declare(), "dana", "omar")
