@@ -244,6 +244,7 @@ async function showHome() {
 }
 
 function drawHome() {
+  if (isPressed($("home"))) return;
   const kept = readValues($("home"));
   $("home").replaceChildren(...(home ? renderBlocks(home.blocks, viewSurface({ type: "view", view_id: home.id }, $("home")), kept)
     : [h("p", { class: "empty" }, `${state.app.name} has not published a Home tab for you yet.`)]));
@@ -339,7 +340,7 @@ $("to-sidebar").onclick = () => { document.body.dataset.pane = "sidebar"; $("swi
 for (const tab of $("tabs").children) tab.onclick = () => go({ tab: tab.dataset.tab });
 messages.stick($("messages"));
 messages.stick($("replies"));
-whenReleased(() => { drawSidebar(); refreshMessages(); refreshThread(); });
+whenReleased(() => { drawSidebar(); refreshMessages(); refreshThread(); modal.refresh(); drawHome(); });
 addEventListener("hashchange", arrive);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && state) refreshAll(); });
 arrive();

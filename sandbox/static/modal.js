@@ -4,9 +4,11 @@ import { renderBlocks } from "./blocks.js";
 import { h, iconButton, toast } from "./dom.js";
 import { isEmpty, readValues } from "./elements.js";
 import { textObject } from "./mrkdwn.js";
+import { isPressed } from "./press.js";
 
 const dialog = document.getElementById("modal");
 const entered = new Map(); // view id -> what was filled in, for views below the top one and for updates
+let complaints = {}; // block id -> what is wrong there, in the view on the screen
 
 let me, surfaceFor;
 export function setup(user, makeSurface) {
@@ -23,6 +25,7 @@ export const refresh = coalesce(async () => {
 });
 
 function show(views) {
+  if (isPressed(dialog)) return;
   const view = views.at(-1);
   const shown = dialog.dataset.viewId;
   if (dialog.open && shown) entered.set(shown, readValues(dialog));
@@ -34,6 +37,8 @@ function show(views) {
   const keep = shown === view.id ? position() : null;
   dialog.dataset.viewId = view.id;
   dialog.replaceChildren(form(view, views.length));
+  if (keep) mark();
+  else complaints = {};
   if (!dialog.open) dialog.showModal();
   keep ? keep() : dialog.querySelector(".body :is(input, select, textarea)")?.focus();
 }
@@ -105,11 +110,20 @@ function failed(text) {
 }
 
 function showErrors(errors) {
-  const footer = dialog.querySelector("footer .error");
-  footer.hidden = true;
-  const homeless = { ...errors };
+  complaints = errors;
+  dialog.querySelector("footer .error").hidden = true;
+  const homeless = Object.values(mark());
+  if (homeless.length) failed(homeless.join(" "));
+  const first = dialog.querySelector(".block.wrong");
+  first?.scrollIntoView({ block: "center", behavior: "smooth" });
+  first?.querySelector("input, select, textarea, summary")?.focus({ preventScroll: true });
+}
+
+/** Say what is wrong at its field; returns what has none. */
+function mark() {
+  const homeless = { ...complaints };
   for (const block of dialog.querySelectorAll(".block.input")) {
-    const text = errors[block.dataset.block];
+    const text = complaints[block.dataset.block];
     delete homeless[block.dataset.block];
     const line = block.querySelector(".error");
     const field = block.querySelector("[data-action-id]");
@@ -119,9 +133,5 @@ function showErrors(errors) {
     text ? field.setAttribute("aria-invalid", "true") : field.removeAttribute("aria-invalid");
     text ? field.setAttribute("aria-describedby", line.id) : field.removeAttribute("aria-describedby");
   }
-  const [first] = dialog.querySelectorAll(".block.wrong");
-  first?.scrollIntoView({ block: "center", behavior: "smooth" });
-  first?.querySelector("input, select, textarea, summary")?.focus({ preventScroll: true });
-  const rest = Object.values(homeless);
-  if (rest.length) failed(rest.join(" "));
+  return homeless;
 }

@@ -418,10 +418,35 @@ def test_a_press_survives_a_change_of_its_card(browser: Browser, calm: Instance)
         visitor.is_rid_of(visitor.form)
 
 
+def test_a_form_that_changes_takes_the_press_and_keeps_what_was_wrong(browser: Browser, calm: Instance) -> None:
+    """A severity is explained while *Declare* is held down: it counts, and the complaint outlives the next change."""
+    with visiting(browser, calm, "held") as visitor:
+        visitor.types("/incident declare")
+        severity = visitor.form.locator("[data-block-id=severity]")
+        complaint = visitor.form.locator("[data-block=title] .error")
+        visitor.form.locator("[type=submit]").hover()
+        visitor.page.mouse.down()
+        severity.select_option("P2")
+        eventually(lambda: "it becomes a ticket" in forms_of(calm, "dana").text)
+        visitor.page.mouse.up()
+        visitor.sees(complaint, "Please complete this required field.")
+        visitor.sees(visitor.form, "it becomes a ticket")
+        severity.select_option("P1")
+        visitor.sees(visitor.form, "Acknowledge within 1 hour")
+        visitor.sees(complaint, "Please complete this required field.")
+        visitor.page.keyboard.press("Escape")
+        visitor.is_rid_of(visitor.form)
+
+
 def said_by(instance: Instance, key: str, command: str) -> None:
     with httpx2.Client(trust_env=False) as client:
         asked = {"as": PEOPLE[key], "channel": "C0GENERAL1", "command": "/incident", "text": command}
         assert client.post(f"http://127.0.0.1:{instance.page}/ui/command", json=asked).json()["ok"]
+
+
+def forms_of(instance: Instance, key: str) -> httpx2.Response:
+    with httpx2.Client(trust_env=False) as client:
+        return client.get(f"http://127.0.0.1:{instance.page}/ui/views", params={"as": PEOPLE[key]})
 
 
 def workspace_of(instance: Instance) -> httpx2.Response:
