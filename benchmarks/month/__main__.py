@@ -45,7 +45,7 @@ def run(place: Place, folder: Path, *, ordinary: int = ORDINARY, days: int = 31,
 def main() -> int:
     """Run what the arguments say; 1 when a figure differs or a page does not fit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.month", description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=lambda text: Path(text).resolve())  # the company's Redis works in a folder of it
     parser.add_argument("--only", choices=PLACES)
     parser.add_argument("--no-pictures", action="store_true")
     parser.add_argument("--days", type=int, default=31)

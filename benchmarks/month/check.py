@@ -62,7 +62,7 @@ def _figures(told: Json, again: Json) -> Iterator[str]:
 
 
 def _csv(row: dict[str, str], seconds: dict[str, float]) -> Iterator[str]:
-    for name in ("mtta", "root_cause", "fix", "tell", "mttr"):
+    for name in (column.removesuffix("_seconds") for column in row if column.endswith("_seconds")):
         shown = row[f"{name}_seconds"]
         if shown != (f"{seconds[name]:.3f}" if name in seconds else ""):
             yield f"{row['id']} {name} in CSV: {shown or 'nothing'}, recounted {seconds.get(name)}"

@@ -63,11 +63,31 @@ def times(one: Json) -> dict[str, float]:
     }
     declared = instant(one["declared_at"])
     found = {name: (at - declared).total_seconds() for name, at in ends.items() if at}
+    found |= impact(entries, declared)
     paged = min((at for kind, at, _ in entries if kind == "paged"), default=None)
     acknowledged = min((at for kind, at, _ in entries if kind == "acknowledged"), default=None)
     if paged and acknowledged and acknowledged >= paged:
         found["mtta"] = (acknowledged - paged).total_seconds()
     return found
+
+
+def impact(entries: list[tuple[str, datetime, Json]], declared: datetime) -> dict[str, float]:
+    """The times of the impact: its beginning, detection and end hold as they were stated last."""
+    said = {
+        name: instant(at)
+        for kind, _, says in entries
+        if kind in ("declared", "times")
+        for name, at in says.items()
+        if name in ("began", "detected", "ended") and at
+    }
+    spans = {
+        "detect": (said.get("began"), said.get("detected")),
+        "declare": (said.get("detected"), declared),
+        "mitigate": (said.get("began"), said.get("ended")),
+    }
+    return {
+        name: (end - start).total_seconds() for name, (start, end) in spans.items() if start and end and end >= start
+    }
 
 
 def heard(one: Json, kind: str, said: Json) -> bool:

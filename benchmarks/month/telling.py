@@ -18,9 +18,11 @@ from escalation.incident.events.moves import (
     Reviewed,
     RootCause,
     StartFix,
+    StateTimes,
 )
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedState
+from escalation.incident.state.entries import EntryKind
 from escalation.reviews.action_items import ActionItem, ItemState, closed
 from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews
@@ -141,6 +143,22 @@ class Telling:
         self.do(end)
         yield timedelta(minutes=4)
         self.published()
+        self.times_stated()
+
+    def times_stated(self) -> None:
+        """Most say afterwards when the impact began, was detected and ended; some only a part, some are put right."""
+        incident = self.incident
+        luck = random.Random(f"{self.stage.place.name} times {incident.id}")  # noqa: S311  # not for secrets
+        began = incident.declared_at - timedelta(seconds=round(luck.uniform(120, 1500), 3))
+        detected = began + (incident.declared_at - began) * round(luck.random(), 3)
+        ended = self.stage.clock.now - timedelta(seconds=round(luck.uniform(300, 1500), 3))
+        said = {"began": began, "detected": detected, "ended": ended}
+        again = any(entry.kind is EntryKind.TIMES for entry in incident.timeline)
+        known = ["ended"] if again else [name for name in said if luck.random() < 0.8]
+        if known:
+            self.do(StateTimes(by=self.who, **{name: said[name] for name in known}))
+        if "began" in known and luck.random() < 0.3:
+            self.do(StateTimes(by=self.who, began=began - timedelta(seconds=90.25)))
 
     def reviewed(self, after: float = 20, *, held: bool = True) -> Acts:
         """The review, if one is needed: words, action items, and after so many hours it is held."""
