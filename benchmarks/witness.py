@@ -68,6 +68,7 @@ class Witness:
     messages: dict[str, Message] = field(default_factory=dict)
     other_effects: dict[str, float] = field(default_factory=dict)
     _awake: dict[str, float] = field(default_factory=dict)
+    _forgotten: set[str] = field(default_factory=set)
 
     def add_state(self, doc: Json) -> None:
         """Process the next committed state."""
@@ -113,6 +114,8 @@ class Witness:
 
     def _track_effects(self, before: Json, after: Json, fresh: list[Json]) -> None:
         pending = {e["id"]: e for e in after["effects"]}
+        standing = {c["id"] for c in after["copies"]}
+        self._forgotten |= {c["id"] for c in before.get("copies", ())} - standing
         for effect in pending.values():
             self._add_effect(effect)
         for effect in before.get("effects", ()):
@@ -133,7 +136,7 @@ class Witness:
             known.at = at
             return
         what = _what(effect)
-        if what in {m.what for m in self.messages.values()}:
+        if what in {m.what for m in self.messages.values() if m.effect not in self._forgotten}:  # deleted by hand
             self.doubled.append(f"{self.incident}: {what} was decided twice")
         self.messages[effect["id"]] = Message(
             effect["id"],

@@ -26,7 +26,7 @@ from bot.handlers.duplicates import Duplicates
 from bot.handlers.home import Home
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.me import Me
-from bot.handlers.noted import NotedMessages
+from bot.handlers.messages.noted import NotedMessages
 from bot.handlers.oncall import ACTIONS, OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, short_message

@@ -56,10 +56,17 @@ def remove(workspace: Workspace, row: Message, by: str = "") -> None:
     workspace.channels[channel.id] = channel.changed(pins=pins)
     _show(workspace, channel, row)
     if row.ephemeral_to is None and workspace.bot_user in channel.members:
-        place = {"channel": channel.id, "channel_type": CHANNEL_TYPES[channel.kind]}
-        gone = {"type": "message", "subtype": "message_deleted", "hidden": True, "deleted_ts": row.ts}
-        previous = {"previous_message": shapes.message(workspace, row)}
-        workspace.emit(SUBSCRIPTIONS[channel.kind], gone | place | previous)
+        place = {"channel": channel.id, "channel_type": CHANNEL_TYPES[channel.kind], "hidden": True}
+        now = {"ts": workspace.fresh_ts(), "previous_message": shapes.message(workspace, row)}
+        workspace.emit(SUBSCRIPTIONS[channel.kind], {"type": "message", **_what_became(workspace, row), **place, **now})
+
+
+def _what_became(workspace: Workspace, row: Message) -> dict[str, Any]:
+    """A deletion as the app is told of it; a tombstone is a change (https://github.com/42wim/matterbridge/issues/600)."""
+    grave = workspace.message(row.channel, row.ts)
+    if grave is None:
+        return {"subtype": "message_deleted", "deleted_ts": row.ts}
+    return {"subtype": "message_changed", "message": shapes.message(workspace, grave)}
 
 
 def _bury_thread(workspace: Workspace, row: Message) -> None:

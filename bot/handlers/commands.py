@@ -16,7 +16,7 @@ from bot.handlers.alerts import Alerts
 from bot.handlers.lists import Lists
 from bot.handlers.maintenance import MaintenancePlans
 from bot.handlers.me import Me
-from bot.handlers.noted import NotedMessages
+from bot.handlers.messages.noted import NotedMessages
 from bot.handlers.oncall import OnCall
 from bot.handlers.perform import Perform
 from bot.handlers.reply import Reply, explain_errors, open_modal, short_message
@@ -124,10 +124,8 @@ class Commands:
 
     async def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """Answer a direct message to the bot with the overview; what happens in a channel may concern a timeline."""
-        if event.get("channel_type") != "im":
-            await self._noted.on_channel_message(event, body)
-            return
-        if event.get("subtype") or event.get("bot_id") or not event.get("user"):
+        await self._noted.on_message(event, body)
+        if event.get("channel_type") != "im" or event.get("subtype") or event.get("bot_id") or not event.get("user"):
             return
         reply = Reply(self._access.client, event["channel"], thread_ts=event.get("thread_ts", ""))
         await self._run(SlashCommand(parse(""), requester_of(body), event["channel"], body, reply))

@@ -15,6 +15,7 @@ from escalation.incident.events.moves import Move
 from escalation.incident.events.outcomes import Delivered
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
+from escalation.incident.state.communications import OwedState
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
 from escalation.incident.state.posted import DIRECT, Copy, CopyKind, Post, Reminder
@@ -189,12 +190,17 @@ def retire_buttons(change: Change, useful: Container[Move]) -> None:
 
 def forget(change: Change, shown_id: str) -> None:
     """Drop a card or a message that was deleted by hand, with its updates."""
-    incident = change.incident
-    change.drop_effects(*(e.id for e in incident.effects if isinstance(e, Refresh) and e.copy_id == shown_id))
+    drop_updates(change, shown_id)
     change.set(
         copies=tuple(c for c in change.incident.copies if c.id != shown_id),
         posts=tuple(p for p in change.incident.posts if p.id != shown_id),
     )
+
+
+def drop_updates(change: Change, shown_id: str) -> None:
+    """Drop what was still to be changed on a card or a message."""
+    updates = (e.id for e in change.incident.effects if isinstance(e, Refresh) and e.copy_id == shown_id)
+    change.drop_effects(*updates)
 
 
 def _asked(incident: Incident, post: Post, useful: Container[Move]) -> tuple[Ask, ...]:
@@ -226,12 +232,16 @@ def remind(change: Change, about: Reminded, entry: Entry, since: datetime) -> No
     standing = change.incident.reminders.get(about)
     fresh = {"entry": entry.n, "snoozed_until": None, "snoozed_by": ""}
     _keep(change, about, standing.model_copy(update=fresh) if standing else Reminder(since=since, entry=entry.n))
+    _post_reminder(change, about, entry.n)
+
+
+def _post_reminder(change: Change, about: Reminded, entry: int) -> None:
     waiting = next((e for e in change.incident.effects if isinstance(e, Remind) and e.about is about), None)
     if waiting:  # Slack is away: it will say how things stand then
-        change.replace_effect(waiting.model_copy(update={"entry": entry.n}))
+        change.replace_effect(waiting.model_copy(update={"entry": entry}))
     else:
         place = Place.ROOM if change.has_room() else Place.THREAD
-        change.add_effect(Remind, place, about=about, entry=entry.n, place=place)
+        change.add_effect(Remind, place, about=about, entry=entry, place=place)
 
 
 def remind_people(change: Change, about: Reminded, entry: Entry, *people: PersonId) -> None:
@@ -239,14 +249,31 @@ def remind_people(change: Change, about: Reminded, entry: Entry, *people: Person
     reminder = change.incident.reminders[about]
     told = tuple(dict.fromkeys((*reminder.told, *people)))
     _keep(change, about, reminder.model_copy(update={"told": told, "overdue": True}))
-    sent = (e for e in change.incident.effects if isinstance(e, RemindPerson) and e.about is about)
-    waiting = {e.person: e for e in sent}
     for person in people:
-        if person in waiting:
-            change.replace_effect(waiting[person].model_copy(update={"entry": entry.n}))
-        else:
-            change.add_effect(RemindPerson, about=about, entry=entry.n, person=person)
-            change.let_in(person)
+        _send_reminder(change, about, entry.n, person)
+
+
+def _send_reminder(change: Change, about: Reminded, entry: int, person: PersonId) -> None:
+    sent = (e for e in change.incident.effects if isinstance(e, RemindPerson) and e.about is about)
+    waiting = next((e for e in sent if e.person == person), None)
+    if waiting:
+        change.replace_effect(waiting.model_copy(update={"entry": entry}))
+    else:
+        change.add_effect(RemindPerson, about=about, entry=entry, person=person)
+        change.let_in(person)
+
+
+def remind_anew(change: Change, gone: Copy) -> None:
+    """Post a standing reminder, or a list with something due on it, once more: its message was deleted."""
+    incident, about = change.incident, Reminded(gone.about)
+    reminder = incident.reminders.get(about)
+    due = any(c.state in (OwedState.WAITING, OwedState.OWED) for c in incident.communications)
+    if reminder is None or (about is Reminded.COMMUNICATIONS and not (incident.open or due)):
+        return
+    if gone.person:
+        _send_reminder(change, about, reminder.entry, gone.person)
+    else:
+        _post_reminder(change, about, reminder.entry)
 
 
 def snooze(change: Change, about: Reminded, until: datetime, by: PersonId) -> None:

@@ -233,6 +233,14 @@ def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
     change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not acknowledged"))
 
 
+def post_page_anew(change: Change, n: int) -> None:
+    """Post an unanswered page once more, because its message was deleted: it is no repeat."""
+    incident = change.incident
+    waits = any(isinstance(e, SendPage) and e.page == n for e in incident.effects)
+    if incident.open and incident.page(n).state is PageState.OPEN and not waits:
+        change.add_effect(SendPage, page=n, nth=incident.page(n).sent)
+
+
 def answer_page(change: Change, person: PersonId) -> None:
     """Mark a person's open page as answered: any sign of life of theirs answers it."""
     page = change.incident.open_page_of(person)

@@ -251,6 +251,11 @@ class Incident(Frozen):
         """Return a posted card by its id; None when it is unknown."""
         return next((c for c in self.copies if c.id == copy_id), None)
 
+    def living_at(self, channel: str, ts: str) -> Copy | None:
+        """Return the card, page or reminder that stands there in Slack and is still updated; None for anything else."""
+        here = (c for c in self.copies if (c.channel, c.ts) == (channel, ts))
+        return next((c for c in here if not (c.final or c.redacted)), None)
+
     def post_of(self, post_id: str) -> Post | None:
         """Return a posted message by its id; None when it is unknown."""
         return next((p for p in self.posts if p.id == post_id), None)

@@ -29,7 +29,7 @@ TRANSIENT = (
     *("tocsin:review-canvas-lock:", "tocsin:action-items:compared"),
     *("tocsin:lease:", "tocsin:pace:", "tocsin:slot:", "tocsin:tries:", "tocsin:repairs:", "tocsin:listing:"),
     *("tocsin:channel:", "tocsin:leads:", "tocsin:stand-ins:lease", "tocsin:key:", "tocsin:mail:"),
-    "tocsin:retention:done",
+    *("tocsin:retention:done", "tocsin:deleted"),
     *("tocsin:intake:", "tocsin:heartbeat:", "tocsin:nonce:", "tocsin:seen:", "tocsin:replies:", "tocsin:codes:"),
     *("tocsin:vendor:", "tocsin:delivery:", "tocsin:envelope:", "tocsin:mailed:", "tocsin:ticket:"),
     *(f"tocsin:public:subscribers:{name}" for name in ("asked:", "outgoing", "again", "tries", "failed", "sent")),

@@ -33,6 +33,7 @@ from escalation.storage.alarms import Commit
 from escalation.storage.canary import Canary
 from escalation.storage.indexes import ALARMS, ALL, OPEN, ROOMS, SHARED, TO_REVIEW, URGENT, open_of
 from escalation.storage.keeping import packed
+from escalation.storage.keeping.deleted import DeletedMessages
 from escalation.storage.oncall.cover import CoverBook
 from escalation.storage.problems import Problems
 from escalation.storage.search import documents
@@ -70,6 +71,7 @@ class Store:
         self.redis = redis
         self.problems = Problems(redis)
         self.canary = Canary(redis)
+        self.deleted = DeletedMessages(redis)
         self.cover = CoverBook(redis, DUTY, self.oncall_state)
         self._outbox = outbox
         self._read_whole = read

@@ -80,6 +80,7 @@ HEARD = {
         "problems found",
         "redis unavailable, a check's result is lost",
         "redis unavailable, alert spooled",
+        "redis unavailable, deletion not recorded",
         "redis unavailable, delivery not finished",
         "redis unavailable, leases not renewed",
         "redis unavailable, message not noted",

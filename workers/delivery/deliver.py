@@ -229,9 +229,17 @@ class DeliveryPool:
             pipe.zcard(outbox.HELD)
             held_count = pipe.execute()[-1]
         after = self._context.service.handle(incident.id, result.outcome)
+        if self._deleted_meanwhile(result.outcome):
+            after = self._context.service.handle(incident.id, MessageGone(effect=effect.id, shown=effect.id))
         if held_count and is_back:
             retry_when_back.release_all(self._context.redis, now)
         return after
+
+    def _deleted_meanwhile(self, outcome: OutcomeEvent) -> bool:
+        """True if the message was deleted by hand before it was recorded: nobody could know then whose it was."""
+        if not isinstance(outcome, Delivered) or not outcome.ts:
+            return False
+        return self._context.store.deleted.has(outcome.channel, outcome.ts)
 
     def _on_failure(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed) -> bool:
         """Record the failure's outcome, or schedule a retry; True if nothing is left to do."""

@@ -11,7 +11,7 @@ import structlog
 from slack_bolt.async_app import AsyncAck
 
 from bot.access import Access, Requester, requester_of
-from bot.handlers.after.marks import Marks
+from bot.handlers.messages.marks import Marks
 from bot.handlers.reply import Reply, explain_errors, open_modal
 from bot.moves.action_item import action_item_modal, typed_in
 from bot.moves.form import Submission

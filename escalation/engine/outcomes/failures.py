@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from escalation.engine import cards, reaching, warroom
+from escalation.engine import cards, paging, reaching, warroom
 from escalation.engine.automatic import actions
 from escalation.engine.change import Change
 from escalation.incident.effects import (
@@ -20,7 +20,7 @@ from escalation.incident.effects import (
 from escalation.incident.events.outcomes import Dropped, MessageGone, Trouble
 from escalation.incident.responders import commander
 from escalation.incident.state.entries import Entry, EntryKind
-from escalation.incident.state.posted import CopyKind
+from escalation.incident.state.posted import Copy, CopyKind
 from escalation.incident.state.rooms import Room
 
 _CALLED: Mapping[type, str] = {OpenRoom: "the war room", OpenMeeting: "a call of its own"}  # on the timeline
@@ -74,16 +74,31 @@ def _follow_card(change: Change) -> None:
 
 
 def message_gone(change: Change, event: MessageGone) -> None:
-    """Forget a deleted message. In place of a card a new one is posted, and the thread goes on there."""
+    """Forget a deleted message, and post anew what has to live: a card, an unanswered page, a standing reminder."""
     incident = change.incident
-    card = incident.copy_of(event.shown)
-    if card is None and incident.post_of(event.shown) is None:
+    copy = incident.copy_of(event.shown)
+    if copy is None and incident.post_of(event.shown) is None:
+        return
+    if copy and copy.kind in (CopyKind.CHANNEL, CopyKind.ROOM) and not copy.redacted:
+        _card_gone(change, copy)
         return
     cards.forget(change, event.shown)
-    waiting = any(isinstance(e, Say) and not e.withdrawn for e in change.incident.effects)
-    kinds = (CopyKind.CHANNEL, CopyKind.ROOM)  # a page, a reminder or a list comes again by itself
-    if card is None or card.redacted or card.kind not in kinds or not (incident.open or waiting):
+    if copy is None or copy.final or copy.redacted:
         return
+    if copy.kind is CopyKind.DIRECT:
+        paging.post_page_anew(change, copy.page)
+    else:
+        cards.remind_anew(change, copy)
+
+
+def _card_gone(change: Change, card: Copy) -> None:
+    """Post a new card, in whose thread all goes on. That of a closed incident waits until there is something to say."""
+    incident = change.incident
+    waiting = any(isinstance(e, Remind) or (isinstance(e, Say) and not e.withdrawn) for e in incident.effects)
+    if not (incident.open or waiting):
+        cards.drop_updates(change, card.id)
+        return
+    cards.forget(change, card.id)
     if card.kind is CopyKind.ROOM:
         new = change.add_effect(PostCard, "room", place="room")
         change.add_effect(PinCard, after=new.id)

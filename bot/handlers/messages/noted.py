@@ -13,7 +13,8 @@ import structlog
 
 from bot.access import Access, Requester, StoreUnavailable, requester_of
 from bot.handlers.after.item_notes import ItemNotes
-from bot.handlers.after.marks import Marks
+from bot.handlers.messages.deleted import OwnMessages, deletion
+from bot.handlers.messages.marks import Marks
 from bot.handlers.perform import Perform
 from bot.parsing.message import readable_text
 from bot.slack.client import UNREACHABLE, slack_error
@@ -26,7 +27,6 @@ from escalation.values import PersonId, machine
 
 log = structlog.get_logger("bot")
 Json = Mapping[str, Any]
-_GONE = ("message_deleted", "tombstone")
 DEPLOYS_UNSEEN = "the names of channels, so deployments are not on timelines"
 DEPLOYS_REMEDY = "see `tocsin doctor` for a missing scope, or set workspace.deploys_channel to the channel's id"
 
@@ -46,6 +46,7 @@ class NotedMessages:
         self._items = items
         self._perform = perform
         self._marks = Marks(access)
+        self._own = OwnMessages(access)
         self._names: dict[str, str] = {}
         # One mark at a time: a message that was read before its pin went must not join after that was recorded.
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -99,18 +100,20 @@ class NotedMessages:
         on_message = (event.get("item") or {}).get("type") == "message"
         return on_message and self._items.is_meant(str(event.get("reaction", "")))
 
-    async def on_channel_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
-        """A message in a channel is new, was edited, or was deleted."""
-        subtype, channel = event.get("subtype"), str(event.get("channel", ""))
-        if _by_us(event.get("message") or event, body):  # each card is edited often
-            return
-        if subtype == "message_changed":
-            after = event.get("message") or {}
-            what = Noting.DELETED if after.get("subtype") in _GONE else Noting.EDITED
-            await self._follow(what, channel, after, event)
-        elif subtype == "message_deleted":
-            before = event.get("previous_message") or {"ts": event.get("deleted_ts", "")}
-            await self._follow(Noting.DELETED, channel, before, event)
+    async def on_message(self, event: dict[str, Any], body: dict[str, Any]) -> None:
+        """A message is new, was edited, or was deleted. In direct messages only ours are followed."""
+        channel, gone = str(event.get("channel", "")), deletion(event)
+        if gone:
+            by_us = _by_us(gone.before, body)
+            if by_us or not gone.before:
+                await self._own.on_deleted(gone)
+            if not by_us and event.get("channel_type") != "im":
+                known = gone.before or event.get("message") or {}
+                await self._follow(Noting.DELETED, channel, {**known, "ts": gone.ts})
+        elif event.get("channel_type") == "im" or _by_us(event.get("message") or event, body):
+            return  # each card is edited often
+        elif event.get("subtype") == "message_changed":
+            await self._follow(Noting.EDITED, channel, event.get("message") or {})
         elif event.get("bot_id"):
             await self._deployment(channel, event)
 
@@ -134,9 +137,9 @@ class NotedMessages:
     def _holds(self, reaction: Json) -> bool:
         return str(reaction.get("name", "")).partition("::")[0] == self._access.deps.company.timeline_reaction
 
-    async def _follow(self, what: Noting, channel: str, message: Json, event: Json) -> None:
+    async def _follow(self, what: Noting, channel: str, message: Json) -> None:
         """Follow an edit or a deletion of a message that is on a timeline."""
-        ts = str(message.get("ts") or event.get("deleted_ts", ""))
+        ts = str(message.get("ts", ""))
         incident = await self._incident(channel, message)
         standing = standing_message(incident, channel, ts) if incident else None
         if incident is None or standing is None:
@@ -250,7 +253,7 @@ class NotedMessages:
 
 
 def _by_us(message: Json, body: Json) -> bool:
-    app = message.get("app_id")
+    app = message.get("app_id") or (message.get("bot_profile") or {}).get("app_id")
     return bool(app) and app == body.get("api_app_id")
 
 
