@@ -1,6 +1,9 @@
 """Messages of ours that somebody deletes in Slack: those that have to live come again at once, and once."""
 
-from collections.abc import Iterator
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from escalation.incident.state.posted import Copy, CopyKind
 from tests.scenarios.test_incidents import RESOLUTION
-from tests.support.bot import control
+from tests.scenarios.test_security import told
+from tests.support.bot import Json, control
 from tests.support.company import user
 from tests.support.http import web
 from tests.support.stage import Stage, stage
@@ -166,3 +170,53 @@ def test_what_was_said_and_what_is_over_stays_deleted(on: Stage, move: Move | No
         assert new
         assert new.ts != card.ts
         assert stands(on, new)
+
+
+def test_the_card_of_a_private_room_comes_again_in_its_room(on: Stage) -> None:
+    """A security incident has its card there and nowhere else: it is pinned again, and nothing of it becomes public."""
+    on.works.declare("P0", by=user("paula"), security=True)
+    on.works.run()
+    (old,) = [c for c in living(on.incident) if c.kind is CopyKind.ROOM]
+    public = {c["id"] for c in on.state()["channels"] if not c.get("is_private") and "name" in c}
+    said = {where: len(on.messages(where)) for where in public}
+    delete_living(on, old)
+    on.works.run()
+    (new,) = [c for c in living(on.incident) if c.kind is CopyKind.ROOM]
+    assert on.incident.private
+    assert new.channel == old.channel
+    assert [m["ts"] for m in on.messages(new.channel) if m.get("pinned_to")] == [new.ts]
+    assert {where: len(on.messages(where)) for where in public} == said
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(lambda ts: {"subtype": "message_deleted", "deleted_ts": ts}, id="nothing of the message"),
+        pytest.param(
+            lambda ts: {
+                "subtype": "message_changed",
+                "message": {"subtype": "tombstone", "user": "USLACKBOT", "ts": ts},
+            },
+            id="nothing but a tombstone",
+        ),
+    ],
+)
+def test_a_deletion_of_which_slack_tells_little_is_enough(shape: Callable[[str], Json]) -> None:
+    """Channel and time name the message: the incident is found without the buttons that it had."""
+    with stage(http=True) as on:
+        on.declare(severity="P3")
+        card = on.incident.card()
+        assert card
+        body = told(
+            {"type": "message", "channel": card.channel, "channel_type": "channel", **shape(card.ts)}, "T0EXAMPLE1"
+        )
+        stamp = str(int(time.time()))
+        key = on.bot.workspace.signing_secret.encode()
+        digest = hmac.new(key, f"v0:{stamp}:{body}".encode(), hashlib.sha256).hexdigest()
+        headers = {"x-slack-signature": f"v0={digest}", "x-slack-request-timestamp": stamp}
+        on.bot.web.post("/slack/events", content=body, headers={**headers, "content-type": "application/json"})
+        eventually(lambda: on.incident.copy_of(card.id) is None)
+        on.works.run()
+        new = on.incident.card()
+        assert new
+        assert new.ts != card.ts
