@@ -108,6 +108,7 @@ HEARD = {
         "send fails, operator action needed",  # and among the problems
         "send keeps failing, still retrying",
         "send refused for a person",
+        "send waits until the bot is invited",
         "stand-in of a page not found",  # the page itself is sent
         "ticket not followed",
     ),

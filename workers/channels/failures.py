@@ -54,7 +54,7 @@ _SLACK = {
     ),
     Kind.LOST: "channel_not_found is_archived not_in_channel",
     Kind.GONE: (
-        "message_not_found cant_update_message edit_window_closed is_inactive thread_not_found "
+        "message_not_found cant_update_message edit_window_closed thread_not_found "
         "cannot_reply_to_message not_pinnable card_gone"
     ),
     Kind.TOKEN: (

@@ -19,6 +19,9 @@ from workers.channels.tls import ssl_context
 TIMEOUT = 10  # seconds
 PAGE = 200  # items of one page of a list, as Slack advises
 UNREADABLE = "unreadable_response"  # JSON but no object, or no JSON: a gateway spoke in Slack's place
+# One failure, one name: chat.update has its own for an archived or deleted channel, which is nobody's account.
+# https://docs.slack.dev/reference/methods/chat.update
+_SAME = {"is_inactive": "is_archived"}
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 CLOCK_SLACK = timedelta(minutes=2)  # how far Slack's clock and ours may be apart
 
@@ -83,6 +86,7 @@ def _failed(refused: SlackApiError, method: str, channel: str) -> Failed:
     error = str(data.get("error", "unknown_error")) if isinstance(data, dict) else ""
     if not _ERROR_CODE.fullmatch(error):  # the SDK puts a sentence there for a body that is no JSON
         return Failed(UNREADABLE, Kind.PASSING, channel=channel)
+    error = _SAME.get(error, error)
     return Failed(error, kind_of(error, method), channel=channel)
 
 

@@ -258,7 +258,8 @@ class DeliveryPool:
                 return False
             return True
         if isinstance(outcome, Trouble):
-            _log_trouble(effect, failed, outcome)
+            if incident.troubles.get(effect.id) != outcome.why:  # once for each reason, not with every try
+                _log_trouble(effect, failed, outcome)
             self._context.service.handle(incident.id, outcome)
         self._retry(lease, incident, effect, failed, "trouble" if isinstance(outcome, Trouble) else "retried")
         return False
@@ -291,8 +292,10 @@ def _no_send(outcome: OutcomeEvent | SendResult) -> SendResult:
 
 
 def _log_trouble(effect: Effect, failed: Failed, trouble: Trouble) -> None:
-    """Log what people see on the card, in words that say whose it is: it passes, it is somebody's, or it is ours."""
+    """Log what people see on the card, in words that say who can end it: time, that person, the response, or us."""
     match failed.kind:
+        case _ if trouble.ask:
+            log.warning("send waits until the bot is invited", effect=effect.id, error=failed.error, why=trouble.why)
         case Kind.PASSING:
             log.warning("send keeps failing, still retrying", effect=effect.id, error=failed.error, why=trouble.why)
         case Kind.PERSON:

@@ -16,7 +16,6 @@ from workers.delivery.members import Members
 T = TypeVar("T")
 INVITED_FIRST = 3  # people of the configuration in an incidents channel that was made: nobody would find it else
 EMPTY = "channel:workspace.incidents_channel:empty"  # the problem with an incidents channel that nobody is in
-ARCHIVED = ("is_archived", "is_inactive")  # chat.update says the latter
 _WHYS = {
     "is_archived": Reason("{where} is archived", "unarchive it, or set {key}"),
     "channel_not_found": Reason(
@@ -54,7 +53,7 @@ class Destinations:
         try:
             return self._joining(channel, act)
         except Failed as failed:
-            if failed.kind is not Kind.LOST and failed.error not in ARCHIVED:
+            if failed.kind is not Kind.LOST:
                 raise
             if failed.error != "not_in_channel" and self._is_another_now(name, channel):
                 raise Failed("card_gone", Kind.GONE, channel=channel) from failed
@@ -114,12 +113,12 @@ class Destinations:
 
     def _explained(self, name: str, failed: Failed) -> Failed:
         """The failure with the channel and its key in its words, written down if it is ours. Others as they are."""
-        if failed.kind in (Kind.PASSING, Kind.TOKEN, Kind.GONE, Kind.PERSON) and failed.error not in ARCHIVED:
+        if failed.kind in (Kind.PASSING, Kind.TOKEN, Kind.GONE, Kind.PERSON):
             if failed.error == "channels_not_listed":
                 self._report(name, failed.reason)
             return failed
         where, key = f"#{name.lstrip('#')}", self._service.company.key_of_channel(name)
-        known = _WHYS.get("is_archived" if failed.error in ARCHIVED else failed.error)
+        known = _WHYS.get(failed.error)
         reason = Reason(f"{where}: {failed.reason.text}", failed.reason.remedy)
         if known:
             reason = Reason(known.text.format(where=where), known.remedy.format(key=key))

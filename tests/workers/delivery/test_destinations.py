@@ -2,12 +2,17 @@
 
 import pytest
 
+from bot.render.blockkit import Message
 from escalation.incident.events.moves import Acknowledge, MarkSecurity, Resolve, RootCause
+from escalation.incident.events.news import AlertsChanged
+from escalation.incident.state.alerts import AlertSummary
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from escalation.incident.state.posted import CopyKind
+from escalation.values import machine
 from tests.support.profiles import few_of
 from tests.support.worker import Works
+from workers.channels.failures import Failed, Kind
 
 MARKER = "zebra crossing"
 
@@ -146,6 +151,26 @@ def test_an_archived_room_is_lost_and_said(parts: Works, secret: bool) -> None:
     assert now.room is not None
     assert now.room.lost is not secret
     assert (now.room.channel != room.channel) is secret
+
+
+def test_a_room_is_lost_by_the_first_update_that_it_does_not_take(parts: Works) -> None:
+    """Slack has a word of its own for an update in an archived channel: it is about no account."""
+    incident = parts.declare("P0")
+    parts.run()
+    room = parts.now(incident).room
+    assert room is not None
+    parts.control(f"channels/{room.channel}", is_archived=True)
+    copy = next(c for c in parts.now(incident).copies if c.kind is CopyKind.ROOM)
+    with pytest.raises(Failed) as failed:
+        parts.context.slack.update(room.channel, copy.ts, Message("x", []))
+    assert (failed.value.error, failed.value.kind) == ("is_archived", Kind.LOST)
+    alerts = AlertSummary(firing=1, total=1)
+    parts.service.handle(incident.id, AlertsChanged(by=machine("Prometheus"), alerts=alerts))  # nothing to say
+    parts.run()
+    now = parts.settled(incident)
+    assert now.latest(EntryKind.ROOM_LOST) is not None
+    assert now.room is not None
+    assert now.room.lost
 
 
 def test_what_stood_in_a_lost_private_room_is_left_alone(parts: Works) -> None:

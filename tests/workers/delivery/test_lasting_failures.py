@@ -151,6 +151,21 @@ def test_the_log_says_whose_a_failure_is(parts: Works, fault: dict[str, Any], lo
     assert {line["event"] for line in logs} & words == {logged}
 
 
+def test_what_the_response_can_mend_asks_no_operator(parts: Works) -> None:
+    """The bot was removed from a private room: whoever leads is asked to invite it, and the log says so, once."""
+    incident = parts.declare("P0", security=True)
+    parts.run()
+    room = parts.now(incident).room
+    assert room
+    parts.control(f"channels/{room.channel}", members=[])
+    with capture_logs() as logs:
+        parts.service.handle(incident.id, Acknowledge(by="U0DANA0001"))
+        parts.run_for(20, step=1)
+    events = [(line["event"], line["effect"]) for line in logs if line["log_level"] != "info" and "why" in line]
+    assert {event for event, _ in events} == {"send waits until the bot is invited"}
+    assert len(events) == len(set(events))
+
+
 def test_a_lasting_fault_of_ours_is_given_up(parts: Works) -> None:
     """A day in vain, or an hour after the end of the incident, it ends with an entry."""
     parts.fault("chat.postMessage", "error", error="restricted_action", times=None, match={"channel": "C0STAKE"})
