@@ -82,7 +82,8 @@ class _Pages:
             incident = await self._seen(requester, request.path_params["id"])
             sections, items = await self._access.run(self._review, incident)
             in_slack = card_url(incident, self._access.directory.url)
-            return (await self._access.run(self._pages)).one(incident, sections, items, in_slack)
+            upto = _number(request.query_params.get("upto", ""))
+            return (await self._access.run(self._pages)).one(incident, sections, items, in_slack, upto)
         except Hidden:
             return page("Not found", "<h1>Not found</h1><p>There is no such incident, or you may not see it.</p>", 404)
         except (NotFound, Refused, StoreUnavailable) as error:
@@ -141,7 +142,6 @@ class _Pages:
         def chosen(name: str) -> str:
             return given.get(name, "") if given.get(name) in choices[name] else ""
 
-        number = given.get("page", "")
         return Filters(
             state=chosen("state") or STATES[0],
             severity=chosen("severity"),
@@ -149,7 +149,7 @@ class _Pages:
             owner=chosen("owner"),
             since=given["since"] if _day(given.get("since", "")) else "",
             until=given["until"] if _day(given.get("until", "")) else "",
-            page=int(number) if number.isascii() and number.isdigit() and 0 < len(number) < 6 and int(number) else 1,
+            page=_number(given.get("page", "")) or 1,
             severities=choices["severity"],
             services=choices["service"],
             owners=owners,
@@ -191,6 +191,11 @@ def _no_choice(name: str, value: str, choices: Sequence[str]) -> str:
         return ""
     known = ", ".join(choices) if name != "owner" else "the people of the configuration"
     return f"'{value}' is no {name}. Choose one of: {known or 'none yet'}."
+
+
+def _number(value: str) -> int:
+    """Read a number of an address; 0 for anything else."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0
 
 
 def _day(value: str) -> date | None:

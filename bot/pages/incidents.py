@@ -3,7 +3,7 @@
 What a page shows was checked before: nothing here asks who may read it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
@@ -15,9 +15,12 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from bot.pages.layout import HEADERS
+from bot.pages.timeline import timeline_page
 from escalation.config.rules.reviews import ReviewSection
+from escalation.incident.impact import INSTANTS, impact_times
 from escalation.incident.model import Incident
 from escalation.incident.noted import told_at
+from escalation.incident.state.entries import Entry
 from escalation.messages.entries.notices import duration
 from escalation.messages.timeline import entry_lines
 from escalation.records.holes import holes, spoken_hole
@@ -29,7 +32,6 @@ from escalation.values import PersonId
 
 UNFOLDED = 2  # lines of an entry that stand in the open
 _READER = MarkdownIt("commonmark", {"html": False}).disable("image")
-MAX_ENTRIES = 500  # of a timeline on one page: thousands would keep the bot busy for seconds, and nobody reads them
 
 
 @dataclass(frozen=True)
@@ -77,25 +79,35 @@ class IncidentPages:
         return self._page("incidents.html.jinja", incidents=incidents, filters=filters, more=more)
 
     def one(
-        self, incident: Incident, sections: Sequence[Section], items: Sequence[ActionItem], in_slack: str = ""
+        self,
+        incident: Incident,
+        sections: Sequence[Section],
+        items: Sequence[ActionItem],
+        in_slack: str = "",
+        upto: int = 0,
     ) -> HTMLResponse:
-        """One incident. `sections` are those of its review, if there is one; `in_slack` is the address of its card."""
+        """One incident. `sections` are those of its review, if there is one; `in_slack` is the address of its card.
+
+        `upto` is the last entry of the timeline that is shown, as its pages are linked; 0 for the latest.
+        """
+        part = timeline_page(incident, upto)
         return self._page(
             "incident.html.jinja",
             incident=incident,
-            timeline=tuple(self._moments(incident)),
+            timeline=tuple(self._moments(incident, part.entries)),
+            part=part,
+            impact=[(said, at) for name, said in INSTANTS.items() if (at := impact_times(incident).get(name))],
             sections=[s for s in sections if s.key != ReviewSection.TIMELINE and not _only_items(s)],
             items=items,
-            earlier=max(0, len(incident.timeline) - MAX_ENTRIES),
             holes=[spoken_hole(h) for h in holes((e.n for e in incident.timeline), incident.chain.length)],
             lasted=duration(incident, incident.closed_at) if incident.closed_at else "",
             in_slack=in_slack,
         )
 
-    def _moments(self, incident: Incident) -> Iterator[Moment]:
-        """Yield what happened, in the order in which it did."""
+    def _moments(self, incident: Incident, entries: Iterable[Entry]) -> Iterator[Moment]:
+        """Yield what happened."""
         day = ""
-        for entry in sorted(incident.timeline[-MAX_ENTRIES:], key=told_at):
+        for entry in entries:
             lines, at = entry_lines(incident, entry), told_at(entry)
             if lines:
                 before, day = day, f"{at.astimezone(self._zone):%A %d %B %Y}"
@@ -105,6 +117,7 @@ class IncidentPages:
     def _page(self, template: str, **values: object) -> HTMLResponse:
         zone = str(self._zone)
         known = {"title": _title, "when": self._when, "spans": self._spans, "name": self._name, "prose": _prose}
+        known["stretch"] = self._stretch
         html = _ENVIRONMENT.get_template(template).render(zone=zone, **known, **values)
         return HTMLResponse(html, headers=HEADERS)
 
@@ -114,6 +127,10 @@ class IncidentPages:
     def _when(self, at: datetime, *, day: bool = True) -> Markup:
         shown = at.astimezone(self._zone).strftime("%Y-%m-%d %H:%M" if day else "%H:%M:%S")
         return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
+
+    def _stretch(self, at: datetime) -> str:
+        """Where a page of the timeline begins, as its link says it."""
+        return f"{at.astimezone(self._zone):%d %b %H:%M}"
 
     def _spans(self, line: Line) -> Markup:
         """A line as HTML; what people wrote is escaped by Markup's own `format`."""

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.moves.review import review_message
-from bot.pages.incidents import MAX_ENTRIES, IncidentPages
+from bot.pages.incidents import IncidentPages
+from bot.pages.timeline import PER_PAGE, timeline_page
 from bot.render.blockkit import Message
 from bot.render.reviews import canvas
 from bot.render.reviews.html import html
@@ -27,6 +28,7 @@ from tocsin.commands.record.verify import recomputed
 
 OMAR = "UONCALL"
 MANY = 5_000
+A_PAGE = 2.0  # seconds of the processor for a page of its timeline; it takes 0.1 on an idle machine
 LONGEST = 10.0  # seconds of the processor for all forms of one review; it takes two on an idle machine
 
 
@@ -62,8 +64,8 @@ def long_one() -> Incident:
     return resolved.model_copy(update={"timeline": (*before, *words, *moved)})
 
 
-def page(incident: Incident) -> str:
-    return bytes(IncidentPages({}, "UTC").one(incident, draft(incident, {}).sections, []).body).decode()
+def page(incident: Incident, upto: int = 0) -> str:
+    return bytes(IncidentPages({}, "UTC").one(incident, draft(incident, {}).sections, [], upto=upto).body).decode()
 
 
 def _wrong(message: Message) -> list[str]:
@@ -104,10 +106,36 @@ def test_a_review_of_five_thousand_events_is_whole_and_quick() -> None:
     for whole in (text, shown):
         assert len(set(re.findall(r"Step (\d+) of many", whole))) > MANY - 50
     assert f"Step {MANY - 50} of many" in browsed
-    assert f"The {MANY - MAX_ENTRIES} entries before these: <code>tocsin show {incident.id}</code>" in browsed
+    total = len(incident.timeline)
+    assert f"Entries {total - PER_PAGE + 1:,} to {total:,} of {total:,}" in browsed
     assert len(in_slack) < canvas.LARGEST
     assert words_of(text) == {section.key: "" for section in review.sections if section.prompt}
     assert not _wrong(message)
+
+
+def test_every_entry_of_a_long_timeline_stands_on_one_page_that_opens_quickly() -> None:
+    """The latest is shown first, *Earlier* leads back to the declaration, and each page is named by its beginning."""
+    incident = long_one()
+    shown, upto, pages = list[str](), 0, 0
+    while True:
+        began = time.process_time()
+        text = page(incident, upto)
+        assert time.process_time() - began < A_PAGE
+        steps = re.findall(r"Step (\d+) of many", text)
+        assert len(set(steps)) <= PER_PAGE
+        shown, pages = list(dict.fromkeys(steps)) + shown, pages + 1
+        back = re.search(r'<a href="\?upto=(\d+)#timeline" rel="prev">', text)
+        if back is None:
+            break
+        upto = int(back[1])
+    assert shown == list(dict.fromkeys(shown))
+    assert len(shown) > MANY - 50
+    assert "Declared" in text
+    stretches = timeline_page(incident).stretches
+    assert len(stretches) == pages
+    assert list(stretches) == sorted(stretches)
+    assert text.count('aria-current="page"') == 1
+    assert page(incident, upto=10**5) == page(incident)
 
 
 @pytest.mark.parametrize(
