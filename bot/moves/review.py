@@ -1,6 +1,6 @@
 """Form of a review's words, and the message about a review. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bot.moves.form import Submission
 from bot.moves.form_state import FormState
@@ -11,6 +11,7 @@ from bot.render.replies import lines_reply
 from bot.render.reviews.markdown import checked
 from escalation.reviews.draft import due_line
 from escalation.reviews.model import Review, Section
+from escalation.storage.reviews.documents import Document, parts_of
 from escalation.text import Line, Link, Person, Strong, Time, Verbatim, line
 
 CALLBACK = "review"
@@ -24,6 +25,19 @@ def review_message(review: Review, canvas: str = "", notes: tuple[Line, ...] = (
     write: Block = say(f"review {review.incident} write", "Write", "review-write")
     on_canvas: Block = say(f"review {review.incident} canvas", "Update canvas" if canvas else "Canvas", "review-canvas")
     return Message(text=message.text, blocks=[*message.blocks, *buttons([write, on_canvas], "review")])
+
+
+def published_lines(documents: Mapping[str, Document]) -> Iterator[Line]:
+    """Where it is published, and what keeps it from being in step there."""
+    for name, document in documents.items():
+        vendor = parts_of(name)[1].words
+        at: Line = (Link(document.url, vendor),) if document.url else (vendor,)
+        if document.withdrawn:
+            yield line("👁️ Published before it was private: delete it in ", *at, ".")
+        elif document.url:
+            yield line("Published in ", *at, ".")
+        if document.trouble:
+            yield line("⚠️ Not up to date in ", *at, ": ", Verbatim(document.trouble))
 
 
 def canvas_message(incident_id: str, canvas: str, notes: tuple[Line, ...]) -> Message:

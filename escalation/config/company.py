@@ -12,6 +12,7 @@ from escalation.config.actions import Action, with_unique_action_names
 from escalation.config.alerts import Alerts
 from escalation.config.business_time import Calendar, Hours
 from escalation.config.checks import CanaryRules, Check, with_unique_names
+from escalation.config.documents.reviews import ReviewPlace, ReviewPlaces
 from escalation.config.holders import Holders
 from escalation.config.lists import Lists, Webhooks
 from escalation.config.notify import AppriseTag, MeetingKind, Notify, NtfyTopic, Number, OtherWays, PushoverUser
@@ -240,6 +241,7 @@ class Company(Staff):
     public_webhooks: Webhooks = {}
     status_page: StatusPage | None = None
     tickets: Tickets | None = None
+    reviews: ReviewPlaces | None = None
     templates: dict[str, str] = {}
     notify: Notify = Notify()
     other_ways: OtherWays = OtherWays()
@@ -345,6 +347,10 @@ class Company(Staff):
         teams = (team.tickets for team in self.teams.values() if team.tickets)
         every = (*(self.tickets.trackers() if self.tickets else ()), *teams)
         return tuple(tracker for n, tracker in enumerate(every) if tracker not in every[:n])
+
+    def review_places(self) -> tuple[ReviewPlace, ...]:
+        """Return every place that finished reviews are published in."""
+        return self.reviews.each() if self.reviews else ()
 
     def member_of_login(self, vendor: Vendor, login: str, directory: "Directory") -> PersonId:
         """Return the member who has a login in a tracker; empty for one that nobody has."""

@@ -4,8 +4,9 @@ Keys: `tocsin:incident:{id}` the state; `tocsin:open` the open ids, and `tocsin:
 `tocsin:incidents` all ids by declaration; `tocsin:urgent` urgent ids with work due; `tocsin:rooms` channel -> the
 incident whose war room it is or was; `tocsin:shared` open ids that may share a war room; `tocsin:alarms` due times of
 checkpoints and effects; `tocsin:metrics` the workers' counters; `tocsin:figures` what the figures need of each closed
-incident (escalation.figures.observation); `tocsin:to-review` ids whose required review was not held. Sorted sets are
-scored in epoch seconds, as floats.
+incident (escalation.figures.observation); `tocsin:to-review` ids whose required review was not held;
+`tocsin:reviews-held` and `tocsin:reviews-private` ids whose review was held, or that became private, until it was seen
+to that the review is published as it should be. Sorted sets are scored in epoch seconds, as floats.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ SHARED = "tocsin:shared"
 METRICS = "tocsin:metrics"
 FIGURES = "tocsin:figures"
 TO_REVIEW = "tocsin:to-review"
+REVIEWS_HELD = "tocsin:reviews-held"
+REVIEWS_PRIVATE = "tocsin:reviews-private"
 
 
 def key(incident_id: str) -> str:
@@ -53,6 +56,8 @@ def memberships(incident: Incident | None, work: DueWork) -> set[str]:
         SHARED: _shares_room(incident),
         URGENT: urgent,
         TO_REVIEW: outstanding(incident),
+        REVIEWS_HELD: incident.reviewed is not None and not incident.drill,
+        REVIEWS_PRIVATE: incident.private,
     }
     return {index for index, belongs_there in belongs.items() if belongs_there}
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 RECORDS = {
     *("incident:", "incidents", "open", "urgent", "shared", "rooms", "alarms", "figures", "counter:", "review:"),
     "review-canvas:",
-    "to-review",
+    *("to-review", "reviews-held", "reviews-private", "review-documents"),
     *("directory", "duty", "silences", "away", "ledger", "routine", "routine:since", "stand-ins", "group:", "alerts"),
     *("cover", "cover:ended", "pay"),
     *("action-items", "action-items:made", "public:log", "public:words", "public:incidents", "public:made"),

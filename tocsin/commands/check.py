@@ -20,6 +20,7 @@ from tocsin.config import loader
 from tocsin.config.action_checks import unusable_secrets
 from tocsin.config.loader import ConfigError, Finding
 from tocsin.config.settings import Settings, load, read
+from tocsin.run import channels
 from workers.recurring.probes import Seen, probe
 
 
@@ -48,17 +49,20 @@ def check(file: Path | None, window: timedelta | None, as_json: bool) -> None:
     running = [] if errors else compared_with_running(path)
     exposed = [*exposures(read()[0]), *([] if errors else map(str, unusable_secrets(loader.load(path).company)))]
     tried = [] if errors else tried_once(path)
+    places = [] if errors else places_tried(path)
     if as_json:
         report = {"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)}
         report |= {
             "running": running,
             "settings": exposed,
             "checks": [{"name": name, **seen._asdict()} for name, seen in tried],
+            "reviews": [{"place": place, "ok": not why, "text": why} for place, why in places],
         }
         print_json(report | ({"coverage": covered.as_data()} if covered else {}))
     else:
         lines = [*finding_lines(path, errors, warnings), *running, *exposed, *(covered.lines() if covered else [])]
         lines += [f"check {name} {'works' if seen.ok else 'fails'}: {seen.text}" for name, seen in tried]
+        lines += [f"reviews can go to {place}" if not why else f"reviews: {place}: {why}" for place, why in places]
         click.echo("\n".join(lines))
     if errors or (covered and covered.gaps):
         raise click.exceptions.Exit(1)
@@ -129,6 +133,14 @@ def tried_once(path: Path) -> list[tuple[str, Seen]]:
     checks = [check for check in loader.load(path).company.checks if not check.heartbeat]
     with ThreadPoolExecutor(max(1, min(32, len(checks)))) as pool:
         return list(zip((check.name for check in checks), pool.map(probe, checks), strict=True))
+
+
+def places_tried(path: Path) -> list[tuple[str, str]]:
+    """Try the places where finished reviews are published, each with what is wrong there; nothing is created."""
+    tried = channels.try_places(read()[0], loader.load(path).company)
+    return [
+        (f"{name} in {vendor.words}", refusal.reason.sentence() if refusal else "") for vendor, name, refusal in tried
+    ]
 
 
 def findings(path: Path) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:

@@ -21,6 +21,7 @@ PATTERNS = {
     r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$": "write owner and repository, like acme/shop",
     r"^[A-Z][A-Z0-9_]+$": "write the key of a project, like OPS",
     r"^\S{1,50}$": "write a label without spaces",
+    r"^~?[A-Za-z0-9]+$": "write the key of a space, like OPS",
     r"^[^@\s]\S*$": "write a login, without @",
     r"^[UW][A-Z0-9]{2,}$": "write a member id like U012ABCDEF (profile, ⋮, Copy member ID)",
     r"^[^@\s]+@[^@\s]+$": "write an e-mail address like dana@example.com",

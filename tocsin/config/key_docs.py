@@ -173,6 +173,13 @@ _TRACKER = {
     "labels": "Labels of new tickets, without spaces.",
     "fields": "Further fields that the Jira project requires, by their ids, as its API takes them.",
 }
+_REVIEW_PLACE = {
+    "github": "A repository of GitHub, like `acme/reviews`: each review is an issue.",
+    "labels": "Labels of new issues, without spaces.",
+    "confluence": "The key of a space of Confluence Cloud, like `OPS`: each review is a page.",
+    "parent": "The id of the page that they are put below, as it stands in its address; else the top of the space.",
+    "roles": "Name people by their role in the incident; `false`: by name.",
+}
 RATES: Mapping[str, str] = {
     "weekly_stipend": "For a week on call; a day is a seventh of it, a part of a day its part.",
     "hour": "For each hour on call.",
@@ -228,6 +235,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "canary": "A synthetic alert that shows that the way works; off unless given. See docs/checks.md.",
         "checks": "Tries of your own targets; a failing one is an alert. See docs/checks.md.",
         "tickets": "A ticket for each incident, in GitHub or Jira; docs/tickets.md.",
+        "reviews": "Where finished reviews are published: GitHub, Confluence; docs/reviews.md.",
         "actions": "Webhooks of your own systems, called by themselves or by a button; docs/actions.md.",
         "reports": "Reports of your own, in place of the policy's; `[]` is none. Written as in a policy.",
         "permissions": "Narrows who may do what: the roles that may.",
@@ -312,6 +320,12 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "private": "The tracker of private incidents, who have no ticket without one.",
     },
     "Tracker": _TRACKER,
+    "ReviewPlaces": {
+        **_REVIEW_PLACE,
+        "severities": "The severities whose reviews are published; all of them unless given.",
+        "private": "The place for reviews of private incidents, which are published nowhere without one.",
+    },
+    "ReviewPlace": _REVIEW_PLACE,
     "ActionMatch": {
         "severity": "Severities, one or several.",
         "service": "Services, one or several.",

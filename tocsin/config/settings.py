@@ -23,6 +23,7 @@ LOCAL_ALERTS_TOKEN = "tocsin-sandbox-alerts"  # noqa: S105
 PAGERDUTY_EVENTS = "https://events.pagerduty.com/v2/enqueue"
 STATUSPAGE_API = "https://api.statuspage.io"
 ZOOM_API = "https://api.zoom.us"
+CONFLUENCE_KEYS = ("CONFLUENCE_URL", "CONFLUENCE_USER", "CONFLUENCE_TOKEN")
 ZOOM_KEYS = ("ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET")
 GITHUB_API = "https://api.github.com"
 EXAMPLE_CONFIG = Path(__file__).parents[1] / "example.yml"
@@ -105,6 +106,9 @@ class Environment(BaseSettings):
     jira_user: str | None = None
     jira_token: str | None = None
     jira_webhook_secret: str | None = None
+    confluence_url: str | None = None
+    confluence_user: str | None = None
+    confluence_token: str | None = None
     tocsin_mcp_person: str | None = None
     watchdog_to: str | None = None
     watchdog_heartbeat_url: str | None = None
@@ -192,6 +196,9 @@ class Settings:
     jira_url: str = ""
     jira_user: str = ""
     jira_token: SecretStr | None = None
+    confluence_url: str = ""
+    confluence_user: str = ""
+    confluence_token: SecretStr | None = None
     mcp_person: str = ""
     watchdog_to: tuple[str, ...] = ()
     heartbeat_url: SecretStr | None = None
@@ -218,6 +225,7 @@ class Settings:
             self.zoom_secret,
             self.github_token,
             self.jira_token,
+            self.confluence_token,
         )
         for secret in (*own, *tokens, *self.apprise_urls):
             if secret:
@@ -360,7 +368,15 @@ def _people_settings(check: Check) -> dict[str, Any]:
 
 
 def _tracker_settings(check: Check) -> dict[str, Any]:
-    """The settings of the trackers that tickets go to."""
+    """The settings of the trackers that tickets go to, and of Confluence, where reviews do."""
+
+    def confluence(variable: str) -> Any:
+        return check(variable, lambda e: _together(e, variable, CONFLUENCE_KEYS, "Confluence"), None)
+
+    def confluence_url(env: Environment) -> str:
+        url = _together(env, "CONFLUENCE_URL", CONFLUENCE_KEYS, "Confluence")
+        return people.web_address(url, "https://example.atlassian.net/wiki")
+
     return {
         "github_token": _secret(check("GITHUB_TOKEN", lambda e: e.github_token, None)),
         "github_url": check("GITHUB_URL", lambda e: people.web_address(e.github_url, GITHUB_API), "") or GITHUB_API,
@@ -369,6 +385,9 @@ def _tracker_settings(check: Check) -> dict[str, Any]:
         "jira_token": _secret(
             check("JIRA_TOKEN", lambda e: people.jira_token(e.jira_token, e.jira_url, e.jira_user), None)
         ),
+        "confluence_url": check("CONFLUENCE_URL", confluence_url, ""),
+        "confluence_user": confluence("CONFLUENCE_USER") or "",
+        "confluence_token": _secret(confluence("CONFLUENCE_TOKEN")),
     }
 
 

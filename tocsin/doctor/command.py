@@ -18,7 +18,7 @@ from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.people_checks import people_findings
 from tocsin.doctor.redis_checks import redis_findings
 from tocsin.doctor.slack_checks import slack_findings
-from tocsin.doctor.tracker_checks import tracker_findings
+from tocsin.doctor.tracker_checks import review_findings, tracker_findings
 from tocsin.run import workspace
 
 REMEDY = "no action is needed if that is intended; `/incident oncall` shows the schedule"
@@ -53,6 +53,7 @@ def examine(settings: Settings, problems: list[Problem]) -> Iterator[Finding]:
     loaded = _loaded(config) if config else None
     yield from people_findings(settings, loaded.company if loaded else None)
     yield from tracker_findings(settings, loaded.company if loaded else None)
+    yield from review_findings(settings, loaded.company if loaded else None)
     yield from slack_findings(settings, loaded)
 
 

@@ -1,4 +1,4 @@
-"""Health checks of the trackers that tickets go to. Nothing is created."""
+"""Health checks of the trackers that tickets go to, and of where reviews are published. Nothing is created."""
 
 from collections.abc import Iterator
 
@@ -29,3 +29,12 @@ def tracker_findings(settings: Settings, company: Company | None) -> Iterator[Fi
         if not settings.hook_secret(_SECRETS[vendor]):
             what = f"what others change there is seen within three minutes only: {_SECRETS[vendor]} is not set"
             yield warning(vendor, what, f"set it, and point a webhook at TOCSIN_URL/hooks/{vendor}")
+
+
+def review_findings(settings: Settings, company: Company | None) -> Iterator[Finding]:
+    """Check each place that finished reviews are published in, at every service that it names."""
+    for vendor, name, refusal in channels.try_places(settings, company) if company else ():
+        if refusal:
+            yield failure_of(vendor, refusal, f"check the way to {vendor.words} from here")
+        else:
+            yield ok(vendor, f"reviews can go to {name}")

@@ -1,6 +1,6 @@
 """Registry of the channels beside Slack: what each needs in the environment, and the bundle of their clients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +9,7 @@ from redis import Redis
 
 from escalation.config.actions import ACTIONS
 from escalation.config.company import Company
+from escalation.config.documents.reviews import ReviewPlace, ReviewVendor
 from escalation.config.lists import WEBHOOKS
 from escalation.config.notify import Via
 from escalation.config.tickets import TICKETS, Vendor
@@ -18,6 +19,10 @@ from tocsin.config.action_checks import unusable_secrets
 from tocsin.config.settings import Problem, Settings, SettingsError, webhook_secrets
 from workers.channels import Channels
 from workers.channels.actions import ActionClient
+from workers.channels.documents.client import DocumentClient
+from workers.channels.documents.confluence import ConfluenceClient
+from workers.channels.documents.github import GitHubDocuments
+from workers.channels.failures import Failed
 from workers.channels.opsgenie import OpsgenieClient
 from workers.channels.pagerduty import PagerDutyClient, PagerDutyDirectory
 from workers.channels.people.apprise import AppriseClient
@@ -143,12 +148,29 @@ def subscribers(settings: Settings) -> MailClient | None:
 def trackers(settings: Settings) -> dict[Vendor, TrackerClient]:
     """Clients of the trackers that are set up."""
     clients: dict[Vendor, TrackerClient] = {}
-    if settings.github_token:
-        clients[Vendor.GITHUB] = GitHubClient(settings.github_token.get_secret_value(), settings.github_url)
+    if issues := _github(settings):
+        clients[Vendor.GITHUB] = issues
     if settings.jira_url and settings.jira_token:
         token = settings.jira_token.get_secret_value()
         clients[Vendor.JIRA] = JiraClient(settings.jira_url, settings.jira_user, token)
     return clients
+
+
+def documents(settings: Settings) -> dict[ReviewVendor, DocumentClient]:
+    """Clients of the services for published reviews that are set up."""
+    clients: dict[ReviewVendor, DocumentClient] = {}
+    if issues := _github(settings):
+        clients[ReviewVendor.GITHUB] = GitHubDocuments(issues)
+    if settings.confluence_url and settings.confluence_token:
+        token = settings.confluence_token.get_secret_value()
+        user = settings.confluence_user
+        clients[ReviewVendor.CONFLUENCE] = ConfluenceClient(settings.confluence_url, user, token)
+    return clients
+
+
+def _github(settings: Settings) -> GitHubClient | None:
+    token = settings.github_token
+    return GitHubClient(token.get_secret_value(), settings.github_url) if token else None
 
 
 def _mails(company: Company) -> bool:
@@ -165,6 +187,14 @@ _KEY = Problem("PAGERDUTY_ROUTING_KEY", "is missing, and the configuration asks 
 _TRACKERS = {
     Vendor.GITHUB: _missing("GITHUB_TOKEN", "tickets in GitHub", "make a token with the permission Issues: write"),
     Vendor.JIRA: _missing("JIRA_URL", "tickets in Jira", "set it, JIRA_TOKEN and, for Jira Cloud, JIRA_USER"),
+}
+_DOCUMENTS = {
+    ReviewVendor.GITHUB: _missing(
+        "GITHUB_TOKEN", "reviews in GitHub", "make a token with the permission Issues: write"
+    ),
+    ReviewVendor.CONFLUENCE: _missing(
+        "CONFLUENCE_URL", "reviews in Confluence", "set it, CONFLUENCE_USER and CONFLUENCE_TOKEN"
+    ),
 }
 REGISTERED = (
     Channel(Via.MAIL, mail, MailPlanner, _SMTP),
@@ -186,8 +216,27 @@ def check(settings: Settings, company: Company) -> None:
     missing += unusable_secrets(company)
     clients = trackers(settings)
     missing += [_TRACKERS[v] for v in dict.fromkeys(t.vendor for t in company.trackers()) if v not in clients]
+    published, wanted_there = documents(settings), [v for place in company.review_places() for v in place.named()]
+    missing += [_DOCUMENTS[v] for v in dict.fromkeys(wanted_there) if v not in published]
     if missing:
-        raise SettingsError(missing)
+        raise SettingsError(list(dict.fromkeys(missing)))
+
+
+def try_places(settings: Settings, company: Company) -> Iterator[tuple[ReviewVendor, str, Failed | None]]:
+    """Try every place of finished reviews whose service is set up; yields what it is, and why nothing can go there."""
+    clients = documents(settings)
+    for place in company.review_places():
+        for vendor, name in place.named().items():
+            if vendor in clients:
+                yield vendor, name, _refusal(clients[vendor], place)
+
+
+def _refusal(client: DocumentClient, place: ReviewPlace) -> Failed | None:
+    try:
+        client.check(place)
+    except Failed as failed:
+        return failed
+    return None
 
 
 def set_up(settings: Settings) -> frozenset[Via]:
@@ -208,4 +257,6 @@ def connect(settings: Settings, redis: Redis) -> Channels:
         others[MEETINGS] = partial(MeetingPlanner, meetings, settings.zoom_hosts)
     found = trackers(settings)
     others[TICKETS] = partial(TicketPlanner, found)
-    return Channels(slack, others, statuspage(settings), subscribers(settings), found, mail(settings))
+    return Channels(
+        slack, others, statuspage(settings), subscribers(settings), found, mail(settings), documents(settings)
+    )

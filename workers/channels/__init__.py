@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from escalation.config.documents.reviews import ReviewVendor
 from escalation.config.tickets import Vendor
 from escalation.service import IncidentService
 
 if TYPE_CHECKING:  # they import this module
+    from workers.channels.documents.client import DocumentClient
     from workers.channels.public.statuspage import StatuspageClient
     from workers.channels.slack import SlackClient
     from workers.channels.smtp import MailClient
@@ -36,8 +38,8 @@ class Channels:
     """The configured channels.
 
     `others`: the name of a channel beside Slack (escalation.config.notify.Via) -> the function that builds its planner
-    around its client (delivery.plan.Planner, which is above this package). `subscribers` mails
-    those of the status page, `mail` everybody else what is no effect of an incident.
+    around its client (delivery.plan.Planner, which is above this package). `subscribers` mails those of the status
+    page, `mail` everybody else what is no effect of an incident. `documents`: where finished reviews are published.
     """
 
     slack: "SlackClient"
@@ -46,3 +48,4 @@ class Channels:
     subscribers: "MailClient | None" = None
     trackers: "Mapping[Vendor, TrackerClient]" = field(default_factory=dict)
     mail: "MailClient | None" = None
+    documents: "Mapping[ReviewVendor, DocumentClient]" = field(default_factory=dict)

@@ -361,14 +361,16 @@ def github_failure(status: int, headers: Mapping[str, str] = _NONE, where: str =
         return Failed(error, Kind.PASSING, wait=asked_wait(headers), reason=reason)
     repository, _, rest = where.partition("/issues")
     if status == 410 and rest.strip("/"):
-        return Failed(error, Kind.GONE, reason=Reason("the ticket was deleted in GitHub"))
+        return Failed(error, Kind.GONE, reason=Reason("the issue was deleted in GitHub"))
     known = {
         401: Reason("GitHub refuses our token", "correct GITHUB_TOKEN; it may have expired"),
         403: Reason(f"GitHub does not let us write to {repository}", "give GITHUB_TOKEN the permission Issues: write"),
-        404: Reason(f"GitHub shows us no {repository}", "correct the repository under tickets, or the token's access"),
-        410: Reason(f"issues are switched off in {repository}", "switch them on in its settings, or change tickets"),
+        404: Reason(
+            f"GitHub shows us no {repository}", "correct the repository in the configuration, or the token's access"
+        ),
+        410: Reason(f"issues are switched off in {repository}", "switch them on in its settings, or name another"),
     }
-    default = Reason(f"GitHub refuses the ticket ({status})", "look at the repository's settings, and make it by hand")
+    default = Reason(f"GitHub refuses the issue ({status})", "look at the repository's settings, and make it by hand")
     return Failed(error, Kind.OURS, reason=known.get(status, default))
 
 
@@ -401,6 +403,32 @@ def jira_failure(status: int, headers: Mapping[str, str] = _NONE, fields: Iterab
 
 
 # No answer -----------------------------------------------------------------------------------------------------------
+
+
+def confluence_failure(status: int, headers: Mapping[str, str] = _NONE, where: str = "") -> "Failed":
+    """Classify an answer. 404 stands for what we may not see; 409: somebody else saved the page in this moment.
+
+    `where` is the space, or the page. https://developer.atlassian.com/cloud/confluence/rest/v2/intro/
+    """
+    error = f"confluence: {status}"
+    if status in (408, 409, 429) or status >= 500:
+        reason = Reason(f"Confluence does not take it ({status})")
+        return Failed(error, Kind.PASSING, wait=asked_wait(headers), reason=reason)
+    known = {
+        401: Reason(
+            "Confluence refuses our login", "correct CONFLUENCE_USER and CONFLUENCE_TOKEN; it may have expired"
+        ),
+        403: Reason(f"Confluence does not let us write in {where}", "let CONFLUENCE_USER add and edit pages there"),
+        404: Reason(f"Confluence shows us no {where}", "correct reviews, or the user's access"),
+        413: Reason("a review is too large for Confluence", "put it there by hand: tocsin review --format confluence"),
+    }
+    default = Reason(
+        f"Confluence refuses the page ({status})", "check CONFLUENCE_URL, and reviews in the configuration"
+    )
+    return Failed(error, Kind.OURS, reason=known.get(status, default))
+
+
+# Statuspage -----------------------------------------------------------------------------------------------------------
 
 
 def statuspage_failure(status: int, wait: float = 0.0) -> "Failed":
@@ -445,6 +473,9 @@ def zoom_login_failure(status: int, wait: float = 0.0) -> "Failed":
         return zoom_failure(status, wait=wait)
     remedy = "correct ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET, and activate the app"
     return Failed(f"zoom: {status}", Kind.OURS, reason=Reason(f"Zoom refuses our login ({status})", remedy))
+
+
+# No answer ------------------------------------------------------------------------------------------------------------
 
 
 def no_answer(vendor: str, error: Exception, *, wait: float = 0.0) -> "Failed":

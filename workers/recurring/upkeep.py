@@ -30,6 +30,7 @@ from workers.recurring.method_trials import MethodTrials
 from workers.recurring.oncall.rest import Rest
 from workers.recurring.oncall.user_groups import UserGroups
 from workers.recurring.reminders import Reminders
+from workers.recurring.reviews.documents import PublishedReviews
 from workers.recurring.slo_breach import SloBreach
 from workers.recurring.trackers.tickets import TicketRounds
 
@@ -67,6 +68,7 @@ class Upkeep:
         self._slo_breach = SloBreach(context)
         self._tickets = TicketRounds(context, self._stop.is_set)
         self._item_tickets = ItemTickets(context, self._stop.is_set)
+        self._published = PublishedReviews(context)
         self._posted = PostedRounds(context, self._stop.is_set)
         self._keeping = Keeping(context)
         self._search = SearchRounds(context, self._stop.is_set)
@@ -121,6 +123,7 @@ class Upkeep:
             ("our own objectives", lambda: self._slo_breach.check(now)),
             ("tickets", lambda: self._tickets.refresh(now)),
             ("tickets of action items", lambda: self._item_tickets.refresh(now)),
+            ("published reviews", lambda: self._published.refresh(now)),
             ("posts that name somebody forgotten", self._posted.run),
             ("retention", lambda: self._keeping.run(now)),
         )

@@ -13,7 +13,7 @@ from bot.errors import InvalidForm
 from bot.handlers.reply import Reply, open_modal, short_message
 from bot.moves.form import Submission
 from bot.moves.form_state import FormState
-from bot.moves.review import CHANGED, canvas_message, review_message, review_modal, seen_in, words_in
+from bot.moves.review import CHANGED, canvas_message, published_lines, review_message, review_modal, seen_in, words_in
 from bot.render.reviews import canvas as document
 from bot.render.reviews.markdown import checked
 from bot.slack.canvases import CanvasClient, CanvasGone, NoCanvas
@@ -27,6 +27,7 @@ from escalation.reviews.model import Review, Written
 from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews
 from escalation.storage.reviews.canvases import Base, Canvas, Canvases
+from escalation.storage.reviews.documents import ReviewDocuments
 from escalation.storage.surfaces import CANVAS, Surfaces
 from escalation.text import Line, line
 from escalation.values import PersonId
@@ -51,6 +52,7 @@ class ReviewWords:
         self._reviews = Reviews(access.deps.redis)
         self._items = ActionItems(access.deps.redis)
         self._canvases = ReviewCanvases(access)
+        self._documents = ReviewDocuments(access.deps.redis)
 
     async def run(
         self, requester: Requester, incident: Incident, text: str, body: dict[str, Any], reply: Reply
@@ -70,7 +72,8 @@ class ReviewWords:
             state = FormState(incident=incident.id, response_url=reply.response_url)
             await open_modal(self._access.client, body, review_modal(review, state), reply)
         else:
-            await reply(review_message(review, canvas.url if canvas else "", notes))
+            published = await self._access.run(self._documents.of, incident.id)
+            await reply(review_message(review, canvas.url if canvas else "", (*published_lines(published), *notes)))
 
     async def save(self, requester: Requester, submission: Submission) -> tuple[Line, ...]:
         """Save the words of a submitted form. Raises InvalidForm where somebody else wrote meanwhile, or Refused."""

@@ -1,5 +1,6 @@
 """A review as one HTML file: no script, nothing from elsewhere. It opens in a browser and in Google Docs alike."""
 
+import re
 from html import escape
 
 from markdown_it import MarkdownIt
@@ -9,6 +10,7 @@ from escalation.reviews.model import Review
 
 # Without raw HTML, and without images: one would be asked of another host.
 _READER = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).disable("image")
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # https://www.w3.org/TR/xml/#charsets
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -34,7 +36,7 @@ def confluence(review: Review, names: Names) -> str:
 
     https://confluence.atlassian.com/doc/confluence-storage-format-790796544.html
     """
-    return _body(review, names)
+    return _NOT_XML.sub("", _body(review, names))
 
 
 def _body(review: Review, names: Names) -> str:

@@ -27,6 +27,7 @@ from escalation.storage.keeping.posted import STALE, is_posted
 from escalation.storage.public.log import VERSION, WORDS
 from escalation.storage.public.subscribers import Subscribers
 from escalation.storage.reviews.canvases import Canvases
+from escalation.storage.reviews.documents import ReviewDocuments
 from escalation.storage.store import DIRECTORY, DUTY, SILENCES, Store, chained
 
 FORGOTTEN = "tocsin:forgotten"
@@ -99,6 +100,9 @@ class Forgetting:
         if canvas := Canvases(self._redis).of(incident_id):
             left = f"the canvas {canvas.url}, until `/incident review {incident_id} canvas` brings it up to date"
             self.found.outside[left] = None
+        for published in ReviewDocuments(self._redis).of(incident_id).values():
+            if published.url:
+                self.found.outside[f"earlier versions of the review {published.url}"] = None
         if not self._dry:
             self._store.update(incident_id, self._without_them)
         return words

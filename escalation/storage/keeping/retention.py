@@ -17,11 +17,13 @@ from escalation.records.retention import Retention
 from escalation.reviews.action_items import ItemState
 from escalation.storage import indexes
 from escalation.storage.action_items import ITEMS, MADE, ActionItems
+from escalation.storage.indexes import REVIEWS_HELD, REVIEWS_PRIVATE
 from escalation.storage.intake import LOG
 from escalation.storage.keeping import audit
 from escalation.storage.keeping.audit import AUDIT
 from escalation.storage.keeping.packed import settled
 from escalation.storage.reviews import canvases
+from escalation.storage.reviews.documents import DOCUMENTS, slots_of
 from escalation.storage.search import documents
 from escalation.storage.store import BATCH, Store
 
@@ -117,6 +119,9 @@ def _remove_incident(store: Store, rules: Retention, incident_id: str) -> bool:
         pipe.multi()
         pipe.delete(indexes.key(incident_id), f"tocsin:review:{incident_id}", canvases.key(incident_id))
         pipe.hdel(MADE, incident_id)
+        pipe.hdel(DOCUMENTS, *slots_of(incident_id))
+        for looked_at in (REVIEWS_HELD, REVIEWS_PRIVATE):
+            pipe.srem(looked_at, incident_id)
         if items:
             pipe.hdel(ITEMS, *items)
         if rooms := indexes.rooms(incident):

@@ -111,6 +111,11 @@ class GitHubStandIn(Vendor):
         return 200, issue
 
     def _change(self, issue: dict[str, Any], said: dict[str, Any]) -> Answer:
+        if "body" in said and "state" not in said:
+            if len(said["body"]) > 65_536 or said.get("title", "x") == "":
+                return 422, {"message": "Validation Failed"}
+            issue |= {name: said[name] for name in ("title", "body") if name in said} | {"updated_at": self._stamp()}
+            return 200, issue
         if said.get("state") not in ("open", "closed") or said.get("state_reason") not in REASONS:
             return 422, {"message": "Validation Failed"}
         self.set_state(issue["number"], said["state"], ME)

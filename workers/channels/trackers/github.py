@@ -70,6 +70,11 @@ class GitHubClient:
             return
         self._call("POST", path, {"body": f"{markup.for_github(lines)}\n\n{_hidden(mark)}"})
 
+    def rewrite(self, key: str, text: str, mark: str, title: str = "") -> None:
+        """Write an issue's text anew, given in Markdown, and its title, if one is given."""
+        named = {"title": markup.plain(title)[:LONGEST_TITLE]} if title else {}
+        self._call("PATCH", _path(key), {"body": f"{text}\n\n{_hidden(mark)}"} | named)
+
     def set_open(self, key: str, is_open: bool, *, done: bool) -> None:
         """Close or reopen an issue; doing it twice is doing it once."""
         reason = "reopened" if is_open else "completed" if done else "not_planned"

@@ -1,0 +1,1 @@
+"""Configuration of documents that are kept elsewhere."""
