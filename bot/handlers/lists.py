@@ -7,6 +7,7 @@ from bot.handlers.filters import parse_filters
 from bot.parsing.command import has_number, nearest_incident, unescape
 from bot.render.blockkit import Message
 from bot.render.lists import NO_TICKETS, PAGE, Page, listing, tickets
+from bot.render.mrkdwn import brief
 from escalation.config.references import suggest
 from escalation.errors import NotFound, Refused
 from escalation.incident.model import Incident
@@ -15,7 +16,8 @@ from escalation.search.document import Document, document
 from escalation.search.selection import INCIDENTS, TICKETS, Selection, listed
 
 USAGE = f"Use `/incident list`, `list all`, `list closed` or `list mine`, with filters: {listed(INCIDENTS)}."
-SEARCH_USAGE = f"Use `/incident search` and words of the incident, or filters: {listed(INCIDENTS)}."
+SEARCH_USAGE = f"Use `/incident search` and words of the incident, filters, or both: {listed(INCIDENTS)}."
+SAID = 100  # characters of a search that its answer repeats
 NO_MATCH = "No incident matches."
 _HEADINGS = {
     "open": "Open incidents",
@@ -47,8 +49,9 @@ class Lists:
         if not rest and selection == Selection():
             raise Refused(SEARCH_USAGE)
         ids = [d.id for d in await self._access.run(self._found, rest, selection)]
-        empty = f"Nothing found for `{unescape(words)}`. Fewer words find more."
-        return await self._paged(requester, ids, start, f"search {words} +", "Found", empty)
+        said = f"`{brief(unescape(words), SAID)}`"
+        empty = f"Nothing found for {said}. Fewer words find more."
+        return await self._paged(requester, ids, start, f"search {words} +", f"Found for {said}", empty)
 
     def _found(self, words: str, selection: Selection) -> list[Document]:
         with self._access.search as index:

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import Block
-from bot.render.inputs import instant_field
+from bot.render.inputs import instant_field, note
+from bot.render.mrkdwn import render
 from escalation.errors import Refused
 from escalation.incident.events.moves import MoveEvent, StateTimes
 from escalation.incident.impact import BEGAN, DETECTED, ENDED, INSTANTS, impact_times
+from escalation.text import Time, line
 from escalation.times import past_instant
 
 HINTS = {
@@ -16,6 +18,7 @@ HINTS = {
     DETECTED: "When an alert or a person first noticed it.",
     ENDED: "When customers stopped feeling it, which may be before it was resolved.",
 }
+USE = "Times to detect and to mitigate in reports come from what you state here."
 USAGE = "Write `began 14:02`, `detected 14:05`, `ended 15:10`, each or all, with commas between; a day may be named."
 _CALLED = {
     **dict.fromkeys(("began", "begun", "begin", "started", "start"), BEGAN),
@@ -26,11 +29,20 @@ _PART = re.compile(rf"({'|'.join(_CALLED)})\b[\s:=]*(?:at\s+)?(.+)", re.IGNORECA
 
 
 def times_blocks(context: FormContext) -> list[Block]:
-    """Blocks of the form, with what is known."""
-    known = {name: int(at.timestamp()) for name, at in impact_times(context.incident).items()}
+    """Blocks of the form: what the record has of itself, and fields with what was stated."""
+    incident = context.incident
+    facts = [line("Declared ", Time(incident.declared_at, clock=False))]
+    if incident.acknowledgement:
+        facts.append(line("acknowledged ", Time(incident.acknowledgement.at, clock=False)))
+    if incident.closed_at:
+        facts.append(line(f"{incident.status} ", Time(incident.closed_at, clock=False)))
+    known = {name: int(at.timestamp()) for name, at in impact_times(incident).items()}
     return [
-        instant_field(name, said, initial=known.get(name, 0), optional=True, hint=HINTS[name])
-        for name, said in INSTANTS.items()
+        note("record", f"{', '.join(map(render, facts))}. {USE}"),
+        *(
+            instant_field(name, said, initial=known.get(name, 0), optional=True, hint=HINTS[name])
+            for name, said in INSTANTS.items()
+        ),
     ]
 
 

@@ -20,7 +20,7 @@ from escalation.figures.report import MEASURES, NIGHT, Measure
 from escalation.figures.words import time_of
 from escalation.reports.model import Cell, Document, Number
 from escalation.text import Line, Strong, text
-from escalation.values import PersonId
+from escalation.values import INCIDENT_ID, PersonId
 
 MAX_DOTS = 1000  # the longest of a period are always among them
 MAX_ROWS = 300
@@ -163,4 +163,5 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.globals["grouped"] = _grouped
+_ENVIRONMENT.globals["is_id"] = INCIDENT_ID.fullmatch
 _ENVIRONMENT.globals["most"] = lambda chart: _most([one.values for one in chart.series])

@@ -117,7 +117,7 @@ class Index:
         return [term for term in self._postings if term.startswith(word)]
 
     def _rarity(self, term: str) -> float:
-        having = self._public[term]
+        having = max(1, self._public[term])  # a word that nobody used before makes two incidents no less alike
         count = max(self._public_count, having, FEW)  # of two or three incidents a word that all have is not common
         return math.log(1 + (count - having + 0.5) / (having + 0.5))
 

@@ -19,6 +19,14 @@ INCIDENTS = ("severity", "service", "owner", "from", "to", *OPEN_OR_CLOSED)
 TICKETS = ("severity", "service", "owner", "from", "to")
 ACTION_ITEMS = ("service", "owner", "from", "to")
 ALERTS = ("severity", "service", "source", "from", "to")
+_LIKE = {
+    "severity": ":P0",
+    "service": ":NAME",
+    "owner": ":@dana",
+    "source": ":NAME",
+    "from": ":2026-11-01",
+    "to": ":2026-11-30",
+}
 _SYNONYMS = {"sev": "severity", "since": "from", "until": "to", "assignee": "owner"}
 _FILTER = re.compile(r"([a-z][a-z-]*):(?!//)(\S*)", re.IGNORECASE)
 _MEMBER = re.compile(r"[UW][A-Z0-9]{2,}")
@@ -110,8 +118,8 @@ class Known:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Name the filters of a list, as people type them."""
-    return ", ".join(name if name in OPEN_OR_CLOSED else f"{name}:" for name in names)
+    """Name the filters of a list, each as somebody may type it."""
+    return ", ".join(f"`{name}{_LIKE.get(name, '')}`" for name in names)
 
 
 def parse_selection(text: str, known: Known, names: Sequence[str] = INCIDENTS) -> tuple[Selection, str]:

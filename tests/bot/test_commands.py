@@ -228,6 +228,7 @@ def test_times_of_the_impact_are_stated_by_command_and_form(office: Office) -> N
     dana.command("times")
     view = dana.modal("State times")
     assert incident.id in str(view)
+    assert re.search(r"Declared <!date.*.*, resolved <!date.*Times to detect", str(view))
     ended = int(now.timestamp()) - 60
     assert dana.submit(view, ended=ended) == {"ok": True}
     assert impact_times(office.incident())["ended"].timestamp() == ended

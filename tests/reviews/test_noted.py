@@ -39,7 +39,7 @@ def test_a_message_stands_where_it_was_written() -> None:
     [at] = [n for n, line in enumerate(timeline) if "The pool is at its limit" in line]
     assert "15:33:00 UTC" in timeline[at]
     assert timeline[at + 1] > timeline[at]
-    for part in ("@UDEVOPS", "graph.png (https://example.slack.com/files/F1)", "archives/CROOM/p12"):
+    for part in ("@UDEVOPS", "[graph.png](https://example.slack.com/files/F1)", "archives/CROOM/p12)"):
         assert part in timeline[at].replace("\\", "")
 
 

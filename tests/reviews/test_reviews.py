@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.render.reviews import canvas
 from bot.render.reviews.html import confluence, html
-from bot.render.reviews.markdown import END, checked, edited, mark, markdown, regions_of
+from bot.render.reviews.markdown import END, checked, edited, generated_line, mark, markdown, regions_of
 from escalation.config.business_time import Calendar
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
@@ -31,8 +31,9 @@ from escalation.incident.events.moves import (
 )
 from escalation.incident.model import Incident
 from escalation.reviews.draft import draft
-from escalation.reviews.model import Written
+from escalation.reviews.model import Generated, Written
 from escalation.storage.reviews import Reviews
+from escalation.text import Link
 from tests.support.story import START, Story
 
 OMAR = "UONCALL"
@@ -153,6 +154,19 @@ def test_words_of_the_record_are_no_markup() -> None:
     assert "<b>" not in page
     assert "href" not in page
     assert "<img" not in page
+
+
+@pytest.mark.parametrize(
+    ("url", "label", "shown"),
+    [
+        ("https://x.org/a b)c", "a]b", "[a\\]b](https://x.org/a%20b%29c)"),
+        ("https://x.org/(1)\n- x", "<i>", "[\\<i\\>](https://x.org/%281%29%0A-%20x)"),
+        ("javascript:alert(1)", "a", "a (javascript:alert(1))"),
+    ],
+)
+def test_a_link_of_the_record_is_a_link_and_nothing_else(url: str, label: str, shown: str) -> None:
+    """Neither its address nor its label ends it, and another scheme is words."""
+    assert generated_line(Generated((Link(url, label),), 0), {}) == f"- {shown}"
 
 
 def test_the_html_asks_nothing_of_any_host() -> None:

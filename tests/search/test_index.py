@@ -3,6 +3,7 @@
 import itertools
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -70,6 +71,14 @@ def test_a_stranger_trouble_is_like_nothing() -> None:
     index = Index(made(n, rng, n % len(FAMILIES)) for n in range(300))
     new = Document("INC-X", "P1", NOW.timestamp(), "investigating", "Badge printer in the lobby jams", "checkout")
     assert index.alike(new, lambda d: True) == []
+
+
+def test_a_title_in_other_words_is_like_the_one_incident_that_is_open() -> None:
+    """Words that nobody used before make it no less alike: the subject is enough, one word of three."""
+    index = Index([Document("INC-1", "P0", 1.0, "investigating", "Checkout is down")])
+    new = Document("INC-2", "P1", 2.0, "investigating", "Checkout fails with errors")
+    assert [a.document.id for a in index.alike(new, lambda d: True)] == ["INC-1"]
+    assert index.alike(replace(new, title="Nobody can order at the checkout since noon"), lambda d: True) == []
 
 
 @pytest.mark.parametrize(

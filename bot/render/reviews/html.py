@@ -20,6 +20,8 @@ li { margin: .2rem 0; overflow-wrap: anywhere; } em { opacity: .75; }
 @media print { body { margin: 0; max-width: none; padding: 0; font-size: 10.5pt; } h1, h2 { break-after: avoid; }
   li { break-inside: avoid; } p { orphans: 3; widows: 3; } }
 """
+# On paper: a page that was laid aside says what it is of.
+_FOOT = '@page {{ @bottom-left {{ content: "{title}"; font: 9pt system-ui, sans-serif; }} }}\n'
 
 
 def html(review: Review, names: Names) -> str:
@@ -27,7 +29,7 @@ def html(review: Review, names: Names) -> str:
     title = escape(f"Post-incident review of {review.incident}")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     body = _body(review, names)
-    style = f"<style>{_STYLE}</style>"
+    style = f"<style>{_STYLE}{_FOOT.format(title=title)}</style>"  # an id has no quotation marks
     return f'<!doctype html>\n<html lang="en">\n<head>{head}{style}</head>\n<body>\n{body}</body>\n</html>\n'
 
 

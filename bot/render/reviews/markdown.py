@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
+from urllib.parse import quote
 
 from bot.render.mrkdwn import plain
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.model import Generated, Review, Section
 from escalation.storage.reviews.canvases import fingerprint
-from escalation.text import Line, local_time, one_line
+from escalation.text import Line, Link, Span, clean, local_time, one_line
 from escalation.values import PersonId
 
 Names = Mapping[PersonId, str]
@@ -113,7 +114,17 @@ def generated_line(generated: Generated, names: Names) -> str:
 
 
 def _shown(line: Line, names: Names) -> str:
-    return escaped(plain(line, names))
+    return "".join(_link(s) if _is_link(s) else escaped(plain((s,), names)) for s in line)
+
+
+def _is_link(span: Span) -> TypeGuard[Link]:
+    return isinstance(span, Link) and span.url.startswith(("https://", "http://"))
+
+
+def _link(span: Link) -> str:
+    """A link with its label; what would end its address is written as per cent."""
+    address = re.sub(r"[\s<>()\\]", lambda sign: quote(sign[0]), clean(span.url))
+    return f"[{escaped(clean(span.label))}]({address})"
 
 
 def escaped(text: str) -> str:
