@@ -47,7 +47,7 @@ def declared(
     )
     links = {
         "Open incident": ("card", card_url(incident, workspace_url)),
-        "Open channel": ("room", room_url(incident, workspace_url)),
+        "Open room": ("room", room_url(incident, workspace_url)),
     }
     buttons = [link_button(f"open-{name}", label, url) for label, (name, url) in links.items() if url]
     row: list[Block] = [{"type": "actions", "block_id": "places", "elements": buttons}] if buttons else []
@@ -63,9 +63,9 @@ def _places(incident: Incident, incidents_channel: str) -> list[str]:
         channel = incidents_channel.lstrip("#")
         places["Incident"] = line(Channel(card.channel, channel) if card else f"#{channel}")
     if room and not room.lost:
-        places["Channel"] = line(Channel(room.channel, room.name))
+        places["War room"] = line(Channel(room.channel, room.name))
     elif opening:
-        places["Channel"] = line(f"#{opening} (being opened)")
+        places["War room"] = line(f"#{opening} (being opened)")
     return [f"{name}: {render(where)}" for name, where in places.items()]
 
 

@@ -174,6 +174,8 @@ def _enter(change: Change, index: int) -> None:
         "ask": "\n".join(phase.ask),
     }
     leads = commander(change.incident, change.roster)
+    if leads and change.incident.leads.get(Lead.COMMANDER) not in leads:
+        fields["acting"] = "yes"
     change.say(change.note(EntryKind.PHASE, people=leads, fields=fields))
     if phase.lasts and phase.begins is not PhaseStart.MONITORING:  # there, the question whether the fix held ends it
         change.arm(CheckpointKind.PHASE, change.now + change.incident.scaled(phase.lasts), str(index))

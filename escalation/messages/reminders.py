@@ -102,7 +102,7 @@ def list_head(incident: Incident, person: PersonId) -> Lines:
     if lead and lead != person:
         return (line("📣 ", *people((lead,)), " looks after the communications now."),)
     name = LEADS[Lead.COMMUNICATIONS]
-    why = f"you are the {name}" if lead else f"there is no {name}, and {why_you(incident, person)}"
+    why = f"you are the {name}" if lead else f"there is no {name}; {why_you(incident, person)}"
     standing = incident.reminders.get(Reminded.COMMUNICATIONS)
     return (
         line("📣 ", Strong("Communications")),

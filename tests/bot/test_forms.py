@@ -132,7 +132,7 @@ def test_without_workers_the_answer_names_what_is_to_come(office: Office) -> Non
     """Nobody waits for what nobody posts."""
     office.person("dana").submit(declaring(office), title="Slow", severity="P0")
     told = office.person("dana").told("Declared")
-    assert "Incident: #incidents · Channel: #inc-001-slow (being opened)" in told
+    assert "Incident: #incidents · War room: #inc-001-slow (being opened)" in told
 
 
 def test_every_severity_is_explained_before_one_is_chosen(office: Office) -> None:

@@ -49,7 +49,8 @@ def phase(incident: Incident, entry: Entry) -> Lines:
     if fields.get("over"):
         return (line("⏱️ The time box of ", Strong(fields["over"]), " is over. Where do we stand?"),)
     box = f" ({fields['lasts']})" if fields["lasts"] else ""
-    led = (line("Incident commander: ", *people(entry.people)),) if entry.people else ()
+    acting = " (acting: nobody has taken the role yet)" if fields.get("acting") else ""
+    led = (line("Incident commander: ", *people(entry.people), acting),) if entry.people else ()
     asks = tuple(line(f"• {ask}") for ask in fields["ask"].split("\n") if ask)
     return (line("🧭 ", Strong(f"{fields['number']}. {fields['name']}"), box), *led, *asks)
 
