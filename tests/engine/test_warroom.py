@@ -185,8 +185,8 @@ def test_a_phase_says_that_its_commander_only_stands_in() -> None:
     """While nobody took the role, the phase says so, as the card does; once somebody has it, it names them alone."""
     story = Story().until(3).do(TakeLead(by="UDEVOPS", lead=Lead.COMMANDER)).until(6)
     told = [text(entry_lines(story.incident, e)) for _, e in story.entries(EntryKind.PHASE)]
-    assert "Incident commander: @UONCALL (acting: nobody has taken the role yet)" in told[0]
-    assert "Incident commander: @UDEVOPS" in told[1].split("\n")
+    assert "Incident commander: UONCALL (acting: nobody has taken the role yet)" in told[0]
+    assert "Incident commander: UDEVOPS" in told[1].split("\n")
 
 
 def test_marked_as_security_the_private_room_has_phases_too() -> None:
