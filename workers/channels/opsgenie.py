@@ -11,6 +11,7 @@ import httpx2
 from escalation.incident.model import Incident
 from escalation.messages.mail import alert_summary
 from workers.channels.failures import asked_wait, no_answer, opsgenie_failure
+from workers.channels.replies import check_accepted
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10.0  # seconds
@@ -53,3 +54,4 @@ class OpsgenieClient:
             raise no_answer("Opsgenie", error) from None
         if response.status_code >= 300:
             raise opsgenie_failure(response.status_code, asked_wait(response.headers))
+        check_accepted(response, "Opsgenie", "OPSGENIE_URL")

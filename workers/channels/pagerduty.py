@@ -12,6 +12,7 @@ import httpx2
 from escalation.incident.model import Incident
 from escalation.messages.mail import alert_summary
 from workers.channels.failures import asked_wait, no_answer, pagerduty_failure
+from workers.channels.replies import check_accepted, json_object, not_theirs
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10.0  # seconds
@@ -65,6 +66,7 @@ class PagerDutyClient:
             raise no_answer("PagerDuty", error) from None
         if response.status_code >= 300:
             raise pagerduty_failure(response.status_code, asked_wait(response.headers))
+        check_accepted(response, "PagerDuty", "PAGERDUTY_URL")
 
 
 class PagerDutyDirectory:
@@ -94,5 +96,6 @@ class PagerDutyDirectory:
             failed = pagerduty_failure(response.status_code, asked_wait(response.headers))
             failed.reason = failed.reason._replace(remedy="correct PAGERDUTY_API_TOKEN" if failed.reason.remedy else "")
             raise failed
-        found = response.json()
-        return found if isinstance(found, dict) else {}
+        if not (found := json_object(response)):  # a user that is gone is a 404
+            raise not_theirs("PagerDuty", "PAGERDUTY_API_URL")
+        return found

@@ -107,6 +107,17 @@ def test_a_method_that_refuses_us_is_replaced_at_once_and_tried_again(vendors: V
     assert vendors.parts.store.problems.current()
 
 
+@pytest.mark.parametrize("page", ["<html>Please log in</html>", "[]", '{"message": "Hello"}'])
+@pytest.mark.parametrize("first", [By.SMS, By.CALL, By.PUSHOVER, By.NTFY])
+def test_a_success_that_is_not_the_vendors_pages_nobody(vendors: Vendors, first: By, page: str) -> None:
+    """A proxy's page is no page: the next method is taken at once, and the problem names the address to correct."""
+    vendor = {By.PUSHOVER: vendors.pushover, By.NTFY: vendors.ntfy}.get(first, vendors.twilio)
+    vendor.page = page
+    people, states, reached = declare(vendors, first)
+    assert (states, reached) == ({ReachState.SENDING}, people)
+    assert any("else than" in p.text and "_URL" in p.remedy for p in vendors.parts.store.problems.current())
+
+
 @pytest.mark.parametrize("first", [By.SMS, By.CALL, By.PUSHOVER, By.NTFY, By.MAIL])
 def test_a_method_that_works_lets_the_next_wait(vendors: Vendors, first: By) -> None:
     """What was accepted is given its minute."""

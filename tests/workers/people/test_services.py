@@ -35,8 +35,9 @@ from tests.support.vendors import opsgenie
 from tests.support.vendors.opsgenie import OpsgenieStandIn
 from tests.support.vendors.server import Answer, Asked, Vendor, running
 from tests.support.worker import Works, redis_of, through, works
+from workers.channels.failures import Failed, Kind
 from workers.channels.opsgenie import OpsgenieClient
-from workers.channels.pagerduty import PagerDutyDirectory
+from workers.channels.pagerduty import PagerDutyClient, PagerDutyDirectory
 from workers.delivery.people.news import News
 from workers.queue.outbox import post_alerts
 
@@ -104,6 +105,20 @@ def test_a_paging_service_that_is_set_up_is_told_unless_the_configuration_says_o
         assert set(parts.declare("P0").alerted_by) == told
         drill = parts.service.declare("U0DANA0001", Severity.P0, Facts(title="An exercise"), "drill", drill_speed=1.0)
         assert not drill.alerted
+
+
+@pytest.mark.parametrize("page", ["<html>Please log in</html>", "[]", "null"])
+@pytest.mark.parametrize("service", ["PagerDuty", "Opsgenie"])
+def test_a_success_that_is_not_the_services_is_a_fault_of_ours(service: str, page: str) -> None:
+    """A proxy that answers 200 in its place was told of nothing: the address to correct is named."""
+    with running(OpsgenieStandIn(page=page)) as proxy:
+        opsgenie_client, pagerduty = OpsgenieClient(opsgenie.KEY, proxy.url), PagerDutyClient("key", proxy.url)
+        with pytest.raises(Failed) as failed:
+            _ = opsgenie_client.check() if service == "Opsgenie" else pagerduty.resolve("INC-1")
+        with pytest.raises(Failed):
+            PagerDutyDirectory("token", proxy.url).check()
+    assert failed.value.kind is Kind.OURS
+    assert f"correct {service.upper()}_URL" in failed.value.reason.remedy
 
 
 def test_a_lost_reply_makes_no_second_alert(told: Told) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from workers.channels.failures import asked_wait, no_answer, ntfy_failure
+from workers.channels.replies import json_object, not_theirs
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10.0  # seconds
@@ -50,28 +51,27 @@ class NtfyClient:
         if notification.link:
             body |= {"click": notification.link}
             body |= {"actions": [{"action": "view", "label": "Acknowledge", "url": notification.link, "clear": True}]}
-        self._call("POST", "/", content=json.dumps(body))
+        if not self._call("POST", "/", content=json.dumps(body)).get("id"):
+            raise not_theirs("ntfy", "NTFY_URL")
 
     def check(self) -> None:
         """Ask for the server's health: nothing is sent."""
-        self._call("GET", "/v1/health")
+        if "healthy" not in self._call("GET", "/v1/health"):
+            raise not_theirs("ntfy", "NTFY_URL")
 
-    def _call(self, method: str, path: str, **more: Any) -> None:
+    def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, **more)
         except httpx2.HTTPError as error:
             raise no_answer("ntfy", error) from None
         if response.status_code >= 300:
             raise ntfy_failure(response.status_code, _code(response), asked_wait(response.headers))
+        return json_object(response)
 
 
 def _code(response: httpx2.Response) -> int:
     """The server's own code, like 42901; 0 if it gave none."""
-    try:
-        found = response.json()
-    except ValueError:
-        return 0
-    code = found.get("code") if isinstance(found, dict) else None
+    code = json_object(response).get("code")
     return code if isinstance(code, int) else 0
 
 

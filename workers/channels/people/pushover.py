@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from workers.channels.failures import asked_wait, no_answer, pushover_failure
+from workers.channels.replies import json_object, not_theirs
 from workers.channels.tls import ssl_context
 
 API = "https://api.pushover.net"
@@ -90,19 +91,13 @@ class PushoverClient:
             response = self._http.request(method, path, **what)
         except httpx2.HTTPError as error:
             raise no_answer("Pushover", error) from None
-        found = _json(response)
+        found = json_object(response)
         if response.status_code < 300 and found.get("status") == 1:
             return found
+        if response.status_code < 300 and "status" not in found:
+            raise not_theirs("Pushover", "PUSHOVER_API_URL")
         errors = found.get("errors")
         said = "; ".join(map(str, errors)) if isinstance(errors, list) else ""
         # A refusal in a 200 is one all the same.
         status = response.status_code if response.status_code >= 300 else 400
         raise pushover_failure(status, said[:200], found.keys(), asked_wait(response.headers))
-
-
-def _json(response: httpx2.Response) -> dict[str, Any]:
-    try:
-        found = response.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 
 from workers.channels.failures import asked_wait, no_answer, twilio_failure
+from workers.channels.replies import json_object, not_theirs
 from workers.channels.tls import ssl_context
 
 API = "https://api.twilio.com"
@@ -136,8 +137,10 @@ class TwilioClient:
             raise no_answer("Twilio", error) from None
         except httpx2.HTTPError as error:
             raise no_answer("Twilio", error, wait=self._doubt(method)) from None
-        found = _json(response)
+        found = json_object(response)
         if response.status_code < 300:
+            if not found or (method == "POST" and not found.get("sid")):
+                raise not_theirs("Twilio", "TWILIO_API_URL")
             return found
         code = found.get("code")
         failed = twilio_failure(
@@ -150,14 +153,6 @@ class TwilioClient:
     def _doubt(self, method: str) -> float:
         """Seconds until a request is looked for that may have been carried out: its callback comes first."""
         return DOUBT if method == "POST" and self.has_callbacks else 0.0
-
-
-def _json(response: httpx2.Response) -> dict[str, Any]:
-    try:
-        found = response.json()
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _listed(item: Mapping[str, Any]) -> Listed:
