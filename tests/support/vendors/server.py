@@ -33,14 +33,14 @@ V = TypeVar("V", bound="Vendor")
 class Vendor:
     """Base of the vendors. `lose` answers are carried out, and their connection then cut; `outage` answers that.
 
-    `page` is what somebody else answers with 200 in its place. `more` are headers of the next answer. A request waits
-    for `hang`, and is carried out then.
+    `impostor` is what somebody else answers with 200 in its place. `more` are headers of the next answer.
+    A request waits for `hang`, and is carried out then.
     """
 
     url: str = ""
     lose: int = 0
     outage: int = 0
-    page: str = ""
+    impostor: str = ""
     retry_after: str = ""
     hang: threading.Event | None = None
     more: dict[str, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Vendor:
             self.requests.append(asked)
             if self.outage:
                 return self.outage, {}
-            if self.page:
+            if self.impostor:
                 return 200, {}
             answer = self.answer(asked)
             if self.lose and asked.method != "GET":
@@ -110,7 +110,7 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             status, content = answer
-            raw = b"" if status == 204 else (vendor.page or json.dumps(content)).encode()
+            raw = b"" if status == 204 else (vendor.impostor or json.dumps(content)).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))

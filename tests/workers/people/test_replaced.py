@@ -112,7 +112,7 @@ def test_a_method_that_refuses_us_is_replaced_at_once_and_tried_again(vendors: V
 def test_a_success_that_is_not_the_vendors_pages_nobody(vendors: Vendors, first: By, page: str) -> None:
     """A proxy's page is no page: the next method is taken at once, and the problem names the address to correct."""
     vendor = {By.PUSHOVER: vendors.pushover, By.NTFY: vendors.ntfy}.get(first, vendors.twilio)
-    vendor.page = page
+    vendor.impostor = page
     people, states, reached = declare(vendors, first)
     assert (states, reached) == ({ReachState.SENDING}, people)
     assert any("else than" in p.text and "_URL" in p.remedy for p in vendors.parts.store.problems.current())

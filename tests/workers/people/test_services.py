@@ -111,10 +111,13 @@ def test_a_paging_service_that_is_set_up_is_told_unless_the_configuration_says_o
 @pytest.mark.parametrize("service", ["PagerDuty", "Opsgenie"])
 def test_a_success_that_is_not_the_services_is_a_fault_of_ours(service: str, page: str) -> None:
     """A proxy that answers 200 in its place was told of nothing: the address to correct is named."""
-    with running(OpsgenieStandIn(page=page)) as proxy:
-        opsgenie_client, pagerduty = OpsgenieClient(opsgenie.KEY, proxy.url), PagerDutyClient("key", proxy.url)
+    with running(OpsgenieStandIn(impostor=page)) as proxy:
+        told: dict[str, Callable[[], None]] = {
+            "PagerDuty": lambda: PagerDutyClient("key", proxy.url).resolve("INC-1"),
+            "Opsgenie": OpsgenieClient(opsgenie.KEY, proxy.url).check,
+        }
         with pytest.raises(Failed) as failed:
-            _ = opsgenie_client.check() if service == "Opsgenie" else pagerduty.resolve("INC-1")
+            told[service]()
         with pytest.raises(Failed):
             PagerDutyDirectory("token", proxy.url).check()
     assert failed.value.kind is Kind.OURS
