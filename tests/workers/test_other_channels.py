@@ -247,6 +247,17 @@ def test_each_recipient_is_decided_alone(smtp: MailServer) -> None:
     assert [m.to for m in smtp.mails] == [["good@example.com"]]
 
 
+def test_an_address_of_other_letters_is_decided_alone(smtp: MailServer) -> None:
+    """A domain of other letters is written as every server knows it; other letters before the @ are that address's."""
+    client = MailClient(smtp.url, "tocsin@example.com")
+    plain, domain, person = "omar@example.com", "dana@müller.example", "jürgen@example.com"
+    failures = client.send_each([plain, domain, person], Mail("s", "b"), "d")
+    assert [(address, failed.kind) for address, failed in failures.items()] == [(person, Kind.PERSON)]
+    assert "SMTPUTF8" in failures[person].reason.text
+    assert [mail.to for mail in smtp.mails] == [[plain], ["dana@xn--mller-kva.example"]]
+    assert "dana@xn--mller-kva.example" in str(smtp.mails[-1].message["To"])
+
+
 def test_a_communication_is_mailed_again_only_to_whom_it_did_not_reach(parts: Works, smtp: MailServer) -> None:
     """The good address has it once, the busy one later, and the bad one is said."""
     stakeholders = ("U0DANA0001", "U0MEI00001", "U0OMAR0001")

@@ -72,7 +72,7 @@ class MailClient:
         """Build the mail for one address: nobody reads who else has it."""
         # A folded address is one that no reader finds again: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
         message = EmailMessage(policy.SMTP.clone(max_line_length=998) if mail.headers else policy.SMTP)
-        message["From"], message["To"] = self._sender, to
+        message["From"], message["To"] = self._sender, _deliverable(to)
         message["Subject"] = " ".join(mail.subject.split())  # a header holds no line break
         message["Message-ID"] = f"<{delivery}@{self._domain}>"
         if mail.thread:  # RFC 5322, 3.6.4: all answer to one root, which need not exist, and so stand together
@@ -152,15 +152,33 @@ def _send_one(server: smtplib.SMTP, message: EmailMessage, address: str, bounces
 
     A server that takes mail from SMTP_FROM alone gets it from there: it bounces to where nobody reads it, but goes.
     """
+    address = _deliverable(address)
     try:
         _hand_over(server, message, address, bounces_to or parseaddr(str(message["From"]))[1])
     except smtplib.SMTPRecipientsRefused as refused:
         return smtp_failure(*refused.recipients[address])
     except smtplib.SMTPSenderRefused as refused:
         return _send_one(server, message, address) if bounces_to and server.sock else _failed(refused)
+    except smtplib.SMTPNotSupportedError as error:
+        return _failed(error) if address.isascii() else _no_such_letters(error)
     except (OSError, smtplib.SMTPException) as error:
         return _failed(error)
     return None
+
+
+def _deliverable(address: str) -> str:
+    """Write a domain of other letters as every mail server knows it (RFC 5890): `müller.de` as `xn--mller-kva.de`."""
+    local, at, domain = address.rpartition("@")
+    try:
+        return f"{local}{at}{domain.encode('idna').decode()}"
+    except UnicodeError:  # no domain at all: the server says so
+        return address
+
+
+def _no_such_letters(error: Exception) -> Failed:
+    """The letters before the @ need SMTPUTF8 (RFC 6531), which this server lacks: that address alone is at fault."""
+    words = "the mail server takes no address with such letters before the @ (it lacks SMTPUTF8)"
+    return Failed(f"smtp: {type(error).__name__}", Kind.PERSON, reason=Reason(words))
 
 
 def _hand_over(server: smtplib.SMTP, message: EmailMessage, address: str, sender: str) -> None:
