@@ -65,12 +65,16 @@ class FeedProblem(Exception):
 
 @dataclass(frozen=True)
 class CalendarEvent:
-    """Event of a calendar: the people on call from `starts` (inclusive) until `ends` (exclusive), and its title."""
+    """Event of a calendar: the people on call from `starts` (inclusive) until `ends` (exclusive), and its title.
+
+    `declined`: all of them said no. Where no other event is they hold it all the same, which beats nobody.
+    """
 
     people: tuple[str, ...]
     starts: datetime
     ends: datetime
     title: str
+    declined: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def read(text: bytes, rotation: Rotation, company: Company, now: datetime) -> Re
     used: list[CalendarEvent] = []
     for group in _by_uid(good):
         used += _expand(group, window, lambda event: _event(event, zone, company), bad)
-    problems = [*_named(bad), *_too_many(used), *_unknown_people(used)]
+    problems = [*_named(bad), *_too_many(used), *_unknown_people(used), *_declined(used)]
     if not used:
         raise FeedProblem("; ".join((f"it has no shift in the next {AHEAD.days} days", *problems)))
     return Reading(tuple(used[:MOST_EVENTS]), tuple(problems), tuple(_notes(source, good, rotation, zone)))
@@ -373,6 +377,12 @@ def _unknown_people(used: list[CalendarEvent]) -> Iterator[str]:
         yield f"the configuration has nobody called {names} ({first})"
 
 
+def _declined(used: list[CalendarEvent]) -> Iterator[str]:
+    for event in [event for event in used if event.declined][:MOST_NAMED]:
+        who, day = " and ".join(event.people), f"{event.starts:%Y-%m-%d}"
+        yield f"{who} declined '{event.title[:80]}' of {day}, and is on call only where no other event is"
+
+
 # People and shifts -----------------------------------------------------------------------------------------------
 
 
@@ -380,8 +390,8 @@ def _event(event: Any, zone: str, company: Company) -> CalendarEvent | None:
     starts, ends = (_instant(event[name].dt, zone) for name in ("DTSTART", "DTEND"))
     if starts >= ends or str(event.get("STATUS", "")).upper() == "CANCELLED":
         return None
-    people, title = _people(event, company)
-    return CalendarEvent(people, starts, ends, title)
+    people, title, declined = _people(event, company)
+    return CalendarEvent(people, starts, ends, title, declined)
 
 
 def _instant(at: date | datetime, zone: str) -> datetime:
@@ -390,19 +400,30 @@ def _instant(at: date | datetime, zone: str) -> datetime:
     return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
-def _people(event: Any, company: Company) -> tuple[tuple[str, ...], str]:
-    """The people and the title of an event.
+def _people(event: Any, company: Company) -> tuple[tuple[str, ...], str, bool]:
+    """The people and the title of an event, and whether all of them declined it.
 
-    People by the attendees' addresses, else by the one key, name or address in the summary; none if that is not clear.
+    People by the addresses of the attendees who did not decline, else by the one key, name or address in the summary;
+    none if that is not clear.
     """
-    listed = event.get("ATTENDEE", [])
-    attendees = [str(a).lower().removeprefix("mailto:") for a in (listed if isinstance(listed, list) else [listed])]
+    listed = _listed(event.get("ATTENDEE", []))
+    attendees = [str(a).lower().removeprefix("mailto:") for a in listed]
     summary = str(event.get("SUMMARY", "")).strip()
-    by_address = tuple(dict.fromkeys(k for a in attendees for k in company.people if a in _addresses(k, company)))
-    if by_address:
-        return by_address, summary
+    if by_address := _at_addresses(attendees, company):
+        coming = [a for a, given in zip(attendees, listed, strict=True) if not _has_declined(given)]
+        people = _at_addresses(coming, company)
+        return people or by_address, summary, not people
     named = tuple(key for key in company.people if _is_named(key, summary, company))
-    return (named if len(named) == 1 else ()), summary or ", ".join(attendees) or "no name"
+    return (named if len(named) == 1 else ()), summary or ", ".join(attendees) or "no name", False
+
+
+def _has_declined(attendee: Any) -> bool:
+    """True if somebody said no to an event: https://www.rfc-editor.org/rfc/rfc5545#section-3.2.12"""
+    return str(getattr(attendee, "params", {}).get("PARTSTAT", "")).upper() == "DECLINED"
+
+
+def _at_addresses(addresses: list[str], company: Company) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(k for a in addresses for k in company.people if a in _addresses(k, company)))
 
 
 def _addresses(key: str, company: Company) -> set[str]:
@@ -420,7 +441,7 @@ def shifts(events: Iterable[CalendarEvent]) -> Iterator[Shift]:
 
     Events that begin at the same time hold together, like two attendees of one.
 
-    An event of unknown people hides no other.
+    An event of unknown people hides no other, nor does one that its people declined.
     """
     joined: list[tuple[tuple[str, ...], datetime, datetime]] = []
     for people, starts, ends in _without_overlaps([s for s in events if s.people]):
@@ -434,8 +455,8 @@ def shifts(events: Iterable[CalendarEvent]) -> Iterator[Shift]:
 def _without_overlaps(events: list[CalendarEvent]) -> Iterator[tuple[tuple[str, ...], datetime, datetime]]:
     edges = sorted({e.starts for e in events} | {e.ends for e in events})
     for starts, ends in pairwise(edges):
-        active = [e for e in events if e.starts <= starts < e.ends]
-        if active:
+        found = [e for e in events if e.starts <= starts < e.ends]
+        if active := [e for e in found if not e.declined] or found:
             latest = max(e.starts for e in active)
             tied = sorted((e for e in active if e.starts == latest), key=lambda e: e.title)
             yield tuple(dict.fromkeys(p for e in tied for p in e.people)), starts, ends

@@ -78,6 +78,22 @@ def test_attendees_count_before_the_summary() -> None:
 
 
 @pytest.mark.parametrize(
+    ("declined", "who"), [((), ["omar", "dana"]), (("omar",), ["dana"]), (("omar", "dana"), ["omar", "dana"])]
+)
+def test_an_attendee_who_declined_is_not_on_call_while_another_is(declined: tuple[str, ...], who: list[str]) -> None:
+    """Where all of them declined they hold it only if no other event is there, which beats nobody, and it is said."""
+    status = {True: ";PARTSTAT=DECLINED", False: ";PARTSTAT=ACCEPTED"}
+    attendees = (f"ATTENDEE{status[name in declined]}:mailto:{name}@example.com" for name in ("omar", "dana"))
+    text, of = ics(event("On call", ":20261020T000000Z", ":20261021T000000Z", *attendees)), company()
+    assert people_of(text, NOW) == who
+    said = "".join(read(text, of.rotations["primary"], of, NOW).problems)
+    assert ("declined 'On call' of 2026-10-20" in said) == (len(declined) == 2)
+    week = event("mei", ":20261019T000000Z", ":20261026T000000Z")
+    both = ics(week, *text.decode().split("UID:0\r\n")[1].split("\r\nEND:VEVENT")[:1])
+    assert people_of(both, NOW) == (["mei"] if len(declined) == 2 else who)
+
+
+@pytest.mark.parametrize(
     ("at", "who"),
     [
         (datetime(2026, 10, 23, 21, 59, tzinfo=UTC), []),
