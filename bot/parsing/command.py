@@ -17,6 +17,7 @@ _SEVERITY = re.compile(r"[\[(]?(?:p|sev|severity)[-_]?(\d)[\])]?:?", re.IGNORECA
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _GROUP = re.compile(r"<!subteam\^(S[A-Z0-9]+)(?:\|[^>]*)?>")
 _BETWEEN = re.compile(r"^(?:[,;:]\s*|(?:and|&amp;)\s+(?=[<@]))+", re.IGNORECASE)  # between two names
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _MARKED = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 
@@ -127,7 +128,7 @@ def unescape(text: str, names: Mapping[str, str] | None = None) -> str:
 class Targets:
     """People whom a command names: member ids, user groups and roles, and why.
 
-    `unknown` are the words that were meant as names and are none: `@somebody`, or the first word.
+    `unknown` are the words that were meant as names and are none: `@somebody`, an address, or the first word.
     """
 
     people: tuple[str, ...] = ()
@@ -166,7 +167,8 @@ def _target(text: str, roles: Mapping[str, str], member_ids: Mapping[str, str]) 
         return "people", member, rest
     if role := _role(text.removeprefix("@"), roles):
         return "roles", *role
-    return ("unknown", unescape(word).rstrip(",;:"), rest) if name.startswith("@") else None
+    is_meant = name.startswith("@") or _ADDRESS.fullmatch(name)
+    return ("unknown", unescape(word).rstrip(",;:"), rest) if is_meant else None
 
 
 def group_name(text: str, group: str) -> str:

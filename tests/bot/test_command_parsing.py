@@ -130,6 +130,11 @@ def test_slacks_escapes_are_undone(sent: str, said: str) -> None:
         ("cto, backend lead: the disk", Targets(roles=("cto", "backend_lead"), why="the disk")),
         ("dana omar and <@U0MEI00001> please", Targets(("U0DANA0001", "U0OMAR0001", "U0MEI00001"), why="please")),
         ("@dana @nobody the disk", Targets(("U0DANA0001",), unknown=("@nobody",), why="the disk")),
+        (
+            "@dana <mailto:mei@x.example|mei@x.example>, the disk",
+            Targets(("U0DANA0001",), unknown=("mei@x.example",), why="the disk"),
+        ),
+        ("@dana root@db1 hangs", Targets(("U0DANA0001",), why="root@db1 hangs")),
         ("@dana @dana", Targets(("U0DANA0001",))),
         ("backend lead the disk", Targets(roles=("backend_lead",), why="the disk")),
         ("backend_lead", Targets(roles=("backend_lead",))),

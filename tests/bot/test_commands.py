@@ -103,6 +103,7 @@ def test_several_roles_are_paged(office: Office) -> None:
     [
         ("@nobody @erik disk full", "Nobody here is called 'nobody'"),
         ("@erik @nobody disk full", "Nobody here is called 'nobody'"),
+        ("@erik ann@x.example disk full", "Nobody here is called 'ann@x.example'"),
         ("@erik @empty disk full", "The user group @empty has no members"),
         ("@erik @gone disk full", "Slack did not say who is in the user group @gone"),
     ],
