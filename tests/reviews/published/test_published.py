@@ -328,6 +328,19 @@ def test_a_review_is_withdrawn_when_its_incident_becomes_private(where: dict[str
         assert case.documents.of(case.incident.id) == {}
 
 
+@BOTH
+def test_a_creation_in_doubt_is_withdrawn_too(where: dict[str, Any]) -> None:
+    """What a lost reply left there is looked for before the incident's number is all that may stand there."""
+    with held(where) as case:
+        case.there.lose = 1
+        case.act()
+        case.do(Reopen(by="UDANA", why="It is back"), MarkSecurity(by="UDANA", why="A leak"))
+        [(title, text)] = case.texts
+        assert title == case.incident.id
+        assert "pool" not in text
+        assert len(case.problems) == 1
+
+
 @given(st.text(), st.text())
 def test_every_page_is_well_formed_whatever_people_write(words: str, name: str) -> None:
     """Control characters, which XML has no place for, and markup included."""

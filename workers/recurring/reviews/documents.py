@@ -196,27 +196,37 @@ class PublishedReviews:
 
     def _withdraw(self, work: Work, incident: Incident) -> None:
         """Empty a document whose incident became private; what its history shows is for somebody to delete."""
-        known = work.known
+        known, vendor = work.known, work.client.vendor
         assert known
-        vendor = work.client.vendor
-        problem = f"{_problem(work.slot)}:withdrawn"
-        try:
-            if known.key:
-                work.client.update(known.key, work.draft, retitle=True)
-        except Failed as failed:
-            if failed.kind is not Kind.GONE:
-                raise
-            known = replace(known, key="")
-        if not known.key:
+        problem, emptied = f"{_problem(work.slot)}:withdrawn", self._emptied(work, known)
+        if emptied is None:
             self._documents.forget(work.slot)
             self._problems.clear(problem)
             return
-        self._documents.save(work.slot, replace(known, withdrawn=True, shown=work.shown, trouble=""))
+        at = replace(known, key=emptied.key, url=emptied.url, title="")
+        self._documents.save(work.slot, replace(at, withdrawn=True, shown=work.shown, trouble=""))
         self._context.redis.set(_wait(work.slot), "1", ex=WITHDRAWN_SECONDS)
         text = (
-            f"the review of {incident.id} became private after it was published: its history in {vendor.words} shows it"
+            f"the review of {incident.id} became private after it was published; its history in {vendor.words} shows it"
         )
-        self._problems.report(problem, text, f"delete {known.key} in {vendor.words}")
+        self._problems.report(problem, text, f"delete {emptied.key} in {vendor.words}")
+
+    def _emptied(self, work: Work, known: Document) -> Placed | None:
+        """Leave nothing but the number; None if there is nothing. What was created in doubt is looked for."""
+        placed: Placed | None = Placed(known.key, known.url)
+        if not known.key:
+            sought = replace(work.draft, title=known.title)
+            place = ReviewPlace.model_validate({work.client.vendor: known.place})
+            placed = next(iter(work.client.find(place, sought, known.since)), None)
+        if placed is None:
+            return None
+        try:
+            work.client.update(placed.key, work.draft, retitle=True)
+        except Failed as failed:
+            if failed.kind is not Kind.GONE:
+                raise
+            return None
+        return placed
 
     def _close_twins(self, incident_id: str, now: datetime) -> None:
         """Close what a creation in doubt made besides, an hour later: the slowest server is done by then."""
