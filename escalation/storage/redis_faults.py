@@ -27,6 +27,7 @@ class RedisFault(NamedTuple):
     passing: bool = False
 
 
+_CLUSTER = RedisFault("redis:cluster", "Redis is a cluster", "point REDIS_URL to a single server, or to sentinels")
 # An error reply's code -> the fault. https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
 _BY_CODE = {
     "OOM": RedisFault("redis:memory", "Redis is out of memory", "raise maxmemory, or free memory on that server"),
@@ -46,6 +47,10 @@ _BY_CODE = {
     ),
     "LOADING": RedisFault("redis:loading", "Redis is loading its data", "wait until it has", passing=True),
     "MASTERDOWN": RedisFault("redis:master", "Redis has lost its master", "see its sentinels", passing=True),
+    **dict.fromkeys(("MOVED", "CROSSSLOT", "CLUSTERDOWN"), _CLUSTER),
+    "max number of clients": RedisFault(
+        "redis:clients", "Redis takes no more connections", "raise its maxclients, or end what holds them", passing=True
+    ),
 }
 # redis-py cuts the code off the replies that it has a class for.
 _CODES: tuple[tuple[type[RedisError], str], ...] = (

@@ -24,6 +24,10 @@ CASES = {
     "NOAUTH Authentication required.": "redis:login",
     "WRONGPASS invalid username-password pair or user is disabled.": "redis:login",
     "LOADING Redis is loading the dataset in memory": "redis:loading",
+    "ERR max number of clients reached": "redis:clients",
+    "MOVED 3999 127.0.0.1:6381": "redis:cluster",
+    "CROSSSLOT Keys in request don't hash to the same slot": "redis:cluster",
+    "CLUSTERDOWN The cluster is down": "redis:cluster",
     "NOPERM User x has no permissions to run the 'set' command": "redis:permissions",
 }
 
