@@ -36,10 +36,15 @@ def begin(change: Change, page: Page, skip: frozenset[Via] = frozenset()) -> Non
 
 
 def begin_anew(change: Change) -> None:
-    """Take the steps of all open pages from the start, by another severity's rule; what carried a page rings once."""
+    """Take the steps of all open pages from the start, by another severity's rule; what carried a page rings once.
+
+    What repeats by itself until it is answered stops, where the page is not urgent any more.
+    """
     change.disarm(CheckpointKind.STEP)
     for page in change.incident.pages:
         if page.state is PageState.OPEN:
+            if not change.incident.policy.is_urgent(page.tier):
+                _silence(change, page)
             begin(change, page, skip=frozenset(reach.via for reach in page.reached))
 
 
@@ -80,8 +85,12 @@ def send(change: Change, number: int, via: Via) -> None:
 
 
 def note_accepted(change: Change, effect: PageBy) -> None:
-    """Record that a channel accepted a page."""
-    _advance(change, effect.page, effect.id, ReachState.ACCEPTED)
+    """Record that a channel accepted a page. One that ended while it was on its way rings no longer than that."""
+    if not _advance(change, effect.page, effect.id, ReachState.ACCEPTED):
+        return
+    page = change.incident.page(effect.page)
+    if not (page.state is PageState.OPEN and change.incident.open):
+        _silence(change, page)
 
 
 def refused(change: Change, effect: PageBy, why: str) -> None:
@@ -117,9 +126,16 @@ def stop_alarms(change: Change) -> None:
     was_open = {page.n for page in change.before.pages if page.state is PageState.OPEN} if change.before.open else set()
     for page in change.incident.pages:
         if page.n in was_open and not (page.state is PageState.OPEN and change.incident.open):
-            for reach in page.reached:
-                if reach.via.repeats and reach.state in (ReachState.ACCEPTED, ReachState.DELIVERED):
-                    change.add_effect(StopPage, sent=reach.effect, via=reach.via)
+            _silence(change, page)
+
+
+def _silence(change: Change, page: Page) -> None:
+    """Stop the alarms of a page that repeat by themselves; one is stopped once."""
+    stopped = {e.sent for e in change.incident.effects if isinstance(e, StopPage)}
+    for reach in page.reached:
+        rings = reach.via.repeats and reach.state in (ReachState.ACCEPTED, ReachState.DELIVERED)
+        if rings and reach.effect not in stopped:
+            change.add_effect(StopPage, sent=reach.effect, via=reach.via)
 
 
 def answered(change: Change, page: Page) -> Page:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
-from escalation.incident.effects import PageBy
-from escalation.incident.events.moves import Acknowledge, Decline
+from escalation.incident.effects import PageBy, StopPage
+from escalation.incident.events.moves import Acknowledge, Decline, Resolve
 from escalation.incident.events.news import SignOfLife
 from escalation.incident.events.outcomes import Delivered, Dropped, PageStatus, PersonRefused, Trouble
 from escalation.incident.reach import How, ReachState
@@ -93,6 +93,36 @@ def test_a_method_that_fails_is_replaced_at_once(why: type) -> None:
     story.do(event).do(event)
     assert sends(story.until(4)) == [(0, Via.NTFY), (1, Via.SMS), (1, Via.CALL)]
     assert story.incident.tiers_paged == (1,)
+
+
+def alarmed(severity: str = "P0") -> tuple[Story, str]:
+    """A story whose on-call engineer is paged by an alarm that repeats until it is answered, and that send's id."""
+    methods = Methods((Step(timedelta(0), (Via.PUSHOVER,)),), NORMAL)
+    story = Story(severity, Roster(holders=DUTY, methods={PERSON: methods}))
+    return story, send_of(story, Via.PUSHOVER)
+
+
+def stops(story: Story) -> list[str]:
+    return [e.sent for e in story.caused.values() if isinstance(e, StopPage)]
+
+
+@pytest.mark.parametrize("event", [Acknowledge(by=PERSON), Resolve(by="UDEVOPS", summary="s", resolution="r")])
+def test_an_alarm_that_was_on_its_way_when_its_page_ended_is_stopped(event: Acknowledge | Resolve) -> None:
+    """The vendor accepts it after its person answered in Slack, or somebody resolved it: it is stopped then, once."""
+    story, alarm = alarmed()
+    story.do(event)
+    assert stops(story) == []
+    story.do(Delivered(effect=alarm)).do(PageStatus(effect=alarm, status=ReachState.DELIVERED)).until(1)
+    assert stops(story) == [alarm]
+
+
+def test_an_alarm_stops_when_the_severity_is_no_longer_urgent() -> None:
+    """Lowered to P1, the page of whoever is still asked stays, and rings no more."""
+    story, alarm = alarmed()
+    story.do(Delivered(effect=alarm)).change_to("P1", by="UREPORTER")
+    assert story.incident.page(1).state is PageState.OPEN
+    assert stops(story) == [alarm]
+    assert stops(story.do(Acknowledge(by=PERSON))) == [alarm]
 
 
 def test_what_is_ours_calls_by_the_next_method_and_no_other_tier() -> None:
