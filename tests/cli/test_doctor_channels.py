@@ -7,11 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from benchmarks.ports import free_port
+from tests.support.company import example_company
 from tests.support.outside_services import mail_server, paging_service
 from tests.support.vendors.server import running
 from tests.support.vendors.zoom import ACCOUNT, CLIENT, SECRET, ZoomStandIn
 from tocsin.config.settings import read
-from tocsin.doctor.channel_checks import channel_findings
+from tocsin.doctor.channel_checks import channel_findings, service_findings
 from tocsin.doctor.finding import Finding
 
 KEY = "0123456789abcdef0123456789ABCDEF"
@@ -71,6 +72,23 @@ def test_pagerdutys_key_has_to_look_like_one(key: str, states: list[str]) -> Non
         findings = found(smtp_url=None, pagerduty_key=SecretStr(key), pagerduty_url=service.url)
         assert [finding.state for finding in findings] == states
         assert not service.bodies
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        ({}, "hears of each incident that pages somebody"),
+        ({"slack_down": "pagerduty"}, "hears of pages that Slack does not take"),
+        ({"page": []}, "hears of no incident"),
+    ],
+)
+def test_what_a_paging_service_is_told_is_said(ways: dict[str, Any], said: str) -> None:
+    """A key that was meant for the watchdog alone is not taken for incidents in silence."""
+    settings = replace(read()[0], pagerduty_key=SecretStr(KEY))
+    company = example_company(other_ways=ways)
+    [finding] = service_findings(settings, company)
+    assert (finding.about, finding.state) == ("pagerduty", "ok")
+    assert said in finding.what
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from escalation.config.company import Company
+from escalation.config.notify import Via
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.people_checks import failure_of
@@ -31,6 +33,19 @@ def channel_findings(settings: Settings) -> Iterator[Finding]:
             yield ok("pagerduty", "can be reached")
         except Failed as failure:
             yield failure_of("pagerduty", failure, "check PAGERDUTY_URL, and the way there from here")
+
+
+def service_findings(settings: Settings, company: Company) -> Iterator[Finding]:
+    """Say which incidents each paging service hears of: a key that was set for the watchdog tells it of all."""
+    there = channels.set_up(settings)
+    ways = company.other_ways.with_services(there)
+    for via in (via for via in Via if via.is_service and via in there):
+        if via in ways.page:
+            yield ok(via, "hears of each incident that pages somebody; other_ways.page says otherwise")
+        elif via in ways.slack_down:
+            yield ok(via, "hears of pages that Slack does not take")
+        else:
+            yield ok(via, "hears of no incident: other_ways.page leaves it out")
 
 
 def _zoom(client: ZoomClient, hosts: Sequence[str]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import Problem, Settings, read
-from tocsin.doctor.channel_checks import channel_findings
+from tocsin.doctor.channel_checks import channel_findings, service_findings
 from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.people_checks import people_findings
 from tocsin.doctor.redis_checks import redis_findings
@@ -51,6 +51,7 @@ def examine(settings: Settings, problems: list[Problem]) -> Iterator[Finding]:
     yield from redis_findings(settings)
     yield from channel_findings(settings)
     loaded = _loaded(config) if config else None
+    yield from service_findings(settings, loaded.company) if loaded else ()
     yield from people_findings(settings, loaded.company if loaded else None)
     yield from tracker_findings(settings, loaded.company if loaded else None)
     yield from review_findings(settings, loaded.company if loaded else None)
