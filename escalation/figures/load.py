@@ -46,7 +46,8 @@ COUNTS = ("minutes", "nights", "weekends", "holidays", "pages", "night_pages", "
 class Evidence:
     """What loads follow from: who was on call, and the incidents, of a period.
 
-    Cover before `recorded_since` is by the schedule as it stands (None: all of it).
+    Cover before `recorded_since` is by the schedule as it stands (None: all of it); none is known before
+    `removed_until`.
     """
 
     start: datetime
@@ -55,6 +56,7 @@ class Evidence:
     seen: tuple[Observation, ...]
     keys: Mapping[str, str]
     recorded_since: datetime | None = None
+    removed_until: datetime | None = None
 
     @classmethod
     def of(
@@ -66,10 +68,12 @@ class Evidence:
         start: datetime,
         end: datetime,
         recorded_since: datetime | None = None,
+        removed_until: datetime | None = None,
     ) -> "Evidence":
         """Gather it; drills count for nobody, and people are known by their keys where the configuration has them."""
         keys = {company.member(key, directory): key for key in company.people}
-        return cls(start, end, tuple(covers), tuple(s for s in seen if not s.drill), keys, recorded_since)
+        counted = tuple(s for s in seen if not s.drill)
+        return cls(start, end, tuple(covers), counted, keys, recorded_since, removed_until)
 
     def key(self, person: str) -> str:
         """Key of a person; their member id when the configuration has none."""

@@ -38,8 +38,13 @@ def least(loads: Sequence[Load]) -> str:
     return f"Least on call first: {', '.join(f'{load.person} {hours_of(load.minutes)}' for load in loads)}."
 
 
-def unrecorded(recorded_since: datetime | None, start: datetime) -> str:
-    """What is not recorded of a period from `start`; empty if all of it is."""
+def unrecorded(recorded_since: datetime | None, removed_until: datetime | None, start: datetime) -> str:
+    """What is not on record of a period from `start`; empty if all of it is."""
+    if removed_until and removed_until > start:
+        until = f"{removed_until:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"Who was on call before {until} was removed, as `retention.oncall` says: no hours before it are counted."
+        )
     if recorded_since is None or recorded_since > start:
         since = f"before {recorded_since:%Y-%m-%d %H:%M} UTC" if recorded_since else "in this period"
         return f"Who was on call {since} was not recorded: it is taken from the schedule as it stands now."

@@ -23,11 +23,15 @@ class Cover(Frozen):
 
 
 class CoverRecord(Frozen):
-    """Cover that is recorded from `since` until `until`; of it `running` is what may still go on."""
+    """Cover that is recorded from `since` until `until`; of it `running` is what may still go on.
+
+    What was before `removed_until` is kept no longer, not for every rotation.
+    """
 
     since: datetime
     until: datetime
     running: tuple[Cover, ...] = ()
+    removed_until: datetime | None = None
 
 
 def planned_cover(company: Staff, state: OncallState, start: datetime, end: datetime) -> tuple[Cover, ...]:

@@ -63,7 +63,8 @@ class PayReport(Frozen):
     """Pay report of a period. Without a `currency` there are no rates, and no money.
 
     Cover before `recorded_since` is by the schedule as it stands (None: all of it). `uncovered` are the minutes of each
-    rotation in which nobody was on call; `still_open` the incidents whose work is not over.
+    rotation in which nobody was on call; `still_open` the incidents whose work is not over. No cover is known before
+    `removed_until`.
     """
 
     start: datetime
@@ -73,6 +74,12 @@ class PayReport(Frozen):
     uncovered: dict[str, int] = {}
     still_open: tuple[str, ...] = ()
     recorded_since: datetime | None = None
+    removed_until: datetime | None = None
+
+    @property
+    def whole(self) -> bool:
+        """True if nothing of its period was removed."""
+        return self.removed_until is None or self.removed_until <= self.start
 
     def row(self, person: str, rotation: str) -> PayRow:
         """Return the row of a person and rotation; one of nothing if there is none."""
@@ -113,6 +120,7 @@ def pay_report(company: Company, evidence: Evidence) -> PayReport:
         uncovered=_uncovered(evidence),
         still_open=tuple(dict.fromkeys(seen.id for _, seen, s in evidence.work() if seen.open and evidence.begins(s))),
         recorded_since=evidence.recorded_since,
+        removed_until=evidence.removed_until,
     )
 
 

@@ -13,8 +13,11 @@ import redis
 import yaml
 from click.testing import CliRunner, Result
 
+from escalation.records.retention import Retention
+from escalation.storage.keeping.retention import remove
 from escalation.storage.store import Store
 from tests.pay.company import THREE
+from tests.pay.test_retention import EARLY, lived
 from tocsin.cli import main
 from tocsin.config.settings import Environment
 from tocsin.run import embedded
@@ -128,3 +131,21 @@ def test_last_month_is_the_default(store: Store) -> None:
     assert (start.day, end.day) == (1, 1)
     assert end <= datetime.now(UTC)
     assert sum(row["minutes"] for row in said["rows"]) == (end - start) // timedelta(minutes=1)
+
+
+def test_what_retention_removed_is_said_and_cannot_become_final(store: Store) -> None:
+    """In the table and beside the CSV; a final report stays, and nothing is said to have changed in it."""
+    service, now = lived(store.redis), EARLY[1] + timedelta(days=36)
+    remove(service.store, Retention.model_validate({"oncall": "35d"}), now)
+    early, both = (_days(EARLY[0], EARLY[1]), _days(EARLY[0], EARLY[1] + timedelta(days=21)))
+    assert "What changed since it was marked as final is not known" in tocsin(*early).output
+    assert "dana,primary" in tocsin(*early, "--csv").output
+    assert "no hours before it are counted" in tocsin(*both).output
+    assert "was removed, as `retention.oncall` says" in tocsin(*both, "--csv").stderr
+    refused = tocsin(*both, "--final")
+    assert refused.exit_code != 0
+    assert "cannot be final" in refused.output
+
+
+def _days(start: datetime, end: datetime) -> tuple[str, ...]:
+    return ("--from", f"{start:%Y-%m-%dT%H:%M}", "--to", f"{end:%Y-%m-%dT%H:%M}")

@@ -91,7 +91,7 @@ def _on_call(store: Store, company: Company, start: datetime, end: datetime) -> 
     seen = evidence(store, company, start, min(end, store.now()))
     on_call, others = on_and_off_call(loads(company, seen))
     ranked = least(on_call) if on_call else ""
-    return (*on_call, *others), list(filter(None, (ranked, unrecorded(seen.recorded_since, start))))
+    return (*on_call, *others), list(filter(None, (ranked, unrecorded(seen.recorded_since, seen.removed_until, start))))
 
 
 def _show_on_call(found: Sequence[Load], notes: Sequence[str]) -> None:

@@ -300,6 +300,8 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "closed": "How long closed incidents are kept, with reviews and action items; for ever unless given.",
         "alerts": "How long outcomes of alerts are kept; 10,000 at most in any case.",
         "audit": "How long the log of what was removed is kept; for ever unless given.",
+        "oncall": "How long it is kept who was on call, 31d at least; for ever unless given.",
+        "pay": "How long final pay reports are kept; for ever unless given.",
         "keep": "Incidents under legal hold: never removed.",
     },
     "CanaryRules": {

@@ -64,5 +64,5 @@ class Reports:
             known = load.person in deps.company.people
             who = Person(deps.company.member(load.person, directory)) if known else load.person
             yield line("• ", who, load_line(load))
-        if missing := unrecorded(seen.recorded_since, seen.start):
+        if missing := unrecorded(seen.recorded_since, seen.removed_until, seen.start):
             yield line(missing)

@@ -22,6 +22,7 @@ from escalation.storage.intake import LOG
 from escalation.storage.keeping import audit
 from escalation.storage.keeping.audit import AUDIT
 from escalation.storage.keeping.packed import settled
+from escalation.storage.oncall.pay import FinalPays
 from escalation.storage.reviews import canvases
 from escalation.storage.reviews.documents import DOCUMENTS, slots_of
 from escalation.storage.search import documents
@@ -32,7 +33,8 @@ REMOVED = "tocsin:removed"
 
 @dataclass
 class Due:
-    """What is to be removed: incidents, and how many outcomes of alerts and entries of the audit log.
+    """What is to be removed: incidents, and how many outcomes of alerts, entries of the audit log, stretches of who was
+    on call, and final pay reports.
 
     `kept` are incidents that would be due, and why they stay.
     """
@@ -40,15 +42,19 @@ class Due:
     incidents: list[str] = field(default_factory=list)
     alerts: int = 0
     audit: int = 0
+    oncall: int = 0
+    pay: int = 0
     kept: dict[str, str] = field(default_factory=dict)
 
     @property
     def anything(self) -> bool:
         """True if there is anything to remove."""
-        return bool(self.incidents or self.alerts or self.audit)
+        return bool(self.incidents or self.alerts or self.audit or self.oncall or self.pay)
 
     def __str__(self) -> str:
-        return f"{len(self.incidents)} incidents, {self.alerts} outcomes of alerts, {self.audit} entries of this log"
+        said = f"{len(self.incidents)} incidents, {self.alerts} outcomes of alerts, {self.audit} entries of this log"
+        on_call = f", {self.oncall} stretches of who was on call" if self.oncall else ""
+        return said + on_call + (f", {self.pay} final pay reports" if self.pay else "")
 
 
 def due(store: Store, rules: Retention, now: datetime) -> Due:
@@ -60,6 +66,10 @@ def due(store: Store, rules: Retention, now: datetime) -> Due:
         found.alerts = len(list(_outcomes(store, now - rules.alerts)))
     if rules.audit:
         found.audit = _old_entries(store, now - rules.audit)
+    if rules.oncall:
+        found.oncall = store.cover.ended_before(now - rules.oncall)
+    if rules.pay:
+        found.pay = len(FinalPays(store.redis).ended_before(now - rules.pay))
     return found
 
 
@@ -72,6 +82,10 @@ def remove(store: Store, rules: Retention, now: datetime) -> Due:
         store.redis.xtrim(LOG, minid=_millisecond(now - rules.alerts), approximate=False)
     if found.audit:
         store.redis.ltrim(AUDIT, found.audit, -1)
+    if rules.oncall and found.oncall:
+        store.cover.remove_before(now - rules.oncall)
+    if rules.pay and found.pay:
+        FinalPays(store.redis).remove_before(now - rules.pay)
     if found.anything:
         audit.note(store.redis, "retention", f"removed {found}: {' '.join(removed)}".rstrip(": "))
     return found

@@ -20,10 +20,14 @@ MAX_TRIES = 20
 
 
 class CoverPeriod(NamedTuple):
-    """Cover of a period; what lies before `recorded_since` is by the schedule as it stands (None: all of it)."""
+    """Cover of a period; what lies before `recorded_since` is by the schedule as it stands (None: all of it).
+
+    Nothing lies before `removed_until`: it was removed, and what the schedule would say of it is not what was.
+    """
 
     covers: tuple[Cover, ...]
     recorded_since: datetime | None
+    removed_until: datetime | None = None
 
 
 class CoverBook:
@@ -64,6 +68,7 @@ class CoverBook:
         record, state = _parse(self._redis.get(RECORD)), self._read()
         if record is None:
             return CoverPeriod(planned_cover(company, state, start, end), None)
+        start = max(start, record.removed_until or start)
         ended: Any = self._redis.zrangebyscore(ENDED, f"({start.timestamp()!r}", "+inf")
         recorded = (*(Cover.model_validate_json(raw) for raw in ended), *record.running)
         before = planned_cover(company, state, start, min(end, record.since))
@@ -71,7 +76,30 @@ class CoverBook:
         found = joined((*before, *clipped(recorded, start, end), *after))
         order = [*company.rotations, *(cover.rotation for cover in recorded)]
         covers = sorted(found, key=lambda cover: (order.index(cover.rotation), cover.starts))
-        return CoverPeriod(tuple(covers), record.since)
+        return CoverPeriod(tuple(covers), record.since, record.removed_until)
+
+    def ended_before(self, at: datetime) -> int:
+        """Count the stretches that ended before an instant."""
+        return int(self._redis.zcount(ENDED, "-inf", f"({at.timestamp()!r}"))
+
+    def remove_before(self, at: datetime) -> None:
+        """Remove the stretches that ended before an instant, and note until when they were."""
+        for _ in range(MAX_TRIES):
+            with self._redis.pipeline() as pipe:
+                pipe.watch(RECORD, ENDED)  # type: ignore[no-untyped-call]  # redis-py left it untyped
+                gone: Any = pipe.zrangebyscore(ENDED, "-inf", f"({at.timestamp()!r}")
+                record = _parse(pipe.get(RECORD))
+                if not gone or record is None:
+                    return
+                latest = max(Cover.model_validate_json(raw).ends for raw in gone)
+                pipe.multi()
+                pipe.zrem(ENDED, *gone)
+                pipe.set(RECORD, record.model_copy(update={"removed_until": latest}).model_dump_json())
+                try:
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return
 
 
 def _parse(raw: Any) -> CoverRecord | None:

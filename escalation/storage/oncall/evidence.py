@@ -11,4 +11,5 @@ def evidence(store: Store, company: Company, start: datetime, end: datetime) -> 
     """Gather it between two instants."""
     cover = store.cover.between(company, start, end)
     seen = store.observations(start - LOOKED_BACK)
-    return Evidence.of(company, store.directory(), cover.covers, seen, start, end, cover.recorded_since)
+    since, removed = cover.recorded_since, cover.removed_until
+    return Evidence.of(company, store.directory(), cover.covers, seen, start, end, since, removed)

@@ -1,6 +1,10 @@
-"""Final pay reports in Redis. Key: `tocsin:pay`, a hash: the period (epoch seconds) -> the report (JSON)."""
+"""Final pay reports in Redis.
 
-from datetime import datetime
+Keys: `tocsin:pay`, a hash: the period (epoch seconds) -> the report (JSON); `tocsin:pay:removed`, the end of the latest
+period whose report was removed (ISO 8601).
+"""
+
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis, WatchError
@@ -9,7 +13,7 @@ from escalation.errors import Refused
 from escalation.pay.report import PayReport
 from escalation.values import Frozen
 
-PAY = "tocsin:pay"
+PAY, REMOVED = "tocsin:pay", "tocsin:pay:removed"
 MAX_TRIES = 20
 
 
@@ -41,7 +45,9 @@ class FinalPays:
         return _parse(raw) if raw else None
 
     def keep(self, report: PayReport, now: datetime) -> None:
-        """Mark a report as final. Refused when time of its period was paid already."""
+        """Mark a report as final. Refused when time of its period was paid already, or may have been."""
+        if said := self.forgotten(report.start):
+            raise Refused(said)
         for _ in range(MAX_TRIES):
             with self._redis.pipeline() as pipe:
                 pipe.watch(PAY)  # type: ignore[no-untyped-call]  # redis-py left it untyped
@@ -58,6 +64,31 @@ class FinalPays:
                     continue
                 return
         raise Refused("Too many people mark pay reports as final at once. Try again.")
+
+    def forgotten(self, start: datetime) -> str:
+        """Say that final reports of a period from `start` may have been removed; empty if that cannot be."""
+        raw: Any = self._redis.get(REMOVED)
+        until = datetime.fromisoformat(str(raw, "utf-8")) if raw else start
+        if until <= start:
+            return ""
+        at = f"{until:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"Final pay reports before {at} were removed, as `retention.pay` says: whether this was paid is not known."
+        )
+
+    def ended_before(self, at: datetime) -> list[FinalPay]:
+        """Return the reports whose period ended before an instant."""
+        return [final for final in self.all() if final.report.end < at]
+
+    def remove_before(self, at: datetime) -> None:
+        """Remove the reports whose period ended before an instant, and note until when they were."""
+        if not (gone := self.ended_before(at)):
+            return
+        latest = max(final.report.end for final in gone)
+        with self._redis.pipeline() as pipe:
+            pipe.hdel(PAY, *(_field(final.report.start, final.report.end) for final in gone))
+            pipe.set(REMOVED, latest.astimezone(UTC).isoformat())
+            pipe.execute()
 
     def reopen(self, start: datetime, end: datetime) -> bool:
         """Make a final report a draft again; False if it was none."""

@@ -52,13 +52,15 @@ def pay(since: str | None, until: str | None, as_csv: bool, final: bool, reopen:
     if final:
         kept = _mark(finals, made, kept, now)
     shown = kept.report if kept else made
-    changed = changes(kept.report, made) if kept else ()
+    changed = changes(kept.report, made) if kept and made.whole else ()
     if as_json:
         print_json(pay_data(shown, kept, changed))
     elif as_csv:
         _print_csv(shown, kept)
+        if not shown.whole:
+            click.echo(unrecorded(shown.recorded_since, shown.removed_until, shown.start), err=True)
     else:
-        _show(shown, kept, changed, company)
+        _show(shown, kept, changed, company, _unknown(made, kept, finals))
 
 
 def _period(since: str | None, until: str | None, company: Company, now: datetime) -> Period:
@@ -75,12 +77,21 @@ def _period(since: str | None, until: str | None, company: Company, now: datetim
     return Period(start, end)
 
 
+def _unknown(made: PayReport, kept: FinalPay | None, finals: FinalPays) -> str:
+    """What cannot be said any more of whether it is final, because of what retention removed; empty if all can."""
+    if kept:
+        return "" if made.whole else "What changed since it was marked as final is not known: the record was removed."
+    return finals.forgotten(made.start) or ("" if made.whole else "What is left of it cannot be marked as final.")
+
+
 def _mark(finals: FinalPays, made: PayReport, kept: FinalPay | None, now: datetime) -> FinalPay:
     if kept:
         raise Refusal(
             f"It is final since {kept.at:%Y-%m-%d %H:%M} UTC. Run it without --final to see what changed since; "
             "--reopen makes it a draft again."
         )
+    if not made.whole:
+        raise Refusal(f"{unrecorded(made.recorded_since, made.removed_until, made.start)} That cannot be final.")
     try:
         finals.keep(made, now)
     except Refused as refused:
@@ -100,6 +111,7 @@ def pay_data(report: PayReport, kept: FinalPay | None, changed: tuple[Change, ..
         "final_since": kept.at.isoformat() if kept else None,
         "currency": report.currency or None,
         "cover_recorded_since": report.recorded_since.isoformat() if report.recorded_since else None,
+        "cover_removed_until": report.removed_until.isoformat() if report.removed_until else None,
         "rows": [{**row.model_dump(mode="json"), "total": f"{row.total:f}"} for row in report.rows],
         "uncovered_minutes": report.uncovered,
         "still_open": list(report.still_open),
@@ -128,7 +140,9 @@ def _print_csv(report: PayReport, kept: FinalPay | None) -> None:
         writer.writerow([row.person, row.rotation, *minutes, row.pages, row.night_pages, *money, *about])
 
 
-def _show(report: PayReport, kept: FinalPay | None, changed: tuple[Change, ...], company: Company) -> None:
+def _show(
+    report: PayReport, kept: FinalPay | None, changed: tuple[Change, ...], company: Company, unknown: str
+) -> None:
     zone = ZoneInfo(company.timezone)
     start, end = (f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (report.start, report.end))
     state = f"final since {kept.at.astimezone(zone):%Y-%m-%d %H:%M}" if kept else "draft"
@@ -137,7 +151,7 @@ def _show(report: PayReport, kept: FinalPay | None, changed: tuple[Change, ...],
     rows = [_cells(row, report) for row in report.rows]
     print_table((*TABLE, *(TABLE_MONEY if report.currency else ())), [*rows, *_total(report)])
     click.echo()
-    for note in notes(report, kept, changed, company):
+    for note in notes(report, kept, changed, company, unknown):
         click.echo(note)
 
 
@@ -159,7 +173,9 @@ def _total(report: PayReport) -> list[list[str]]:
     return [[person, "", *cells]]
 
 
-def notes(report: PayReport, kept: FinalPay | None, changed: tuple[Change, ...], company: Company) -> list[str]:
+def notes(
+    report: PayReport, kept: FinalPay | None, changed: tuple[Change, ...], company: Company, unknown: str
+) -> list[str]:
     """What a reader has to know of the figures: how they were made, what is missing, and what changed."""
     found = []
     if ranked := _ranked(report):
@@ -173,11 +189,13 @@ def notes(report: PayReport, kept: FinalPay | None, changed: tuple[Change, ...],
         found.append(f"Nobody was on call in {rotation} for {hours_of(minutes)}.")
     if report.still_open:
         found.append(f"Still open, their work counts until the end of the period: {', '.join(report.still_open)}.")
-    if missing := unrecorded(report.recorded_since, report.start):
+    if missing := unrecorded(report.recorded_since, report.removed_until, report.start):
         found.append(missing)
     if changed:
         found.append("Changed since it was marked as final:")
         found += [f"  {c.person} {c.rotation or '(none)'}: {c.field} {c.before} -> {c.after}" for c in changed]
+    elif unknown:
+        found.append(unknown)
     elif kept:
         found.append("Nothing changed since it was marked as final.")
     else:

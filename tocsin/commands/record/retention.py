@@ -46,7 +46,7 @@ def _show_log(store: Store, as_json: bool) -> None:
 
 def _lines(rules: Retention, found: Due, dry_run: bool) -> list[str]:
     verb = "Would remove" if dry_run else "Removed"
-    counts = {"closed": len(found.incidents), "alerts": found.alerts, "audit": found.audit}
+    counts = {"closed": len(found.incidents)} | {kind: getattr(found, kind) for kind in _KINDS if kind != "closed"}
     lines = []
     for kind, what in _KINDS.items():
         period = getattr(rules, kind)
@@ -59,4 +59,10 @@ def _lines(rules: Retention, found: Due, dry_run: bool) -> list[str]:
     return lines + [f"Kept: {incident_id}, {why}." for incident_id, why in found.kept.items()]
 
 
-_KINDS = {"closed": "closed incidents", "alerts": "outcomes of alerts", "audit": "entries of the audit log"}
+_KINDS = {
+    "closed": "closed incidents",
+    "alerts": "outcomes of alerts",
+    "audit": "entries of the audit log",
+    "oncall": "stretches of who was on call",
+    "pay": "final pay reports",
+}
