@@ -45,6 +45,7 @@ HEARD = {
         "message not read",
         "message not updated, retrying",
         "nobody could be invited to the incidents channel",
+        "queue is behind",
         "receipt not read",
         "reminder failed, retrying",
         "request refused: no valid secret",

@@ -1,6 +1,7 @@
 """The sweep: what was lost comes back, what only waits is left alone, and nothing is repaired for ever."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -16,10 +17,11 @@ from escalation.processes import QUEUES
 from escalation.storage.alarms import checkpoint_alarm, effect_alarm, ready
 from escalation.storage.indexes import ALARMS, METRICS
 from tests.support.worker import BACKENDS, Works, raw, redis_of, works
+from workers.clock.backlog import Backlogs
 from workers.clock.sweep import Sweep
 from workers.queue.leases import Leases
 from workers.queue.outbox import checkpoint_task
-from workers.queue.rq import push, queue
+from workers.queue.rq import push, queue, queue_key, take
 
 
 @pytest.fixture(params=BACKENDS)
@@ -211,3 +213,81 @@ def test_an_incident_that_cannot_be_read_holds_up_no_other(parts: Works) -> None
     [problem] = parts.store.problems.current()
     assert unreadable.id in problem.text
     assert "zebra" not in str(problem)
+
+
+# A queue that is behind ----------------------------------------------------------------------------------------------
+
+
+def rounds(parts: Works, sweep: Sweep, seconds: float) -> int:
+    """Sweep twice a second for a while; returns how many repairs were made."""
+    made = 0
+    for _ in range(round(seconds * 2)):
+        parts.clock.push(seconds=0.5)
+        made += sweep.repair_lost(parts.clock())
+    return made
+
+
+def asked_for(parts: Works) -> Counter[str]:
+    """Effect -> how many jobs wait to send it."""
+    return Counter(effect for call in calls(parts) if call[0].endswith("deliver") for effect in call[1])
+
+
+def test_a_head_without_its_job_hides_no_line(parts: Works) -> None:
+    """A job that was taken in that instant, or is damaged: those behind it wait all the same."""
+    incident = parts.declare("P0")
+    for name in QUEUES:
+        parts.redis.lpush(queue_key(name), "dead")
+    assert rounds(parts, Sweep(parts.redis, parts.store), 30) == 0
+    assert set(asked_for(parts).values()) == {1}
+    assert asked_for(parts).keys() == ready(incident).keys()
+
+
+def test_what_a_slow_worker_has_taken_off_its_queue_is_its_own_for_a_second(parts: Works) -> None:
+    """The queue was behind, so what it takes last is old: it yields to pages with the job in hand, and then claims."""
+    parts.declare("P0")
+    sweep = Sweep(parts.redis, parts.store)
+    assert rounds(parts, sweep, 10) == 0
+    lose_all_jobs(parts)  # all of it is in the hands of workers
+    assert rounds(parts, sweep, 1) == 0
+    assert rounds(parts, sweep, 2) > 0  # they were killed
+
+
+def test_what_waits_for_a_ticker_is_not_lost_yet(parts: Works) -> None:
+    """A ticker that is late has its jobs still; one that is gone for five seconds does without them."""
+    incident = parts.declare("P1")
+    parts.redis.zrem(ALARMS, *map(effect_alarm, ready(incident)))
+    parts.redis.delete(*map(queue_key, QUEUES))
+    parts.clock.now = min(c.due for c in incident.checkpoints)
+    sweep = Sweep(parts.redis, parts.store)
+    assert rounds(parts, sweep, 4) == 0
+    assert rounds(parts, sweep, 4) > 0
+
+
+def test_a_queue_that_is_behind_is_told_to_whoever_runs_it(parts: Works) -> None:
+    """With how long and how much waits there, until it is over."""
+    parts.declare("P0")
+    backlogs = Backlogs(parts.redis, parts.store.problems)
+    backlogs.tell(parts.clock())
+    assert not parts.store.problems.current()
+    parts.clock.push(seconds=75)
+    backlogs.tell(parts.clock())
+    told = {problem.key: problem for problem in parts.store.problems.current()}
+    assert told.keys() == {"queue:urgent", "queue:urgent-messages"}
+    assert "messages of urgent incidents wait for 75 s" in told["queue:urgent-messages"].text
+    assert "tocsin worker" in told["queue:urgent-messages"].remedy
+    lose_all_jobs(parts)
+    parts.clock.push(seconds=15)
+    backlogs.tell(parts.clock())
+    assert not parts.store.problems.current()
+
+
+def test_however_long_all_waits_one_job_stands_for_each(parts: Works) -> None:
+    """Ten incidents at once and workers that take a job each two seconds: no round makes the line longer."""
+    incidents = [parts.declare("P3", title=f"Number {n}") for n in range(10)]
+    sweep, expected = Sweep(parts.redis, parts.store), Counter(e for i in incidents for e in ready(i))
+    while any(calls(parts)):
+        assert rounds(parts, sweep, 2) == 0
+        assert asked_for(parts) <= expected
+        for name in QUEUES:
+            for (effects,) in take(parts.redis, name, "deliver"):  # sent, however slowly
+                parts.redis.zrem(ALARMS, *map(effect_alarm, effects))

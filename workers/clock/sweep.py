@@ -2,6 +2,7 @@
 
 It reads due alarms only, twice a second. An alarm may simply wait its turn: queues are first in, first out, so only one
 that is older than the oldest job of its queue has lost its own. Thousands may wait without any incident being read.
+Whoever took a job off a queue has a second to claim what it asks for.
 """
 
 import contextlib
@@ -9,29 +10,29 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 from redis import Redis, RedisError
 from rq.job import JobStatus
-from rq.utils import utcparse
 
 from escalation.engine import checkpoints
 from escalation.errors import NotFound, TooNew
 from escalation.incident.model import Incident
-from escalation.processes import QUEUES
 from escalation.storage.alarms import incident_of, ready
 from escalation.storage.indexes import ALARMS, URGENT
 from escalation.storage.problems import RECURRING
 from escalation.storage.store import Store
 from workers import alerts, metrics
+from workers.clock.backlog import Backlogs
 from workers.context import Context
 from workers.delivery import retry_when_back
 from workers.queue.leases import lease_key
 from workers.queue.outbox import checkpoint_task
-from workers.queue.rq import JOB_PREFIX, Task, job_hash, queue_key, queue_of
+from workers.queue.rq import Task, job_hash, queue_of
+from workers.queue.waiting import waiting
 from workers.recurring import status_page, upkeep
 from workers.recurring.canary import CanarySender
 from workers.recurring.checks import Checks
@@ -39,6 +40,7 @@ from workers.recurring.dead_man import DeadMan
 
 EVERY = 0.5  # seconds
 OVERDUE = 1.0  # seconds: the promise, and more than RQ takes to hand a job over
+REMEMBERED = 10.0  # seconds: longer than a round over thousands of alarms
 READ_AT_ONCE, MAX_READ = 1000, 20_000
 UNREADABLE = "restore it from an export or a backup; `tocsin verify` says which records are damaged"
 REPAIR_MEMORY = 600  # seconds for which the repairs of one alarm are counted
@@ -96,10 +98,21 @@ class Sweep:
     def __init__(self, redis: Redis, incidents: Store) -> None:
         self._redis = redis
         self._store = incidents
+        self._drained: list[tuple[float, dict[str, float]]] = []  # when, and each queue's `drained_until` then
 
     def repair_lost(self, now: datetime) -> int:
         """Repair the alarms whose job was lost; returns how many."""
-        return sum(self._repair_batch(batch, now) for batch in self._overdue(now))
+        taken_off = self._taken_off(now)
+        return sum(self._repair_batch(batch, taken_off, now) for batch in self._overdue(now))
+
+    def _taken_off(self, now: datetime) -> dict[str, float]:
+        """Queue -> the time (epoch seconds) before which every job was off it a second ago."""
+        at = now.timestamp()
+        current = {name: queue.drained_until for name, queue in waiting(self._redis, now).items()}
+        self._drained = [(then, found) for then, found in self._drained if then >= at - REMEMBERED]
+        self._drained.append((at, current))
+        earlier = [found for then, found in self._drained if then <= at - OVERDUE]
+        return earlier[-1] if earlier else {name: until - OVERDUE for name, until in current.items()}
 
     def _overdue(self, now: datetime) -> Iterator[list[Alarm]]:
         """Batches of overdue alarms, the oldest first: a lost page must not hide behind a thousand waiting messages."""
@@ -112,12 +125,11 @@ class Sweep:
             if len(found) < READ_AT_ONCE:
                 return
 
-    def _repair_batch(self, overdue: list[Alarm], now: datetime) -> int:
-        drained_until = {name: self._drained_until(name, now) for name in QUEUES}
+    def _repair_batch(self, overdue: list[Alarm], taken_off: dict[str, float], now: datetime) -> int:
         urgent = self._urgent({a.incident for a in overdue})
-        lost = self._unleased([a for a in overdue if a.due < drained_until[a.queue(a.incident in urgent)] - OVERDUE])
+        lost = self._unleased([a for a in overdue if a.due < taken_off[a.queue(a.incident in urgent)]])
         incidents = self._incidents({a.incident for a in lost})
-        return sum(self._check(a, incidents[a.incident], drained_until, now) for a in lost if a.incident in incidents)
+        return sum(self._check(a, incidents[a.incident], taken_off, now) for a in lost if a.incident in incidents)
 
     def _unleased(self, alarms: list[Alarm]) -> list[Alarm]:
         """The alarms that no worker is sending right now."""
@@ -127,12 +139,6 @@ class Sweep:
                 pipe.exists(lease_key(alarm.about))
             leased = dict(zip(sends, pipe.execute(), strict=True))
         return [a for a in alarms if not leased.get(a)]
-
-    def _drained_until(self, name: str, now: datetime) -> float:
-        """The time (epoch seconds) before which every job enqueued on a queue has been taken off it."""
-        head: Any = self._redis.lindex(queue_key(name), 0)
-        enqueued_at: Any = self._redis.hget(JOB_PREFIX + str(head, "utf-8"), "enqueued_at") if head else None
-        return utcparse(str(enqueued_at, "utf-8")).astimezone(UTC).timestamp() if enqueued_at else now.timestamp()
 
     def _urgent(self, ids: set[str]) -> set[str]:
         """The ids of urgent incidents, from the index: the incidents are not read."""
@@ -155,22 +161,21 @@ class Sweep:
                 self._store.problems.report(f"incident:{incident_id}", text, UNREADABLE, kept=RECURRING)
         return incidents
 
-    def _check(self, alarm: Alarm, incident: Incident | None, drained_until: dict[str, float], now: datetime) -> bool:
+    def _check(self, alarm: Alarm, incident: Incident | None, taken_off: dict[str, float], now: datetime) -> bool:
         if incident is None or not _pending(alarm, incident):
             self._redis.eval(_REMOVE, 1, ALARMS, alarm.member, repr(alarm.due))
             return False
         queue = alarm.queue(incident.policy.urgent)
-        drained = drained_until[queue] - OVERDUE
-        return alarm.due < drained and self._repair(alarm, queue, drained, now)
+        return alarm.due < taken_off[queue] and self._repair(alarm, queue, taken_off[queue], now)
 
-    def _repair(self, alarm: Alarm, queue: str, drained: float, now: datetime) -> bool:
-        """Enqueue the alarm's job, unless a repair made since `drained` still waits there; True if enqueued."""
+    def _repair(self, alarm: Alarm, queue: str, taken_off: float, now: datetime) -> bool:
+        """Enqueue the alarm's job, unless a repair made since `taken_off` still waits there; True if enqueued."""
         task = _task(alarm, queue, now)
         fields = job_hash(task, JobStatus.QUEUED, now).items()
         keys = (ALARMS, f"tocsin:repairs:{alarm.member}:{alarm.due!r}", task.key, task.queue_key)
         arguments: Iterable[Any] = (alarm.member, repr(alarm.due), repr(now.timestamp()), REPAIR_MEMORY)
         hash_items = (x for pair in fields for x in pair)
-        times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, repr(drained), task.id, *hash_items)
+        times: Any = self._redis.eval(_REPAIR, len(keys), *keys, *arguments, repr(taken_off), task.id, *hash_items)
         if not times:
             return False
         log.warning("repaired lost job", alarm=alarm.member, late=round(now.timestamp() - alarm.due, 3), times=times)
@@ -181,6 +186,7 @@ class Sweep:
 def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> None:
     """Run the sweep until stopped; `beat` is called after each round that succeeded."""
     sweep = Sweep(context.redis, context.store)
+    backlogs = Backlogs(context.redis, context.store.problems)
     checks, canary, dead_man = Checks(context), CanarySender(context), DeadMan(context)
     status_page.start(context, stop)
     while not stop.wait(EVERY):
@@ -194,6 +200,7 @@ def run(context: Context, stop: threading.Event, beat: Callable[[], None]) -> No
             checks.start_due(now)
             canary.send_due(now)
             dead_man.start_due(now)
+            backlogs.tell(now)
             beat()
         except RedisError as error:
             log.warning("redis unavailable, sweep waiting", error=type(error).__name__)

@@ -117,8 +117,10 @@ class DeliveryPool:
             self._requeue(lease.effect)
 
     def _requeue(self, effect_id: str) -> None:
-        """Put an effect back into Redis, to be taken shortly by any worker."""
+        """Put an effect back into Redis, to be taken shortly by any worker; once, however many jobs ask for it."""
         now = self._context.clock()
+        if not self._leases.put_off(effect_id, now, now + REQUEUE_AFTER):
+            return
         try:
             incident = self._load(effect_id)
         except TooNew as newer:

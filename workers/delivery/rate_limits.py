@@ -34,7 +34,8 @@ return at
 """
 
 # One bucket for all, of which the less pressing leave a part to the others; those that wait stand in a line of their
-# own, and look again when their time has come. ARGV[4] is how many calls they have to leave.
+# own (KEYS[3]), and look again when their time has come. Whoever then has to give way goes to a second line (KEYS[4]):
+# however many wait, no more of them look than Slack lets go. ARGV[4] is how many calls they have to leave.
 _RESERVE_BEHIND = """
 local now, every, burst, left = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local slot = redis.call('GET', KEYS[2])
@@ -46,8 +47,9 @@ if at <= now then
   redis.call('DEL', KEYS[2])
   return ''
 end
-if not slot then at = math.max(at, tonumber(redis.call('GET', KEYS[3]) or 0) + every) end
-redis.call('SET', KEYS[3], string.format('%.6f', at), 'PX', math.ceil((at - now) * 1000) + 1000)
+local line = slot and KEYS[4] or KEYS[3]
+at = math.max(at, tonumber(redis.call('GET', line) or 0) + every)
+redis.call('SET', line, string.format('%.6f', at), 'PX', math.ceil((at - now) * 1000) + 1000)
 at = string.format('%.6f', at)
 redis.call('SET', KEYS[2], at, 'PX', math.ceil((tonumber(at) - now) * 1000) + 60000)
 return at
@@ -89,13 +91,20 @@ def update(incident: Incident, *, card: bool) -> Budget:
     messages that lose their buttons; last the copies of a drill.
     """
     if incident.drill:
-        return replace(UPDATE, leaves=UPDATE.burst * 3 // 4)
+        return replace(UPDATE, leaves=_LEAVES[2])
     first = incident.private or (card and (incident.policy.urgent or not incident.open))
-    return replace(UPDATE, leaves=0 if first else UPDATE.burst // 2)
+    return replace(UPDATE, leaves=_LEAVES[0] if first else _LEAVES[1])
+
+
+def longest_update(redis: Redis, now: datetime) -> float:
+    """Seconds until the last of the updates that wait has its turn."""
+    lines: list[Any] = redis.mget([f"tocsin:pace:{UPDATE.key}:{leaves}" for leaves in _LEAVES])
+    return max((float(at) - now.timestamp() for at in lines if at), default=0.0)
 
 
 HAD_SECONDS = 86_400  # nothing is tried for longer
-UPDATE = Budget("update", _TIER_3, 20, leaves=10)
+_LEAVES = (0, 10, 15)
+UPDATE = Budget("update", _TIER_3, 20, leaves=_LEAVES[1])
 INVITE = Budget("invite", _TIER_3, 20)
 CREATE = Budget("create", _TIER_2, 10)
 TOPIC = Budget("topic", _TIER_2, 10)
@@ -116,7 +125,7 @@ def reserve(redis: Redis, budget: Budget, ticket: str, now: datetime) -> datetim
         slot: Any = redis.eval(_RESERVE, 2, *keys, *arguments)
     else:
         line = f"tocsin:pace:{budget.key}:{budget.leaves}"
-        slot = redis.eval(_RESERVE_BEHIND, 3, *keys, line, *arguments, budget.leaves)
+        slot = redis.eval(_RESERVE_BEHIND, 4, *keys, line, f"{line}:again", *arguments, budget.leaves)
     if budget.once and not slot:
         redis.set(had, 1, ex=HAD_SECONDS)
     return datetime.fromtimestamp(float(slot), UTC) if slot else None

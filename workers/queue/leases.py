@@ -28,6 +28,13 @@ redis.call('HSET', KEYS[1], 'token', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1
 """
+_PUT_OFF = """
+local at = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if not at or tonumber(at) > tonumber(ARGV[2]) then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'wanted', 1) return 0 end
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+return 1
+"""
 _RENEW = """
 if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -99,6 +106,14 @@ class Leases:
                 self._renewer = threading.Thread(target=self._renew, name="leases", daemon=True)
                 self._renewer.start()
         return lease
+
+    def put_off(self, effect_id: str, now: datetime, until: datetime) -> bool:
+        """Let a due effect wait until then; True if the caller has to enqueue it for that time.
+
+        False if it is not pending, waits already, or is held, as `claim`: of several jobs for one effect one is left.
+        """
+        arguments = (effect_alarm(effect_id), repr(now.timestamp()), repr(until.timestamp()))
+        return bool(self._redis.eval(_PUT_OFF, 2, lease_key(effect_id), ALARMS, *arguments))
 
     def begin(self, lease: Lease) -> int:
         """Count a send that is about to begin: 1 for the first, more if it may have been sent before.

@@ -16,12 +16,15 @@ from escalation.incident.events.news import CheckpointDue
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.posted import CopyKind
+from escalation.processes import QUEUES
+from escalation.storage.alarms import ready
 from tests.support.profiles import few_of
-from tests.support.worker import Works, through
+from tests.support.worker import Works, names, through
 from workers.channels.slack import SlackClient
 from workers.clock.sweep import Sweep
 from workers.delivery import rate_limits
 from workers.delivery.deliver import DeliveryPool
+from workers.queue.rq import registry_key
 
 MARKER, SLUG = "zebra crossing", "zebra-crossing"
 
@@ -429,3 +432,21 @@ def test_a_redis_that_was_away_often_leaves_room_for_what_comes(parts: Works) ->
     deliveries.deliver([page])
     deliveries.close()
     assert len(parts.directs()) == 1
+
+
+def test_jobs_for_one_effect_that_find_no_thread_free_become_one(parts: Works) -> None:
+    """Slack is slow and all threads are taken: however often an effect is asked for, one job waits for it."""
+    parts.control("latency", seconds=0.5)
+    effects = [e for n in range(4) for e in ready(parts.declare("P0", title=f"Number {n}"))]
+    pool = DeliveryPool(replace(parts.context, patience=0.0, threads=1))
+    pool.deliver(effects)
+    waiting = [job for job in scheduled(parts) if job.startswith("retry-")]
+    for _ in range(5):
+        pool.deliver(effects)
+    assert waiting
+    assert sorted(job for job in scheduled(parts) if job.startswith("retry-")) == sorted(waiting)
+    pool.close()
+
+
+def scheduled(parts: Works) -> list[str]:
+    return [job for name in QUEUES for job in names(parts.redis.zrange(registry_key(name), 0, -1))]

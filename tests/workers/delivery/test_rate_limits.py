@@ -9,9 +9,11 @@ import pytest
 from redis import Redis
 
 from escalation.incident.state.facts import Status
+from escalation.storage.problems import Problems
 from tests.support.incidents import declared
 from tests.support.story import START
 from tests.support.worker import BACKENDS, redis_of
+from workers.clock.backlog import Backlogs
 from workers.delivery import rate_limits
 from workers.delivery.rate_limits import Budget, reserve
 
@@ -116,3 +118,41 @@ def test_updates_of_all_urgencies_share_one_limit(redis: "Redis") -> None:
         now += timedelta(seconds=1)
         assert now - START < timedelta(minutes=5)
     assert max(minutes.values()) <= rate_limits.UPDATE.burst + 50
+
+
+def test_those_that_wait_look_again_no_more_often_than_one_goes(redis: "Redis") -> None:
+    """Hundreds of copies give way to cards for minutes: each look is a job, and jobs delay each other."""
+    behind, first = rate_limits.update(OTHER, card=False), rate_limits.update(ENDED, card=True)
+    seconds, looks, due, gone = 600, 0, {f"b{n}": START for n in range(400)}, 0
+    for second in range(seconds):
+        now = START + timedelta(seconds=second)
+        reserve(redis, first, f"f{second}", now)  # as many as Slack takes, and more
+        for ticket in [name for name, at in due.items() if at <= now]:
+            looks += 1
+            at = reserve(redis, behind, ticket, now)
+            gone += at is None
+            due.pop(ticket)
+            due |= {ticket: at} if at else {}
+    assert looks <= len(due) + gone + 2 * seconds / behind.every
+    start, end = START + timedelta(seconds=seconds), None
+    while due:
+        name, at = min(due.items(), key=lambda each: each[1])
+        end = max(at, start)
+        later = reserve(redis, behind, name, end)
+        due.pop(name)
+        due |= {name: later} if later else {}
+    assert end
+    assert end - start < timedelta(seconds=2 * 400 * behind.every)
+
+
+def test_updates_that_wait_for_long_are_told(redis: "Redis") -> None:
+    """Slack takes fifty a minute: after a burst, whoever runs Tocsin knows why cards are behind, and until when."""
+    problems = Problems(redis)
+    for n in range(500):
+        reserve(redis, rate_limits.update(OTHER, card=True), f"t{n}", START)
+    Backlogs(redis, problems).tell(START)
+    [told] = problems.current()
+    assert told.key == "queue:updates"
+    assert "10 min" in told.text
+    Backlogs(redis, problems).tell(START + timedelta(minutes=8))
+    assert not problems.current()
