@@ -43,10 +43,10 @@ def waiting(redis: Redis, now: datetime) -> dict[str, Waiting]:
     """Return what waits, by queue."""
     keys = [key for name in QUEUES for key in (queue_key(name), registry_key(name))]
     found: Any = redis.eval(_HEADS, len(keys), *keys, JOB_PREFIX, repr(now.timestamp() - TICKER_GONE))
-    return {name: _waiting(*each, now) for name, each in zip(QUEUES, found, strict=True)}
+    return {name: _waiting(now, *each) for name, each in zip(QUEUES, found, strict=True)}
 
 
-def _waiting(length: int, enqueued_at: bytes, due: bytes, now: datetime) -> Waiting:
+def _waiting(now: datetime, length: int, enqueued_at: bytes, due: bytes) -> Waiting:
     drained = now.timestamp() if length == 0 else 0.0
     if enqueued_at:
         drained = utcparse(str(enqueued_at, "utf-8")).astimezone(UTC).timestamp()
