@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-WITHIN = 20.0  # seconds; generous, for machines that do other things as well
+WITHIN = 60.0  # seconds; generous, for machines that do other things as well
 T = TypeVar("T")
 
 
