@@ -58,7 +58,10 @@ class Document:
 
     def __getitem__(self, key: str) -> "Document":
         """The value of a key; empty if there is none."""
-        return Document(self.value.get(key) if isinstance(self.value, dict) else None)
+        return Document(self._at(key))
+
+    def _at(self, key: str) -> Any:
+        return self.value.get(key) if isinstance(self.value, dict) else None
 
     def __bool__(self) -> bool:
         return bool(self.value)
@@ -70,8 +73,8 @@ class Document:
 
     def text(self, *keys: str) -> str:
         """The first of these keys that holds text or a number, as text; without keys, the value itself."""
-        candidates = [self.value] if not keys else [self[key].value for key in keys]
-        return next((text for text in map(_scalar, candidates) if text), "")
+        candidates = map(self._at, keys) if keys else (self.value,)
+        return next(filter(None, map(_scalar, candidates)), "")
 
     def number(self, key: str) -> int:
         """A count; 0 for anything else."""
@@ -90,11 +93,13 @@ class Document:
 
 def _scalar(value: Any) -> str:
     """Text of a string or number; empty for anything else."""
+    if isinstance(value, str):  # most are
+        return value.strip()
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
         return str(value) if abs(value) < 10**30 else ""  # Python refuses to write very long ones
-    return value.strip() if isinstance(value, str) else str(value) if isinstance(value, float) else ""
+    return str(value) if isinstance(value, float) else ""
 
 
 def _flat(value: Any) -> Iterator[tuple[str, str]]:
