@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,20 @@ class Intake:
     sustained: Answers
     at_once: Answers
     steady: Answers
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Ours and the floor, at half the floor's rate in the end: with no worker at work, and with one.
+
+    Ours has its worker at work all along; `alone` are its answers while that stands still. The floor has none;
+    `floor_beside` are its answers while our worker takes in as many alerts on the same machine.
+    """
+
+    ours: Intake
+    floor: Intake
+    alone: Answers
+    floor_beside: Answers
 
 
 @dataclass(frozen=True)
@@ -67,14 +83,30 @@ def answered(url: str, number: int, rate: Callable[[Answers], float]) -> Intake:
     return Intake(sustained, at_once, asyncio.run(posting.at_rate(url, bodies, CONNECTIONS, rate(sustained))))
 
 
-def compared(number: int) -> tuple[Intake, Intake]:
-    """Measure ours and the floor, both at half the floor's rate, with the workers at work."""
+def compared(number: int) -> Compared:
+    """Measure ours and the floor, with the worker of alerts at work and without."""
+    bodies = storm_bodies(number)
     with floors.empty_intake() as url:
         floor = answered(url, number, lambda found: found.rate / 2)
-    with place() as made:
-        ours = answered(made.bot, number, lambda _: floor.sustained.rate / 2)
+    half = floor.sustained.rate / 2
+    with place() as made, floors.empty_intake() as url:
+        ours = answered(made.bot, number, lambda _: half)
         wait_for_intake(made)
-    return ours, floor
+        with stopped(made.parts[ALERTS]):
+            alone = asyncio.run(posting.at_rate(made.bot, bodies, CONNECTIONS, half))
+        beside = asyncio.run(posting.at_rate(url, bodies, CONNECTIONS, half))  # the worker has what came meanwhile
+        wait_for_intake(made)
+    return Compared(ours, floor, alone, beside)
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Let a process stand still during the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager

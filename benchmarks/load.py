@@ -92,14 +92,19 @@ def all_rows(scale: Scale, others: Iterable[peers.Peer]) -> Iterator[Row]:
 
 def intake(scale: Scale) -> Iterator[Row]:
     """Measure how alerts are answered, beside an app that only writes them down, and how soon a critical one pages."""
-    many = alerts.CONNECTIONS
-    ours, floor = alerts.compared(scale.posted)
+    many, found = alerts.CONNECTIONS, alerts.compared(scale.posted)
+    ours, floor = found.ours, found.floor
     yield Row(f"**Alerts, over {many} connections**")
     rate, most = ours.sustained.rate, floor.sustained.rate
     yield Row("answered 202, a second", f"{rate:.0f}", f"{most:.0f}", times(rate, most))
     for what, mine, least in (
         (f"{many} at once", ours.at_once, floor.at_once),
-        (f"at half the floor's rate, {floor.sustained.rate / 2:.0f} a second", ours.steady, floor.steady),
+        (
+            f"at half the floor's rate, {most / 2:.0f} a second, while no worker takes them in",
+            found.alone,
+            floor.steady,
+        ),
+        ("… while one does, beside the floor as well", ours.steady, found.floor_beside),
     ):
         yield beside(f"{what}: answered, p99", percentile(mine.each, 0.99), percentile(least.each, 0.99))
     with alerts.place() as made, alerts.unpaced(made):
