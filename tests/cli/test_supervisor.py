@@ -168,6 +168,15 @@ def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "one.lock")
 
 
+def test_children_have_groups_of_their_own_in_one_session(tmp_path: Path) -> None:
+    """A Ctrl-C reaches the supervisor only, and a part of low priority gives way to the others of its session."""
+    with boss(tmp_path, "one:0:", "two:0:") as at_work:
+        eventually(lambda: at_work.alive("one", "two"))
+        one, two = at_work.pid("one"), at_work.pid("two")
+        assert (os.getpgid(one), os.getpgid(two)) == (one, two)
+        assert os.getsid(one) == os.getsid(two) == os.getsid(at_work.process.pid)
+
+
 def test_one_signal_ends_all_of_it_cleanly(tmp_path: Path) -> None:
     """Ctrl-C reaches the supervisor; the children are told by it and leave in order."""
     with boss(tmp_path, "one:0:", "two:0:") as at_work:

@@ -58,7 +58,7 @@ class Process:
 
 
 def fork(run: Callable[[], None], title: str, siblings: Iterable[Process] = ()) -> Process:
-    """Run a function in a new process and session, which `ps` shows as `title`. RuntimeError if we have threads.
+    """Run a function in a new process and group, which `ps` shows as `title`. RuntimeError if we have threads.
 
     A lock that another thread holds at that moment would stay locked in the child for ever. The child closes its
     siblings' lifelines: each must close when the parent ends.
@@ -91,7 +91,7 @@ def _run_child(run: Callable[[], None], title: str, pipe: int, inherited: list[i
     """Run the child from start to exit. It must never return: the caller's frames belong to the parent."""
     code = 1
     try:
-        os.setsid()  # a Ctrl-C in the terminal reaches the supervisor only
+        _leave_group()
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -109,6 +109,16 @@ def _run_child(run: Callable[[], None], title: str, pipe: int, inherited: list[i
     finally:
         _flush()
         os._exit(code)
+
+
+def _leave_group() -> None:
+    """Leave the supervisor's process group, so that a Ctrl-C in the terminal reaches that only; not its session.
+
+    Linux weighs the priorities of processes against each other only within a session, where autogroups are on
+    (https://man7.org/linux/man-pages/man7/sched.7.html). A terminal can be set to stop other groups that write to it.
+    """
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.setpgid(0, 0)
 
 
 def _flush() -> None:
