@@ -10,6 +10,7 @@ import yaml
 from click.testing import CliRunner
 from pydantic import ValidationError
 
+from escalation.config.documents.reviews import ReviewVendor
 from escalation.errors import NotFound
 from escalation.incident.events.moves import Acknowledge, Reopen, Resolve
 from escalation.incident.model import Incident
@@ -22,6 +23,7 @@ from escalation.storage.keeping.packed import is_packed
 from escalation.storage.keeping.retention import due, remove, removed_ids
 from escalation.storage.reviews import Reviews
 from escalation.storage.reviews.canvases import Canvas, Canvases
+from escalation.storage.reviews.documents import Document, ReviewDocuments, slot
 from escalation.storage.search.documents import DOCUMENTS, Search, fold
 from tests.support.company import EXAMPLE
 from tests.support.worker import Works, redis_of, valkey, works
@@ -46,6 +48,8 @@ def over(parts: Works) -> Incident:
     parts.service.handle(one.id, Resolve(by="UONCALL", summary="a", resolution="b"))
     parts.store.update(one.id, lambda i: i.model_copy(update={"effects": (), "checkpoints": ()}))
     Reviews(parts.redis).write(one.id, {"lessons": "Slow down"}, "UONCALL", parts.clock())
+    name = slot(one.id, ReviewVendor.GITHUB, private=False)
+    ReviewDocuments(parts.redis).save(name, Document("acme/reviews", parts.clock(), parts.clock(), "acme/reviews#1"))
     return parts.now(one)
 
 
@@ -61,6 +65,7 @@ def test_an_old_closed_incident_goes_and_its_figures_stay(parts: Works) -> None:
         parts.store.get(one.id)
     assert parts.store.recent() == ()
     assert Reviews(parts.redis).written(one.id) == {}
+    assert ReviewDocuments(parts.redis).all() == {}
     assert parts.store.observations(since) == figures
     assert removed_ids(parts.store) == {one.id}
     assert list(missing(parts.store.all_ids(), {"20241218": 1})) == []

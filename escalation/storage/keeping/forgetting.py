@@ -23,6 +23,7 @@ from escalation.oncall.roster import Roster
 from escalation.records import chain as chains
 from escalation.records.forgetting import Forgotten, without, words_of
 from escalation.storage import archive, indexes
+from escalation.storage.action_items import ITEMS
 from escalation.storage.keeping.posted import STALE, is_posted
 from escalation.storage.public.log import VERSION, WORDS
 from escalation.storage.public.subscribers import Subscribers
@@ -32,6 +33,7 @@ from escalation.storage.store import DIRECTORY, DUTY, SILENCES, Store, chained
 
 FORGOTTEN = "tocsin:forgotten"
 BY_PERSON = (DIRECTORY, DUTY, SILENCES)  # what is kept there under somebody's name is dropped whole
+WORDS_OF_REVIEW = "tocsin:review:"
 MAX_TRIES = 50
 Json = dict[str, Any]
 
@@ -97,15 +99,19 @@ class Forgetting:
             return words
         self.found.incidents.append(incident_id)
         self.found.outside |= dict.fromkeys(_left(before))
+        self._left_of_review(incident_id)
+        if not self._dry:
+            self._store.update(incident_id, self._without_them)
+        return words
+
+    def _left_of_review(self, incident_id: str) -> None:
+        """Note where the words of a review went."""
         if canvas := Canvases(self._redis).of(incident_id):
             left = f"the canvas {canvas.url}, until `/incident review {incident_id} canvas` brings it up to date"
             self.found.outside[left] = None
         for published in ReviewDocuments(self._redis).of(incident_id).values():
             if published.url:
                 self.found.outside[f"earlier versions of the review {published.url}"] = None
-        if not self._dry:
-            self._store.update(incident_id, self._without_them)
-        return words
 
     def _without_them(self, incident: Incident) -> Incident:
         return decide(*forgotten_in(self._person, incident), self._store.now(), Roster())
@@ -155,6 +161,8 @@ class Forgetting:
                     pipe.execute()
                     break
         self.found.records[_kind(name)] += 1
+        for incident_id in _reviewed_in(record, after):
+            self._left_of_review(incident_id)
 
     def _cleaned(self, record: Json, words: frozenset[str]) -> Json:
         """Return a record without them."""
@@ -209,6 +217,17 @@ def _left(incident: Incident) -> Iterator[str]:
         yield f"pages of {incident.id} by other ways than Slack"
     if incident.room:
         yield f"what people wrote in the war room of {incident.id}, and its name"
+
+
+def _reviewed_in(before: Json | None, after: Json | None) -> Iterator[str]:
+    """Yield the incidents whose reviews show what was changed in a key: people's words, or action items."""
+    name = before["key"] if before else ""
+    if name.startswith(WORDS_OF_REVIEW):
+        yield name.removeprefix(WORDS_OF_REVIEW)
+    if before and after and name == ITEMS:
+        now = after["hash"]
+        changed = (item for item, raw in before["hash"].items() if _opened(raw) != _opened(now.get(item)))
+        yield from dict.fromkeys(item.partition("/")[0] for item in changed)
 
 
 def _kind(key: str) -> str:

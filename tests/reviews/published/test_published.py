@@ -14,8 +14,10 @@ from bot.render.reviews import published
 from escalation.config.documents.reviews import ReviewPlaces, ReviewVendor
 from escalation.incident.events.moves import Acknowledge, MarkSecurity, Reopen, Resolve, Reviewed
 from escalation.incident.model import Incident
+from escalation.records.forgetting import Forgotten
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Written
+from escalation.storage.keeping.forgetting import Forgetting
 from escalation.storage.reviews import Reviews
 from escalation.storage.reviews.documents import Document, ReviewDocuments
 from tests.support.story import START, Story
@@ -339,6 +341,20 @@ def test_a_creation_in_doubt_is_withdrawn_too(where: dict[str, Any]) -> None:
         assert title == case.incident.id
         assert "pool" not in text
         assert len(case.problems) == 1
+
+
+@BOTH
+def test_what_names_somebody_who_is_forgotten_is_written_anew(where: dict[str, Any]) -> None:
+    """Where names stand there; earlier versions are listed as what cannot be taken back."""
+    with held(where, roles=False) as case:
+        omar = Forgotten("former:1", frozenset({"UOMAR"}), frozenset({"omar"}), frozenset(), frozenset({"Omar Haddad"}))
+        case.write(lessons="Omar Haddad found it")
+        assert "Omar Haddad" in case.texts[0][1]
+        found = Forgetting(case.parts.store, omar, dry=False).run()
+        case.act()
+        [(_, text)] = case.texts
+        assert "Omar Haddad" not in text
+        assert f"earlier versions of the review {case.document.url}" in found.outside
 
 
 @given(st.text(), st.text())

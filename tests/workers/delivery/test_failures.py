@@ -5,6 +5,7 @@ import pytest
 from workers.channels.failures import (
     Failed,
     Kind,
+    confluence_failure,
     github_failure,
     jira_failure,
     kind_of,
@@ -160,6 +161,26 @@ def test_jiras_answers_are_classified(status: int, headers: dict[str, str], kind
     assert (failed.kind, failed.wait) == (kind, wait)
     assert kind is not OURS or failed.reason.remedy
     assert ("labels" in failed.reason.text) is (status == 400)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind", "wait"),
+    [
+        (400, {}, OURS, 0),
+        (401, {}, OURS, 0),
+        (403, {}, OURS, 0),
+        (404, {}, OURS, 0),
+        (409, {}, PASSING, 0),
+        (413, {}, OURS, 0),
+        (429, {"retry-after": "7"}, PASSING, 7),
+        (503, {}, PASSING, 0),
+    ],
+)
+def test_confluences_answers_are_classified(status: int, headers: dict[str, str], kind: Kind, wait: float) -> None:
+    """A page that somebody saves just now is tried again; each refusal of us comes with a remedy."""
+    failed = confluence_failure(status, headers, "OPS")
+    assert (failed.kind, failed.wait) == (kind, wait)
+    assert kind is not OURS or failed.reason.remedy
 
 
 @pytest.mark.parametrize("error", ["messages_tab_disabled", "missing_scope", "token_revoked", "an_error_of_tomorrow"])
