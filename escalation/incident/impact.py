@@ -8,10 +8,10 @@ from escalation.incident.state.entries import EntryKind
 
 BEGAN, DETECTED, ENDED = "began", "detected", "ended"
 INSTANTS = {BEGAN: "Impact began", DETECTED: "Detected", ENDED: "Impact ended"}
-_TOLD_BY = (EntryKind.DECLARED, EntryKind.TIMES)  # an alert says at the declaration when it was detected
+STATED_BY = (EntryKind.DECLARED, EntryKind.TIMES)  # an alert says at the declaration when it was detected
 
 
 def impact_times(incident: Incident) -> Mapping[str, datetime]:
     """Return what is known, each as it was stated last."""
-    told = (entry.fields for entry in incident.timeline if entry.kind in _TOLD_BY)
+    told = (entry.fields for entry in incident.timeline if entry.kind in STATED_BY)
     return {name: datetime.fromisoformat(fields[name]) for fields in told for name in INSTANTS if fields.get(name)}

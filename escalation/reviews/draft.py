@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from escalation.config.rules.reviews import ReviewRule, ReviewSection
+from escalation.incident.impact import BEGAN, INSTANTS, STATED_BY, impact_times
 from escalation.incident.model import Incident
 from escalation.incident.noted import told_at
 from escalation.incident.state.entries import Entry, EntryKind
@@ -172,7 +173,20 @@ def _impact(incident: Incident) -> Iterator[Generated]:
     if loss is not None:
         said = "Data was lost." if loss else "No data was lost."
         yield Generated(line(said), resolved.n if incident.resolution and resolved else _born(incident))
-    yield from _entries(incident, EntryKind.SECURITY, EntryKind.SEVERITY, EntryKind.TIMES)
+    yield from _entries(incident, EntryKind.SECURITY, EntryKind.SEVERITY)
+    yield from _times(incident)
+
+
+def _times(incident: Incident) -> Iterator[Generated]:
+    """When the impact began, was detected and ended, each as it was stated last, and how long that took."""
+    known = impact_times(incident)
+    for name, said in INSTANTS.items():
+        if (at := known.get(name)) is None:
+            continue
+        since = at - known.get(BEGAN, at)
+        took = f", {spoken_duration(since)} after it began" if since > timedelta() else ""
+        stated = next(e.n for e in reversed(incident.timeline) if e.kind in STATED_BY and e.fields.get(name))
+        yield Generated(line(f"{said} ", Time(at), f"{took}."), stated)
 
 
 def _resolution(incident: Incident) -> Iterator[Generated]:

@@ -28,15 +28,17 @@ from escalation.incident.events.moves import (
     Reviewed,
     RootCause,
     StartFix,
+    StateTimes,
 )
 from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.reviews.draft import draft
 from escalation.reviews.model import Generated, Written
 from escalation.storage.reviews import Reviews
 from escalation.text import Link
 from tests.support.story import START, Story
 
-OMAR = "UONCALL"
+OMAR, MINUTE = "UONCALL", timedelta(minutes=1)
 KARS = ["summary", "timeline", "root_cause", "impact", "went_well", "improve", "actions", "lessons"]
 BEAUTY = [
     *("timeline", "root_cause", "impact", "resolution", "went_well", "improve"),
@@ -119,6 +121,21 @@ def test_what_people_said_stands_beside_what_they_did() -> None:
     said = {"Root cause found": "The pool ran dry", "Fix started": "Larger pool", "Fix reported as failed": "Still dry"}
     for head, words in (said | {"Resolved": "No payments", "Declared": "Checkout is down"}).items():
         assert re.search(rf"{head} by @\w+: {words} \(entry", text), head
+
+
+def test_the_impact_has_the_times_that_were_stated_last() -> None:
+    """Not those that were put right since; the timeline has both, and each line the entry that stated it."""
+    story = Story("P0").until(30).do(StateTimes(by="UONCALL", began=START - 20 * MINUTE, detected=START - 5 * MINUTE))
+    story = story.do(StateTimes(by="UONCALL", began=START - 12 * MINUTE, ended=START + 28 * MINUTE))
+    text = markdown(draft(story.incident, {}), {})
+    timeline, impact = (
+        text.partition(f" {title}\n")[2].partition("\n## ")[0] for title in ("Timeline", "Impact assessment")
+    )
+    first, second = (e.n for e in story.incident.timeline if e.kind is EntryKind.TIMES)
+    assert f"- Impact began 2024-12-18 15:18:00 UTC. (entry {second})" in impact
+    assert f"- Detected 2024-12-18 15:25:00 UTC, 7 minutes after it began. (entry {first})" in impact
+    assert f"- Impact ended 2024-12-18 15:58:00 UTC, 40 minutes after it began. (entry {second})" in impact
+    assert ("15:10:00" in timeline, "15:10:00" in impact) == (True, False)
 
 
 def test_what_was_late_and_what_was_in_time_is_said() -> None:
