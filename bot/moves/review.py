@@ -19,12 +19,18 @@ TOO_LONG = "Too long for a form: edit the document that `tocsin review` prints."
 CHANGED = "{who} changed this since you opened the form. Copy what you wrote, open the form again, and merge."
 
 
-def review_message(review: Review, canvas: str = "", notes: tuple[Line, ...] = ()) -> Message:
-    """What is on record and what people wrote, section by section, with buttons to write; `canvas` is its link."""
+def review_message(
+    review: Review, canvas: str = "", notes: tuple[Line, ...] = (), *, on_the_web: bool = False
+) -> Message:
+    """What is on record and what people wrote, section by section, with buttons to write; `canvas` is its link.
+
+    `on_the_web` is True if incidents can be read in the browser.
+    """
     message = lines_reply((*_lines(review), *_on_canvas(review.incident, canvas), *notes))
     write: Block = say(f"review {review.incident} write", "Write", "review-write")
     on_canvas: Block = say(f"review {review.incident} canvas", "Update canvas" if canvas else "Canvas", "review-canvas")
-    return Message(text=message.text, blocks=[*message.blocks, *buttons([write, on_canvas], "review")])
+    browser = [say(f"web {review.incident}", "Read in the browser", "review-web")] if on_the_web else []
+    return Message(text=message.text, blocks=[*message.blocks, *buttons([write, on_canvas, *browser], "review")])
 
 
 def published_lines(documents: Mapping[str, Document]) -> Iterator[Line]:
@@ -58,7 +64,7 @@ def _lines(review: Review) -> Iterator[Line]:
     for section in review.sections:
         count = f"{len(section.lines)} from the record" if section.lines else "nothing on record"
         yield line(Strong(f"{section.title}: "), count, *_written(section))
-    yield line(f"The whole document: `tocsin review {review.incident}`, as Markdown, HTML or JSON.")
+    yield line(f"The whole document: `tocsin review {review.incident}`, as Markdown, HTML, PDF or JSON.")
 
 
 def _written(section: Section) -> Line:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.render.card import card
+from bot.render.lists import SAY
 from bot.render.pages import page
 from bot.render.reviews.markdown import markdown
 from escalation.errors import Refused
@@ -159,3 +160,17 @@ def test_the_runbook_is_at_hand_wherever_people_work() -> None:
         assert all(name in review for name in LINKS)
         moved = office.world.service.handle(incident.id, Edit(by=user("dana"), service="api"))
         assert not moved.service_links
+
+
+@pytest.mark.parametrize("url", ["https://tocsin.example.com", ""])
+def test_a_review_is_read_whole_in_the_browser_where_there_is_one(office: Office, url: str) -> None:
+    """One press answers with a link; nobody who has no terminal is sent to one alone."""
+    dana, incident = office.person("dana"), closed(office)
+    office.world.service.public_url = url
+    dana.command(f"review {incident.id}")
+    said = "as Markdown, HTML, PDF or JSON"
+    answer = eventually(lambda: next((m for m in dana.messages() if said in str(m)), None))
+    assert ("Read in the browser" in str(answer)) is bool(url)
+    if url:
+        dana.press(answer, f"{SAY}-review-web", dana.channel("general"))
+        eventually(lambda: f"{url}/incidents/open/" in str(dana.messages()))

@@ -73,7 +73,8 @@ class ReviewWords:
             await open_modal(self._access.client, body, review_modal(review, state), reply)
         else:
             published = await self._access.run(self._documents.of, incident.id)
-            await reply(review_message(review, canvas.url if canvas else "", (*published_lines(published), *notes)))
+            said, on_the_web = (*published_lines(published), *notes), bool(self._access.deps.service.public_url)
+            await reply(review_message(review, canvas.url if canvas else "", said, on_the_web=on_the_web))
 
     async def save(self, requester: Requester, submission: Submission) -> tuple[Line, ...]:
         """Save the words of a submitted form. Raises InvalidForm where somebody else wrote meanwhile, or Refused."""

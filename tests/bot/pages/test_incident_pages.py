@@ -230,6 +230,18 @@ def test_the_timeline_is_in_order_and_long_entries_are_folded_under_their_headli
     assert "Timeouts to the database" in update.partition("</summary>")[0]
 
 
+def test_the_address_of_a_page_of_the_timeline_is_read_and_nonsense_shows_the_latest(site: Site) -> None:
+    """`upto` names its last entry, from which *Later* goes on."""
+    with site.browser("dana") as browser:
+        latest = browser.get(INCIDENTS + site.closed).text
+        for nonsense in ("0", "-1", "x", "99999", "²"):
+            assert browser.get(f"{INCIDENTS}{site.closed}?upto={nonsense}").text == latest
+        first = browser.get(f"{INCIDENTS}{site.closed}?upto=1").text
+    assert "Entries 1 to 1 of" in first
+    assert "Later</a>" in first
+    assert first.count("<time") < latest.count("<time")
+
+
 def test_the_command_answers_with_a_link_for_one_person() -> None:
     """To the requester alone, to the list or to one incident; whoever may not see it, and a guest, get none."""
     with patient_workspace() as workspace, office_in(workspace) as office:
