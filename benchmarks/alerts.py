@@ -39,7 +39,8 @@ class Compared:
     """Ours and the floor, at half the floor's rate in the end: with no worker at work, and with one.
 
     Ours has its worker at work all along; `alone` are its answers while that stands still. The floor has none;
-    `floor_beside` are its answers while our worker takes in as many alerts on the same machine.
+    `floor_beside` are its answers while our worker takes in as many alerts on the same machine, which it
+    has all at once.
     """
 
     ours: Intake

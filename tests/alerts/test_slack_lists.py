@@ -111,7 +111,7 @@ def test_the_list_is_filtered(tmp_path: Path) -> None:
         assert all(name in found for name in ("Alerts: 2 declared", "Down", "Slow"))
         assert "No alert matches" in answer(site, "dana", "alerts source:grafana")
         assert "there is no source of alerts 'graphana'" in answer(site, "dana", "alerts source:graphana")
-        known = "severity:, service:, source:, from:, to:"
+        known = "`severity:P0`, `service:NAME`, `source:NAME`, `from:"
         assert f"there is no filter `owner:` here, but {known}" in answer(site, "dana", "alerts owner:me")
 
 
