@@ -3,8 +3,8 @@
 from zoneinfo import ZoneInfo
 
 from bot.access import Access
-from bot.render.blockkit import Message
-from bot.render.lists import buttons, say
+from bot.render.blockkit import Message, action_row
+from bot.render.lists import say
 from bot.render.replies import lines_reply
 from escalation.incident.model import Incident
 from escalation.search.document import document
@@ -32,7 +32,7 @@ class LikenessAnswers:
         join = _joins(incident, found)
         same = [say(f"cancel {incident.id} duplicate of {join}", "Same problem", "same")] if join else []
         show = [say(f"show {d.id}", f"Show {d.id[4:]}", f"show-{d.id}") for d in (*found.open, *found.past)]
-        return Message(message.text, [*message.blocks, *buttons([*same, *show[:SHOWN]], "alike")])
+        return Message(message.text, [*message.blocks, *action_row([*same, *show[:SHOWN]], "alike")])
 
     def _lines(self, incident: Incident, found: Likeness) -> tuple[Line, ...]:
         lines: list[Line] = []

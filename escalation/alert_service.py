@@ -151,7 +151,7 @@ class AlertService:
 
         def step(group: Group) -> Group:
             nonlocal before, actions
-            before, incident = group, self._incident(group.incident)
+            before, incident = group, self._service.find(group.incident)
             original = self._original(incident) if incident else None
             known = _as_seen(original or incident)
             after, actions = changed(group, seen, now, known, SETTLE / self._service.speed)
@@ -162,18 +162,12 @@ class AlertService:
         after = self.intake.update_group(key, step)
         return _Taken(before, after, actions)
 
-    def _incident(self, incident_id: str) -> Incident | None:
-        try:
-            return self._service.store.get(incident_id) if incident_id else None
-        except NotFound:
-            return None
-
     def _original(self, incident: Incident) -> Incident | None:
         """Find the incident that goes on in place of one that was cancelled as a duplicate; None if it was not."""
         found = None
         for _ in range(MAX_DUPLICATES):
             cancelled = incident.latest(EntryKind.CANCELLED) if incident.status is Status.CANCELLED else None
-            original = self._incident(cancelled.fields.get("duplicate_of", "")) if cancelled else None
+            original = self._service.find(cancelled.fields.get("duplicate_of", "")) if cancelled else None
             if original is None:
                 break
             found = incident = original

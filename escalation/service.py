@@ -9,7 +9,7 @@ from escalation.config.policy import Policy, Severity, SeverityPolicy
 from escalation.config.status_page import StatusPage
 from escalation.engine.state_machine import Event, decide, declare
 from escalation.engine.upcoming import Upcoming, upcoming
-from escalation.errors import Refused
+from escalation.errors import NotFound, Refused
 from escalation.figures.recurrence import LONGEST, repeated
 from escalation.incident.events.declaration import Declare, Other, Terms
 from escalation.incident.events.moves import (
@@ -134,6 +134,13 @@ class IncidentService:
         if isinstance(event, Acknowledge):
             self._answer_test_pages(event.by, now)
         return after
+
+    def find(self, incident_id: str) -> Incident | None:
+        """Return an incident; None if there is none, or no id."""
+        try:
+            return self.store.get(incident_id) if incident_id else None
+        except NotFound:
+            return None
 
     def see_review(self, incident_id: str) -> None:
         """Take over what there is of a review, after words or action items of it were changed."""

@@ -16,7 +16,6 @@ from escalation.config.notify import Via
 from escalation.errors import NotFound, Refused
 from escalation.incident.events.news import MailReceived
 from escalation.incident.events.outcomes import PageStatus
-from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
 from escalation.service import IncidentService
 from escalation.storage.answers.mail_threads import MailThreads
@@ -101,7 +100,7 @@ class MailReceiver:
 
     def reported(self, mail: InboundMail, outcome: Outcome) -> None:
         """Note which incident a report has, for replies to it. What the incident's description lacks is posted."""
-        incident = self._incident(outcome.incident)
+        incident = self._service.find(outcome.incident)
         if incident is None or self._threads.incident_of([mail.id]):
             return
         self._threads.note(mail.id, incident.id)
@@ -157,7 +156,7 @@ class MailReceiver:
         """Add a reply to the incident of its thread, whether it began with a report or with a mail of ours."""
         known = self._threads.incident_of(mail.references)
         named = next(filter(None, map(self._service.mailboxes.incident_of, reversed(mail.references))), "")
-        incident = self._incident(known or named)
+        incident = self._service.find(known or named)
         if incident is None:
             return None
         if incident.private and not known and not (member and mail.standing is Standing.VERIFIED):
@@ -179,9 +178,3 @@ class MailReceiver:
         key = f"mail {mail.id or hashed(mail.sender, said)}"
         self._service.handle(incident, MailReceived(by=by, text=said, key=key))
         return Became("added", incident)
-
-    def _incident(self, incident_id: str) -> Incident | None:
-        try:
-            return self._service.store.get(incident_id) if incident_id else None
-        except NotFound:
-            return None

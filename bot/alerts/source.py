@@ -54,6 +54,13 @@ class Received:
         """
         return self._once("json", lambda: parse_json(self.content()))
 
+    def json_or_empty(self) -> Document:
+        """The body as JSON; empty where it is none."""
+        try:
+            return self.json()
+        except Unreadable:
+            return Document({})
+
     def content(self) -> bytes:
         """The body as it was before its sender packed it. Signatures are over what came. Raises Unreadable."""
         return unpacked(self.body, self.headers.get("content-encoding", ""))

@@ -17,7 +17,6 @@ from starlette.routing import Route
 
 from bot.access import Access, StoreUnavailable
 from bot.alerts.authentication import has_token, hex_signature
-from bot.alerts.document import Document, Unreadable
 from bot.alerts.receivers import opsgenie, pagerduty
 from bot.alerts.receivers.pagerduty import own_key
 from bot.alerts.source import Received
@@ -39,6 +38,7 @@ class _Kind(StrEnum):
     RESOLVED = "resolved"
 
 
+UNSEEN = "what people do there is not seen"
 _PAGERDUTY = {"incident.acknowledged": _Kind.ACKNOWLEDGED, "incident.resolved": _Kind.RESOLVED}
 _OPSGENIE = {"Acknowledge": _Kind.ACKNOWLEDGED, "Close": _Kind.RESOLVED}
 
@@ -83,24 +83,24 @@ class Hooks:
 
     async def pagerduty(self, request: Request) -> Response:
         """Take an event of a webhook subscription, version 3."""
-        received = await _received(request)
+        received = await received_of(request)
         if not hex_signature(received, "x-pagerduty-signature", self._deps.pagerduty_secrets, "v1="):
-            return _forbidden("pagerduty", self._access.doors)
+            return webhook_refused("pagerduty", self._access.doors, UNSEEN, "PAGERDUTY_WEBHOOK_SECRET")
         self._access.doors.let_in("pagerduty")
         return await self._take(_of_pagerduty(received))
 
     async def opsgenie(self, request: Request) -> Response:
         """Take an event of an outgoing webhook."""
-        received = await _received(request)
+        received = await received_of(request)
         if not has_token(received, self._deps.opsgenie_tokens):
-            return _forbidden("opsgenie", self._access.doors)
+            return webhook_refused("opsgenie", self._access.doors, UNSEEN, "OPSGENIE_WEBHOOK_TOKEN")
         self._access.doors.let_in("opsgenie")
         return await self._take(_of_opsgenie(received))
 
     async def hear(self, news: News) -> Response | None:
         """Take an answer that came among the alerts; None where there is no such incident."""
         try:
-            became = await self._become(news)
+            became = await self._apply(news)
         except (StoreUnavailable, Refused):
             return Response(status_code=503)
         return _taken(became, 202) if became else None
@@ -109,11 +109,11 @@ class Hooks:
         if news is None:
             return _taken("nothing to do")
         try:
-            return _taken(await self._become(news) or "no incident of ours")
+            return _taken(await self._apply(news) or "no incident of ours")
         except (StoreUnavailable, Refused):
             return Response(status_code=503)  # it is sent again, for two days
 
-    async def _become(self, news: News) -> str:
+    async def _apply(self, news: News) -> str:
         """Take an event, and say what was done; nothing where there is no such incident."""
         if news.agent and news.key and self._deps.news:  # the event has a name only, which several people may have
             news = replace(news, mail=await asyncio.to_thread(self._deps.news.pagerduty_mail, news.agent))
@@ -143,7 +143,7 @@ class Hooks:
 
 
 def _of_pagerduty(received: Received) -> News | None:
-    event = _document(received)["event"]
+    event = received.json_or_empty()["event"]
     agent, kind = event["agent"], event.text("event_type")
     if kind not in _PAGERDUTY or not agent:  # no agent: automation, we ourselves too
         return None
@@ -161,7 +161,7 @@ def _of_pagerduty(received: Received) -> News | None:
 
 def _of_opsgenie(received: Received) -> News | None:
     """https://support.atlassian.com/opsgenie/docs/opsgenie-edge-connector-alert-action-data/."""
-    document = _document(received)
+    document = received.json_or_empty()
     alert = document["alert"]
     user, kind = alert.text("username"), _OPSGENIE.get(document.text("action"))
     if kind is None or document["source"].text("name") == "Tocsin" or user in ("", "System"):
@@ -184,24 +184,18 @@ def answer_in(source: str, received: Received) -> News | None:
     return news if news and INCIDENT_ID.fullmatch(news.key) else None
 
 
-async def _received(request: Request) -> Received:
+async def received_of(request: Request) -> Received:
+    """A request as what authenticates it reads it."""
     return Received(await request.body(), dict(request.headers), dict(request.query_params))
-
-
-def _document(received: Received) -> Document:
-    try:
-        return received.json()
-    except Unreadable:
-        return Document({})
 
 
 def _taken(what: str, status: int = 200) -> Response:
     return JSONResponse({"status": "taken", "what": what}, status_code=status)
 
 
-def _forbidden(service: str, doors: Doors) -> Response:
+def webhook_refused(service: str, doors: Doors, unseen: str, variable: str) -> Response:
+    """Refuse a webhook without a valid secret, and say what is `unseen` because of it; `variable` holds the secret."""
     log.warning("request refused: no valid secret", service=service)
-    text = f"webhooks of {service} are refused, so what people do there is not seen: their secret is missing or wrong"
-    variable = f"{service.upper()}_WEBHOOK_{'TOKEN' if service == 'opsgenie' else 'SECRET'}"
+    text = f"webhooks of {service} are refused, so {unseen}: their secret is missing or wrong"
     doors.turned_away(service, text, f"correct it there, or {variable} here")
     return JSONResponse({"error": "the secret is missing or wrong"}, status_code=403)

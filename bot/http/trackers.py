@@ -7,7 +7,6 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -16,11 +15,11 @@ from bot.access import Access, StoreUnavailable
 from bot.alerts.authentication import has_token, hex_signature
 from bot.alerts.source import Received
 from bot.deps import AnswerDeps, TrackerNews
-from bot.doors import Doors
+from bot.http.hooks import received_of, webhook_refused
 from escalation.errors import Refused
 from escalation.storage.answers.limits import AnswerLimits
 
-log = structlog.get_logger("bot")
+UNSEEN = "changes of tickets are seen late"
 
 
 def tracker_routes(deps: AnswerDeps, access: Access) -> list[Route]:
@@ -44,9 +43,9 @@ class _Hooks:
 
     async def github(self, request: Request) -> Response:
         """Take an event. https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries"""
-        received = await _received(request)
+        received = await received_of(request)
         if not hex_signature(received, "x-hub-signature-256", self._deps.github_secrets, "sha256="):
-            return _forbidden("github", self._access.doors)
+            return webhook_refused("github", self._access.doors, UNSEEN, "GITHUB_WEBHOOK_SECRET")
         self._access.doors.let_in("github")
         event, told = received.headers.get("x-github-event", ""), _told(received)
         once = received.headers.get("x-github-delivery", "")
@@ -57,10 +56,10 @@ class _Hooks:
 
         https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks
         """
-        received, secrets = await _received(request), self._deps.jira_secrets
+        received, secrets = await received_of(request), self._deps.jira_secrets
         signed = hex_signature(received, "x-hub-signature", secrets, "sha256=")
         if not signed and ("x-hub-signature" in received.headers or not has_token(received, secrets)):
-            return _forbidden("jira", self._access.doors)
+            return webhook_refused("jira", self._access.doors, UNSEEN, "JIRA_WEBHOOK_SECRET")
         self._access.doors.let_in("jira")
         once, told = received.headers.get("x-atlassian-webhook-identifier", ""), _told(received)
         return await self._answer("jira", once, lambda: self._news.jira(told))
@@ -81,10 +80,6 @@ class _Hooks:
             return Response(status_code=503)
 
 
-async def _received(request: Request) -> Received:
-    return Received(await request.body(), dict(request.headers), dict(request.query_params))
-
-
 def _told(received: Received) -> Any:
     """The payload: JSON, or a form's field with JSON in it, which is what GitHub sends unless told otherwise."""
     raw = received.body
@@ -94,10 +89,3 @@ def _told(received: Received) -> Any:
         return json.loads(raw)
     except (ValueError, RecursionError):
         return None
-
-
-def _forbidden(tracker: str, doors: Doors) -> Response:
-    log.warning("request refused: no valid secret", service=tracker)
-    text = f"webhooks of {tracker} are refused, so changes of tickets are seen late: their secret is missing or wrong"
-    doors.turned_away(tracker, text, f"correct it there, or {tracker.upper()}_WEBHOOK_SECRET here")
-    return JSONResponse({"error": "the secret is missing or wrong"}, status_code=403)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from bot.moves.form import Submission
 from bot.moves.form_state import FormState
-from bot.render.blockkit import Block, Message
+from bot.render.blockkit import Block, Message, action_row
 from bot.render.inputs import MAX_TEXT, View, modal, text_field
-from bot.render.lists import buttons, say
+from bot.render.lists import say
 from bot.render.replies import lines_reply
 from bot.render.reviews.markdown import checked
 from escalation.reviews.draft import due_line
@@ -15,7 +15,6 @@ from escalation.storage.reviews.documents import Document, parts_of
 from escalation.text import Line, Link, Person, Strong, Time, Verbatim, line
 
 CALLBACK = "review"
-TOO_LONG = "Too long for a form: edit the document that `tocsin review` prints."
 CHANGED = "{who} changed this since you opened the form. Copy what you wrote, open the form again, and merge."
 
 
@@ -30,7 +29,7 @@ def review_message(
     write: Block = say(f"review {review.incident} write", "Write", "review-write")
     on_canvas: Block = say(f"review {review.incident} canvas", "Update canvas" if canvas else "Canvas", "review-canvas")
     browser = [say(f"web {review.incident}", "Read in the browser", "review-web")] if on_the_web else []
-    return Message(text=message.text, blocks=[*message.blocks, *buttons([write, on_canvas, *browser], "review")])
+    return Message(text=message.text, blocks=[*message.blocks, *action_row([write, on_canvas, *browser], "review")])
 
 
 def published_lines(documents: Mapping[str, Document]) -> Iterator[Line]:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from bot.render.blockkit import WHOLE_MESSAGE, Block, Message, context, section, sections
+from bot.render.blockkit import WHOLE_MESSAGE, Block, Message, action_row, context, section, sections
 from bot.render.common import card_url, title
-from bot.render.lists import buttons, say
+from bot.render.lists import say
 from bot.render.mrkdwn import DAY, brief, link, moment, person, share
 from escalation.alerts.groups import Group
 from escalation.incident.false_alarms import FalseAlarms
@@ -55,7 +55,7 @@ def matching(outcomes: Sequence[Outcome], titles: Titles) -> Message:
 
 def waiting(count: int) -> list[Block]:
     """Say how many problems wait, with a button that lists them; nothing for none."""
-    show = buttons([say("alerts held", "Show them", "held")], "held-go")
+    show = action_row([say("alerts held", "Show them", "held")], "held-go")
     return [section(_held_note(count), "held-note"), *show] if count else []
 
 
@@ -83,7 +83,7 @@ def held(groups: Sequence[Group], titles: Titles) -> Message:
         what = f"{brief(first.alert.title, _MAX_TITLE)}{others} ({brief(source, 40)})"
         words = f"*{first.routed.severity}* {what}, since {moment(first.first, DAY)}"
         declare = say(f"alerts declare {group_digest(group.key)}", "Declare incident", f"declare-{n}")
-        blocks += [section(words, f"held-{n}"), *buttons([declare], f"held-go-{n}")]
+        blocks += [section(words, f"held-{n}"), *action_row([declare], f"held-go-{n}")]
     if len(groups) > DECLARABLE:
         blocks.append(context(f"and {len(groups) - DECLARABLE} more", "held-more"))
     return Message(text=_held_note(len(groups)), blocks=blocks)

@@ -49,6 +49,11 @@ def header(text: str, block_id: str) -> Block:
     return {"type": "header", "block_id": block_id, "text": plain_text(text, HEADER)}
 
 
+def action_row(elements: list[Block], block_id: str) -> list[Block]:
+    """Build a row of buttons; nothing for none."""
+    return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
+
+
 def section(text: str, block_id: str) -> Block:
     """Section block, cut to its limit."""
     return {"type": "section", "block_id": block_id, "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}

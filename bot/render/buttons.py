@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, plain_text
+from bot.render.blockkit import BUTTON, CONFIRM, OPTION, Block, action_row, plain_text
 from bot.render.button_value import MORE, ButtonValue
 from bot.render.mrkdwn import cut, escape
 from bot.vocabulary import LABELS
@@ -181,7 +181,7 @@ def card_buttons(incident: Incident, block_id: str) -> list[Block]:
     visible, others = _split(incident)
     more = [_more_button(incident)] if others else []
     elements = [*(button(_on_card(move, incident), incident) for move in visible), *more]
-    return row(elements, block_id)
+    return action_row(elements, block_id)
 
 
 def _on_card(move: Move, incident: Incident) -> Button:
@@ -251,7 +251,7 @@ def button_row(
     useful = useful_moves(incident)
     kept = (b for b in buttons if b.move in useful and (only is None or Ask(b.move, b.about).key in only))
     elements = [button(b, incident) for b in kept]
-    return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
+    return action_row(elements, block_id)
 
 
 def button(spec: Button, incident: Incident) -> Block:
@@ -281,11 +281,6 @@ def button(spec: Button, incident: Incident) -> Block:
     if move in (Move.START_FIX, Move.FIX_APPLIED):
         made["confirm"] = _confirm(move, _EXPLAINED[move], LABELS[move])
     return made
-
-
-def row(elements: list[Block], block_id: str) -> list[Block]:
-    """Build a row of buttons; nothing for none."""
-    return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 
 def _confirm_answer(spec: Button) -> Block:

@@ -4,7 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from bot.render.blockkit import BUTTON, WHOLE_MESSAGE, Block, Message, context, header, plain_text, section, sections
+from bot.render.blockkit import (
+    BUTTON,
+    WHOLE_MESSAGE,
+    Block,
+    Message,
+    action_row,
+    context,
+    header,
+    plain_text,
+    section,
+    sections,
+)
 from bot.render.common import DRILL, STATUS, card_url, mentions, title
 from bot.render.mrkdwn import DAY, brief, link, moment, person, render, share, size
 from bot.vocabulary import FIRST_COMMANDS
@@ -126,11 +137,11 @@ def listing(page: Page, workspace_url: str = "") -> Message:
 
 def _page(page: Page, lines: Sequence[str]) -> Message:
     if not page.rows:
-        return Message(text=page.empty, blocks=[section(page.empty, "list"), *buttons([_DECLARE], LIST_BUTTONS)])
+        return Message(text=page.empty, blocks=[section(page.empty, "list"), *action_row([_DECLARE], LIST_BUTTONS)])
     back = [say(f"{page.command} {max(0, page.first - PAGE)}", "◀ Previous", "back")] if page.first else []
     more = [say(f"{page.command} {page.next}", "Next ▶", "next")] if page.next is not None else []
     head = page.heading + _range(page)
-    blocks = [*_rows([f"*{head}*", *lines], "list"), *buttons([*back, *more], LIST_BUTTONS)]
+    blocks = [*_rows([f"*{head}*", *lines], "list"), *action_row([*back, *more], LIST_BUTTONS)]
     return Message(text=head, blocks=blocks)
 
 
@@ -152,7 +163,7 @@ def overview(open_incidents: Sequence[Incident], workspace_url: str = "") -> Mes
     blocks = [
         *_rows([head, *lines], "open"),
         *_more(total, _MAX_AT_ONCE),
-        *buttons(actions, "go"),
+        *action_row(actions, "go"),
         *sections(FIRST_COMMANDS.split("\n"), "commands"),
     ]
     return Message(text=head.strip("*"), blocks=blocks)
@@ -188,7 +199,9 @@ def home(
     on_call_sections = sections([render(line) for line in on_call], "duty") or [section("Nobody is on call.", "duty")]
     cut_off = [context("The rest is in `/incident oncall`.", "duty-more")] if len(on_call_sections) > _ON_CALL else []
     return [
-        *buttons([_DECLARE, say("list all", "All incidents", "list"), say("help all", "All commands", "help")], "go"),
+        *action_row(
+            [_DECLARE, say("list all", "All incidents", "list"), say("help all", "All commands", "help")], "go"
+        ),
         *waits,
         *_owed(owed, workspace_url),
         header("Open incidents", "open"),
@@ -234,7 +247,7 @@ def which(command: str, words: str, candidates: Sequence[Incident], workspace_ur
         if size(words) < _MAX_WORDS
     ]
     hint = context(f"Or type `/incident {command} ID`.", "hint")
-    return Message(text=lines[0], blocks=[*_rows(lines, "which"), *buttons(choices, "which-go"), hint])
+    return Message(text=lines[0], blocks=[*_rows(lines, "which"), *action_row(choices, "which-go"), hint])
 
 
 # Buttons ---------------------------------------------------------------------------------------------------------
@@ -255,10 +268,6 @@ def say(command: str, label: str, name: str = "") -> Block:
     """Button that does what a typed command does."""
     action_id = f"{SAY}-{name or command}"
     return {"type": "button", "action_id": action_id, "text": plain_text(label, BUTTON), "value": command}
-
-
-def buttons(elements: list[Block], block_id: str) -> list[Block]:
-    return [{"type": "actions", "block_id": block_id, "elements": elements}] if elements else []
 
 
 def _rows(lines: Iterable[str], block_id: str) -> list[Block]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
 
-from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, context, folded, sections
+from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, action_row, context, folded, sections
 from bot.render.buttons import button_row, entry_buttons
 from bot.render.card import drill_banner
 from bot.render.common import summary
-from bot.render.lists import buttons, say
+from bot.render.lists import say
 from bot.render.mrkdwn import DAY, cut, emphasised, escape, link, moment, render, share
 from escalation.incident import room_names
 from escalation.incident.model import Incident
@@ -69,7 +69,7 @@ def with_likeness(message: Message, found: Likeness, today: date) -> Message:
     blocks = [
         *sections(same, "alike-open"),
         *folded("Causes and fixes of similar incidents", sections(past, "alike-past"), "alike-folded"),
-        *buttons(show, "alike-show"),
+        *action_row(show, "alike-show"),
     ]
     return replace(message, blocks=[*message.blocks[:place], *blocks, *message.blocks[place:]])
 

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.render.blockkit import BUTTON, CONFIRM, OPTION, TEXT, WHOLE_MESSAGE, Block, Message, plain_text, sections
+from bot.render.blockkit import (
+    BUTTON,
+    CONFIRM,
+    OPTION,
+    TEXT,
+    WHOLE_MESSAGE,
+    Block,
+    Message,
+    action_row,
+    plain_text,
+    sections,
+)
 from bot.render.mrkdwn import DAY, cut, escape, moment, person, render, share
 from escalation.config.company import Company, Directory
 from escalation.config.notify import By
@@ -304,7 +315,7 @@ def test_buttons(methods: Sequence[By]) -> list[Block]:
         {"type": "button", "action_id": f"{TRY}{by}", "text": plain_text(f"Test {by.words}", BUTTON), "value": str(by)}
         for by in methods
     ]
-    return [{"type": "actions", "block_id": "me-tests", "elements": elements}] if elements else []
+    return action_row(elements, "me-tests")
 
 
 def answered_page(rotation: str, starts: datetime, at: datetime) -> Message:
@@ -354,7 +365,7 @@ def _short_time(at: datetime) -> str:
 def take_buttons(shifts: Sequence[ShiftValue]) -> list[Block]:
     """Row with one button for each rotation; Slack allows 25."""
     elements = [_take(shift, alone=len(shifts) == 1) for shift in shifts[:25]]
-    return [{"type": "actions", "block_id": "oncall-take", "elements": elements}] if elements else []
+    return action_row(elements, "oncall-take")
 
 
 def _take(shift: ShiftValue, *, alone: bool) -> Block:

@@ -6,8 +6,8 @@ Once a page is over, its message says in a line or two who has it; the rest stan
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.render.blockkit import BUTTON, Block, Message, context, plain_text, sections
-from bot.render.buttons import Button, button, offered_moves, row
+from bot.render.blockkit import BUTTON, Block, Message, action_row, context, plain_text, sections
+from bot.render.buttons import Button, button, offered_moves
 from bot.render.card import delivery_problems, drill_banner
 from bot.render.common import (
     MAX_TITLE,
@@ -35,7 +35,6 @@ STOOD_IN = "Tocsin has not confirmed your page"
 OPEN_ROOM = "open-room"  # the action id of the link
 MAX_IN_THREAD = 10  # listed on a page; the others are in its thread
 _MAX_IMPACT = 200
-_ONE_LINE = 150
 _MAX_CALLS = 1200
 _NEXT_STEPS = 3
 
@@ -58,7 +57,7 @@ def page(
         return _open_page(incident, the_page, ahead, link, names, also)
     words, buttons = _OVER[the_page.state](incident, the_page) if incident.open else _closed(incident)
     lines = [*drill_banner(incident), words, _what(incident)]
-    blocks = [*sections(lines, "page"), *row([*buttons, *_room_link(incident, link)], "page-actions")]
+    blocks = [*sections(lines, "page"), *action_row([*buttons, *_room_link(incident, link)], "page-actions")]
     blocks += sections(delivery_problems(incident), "page-problems")  # the card may be what is not delivered
     return Message(text=f"{summary(incident)}. {words.replace('*', '')}", blocks=blocks)
 
@@ -98,7 +97,7 @@ def _open_page(
     footer = " · ".join([incident.id, *next_page(incident, ahead, names)])
     blocks = [
         *sections(lines, "page"),
-        *row(buttons, "page-actions"),
+        *action_row(buttons, "page-actions"),
         *_calls(incident),
         context(footer, "page-footer"),
     ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, link_button, sections
+from bot.render.blockkit import TEXT, WHOLE_MESSAGE, Block, Message, action_row, link_button, sections
 from bot.render.common import card_url, room_url, summary
 from bot.render.mrkdwn import cut, render, share
 from bot.render.upcoming import next_step
@@ -50,8 +50,7 @@ def declared(
         "Open room": ("room", room_url(incident, workspace_url)),
     }
     buttons = [link_button(f"open-{name}", label, url) for label, (name, url) in links.items() if url]
-    row: list[Block] = [{"type": "actions", "block_id": "places", "elements": buttons}] if buttons else []
-    return Message(text=message.text, blocks=[*message.blocks, *row])
+    return Message(text=message.text, blocks=[*message.blocks, *action_row(buttons, "places")])
 
 
 def _places(incident: Incident, incidents_channel: str) -> list[str]:

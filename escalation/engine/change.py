@@ -11,6 +11,7 @@ from escalation.incident.places import PLACES, Where
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.former import REMEMBERED, Former
+from escalation.incident.state.pages import Page
 from escalation.oncall.roster import Roster
 from escalation.values import PersonId
 
@@ -55,6 +56,10 @@ class Change:
         """Return a number that this incident never used before."""
         self.set(made=self.incident.made + 1)
         return self.incident.made
+
+    def replace_page(self, page: Page) -> None:
+        """Replace a page by its new state. Whether readers see a difference is the caller's to say."""
+        self.set(pages=tuple(page if p.n == page.n else p for p in self.incident.pages))
 
     # Effects -----------------------------------------------------------------------------------------------------
 

@@ -37,16 +37,16 @@ def acknowledge(change: Change, event: moves.Acknowledge) -> None:
         who = "You" if done.by == event.by else Person(done.by)
         raise Refused(line(who, " already acknowledged it, at ", Time(done.at), "."))
     if done:
-        change.say(change.note(EntryKind.JOINED, by=event.by, fields=_by_what(event.how, event.known_as)))
+        change.say(change.note(EntryKind.JOINED, by=event.by, fields=_answered_through(event.how, event.known_as)))
     else:
-        _acknowledged_by(change, event.by, _by_what(event.how, event.known_as))
+        _acknowledged_by(change, event.by, _answered_through(event.how, event.known_as))
     if page:
         paging.end_page(change, page, PageState.ANSWERED, how=event.how)
     _assign(change, event.by)
 
 
-def _by_what(how: How | None, known_as: str = "") -> dict[str, str]:
-    """How somebody answered, for the timeline; nothing of an answer in Slack."""
+def _answered_through(how: How | None, known_as: str = "") -> dict[str, str]:
+    """Fields of a timeline entry: what somebody answered through, beside Slack."""
     return {"how": f"{how} (as {known_as})" if known_as else how} if how else {}
 
 

@@ -184,7 +184,7 @@ def taken_by(change: Change, number: int, via: Via) -> None:
     """Note that another channel took a page. Readers care while Slack has not taken it."""
     page = change.incident.page(number)
     taken = page.model_copy(update={"taken_by": tuple(dict.fromkeys((*page.taken_by, via)))})
-    change.set(pages=tuple(taken if p.n == number else p for p in change.incident.pages))
+    change.replace_page(taken)
     if not change.incident.in_slack(page):
         change.advance_face()
 
@@ -278,7 +278,7 @@ def end_page(
 
 def set_page(change: Change, page: Page) -> None:
     """Replace a page by its new state."""
-    change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
+    change.replace_page(page)
     change.advance_face()
 
 

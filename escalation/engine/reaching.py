@@ -24,7 +24,7 @@ def begin(change: Change, page: Page, skip: frozenset[Via] = frozenset()) -> Non
     `skip` are channels to leave out of the first step.
     """
     page = page.model_copy(update={"silent_until": change.roster.silences.until(page.person, change.now)})
-    _replace(change, page)
+    change.replace_page(page)
     if change.incident.drill:
         return
     at_once, later = _steps(change, page)
@@ -186,11 +186,7 @@ def page_of(checkpoint: Checkpoint) -> int:
 
 
 def _keep(change: Change, page: Page, reach: Reach) -> None:
-    _replace(change, _with(page, reach))
-
-
-def _replace(change: Change, page: Page) -> None:
-    change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
+    change.replace_page(_with(page, reach))
 
 
 def _with(page: Page, reach: Reach) -> Page:

@@ -55,7 +55,7 @@ class Spool:
             os.fsync(file.fileno())
         os.replace(partial, final)
         self._counted = (count + len(bodies), size + len(text))
-        _sync(self._folder)
+        sync_folder(self._folder)
 
     def _about(self) -> tuple[int, int]:
         """Return the depth as it was counted a moment ago, with what was added since: a list takes long when full."""
@@ -174,7 +174,7 @@ def _read(path: Path) -> tuple[list[Body], bool]:
     return bodies, len(bodies) == _holds(path.name)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Write the folder's own entry through: a file without a name is as good as lost."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from bot.alerts.document import Document, Unreadable
+from bot.alerts.document import Document
 from bot.alerts.source import Received
 
 # Retries end after an hour, and keep their timestamp:
@@ -34,7 +34,7 @@ _SIGNED_OF_CONFIRMATIONS = ("Message", "MessageId", "SubscribeURL", "Timestamp",
 
 def certificate_url(received: Received, topics: Collection[str]) -> str:
     """Return where the certificate of a message of one of the topics is; empty if it would be refused anyway."""
-    document = _document(received)
+    document = received.json_or_empty()
     known = document.text("TopicArn") in topics
     return _of_region(_CERTIFICATE, document, "SigningCertURL") if known else ""
 
@@ -46,20 +46,20 @@ def subscribe_url(document: Document) -> str:
 
 def confirmation_url(received: Received) -> str:
     """Return where to confirm the subscription that a message offers; empty for any other message."""
-    document = _document(received)
+    document = received.json_or_empty()
     return subscribe_url(document) if document.text("Type") == CONFIRMATIONS[0] else ""
 
 
 def is_signed(received: Received, topics: Sequence[str], now: datetime) -> bool:
     """Check a message: one of our topics, recent, and signed by the certificate that was fetched for it."""
-    document = _document(received)
+    document = received.json_or_empty()
     listed = document.text("TopicArn") in topics
     return listed and _is_recent(document.text("Timestamp"), now) and _matches(document, received.certificate, now)
 
 
 def identity(received: Received) -> tuple[str, ...]:
     """What tells a message from others: all that is signed, so that a replay with other trimmings is a repeat."""
-    document = _document(received)
+    document = received.json_or_empty()
     return (signed_text(document),) if document.text("MessageId") else ()
 
 
@@ -98,11 +98,3 @@ def _of_region(pattern: re.Pattern[str], document: Document, name: str) -> str:
     """An address of Amazon's in the region of the message's topic; empty if it is another."""
     found, topic = pattern.fullmatch(document.text(name)), TOPIC.fullmatch(document.text("TopicArn"))
     return found[0] if found and topic and found["region"] == topic["region"] else ""
-
-
-def _document(received: Received) -> Document:
-    """The message; empty where the body is none."""
-    try:
-        return received.json()
-    except Unreadable:
-        return Document({})

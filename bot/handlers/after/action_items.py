@@ -11,8 +11,8 @@ from bot.handlers.filters import parse_filters
 from bot.handlers.reply import Reply
 from bot.parsing.action_item import day_of, parse_action_item
 from bot.parsing.command import unescape
-from bot.render.blockkit import Block, Message
-from bot.render.lists import buttons, say
+from bot.render.blockkit import Block, Message, action_row
+from bot.render.lists import say
 from bot.render.replies import lines_reply
 from escalation.errors import Refused
 from escalation.incident.events.moves import Move
@@ -135,7 +135,7 @@ class ActionItemLists:
             lines += [line(Strong(title)), *(item_line(item, today) for item in group)] if group else []
         lines += [line(f"… and {len(items) - SHOWN} more.")] if len(items) > SHOWN else []
         message, offered = lines_reply(tuple(lines)), [_button(item) for item in ordered[:5]]
-        return Message(text=message.text, blocks=[*message.blocks, *buttons(offered, "action-items")])
+        return Message(text=message.text, blocks=[*message.blocks, *action_row(offered, "action-items")])
 
     async def _now(self) -> datetime:
         return await self._access.run(self._access.deps.service.clock)

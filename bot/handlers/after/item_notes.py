@@ -18,8 +18,9 @@ from bot.moves.form import Submission
 from bot.moves.form_state import FormState
 from bot.parsing.command import unescape
 from bot.parsing.message import readable_text
+from bot.render.blockkit import action_row
 from bot.render.common import message_url
-from bot.render.lists import buttons, say
+from bot.render.lists import say
 from bot.render.replies import lines_reply
 from bot.slack.client import UNREACHABLE, slack_error
 from escalation.errors import Refused
@@ -154,7 +155,7 @@ class ItemNotes:
             item = await self._access.run(self._items.change, item.id, reopened)
         answer = lines_reply(self._said(item))
         promise = say(f"actions promise {item.id}", "Owner and day", f"promise-{item.id}")
-        blocks = [*answer.blocks, *buttons([promise], "action-items")]
+        blocks = [*answer.blocks, *action_row([promise], "action-items")]
         thread = {"thread_ts": message["thread_ts"]} if message.get("thread_ts") else {}
         try:
             await self._access.client.chat_postEphemeral(

@@ -5,7 +5,7 @@ from collections.abc import Container
 from escalation.engine import cards, paging, reaching, warroom
 from escalation.engine.automatic import actions
 from escalation.engine.change import Change
-from escalation.engine.outcomes.refusals import forget_collective_refusals, judge_refusals, note_refusals, set_quietly
+from escalation.engine.outcomes.refusals import forget_collective_refusals, judge_refusals, note_refusals
 from escalation.incident.effects import (
     Alert,
     ArchiveRoom,
@@ -133,7 +133,7 @@ def _page_arrived(change: Change, effect: SendPage, event: Delivered) -> None:
     if found_late:
         cards.finalise(change, copy.id)
     if page.refusal:
-        set_quietly(change, page.model_copy(update={"refusal": ""}))
+        change.replace_page(page.model_copy(update={"refusal": ""}))
     forget_collective_refusals(change)
     judge_refusals(change)
 
@@ -147,7 +147,7 @@ def page_gathered(change: Change, event: PageGathered) -> None:
     if event.other in page.also or len(page.also) >= MAX_ALSO:
         return
     listed = page.model_copy(update={"also": (*page.also, event.other)})
-    change.set(pages=tuple(listed if p.n == page.n else p for p in change.incident.pages))
+    change.replace_page(listed)
     if not copy.final:
         cards.refresh(change, copy.id)
 

@@ -34,7 +34,7 @@ def person_refused(change: Change, event: PersonRefused) -> None:
         return
     page = change.incident.page(effect.page) if isinstance(effect, PagePerson) else None
     if isinstance(effect, SendPage) and page and page.state is PageState.OPEN:
-        set_quietly(change, page.model_copy(update={"refusal": event.why}))
+        change.replace_page(page.model_copy(update={"refusal": event.why}))
         judge_refusals(change)
         return
     change.drop_effects(effect.id)
@@ -79,17 +79,12 @@ def _redirect(change: Change, effect: Tell | RemindPerson, why: str) -> None:
         change.notify(entry, *(p for p in successors if p not in reached | told | set(entry.people)))
 
 
-def set_quietly(change: Change, page: Page) -> None:
-    """Replace a page by its new state; readers see no difference."""
-    change.set(pages=tuple(page if p.n == page.n else p for p in change.incident.pages))
-
-
 def forget_collective_refusals(change: Change) -> None:
     """Slack takes pages again: those that it refused like all others are tried again before they are judged."""
     for effect in change.incident.effects:
         if isinstance(effect, SendPage) and effect.id in change.incident.troubles:
             page = change.incident.page(effect.page)
-            set_quietly(change, page.model_copy(update={"refusal": ""}))
+            change.replace_page(page.model_copy(update={"refusal": ""}))
             left = {other: why for other, why in change.incident.troubles.items() if other != effect.id}
             change.set(troubles=left)
             change.advance_face()

@@ -19,6 +19,7 @@ from escalation.status_page.files import FEED, INDEX, SUMMARY, render
 from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.maintenance import PlannedMaintenance
+from escalation.storage.spool import sync_folder
 
 RENEWED_EVERY = timedelta(minutes=1)
 STAGING, LOCK, STATE = ".staging", ".lock", ".state"
@@ -109,7 +110,7 @@ def write(folder: Path, files: Mapping[str, bytes], state: bytes) -> None:
         with contextlib.suppress(OSError):
             old.parent.rmdir()
     for each in {folder, *((folder / path).parent for path in files)}:
-        _sync(each)
+        sync_folder(each)
 
 
 def _put_in_place(folder: Path, everything: Iterable[str]) -> None:
@@ -131,14 +132,6 @@ def _write_through(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager
