@@ -33,6 +33,7 @@ from escalation.incident.events.moves import (
     PostUpdate,
 )
 from escalation.incident.events.news import MessageNoted, SameProblem, SignOfLife
+from escalation.incident.events.outcomes import MessageGone
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts, Status
 from escalation.messages.template import Wording
@@ -102,8 +103,11 @@ class Perform:
         event = SameProblem(by=requester.id, reporter=requester.id, text=text)
         return await self._access.run(self._access.deps.service.handle, incident.id, event)
 
-    async def note(self, incident_id: str, event: MessageNoted) -> None:
-        """Record what became of a message. Its listener has checked who marked it, and that it is of this incident."""
+    async def note(self, incident_id: str, event: MessageNoted | MessageGone) -> None:
+        """Record what became of a message. Its listener has checked who marked it, and that it is of this incident.
+
+        Nobody needs permission to have deleted one of ours: it stands no more, whoever it was.
+        """
         await self._access.run(self._access.deps.service.handle, incident_id, event)
 
     @asynccontextmanager

@@ -7,11 +7,13 @@ a message lives no longer by then: the decision to delete it took it out of its 
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import structlog
 
 from bot.access import Access, StoreUnavailable
+from bot.handlers.perform import Perform
 from bot.parsing.command import ID
 from escalation.errors import NotFound, Refused
 from escalation.incident.events.outcomes import MessageGone
@@ -49,8 +51,9 @@ def deletion(event: Json) -> Deletion | None:
 class OwnMessages:
     """Listener of the deletions of our own messages."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, perform: Perform) -> None:
         self._access = access
+        self._perform = perform
 
     async def on_deleted(self, gone: Deletion) -> None:
         """Record that one of our messages is gone; tried again for a while when Redis is away, or during an upgrade.
@@ -59,7 +62,8 @@ class OwnMessages:
         """
         for wait in (*WAITS, None):
             try:
-                await self._access.run(self._record, gone)
+                for incident, living in await self._access.run(self._found, gone):
+                    await self._perform.note(incident, MessageGone(effect=living, shown=living))
                 return
             except (StoreUnavailable, Refused) as error:
                 if isinstance(error, StoreUnavailable):
@@ -67,13 +71,12 @@ class OwnMessages:
                 if wait is not None:
                     await asyncio.sleep(wait)
 
-    def _record(self, gone: Deletion) -> None:
-        store, service = self._access.deps.store, self._access.deps.service
-        store.deleted.add(gone.channel, gone.ts, service.clock())
-        for incident in self._candidates(gone):
-            if living := incident.living_at(gone.channel, gone.ts):
-                service.handle(incident.id, MessageGone(effect=living.id, shown=living.id))
-                return
+    def _found(self, gone: Deletion) -> list[tuple[str, str]]:
+        """The incident whose message it was, with the message's id there; none for one that lives no longer."""
+        deps = self._access.deps
+        deps.store.deleted.add(gone.channel, gone.ts, deps.service.clock())
+        found = ((i.id, living.id) for i in self._candidates(gone) if (living := i.living_at(gone.channel, gone.ts)))
+        return list(islice(found, 1))
 
     def _candidates(self, gone: Deletion) -> Iterator[Incident]:
         """The incidents that a message may be of: those that its buttons name; if it shows none, any."""

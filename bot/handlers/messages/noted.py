@@ -46,7 +46,7 @@ class NotedMessages:
         self._items = items
         self._perform = perform
         self._marks = Marks(access)
-        self._own = OwnMessages(access)
+        self._own = OwnMessages(access, perform)
         self._names: dict[str, str] = {}
         # One mark at a time: a message that was read before its pin went must not join after that was recorded.
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
