@@ -13,6 +13,7 @@ from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
 from tests.support.vendors.server import running
 from tests.support.vendors.statuspage import KEY, PAGE, StatuspageStandIn
+from workers.channels.failures import Failed, Kind
 from workers.channels.public.statuspage import StatuspageClient
 from workers.recurring.statuspage import OURS_WAIT, Mirror
 
@@ -120,3 +121,14 @@ def test_an_update_that_statuspage_finds_invalid_holds_up_no_other(behind: Behin
     behind.step(2)
     assert [u["body"] for u in behind.vendor.incidents[0]["incident_updates"]] == ["Words of e3", "Words of e1"]
     assert [p.key for p in behind.problems.current()] == ["statuspage:refused"]
+
+
+@pytest.mark.parametrize("page", ["[]", "[1]", "{}", "null", '"Hello"'])
+def test_a_success_that_is_not_statuspages_publishes_nothing(page: str) -> None:
+    """A proxy that answers in its place is a fault of ours, which names the address to correct."""
+    with running(StatuspageStandIn(impostor=page)) as proxy:
+        client = StatuspageClient(KEY, PAGE, proxy.url)
+        with pytest.raises(Failed) as failed:
+            client.restate("i0", {})
+    assert failed.value.kind is Kind.OURS
+    assert "correct STATUSPAGE_URL" in failed.value.reason.remedy

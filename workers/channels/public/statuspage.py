@@ -12,6 +12,7 @@ import httpx2
 from escalation.config.status_page import Maintenance
 from escalation.status_page.publications import Publication, PublicStatus
 from workers.channels.failures import asked_wait, no_answer, statuspage_failure
+from workers.channels.replies import not_theirs
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10.0  # seconds
@@ -36,24 +37,24 @@ class StatuspageClient:
 
     def components(self) -> dict[str, str]:
         """Return the ids of the page's components, by name."""
-        return {component["name"]: component["id"] for component in self._call("GET", "/components")}
+        return {component["name"]: component["id"] for component in self._list("/components")}
 
     def find(self, public_id: str) -> str:
         """Return the id there of an incident of ours; empty when it has none."""
-        listed = self._call("GET", f"/incidents?limit={LISTED}")
+        listed = self._list(f"/incidents?limit={LISTED}")
         own = (i["id"] for i in listed if (i.get("metadata") or {}).get("tocsin", {}).get("id") == public_id)
         return next(own, "")
 
     def create(self, update: Publication, components: dict[str, str]) -> str:
         """Create an incident; returns its id there."""
         marked = {"metadata": {"tocsin": {"id": update.incident}}}
-        return str(self._call("POST", "/incidents", _incident(update, components) | marked)["id"])
+        return self._write("POST", "/incidents", _incident(update, components) | marked)
 
     def update(self, there: str, update: Publication, components: dict[str, str]) -> None:
         """Publish an update of an incident, unless it is the latest one already."""
-        updates = self._call("GET", f"/incidents/{there}").get("incident_updates") or [{}]
+        updates = self._incident(there).get("incident_updates") or [{}]
         if (updates[0].get("status"), updates[0].get("body")) != (update.status, update.body[:LONGEST_BODY]):
-            self._call("PATCH", f"/incidents/{there}", _incident(update, components))
+            self._write("PATCH", f"/incidents/{there}", _incident(update, components))
 
     def plan(self, window: Maintenance, mark: str, components: dict[str, str], *, begun: bool) -> str:
         """Plan maintenance, which begins and ends there by itself, whether we live or not; returns its id there."""
@@ -71,21 +72,34 @@ class StatuspageClient:
             "metadata": {"tocsin": {"id": mark}},
             "deliver_notifications": True,
         }
-        return str(self._call("POST", "/incidents", said)["id"])
+        return self._write("POST", "/incidents", said)
 
     def call_off(self, there: str, components: dict[str, str]) -> None:
         """Cancel maintenance, visibly; `components` are the states that hold then, by id. Done already is as good."""
-        if self._call("GET", f"/incidents/{there}").get("status") != "completed":
+        if self._incident(there).get("status") != "completed":
             said = {"status": "completed", "body": CALLED_OFF, "components": components, "deliver_notifications": True}
-            self._call("PATCH", f"/incidents/{there}", said)
+            self._write("PATCH", f"/incidents/{there}", said)
 
     def restate(self, there: str, components: dict[str, str]) -> None:
         """State components of an incident again, by id, without an update of it: nobody is told."""
-        self._call("PATCH", f"/incidents/{there}", {"components": components, "deliver_notifications": False})
+        self._write("PATCH", f"/incidents/{there}", {"components": components, "deliver_notifications": False})
 
     def delete(self, there: str) -> None:
         """Delete an incident; one that is gone already is as good."""
         self._call("DELETE", f"/incidents/{there}", gone=True)
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        found = self._call("GET", path)
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise not_theirs("Statuspage", "STATUSPAGE_URL")
+        return found
+
+    def _incident(self, there: str) -> dict[str, Any]:
+        return _theirs(self._call("GET", f"/incidents/{there}"))
+
+    def _write(self, method: str, path: str, incident: dict[str, Any]) -> str:
+        """Create or change an incident; returns its id."""
+        return str(_theirs(self._call(method, path, incident))["id"])
 
     def _call(self, method: str, path: str, incident: dict[str, Any] | None = None, *, gone: bool = False) -> Any:
         try:
@@ -98,6 +112,13 @@ class StatuspageClient:
             return response.json() if response.content else {}
         except ValueError as error:
             raise no_answer("Statuspage", error) from None
+
+
+def _theirs(answer: Any) -> dict[str, Any]:
+    """An incident, as every answer about one holds it. Raises Failed for anything else: nothing was published."""
+    if not isinstance(answer, dict) or "id" not in answer:
+        raise not_theirs("Statuspage", "STATUSPAGE_URL")
+    return answer
 
 
 def _iso(at: datetime) -> str:
