@@ -11,7 +11,8 @@ import httpx2
 
 from escalation.config.actions import Action
 from escalation.webhooks import signature
-from workers.channels.failures import Failed, Kind, Reason, action_failure, asked_wait, no_answer
+from workers.channels.failures import Failed, Kind, Reason, asked_wait, no_answer
+from workers.channels.refusals.actions import action_failure
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 10.0  # seconds for the whole call: a system that answers one byte at a time holds no thread

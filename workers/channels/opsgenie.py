@@ -10,7 +10,8 @@ import httpx2
 
 from escalation.incident.model import Incident
 from escalation.messages.mail import alert_summary
-from workers.channels.failures import asked_wait, no_answer, opsgenie_failure
+from workers.channels.failures import asked_wait, no_answer
+from workers.channels.refusals.paging import opsgenie_failure
 from workers.channels.replies import check_accepted
 from workers.channels.tls import ssl_context
 

@@ -11,7 +11,8 @@ import httpx2
 
 from escalation.incident.model import Incident
 from escalation.messages.mail import alert_summary
-from workers.channels.failures import asked_wait, no_answer, pagerduty_failure
+from workers.channels.failures import asked_wait, no_answer
+from workers.channels.refusals.paging import pagerduty_failure
 from workers.channels.replies import check_accepted, json_object, not_theirs
 from workers.channels.tls import ssl_context
 

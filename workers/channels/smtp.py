@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from escalation.messages.calendar import CalendarEvent, icalendar
 from escalation.messages.mail import Mail
-from workers.channels.failures import Failed, Kind, Reason, smtp_failure
+from workers.channels.failures import Failed, Kind, Reason
+from workers.channels.refusals.mail import smtp_failure
 from workers.channels.tls import ssl_context
 
 TIMEOUT = 15.0  # seconds

@@ -2,16 +2,10 @@
 
 import pytest
 
-from workers.channels.failures import (
-    Failed,
-    Kind,
-    confluence_failure,
-    github_failure,
-    jira_failure,
-    kind_of,
-    pagerduty_failure,
-    smtp_failure,
-)
+from workers.channels.failures import Failed, Kind, kind_of
+from workers.channels.refusals.mail import smtp_failure
+from workers.channels.refusals.paging import pagerduty_failure
+from workers.channels.refusals.trackers import confluence_failure, github_failure, jira_failure
 
 PASSING, PERSON, OURS, TOKEN = Kind.PASSING, Kind.PERSON, Kind.OURS, Kind.TOKEN
 

@@ -8,11 +8,13 @@ from tests.support.vendors import push, twilio
 from tests.support.vendors.push import NtfyStandIn, PushoverStandIn
 from tests.support.vendors.server import running
 from tests.support.vendors.twilio import TwilioStandIn
-from workers.channels.failures import Failed, Kind, ntfy_failure, pushover_failure, twilio_failure
+from workers.channels.failures import Failed, Kind
 from workers.channels.people.apprise import AppriseClient, problem_of
 from workers.channels.people.ntfy import Notification, NtfyClient
 from workers.channels.people.pushover import Push, PushoverClient
 from workers.channels.people.twilio import DOUBT, TwilioAccount, TwilioClient
+from workers.channels.refusals.push import ntfy_failure, pushover_failure
+from workers.channels.refusals.twilio import twilio_failure
 
 DANA, DELIVERY, PUBLIC = "+4915112345678", "INC-20241218-001-7-page", "https://tocsin.example.com"
 USER = "u" * 30

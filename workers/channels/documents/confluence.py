@@ -13,7 +13,8 @@ import httpx2
 from escalation.config.documents.reviews import ReviewPlace, ReviewVendor
 from escalation.storage.reviews.canvases import fingerprint
 from workers.channels.documents.client import DocumentDraft, Placed
-from workers.channels.failures import Failed, Kind, Reason, confluence_failure
+from workers.channels.failures import Failed, Kind, Reason
+from workers.channels.refusals.trackers import confluence_failure
 from workers.channels.trackers.calls import Api, in_doubt
 
 LONGEST_TITLE = 255  # characters

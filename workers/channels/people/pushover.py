@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx2
 
-from workers.channels.failures import asked_wait, no_answer, pushover_failure
+from workers.channels.failures import asked_wait, no_answer
+from workers.channels.refusals.push import pushover_failure
 from workers.channels.replies import json_object, not_theirs
 from workers.channels.tls import ssl_context
 

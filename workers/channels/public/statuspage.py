@@ -11,7 +11,8 @@ import httpx2
 
 from escalation.config.status_page import Maintenance
 from escalation.status_page.publications import Publication, PublicStatus
-from workers.channels.failures import asked_wait, no_answer, statuspage_failure
+from workers.channels.failures import asked_wait, no_answer
+from workers.channels.refusals.statuspage import statuspage_failure
 from workers.channels.replies import not_theirs
 from workers.channels.tls import ssl_context
 

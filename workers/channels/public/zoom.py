@@ -16,7 +16,8 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx2
 
 from escalation.incident.state.rooms import Meeting
-from workers.channels.failures import Failed, Kind, asked_wait, no_answer, zoom_failure, zoom_login_failure
+from workers.channels.failures import Failed, Kind, asked_wait, no_answer
+from workers.channels.refusals.zoom import zoom_failure, zoom_login_failure
 from workers.channels.tls import ssl_context
 
 OWNER = "me"  # of the app

@@ -13,7 +13,8 @@ import httpx2
 from escalation.config.tickets import Tracker, Vendor
 from escalation.incident.tracked import Issue
 from escalation.text import Lines, Link, line
-from workers.channels.failures import Failed, Kind, Reason, github_failure
+from workers.channels.failures import Failed, Kind, Reason
+from workers.channels.refusals.trackers import github_failure
 from workers.channels.trackers import markup
 from workers.channels.trackers.calls import Api, in_doubt
 from workers.channels.trackers.tracker import Draft, Found

@@ -16,9 +16,10 @@ from escalation.oncall.schedule import TRIAL, TrialState
 from escalation.service import IncidentService
 from escalation.storage.alarms import incident_of
 from escalation.storage.vendor_ids import VendorIds
-from workers.channels.failures import Failed, Kind, twilio_failure
+from workers.channels.failures import Failed, Kind
 from workers.channels.pagerduty import PagerDutyDirectory
 from workers.channels.people.pushover import PushoverClient
+from workers.channels.refusals.twilio import twilio_failure
 
 UNDELIVERED = "twilio:undelivered"  # keys in the register of problems
 PAGERDUTY_USERS, RECEIPTS = "pagerduty:users", "pushover:receipts"
