@@ -32,8 +32,8 @@ class MaintenancePlans:
         verb, _, rest = text.strip().partition(" ")
         now = await self._access.run(self._access.deps.service.clock)
         if verb.lower() == "list":
-            windows = await self._access.run(self._plans.windows)
-            await reply(replies.lines_reply(windows_lines(windows, now)))
+            planned = await self._access.run(self._plans.windows)
+            await reply(replies.lines_reply(windows_lines((*page.maintenance, *planned), now)))
         elif verb.lower() in ("cancel", "end"):
             if not rest.strip():
                 raise Refused(USAGE)

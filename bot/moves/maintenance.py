@@ -1,5 +1,6 @@
 """Form of planned maintenance on the status page, and the words of its command. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.errors import InvalidForm
@@ -7,7 +8,7 @@ from bot.moves.form import Submission
 from bot.moves.form_state import FormState
 from bot.render.inputs import Choice, View, instant_field, modal, multi_select, text_field
 from escalation.config.status_page import Maintenance, StatusPage
-from escalation.status_page.maintenance import PlannedWindow, phase_of
+from escalation.status_page.maintenance import Phase, PlannedWindow, phase_of
 from escalation.status_page.words import PHASES
 from escalation.text import Line, Strong, Time, Verbatim, line
 
@@ -53,17 +54,20 @@ def announced(submission: Submission, now: datetime) -> Maintenance:
     )
 
 
-def window_line(window: PlannedWindow, now: datetime) -> Line:
-    """Line about a window: its id, title, times and phase."""
+def window_line(window: Maintenance, now: datetime) -> Line:
+    """Line about a window: its id if it was planned from Slack, its title, times and phase."""
+    name = Strong(f"{window.id}: ") if isinstance(window, PlannedWindow) else "In the configuration: "
     times = (" from ", Time(window.starts, clock=False), " to ", Time(window.ends, clock=False))
     components = f" ({', '.join(window.components)})" if window.components else ""
     phase = PHASES[phase_of(window, now)].lower()
-    return line(Strong(f"{window.id}: "), Verbatim(window.title), components, *times, f", {phase}.")
+    return line(name, Verbatim(window.title), components, *times, f", {phase}.")
 
 
-def windows_lines(windows: list[PlannedWindow], now: datetime) -> tuple[Line, ...]:
-    """Lines about what is ahead or in progress."""
-    ahead = [w for w in windows if w.ends > now and not w.cancelled_at]
+def windows_lines(windows: Sequence[Maintenance], now: datetime) -> tuple[Line, ...]:
+    """Lines about what is ahead or in progress, the earliest first, and how one is cancelled."""
+    ahead = [w for w in windows if phase_of(w, now) in (Phase.SCHEDULED, Phase.IN_PROGRESS)]
     if not ahead:
-        return (line("No maintenance is planned from Slack. `/incident maintenance` announces one."),)
-    return (*(window_line(w, now) for w in ahead), line("`/incident maintenance cancel M1` cancels one."))
+        return (line("No maintenance is planned. `/incident maintenance` announces one."),)
+    ours = next((w for w in ahead if isinstance(w, PlannedWindow)), None)
+    cancel = (line(f"`/incident maintenance cancel {ours.id}` cancels it."),) if ours else ()
+    return (*(window_line(w, now) for w in sorted(ahead, key=lambda w: w.starts)), *cancel)

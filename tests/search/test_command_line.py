@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from escalation.config.tickets import Vendor
 from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.model import Incident
-from escalation.reviews.action_items import ActionItem, ItemState
+from escalation.reviews.action_items import ActionItem, ItemState, ItemTicket
 from escalation.status_page.publications import Impact, Publication, PublicStatus
 from escalation.storage.action_items import ActionItems
 from escalation.storage.intake import Intake, Outcome
@@ -95,6 +97,19 @@ def test_action_items_in_a_terminal_are_filtered(parts: Works) -> None:
     items.change(two, lambda item: item.__class__(**{**item.__dict__, "state": ItemState.DONE}))
     assert ids("actions", "service:api") == []
     assert ids("actions", "service:api", "--all") == [two]
+
+
+def test_action_items_in_a_terminal_name_their_ticket_or_why_there_is_none(parts: Works) -> None:
+    """One whose ticket was deleted in the tracker has none."""
+    incident, items, at = parts.declare("P2", service="checkout"), ActionItems(parts.redis), datetime.now(UTC)
+    ticket = ItemTicket(Vendor.GITHUB, "acme/web#7", "https://github.example/acme/web/issues/7")
+    gone = replace(ticket, key="acme/web#8", gone=True)
+    for fields in ({"ticket": ticket}, {"trouble": "GitHub refuses our token"}, {"ticket": gone}):
+        items.add(incident.id, partial(ActionItem, text="Alert", by="UX", at=at, owner=user("dana"), **fields))
+    rows = {row[0]: row[4] for row in (line.split("\t") for line in tocsin("actions").output.splitlines())}
+    assert rows.pop("ID") == "TICKET"
+    said = ("acme/web#7", "GitHub refuses our token", "")
+    assert rows == {f"{incident.id}/{n}": words for n, words in enumerate(said, start=1)}
 
 
 def test_alerts_in_a_terminal_are_filtered(parts: Works) -> None:

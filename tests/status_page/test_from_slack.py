@@ -2,20 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.moves.maintenance import windows_lines
+from bot.render.mrkdwn import plain
 from escalation.config.policy import Severity
 from escalation.config.rules.communications import Means
-from escalation.config.status_page import STATUS_PAGE
+from escalation.config.status_page import STATUS_PAGE, Maintenance
 from escalation.errors import Refused
 from escalation.incident.communications import updates_on_page
 from escalation.incident.events.moves import Answer, AnswerCommunication, MarkSecurity, PublishUpdate, Reopen, Resolve
 from escalation.incident.events.outcomes import Delivered, Dropped
 from escalation.incident.model import Incident
+from escalation.incident.state.communications import OwedState
+from escalation.status_page.maintenance import PlannedWindow
 from escalation.storage.alarms import ready
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
@@ -249,7 +253,7 @@ def test_new_words_take_the_place_of_what_waits_and_move_no_deadline(public: Pub
     plan = first.plan.model_copy(update={"approval": True, "through": (Means.STATUS_PAGE, Means.SUPPORT_PORTAL)})
     store, clock = public.office.world.store, public.office.world.clock
     due = clock() + timedelta(minutes=15)
-    former = first.model_copy(update={"plan": plan, "through": plan.through, "state": "waiting", "due": due})
+    former = first.model_copy(update={"plan": plan, "through": plan.through, "state": OwedState.WAITING, "due": due})
     store.update(incident.id, lambda i: i.model_copy(update={"communications": (former,), "stamp": ""}))
     clock.push(minutes=5)
     after = public.office.world.service.handle(incident.id, PublishUpdate(by="U1", wording=WORDS))
@@ -306,6 +310,26 @@ def test_maintenance_is_announced_and_cancelled_visibly(public: Public) -> None:
     assert [w["status"] for w in public.summary()["maintenance"]] == ["cancelled"]
     public.office.person("omar").command("maintenance cancel M1")
     public.office.person("omar").told("M1 is cancelled already")
+
+
+def test_maintenance_of_the_configuration_and_from_slack_are_listed_together() -> None:
+    """By their starts; what is over or cancelled is not listed, and only what came from Slack is cancelled there."""
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+    def times(start: int) -> dict[str, Any]:
+        return {"starts": now + timedelta(hours=start), "ends": now + timedelta(hours=start + 1)}
+
+    known = [Maintenance(title="New disks", **times(5)), Maintenance(title="Long over", **times(-9))]
+    planned = [
+        PlannedWindow(id="M1", by="U1", title="New cables", **times(2)),
+        PlannedWindow(id="M2", by="U1", title="Called off", cancelled_at=now, **times(3)),
+    ]
+    cables, disks, cancel = (plain(said) for said in windows_lines([*known, *planned], now))
+    assert cables.startswith("M1: New cables from ")
+    assert disks.startswith("In the configuration: New disks from ")
+    assert "maintenance cancel M1" in cancel
+    assert len(windows_lines(known, now)) == 1
+    assert plain(windows_lines(known[1:], now)[0]).startswith("No maintenance is planned")
 
 
 def test_maintenance_runs_by_its_times(public: Public) -> None:
