@@ -515,6 +515,15 @@ def test_resolving_fills_the_notice(office: Office) -> None:
     assert (notice.final_impact, notice.next_steps, notice.data_loss) == ("Nobody can pay", "Alert", True)
 
 
+def test_data_loss_that_nobody_spoke_of_stays_unknown(office: Office) -> None:
+    """Resolved without touching that field, the record does not say that there was none."""
+    view = opened(office, "resolve")
+    assert office.person("dana").submit(view, summary="A disk", resolution="Another disk") == {"ok": True}
+    notice = office.incident().resolution
+    assert notice
+    assert notice.data_loss is None
+
+
 @pytest.mark.parametrize(
     ("typed", "filled", "kind", "words"),
     [

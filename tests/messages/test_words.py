@@ -15,6 +15,7 @@ RETIRED = re.compile(
     "|".join(
         (
             r"are to be told",
+            r"do not reply here",
             r"\bowed by\b",
             r"should have been told",
             r"those outside",
