@@ -25,6 +25,7 @@ DRAIN_EVERY = 0.25  # seconds; what comes meanwhile waits behind what is there
 EXAMINE_EVERY = 60.0  # seconds
 FAULT_KEPT = 600.0  # seconds; nobody could clear the fault of a host that is gone
 MAX_TOGETHER, MAX_BYTES = 200, 8_000_000  # bodies of one transaction, and their bytes
+GATHER = 0.004  # seconds from one transaction to the next: it costs much the same for ten bodies as for one
 
 log = structlog.get_logger("bot")
 
@@ -53,6 +54,7 @@ class _Writer:
         self._write = write
         self._waiting: list[tuple[Body, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._begun = -math.inf  # when the last transaction began, by the loop's clock
 
     async def write(self, body: Body) -> None:
         """Wait until a body is written. What `write` raises passes through."""
@@ -65,6 +67,8 @@ class _Writer:
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            await asyncio.sleep(self._begun + GATHER - loop.time())
+            self._begun = loop.time()
             number = _fitting([len(body.raw) for body, _ in self._waiting[:MAX_TOGETHER]])
             together, self._waiting = self._waiting[:number], self._waiting[number:]
             alive = [(body, written) for body, written in together if not written.done()]
