@@ -1,4 +1,4 @@
-"""Answers that one person sees, sent without retries: what must arrive is a page, and the workers send those."""
+"""Answers that one person sees, sent while they wait: what must arrive is a page, and the workers send those."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from bot.errors import InvalidForm
 from bot.render.blockkit import OPTIONAL, TEXT, Message, optional_kinds, without
 from bot.render.inputs import View, notice
 from bot.render.mrkdwn import cut, render
-from bot.slack.client import UNREACHABLE, slack_error
+from bot.slack.client import UNREACHABLE, at_once, slack_error
 from escalation.errors import NotFound, Refused
 from escalation.text import Line
 
@@ -65,7 +65,7 @@ class Reply:
         return bool(self._modal)
 
     async def __call__(self, message: Message) -> None:
-        """Send a message once. Where the modal or the address was closed meanwhile, it comes by direct message."""
+        """Send a message. Where the modal or the address was closed meanwhile, it comes by direct message."""
         try:
             if not await self._answer_there(message):
                 await self._post(message)
@@ -81,11 +81,15 @@ class Reply:
                 log.warning("modal not updated", person=self._user, error=slack_error(error))
                 return False
             return True
-        return await self._respond(message) if self.response_url else False
+        try:
+            return await self._respond(message) if self.response_url else False
+        except UNREACHABLE as error:  # another host than the one of the API
+            log.warning("answer not delivered there", person=self._user, error=slack_error(error))
+            return False
 
     async def _respond(self, message: Message) -> bool:
         """Send to the response_url; what Slack refuses goes once more, without tables and charts."""
-        webhook = AsyncWebhookClient(self.response_url, session=self._client.session, retry_handlers=[])
+        webhook = AsyncWebhookClient(self.response_url, session=self._client.session, retry_handlers=at_once())
         body = {"response_type": "ephemeral", "replace_original": self._replace, "text": message.text}
         thread = {"thread_ts": self._thread_ts} if self._thread_ts else {}
         blocks = {"blocks": message.blocks} if message.blocks else {}

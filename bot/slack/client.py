@@ -9,9 +9,11 @@ from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
     AsyncRateLimitErrorRetryHandler,
 )
+from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
 from slack_sdk.web.async_client import AsyncWebClient
 
 CALL_TIMEOUT = 10.0  # seconds; what people wait for has limits of its own
+PAUSE = 0.1  # seconds; a form has three in all
 UNREACHABLE = (SlackApiError, aiohttp.ClientError, TimeoutError)  # every error of a call
 
 UNREADABLE = "unreadable_response"  # JSON but no object, or no JSON: a gateway spoke in Slack's place
@@ -36,11 +38,19 @@ def open_session() -> aiohttp.ClientSession:
 
 
 def interactive_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
-    """Build the client for requests that a person waits for.
+    """Build the client for requests that a person waits for. It retries broken connections alone, at once."""
+    return _client(token, base_url, session, at_once())
 
-    It never retries: a message would be posted twice, and a trigger expires.
+
+def at_once() -> list[AsyncRetryHandler]:
+    """Build the retries of what a person waits for: twice, and only after a connection that broke.
+
+    An idle connection that Slack closes just as we write on it loses the request (aiohttp retries no POST), and of
+    several that stood idle all are closed together: the pause lets us see that. Said twice to one person is better
+    than not at all; a trigger used up by the first is known as that.
     """
-    return _client(token, base_url, session, [])
+    pause = FixedValueRetryIntervalCalculator(PAUSE)
+    return [AsyncConnectionErrorRetryHandler(max_retry_count=2, interval_calculator=pause)]
 
 
 def background_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:

@@ -116,6 +116,7 @@ HEARD = {
         "ticket not followed",
     ),
     Told.PERSON: (
+        "answer not delivered there",  # it comes by direct message
         "answer rejected",  # it comes by direct message
         "callback of a page that is not known",
         "canvas not brought up to date",
