@@ -27,6 +27,7 @@ def issue(incident: Incident, entry: Entry) -> Lines:
         "opened": "opened",
         "assign": "assigned",
         "assigned": "assigned to nobody",
+        "rename": "renamed",
         "close": "closed",
         "reopen": "reopened",
         "deleted": "was deleted",

@@ -13,6 +13,7 @@ from escalation.incident.events.moves import (
     Acknowledge,
     Cancel,
     ChangeSeverity,
+    Edit,
     Escalate,
     MarkSecurity,
     Reopen,
@@ -74,6 +75,15 @@ def test_an_escalation_and_a_severity_are_comments_once(case: Tracked[Any]) -> N
     assert [h.split(" (")[0].rstrip("*") for h in heads][:1] == ["Severity changed from P2 to P1"]
     assert len([h for h in heads if h.startswith("Escalated: tier")]) == 1
     assert len(heads) == 2
+
+
+def test_a_corrected_title_is_corrected_there(case: Tracked[Any]) -> None:
+    """The ticket is found by what the incident is called now."""
+    case.act()
+    case.do(Edit(by="UDANA", title="Search is down"))
+    [issue] = case.there.issues.values()
+    assert issue.get("title", issue.get("fields", {}).get("summary")) == f"{case.now.id}: Search is down"
+    assert [e.fields["what"] for e in case.entries()] == ["opened", "rename"]
 
 
 def test_the_end_closes_it_and_a_reopened_incident_opens_it_again(case: Tracked[Any]) -> None:

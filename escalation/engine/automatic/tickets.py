@@ -27,6 +27,8 @@ def follow(change: Change) -> None:
         _add(change, "reopen")
     for entry in _worth_a_comment(after.timeline[len(before.timeline) :]):
         _add(change, "comment", entry.n)
+    if after.facts.title != before.facts.title:
+        _add(change, "rename")
     if set(after.assigned) - set(before.assigned):
         _add(change, "assign")
     if _takes_review(before, after):

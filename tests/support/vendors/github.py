@@ -111,8 +111,8 @@ class GitHubStandIn(Vendor):
         return 200, issue
 
     def _change(self, issue: dict[str, Any], said: dict[str, Any]) -> Answer:
-        if "body" in said and "state" not in said:
-            if len(said["body"]) > 65_536 or said.get("title", "x") == "":
+        if {"body", "title"} & set(said) and "state" not in said:
+            if len(said.get("body", "")) > 65_536 or said.get("title", "x") == "":
                 return 422, {"message": "Validation Failed"}
             issue |= {name: said[name] for name in ("title", "body") if name in said} | {"updated_at": self._stamp()}
             return 200, issue

@@ -85,6 +85,10 @@ class GitHubClient:
         """Assign people. Those who may not be are left out by GitHub without a word."""
         self._assignees("POST", key, logins)
 
+    def rename(self, key: str, title: str) -> None:
+        """Set the title."""
+        self._call("PATCH", _path(key), {"title": markup.plain(title)[:LONGEST_TITLE]})
+
     def hand_over(self, key: str, login: str, former: str) -> None:
         """Assign one person in place of another."""
         if former and former.lower() != login.lower():

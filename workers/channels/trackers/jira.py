@@ -105,6 +105,10 @@ class JiraClient:
             if failed.kind is not Kind.OURS or failed.error not in ("jira: 400", "jira: 404"):
                 raise
 
+    def rename(self, key: str, title: str) -> None:
+        """Set the summary."""
+        self._call("PUT", f"/issue/{key}", {"fields": {"summary": markup.plain(title)[:LONGEST_SUMMARY]}})
+
     def hand_over(self, key: str, login: str, former: str) -> None:
         """Assign somebody; without a login nobody, if the former one has it still."""
         if login:

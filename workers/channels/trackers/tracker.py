@@ -65,6 +65,9 @@ class TrackerClient(Protocol):
     def assign(self, key: str, logins: Sequence[str]) -> None:
         """Assign people to a ticket beside those who are."""
 
+    def rename(self, key: str, title: str) -> None:
+        """Give a ticket another title."""
+
     def hand_over(self, key: str, login: str, former: str) -> None:
         """Assign a ticket to somebody in place of another, if it is that one's; empty for nobody."""
 

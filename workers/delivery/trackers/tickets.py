@@ -89,6 +89,8 @@ class TicketPlanner:
             case "review":
                 review = self._review(incident)
                 return lambda retrying: self._comment(effect, client, issue, review, retrying)
+            case "rename":
+                return lambda retrying: self._rename(effect, client, issue, words.title(incident))
             case "assign":
                 logins = self._logins(incident, issue.vendor)
                 return (lambda retrying: self._assign(effect, client, issue, logins)) if logins else None
@@ -114,6 +116,10 @@ class TicketPlanner:
         known = {login.lower() for login in there.assignees}
         lost = tuple(f"the assignee {login}" for login in logins if login.lower() not in known)
         return SendResult(IssueUpdated(effect=effect.id, issue=_kept(issue, there), lost=lost))
+
+    def _rename(self, effect: UpdateIssue, client: TrackerClient, issue: Issue, title: str) -> SendResult:
+        client.rename(issue.key, title)
+        return SendResult(IssueUpdated(effect=effect.id, issue=_kept(issue, client.read(issue.key).issue)))
 
     def _set_open(self, incident: Incident, effect: UpdateIssue, client: TrackerClient, issue: Issue) -> SendResult:
         client.set_open(issue.key, incident.open, done=incident.resolution is not None)
