@@ -18,6 +18,7 @@ from escalation.incident.responders import speaker
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.incident.state.communications import OwedCommunication, OwedState, Stage
 from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
 from escalation.incident.state.leads import Lead
 from escalation.incident.state.posted import CopyKind, Reminder
 from escalation.values import PersonId
@@ -57,12 +58,19 @@ def called_off(change: Change) -> None:
     _announce_end(change, *_open_plans(change.incident))
 
 
-def _announce_end(change: Change, *plans: Communication) -> None:
+def original_over(change: Change) -> None:
+    """Tell whoever has read of a duplicate that it is over, now that the incident which went on in its place is."""
+    _announce_end(
+        change, *_open_plans(change.incident), over={"status": Status.RESOLVED, "over": change.now.isoformat()}
+    )
+
+
+def _announce_end(change: Change, *plans: Communication, over: Mapping[str, str] | None = None) -> None:
     told = [(plan, _told_through(plan, _since_its_end(change.incident, plan), change.incident)) for plan in plans]
     stop(change)
     for plan, through in told:
         if through:
-            _add_owed(change, plan.model_copy(update={"through": through}), Stage.RESTORED)
+            _add_owed(change, plan.model_copy(update={"through": through}), Stage.RESTORED, over)
     change.set(public_components={})
 
 
@@ -260,11 +268,12 @@ def _page_plan(incident: Incident) -> Communication:
     return next((p for p in plans if Means.STATUS_PAGE in p.through and p.audience.outside), BY_HAND)
 
 
-def _add_owed(change: Change, plan: Communication, stage: Stage) -> None:
+def _add_owed(change: Change, plan: Communication, stage: Stage, said: Mapping[str, str] | None = None) -> None:
+    """Add a communication of how things stand; what is `said` of that counts before what the incident says."""
     incident = change.incident
     through = available_means(incident, plan)
     if not incident.private and through:
-        _owe(change, plan, stage, through, _told_now(change, plan))
+        _owe(change, plan, stage, through, _told_now(change, plan) | dict(said or {}))
 
 
 def _told_now(change: Change, plan: Communication) -> dict[str, str]:

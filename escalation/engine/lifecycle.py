@@ -155,6 +155,7 @@ def resolve(change: Change, event: Resolve) -> None:
     change.say(entry, broadcast=not change.incident.policy.ticket)
     notify_team(change, entry)
     communications.restored(change)
+    likeness.tell_duplicates(change)
     paging.update_paging_service(change, "resolve")
     warroom.begin_phase(change, PhaseStart.RESOLVED)
     reviews.categorise(change, event.category, event.repeats)
@@ -258,6 +259,7 @@ def cancel(change: Change, event: Cancel) -> None:
         likeness.tell_original(change, event.duplicate_of)
     else:
         communications.called_off(change)
+        likeness.tell_duplicates(change)
     paging.update_paging_service(change, "resolve")
     warroom.archive_later(change)
     _report_drill(change)

@@ -229,7 +229,7 @@ class UpdateIssue(_Effect, public=True, aside="ticket"):
 
     kind: Literal["issue"] = "issue"
     vendor: Vendor
-    action: Literal["open", "comment", "assign", "close", "reopen", "review"]
+    action: Literal["open", "comment", "assign", "rename", "close", "reopen", "review"]
     entry: int = 0
 
     @property
@@ -392,6 +392,17 @@ class TellOriginal(_Effect, public=False):
         return ""
 
 
+class TellDuplicate(_Effect, public=False):
+    """Tell an incident that was cancelled as a duplicate of this one that this one is over."""
+
+    kind: Literal["tell_duplicate"] = "tell_duplicate"
+    other: str
+
+    @property
+    def carried_by(self) -> str:
+        return ""
+
+
 class ArchiveRoom(_Effect, public=False, optional=True):
     """Archive the war room: after the review, or when the incident was cancelled. It goes after all else in Slack."""
 
@@ -440,6 +451,7 @@ Effect = Annotated[
     | Retract
     | LinkOther
     | TellOriginal
+    | TellDuplicate
     | ArchiveRoom
     | HideCanvas
     | Refresh,

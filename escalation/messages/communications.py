@@ -51,9 +51,10 @@ def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines
     audience, stage = Audience(entry.fields["audience"]), Stage(entry.fields["stage"])
     name = _TEMPLATES.get((audience, stage), "customer_follow_up")
     fields = _inside(incident, entry) if audience is Audience.STAKEHOLDERS else _outside(incident, entry)
+    over = datetime.fromisoformat(said) if (said := entry.fields.get("over")) else incident.closed_at
     ended = {
-        "resolved_at": Time(incident.closed_at, clock=False) if incident.closed_at else "",
-        "duration": _duration(incident),
+        "resolved_at": Time(over, clock=False) if over else "",
+        "duration": spoken_duration(over - incident.declared_at) if over else "",
     }
     if stage in (Stage.FIRST, Stage.UPDATE):
         fields |= {"next_update": _instant(entry.fields["next_update"], clock=True)}
@@ -149,10 +150,6 @@ def _outside(incident: Incident, entry: Entry) -> dict[str, Line | Time | str]:
         "status": entry.fields["status"],
         "since": Time(incident.declared_at, clock=False),
     }
-
-
-def _duration(incident: Incident) -> str:
-    return spoken_duration(incident.closed_at - incident.declared_at) if incident.closed_at else ""
 
 
 def _instant(text: str, *, clock: bool) -> Time | str:

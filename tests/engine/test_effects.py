@@ -71,6 +71,7 @@ CARRIED_BY = {
     "Alert": "pagerduty",
     "LinkOther": "",
     "TellOriginal": "",
+    "TellDuplicate": "",
     "StopPage": "pushover",
     "RunAction": "actions",
     "OpenMeeting": "meetings",

@@ -13,6 +13,7 @@ from escalation.config.company import Company
 from escalation.config.status_page import StatusPage
 from escalation.incident.events.moves import Cancel, MarkSecurity, PostUpdate, Resolve
 from escalation.incident.model import Incident
+from escalation.incident.state.facts import Status
 from escalation.storage.problems import Problems
 from escalation.storage.public.folder import PROBLEM, StatusFolder
 from escalation.storage.public.log import LOG, PublicLog
@@ -102,6 +103,39 @@ def test_a_false_alarm_that_was_published_is_ended_on_the_page(published: Publis
     incident = published.declare()
     published.parts.run()
     published.parts.service.handle(incident.id, Cancel(by="UONCALL", why=MARK))
+    assert published.open_incidents() == []
+
+
+def test_a_duplicate_stands_on_the_page_until_its_original_is_over(published: Published) -> None:
+    """What readers were told of it goes on under the other's name, and ends with that, by the time of that."""
+    original, duplicate = published.declare("P1"), published.declare()
+    published.parts.run()
+    service, clock = published.parts.service, published.parts.clock
+    service.handle(duplicate.id, Cancel(by="UONCALL", duplicate_of=original.id))
+    clock.push(minutes=20)
+    assert [shown["name"] for shown in published.open_incidents()] == ["Payments are slow"]
+    assert '"major_outage"' in published.files()["summary.json"]
+    service.handle(original.id, RESOLVE)
+    assert published.open_incidents() == []
+    assert "major_outage" not in published.files()["summary.json"]
+    assert published.log.publications()[-1].body.count("20 minutes") <= 1
+    assert published.parts.now(duplicate).status is Status.CANCELLED
+    assert published.parts.now(duplicate).effects == ()
+
+
+def test_a_duplicate_of_what_is_over_leaves_the_page_at_once(published: Published) -> None:
+    """Also of one whose original is a false alarm in the end."""
+    first, second = published.declare(), published.declare()
+    published.parts.run()
+    service = published.parts.service
+    service.handle(first.id, RESOLVE)
+    service.handle(second.id, Cancel(by="UONCALL", duplicate_of=first.id))
+    assert published.open_incidents() == []
+    original, duplicate = published.declare(), published.declare()
+    published.parts.run()
+    service.handle(duplicate.id, Cancel(by="UONCALL", duplicate_of=original.id))
+    assert published.open_incidents() != []
+    service.handle(original.id, Cancel(by="UONCALL", why="A test"))
     assert published.open_incidents() == []
 
 

@@ -1,10 +1,11 @@
 """Other incidents that are like one: what is said about them, and what comes of a duplicate."""
 
-from escalation.engine import cards, warroom
+from escalation.engine import cards, communications, warroom
 from escalation.engine.change import Change
-from escalation.incident.effects import TellOriginal
-from escalation.incident.events.news import AlikeFound, AlikeHidden, SameProblem
+from escalation.incident.effects import TellDuplicate, TellOriginal
+from escalation.incident.events.news import AlikeFound, AlikeHidden, OriginalOver, SameProblem
 from escalation.incident.state.entries import Entry, EntryKind
+from escalation.incident.state.facts import Status
 from escalation.values import title_of
 
 
@@ -35,6 +36,22 @@ def _named(entry: Entry) -> list[str]:
 def tell_original(change: Change, original: str) -> None:
     """Have the incident that this one duplicates hear of it."""
     change.add_effect(TellOriginal, other=original)
+
+
+def tell_duplicates(change: Change) -> None:
+    """Have the duplicates of an incident that is over hear of it: some of them may stand on the status page."""
+    said = (e.fields.get("other", "") for e in change.incident.timeline if e.kind is EntryKind.SAME_PROBLEM)
+    for other in dict.fromkeys(filter(None, said)):
+        change.add_effect(TellDuplicate, other=other)
+
+
+def original_over(change: Change, event: OriginalOver) -> None:
+    """Announce the end where a duplicate was told of; one that was reopened meanwhile has an end of its own."""
+    incident = change.incident
+    cancelled = incident.latest(EntryKind.CANCELLED) if incident.status is Status.CANCELLED else None
+    if cancelled and cancelled.fields.get("duplicate_of") == event.other:
+        communications.original_over(change)
+        tell_duplicates(change)
 
 
 def same_problem(change: Change, event: SameProblem) -> None:

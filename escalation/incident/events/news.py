@@ -70,6 +70,13 @@ class AlikeFound(Frozen):
     join: str = ""
 
 
+class OriginalOver(Frozen):
+    """The incident that this one was cancelled as a duplicate of is over."""
+
+    kind: Literal["original_over"] = "original_over"
+    other: str
+
+
 class AlikeHidden(Frozen):
     """Another incident that was found to be like this one became private: what was said of it is taken back."""
 

@@ -13,6 +13,7 @@ from escalation.incident.events.news import (
     Linked,
     MailReceived,
     MessageNoted,
+    OriginalOver,
     PreventionsFound,
     Redacted,
     ResolvedThere,
@@ -145,6 +146,7 @@ OutcomeEvent = (
     | AlikeFound
     | AlikeHidden
     | SameProblem
+    | OriginalOver
     | PageGathered
     | MessageGone
     | Trouble
