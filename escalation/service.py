@@ -32,6 +32,7 @@ from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
 from escalation.reviews.action_items import ItemState
 from escalation.storage.action_items import ActionItems
+from escalation.storage.keeping.posted import PostedMessages
 from escalation.storage.reviews import Reviews
 from escalation.storage.store import Store
 from escalation.values import PersonId
@@ -70,6 +71,7 @@ class IncidentService:
         self.own_meetings = own_meetings
         self.mailboxes = mailboxes
         self.speed = speed
+        self._posted = PostedMessages(store.redis)
 
     def declare(
         self,
@@ -120,7 +122,8 @@ class IncidentService:
             event = event.model_copy(update={"repeats": self._repeated(incident_id, event)})
         if isinstance(event, MarkSecurity):
             items = ActionItems(self.store.redis).of(incident_id)
-            event = event.model_copy(update={"item_tickets": any(i.ticket and not i.ticket.gone for i in items)})
+            tickets, named = any(i.ticket and not i.ticket.gone for i in items), self._posted.naming(incident_id)
+            event = event.model_copy(update={"item_tickets": tickets, "named_in": tuple(p.channel for p in named)})
         if isinstance(event, PublishUpdate):
             known_components(self.company.status_page, event.components)
         if isinstance(event, PostUpdate):
@@ -131,6 +134,8 @@ class IncidentService:
         after = self.store.update(incident_id, lambda before: decide(before, event, now, on_call))
         if isinstance(event, MarkSecurity) and after.private:
             ActionItems(self.store.redis).make_private(incident_id)
+            self._posted.hide(incident_id)
+            self.store.request_upkeep()
         if isinstance(event, Acknowledge):
             self._answer_test_pages(event.by, now)
         return after

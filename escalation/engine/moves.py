@@ -241,7 +241,7 @@ def snooze(change: Change, event: moves.Snooze) -> None:
 
 def mark_security(change: Change, event: moves.MarkSecurity) -> None:
     """Mark the incident as a security incident."""
-    security.make_private(change, event.by, event.why, item_tickets=event.item_tickets)
+    security.make_private(change, event)
 
 
 def state_times(change: Change, event: moves.StateTimes) -> None:

@@ -6,6 +6,7 @@ from escalation.config.tickets import ITEM_TICKETS
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
 from escalation.incident.effects import HideCanvas, SetTopic, Withdraw, Withdrawable
+from escalation.incident.events.moves import MarkSecurity
 from escalation.incident.model import Incident
 from escalation.incident.responders import in_roles
 from escalation.incident.state.communications import OwedState
@@ -16,21 +17,18 @@ from escalation.values import PersonId
 WHY = "it was marked as a security incident"
 
 
-def make_private(change: Change, by: PersonId, why: str, *, item_tickets: bool = False) -> None:
-    """Make the incident private: stop public messages, redact public cards, list in a private room what was visible.
-
-    `item_tickets`: tickets of its action items stand in a tracker that others read.
-    """
-    before = change.incident
+def make_private(change: Change, event: MarkSecurity) -> None:
+    """Make the incident private: stop public messages, redact public cards, list in a private room what was visible."""
+    before, by = change.incident, event.by
     change.set(facts=before.facts.model_copy(update={"security": True}))
-    entry = change.note(EntryKind.SECURITY, by=by, why=why)
+    entry = change.note(EntryKind.SECURITY, by=by, why=event.why)
     communications.stop(change)
     _stop_public_writing(change)
     change.add_effect(HideCanvas)
     warroom.delete_meeting(change)
     warroom.open_for(change, sorted(before.people() | {by}))
     change.say(entry)
-    change.say(_note_exposure(change, before, [ITEM_TICKETS] if item_tickets else []))
+    change.say(_note_exposure(change, before, event))
     if change.incident.phase < 0:
         warroom.begin_phase(change, PhaseStart.OPENED)
     page_team(change, by, WHY)
@@ -52,14 +50,15 @@ def _stop_public_writing(change: Change) -> None:
     change.set(lanes={})
 
 
-def _note_exposure(change: Change, before: Incident, more: list[str]) -> Entry:
+def _note_exposure(change: Change, before: Incident, event: MarkSecurity) -> Entry:
     """Note where its words stood in public, from the record: what is redacted there now, and what cannot be undone."""
     cards_in = [copy.channel for copy in before.copies if not copy.person]
     public = [post for post in before.posts if cards.is_public(post, before)]
     rooms = [before.room.channel] if before.room else []
-    channels = [*cards_in, *(p.channel for p in public if p.place != DIRECT), *rooms]
+    channels = [*cards_in, *(p.channel for p in public if p.place != DIRECT), *rooms, *event.named_in]
     told = tuple(dict.fromkeys(post.person for post in public if post.place == DIRECT))
     sent = [post.place for post in before.posts if not post.channel and not post.person]
+    more = [ITEM_TICKETS] if event.item_tickets else []
     by_hand = [m for owed in before.communications if owed.by and owed.state is OwedState.DONE for m in owed.through]
     fields = {
         "room": before.room.channel if before.room else "",

@@ -285,11 +285,15 @@ class Run(_Move):
 
 
 class MarkSecurity(_Move):
-    """Mark the incident as a security incident: it becomes private. `item_tickets`: its action items have tickets."""
+    """Mark the incident as a security incident: it becomes private. `item_tickets`: its action items have tickets.
+
+    `named_in` are the channels of reports and handovers that name it.
+    """
 
     kind: Literal[Move.SECURITY] = Move.SECURITY
     why: Words = ""
     item_tickets: bool = False
+    named_in: tuple[str, ...] = ()
 
 
 class Resolve(_Move):

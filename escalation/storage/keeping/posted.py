@@ -1,9 +1,10 @@
-"""Messages of ours in channels outside incidents, as Slack has them, so that forgetting somebody reaches them.
+"""Messages of ours in channels outside incidents, as Slack has them: forgetting and privacy reach them too.
 
 Keys: `tocsin:posted:{channel}:{ts}` JSON, for KEPT; `tocsin:posted:stale` those that read otherwise in Slack.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from redis import Redis
 PREFIX = "tocsin:posted:"
 STALE = f"{PREFIX}stale"
 KEPT = timedelta(days=400)  # a year's reports, and the time to notice
+_IDS = re.compile(r"INC-\d{8}-\d{3,}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,23 @@ class PostedMessages:
                 stored = json.loads(raw)
                 yield Posted(channel, ts, stored["text"], stored["blocks"])
 
+    def naming(self, incident_id: str) -> Iterator[Posted]:
+        """Yield the messages that say anything about an incident."""
+        for name in sorted(str(raw, "utf-8") for raw in self._redis.scan_iter(match=f"{PREFIX}*", count=1000)):
+            raw: Any = self._redis.get(name) if is_posted(name) else None
+            if raw and incident_id in _IDS.findall(str(raw, "utf-8")):
+                channel, _, ts = name.removeprefix(PREFIX).partition(":")
+                stored = json.loads(raw)
+                posted = Posted(channel, ts, stored["text"], stored["blocks"])
+                if hidden(posted, incident_id) != posted:
+                    yield posted
+
+    def hide(self, incident_id: str) -> None:
+        """Remove all that is said about an incident: it is private now."""
+        for posted in list(self.naming(incident_id)):
+            self.note(hidden(posted, incident_id))
+            self._redis.sadd(STALE, f"{PREFIX}{posted.channel}:{posted.ts}")
+
     def shown(self, posted: Posted) -> None:
         """Note that Slack has a message as it should read, or not at all any more."""
         self._redis.srem(STALE, f"{PREFIX}{posted.channel}:{posted.ts}")
@@ -57,3 +76,41 @@ class PostedMessages:
 def is_posted(key: str) -> bool:
     """True for the key of a message."""
     return key.startswith(PREFIX) and key != STALE
+
+
+def hidden(posted: Posted, incident_id: str) -> Posted:
+    """Return a message in which the lines and rows about an incident say nothing but that it is private."""
+    text, blocks = _without(posted.text, incident_id), _without(posted.blocks, incident_id)
+    return Posted(posted.channel, posted.ts, text, blocks)
+
+
+def _without(value: Any, incident_id: str) -> Any:
+    match value:
+        case str() if incident_id in value:
+            return "\n".join(_hidden_line(line, incident_id) for line in value.split("\n"))
+        case list() if any(_is_cell(cell, incident_id) for cell in value):
+            return [cell if _is_cell(cell, incident_id) else _without_words(cell) for cell in value]
+        case list():
+            return [_without(inner, incident_id) for inner in value]
+        case dict():
+            return {key: _without(inner, incident_id) for key, inner in value.items()}
+        case _:
+            return value
+
+
+def _is_cell(cell: Any, incident_id: str) -> bool:
+    """True for the cell of a table that names the incident of its row."""
+    return isinstance(cell, dict) and cell.get("type") == "raw_text" and cell.get("text") == incident_id
+
+
+def _without_words(cell: Any) -> Any:
+    return cell if isinstance(cell, dict) and cell.get("type") == "raw_number" else {"type": "raw_text", "text": "–"}
+
+
+def _hidden_line(line: str, incident_id: str) -> str:
+    """Without the words of a line about the incident; ids stay, those of others with it."""
+    named = tuple(dict.fromkeys(_IDS.findall(line)))
+    if incident_id not in named:
+        return line
+    others = ", ".join(name for name in named if name != incident_id)
+    return f"🔒 {incident_id} is private" + (f" (beside {others})" if others else "")

@@ -1,6 +1,7 @@
 """Scheduled reports over the wire: each once, whatever fails on the way, with nothing private in it."""
 
 import csv
+import html
 import io
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,8 @@ import pytest
 
 from escalation.config.company import Company
 from escalation.config.rules.reports import ScheduledReport
-from escalation.incident.events.moves import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, MarkSecurity, Resolve
+from escalation.incident.state.entries import EntryKind
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
 from tests.support.company import example, user
@@ -19,6 +21,7 @@ from tests.support.outside_services import MailServer
 from tests.support.worker import SlackByClock, Works, redis_of, works_anew
 from tocsin.doctor.redis_checks import surfaces_off
 from workers.channels.smtp import MailClient
+from workers.recurring.keeping.posted import PostedRounds
 from workers.recurring.reminders import SINCE, Reminders
 
 DAY = timedelta(days=1)
@@ -77,6 +80,23 @@ def test_the_daily_report_says_what_is_open_what_happened_and_what_is_due(parts:
     [table] = [block for block in message["blocks"] if block["type"] == "data_table"]
     [row] = table["rows"][1:]
     assert [cell["text"] for cell in row[:3]] == ["P0", "INC-20241218-002", "Search & <find> are *slow*"]
+
+
+def test_what_became_private_leaves_the_reports_that_named_it(parts: Works) -> None:
+    """Title and words go, in the table and in what stands for it; the private room hears where they stood."""
+    worker = plan(parts, every="day")
+    worker.send_due(parts.clock())
+    [message] = reports(parts)
+    assert "<find>" in html.unescape(str(message))
+    incident = next(i for i in parts.store.recent() if i.facts.title.startswith("Search"))
+    parts.service.handle(incident.id, MarkSecurity(by=user("dana"), why="A leak"))
+    PostedRounds(parts.context, lambda: False).run()
+    [message] = reports(parts)
+    assert "<find>" not in html.unescape(str(message))
+    assert incident.id in str(message)
+    assert "Checkout is down" in str(message)
+    [exposed] = [e for e in parts.now(incident).timeline if e.kind is EntryKind.EXPOSED]
+    assert message["channel"] in exposed.fields["channels"]
 
 
 def test_it_is_posted_once_though_the_answer_is_lost(parts: Works) -> None:

@@ -1,4 +1,4 @@
-"""Messages outside incidents that still show words of somebody who was forgotten: updated in Slack."""
+"""Messages outside incidents that still show what was removed here: updated in Slack."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ class PostedRounds:
         log.warning("message not updated, retrying", channel=posted.channel, ts=posted.ts, error=failed.error)
         if failed.kind is not Kind.PASSING:
             link = f"{self._slack.workspace_url().rstrip('/')}/archives/{posted.channel}/p{posted.ts.replace('.', '')}"
-            text = f"a message of ours still shows somebody who was forgotten, {link}: {failed.reason.text}"
+            text = f"a message of ours still shows what was removed here, {link}: {failed.reason.text}"
             self._problems.report(_key(posted), text, "let the bot edit it there, or delete the message")
 
 

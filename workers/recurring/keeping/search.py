@@ -16,6 +16,7 @@ from escalation.incident.state.entries import EntryKind
 from escalation.processes import MESSAGES
 from escalation.search.document import document
 from escalation.search.likeness import to_join
+from escalation.storage.keeping.posted import PostedMessages
 from escalation.storage.search.documents import fold
 from escalation.storage.search.likeness import Likenesses
 from workers.context import Context
@@ -35,6 +36,7 @@ class SearchRounds:
         self._context = context
         self._stopping = stopping
         self._likenesses = Likenesses(context.store)
+        self._posted = PostedMessages(context.redis)
         self._waiting: dict[str, None] = {}
 
     def run(self, now: datetime) -> None:
@@ -61,7 +63,8 @@ class SearchRounds:
                 self._tell(incident.id, AlikeFound(open=still_open, past=past, join=join))
 
     def _hide(self, private: Incident) -> None:
-        """Take back what was said of it under incidents that may name it: the open ones."""
+        """Take back what was said of it: in reports and handovers, and under the open incidents that may name it."""
+        self._posted.hide(private.id)
         for other in self._context.store.open_incidents():
             if other.latest(EntryKind.ALIKE) or other.latest(EntryKind.PREVENTION):
                 self._tell(other.id, AlikeHidden(other=private.id))
