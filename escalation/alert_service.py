@@ -42,6 +42,7 @@ SLICE = 500  # alerts of one group that are taken in at once: a worse one that c
 MAX_SHOWN = 10  # alerts on a card; the rest is a count
 MAX_DUPLICATES = 5  # of duplicates of duplicates
 ENDED = "All alerts have ended"
+PRIVATE = "It is private because the former incident of these alerts is."
 SILENCE = "silence of "  # begins the fingerprint of a heartbeat's absence
 
 
@@ -114,14 +115,21 @@ class AlertService:
         return how.model_copy(update={"wait": how.wait / self._service.speed, "close_after": close_after})
 
     def beat_missed(self, member: str) -> list[Outcome]:
-        """A heartbeat did not come in time: its absence is an alert like any other. Raises TooNew."""
+        """A heartbeat did not come in time: its absence is an alert like any other, and repeated while it lasts.
+
+        That of a heartbeat that no route asks for any more ends. Raises TooNew.
+        """
         alert = self.intake.last_beat(member)
         now, backlog = self._service.clock(), Backlog()
-        given = self.route([_silence(alert, AlertState.FIRING)] if alert else [], now, now.timestamp())
-        became = self.admit(backlog, given)
+        period = self._routed(alert).heartbeat if alert else None
+        silence = [_silence(alert, AlertState.FIRING if period else AlertState.RESOLVED)] if alert else []
+        became = self.admit(backlog, self.route(silence, now, now.timestamp()))
         while batch := backlog.next(SLICE):
             became += self._take_batch(batch)
-        self.intake.beat_over(member)
+        if alert and period:
+            self.intake.beat(alert, now + period)
+        else:
+            self.intake.beat_over(member)
         return [outcome for _, outcome in became]
 
     def promote(self, digest: str, by: PersonId) -> Incident:
@@ -199,7 +207,7 @@ class AlertService:
         return group
 
     def _declare(self, action: DeclareIncident, group: Group, by: PersonId) -> Incident:
-        facts = _facts(action.alerts)
+        facts = _facts(action.alerts, private=group.private)
         severity, key = action.severity, f"alerts:{group_digest(group.key)}:{action.number}"
         detected = min(f.detected for f in action.alerts)
         return self._service.declare(by, severity, facts, key, alerts=_summary(group, self._titles), detected=detected)
@@ -236,23 +244,25 @@ def _as_seen(incident: Incident | None) -> OpenIncident | None:
     if incident is None:
         return None
     closed_at = None if incident.open else incident.closed_at or incident.declared_at
-    return OpenIncident(incident.severity, closed_at, incident.status is Status.CANCELLED)
+    return OpenIncident(incident.severity, closed_at, incident.status is Status.CANCELLED, incident.private)
 
 
-def _facts(alerts: tuple[Firing, ...]) -> Facts:
+def _facts(alerts: tuple[Firing, ...], *, private: bool) -> Facts:
     """The facts of a declaration: those of the worst alert, and the others by name."""
     worst = alerts[0].alert
     others = [f"• {f.alert.title}" for f in alerts[1:MAX_SHOWN]]
     more = [f"and {len(alerts) - MAX_SHOWN} more"] if len(alerts) > MAX_SHOWN else []
     named = sorted(worst.labels.items()) if not worst.reporter else []  # who reports it stands on the card
     labels = [", ".join(f"{name}={value}" for name, value in named)[:500]]
-    description = "\n".join(filter(None, [worst.description, *labels, *others, *more]))
+    why = [PRIVATE] if private else []
+    description = "\n".join(filter(None, [*why, worst.description, *labels, *others, *more]))
     return Facts(
         title=worst.title,
         description=description[:3000],
         service=alerts[0].routed.service,
         detection=Detection.USER_REPORT if worst.reporter else Detection.MONITORING,
         source_link=next((link.url for link in worst.links), ""),
+        security=private,
     )
 
 

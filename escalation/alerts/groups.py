@@ -50,7 +50,8 @@ class Group(Frozen):
 
     `declared` counts the incidents it has declared. Until `quiet_until`, repeats of what fired when somebody closed the
     incident declare no new one: the bodies that end it may be on their way. `settling` is the end of the time for which
-    no alert must fire before its incident resolves. `asked`: people were asked whether it is over.
+    no alert must fire before its incident resolves. `asked`: people were asked whether it is over. `private`: the
+    incident of its alerts is or was, so whatever they declare next is too: it repeats the words of that one.
     """
 
     key: str
@@ -60,6 +61,7 @@ class Group(Frozen):
     settling: datetime | None = None
     asked: bool = False
     quiet_until: datetime | None = None
+    private: bool = False
 
     @property
     def firing(self) -> tuple[Firing, ...]:
@@ -90,11 +92,12 @@ class Group(Frozen):
 
 
 class OpenIncident(NamedTuple):
-    """The group's incident as it stands: how bad, since when it is closed, and whether as a false alarm."""
+    """The group's incident as it stands: how bad, since when it is closed, whether as a false alarm, and if private."""
 
     severity: Severity
     closed_at: datetime | None = None
     cancelled: bool = False
+    private: bool = False
 
     @property
     def open(self) -> bool:
@@ -160,11 +163,14 @@ def changed(
     Returns the group as it is then, and what is to be done.
     """
     before = group
+    private = incident.private if incident else group.private and not group.finished
+    if private is not group.private:
+        group = group.model_copy(update={"private": private})
     if incident is not None and incident.closed_at is not None:
         group, incident = _left(group, incident, incident.closed_at + settle), None
     group, touched = _after_bodies(group, seen, now)
     group, closed = _closed(group, now)
-    change = _change(before, group, [*touched.names, *closed], touched)
+    change = _change(before, group, [*touched.names, *closed], touched, settle)
     if change.over:  # it fired anew in between, so its end is an end of its own
         group = group.model_copy(update={"asked": False, "settling": None})
     actions = tuple(_actions(group, change, now, incident))
@@ -185,6 +191,7 @@ def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
     fires = {name: f for name, f in group.alerts.items() if f.firing and f.alert.ends}
     alerts = {name: f.model_copy(update={"muted": incident.cancelled}) for name, f in fires.items()}
     changes = {"incident": "", "settling": None, "asked": False, "quiet_until": quiet_until}
+    changes["private"] = group.private and bool(alerts)
     return group.model_copy(update={"alerts": alerts, **changes})
 
 
@@ -215,7 +222,7 @@ class _Change(NamedTuple):
     """What is different in a group: the alerts that began or ended, and whether one says something else now.
 
     `firing` are all that fire, the worst first. `over` are those of `new` that have ended since, `lasting` those of
-    them that did not clear within their wait.
+    them that did not clear within their wait. `flapping` are names of `new` that had ended just before.
     """
 
     firing: tuple[Firing, ...]
@@ -223,18 +230,20 @@ class _Change(NamedTuple):
     ended: tuple[Firing, ...]
     over: tuple[Firing, ...]
     lasting: tuple[Firing, ...]
+    flapping: frozenset[str]
     reworded: bool
 
 
-def _change(before: Group, group: Group, names: list[str], touched: _Touched) -> _Change:
+def _change(before: Group, group: Group, names: list[str], touched: _Touched, settle: timedelta) -> _Change:
     """Compare a group with what it was. Only these names can differ: in a storm most alerts are old."""
     pairs = [(name, before.alerts.get(name), group.alerts[name]) for name in names if name in group.alerts]
     over = tuple(f for name, _, f in pairs if name in touched.lasted)
     lasting = (f for f in over if touched.lasted[f.alert.name] >= f.routed.wait.total_seconds())
     new = (f for _, old, f in pairs if f.firing and _began(old, f))
     ended = (f for name, old, f in pairs if not (f.firing or name in touched.lasted) and old and old.firing)
+    flapping = frozenset(name for name, old, f in pairs if old and _flaps(old, f, settle))
     reworded = any(old is not None and old.alert.title != f.alert.title for _, old, f in pairs)
-    return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), reworded)
+    return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), flapping, reworded)
 
 
 def _taken(group: Group, known: Firing | None, alert: Alert, how: Routed, now: datetime) -> Firing | None:
@@ -282,7 +291,8 @@ def _actions(group: Group, change: _Change, now: datetime, incident: OpenInciden
             yield _declaration(group, due[0], change)
         return
     heard = [*(f for f in change.new if f.firing), *change.lasting]
-    worse = [f for f in heard if f.routed.severity < incident.severity and not f.routed.hold]
+    heard = [f for f in heard if not f.routed.hold and f.alert.name not in change.flapping]
+    worse = [f for f in heard if f.routed.severity < incident.severity]
     worst = min(worse, key=lambda f: f.routed.severity, default=None)
     if worst and not worst.routed.raises:
         yield _declaration(group, worst, change)
@@ -341,6 +351,12 @@ def _after(group: Group, actions: tuple[Action, ...], change: _Change, now: date
 
 def _began(before: Firing | None, now: Firing) -> bool:
     return before is None or not before.firing or before.times != now.times
+
+
+def _flaps(before: Firing, now: Firing, settle: timedelta) -> bool:
+    """Check whether an alert began again soon after its end, no worse: who called that less bad knew it."""
+    again = before.told and not before.firing and now.firing
+    return again and now.first - before.last < settle and now.routed.severity >= before.routed.severity
 
 
 def _declares(fired: Firing) -> bool:

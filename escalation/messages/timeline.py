@@ -17,7 +17,8 @@ def entry_lines(incident: Incident, entry: Entry, wording: Wording = WORDING) ->
     `wording` has the company's own templates.
     """
     # Of a message on the timeline its present state is shown: what was taken out of it is not repeated.
-    then = incident if entry.kind is EntryKind.NOTED else incident.as_of(entry)
+    # The end of all alerts says until when it held: whoever reads it later is not asked any more.
+    then = incident if entry.kind in (EntryKind.NOTED, EntryKind.ALERTS_ENDED) else incident.as_of(entry)
     templated = _TEMPLATED.get(entry.kind)
     lines = templated(then, entry, wording) if templated else _LINES[entry.kind](then, entry)
     if incident.speed == 1:

@@ -29,6 +29,7 @@ from workers.recurring.probes import Seen, probe
 RESULTS = "tocsin:checks"
 BEATS = "tocsin:checks:beats"
 OURS = "checks:network"
+REPEATED = 300.0  # seconds: while a check fails the intake is told again, for people may close its incident too early
 ALL_FAIL_FROM = 2  # checks that must be unreachable, every one of them, before our own network is suspected
 
 log = structlog.get_logger()
@@ -172,7 +173,8 @@ class Checks:
         firing = failed >= check.failures or (last.firing and not seen.ok)
         result = Result(slot, at, seen.ok, seen.text, seen.unreachable, failed, firing)
         ours = not check.heartbeat and self._note_network(check.name, result)
-        if firing != last.firing:
+        goes_on = firing and at // REPEATED > last.at // REPEATED
+        if firing != last.firing or goes_on:
             self._intake.keep(_body(check, slot, at, seen, ours=ours))
         self._redis.hset(RESULTS, check.name, json.dumps(asdict(result)))
 

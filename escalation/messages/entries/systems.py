@@ -5,7 +5,7 @@ from datetime import datetime
 from escalation.incident.actions import RunState
 from escalation.incident.events.news import MAX_TITLES
 from escalation.incident.model import Incident
-from escalation.incident.state.entries import Entry
+from escalation.incident.state.entries import Entry, EntryKind
 from escalation.text import Lines, Person, Strong, Time, Verbatim, line
 from escalation.times import spoken_duration
 
@@ -55,7 +55,10 @@ def _first(entry: Entry, name: str) -> list[str]:
 
 
 def alerts_ended(incident: Incident, entry: Entry) -> Lines:
-    """Render that all alerts have ended."""
+    """Render that all alerts have ended; once one fires again, since when it does: nobody is asked any more."""
+    later = (e for e in incident.timeline[entry.n :] if e.kind is EntryKind.ALERTS and e.fields.get("began"))
+    if again := next(later, None):
+        return (line("🔔 ", Strong("All alerts had ended"), " (", Person(entry.by), "), until ", Time(again.at), "."),)
     return (line("🔕 ", Strong("All alerts have ended"), " (", Person(entry.by), "). Is the incident over?"),)
 
 

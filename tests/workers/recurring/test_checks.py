@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from bot.alerts.uptime import heartbeat
 from escalation.config.checks import Check
+from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.storage.intake import Body, Intake
 from tests.support.company import example_company, example_data
@@ -313,6 +314,21 @@ def test_a_heartbeat_that_does_not_come_is_an_alert_and_the_next_one_ends_it() -
         beat(parts)
         one_slot(parts, checks, 10)
         assert parts.now(incident).alerts.firing == 0
+
+
+def test_what_goes_on_failing_after_its_incident_was_resolved_is_heard_again() -> None:
+    """Once, in the minutes after it: nobody learns of it from a check that is only looked at when it changes."""
+    one = {"name": "a", "tcp": "a.example.com:443", "every": "30s", "fails": 1}
+    with checking(one) as parts:
+        checks = Checks(parts.context, lambda _: Seen(False, "HTTP 500"))
+        one_slot(parts, checks)
+        [incident] = incidents(parts)
+        parts.service.handle(incident.id, Resolve(by="UDANA", summary="Over", resolution="Restarted"))
+        for _ in range(24):
+            one_slot(parts, checks)
+        _, again = incidents(parts)
+        assert again.open
+        assert again.facts.title == incident.facts.title
 
 
 def test_a_heartbeat_that_never_came_is_missed_from_when_it_was_first_waited_for() -> None:
