@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from benchmarks import clicks, floors, posting
 from benchmarks.crowd import Crowd
 from benchmarks.posting import Answers
-from benchmarks.rig import Rig, http, rig, wait_until
+from benchmarks.rig import PATIENCE, Rig, http, rig, wait_until
 from escalation.processes import ALERTS
 from escalation.storage.intake import DUE, FIRING
 from workers.queue.rq import queue_key
@@ -129,7 +129,7 @@ def unpaced(made: Rig) -> Iterator[None]:
         thread.join()
 
 
-def paged(made: Rig, names: dict[str, float], within: float = 60.0) -> list[float]:
+def paged(made: Rig, names: dict[str, float], within: float = PATIENCE) -> list[float]:
     """Seconds from posting each critical alert (its name -> epoch seconds) until its page stands at Slack."""
     found: dict[str, float] = {}
 

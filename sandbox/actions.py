@@ -124,10 +124,14 @@ class Actions:
             return _failed(TROUBLE)
         return OK
 
+    def home(self, person: Person) -> Json | None:
+        """The Home tab as the app published it last."""
+        key = self._workspace.homes.get(person.id)
+        return shapes.view(self._workspace, self._workspace.views[key]) if key else None
+
     def home_opened(self, person: Person) -> Json | None:
         """The Home tab, and the app told that someone looks at it."""
-        key = self._workspace.homes.get(person.id)
-        shown = shapes.view(self._workspace, self._workspace.views[key]) if key else None
+        shown = self.home(person)
         channel = next(
             (row.id for row in self._workspace.channels.values() if row.kind == "im" and person.id in row.members), ""
         )

@@ -48,11 +48,10 @@ class Carrier(Protocol):
 class Delivery:
     """Sends parcels by the carrier that the app's settings ask for."""
 
-    def __init__(self, workspace: Workspace, socket: Carrier, http: Carrier, ack_seconds: float) -> None:
+    def __init__(self, workspace: Workspace, socket: Carrier, http: Carrier) -> None:
         self._workspace = workspace
         self._socket = socket
         self._http = http
-        self._ack_seconds = ack_seconds
         self._sent: deque[Parcel] = deque(maxlen=REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,14 +82,14 @@ class Delivery:
         if parcel.attempt == 0:
             self._sent.append(parcel)
         carrier = self._http if self._workspace.app.request_url else self._socket
-        return await carrier.carry(parcel, self._ack_seconds)
+        return await carrier.carry(parcel, self._workspace.ack_seconds)
 
     async def _once(self, parcel: Parcel) -> None:
         await self._send(parcel)
 
     async def _again(self, parcel: Parcel) -> None:
         carrier = self._http if self._workspace.app.request_url else self._socket
-        await carrier.carry(parcel, self._ack_seconds)
+        await carrier.carry(parcel, self._workspace.ack_seconds)
 
     async def _tell(self, parcel: Parcel) -> None:
         born = self._workspace.now()

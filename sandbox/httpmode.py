@@ -28,8 +28,10 @@ class HttpMode:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        # The environment's proxies are for the outside world; the app is here.
-        self._client = httpx2.AsyncClient(trust_env=False, follow_redirects=False)
+        # The environment's proxies are for the outside world; the app is here. A connection is used once: the app may
+        # close one that idled just when the next request is written to it.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self._client = httpx2.AsyncClient(trust_env=False, follow_redirects=False, limits=limits)
 
     async def carry(self, parcel: Parcel, seconds: float) -> Answer:
         body, content_type = _body(parcel)

@@ -7,7 +7,6 @@ from sandbox import blockkit, shapes
 from sandbox.records import Json, Trigger, View
 from sandbox.state import Workspace
 
-TRIGGER_SECONDS = 3.0
 DEEPEST = 3
 LARGEST = 250_000
 
@@ -20,7 +19,8 @@ def fresh_trigger(workspace: Workspace, user: str, from_modal: bool = False) -> 
     number = workspace.serial()
     secret = hashlib.sha256(f"{number} {now}".encode()).hexdigest()[:32]
     key = f"{round(now * 1000)}.{number}.{secret}"
-    workspace.triggers[key] = Trigger(id=key, user=user, expires=now + TRIGGER_SECONDS, from_modal=from_modal)
+    expires = now + workspace.trigger_seconds
+    workspace.triggers[key] = Trigger(id=key, user=user, expires=expires, from_modal=from_modal)
     return key
 
 

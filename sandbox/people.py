@@ -205,6 +205,10 @@ async def pause(request: Request) -> Response:
 
 
 async def home(request: Request) -> Response:
+    """The Home tab. Reading it tells the app nothing; opening it does."""
+    if request.method == "GET":
+        runtime, user = looking(request)
+        return JSONResponse({"view": runtime.actions.home(user)})
     runtime, user, _ = await doing(request)
     return done(runtime, {"view": runtime.actions.home_opened(user)})
 
@@ -245,7 +249,7 @@ ROUTES = [
     Route("/ui/submit", submit, methods=["POST"]),
     Route("/ui/close", close, methods=["POST"]),
     Route("/ui/shortcut", shortcut, methods=["POST"]),
-    Route("/ui/home", home, methods=["POST"]),
+    Route("/ui/home", home, methods=["GET", "POST"]),
     Route("/ui/pause", pause, methods=["POST"]),
     Route("/ui/alert", alert, methods=["POST"]),
     Route("/archives/{channel:str}", permalink),

@@ -180,7 +180,7 @@ class Upload(Record):
 
 
 class Trigger(Record):
-    """A trigger_id: good once, for three seconds."""
+    """A trigger_id: good once, until it expires."""
 
     id: str
     user: str
@@ -205,6 +205,7 @@ class AppSettings(Record):
     """How the app is reached and what it may do; None where nobody changed what the setup says.
 
     `messages_tab`: people and the app can write to each other. `restricted`: methods that a preference forbids.
+    `ack_seconds`, `trigger_seconds`: the app's time to acknowledge, and that of a trigger_id; Slack's are three.
     """
 
     request_url: str | None = None
@@ -213,3 +214,5 @@ class AppSettings(Record):
     events: tuple[str, ...] | None = None
     messages_tab: bool = True
     restricted: tuple[str, ...] = ()
+    ack_seconds: float | None = None
+    trigger_seconds: float | None = None

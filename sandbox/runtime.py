@@ -36,7 +36,7 @@ class Runtime:
         self.bus = Bus()
         self.socket = SocketMode(self.workspace)
         self.http = HttpMode(self.workspace)
-        self.delivery = Delivery(self.workspace, self.socket, self.http, setup.ack_seconds)
+        self.delivery = Delivery(self.workspace, self.socket, self.http)
         self.actions = Actions(self.workspace, self.delivery)
         self.faults = Faults()
         self.limits = Limits(self.workspace.now, limits)

@@ -18,7 +18,7 @@ from sandbox.wire import WiredProtocol
 
 Clock = Callable[[], float]
 GRACE_SECONDS = 2
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 class NotLoopback(ValueError):

@@ -53,7 +53,9 @@ class Monitoring:
 
 @dataclass(frozen=True)
 class Setup:
-    """The app this workspace has installed. It has `ack_seconds` to acknowledge what it is sent."""
+    """The app this workspace has installed. It has `ack_seconds` to acknowledge what it is sent, and a trigger_id lasts
+    `trigger_seconds`.
+    """
 
     app_name: str = "Tocsin"
     bot_token: str = "xoxb-tocsin-sandbox"  # noqa: S105 - a token for the local workspace only, known to all
@@ -65,6 +67,7 @@ class Setup:
         *("pin_added", "pin_removed", "reaction_added", "reaction_removed"),
     )
     ack_seconds: float = 3.0
+    trigger_seconds: float = 3.0
     commands: tuple[Command, ...] = (
         Command("/incident", "Declare and run incidents", "declare [title] | list | show | help"),
     )

@@ -179,6 +179,14 @@ class Workspace:
     def signing_secret(self) -> str:
         return self.app.signing_secret or self.setup.signing_secret
 
+    @property
+    def ack_seconds(self) -> float:
+        return self.setup.ack_seconds if self.app.ack_seconds is None else self.app.ack_seconds
+
+    @property
+    def trigger_seconds(self) -> float:
+        return self.setup.trigger_seconds if self.app.trigger_seconds is None else self.app.trigger_seconds
+
     # Looking up
 
     def person_named(self, name: str) -> Person | None:

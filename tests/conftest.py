@@ -18,7 +18,9 @@ from tests.support import profiles
 from tests.support.bot import Office, office_in, patient_workspace
 from tests.support.clock import PushedClock
 from tests.support.outside_services import MailServer, PagingService, mail_server, paging_service
+from tests.support.waiting import ACKNOWLEDGED_WITHIN
 from tests.support.worker import SlackByClock, Works, redis_of, works_anew
+from tests.support.workspace import PATIENT
 
 
 class _Often:
@@ -67,14 +69,14 @@ def clock() -> PushedClock:
 
 @pytest.fixture
 def workspace(clock: PushedClock) -> Iterator[RunningWorkspace]:
-    with running(clock=clock.seconds, setup=Setup(events=EVENTS)) as place:
+    with running(clock=clock.seconds, setup=Setup(events=EVENTS, ack_seconds=ACKNOWLEDGED_WITHIN)) as place:
         yield place
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[RunningWorkspace]:
     """One for a whole module: start each of its tests with /control/reset."""
-    with running() as place:
+    with running(setup=PATIENT) as place:
         yield place
 
 
@@ -101,7 +103,7 @@ def slack(workspace: RunningWorkspace) -> WebClient:
 def slack_by_clock() -> Iterator[SlackByClock]:
     """A workspace whose time is pushed, for all tests of a module."""
     pushed = PushedClock()
-    with running(clock=pushed.seconds) as place:
+    with running(clock=pushed.seconds, setup=PATIENT) as place:
         yield place, pushed
 
 

@@ -18,6 +18,7 @@ let state = null; // what /ui/state answered last
 let at = {}; // {as, c, thread, ts, tab}
 let home = null; // the published Home tab of the acting person
 let publications = 0; // how often it was published since this page was loaded
+let announced = ""; // ts of the direct message that was announced last
 let unfollow = () => {};
 const waiting = {}; // user id -> unread messages from the app
 const drafts = new Map();
@@ -138,7 +139,7 @@ const refreshThread = coalesce(async () => {
   if (found && thread === at.thread && as === at.as) messages.update($("replies"), found, { ...view(), inThread: true });
 });
 
-const refreshAll = () => Promise.all([refreshState(), refreshMessages(), refreshThread(), modal.refresh()]);
+const refreshAll = () => Promise.all([refreshState(), refreshMessages(), refreshThread(), modal.refresh(), refreshHome()]);
 
 function onEvent(event) {
   if (event.type === "view" || event.type === "view_closed") modal.refresh();
@@ -158,7 +159,10 @@ async function announce(before, next) {
   if (!dm || dm.unread <= was || (dm.id === at.c && isSeen())) return;
   const { messages: found } = await get("messages", { as: at.as, channel: dm.id });
   const last = found?.at(-1);
-  if (last) toast(plainLine(last.text, people), { from: bot(), open: () => go({ c: dm.id }) });
+  // Meanwhile somebody may have gone there, and the reading for an earlier message may have found this one.
+  if (!last || last.ts === announced || (dm.id === at.c && isSeen())) return;
+  announced = last.ts;
+  toast(plainLine(last.text, people), { from: bot(), open: () => go({ c: dm.id }) });
 }
 
 let sweeping;
@@ -167,17 +171,19 @@ function sweepSoon() {
   sweeping = setTimeout(sweep, document.hidden ? 15000 : 800);
 }
 
-/** Who else has something unread from the app. Nobody tells us about other people's messages, so we look. */
-async function sweep() {
-  const others = state.users.filter((user) => !user.is_bot && !user.deleted && user.id !== at.as);
-  await Promise.all(others.map(async (user) => {
+/**
+ * Who else has something unread from the app. Nobody tells us about other people's messages, so we look; at one after the
+ * other, so that what somebody does here never queues behind it: a browser has six connections for all.
+ */
+const sweep = coalesce(async () => {
+  for (const user of state.users.filter(({ is_bot, deleted, id }) => !is_bot && !deleted && id !== at.as)) {
     const seen = await get("state", { as: user.id });
     if (seen.channels) waiting[user.id] = fromApp(seen)?.unread ?? 0;
-  }));
+  }
   drawSidebar();
   clearTimeout(sweeping);
   sweeping = setTimeout(sweep, 10000);
-}
+});
 
 // --- drawing -------------------------------------------------------------------------------------------------------
 
@@ -233,11 +239,16 @@ function drawHeader(channel) {
   write.invite(`Message ${channel ? title(channel) : name}`);
 }
 
-async function showHome() {
+/** Opening Home tells the app, which may publish it anew. */
+const showHome = () => readHome((as) => post("home", { as }));
+/** What was published while nobody could hear of it. */
+const refreshHome = () => readHome((as) => get("home", { as }));
+
+async function readHome(read) {
   if (!isOnHome()) return;
   const as = at.as;
   const before = publications;
-  const answer = await post("home", { as });
+  const answer = await read(as);
   // What was published meanwhile is newer than the answer, which may be read after it.
   if (as === at.as && answer.view && publications === before) home = answer.view;
   drawHome();

@@ -90,8 +90,9 @@ async function submit(view, send) {
   const answer = await post("submit", { as: me, view_id: view.id, state: { values: readValues(dialog) } });
   send.disabled = false;
   send.removeAttribute("aria-busy");
-  if (answer.errors) return showErrors(answer.errors);
-  if (!answer.ok) return failed(answer.error || "We had some trouble connecting. Try again?");
+  const isShown = dialog.dataset.viewId === view.id; // it may have been closed meanwhile
+  if (answer.errors && isShown) return showErrors(answer.errors);
+  if (!answer.ok && !answer.errors) return failed(answer.error || "We had some trouble connecting. Try again?");
   await refresh();
 }
 

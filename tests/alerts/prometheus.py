@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter")
 TOKEN = "a-long-token"
-EVERY = "1s"  # the probes have to fit into it
+EVERY = "2s"  # the probes have to fit into it, also on a busy machine
 # What is watched: service -> Alertmanager's receiver for it, and the labels of its alert.
 WATCHED = {
     "checkout": ("webhook", {"severity": "critical", "team": "payments"}),

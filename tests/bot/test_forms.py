@@ -1,14 +1,16 @@
 """The forms: what they show, what they become, and what they say at the field when something is wrong."""
 
 import threading
-import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import fakeredis
 import pytest
 
-from bot.handlers.submissions import MAX_SEARCHED, latest_choice
+from bot.handlers import perform, submissions
+from bot.handlers.submissions import ANSWER_TIMEOUT, MAX_SEARCHED, latest_choice
 from bot.moves.catalog import FORMS, move_modal
 from bot.moves.form import FormContext
 from bot.moves.form_state import FormState
@@ -20,12 +22,14 @@ from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Detection, Status
 from escalation.incident.state.leads import Lead
 from escalation.storage import heartbeats
+from sandbox.setup import Setup
+from tests.support import http as wire
 from tests.support.block_kit_schema import problems
 from tests.support.bot import Json, Office, calls, control, open_office, world
 from tests.support.company import user
 from tests.support.incidents import declared, in_status
 from tests.support.story import kars, roster_with
-from tests.support.waiting import eventually
+from tests.support.waiting import WITHIN, eventually
 
 SERVER_AWAY = "Nothing was recorded"
 
@@ -85,8 +89,17 @@ def test_a_declaration_with_everything(office: Office) -> None:
     assert not office.person("dana").modals()
 
 
+@pytest.fixture
+def patient_answer() -> Iterator[None]:
+    """The answer to a declaration waits for card and room, however long they take."""
+    with patch.object(perform, "SETTLING", WITHIN):
+        yield
+
+
 @pytest.mark.parametrize("from_channel", [True, False])
-def test_the_answer_to_a_declaration_links_card_and_room(office: Office, from_channel: bool) -> None:
+def test_the_answer_to_a_declaration_links_card_and_room(
+    office: Office, patient_answer: None, from_channel: bool
+) -> None:
     """Once the workers have posted them: whoever declared is one press away from both."""
     dana, redis = office.person("dana"), office.world.redis
     heartbeats.beat(redis, "tocsin:alive:urgent:elsewhere:1", 0.0)
@@ -258,9 +271,13 @@ def test_of_two_choices_the_later_is_explained(office: Office, slow: int) -> Non
     control(office.workspace, "faults", method="views.update", kind="slow", seconds=0.5, times=slow)
     dana.pick(view, "severity", "P0")
     dana.pick(view, "severity", "P3")
-    eventually(lambda: len(calls(office.workspace, "views.update")) >= 2 and _definition_of(dana.modal(), "Low"))
-    time.sleep(0.7)  # the slow ones have come too
-    assert _definition_of(dana.modal(), "Low")
+
+    def all_came() -> bool:
+        """The slow ones too."""
+        waiting = wire.web.get(f"{office.workspace.url}/control/faults").json()["faults"]
+        return not waiting and all(call["status"] for call in calls(office.workspace, "views.update"))
+
+    eventually(lambda: all_came() and _definition_of(dana.modal(), "Low"))
 
 
 def test_the_latest_choice_counts_in_whatever_order_they_are_handled() -> None:
@@ -649,12 +666,13 @@ def test_while_redis_is_away_a_move_is_not_lost() -> None:
 
 def test_a_slow_service_is_answered_in_time(office: Office) -> None:
     """Slack waits three seconds; the form is told before that, and the doubled submit counts once."""
+    assert Setup().ack_seconds - ANSWER_TIMEOUT > 0.5
     view = opened(office, "update")
     slow = SlowService(office.bot.bot.access.deps.service.handle)
     object.__setattr__(office.bot.bot.access.deps.service, "handle", slow)
-    assert (
-        "may or may not have been saved" in office.person("dana").submit(view, progress="Looking")["errors"]["status"]
-    )
+    with patch.object(submissions, "ANSWER_TIMEOUT", 0.5):
+        told = office.person("dana").submit(view, progress="Looking")["errors"]["status"]
+    assert "may or may not have been saved" in told
     slow.go()
     eventually(lambda: office.incident().latest(EntryKind.UPDATE))
     assert office.person("dana").submit(view, progress="Looking") == {"ok": True}
@@ -672,7 +690,7 @@ class SlowService:
         self._gate.set()
 
     def __call__(self, *args: Any) -> Any:
-        self._gate.wait(10)
+        self._gate.wait(WITHIN)
         return self._handle(*args)
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import httpx2
 import pytest
 import redis
+import time_machine
 from click.testing import CliRunner
 
 from benchmarks.ports import free_port
 from benchmarks.rig import answers, process
 from escalation.storage.heartbeats import HEARTBEATS
+from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace, running
 from tests.support import http
 from tests.support.waiting import eventually
@@ -369,6 +371,22 @@ def test_a_clock_that_is_off(server: "redis.Redis") -> None:
     found = [f for f in redis_checks.redis_findings(settings, host) if f.about == "clock"]
     assert found[0].state == "failed"
     assert found[0].what.startswith("Redis is +")
+
+
+def test_a_slow_reply_is_no_wrong_clock(server: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis told its time five seconds ago: it may be right."""
+    settings, _ = read()
+    asked = Store.now
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+
+        def slowly(store: Store) -> datetime:
+            told = asked(store)
+            traveller.shift(5)
+            return told
+
+        monkeypatch.setattr(Store, "now", slowly)
+        found = [f for f in redis_checks.redis_findings(settings) if f.about == "clock"]
+    assert [f.state for f in found] == ["ok"]
 
 
 def test_wrong_settings_are_findings_too(slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.waiting import eventually, is_held
+from tests.support.waiting import WITHIN, eventually, is_held
 from tocsin.run import embedded, lifeline
 
 pytestmark = pytest.mark.slow  # each starts processes
@@ -45,7 +45,7 @@ def test_it_writes_through_and_never_evicts(data: Path) -> None:
     wanted = {"appendonly": "yes", "appendfsync": "always", "save": "", "maxmemory-policy": "noeviction", "port": "0"}
     assert {name: client(data).config_get(name)[name] for name in wanted} == wanted
     watcher.terminate()
-    assert watcher.wait(timeout=20) == 0
+    assert watcher.wait(timeout=WITHIN) == 0
 
 
 def test_ending_the_watcher_ends_the_server_and_keeps_the_data(data: Path) -> None:
@@ -53,12 +53,12 @@ def test_ending_the_watcher_ends_the_server_and_keeps_the_data(data: Path) -> No
     first = watched(data)
     client(data).set("key", "value")
     first.terminate()
-    assert first.wait(timeout=20) == 0
+    assert first.wait(timeout=WITHIN) == 0
     assert not embedded.running(data)
     second = watched(data)
     assert client(data).get("key") == b"value"
     second.terminate()
-    second.wait(timeout=20)
+    second.wait(timeout=WITHIN)
 
 
 def test_a_killed_server_ends_its_watcher_and_loses_nothing(data: Path) -> None:
@@ -66,11 +66,11 @@ def test_a_killed_server_ends_its_watcher_and_loses_nothing(data: Path) -> None:
     watcher = watched(data)
     client(data).set("key", "value")
     os.kill(server_id(data), 9)
-    assert watcher.wait(timeout=20) == 1
+    assert watcher.wait(timeout=WITHIN) == 1
     again = watched(data)
     assert client(data).get("key") == b"value"
     again.terminate()
-    again.wait(timeout=20)
+    again.wait(timeout=WITHIN)
 
 
 def test_a_server_that_lost_its_watcher_is_adopted(data: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_server_that_lost_its_watcher_is_adopted(data: Path) -> None:
     second = watched(data)
     assert server_id(data) == serving
     second.terminate()
-    assert second.wait(timeout=20) == 0
+    assert second.wait(timeout=WITHIN) == 0
     assert not embedded.running(data)
 
 
@@ -97,7 +97,7 @@ def test_the_server_goes_when_the_supervisor_is_gone(data: Path) -> None:
     eventually(lambda: embedded.running(data))
     assert watcher.stdin is not None
     watcher.stdin.close()
-    assert watcher.wait(timeout=20) == 0
+    assert watcher.wait(timeout=WITHIN) == 0
     assert not embedded.running(data)
 
 
@@ -111,7 +111,7 @@ def test_a_folder_that_another_server_answers_for_is_refused(data: Path, tmp_pat
         embedded.running(data)
     embedded.socket_path(data).unlink()
     watcher.terminate()
-    watcher.wait(timeout=20)
+    watcher.wait(timeout=WITHIN)
 
 
 def test_a_deep_folder_is_served_too(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_deep_folder_is_served_too(tmp_path: Path) -> None:
     watcher = watched(deep)
     client(deep).set("key", "value")
     watcher.terminate()
-    assert watcher.wait(timeout=20) == 0
+    assert watcher.wait(timeout=WITHIN) == 0
     embedded.socket_path(deep).parent.rmdir()
 
 

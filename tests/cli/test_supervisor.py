@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.waiting import eventually, is_held
+from tests.support.waiting import WITHIN, eventually, is_held
 from tocsin.run.fork import fork
 
 pytestmark = pytest.mark.slow  # each starts processes
@@ -106,7 +106,7 @@ def boss(folder: Path, *children: str, grace: float = 10.0) -> Iterator[Boss]:
         yield Boss(process, folder)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=WITHIN)
 
 
 def test_a_killed_child_comes_back(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_one_signal_ends_all_of_it_cleanly(tmp_path: Path) -> None:
     with boss(tmp_path, "one:0:", "two:0:") as at_work:
         eventually(lambda: at_work.alive("one", "two"))
         at_work.process.send_signal(signal.SIGINT)
-        assert at_work.process.wait(timeout=20) == 0
+        assert at_work.process.wait(timeout=WITHIN) == 0
     assert sorted(at_work.lines("ended")) == ["one", "two"]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
-import httpx2
 import pytest
 
 from benchmarks.ports import free_port
@@ -23,6 +22,7 @@ from escalation.reports.documents import on_request
 from escalation.storage.answers.person_links import REPORTS, PersonLinks, Purpose
 from tests.figures.test_figures import made
 from tests.reports.test_documents import DAY, MONTH, gathered, many
+from tests.support import http as wire
 from tests.support.bot import World, running_bot, world
 from tests.support.company import user
 from tests.support.worker import redis_of
@@ -140,7 +140,7 @@ def link(site: World, person: str) -> str:
 
 def test_a_link_opens_a_session_for_one_person(site: World) -> None:
     """The cookie is out of reach of scripts, the page is never cached, and nothing private is in it."""
-    with httpx2.Client(follow_redirects=False) as browser:
+    with wire.client(follow_redirects=False) as browser:
         assert browser.get(f"{site.service.public_url}{REPORTS}").status_code == 403
         opened = browser.get(link(site, user("dana")))
         assert (opened.status_code, opened.headers["location"]) == (303, REPORTS)
@@ -167,7 +167,7 @@ def test_a_link_opens_a_session_for_one_person(site: World) -> None:
 )
 def test_filters_are_links_and_forms(site: World, query: str, says: str) -> None:
     """What does not exist is left out, and a period that nobody can read is said."""
-    with httpx2.Client(follow_redirects=True) as browser:
+    with wire.client(follow_redirects=True) as browser:
         browser.get(link(site, user("dana")))
         shown = browser.get(f"{site.service.public_url}{REPORTS}?{query}")
         assert shown.status_code == 200
@@ -177,7 +177,7 @@ def test_filters_are_links_and_forms(site: World, query: str, says: str) -> None
 def test_a_link_is_of_no_use_too_late_altered_or_to_strangers(site: World) -> None:
     """Ten minutes, as it is, and only for members whom Slack or the configuration knows."""
     late, altered = link(site, user("dana")), link(site, user("dana"))[:-1]
-    with httpx2.Client(follow_redirects=True) as browser:
+    with wire.client(follow_redirects=True) as browser:
         assert browser.get(altered).status_code == 403
         assert browser.get(altered + "\u00e9").status_code == 403
         assert browser.get(link(site, "USTRANGER")).status_code == 403

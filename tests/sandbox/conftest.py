@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from sandbox.server import running
-from tests.sandbox.page import CHROMIUM, DESK, FLAGS, App
-from tests.support.workspace import DANA, GENERAL
+from tests.sandbox.page import CHROMIUM, DESK, FLAGS, SEEN_WITHIN, App
+from tests.support.workspace import DANA, GENERAL, PATIENT
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def app() -> Iterator[App]:
-    with running() as workspace:
+    with running(setup=PATIENT) as workspace:
         app = App(workspace.url, workspace.bot_token, workspace.app_token)
         app.call("conversations.join", channel=GENERAL)
         with app.listening():
@@ -31,7 +31,7 @@ def app() -> Iterator[App]:
 def page(browser: Browser, app: App) -> Iterator[Page]:
     context = browser.new_context(viewport=DESK, timezone_id="UTC", locale="en-US")  # type: ignore[arg-type]
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(SEEN_WITHIN)
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(f"{app.url}/#as={DANA}&c={GENERAL}")

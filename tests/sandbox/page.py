@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.http import web
+from tests.support.waiting import WITHIN, eventually
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -23,6 +24,8 @@ IN_A_BROWSER = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs the system's Chromium"),
 ]
 Json = dict[str, Any]
+SEEN_WITHIN = 1000 * WITHIN  # milliseconds until something has to be seen
+expect.set_options(timeout=SEEN_WITHIN)  # Playwright's own five seconds are too few for a busy machine
 
 
 @dataclass
@@ -104,6 +107,16 @@ def say(page: Page, text: str) -> None:
 
 def message(page: Page, ts: str) -> Any:
     return page.locator(f'#messages [data-ts="{ts}"]')
+
+
+def meanwhile(page: Page, look: Callable[[], object]) -> None:
+    """Wait for what happens outside the page, and let the page go on."""
+
+    def there() -> object:
+        page.wait_for_timeout(20)
+        return look()
+
+    eventually(there)
 
 
 FORM: Json = {

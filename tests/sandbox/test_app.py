@@ -21,6 +21,8 @@ from starlette.routing import Route
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
 from tests.support.http import web
+from tests.support.waiting import WITHIN
+from tests.support.workspace import PATIENT
 
 DANA, OMAR = "U0DANA0001", "U0OMAR0001"
 GENERAL = "C0GENERAL1"
@@ -141,7 +143,7 @@ async def over_http(workspace: RunningWorkspace, heard: list[Json]) -> AsyncIter
 
 async def until(true: Callable[[], bool]) -> None:
     """Wait for something that happens elsewhere; the test fails by its timeout."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         while not true():  # noqa: ASYNC110 - it happens in another thread
             await asyncio.sleep(0.01)
 
@@ -155,7 +157,10 @@ class Someone:
 
     def __init__(self, workspace: RunningWorkspace, user: str = DANA) -> None:
         self.user = user
-        self._http = httpx2.AsyncClient(base_url=workspace.url, trust_env=False, verify=False, timeout=20)
+        limits = httpx2.Limits(max_keepalive_connections=0)  # the workspace closes one that idled, and none of ours
+        self._http = httpx2.AsyncClient(
+            base_url=workspace.url, trust_env=False, verify=False, timeout=WITHIN, limits=limits
+        )
 
     async def does(self, what: str, **body: Any) -> Json:
         answer: Json = (await self._http.post(f"/ui/{what}", json={"as": self.user, **body})).json()
@@ -172,7 +177,7 @@ class Someone:
     async def form(self) -> str:
         """Open the form and give its id."""
         assert (await self.command("form"))["ok"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WITHIN):
             while not (rows := await self.sees("views")):  # noqa: ASYNC110 - the app opens it
                 await asyncio.sleep(0.01)
         return str(rows[-1]["id"])
@@ -189,7 +194,7 @@ TRANSPORTS = {"socket": over_socket, "http": over_http}
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[tuple[RunningWorkspace, Someone, list[Json]]]:
     """A workspace, a person in it, and what the app hears; once over each transport."""
     heard: list[Json] = []
-    with running() as workspace:
+    with running(setup=PATIENT) as workspace:
         async with TRANSPORTS[request.param](workspace, heard):
             yield workspace, Someone(workspace), heard
 
@@ -207,7 +212,7 @@ async def test_commands(stage: Stage) -> None:
     for word in ("text", "public", "later"):
         assert await dana.command(word) == {"ok": True}
     shown: list[Json] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         while len(shown) < 3:
             shown = await dana.sees("messages", channel=GENERAL)
     assert [(row["text"], row.get("ephemeral", False)) for row in shown] == [

@@ -13,6 +13,7 @@ from slack_sdk.signature import SignatureVerifier
 from sandbox.server import RunningWorkspace, running
 from sandbox.setup import Setup
 from tests.support.clock import PushedClock
+from tests.support.waiting import WITHIN
 from tests.support.workspace import DANA, GENERAL, MODAL, Json, post
 
 
@@ -34,7 +35,7 @@ class App:
         await self._session.close()
 
     async def receive(self) -> Json:
-        message: Json = await self.socket.receive_json(timeout=10)
+        message: Json = await self.socket.receive_json(timeout=WITHIN)
         return message
 
     async def acknowledge(self, envelope: Json, payload: Json | None = None) -> None:
@@ -93,7 +94,7 @@ async def test_sockets_can_be_cut_and_refused(workspace: RunningWorkspace, clock
     """A reset ends the connection; while refusing, no new address is given."""
     async with App(workspace) as app:
         assert (await asyncio.to_thread(post, workspace, "/control/sockets", action="refuse", seconds=30))["ok"]
-        assert (await app.socket.receive(timeout=10)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
+        assert (await app.socket.receive(timeout=WITHIN)).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
     slack = WebClient(base_url=workspace.api_url)
     with pytest.raises(SlackApiError, match="internal_error"):
         slack.apps_connections_open(app_token=workspace.app_token)
@@ -153,6 +154,22 @@ async def test_triggers(workspace: RunningWorkspace, clock: PushedClock) -> None
         slack.views_update(view_id=view["id"], view=MODAL, hash=view["hash"])
 
 
+async def test_patience_can_be_set_and_ended(workspace: RunningWorkspace, clock: PushedClock) -> None:
+    """For a machine that is busy with other things; `null` is Slack's three seconds again."""
+    slack = WebClient(token=workspace.bot_token, base_url=workspace.api_url)
+    await asyncio.to_thread(post, workspace, "/control/app", trigger_seconds=60, ack_seconds=0.05)
+    patient = await opened(workspace)
+    clock.push(seconds=59)
+    assert slack.views_open(trigger_id=patient, view=MODAL)["ok"]
+    async with App(workspace):  # which acknowledges nothing
+        assert await command(workspace) == {"ok": False, "error": "/incident failed because the app did not respond"}
+    await asyncio.to_thread(post, workspace, "/control/app", trigger_seconds=None, ack_seconds=None)
+    late = await opened(workspace)
+    clock.push(seconds=4)
+    with pytest.raises(SlackApiError, match="expired_trigger_id"):
+        slack.views_open(trigger_id=late, view=MODAL)
+
+
 async def test_response_urls(workspace: RunningWorkspace, clock: PushedClock) -> None:
     """A response_url works five times, and for half an hour."""
     async with App(workspace) as app:
@@ -186,7 +203,7 @@ async def test_signed_requests(workspace: RunningWorkspace) -> None:
     await asyncio.to_thread(post, workspace, "/control/app", request_url=address, signing_secret="s3cret")
     answer = await command(workspace)
     await asyncio.to_thread(post, workspace, "/ui/home", **{"as": DANA})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN):
         while len(seen) < 3:  # noqa: ASYNC110 - the workspace sends
             await asyncio.sleep(0.01)
     server.close()
@@ -231,7 +248,7 @@ async def test_a_connection_that_slack_ends_at_once(workspace: RunningWorkspace,
         assert (await app.receive())["reason"] == reason
     async with App(workspace) as refused:
         assert (refused.hello["type"], refused.hello["reason"]) == ("disconnect", reason)
-        assert (await refused.socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+        assert (await refused.socket.receive(timeout=WITHIN)).type is aiohttp.WSMsgType.CLOSE
     await asyncio.to_thread(post, workspace, "/control/clock", advance=61)
     async with App(workspace) as app:
         assert app.hello["type"] == "hello"

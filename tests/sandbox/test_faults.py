@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from sandbox.server import RunningWorkspace
 from tests.support import http as wire
 from tests.support.clock import PushedClock
+from tests.support.waiting import WITHIN
 from tests.support.workspace import DANA, GENERAL, Json, get, post, texts
 
 
@@ -80,7 +81,7 @@ def test_a_hung_call_ends_when_the_caller_gives_up(workspace: RunningWorkspace) 
     fault(workspace, method="chat.postMessage", kind="hang")
     call = {"channel": GENERAL, "text": "x", "token": workspace.bot_token}
     with pytest.raises(httpx2.ReadTimeout):
-        wire.web.post(f"{workspace.api_url}chat.postMessage", json=call, timeout=0.2)
+        wire.web.post(f"{workspace.api_url}chat.postMessage", json=call, timeout=httpx2.Timeout(WITHIN, read=0.2))
     assert texts(workspace) == []
 
 

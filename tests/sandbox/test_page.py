@@ -1,8 +1,9 @@
 """The page of the local workspace in a real browser, with a small app that talks to it as an app talks to Slack."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.sandbox.page import (
     FORM,
@@ -12,6 +13,7 @@ from tests.sandbox.page import (
     Json,
     button,
     field_block,
+    meanwhile,
     message,
     mrkdwn,
     open_form,
@@ -165,6 +167,24 @@ def test_a_modal_goes_to_the_app_and_an_error_comes_back_to_its_field(app: App, 
     assert submissions(app)[1]["view"]["state"]["values"]["title"]["v"]["value"] == "Checkout answers 500"
 
 
+def test_an_answer_to_a_form_that_is_closed_by_then_breaks_nothing(app: App, page: Page) -> None:
+    """The app finds something wrong in what was sent; the form was closed before the answer could be shown."""
+    held: list[tuple[Route, APIResponse]] = []
+    app.on["view_submission"] = lambda _: {"response_action": "errors", "errors": {"words": "Say more."}}
+    words = field_block("words", {"type": "plain_text_input", "action_id": "v", "initial_value": "down"})
+    open_form(app, page, {**FORM, "blocks": [words]})
+    page.route("**/ui/submit", lambda route: held.append((route, route.fetch())))
+    page.click("dialog [type=submit]")
+    meanwhile(page, lambda: held)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    route, answer = held[0]
+    with page.expect_response("**/ui/submit"):
+        route.fulfill(response=answer)
+    say(page, "all the same")
+    expect(page.locator("#messages .message").last).to_contain_text("all the same")
+
+
 def test_an_updated_view_keeps_what_was_entered(app: App, page: Page) -> None:
     """A view that changes under the person's hands keeps their words; Escape closes it and tells the app."""
     asks = {"type": "static_select", "action_id": "v", "options": [option("p0"), option("p1")]}
@@ -203,17 +223,27 @@ def test_a_pushed_view_leads_back(app: App, page: Page) -> None:
     expect(page.locator("[data-block-id=words]")).to_have_value("down since ten")
 
 
+def tells(page: Page) -> AbstractContextManager[object]:
+    """What is done in the block is told to the app by its end, and so before the next."""
+    return page.expect_response("**/ui/action")
+
+
 def test_buttons_menus_and_selects_reach_the_app(app: App, page: Page) -> None:
     """Each control of a card reports its action; a confirm dialog that is denied reports nothing."""
     row = message(page, app.post(GENERAL, "card", *CARD))
-    row.locator("[data-action-id=ack]").click()
-    row.locator("[data-action-id=severity]").select_option("p1")
+    with tells(page):
+        row.locator("[data-action-id=ack]").click()
+    with tells(page):
+        row.locator("[data-action-id=severity]").select_option("p1")
     row.locator("[data-action-id=more]").click()
-    page.get_by_role("menuitem", name="Resolve").click()
-    for answer in ("No", "Yes"):
-        row.locator("[data-action-id=escalate]").click()
-        page.locator("dialog.confirm").get_by_role("button", name=answer).click()
-    expect(row.locator("[aria-busy]")).to_have_count(0)
+    with tells(page):
+        page.get_by_role("menuitem", name="Resolve").click()
+    confirmation = page.locator("dialog.confirm")
+    row.locator("[data-action-id=escalate]").click()
+    confirmation.get_by_role("button", name="No").click()
+    row.locator("[data-action-id=escalate]").click()
+    with tells(page):
+        confirmation.get_by_role("button", name="Yes").click()
     actions = [payload["actions"][0] for payload in app.seen if payload.get("type") == "block_actions"]
     assert [action["action_id"] for action in actions] == ["ack", "severity", "more", "escalate"]
     assert actions[0]["value"] == "v1"
@@ -240,7 +270,7 @@ def test_choices_in_a_message_reach_the_app_and_outlive_its_edits(app: App, page
     ]
     row.locator("summary").click()
     for act in acts:
-        with page.expect_response("**/ui/action"):  # so that each is told before the next
+        with tells(page):
             act()
     app.call("chat.update", channel=GENERAL, ts=ts, text="card", blocks=[*blocks, {"type": "divider"}])
     expect(row.locator("hr")).to_have_count(1)

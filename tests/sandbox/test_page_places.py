@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.sandbox.page import IN_A_BROWSER, PHONE, App, Json, plain, say
+from tests.sandbox.page import IN_A_BROWSER, PHONE, App, Json, meanwhile, plain, say
 from tests.support.http import web
 from tests.support.waiting import eventually
 from tests.support.workspace import DANA, GENERAL, OMAR
@@ -36,6 +36,70 @@ def test_home_shows_the_latest_view_however_late_the_answer_comes(app: App, page
     expect(page.locator("#home .header")).to_have_text("new")
     page.wait_for_timeout(200)
     expect(page.locator("#home .header")).to_have_text("new")
+
+
+def test_home_shows_what_was_published_before_the_page_could_hear_of_it(app: App, page: Page) -> None:
+    """The line for events is made after Home was opened, and made anew after it was lost: Home is read again then."""
+    published: list[str] = []
+
+    def publish(payload: Json) -> None:
+        if payload["event"]["type"] == "app_home_opened":
+            app.call("views.publish", user_id=DANA, view=home_view("new"))
+            published.append("new")
+
+    held = Held(page, "**/ui/events*")
+    app.on["event_callback"] = publish
+    page.goto("about:blank")
+    page.goto(f"{app.url}/#as={DANA}&c=app&tab=home")
+    expect(page.locator("#home")).to_contain_text("has not published")
+    meanwhile(page, lambda: published and held.routes)
+    held.release()
+    expect(page.locator("#home .header")).to_have_text("new")
+
+
+class Held:
+    """Requests of the page that are held back, until they are released."""
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self.routes: list[Route] = []
+        self._pattern, self._released = pattern, False
+        page.route(pattern, self._take)
+
+    def _take(self, route: Route) -> None:
+        if self._released:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def one(self, page: Page) -> None:
+        """Let the oldest go, and wait for its answer."""
+        with page.expect_response(self._pattern):
+            self.routes.pop(0).continue_()
+
+    def release(self) -> None:
+        self._released = True
+        for route in self.routes:
+            route.continue_()
+
+
+def test_a_message_is_announced_once_and_not_to_whom_it_is_shown(app: App, page: Page) -> None:
+    """Two that come close together are read at once; who went there while they were read sees them already."""
+    direct = app.dm(DANA)
+    held = Held(page, f"**/ui/messages*channel={direct}")
+    for n in (1, 2):
+        app.post(direct, f"You are paged {n}")
+        meanwhile(page, lambda n=n: len(held.routes) == n)  # type: ignore[misc]  # the loop's own
+    held.one(page)
+    held.one(page)
+    expect(page.locator(".toast")).to_have_text(["TocsinYou are paged 2"])
+    app.post(direct, "You are paged 3")
+    meanwhile(page, lambda: held.routes)
+    page.click('[data-channel-name="Tocsin"]')
+    expect(page.locator("#channel-name")).to_contain_text("Tocsin")
+    held.one(page)
+    held.release()
+    expect(page.locator("#messages")).to_contain_text("You are paged 3")
+    expect(page.locator(".toast", has_text="paged 3")).to_have_count(0)
 
 
 def test_the_sidebar_keeps_its_entries_while_things_happen(app: App, page: Page) -> None:

@@ -1,10 +1,10 @@
 """Where the local workspace listens, and what survives a kill."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx2
@@ -14,6 +14,7 @@ from slack_sdk import WebClient
 from benchmarks.ports import free_port
 from sandbox.server import NotLoopback, RunningWorkspace, bind, running
 from tests.support.http import web
+from tests.support.waiting import eventually
 from tests.support.workspace import DANA, SECTION, STARTING_CHANNELS, get, post
 
 
@@ -59,14 +60,14 @@ def started(port: int, folder: Path) -> "subprocess.Popen[bytes]":
     """The workspace as a process of its own, once it answers."""
     command = [sys.executable, "-m", "sandbox.server", f"127.0.0.1:{port}", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            web.get(f"http://127.0.0.1:{port}/control/state")
-            return process
-        except httpx2.TransportError:
-            time.sleep(0.02)
-    raise AssertionError("the workspace did not start")
+    eventually(lambda: answers(port), "the workspace did not start")
+    return process
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(httpx2.TransportError):
+        return web.get(f"http://127.0.0.1:{port}/control/state").is_success
+    return False
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import redis
 
 from benchmarks.ports import free_port
 from tests.support import http
-from tests.support.waiting import eventually, is_held
+from tests.support.waiting import WITHIN, eventually, is_held
 from tests.support.worker import names
 from tocsin.config.settings import Environment
 from tocsin.doctor.redis_checks import PARTS
@@ -79,7 +79,7 @@ class Instance:
         for process in self.started:
             process.terminate()
         for process in self.started:
-            process.wait(timeout=30)
+            process.wait(timeout=WITHIN)
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ def test_it_comes_up_says_what_to_do_and_ends_on_ctrl_c(instance: Instance) -> N
     assert instance.ready()
     assert f"Open   http://127.0.0.1:{instance.page}" in instance.output
     assert "/incident declare Checkout is down" in instance.output
-    assert instance.start().wait(timeout=30) == 1
+    assert instance.start().wait(timeout=WITHIN) == 1
     assert f"Another `tocsin run` is at work on {instance.data}" in instance.output
     first.send_signal(signal.SIGINT)
-    assert first.wait(timeout=30) == 0
+    assert first.wait(timeout=WITHIN) == 0
     assert not embedded.running(instance.data)
 
 
@@ -131,7 +131,7 @@ def test_after_a_kill_the_next_start_goes_on(instance: Instance) -> None:
     first.wait()
     second = instance.start()
     eventually(lambda: instance.banners == 2)
-    assert instance.ready()
+    eventually(instance.ready)
     assert is_held(instance.data / "tocsin.lock")
     assert instance.redis().get("kept") == b"yes"
     assert second.poll() is None
@@ -140,6 +140,6 @@ def test_after_a_kill_the_next_start_goes_on(instance: Instance) -> None:
 def test_a_taken_port_is_named(instance: Instance) -> None:
     """Another program has the address: which variable to set."""
     with socket.create_server(("127.0.0.1", instance.web)):
-        assert instance.start().wait(timeout=30) == 1
+        assert instance.start().wait(timeout=WITHIN) == 1
     assert f"127.0.0.1:{instance.web} is taken by another program" in instance.output
     assert "TOCSIN_LISTEN" in instance.output

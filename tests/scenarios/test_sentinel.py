@@ -83,7 +83,7 @@ class Cluster:
         port = self.master
         client = redis.Redis(port=port)
         client.set("tocsin:test:mark", "1")
-        assert client.wait(1, 5000) >= 1
+        assert client.wait(1, 60_000) >= 1
         self.processes[port].kill()
         self.processes[port].wait()
         return port
@@ -109,7 +109,7 @@ class Cluster:
         conf.write_text(
             f"port {port}\nbind 127.0.0.1\ndir {self._folder}\n"
             f"sentinel monitor mymaster 127.0.0.1 {self.servers[0]} 2\n"
-            "sentinel down-after-milliseconds mymaster 1500\nsentinel failover-timeout mymaster 3000\n"
+            "sentinel down-after-milliseconds mymaster 4000\nsentinel failover-timeout mymaster 3000\n"
         )
         self._run(port, str(conf), "--sentinel")
 
@@ -170,7 +170,7 @@ def at_work(url: str, workspace: RunningWorkspace, web: int, folder: Path) -> It
         for process in started:
             process.send_signal(signal.SIGTERM)
         for process in started:
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE)
 
 
 def ready(web: int) -> bool:

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,10 +37,16 @@ from tests.support import http as wire
 from tests.support.clock import PushedClock
 from tests.support.company import example_company, user
 from tests.support.story import kars
-from tests.support.waiting import WITHIN, eventually
+from tests.support.waiting import ACKNOWLEDGED_WITHIN, WITHIN, eventually
 
-PATIENCE = WITHIN
 Json = dict[str, Any]
+# How long people and vendors are kept waiting at most. A busy machine is not what a test is about, unless it says so.
+LIMITS = (
+    "bot.handlers.submissions.ANSWER_TIMEOUT",
+    "bot.handlers.shortcuts.LINK_TIMEOUT",
+    "bot.http.routes.PROBE_TIMEOUT",
+    "bot.keeper.REDIS_PATIENCE",
+)
 
 
 @dataclass
@@ -105,6 +111,15 @@ class BotAtWork:
 
 
 @contextmanager
+def unhurried() -> Iterator[None]:
+    """The bot's own limits are long, and still end before the workspace gives up."""
+    with ExitStack() as stack:
+        for name in LIMITS:
+            stack.enter_context(patch(name, 0.8 * ACKNOWLEDGED_WITHIN))
+        yield
+
+
+@contextmanager
 def running_bot(
     workspace: RunningWorkspace, service: IncidentService, *, http: bool = False, connected: bool = True, **changes: Any
 ) -> Iterator[BotAtWork]:
@@ -133,11 +148,12 @@ def running_bot(
             eventually(lambda: at_work.bot.connected)
         if http:
             control(workspace, "app", request_url=f"{url}/slack/events")
-        yield at_work
+        with unhurried():
+            yield at_work
     finally:
         if thread.is_alive():
             endings[0]()
-        thread.join(PATIENCE)
+        thread.join(WITHIN)
 
 
 def control(workspace: RunningWorkspace, what: str, **body: Any) -> Json:
@@ -358,7 +374,7 @@ class Office:
 def patient_workspace() -> Iterator[RunningWorkspace]:
     """A workspace that waits long to be answered, and where no trigger grows old: machines can be busy."""
     now = time.time()
-    with running_workspace(clock=lambda: now, setup=Setup(ack_seconds=PATIENCE)) as workspace:
+    with running_workspace(clock=lambda: now, setup=Setup(ack_seconds=ACKNOWLEDGED_WITHIN)) as workspace:
         yield workspace
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import httpx2
 
-WITHIN = 20.0  # seconds; a busy machine may take its time
+from tests.support.waiting import WITHIN
+
 _FRESH = httpx2.Limits(max_keepalive_connections=0)
 
 

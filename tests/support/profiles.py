@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 SHARE = 5  # the fast part tries one in so many
 
-# How long an example takes is the machine's matter: no test asserts it.
-settings.register_profile("all", deadline=None)
-settings.register_profile("few", deadline=None, max_examples=settings().max_examples // SHARE)
+# How long an example takes, and how long it takes to make, is the machine's matter: no test asserts it.
+settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("few", settings.get_profile("all"), max_examples=settings().max_examples // SHARE)
 
 
 class _Chosen:

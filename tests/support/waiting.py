@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 WITHIN = 60.0  # seconds; generous, for machines that do other things as well
+ACKNOWLEDGED_WITHIN = 20.0  # seconds, for which Slack waits three: what was lost is given up before its client gives up
 T = TypeVar("T")
 
 

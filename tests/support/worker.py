@@ -50,8 +50,8 @@ def connect(where: int | str) -> "Redis":
     """A client as production has it, to a port or a socket's path: nothing is repeated behind our back."""
     retry = Retry(NoBackoff(), 0)
     if isinstance(where, str):
-        return Redis(unix_socket_path=where, retry=retry, socket_timeout=5)
-    return Redis(host="127.0.0.1", port=where, retry=retry, socket_timeout=5)
+        return Redis(unix_socket_path=where, retry=retry, socket_timeout=20)
+    return Redis(host="127.0.0.1", port=where, retry=retry, socket_timeout=20)
 
 
 @contextmanager

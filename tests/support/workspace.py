@@ -7,7 +7,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from sandbox.server import RunningWorkspace
+from sandbox.setup import Setup
 from tests.support.http import web
+from tests.support.waiting import ACKNOWLEDGED_WITHIN, WITHIN
 
 DANA, OMAR, GUS, FRANK, BOT = "U0DANA0001", "U0OMAR0001", "U0GUS00001", "U0FRANK001", "U0TOCSIN01"
 GENERAL = "C0GENERAL1"
@@ -17,6 +19,7 @@ SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}
 HOME = {"type": "home", "blocks": [SECTION]}
 MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "Form"}, "blocks": [SECTION]}
 Json = dict[str, Any]
+PATIENT = Setup(ack_seconds=ACKNOWLEDGED_WITHIN, trigger_seconds=WITHIN)  # on a real clock: machines can be busy
 
 
 def post(workspace: RunningWorkspace, path: str, **body: Any) -> Json:

@@ -202,7 +202,10 @@ def newer_incidents(client: Redis) -> Iterator[Finding]:
 
 
 def _skew(client: Redis, host_clock: datetime | None) -> Finding:
-    skew = (server.read_only_store(client).now() - (host_clock or datetime.now(UTC))).total_seconds()
+    before = host_clock or datetime.now(UTC)
+    theirs = server.read_only_store(client).now()
+    after = host_clock or datetime.now(UTC)
+    skew = (theirs - min(max(theirs, before), after)).total_seconds()  # a slow reply is no wrong clock
     if abs(skew) <= MAX_SKEW:
         return ok("clock", f"Redis and this machine agree to {abs(skew):.1f} s")
     return failed("clock", f"Redis is {skew:+.1f} s from this machine", "set both hosts' clocks by NTP")

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from benchmarks.ports import free_port
 from bot.deps import AnswerDeps
@@ -57,8 +57,7 @@ def test_it_is_answered_with_one_thumb_at_night(browser: Browser, behind: World,
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     page.get_by_role("button", name="Acknowledge").click()
-    page.wait_for_load_state("networkidle")
-    assert "is acknowledged" in page.get_by_role("status").inner_text()
+    expect(page.get_by_role("status")).to_contain_text("is acknowledged")
     acknowledgement = behind.store.get(incident.id).acknowledgement
     assert acknowledgement
     assert acknowledgement.by == incident.pages[0].person

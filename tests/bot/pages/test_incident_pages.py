@@ -25,6 +25,7 @@ from escalation.storage.reviews import Reviews
 from tests.reviews.test_review_examples import NAMES
 from tests.reviews.test_review_examples import incident as reviewed
 from tests.sandbox.page import CHROMIUM, FLAGS
+from tests.support import http as wire
 from tests.support.bot import BotAtWork, World, office_in, patient_workspace, running_bot, world
 from tests.support.company import user
 from tests.support.waiting import eventually
@@ -54,7 +55,7 @@ class Site:
     @contextmanager
     def browser(self, person: str) -> Iterator[httpx2.Client]:
         """A browser with somebody's session."""
-        with httpx2.Client(follow_redirects=True, base_url=self.url) as client:
+        with wire.client(self.url, follow_redirects=True) as client:
             client.get(self.link(person))
             yield client
 
@@ -96,7 +97,7 @@ def opened() -> Iterator[Site]:
 
 def test_a_link_opens_a_session_for_incidents_and_reports(site: Site) -> None:
     """One cookie for both, out of reach of scripts; pages are never cached; a link to one incident leads to it."""
-    with httpx2.Client(follow_redirects=False, base_url=site.url) as browser:
+    with wire.client(site.url, follow_redirects=False) as browser:
         assert [browser.get(p).status_code for p in (INCIDENTS, INCIDENTS + site.closed)] == [403, 403]
         led = browser.get(f"{site.link('dana')}?to={site.closed}")
         assert (led.status_code, led.headers["location"]) == (303, INCIDENTS + site.closed)
@@ -111,7 +112,7 @@ def test_a_link_opens_a_session_for_incidents_and_reports(site: Site) -> None:
 def test_a_link_is_of_no_use_too_late_altered_or_to_guests_and_strangers(own_site: Site) -> None:
     """Ten minutes, as it is, for members; a session ends after twelve hours."""
     late = own_site.link("dana")
-    with httpx2.Client(follow_redirects=True) as browser:
+    with wire.client(follow_redirects=True) as browser:
         for wrong in (late[:-1], own_site.link("gus"), own_site.link("stranger")):
             refused = browser.get(wrong)
             assert refused.status_code == 403
@@ -127,7 +128,7 @@ def test_a_private_incident_is_shown_to_its_people_alone(site: Site) -> None:
     """To others it is as one that does not exist: no row, and the same page byte for byte."""
     insider = next(p.person for p in site.known.store.get(site.private).pages)
     outsider = next(u for u in ("mei", "bruno", "omar") if user(u) not in people(site))
-    with httpx2.Client(follow_redirects=True, base_url=site.url) as browser:
+    with wire.client(site.url, follow_redirects=True) as browser:
         now = site.known.service.clock()
         browser.get(PersonLinks(site.known.redis).link(site.url, INCIDENTS, insider, now))
         assert SECRET in browser.get(f"{INCIDENTS}?state=all").text

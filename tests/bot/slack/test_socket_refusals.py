@@ -17,9 +17,9 @@ from bot.slack.ack_first import AckFirst
 from bot.slack.client import SlackWebClient
 from bot.slack.socket_mode import SocketConnection
 from escalation.storage.store import Store
+from tests.support.waiting import WITHIN
 
 ATTEMPTS = 9
-WITHIN = 20.0  # seconds; a busy machine may take its time
 
 
 class Refusing:

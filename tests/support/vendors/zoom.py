@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.vendors.server import Answer, Asked, Vendor
+from tests.support.waiting import WITHIN
 
 ACCOUNT, CLIENT, SECRET = "AbCdEfGhTestAccount", "client-of-the-app", "secret-of-the-app"
 OWNER = "me"
@@ -38,7 +39,7 @@ class ZoomStandIn(Vendor):
         return [meeting for theirs in self.meetings.values() for meeting in theirs]
 
     def handle(self, asked: Asked) -> Answer | None:
-        self.released.wait(20)
+        self.released.wait(WITHIN)
         return super().handle(asked)
 
     def answer(self, asked: Asked) -> Answer:

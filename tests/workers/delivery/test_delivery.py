@@ -246,9 +246,9 @@ def living_pages(parts: Works) -> list[Any]:
 def test_a_slack_that_hangs_is_given_up_and_asked_again(parts: Works) -> None:
     """The timeout is ours; whether the message arrived is looked up."""
     assert parts.workspace
-    access = SlackClient(parts.workspace.bot_token, parts.workspace.api_url, parts.redis, timeout=1)
+    access = SlackClient(parts.workspace.bot_token, parts.workspace.api_url, parts.redis, timeout=3)
     parts.context = through(parts.context, slack=access)
-    parts.fault("chat.postMessage", "hang", seconds=3)
+    parts.fault("chat.postMessage", "hang")
     incident = parts.declare("P3")
     parts.run()
     assert parts.now(incident).effects
@@ -388,7 +388,7 @@ def from_job(parts: Works, incident: Incident, checkpoint_id: str) -> None:
 
 def test_a_job_does_not_wait_for_a_slow_slack(parts: Works) -> None:
     """The checkpoints behind it do not have to, either; the sends go on, each held by its lease."""
-    parts.fault("conversations.open", "slow", seconds=1, times=None)
+    parts.fault("conversations.open", "slow", seconds=3, times=None)
     incident = parts.declare("P0")
     pages = [e.id for e in incident.effects if isinstance(e, SendPage)]
     deliveries = DeliveryPool(replace(parts.context, patience=0.0))

@@ -23,7 +23,7 @@ from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.storage.intake import Body, Intake
 from tests.support.company import example_company, example_data
-from tests.support.waiting import eventually
+from tests.support.waiting import WITHIN, eventually
 from tests.support.worker import Works, redis_of, works
 from tocsin.cli import main
 from tocsin.doctor.redis_checks import last_checks
@@ -127,7 +127,7 @@ def test_a_slow_target_delays_no_other_check_and_counts_as_failed(shop: Shop) ->
 
     def tried(check: Check) -> Seen:
         if check.name == "slow":
-            released.wait(30)
+            released.wait(2 * WITHIN)
         return Seen(True, "fine")
 
     both = [{"name": name, "tcp": "db.example.com:5432", "every": "30s", "fails": 2} for name in ("slow", "quick")]
