@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -26,27 +26,35 @@ CLICKS = 10  # at once, at the same time
 
 
 @dataclass(frozen=True)
-class Intake:
-    """Answers of one app to as many alerts: as fast as it takes them, 200 at once, and at a given rate."""
+class Burst:
+    """Answers of one app to as many alerts: as fast as it takes them, and 200 at once."""
 
     sustained: Answers
     at_once: Answers
-    steady: Answers
+
+
+@dataclass(frozen=True)
+class Steady:
+    """Answers of ours and the floor at one rate: while our worker stands still, and while it takes alerts in.
+
+    The floor has no worker; `floor_beside` are its answers while ours takes in as many alerts on the same machine,
+    which it has all at once.
+    """
+
+    ours: Answers
+    floor: Answers
+    ours_beside: Answers
+    floor_beside: Answers
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Ours and the floor, at half the floor's rate in the end: with no worker at work, and with one.
+    """Ours and the floor, and rounds of both in turn at half the floor's rate."""
 
-    Ours has its worker at work all along; `alone` are its answers while that stands still. The floor has none;
-    `floor_beside` are its answers while our worker takes in as many alerts on the same machine, which it
-    has all at once.
-    """
-
-    ours: Intake
-    floor: Intake
-    alone: Answers
-    floor_beside: Answers
+    ours: Burst
+    floor: Burst
+    half: float
+    rounds: list[Steady]
 
 
 @dataclass(frozen=True)
@@ -74,30 +82,40 @@ def place() -> Iterator[Rig]:
         yield made
 
 
-def answered(url: str, number: int, rate: Callable[[Answers], float]) -> Intake:
-    """Measure an app: so many alerts as fast as it takes them, then at the rate that follows from that."""
+def answered(url: str, number: int) -> Burst:
+    """Measure an app: so many alerts as fast as it takes them, then 200 at once."""
     bodies = storm_bodies(number)
     warm = asyncio.run(posting.saturating(url, bodies[: number // 10], CONNECTIONS))
     assert warm.each
     sustained = asyncio.run(posting.saturating(url, bodies, CONNECTIONS))
-    at_once = asyncio.run(posting.saturating(url, bodies[:CONNECTIONS], CONNECTIONS))
-    return Intake(sustained, at_once, asyncio.run(posting.at_rate(url, bodies, CONNECTIONS, rate(sustained))))
+    return Burst(sustained, asyncio.run(posting.saturating(url, bodies[:CONNECTIONS], CONNECTIONS)))
 
 
-def compared(number: int) -> Compared:
-    """Measure ours and the floor, with the worker of alerts at work and without."""
-    bodies = storm_bodies(number)
-    with floors.empty_intake() as url:
-        floor = answered(url, number, lambda found: found.rate / 2)
-    half = floor.sustained.rate / 2
+def compared(number: int, rounds: int) -> Compared:
+    """Measure ours and the floor, each while the other does nothing."""
     with place() as made, floors.empty_intake() as url:
-        ours = answered(made.bot, number, lambda _: half)
+        floor = answered(url, number)
+        ours = answered(made.bot, number)
         wait_for_intake(made)
-        with stopped(made.parts[ALERTS]):
-            alone = asyncio.run(posting.at_rate(made.bot, bodies, CONNECTIONS, half))
-        beside = asyncio.run(posting.at_rate(url, bodies, CONNECTIONS, half))  # the worker has what came meanwhile
-        wait_for_intake(made)
-    return Compared(ours, floor, alone, beside)
+        half = floor.sustained.rate / 2
+        return Compared(ours, floor, half, [steady(made, url, number, half) for _ in range(rounds)])
+
+
+def steady(made: Rig, floor: str, number: int, rate: float) -> Steady:
+    """Measure ours and the floor, so many alerts a second each."""
+    bodies = storm_bodies(number)
+
+    def post(url: str) -> Answers:
+        return asyncio.run(posting.at_rate(url, bodies, CONNECTIONS, rate))
+
+    alone = post(floor)
+    with stopped(made.parts[ALERTS]):
+        ours = post(made.bot)
+    beside = post(floor)  # the worker has what came meanwhile
+    wait_for_intake(made)
+    ours_beside = post(made.bot)
+    wait_for_intake(made)
+    return Steady(ours, alone, ours_beside, beside)
 
 
 @contextmanager
