@@ -51,8 +51,7 @@ _SLACK = {
     ),
     Kind.LOST: "channel_not_found is_archived not_in_channel",
     Kind.GONE: (
-        "message_not_found cant_update_message edit_window_closed thread_not_found "
-        "cannot_reply_to_message not_pinnable card_gone"
+        "message_not_found cant_update_message thread_not_found cannot_reply_to_message not_pinnable card_gone"
     ),
     Kind.TOKEN: (
         "not_authed invalid_auth account_inactive token_revoked token_expired org_login_required "
@@ -86,6 +85,10 @@ _REASONS = {
     "missing_scope": Reason("the bot token lacks a scope", "see tocsin doctor, then reinstall the app"),
     "restricted_action": Reason(
         "the workspace's settings do not let the bot do this", "ask a workspace admin to allow it for the app"
+    ),
+    "edit_window_closed": Reason(
+        "the workspace lets no message be edited after a while",
+        "ask a workspace admin to allow it at any time: cards say what is no longer so",
     ),
     "ekm_access_denied": Reason("your admins switched off messages there", "ask them to allow the app"),
     "app_access_restricted": Reason("the app is restricted in the workspace", "ask a workspace admin to approve it"),

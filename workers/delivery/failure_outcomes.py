@@ -21,9 +21,18 @@ from escalation.incident.effects import (
 from escalation.incident.events.outcomes import Dropped, MessageGone, OutcomeEvent, PersonRefused, Trouble
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.posted import CopyKind
 from workers.channels.failures import Failed, Kind
 from workers.delivery.problems import lasting, not_taken
 
+_WHERE = {
+    CopyKind.CHANNEL: "its former card",
+    CopyKind.ROOM: "the card of its former war room",
+    Place.THREAD: "its former thread",
+    Place.ROOM: "its former war room",
+    Place.TEAM: "the team's channel",
+    Place.STAKEHOLDERS: "the stakeholders' channel",
+}
 DELETED = ("message_not_found", "thread_not_found", "card_gone")
 ASKED_FOR = timedelta(minutes=10)  # how long people are asked to let the bot into a private room again
 
@@ -94,6 +103,8 @@ def _outcome(incident: Incident, effect: Effect, failed: Failed, now: datetime) 
             return _room_outcome(incident, effect, failed, now)
         case Kind.LOST if not isinstance(effect, SendPage):
             return Dropped(effect=effect.id, why=failed.error, gone=failed.channel)
+        case Kind.OURS if isinstance(effect, Refresh) and (left := _still_read(incident, effect)):
+            return Trouble(effect=effect.id, why=f"{left}: delete it there ({failed.reason.text})", ask=True)
         case Kind.GONE if failed.error in DELETED and (shown := _shown(incident, effect)):
             return MessageGone(effect=effect.id, shown=shown)
         case Kind.PERSON if isinstance(effect, SendPage | Tell | RemindPerson):
@@ -133,6 +144,13 @@ def _shown(incident: Incident, effect: Effect) -> str:
         return effect.copy_id
     card = incident.card() if isinstance(effect, Say | Remind) and effect.place is Place.THREAD else None
     return card.id if card else ""
+
+
+def _still_read(incident: Incident, effect: Refresh) -> str:
+    """Say where words stand that must not be read any more; empty for any other message."""
+    copy, post = incident.copy_of(effect.copy_id), incident.post_of(effect.copy_id)
+    where = copy.kind if copy and copy.redacted else post.place if post and post.redacted else ""
+    return f"its words still stand in {_WHERE.get(where, 'Slack')}" if where else ""
 
 
 def _not_worth_retrying(incident: Incident, effect: Effect, failed: Failed) -> bool:

@@ -79,6 +79,7 @@ TABLE = [
     ("thread_not_found", "CINC", {"say": G, "tell": D}),
     ("card_gone", "CINC", {"say": G, "refresh of the card": G}),
     ("cant_update_message", "CINC", {"refresh of the card": D}),
+    ("edit_window_closed", "CINC", {"refresh of the card": T, "refresh of a page": T}),
     ("missing_scope", "CROOM", {"topic": D, "pin": D, "invite": D, "room": T, "page": T, "card": T}),
     ("plan_upgrade_required", "CROOM", {"topic": D, "pin": D, "invite": D}),
     ("restricted_action", "CINC", {"card": T, "room": T, "page": T, "pin": D}),

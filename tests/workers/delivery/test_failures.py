@@ -22,7 +22,8 @@ PASSING, PERSON, OURS, TOKEN = Kind.PASSING, Kind.PERSON, Kind.OURS, Kind.TOKEN
         ("no_permission cant_invite", "pins.add", OURS),
         ("invalid_auth token_revoked account_inactive", "auth.test", TOKEN),
         ("channel_not_found is_archived not_in_channel", "conversations.setTopic", Kind.LOST),
-        ("message_not_found edit_window_closed", "chat.update", Kind.GONE),
+        ("message_not_found cant_update_message", "chat.update", Kind.GONE),
+        ("edit_window_closed", "chat.update", OURS),
         ("an_error_of_tomorrow", "bookmarks.add", OURS),
     ],
 )

@@ -1,5 +1,6 @@
 """Updates of messages that stand in Slack."""
 
+from bot.render.blockkit import Message
 from escalation.engine import cards
 from escalation.incident.effects import Refresh
 from escalation.incident.events.outcomes import Delivered, Dropped, OutcomeEvent
@@ -12,6 +13,8 @@ from workers.delivery.plan import Plan, SendResult
 from workers.delivery.privacy import Address, permitted
 from workers.delivery.slack.messages import Messages
 from workers.delivery.slack.posting import Posting
+
+UNCHANGEABLE = ("edit_window_closed", "cant_update_message")
 
 
 class Updates:
@@ -31,7 +34,7 @@ class Updates:
         to = Address(copy.channel, copy.person)
 
         def update(channel: str) -> SendResult:
-            self._slack.update(channel, copy.ts, self._messages.of_copy(incident, copy))
+            self._write(channel, copy.ts, self._messages.of_copy(incident, copy), redacted=copy.redacted)
             return SendResult(Delivered(effect=effect.id, channel=channel, ts=copy.ts, face=incident.face))
 
         def go(retrying: bool) -> SendResult:
@@ -49,7 +52,7 @@ class Updates:
             return Dropped(effect=effect.id, why="moot")
 
         def update(channel: str) -> SendResult:
-            self._slack.update(channel, post.ts, self._messages.of_post(incident, post))
+            self._write(channel, post.ts, self._messages.of_post(incident, post), redacted=post.redacted)
             return SendResult(Delivered(effect=effect.id, channel=channel, ts=post.ts, face=incident.face))
 
         def go(retrying: bool) -> SendResult:
@@ -60,6 +63,15 @@ class Updates:
         budget = rate_limits.update(incident, card=False)
         to = Address(post.channel, post.person if post.place == DIRECT else "")
         return permitted(incident, to, Plan(budget, go), neutral=post.redacted)
+
+    def _write(self, channel: str, ts: str, message: Message, *, redacted: bool) -> None:
+        """Update a message. One that must not be read any more is deleted where Slack does not let us edit it."""
+        try:
+            self._slack.update(channel, ts, message)
+        except Failed as failed:
+            if not redacted or failed.error not in UNCHANGEABLE:
+                raise
+            self._slack.delete(channel, ts)
 
     def _deleted(self, incident: Incident, copy: Copy) -> bool:
         """Delete a replaced page; False where others stand in its thread, or Slack refuses."""
