@@ -25,7 +25,7 @@ from escalation.incident.state.posted import CopyKind
 from workers.channels.failures import Failed, Kind
 from workers.delivery.problems import lasting, not_taken
 
-_WHERE = {
+_WHERE: dict[str, str] = {
     CopyKind.CHANNEL: "its former card",
     CopyKind.ROOM: "the card of its former war room",
     Place.THREAD: "its former thread",
