@@ -125,6 +125,12 @@ class Keeper:
         self._fault = ""
         log.warning("redis unavailable, alert spooled", source=body.source, error=type(cause).__name__)
 
+    async def stored(self, body_id: str) -> Body | None:
+        """Return a body that Redis has; None if it has none of that id, or does not answer."""
+        with contextlib.suppress(RedisError, ValueError):
+            return await asyncio.to_thread(self._intake.stored, body_id)
+        return None
+
     async def drain_spool(self) -> None:
         """Hand what is on the disk to Redis as soon as that answers; runs until cancelled."""
         loop = asyncio.get_running_loop()

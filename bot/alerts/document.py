@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 MAX_UNPACKED = 1_000_000  # bytes
-MAX_ITEMS = 1000  # alerts of one body; Alertmanager sends what its group holds, which rarely passes a hundred
+MAX_ITEMS = 20_000  # alerts of one body: more than a megabyte holds, for an end that is left out never comes again
 
 
 class Unreadable(ValueError):

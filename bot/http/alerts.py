@@ -64,8 +64,12 @@ def alert_routes(intake: "Intake", checks: Iterable[Check] = ()) -> list[Route]:
 
     async def opsgenie(request: Request) -> Response:
         """Take a request of Opsgenie's Alert API."""
-        path = request.path_params.get("rest", "")
+        path = opsgenie_api.path_of(request.method, request.path_params.get("rest", ""))
         return await intake.take(request, opsgenie_api.SOURCE, _request_accepted, _request_refused, path)
+
+    async def request_status(request: Request) -> Response:
+        """Say what became of a request of Opsgenie's Alert API."""
+        return await intake.became(request, opsgenie_api.SOURCE, request.path_params["id"])
 
     async def incident_io(request: Request) -> Response:
         """Take a body of Alertmanager's receiver for incident.io."""
@@ -76,7 +80,8 @@ def alert_routes(intake: "Intake", checks: Iterable[Check] = ()) -> list[Route]:
         Route("/alerts/heartbeat/{name}", heartbeat, methods=["POST", "GET"]),
         Route("/v2/enqueue", events, methods=["POST"]),
         Route("/v2/alerts", opsgenie, methods=["POST"]),
-        Route("/v2/alerts/{rest:path}", opsgenie, methods=["POST"]),
+        Route("/v2/alerts/requests/{id}", request_status, methods=["GET"]),
+        Route("/v2/alerts/{rest:path}", opsgenie, methods=["POST", "PUT", "PATCH", "DELETE"]),
         Route("/v2/alert_events/http/{id}", incident_io, methods=["POST"]),
     ]
 
@@ -125,6 +130,27 @@ class Intake:
             self._doors.turned_away(f"alerts:{source.name}", text, "let this host reach https://sns.*.amazonaws.com")
             return JSONResponse({"error": "it could not be verified now; send it again"}, status_code=503)
 
+    async def became(self, request: Request, source: Source, asked: str) -> Response:
+        """Answer a client of Opsgenie's Alert API that asks about its request. It asks again while there is none."""
+        if self._secrets.is_closed(source):
+            self._say_closed(source)
+            return _unknown()
+        if not self._lets_in(source, Received(b"", dict(request.headers), dict(request.query_params))):
+            return self._turn_away(source)
+        body = await self._keeper.stored(asked.replace("-", ""))
+        if body is None or body.source != source.name:
+            return JSONResponse({"message": "Request not found. It might not be processed, yet."}, status_code=404)
+        at = datetime.fromtimestamp(body.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        status = opsgenie_api.status_of(Received(body.raw, body.headers, body.query, body.path))
+        return JSONResponse({"data": {**status, "processedAt": at}, "took": 0.0, "requestId": asked})
+
+    def _turn_away(self, source: Source) -> Response:
+        """Refuse a request without a valid secret, and say so to whoever runs Tocsin."""
+        log.warning("alert refused: no valid secret", source=source.name)
+        text = f"alerts of {source.title} are refused: the sender's secret is missing or wrong"
+        self._doors.turned_away(f"alerts:{source.name}", text, f"correct it there, or {self._needed(source)} here")
+        return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
+
     async def _let_in(
         self, source: Source, received: Received, accepted: Answer | None, refused: Callable[[str], Response] | None
     ) -> Response:
@@ -133,10 +159,7 @@ class Intake:
         if url := await self._aside(large, lambda: self._secrets.certificate_url(source, received)):
             received = replace(received, certificate=await self._amazon.certificate(url))
         if not await self._aside(large, lambda: self._lets_in(source, received)):
-            log.warning("alert refused: no valid secret", source=source.name)
-            text = f"alerts of {source.title} are refused: the sender's secret is missing or wrong"
-            self._doors.turned_away(f"alerts:{source.name}", text, f"correct it there, or {self._needed(source)} here")
-            return JSONResponse({"error": "the secret is missing or wrong"}, status_code=401)
+            return self._turn_away(source)
         self._doors.let_in(f"alerts:{source.name}")
         if source.name in ANSWERED:
             news = await self._aside(large, lambda: answer_in(source.name, received))

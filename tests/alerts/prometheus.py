@@ -135,7 +135,7 @@ class Watched:
             "url": f"{self.url}/v2/enqueue",
             "severity": "{{.CommonLabels.severity}}",
         }
-        opsgenie = {"api_key": TOKEN, "api_url": f"{self.url}/", "priority": "P2"}
+        opsgenie = {"api_key": TOKEN, "api_url": f"{self.url}/", "priority": "P2", "update_alerts": True}
         return {
             "route": {
                 "receiver": "webhook",

@@ -34,6 +34,8 @@ def parse(received: Received) -> Parsed:
         return _metric(action, data)
     if action == "assigned":
         return Parsed(note="an issue was assigned")
+    if action and data.object and document["installation"].text("uuid") and not (data["issue"] or data["event"]):
+        return Parsed(note=f"{next(iter(data.value), 'something')} {action}")  # installations, comments, errors
     if action not in ISSUE_STATES or not (data["issue"] or data["event"]):
         raise Unreadable("it is neither an issue nor an alert")
     return _issue(action, data)

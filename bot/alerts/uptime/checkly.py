@@ -43,6 +43,7 @@ def parse(received: Received) -> Parsed:
         labels=tags | {"location": _value(document, "location"), "type": document.text("check_type")},
         started=document.text("started_at"),
         links=(("Result", _value(document, "link")),),
+        ends=kind != "ALERT_SSL",
     )
     return Parsed(alerts=(found,))
 

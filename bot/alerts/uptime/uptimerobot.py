@@ -33,6 +33,7 @@ def parse(received: Received) -> Parsed:
         description=_value(document, "alertDetails", "alert_details"),
         labels={"monitor": name},
         links=(("Monitor", url),),
+        ends=not expires,
     )
     return Parsed(alerts=(found,))
 

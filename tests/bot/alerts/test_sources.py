@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.alerts.document import Unreadable
-from bot.alerts.source import Received, alert
+from bot.alerts.source import MAX_BYTES, Received, alert
 from bot.alerts.sources import RECEIVERS, SOURCES
 from escalation.alerts.alert import Alert, AlertState, Parsed
 
@@ -145,14 +145,41 @@ def test_what_a_group_left_out_is_counted() -> None:
     assert (len(found.alerts), found.truncated) == (2, 1)
 
 
+def test_every_alert_of_a_body_is_read() -> None:
+    """As many as a body may hold: an end that is left out never comes again."""
+    ends = [{"status": "resolved", "fingerprint": f"f{n}", "labels": {"alertname": "a"}} for n in range(12_000)]
+    raw = json.dumps({"alerts": ends}, separators=(",", ":")).encode()
+    assert len(raw) < MAX_BYTES
+    found = read("alertmanager", raw)
+    assert (len(found.alerts), found.truncated) == (12_000, 0)
+
+
+CERTIFICATES = [
+    ("uptimerobot", {"alertType": "3", "monitorID": "77"}, {"alertType": "1", "monitorID": "77"}),
+    ("checkly", {"alert_type": "ALERT_SSL", "check_id": "c"}, {"alert_type": "ALERT_FAILURE", "check_id": "c"}),
+]
+
+
+@pytest.mark.parametrize(("source", "expires", "down"), CERTIFICATES)
+def test_a_certificate_that_expires_never_says_that_it_is_over(
+    source: str, expires: dict[str, str], down: dict[str, str]
+) -> None:
+    """Its tool sends no end, so that its silence closes it; the same tool's other alerts have one."""
+    assert [only(source, json.dumps(body).encode()).ends for body in (expires, down)] == [False, True]
+
+
 NOTES = [
     ("uptimekuma", {"heartbeat": None, "monitor": None, "msg": "Testing"}, {}, "Uptime Kuma's test"),
     ("uptimekuma", {"heartbeat": {"status": 3}, "monitor": {"id": 1}}, {}, "the monitor is under maintenance"),
     ("grafana", {"state": "paused", "ruleName": "r"}, {}, "the rule is paused"),
     ("sentry", {"action": "assigned", "data": {"issue": {"id": "1"}}}, {}, "an issue was assigned"),
+    ("sentry", {"action": "created", "data": {"installation": {}}, "installation": {"uuid": "a8e5"}}, {},
+     "installation created"),
+    ("sentry", {"action": "created", "data": {"comment": "hi", "issue_id": 1}, "installation": {"uuid": "a8e5"}}, {},
+     "comment created"),
     ("pagerduty", {"event": {"event_type": "incident.annotated", "data": {"id": "P1"}}}, {}, "incident.annotated"),
     ("opsgenie", {"action": "AddNote", "alert": {"alias": "a"}}, {}, "AddNote"),
-    ("opsgenie_api", {}, {"path": "abc/notes"}, "a note was added"),
+    ("opsgenie_api", {}, {"path": "abc/notes"}, "notes of abc"),
 ]  # fmt: skip
 
 
