@@ -6,7 +6,7 @@ already is left as it is. So a job that dies half-way is simply run again.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from escalation.alerts.alert import Alert, AlertState
@@ -42,6 +42,7 @@ SLICE = 500  # alerts of one group that are taken in at once: a worse one that c
 MAX_SHOWN = 10  # alerts on a card; the rest is a count
 MAX_DUPLICATES = 5  # of duplicates of duplicates
 ENDED = "All alerts have ended"
+DEAF = timedelta(seconds=30)  # an outage of ours, and no storm, in which a heartbeat is looked at within seconds
 PRIVATE = "It is private because the former incident of these alerts is."
 SILENCE = "silence of "  # begins the fingerprint of a heartbeat's absence
 
@@ -117,11 +118,17 @@ class AlertService:
     def beat_missed(self, member: str) -> list[Outcome]:
         """A heartbeat did not come in time: its absence is an alert like any other, and repeated while it lasts.
 
-        That of a heartbeat that no route asks for any more ends. Raises TooNew.
+        One that is found so late was not missed by its sender, for nobody listened: it is waited for anew. The silence
+        of a heartbeat that no route asks for any more ends. Raises TooNew.
         """
-        alert = self.intake.last_beat(member)
+        alert, due = self.intake.last_beat(member), self.intake.beat_due(member)
         now, backlog = self._service.clock(), Backlog()
+        if due is None or due > now:
+            return []
         period = self._routed(alert).heartbeat if alert else None
+        if alert and period and now - due > DEAF:
+            self.intake.beat(alert, now + period)
+            return []
         silence = [_silence(alert, AlertState.FIRING if period else AlertState.RESOLVED)] if alert else []
         became = self.admit(backlog, self.route(silence, now, now.timestamp()))
         while batch := backlog.next(SLICE):

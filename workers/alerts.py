@@ -43,6 +43,7 @@ READ_SECONDS, ROUND_SECONDS = 0.5, 0.1  # to read, so that the worst of it is kn
 LOOK_SECONDS = 1.0  # from one look at the whole due set to the next
 JOBS_AT_ONCE = 1_000
 READ_AT_ONCE, MAX_READ = 100, 50_000_000  # bodies; bytes of bodies whose alerts are not yet taken in
+PATIENCE = 2.0  # seconds that groups and heartbeats whose time has come wait for bodies to be read
 RUN_SECONDS = 5.0  # until the process tells again that it is alive: another job goes on
 
 log = structlog.get_logger()
@@ -98,7 +99,7 @@ class AlertWork:
         self._mail = MailReceiver(context.service)
         titles = {name: source.title for name, source in ALL_SOURCES.items()}
         self._alerts = AlertService(self._intake, context.service, context.service.company.alerts, titles)
-        self._name = uuid.uuid4().hex.encode()
+        self._name, self._patient_until = uuid.uuid4().hex.encode(), 0.0
         self._forget()
 
     def _forget(self) -> None:
@@ -112,6 +113,7 @@ class AlertWork:
         lock = self._context.redis.lock(LOCK, timeout=LOCK_SECONDS, thread_local=False)
         ends = time.monotonic() + RUN_SECONDS
         self._look()
+        self._patient_until = time.monotonic() + PATIENCE
         while self._has_work and lock.acquire(blocking=False):
             if self._context.redis.set(HOLDER, self._name, get=True) != self._name:
                 self._forget()  # another one has worked since on what was read here
@@ -146,25 +148,40 @@ class AlertWork:
             self._look()
 
     def _work_once(self) -> bool:
-        """Look at the groups whose time has come, read the bodies, and take in the worst of what they hold.
+        """Read the bodies, look at the groups whose time has come, and take in the worst of what was read.
 
         False if nothing of it could be done.
         """
-        timed, self._timed = self._timed, []
-        looked = [member for member in timed if self._look_again(member)]
         self._read()
+        looked = self._look_at_timed()
         taken, ends = 0, time.monotonic() + ROUND_SECONDS
         for incoming, outcome in self._alerts.take(self._backlog, lambda: time.monotonic() < ends):
             self._note(incoming, outcome)
             taken += 1
         return bool(self._finish() or looked or taken)
 
+    def _look_at_timed(self) -> bool:
+        """Look at the groups and heartbeats whose time has come; False if there are none, or only for newer workers.
+
+        After an outage what waits is read first: among it may be the end of an alert, or the heartbeat.
+        """
+        if self._unread and time.monotonic() < self._patient_until:
+            return False
+        timed, self._timed = self._timed, []
+        looked = [self._look_again(member) for member in timed]
+        return any(looked)
+
     def _look_again(self, member: str) -> bool:
-        """Look at a group or heartbeat whose time has come; False if only a newer worker can read its incident."""
+        """Look at a group or heartbeat whose time has come; False if only a newer worker can read its incident.
+
+        A group of the backlog is looked at with what is to be taken in.
+        """
         with contextlib.suppress(TooNew):
             if member.startswith("h:"):
                 self._intake.note(*self._alerts.beat_missed(member))
             elif key := self._intake.group_of_member(member):
+                if self._backlog.holds(key):
+                    return False
                 self._alerts.look_again(key)
             return True
         return False

@@ -64,6 +64,10 @@ class Backlog:
         """The group in which an alert of that name waits; empty if none does."""
         return self._waiting_in.get(name, "")
 
+    def holds(self, group: str) -> bool:
+        """Check whether alerts of a group wait."""
+        return group in self._groups
+
     def add(self, group: str, incoming: Incoming) -> None:
         """Add an alert behind those of its group."""
         self._add(group, next(self._place), incoming, at_end=True)

@@ -25,14 +25,16 @@ MAX_WHOLE = 50  # of its alerts that are kept with labels, values and text: a ca
 class Firing(Frozen):
     """One alert of a group: its latest body, how it is routed, and when it fired.
 
-    `first` and `last` are when we received the first and the latest body of this occurrence; `times` counts how often
-    it began to fire. `told` is True once an incident shows it, `muted` once that incident was called a false alarm.
+    `first` and `last` are when the first and the latest body of this occurrence were taken in; `received` is when the
+    first came, in epoch seconds of its host, where the alert may clear by itself. `times` counts how often it began to
+    fire. `told` is True once an incident shows it, `muted` once that incident was called a false alarm.
     """
 
     alert: Alert
     routed: Routed
     first: datetime
     last: datetime
+    received: float = 0.0
     times: int = 1
     firing: bool = True
     told: bool = False
@@ -207,15 +209,23 @@ def _after_bodies(group: Group, seen: Iterable[Seen], now: datetime) -> tuple[Gr
     began, lasted = dict[str, float](), dict[str, float]()
     for alert, how, received in seen:
         name, known = alert.name, alerts.get(alert.name)
-        if (taken := _taken(group, known, alert, how, now)) is None:
+        if (taken := _taken(group, known, Seen(alert, how, received), now)) is None:
             continue
         alerts[name], names[name] = taken, None
         if taken.firing and _began(known, taken):
             began[name] = received
-        elif not taken.firing and name in began:
+        elif known and not taken.firing and _outlasts(known, received):
+            began[name] = known.received
+        if not taken.firing and name in began:
             lasted[name] = max(lasted.get(name, 0.0), received - began[name])
     over = {name: seconds for name, seconds in lasted.items() if not alerts[name].firing}
     return group.model_copy(update={"alerts": _bounded(alerts)}), _Touched(list(names), over)
+
+
+def _outlasts(known: Firing, received: float) -> bool:
+    """Check whether an end came after the time for which its alert was waited for: nobody looked at it in between."""
+    waited = known.firing and _declares(known) and known.received
+    return bool(waited) and received - known.received >= known.routed.wait.total_seconds()
 
 
 class _Change(NamedTuple):
@@ -246,14 +256,16 @@ def _change(before: Group, group: Group, names: list[str], touched: _Touched, se
     return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), flapping, reworded)
 
 
-def _taken(group: Group, known: Firing | None, alert: Alert, how: Routed, now: datetime) -> Firing | None:
+def _taken(group: Group, known: Firing | None, seen: Seen, now: datetime) -> Firing | None:
     """One alert as it stands in the group once its latest body is taken in; None if that changes nothing."""
+    alert, how, received = seen
     if alert.state is AlertState.ACKNOWLEDGED:
         return None  # somebody took it over in another tool; here it still fires
     if alert.state is AlertState.RESOLVED:
         return known.model_copy(update={"firing": False, "last": now}) if known and known.firing else None
     if known is None or not known.firing or _goes_on(group, known, now):
-        return Firing(alert=alert, routed=how, first=now, last=now, times=known.times + 1 if known else 1)
+        times, came = known.times + 1 if known else 1, received if how.wait else 0.0
+        return Firing(alert=alert, routed=how, first=now, last=now, received=came, times=times)
     return known.model_copy(update={"alert": alert, "routed": how, "last": now})
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis, WatchError
@@ -230,6 +230,11 @@ class Intake:
         """Return a heartbeat as it last came."""
         raw: Any = self._redis.get(f"tocsin:heartbeat:{member.removeprefix('h:')}")
         return Alert.model_validate_json(raw) if raw else None
+
+    def beat_due(self, member: str) -> datetime | None:
+        """Return until when a heartbeat is waited for; None for one that is not."""
+        at: Any = self._redis.zscore(DUE, member)
+        return None if at is None else datetime.fromtimestamp(at, UTC)
 
     def beat_over(self, member: str) -> None:
         """Take a heartbeat that did not come off the list: its absence is an alert now."""

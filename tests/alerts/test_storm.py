@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 
 from bot.alerts import document, source
 from escalation.alert_service import SLICE
-from escalation.storage.intake import Intake
+from escalation.incident.model import Incident
+from escalation.storage.intake import Body, Intake
 from tests.alerts.test_whole_way import TOKEN, Monitored, alert, group, monitored, site
-from workers.alerts import READ_AT_ONCE, AlertWork
+from workers.alerts import READ_AT_ONCE, AlertWork, enqueue_overdue
 from workers.queue.outbox import post_alerts
 
 __all__ = ["site"]
+WATCHDOG = {"match": {"labels": {"alertname": "Watchdog"}}, "heartbeat": "3m"}
 
 
 def posted(site: Monitored, *bodies: dict[str, Any]) -> None:
@@ -51,6 +54,55 @@ def test_what_cleared_within_its_wait_is_kept_and_counted(tmp_path: Path) -> Non
         site.parts.run()
         assert site.incidents() == []
         assert site.results() == ["waiting", "resolved"]
+
+
+def later(site: Monitored, minutes: float) -> list[Incident]:
+    """Let time pass, as the ticker notices it; what is due is worked on."""
+    site.parts.clock.push(minutes=minutes)
+    enqueue_overdue(site.parts.context, site.parts.clock.now)
+    site.parts.run()
+    return site.incidents()
+
+
+def test_what_cleared_within_its_wait_pages_nobody_however_late_a_worker_looks(tmp_path: Path) -> None:
+    """Its end came in time, and waited for a worker beyond the time that the alert was given."""
+    with monitored(tmp_path, routes=[{"wait": "2m"}]) as site:
+        site.taken(group(alert("Down")))
+        posted(site, group(alert("Down", "resolved")))
+        assert later(site, 30) == []
+        assert later(site, 30) == []
+        assert site.results() == ["waiting", "resolved"]
+
+
+def test_what_outlasted_its_wait_while_no_worker_looked_is_an_incident_that_asks(tmp_path: Path) -> None:
+    """Its end came later than the time that it was given: something was broken."""
+    with monitored(tmp_path, routes=[{"wait": "2m"}]) as site:
+        site.taken(group(alert("Down")))
+        body = json.dumps(group(alert("Down", "resolved"))).encode()
+        Intake(site.parts.redis, post_alerts).keep(Body("late", "alertmanager", time.time() + 130, body))
+        [incident] = later(site, 30)
+        assert incident.alerts.firing == 0
+        assert any("All alerts have ended" in message["text"] for message in site.parts.messages())
+
+
+def test_a_heartbeat_that_waited_for_a_worker_is_no_silence(tmp_path: Path) -> None:
+    """Workers were away when it was due: it came all the same, and is read before anybody is paged."""
+    with monitored(tmp_path, routes=[WATCHDOG]) as site:
+        site.taken(group(alert("Watchdog")))
+        posted(site, group(alert("Watchdog")))
+        assert later(site, 3.2) == []
+        assert later(site, 2.9) == []
+        [incident] = later(site, 0.2)
+        assert incident.facts.title == "Monitoring is silent: no Watchdog"
+
+
+def test_after_an_outage_of_ours_a_heartbeat_is_waited_for_anew(tmp_path: Path) -> None:
+    """Nobody listened, so that nothing is known of its sender: it has its whole time once more."""
+    with monitored(tmp_path, routes=[WATCHDOG]) as site:
+        site.taken(group(alert("Watchdog")))
+        assert later(site, 60) == []
+        assert later(site, 2.9) == []
+        assert len(later(site, 0.2)) == 1
 
 
 def test_an_end_that_waits_with_its_beginning_ends_it(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ RESULTS = "tocsin:checks"
 BEATS = "tocsin:checks:beats"
 OURS = "checks:network"
 REPEATED = 300.0  # seconds: while a check fails the intake is told again, for people may close its incident too early
+AWAY = 60.0  # seconds without a look at a heartbeat, after which those that came meanwhile have yet to be read
 ALL_FAIL_FROM = 2  # checks that must be unreachable, every one of them, before our own network is suspected
 
 log = structlog.get_logger()
@@ -140,7 +141,7 @@ class Checks:
 
     def _run(self, check: Check, slot: int, at: float) -> None:
         try:
-            seen = self._heard(check.name, check.heartbeat, at) if check.heartbeat else self._tried(check)
+            seen = self._heard(check, check.heartbeat, at) if check.heartbeat else self._tried(check)
             self._record(check, slot, at, seen)
         except RedisError as error:
             log.warning("redis unavailable, a check's result is lost", check=check.name, error=type(error).__name__)
@@ -151,22 +152,32 @@ class Checks:
             with self._lock:
                 self._running.discard(check.name)
 
-    def _heard(self, name: str, heartbeat: Heartbeat, at: float) -> Seen:
-        """Look whether the last heartbeat is recent; the first is waited for from now on."""
-        last = _beat(self._redis, name)
+    def _heard(self, check: Check, heartbeat: Heartbeat, at: float) -> Seen:
+        """Look whether the last heartbeat is recent; the first is waited for from now on.
+
+        The first look after an outage of ours changes nothing: a heartbeat that came meanwhile is about to be read.
+        """
+        last = _beat(self._redis, check.name)
         if last is None:
             last = Beat(at, False)
-            self._redis.hsetnx(BEATS, name, json.dumps(last))
+            self._redis.hsetnx(BEATS, check.name, json.dumps(last))
+        known = self._last(check.name)
+        if known.slot >= 0 and at - known.at > AWAY:
+            return Seen(known.ok, known.text)
         since = f"{datetime.fromtimestamp(last.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
         if at - last.at <= (heartbeat.every + heartbeat.grace).total_seconds():
             return Seen(True, f"{'the last one came at' if last.came else 'the first one is waited for since'} {since}")
         none = f"{'none' if last.came else 'none at all'} since {since}"
         return Seen(False, f"{none}, expected every {format_duration(heartbeat.every)}")
 
+    def _last(self, name: str) -> Result:
+        """Return the last result of a check."""
+        raw: Any = self._redis.hget(RESULTS, name)
+        return Result(**json.loads(raw)) if raw else Result()
+
     def _record(self, check: Check, slot: int, at: float, seen: Seen) -> None:
         """Write a result down, after the intake was told: told twice changes nothing, untold would be lost."""
-        raw: Any = self._redis.hget(RESULTS, check.name)
-        last = Result(**json.loads(raw)) if raw else Result()
+        last = self._last(check.name)
         if last.slot >= slot:
             return
         failed = 0 if seen.ok else last.failed + 1

@@ -331,6 +331,26 @@ def test_what_goes_on_failing_after_its_incident_was_resolved_is_heard_again() -
         assert again.facts.title == incident.facts.title
 
 
+def test_a_heartbeat_that_came_while_no_worker_ran_is_not_missed() -> None:
+    """It is read at the next start, before anybody is paged; one that did not come is missed ten seconds later."""
+    with checking(BACKUP) as parts:
+        one_slot(parts, Checks(parts.context), 10)
+        beat(parts)
+        parts.clock.push(hours=2)
+        at = parts.clock().timestamp() - 1200
+        Intake(parts.redis, post_alerts).keep(Body("waits", heartbeat.NAME, at, b"", path="backup"))
+        checks = Checks(parts.context)
+        one_slot(parts, checks, 10)
+        one_slot(parts, checks, 10)
+        assert incidents(parts) == []
+        parts.clock.push(hours=2)
+        checks = Checks(parts.context)
+        one_slot(parts, checks, 10)
+        assert incidents(parts) == []
+        one_slot(parts, checks, 10)
+        assert len(incidents(parts)) == 1
+
+
 def test_a_heartbeat_that_never_came_is_missed_from_when_it_was_first_waited_for() -> None:
     """And one of a check that was removed meanwhile is waited for anew; it says nothing of our own network."""
     unreachable = Seen(False, "no connection", unreachable=True)
@@ -339,6 +359,7 @@ def test_a_heartbeat_that_never_came_is_missed_from_when_it_was_first_waited_for
         checks = Checks(parts.context, lambda check: unreachable)
         one_slot(parts, checks, 60)
         one_slot(parts, checks, 4210)
+        one_slot(parts, checks)
         [incident] = incidents(parts)
         assert "none at all since" in incident.facts.description
         assert [p.key for p in parts.store.problems.current()] == [OURS]
