@@ -359,7 +359,7 @@ def test_a_heartbeat_that_never_came_is_missed_from_when_it_was_first_waited_for
         checks = Checks(parts.context, lambda check: unreachable)
         one_slot(parts, checks, 60)
         one_slot(parts, checks, 4210)
-        one_slot(parts, checks)
+        one_slot(parts, checks, 60)
         [incident] = incidents(parts)
         assert "none at all since" in incident.facts.description
         assert [p.key for p in parts.store.problems.current()] == [OURS]
