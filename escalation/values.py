@@ -1,5 +1,6 @@
 """Base types: the frozen model, and a configuration's person keys and channels."""
 
+import hashlib
 import re
 from typing import Annotated, Any, Self
 
@@ -57,6 +58,11 @@ def title_of(person: PersonId) -> str:
     if person.startswith(FORMER):
         return f"former colleague {person.removeprefix(FORMER)}"
     return machine_title(person)
+
+
+def fingerprint(words: str) -> str:
+    """Return what stands for words where they are only compared."""
+    return hashlib.blake2s(words.encode(), digest_size=16).hexdigest()
 
 
 def as_list(value: Any) -> Any:

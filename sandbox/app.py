@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from sandbox import api, canvas_page, control, marks, people
+from sandbox import api, canvas_page, control, list_page, marks, people
 from sandbox.requests import BadRequest
 from sandbox.runtime import Runtime, runtime_of
 
@@ -92,6 +92,7 @@ def build(runtime: Runtime) -> Starlette:
             *people.ROUTES,
             *control.ROUTES,
             *canvas_page.ROUTES,
+            *list_page.ROUTES,
             *marks.ROUTES,
             WebSocketRoute("/socket/{ticket:str}", socket),
             Route("/files/{id:str}", file),

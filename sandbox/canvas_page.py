@@ -11,7 +11,7 @@ from sandbox.records import Canvas
 from sandbox.requests import arguments
 from sandbox.runtime import runtime_of
 from sandbox.state import Workspace
-from sandbox.webapi.canvases import put, text_of
+from sandbox.webapi.documents.canvases import put, text_of
 
 # Without images: one would be asked of another host.
 READER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")

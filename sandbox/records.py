@@ -132,6 +132,17 @@ class Canvas(Record):
     created: int = 0
 
 
+class SlackList(Record):
+    """A List: columns, rows (id -> column -> cell), when each was made, and the access of channels and people."""
+
+    id: str
+    title: str
+    columns: list[Json]
+    rows: dict[str, dict[str, Json]] = {}
+    made: dict[str, int] = {}
+    access: dict[str, str] = {}
+
+
 class Deletion(Record):
     """A message as it was before it was deleted. `by` is empty when that was done by hand."""
 

@@ -8,8 +8,9 @@ SCOPES = (
     "bookmarks:read", "bookmarks:write", "canvases:read", "canvases:write", "channels:history", "channels:join",
     "channels:manage", "channels:read", "chat:write", "chat:write.public", "commands", "dnd:read", "files:read",
     "files:write", "groups:history", "groups:read", "groups:write", "im:history", "im:read", "im:write",
-    "mpim:history", "mpim:read", "mpim:write", "pins:read", "pins:write", "reactions:read", "reactions:write",
-    "team:read", "usergroups:read", "usergroups:write", "users:read", "users:read.email",
+    "lists:read", "lists:write", "mpim:history", "mpim:read", "mpim:write", "pins:read", "pins:write",
+    "reactions:read", "reactions:write", "team:read", "usergroups:read", "usergroups:write", "users:read",
+    "users:read.email",
 )  # fmt: skip
 
 

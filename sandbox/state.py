@@ -16,6 +16,7 @@ from sandbox.records import (
     Person,
     ResponseHook,
     Scheduled,
+    SlackList,
     Trigger,
     Upload,
     Usergroup,
@@ -99,6 +100,7 @@ class Workspace:
         self.triggers: Book[Trigger] = Book("trigger", Trigger)
         self.scheduled: Book[Scheduled] = Book("scheduled", Scheduled)
         self.canvases: Book[Canvas] = Book("canvas", Canvas)
+        self.lists: Book[SlackList] = Book("list", SlackList)
         self.hooks: Book[ResponseHook] = Book("hook", ResponseHook)
         self.reads: Book[str] = Book("read", str)
         self.settings: Book[AppSettings] = Book("settings", AppSettings)

@@ -251,6 +251,7 @@ class Company(Staff):
     slack_dead_man: bool = True
     timeline_reaction: Annotated[str, AfterValidator(lambda name: name.strip(":"))] = "pushpin"
     follow_up_reaction: Annotated[str, AfterValidator(lambda name: name.strip(":"))] = "fast_forward"
+    follow_up_list: bool = False
     canary: CanaryRules | None = None
     checks: Annotated[tuple[Check, ...], AfterValidator(with_unique_names)] = ()
     actions: Annotated[tuple[Action, ...], AfterValidator(with_unique_action_names)] = ()

@@ -27,6 +27,7 @@ TRANSIENT = (
     *("tocsin:upkeep", "tocsin:ticks:", "tocsin:ticked", "tocsin:choices:", "tocsin:slack-took", "tocsin:held"),
     *("tocsin:under:", "tocsin:breach", "tocsin:check:", "tocsin:checks", "tocsin:dm", "tocsin:surface-off:"),
     *("tocsin:review-canvas-lock:", "tocsin:review-document:", "tocsin:action-items:compared"),
+    "tocsin:action-list:wait",
     *("tocsin:lease:", "tocsin:pace:", "tocsin:slot:", "tocsin:tries:", "tocsin:repairs:", "tocsin:listing:"),
     *("tocsin:channel:", "tocsin:leads:", "tocsin:stand-ins:lease", "tocsin:key:", "tocsin:mail:"),
     *("tocsin:retention:done", "tocsin:deleted"),

@@ -9,6 +9,7 @@ TRIED_AGAIN_AFTER = 86_400  # seconds
 DO_NOT_DISTURB = "Do Not Disturb"
 SCHEDULED = "scheduled messages"
 CANVAS = "canvases"
+LIST = "Lists"
 
 
 class Surfaces:

@@ -2,9 +2,9 @@
 
 from sandbox.webapi import (
     basics,
-    canvases,
     chat,
     dnd,
+    documents,
     files,
     history,
     keepsakes,
@@ -23,9 +23,9 @@ __all__ = [
     "Method",
     "SlackError",
     "basics",
-    "canvases",
     "chat",
     "dnd",
+    "documents",
     "files",
     "history",
     "keepsakes",

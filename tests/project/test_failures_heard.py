@@ -54,6 +54,7 @@ HEARD = {
         "request unreadable, though signed",
         "result of a test not told",
         "review not published",
+        "row of an action item not written",
         "slack lookup failed",
         "slack refused blocks, sending text only",
         "spool of alerts cannot be read",
@@ -104,6 +105,7 @@ HEARD = {
     Told.DOCTOR: (
         "slack does not tell who is silent",
         "slack takes no canvas",
+        "slack takes no list",
         "slack takes no scheduled messages",
     ),
     Told.INCIDENT: (

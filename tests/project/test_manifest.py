@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT.parent / "shared" / "slack"
 MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text())
 METHOD = re.compile(
-    r"(apps|auth|bookmarks|canvases|chat|conversations|dnd|files|pins|reactions|team|usergroups|users|views)\.[a-zA-Z.]+"
+    r"(apps|auth|bookmarks|canvases|chat|conversations|dnd|files|pins|reactions|slackLists|team|usergroups|users|views)\.[a-zA-Z.]+"
 )
 
 # Which scopes a method needs for what we do with it: public and private rooms, and direct messages where marked.
@@ -64,6 +64,12 @@ SCOPES: dict[str, set[str]] = {
     "conversations.setTopic": ROOMS,
     "dnd.teamInfo": {"dnd:read"},
     "pins.add": {"pins:write"},
+    "slackLists.access.set": {"lists:write"},
+    "slackLists.create": {"lists:write"},
+    "slackLists.items.create": {"lists:write"},
+    "slackLists.items.delete": {"lists:write"},
+    "slackLists.items.list": {"lists:read"},
+    "slackLists.items.update": {"lists:write"},
     "usergroups.list": {"usergroups:read"},
     "usergroups.users.list": {"usergroups:read"},
     "usergroups.users.update": {"usergroups:write"},

@@ -25,7 +25,8 @@ RECORDS = {
     *("to-review", "reviews-held", "reviews-private", "review-documents"),
     *("directory", "duty", "silences", "away", "ledger", "routine", "routine:since", "stand-ins", "group:", "alerts"),
     *("cover", "cover:ended", "pay", "pay:removed"),
-    *("action-items", "action-items:made", "public:log", "public:words", "public:incidents", "public:made"),
+    *("action-items", "action-items:made", "action-list", "action-list:rows"),
+    *("public:log", "public:words", "public:incidents", "public:made"),
     *("public:withdrawn", "public:version", "public:maintenance", "public:statuspage", "public:subscribers"),
     *("public:subscribers:", "audit", "removed", "forgotten"),
 }

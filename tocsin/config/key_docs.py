@@ -229,6 +229,7 @@ CONFIG: Mapping[str, Mapping[str, str]] = {
         "status_page": "Your own status page: a folder of files, served at `/status/`; docs/status-page.md.",
         "templates": "Messages in your own words, by name.",
         "alerts": "What happens to alerts from monitoring; docs/alerts.md.",
+        "follow_up_list": "A Slack List that shows the commitments; paid plans have Lists. docs/action-items.md.",
         "follow_up_reaction": 'The reaction with which a message is noted as an action item; `""`: none does.',
         "timeline_reaction": 'The reaction with which a message joins the timeline; `""`: only pins do.',
         "slack_dead_man": "Slack itself pages an urgent tier three minutes late when all of Tocsin is down.",

@@ -12,7 +12,7 @@ from escalation import processes
 from escalation.storage.heartbeats import alive
 from escalation.storage.problems import Problems
 from escalation.storage.redis_faults import explain, headroom, memory_share, write_fault
-from escalation.storage.surfaces import CANVAS, DO_NOT_DISTURB, SCHEDULED, Surfaces
+from escalation.storage.surfaces import CANVAS, DO_NOT_DISTURB, LIST, SCHEDULED, Surfaces
 from tocsin.config.addresses import Address, is_sentinel, sentinel
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, failed, ok, warning
@@ -28,6 +28,7 @@ SURFACES = {
     CHART: "the charts of reports stand as lines",
     DO_NOT_DISTURB: "nobody sees whose Slack is silent, and pages take their steps at their times",
     CANVAS: "a review is written in its form, or in the Markdown of `tocsin review`",
+    LIST: "`/incident actions` and `tocsin actions` list the action items",
     SCHEDULED: "nothing pages while all of Tocsin is down; a watchdog elsewhere tells of it",
 }
 MAX_SKEW = 1.0  # seconds; pages promise to be that punctual

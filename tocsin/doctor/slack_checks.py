@@ -17,7 +17,7 @@ from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.workspace_checks import REINSTALL, error_of, workspace_findings
 
 MANIFESTS = tuple(folder / "manifest.yml" for folder in Path(__file__).parents[1:3])
-OPTIONAL = frozenset({"dnd:read"})  # scopes without which Tocsin does all but one thing
+OPTIONAL = frozenset({"dnd:read", "lists:read", "lists:write"})  # without them Tocsin does all but one thing
 MAX_SKEW = 60.0  # seconds; Slack's signatures are good for five minutes
 TOKEN_REMEDIES = {
     "invalid_auth": "copy the Bot User OAuth Token anew into SLACK_BOT_TOKEN",

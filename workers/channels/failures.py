@@ -49,9 +49,10 @@ _SLACK = {
         "user_not_found users_not_found user_disabled user_not_visible user_is_restricted cannot_dm_bot "
         "invalid_user_combination org_user_not_in_team invitee_cant_see_channel ura_max_channels user_not_in_team"
     ),
-    Kind.LOST: "channel_not_found is_archived not_in_channel",
+    Kind.LOST: "channel_not_found is_archived not_in_channel list_not_found",
     Kind.GONE: (
-        "message_not_found cant_update_message thread_not_found cannot_reply_to_message not_pinnable card_gone"
+        "message_not_found cant_update_message thread_not_found cannot_reply_to_message not_pinnable card_gone "
+        "record_not_found record_deleted invalid_row_id"
     ),
     Kind.TOKEN: (
         "not_authed invalid_auth account_inactive token_revoked token_expired org_login_required "
@@ -63,6 +64,7 @@ _SLACK_OF_METHOD = {
     "conversations.invite": {
         Kind.PERSON: "cant_invite no_permission no_external_invite_permission app_cannot_join_channel"
     },
+    "slackLists.items.update": {Kind.LOST: "file_not_found"},
 }
 _REASONS = {
     "user_disabled": Reason("the account is deactivated"),
@@ -100,6 +102,8 @@ _REASONS = {
     "invalid_users": Reason("Slack refuses the group's members", "look at who is on call with /incident oncall"),
     "no_users_provided": Reason("nobody on call can be a member", "give the shift to somebody who is there"),
     "plan_upgrade_required": Reason("the workspace's plan does not include this", "upgrade it, or do without"),
+    "over_list_file_maximum": Reason("the workspace has as many Slack Lists as it may", "delete some"),
+    "over_row_maximum": Reason("the Slack List has as many rows as it may", "close action items, or drop them"),
     "too_many_pins": Reason("the channel has too many pins", "remove some"),
     "too_many_bookmarks": Reason("the channel has too many bookmarks", "remove some"),
     "invalid_auth": Reason("Slack refuses the bot token", "set SLACK_BOT_TOKEN"),

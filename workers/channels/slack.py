@@ -17,6 +17,7 @@ from workers.channels.failures import Failed, Kind
 from workers.channels.slack_api import CLOCK_SLACK, TIMEOUT, SlackApi
 from workers.channels.slack_attention import SlackAttention
 from workers.channels.slack_groups import SlackGroups
+from workers.channels.slack_lists import SlackLists
 from workers.channels.slack_rooms import SlackRooms
 from workers.channels.slack_scheduled import SlackScheduled
 
@@ -29,7 +30,8 @@ log = structlog.get_logger()
 class SlackClient:
     """Slack client for messages and people; `rooms` has the channels, `groups` the user groups.
 
-    `attention`: who rests. `scheduled`: what Slack posts later. `surfaces` are the optional ones. Redis caches ids.
+    `attention`: who rests. `scheduled`: what Slack posts later. `lists`: the List of action items. `surfaces` are the
+    optional ones. Redis caches ids.
 
     All methods raise Failed.
     """
@@ -43,6 +45,7 @@ class SlackClient:
         self.groups = SlackGroups(self._slack)
         self.attention = SlackAttention(self._slack)
         self.scheduled = SlackScheduled(self._slack)
+        self.lists = SlackLists(self._slack)
 
     # People ----------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from escalation.storage.problems import RECURRING
 from escalation.storage.store import UPKEEP
 from workers.context import Context
 from workers.queue.rq import Task, push
+from workers.recurring.action_items.listed import ListedItems
 from workers.recurring.action_items.preventions import Preventions
 from workers.recurring.action_items.tickets import ItemTickets
 from workers.recurring.calendar_feeds import CalendarFeeds
@@ -68,6 +69,7 @@ class Upkeep:
         self._slo_breach = SloBreach(context)
         self._tickets = TicketRounds(context, self._stop.is_set)
         self._item_tickets = ItemTickets(context, self._stop.is_set)
+        self._listed_items = ListedItems(context, self._stop.is_set)
         self._published = PublishedReviews(context)
         self._posted = PostedRounds(context, self._stop.is_set)
         self._keeping = Keeping(context)
@@ -123,6 +125,7 @@ class Upkeep:
             ("our own objectives", lambda: self._slo_breach.check(now)),
             ("tickets", lambda: self._tickets.refresh(now)),
             ("tickets of action items", lambda: self._item_tickets.refresh(now)),
+            ("the list of action items", lambda: self._listed_items.refresh(now)),
             ("published reviews", lambda: self._published.refresh(now)),
             ("posts that name somebody forgotten", self._posted.run),
             ("retention", lambda: self._keeping.run(now)),

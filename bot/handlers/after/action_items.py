@@ -21,7 +21,8 @@ from escalation.reviews.action_items import ActionItem, ItemState, closed, given
 from escalation.search.rows import item_row
 from escalation.search.selection import ACTION_ITEMS, Selection, listed
 from escalation.storage.action_items import ActionItems
-from escalation.text import Strong, line
+from escalation.storage.reviews.listed import ListRecords
+from escalation.text import Lines, Link, Strong, line
 
 USAGE = (
     f"Use `/incident actions`, `actions all` or `actions mine`, with filters: {listed(ACTION_ITEMS)}; "
@@ -42,6 +43,7 @@ class ActionItemLists:
     def __init__(self, access: Access) -> None:
         self._access = access
         self._items = ActionItems(access.deps.redis)
+        self._lists = ListRecords(access.deps.redis)
         self._notes = ItemNotes(access)
 
     async def note(self, requester: Requester, incident: Incident, typed: str, body: Json, reply: Reply) -> None:
@@ -81,7 +83,16 @@ class ActionItemLists:
             mine = [item for item in found if item.owner == requester.id]
             found = mine if kind or mine else found
         visible, today = await self._visible(requester, found), self._notes.day_of(await self._now())
-        return self._listing(visible, today, NONE if selection == Selection() else NO_MATCH)
+        also = await self._slack_list(requester)
+        return self._listing(visible, today, NONE if selection == Selection() else NO_MATCH, also)
+
+    async def _slack_list(self, requester: Requester) -> Lines:
+        """Where the commitments stand as a Slack List, once people can see it."""
+        there = await self._access.run(self._lists.get) if self._access.deps.company.follow_up_list else None
+        if there is None or not there.shared or not self._access.directory.url:
+            return ()
+        url = f"{self._access.directory.url.rstrip('/')}/lists/{requester.team}/{there.id}"
+        return (line(Link(url, "Commitments as a Slack List")),)
 
     async def _item(self, requester: Requester, typed: str) -> tuple[Incident, ActionItem]:
         """Find the item that is named, for somebody who may change it. Raises Refused."""
@@ -123,9 +134,9 @@ class ActionItemLists:
         visible = {incident.id for incident in await self._access.visible_to(requester, incidents)}
         return [item for item in found if item.incident in visible]
 
-    def _listing(self, items: list[ActionItem], today: date, none: str = NONE) -> Message:
+    def _listing(self, items: list[ActionItem], today: date, none: str = NONE, also: Lines = ()) -> Message:
         if not items:
-            return lines_reply((line(none),))
+            return lines_reply((line(none), *also))
         ordered = in_order(items, today)[:SHOWN]
         late = sum(item.overdue(today) for item in items)
         heading = f"Open action items: {len(items)}{f', {late} overdue' if late else ''}"
@@ -134,6 +145,7 @@ class ActionItemLists:
         for title, group in apart.items():
             lines += [line(Strong(title)), *(item_line(item, today) for item in group)] if group else []
         lines += [line(f"… and {len(items) - SHOWN} more.")] if len(items) > SHOWN else []
+        lines += also
         message, offered = lines_reply(tuple(lines)), [_button(item) for item in ordered[:5]]
         return Message(text=message.text, blocks=[*message.blocks, *action_row(offered, "action-items")])
 

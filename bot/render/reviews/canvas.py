@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from bot.render.reviews.markdown import Names, due_on, escaped, generated_line, held_on
 from escalation.reviews.model import Review, Section
-from escalation.storage.reviews.canvases import NOTHING, Canvas, fingerprint
+from escalation.storage.reviews.canvases import NOTHING, Canvas
 from escalation.text import one_line
+from escalation.values import fingerprint
 
 WORDS = "In your words: "
 BEGINNING = (

@@ -9,9 +9,8 @@ from bot.render.mrkdwn import plain
 from escalation.config.rules.reviews import ReviewSection
 from escalation.errors import Refused
 from escalation.reviews.model import Generated, Review, Section
-from escalation.storage.reviews.canvases import fingerprint
 from escalation.text import Line, Link, Span, clean, local_time, one_line
-from escalation.values import PersonId
+from escalation.values import PersonId, fingerprint
 
 Names = Mapping[PersonId, str]
 END = "<!-- people: end -->"

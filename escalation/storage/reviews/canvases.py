@@ -1,12 +1,13 @@
 """Canvases of reviews. Keys: `tocsin:review-canvas:{incident}`, JSON; `tocsin:review-canvas-lock:{incident}`."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from redis import Redis
+
+from escalation.values import fingerprint
 
 LOCKED = 120  # seconds, should the process die that holds the lock
 
@@ -24,11 +25,6 @@ class Base(NamedTuple):
     def of(cls, canvas: str, stored: str) -> "Base":
         """Take the fingerprints of words."""
         return cls(fingerprint(canvas), fingerprint(stored))
-
-
-def fingerprint(words: str) -> str:
-    """Return what stands for words where they are only compared."""
-    return hashlib.blake2s(words.encode(), digest_size=16).hexdigest()
 
 
 NOTHING = Base.of("", "")

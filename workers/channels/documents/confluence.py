@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from escalation.config.documents.reviews import ReviewPlace, ReviewVendor
-from escalation.storage.reviews.canvases import fingerprint
+from escalation.values import fingerprint
 from workers.channels.documents.client import DocumentDraft, Placed
 from workers.channels.failures import Failed, Kind, Reason
 from workers.channels.refusals.trackers import confluence_failure

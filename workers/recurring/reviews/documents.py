@@ -18,9 +18,9 @@ from escalation.reviews.draft import draft
 from escalation.reviews.roles import roles_of, without_names
 from escalation.storage.action_items import ActionItems
 from escalation.storage.reviews import Reviews
-from escalation.storage.reviews.canvases import fingerprint
 from escalation.storage.reviews.documents import Document, ReviewDocuments, parts_of, slot
 from escalation.storage.tickets import TWINS_AFTER
+from escalation.values import fingerprint
 from workers.channels.documents.client import DocumentClient, DocumentDraft, Placed
 from workers.channels.failures import Failed, Kind
 from workers.channels.trackers.tracker import InDoubt
