@@ -3,7 +3,8 @@
 Keys: `tocsin:intake:{id}` a body; `tocsin:intake:due` bodies by id, groups as `g:{name}` and heartbeats as `h:{name}`,
 by the time at which they have to be worked on (a sorted set, epoch seconds); `tocsin:group:{name}` a group;
 `tocsin:heartbeat:{name}` a heartbeat as it last came; `tocsin:alerts` the group of each alert that fires;
-`tocsin:intake:log` what came and what became of it, a stream. A body is kept for a week after it was worked on.
+`tocsin:intake:log` what came and what became of it, a stream, and `tocsin:intake:dropped` what nothing came of once
+more, so that no storm pushes it out. A body is kept for a week after it was worked on.
 """
 
 import base64
@@ -21,7 +22,8 @@ from escalation.alerts.alert import Alert
 from escalation.alerts.groups import Group
 
 DUE = "tocsin:intake:due"
-LOG = "tocsin:intake:log"
+LOG, DROPPED = "tocsin:intake:log", "tocsin:intake:dropped"
+NOTHING_CAME_OF = ("dropped", "unparsable", "truncated")  # how such an outcome's result begins
 FIRING = "tocsin:alerts"
 KEPT = 7 * 86_400  # seconds
 MAX_HELD = 200  # of the list that people look at
@@ -44,12 +46,14 @@ end
 
 # What became of bodies, in one command: a transaction of as many commands takes several times as long.
 _DONE = """
-for i = 3, #KEYS do
+for i = 4, #KEYS do
   redis.call('ZREM', KEYS[1], ARGV[i])
   redis.call('EXPIRE', KEYS[i], ARGV[1])
 end
+local outcomes = tonumber(ARGV[3])
 for i = #KEYS + 1, #ARGV do
-  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', 'o', ARGV[i])
+  local stream = i <= #KEYS + outcomes and KEYS[2] or KEYS[3]
+  redis.call('XADD', stream, 'MAXLEN', '~', ARGV[2], '*', 'o', ARGV[i])
 end
 """
 
@@ -93,6 +97,11 @@ class Outcome:
     severity: str = ""
     fingerprint: str = ""
     body: str = ""
+
+    @property
+    def dropped(self) -> bool:
+        """True if nothing came of it."""
+        return self.result.partition(":")[0] in NOTHING_CAME_OF
 
 
 class Intake:
@@ -144,14 +153,17 @@ class Intake:
         """Write down what became of bodies, by id, and forget them after a while."""
         if not became:
             return
-        keys = [DUE, LOG, *(f"tocsin:intake:{body_id}" for body_id in became)]
-        logged = [json.dumps(vars(outcome)) for outcomes in became.values() for outcome in outcomes]
-        self._redis.eval(_DONE, len(keys), *keys, KEPT, LOG_LENGTH, *became, *logged)
+        self._write_done(list(became), [outcome for outcomes in became.values() for outcome in outcomes])
 
     def note(self, *outcomes: Outcome) -> None:
         """Write down what became of alerts without a body, like those whose time was over."""
+        self._write_done([], outcomes)
+
+    def _write_done(self, ids: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+        keys = [DUE, LOG, DROPPED, *(f"tocsin:intake:{body_id}" for body_id in ids)]
         logged = [json.dumps(vars(outcome)) for outcome in outcomes]
-        self._redis.eval(_DONE, 2, DUE, LOG, KEPT, LOG_LENGTH, *logged)
+        dropped = [text for outcome, text in zip(outcomes, logged, strict=True) if outcome.dropped]
+        self._redis.eval(_DONE, len(keys), *keys, KEPT, LOG_LENGTH, len(logged), *ids, *logged, *dropped)
 
     def due(self, now: datetime) -> tuple[list[str], list[str], int]:
         """Return the groups and heartbeats whose time has come, the bodies that wait, as they came, and a count.
@@ -183,11 +195,13 @@ class Intake:
         """Count what waits: bodies, and groups with a time ahead."""
         return int(self._redis.zcard(DUE))
 
-    def log(self, since: datetime, most: int = 1000) -> list[Outcome]:
-        """Return what came since then, the newest first."""
+    def log(self, since: datetime, most: int = LOG_LENGTH) -> list[Outcome]:
+        """Return what came since then, the newest first; of what is older than so many, what nothing came of."""
         start = str(max(0, int(since.timestamp() * 1000)))
         found: Any = self._redis.xrevrange(LOG, min=start, count=most)
-        return [Outcome(**json.loads(fields[b"o"])) for _, fields in found]
+        before = f"({str(found[-1][0], 'utf-8')}" if found else "+"
+        older: Any = self._redis.xrevrange(DROPPED, max=before, min=start, count=most)
+        return [Outcome(**json.loads(fields[b"o"])) for _, fields in (*found, *older)]
 
     # Groups ------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from bot.alerts import document, source
 from escalation.alert_service import SLICE
 from escalation.incident.model import Incident
-from escalation.storage.intake import Body, Intake
+from escalation.storage.intake import LOG_LENGTH, Body, Intake
 from tests.alerts.test_whole_way import TOKEN, Monitored, alert, group, monitored, site
 from workers.alerts import READ_AT_ONCE, AlertWork, enqueue_overdue
 from workers.queue.outbox import post_alerts
@@ -113,6 +113,19 @@ def test_an_end_that_waits_with_its_beginning_ends_it(tmp_path: Path) -> None:
         site.parts.run()
         [incident] = site.incidents()
         assert incident.alerts.firing == 0
+
+
+def test_a_storm_hides_nothing_that_was_dropped(site: Monitored) -> None:
+    """Ten thousand alerts of one body push what became of others off the list, but not what nothing came of."""
+    assert site.post(b"no JSON").status_code == 202
+    posted(site, group(alert("Chat", severity="info")))
+    site.parts.run()
+    storm = [{"status": "firing", "fingerprint": f"f{n}", "labels": {"alertname": "Node"}} for n in range(11_000)]
+    posted(site, group(*storm))
+    site.parts.run()
+    found = Intake(site.parts.redis, post_alerts).log(site.parts.clock.now.replace(year=2000))
+    assert [o.result.partition(":")[0] for o in found if o.dropped] == ["dropped", "unparsable"]
+    assert len(found) > LOG_LENGTH
 
 
 def test_a_storm_takes_few_round_trips(site: Monitored) -> None:

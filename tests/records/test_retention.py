@@ -153,12 +153,13 @@ def test_without_a_period_everything_is_kept(parts: Works) -> None:
 def test_old_outcomes_and_audit_entries_go(parts: Works) -> None:
     """By the server's time of each."""
     for n in range(3):
-        parts.redis.xadd("tocsin:intake:log", {"o": "{}"}, id=f"{(n + 1) * 1000}-0")
+        for stream in ("tocsin:intake:log", "tocsin:intake:dropped"):
+            parts.redis.xadd(stream, {"o": "{}"}, id=f"{(n + 1) * 1000}-0")
     audit.note(parts.redis, "forgot", "former:1")
     now = parts.store.now()
     found = remove(parts.store, YEAR, now)
     assert (found.alerts, found.audit) == (3, 0)
-    assert parts.redis.xlen("tocsin:intake:log") == 0
+    assert [parts.redis.xlen(f"tocsin:intake:{stream}") for stream in ("log", "dropped")] == [0, 0]
     assert remove(parts.store, YEAR, now + timedelta(days=800)).audit == 2
     assert [entry["did"] for entry in audit.entries(parts.redis)] == ["retention"]
 

@@ -26,7 +26,6 @@ from tocsin.config import loader
 from tocsin.config.settings import Settings, load
 from tocsin.errors import Refusal
 
-DROPPED = ("dropped", "unparsable", "truncated")
 DAY = timedelta(days=1)
 
 
@@ -48,7 +47,7 @@ def alerts(context: click.Context, /, last: timedelta, dropped: bool, as_json: b
     store = open_store(settings)
     selection = _selection(settings, store, {name.strip("_"): value for name, value in filters.items() if value})
     found = Intake(store.redis, lambda pipe, members: None).log(selection.since or store.now() - last)
-    shown = [o for o in _matching(store, found, selection) if not dropped or o.result.partition(":")[0] in DROPPED]
+    shown = [o for o in _matching(store, found, selection) if o.dropped or not dropped]
     if as_json:
         print_json([asdict(outcome) for outcome in shown])
         return

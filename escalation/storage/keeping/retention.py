@@ -18,7 +18,7 @@ from escalation.reviews.action_items import ItemState
 from escalation.storage import indexes
 from escalation.storage.action_items import ITEMS, MADE, ActionItems
 from escalation.storage.indexes import REVIEWS_HELD, REVIEWS_PRIVATE
-from escalation.storage.intake import LOG
+from escalation.storage.intake import DROPPED, LOG
 from escalation.storage.keeping import audit
 from escalation.storage.keeping.audit import AUDIT
 from escalation.storage.keeping.packed import settled
@@ -79,7 +79,8 @@ def remove(store: Store, rules: Retention, now: datetime) -> Due:
     removed = [incident_id for incident_id in found.incidents if _remove_incident(store, rules, incident_id)]
     found.incidents = removed
     if rules.alerts:
-        store.redis.xtrim(LOG, minid=_millisecond(now - rules.alerts), approximate=False)
+        for stream in (LOG, DROPPED):
+            store.redis.xtrim(stream, minid=_millisecond(now - rules.alerts), approximate=False)
     if found.audit:
         store.redis.ltrim(AUDIT, found.audit, -1)
     if rules.oncall and found.oncall:
