@@ -18,12 +18,13 @@ MAX_TEXT = 3000
 LABEL = 2000
 PLACEHOLDER = 150
 MAX_OPTIONS = 100
+MAX_VALUE = 150  # characters of an option's value
 TITLE = 24
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One option of a select or of checkboxes: its value (at most 150 characters), label and note."""
+    """One option of a select or of checkboxes: its value (at most MAX_VALUE characters), label and note."""
 
     value: str
     label: str

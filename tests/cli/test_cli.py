@@ -357,6 +357,36 @@ def test_check_of_a_wrong_file(tmp_path: Path) -> None:
     assert result.output.endswith("c.yml: 2 things are wrong.\n")
 
 
+@pytest.mark.parametrize("number", [99, 100, 120])
+@pytest.mark.parametrize("over_http", [False, True])
+def test_check_knows_when_services_are_more_than_a_menu_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, over_http: bool
+) -> None:
+    """Nothing is cut: it says that they are searched, and over HTTP which address of the app that needs."""
+    if over_http:
+        monkeypatch.setenv("SLACK_SIGNING_SECRET", "s" * 32)
+    services = "".join(f"  service-{n:03}: {{}}\n" for n in range(number))
+    (tmp_path / "c.yml").write_text(f"{CONFIG}services:\n{services}")
+    result = tocsin("check", "c.yml")
+    assert result.exit_code == 0
+    many = number > 99  # beside "None of these"
+    assert (f"{number} services: a menu in Slack shows 100, so forms search all of them" in result.output) == many
+    assert ("Options Load URL" in result.output) == (many and over_http)
+    assert bool(json.loads(tocsin("check", "c.yml", "--json").output)["menus"]) == many
+
+
+def test_check_knows_the_names_that_a_menu_does_not_take(tmp_path: Path) -> None:
+    """A form with a name that is too long for Slack would never open; one that is cut is a warning."""
+    (tmp_path / "c.yml").write_text(f"{CONFIG}services: {{{'a' * 151}: {{}}, {'b' * 76}: {{}}, {'c' * 75}: {{}}}}\n")
+    result = tocsin("check", "c.yml")
+    assert result.exit_code == 1
+    assert "is too long a name for Slack's menus: 150 characters at most" in result.output
+    (tmp_path / "c.yml").write_text(f"{CONFIG}services: {{{'b' * 76}: {{}}, {'c' * 75}: {{}}}}\n")
+    result = tocsin("check", "c.yml")
+    assert result.exit_code == 0
+    assert result.output.count("Slack's menus show 75 characters") == 1
+
+
 def test_check_refuses_a_severity_that_pages_nobody_at_first(tmp_path: Path) -> None:
     """An empty first tier is more than a warning."""
     (tmp_path / "c.yml").write_text("policy: kars\npeople: {}\nroles: {}\n")

@@ -13,6 +13,7 @@ import pytest
 import redis
 import time_machine
 from click.testing import CliRunner
+from slack_sdk import WebClient
 
 from benchmarks.ports import free_port
 from benchmarks.rig import answers, process
@@ -246,6 +247,54 @@ def test_what_kind_of_account_each_person_has(
     found = {f["what"]: f["state"] for f in examined()["person"]}
     assert found["gus (U0GUS00001) is a guest: they can answer their pages, and do nothing else"] == "warning"
     assert found[f"robot ({bot}) is a bot: it cannot be paged"] == "failed"
+
+
+GUESTS = """\
+people: {gus: {slack: U0GUS00001}, dana: {slack: U0DANA0001}}
+roles: {on_call: rotation primary, devops_lead: gus, security_team: GROUP}
+rotations: {primary: {people: [gus, dana]}}
+"""
+GUEST = "gus (U0GUS00001) is a guest: they can answer their pages, and do nothing else"
+REMEDY = "make them a full member, or give their roles (on_call, devops_lead) to one"
+
+
+def test_a_guest_who_holds_a_role_is_named(
+    slack: httpx2.Client, workspace: RunningWorkspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By `check` at their line and by the doctor, with their roles: also one of a user group that holds a role."""
+    slack.post("/control/users", json={"name": "nico", "id": "U0NICO0001", "is_guest": True})
+    group = slack.get("/control/state").json()["usergroups"][0]["id"]
+    api = WebClient(workspace.bot_token, base_url=workspace.api_url)
+    api.usergroups_users_update(usergroup=group, users="U0DANA0001,U0GUS00001,U0LENA0001,U0NICO0001")
+    slack.post("/control/users/U0LENA0001", json={"deleted": True})
+    configured(tmp_path, monkeypatch, GUESTS.replace("GROUP", group))
+    result = CliRunner().invoke(main, ["check", "c.yml"])
+    assert result.exit_code == 0  # an account is no mistake of the file
+    assert f"c.yml:2: warning: {GUEST}; {REMEDY}" in result.output
+    assert f"c.yml:3: warning: Lena Fischer (U0LENA0001, of {group}) has left the workspace" in result.output
+    assert f"c.yml:3: warning: Nico (U0NICO0001, of {group}) is a guest" in result.output
+    assert result.output.count("U0GUS00001") == 1
+    assert "Dana" not in result.output
+    rows = json.loads(CliRunner().invoke(main, ["check", "c.yml", "--json"]).output)["accounts"]
+    assert [(row["line"], "U0GUS00001" in row["text"]) for row in rows] == [(2, True), (3, False), (3, False)]
+    found = {f["what"]: f["remedy"] for f in examined()["person"]}
+    assert found[GUEST] == REMEDY
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("token", ["xoxb-wrong", ""])
+def test_check_says_when_it_could_not_ask_slack(
+    slack: httpx2.Client, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """A token that is refused, or a Slack that does not answer, is no reason to keep silent, and none to fail."""
+    monkeypatch.setenv("SLACK_BOT_TOKEN", token or "xoxb-1")
+    if not token:
+        monkeypatch.setenv("SLACK_API_URL", f"http://127.0.0.1:{free_port()}/api/")
+    result = CliRunner().invoke(main, ["check"])
+    assert result.exit_code == 0
+    assert "Not all Slack accounts could be looked at (" in result.output
+    assert ("invalid_auth" in result.output) == bool(token)
+    assert json.loads(CliRunner().invoke(main, ["check", "--json"]).output)["accounts_unasked"]
 
 
 def test_the_messages_of_the_policy_are_tried(slack: httpx2.Client) -> None:

@@ -179,7 +179,8 @@ def test_people_are_looked_up_when_there_is_a_token(
     monkeypatch.setenv("SLACK_BOT_TOKEN", workspace.bot_token)
     monkeypatch.setenv("SLACK_APP_TOKEN", workspace.app_token)
     monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
-    result = init("--policy", "kars", answers=ANSWERS.replace("carla@", "nobody@"))
+    result = init("--policy", "kars", answers=ANSWERS.replace("carla@", "nobody@").replace("victor@", "gus@"))
+    assert "found, but Gus Novak (U0GUS00001) is a guest: they can answer their pages" in result.output
     assert "found Dana Ruiz (U0DANA0001)" in result.output
     assert "nobody@example.com was not found in the workspace: users_not_found" in result.output
     company = load(tmp_path / "tocsin.yml").company

@@ -80,7 +80,19 @@ ORDER = {
         "jobs",
         "process",
     ),
-    "tocsin": ("errors", "config", "run", "imports", "commands", "doctor", "watchdog", "mcp", "cli", "__main__"),
+    "tocsin": (
+        "errors",
+        "config",
+        "run",
+        "accounts",
+        "imports",
+        "commands",
+        "doctor",
+        "watchdog",
+        "mcp",
+        "cli",
+        "__main__",
+    ),
 }
 MOST = 16  # modules in a folder, its __init__ included
 Edges = dict[str, set[str]]

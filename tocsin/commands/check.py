@@ -1,5 +1,6 @@
 """`tocsin check`: validate a configuration and its policy, and prove on-call coverage."""
 
+from collections.abc import Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,12 @@ from urllib.parse import urlsplit
 
 import click
 
+from bot.render.inputs import MAX_OPTIONS
+from escalation.config.actions import BUTTON
 from escalation.hosts import is_loopback
 from escalation.oncall.coverage import Gap, gaps
 from escalation.times import parse_duration
+from tocsin.accounts import UNREACHABLE, accounts, client_of, error_of
 from tocsin.commands import output
 from tocsin.commands.incidents import NO_ARRANGEMENTS, arrangements
 from tocsin.commands.terminal import as_json, print_json
@@ -22,6 +26,12 @@ from tocsin.config.loader import ConfigError, Finding
 from tocsin.config.settings import Settings, load, read
 from tocsin.run import channels
 from workers.recurring.probes import Seen, probe
+
+OPTIONS_URL = (
+    "Over HTTP that needs an Options Load URL: Interactivity & Shortcuts, Select Menus, "
+    "the same address as the Request URL (`message_menu_options_url` in the manifest)."
+)
+UNASKED = "Not all Slack accounts could be looked at ({}). `tocsin doctor` says more."
 
 
 def _parse_length(_: click.Context, __: click.Parameter, text: str | None) -> timedelta | None:
@@ -50,17 +60,29 @@ def check(file: Path | None, window: timedelta | None, as_json: bool) -> None:
     exposed = [*exposures(read()[0]), *([] if errors else map(str, unusable_secrets(loader.load(path).company)))]
     tried = [] if errors else tried_once(path)
     places = [] if errors else places_tried(path)
+    doubts, unasked = ((), "") if errors else accounts_asked(path)
+    menus = [] if errors else searched_menus(path)
     if as_json:
         report = {"file": str(path), "ok": not errors, "errors": _rows(errors), "warnings": _rows(warnings)}
         report |= {
             "running": running,
             "settings": exposed,
+            "accounts": _rows(doubts),
+            "accounts_unasked": unasked,
+            "menus": menus,
             "checks": [{"name": name, **seen._asdict()} for name, seen in tried],
             "reviews": [{"place": place, "ok": not why, "text": why} for place, why in places],
         }
         print_json(report | ({"coverage": covered.as_data()} if covered else {}))
     else:
-        lines = [*finding_lines(path, errors, warnings), *running, *exposed, *(covered.lines() if covered else [])]
+        lines = [
+            *finding_lines(path, errors, (*warnings, *doubts)),
+            *([unasked] if unasked else []),
+            *running,
+            *menus,
+            *exposed,
+            *(covered.lines() if covered else []),
+        ]
         lines += [f"check {name} {'works' if seen.ok else 'fails'}: {seen.text}" for name, seen in tried]
         lines += [f"reviews can go to {place}" if not why else f"reviews: {place}: {why}" for place, why in places]
         click.echo("\n".join(lines))
@@ -123,6 +145,49 @@ def compared_with_running(path: Path) -> list[str]:
     now = datetime.now(UTC)
     lines = (output.rotation_notes(name, company, known.state, now) for name in company.rotations)
     return list(chain.from_iterable(lines))
+
+
+def searched_menus(path: Path) -> list[str]:
+    """Say of what there is more than one of Slack's menus shows: nothing is left out, but found by typing.
+
+    Over HTTP Slack asks for what fits at an address of its own: https://docs.slack.dev/reference/app-manifest
+    """
+    loaded, settings = loader.load(path), read()[0]
+    page, by_hand = loaded.company.status_page, [a for a in loaded.company.actions if BUTTON in a.when]
+    listed: dict[str, Sized] = {
+        "services": loaded.company.services,
+        "roles": loaded.policy.roles,
+        "components of the status page": page.components if page else (),
+        "actions with a button": by_hand,
+    }
+    beside = {"services": 1}  # "None of these"
+    many = [f"{len(names)} {what}" for what, names in listed.items() if len(names) + beside.get(what, 0) > MAX_OPTIONS]
+    if not many:
+        return []
+    said = f"{', '.join(many)}: a menu in Slack shows {MAX_OPTIONS}, so forms search all of them as one types."
+    over_http = settings.app_token is None and bool(settings.signing_secret)
+    return [f"{said} {OPTIONS_URL}" if over_http else said]
+
+
+def accounts_asked(path: Path) -> tuple[tuple[Finding, ...], str]:
+    """Ask Slack who stands behind the roles: what keeps them from answering, and why not all were asked.
+
+    As `tocsin init` does, only with SLACK_BOT_TOKEN; elsewhere `tocsin doctor` tells.
+    """
+    settings = read()[0]
+    if settings.local or not settings.bot_token.get_secret_value():
+        return (), ""
+    client, source, doubts = client_of(settings), loader.Source(path), list[Finding]()
+    try:
+        own_team = client.auth_test()["team_id"]
+    except UNREACHABLE as error:
+        return (), UNASKED.format(error_of(error))
+    for account in accounts(client, loader.load(path).company, own_team):
+        if not account.asked:
+            return tuple(doubts), UNASKED.format(account.what)
+        if account.remedy:
+            doubts.append(source.finding(account.place, f"{account.what}; {account.remedy}"))
+    return tuple(doubts), ""
 
 
 def tried_once(path: Path) -> list[tuple[str, Seen]]:

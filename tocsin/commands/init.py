@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 import yaml
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
 from escalation.config.policy import Policy
@@ -17,6 +16,7 @@ from escalation.config.turns import parse_handover
 from escalation.hosts import drop_proxies_for
 from escalation.times import known_zone
 from escalation.values import parse_channel
+from tocsin.accounts import client_of, examined
 from tocsin.commands import check
 from tocsin.commands.schema import schema_of
 from tocsin.config import loader
@@ -87,8 +87,8 @@ class Lookup:
     """Look people up in the workspace, if there is a bot token."""
 
     def __init__(self, settings: Settings) -> None:
-        token = settings.bot_token.get_secret_value()
-        self._client = WebClient(token, base_url=settings.api_url, timeout=10) if token and not settings.local else None
+        asked = settings.bot_token.get_secret_value() and not settings.local
+        self._client = client_of(settings) if asked else None
 
     def name(self, entry: dict[str, str]) -> str:
         """Look up a person's name, and print the result; empty when it is not known."""
@@ -103,7 +103,10 @@ class Lookup:
             click.echo(f"  {next(iter(entry.values()))} was not found in the workspace: {_reason(error)}")
             return ""
         name: str = user.get("real_name") or user["name"]
-        click.echo(f"  found {name} ({user['id']})")
+        account = examined(("people",), f"{name} ({user['id']})", user, own_team="")
+        click.echo(
+            f"  found, but {account.what}; {account.remedy}" if account.remedy else f"  found {name} ({user['id']})"
+        )
         return name
 
 

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 import escalation
 from bot.alerts.sources import ALL_SOURCES
+from bot.render.blockkit import OPTION
+from bot.render.inputs import MAX_VALUE
+from bot.render.mrkdwn import size
 from escalation.config import references
 from escalation.config.company import DYNAMIC, Company
 from escalation.config.notify import Via
@@ -105,8 +108,11 @@ def load(path: Path) -> Loaded:
     company = source.validate(Company, _unknown)
     _check_countries(source)
     _check_templates(source)
+    _check_names(source, "services")
     policy_source = _policy_source(source)
     policy = policy_source.validate(Policy, references.unknown_roles) if policy_source else None
+    if policy_source:
+        _check_names(policy_source, "roles")
     findings = source.findings() + (policy_source.findings() if policy_source else [])
     if findings or company is None or policy_source is None or policy is None:
         raise ConfigError(findings)
@@ -169,6 +175,15 @@ def _check_templates(source: Source) -> None:
             source.add_fault(("templates", name), f"templates.{name}: {why}")
 
 
+def _check_names(source: Source, key: str) -> None:
+    """Check that Slack's menus take the names under a key: a form with a longer one would not open at all."""
+    for name in references.section(source.document.data, key):
+        if size(str(name)) > MAX_VALUE:
+            source.add_fault(
+                (key, name), f"'{name}' is too long a name for Slack's menus: {MAX_VALUE} characters at most"
+            )
+
+
 def _policy_source(source: Source) -> Source | None:
     """Open the policy's file, relative to the configuration. A missing one is a fault of the configuration."""
     name = references.section(source.document.data).get("policy")
@@ -194,6 +209,7 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
         alert_checks.missing_severities(company, policy),
         alert_checks.doubtful_routes(company.alerts, policy, ALL_SOURCES),
         action_checks.open_addresses(company),
+        _cut_names(company),
     )
     yield from (source.finding(place, text) for place, text in doubts)
     for role in company.roles:
@@ -207,6 +223,16 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
             skipped = ", or that page is skipped" if role in paged else ""
             place = ("roles", role) if role in company.roles else ("roles",)
             yield source.finding(place, f"nobody is {name}; add `{role}: …` under roles{skipped}")
+
+
+def _cut_names(company: Company) -> Iterator[references.Finding]:
+    """Warn about services whose names a menu does not show to their end."""
+    for name in company.services:
+        if size(name) > OPTION:
+            yield (
+                ("services", name),
+                f"Slack's menus show {OPTION} characters of '{name}'; a shorter name is told apart",
+            )
 
 
 def _without_address(source: Source, company: Company) -> Iterator[Finding]:

@@ -6,15 +6,14 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import yaml
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.web import SlackResponse
 
+from tocsin.accounts import client_of, error_of
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import Settings
 from tocsin.doctor.finding import Finding, failed, ok, warning
-from tocsin.doctor.workspace_checks import REINSTALL, error_of, workspace_findings
+from tocsin.doctor.workspace_checks import REINSTALL, workspace_findings
 
 MANIFESTS = tuple(folder / "manifest.yml" for folder in Path(__file__).parents[1:3])
 OPTIONAL = frozenset({"dnd:read", "lists:read", "lists:write"})  # without them Tocsin does all but one thing
@@ -30,7 +29,7 @@ def slack_findings(settings: Settings, loaded: Loaded | None) -> Iterator[Findin
     """Run all checks of Slack; only that of the bot token when Slack refuses it."""
     if not settings.bot_token.get_secret_value():
         return
-    client = _client(settings, settings.bot_token.get_secret_value())
+    client = client_of(settings)
     try:
         identity = client.auth_test()
     except (SlackClientError, OSError) as error:
@@ -42,11 +41,6 @@ def slack_findings(settings: Settings, loaded: Loaded | None) -> Iterator[Findin
     yield _connection(settings)
     if loaded is not None:
         yield from workspace_findings(client, loaded, identity["team_id"])
-
-
-def _client(settings: Settings, token: str) -> WebClient:
-    retry = RateLimitErrorRetryHandler(max_retry_count=3)
-    return WebClient(token, base_url=settings.api_url, timeout=10, retry_handlers=[retry])
 
 
 def _token_remedy(settings: Settings, error: str) -> str:
@@ -94,7 +88,7 @@ def _connection(settings: Settings) -> Finding:
     if settings.app_token is None:
         return ok("signing secret", "is set: Slack comes in over HTTP at /slack/events")
     try:
-        _client(settings, "").apps_connections_open(app_token=settings.app_token.get_secret_value())
+        client_of(settings, "").apps_connections_open(app_token=settings.app_token.get_secret_value())
     except (SlackClientError, OSError) as error:
         remedy = "Basic Information, App-Level Tokens: one with connections:write, into SLACK_APP_TOKEN; Socket Mode on"
         return failed("app token", f"refused: {error_of(error)}", remedy)

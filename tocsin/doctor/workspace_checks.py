@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackApiError
 
 from bot.render.card import card
 from bot.render.messages import for_thread
-from bot.slack.members import kind_of
-from escalation.config.company import HEARD, Company, PersonEntry
+from escalation.config.company import HEARD, Company
 from escalation.config.notify import Via
 from escalation.config.policy import SeverityPolicy
 from escalation.config.references import channels_of
@@ -18,17 +17,16 @@ from escalation.engine.state_machine import declare
 from escalation.errors import Refused
 from escalation.incident.events.declaration import Declare
 from escalation.incident.model import Incident
-from escalation.incident.permissions import Kind
 from escalation.incident.state.facts import Facts
 from escalation.messages.template import Wording
 from escalation.oncall.roster import assumed_directory, roster
 from escalation.service import terms_for
+from tocsin.accounts import UNREACHABLE, accounts, error_of
 from tocsin.config.loader import Loaded
 from tocsin.doctor.finding import Finding, failed, ok, warning
 from workers.delivery.plan import company_wording
 
 Json = dict[str, Any]
-UNREACHABLE = (SlackClientError, OSError)
 REINSTALL = "add it under OAuth & Permissions (or update the app from manifest.yml), then reinstall the app"
 INCIDENTS = "workspace.incidents_channel"
 _EXAMPLE = "A title of some length, with words that a template may cut"
@@ -38,9 +36,8 @@ def workspace_findings(client: WebClient, loaded: Loaded, own_team: str) -> Iter
     """Check everything configured that Slack can be asked about."""
     company = loaded.company
     yield from _channels(client, loaded)
-    for key, entry in company.people.items():
-        yield from _person(client, key, entry, company, own_team)
-    yield from _groups(client, company)
+    yield from _accounts(client, company, own_team)
+    yield from _synced_groups(client, company)
     yield from _templates(client, loaded)
 
 
@@ -107,68 +104,27 @@ def _takes_no_posts(client: WebClient, channel: str) -> bool:
     return any(said.get(name) for name in ("is_read_only", "is_frozen", "is_thread_only", "is_non_threadable"))
 
 
-# People ----------------------------------------------------------------------------------------------------------
+# People and user groups ------------------------------------------------------------------------------------------
 
 
-def _person(client: WebClient, key: str, entry: PersonEntry, company: Company, own_team: str) -> Iterator[Finding]:
-    try:
-        response = (
-            client.users_info(user=entry.slack) if entry.slack else client.users_lookupByEmail(email=entry.email or "")
-        )
-    except SlackApiError as error:
-        known_as = entry.slack or entry.email
-        what = f"{key} ({known_as}) was not found: {error_of(error)}"
-        yield failed("person", what, "correct the entry under people")
-        return
-    except UNREACHABLE as error:
-        yield failed("person", f"{key} could not be looked up: {error_of(error)}", "try again")
-        return
-    user = response["user"]
-    yield _account(key, user, own_team)
+def _accounts(client: WebClient, company: Company, own_team: str) -> Iterator[Finding]:
+    """Check who stands behind the roles, and the addresses of those paged by mail."""
     ways = company.other_ways
-    has_address = entry.mail or entry.email or (user.get("profile") or {}).get("email")
-    if Via.MAIL in (*ways.page, *ways.slack_down) and not has_address:
-        remedy = f"add people.{key}.mail, or the scope users:read.email"
-        yield warning("address", f"{key} has no address, and pages go by mail too", remedy)
+    mailed = Via.MAIL in (*ways.page, *ways.slack_down)
+    for account in accounts(client, company, own_team):
+        yield Finding(account.about, account.state, account.what, account.remedy)
+        entry = company.people.get(str(account.place[1])) if account.place[0] == "people" and account.user else None
+        profile = (account.user or {}).get("profile") or {}
+        if mailed and entry and not (entry.mail or entry.email or profile.get("email")):
+            remedy = f"add {'.'.join(map(str, account.place))}.mail, or the scope users:read.email"
+            yield warning("address", f"{account.place[1]} has no address, and pages go by mail too", remedy)
 
 
-def _account(key: str, user: Json, own_team: str) -> Finding:
-    who = f"{key} ({user['id']})"
-    if user.get("deleted"):
-        return failed("person", f"{who} has left the workspace", "give their roles to somebody else")
-    match kind_of(user, own_team):
-        case Kind.BOT:
-            return failed("person", f"{who} is a bot: it cannot be paged", "give its roles to a person")
-        case Kind.STRANGER:
-            what = f"{who} belongs to another workspace: a page may not reach them"
-            return warning("person", what, "give their roles to a member of this one")
-        case Kind.GUEST:
-            what = f"{who} is a guest: they can answer their pages, and do nothing else"
-            return warning("person", what, "make them a full member, or give their roles to one")
-    return ok("person", f"{key} is {user.get('real_name') or user['name']} ({user['id']})")
-
-
-# User groups -----------------------------------------------------------------------------------------------------
-
-
-def _groups(client: WebClient, company: Company) -> Iterator[Finding]:
-    for group in company.user_groups():
-        try:
-            members = client.usergroups_users_list(usergroup=group)["users"]
-        except UNREACHABLE as error:
-            yield failed("group", f"{group} was not found: {error_of(error)}", "correct the group's id under roles")
-            continue
-        if members:
-            yield ok("group", f"{group} has {len(members)} members")
-        else:
-            yield failed("group", f"{group} is empty", "add members to it in Slack")
-    synced = {f"rotations.{name}.group": r.group for name, r in company.rotations.items() if r.group}
-    if synced:
-        yield from _synced_groups(client, synced)
-
-
-def _synced_groups(client: WebClient, synced: dict[str, str]) -> Iterator[Finding]:
+def _synced_groups(client: WebClient, company: Company) -> Iterator[Finding]:
     """Check the groups that follow a rotation, by id or handle."""
+    synced = {f"rotations.{name}.group": r.group for name, r in company.rotations.items() if r.group}
+    if not synced:
+        return
     try:
         groups = client.usergroups_list(include_disabled=True)["usergroups"]
     except UNREACHABLE as error:
@@ -227,8 +183,3 @@ def _messages(incident: Incident, wording: Wording) -> Iterator[tuple[str, list[
         message = for_thread(incident, entry, wording=wording)
         if message.blocks:
             yield f"message '{entry.kind}'", message.blocks
-
-
-def error_of(error: Exception) -> str:
-    """Slack's error code, or the network error's text."""
-    return str(error.response["error"]) if isinstance(error, SlackApiError) else str(error)
