@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -20,10 +20,12 @@ from bot.handlers.perform import MoveResult, Perform
 from bot.handlers.reply import Reply, explain_errors
 from bot.moves import maintenance
 from bot.moves.catalog import form_of, previewed_modal
+from bot.moves.communications import answer_choices
 from bot.moves.declare import declaration, definition, definitions, service_choices, updated
 from bot.moves.form import Form, Submission
 from bot.moves.form_state import FormState
-from bot.moves.forms import cancel_choices
+from bot.moves.forms import cancel_choices, run_choices
+from bot.moves.publish import update_choices
 from bot.parsing.command import has_number
 from bot.render import replies
 from bot.render.blockkit import Block
@@ -45,6 +47,14 @@ CHOICES_TTL = 3600  # seconds; a form's choices, which any bot may handle, are c
 MAX_SEARCHED = 300  # of the latest incidents, by their words; older ones are found by their numbers
 T = TypeVar("T")
 log = structlog.get_logger("bot")
+
+
+# Selects whose choices are an incident's own: what it did so far may be more than a menu shows.
+OF_INCIDENT: dict[str, Callable[[Incident], list[Choice]]] = {
+    "action": run_choices,
+    "answer": answer_choices,
+    "what": update_choices,
+}
 
 
 class Submissions:
@@ -185,9 +195,14 @@ class Submissions:
                 return [Choice(name, name) for name in page.components] if page else []
             case "role":
                 return [Choice(role, name) for role, name in deps.roles.items()]
-            case _:
+            case "duplicate_of":
                 cancelled = FormState.decode(body["view"]["private_metadata"]).incident
                 return cancel_choices(await self._searched(requester, body.get("value") or ""), cancelled)
+            case name if of_incident := OF_INCIDENT.get(name):
+                named = FormState.decode(body["view"]["private_metadata"]).incident
+                return of_incident(await self._access.see(requester, named))
+            case _:
+                return []
 
     async def _searched(self, requester: Requester, typed: str) -> list[Incident]:
         """The latest incidents, and of all others those with the number that was typed."""

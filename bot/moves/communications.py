@@ -1,5 +1,7 @@
 """Form of the communications that wait for a person: their drafts, and what to record. Pure."""
 
+from collections.abc import Iterable
+
 from bot.errors import InvalidForm
 from bot.moves.form import FormContext, Submission
 from bot.render.blockkit import SECTION, Block, sections
@@ -9,6 +11,7 @@ from bot.render.mrkdwn import share
 from escalation.errors import Refused
 from escalation.incident.communications import pending
 from escalation.incident.events.moves import Answer, AnswerCommunication, MoveEvent
+from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedCommunication, OwedState
 from escalation.messages.communications import published_words, state_words, task_name
 from escalation.messages.reminders import task_state
@@ -28,13 +31,22 @@ def communications_blocks(context: FormContext) -> list[Block]:
     shown = [o for o in waiting if context.typed == str(o.n)] or list(waiting)
     drafts = [_draft(context, owed) for owed in shown]
     blocks = [b for owed, draft in zip(shown, drafts, strict=True) for b in sections(draft, f"draft-{owed.n}")]
-    options = [
-        Choice(f"{o.n}:{answer}", f"{task_name(o)}: {word}")
-        for o in shown
-        for answer, word in _ANSWERS[o.state].items()
-    ]
+    options = _answers(shown)
     initial = options[0].value if len(shown) == 1 else ""
     return [*blocks, select("answer", "What to record", options, initial=initial)]
+
+
+def answer_choices(incident: Incident) -> list[Choice]:
+    """Choices of what to record of the communications that wait."""
+    return _answers(pending(incident))
+
+
+def _answers(waiting: Iterable[OwedCommunication]) -> list[Choice]:
+    return [
+        Choice(f"{o.n}:{answer}", f"{task_name(o)}: {word}")
+        for o in waiting
+        for answer, word in _ANSWERS[o.state].items()
+    ]
 
 
 def _draft(context: FormContext, owed: OwedCommunication) -> list[str]:

@@ -10,6 +10,7 @@ from bot.render.buttons import run_button
 from bot.render.inputs import Choice, people_select, select, text_field, yes_no_select
 from escalation.config.actions import BUTTON as BY_HAND
 from escalation.config.policy import Policy, Severity
+from escalation.errors import Refused
 from escalation.incident.actions import actions_at
 from escalation.incident.asks import FALSE_ALARM
 from escalation.incident.events import moves
@@ -61,6 +62,8 @@ def severity_blocks(context: FormContext) -> list[Block]:
     """Blocks of the severity form: the policy's other severities, and the reason."""
     others = [p for s, p in context.policy.severities.items() if s is not context.incident.severity]
     choices = [Choice(p.severity.value, f"{p.severity} - {p.name}", p.definition) for p in others]
+    if not choices:
+        raise Refused("The policy has no other severity.")
     return [
         select(
             "severity", f"New severity (currently {context.incident.severity})", choices, initial=context.typed.upper()
@@ -115,9 +118,14 @@ def page_event(submission: Submission) -> MoveEvent:
 
 
 def run_blocks(context: FormContext) -> list[Block]:
-    """Blocks of the form that runs an action; each choice carries how often it ran so far."""
-    offered = ((run_button(action, context.incident), action) for action in actions_at(context.incident, BY_HAND))
-    return [select("action", "Action", [Choice(b.about, a.name, f"Calls {a.host}") for b, a in offered])]
+    """Blocks of the form that runs an action."""
+    return [select("action", "Action", run_choices(context.incident))]
+
+
+def run_choices(incident: Incident) -> list[Choice]:
+    """Choices of an action; each carries how often it ran so far."""
+    offered = ((run_button(action, incident), action) for action in actions_at(incident, BY_HAND))
+    return [Choice(button.about, action.name, f"Calls {action.host}") for button, action in offered]
 
 
 def run_event(submission: Submission) -> MoveEvent:

@@ -48,7 +48,7 @@ def publish_blocks(context: FormContext) -> list[Block]:
     typed, words = typed_states(context.typed, page)
     states = (states_of(incident, page) if page else {}) | typed
     names = [Choice(name, name) for name in page.components] if page else []
-    choices = [*([Choice(NEW, "A new update")] if incident.open else []), *_corrections(incident)]
+    choices = update_choices(incident)
     if not choices:
         raise Refused("Nothing of it stands on the status page, so there is nothing to correct.")
     return [
@@ -67,12 +67,13 @@ def publish_blocks(context: FormContext) -> list[Block]:
     ]
 
 
-def _corrections(incident: Incident) -> list[Choice]:
-    """Choices of what stands on the page, the latest first."""
-    return [
+def update_choices(incident: Incident) -> list[Choice]:
+    """Choices of what is published: a new update while it is open, or a correction, the latest first."""
+    corrections = [
         Choice(str(entry.n), cut(f"Correct {clock(entry.at)}: {entry.text}", MAX_LABEL))
         for entry in reversed(updates_on_page(incident))
     ]
+    return [*([Choice(NEW, "A new update")] if incident.open else []), *corrections]
 
 
 def typed_states(text: str, page: StatusPage | None) -> tuple[dict[str, ComponentState], str]:

@@ -191,15 +191,21 @@ def _on_card(move: Move, incident: Incident) -> Button:
     return Button(move, about=FALSE_ALARM) if incident.open else Button(move, "Correct the reason")
 
 
+_ACTION_ROWS = 25  # https://docs.slack.dev/reference/views: 100 blocks in a modal
+
+
 def more_moves(incident: Incident, person: str, shown: Container[str]) -> list[Block]:
     """The moves that make sense now beside those `shown` on the pressed card, each with what it does; for a modal.
 
-    Each action that can be run has a row of its own.
+    Each action that can be run has a row of its own, unless they are many: then they are chosen in the form.
     """
     moves = [move for move in offered_moves(incident, person) if move not in shown or move is Move.CANCEL]
-    rows = [r for move in moves if move is not Move.RUN for r in _rows(move, incident, one_press=move not in shown)]
     actions = actions_at(incident, BY_HAND) if Move.RUN in moves else ()
-    return rows + [_row(run_button(a, incident), f"Run {a.name}", _called(a, incident), incident) for a in actions]
+    in_form = len(actions) > _ACTION_ROWS
+    listed = [move for move in moves if in_form or move is not Move.RUN]
+    rows = [r for move in listed for r in _rows(move, incident, one_press=move not in shown)]
+    own = () if in_form else actions
+    return rows + [_row(run_button(a, incident), f"Run {a.name}", _called(a, incident), incident) for a in own]
 
 
 def _rows(move: Move, incident: Incident, *, one_press: bool) -> list[Block]:

@@ -17,7 +17,7 @@ from bot.render.blockkit import (
     plain_text,
     sections,
 )
-from bot.render.mrkdwn import DAY, cut, escape, moment, person, render, share
+from bot.render.mrkdwn import DAY, cut, escape, moment, person, render, share, size
 from escalation.config.company import Company, Directory
 from escalation.config.notify import By
 from escalation.config.policy import Policy
@@ -37,7 +37,7 @@ from escalation.oncall.schedule import (
     shift_at,
     upcoming_shifts,
 )
-from escalation.text import Line, Person, Span, Strong, Time, line, people
+from escalation.text import Line, Person, Span, Strong, Time, clean, line, people
 from escalation.values import PersonId
 
 SCHEDULE_AHEAD = timedelta(weeks=4)
@@ -187,6 +187,7 @@ def _silent(policy: Policy, roster: Roster, now: datetime) -> Iterator[Line]:
 ANSWER, TAKE, TICK, UNDO = "oncall_here", "oncall_take", "oncall_tick", "oncall_undo"
 REST_TAKE, REST_DECLINE = "oncall_rest_take", "oncall_rest_decline"
 TRY = "me_test-"
+_MAX_BUTTONS = 25  # in a row: https://docs.slack.dev/reference/block-kit/blocks/actions-block
 _MAX_BOXES = 20  # https://docs.slack.dev/reference/block-kit/blocks: 50 in a message
 
 
@@ -326,11 +327,16 @@ def answered_page(rotation: str, starts: datetime, at: datetime) -> Message:
 
 
 def handover(lines: Sequence[Line], checklist: Sequence[str], change: str) -> Message:
-    """Build the message of a handover, with a box for each point of the checklist; `change` is the handover's id."""
+    """Build the message of a handover, with a box for each point of the checklist; `change` is the handover's id.
+
+    Points that a box does not show, or not to their end, are listed below the boxes.
+    """
     message = lines_message(lines, "handover")
     head = sections(["*Checklist:*"], "checklist") if checklist else []
     boxes = [_box(n, point, f"{change}|{n}", None) for n, point in enumerate(checklist[:_MAX_BOXES])]
-    return Message(text=message.text, blocks=[*message.blocks, *head, *boxes])
+    whole = [f"• {escape(p)}" for n, p in enumerate(checklist) if n >= _MAX_BOXES or size(clean(p)) > OPTION]
+    rest = sections([render(line(Strong("In full:"))), *whole], "checklist-rest") if whole else []
+    return Message(text=message.text, blocks=[*message.blocks, *head, *boxes, *rest])
 
 
 def with_ticks(blocks: Iterable[Block], ticks: Mapping[int, Tick]) -> list[Block]:
@@ -363,9 +369,10 @@ def _short_time(at: datetime) -> str:
 
 
 def take_buttons(shifts: Sequence[ShiftValue]) -> list[Block]:
-    """Row with one button for each rotation; Slack allows 25."""
-    elements = [_take(shift, alone=len(shifts) == 1) for shift in shifts[:25]]
-    return action_row(elements, "oncall-take")
+    """Rows with one button for each rotation."""
+    elements = [_take(shift, alone=len(shifts) == 1) for shift in shifts]
+    rows = [elements[n : n + _MAX_BUTTONS] for n in range(0, len(elements), _MAX_BUTTONS)]
+    return [b for n, row in enumerate(rows) for b in action_row(row, f"oncall-take-{n}" if n else "oncall-take")]
 
 
 def _take(shift: ShiftValue, *, alone: bool) -> Block:

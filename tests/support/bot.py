@@ -245,6 +245,9 @@ class Person:
         """The top modal, as soon as one with this title is open."""
         return eventually(lambda: next((v for v in self.modals()[-1:] if title in v["title"]["text"]), None) or {})
 
+    def close(self, view: Json) -> None:
+        self._post("close", view_id=view["id"])
+
     def pick(self, view: Json, name: str, value: str) -> Json:
         """Choose in a select of a modal that tells the app at once."""
         block = next(b for b in view["blocks"] if b["block_id"] == name)
