@@ -215,7 +215,9 @@ COMMANDS = (
     ),
     Command("simulate", ("dry-run", "preview"), "`simulate P0` show what would happen; nothing is sent"),
 )
-IDS = "The ID may be left out in a war room, and while only one incident is open."
+IDS = (
+    "The ID may be left out in a war room, and while only one incident is open. Alone, its number is enough: `ack 14`."
+)
 _FIRST = ("declare", "ack", "update", "page", "resolve")
 # Heading -> the verbs below it.
 _SECTIONS: dict[str, tuple[str, ...]] = {

@@ -24,12 +24,13 @@ from bot.likeness import NONE
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
-from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, unescape
+from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, parse_duplicate, unescape
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import OPTIONAL, Message, without
 from bot.render.card import card
 from bot.render.lists import LIST_BUTTONS, overview, which
+from bot.render.mrkdwn import escape
 from bot.vocabulary import HELP, MOVES, help_of
 from escalation.errors import NotFound, Refused
 from escalation.incident.events.moves import Move
@@ -289,6 +290,8 @@ class Commands:
         typed = TypedCommand(command.parsed.text, command.requester.id, key, deps, directory)
         if move is Move.PAGE:
             typed = await self._with_groups(typed)
+        if move is Move.CANCEL:
+            typed = await self._with_original(typed, command.requester)
         event = typed_event(move, typed)
         if event is None:
             text = typed.text
@@ -313,6 +316,14 @@ class Commands:
         members = await self._access.look_up_groups(typed.targets.groups)
         directory = await self._access.run(self._access.deps.store.directory)
         return replace(typed, directory=directory.model_copy(update={"groups": directory.groups | members}))
+
+    async def _with_original(self, typed: TypedCommand, requester: Requester) -> TypedCommand:
+        """Put the original's id in place of its number. Raises Refused for an unknown one."""
+        original, why = parse_duplicate(typed.text)
+        if not original or ID.fullmatch(original):
+            return typed
+        named = await self._lists.numbered(requester, original)
+        return replace(typed, raw=f"duplicate of {named.id} {escape(why)}")
 
     async def _target(self, command: SlashCommand) -> Incident | None:
         """Find the incident that a command is about: by id, by war room, or because it is the only candidate.

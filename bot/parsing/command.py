@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from bot.vocabulary import VERB_OF
+from bot.vocabulary import MOVES, VERB_OF
 from escalation.config.policy import Policy
 
 ID = re.compile(r"INC-\d{8}-\d{3,}", re.IGNORECASE)
 ROOM = re.compile(r"<#(C[A-Z0-9]{2,})(?:\|[^>]*)?>")
 _LIKE_AN_ID = re.compile(r"INC-[\w-]*", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:#?(?:inc|drill)-|#)?(?:(\d{4}|\d{8})-)?0*(\d+)(?=$|-)", re.IGNORECASE)
+# A day is 1218 or 20241218; 2026-12 is a month that somebody plans for.
+_NUMBER = re.compile(r"(?:#?(?:inc|drill)-|#)?(?:((?:\d{4})?(?:0[1-9]|1[0-2])\d{2})-)?0*(\d+)(?=$|-)", re.IGNORECASE)
 _SEVERITY = re.compile(r"[\[(]?(?:p|sev|severity)[-_]?(\d)[\])]?:?", re.IGNORECASE)
 _USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _GROUP = re.compile(r"<!subteam\^(S[A-Z0-9]+)(?:\|[^>]*)?>")
@@ -21,8 +22,10 @@ _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _MARKED = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 
-# After these a number alone is an incident's; after the others it may be what somebody has to say.
-_TAKES_NUMBER = ("ack", "fix", "fix-applied", "resolve", "reopen", "reviewed", "cancel", "escalate", "edit")
+# After these a number alone is an incident's: nobody says a cause, an update or a reason in one. A snooze it may be.
+_TAKES_NUMBER = frozenset({*MOVES, "review", "action", "alerts"} - {"snooze"})
+_FIX_VERBS = {"applied": "fix-applied", "failed": "fix-failed"}
+_ID_SECOND = ("severity", "page", "lead", "run")  # of these the id may follow the first argument
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,10 @@ def parse(text: str) -> ParsedCommand:
     verb = VERB_OF.get(word.lower(), "") if word else "help"
     if verb == "fix":
         verb, rest = _fix_verb(rest)
-    incident, rest = _take_id(rest)
-    if not incident and (verb == "show" or (verb in _TAKES_NUMBER and _NUMBER.fullmatch(rest))):
-        incident, rest = rest, ""
-    if verb in ("severity", "page", "lead", "run") and not incident:
+    incident, rest = (rest, "") if verb == "show" and not _take_id(rest)[0] else _take_named(verb, rest)
+    if verb in _ID_SECOND and not incident:
         first, others = _split_first(rest)
-        incident, others = _take_id(others)
+        incident, others = _take_named(verb, others)
         rest = f"{first} {others}".strip()
     return ParsedCommand(verb, word, incident, rest)
 
@@ -83,9 +84,21 @@ def _split_first(text: str) -> tuple[str, str]:
 def _fix_verb(rest: str) -> tuple[str, str]:
     """Tell `fix applied` and `fix INC-... failed` from `fix`."""
     incident, after = _take_id(rest)
+    number, words = _split_first(rest)
+    if not incident and _NUMBER.fullmatch(number) and words.lower() in _FIX_VERBS:
+        incident, after = number, words
     word, rest_after = _split_first(after)
-    verb = {"applied": "fix-applied", "failed": "fix-failed"}.get(word.lower(), "")
+    verb = _FIX_VERBS.get(word.lower(), "")
     return (verb, f"{incident} {rest_after}".strip()) if verb else ("fix", rest)
+
+
+def _take_named(verb: str, text: str) -> tuple[str, str]:
+    """Take an incident's id, or its number where no words follow it; a review's words follow a number as well."""
+    incident, rest = _take_id(text)
+    number, words = _split_first(text)
+    if incident or verb not in _TAKES_NUMBER or not _NUMBER.fullmatch(number) or (words and verb != "review"):
+        return incident, rest
+    return number, words
 
 
 def _take_id(text: str) -> tuple[str, str]:
@@ -189,6 +202,11 @@ def _role(text: str, roles: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def parse_duplicate(text: str) -> tuple[str, str]:
-    """Parse `duplicate of INC-... why` into the other incident's id and the reason; without it, all is the reason."""
-    match = re.match(rf"(?:a\s+)?duplicate\s+(?:of\s+)?({ID.pattern})\b[:,.]?\s*(.*)", text, re.IGNORECASE | re.DOTALL)
-    return (match[1].upper(), match[2]) if match else ("", text)
+    """Parse `duplicate of INC-... why`, or `duplicate of 14`, into the other incident and the reason.
+
+    Without another incident all is the reason.
+    """
+    said = re.match(r"(?:a\s+)?duplicate\s+(?:of\s+)?(\S+?)[:,.]?(?:\s+|$)(.*)", text, re.IGNORECASE | re.DOTALL)
+    if said and (ID.fullmatch(said[1]) or _NUMBER.fullmatch(said[1])):
+        return said[1].upper(), said[2]
+    return "", text

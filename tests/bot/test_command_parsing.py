@@ -17,6 +17,7 @@ from bot.parsing.command import (
     parse_targets,
     unescape,
 )
+from bot.vocabulary import MOVES
 from escalation.errors import Refused
 from escalation.incident.state.leads import Lead
 from tests.support.story import kars
@@ -70,6 +71,19 @@ KEYS = {"dana": "U0DANA0001", "omar": "U0OMAR0001"}
         ("contacts", "contacts", "", ""),
         ("drill P0 10", "drill", "", "P0 10"),
         ("simulate P0 at tomorrow", "simulate", "", "P0 at tomorrow"),
+        ("snooze 30", "snooze", "", "30"),
+        ("schedule 2026-12", "schedule", "", "2026-12"),
+        ("schedule Sprint 24", "schedule", "", "Sprint 24"),
+        ("update 3 of 4 are back", "update", "", "3 of 4 are back"),
+        ("severity P1 #14", "severity", "#14", "P1"),
+        ("severity P1 14 users wrote", "severity", "", "P1 14 users wrote"),
+        ("page <@U0DANA0001|dana> 1218-14", "page", "1218-14", "<@U0DANA0001|dana>"),
+        ("lead scribe 14", "lead", "14", "scribe"),
+        ("run restart 14", "run", "14", "restart"),
+        ("fix 14 failed", "fix-failed", "14", ""),
+        ("fix 14 of 20 hosts", "fix", "", "14 of 20 hosts"),
+        ("review 14 write", "review", "14", "write"),
+        ("actions done INC-20241218-001/2", "actions", "", "done INC-20241218-001/2"),
         ("frobnicate it", "", "", "it"),
     ],
 )
@@ -77,6 +91,17 @@ def test_commands_are_read(typed: str, verb: str, incident: str, text: str) -> N
     """Verb, id (in any case) and the rest are told apart; the id may stand before or after a first argument."""
     asked = parse(typed)
     assert (asked.verb, asked.incident, asked.text) == (verb, incident, text)
+
+
+OF_AN_INCIDENT = [verb for verb in (*MOVES, "show", "review", "action", "alerts") if verb != "snooze"]
+
+
+@pytest.mark.parametrize("typed", ["14", "#14", "014", "inc-14", "1218-014", "20241218-014"])
+@pytest.mark.parametrize("verb", OF_AN_INCIDENT)
+def test_a_number_alone_names_an_incident(verb: str, typed: str) -> None:
+    """For every command of an incident, also where words may follow: those are asked for."""
+    asked = parse(f"{verb} {typed}")
+    assert (asked.verb, asked.incident.lower(), asked.text) == (verb, typed, "")
 
 
 @given(st.text(max_size=200))
@@ -156,6 +181,10 @@ def test_people_and_roles_are_found(typed: str, named: Targets) -> None:
         ("duplicate of INC-20241218-001", ("INC-20241218-001", "")),
         ("Duplicate inc-20241218-001: same cause", ("INC-20241218-001", "same cause")),
         ("a test, not a duplicate of INC-20241218-001", ("", "a test, not a duplicate of INC-20241218-001")),
+        ("duplicate of 14", ("14", "")),
+        ("Duplicate #14, same cause", ("#14", "same cause")),
+        ("duplicate of the one of this morning", ("", "duplicate of the one of this morning")),
+        ("duplicate", ("", "duplicate")),
         ("monitoring was wrong", ("", "monitoring was wrong")),
     ],
 )

@@ -325,12 +325,33 @@ def test_a_number_finds_an_incident_however_old(office: Office) -> None:
 
 
 def test_a_number_alone_names_the_incident_of_a_move(office: Office) -> None:
-    """`ack 2` takes the second one; `update 2` would be what somebody reports."""
+    """`ack 2` takes the second one; of it `root-cause 2` asks the cause, and `2` is no cause itself."""
     office.declare(title="One")
     second = office.declare(title="Two")
-    office.person("dana").command("ack 2")
-    office.person("dana").told("Acknowledged")
+    dana = office.person("dana")
+    dana.command("ack 2")
+    dana.told("Acknowledged")
     assert office.incident(second.id).acknowledgement
+    dana.command("root-cause 2")
+    form = dana.modal("Root cause")
+    assert second.id in str(form["blocks"][0])
+    assert not office.incident(second.id).root_cause
+    dana.command("update 77")
+    dana.told("There is no incident 77.")
+
+
+def test_a_duplicate_may_be_named_by_its_number(office: Office) -> None:
+    """It is cancelled as a duplicate, not as a false alarm whose reason names another incident."""
+    first, second = office.declare(title="One"), office.declare(title="Two")
+    dana = office.person("dana")
+    dana.command(f"cancel {second.id} duplicate of 77")
+    dana.told("There is no incident 77.")
+    assert office.incident(second.id).open
+    dana.command(f"cancel {second.id} duplicate of 1, the same <disk> & shelf")
+    dana.told(f"duplicate of {first.id}")
+    told = office.incident(second.id).latest(EntryKind.CANCELLED)
+    assert told
+    assert (told.fields["duplicate_of"], told.why) == (first.id, "the same <disk> & shelf")
 
 
 def test_a_declaration_takes_the_severity_from_the_command(office: Office) -> None:

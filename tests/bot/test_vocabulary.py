@@ -61,7 +61,7 @@ BUTTONS = (
     "Communications, Publish"
 )
 HELPED = """\
-The ID may be left out in a war room, and while only one incident is open.
+The ID may be left out in a war room, and while only one incident is open. Alone, its number is enough: `ack 14`.
 *Declare and look*
 `/incident declare [P0] [title]` declare an incident
 `/incident list [all, closed or mine] [filters]` list incidents

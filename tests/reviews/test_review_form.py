@@ -28,6 +28,18 @@ def test_the_review_is_written_in_slack(office: Office) -> None:
     assert user("dana") in dana.told("written by")
 
 
+def test_a_review_is_named_by_its_number(office: Office) -> None:
+    """Words that it does not know are refused: they opened another incident's review."""
+    first, second = closed(office), closed(office)
+    dana = office.person("dana")
+    dana.command("review 1")
+    dana.told(f"Review of {first.id}")
+    dana.command("review 1 write")
+    assert first.id in str(dana.modal("Post-incident review"))
+    dana.command(f"review {second.id} as a poem")
+    dana.told("There is no `/incident review as a poem`. Use `/incident review`")
+
+
 def test_a_section_that_somebody_else_changed_is_not_overwritten(office: Office) -> None:
     """The form stays open with what was typed, and says who wrote."""
     incident = closed(office)

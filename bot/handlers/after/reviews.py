@@ -14,6 +14,7 @@ from bot.handlers.reply import Reply, open_modal, short_message
 from bot.moves.form import Submission
 from bot.moves.form_state import FormState
 from bot.moves.review import CHANGED, canvas_message, published_lines, review_message, review_modal, seen_in, words_in
+from bot.parsing.command import unescape
 from bot.render.reviews import canvas as document
 from bot.render.reviews.markdown import checked
 from bot.slack.canvases import CanvasClient, CanvasGone, NoCanvas
@@ -35,6 +36,7 @@ from escalation.values import PersonId
 log = structlog.get_logger("bot")
 WRITE = "write"
 ON_CANVAS = "canvas"
+USAGE = "Use `/incident review`, `review ID write` or `review ID canvas`."
 NO_CANVAS = (
     "Slack takes no canvas here ({why}). Write with `/incident review {id} write`, "
     "or edit the document that `tocsin review` prints."
@@ -60,6 +62,8 @@ class ReviewWords:
         """Answer `review [ID]` with the review, `review ID write` with its form, `review ID canvas` with its canvas."""
         incident = await self._access.see(requester, incident.id)
         asked = text.strip().lower()
+        if asked not in ("", WRITE, ON_CANVAS):
+            raise Refused(f"There is no `/incident review {unescape(text.strip())}`. {USAGE}")
         if asked in (WRITE, ON_CANVAS):
             await self._access.admit(Move.REVIEWED, requester, incident)
         if asked == ON_CANVAS:
