@@ -6,12 +6,16 @@ who reaches the port: a text names channels, keys and vendors, never what people
 """
 
 import json
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from redis import Redis
 
 PROBLEMS = "tocsin:problems"
+FAILING = "tocsin:problems:failing"  # key -> since when it fails in a row, and until when that counts; epoch seconds
 FORGOTTEN_AFTER = 86_400.0  # seconds without another report: nobody meets it any more, so nobody could clear it
+LASTING = timedelta(hours=1)  # of failures in a row: outages and upgrades are mostly over by then, people begin to miss
+IN_A_ROW = 3600.0  # seconds: failures further apart are not in a row, and one that is not met for so long is over
 RECURRING = 600.0  # seconds that a fault of recurring work stands: it is met again each minute, until it is mended
 REPORT_IT = "look for it in the log, and report it"
 BLOCKS_FOR = 600.0  # seconds without another report after which it is listed only: it may have been mended unseen
@@ -39,18 +43,42 @@ class Problems:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def report(self, key: str, text: str, remedy: str, *, blocks: bool = False, kept: float = FORGOTTEN_AFTER) -> bool:
+    def report(
+        self,
+        key: str,
+        text: str,
+        remedy: str,
+        *,
+        blocks: bool = False,
+        kept: float = FORGOTTEN_AFTER,
+        lasted: float = 0.0,
+    ) -> bool:
         """Write a fault down, or that it was met again. Return True if it is new.
 
-        `key` says what it is about, like `channel:teams.backend.channel`: one problem for each. `kept`: seconds.
+        `key` says what it is about, like `channel:teams.backend.channel`: one problem for each. `kept`: seconds, as is
+        `lasted`, for one that began before it is reported.
         """
         now = self._now()
         known = self._read(key)
         new = known is None or known.seen < now - known.kept
-        since = now if known is None or new else known.since
+        since = now - lasted if known is None or new else known.since
         problem = Problem(key, text, remedy, since, now, blocks, kept)
         self._redis.hset(PROBLEMS, key, json.dumps(problem._asdict()))
         return new
+
+    def report_passing(self, key: str, text: str, remedy: str, now: datetime, *, wait: float = 0.0) -> bool:
+        """Report what should pass by itself once it has failed for an hour without a success. Return True if it is new.
+
+        `now` is by the clock of whoever retries; `wait`: seconds until the next retry, if the other side asked for it.
+        """
+        at, counts = now.timestamp(), IN_A_ROW + wait
+        raw: Any = self._redis.hget(FAILING, key)
+        since, until = map(float, raw.split()) if raw else (at, at)
+        since = since if at <= until else at
+        self._redis.hset(FAILING, key, f"{since!r} {at + counts!r}")
+        if at - since < LASTING.total_seconds():
+            return False
+        return self.report(key, text, remedy, kept=counts, lasted=at - since)
 
     def report_bug(self, about: str, error: Exception, *, kept: float = FORGOTTEN_AFTER) -> bool:
         """Report a fault of Tocsin itself. Return True if it is new."""
@@ -58,8 +86,11 @@ class Problems:
         return self.report(f"bug:{about}", text, REPORT_IT, kept=kept)
 
     def clear(self, key: str) -> bool:
-        """Remove a fault. Return True if it was there."""
-        return bool(self._redis.hdel(PROBLEMS, key))
+        """Remove a fault, and end its failures in a row. Return True if it was there."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hdel(FAILING, key)
+            pipe.hdel(PROBLEMS, key)
+            return bool(pipe.execute()[1])
 
     def known(self, key: str) -> bool:
         """True if a fault is written down."""

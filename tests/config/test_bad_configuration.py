@@ -16,7 +16,7 @@ from escalation.oncall.coverage import gaps
 from escalation.oncall.schedule import EMPTY_STATE, on_call_at
 from escalation.times import local_instant
 from tocsin.config.loader import SHIPPED, ConfigError, Finding, load
-from workers.recurring.calendar_events import FeedProblem, read
+from workers.recurring.oncall.calendar_events import FeedProblem, read
 
 COMPANY = """\
 policy: mine.yml

@@ -63,8 +63,8 @@ from workers.channels.slack import SlackClient
 from workers.channels.smtp import MailClient
 from workers.process import QueueWorker
 from workers.queue.rq import FUNCTIONS, Task, job_hash
-from workers.recurring.calendar_events import FeedProblem
-from workers.recurring.calendar_feeds import fetch
+from workers.recurring.oncall.calendar_events import FeedProblem
+from workers.recurring.oncall.calendar_feeds import fetch
 
 __all__ = ["loud"]
 ROOT = Path(__file__).parents[2]

@@ -210,8 +210,9 @@ def test_a_lost_reply_makes_no_second_ticket(case: Case, lost: int) -> None:
     assert case.item.trouble == ""
 
 
-def test_a_second_ticket_is_closed_an_hour_later() -> None:
-    """A creation that GitHub carried out late leaves one open ticket."""
+@pytest.mark.parametrize("away", [False, True])
+def test_a_second_ticket_is_closed_an_hour_later(away: bool) -> None:
+    """A creation that GitHub carried out late leaves one open ticket, also when GitHub is away at that moment."""
     with tracked(GitHubStandIn(swallow=1)) as made:
         case = Case(made)
         case.note()
@@ -222,6 +223,9 @@ def test_a_second_ticket_is_closed_an_hour_later() -> None:
         case.read()
         assert [i["state"] for i in case.issues] == ["open", "open"]
         made.parts.clock.push(hours=1, seconds=60)
+        made.there.outage = 503 if away else 0
+        case.read()
+        made.there.outage = 0
         case.read()
         assert [i["state"] for i in case.issues] == ["open", "closed"]
         assert case.item.state is ItemState.OPEN

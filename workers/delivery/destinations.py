@@ -12,6 +12,7 @@ from escalation.service import IncidentService
 from workers.channels.failures import Failed, Kind, Reason
 from workers.channels.slack import SlackClient
 from workers.delivery.members import Members
+from workers.delivery.problems import report_call
 
 T = TypeVar("T")
 INVITED_FIRST = 3  # people of the configuration in an incidents channel that was made: nobody would find it else
@@ -116,6 +117,9 @@ class Destinations:
         if failed.kind in (Kind.PASSING, Kind.TOKEN, Kind.GONE, Kind.PERSON):
             if failed.error == "channels_not_listed":
                 self._report(name, failed.reason)
+            elif failed.kind is Kind.PASSING:
+                service, what = self._service, f"#{name.lstrip('#')} cannot be written to"
+                report_call(service.store.problems, self._problem(name), "Slack", failed, service.clock(), what=what)
             return failed
         where, key = f"#{name.lstrip('#')}", self._service.company.key_of_channel(name)
         known = _WHYS.get(failed.error)

@@ -1,7 +1,8 @@
 """Lasting failures of sends in the register of problems (escalation.storage.problems), one for each kind of send.
 
 What is ours is reported at once. What should pass is reported when it has lasted, and forgotten soon after its last
-try: then nothing waits for it any more. The first send of that kind that succeeds clears it.
+try: then nothing waits for it any more. The first send of that kind that succeeds clears it. Calls of recurring work
+have the same rule; what they delay is nobody's page, so they last longer before anybody is told.
 """
 
 from datetime import datetime, timedelta
@@ -91,8 +92,7 @@ def report(problems: Problems, effect: Effect, failed: Failed) -> None:
         return
     blocks = effect.calls and effect.carried_by == SLACK
     if failed.kind is Kind.PASSING:
-        where = "that system" if isinstance(effect, RunAction) else f"the status page of {_vendor(effect)}"
-        remedy = f"it is being retried; see {where}, and the way there from this host"
+        remedy = _retried("that system" if isinstance(effect, RunAction) else f"the status page of {_vendor(effect)}")
         problems.report(key_of(effect), not_taken(effect, failed), remedy, blocks=blocks, kept=KEPT)
         return
     what = f"cannot send {_sends(effect)}" if failed.kind is Kind.BUG else f"{_vendor(effect)} refuses {_sends(effect)}"
@@ -100,9 +100,32 @@ def report(problems: Problems, effect: Effect, failed: Failed) -> None:
     problems.report(key_of(effect), text, failed.reason.remedy, blocks=blocks, kept=FORGOTTEN_AFTER)
 
 
+def report_call(
+    problems: Problems, key: str, vendor: str, failed: Failed, now: datetime, *, what: str = "", remedy: str = ""
+) -> bool:
+    """Report a failed call of recurring work; return True if that is news. Whoever calls clears `key` with a success.
+
+    `what` begins its text; `remedy` is for a refusal that has none of its own.
+    """
+    text = f"{what}: {failed.reason.text}" if what else failed.reason.text
+    if failed.kind is Kind.PASSING:
+        return problems.report_passing(key, text, remedy_of(failed, vendor), now, wait=failed.wait)
+    return problems.report(key, text, failed.reason.remedy or remedy)
+
+
 def clear(pipe: "Pipeline", effect: Effect) -> None:
     """Clear the problems that this success disproves; `pipe` writes it with the success."""
     pipe.hdel(PROBLEMS, key_of(effect), *([TOKEN] if effect.carried_by == SLACK else []))
+
+
+def remedy_of(failed: Failed, vendor: str) -> str:
+    """Return what to do about a failed call: where it should pass, only the vendor, or the way there, can be at fault."""
+    passing = failed.kind is Kind.PASSING
+    return _retried(f"the status page of {vendor}") if passing else failed.reason.remedy
+
+
+def _retried(where: str) -> str:
+    return f"it is being retried; see {where}, and the way there from this host"
 
 
 def _vendor(effect: Effect) -> str:

@@ -28,6 +28,7 @@ from workers.context import Context
 from workers.delivery import rate_limits
 from workers.delivery.members import Members
 from workers.delivery.people.stand_ins import block_id
+from workers.delivery.problems import report_call
 from workers.delivery.rate_limits import Budget
 from workers.queue.stand_ins import Record, Records
 
@@ -41,7 +42,7 @@ MOST_CALLS = 20  # of either kind in a round, each a second or less: the lease o
 # Tier 3 allows 50 calls a minute of each method. What is over goes first: it would ring for nothing.
 CALL_OFF, SCHEDULE = Budget("call-off", 60 / 45, 20), Budget("scheduled", 60 / 45, 20)
 POSTED_WITHIN = timedelta(minutes=2)  # after its time Slack has posted it, or never will
-PROBLEM = "stand-ins"
+PROBLEM, REFUSED = "stand-ins", "slack:stand-ins"
 _OURS = re.compile(rf"{STOOD_IN} \((INC-[0-9]+-[0-9]+)\)")  # as bot.render.pages.stand_in writes it
 REMEDY = "nothing: they page as always. Run the watchdog on another host, for the case that all of Tocsin is down"
 
@@ -95,11 +96,12 @@ class DeadMan:
         try:
             _Round(self._context, now, incidents, records, first=not self._listed).run()
             self._seen, self._last_full, self._listed = seen, now.timestamp(), True
+            self._context.store.problems.clear(REFUSED)
         except Failed as failed:
             log.warning("stand-ins not kept, trying again", error=failed.error)
-            if failed.kind is Kind.OURS:
-                text = f"Slack refuses the stand-ins of pages: {failed.reason.text}"
-                self._context.store.problems.report("slack:stand-ins", text, failed.reason.remedy, kept=RECURRING)
+            if failed.kind in (Kind.PASSING, Kind.OURS):
+                what = "Slack does not take the stand-ins of pages"
+                report_call(self._context.store.problems, REFUSED, "Slack", failed, now, what=what)
             self._last = now.timestamp() + failed.wait
         finally:
             if self._context.redis.get(LEASE) == token.encode():

@@ -11,9 +11,12 @@ from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_attention import MOST_PEOPLE
 from workers.context import Context
+from workers.delivery.problems import report_call
 
 # https://docs.slack.dev/apis/web-api/rate-limits: 20 calls a minute, and a round comes twice.
 MOST_CALLS = 8
+
+PROBLEM = "slack:do not disturb"
 
 log = structlog.get_logger()
 
@@ -42,7 +45,11 @@ class DoNotDisturb:
                     log.warning("slack does not tell who is silent", error=failed.error)
                     store.save_silences(EMPTY)
                     return
+                if failed.kind is Kind.PASSING:
+                    report_call(store.problems, PROBLEM, "Slack", failed, now, what="Do Not Disturb is not looked up")
                 found |= {person: known.people[person] for person in people if person in known.people}
+            else:
+                store.problems.clear(PROBLEM)
         if found != known.people:
             store.save_silences(Silences(people=found))
 

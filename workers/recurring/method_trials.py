@@ -14,6 +14,7 @@ from workers.channels import Tag
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
 from workers.delivery.plan import Testable
+from workers.delivery.problems import report_call
 from workers.queue.leases import lease_key
 from workers.recurring.reminders import DIRECT
 
@@ -78,9 +79,9 @@ class MethodTrials:
             self._context.slack.post(channel, message, Tag(f"{trial.delivery}-{trial.state}", 0))
         except Failed as failed:
             log.warning("result of a test not told", error=failed.error)
-            if failed.kind in (Kind.OURS, Kind.TOKEN):
-                text = f"results of tests cannot be sent to people: {failed.reason.text}"
-                self._context.store.problems.report(DIRECT, text, failed.reason.remedy)
+            if failed.kind in (Kind.PASSING, Kind.OURS, Kind.TOKEN):
+                problems, what = self._context.store.problems, "results of tests cannot be sent to people"
+                report_call(problems, DIRECT, "Slack", failed, self._context.clock(), what=what)
             if failed.kind is not Kind.PERSON:  # /incident me and Home show it as well
                 return
         else:

@@ -49,6 +49,7 @@ from workers.context import Context
 from workers.delivery.destinations import Destinations
 from workers.delivery.members import Members
 from workers.delivery.plan import company_wording
+from workers.delivery.problems import report_call
 from workers.queue.leases import lease_key
 from workers.recurring.reports.writer import ReportWriter
 
@@ -211,9 +212,9 @@ class Reminders:
     def _on_failure(self, item: AnyDue, failed: Failed) -> None:
         """Leave it to the next round. What an operator has to mend is among the problems; channels report theirs."""
         log.warning("reminder failed, retrying", message=item.id, error=failed.error)
-        if item.to and failed.kind in (Kind.OURS, Kind.TOKEN):
-            text = f"reminders cannot be sent to people: {failed.reason.text}"
-            self._context.store.problems.report(DIRECT, text, failed.reason.remedy)
+        if item.to and failed.kind in (Kind.PASSING, Kind.OURS, Kind.TOKEN):
+            problems, what = self._context.store.problems, "reminders cannot be sent to people"
+            report_call(problems, DIRECT, "Slack", failed, self._context.clock(), what=what)
         if failed.kind is Kind.LOST and item.to:
             self._context.slack.forget_direct_channel(self._members.member(item.to))
 

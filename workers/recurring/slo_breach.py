@@ -10,10 +10,12 @@ from escalation.incident.state.facts import Detection, Facts
 from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries
 from workers.channels.failures import Failed
 from workers.context import Context
+from workers.delivery.problems import report_call
 
 BREACH = "tocsin:breach"  # since when, then the incident's id, while the breach lasts
 CHECKED = "tocsin:breach:looked"
 EVERY_SECONDS = 300  # a check reads the whole ledger
+PROBLEM = "slack:objective"
 TITLE = "Tocsin missed its own objective"
 
 log = structlog.get_logger()
@@ -48,7 +50,10 @@ class SloBreach:
             bot = self._context.slack.rooms.bot_id()
         except Failed as failed:
             log.warning("slo breach not declared, retrying", error=failed.error)
+            what = "the incident about Tocsin's own objective is not declared"
+            report_call(self._context.store.problems, PROBLEM, "Slack", failed, now, what=what)
             return
+        self._context.store.problems.clear(PROBLEM)
         description = "\n".join(
             [*objective_result(report), *(f"{row.kind}: {figures}" for row, figures in row_summaries(report))]
         )

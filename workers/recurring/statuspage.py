@@ -22,6 +22,7 @@ from escalation.storage.public.log import PublicLog
 from escalation.storage.public.maintenance import PlannedMaintenance
 from workers.channels.failures import Failed, Kind
 from workers.channels.public.statuspage import StatuspageClient
+from workers.delivery.problems import remedy_of
 
 IDS = "tocsin:public:statuspage"
 TRYING, DONE, OVER, NEXT, LOCK = (f"{IDS}:{name}" for name in ("trying", "done", "over", "next", "lock"))
@@ -170,7 +171,7 @@ class Mirror:
         self._components = None
         ours = failed.kind is Kind.OURS
         self._redis.set(NEXT, repr(now.timestamp() + max(failed.wait, OURS_WAIT if ours else PASSING_WAIT)), ex=3600)
-        self._problems.report(PROBLEM, failed.reason.text, failed.reason.remedy)
+        self._problems.report(PROBLEM, failed.reason.text, remedy_of(failed, "Statuspage"))
 
 
 def _as_update(correction: Publication, log: Iterable[Publication]) -> Publication:

@@ -25,12 +25,13 @@ from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.storage.public.subscribers import MOST_TRIES, Addressee, Confirmation, Subscribers
 from workers.channels.failures import Failed, Kind
 from workers.channels.smtp import MailClient, MailSession
+from workers.delivery.problems import remedy_of, report_call
 
 LOCK, PAUSED = "tocsin:public:subscribers:lock", "tocsin:public:subscribers:paused"
 LONGEST_TURN = 60  # seconds
 LOCKED_FOR = 300  # seconds: longer than a turn whose last mail meets every time limit of SMTP
 PAUSE = 60  # seconds, after the server refused us or did not answer
-PROBLEM = "status_page:subscribers"
+PROBLEM, NOT_MAILED = "status_page:subscribers", "subscribers are not mailed"
 MAILED_FOR = timedelta(days=1)  # an older publication is no news: it is not mailed to anybody any more
 REFUSALS_IN_A_ROW = 3  # then it is us that the server refuses, not an address
 
@@ -140,7 +141,7 @@ class Mailing:
             self._succeeded(now)
         elif failed.kind is not Kind.PERSON or failed.for_now:
             self._subscribers.put_back(wanted, now)
-            self._count_refusal(wanted.to, failed)
+            self._not_taken(wanted.to, failed, now)
         return failed
 
     def _mail(self, session: MailSession, to: Addressee, now: datetime) -> Failed | None:
@@ -165,14 +166,16 @@ class Mailing:
     def _not_now(self, to: Addressee, failed: Failed, now: datetime) -> None:
         """Try it again later. What one address alone meets again and again, while others get theirs, is a bounce."""
         tries = self._subscribers.try_again(to, now)
-        self._count_refusal(to.id, failed)
+        self._not_taken(to.id, failed, now)
         if tries >= MOST_TRIES and failed.kind is Kind.OURS and self._subscribers.others_went(to):
             self._end(to, failed)
         elif tries >= MOST_TRIES and failed.kind is not Kind.OURS:
             self._subscribers.give_up(to)
 
-    def _count_refusal(self, who: str, failed: Failed) -> None:
-        """Pause once so many were refused in a row that it cannot be about their addresses."""
+    def _not_taken(self, who: str, failed: Failed, now: datetime) -> None:
+        """Report what lasts. Pause once so many were refused in a row that it cannot be about their addresses."""
+        if failed.kind is Kind.PASSING:
+            report_call(self._problems, PROBLEM, "the mail server", failed, now, what=NOT_MAILED)
         if failed.kind is Kind.OURS:
             self._refused.add(who)
         if len(self._refused) >= REFUSALS_IN_A_ROW:
@@ -190,7 +193,8 @@ class Mailing:
 
     def _pause(self, failed: Failed) -> None:
         self._redis.set(PAUSED, "1", ex=PAUSE)
-        self._problems.report(PROBLEM, f"subscribers are not mailed: {failed.reason.text}", failed.reason.remedy)
+        remedy = remedy_of(failed, "the mail server")
+        self._problems.report(PROBLEM, f"{NOT_MAILED}: {failed.reason.text}", remedy)
 
     def _leave(self, subscriber: str) -> str:
         return f"{self._root}/status/unsubscribe/{subscriber}"

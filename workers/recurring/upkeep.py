@@ -21,13 +21,13 @@ from workers.queue.rq import Task, push
 from workers.recurring.action_items.listed import ListedItems
 from workers.recurring.action_items.preventions import Preventions
 from workers.recurring.action_items.tickets import ItemTickets
-from workers.recurring.calendar_feeds import CalendarFeeds
 from workers.recurring.do_not_disturb import DoNotDisturb
 from workers.recurring.keeping.posted import PostedRounds
 from workers.recurring.keeping.retention import Keeping
 from workers.recurring.keeping.search import SearchRounds
 from workers.recurring.listening import Listening
 from workers.recurring.method_trials import MethodTrials
+from workers.recurring.oncall.calendar_feeds import CalendarFeeds
 from workers.recurring.oncall.rest import Rest
 from workers.recurring.oncall.user_groups import UserGroups
 from workers.recurring.reminders import Reminders

@@ -19,9 +19,9 @@ from escalation.oncall.schedule import on_call_at
 from tests.support.clock import PushedClock
 from tests.support.profiles import examples
 from tests.support.worker import Works, works
-from workers.recurring import calendar_feeds
-from workers.recurring.calendar_events import CalendarEvent, FeedProblem, read, shifts
-from workers.recurring.calendar_feeds import CalendarFeeds, fetch
+from workers.recurring.oncall import calendar_feeds
+from workers.recurring.oncall.calendar_events import CalendarEvent, FeedProblem, read, shifts
+from workers.recurring.oncall.calendar_feeds import CalendarFeeds, fetch
 
 NOW = datetime(2026, 10, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -20,6 +20,7 @@ from workers.channels.failures import Failed, Kind
 from workers.channels.pagerduty import PagerDutyDirectory
 from workers.channels.people.pushover import PushoverClient
 from workers.channels.refusals.twilio import twilio_failure
+from workers.delivery.problems import report_call
 
 UNDELIVERED = "twilio:undelivered"  # keys in the register of problems
 PAGERDUTY_USERS, RECEIPTS = "pagerduty:users", "pushover:receipts"
@@ -122,9 +123,9 @@ class News:
         return mail
 
     def _report(self, problem: str, what: str, failed: Failed) -> None:
-        """Report a failure of ours."""
-        if failed.kind is not Kind.PASSING:
-            self._service.store.problems.report(problem, f"{what}: {failed.reason.text}", failed.reason.remedy)
+        """Report a failure of ours, and one that lasts."""
+        vendor = "PagerDuty" if problem == PAGERDUTY_USERS else "Pushover"
+        report_call(self._service.store.problems, problem, vendor, failed, self._service.clock(), what=what)
 
     def pushover(self, token: str, receipt: str) -> None:
         """Record that a notification was acknowledged, if its receipt says so: the callback itself is not signed."""

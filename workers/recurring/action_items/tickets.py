@@ -21,17 +21,17 @@ from escalation.reviews.item_tickets import LABEL, Owed, body, comment, mark_of,
 from escalation.storage.action_items import ActionItems
 from escalation.storage.tickets import BEGUN_SECONDS, TicketRecords
 from workers.channels.failures import Failed, Kind
-from workers.channels.trackers.tracker import Draft, Found, InDoubt, TrackerClient
+from workers.channels.trackers.tracker import Draft, Found, TrackerClient
 from workers.context import Context
-from workers.delivery.trackers.creation import SETTLES, TOKENS, Creation
+from workers.delivery.trackers.creation import TOKENS, Creation
 from workers.delivery.trackers.news import ItemNews
 from workers.queue.leases import lease_key
+from workers.recurring.back_off import BackOff
 
 POLLED, CURSOR = "tocsin:ticket:items:polled", "tocsin:ticket:items:cursor"
 EVERY_SECONDS = 180
 MOST_READ = 40  # items read at once; with more of them each is read less often
 MOST_CHANGED = 10  # items in a round: a tracker takes about eighty changes a minute, and an item may need four
-AGAIN_SECONDS = 60  # after a refusal
 LEASE_SECONDS = 120  # a few calls of ten seconds
 LOST_REPLY = timedelta(minutes=10)  # how long ago a comment may have been made whose reply was lost
 
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class ItemTickets:
-    """Mirrors commitments. `stopping` ends a round early; a tracker that is away is left alone until the next one."""
+    """Mirrors commitments. `stopping` ends a round early."""
 
     def __init__(self, context: Context, stopping: Callable[[], bool]) -> None:
         self._context = context
@@ -47,13 +47,18 @@ class ItemTickets:
         self._items = ActionItems(context.redis)
         self._records = TicketRecords(context.redis)
         self._news = ItemNews(context.service)
-        self._away: set[Vendor] = set()
+        self._back_off = BackOff(
+            context,
+            waits="tocsin:ticket:items:wait",
+            problems=f"{TICKETS}:action items",
+            what="tickets of action items",
+        )
 
     def refresh(self, now: datetime) -> None:
         """Read what is there, if that is due, and do what is owed."""
         if not self._context.channels.trackers:
             return
-        self._away.clear()
+        self._back_off.start_round()
         if self._context.redis.set(POLLED, "1", nx=True, ex=EVERY_SECONDS):
             self._read()
             self._close_twins(now)
@@ -68,7 +73,7 @@ class ItemTickets:
         """Do all that is owed for one item, under a lease; True if it was tried."""
         tracker = self._tracker(item)
         vendor = item.ticket.vendor if item.ticket else tracker.vendor if tracker else None
-        if vendor is None or vendor in self._away or self._context.redis.exists(_wait(item.id)):
+        if vendor is None or self._back_off.holds(vendor, item.id):
             return False
         client = self._context.channels.trackers.get(vendor)
         if client is None:
@@ -79,10 +84,10 @@ class ItemTickets:
             return False
         try:
             self._step_by_step(item, client, now)
-            for about in (vendor, item.id):
-                self._context.store.problems.clear(_problem(about))
+            self._back_off.succeeded(vendor, item.id)
         except Failed as failed:
-            self._failed(item, vendor, failed)
+            self._note_trouble(item, failed.reason.text)
+            self._back_off.failed(vendor, item.id, failed)
         finally:
             self._context.redis.delete(lease)
         return True
@@ -156,22 +161,6 @@ class ItemTickets:
         entry = self._context.service.company.entry_of(person, self._context.store.directory()) if person else None
         return entry.login(vendor) if entry else ""
 
-    # Failures --------------------------------------------------------------------------------------------------------
-
-    def _failed(self, item: ActionItem, vendor: Vendor, failed: Failed) -> None:
-        """Say it on the item; what needs an operator is a problem. A passing one waits as long as it asks."""
-        log.warning("ticket of an action item not mirrored", item=item.id, error=failed.error)
-        self._note_trouble(item, failed.reason.text)
-        passing = failed.kind is Kind.PASSING
-        if isinstance(failed, InDoubt) or not passing or failed.wait:
-            wait = max(failed.wait, SETTLES if passing else AGAIN_SECONDS)
-            self._context.redis.set(_wait(item.id), "1", ex=int(wait))
-        if passing:
-            self._away.add(vendor)
-        else:
-            about = item.id if failed.kind is Kind.LOST else vendor
-            self._context.store.problems.report(_problem(about), failed.reason.text, failed.reason.remedy)
-
     def _note_trouble(self, item: ActionItem, why: str) -> None:
         if item.trouble != why:
             self._items.change(item.id, lambda before: replace(before, trouble=why))
@@ -185,7 +174,7 @@ class ItemTickets:
         start = int(raw or 0) if len(tickets) > MOST_READ else 0
         for item_id, ticket in (tickets + tickets)[start : start + MOST_READ][: len(tickets)]:
             client = self._context.channels.trackers.get(ticket.vendor)
-            if client and not ticket.gone and ticket.vendor not in self._away and not self._stopping():
+            if client and not ticket.gone and not self._back_off.is_away(ticket.vendor) and not self._stopping():
                 self._tell(item_id, ticket, client)
         self._context.redis.set(CURSOR, (start + MOST_READ) % max(len(tickets), 1))
 
@@ -194,12 +183,10 @@ class ItemTickets:
             there = client.read(ticket.key)
         except Failed as failed:
             if failed.kind is not Kind.GONE:
-                log.warning("ticket of an action item not read", item=item_id, error=failed.error)
-                self._report_unread(ticket.vendor, failed)
-                self._away.add(ticket.vendor)
+                self._back_off.unread(ticket.vendor, failed)
                 return
             there = Found(_issue(ticket, gone=True))
-        self._context.store.problems.clear(_unread(ticket.vendor))
+        self._back_off.read(ticket.vendor)
         issue = there.issue.model_copy(update={"key": ticket.key})
         by = "" if there.by == self._records.me(ticket.vendor) else there.by
         self._news.tell(item_id, replace(there, issue=issue), by, by)
@@ -210,8 +197,9 @@ class ItemTickets:
             item = self._items.get(item_id) if "/" in item_id else None
             ticket = item.ticket if item else None
             client = self._context.channels.trackers.get(ticket.vendor) if ticket else None
-            if item and ticket and client and ticket.private is item.private and ticket.vendor not in self._away:
-                self._close_twins_of(item, ticket, client, now)
+            if item and ticket and client and ticket.private is item.private:
+                if not self._back_off.is_away(ticket.vendor):
+                    self._close_twins_of(item, ticket, client, now)
             elif "/" in item_id:
                 self._records.settled(item_id)
 
@@ -224,29 +212,10 @@ class ItemTickets:
                     log.warning("second ticket closed", item=item.id, kept=kept.key, closed=twin.issue.key)
                     client.close_twin(twin.issue.key, _issue(kept))
         except Failed as failed:
-            log.warning("second tickets not looked for", item=item.id, error=failed.error)
-            self._report_unread(kept.vendor, failed)
-            self._away.add(kept.vendor)
+            self._back_off.unread(kept.vendor, failed)
             return
         self._records.settled(item.id)
-
-    def _report_unread(self, vendor: Vendor, failed: Failed) -> None:
-        """Say that a tracker does not show us tickets, if that is for an operator to mend."""
-        if failed.kind is not Kind.PASSING:
-            self._context.store.problems.report(_unread(vendor), failed.reason.text, failed.reason.remedy)
-
-
-def _unread(vendor: Vendor) -> str:
-    return f"{_problem(vendor)}:read"
 
 
 def _issue(ticket: ItemTicket, *, gone: bool = False) -> Issue:
     return Issue(vendor=ticket.vendor, key=ticket.key, url=ticket.url, private=ticket.private, gone=gone)
-
-
-def _wait(item_id: str) -> str:
-    return f"tocsin:ticket:items:wait:{item_id}"
-
-
-def _problem(about: str) -> str:
-    return f"{TICKETS}:action items:{about}"

@@ -8,6 +8,9 @@ from bot.render.blockkit import Message
 from escalation.storage.keeping.posted import Posted, PostedMessages
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
+from workers.delivery.problems import report_call
+
+AWAY = "posted:slack"  # the problem with Slack that takes no updates
 
 log = structlog.get_logger()
 
@@ -19,6 +22,7 @@ class PostedRounds:
         self._slack = context.slack
         self._posted = PostedMessages(context.redis)
         self._problems = context.store.problems
+        self._clock = context.clock
         self._stopping = stopping
 
     def run(self) -> None:
@@ -34,12 +38,16 @@ class PostedRounds:
                     continue
             self._posted.shown(posted)
             self._problems.clear(_key(posted))
+            self._problems.clear(AWAY)
 
     def _failed(self, posted: Posted, failed: Failed) -> None:
         log.warning("message not updated, retrying", channel=posted.channel, ts=posted.ts, error=failed.error)
-        if failed.kind is not Kind.PASSING:
+        what = "a message of ours still shows what was removed here"
+        if failed.kind is Kind.PASSING:
+            report_call(self._problems, AWAY, "Slack", failed, self._clock(), what=what)
+        else:
             link = f"{self._slack.workspace_url().rstrip('/')}/archives/{posted.channel}/p{posted.ts.replace('.', '')}"
-            text = f"a message of ours still shows what was removed here, {link}: {failed.reason.text}"
+            text = f"{what}, {link}: {failed.reason.text}"
             self._problems.report(_key(posted), text, "let the bot edit it there, or delete the message")
 
 

@@ -11,6 +11,7 @@ from escalation.values import PersonId
 from workers.channels.failures import Failed, Kind
 from workers.context import Context
 from workers.delivery.members import Members
+from workers.delivery.problems import report_call
 
 CHECKED_SECONDS = 600  # until a group is checked for changes by hand, and until a failed one is retried
 REMEDY = "`/incident oncall` shows it; correct it, or drop `rotations.*.group`"
@@ -42,6 +43,8 @@ class UserGroups:
         except Failed as failed:
             if failed.kind is Kind.PASSING:
                 log.warning("user group not updated, retrying", rotation=rotation, group=group, error=failed.error)
+                problems, what = self._context.store.problems, f"user group @{group} of rotation {rotation}"
+                report_call(problems, _problem(rotation), "Slack", failed, self._context.clock(), what=what)
                 return
             self._report(rotation, group, failed.reason.sentence().replace("rotations.*", f"rotations.{rotation}"))
         else:
@@ -67,7 +70,7 @@ class UserGroups:
 
     def _report(self, rotation: str, group: str, problem: str, people: tuple[str, ...] = ()) -> None:
         """Note a lasting fault where people look, or (empty) that there is none; the channel hears of it once."""
-        service, key = self._context.service, f"group:{rotation}"
+        service, key = self._context.service, _problem(rotation)
         at = self._context.clock()
         fault = GroupFault(group=group, problem=problem, since=at, people=people) if problem else None
         service.update_oncall(lambda before, _: record_group(before, rotation, fault))
@@ -75,3 +78,7 @@ class UserGroups:
             service.store.problems.clear(key)
         elif service.store.problems.report(key, f"user group @{group} of rotation {rotation}: {problem}", REMEDY):
             log.warning("user group not updated", rotation=rotation, group=group, problem=problem)
+
+
+def _problem(rotation: str) -> str:
+    return f"group:{rotation}"

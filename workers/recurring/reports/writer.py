@@ -14,6 +14,7 @@ from escalation.reports.gather import Gathered, gather
 from escalation.reports.schedule import DueReport
 from workers.channels.failures import Failed, Kind, Reason
 from workers.context import Context
+from workers.delivery.problems import report_call
 
 NO_MAIL = Failed("no mail server", Kind.OURS, reason=Reason("no mail server is set up", "set SMTP_URL"))
 
@@ -29,16 +30,16 @@ class ReportWriter:
         return report_message(scheduled(due.plan, self._gather(due), self._zone))
 
     def mail(self, due: DueReport) -> None:
-        """Mail a report to its address. Raises Failed; what does not pass by itself is a problem until a mail went."""
+        """Mail a report to its address. Raises Failed; what lasts is a problem until a mail went."""
         problem = f"report:mail:{sha256(due.mail.lower().encode()).hexdigest()[:12]}"
         problems = self._context.store.problems
         try:
             self._send(due)
         except Failed as failed:
-            if failed.kind is not Kind.PASSING:
-                name, _, domain = due.mail.partition("@")  # readiness is open to anybody: no address stands there whole
-                what = f"reports cannot be mailed to {name[:1]}…@{domain}: {failed.reason.text}"
-                problems.report(problem, what, failed.reason.remedy or "correct the address in `reports` or `lists`")
+            name, _, domain = due.mail.partition("@")  # readiness is open to anybody: no address stands there whole
+            what = f"reports cannot be mailed to {name[:1]}…@{domain}"
+            correct, now = "correct the address in `reports` or `lists`", self._context.clock()
+            report_call(problems, problem, "the mail server", failed, now, what=what, remedy=correct)
             raise
         problems.clear(problem)
 

@@ -25,14 +25,13 @@ from workers.channels.documents.client import DocumentClient, DocumentDraft, Pla
 from workers.channels.failures import Failed, Kind
 from workers.channels.trackers.tracker import InDoubt
 from workers.context import Context
-from workers.delivery.trackers.creation import SETTLES
 from workers.queue.leases import lease_key
+from workers.recurring.back_off import BackOff
 
 COMPARED, CURSOR = "tocsin:review-document:compared", "tocsin:review-document:cursor"
 EVERY_SECONDS = 180
 MOST_COMPARED = 20  # documents at once; with more of them each is compared less often
 FOLLOWED = timedelta(days=90)  # after the review was held: later changes are no news
-AGAIN_SECONDS = 60  # after a refusal
 LEASE_SECONDS = 120  # a few calls of ten seconds
 WITHDRAWN_SECONDS = 3600  # until it is looked again whether somebody deleted it there
 
@@ -60,7 +59,7 @@ class Work(NamedTuple):
 
 
 class PublishedReviews:
-    """Publishes reviews. A service that is away is left alone until the next round."""
+    """Publishes reviews."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -68,11 +67,13 @@ class PublishedReviews:
         self._reviews = Reviews(context.redis)
         self._items = ActionItems(context.redis)
         self._problems = context.store.problems
-        self._away: set[ReviewVendor] = set()
+        self._back_off = BackOff(
+            context, waits="tocsin:review-document:wait", problems="reviews:published", what="finished reviews"
+        )
 
     def refresh(self, now: datetime) -> None:
         """Do what is owed for reviews that were held just now; compare some of the others, if that is due."""
-        self._away.clear()
+        self._back_off.start_round()
         due = self._documents.due()
         for incident_id in due:
             if self._see_to(incident_id, now):
@@ -140,7 +141,7 @@ class PublishedReviews:
     def _try(self, work: Work, incident: Incident, now: datetime) -> bool:
         """Bring one document up to date; True if it is."""
         vendor = work.client.vendor
-        if vendor in self._away or self._context.redis.exists(_wait(work.slot)):
+        if self._back_off.holds(vendor, work.slot):
             return False
         try:
             if work.place is None:
@@ -150,8 +151,7 @@ class PublishedReviews:
         except Failed as failed:
             self._failed(work, failed)
             return False
-        for about in (vendor, work.slot):
-            self._problems.clear(_problem(about))
+        self._back_off.succeeded(vendor, work.slot)
         return True
 
     # There -----------------------------------------------------------------------------------------------------------
@@ -198,14 +198,14 @@ class PublishedReviews:
         """Empty a document whose incident became private; what its history shows is for somebody to delete."""
         known, vendor = work.known, work.client.vendor
         assert known
-        problem, emptied = f"{_problem(work.slot)}:withdrawn", self._emptied(work, known)
+        problem, emptied = f"reviews:published:{work.slot}:withdrawn", self._emptied(work, known)
         if emptied is None:
             self._documents.forget(work.slot)
             self._problems.clear(problem)
             return
         at = replace(known, key=emptied.key, url=emptied.url, title="")
         self._documents.save(work.slot, replace(at, withdrawn=True, shown=work.shown, trouble=""))
-        self._context.redis.set(_wait(work.slot), "1", ex=WITHDRAWN_SECONDS)
+        self._back_off.wait(work.slot, WITHDRAWN_SECONDS)
         text = (
             f"the review of {incident.id} became private after it was published; its history in {vendor.words} shows it"
         )
@@ -234,36 +234,25 @@ class PublishedReviews:
             vendor = parts_of(name)[1]
             client = self._context.channels.documents.get(vendor)
             doubted = kept.doubted and kept.doubted + TWINS_AFTER <= now
-            if not (doubted and kept.key and client) or vendor in self._away:
+            if not (doubted and kept.key and client) or self._back_off.is_away(vendor):
                 continue
             place = ReviewPlace.model_validate({vendor: kept.place})
             sought = DocumentDraft("", "", _mark(incident_id))
             try:
                 client.close_twins(place, sought, kept.since, Placed(kept.key, kept.url))
                 self._documents.save(name, replace(kept, doubted=None))
+                self._back_off.read(vendor)
             except Failed as failed:
-                log.warning("second reviews not looked for", review=name, error=failed.error)
-                self._away.add(vendor)
-                if failed.kind is not Kind.PASSING:
-                    self._problems.report(_problem(vendor), failed.reason.text, failed.reason.remedy)
+                self._back_off.unread(vendor, failed)
 
     # Failures --------------------------------------------------------------------------------------------------------
 
     def _failed(self, work: Work, failed: Failed) -> None:
-        """Say it with the review; what needs an operator is a problem. A passing one waits as long as it asks."""
-        log.warning("review not published", review=work.slot, error=failed.error)
-        vendor, passing = work.client.vendor, failed.kind is Kind.PASSING
+        """Say it with the review, and back off."""
         if document := self._documents.of(parts_of(work.slot)[0]).get(work.slot):
             doubted = self._context.clock() if isinstance(failed, InDoubt) else document.doubted
             self._documents.save(work.slot, replace(document, trouble=failed.reason.text, doubted=doubted))
-        if isinstance(failed, InDoubt) or not passing or failed.wait:
-            wait = max(failed.wait, SETTLES if passing else AGAIN_SECONDS)
-            self._context.redis.set(_wait(work.slot), "1", ex=int(wait))
-        if passing:
-            self._away.add(vendor)
-        else:
-            about = work.slot if failed.kind is Kind.LOST else vendor
-            self._problems.report(_problem(about), failed.reason.text, failed.reason.remedy)
+        self._back_off.failed(work.client.vendor, work.slot, failed)
 
 
 def _mark(incident_id: str) -> str:
@@ -273,11 +262,3 @@ def _mark(incident_id: str) -> str:
 def _withdrawn(vendor: ReviewVendor) -> str:
     said = published.WITHDRAWN
     return said if vendor is ReviewVendor.GITHUB else published.confluence_line(said)
-
-
-def _wait(name: str) -> str:
-    return f"tocsin:review-document:wait:{name}"
-
-
-def _problem(about: str) -> str:
-    return f"reviews:published:{about}"

@@ -16,6 +16,7 @@ from escalation.values import INCIDENT_ID
 from workers.channels.failures import Failed, Kind
 from workers.channels.trackers.tracker import Found, TrackerClient
 from workers.context import Context
+from workers.delivery.problems import report_call
 
 EVERY_SECONDS = 180
 POLLED = "tocsin:ticket:polled"
@@ -43,8 +44,7 @@ class TicketRounds:
                 self._context.store.problems.clear(problem)
             except Failed as failed:
                 log.warning("tickets not read", vendor=vendor, error=failed.error)
-                if failed.kind is not Kind.PASSING:
-                    self._context.store.problems.report(problem, failed.reason.text, failed.reason.remedy)
+                report_call(self._context.store.problems, problem, vendor.words, failed, now, what="tickets")
 
     def _read(self, vendor: Vendor, client: TrackerClient) -> None:
         for incident in self._context.store.open_incidents():

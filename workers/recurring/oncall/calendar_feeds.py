@@ -20,7 +20,7 @@ from escalation.hosts import is_loopback
 from escalation.oncall import overrides
 from escalation.oncall.schedule import Feed
 from workers.context import Context
-from workers.recurring.calendar_events import FeedProblem, Reading, read, shifts
+from workers.recurring.oncall.calendar_events import FeedProblem, Reading, read, shifts
 
 EVERY = timedelta(minutes=5)
 LARGEST = 5 * 1024 * 1024
