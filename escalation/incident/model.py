@@ -60,6 +60,7 @@ class Incident(Frozen):
     incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what they were told last.
     `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker. `repeats` is the earlier
     incident of the same service and `cause_category`. `runbook` and `links` (name -> address) are the service's.
+    `hidden` are incidents whose words stood here before they became private.
     `chain` is the hash chain over the timeline; the store extends it at each commit.
     """
 
@@ -121,6 +122,7 @@ class Incident(Frozen):
     offers: dict[Lead, PersonId] = {}
     gone: tuple[PersonId, ...] = ()
     linked: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     coordinated_in: str = ""
     shared_room: Room | None = None
     communications: tuple[OwedCommunication, ...] = ()

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from bot.render.buttons import entry_buttons
-from escalation.incident.events.moves import Cancel, MarkSecurity, Resolve
+from escalation.incident.events.moves import Cancel, MarkSecurity, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Status
+from escalation.messages.timeline import entry_lines
 from escalation.processes import URGENT
 from escalation.reviews.action_items import ActionItem
 from escalation.storage.action_items import ActionItems
+from escalation.text import text
 from escalation.values import machine
 from sandbox.server import RunningWorkspace
 from tests.support.bot import control
@@ -130,6 +132,23 @@ def test_the_original_hears_what_the_duplicate_said(parts: Works) -> None:
     [heard] = [e for e in parts.now(twin).timeline if e.kind is EntryKind.SAME_PROBLEM]
     assert (heard.fields["other"], heard.by, heard.people) == (new.id, user("dana"), (user("omar"),))
     assert heard.text == "Payment gateway times out again\nCards are refused"
+
+
+def test_words_of_a_duplicate_that_became_private_leave_its_original(parts: Works) -> None:
+    """It was reopened, and is a security incident: its original says no more of it than its id, wherever it is read."""
+    twin = parts.declare("P0", title="Payment gateway times out")
+    new = parts.declare("P0", by=user("omar"), title="Zebra opens the vault")
+    parts.service.handle(new.id, Cancel(by=user("dana"), duplicate_of=twin.id))
+    parts.run()
+    assert any("Zebra" in words and "Same problem" in words for words in parts.public_words("Zebra"))
+    parts.service.handle(new.id, Reopen(by=user("dana"), why="It is another one"))
+    parts.service.handle(new.id, MarkSecurity(by=user("dana"), why="A leak"))
+    parts.run()
+    compared(parts)
+    parts.run()
+    assert [words for words in parts.public_words("Zebra") if "set the channel topic" not in words] == []
+    [entry] = [e for e in parts.now(twin).timeline if e.kind is EntryKind.SAME_PROBLEM]
+    assert "Zebra" not in text(entry_lines(parts.now(twin), entry))
 
 
 def test_only_one_as_bad_or_worse_is_joined(parts: Works) -> None:

@@ -20,6 +20,9 @@ def alike(change: Change, event: AlikeFound) -> None:
 
 def hidden(change: Change, event: AlikeHidden) -> None:
     """Show the messages that name an incident anew: of one that is private now they say nothing but its id."""
+    said = (e for e in change.incident.timeline if e.kind is EntryKind.SAME_PROBLEM)
+    if event.other not in change.incident.hidden and any(e.fields.get("other") == event.other for e in said):
+        change.set(hidden=(*change.incident.hidden, event.other))
     named = {entry.n for entry in change.incident.timeline if event.other in _named(entry)}
     for post in change.incident.posts:
         if post.ts and not post.redacted and named.intersection(post.entries):
@@ -29,6 +32,8 @@ def hidden(change: Change, event: AlikeHidden) -> None:
 def _named(entry: Entry) -> list[str]:
     if entry.kind is EntryKind.PREVENTION:
         return [entry.fields["item"].partition("/")[0]]
+    if entry.kind is EntryKind.SAME_PROBLEM:
+        return [entry.fields.get("other", "")]
     alike = entry.kind is EntryKind.ALIKE
     return " ".join((entry.fields.get("open", ""), entry.fields.get("past", ""))).split() if alike else []
 

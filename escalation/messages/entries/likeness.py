@@ -23,9 +23,11 @@ def ids_of(entry: Entry, field: str) -> tuple[str, ...]:
 
 
 def same_problem(incident: Incident, entry: Entry) -> Lines:
-    """Who reported the same problem again, by which incident if it was one, and their words."""
+    """Who reported the same problem again, by which incident if it was one, and their words unless that is private."""
     other, reporter = entry.fields.get("other", ""), entry.people[0] if entry.people else entry.fields.get("source", "")
     reported = ("reported again by ", Person(reporter)) if reporter else ("reported again",)
+    if other in incident.hidden:
+        return (line("👥 ", Strong("Same problem: "), f"{other}, which is private, was a duplicate of this incident."),)
     how = f"; {other} was cancelled as a duplicate of this incident." if other else "."
     return (
         line("👥 ", Strong("Same problem: "), *reported, how),

@@ -63,11 +63,14 @@ class SearchRounds:
                 self._tell(incident.id, AlikeFound(open=still_open, past=past, join=join))
 
     def _hide(self, private: Incident) -> None:
-        """Take back what was said of it: in reports and handovers, and under the open incidents that may name it."""
+        """Take back what was said of it: in reports, and under open incidents like it or those that it duplicated."""
         self._posted.hide(private.id)
-        for other in self._context.store.open_incidents():
-            if other.latest(EntryKind.ALIKE) or other.latest(EntryKind.PREVENTION):
-                self._tell(other.id, AlikeHidden(other=private.id))
+        naming = (EntryKind.ALIKE, EntryKind.PREVENTION)
+        still_open = (i for i in self._context.store.open_incidents() if any(map(i.latest, naming)))
+        cancelled = (e for e in private.timeline if e.kind is EntryKind.CANCELLED)
+        originals = (e.fields["duplicate_of"] for e in cancelled if e.fields.get("duplicate_of"))
+        for other in dict.fromkeys((*(i.id for i in still_open), *originals)):
+            self._tell(other, AlikeHidden(other=private.id))
 
     def _tell(self, incident_id: str, event: AlikeFound | AlikeHidden) -> None:
         try:
