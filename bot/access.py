@@ -26,9 +26,11 @@ from escalation.oncall.roster import Roster
 from escalation.storage.redis_faults import RedisFault, explain
 from escalation.storage.search.documents import Search
 from escalation.storage.store import MAX_LISTED
+from escalation.text import Line, Person, line
 from escalation.values import PersonId
 
 THREADS = 16  # concurrent calls of the service or the store: each is a few round trips to Redis
+UNREACHED = "cannot be reached in Slack: a deactivated account, or none that gets messages"
 UPGRADING = "Tocsin is being upgraded; try again in a moment."
 MAX_RECENT = 50  # incidents, open or closed, to choose from
 T = TypeVar("T")
@@ -190,6 +192,11 @@ class Access:
         if holding_roles:
             await self.run(self._save_groups, holding_roles)
         return found
+
+    async def unreached(self, people: Iterable[PersonId]) -> tuple[Line, ...]:
+        """Lines about those of some people whom no message reaches: whoever gives them something to do has to know."""
+        absent = await self.members.absent(people)
+        return tuple(line("⚠️ ", Person(person), f" {UNREACHED}.") for person in absent)
 
     def _save_groups(self, groups: dict[str, tuple[PersonId, ...]]) -> None:
         stored = self.deps.store.directory()

@@ -33,7 +33,7 @@ from escalation.figures.load_words import own_load
 from escalation.messages.oncall import Announcer
 from escalation.oncall import overrides, rest
 from escalation.oncall.overrides import undo_of
-from escalation.oncall.schedule import Notice, OncallState, shift_at
+from escalation.oncall.schedule import Notice, OncallState, Override, shift_at
 from escalation.storage.oncall.loads import RecentLoads
 from escalation.text import Line, Person, Strong, Time, line
 from escalation.values import PersonId
@@ -84,8 +84,12 @@ class OnCall:
 
     async def _arrange(self, requester: Requester, text: str, shown_shift: ShiftValue | None = None) -> Message:
         notice = await self._access.run(_arrange, self._access.deps, requester.id, text, shown_shift)
-        lines = Announcer(self._access.deps.company, self._access.directory).notice(notice)
-        return oncall.personal_notice(lines, undo_of(notice))
+        company, directory = self._access.deps.company, self._access.directory
+        lines = Announcer(company, directory).notice(notice)
+        moved = (key for moved in notice.moved for key in moved.people if key not in moved.former)
+        arranged = (o.person for o in notice.pieces if isinstance(o, Override) and notice.did != "cancelled")
+        unreached = await self._access.unreached(company.member(key, directory) for key in (*moved, *arranged))
+        return oncall.personal_notice((*lines, *unreached), undo_of(notice))
 
     # Buttons -------------------------------------------------------------------------------------------------------
 

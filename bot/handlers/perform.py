@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.access import Access, Requester, StoreUnavailable
+from bot.access import UNREACHED, Access, Requester, StoreUnavailable
 from bot.handlers.reply import Reply, open_modal
 from bot.likeness import LikenessAnswers
 from bot.moves.catalog import more_modal, move_modal
@@ -35,6 +35,7 @@ from escalation.incident.events.moves import (
 from escalation.incident.events.news import MessageNoted, SameProblem, SignOfLife
 from escalation.incident.events.outcomes import MessageGone
 from escalation.incident.model import Incident
+from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts, Status
 from escalation.messages.template import Wording
 from escalation.oncall.roster import Roster
@@ -181,7 +182,11 @@ class Perform:
 
     async def move_reply(self, result: MoveResult, notes: Sequence[str] = ()) -> Message:
         """Message with the result of a move, what of it could not be done, and the next checkpoint."""
-        return replies.moved(result.incident, result.since, await self.upcoming(result.incident), notes)
+        incident, names = result.incident, self._access.directory.names
+        paged = (e for e in incident.timeline[result.since :] if e.kind is EntryKind.PAGED and e.fields["tier"] == "0")
+        absent = await self._access.members.absent(person for entry in paged for person in entry.people)
+        notes = (*notes, *(f"{names.get(person, person)} {UNREACHED}" for person in absent))
+        return replies.moved(incident, result.since, await self.upcoming(incident), notes)
 
     async def declaration_reply(self, incident: Incident) -> Message:
         """Message with the new incident, whom it pages, the next checkpoint and, as soon as they are there, links."""

@@ -163,7 +163,7 @@ def parse_targets(text: str, roles: Mapping[str, str], member_ids: Mapping[str, 
         named[kind].append(name)
         rest = _BETWEEN.sub("", rest.strip())
     if not any(named.values()):
-        named["unknown"].append(_split_first(rest)[0])
+        named["unknown"].append(unescape(_split_first(rest)[0]))
     unique = {kind: tuple(dict.fromkeys(filter(None, names))) for kind, names in named.items()}
     return Targets(**unique, why=rest)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -47,6 +48,17 @@ class Members:
         if self._clock() < until:
             return Actor(id=person, kind=kind)
         return Actor(id=person, kind=await self._fetch_kind(person))
+
+    async def absent(self, people: Iterable[PersonId]) -> tuple[PersonId, ...]:
+        """Return those of these members whom no message reaches: deactivated, of another company, or a bot.
+
+        Slack is asked now: what is cached may be minutes old. While it does not answer nobody is taken for one.
+        """
+        found = []
+        for person in dict.fromkeys(p for p in people if p[:1].isupper()):  # others are keys of the configuration
+            with suppress(Refused):
+                found += [person] if await self._fetch_kind(person) in (Kind.STRANGER, Kind.BOT) else []
+        return tuple(found)
 
     async def _own_team(self) -> str:
         if not self.team:

@@ -57,7 +57,8 @@ class ItemNotes:
         url: str = "",
     ) -> tuple[Line, ...]:
         """Note an item of an incident that the requester may see; the answer says what it is."""
-        return self._said(await self._keep(requester, incident, text, owner, due, once=once, url=url))
+        item = await self._keep(requester, incident, text, owner, due, once=once, url=url)
+        return (*self._said(item), *await self._access.unreached([item.owner]))
 
     async def _keep(
         self,
