@@ -40,7 +40,6 @@ class ListedItems:
     def __init__(self, context: Context, stopping: Callable[[], bool]) -> None:
         self._context = context
         self._stopping = stopping
-        self._lists = context.slack.lists
         self._items = ActionItems(context.redis)
         self._records = ListRecords(context.redis)
         self._problems = context.store.problems
@@ -108,7 +107,7 @@ class ListedItems:
             return None
         self._records.save(replace(before, begun=now, made=before.made + 1))
         try:
-            made = self._lists.create()
+            made = self._context.slack.lists.create()
         except Failed as failed:
             if not _in_doubt(failed):
                 self._records.save(replace(before, begun=None))
@@ -128,7 +127,7 @@ class ListedItems:
         rooms = self._context.slack.rooms
         try:
             where = rooms.channel(channel)
-            rooms.joining(where, partial(self._lists.share, there.id, where))
+            rooms.joining(where, partial(self._context.slack.lists.share, there.id, where))
         except Failed as failed:
             if failed.kind in (Kind.PASSING, Kind.TOKEN) or failed.error in REFUSED or failed.error == "list_not_found":
                 raise
@@ -189,7 +188,7 @@ class ListedItems:
 
     def _add(self, there: SlackList, row: Row, shown: str, *, begun: bool) -> None:
         """Add a row, unless an earlier try did, unheard; what it made besides is deleted."""
-        known, *twins = (self._lists.find(there, row.number) if begun else []) or [""]
+        known, *twins = (self._context.slack.lists.find(there, row.number) if begun else []) or [""]
         for twin in twins:
             self._delete(there, twin)
         if known:
@@ -197,7 +196,7 @@ class ListedItems:
             return
         self._records.save_row(row.number, Listed())
         try:
-            added = self._lists.add(there, row)
+            added = self._context.slack.lists.add(there, row)
         except Failed as failed:
             if not _in_doubt(failed):
                 self._records.forget_row(row.number)
@@ -208,7 +207,7 @@ class ListedItems:
         """Write a row anew. One that somebody deleted is not added again."""
         gone = False
         try:
-            self._lists.update(there, listed.row, row)
+            self._context.slack.lists.update(there, listed.row, row)
         except Failed as failed:
             if failed.kind is not Kind.GONE:
                 raise
@@ -221,13 +220,13 @@ class ListedItems:
         if listed.row:
             self._delete(there, listed.row)
         if listed.doubted or not listed.row:
-            for row_id in self._lists.find(there, key):
+            for row_id in self._context.slack.lists.find(there, key):
                 self._delete(there, row_id)
         self._records.forget_row(key)
 
     def _delete(self, there: SlackList, row_id: str) -> None:
         try:
-            self._lists.delete(there.id, row_id)
+            self._context.slack.lists.delete(there.id, row_id)
         except Failed as failed:
             if failed.kind is not Kind.GONE:
                 raise
