@@ -37,7 +37,7 @@ def readiness(store: Store, slack_connected: bool, slack_refusal: str = "", inta
     `slack_refusal` is Slack's reason, if it refuses the connection; `intake` reads the state of the alerts' intake.
     """
     reasons = [] if slack_connected else [_not_connected(slack_refusal)]
-    alerts = [*_about_alerts(intake)]
+    alerts = [*about_alerts(intake)]
     if fault := write_fault(store.redis):  # the parts' signs of life cannot be written either
         return Readiness(False, [*reasons, f"{fault.text}: {fault.remedy}", *alerts])
     try:
@@ -50,7 +50,7 @@ def readiness(store: Store, slack_connected: bool, slack_refusal: str = "", inta
     return Readiness(ready, [*reasons, *(f"{fault.text}: {fault.remedy}" for fault in faults), *alerts])
 
 
-def _about_alerts(intake: Intake) -> Iterator[str]:
+def about_alerts(intake: Intake) -> Iterator[str]:
     """Say what waits on the disk and what was not kept: neither blocks anything."""
     try:
         kept = intake()
@@ -58,7 +58,8 @@ def _about_alerts(intake: Intake) -> Iterator[str]:
         yield f"The folder of spooled alerts cannot be read ({error.strerror}): check TOCSIN_DATA/spool"
         return
     if kept.spooled:
-        yield f"{kept.spooled} bodies of alerts wait on this host's disk: they are taken in once Redis answers"
+        what = "1 body of alerts waits" if kept.spooled == 1 else f"{kept.spooled:,} bodies of alerts wait"
+        yield f"{what} on this host's disk: taken in once Redis answers"
     if kept.fault:
         yield f"An alert was refused with 503 ({kept.fault}): mend Redis, or make room under TOCSIN_DATA/spool"
 

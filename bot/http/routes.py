@@ -18,7 +18,7 @@ from starlette.routing import Route
 from bot.bot import Bot
 from bot.http.alerts import Intake, alert_routes, larger_bodies
 from bot.http.answers import answer_routes
-from bot.http.health import Readiness, exposition, readiness
+from bot.http.health import Readiness, about_alerts, exposition, readiness
 from bot.http.hooks import Hooks
 from bot.http.incidents import incident_routes
 from bot.http.limits import Limits
@@ -90,7 +90,8 @@ async def _readiness(bot: Bot, lock: asyncio.Lock) -> Readiness:
         async with asyncio.timeout(PROBE_TIMEOUT), lock:
             return await bot.access.run(readiness, bot.deps.store, bot.connected, bot.refusal, _intake(bot))
     except TimeoutError:
-        return Readiness(False, ["Redis does not answer"])
+        spooled = await asyncio.to_thread(lambda: [*about_alerts(_intake(bot))])
+        return Readiness(False, ["Redis does not answer", *spooled])
 
 
 def _slack_over_http(bot: Bot) -> Route:

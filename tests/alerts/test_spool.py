@@ -1,6 +1,8 @@
 """The spool: written through, bounded, emptied in order; and who is told when nothing takes an alert."""
 
 import asyncio
+import os
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +19,7 @@ from escalation.storage.intake import Body, Intake
 from escalation.storage.problems import Problems
 from escalation.storage.spool import Spool, SpoolFull
 from escalation.storage.store import Store
+from tests.alerts.test_whole_way import monitored
 from tests.support.worker import redis_of, works
 from workers.alerts import drain_spool
 from workers.queue.outbox import post_alerts
@@ -242,7 +245,7 @@ def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> 
     with pytest.raises(NotKept):
         asyncio.run(keeper.keep(body(2)))
     said = readiness(store, True, "", keeper.state).problems
-    assert "1 bodies of alerts wait on this host's disk: they are taken in once Redis answers" in said
+    assert "1 body of alerts waits on this host's disk: taken in once Redis answers" in said
     assert any(problem.startswith("An alert was refused with 503 (it is full)") for problem in said)
     text = exposition(store, lambda: True, keeper.state).decode()
     assert "tocsin_alerts_spooled 1.0" in text
@@ -250,6 +253,21 @@ def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> 
     redis.away = False
     asyncio.run(keeper.keep(body(3)))
     assert not any("503" in problem for problem in readiness(store, True, "", keeper.state).problems)
+
+
+def test_what_waits_is_said_while_redis_hangs(tmp_path: Path) -> None:
+    """It accepts connections and never answers: readiness gives up on it, and knows how much is on the disk."""
+    with monitored(tmp_path) as site:
+        server = int(site.parts.redis.info("server")["process_id"])  # type: ignore[index]  # untyped in redis-py
+        os.kill(server, signal.SIGSTOP)
+        try:
+            assert site.post({"title": "Down"}, "/alerts/generic").status_code == 202
+            answer = site.bot.web.get("/readyz", timeout=60)
+        finally:
+            os.kill(server, signal.SIGCONT)
+        assert answer.status_code == 503
+        waits = "1 body of alerts waits on this host's disk: taken in once Redis answers"
+        assert waits in answer.json()["problems"]
 
 
 def test_a_spool_that_would_take_nothing_is_known_to_all_before_it_is_needed(tmp_path: Path) -> None:
