@@ -59,7 +59,7 @@ def _lines(review: Review) -> Iterator[Line]:
     if review.held:
         yield line("Held ", Time(review.held, clock=False), f": {review.result}" if review.result else "")
     else:
-        yield due_line(review.due)
+        yield due_line(review)
     for section in review.sections:
         count = f"{len(section.lines)} from the record" if section.lines else "nothing on record"
         yield line(Strong(f"{section.title}: "), count, *_written(section))

@@ -217,6 +217,12 @@ class Incident(Frozen):
             return None
         return done.at + self.scaled(rule.within)
 
+    @property
+    def review_is_certain(self) -> bool:
+        """True for an open incident that will need a review, however long it lasts yet."""
+        rule = self.policy.review
+        return rule is not None and self.open and not self.drill and self._asks_for_review(rule, self.declared_at)
+
     def _asks_for_review(self, rule: ReviewRule, resolved_at: datetime) -> bool:
         lasted = rule.lasted is not None and resolved_at - self.declared_at > self.scaled(rule.lasted)
         harmed = (rule.security and self.facts.security) or (rule.data_loss and self.facts.said(Said.DATA_LOSS))

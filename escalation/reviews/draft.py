@@ -51,7 +51,18 @@ def draft(incident: Incident, written: Mapping[str, Written], items: Sequence[Ac
             *(_section(rule, key, incident, items, written.get(key, NOBODY)) for key in rule.sections),
             *(_left(key, written[key]) for key in sorted(left)),
         ),
+        **_demand(incident),
     )
+
+
+def _demand(incident: Incident) -> dict[str, str]:
+    """What the policy asks for of an incident that is still open; nothing else needs words."""
+    rule = incident.policy.review
+    if rule is None or not incident.open or incident.drill:
+        return {}
+    if incident.review_is_certain:
+        return {"demand": f"Due {spoken_duration(incident.scaled(rule.within))} after the resolution."}
+    return {"demand": "Whether the policy asks for a review is known at the resolution."}
 
 
 def _section(rule: ReviewRule, key: str, incident: Incident, items: Sequence[ActionItem], words: Written) -> Section:
@@ -281,6 +292,6 @@ def _margin(length: timedelta, side: str) -> str:
     return f"{spoken_duration(length)} {side} the policy's limit"
 
 
-def due_line(due: datetime | None) -> Line:
+def due_line(review: Review) -> Line:
     """Line about the due time of a review."""
-    return line("Due by ", Time(due, clock=False)) if due else line("The policy asks for no review.")
+    return line("Due by ", Time(review.due, clock=False)) if review.due else line(review.demand)

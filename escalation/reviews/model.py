@@ -42,7 +42,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Review:
-    """A review. `due` is None where the policy asks for none; `held` is when it was, with `result` in a sentence."""
+    """A review. `due` is None where the policy asks for none; `held` is when it was, with `result` in a sentence.
+
+    `demand` says what the policy asks for while there is no due time.
+    """
 
     incident: str
     title: str
@@ -51,6 +54,7 @@ class Review:
     held: datetime | None
     result: str
     sections: tuple[Section, ...]
+    demand: str = "The policy asks for no review."
 
     @property
     def missing(self) -> tuple[Section, ...]:

@@ -36,6 +36,7 @@ from escalation.reviews.draft import draft
 from escalation.reviews.model import Generated, Written
 from escalation.storage.reviews import Reviews
 from escalation.text import Link
+from tests.support.incidents import RESOLVE
 from tests.support.story import START, Story
 
 OMAR, MINUTE = "UONCALL", timedelta(minutes=1)
@@ -161,6 +162,15 @@ def test_a_review_of_an_incident_with_little_on_record_reads_well(incident: Inci
     text = markdown(document, {})
     assert all(section.title in text for section in document.sections)
     assert all(section.prompt in text for section in document.sections if section.prompt)
+
+
+def test_an_open_incident_says_what_the_policy_will_ask_for() -> None:
+    """A P0 needs a review however it ends; of a P1 that is known at its end; nobody reads that none is needed."""
+    demands = [markdown(draft(Story(severity).until(5).incident, {}), {}).splitlines()[2] for severity in ("P0", "P1")]
+    assert demands[0].startswith("Due 2 days after the resolution.")
+    assert demands[1].startswith("Whether the policy asks for a review is known at the resolution.")
+    closed = markdown(draft(Story("P1").do(Acknowledge(by="UONCALL")).do(RESOLVE).incident, {}), {})
+    assert "The policy asks for no review." in closed
 
 
 def test_words_of_the_record_are_no_markup() -> None:

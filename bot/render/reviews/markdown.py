@@ -79,7 +79,7 @@ def checked(text: str) -> str:
 
 def due_on(review: Review) -> str:
     """When the review is due."""
-    return f"Due by {local_time(review.due, _MINUTE)}." if review.due else "The policy asks for no review."
+    return f"Due by {local_time(review.due, _MINUTE)}." if review.due else review.demand
 
 
 def held_on(review: Review) -> str:
