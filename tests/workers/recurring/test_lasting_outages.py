@@ -22,6 +22,7 @@ from escalation.storage.problems import LASTING
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.subscribers import Subscribers
 from escalation.storage.store import LEDGER
+from tests.reviews.listed.listing import Listing
 from tests.reviews.published.test_published import ISSUES, PAGES, held
 from tests.support.clock import PushedClock
 from tests.support.company import example_company, example_data, user
@@ -43,6 +44,7 @@ from workers.channels.public.statuspage import StatuspageClient
 from workers.channels.smtp import MailClient
 from workers.delivery.people.news import News
 from workers.delivery.problems import report_call
+from workers.recurring.action_items.listed import ListedItems
 from workers.recurring.action_items.tickets import POLLED
 from workers.recurring.dead_man import DeadMan
 from workers.recurring.do_not_disturb import DoNotDisturb
@@ -276,6 +278,16 @@ def stale_posts(parts: Works) -> Callable[[], object]:
     return PostedRounds(parts.context, lambda: False).run
 
 
+def listed_items(parts: Works) -> Callable[[], object]:
+    parts.control("channels", name="incidents", creator=user("dana"))
+    listing = Listing(parts)
+    item = listing.note(parts.declare())
+    listing.round()
+    listing.items.change(item.id, lambda before: replace(before, text="In other words"))
+    rounds = ListedItems(parts.context, lambda: False)
+    return lambda: rounds.refresh(parts.clock())
+
+
 def silences(parts: Works) -> Callable[[], object]:
     rounds = DoNotDisturb(parts.context)
     return lambda: rounds.refresh(parts.clock())
@@ -348,6 +360,7 @@ LASTING_ONES: dict[str, Callable[[Given], Built]] = {
     "reports in a channel": in_slack(reports_in_channel),
     "results of tests": in_slack(results_of_tests),
     "posts that name somebody forgotten": in_slack(stale_posts),
+    "the List of action items": in_slack(listed_items, lambda: example_company(follow_up_list=True)),
     "Do Not Disturb": in_slack(silences),
     "channels listened in": in_slack(
         channels_listened_in, lambda: example_company(workspace=Workspace(deploys_channel="deploys"))

@@ -20,6 +20,7 @@ from escalation.storage.surfaces import LIST
 from workers.channels.failures import Failed, Kind
 from workers.channels.slack_lists import REFUSED, TITLE
 from workers.context import Context
+from workers.delivery.problems import report_call
 from workers.queue.leases import lease_key
 
 MOST_CHANGED = 8  # rows of a round, which comes twice a minute: deletions are of tier 2, 20 calls a minute
@@ -28,7 +29,7 @@ AGAIN = timedelta(hours=1)  # after a creation that got no answer
 WAIT_SECONDS = 3600  # after a refusal of one row
 LEASE_SECONDS = 600  # longer than a round of calls of ten seconds
 WAIT = "tocsin:action-list:wait"
-ABOUT_LIST, ABOUT_ROWS, ABOUT_READERS = (f"follow_up_list:{name}" for name in ("list", "rows", "readers"))
+ABOUT_LIST, ABOUT_ROWS, ABOUT_READERS, AWAY = (f"follow_up_list:{n}" for n in ("list", "rows", "readers", "slack"))
 ASK_AGAIN = "start once without `follow_up_list`, then with it again, for another one"
 
 log = structlog.get_logger()
@@ -57,8 +58,9 @@ class ListedItems:
             return
         try:
             self._round(now, wanted=wanted)
+            self._problems.clear(AWAY)
         except Failed as failed:
-            self._failed(failed)
+            self._failed(failed, now)
         finally:
             self._context.redis.delete(lease)
 
@@ -233,14 +235,15 @@ class ListedItems:
 
     # Failures --------------------------------------------------------------------------------------------------------
 
-    def _failed(self, failed: Failed) -> None:
+    def _failed(self, failed: Failed, now: datetime) -> None:
         """End a round. A lost list is made anew, for all that is known of it."""
         if failed.kind is Kind.LOST:
             self._lost()
         elif failed.error in REFUSED:
             self._switch_off(failed)
-        else:  # it passes, or the token is refused, which is told where it is used first
-            log.info("action items not listed, trying again", error=failed.error)
+        elif failed.kind is Kind.PASSING:  # a refused token is told where it is used first
+            what = "the Slack List of action items is not kept in step"
+            report_call(self._problems, AWAY, "Slack", failed, now, what=what)
             if failed.wait:
                 self._context.redis.set(WAIT, "1", px=max(1, int(failed.wait * 1000)))
 
