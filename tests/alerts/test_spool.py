@@ -258,7 +258,7 @@ def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> 
 def test_what_waits_is_said_while_redis_hangs(tmp_path: Path) -> None:
     """It accepts connections and never answers: readiness gives up on it, and knows how much is on the disk."""
     with monitored(tmp_path) as site:
-        server = int(site.parts.redis.info("server")["process_id"])  # type: ignore[index]  # untyped in redis-py
+        server = int(site.parts.redis.info("server")["process_id"])
         os.kill(server, signal.SIGSTOP)
         try:
             assert site.post({"title": "Down"}, "/alerts/generic").status_code == 202

@@ -119,7 +119,7 @@ def clear(pipe: "Pipeline", effect: Effect) -> None:
 
 
 def remedy_of(failed: Failed, vendor: str) -> str:
-    """Return what to do about a failed call: where it should pass, only the vendor, or the way there, can be at fault."""
+    """Return what to do about a failed call: where it should pass, the vendor or the way there can be at fault."""
     passing = failed.kind is Kind.PASSING
     return _retried(f"the status page of {vendor}") if passing else failed.reason.remedy
 
