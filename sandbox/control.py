@@ -146,7 +146,7 @@ def with_members(workspace: Workspace, channel: Channel, body: Json) -> Channel:
 
 
 async def change_channel(request: Request) -> Response:
-    """Change a channel as a person would: {is_archived?, members?, kick?, invite?, name?, topic?}."""
+    """Change a channel as a person would: {is_archived?, is_private?, members?, kick?, invite?, name?, topic?}."""
     runtime, body = runtime_of(request), await json_object(request)
     workspace = runtime.workspace
     channel = workspace.channels.get(request.path_params["id"])
@@ -158,6 +158,9 @@ async def change_channel(request: Request) -> Response:
         if problem:
             raise BadRequest(problem)
         channel = rooms.rename(workspace, channel, str(body["name"]), by)
+    if "is_private" in body:
+        rooms.store(workspace, channel, kind="private" if body["is_private"] else "public")
+        channel = workspace.channels[channel.id]
     if "posting" in body:
         rooms.store(workspace, channel, posting=checked(Channel, {**channel.model_dump(), **body}).posting)
         channel = workspace.channels[channel.id]

@@ -123,6 +123,21 @@ def test_ten_minutes_of_a_p0_at_work_are_thirteen_posts_at_most(parts: Works) ->
     assert somebody_acts(parts, "kars", "P0").total() <= 13
 
 
+@pytest.mark.parametrize("policy", ["kars", "beauty"])
+def test_the_war_room_does_not_say_the_alert_again(parts: Works, policy: str) -> None:
+    """The room has its card and the phases; the alert in the template's words stands in the thread, once."""
+    incident = Evening(parts, policy, "P0").until(10).incident
+    card, room = incident.card(), incident.room
+    assert card
+    assert room
+    messages = parts.messages()
+    said = {where: [str(m) for m in messages if m["channel"] == where] for where in (card.channel, room.channel)}
+    assert sum("P0 INCIDENT - " in words for words in said[card.channel]) == 1
+    assert said[room.channel]
+    assert not any("P0 INCIDENT - " in words for words in said[room.channel])
+    assert not any(re.search("(do not|don't) reply", str(m), re.IGNORECASE) for m in messages)
+
+
 @pytest.mark.parametrize("kind", EntryKind)
 def test_every_kind_of_entry_has_its_places(kind: EntryKind) -> None:
     """No kind of timeline entry is left to chance: the table says where it is posted, if anywhere."""

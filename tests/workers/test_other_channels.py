@@ -381,6 +381,33 @@ def test_an_answered_page_does_not_fall_back(parts: Works, smtp: MailServer) -> 
     assert len(smtp.mails) == len([p for p in incident.pages if p.person != answered])
 
 
+@pytest.mark.parametrize("waits_for", ["slack", "the mail server"])
+def test_nothing_is_mailed_of_a_severity_that_was_lowered(
+    parts: Works, smtp: MailServer, paging: PagingService, waits_for: str
+) -> None:
+    """A P0 becomes a P3 while its pages wait, for Slack or for the mail server: they go by no other way either."""
+    using(parts, FALLING_BACK)
+    parts.slack_away()
+    if waits_for == "the mail server":
+        smtp.refusing["RCPT"] = "451 try again later"
+    incident = parts.declare("P0")
+    parts.run_for(20 if waits_for == "slack" else 40, step=1)
+    mailed = [e for e in parts.now(incident).effects if isinstance(e, PageBy) and e.via is Via.MAIL]
+    assert bool(mailed) == (waits_for == "the mail server")
+    assert not smtp.mails
+    policy = parts.service.policy.severities[Severity.P3]
+    parts.service.handle(incident.id, ChangeSeverity(by="U0DANA0001", policy=policy, why="Only one user"))
+    smtp.refusing.clear()
+    parts.run_for(120, step=2)
+    parts.slack_back()
+    parts.run_for(300, step=5)
+    now = parts.settled(incident)
+    assert not smtp.mails
+    assert not [m for m in parts.directs() if "being paged" in str(m)]
+    assert [e["payload"]["severity"] for e in paging.events][1:] == ["info"] * (waits_for == "the mail server")
+    assert not [page for page in now.pages if page.state is PageState.OPEN]
+
+
 # Set up --------------------------------------------------------------------------------------------------------------
 
 

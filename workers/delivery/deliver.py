@@ -259,11 +259,14 @@ class DeliveryPool:
                 self._retry(lease, incident, effect, failed, "refused")
                 return False
             return True
-        if isinstance(outcome, Trouble):
-            if incident.troubles.get(effect.id) != outcome.why:  # once for each reason, not with every try
-                _log_trouble(effect, failed, outcome)
-            self._context.service.handle(incident.id, outcome)
-        self._retry(lease, incident, effect, failed, "trouble" if isinstance(outcome, Trouble) else "retried")
+        if not isinstance(outcome, Trouble):
+            self._retry(lease, incident, effect, failed, "retried")
+            return False
+        known = incident.troubles.get(effect.id) == outcome.why
+        if not known:
+            _log_trouble(effect, failed, outcome)
+        self._context.service.handle(incident.id, outcome)
+        self._retry(lease, incident, effect, failed, "trouble", known=known)
         return False
 
     def _on_refused_alike(self, after: Incident, effect: Effect) -> None:
@@ -272,8 +275,11 @@ class DeliveryPool:
             text, _, remedy = why.partition(": ")
             self._context.store.problems.report(problems.key_of(effect), text, remedy, blocks=True)
 
-    def _retry(self, lease: Lease, incident: Incident, effect: Effect, failed: Failed, result: str) -> None:
-        log.warning("send failed, retrying", effect=effect.id, error=failed.error)
+    def _retry(
+        self, lease: Lease, incident: Incident, effect: Effect, failed: Failed, result: str, *, known: bool = False
+    ) -> None:
+        if not known:  # once for each reason, not with every try
+            log.warning("send failed, retrying", effect=effect.id, error=failed.error)
         redis, now, urgent = self._context.redis, self._context.clock(), incident.policy.urgent
         times = self._leases.failed(lease)
         at = now + timedelta(seconds=back_off(failed, times, optional=effect.optional))
