@@ -10,7 +10,8 @@ from starlette.routing import Route
 from bot.access import Access, StoreUnavailable
 from bot.http.sessions import Sessions
 from bot.pages.layout import HEADERS, page
-from bot.pages.report import Filters, report_html
+from bot.pages.report import Filters, listed, report_html
+from bot.render.common import plain_title
 from escalation.errors import NotFound, Refused
 from escalation.figures.periods import parse_period
 from escalation.figures.spreadsheet import csv_of
@@ -85,7 +86,10 @@ class _Reports:
         csv = f"{REPORTS}?{urlencode(query)}"
         filters = Filters(period_text, severity, service, severities, services, error, csv)
         document = on_request(found, zone, mean=asks_for_means(deps.company, deps.policy))
-        html = report_html(document, found.figures.observations, found.names, filters, now, zone)
+        seen = found.figures.observations
+        known = deps.store.read([s.id for s in listed(seen)])
+        titles = {i.id: " ".join(plain_title(i).split()) for i in known if not i.private}
+        html = report_html(document, seen, found.names, filters, now, zone, titles)
         return HTMLResponse(html, headers=HEADERS)
 
 

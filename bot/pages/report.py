@@ -46,6 +46,17 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class Row:
+    """An incident in the list: what it is, then each time, or a dash and why there is none."""
+
+    id: str
+    severity: str
+    service: str
+    declared: str
+    times: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Dot:
     """An incident: where it stands (per cent and pixels), and what it says."""
 
@@ -73,16 +84,21 @@ def report_html(
     filters: Filters | None = None,
     made: datetime | None = None,
     zone: str = "UTC",
+    titles: Mapping[str, str] | None = None,
 ) -> str:
-    """Build the page, with times in a zone; without `filters` it is a file that stands by itself, without links."""
+    """Build the page, with times in a zone; without `filters` it is a file that stands by itself, without links.
+
+    `titles` of those `listed`, by id; others are called by their ids.
+    """
     known, local = names or {}, ZoneInfo(zone)
-    counted = [s for s in observations if not s.drill and not s.cancelled and not s.private]
+    counted = _counted(observations)
     # A column without any time says nothing that the definitions do not; the last is of all that were resolved.
     measures = [m for m in MEASURES if any(not isinstance(m.of(s), str) for s in counted)] or MEASURES[-1:]
     return _ENVIRONMENT.get_template("report.html.jinja").render(
         document=document,
         plot=plot(counted, local),
-        incidents=[_incident(s, measures, local) for s in counted[-MAX_ROWS:][::-1]],
+        incidents=[_row(s, measures, local) for s in listed(observations)],
+        titles=titles or {},
         earlier=max(0, len(counted) - MAX_ROWS),
         measures=measures,
         night=NIGHT,
@@ -121,11 +137,19 @@ def _said(seen: Observation, took: float, zone: tzinfo) -> str:
     return f"{seen.id}, {seen.severity}{of}: {time_of(took)}, declared {_at(seen.declared, zone)}"
 
 
-def _incident(seen: Observation, measures: Iterable[Measure], zone: tzinfo) -> tuple[str | tuple[str, str], ...]:
-    """Show what it is, then each time, or a dash and why there is none."""
+def listed(observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    """Return what the list of incidents shows, the newest first."""
+    return tuple(_counted(observations)[-MAX_ROWS:][::-1])
+
+
+def _counted(observations: Iterable[Observation]) -> list[Observation]:
+    return [s for s in observations if not s.drill and not s.cancelled and not s.private]
+
+
+def _row(seen: Observation, measures: Iterable[Measure], zone: tzinfo) -> Row:
     found = (measure.of(seen) for measure in measures)
-    times = (("–", t) if isinstance(t, str) else (time_of(t), "") for t in found)
-    return (seen.id, seen.severity, seen.service, _at(seen.declared, zone), *times)
+    times = tuple(("–", t) if isinstance(t, str) else (time_of(t), "") for t in found)
+    return Row(seen.id, seen.severity, seen.service, _at(seen.declared, zone), times)
 
 
 def _at(seconds: float, zone: tzinfo) -> str:

@@ -18,6 +18,8 @@ from tests.sandbox.page import CHROMIUM, FLAGS, IN_A_BROWSER
 
 HOUR = timedelta(hours=1)
 SIZES = {"phone": {"width": 360, "height": 640}, "desk": {"width": 1280, "height": 900}}
+PHONE = {"width": 390, "height": 844}
+LONG = "Customers in Frankfurt and Singapore cannot pay by card since the deployment of this morning; others can"
 PAPER = {"width": 680, "height": 1009}  # A4 within margins of 15 mm, at 96 pixels an inch
 pytestmark = IN_A_BROWSER
 
@@ -58,13 +60,43 @@ def full_page() -> str:
     ]
     seen = [replace(s, id=f"INC-20261218-{n:03d}") for n, s in enumerate(seen)]
     found = gathered(seen)
-    return report_html(on_request(found, "UTC", mean=True), found.figures.observations, {}, Filters(csv="?x"))
+    document, observations = on_request(found, "UTC", mean=True), found.figures.observations
+    titles = {s.id: LONG if n % 2 else "Checkout is down" for n, s in enumerate(seen)}
+    return report_html(document, observations, {}, Filters(csv="?x"), titles=titles)
 
 
 def times(k: int) -> dict[str, float]:
     start = (MONTH + k * HOUR).timestamp()
     names = ("first_page", "acknowledged", "root_cause", "fix", "told")
     return {name: start + 3601 * k + n for n, name in enumerate(names)}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_an_incident_is_stays_in_sight_on_a_phone(browser: Browser, tmp_path: Path, scheme: str) -> None:
+    """At 390 pixels severity and title are seen first of a row, and still when its times are moved into sight."""
+    file = tmp_path / "report.html"
+    file.write_text(full_page(), encoding="utf-8")
+    shown = browser.new_page(viewport=PHONE, color_scheme=scheme)  # type: ignore[arg-type]
+    shown.goto(file.as_uri())
+    assert shown.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    row = shown.locator(".each tbody th").first
+    region = shown.get_by_role("region", name="The incidents")
+    for moved in (0, 10_000):
+        region.evaluate(f"e => e.scrollLeft = {moved}")
+        for part in (".sev", "a", ".soft"):
+            box = row.locator(part).bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= PHONE["width"]
+    last = shown.locator(".each tbody tr").first.locator("td").last.bounding_box()
+    first = row.bounding_box()
+    assert last
+    assert first
+    assert first["x"] + first["width"] <= last["x"]  # its times are beside it, not behind it
+    assert last["x"] + last["width"] <= PHONE["width"]
+    found = Axe().run(shown)
+    assert found.violations_count == 0, found.generate_report()
+    shown.close()
 
 
 def test_nothing_is_cut_off_on_paper(browser: Browser, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def page(n: int = 120, **more: Any) -> str:
 def test_each_incident_is_a_dot_and_a_row() -> None:
     """On a logarithmic axis; nothing of it is asked of another host, and nothing runs."""
     html = page()
-    assert html.count("<circle") == html.count('<th scope="row"><a href="../incidents/INC-') > 0
+    assert html.count("<circle") == len(re.findall(r'<th scope="row"><span[^>]*>P\d</span> <a href="../inc', html)) > 0
     assert not re.search(r"<script|https?://|@import|url\(", html)
 
 
@@ -110,7 +110,9 @@ def test_what_people_wrote_is_no_markup() -> None:
     """A service or a source with a tag in its name stays words."""
     seen = [made(9, at=MONTH + DAY, service=HOSTILE), made(9, n=1, at=MONTH + DAY, source=HOSTILE)]
     found = gathered(seen)
-    assert HOSTILE not in report_html(on_request(found, "UTC"), found.figures.observations, {}, Filters(period=HOSTILE))
+    document, observations = on_request(found, "UTC"), found.figures.observations
+    titles = {s.id: HOSTILE for s in observations}
+    assert HOSTILE not in report_html(document, observations, {}, Filters(period=HOSTILE), titles=titles)
 
 
 # Over the wire -------------------------------------------------------------------------------------------------------
@@ -150,6 +152,7 @@ def test_a_link_opens_a_session_for_one_person(site: World) -> None:
         assert shown.headers["cache-control"] == "no-store"
         assert "1 incident: 1 P1." in shown.text
         assert SECRET not in shown.text
+        assert re.search(r'<span class="sev P1">P1</span> <a href="[^"]*">Slow</a> <span class="soft">INC-', shown.text)
         sheet = browser.get(f"{site.service.public_url}{REPORTS}?period=7d&format=csv")
         assert [row["severity"] for row in csv.DictReader(io.StringIO(sheet.text))] == ["P1"]
 
